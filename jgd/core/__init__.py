@@ -1,0 +1,17 @@
+"""Records, trees and protocols: what every other layer is made of."""
+
+from jgd.core.errors import InputError as InputError
+from jgd.core.record import Function as Function
+from jgd.core.record import as_function as as_function
+from jgd.core.record import hyper as hyper
+from jgd.core.record import part as part
+from jgd.core.record import record as record
+from jgd.core.record import static as static
+from jgd.core.structure import frozen as frozen
+from jgd.core.status import Status as Status
+from jgd.core.types import Schedule as Schedule
+from jgd.core.types import Transform as Transform
+from jgd.core.values import hyperparams as hyperparams
+from jgd.core.values import select as select
+from jgd.core.values import stack as stack
+from jgd.core.values import with_hyperparams as with_hyperparams

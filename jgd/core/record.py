@@ -1,0 +1,158 @@
+"""Records: frozen dataclasses that are pytrees, whose leaves are their hyperparameters."""
+
+import dataclasses
+import numbers
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+
+T = TypeVar("T")
+_MISSING = dataclasses.MISSING
+
+
+def hyper(default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
+    """A number that is a leaf: traced, never recompiled for, checked against `interval` when it is a plain number.
+
+    `interval` is written as in mathematics: `"[0, 1)"` contains 0 and not 1. Integers become floats, because
+    `jax.grad` refuses integer leaves. A plain function becomes a `Function`, so a schedule may stand here too.
+    `None` means absent, where the annotation allows it.
+    """
+    bounds = Interval.parse(interval)
+    return dataclasses.field(default=default, metadata={"kind": "hyper", "interval": bounds})
+
+
+def static(default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
+    """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable."""
+    return dataclasses.field(default=default, metadata={"kind": "static", "convert": convert})
+
+
+def part(default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
+    """A subtree: a transform inside a transform, a tuple of them. `convert` runs when a user builds the record."""
+    return dataclasses.field(default=default, metadata={"kind": "part", "convert": convert})
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(hyper, static, part))
+def record(cls: type[T]) -> type[T]:
+    """Make a class a frozen dataclass registered as a pytree.
+
+    What a user constructs is converted and checked. What JAX rebuilds from leaves is not: there tracers, `None`,
+    axes and sentinels stand where numbers were. Records compare and hash by identity, since they may hold arrays;
+    compare `jax.tree.structure` and the leaves instead.
+    """
+    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    data = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
+    meta = tuple(f.name for f in fields if f.metadata.get("kind") == "static")
+    keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
+    build = cls.__init__
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        for field in fields:
+            self.__dict__[field.name] = _admit(self, field)
+
+    def flatten(self: Any) -> tuple[tuple[Any, ...], tuple[Hashable, ...]]:
+        values = self.__dict__
+        return tuple([values[name] for name in data]), tuple([values[name] for name in meta])
+
+    def flatten_with_keys(self: Any) -> tuple[Any, tuple[Hashable, ...]]:
+        children, aux = flatten(self)
+        return tuple(zip(keys, children, strict=True)), aux
+
+    def unflatten(aux: tuple[Hashable, ...], children: Any) -> Any:
+        self = object.__new__(cls)
+        self.__dict__.update(zip(data, children, strict=True))
+        self.__dict__.update(zip(meta, aux, strict=True))
+        return self
+
+    __init__.__wrapped__ = build  # type: ignore[attr-defined]  # inspect.signature shows the fields
+    cls.__init__ = __init__
+    if "__repr__" not in cls.__dict__:
+        cls.__repr__ = _repr
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
+    return cls
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A range of numbers with open or closed ends."""
+
+    text: str
+    low: float
+    high: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Interval":
+        """Read `"[0, 1)"`."""
+        low, high = text[1:-1].split(",")
+        return cls(text, float(low), float(high))
+
+    def __contains__(self, value: float) -> bool:
+        above = self.low <= value if self.text[0] == "[" else self.low < value
+        below = value <= self.high if self.text[-1] == "]" else value < self.high
+        return above and below
+
+
+def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
+    """The value of a field as the record keeps it: checked where it is a plain number, converted where asked."""
+    value, kind = self.__dict__[field.name], field.metadata.get("kind")
+    if kind == "hyper":
+        return _number(f"{type(self).__name__}({field.name}={value!r})", field, value)
+    convert = field.metadata.get("convert")
+    value = value if convert is None else convert(value)
+    if kind == "static":
+        try:
+            hash(value)
+        except TypeError:
+            raise InputError(
+                f"{type(self).__name__}({field.name}={value!r}): {field.name} is structure and must be hashable, "
+                f"not {type(value).__name__}; pass a number, a string, a tuple or a function."
+            ) from None
+    return value
+
+
+def _number(place: str, field: dataclasses.Field[Any], value: Any) -> Any:
+    interval: Interval = field.metadata["interval"]
+    if value is None:
+        if field.default is not None:
+            raise InputError(f"{place}: {field.name} must be a number in {interval.text}, not None.")
+        return None
+    if isinstance(value, (bool, np.bool_, str, bytes)):
+        raise InputError(f"{place}: {field.name} must be a number in {interval.text}, not {type(value).__name__}.")
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        if number not in interval:
+            raise InputError(f"{place}: {field.name} must lie in {interval.text}.")
+        return number
+    return as_function(value)
+
+
+def _repr(self: Any) -> str:
+    """Reads like the call and can be pasted back; structure that has its default value is left out."""
+    shown = []
+    for field in dataclasses.fields(self):
+        value = self.__dict__[field.name]
+        if field.metadata.get("kind") == "hyper" or value is not field.default:
+            name = getattr(value, "__qualname__", None) if callable(value) else None
+            shown.append(f"{field.name}={name or repr(value)}")
+    return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@record
+class Function:
+    """A plain function as a value: structure, so that it passes through `jit`. Each new lambda recompiles."""
+
+    fn: Callable[..., Any] = static()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's own value."""
+        return self.fn(*args, **kwargs)
+
+
+def as_function(fn: Any) -> Any:
+    """A callable that is a pytree, unchanged; a plain function, wrapped in `Function`."""
+    return Function(fn) if callable(fn) and jax.tree_util.all_leaves([fn]) else fn

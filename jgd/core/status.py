@@ -1,0 +1,58 @@
+"""Why something stopped, and what to do about it."""
+
+import enum
+from typing import Any
+
+import numpy as np
+
+
+class Status(enum.IntEnum):
+    """Each member carries its message and the remedy. Inside `jit` a status is its number, an i32 scalar."""
+
+    message: str
+    remedy: str
+
+    def __new__(cls, value: int, message: str, remedy: str) -> "Status":
+        """A number that knows its text."""
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.message, member.remedy = message, remedy
+        return member
+
+    RUNNING = 0, "has not stopped yet", "run more steps"
+    MAX_STEPS = (
+        1,
+        "took the steps that it was allowed",
+        "raise the number of steps, or the learning rate, if it has not converged",
+    )
+    GRADIENT_NORM = 2, "the gradient's norm fell below its threshold", "nothing to do: this is a stationary point"
+    VALUE = 3, "the value fell to its threshold", "nothing to do: the target is reached"
+    STEP_NORM = (
+        4,
+        "the step's norm fell below its threshold",
+        "check the gradient's norm: if it is still large, the learning rate has decayed too far",
+    )
+    PLATEAU = (
+        5,
+        "the value stopped improving for as long as patience allows",
+        "lower the learning rate or raise patience if it should improve further",
+    )
+    NON_FINITE = (
+        6,
+        "the value, the gradient or a parameter became infinite or NaN",
+        "lower the learning rate, clip the gradients, or wrap the optimizer in jgd.apply_if_finite",
+    )
+    INTERRUPTED = 7, "was interrupted", "call it again with the same arguments to go on from the last segment"
+
+    @classmethod
+    def of(cls, code: Any) -> "Status":
+        """The member for a number that came out of a compiled program."""
+        return cls(int(np.asarray(code)))
+
+    @property
+    def converged(self) -> bool:
+        """Whether it stopped because it reached what was asked."""
+        return self in (Status.GRADIENT_NORM, Status.VALUE, Status.STEP_NORM)
+
+    def __str__(self) -> str:
+        return f"{self.name.lower()}: {self.message}; {self.remedy}."

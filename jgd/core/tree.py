@@ -1,0 +1,179 @@
+"""Arithmetic on pytrees: rules lifted from one array to a tree, moments, norms and casts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.errors import InputError
+from jgd.core.types import Grads, Params, Scalar, State, Updates
+
+
+def map_unzip(
+    rule: Callable[..., tuple[Any, ...]],
+    grads: Grads,
+    *slots: State,
+    place: str,
+    read: tuple[Any, ...] = (),
+) -> tuple[Any, ...]:
+    """Lift `rule(g, *slots, *read) -> (update, *new_slots)` from one array to trees of them.
+
+    The rule computes in float32 at least; the update is cast to the gradient's dtype and each slot to its own,
+    so nothing drifts from step to step. Returns a tree of updates and one tree for each slot. A tree whose
+    structure or shapes do not fit the gradient's is an error that names the first path that differs.
+    """
+    leaves, structure = jax.tree.flatten(grads)
+    columns = [_column(place, grads, structure, tree) for tree in (*slots, *read)]
+    check_inexact(place, grads)
+    rows = []
+    for g, *rest in zip(leaves, *columns, strict=True):
+        update, *new = rule(widen(g), *map(widen, rest))
+        kept = [jnp.asarray(n).astype(jnp.result_type(s)) for n, s in zip(new, rest, strict=False)]
+        rows.append((jnp.asarray(update).astype(jnp.result_type(g)), *kept))
+    width = 1 + len(slots)
+    return tuple(jax.tree.unflatten(structure, [row[i] for row in rows]) for i in range(width))
+
+
+def map_updates(rule: Callable[..., Any], grads: Grads, *read: Any, place: str) -> Updates:
+    """Lift `rule(g, *read) -> update`, a rule without a state; see `map_unzip`."""
+    return map_unzip(lambda *args: (rule(*args),), grads, place=place, read=read)[0]
+
+
+def widen(x: Any) -> jax.Array:
+    """`x` in float32 at least: half-precision arrays are widened, everything else is unchanged."""
+    dtype = jnp.result_type(x)
+    if jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 32:
+        return jnp.asarray(x).astype(jnp.float32)
+    return jnp.asarray(x)
+
+
+def moment_dtype(x: Any, dtype: str | None = None, *, real: bool = False) -> Any:
+    """The dtype of an accumulator for `x`: the one asked for, else float32 or wider. `real` drops the imaginary part."""
+    if dtype is not None:
+        return jnp.dtype(dtype)
+    wide = jnp.promote_types(jnp.result_type(x), jnp.float32)
+    return jnp.finfo(wide).dtype if real else wide
+
+
+def full_like(params: Params, value: Scalar = 0.0, dtype: str | None = None, *, real: bool = False) -> State:
+    """A tree of accumulators filled with `value`, as `moment_dtype` has it; shardings follow the parameters'."""
+    check_inexact("init", params)
+    return jax.tree.map(
+        lambda p: jnp.full_like(p if hasattr(p, "shape") else jnp.asarray(p), value, moment_dtype(p, dtype, real=real)),
+        params,
+    )
+
+
+def abs_sq(x: jax.Array) -> jax.Array:
+    """|x|^2, real for complex arrays as well."""
+    return (x * x.conj()).real if jnp.iscomplexobj(x) else x * x
+
+
+def one_minus_pow(decay: Scalar, count: jax.Array) -> jax.Array:
+    """1 - decay^count without cancellation: the sum of the weights of an exponential moving average.
+
+    In float32 the naive form is off by 1e-5 for a decay of 0.999, which an optimizer then sees in its first steps.
+    """
+    decay = jnp.asarray(decay)
+    positive = decay > 0
+    log = jnp.log(jnp.where(positive, decay, 0.5))
+    return jnp.where(positive, -jnp.expm1(count * log), 1 - decay**count)
+
+
+def global_norm(tree: Any) -> jax.Array:
+    """The Euclidean norm of all leaves together, accumulated in float32 at least; its gradient at zero is zero."""
+    squares = [jnp.sum(abs_sq(widen(x))) for x in jax.tree.leaves(tree)]
+    return safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32)))
+
+
+def dot(a: Any, b: Any) -> jax.Array:
+    """The real inner product of two trees, accumulated in float32 at least."""
+    products = jax.tree.map(lambda x, y: jnp.sum((widen(x).conj() * widen(y)).real), a, b)
+    return sum(jax.tree.leaves(products), start=jnp.zeros((), jnp.float32))
+
+
+def safe_sqrt(x: jax.Array) -> jax.Array:
+    """The square root, with derivative zero at zero instead of infinity."""
+    zero = x == 0
+    return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, x)))
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """Whether every entry of every leaf is finite, a bool scalar."""
+    flags = [jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)]
+    return jnp.all(jnp.stack(flags)) if flags else jnp.array(True)
+
+
+def where(condition: jax.Array, a: Any, b: Any) -> Any:
+    """`a` where the scalar `condition` holds, else `b`, leaf by leaf: a select, so a NaN in the other has no effect."""
+    return jax.tree.map(lambda x, y: jnp.where(condition, x, y), a, b)
+
+
+def increment(count: jax.Array) -> jax.Array:
+    """`count + 1`, saturating at the largest integer instead of wrapping round."""
+    largest = jnp.iinfo(count.dtype).max
+    return jnp.where(count < largest, count + 1, largest).astype(count.dtype)
+
+
+def zero_count() -> jax.Array:
+    """A step counter at zero, an i32 scalar."""
+    return jnp.zeros((), jnp.int32)
+
+
+def check_inexact(place: str, tree: Any) -> None:
+    """Refuse integer and boolean leaves, whose updates would be truncated."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+            raise InputError(
+                f"{place}: the leaf at {name_of(path)} has dtype {jnp.result_type(leaf)}, expected a floating or "
+                "complex one; convert it, or leave it out with jgd.masked."
+            )
+
+
+def name_of(path: Any) -> str:
+    """A path in a tree as a person writes it: `['layers'][0].kernel`, or `the root`."""
+    return jax.tree_util.keystr(path) or "the root"
+
+
+def check_params(place: str, params: Params) -> None:
+    """Refuse a missing `params`."""
+    if params is None:
+        raise InputError(f"{place}: params is missing; call update(grads, state, params).")
+
+
+def _column(place: str, grads: Grads, structure: Any, tree: Any) -> list[Any]:
+    """The leaves of `tree` in the order of the gradient's, or an error that names the first path that differs."""
+    try:
+        column = structure.flatten_up_to(tree)
+    except (ValueError, TypeError, KeyError):
+        raise _mismatch(place, grads, tree) from None
+    for (path, g), x in zip(jax.tree_util.tree_leaves_with_path(grads), column, strict=True):
+        if not jax.tree_util.all_leaves([x]):
+            raise _mismatch(place, grads, tree)
+        if jnp.shape(g) != jnp.shape(x):
+            raise InputError(
+                f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state or the parameters "
+                f"there have {jnp.shape(x)}; pass the gradient of the parameters that init was called with."
+            )
+    return column
+
+
+def _mismatch(place: str, grads: Grads, tree: Any) -> InputError:
+    ours, theirs = ([path for path, _ in jax.tree_util.tree_leaves_with_path(t)] for t in (grads, tree))
+    for path in theirs:
+        if path not in ours:
+            return InputError(
+                f"{place}: the gradient has nothing at {name_of(path)}, where the state or the parameters have a leaf; "
+                "pass the gradient of the parameters that init was called with."
+            )
+    for path in ours:
+        if path not in theirs:
+            return InputError(
+                f"{place}: the gradient has a leaf at {name_of(path)}, where the state or the parameters have none; "
+                "pass the gradient of the parameters that init was called with."
+            )
+    return InputError(
+        f"{place}: the gradient is {jax.tree.structure(grads)}, but the state or the parameters are "
+        f"{jax.tree.structure(tree)}; they must have one structure."
+    )

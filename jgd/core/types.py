@@ -1,0 +1,36 @@
+"""The two protocols that everything speaks, and the names of what passes between them."""
+
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import jax
+
+Scalar: TypeAlias = float | jax.Array
+Params: TypeAlias = Any
+Grads: TypeAlias = Any
+Updates: TypeAlias = Any
+State: TypeAlias = Any
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """A gradient transformation: optax's protocol to the letter. Optimizers are transforms whose updates are steps."""
+
+    def init(self, params: Params) -> State:
+        """The state before the first step."""
+        ...
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The updates to add to the parameters, and the next state. Unknown extra arguments are ignored."""
+        ...
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """A hyperparameter as a function of the number of steps taken before this one: the first step sees 0."""
+
+    def __call__(self, count: Any) -> Any:
+        """The value at `count`."""
+        ...
+
+
+Rate: TypeAlias = Scalar | Schedule

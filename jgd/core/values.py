@@ -1,0 +1,125 @@
+"""An optimizer as data: its hyperparameters by name, replaced, stacked and selected."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.errors import InputError, unknown
+
+T = TypeVar("T")
+Path = tuple[str, ...]
+
+
+def hyperparams(value: Any) -> dict[str, Any]:
+    """Every hyperparameter by its name: `{"b1": 0.9, ..., "learning_rate": 0.001}`.
+
+    A name is the last part of the leaf's path, preceded by as few others as tell it from the rest:
+    `adam.learning_rate` and `muon.learning_rate` where there are two.
+    """
+    return dict(zip(names(value), jax.tree.leaves(value), strict=True))
+
+
+def names(value: Any) -> list[str]:
+    """The names of the leaves, in the order of `jax.tree.leaves`."""
+    paths = _leaf_paths(value)
+    return [".".join(_shortest(path, paths)) for path in paths]
+
+
+def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **named: Any) -> T:
+    """A copy with some hyperparameters replaced, by name or by any longer path: `with_hyperparams(opt, b1=0.8)`.
+
+    Names with a dot go into the mapping: `with_hyperparams(opt, {"muon.learning_rate": 0.02})`. A name may also mean
+    a whole part, such as a schedule. Plain numbers are checked as at construction. An unknown or ambiguous name is
+    an error that lists the known ones.
+    """
+    for name, new in {**(changes or {}), **named}.items():
+        value = _replace(value, find(value, name), new)
+    return value
+
+
+def find(value: Any, name: str) -> Path:
+    """The full path that `name` means: a leaf's, or else a part's."""
+    wanted = tuple(name.split("."))
+    leaves = _leaf_paths(value)
+    parts = dict.fromkeys(path[:end] for path in leaves for end in range(1, len(path)))
+    for paths in (leaves, list(parts)):
+        exact = [path for path in paths if path == wanted]
+        matches = exact or [path for path in paths if _is_within(wanted, path)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            known = ", ".join(".".join(_shortest(path, paths)) for path in matches)
+            raise InputError(f"{type(value).__name__}: the name {name!r} is ambiguous; use one of: {known}.")
+    raise unknown(type(value).__name__, name, names(value))
+
+
+def stack(values: Sequence[T]) -> T:
+    """Values of one structure as one value whose leaves have a leading axis: what `jax.vmap` maps over."""
+    if not values:
+        raise InputError("stack: got no values; pass at least one.")
+    first = jax.tree.structure(values[0])
+    for i, value in enumerate(values):
+        if jax.tree.structure(value) != first:
+            raise InputError(
+                f"stack: value {i} has another structure than value 0 ({jax.tree.structure(value)} against {first}); "
+                "only values that differ in their numbers can be stacked."
+            )
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(x) for x in leaves]), *values)
+
+
+def select(stacked: T, index: Any) -> T:
+    """One value, or a slice of them, out of a stack; the inverse of `stack`."""
+    return jax.tree.map(lambda x: x[index], stacked)
+
+
+def _leaf_paths(value: Any) -> list[Path]:
+    return [tuple(_part_name(key) for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(value)]
+
+
+def _part_name(key: Any) -> str:
+    for attribute in ("name", "key", "idx"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)
+
+
+def _is_within(wanted: Path, path: Path) -> bool:
+    """Whether `wanted` ends where `path` ends and is a subsequence of it."""
+    if not path or wanted[-1] != path[-1]:
+        return False
+    rest = iter(path[:-1])
+    return all(part in rest for part in wanted[:-1])
+
+
+def _shortest(path: Path, paths: Sequence[Path]) -> Path:
+    """The fewest parts of `path` that no other path has; words are preferred to positions, near parts to far ones."""
+    if not path:
+        return ("value",)
+    rivals = [p for p in paths if p != path]
+    for size in range(len(path)):
+        found = [
+            tuple(path[i] for i in sorted(chosen)) + path[-1:]
+            for chosen in itertools.combinations(range(len(path) - 2, -1, -1), size)
+        ]
+        unique = [name for name in found if not any(_is_within(name, rival) for rival in rivals)]
+        if unique:
+            return min(unique, key=lambda name: sum(part.isdigit() for part in name))
+    return path
+
+
+def _replace(node: Any, path: Path, new: Any) -> Any:
+    if not path:
+        return new
+    key, rest = path[0], path[1:]
+    if dataclasses.is_dataclass(node) or hasattr(node, "_replace"):
+        child = _replace(getattr(node, key), rest, new)
+        return dataclasses.replace(node, **{key: child}) if dataclasses.is_dataclass(node) else node._replace(**{key: child})  # type: ignore[type-var]
+    if isinstance(node, Mapping):
+        return type(node)((k, _replace(v, rest, new) if str(k) == key else v) for k, v in node.items())  # type: ignore[call-arg]
+    if isinstance(node, (tuple, list)):
+        return type(node)(_replace(v, rest, new) if str(i) == key else v for i, v in enumerate(node))
+    raise InputError(f"with_hyperparams: cannot replace {key!r} inside a {type(node).__name__}; rebuild the value instead.")
