@@ -1,0 +1,107 @@
+"""Training as pure functions, for `fit` and for sweeps: begin, one step, and a segment of steps in one scan."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jgd.core.types import Params, State, Transform
+from jgd.train.task import Task, is_stream, loss_and_metrics, num_batches, num_examples
+
+
+class Carry(NamedTuple):
+    """What one step hands to the next. Nothing else is needed to go on from it."""
+
+    params: Params
+    opt_state: State
+    key: jax.Array  # the run's own key, the same at every step: draws depend on it and on the step's number alone
+
+
+class Step(NamedTuple):
+    """What one step computed on its way to the next carry."""
+
+    metrics: dict[str, jax.Array]
+    grads: Any
+    updates: Any
+
+
+def root_key(seed: Any) -> jax.Array:
+    """The key of a run. Always threefry, since under vmap other generators draw otherwise than alone."""
+    return jax.random.key(seed, impl="threefry2x32")
+
+
+def begin(task: Task, optimizer: Transform, key: jax.Array) -> Carry:
+    """The carry before the first step. Runs under `jit` and under `vmap` over the key, the optimizer or the task."""
+    params = _strong(task.init(_subkey(key, "init")))
+    return Carry(params, _strong(optimizer.init(params)), key)
+
+
+def segment(
+    task: Task, optimizer: Transform, carry: Carry, start: Any, length: int
+) -> tuple[Carry, dict[str, jax.Array]]:
+    """Take `length` steps from step number `start`; the metrics are `{"loss": f[length], **scalars of aux}`.
+
+    `start` is a traced i32 scalar and `length` a static size. Everything random is a function of the carry's key and of
+    a step's number, so any split of a run into segments takes the same steps. Donate the carry when compiling this.
+    """
+    picks = pick(task, carry.key, start, length)
+
+    def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
+        number, rows = x
+        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows))
+        return carry, step.metrics
+
+    return jax.lax.scan(body, carry, (start + jnp.arange(length), picks))
+
+
+def advance(task: Task, optimizer: Transform, carry: Carry, number: Any, batch: Any) -> tuple[Carry, Step]:
+    """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches."""
+    params, opt_state, key = carry
+    key_now = jax.random.fold_in(_subkey(key, "loss"), number)
+
+    def objective(params: Params) -> tuple[jax.Array, dict[str, jax.Array]]:
+        return loss_and_metrics(task, params, batch, key_now)
+
+    (value, metrics), grads = jax.value_and_grad(objective, has_aux=True)(params)
+    # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
+    grads = jax.tree.map(jnp.conj, grads)
+    updates, opt_state = optimizer.update(
+        grads, opt_state, params, value=value, grad=grads, value_fn=lambda params: objective(params)[0]
+    )
+    new = Carry(optax.apply_updates(params, updates), opt_state, key)
+    return new, Step({"loss": value, **metrics}, grads, updates)
+
+
+def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | None:
+    """The rows of the data that each step of a segment uses, i32[length, batch_size]; `None` for the full batch.
+
+    Each epoch is a permutation of its own, made from its number. All that the segment touches are made here, before
+    the scan, so that no step sorts. Costs 4 * n bytes for each epoch touched.
+    """
+    if is_stream(task) or task.batch_size in (None, num_examples(task)):
+        return None
+    n, size, per_epoch = num_examples(task), task.batch_size, num_batches(task)
+    touched = (length + per_epoch - 2) // per_epoch + 1
+    epochs = start // per_epoch + jnp.arange(touched)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(_subkey(key, "data"), epochs)
+    orders = jax.vmap(lambda key: jax.random.permutation(key, n))(keys)
+    rows = orders[:, : per_epoch * size].reshape(touched * per_epoch, size)
+    return jax.lax.dynamic_slice_in_dim(rows, start % per_epoch, length)
+
+
+def batch_at(task: Task, rows: jax.Array | None) -> Any:
+    """The batch made of these rows of the data."""
+    if rows is None:
+        return task.data
+    return jax.tree.map(lambda x: x.at[rows].get(mode="promise_in_bounds", unique_indices=True), task.data)
+
+
+def _subkey(key: jax.Array, use: str) -> jax.Array:
+    """Independent keys for the three uses of a run's key."""
+    return jax.random.fold_in(key, ("init", "data", "loss").index(use))
+
+
+def _strong(tree: Any) -> Any:
+    """Arrays without weak types, so that every segment has the signature of the first."""
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)

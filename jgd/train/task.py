@@ -1,0 +1,249 @@
+"""The problem to train on: how parameters begin, what is minimised, on which data, and how it is judged."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.record import Function, as_function, part, record, static
+from jgd.core.tree import name_of, widen
+from jgd.core.types import Params, Scalar
+
+
+def _resident(data: Any) -> Any:
+    """NumPy arrays as JAX arrays, once; a factory of iterators as a `Function`; anything else unchanged."""
+    data = as_function(data)
+    return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, data)
+
+
+def _batch_size(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InputError(
+            f"Task(batch_size={value!r}): batch_size must be a whole number, at least 1; pass None for the full batch."
+        )
+    return int(value)
+
+
+def _function(expected: str) -> Callable[[Any], Any]:
+    """A converter that takes a callable and refuses anything else, naming the signature that it should have."""
+    name = expected.split("(")[0]
+
+    def convert(value: Any) -> Any:
+        if not callable(value):
+            raise InputError(f"Task({name}={value!r}): {name} must be a function {expected}.")
+        return as_function(value)
+
+    return convert
+
+
+@record
+class Task:
+    """A problem as a value: its functions are structure, its data and any numbers inside its functions are leaves.
+
+    init      `init(key) -> params`, floating or complex arrays.
+    loss      `loss(params, batch)` or `loss(params, batch, key)`; a scalar, or `(scalar, aux)`. The third argument is
+              passed when it is required or is called `key`. An `aux` that is a dict of scalars is recorded as metrics,
+              any other is dropped.
+    data      A pytree of arrays with one leading axis of n examples, kept on the device; or, for `fit` alone, a
+              function `data(epoch) -> iterator of batches` of one shape, the same batches for the same epoch.
+    batch_size  Examples in a step: each epoch is shuffled without replacement, and the n % batch_size examples at its
+              end are left out of it (others in each epoch). `None` is the full batch, in its own order.
+    evaluate  `evaluate(params) -> {name: scalar}`, called at the ends of segments.
+
+    A loss or an evaluation that needs numbers or arrays of its own should be a callable pytree, such as
+    `jax.tree_util.Partial(loss, smoothing)`: its leaves are then arguments of the compiled program. What a plain
+    function closes over becomes a constant in it.
+    """
+
+    init: Callable[[jax.Array], Params] = part(convert=_function("init(key) -> params"))
+    loss: Callable[..., Any] = part(convert=_function("loss(params, batch) -> scalar"))
+    data: Any = part(convert=_resident)
+    batch_size: int | None = static(None, convert=_batch_size)
+    evaluate: Callable[[Params], dict[str, Scalar]] | None = part(
+        None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
+    )
+    name: str | None = static(None)
+
+
+def is_stream(task: Task) -> bool:
+    """Whether the data come from a factory of iterators."""
+    return callable(task.data)
+
+
+def num_examples(task: Task) -> int:
+    """The length of the data's leading axis."""
+    return jax.tree.leaves(task.data)[0].shape[0]
+
+
+def num_batches(task: Task) -> int:
+    """Steps in an epoch: whole batches only."""
+    return num_examples(task) // (task.batch_size or num_examples(task))
+
+
+def loss_and_metrics(task: Task, params: Params, batch: Any, key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The loss and the scalars of its `aux`, or an error that says what it returned instead."""
+    out = _call(task, params, batch, key)
+    value, aux = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
+    if not _is_real_scalar(value):
+        raise InputError(
+            f"{_place(task, 'loss')}: the loss must be a real floating scalar or (scalar, aux), but it is "
+            f"{_shown(value)}; reduce it, for example with .mean()."
+        )
+    metrics = {name: widen(x) for name, x in aux.items()} if isinstance(aux, dict) and _is_metrics(aux) else {}
+    if "loss" in metrics:
+        raise InputError(f"{_place(task, 'loss')}: aux has an entry 'loss', which is the loss's own name; rename it.")
+    return jnp.asarray(value), metrics
+
+
+def check_task(task: Task) -> None:
+    """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
+    batch = _check_stream(task) if is_stream(task) else _check_arrays(task)
+    key = jax.random.key(0, impl="threefry2x32")
+    params = _shapes(task, "init", "init(key)", task.init, key)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            raise InputError(
+                f"{_place(task, 'init')}: the parameter at {name_of(path)} has dtype {leaf.dtype}, expected a floating "
+                "or complex one; convert it, or keep it out of params."
+            )
+    if not jax.tree.leaves(params):
+        raise InputError(f"{_place(task, 'init')}: init(key) returned no parameters; return a pytree of arrays.")
+    loss = jax.tree_util.Partial(loss_and_metrics, task)
+    _shapes(task, "loss", f"the loss on a batch of {_outline(batch)}", loss, params, batch, key)
+    if task.evaluate is not None:
+        values = _shapes(task, "evaluate", "evaluate(params)", task.evaluate, params)
+        if not _is_metrics(values):
+            raise InputError(
+                f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
+                f"{_shown(values)}; for example {{'accuracy': accuracy.mean()}}."
+            )
+
+
+def _check_arrays(task: Task) -> Any:
+    """Check data that are arrays; the shapes of one batch."""
+    rows = [(name_of(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(task.data)]
+    if not rows:
+        raise InputError("Task(data): there are no arrays in it; pass a pytree of arrays with one leading axis.")
+    for name, leaf in rows:
+        if not isinstance(leaf, jax.Array) or leaf.ndim == 0:
+            raise InputError(
+                f"Task(data): the leaf at {name} is {_shown(leaf)}, expected an array with a leading axis of examples; "
+                "pass arrays, not lists or numbers."
+            )
+        if leaf.shape[0] != rows[0][1].shape[0]:
+            raise InputError(
+                f"Task(data): the leaf at {name} has {leaf.shape[0]} examples, but the one at {rows[0][0]} has "
+                f"{rows[0][1].shape[0]}; all need one leading axis of the same length."
+            )
+        if leaf.size == 0:
+            raise InputError(
+                f"Task(data): the leaf at {name} is empty (shape {leaf.shape}); pass at least one example."
+            )
+        _check_finite(f"Task(data): the leaf at {name}", leaf)
+    n, size = num_examples(task), task.batch_size or num_examples(task)
+    if size > n:
+        raise InputError(
+            f"Task(batch_size={size}): there are only {n} examples; use a batch_size of at most {n}, or None for all."
+        )
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype), task.data)
+
+
+def _check_stream(task: Task) -> Any:
+    """Check the first batch of a factory of iterators; its shapes."""
+    batch = next(iter(task.data(0)), None)
+    if batch is None:
+        raise InputError("Task(data): data(0) yields nothing; an epoch needs at least one batch.")
+    if task.batch_size is not None:
+        raise InputError(
+            f"Task(batch_size={task.batch_size}): the data come in batches of their own; leave batch_size out."
+        )
+    for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
+        _check_finite(f"Task(data): the leaf at {name_of(path)} of the first batch", leaf)
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), batch)
+
+
+def _check_finite(place: str, leaf: Any) -> None:
+    if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) or bool(jnp.all(jnp.isfinite(leaf))):
+        return
+    bad = np.argwhere(~np.isfinite(np.asarray(leaf)))
+    raise InputError(
+        f"{place} holds {len(bad)} NaN or infinite values, the first at index {tuple(bad[0].tolist())}; "
+        "remove or replace them."
+    )
+
+
+def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: Any) -> Any:
+    """`jax.eval_shape`, whose failure says which of the task's functions failed; the cause stays attached."""
+    try:
+        return jax.eval_shape(fn, *args)
+    except InputError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or ["no message"]
+        raise InputError(
+            f"{_place(task, field)}: {call} failed with {type(error).__name__}: {reason[0].rstrip('.')}; "
+            "try it on its own first."
+        ) from error
+
+
+def _call(task: Task, params: Params, batch: Any, key: jax.Array) -> Any:
+    """The loss with the key where it asks for one: a parameter called `key`, or a third that has no default."""
+    fn = task.loss.fn if isinstance(task.loss, Function) else task.loss
+    try:
+        signature = inspect.signature(fn)
+    except ValueError:  # a builtin tells nothing about its arguments
+        return task.loss(params, batch)
+    if "key" in signature.parameters:
+        return task.loss(params, batch, key=key)
+    if _binds(signature, 2):
+        return task.loss(params, batch)
+    if _binds(signature, 3):
+        return task.loss(params, batch, key)
+    raise InputError(
+        f"{_place(task, 'loss')}: the loss takes {signature}, expected (params, batch) or (params, batch, key)."
+    )
+
+
+def _binds(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _is_metrics(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(k, str) and _is_number(x) for k, x in value.items())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float)) or getattr(value, "shape", None) == ()
+
+
+def _is_real_scalar(value: Any) -> bool:
+    return _is_number(value) and jnp.issubdtype(jnp.result_type(value), jnp.floating)
+
+
+def _shown(value: Any) -> str:
+    """A value as an error shows it: an array by its type and shape, a tree by those of its leaves."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{value.dtype}{list(value.shape)}"
+    if isinstance(value, (dict, list, tuple)):
+        return f"a {type(value).__name__} holding {_outline(value)}"
+    return f"{value!r} ({type(value).__name__})"
+
+
+def _outline(tree: Any) -> str:
+    return ", ".join(f"{name_of(p)}: {_shown(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"
+
+
+def _place(task: Task, field: str) -> str:
+    fn = getattr(task, field)
+    fn = fn.fn if isinstance(fn, Function) else fn
+    return f"Task({field}={getattr(fn, '__qualname__', None) or type(fn).__name__})"
