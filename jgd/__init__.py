@@ -1,0 +1,56 @@
+"""jgd: gradient descent as a value. This file is the table of contents."""
+
+from jgd.core import InputError as InputError
+from jgd.core import Schedule as Schedule
+from jgd.core import Status as Status
+from jgd.core import Transform as Transform
+from jgd.core import hyper as hyper
+from jgd.core import hyperparams as hyperparams
+from jgd.core import part as part
+from jgd.core import record as record
+from jgd.core import select as select
+from jgd.core import stack as stack
+from jgd.core import static as static
+from jgd.core import with_hyperparams as with_hyperparams
+
+# Optimizers.
+from jgd.optimizers import adagrad as adagrad
+from jgd.optimizers import adam as adam
+from jgd.optimizers import adamw as adamw
+from jgd.optimizers import amsgrad as amsgrad
+from jgd.optimizers import gradient_descent as gradient_descent
+from jgd.optimizers import heavy_ball as heavy_ball
+from jgd.optimizers import lion as lion
+from jgd.optimizers import muon as muon
+from jgd.optimizers import muon_labels as muon_labels
+from jgd.optimizers import nadam as nadam
+from jgd.optimizers import nadamw as nadamw
+from jgd.optimizers import nesterov as nesterov
+from jgd.optimizers import rmsprop as rmsprop
+from jgd.optimizers import sgd as sgd
+
+# Transforms.
+from jgd.transforms import add_decayed_weights as add_decayed_weights
+from jgd.transforms import apply_if_finite as apply_if_finite
+from jgd.transforms import apply_updates as apply_updates
+from jgd.transforms import chain as chain
+from jgd.transforms import clip as clip
+from jgd.transforms import clip_by_block_rms as clip_by_block_rms
+from jgd.transforms import clip_by_global_norm as clip_by_global_norm
+from jgd.transforms import clip_by_norm as clip_by_norm
+from jgd.transforms import identity as identity
+from jgd.transforms import masked as masked
+from jgd.transforms import multi_steps as multi_steps
+from jgd.transforms import partition as partition
+from jgd.transforms import scale as scale
+from jgd.transforms import scale_by_adam as scale_by_adam
+from jgd.transforms import scale_by_amsgrad as scale_by_amsgrad
+from jgd.transforms import scale_by_learning_rate as scale_by_learning_rate
+from jgd.transforms import scale_by_lion as scale_by_lion
+from jgd.transforms import scale_by_muon as scale_by_muon
+from jgd.transforms import scale_by_rms as scale_by_rms
+from jgd.transforms import scale_by_rss as scale_by_rss
+from jgd.transforms import scale_by_schedule as scale_by_schedule
+from jgd.transforms import scale_by_stddev as scale_by_stddev
+from jgd.transforms import scheduled as scheduled
+from jgd.transforms import trace as trace

@@ -25,6 +25,11 @@ def hyper(default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
     return dataclasses.field(default=default, metadata={"kind": "hyper", "interval": bounds})
 
 
+def hypers(default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
+    """A sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one."""
+    return dataclasses.field(default=default, metadata={"kind": "hypers", "interval": Interval.parse(interval)})
+
+
 def static(default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
     """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable."""
     return dataclasses.field(default=default, metadata={"kind": "static", "convert": convert})
@@ -35,7 +40,7 @@ def part(default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -
     return dataclasses.field(default=default, metadata={"kind": "part", "convert": convert})
 
 
-@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(hyper, static, part))
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(hyper, hypers, static, part))
 def record(cls: type[T]) -> type[T]:
     """Make a class a frozen dataclass registered as a pytree.
 
@@ -50,7 +55,7 @@ def record(cls: type[T]) -> type[T]:
     keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
     build = cls.__init__
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         build(self, *args, **kwargs)
         for field in fields:
             self.__dict__[field.name] = _admit(self, field)
@@ -100,8 +105,13 @@ class Interval:
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
     """The value of a field as the record keeps it: checked where it is a plain number, converted where asked."""
     value, kind = self.__dict__[field.name], field.metadata.get("kind")
+    place = f"{type(self).__name__}({field.name}={value!r})"
     if kind == "hyper":
-        return _number(f"{type(self).__name__}({field.name}={value!r})", field, value)
+        return _number(place, field, value)
+    if kind == "hypers":
+        if not hasattr(value, "__iter__"):
+            raise InputError(f"{place}: {field.name} must be a sequence of numbers, not {type(value).__name__}.")
+        return tuple(_number(place, field, x) for x in value)
     convert = field.metadata.get("convert")
     value = value if convert is None else convert(value)
     if kind == "static":
@@ -109,7 +119,7 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
             hash(value)
         except TypeError:
             raise InputError(
-                f"{type(self).__name__}({field.name}={value!r}): {field.name} is structure and must be hashable, "
+                f"{place}: {field.name} is structure and must be hashable, "
                 f"not {type(value).__name__}; pass a number, a string, a tuple or a function."
             ) from None
     return value
@@ -136,7 +146,8 @@ def _repr(self: Any) -> str:
     shown = []
     for field in dataclasses.fields(self):
         value = self.__dict__[field.name]
-        if field.metadata.get("kind") == "hyper" or value is not field.default:
+        default = value is None if field.metadata.get("kind") == "hyper" else value is field.default
+        if not default and not (isinstance(value, str) and value == field.default):
             name = getattr(value, "__qualname__", None) if callable(value) else None
             shown.append(f"{field.name}={name or repr(value)}")
     return f"{type(self).__name__}({', '.join(shown)})"

@@ -49,7 +49,7 @@ def widen(x: Any) -> jax.Array:
 
 
 def moment_dtype(x: Any, dtype: str | None = None, *, real: bool = False) -> Any:
-    """The dtype of an accumulator for `x`: the one asked for, else float32 or wider. `real` drops the imaginary part."""
+    """The dtype of an accumulator for `x`: the one asked for, else float32 or wider, and real where `real` says so."""
     if dtype is not None:
         return jnp.dtype(dtype)
     wide = jnp.promote_types(jnp.result_type(x), jnp.float32)

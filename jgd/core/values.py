@@ -106,6 +106,7 @@ def _shortest(path: Path, paths: Sequence[Path]) -> Path:
             for chosen in itertools.combinations(range(len(path) - 2, -1, -1), size)
         ]
         unique = [name for name in found if not any(_is_within(name, rival) for rival in rivals)]
+        unique = [name for name in unique if not all(part.isdigit() for part in name)]
         if unique:
             return min(unique, key=lambda name: sum(part.isdigit() for part in name))
     return path
@@ -117,9 +118,15 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
     key, rest = path[0], path[1:]
     if dataclasses.is_dataclass(node) or hasattr(node, "_replace"):
         child = _replace(getattr(node, key), rest, new)
-        return dataclasses.replace(node, **{key: child}) if dataclasses.is_dataclass(node) else node._replace(**{key: child})  # type: ignore[type-var]
+        return (
+            dataclasses.replace(node, **{key: child})
+            if dataclasses.is_dataclass(node)
+            else node._replace(**{key: child})
+        )  # type: ignore[type-var]
     if isinstance(node, Mapping):
         return type(node)((k, _replace(v, rest, new) if str(k) == key else v) for k, v in node.items())  # type: ignore[call-arg]
     if isinstance(node, (tuple, list)):
         return type(node)(_replace(v, rest, new) if str(i) == key else v for i, v in enumerate(node))
-    raise InputError(f"with_hyperparams: cannot replace {key!r} inside a {type(node).__name__}; rebuild the value instead.")
+    raise InputError(
+        f"with_hyperparams: cannot replace {key!r} inside a {type(node).__name__}; rebuild the value instead."
+    )

@@ -1,0 +1,185 @@
+"""Transforms made of transforms: chains, masks, partitions and hyperparameters on a schedule."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jgd.core import InputError, Transform, part, record, static
+from jgd.core.errors import unknown
+from jgd.core.structure import frozen, thaw
+from jgd.core.tree import increment, zero_count
+from jgd.core.types import Grads, Params, State, Updates
+from jgd.transforms.foreign import as_transform
+
+
+@record
+class Identity:
+    """Leaves the gradients as they are."""
+
+    def init(self, params: Params) -> State:
+        """Empty."""
+        return optax.EmptyState()
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The gradients."""
+        return grads, state
+
+
+@record
+class Chain:
+    """Transforms one after another: the updates of each are the gradients of the next. State: a tuple of theirs."""
+
+    transforms: tuple[Transform, ...] = part(convert=lambda links: tuple(map(as_transform, links)))
+
+    def init(self, params: Params) -> State:
+        """The states of the links."""
+        return tuple(link.init(params) for link in self.transforms)
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The updates of the last link."""
+        if len(state) != len(self.transforms):
+            raise InputError(
+                f"Chain.update: got the states of {len(state)} transforms, expected {len(self.transforms)}; pass the "
+                "state that this chain's init returned, as update(grads, state, params)."
+            )
+        states = []
+        for link, link_state in zip(self.transforms, state, strict=True):
+            grads, new = link.update(grads, link_state, params, **extra)
+            states.append(new)
+        return grads, tuple(states)
+
+    def __repr__(self) -> str:
+        return f"chain({', '.join(map(repr, self.transforms))})"
+
+
+@record
+class Masked:
+    """Applies `inner` where the mask is true; elsewhere gradients pass unchanged and no state is kept.
+
+    `mask` is a tree of booleans, the parameters' or a prefix of it, or a function of the parameters that returns one.
+    """
+
+    inner: Transform = part(convert=as_transform)
+    mask: Any = static(convert=frozen)
+
+    def init(self, params: Params) -> State:
+        """The inner state on the leaves that are kept."""
+        return optax.MaskedState(self.inner.init(_keep(self._flags(params), params)))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """Inner updates where the mask is true, the gradients elsewhere."""
+        flags = self._flags(grads if params is None else params)
+        kept_params = None if params is None else _keep(flags, params)
+        updates, inner = self.inner.update(_keep(flags, grads), state.inner_state, kept_params, **extra)
+        merged = jax.tree.map(lambda keep, new, old: new if keep else old, flags, updates, grads)
+        return merged, optax.MaskedState(inner)
+
+    def _flags(self, params: Params) -> Any:
+        flags = thaw(self.mask, params)
+        if not all(jnp.result_type(flag) == jnp.bool_ for flag in jax.tree.leaves(flags)):
+            raise InputError(f"Masked(mask={flags!r}): every leaf of the mask must be True or False.")
+        return flags
+
+
+@record
+class Partition:
+    """Applies to each leaf the transform that its label names, e.g. Muon to matrices and AdamW to the rest.
+
+    `param_labels` is a tree of labels, the parameters' or a prefix of it, or a function of the parameters that returns
+    one. Each transform keeps state for its own leaves only.
+    """
+
+    transforms: dict[Hashable, Transform] = part(convert=lambda table: {k: as_transform(v) for k, v in table.items()})
+    param_labels: Any = static(convert=frozen)
+
+    def init(self, params: Params) -> State:
+        """The states by label."""
+        masks = self._masks(params)
+        return optax.transforms.PartitionState({k: masks[k].init(params) for k in self.transforms})
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """Each leaf's updates from its own transform."""
+        masks, states = self._masks(grads if params is None else params), {}
+        for label in self.transforms:
+            grads, states[label] = masks[label].update(grads, state.inner_states[label], params, **extra)
+        return grads, optax.transforms.PartitionState(states)
+
+    def _masks(self, params: Params) -> dict[Hashable, Masked]:
+        labels = thaw(self.param_labels, params)
+        for label in jax.tree.leaves(labels):
+            if label not in self.transforms:
+                raise unknown("Partition(param_labels)", label, self.transforms)
+        # A label stands for all leaves below it, so its mask may be a prefix too.
+        return {
+            key: Masked(inner, jax.tree.map(lambda label, key=key: label == key, labels))
+            for key, inner in self.transforms.items()
+        }
+
+
+class ScheduledState(NamedTuple):
+    """The step counter that the schedules see, and the state of the transform."""
+
+    count: jax.Array  # i32[]
+    inner_state: State
+
+
+@record
+class Scheduled:
+    """A transform any of whose hyperparameters may be schedules: each step uses their values at its count."""
+
+    inner: Transform = part(convert=as_transform)
+
+    def init(self, params: Params) -> State:
+        """A counter and the inner state."""
+        count = zero_count()
+        return ScheduledState(count, self.at(count).init(params))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The inner update with the hyperparameters of this step."""
+        updates, inner = self.at(state.count).update(grads, state.inner_state, params, **extra)
+        return updates, ScheduledState(increment(state.count), inner)
+
+    def at(self, count: Any) -> Transform:
+        """The inner transform with every schedule replaced by its value at `count`: what to log."""
+        return jax.tree.map(lambda x: x(count) if callable(x) else x, self.inner, is_leaf=callable)
+
+
+def identity() -> Identity:
+    """Leaves the gradients as they are."""
+    return Identity()
+
+
+def chain(*args: Any) -> Chain:
+    """Apply transforms one after another: `chain(clip_by_global_norm(1.0), adam(1e-3))`. optax's are welcome."""
+    return Chain(args)
+
+
+def masked(inner: Any, mask: Any | Callable[[Params], Any]) -> Masked:
+    """Apply `inner` where `mask` is true and pass the other gradients unchanged."""
+    return Masked(inner, mask)
+
+
+def partition(transforms: Mapping[Any, Any], param_labels: Any | Callable[[Params], Any]) -> Partition:
+    """Apply to each leaf the transform that its label names."""
+    return Partition(dict(transforms), param_labels)
+
+
+def scheduled(inner: Any) -> Scheduled:
+    """Let any hyperparameter be a schedule: `scheduled(adam(1e-3, b2=linear_schedule(0.9, 0.999, 1000)))`.
+
+    A learning rate and a weight decay need no wrapper.
+    """
+    return Scheduled(inner)
+
+
+def _keep(flags: Any, tree: Any) -> Any:
+    try:
+        return jax.tree.map(lambda keep, x: x if keep else optax.MaskedNode(), flags, tree)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"Masked: the mask {flags!r} must have the parameters' structure {jax.tree.structure(tree)} or be a prefix "
+            f"of it ({str(error).splitlines()[0]})."
+        ) from None

@@ -1,0 +1,43 @@
+"""Transforms from elsewhere: anything with optax's two functions, taken in as a record."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+
+from jgd.core import InputError, Transform, record, static
+from jgd.core.types import Grads, Params, State, Updates
+
+
+@record
+class Foreign:
+    """A pair of `init` and `update` functions, such as `optax.sgd(0.1)`, as structure.
+
+    Its numbers are closed over: they are no leaves, and each new pair compiles anew. `jgd.interop.FromOptax` keeps
+    them as leaves. Extra arguments reach the pair if it takes them.
+    """
+
+    init_fn: Callable[..., Any] = static()
+    update_fn: Callable[..., Any] = static()
+
+    def init(self, params: Params) -> State:
+        """The pair's own state."""
+        return self.init_fn(params)
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The pair's own update."""
+        return self.update_fn(grads, state, params, **extra)
+
+
+def as_transform(value: Any) -> Transform:
+    """`value` as a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
+    if not isinstance(value, Transform):
+        raise InputError(
+            f"as_transform: {value!r} is not a gradient transformation; expected an object with init and update, "
+            "such as jgd.adam(1e-3) (called, not the function itself)."
+        )
+    if isinstance(value, optax.GradientTransformation) or jax.tree_util.all_leaves([value]):
+        pair = optax.with_extra_args_support(value)  # type: ignore[arg-type]
+        return Foreign(pair.init, pair.update)
+    return value

@@ -1,0 +1,136 @@
+"""Muon: momentum made orthogonal, all matrices of one shape in one batched Newton-Schulz iteration."""
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core import InputError, hyper, part, record, static
+from jgd.core.structure import dtype_name
+from jgd.core.tree import full_like, map_unzip, map_updates, name_of, widen
+from jgd.core.types import Grads, Params, Scalar, State, Updates
+
+NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
+"""The quintic's coefficients by Keller Jordan: singular values end between 0.7 and 1.2, not at 1."""
+
+
+class ScaleByMuonState(NamedTuple):
+    """Momentum, shaped like the parameters."""
+
+    mu: State
+
+
+def _coefficients(value: Any) -> tuple[Any, ...]:
+    """Three numbers for all steps, or three for each step, as floats that are leaves."""
+    if np.shape(value)[-1:] != (3,) or np.ndim(value) > 2:
+        raise InputError(f"ScaleByMuon(ns_coeffs={value!r}): ns_coeffs must have shape (3,) or (steps, 3).")
+    return jax.tree.map(lambda x: float(x) if isinstance(x, int) else x, tuple(value))
+
+
+@record
+class ScaleByMuon:
+    """b = beta b + (1-beta) g; u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`; O(UΣV') ≈ UV'.
+
+    (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
+    O is `ns_steps` steps of X <- a X + (b XX' + c (XX')^2) X from X / (||X|| + eps), with X taken as wide, in
+    `ns_dtype` (float32 at least by default). A leaf is (..., in, out): leading axes are a batch of matrices. s is
+    sqrt(max(1, out/in)), or `consistent_rms` sqrt(max(in, out)), which gives Adam's step size (Liu et al. 2025,
+    arXiv:2502.16982: 0.2). `optax.contrib.muon` corrects both momentum terms for bias, so its first steps differ.
+    State: 4 bytes a parameter. Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
+    """
+
+    beta: Scalar = hyper(0.95, "[0, 1)")
+    eps: Scalar = hyper(1e-8, "[0, inf)")
+    ns_coeffs: Any = part(NEWTON_SCHULZ, _coefficients)
+    ns_steps: int = static(5)
+    nesterov: bool = static(True)
+    consistent_rms: Scalar | None = hyper(None, "(0, inf)")
+    mu_dtype: Any = static(None, dtype_name)
+    ns_dtype: Any = static(None, dtype_name)
+
+    def init(self, params: Params) -> State:
+        """Zero momentum."""
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+            if jnp.ndim(leaf) < 2 or jnp.iscomplexobj(leaf):
+                raise InputError(
+                    f"ScaleByMuon.init: the leaf at {name_of(path)} is {jnp.result_type(leaf)}{list(jnp.shape(leaf))}, "
+                    "expected a real matrix (..., in, out); use jgd.muon, which gives other leaves to AdamW."
+                )
+        return ScaleByMuonState(full_like(params, dtype=self.mu_dtype))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The orthogonal matrices nearest to the momentum, scaled."""
+        beta = jnp.asarray(self.beta)
+
+        def rule(g: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+            b = beta * b + (1 - beta) * g
+            return beta * b + (1 - beta) * g if self.nesterov else b, b
+
+        # Widened here, so that the look-ahead is not rounded to half precision on its way to the iteration.
+        wide = jax.tree.map(widen, grads)
+        ahead, mu = map_unzip(rule, wide, state.mu, place="ScaleByMuon.update")
+        orthogonal = orthogonalize(ahead, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype)
+        updates = map_updates(lambda g, o: self._size(g.shape) * o, grads, orthogonal, place="ScaleByMuon.update")
+        return updates, ScaleByMuonState(mu)
+
+    def _size(self, shape: tuple[int, ...]) -> Any:
+        rows, columns = shape[-2:]
+        if self.consistent_rms is not None:
+            return self.consistent_rms * max(rows, columns) ** 0.5
+        return max(1.0, columns / max(rows, 1)) ** 0.5
+
+
+def scale_by_muon(
+    ns_coeffs: Any = NEWTON_SCHULZ,
+    ns_steps: int = 5,
+    beta: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = True,
+    consistent_rms: Scalar | None = None,
+    ns_dtype: Any = None,
+) -> ScaleByMuon:
+    """Replace each matrix by the orthogonal matrix nearest to its momentum."""
+    return ScaleByMuon(beta, eps, ns_coeffs, ns_steps, nesterov, consistent_rms, mu_dtype, ns_dtype)
+
+
+def orthogonalize(tree: Any, coefficients: Any, steps: int, eps: Scalar, dtype: Any = None) -> Any:
+    """The Newton-Schulz iteration on every matrix of a tree; those of one shape, or its transpose, run as one batch.
+
+    One batch means one compilation and few, large matrix products: for 48 equal matrices about a sixth of the
+    compilation time of a product for each.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for i, leaf in enumerate(leaves):
+        groups[(*sorted(leaf.shape[-2:]), leaf.dtype)].append(i)
+    for (m, n, _), members in groups.items():
+        batch = [_wide(leaves[i]).reshape(-1, m, n) for i in members]
+        result = _newton_schulz(jnp.concatenate(batch), coefficients, steps, eps, dtype)
+        stops = np.cumsum([len(x) for x in batch])[:-1]
+        for i, x in zip(members, jnp.split(result, stops), strict=True):
+            leaf = leaves[i]
+            leaves[i] = _wide(x.reshape(_wide(leaf).shape), like=leaf)
+    return jax.tree.unflatten(structure, leaves)
+
+
+def _wide(x: jax.Array, like: jax.Array | None = None) -> jax.Array:
+    """The matrices of `x` transposed if those of `like` (by default its own) have more rows than columns."""
+    rows, columns = (x if like is None else like).shape[-2:]
+    return x.mT if rows > columns else x
+
+
+def _newton_schulz(x: jax.Array, coefficients: Any, steps: int, eps: Scalar, dtype: Any) -> jax.Array:
+    """`x`: f[batch, m, n] with m <= n."""
+    norm = jnp.sqrt(jnp.sum(x * x, axis=(-2, -1), keepdims=True))
+    out, x = x.dtype, x / (norm + eps)
+    x = x if dtype is None else x.astype(dtype)
+    table = coefficients if isinstance(coefficients[0], tuple) else [coefficients] * steps
+    for a, b, c in table:
+        a, b, c = (jnp.asarray(k).astype(x.dtype) for k in (a, b, c))
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x.astype(out)

@@ -1,0 +1,101 @@
+"""Scaling: by a number, by the learning rate, by a schedule; and adding updates to parameters."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+
+from jgd.core import hyper, record, static
+from jgd.core.tree import increment, map_updates, widen, zero_count
+from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+
+
+@record
+class Scale:
+    """u = s g. No state."""
+
+    step_size: Scalar = hyper()
+
+    def init(self, params: Params) -> State:
+        """Empty."""
+        return optax.EmptyState()
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The scaled gradients."""
+        return map_updates(lambda g: self.step_size * g, grads, place="Scale.update"), state
+
+
+@record
+class ScaleByLearningRate:
+    """u = -lr g, or lr g if `flip_sign` is off. A schedule sees the number of steps taken before, 0 at first.
+
+    State: empty for a number, an i32 counter for a schedule.
+    """
+
+    learning_rate: Rate = hyper(interval="[0, inf)")
+    flip_sign: bool = static(True)
+
+    def init(self, params: Params) -> State:
+        """A counter, if there is a schedule."""
+        return init_rate(self.learning_rate)
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """A step down the gradient."""
+        rate, state = next_rate(self.learning_rate, state)
+        rate = -rate if self.flip_sign else rate
+        return map_updates(lambda g: rate * g, grads, place="ScaleByLearningRate.update"), state
+
+
+@record
+class ScaleBySchedule:
+    """u = s(count) g. State: an i32 counter."""
+
+    step_size_fn: Rate = hyper()
+
+    def init(self, params: Params) -> State:
+        """A counter."""
+        return init_rate(self.step_size_fn)
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The gradients scaled by the schedule's value at this step."""
+        size, state = next_rate(self.step_size_fn, state)
+        return map_updates(lambda g: size * g, grads, place="ScaleBySchedule.update"), state
+
+
+def scale(step_size: Scalar) -> Scale:
+    """Multiply by a number."""
+    return Scale(step_size)
+
+
+def scale_by_learning_rate(learning_rate: Rate, *, flip_sign: bool = True) -> ScaleByLearningRate:
+    """Multiply by minus the learning rate: the last link of most optimizers."""
+    return ScaleByLearningRate(learning_rate, flip_sign)
+
+
+def scale_by_schedule(step_size_fn: Rate) -> ScaleBySchedule:
+    """Multiply by a schedule's value."""
+    return ScaleBySchedule(step_size_fn)
+
+
+def apply_updates(params: Params, updates: Updates) -> Params:
+    """`params + updates`, each leaf in its parameter's dtype; the sum is taken in float32 at least.
+
+    A half-precision parameter swallows updates below half a unit in its last place: 1 + 0.001 is 1 in bfloat16.
+    """
+
+    def step(p: Any, u: Any) -> Any:
+        return (p + widen(u)).astype(jnp.result_type(p))
+
+    return map_updates(step, params, updates, place="apply_updates")
+
+
+def init_rate(rate: Rate) -> State:
+    """The state that a number or a schedule needs."""
+    return optax.ScaleByScheduleState(zero_count()) if callable(rate) else optax.EmptyState()
+
+
+def next_rate(rate: Rate, state: State) -> tuple[Any, State]:
+    """The value of a number or a schedule at this step, and the next state."""
+    if callable(rate):
+        return rate(state.count), optax.ScaleByScheduleState(increment(state.count))
+    return rate, state

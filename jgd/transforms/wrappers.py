@@ -1,0 +1,133 @@
+"""Wrappers that decide when an inner transform steps: after several batches, or when the gradient is finite."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jgd.core import Transform, as_function, hyper, part, record, static
+from jgd.core.structure import dtype_name
+from jgd.core.tree import all_finite, full_like, increment, map_updates, where, zero_count
+from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.transforms.foreign import as_transform
+
+
+@record
+class MultiSteps:
+    """Accumulates the gradients of `every_k_schedule` batches, then lets `opt` step with their mean (or sum).
+
+    The other updates are zero, and `opt` does not run for them (under `vmap` it runs and is discarded).
+    `every_k_schedule` is a number or a schedule of the steps taken. `should_skip_update_fn(grads, gradient_step,
+    params) -> (skip, info)` drops a batch whole, e.g. `optax.skip_not_finite`. State: the accumulator, 4 bytes a
+    parameter, two counters, `info` and the inner state.
+    """
+
+    opt: Transform = part(convert=as_transform)
+    every_k_schedule: Rate = hyper(interval="[1, inf)")
+    use_grad_mean: bool = static(True)
+    should_skip_update_fn: Callable[..., Any] | None = part(None, convert=as_function)
+    accumulator_dtype: Any = static("float32", dtype_name)
+
+    def init(self, params: Params) -> State:
+        """An empty accumulator and the inner state."""
+        sums = full_like(params, dtype=self.accumulator_dtype)
+        _, info = self._skip(sums, zero_count(), params)
+        return optax.MultiStepsState(zero_count(), zero_count(), self.opt.init(params), sums, info)
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The inner updates after the last batch of a round, zeros after the others."""
+        n, sums = state.mini_step, state.acc_grads
+        skip, info = self._skip(grads, state.gradient_step, params)
+        weight = 1 / (n + 1) if self.use_grad_mean else 1.0
+        rest = 0.0 if not self.use_grad_mean else weight
+        # A running mean: a + (g - a) / (n + 1) stays in range where a sum would overflow.
+        sums = map_updates(lambda a, g: a + (weight * g - rest * a), sums, grads, place="MultiSteps.update")
+        sums = where(skip, state.acc_grads, sums)
+        rate = self.every_k_schedule
+        every = jnp.round(jnp.asarray(rate(state.gradient_step) if callable(rate) else rate)).astype(jnp.int32)
+        emit = ~skip & (n >= every - 1)
+        mean = jax.tree.map(lambda a, g: a.astype(jnp.result_type(g)), sums, grads)
+        updates, inner = step_if(emit, self.opt, mean, state.inner_opt_state, params, **extra)
+        return updates, optax.MultiStepsState(
+            mini_step=jnp.where(emit, 0, jnp.where(skip, n, increment(n))),
+            gradient_step=jnp.where(emit, increment(state.gradient_step), state.gradient_step),
+            inner_opt_state=inner,
+            acc_grads=jax.tree.map(lambda a: jnp.where(emit, jnp.zeros_like(a), a), sums),
+            skip_state=info,
+        )
+
+    def has_updated(self, state: State) -> jax.Array:
+        """Whether the step that returned `state` let the inner transform step."""
+        return (state.mini_step == 0) & (state.gradient_step > 0)
+
+    def gradient_transformation(self) -> "MultiSteps":
+        """Itself; optax's class needs a conversion here."""
+        return self
+
+    def _skip(self, grads: Grads, step: jax.Array, params: Params) -> tuple[jax.Array, Any]:
+        if self.should_skip_update_fn is None:
+            return jnp.array(False), ()
+        return self.should_skip_update_fn(grads, step, params)
+
+
+@record
+class ApplyIfFinite:
+    """Steps only when every entry of the gradient is finite; else the update is zero and the inner state is kept.
+
+    After `max_consecutive_errors` such gradients in a row it gives up and lets them through, until one is finite
+    again: optax's rule. State: two counters, a flag and the inner state.
+    """
+
+    inner: Transform = part(convert=as_transform)
+    max_consecutive_errors: Scalar = hyper(interval="[0, inf]")
+
+    def init(self, params: Params) -> State:
+        """No errors yet."""
+        return optax.ApplyIfFiniteState(zero_count(), jnp.array(True), zero_count(), self.inner.init(params))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The inner updates, or zeros."""
+        finite = all_finite(grads)
+        row = jnp.where(finite, 0, increment(state.notfinite_count))
+        step = finite | (row > self.max_consecutive_errors)
+        updates, inner = step_if(step, self.inner, grads, state.inner_state, params, **extra)
+        total = jnp.where(finite, state.total_notfinite, increment(state.total_notfinite))
+        return updates, optax.ApplyIfFiniteState(row, finite, total, inner)
+
+
+def multi_steps(
+    opt: Any,
+    every_k_schedule: Rate,
+    use_grad_mean: bool = True,
+    should_skip_update_fn: Callable[..., Any] | None = None,
+    accumulator_dtype: Any = "float32",
+) -> MultiSteps:
+    """Step once for every `every_k_schedule` batches, with the mean of their gradients."""
+    return MultiSteps(opt, every_k_schedule, use_grad_mean, should_skip_update_fn, accumulator_dtype)
+
+
+def apply_if_finite(inner: Any, max_consecutive_errors: Scalar) -> ApplyIfFinite:
+    """Ignore gradients with an infinite or NaN entry, up to so many in a row."""
+    return ApplyIfFinite(inner, max_consecutive_errors)
+
+
+def step_if(
+    condition: jax.Array, inner: Transform, grads: Grads, state: State, params: Params, **extra: Any
+) -> tuple[Updates, State]:
+    """`inner.update` where the scalar `condition` holds, else zero updates and the same state.
+
+    A `lax.cond`: only one side runs, except under `vmap` with a batched condition.
+    """
+
+    def step() -> tuple[Updates, State]:
+        updates, new = inner.update(grads, state, params, **extra)
+        # A foreign transform may change dtypes; the two sides of a cond may not differ.
+        return updates, jax.tree.map(lambda x, old: jnp.asarray(x).astype(jnp.result_type(old)), new, state)
+
+    def wait() -> tuple[Updates, State]:
+        shapes = jax.eval_shape(step)[0]
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes), jax.tree.map(jnp.asarray, state)
+
+    return jax.lax.cond(condition, step, wait)
