@@ -3,7 +3,7 @@
 import dataclasses
 import numbers
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 import jax
 import numpy as np
@@ -49,7 +49,7 @@ def record(cls: type[T]) -> type[T]:
     compare `jax.tree.structure` and the leaves instead.
     """
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    fields = dataclasses.fields(cast(Any, cls))
     data = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
     meta = tuple(f.name for f in fields if f.metadata.get("kind") == "static")
     keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
@@ -74,7 +74,7 @@ def record(cls: type[T]) -> type[T]:
         self.__dict__.update(zip(meta, aux, strict=True))
         return self
 
-    __init__.__wrapped__ = build  # type: ignore[attr-defined]  # inspect.signature shows the fields
+    __init__.__wrapped__ = build  # inspect.signature shows the fields
     cls.__init__ = __init__
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _repr
@@ -105,13 +105,9 @@ class Interval:
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
     """The value of a field as the record keeps it: checked where it is a plain number, converted where asked."""
     value, kind = self.__dict__[field.name], field.metadata.get("kind")
-    place = f"{type(self).__name__}({field.name}={value!r})"
-    if kind == "hyper":
-        return _number(place, field, value)
-    if kind == "hypers":
-        if not hasattr(value, "__iter__"):
-            raise InputError(f"{place}: {field.name} must be a sequence of numbers, not {type(value).__name__}.")
-        return tuple(_number(place, field, x) for x in value)
+    if kind in ("hyper", "hypers"):
+        place = f"{type(self).__name__}({field.name}={value!r})"
+        return _number(place, field, value) if kind == "hyper" else _numbers(place, field, value)
     convert = field.metadata.get("convert")
     value = value if convert is None else convert(value)
     if kind == "static":
@@ -119,10 +115,16 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
             hash(value)
         except TypeError:
             raise InputError(
-                f"{place}: {field.name} is structure and must be hashable, "
+                f"{type(self).__name__}({field.name}={value!r}): {field.name} is structure and must be hashable, "
                 f"not {type(value).__name__}; pass a number, a string, a tuple or a function."
             ) from None
     return value
+
+
+def _numbers(place: str, field: dataclasses.Field[Any], values: Any) -> tuple[Any, ...]:
+    if not hasattr(values, "__iter__"):
+        raise InputError(f"{place}: {field.name} must be a sequence of numbers, not {type(values).__name__}.")
+    return tuple(_number(place, field, value) for value in values)
 
 
 def _number(place: str, field: dataclasses.Field[Any], value: Any) -> Any:
