@@ -116,17 +116,18 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
     if not path:
         return new
     key, rest = path[0], path[1:]
-    if dataclasses.is_dataclass(node) or hasattr(node, "_replace"):
-        child = _replace(getattr(node, key), rest, new)
-        return (
-            dataclasses.replace(node, **{key: child})
-            if dataclasses.is_dataclass(node)
-            else node._replace(**{key: child})
-        )  # type: ignore[type-var]
-    if isinstance(node, Mapping):
-        return type(node)((k, _replace(v, rest, new) if str(k) == key else v) for k, v in node.items())  # type: ignore[call-arg]
+
+    def child(name: Any, old: Any) -> Any:
+        return _replace(old, rest, new) if str(name) == key else old
+
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
+        return dataclasses.replace(node, **{key: _replace(getattr(node, key), rest, new)})
+    if isinstance(node, dict):
+        return type(node)((k, child(k, v)) for k, v in node.items())
     if isinstance(node, (tuple, list)):
-        return type(node)(_replace(v, rest, new) if str(i) == key else v for i, v in enumerate(node))
+        names = getattr(node, "_fields", range(len(node)))
+        items = [child(k, v) for k, v in zip(names, node, strict=True)]
+        return type(node)(*items) if hasattr(node, "_fields") else type(node)(items)
     raise InputError(
-        f"with_hyperparams: cannot replace {key!r} inside a {type(node).__name__}; rebuild the value instead."
+        f"with_hyperparams: cannot replace {key!r} in a {type(node).__name__}; rebuild that value instead."
     )

@@ -1,7 +1,7 @@
 """Transforms from elsewhere: anything with optax's two functions, taken in as a record."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import optax
@@ -38,6 +38,6 @@ def as_transform(value: Any) -> Transform:
             "such as jgd.adam(1e-3) (called, not the function itself)."
         )
     if isinstance(value, optax.GradientTransformation) or jax.tree_util.all_leaves([value]):
-        pair = optax.with_extra_args_support(value)  # type: ignore[arg-type]
+        pair = optax.with_extra_args_support(cast(Any, value))
         return Foreign(pair.init, pair.update)
     return value
