@@ -1,0 +1,86 @@
+"""When to stop: one record of rules that every loop shares, and the small state that a plateau needs."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.record import hyper, record, static
+from jgd.core.status import Status
+from jgd.core.types import Scalar
+
+
+def _count(name: str) -> Any:
+    def convert(value: Any) -> int | None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+            raise InputError(
+                f"Stop({name}={value!r}): {name} must be a whole number, at least 1, or None for no limit."
+            )
+        return None if value is None else int(value)
+
+    return convert
+
+
+@record
+class Stop:
+    """Rules for stopping; the first that holds at a step stops the run there. Thresholds may be traced and batched.
+
+    value          stop once the value (the loss of a step) is at most this.
+    gradient_norm  stop once the gradient's global norm is at most this.
+    step_norm      stop once the global norm of the updates is at most this.
+    patience       stop after this many steps in a row in which the best value so far did not fall by more than
+                   `min_delta`. On mini-batches the values are noisy: choose it as long as an epoch or longer.
+    max_steps      the most steps to take.
+
+    A value, a gradient or an update that is infinite or NaN always stops. Where several rules hold at one step, the
+    order is: non-finite, value, gradient_norm, step_norm, patience.
+    """
+
+    gradient_norm: Scalar | None = hyper(None, "[0, inf)")
+    value: Scalar | None = hyper(None)
+    step_norm: Scalar | None = hyper(None, "[0, inf)")
+    patience: int | None = static(None, convert=_count("patience"))
+    min_delta: Scalar = hyper(0.0, "[0, inf)")
+    max_steps: int | None = static(None, convert=_count("max_steps"))
+
+    def begin(self) -> "Watch":
+        """What a plateau needs to know before the first step."""
+        return Watch(jnp.array(jnp.inf, float), jnp.zeros((), jnp.int32))
+
+    def check(
+        self, watch: "Watch", *, value: Any, gradient_norm: Any = None, step_norm: Any = None, finite: Any = True
+    ) -> tuple["Watch", jax.Array]:
+        """The next watch, and the status at this step as an i32 scalar: `Status.RUNNING` where no rule holds.
+
+        `gradient_norm` and `step_norm` may be left out where this record has no threshold for them.
+        """
+        improved = value < watch.best - self.min_delta
+        watch = Watch(
+            jnp.where(improved, value, watch.best).astype(watch.best.dtype), jnp.where(improved, 0, watch.since + 1)
+        )
+        rules = [
+            (Status.PLATEAU, None if self.patience is None else watch.since >= self.patience),
+            (Status.STEP_NORM, None if self.step_norm is None else step_norm <= self.step_norm),
+            (Status.GRADIENT_NORM, None if self.gradient_norm is None else gradient_norm <= self.gradient_norm),
+            (Status.VALUE, None if self.value is None else value <= self.value),
+            (Status.NON_FINITE, jnp.logical_not(finite)),
+        ]
+        code = jnp.array(Status.RUNNING, jnp.int32)
+        for status, holds in rules:
+            code = code if holds is None else jnp.where(holds, jnp.int32(status), code)
+        return watch, code
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether anything but a non-finite value can stop a run."""
+        rules = (self.gradient_norm, self.value, self.step_norm, self.patience, self.max_steps)
+        return any(rule is not None for rule in rules)
+
+
+class Watch(NamedTuple):
+    """The best value so far, and for how many steps it has stood."""
+
+    best: jax.Array  # f32[], f64[] in x64
+    since: jax.Array  # i32[]

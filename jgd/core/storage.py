@@ -1,0 +1,151 @@
+"""Arrays on disk: one checksummed file, written whole or not at all, in the safetensors format; never pickle."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+
+from jgd.core.errors import InputError
+
+_CODES = {
+    "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32", "int32": "I32",
+    "uint64": "U64", "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
+    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "complex64": "C64",
+}  # fmt: skip
+
+
+def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+    """Write named arrays and JSON-able `meta`. A reader finds the old file or the new one, even after a crash.
+
+    The bytes go to a temporary name, are synced, and take the place of `path` in one rename. Dtypes that safetensors
+    has no name for are written as bytes, with the name among the metadata.
+    """
+    path = Path(path)
+    blocks = {name: np.asarray(jax.device_get(x)) for name, x in arrays.items()}
+    header, payload = _encode(blocks, dict(meta))
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "wb") as file:
+        file.write(len(header).to_bytes(8, "little"))
+        file.write(header)
+        for block in payload:
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the metadata of a file that `save` wrote; a damaged file is an error that says what to do."""
+    data = Path(path).read_bytes()
+    try:
+        return _decode(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: the file is damaged ({error}); delete it to start afresh, or put a sound copy in its place."
+        ) from None
+
+
+def named(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """The leaves of a pytree by their paths, PRNG keys as the numbers in them: what `save` takes."""
+    return {
+        prefix + jax.tree_util.keystr(path): jax.random.key_data(x) if _is_key(x) else x
+        for path, x in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, place: str) -> Any:
+    """The pytree like `template` whose leaves are the arrays saved under its paths: the inverse of `named`.
+
+    An array that is missing, or whose shape or dtype differs, is an error that names `place` and the path.
+    """
+
+    def leaf(path: Any, like: Any) -> Any:
+        name = prefix + jax.tree_util.keystr(path)
+        expected = np.asarray(jax.random.key_data(like) if _is_key(like) else like)
+        found = arrays.get(name)
+        if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
+            shown = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
+            raise InputError(
+                f"{place}: it holds {shown} at {name}, expected {expected.dtype}{list(expected.shape)}; "
+                "it was made by another program, so pass the arguments that it was made with, or another folder."
+            )
+        if _is_key(like):
+            return jax.random.wrap_key_data(jnp.array(found), impl=jax.random.key_impl(like))
+        return jnp.array(found)  # a copy: what is donated later must not be this file's bytes
+
+    return jax.tree_util.tree_map_with_path(leaf, template)
+
+
+def _encode(blocks: dict[str, np.ndarray], meta: dict[str, Any]) -> tuple[bytes, list[memoryview]]:
+    header: dict[str, Any] = {}
+    payload, names, offset = [], {}, 0
+    for name, block in blocks.items():
+        raw = np.ascontiguousarray(block).reshape(-1).view(np.uint8)
+        code, shape = _CODES.get(block.dtype.name), list(block.shape)
+        if code is None:
+            names[name], code, shape = block.dtype.name, "U8", [*shape, block.dtype.itemsize]
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [offset, offset + raw.size]}
+        offset += raw.size
+        payload.append(raw.data)
+    # The format wants metadata of strings.
+    header["__metadata__"] = {"meta": json.dumps(meta), "dtypes": json.dumps(names)}
+    header["__metadata__"]["sha256"] = _digest(header, payload)
+    text = _canonical(header)
+    return text + b" " * (-len(text) % 8), payload
+
+
+def _decode(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    size = int.from_bytes(data[:8], "little")
+    if len(data) < 8 + size or size == 0:
+        raise ValueError("it ends too early")
+    header, payload = json.loads(data[8 : 8 + size]), memoryview(data)[8 + size :]
+    digest = header["__metadata__"].pop("sha256")
+    if _digest(header, [payload]) != digest:
+        raise ValueError("its checksum does not match its content")
+    metadata = header.pop("__metadata__")
+    names, kinds = json.loads(metadata["dtypes"]), {code: name for name, code in _CODES.items()}
+    arrays = {}
+    for name, entry in header.items():
+        first, last = entry["data_offsets"]
+        kind = names.get(name)
+        shape = entry["shape"] if kind is None else entry["shape"][:-1]
+        block = np.frombuffer(payload[first:last], _dtype(kind or kinds[entry["dtype"]]))
+        arrays[name] = block.reshape(shape)
+    return arrays, json.loads(metadata["meta"])
+
+
+def _digest(header: dict[str, Any], payload: list[memoryview]) -> str:
+    digest = hashlib.sha256(_canonical(header))
+    for block in payload:
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _canonical(header: dict[str, Any]) -> bytes:
+    return json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    return np.dtype(getattr(ml_dtypes, name, None) or name)
+
+
+def _is_key(x: Any) -> bool:
+    return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where a folder can be synced (not on Windows)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
