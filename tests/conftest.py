@@ -1,0 +1,23 @@
+"""What every test runs under: rank promotion is an error, and float64 where a test asks for it."""
+
+import importlib.metadata
+import os
+
+# Tests compile hundreds of tiny programs and run each for microseconds, next to each other: one thread for each, and
+# as little optimisation as XLA offers. The formulas are the same; jaxlib 0.11 has dropped the slow emitters' flag.
+_FLAGS = ["--xla_cpu_multi_thread_eigen=false", "--xla_backend_optimization_level=0"]
+if importlib.metadata.version("jaxlib").startswith("0.10."):
+    _FLAGS.append("--xla_cpu_use_fusion_emitters=false")
+os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_FLAGS]).strip()
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def x64():
+    """Float64 for one test, so that agreement with an oracle is a matter of formulas and not of rounding."""
+    with jax.enable_x64(True):
+        yield

@@ -1,0 +1,47 @@
+"""Small parameters, random gradients and a smooth problem, shared by the tests."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+SHAPES = {"w": (4, 3), "layers": [(3, 4), (5,)], "scalar": ()}
+MATRICES = {"w": (4, 3), "layers": [(3, 4), (2, 5)]}
+
+
+def params(shapes=SHAPES, dtype=None, seed=0):
+    """Random parameters in the shapes of a tree."""
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(
+        lambda shape: jnp.asarray(rng.normal(size=shape), dtype or float), shapes, is_leaf=lambda x: isinstance(x, tuple)
+    )
+
+
+def gradients(steps, like, seed=1):
+    """One tree of random gradients for each step, over four orders of magnitude, as numpy arrays."""
+    rng = np.random.default_rng(seed)
+    sizes = 10.0 ** rng.uniform(-3, 1, size=steps)
+    return [jax.tree.map(lambda p: np.asarray(s * rng.normal(size=np.shape(p)), jnp.result_type(p)), like) for s in sizes]
+
+
+def trajectory(opt, start, grads, **extra):
+    """The parameters after each step, stacked: what two implementations must agree on."""
+
+    def step(carry, g):
+        p, state = carry
+        updates, state = opt.update(g, state, p, **extra)
+        p = jax.tree.map(lambda x, u: (x + u).astype(x.dtype), p, updates)
+        return (p, state), p
+
+    stacked = jax.tree.map(lambda *g: jnp.stack(g), *grads)
+    return jax.jit(lambda: jax.lax.scan(step, (start, opt.init(start)), stacked)[1])()
+
+
+def bowl(p):
+    """A quadratic with curvatures 1 to 4, zero at ones."""
+    leaves = jax.tree.leaves(p)
+    return sum(jnp.sum((1 + 3 * i / len(leaves)) * (x - 1) ** 2) for i, x in enumerate(leaves)) / 2
+
+
+def close(a, b, rtol, atol=0.0):
+    """Assert that two trees agree leaf by leaf."""
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=rtol, atol=atol), a, b)
