@@ -38,12 +38,12 @@ class Stop:
     order is: non-finite, value, gradient_norm, step_norm, patience.
     """
 
-    gradient_norm: Scalar | None = hyper(None, "[0, inf)")
-    value: Scalar | None = hyper(None)
-    step_norm: Scalar | None = hyper(None, "[0, inf)")
-    patience: int | None = static(None, convert=_count("patience"))
-    min_delta: Scalar = hyper(0.0, "[0, inf)")
-    max_steps: int | None = static(None, convert=_count("max_steps"))
+    gradient_norm: Scalar | None = hyper(default=None, interval="[0, inf)")
+    value: Scalar | None = hyper(default=None)
+    step_norm: Scalar | None = hyper(default=None, interval="[0, inf)")
+    patience: int | None = static(default=None, convert=_count("patience"))
+    min_delta: Scalar = hyper(default=0.0, interval="[0, inf)")
+    max_steps: int | None = static(default=None, convert=_count("max_steps"))
 
     def begin(self) -> "Watch":
         """What a plateau needs to know before the first step."""

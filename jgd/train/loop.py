@@ -85,7 +85,9 @@ def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | Non
     touched = (length + per_epoch - 2) // per_epoch + 1
     epochs = start // per_epoch + jnp.arange(touched)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(_subkey(key, "data"), epochs)
-    orders = jax.vmap(lambda key: jax.random.permutation(key, n))(keys)
+    # One sort of 32-bit draws: equal draws among n keep their order, which shifts odds by about n / 2^32, and it
+    # compiles in a third of the time of jax.random.permutation, which sorts again to avoid that.
+    orders = jax.vmap(lambda key: jnp.argsort(jax.random.bits(key, (n,))))(keys)
     rows = orders[:, : per_epoch * size].reshape(touched * per_epoch, size)
     return jax.lax.dynamic_slice_in_dim(rows, start % per_epoch, length)
 

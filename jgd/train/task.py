@@ -64,11 +64,11 @@ class Task:
     init: Callable[[jax.Array], Params] = part(convert=_function("init(key) -> params"))
     loss: Callable[..., Any] = part(convert=_function("loss(params, batch) -> scalar"))
     data: Any = part(convert=_resident)
-    batch_size: int | None = static(None, convert=_batch_size)
+    batch_size: int | None = static(default=None, convert=_batch_size)
     evaluate: Callable[[Params], dict[str, Scalar]] | None = part(
-        None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
+        default=None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
     )
-    name: str | None = static(None)
+    name: str | None = static(default=None)
 
 
 def is_stream(task: Task) -> bool:

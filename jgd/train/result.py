@@ -1,0 +1,78 @@
+"""What a training run ends in: parameters, curves and the reason that it stopped."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from jgd.core.extras import require
+from jgd.core.status import Status
+from jgd.core.types import Params, State
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """A finished, stopped or interrupted run.
+
+    Row k of a metric belongs to the parameters after k steps, before the step that it led to. The step at which a rule
+    stopped the run was evaluated and not taken, so then `params` are those that the last row belongs to.
+    """
+
+    params: Params
+    opt_state: State
+    status: Status
+    steps: int
+    metrics: dict[str, np.ndarray]  # "loss" and the scalars of the loss's aux, each of shape [steps]
+    evaluations: dict[str, np.ndarray]  # "step" and what evaluate returned, each of shape [evaluations]
+    seconds: float  # of this call, compilation included
+    compile_seconds: float  # of this call
+
+    def __repr__(self) -> str:
+        rows = [("", "last", "lowest", "highest")]
+        rows += [_summary(name, curve, np.arange(len(curve))) for name, curve in self.metrics.items()]
+        steps = self.evaluations.get("step")
+        rows += [_summary(name, curve, steps) for name, curve in self.evaluations.items() if name != "step"]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        head = f"Run of {self.steps} steps, {self.seconds:.2f} s of which {self.compile_seconds:.2f} s compiling"
+        return "\n".join([head, *(f"  {line}" for line in table if self.steps), f"  {self.status}"])
+
+    def dataframe(self) -> Any:
+        """A pandas table with a row a step; evaluations stand in the rows of their steps, NaN elsewhere."""
+        pandas = require("pandas", "Run.dataframe()")
+        table = pandas.DataFrame(self.metrics, index=pandas.RangeIndex(self.steps, name="step"))
+        if not self.evaluations:
+            return table
+        judged = pandas.DataFrame(self.evaluations).set_index("step")
+        judged.columns = [f"{name} (evaluated)" if name in self.metrics else name for name in judged.columns]
+        return pandas.concat([table, judged], axis=1)
+
+    def plot(self) -> Any:
+        """A matplotlib figure: the metrics step by step, and beside them the evaluations."""
+        figure = require("matplotlib.figure", "Run.plot()").Figure(layout="constrained")
+        judged = {name: curve for name, curve in self.evaluations.items() if name != "step"}
+        panels = figure.subplots(1, 2 if judged else 1, squeeze=False)[0]
+        _draw(panels[0], np.arange(self.steps), self.metrics)
+        if judged:
+            _draw(panels[1], self.evaluations["step"], judged)
+        figure.suptitle(f"{self.steps} steps, {self.status.name.lower()}")
+        return figure
+
+
+def _draw(axes: Any, steps: np.ndarray, curves: dict[str, np.ndarray]) -> None:
+    for name, curve in curves.items():
+        axes.plot(steps, curve, label=name)
+    finite = [curve[np.isfinite(curve)] for curve in curves.values()]
+    if all(curve.size and curve.min() > 0 and curve.max() > 100 * curve.min() for curve in finite):
+        axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.legend()
+
+
+def _summary(name: str, curve: np.ndarray, steps: Any) -> tuple[str, str, str, str]:
+    finite = np.flatnonzero(np.isfinite(curve))
+    if not len(curve) or not len(finite):
+        return (name, f"{curve[-1]:.6g}" if len(curve) else "-", "-", "-")
+    low, high = finite[np.argmin(curve[finite])], finite[np.argmax(curve[finite])]
+    last = f"{curve[-1]:.6g}"
+    return (name, last, f"{curve[low]:.6g} at step {steps[low]}", f"{curve[high]:.6g} at step {steps[high]}")

@@ -1,0 +1,78 @@
+"""The compiled pieces of `fit`: the first carry, and segments of steps that a stopping rule can freeze."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.status import Status
+from jgd.core.stop import Stop, Watch
+from jgd.core.tree import global_norm, where
+from jgd.core.types import Transform
+from jgd.train.loop import Carry, advance, batch_at, begin, pick
+from jgd.train.task import Task
+
+
+class RunState(NamedTuple):
+    """Everything that a run needs to go on, and all that a checkpoint holds of it."""
+
+    carry: Carry
+    watch: Watch
+    status: jax.Array  # i32[], a Status
+    steps: jax.Array  # i32[], the steps evaluated so far
+
+
+@jax.jit
+def begin_run(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> RunState:
+    """The state before the first step."""
+    running = jnp.array(Status.RUNNING, jnp.int32)
+    return RunState(begin(task, optimizer, key), stop.begin(), running, jnp.zeros((), jnp.int32))
+
+
+@partial(jax.jit, static_argnames="length", donate_argnames="state")
+def run_segment(
+    task: Task, optimizer: Transform, stop: Stop, state: RunState, batches: Any, *, length: int
+) -> tuple[RunState, dict[str, jax.Array]]:
+    """Take up to `length` steps; the metrics of the steps after a rule has held mean nothing.
+
+    All numbers of the task, of the optimizer and of the rules are arguments, so other values need no compilation.
+    `batches` are stacked ones from a stream, or `None`. A frozen step costs what a live one does: there is no branch,
+    because the selects fuse into the update and a branch on the device would cost a round trip.
+    """
+    start = state.steps
+    batch_of = (lambda x: x) if batches is not None else partial(batch_at, task)
+    draws = batches if batches is not None else pick(task, state.carry.key, start, length)
+
+    def body(state: RunState, x: Any) -> tuple[RunState, dict[str, jax.Array]]:
+        number, draw = x
+        return _guarded(task, optimizer, stop, state, number, batch_of(draw))
+
+    return jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+
+
+@jax.jit
+def evaluate(task: Task, params: Any) -> dict[str, Any]:
+    """The task's evaluation, nothing where it has none."""
+    return {} if task.evaluate is None else task.evaluate(params)
+
+
+def _guarded(
+    task: Task, optimizer: Transform, stop: Stop, state: RunState, number: Any, batch: Any
+) -> tuple[RunState, dict[str, jax.Array]]:
+    """A step that is not taken where a rule holds at it, or held before."""
+    new, step = advance(task, optimizer, state.carry, number, batch)
+    loss, step_norm = step.metrics["loss"], global_norm(step.updates)
+    # An optimizer that answers a bad loss with no step at all (jgd.apply_if_finite) has dealt with it.
+    finite = jnp.isfinite(step_norm) & (jnp.isfinite(loss) | (step_norm == 0))
+    gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
+    watch, code = stop.check(state.watch, value=loss, gradient_norm=gradient_norm, step_norm=step_norm, finite=finite)
+    live = state.status == Status.RUNNING
+    taken = live & (code == Status.RUNNING)
+    carry = Carry(
+        where(taken, new.params, state.carry.params),
+        where(taken, new.opt_state, state.carry.opt_state),
+        state.carry.key,
+    )
+    status = jnp.where(live, code, state.status)
+    return RunState(carry, where(live, watch, state.watch), status, state.steps + live), step.metrics
