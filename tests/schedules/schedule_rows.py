@@ -66,7 +66,7 @@ ROWS = [
     Row("polynomial", lambda m: m.polynomial_schedule(1.0, 0.1, 2.5, 23, transition_begin=4)),
     Row(
         "polynomial_root",
-        lambda m: m.polynomial_schedule(init_value=0.2, end_value=1.0, power=0.5, transition_steps=17),
+        lambda m: m.polynomial_schedule(0.2, 1.0, power=0.5, transition_steps=17),
     ),
     Row("exponential", lambda m: m.exponential_decay(1.0, 10, 0.5)),
     Row("exponential_stairs", lambda m: m.exponential_decay(0.8, 7, 0.5, 3, True, 0.15)),

@@ -1,0 +1,36 @@
+"""Schedules: records (CapWords) of the step count, and the functions that make them (lower case, optax's names)."""
+
+from jgd.schedules.basic import Constant as Constant
+from jgd.schedules.basic import CosineDecay as CosineDecay
+from jgd.schedules.basic import ExponentialDecay as ExponentialDecay
+from jgd.schedules.basic import Linear as Linear
+from jgd.schedules.basic import Polynomial as Polynomial
+from jgd.schedules.basic import constant_schedule as constant_schedule
+from jgd.schedules.basic import cosine_decay_schedule as cosine_decay_schedule
+from jgd.schedules.basic import exponential_decay as exponential_decay
+from jgd.schedules.basic import linear_schedule as linear_schedule
+from jgd.schedules.basic import polynomial_schedule as polynomial_schedule
+from jgd.schedules.join import CosineRestarts as CosineRestarts
+from jgd.schedules.join import Join as Join
+from jgd.schedules.join import Restarts as Restarts
+from jgd.schedules.join import cosine_restarts_schedule as cosine_restarts_schedule
+from jgd.schedules.join import join_schedules as join_schedules
+from jgd.schedules.join import sgdr_schedule as sgdr_schedule
+from jgd.schedules.piecewise import CosineOneCycle as CosineOneCycle
+from jgd.schedules.piecewise import LinearOneCycle as LinearOneCycle
+from jgd.schedules.piecewise import PiecewiseConstant as PiecewiseConstant
+from jgd.schedules.piecewise import PiecewiseInterpolate as PiecewiseInterpolate
+from jgd.schedules.piecewise import cosine_onecycle_schedule as cosine_onecycle_schedule
+from jgd.schedules.piecewise import linear_onecycle_schedule as linear_onecycle_schedule
+from jgd.schedules.piecewise import piecewise_constant_schedule as piecewise_constant_schedule
+from jgd.schedules.piecewise import piecewise_interpolate_schedule as piecewise_interpolate_schedule
+from jgd.schedules.warmup import InverseSqrt as InverseSqrt
+from jgd.schedules.warmup import WarmupConstant as WarmupConstant
+from jgd.schedules.warmup import WarmupCosineDecay as WarmupCosineDecay
+from jgd.schedules.warmup import WarmupExponentialDecay as WarmupExponentialDecay
+from jgd.schedules.warmup import WarmupStableDecay as WarmupStableDecay
+from jgd.schedules.warmup import inverse_sqrt_schedule as inverse_sqrt_schedule
+from jgd.schedules.warmup import warmup_constant_schedule as warmup_constant_schedule
+from jgd.schedules.warmup import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
+from jgd.schedules.warmup import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule
+from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule

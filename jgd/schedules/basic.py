@@ -1,0 +1,143 @@
+"""Schedules of one phase: constant, linear, polynomial, exponential, cosine."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.record import hyper, record, static
+from jgd.core.tree import widen
+from jgd.core.types import Scalar
+from jgd.schedules.curves import SHORTEST, blend, geometric, half_cosine, power, progress, time_of
+
+
+@record
+class Constant:
+    """The same value at every step."""
+
+    value: Scalar = hyper()
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        return jnp.broadcast_to(widen(self.value), jnp.shape(count))
+
+
+@record
+class Linear:
+    """A straight line from `init_value` at `transition_begin` to `end_value`, `transition_steps` later; flat outside.
+
+    A transition of 0 steps jumps to `end_value` at `transition_begin`, the limit of short ones. optax holds
+    `init_value` for ever there, without a word.
+    """
+
+    init_value: Scalar = hyper()
+    end_value: Scalar = hyper()
+    transition_steps: Scalar = hyper(interval="[0, inf)")
+    transition_begin: Scalar = hyper(0.0, "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        share = progress(time_of(count), self.transition_begin, self.transition_steps)
+        return blend(self.init_value, self.end_value, share)
+
+
+@record
+class Polynomial:
+    """end_value + (init_value - end_value) (1 - p)^power, with p the share of `transition_steps` that has passed.
+
+    A transition of 0 steps jumps to `end_value` at `transition_begin`, where optax holds `init_value`.
+    """
+
+    init_value: Scalar = hyper()
+    end_value: Scalar = hyper()
+    power: Scalar = hyper(interval="[0, inf)")
+    transition_steps: Scalar = hyper(interval="[0, inf)")
+    transition_begin: Scalar = hyper(0.0, "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        share = progress(time_of(count), self.transition_begin, self.transition_steps)
+        return blend(self.end_value, self.init_value, power(1 - share, self.power))
+
+
+@record
+class ExponentialDecay:
+    """init_value * decay_rate^p, with p the time since `transition_begin` in units of `transition_steps`.
+
+    With `staircase` p is rounded down. `end_value` is a lower bound for a rate below 1 and an upper bound otherwise.
+    Growth without a bound stops at e^60 times `init_value`. A rate or a length of 0 is an error, where optax silently
+    holds `init_value`.
+    """
+
+    init_value: Scalar = hyper()
+    transition_steps: Scalar = hyper(interval="(0, inf)")
+    decay_rate: Scalar = hyper(interval="(0, inf)")
+    transition_begin: Scalar = hyper(0.0, "[0, inf)")
+    staircase: bool = static(False)
+    end_value: Scalar | None = hyper(None)
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        passed = jnp.maximum(time_of(count) - widen(self.transition_begin), 0.0)
+        periods = passed / jnp.maximum(widen(self.transition_steps), SHORTEST)
+        value = widen(self.init_value) * geometric(self.decay_rate, jnp.floor(periods) if self.staircase else periods)
+        if self.end_value is None:
+            return value
+        end = widen(self.end_value)
+        return jnp.where(widen(self.decay_rate) < 1, jnp.maximum(value, end), jnp.minimum(value, end))
+
+
+@record
+class CosineDecay:
+    """init_value ((1 - alpha) ((1 + cos(pi p)) / 2)^exponent + alpha), with p the share of `decay_steps` passed.
+
+    (Loshchilov and Hutter 2017, arXiv:1608.03983), one cycle.
+    """
+
+    init_value: Scalar = hyper()
+    decay_steps: Scalar = hyper(interval="(0, inf)")
+    alpha: Scalar = hyper(0.0)
+    exponent: Scalar = hyper(1.0, "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        curve = power(half_cosine(progress(time_of(count), 0.0, self.decay_steps)), self.exponent)
+        return widen(self.init_value) * blend(self.alpha, 1.0, curve)
+
+
+def constant_schedule(value: Scalar) -> Constant:
+    """The same value at every step."""
+    return Constant(value)
+
+
+def linear_schedule(
+    init_value: Scalar, end_value: Scalar, transition_steps: Scalar, transition_begin: Scalar = 0
+) -> Linear:
+    """A straight line from one value to another."""
+    return Linear(init_value, end_value, transition_steps, transition_begin)
+
+
+def polynomial_schedule(
+    init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Scalar, transition_begin: Scalar = 0
+) -> Polynomial:
+    """A power of the remaining share, from one value to another."""
+    return Polynomial(init_value, end_value, power, transition_steps, transition_begin)
+
+
+def exponential_decay(
+    init_value: Scalar,
+    transition_steps: Scalar,
+    decay_rate: Scalar,
+    transition_begin: Scalar = 0,
+    staircase: bool = False,
+    end_value: Scalar | None = None,
+) -> ExponentialDecay:
+    """Multiplied by `decay_rate` every `transition_steps`, smoothly or in stairs."""
+    return ExponentialDecay(init_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
+
+
+def cosine_decay_schedule(
+    init_value: Scalar, decay_steps: Scalar, alpha: Scalar = 0.0, exponent: Scalar = 1.0
+) -> CosineDecay:
+    """Half a cosine from `init_value` to `alpha` times as much."""
+    return CosineDecay(init_value, decay_steps, alpha, exponent)

@@ -1,0 +1,70 @@
+"""What schedules are made of: time, the share of a phase that has passed, and the curves drawn over it.
+
+Everything here is computed in float32 at least, is finite for every finite input, and has a finite derivative there.
+"""
+
+import numbers
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.tree import widen
+from jgd.core.types import Scalar
+
+SHORTEST = 1e-6
+"""A traced phase shorter than this many steps counts as this long, which keeps its derivative finite."""
+
+
+def time_of(count: Any) -> jax.Array:
+    """`count` as a float of at least 0: a negative count means the first step, where optax extrapolates.
+
+    The dtype is weak for integers, so a schedule of Python floats promotes nothing. Float32 is exact up to 2^24 steps.
+    """
+    return jnp.maximum(widen(float(count) if isinstance(count, numbers.Integral) else count * 1.0), 0.0)
+
+
+def progress(time: jax.Array, begin: Scalar, steps: Scalar) -> jax.Array:
+    """The share of a phase that has passed, in [0, 1]; a phase of no length jumps from 0 to 1 at `begin`."""
+    begin, steps = widen(begin), widen(steps)
+    passed = jnp.clip((time - begin) / jnp.maximum(steps, SHORTEST), 0.0, 1.0)
+    return jnp.where(steps > 0, passed, jnp.where(time < begin, 0.0, 1.0))
+
+
+def blend(start: Scalar, end: Scalar, share: jax.Array) -> jax.Array:
+    """From `start` at share 0 to `end` at share 1, exact at both ends (optax's form rounds small ends away)."""
+    return widen(start) * (1 - share) + widen(end) * share
+
+
+def half_cosine(share: jax.Array) -> jax.Array:
+    """From 1 at share 0 to 0 at share 1 along half a cosine, flat at both ends."""
+    return 0.5 * (1 + jnp.cos(jnp.pi * share))
+
+
+def power(base: jax.Array, exponent: Scalar) -> jax.Array:
+    """base^exponent for a base in [0, 1], with derivative zero at base 0 instead of infinity."""
+    exponent, positive = widen(exponent), base > 0
+    return jnp.where(positive, jnp.where(positive, base, 1.0) ** exponent, jnp.where(exponent == 0, 1.0, 0.0))
+
+
+def geometric(rate: Scalar, exponent: jax.Array) -> jax.Array:
+    """rate^exponent for an exponent of at least 0; growth stops at e^60, and a traced rate below 1e-30 counts as 1e-30.
+
+    Without the two bounds a clipped schedule would have the derivative 0 * infinity once its power overflows.
+    """
+    return jnp.exp(jnp.minimum(exponent * jnp.log(jnp.maximum(widen(rate), 1e-30)), 60.0))
+
+
+def reciprocal(factor: Scalar) -> jax.Array:
+    """1 / factor for a positive factor; a traced one below 1e-9 counts as 1e-9."""
+    return 1 / jnp.maximum(widen(factor), 1e-9)
+
+
+def whole(steps: jax.Array) -> jax.Array:
+    """`steps` rounded down, forgiving 4e-6 of rounding error; its derivative is that of `steps`, not zero."""
+    return steps + jax.lax.stop_gradient(jnp.floor(steps * (1 + 4e-6)) - steps)
+
+
+def is_plain(*values: Any) -> bool:
+    """Whether all are Python numbers, whose relations can be checked when a schedule is built."""
+    return all(isinstance(value, numbers.Real) for value in values)

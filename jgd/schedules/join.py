@@ -1,0 +1,145 @@
+"""Schedules made of schedules: one after another, and cosine cycles that restart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.errors import InputError
+from jgd.core.record import Function, as_function, hyper, hypers, part, record
+from jgd.core.tree import widen
+from jgd.core.types import Scalar, Schedule
+from jgd.schedules.curves import SHORTEST, geometric, half_cosine, is_plain, progress, time_of, whole
+from jgd.schedules.warmup import WarmupCosineDecay, warmup_cosine_decay_schedule
+
+
+def _schedules(values: Any) -> tuple[Schedule, ...]:
+    """Records as they are, plain functions as `Function`."""
+    schedules = tuple(map(as_function, values))
+    for i, schedule in enumerate(schedules):
+        if not callable(schedule):
+            raise InputError(
+                f"Join(schedules): schedule {i} is {schedule!r}, expected a function of the count; "
+                "a number is jgd.constant_schedule(number)."
+            )
+    return schedules
+
+
+@record
+class Join:
+    """Each schedule in its turn: `schedules[i]` until step `boundaries[i]`, then the next, whose count starts at 0.
+
+    A boundary may be fractional (a swept one is): the next schedule then starts at a fraction too, except that a plain
+    function always gets whole steps, since it may look them up in a table.
+    """
+
+    schedules: tuple[Schedule, ...] = part(convert=_schedules)
+    boundaries: tuple[Scalar, ...] = hypers((), "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        if len(self.schedules) != len(self.boundaries) + 1:
+            raise InputError(
+                f"Join: got {len(self.schedules)} schedules and {len(self.boundaries)} boundaries; "
+                "there is one boundary between each two schedules."
+            )
+        time = time_of(count)
+        value = self.schedules[0](count if isinstance(self.schedules[0], Function) else time)
+        for boundary, schedule in zip(self.boundaries, self.schedules[1:], strict=True):
+            since = jnp.maximum(time - widen(boundary), 0.0)
+            since = since.astype(jnp.int32) if isinstance(schedule, Function) else since
+            value = jnp.where(time < boundary, value, schedule(since))
+        return value
+
+
+@record
+class Restarts:
+    """Warm-ups and cosine decays one after another; each cycle lasts its own `decay_steps`, the last one for ever.
+
+    (SGDR: Loshchilov and Hutter 2017, arXiv:1608.03983.)
+    """
+
+    cycles: tuple[WarmupCosineDecay, ...] = part(convert=tuple)
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        lengths = [widen(cycle.decay_steps) for cycle in self.cycles]
+        return Join(self.cycles, tuple(accumulate(lengths[:-1])))(count)
+
+
+@record
+class CosineRestarts:
+    """Half cosines from `init_value` to `end_value`, for ever; each cycle is `cycle_multiplier` times as long.
+
+    The first takes `decay_steps`, and each starts `peak_multiplier` times as high above `end_value` as the one before.
+    Cycles start at whole steps (rounded down; derivatives ignore the rounding). With multipliers of 1 and 2 this is
+    `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts` (arXiv:1608.03983).
+    """
+
+    init_value: Scalar = hyper()
+    decay_steps: Scalar = hyper(interval="[1, inf)")
+    end_value: Scalar = hyper(0.0)
+    cycle_multiplier: Scalar = hyper(1.0, "[1, inf)")
+    peak_multiplier: Scalar = hyper(1.0, "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        time, end = time_of(count), widen(self.end_value)
+        cycle = self._cycle(time)
+        begin = self._start(cycle)
+        curve = half_cosine(progress(time, begin, self._start(cycle + 1) - begin))
+        height = (widen(self.init_value) - end) * geometric(self.peak_multiplier, cycle)
+        return end + height * curve
+
+    def _cycle(self, time: jax.Array) -> jax.Array:
+        """The number of the cycle: the closed form's, moved to a neighbour where rounding put it beyond an end."""
+        growth = jnp.maximum(widen(self.cycle_multiplier) - 1, 0.0)
+        grows = growth > 1e-6
+        safe = jnp.where(grows, growth, 1.0)
+        ratio = time / jnp.maximum(widen(self.decay_steps), SHORTEST)
+        guess = jax.lax.stop_gradient(jnp.floor(jnp.where(grows, jnp.log1p(ratio * safe) / jnp.log1p(safe), ratio)))
+        guess = jnp.where(time < self._start(guess), guess - 1, guess)
+        guess = jnp.where(time >= self._start(guess + 1), guess + 1, guess)
+        return jnp.maximum(guess, 0.0)
+
+    def _start(self, cycle: jax.Array) -> jax.Array:
+        """decay_steps (m^cycle - 1) / (m - 1), to first order in m - 1 where that is tiny."""
+        growth = jnp.maximum(widen(self.cycle_multiplier) - 1, 0.0)
+        grows = growth > 1e-6
+        safe = jnp.where(grows, growth, 1.0)
+        grown = jnp.expm1(jnp.where(grows, cycle * jnp.log1p(safe), 0.0)) / safe
+        even = cycle * (1 + jnp.where(grows, 0.0, growth) * (cycle - 1) / 2)
+        return whole(widen(self.decay_steps) * jnp.where(grows, grown, even))
+
+
+def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Scalar]) -> Join:
+    """Each schedule until its boundary, then the next: `join_schedules([warmup, decay], [100])`."""
+    if is_plain(*boundaries) and list(boundaries) != sorted(boundaries):
+        raise InputError(f"join_schedules(boundaries={list(boundaries)!r}): boundaries must rise; sort the phases.")
+    if len(schedules) != len(boundaries) + 1:
+        raise InputError(
+            f"join_schedules(boundaries={list(boundaries)!r}): {len(schedules)} schedules need "
+            f"{len(schedules) - 1} boundaries, one between each two."
+        )
+    return Join(tuple(schedules), tuple(boundaries))
+
+
+def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Scalar]]) -> Restarts:
+    """Cosine cycles with warm restarts, one for each set of `warmup_cosine_decay_schedule`'s arguments."""
+    cycles = tuple(warmup_cosine_decay_schedule(**kwargs) for kwargs in cosine_kwargs)
+    if not cycles:
+        raise InputError("sgdr_schedule(cosine_kwargs=[]): expected at least one cycle's arguments.")
+    return Restarts(cycles)
+
+
+def cosine_restarts_schedule(
+    init_value: Scalar,
+    decay_steps: Scalar,
+    end_value: Scalar = 0.0,
+    cycle_multiplier: Scalar = 1.0,
+    peak_multiplier: Scalar = 1.0,
+) -> CosineRestarts:
+    """Half cosines for ever, each `cycle_multiplier` times as long as the one before."""
+    return CosineRestarts(init_value, decay_steps, end_value, cycle_multiplier, peak_multiplier)

@@ -1,0 +1,160 @@
+"""Schedules with boundaries: piecewise constant and interpolated, and one-cycle, which is interpolated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.errors import InputError, unknown
+from jgd.core.record import hyper, hypers, record, static
+from jgd.core.tree import widen
+from jgd.core.types import Scalar
+from jgd.schedules.curves import blend, half_cosine, progress, reciprocal, time_of, whole
+
+CURVES = {"linear": lambda share: 1 - share, "cosine": half_cosine}
+"""How `PiecewiseInterpolate` goes from one value (1) to the next (0) as the share of the phase goes from 0 to 1."""
+
+
+def _curve(name: Any) -> Any:
+    if name not in CURVES:
+        raise unknown("PiecewiseInterpolate(interpolate_type)", name, CURVES)
+    return name
+
+
+@record
+class PiecewiseConstant:
+    """`init_value`, multiplied by `scales[i]` from step `boundaries[i]` on. The order of the boundaries is free."""
+
+    init_value: Scalar = hyper()
+    boundaries: tuple[Scalar, ...] = hypers((), "[0, inf)")
+    scales: tuple[Scalar, ...] = hypers((), "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        time = time_of(count)
+        value = jnp.broadcast_to(widen(self.init_value), jnp.shape(time))
+        for boundary, scale in _pairs(self):
+            value = jnp.where(time < boundary, value, value * scale)
+        return value
+
+
+@record
+class PiecewiseInterpolate:
+    """From each value to the next, `init_value` times the `scales` so far, which is reached at its boundary.
+
+    It starts at step 0 and is flat after the last boundary. The boundaries rise; a phase of no length is a jump.
+    """
+
+    interpolate_type: str = static(convert=_curve)
+    init_value: Scalar = hyper()
+    boundaries: tuple[Scalar, ...] = hypers((), "[0, inf)")
+    scales: tuple[Scalar, ...] = hypers((), "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        time, begin, start = time_of(count), jnp.asarray(0.0), widen(self.init_value)
+        value = jnp.broadcast_to(start, jnp.shape(time))
+        for boundary, scale in _pairs(self):
+            end = start * scale
+            share = CURVES[self.interpolate_type](progress(time, begin, boundary - begin))
+            value = jnp.where(time < begin, value, blend(end, start, share))
+            begin, start = boundary, end
+        return value
+
+
+@record
+class LinearOneCycle:
+    """Three straight lines: up to `peak_value`, back down to where it began, then down further.
+
+    It begins at peak_value / div_factor, peaks at `pct_start` of the `transition_steps`, is back at `pct_final` and
+    ends at peak_value / (div_factor final_div_factor) (Smith and Topin 2018, arXiv:1708.07120). Both turning points
+    are rounded down to whole steps, as in optax; derivatives ignore the rounding.
+    """
+
+    transition_steps: Scalar = hyper(interval="(0, inf)")
+    peak_value: Scalar = hyper()
+    pct_start: Scalar = hyper(0.3, "[0, 1]")
+    pct_final: Scalar = hyper(0.85, "[0, 1]")
+    div_factor: Scalar = hyper(25.0, "(0, inf)")
+    final_div_factor: Scalar = hyper(1e4, "(0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
+        turns = (whole(widen(self.pct_start) * steps), whole(widen(self.pct_final) * steps), steps)
+        scales = (self.div_factor, reciprocal(self.div_factor), reciprocal(self.final_div_factor))
+        return PiecewiseInterpolate("linear", low, turns, scales)(count)
+
+
+@record
+class CosineOneCycle:
+    """Half a cosine up from peak_value / div_factor to `peak_value`, half a cosine down to far below the beginning.
+
+    It peaks at `pct_start` of the `transition_steps`, rounded down to whole steps as in optax (derivatives ignore the
+    rounding), and ends at peak_value / (div_factor final_div_factor).
+    """
+
+    transition_steps: Scalar = hyper(interval="(0, inf)")
+    peak_value: Scalar = hyper()
+    pct_start: Scalar = hyper(0.3, "[0, 1]")
+    div_factor: Scalar = hyper(25.0, "(0, inf)")
+    final_div_factor: Scalar = hyper(1e4, "(0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
+        scales = (self.div_factor, reciprocal(self.div_factor) * reciprocal(self.final_div_factor))
+        return PiecewiseInterpolate("cosine", low, (whole(widen(self.pct_start) * steps), steps), scales)(count)
+
+
+def piecewise_constant_schedule(
+    init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
+) -> PiecewiseConstant:
+    """`init_value`, multiplied by each scale from its step on: `piecewise_constant_schedule(0.1, {100: 0.1})`."""
+    return PiecewiseConstant(init_value, *_columns(boundaries_and_scales))
+
+
+def piecewise_interpolate_schedule(
+    interpolate_type: str, init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
+) -> PiecewiseInterpolate:
+    """Lines or half cosines (`"linear"`, `"cosine"`) between values that are scaled at each boundary."""
+    return PiecewiseInterpolate(interpolate_type, init_value, *_columns(boundaries_and_scales))
+
+
+def linear_onecycle_schedule(
+    transition_steps: Scalar,
+    peak_value: Scalar,
+    pct_start: Scalar = 0.3,
+    pct_final: Scalar = 0.85,
+    div_factor: Scalar = 25.0,
+    final_div_factor: Scalar = 1e4,
+) -> LinearOneCycle:
+    """Up to the peak, down again and further down, in three straight lines."""
+    return LinearOneCycle(transition_steps, peak_value, pct_start, pct_final, div_factor, final_div_factor)
+
+
+def cosine_onecycle_schedule(
+    transition_steps: Scalar,
+    peak_value: Scalar,
+    pct_start: Scalar = 0.3,
+    div_factor: Scalar = 25.0,
+    final_div_factor: Scalar = 1e4,
+) -> CosineOneCycle:
+    """Up to the peak and down to far below the beginning, in two half cosines."""
+    return CosineOneCycle(transition_steps, peak_value, pct_start, div_factor, final_div_factor)
+
+
+def _columns(table: Mapping[int, Scalar] | None) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    steps = sorted(table or {})
+    return tuple(steps), tuple((table or {})[step] for step in steps)
+
+
+def _pairs(schedule: PiecewiseConstant | PiecewiseInterpolate) -> list[tuple[jax.Array, jax.Array]]:
+    boundaries, scales = schedule.boundaries, schedule.scales
+    if len(boundaries) != len(scales):
+        raise InputError(
+            f"{type(schedule).__name__}: got {len(boundaries)} boundaries and {len(scales)} scales; "
+            "each boundary needs its scale."
+        )
+    return [(widen(boundary), widen(scale)) for boundary, scale in zip(boundaries, scales, strict=True)]

@@ -1,0 +1,202 @@
+"""Schedules that begin with a linear warm-up: constant, cosine, exponential, stable-decay, inverse square root."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.errors import InputError, unknown
+from jgd.core.record import hyper, record, static
+from jgd.core.tree import safe_sqrt, widen
+from jgd.core.types import Scalar
+from jgd.schedules.basic import ExponentialDecay, Linear
+from jgd.schedules.curves import blend, half_cosine, is_plain, power, progress, time_of
+
+COOLDOWNS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "linear": lambda share: 1 - share,
+    "cosine": half_cosine,
+    "sqrt": lambda share: 1 - safe_sqrt(share),
+}
+"""The curves by which `WarmupStableDecay` ends, from 1 to 0 as the share of the cooldown goes from 0 to 1."""
+
+
+def _cooldown(name: Any) -> Any:
+    if name not in COOLDOWNS:
+        raise unknown("WarmupStableDecay(cooldown)", name, COOLDOWNS)
+    return name
+
+
+@record
+class WarmupConstant:
+    """A straight line from `init_value` to `peak_value` over `warmup_steps`, then `peak_value`.
+
+    With 0 warm-up steps it is `peak_value` from the start; optax's then stays at `init_value` for ever.
+    """
+
+    init_value: Scalar = hyper()
+    peak_value: Scalar = hyper()
+    warmup_steps: Scalar = hyper(interval="[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        return Linear(self.init_value, self.peak_value, self.warmup_steps, 0.0)(count)
+
+
+@record
+class WarmupCosineDecay:
+    """A linear warm-up to `peak_value`, then half a cosine to `end_value`, which it reaches at `decay_steps`.
+
+    `decay_steps` is the whole length, warm-up included. Where it does not exceed `warmup_steps` (only a sweep or a
+    trace can bring that about) the value jumps to `end_value` after the warm-up. The curve of a `peak_value` of 0 goes
+    to `end_value` too; optax's stays at 0.
+    """
+
+    init_value: Scalar = hyper()
+    peak_value: Scalar = hyper()
+    warmup_steps: Scalar = hyper(interval="[0, inf)")
+    decay_steps: Scalar = hyper(interval="(0, inf)")
+    end_value: Scalar = hyper(0.0)
+    exponent: Scalar = hyper(1.0, "[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        time, warmup = time_of(count), widen(self.warmup_steps)
+        curve = power(half_cosine(progress(time, warmup, widen(self.decay_steps) - warmup)), self.exponent)
+        return _warm_up(self, time, blend(self.end_value, self.peak_value, curve))
+
+
+@record
+class WarmupExponentialDecay:
+    """A linear warm-up to `peak_value`, then `ExponentialDecay`, whose clock starts when the warm-up ends."""
+
+    init_value: Scalar = hyper()
+    peak_value: Scalar = hyper()
+    warmup_steps: Scalar = hyper(interval="[0, inf)")
+    transition_steps: Scalar = hyper(interval="(0, inf)")
+    decay_rate: Scalar = hyper(interval="(0, inf)")
+    transition_begin: Scalar = hyper(0.0, "[0, inf)")
+    staircase: bool = static(False)
+    end_value: Scalar | None = hyper(None)
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        time = time_of(count)
+        fall = ExponentialDecay(
+            self.peak_value,
+            self.transition_steps,
+            self.decay_rate,
+            self.transition_begin,
+            self.staircase,
+            self.end_value,
+        )
+        return _warm_up(self, time, fall(time - widen(self.warmup_steps)))
+
+
+@record
+class WarmupStableDecay:
+    """A linear warm-up, `peak_value` for `stable_steps`, then a cooldown to `end_value` over `decay_steps`.
+
+    The three lengths add up. `cooldown` is `"linear"`, `"cosine"` or `"sqrt"`, which is 1 - sqrt(p), the best of those
+    compared in (Hägele et al. 2024, arXiv:2405.18392). A phase of no length is skipped; one of 0 `decay_steps` jumps to
+    `end_value`.
+    """
+
+    peak_value: Scalar = hyper()
+    warmup_steps: Scalar = hyper(interval="[0, inf)")
+    stable_steps: Scalar = hyper(interval="[0, inf)")
+    decay_steps: Scalar = hyper(interval="[0, inf)")
+    init_value: Scalar = hyper(0.0)
+    end_value: Scalar = hyper(0.0)
+    cooldown: str = static("linear", _cooldown)
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        time, plateau_end = time_of(count), widen(self.warmup_steps) + widen(self.stable_steps)
+        curve = COOLDOWNS[self.cooldown](progress(time, plateau_end, self.decay_steps))
+        return _warm_up(self, time, blend(self.end_value, self.peak_value, curve))
+
+
+@record
+class InverseSqrt:
+    """A linear warm-up, then peak_value / sqrt(1 + (count - warmup_steps) / timescale).
+
+    Without a `timescale` it is `warmup_steps`, which makes the decay peak_value * sqrt(warmup_steps / count)
+    (Vaswani et al. 2017, arXiv:1706.03762). A timescale shorter than one step counts as one.
+    """
+
+    peak_value: Scalar = hyper()
+    warmup_steps: Scalar = hyper(interval="[0, inf)")
+    init_value: Scalar = hyper(0.0)
+    timescale: Scalar | None = hyper(None, "(0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        time, warmup = time_of(count), widen(self.warmup_steps)
+        scale = jnp.maximum(warmup if self.timescale is None else widen(self.timescale), 1.0)
+        fall = widen(self.peak_value) * jax.lax.rsqrt(1 + jnp.maximum(time - warmup, 0.0) / scale)
+        return _warm_up(self, time, fall)
+
+
+def warmup_cosine_decay_schedule(
+    init_value: Scalar,
+    peak_value: Scalar,
+    warmup_steps: Scalar,
+    decay_steps: Scalar,
+    end_value: Scalar = 0.0,
+    exponent: Scalar = 1.0,
+) -> WarmupCosineDecay:
+    """`WarmupCosineDecay`, refusing a total length `decay_steps` that leaves nothing after the warm-up."""
+    if is_plain(warmup_steps, decay_steps) and not warmup_steps < decay_steps:
+        raise InputError(
+            f"warmup_cosine_decay_schedule(warmup_steps={warmup_steps!r}, decay_steps={decay_steps!r}): decay_steps is "
+            "the length of the whole schedule and must exceed warmup_steps; add the warm-up to it."
+        )
+    return WarmupCosineDecay(init_value, peak_value, warmup_steps, decay_steps, end_value, exponent)
+
+
+def warmup_constant_schedule(init_value: Scalar, peak_value: Scalar, warmup_steps: Scalar) -> WarmupConstant:
+    """A linear warm-up, then `peak_value` for ever."""
+    return WarmupConstant(init_value, peak_value, warmup_steps)
+
+
+def warmup_exponential_decay_schedule(
+    init_value: Scalar,
+    peak_value: Scalar,
+    warmup_steps: Scalar,
+    transition_steps: Scalar,
+    decay_rate: Scalar,
+    transition_begin: Scalar = 0,
+    staircase: bool = False,
+    end_value: Scalar | None = None,
+) -> WarmupExponentialDecay:
+    """A linear warm-up, then `exponential_decay`."""
+    return WarmupExponentialDecay(
+        init_value, peak_value, warmup_steps, transition_steps, decay_rate, transition_begin, staircase, end_value
+    )
+
+
+def warmup_stable_decay_schedule(
+    peak_value: Scalar,
+    warmup_steps: Scalar,
+    stable_steps: Scalar,
+    decay_steps: Scalar,
+    init_value: Scalar = 0.0,
+    end_value: Scalar = 0.0,
+    cooldown: str = "linear",
+) -> WarmupStableDecay:
+    """Warm-up, plateau and a `"linear"`, `"cosine"` or `"sqrt"` cooldown, which may be chosen late in a run."""
+    return WarmupStableDecay(peak_value, warmup_steps, stable_steps, decay_steps, init_value, end_value, cooldown)
+
+
+def inverse_sqrt_schedule(
+    peak_value: Scalar, warmup_steps: Scalar, init_value: Scalar = 0.0, timescale: Scalar | None = None
+) -> InverseSqrt:
+    """A linear warm-up, then the inverse square root of time."""
+    return InverseSqrt(peak_value, warmup_steps, init_value, timescale)
+
+
+def _warm_up(schedule: Any, time: jax.Array, after: jax.Array) -> jax.Array:
+    """A straight line from `init_value` to `peak_value` over `warmup_steps`, then `after`."""
+    rise = blend(schedule.init_value, schedule.peak_value, progress(time, 0.0, schedule.warmup_steps))
+    return jnp.where(time < widen(schedule.warmup_steps), rise, after)
