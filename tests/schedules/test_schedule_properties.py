@@ -72,8 +72,11 @@ def test_computes_in_float32_for_half_precision_leaves(row):
     wide = jax.tree.map(lambda x: x.astype(jnp.float32), half)
     counts = np.arange(row.last + 1, dtype=np.int32)
     got, expected = jax.jit(lambda a, b: (evaluate(a, counts), evaluate(b, counts)))(half, wide)
-    assert got.dtype == jnp.float32
     np.testing.assert_array_equal(got, expected)
+    leaves, structure = jax.tree.flatten(make(row))
+    for i, leaf in enumerate(jax.tree.leaves(half)):
+        mixed = jax.tree.unflatten(structure, [*leaves[:i], leaf, *leaves[i + 1 :]])
+        assert jax.eval_shape(lambda s: s(3), mixed).dtype == jnp.float32
 
 
 @each(ROWS)
