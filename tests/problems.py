@@ -4,15 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-SHAPES = {"w": (4, 3), "layers": [(3, 4), (5,)], "scalar": ()}
-MATRICES = {"w": (4, 3), "layers": [(3, 4), (2, 5)]}
+SHAPES = {"w": (4, 3), "rest": [(3,), ()]}
+MATRICES = {"w": (4, 3), "rest": [(3, 4), (2, 5)]}
 
 
 def params(shapes=SHAPES, dtype=None, seed=0):
     """Random parameters in the shapes of a tree."""
     rng = np.random.default_rng(seed)
     return jax.tree.map(
-        lambda shape: jnp.asarray(rng.normal(size=shape), dtype or float), shapes, is_leaf=lambda x: isinstance(x, tuple)
+        lambda shape: jnp.asarray(rng.normal(size=shape), dtype or float),
+        shapes,
+        is_leaf=lambda x: isinstance(x, tuple),
     )
 
 
@@ -20,7 +22,9 @@ def gradients(steps, like, seed=1):
     """One tree of random gradients for each step, over four orders of magnitude, as numpy arrays."""
     rng = np.random.default_rng(seed)
     sizes = 10.0 ** rng.uniform(-3, 1, size=steps)
-    return [jax.tree.map(lambda p: np.asarray(s * rng.normal(size=np.shape(p)), jnp.result_type(p)), like) for s in sizes]
+    return [
+        jax.tree.map(lambda p: np.asarray(s * rng.normal(size=np.shape(p)), jnp.result_type(p)), like) for s in sizes
+    ]
 
 
 def trajectory(opt, start, grads, **extra):

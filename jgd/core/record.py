@@ -105,42 +105,43 @@ class Interval:
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
     """The value of a field as the record keeps it: checked where it is a plain number, converted where asked."""
     value, kind = self.__dict__[field.name], field.metadata.get("kind")
-    if kind in ("hyper", "hypers"):
-        place = f"{type(self).__name__}({field.name}={value!r})"
-        return _number(place, field, value) if kind == "hyper" else _numbers(place, field, value)
+    if kind == "hyper":
+        return _number(self, field, value)
+    if kind == "hypers":
+        if not hasattr(value, "__iter__"):
+            raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
+        return tuple(_number(self, field, item) for item in value)
     convert = field.metadata.get("convert")
     value = value if convert is None else convert(value)
     if kind == "static":
         try:
             hash(value)
         except TypeError:
-            raise InputError(
-                f"{type(self).__name__}({field.name}={value!r}): {field.name} is structure and must be hashable, "
-                f"not {type(value).__name__}; pass a number, a string, a tuple or a function."
+            raise _refusal(
+                self, field, f"be hashable, as structure is, not {type(value).__name__}; pass a tuple or a function"
             ) from None
     return value
 
 
-def _numbers(place: str, field: dataclasses.Field[Any], values: Any) -> tuple[Any, ...]:
-    if not hasattr(values, "__iter__"):
-        raise InputError(f"{place}: {field.name} must be a sequence of numbers, not {type(values).__name__}.")
-    return tuple(_number(place, field, value) for value in values)
-
-
-def _number(place: str, field: dataclasses.Field[Any], value: Any) -> Any:
+def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
     interval: Interval = field.metadata["interval"]
-    if value is None:
-        if field.default is not None:
-            raise InputError(f"{place}: {field.name} must be a number in {interval.text}, not None.")
+    if value is None and field.default is None:
         return None
-    if isinstance(value, (bool, np.bool_, str, bytes)):
-        raise InputError(f"{place}: {field.name} must be a number in {interval.text}, not {type(value).__name__}.")
+    if value is None or isinstance(value, (bool, np.bool_, str, bytes)):
+        raise _refusal(self, field, f"be a number in {interval.text}, not {type(value).__name__}")
     if isinstance(value, numbers.Real):
         number = float(value)
         if number not in interval:
-            raise InputError(f"{place}: {field.name} must lie in {interval.text}.")
+            raise _refusal(self, field, f"lie in {interval.text}")
         return number
     return as_function(value)
+
+
+def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputError:
+    """Built only when it is raised: the repr of an array waits for its device."""
+    return InputError(
+        f"{type(self).__name__}({field.name}={self.__dict__[field.name]!r}): {field.name} must {expected}."
+    )
 
 
 def _repr(self: Any) -> str:

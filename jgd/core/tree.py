@@ -50,9 +50,10 @@ def widen(x: Any) -> jax.Array:
 
 def moment_dtype(x: Any, dtype: str | None = None, *, real: bool = False) -> Any:
     """The dtype of an accumulator for `x`: the one asked for, else float32 or wider, and real where `real` says so."""
-    if dtype is not None:
-        return jnp.dtype(dtype)
     wide = jnp.promote_types(jnp.result_type(x), jnp.float32)
+    if dtype is not None:
+        keep = jnp.iscomplexobj(x) and not real
+        return jnp.promote_types(dtype, jnp.complex64) if keep else jnp.dtype(dtype)
     return jnp.finfo(wide).dtype if real else wide
 
 

@@ -1,15 +1,18 @@
 """Muon: momentum made orthogonal, all matrices of one shape in one batched Newton-Schulz iteration."""
 
+import math
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import InputError, hyper, part, record, static
+from jgd.core import InputError, hyper, record, static
+from jgd.core.record import hypers
 from jgd.core.structure import dtype_name
-from jgd.core.tree import full_like, map_unzip, map_updates, name_of, widen
+from jgd.core.tree import full_like, map_unzip, map_updates, name_of, safe_sqrt, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
@@ -22,20 +25,13 @@ class ScaleByMuonState(NamedTuple):
     mu: State
 
 
-def _coefficients(value: Any) -> tuple[Any, ...]:
-    """Three numbers for all steps, or three for each step, as floats that are leaves."""
-    if np.shape(value)[-1:] != (3,) or np.ndim(value) > 2:
-        raise InputError(f"ScaleByMuon(ns_coeffs={value!r}): ns_coeffs must have shape (3,) or (steps, 3).")
-    return jax.tree.map(lambda x: float(x) if isinstance(x, int) else x, tuple(value))
-
-
 @record
 class ScaleByMuon:
     """b = beta b + (1-beta) g; u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`; O(UΣV') ≈ UV'.
 
     (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
     O is `ns_steps` steps of X <- a X + (b XX' + c (XX')^2) X from X / (||X|| + eps), with X taken as wide, in
-    `ns_dtype` (float32 at least by default). A leaf is (..., in, out): leading axes are a batch of matrices. s is
+    `ns_dtype` (float32 at least by default). `ns_coeffs` holds (a, b, c), or one such triple after another. A leaf is (..., in, out): leading axes are a batch of matrices. s is
     sqrt(max(1, out/in)), or `consistent_rms` sqrt(max(in, out)), which gives Adam's step size (Liu et al. 2025,
     arXiv:2502.16982: 0.2). `optax.contrib.muon` corrects both momentum terms for bias, so its first steps differ.
     State: 4 bytes a parameter. Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
@@ -43,7 +39,7 @@ class ScaleByMuon:
 
     beta: Scalar = hyper(0.95, "[0, 1)")
     eps: Scalar = hyper(1e-8, "[0, inf)")
-    ns_coeffs: Any = part(NEWTON_SCHULZ, _coefficients)
+    ns_coeffs: tuple[Scalar, ...] = hypers(NEWTON_SCHULZ)
     ns_steps: int = static(5)
     nesterov: bool = static(True)
     consistent_rms: Scalar | None = hyper(None, "(0, inf)")
@@ -83,7 +79,7 @@ class ScaleByMuon:
 
 
 def scale_by_muon(
-    ns_coeffs: Any = NEWTON_SCHULZ,
+    ns_coeffs: Sequence[Any] = NEWTON_SCHULZ,
     ns_steps: int = 5,
     beta: Scalar = 0.95,
     eps: Scalar = 1e-8,
@@ -93,8 +89,16 @@ def scale_by_muon(
     consistent_rms: Scalar | None = None,
     ns_dtype: Any = None,
 ) -> ScaleByMuon:
-    """Replace each matrix by the orthogonal matrix nearest to its momentum."""
-    return ScaleByMuon(beta, eps, ns_coeffs, ns_steps, nesterov, consistent_rms, mu_dtype, ns_dtype)
+    """Replace each matrix by the orthogonal matrix nearest to its momentum.
+
+    `ns_coeffs` is (a, b, c) for all `ns_steps` steps, or one such triple for each step, whose number then counts.
+    """
+    triples = np.ndim(ns_coeffs) == 2
+    flat = [x for row in ns_coeffs for x in row] if triples else ns_coeffs
+    if len(flat) % 3 or not flat:
+        raise InputError(f"scale_by_muon(ns_coeffs={ns_coeffs!r}): expected three numbers, or three for each step.")
+    ns_steps = len(flat) // 3 if triples else ns_steps
+    return ScaleByMuon(beta, eps, flat, ns_steps, nesterov, consistent_rms, mu_dtype, ns_dtype)
 
 
 def orthogonalize(tree: Any, coefficients: Any, steps: int, eps: Scalar, dtype: Any = None) -> Any:
@@ -108,7 +112,7 @@ def orthogonalize(tree: Any, coefficients: Any, steps: int, eps: Scalar, dtype: 
     for i, leaf in enumerate(leaves):
         groups[(*sorted(leaf.shape[-2:]), leaf.dtype)].append(i)
     for (m, n, _), members in groups.items():
-        batch = [_wide(leaves[i]).reshape(-1, m, n) for i in members]
+        batch = [_wide(leaves[i]).reshape(math.prod(leaves[i].shape[:-2]), m, n) for i in members]
         result = _newton_schulz(jnp.concatenate(batch), coefficients, steps, eps, dtype)
         stops = np.cumsum([len(x) for x in batch])[:-1]
         for i, x in zip(members, jnp.split(result, stops), strict=True):
@@ -125,12 +129,12 @@ def _wide(x: jax.Array, like: jax.Array | None = None) -> jax.Array:
 
 def _newton_schulz(x: jax.Array, coefficients: Any, steps: int, eps: Scalar, dtype: Any) -> jax.Array:
     """`x`: f[batch, m, n] with m <= n."""
-    norm = jnp.sqrt(jnp.sum(x * x, axis=(-2, -1), keepdims=True))
+    norm = safe_sqrt(jnp.sum(x * x, axis=(-2, -1), keepdims=True))
     out, x = x.dtype, x / (norm + eps)
     x = x if dtype is None else x.astype(dtype)
-    table = coefficients if isinstance(coefficients[0], tuple) else [coefficients] * steps
-    for a, b, c in table:
-        a, b, c = (jnp.asarray(k).astype(x.dtype) for k in (a, b, c))
+    for step in range(steps):
+        first = 3 * step % len(coefficients)
+        a, b, c = (jnp.asarray(k).astype(x.dtype) for k in coefficients[first : first + 3])
         gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x
     return x.astype(out)

@@ -9,7 +9,7 @@ import optax
 
 from jgd.core import Transform, as_function, hyper, part, record, static
 from jgd.core.structure import dtype_name
-from jgd.core.tree import all_finite, full_like, increment, map_updates, where, zero_count
+from jgd.core.tree import all_finite, full_like, increment, map_unzip, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.foreign import as_transform
 
@@ -40,10 +40,12 @@ class MultiSteps:
         """The inner updates after the last batch of a round, zeros after the others."""
         n, sums = state.mini_step, state.acc_grads
         skip, info = self._skip(grads, state.gradient_step, params)
-        weight = 1 / (n + 1) if self.use_grad_mean else 1.0
-        rest = 0.0 if not self.use_grad_mean else weight
-        # A running mean: a + (g - a) / (n + 1) stays in range where a sum would overflow.
-        sums = map_updates(lambda a, g: a + (weight * g - rest * a), sums, grads, place="MultiSteps.update")
+
+        def add(g: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array]:
+            # A running mean stays in range where a sum would overflow.
+            return g, a + (g - a) / (n + 1) if self.use_grad_mean else a + g
+
+        _, sums = map_unzip(add, grads, sums, place="MultiSteps.update")
         sums = where(skip, state.acc_grads, sums)
         rate = self.every_k_schedule
         every = jnp.round(jnp.asarray(rate(state.gradient_step) if callable(rate) else rate)).astype(jnp.int32)

@@ -1,0 +1,283 @@
+"""What a row in the table buys, whatever the optimizer: one property over all rows each."""
+
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from tests import problems
+from tests.table import OPTIMIZERS, ROWS, WRAPPERS
+
+import jgd
+
+EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
+EACH_STEPPING = pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]
+)
+STEPS = 6
+
+
+def one_step(opt, grads, params):
+    """The updates and the state after the first step."""
+    return opt.update(grads, opt.init(params), params)
+
+
+def gradient_like(params, seed=3):
+    """Random gradients of the dtypes of `params`, away from zero."""
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(
+        lambda p: jnp.asarray(rng.uniform(0.1, 1.0, p.shape) * rng.choice([-1, 1], p.shape), p.dtype), params
+    )
+
+
+def loss_after_training(opt, params, steps=2):
+    """The bowl's value after a few steps: a smooth function of the hyperparameters."""
+    state = opt.init(params)
+    for _ in range(steps):
+        updates, state = opt.update(jax.grad(problems.bowl)(params), state, params)
+        params = jgd.apply_updates(params, updates)
+    return problems.bowl(params)
+
+
+def dtypes(tree):
+    return jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree)
+
+
+@EACH_STEPPING
+def test_the_loss_decreases(row):
+    start = row.params()
+
+    @jax.jit
+    def train(opt):
+        def step(carry, _):
+            p, state = carry
+            value, grads = jax.value_and_grad(problems.bowl)(p)
+            updates, state = opt.update(grads, state, p)
+            return (jgd.apply_updates(p, updates), state), value
+
+        return jax.lax.scan(step, (start, opt.init(start)), length=60)[1]
+
+    values = train(row.make())
+    assert values[-1] < 0.8 * values[0]
+
+
+@EACH
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("number", [float, np.float32], ids=["float", "f32 array"])
+def test_shapes_and_dtypes_never_change(row, dtype, number):
+    params = row.params(dtype)
+    opt = jax.tree.map(lambda x: number(x) if number is float else jnp.asarray(x, jnp.float32), row.make())
+    state = opt.init(params)
+    updates, new = jax.eval_shape(opt.update, params, state, params)
+    assert dtypes(updates) == dtypes(params)
+    assert dtypes(new) == dtypes(state)
+
+
+@EACH
+def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparameter(row):
+    params, opt = row.params(), row.make()
+    grads = gradient_like(params)
+    step = jax.jit(lambda opt: one_step(opt, grads, params))
+    # Fused arithmetic rounds otherwise than one operation at a time: a few units in the last place of sums of size 1.
+    problems.close(step(opt), one_step(opt, grads, params), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
+    for name, value in jgd.hyperparams(opt).items():
+        for scale in np.linspace(0.5, 1.0, 50):
+            step(jgd.with_hyperparams(opt, {name: float(value) * scale if value > 1 else float(value * scale)}))
+    assert step._cache_size() == 1
+
+
+@EACH
+def test_vmap_equals_a_loop(row):
+    params, opt = row.params(), row.make()
+    if not jax.tree.leaves(opt):
+        return  # nothing to stack
+    grads = gradient_like(params)
+    several = [jax.tree.map(lambda x, k=k: x * k, opt) for k in (0.5, 0.75, 1.0)]
+    step = jax.jit(lambda opt: one_step(opt, grads, params))
+    together = jax.jit(jax.vmap(lambda opt: one_step(opt, grads, params)))(jgd.stack(several))
+    for i, alone in enumerate(several):
+        # Batched arithmetic may be fused otherwise: units in the last place.
+        problems.close(jgd.select(together, i), step(alone), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
+
+
+@EACH
+def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
+    params, opt = row.params(), row.make()
+    value = jax.jit(lambda opt: loss_after_training(opt, params))
+    slopes = jgd.hyperparams(jax.jit(jax.grad(value))(opt))
+    for name, x in jgd.hyperparams(opt).items():
+        # One-sided differences of second order, inwards: many hyperparameters stand at the end of their range.
+        h = 1e-5 * max(abs(x), 1e-3)
+        near, far = (float(value(jgd.with_hyperparams(opt, {name: x + k * h}))) for k in (1, 2))
+        slope = (4 * near - 3 * float(value(opt)) - far) / (2 * h)
+        # Truncation is O(h^2) and the difference loses 1e-16 * value / h.
+        np.testing.assert_allclose(slopes[name], slope, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@EACH
+def test_zero_gradients_give_finite_updates_and_hypergradients(row):
+    for dtype in ("float32", "bfloat16", "float16"):
+        params = row.params(dtype)
+        zeros = jax.tree.map(jnp.zeros_like, params)
+
+        def total(opt, params=params, zeros=zeros):
+            updates, _ = one_step(opt, zeros, params)
+            return sum(jnp.sum(u.astype(jnp.float32)) for u in jax.tree.leaves(updates))
+
+        value, slopes = jax.jit(jax.value_and_grad(total))(row.make())
+        assert jnp.isfinite(value)
+        assert all(jnp.isfinite(s) for s in jax.tree.leaves(slopes)), jgd.hyperparams(slopes)
+
+
+@EACH
+def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
+    params, opt = row.params(), row.make()
+    grads = problems.gradients(STEPS, params)
+    everything = jax.tree.map(lambda _: True, params)
+    plain = problems.trajectory(opt, params, grads)
+    doubled = [g for g in grads for _ in range(2)]
+    for other in (optax, jgd):
+        chained = other.chain(other.clip_by_global_norm(1e9), opt)
+        masked = other.masked(opt, everything)
+        every_two = optax.MultiSteps(opt, 2) if other is optax else jgd.multi_steps(opt, 2)
+        for wrapped in (chained, masked):
+            # A clip far away and a mask of everything change nothing but the order of rounding.
+            problems.close(problems.trajectory(wrapped, params, grads), plain, rtol=1e-5, atol=1e-6)
+        # Twice the same batch has the mean of one.
+        path = problems.trajectory(every_two, params, doubled)
+        problems.close(jax.tree.map(lambda x: x[1::2], path), plain, rtol=1e-4, atol=1e-5)
+
+
+@EACH
+def test_extra_arguments_are_ignored(row):
+    params, opt = row.params(), row.make()
+    grads = gradient_like(params)
+    extra = opt.update(grads, opt.init(params), params, value=jnp.ones(()), grad=grads, unheard_of=object())
+    problems.close(extra, one_step(opt, grads, params), rtol=0)
+
+
+@EACH
+def test_pickles_and_prints_what_can_be_pasted_back(row):
+    opt = row.make()
+    named = {**vars(jgd.transforms), **vars(jgd.schedules), **_functions(opt)}
+    copies = [eval(repr(opt), named)] if "Foreign" not in repr(opt) else []
+    if not _has_local_functions(opt):
+        copies.append(pickle.loads(pickle.dumps(opt)))
+    for copy in copies:
+        assert jax.tree.structure(copy) == jax.tree.structure(opt)
+        problems.close(copy, opt, rtol=0)
+
+
+@EACH
+def test_odd_trees(row):
+    opt = row.make()
+    if row.shapes is None:
+        for params in ({}, {"a": None, "b": jnp.ones(3)}, [jnp.ones((0, 3)), jnp.ones(())], jnp.ones(2)):
+            updates, _ = one_step(opt, params, params)
+            assert dtypes(updates) == dtypes(params)
+    for params in ({}, [jnp.ones((0, 3)), jnp.ones((3, 0))]):
+        assert dtypes(one_step(opt, params, params)[0]) == dtypes(params)
+
+
+@EACH
+def test_a_complex_parameter_moves_like_its_modulus(row):
+    """Turning gradient and parameter by a common phase turns the update, except for rules of the sign by parts."""
+    if not row.complex:
+        return
+    opt, turn = row.make(), np.exp(0.7j).astype(np.complex64)
+    params = jnp.array([1.0 + 1j, 2.0 - 1j], jnp.complex64)
+    grads = jnp.array([0.5 - 0.3j, -0.2 + 0.9j], jnp.complex64)
+    update, state = one_step(opt, grads, params)
+    assert update.dtype == jnp.complex64
+    turned, _ = one_step(opt, turn * grads, turn * params)
+    # Rounding of complex products.
+    np.testing.assert_allclose(turned, turn * update, rtol=1e-4, atol=1e-5)
+    again = opt.update(grads, state, params)
+    assert dtypes(again[1]) == dtypes(state)
+
+
+@EACH
+def test_the_state_is_optax_s_and_of_the_declared_size(row):
+    params, opt = row.params(), row.make()
+    state = jax.eval_shape(opt.init, params)
+    if row.oracle and row.same_state:
+        theirs = jax.eval_shape(row.oracle().init, params)
+        assert jax.tree.structure(state) == jax.tree.structure(theirs)
+        assert dtypes(state) == dtypes(theirs)
+    large = {"x": jax.ShapeDtypeStruct((64, 64), jnp.float32)}
+    shapes = jax.eval_shape(opt.init, large)
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes) if x.ndim)
+    declared = 4 if row.name == "muon" else row.state_bytes
+    assert size == declared * 64 * 64
+
+
+@EACH
+def test_init_takes_abstract_and_numpy_parameters_and_the_state_can_be_donated(row):
+    params, opt = row.params(), row.make()
+    concrete = dtypes(opt.init(params))
+    assert dtypes(opt.init(jax.tree.map(np.asarray, params))) == concrete
+    abstract = jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), params)
+    assert dtypes(jax.eval_shape(opt.init, abstract)) == concrete
+    step = jax.jit(lambda g, s, p: opt.update(g, s, p), donate_argnums=(1, 2))
+    step(gradient_like(params), opt.init(params), params)  # a state that aliases the parameters is donated twice
+
+
+@EACH
+def test_counters_saturate(row):
+    params, opt = row.params(), row.make()
+    largest = jnp.iinfo(jnp.int32).max
+    state = jax.tree.map(lambda x: jnp.full_like(x, largest) if x.dtype == jnp.int32 else x, opt.init(params))
+    updates, state = opt.update(gradient_like(params), state, params)
+    assert all(jnp.all(jnp.isfinite(u)) for u in jax.tree.leaves(updates))
+    assert all(x >= 0 for x in jax.tree.leaves(state) if x.dtype == jnp.int32)
+
+
+@EACH
+def test_hyperparameters_can_be_read_and_replaced_by_name(row):
+    opt = row.make()
+    values = jgd.hyperparams(opt)
+    assert len(values) == len(jax.tree.leaves(opt))
+    problems.close(jgd.with_hyperparams(opt, values), opt, rtol=0)
+    for name, value in values.items():
+        changed = jgd.hyperparams(jgd.with_hyperparams(opt, {name: value / 2}))
+        assert changed == {**values, name: value / 2}
+        with pytest.raises(jgd.InputError, match="must lie in"):
+            jgd.with_hyperparams(opt, {name: float("nan")})
+
+
+@EACH
+def test_a_gradient_that_does_not_fit_is_one_clear_sentence(row):
+    params, opt = row.params(), row.make()
+    if not jax.tree.leaves(opt.init(params)):
+        return  # nothing remembers the structure
+    if row.name in ("scale_by_learning_rate", "scale_by_schedule", "add_decayed_weights", "sgd", "foreign"):
+        return  # only a counter, or optax's own errors
+    state = opt.init(params)
+    short = {k: v for k, v in params.items() if k != "w"}
+    with pytest.raises(jgd.InputError, match=r"(?s)'w'"):
+        opt.update(short, state, short)
+    wrong = {**params, "w": jnp.ones((7, 7))}
+    with pytest.raises(jgd.InputError, match=r"'w'\].*\(7, 7\).*\(4, 3\)"):
+        opt.update(wrong, state, params)
+
+
+@EACH
+def test_integer_leaves_are_refused_by_name(row):
+    opt, params = row.make(), {"ids": jnp.arange(12).reshape(3, 4)}
+    if row.name == "identity":
+        return  # it touches no leaf
+    with pytest.raises(jgd.InputError, match=r"\['ids'\].*int32"):
+        one_step(opt, params, params)
+
+
+def _functions(opt):
+    """The functions that stand in an optimizer's structure, by the names that repr shows."""
+    from tests import table
+
+    return {f.__name__: f for f in (table._weights, table._kinds, jgd.muon_labels)}
+
+
+def _has_local_functions(opt):
+    return "<locals>" in repr(opt)
