@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.core
 import jax.numpy as jnp
-import optax
 
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
@@ -18,6 +17,7 @@ from jgd.core.tree import check_inexact, global_norm, where
 from jgd.core.types import Params, Transform
 from jgd.solvers.solution import Solution
 from jgd.transforms.foreign import as_transform
+from jgd.transforms.scale import apply_updates
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
 MAX_STEPS = 10_000
@@ -91,7 +91,7 @@ def _search(
         updates, opt_state = optimizer.update(
             old.grad, state.opt_state, old.params, value=old.value, grad=old.grad, value_fn=lambda p: objective(p)[0]
         )
-        new, steps = measure(optax.apply_updates(old.params, updates)), state.steps + 1
+        new, steps = measure(apply_updates(old.params, updates)), state.steps + 1
         watch, status, finite = _judge(stop, state.watch, new, global_norm(updates), steps)
         return _State(where(finite, new, old), opt_state, watch, steps, status)
 

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jgd.core.types import Params, State, Transform
 from jgd.train.task import Task, is_stream, loss_and_metrics, num_batches, num_examples
+from jgd.transforms.scale import apply_updates
 
 
 class Carry(NamedTuple):
@@ -69,7 +69,7 @@ def advance(task: Task, optimizer: Transform, carry: Carry, number: Any, batch: 
     updates, opt_state = optimizer.update(
         grads, opt_state, params, value=value, grad=grads, value_fn=lambda params: objective(params)[0]
     )
-    new = Carry(optax.apply_updates(params, updates), opt_state, key)
+    new = Carry(apply_updates(params, updates), opt_state, key)
     return new, Step({"loss": value, **metrics}, grads, updates)
 
 

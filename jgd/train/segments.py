@@ -65,6 +65,8 @@ def _guarded(
     loss, step_norm = step.metrics["loss"], global_norm(step.updates)
     # An optimizer that answers a bad loss with no step at all (jgd.apply_if_finite) has dealt with it.
     finite = jnp.isfinite(step_norm) & (jnp.isfinite(loss) | (step_norm == 0))
+    # Nor is no step at all a small step: jgd.multi_steps takes none until its round is full, and a warm-up starts so.
+    step_norm = jnp.where(step_norm == 0, jnp.inf, step_norm)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     watch, code = stop.check(state.watch, value=loss, gradient_norm=gradient_norm, step_norm=step_norm, finite=finite)
     live = state.status == Status.RUNNING

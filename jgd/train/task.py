@@ -142,9 +142,7 @@ def _check_arrays(task: Task) -> Any:
                 f"{rows[0][1].shape[0]}; all need one leading axis of the same length."
             )
         if leaf.size == 0:
-            raise InputError(
-                f"Task(data): the leaf at {name} is empty (shape {leaf.shape}); pass at least one example."
-            )
+            raise InputError(f"Task(data): the leaf at {name} is empty, {_shown(leaf)}; pass at least one example.")
         _check_finite(f"Task(data): the leaf at {name}", leaf)
     n, size = num_examples(task), task.batch_size or num_examples(task)
     if size > n:
