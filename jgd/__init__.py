@@ -29,6 +29,25 @@ from jgd.optimizers import nesterov as nesterov
 from jgd.optimizers import rmsprop as rmsprop
 from jgd.optimizers import sgd as sgd
 
+# Schedules.
+from jgd.schedules import constant_schedule as constant_schedule
+from jgd.schedules import cosine_decay_schedule as cosine_decay_schedule
+from jgd.schedules import cosine_onecycle_schedule as cosine_onecycle_schedule
+from jgd.schedules import cosine_restarts_schedule as cosine_restarts_schedule
+from jgd.schedules import exponential_decay as exponential_decay
+from jgd.schedules import inverse_sqrt_schedule as inverse_sqrt_schedule
+from jgd.schedules import join_schedules as join_schedules
+from jgd.schedules import linear_onecycle_schedule as linear_onecycle_schedule
+from jgd.schedules import linear_schedule as linear_schedule
+from jgd.schedules import piecewise_constant_schedule as piecewise_constant_schedule
+from jgd.schedules import piecewise_interpolate_schedule as piecewise_interpolate_schedule
+from jgd.schedules import polynomial_schedule as polynomial_schedule
+from jgd.schedules import sgdr_schedule as sgdr_schedule
+from jgd.schedules import warmup_constant_schedule as warmup_constant_schedule
+from jgd.schedules import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
+from jgd.schedules import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule
+from jgd.schedules import warmup_stable_decay_schedule as warmup_stable_decay_schedule
+
 # Transforms.
 from jgd.transforms import add_decayed_weights as add_decayed_weights
 from jgd.transforms import apply_if_finite as apply_if_finite

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 import optax
-from tests import problems
 
 import jgd
 import jgd.schedules
+from tests import problems
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ OPTIMIZERS = [
     ),
     Row(
         "rmsprop_centered_corrected",
-        lambda: jgd.rmsprop(0.01, eps=0.1, centered=True, bias_correction=True),
-        lambda: optax.rmsprop(0.01, eps=0.1, centered=True, bias_correction=True),
+        lambda: jgd.rmsprop(0.01, eps=0.1, initial_scale=0.5, centered=True, bias_correction=True),
+        lambda: optax.rmsprop(0.01, eps=0.1, initial_scale=0.5, centered=True, bias_correction=True),
         state_bytes=8,
         same_state=False,  # optax's state is private
     ),

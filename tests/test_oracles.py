@@ -5,6 +5,7 @@ import pathlib
 import jax
 import numpy as np
 import pytest
+
 from tests import problems
 from tests.table import ROWS
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tests import problems
-from tests.table import OPTIMIZERS, ROWS, WRAPPERS
 
 import jgd
+from tests import problems
+from tests.table import OPTIMIZERS, ROWS, WRAPPERS
 
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 EACH_STEPPING = pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
     slopes = jgd.hyperparams(jax.jit(jax.grad(value))(opt))
     for name, x in jgd.hyperparams(opt).items():
         # One-sided differences of second order, inwards: many hyperparameters stand at the end of their range.
-        h = 1e-5 * max(abs(x), 1e-3)
+        h = 1e-5 * max(min(abs(x), abs(1 - x)), 1e-3)  # small against x, and against 1 - x for a decay
         near, far = (float(value(jgd.with_hyperparams(opt, {name: x + k * h}))) for k in (1, 2))
         slope = (4 * near - 3 * float(value(opt)) - far) / (2 * h)
         # Truncation is O(h^2) and the difference loses 1e-16 * value / h.

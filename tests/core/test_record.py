@@ -1,0 +1,106 @@
+"""Records: what a user constructs is checked, what JAX rebuilds is not."""
+
+import inspect
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import Function, as_function, frozen
+from jgd.core.structure import thaw
+
+
+@jgd.record
+class Rule:
+    """A record with one field of each kind."""
+
+    b: float = jgd.hyper(0.9, "[0, 1)")
+    size: float | None = jgd.hyper(None, "(0, inf]")
+    flag: bool = jgd.static(False)
+    inner: object = jgd.part(())
+
+
+BAD = [
+    ({"b": 1.0}, "Rule(b=1.0): b must lie in [0, 1)."),
+    ({"b": -1}, "Rule(b=-1): b must lie in [0, 1)."),
+    ({"b": float("nan")}, "Rule(b=nan): b must lie in [0, 1)."),
+    ({"b": "0.9"}, "Rule(b='0.9'): b must be a number in [0, 1), not str."),
+    ({"b": True}, "Rule(b=True): b must be a number in [0, 1), not bool."),
+    ({"b": None}, "Rule(b=None): b must be a number in [0, 1), not NoneType."),
+    ({"size": 0}, "Rule(size=0): size must lie in (0, inf]."),
+    ({"flag": [1]}, "Rule(flag=[1]): flag must be hashable"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_bad_numbers_are_one_sentence(arguments, message):
+    with pytest.raises(jgd.InputError) as error:
+        Rule(**arguments)
+    assert str(error.value).startswith(message)
+
+
+def test_plain_numbers_become_floats_and_arrays_stay():
+    assert type(Rule(b=0).b) is float
+    assert type(Rule(b=np.float32(0.5)).b) is float
+    array = jnp.array([0.1, 5.0])
+    assert Rule(b=array).b is array
+    assert Rule(size=float("inf")).size == float("inf")
+
+
+def test_what_jax_rebuilds_is_not_checked():
+    axes = jax.tree.map(lambda _: 7, Rule())
+    assert axes.b == 7
+    assert type(axes.b) is int
+    assert jax.tree.map(lambda _: None, Rule()).b is None
+    assert jax.tree.map(str, Rule()).b == "0.9"
+
+
+def test_numbers_are_leaves_and_structure_is_not():
+    assert jax.tree.leaves(Rule(0.5, 2.0, True, (1.0,))) == [0.5, 2.0, 1.0]
+    assert jax.tree.structure(Rule(0.1)) == jax.tree.structure(Rule(0.2))
+    assert jax.tree.structure(Rule(flag=True)) != jax.tree.structure(Rule())
+
+
+def test_axes_for_vmap_can_be_a_record():
+    rules = jgd.stack([Rule(0.1), Rule(0.2)])
+    double = jax.vmap(lambda r: 2 * r.b, in_axes=(jax.tree.map(lambda _: 0, rules),))
+    np.testing.assert_array_equal(double(rules), np.float32([0.2, 0.4]))
+
+
+def test_a_record_is_frozen_pickles_and_shows_its_signature():
+    rule = Rule(0.5)
+    with pytest.raises(AttributeError):
+        rule.b = 0.1
+    copy = pickle.loads(pickle.dumps(rule))
+    assert copy.b == 0.5
+    assert list(inspect.signature(Rule).parameters) == ["b", "size", "flag", "inner"]
+    assert repr(Rule(0.5)) == "Rule(b=0.5)"
+    assert repr(Rule(size=2, flag=True)) == "Rule(b=0.9, size=2.0, flag=True)"
+
+
+def test_a_function_is_structure_and_a_callable_tree_is_itself():
+    def double(x):
+        return 2 * x
+
+    assert isinstance(as_function(double), Function)
+    assert as_function(double)(3) == 6
+    partial = jax.tree_util.Partial(double, 3)
+    assert as_function(partial) is partial
+    assert jax.tree.leaves(as_function(double)) == []
+
+
+def test_a_frozen_tree_hashes_by_value_and_thaws():
+    mask = {"w": True, "b": False}
+    assert frozen(mask) == frozen(dict(mask))
+    assert hash(frozen(mask)) == hash(frozen(dict(mask)))
+    assert thaw(frozen(mask), None) == mask
+    assert thaw(frozen(lambda p: p + 1), 1) == 2
+    assert frozen({"w": np.bool_(True)}) == frozen({"w": True})
+
+
+def test_an_unhashable_mask_says_so():
+    with pytest.raises(jgd.InputError, match="mask must be hashable"):
+        jgd.masked(jgd.sgd(0.1), {"w": np.array([True, False])})

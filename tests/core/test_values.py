@@ -1,0 +1,95 @@
+"""An optimizer as data: names, replacement, stacks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+
+
+def test_names_are_as_short_as_they_can_be():
+    clipped = jgd.chain(jgd.clip_by_global_norm(1.0), jgd.adamw(1e-3))
+    assert list(jgd.hyperparams(clipped)) == [
+        "max_norm",
+        "b1",
+        "b2",
+        "eps",
+        "eps_root",
+        "weight_decay",
+        "learning_rate",
+    ]
+    twice = jgd.chain(jgd.trace(0.9), jgd.trace(0.5))
+    assert jgd.hyperparams(twice) == {"0.decay": 0.9, "1.decay": 0.5}
+    both = jgd.hyperparams(jgd.muon(0.02, adam_learning_rate=1e-3))
+    assert both["muon.learning_rate"] == 0.02
+    assert both["adam.learning_rate"] == 1e-3
+    assert both["ns_coeffs.0"] == 3.4445
+
+
+def test_a_schedule_s_numbers_have_names_too():
+    opt = jgd.adam(jgd.linear_schedule(0.1, 0.01, 100))
+    assert jgd.hyperparams(opt)["end_value"] == 0.01
+    changed = jgd.with_hyperparams(opt, end_value=0.0)
+    assert jgd.hyperparams(changed)["end_value"] == 0.0
+
+
+def test_replacement_takes_names_longer_paths_and_whole_parts():
+    opt = jgd.muon(0.02)
+    changed = jgd.with_hyperparams(opt, {"muon.learning_rate": 0.5, "transforms.adam.transforms.0.b1": 0.8})
+    assert jgd.hyperparams(changed)["muon.learning_rate"] == 0.5
+    assert jgd.hyperparams(changed)["b1"] == 0.8
+    assert jgd.hyperparams(opt)["muon.learning_rate"] == 0.02
+    schedule = jgd.linear_schedule(0.1, 0.01, 100)
+    scheduled = jgd.with_hyperparams(jgd.adam(1e-3), learning_rate=schedule)
+    assert jgd.hyperparams(scheduled)["init_value"] == 0.1
+    assert jgd.hyperparams(jgd.with_hyperparams(scheduled, learning_rate=0.5))["learning_rate"] == 0.5
+
+
+def test_replacement_inside_jit_takes_tracers():
+    rate = jax.jit(lambda x: jgd.hyperparams(jgd.with_hyperparams(jgd.adam(1e-3), learning_rate=x))["learning_rate"])(
+        2.0
+    )
+    assert rate == 2.0
+
+
+def test_an_unknown_name_lists_the_known_and_the_nearest():
+    with pytest.raises(jgd.InputError, match=r"'learning_rat'.*Did you mean learning_rate\?.*Known: b1, b2"):
+        jgd.with_hyperparams(jgd.adam(1e-3), learning_rat=0.1)
+    with pytest.raises(jgd.InputError, match="ambiguous; use one of: adam.learning_rate, muon.learning_rate"):
+        jgd.with_hyperparams(jgd.muon(1e-3), learning_rate=0.1)
+    with pytest.raises(jgd.InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
+        jgd.with_hyperparams(jgd.adam(1e-3), b1=1.5)
+
+
+def test_stack_and_select_are_inverses():
+    several = [jgd.adam(rate) for rate in (0.1, 0.2, 0.3)]
+    stacked = jgd.stack(several)
+    assert {x.shape for x in jax.tree.leaves(stacked)} == {(3,)}
+    for i, opt in enumerate(several):
+        back = jgd.hyperparams(jgd.select(stacked, i))
+        np.testing.assert_array_equal(list(back.values()), np.float32(list(jgd.hyperparams(opt).values())))
+
+
+def test_only_one_structure_can_be_stacked():
+    with pytest.raises(jgd.InputError, match="stack: value 1 has another structure"):
+        jgd.stack([jgd.adam(0.1), jgd.sgd(0.1)])
+    with pytest.raises(jgd.InputError, match="stack: got no values"):
+        jgd.stack([])
+
+
+def test_a_sweep_is_a_vmap_and_a_hypergradient_is_a_grad():
+    def train(opt):
+        p = jnp.array([1.0, -2.0])
+        state = opt.init(p)
+        for _ in range(5):
+            updates, state = opt.update(2 * p, state, p)
+            p = jgd.apply_updates(p, updates)
+        return jnp.sum(p**2)
+
+    rates = jnp.array([0.01, 0.1])
+    swept = jax.vmap(lambda rate: train(jgd.sgd(rate)))(rates)
+    # p shrinks by (1 - 2 rate) a step.
+    np.testing.assert_allclose(swept, 5 * (1 - 2 * rates) ** 10, rtol=1e-5)
+    slope = jgd.hyperparams(jax.grad(train)(jgd.sgd(0.1)))["learning_rate"]
+    np.testing.assert_allclose(slope, -100 * 0.8**9, rtol=1e-5)

@@ -1,0 +1,75 @@
+"""The layers hold: a folder imports only from layers below it, siblings never, and `__init__` files only re-export."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import jgd
+
+ROOT = pathlib.Path(jgd.__file__).parent
+LAYERS = [
+    {"core"},
+    {"schedules", "nonsmooth", "gradients", "transforms"},
+    {"optimizers"},
+    {"solvers", "train", "measure"},
+    {"sweep", "distributed", "tasks"},
+    {"interop", "commands"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+FILES = sorted(ROOT.rglob("*.py"))
+LONGEST = 300  # lines; the design's bound for a module
+
+
+def imported(path):
+    """The jgd modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "jgd")
+            if node.module and node.module.startswith("jgd."):
+                yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "jgd")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_from_layers_below(path):
+    folder = path.relative_to(ROOT).parts[0]
+    if folder.endswith(".py"):
+        return  # the table of contents and the command see everything
+    for module in imported(path):
+        other = module.split(".")[1] if "." in module else ""
+        assert other == folder or LEVEL.get(other, 99) < LEVEL[folder], f"{path.name} imports {module}"
+
+
+def test_every_folder_has_its_layer():
+    assert {p.name for p in ROOT.iterdir() if p.is_dir() and p.name != "__pycache__"} <= set(LEVEL)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=lambda p: p.parent.name)
+def test_init_files_only_re_export(path):
+    for node in ast.parse(path.read_text()).body[1:]:
+        assert isinstance(node, ast.ImportFrom), f"{path}: line {node.lineno}"
+        assert all(alias.asname == alias.name for alias in node.names), f"{path}: line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_are_small_and_say_what_they_hold(path):
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+    assert len(text.splitlines()) <= LONGEST
+
+
+def test_importing_jgd_loads_no_optional_package():
+    heavy = ["matplotlib", "pandas", "rich", "sklearn", "scipy", "flax", "equinox", "torch", "mlxtend"]
+    code = f"import sys, optax; before = set(sys.modules); import jgd; print(set({heavy}) & (set(sys.modules) - before))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+def test_everything_public_has_a_docstring():
+    bare = [name for name, value in vars(jgd).items() if not name.startswith("_") and not (value.__doc__ or "").strip()]
+    assert bare == []

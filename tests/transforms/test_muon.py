@@ -1,0 +1,90 @@
+"""Muon: orthogonal updates, one batch for each shape, AdamW for what is not a hidden matrix."""
+
+import collections
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jgd
+from jgd.transforms.matrix import NEWTON_SCHULZ, orthogonalize
+from tests import problems
+
+
+def test_the_iteration_is_optax_s():
+    x = np.random.default_rng(0).normal(size=(6, 9)).astype(np.float32)
+    for matrix in (x, x.T):
+        theirs = optax.contrib._muon.orthogonalize_via_newton_schulz(jnp.asarray(matrix), jnp.asarray(NEWTON_SCHULZ))
+        # The same float32 products in another order, five times amplified by 3.4.
+        np.testing.assert_allclose(orthogonalize([jnp.asarray(matrix)], NEWTON_SCHULZ, 5, 1e-8)[0], theirs, atol=1e-4)
+
+
+def test_singular_values_end_near_one():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 8, 5)), jnp.float32)
+    values = jnp.linalg.svd(orthogonalize([x], NEWTON_SCHULZ, 5, 1e-8)[0], compute_uv=False)
+    assert jnp.all((values > 0.6) & (values < 1.3))  # the band that the quintic's coefficients were tuned for
+
+
+def test_all_matrices_of_one_shape_share_one_iteration():
+    params = [jnp.ones((4, 6)) for _ in range(5)] + [jnp.ones((6, 4)), jnp.ones((3, 4, 6)), jnp.ones((2, 2))]
+    opt = jgd.scale_by_muon()
+    jaxpr = jax.make_jaxpr(opt.update)(params, opt.init(params))
+    batches = collections.Counter(
+        eqn.outvars[0].aval.shape for eqn in jaxpr.eqns if eqn.primitive.name == "dot_general"
+    )
+    # Three products a step for (4, 6) and (6, 4) together, nine matrices, and three for (2, 2); five steps.
+    assert batches == {(9, 4, 4): 10, (9, 4, 6): 5, (2, 2): 15}
+
+
+def test_batching_changes_no_matrix():
+    rng = np.random.default_rng(1)
+    several = [jnp.asarray(rng.normal(size=s), jnp.float32) for s in [(4, 6), (6, 4), (4, 6)]]
+    alone = [orthogonalize([x], NEWTON_SCHULZ, 5, 1e-8)[0] for x in several]
+    # Batched products sum in another order.
+    problems.close(orthogonalize(several, NEWTON_SCHULZ, 5, 1e-8), alone, rtol=1e-3, atol=1e-4)
+
+
+def test_embeddings_heads_and_vectors_go_to_adamw_and_can_be_seen():
+    params = {
+        "embed": {"kernel": jnp.ones((5, 4))},
+        "block": {"kernel": jnp.ones((4, 4)), "bias": jnp.ones(4), "stack": jnp.ones((2, 4, 4))},
+        "lm_head": jnp.ones((4, 5)),
+    }
+    labels = jgd.muon_labels(params)
+    assert labels["block"] == {"kernel": "muon", "bias": "adam", "stack": "adam"}
+    assert labels["embed"]["kernel"] == labels["lm_head"] == "adam"
+    mine = jgd.muon(0.1, param_labels={**labels, "block": {"kernel": "muon", "bias": "adam", "stack": "muon"}})
+    updates, _ = mine.update(params, mine.init(params), params)
+    assert updates["block"]["stack"].shape == (2, 4, 4)
+
+
+def test_a_triple_for_each_step():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 6)), jnp.float32)
+    repeated = jgd.scale_by_muon([NEWTON_SCHULZ] * 3)
+    plain = jgd.scale_by_muon(ns_steps=3)
+    problems.close(repeated.update(x, repeated.init(x)), plain.update(x, plain.init(x)), rtol=1e-6)
+    with pytest.raises(jgd.InputError, match="three numbers, or three for each step"):
+        jgd.scale_by_muon((1.0, 2.0))
+
+
+def test_a_vector_is_refused_by_name():
+    with pytest.raises(jgd.InputError, match=r"leaf at \['bias'\] is float32\[3\].*use jgd.muon"):
+        jgd.scale_by_muon().init({"bias": jnp.ones(3)})
+
+
+def test_consistent_rms_gives_adam_s_step_size():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(64, 32)), jnp.float32)
+    opt = jgd.scale_by_muon(consistent_rms=0.2)
+    update, _ = opt.update(x, opt.init(x))
+    # Singular values between 0.7 and 1.2 instead of 1.
+    np.testing.assert_allclose(jnp.sqrt(jnp.mean(update**2)), 0.2, rtol=0.2)
+
+
+def test_half_precision_iterations_are_close():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 6)), jnp.float32)
+    full, half = (jgd.scale_by_muon(ns_dtype=d) for d in (None, "bfloat16"))
+    a, b = full.update(x, full.init(x))[0], half.update(x, half.init(x))[0]
+    assert b.dtype == jnp.float32
+    np.testing.assert_allclose(a, b, atol=0.1)  # bfloat16 has 8 bits, five steps amplify
