@@ -21,10 +21,11 @@ def params(shapes=SHAPES, dtype=None, seed=0):
 def gradients(steps, like, seed=1):
     """One tree of random gradients for each step, over four orders of magnitude, as numpy arrays."""
     rng = np.random.default_rng(seed)
-    sizes = 10.0 ** rng.uniform(-3, 1, size=steps)
-    return [
-        jax.tree.map(lambda p: np.asarray(s * rng.normal(size=np.shape(p)), jnp.result_type(p)), like) for s in sizes
-    ]
+
+    def draw(size):
+        return jax.tree.map(lambda p: np.asarray(size * rng.normal(size=np.shape(p)), jnp.result_type(p)), like)
+
+    return [draw(size) for size in 10.0 ** rng.uniform(-3, 1, size=steps)]
 
 
 def trajectory(opt, start, grads, **extra):

@@ -56,7 +56,7 @@ def test_replacement_inside_jit_takes_tracers():
 def test_an_unknown_name_lists_the_known_and_the_nearest():
     with pytest.raises(jgd.InputError, match=r"'learning_rat'.*Did you mean learning_rate\?.*Known: b1, b2"):
         jgd.with_hyperparams(jgd.adam(1e-3), learning_rat=0.1)
-    with pytest.raises(jgd.InputError, match="ambiguous; use one of: adam.learning_rate, muon.learning_rate"):
+    with pytest.raises(jgd.InputError, match=r"ambiguous; use one of: adam\.learning_rate, muon\.learning_rate"):
         jgd.with_hyperparams(jgd.muon(1e-3), learning_rate=0.1)
     with pytest.raises(jgd.InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
         jgd.with_hyperparams(jgd.adam(1e-3), b1=1.5)

@@ -1,7 +1,7 @@
-"""Record the trajectories of torch.optim that tests/test_oracles.py compares with: `python -m tests.oracles.record_torch`.
+"""Record the trajectories of torch.optim that tests/test_oracles.py compares with.
 
-Needs torch (`pip install -e '.[test,torch]'`), which the tests themselves do not. With `--check`, compares instead of
-writing. Everything is float64, so agreement is a matter of formulas.
+Run as `python -m tests.oracles.record_torch`; it needs torch (`pip install -e '.[test,torch]'`), which the tests do not.
+With `--check`, compares instead of writing. Everything is float64, so agreement is a matter of formulas.
 """
 
 import pathlib
