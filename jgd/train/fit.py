@@ -127,7 +127,11 @@ def _segment(plan: _Plan, run: Progressed, size: int, feed: Feed | None) -> Prog
     """The run one segment further. The state that it came with is donated."""
     before = int(run.state.steps)
     batches = feed.take(size) if feed else None
-    state, curves = run_segment(plan.task, plan.optimizer, plan.stop, run.state, batches, length=size)
+    end = before + size
+    if size == 1 < plan.length:
+        # XLA takes a loop of one step apart and may round otherwise, so a last step on its own is one of two.
+        batches, size = jax.tree.map(lambda x: x.repeat(2, axis=0), batches), 2
+    state, curves = run_segment(plan.task, plan.optimizer, plan.stop, run.state, batches, end, length=size)
     after = int(state.steps)
     curves = {name: np.asarray(curve)[: after - before] for name, curve in curves.items()}
     evaluations = run.evaluations
@@ -155,8 +159,9 @@ def _finish(plan: _Plan, run: Progressed, seconds: float, compiling: float) -> R
         opt_state=state.carry.opt_state,
         status=status,
         steps=steps,
-        metrics=run.metrics,
-        evaluations=run.evaluations,
+        # jit sorts the names; the loss and the step come first.
+        metrics=dict(sorted(run.metrics.items(), key=lambda item: item[0] != "loss")),
+        evaluations=dict(sorted(run.evaluations.items(), key=lambda item: item[0] != "step")),
         seconds=seconds,
         compile_seconds=compiling,
     )

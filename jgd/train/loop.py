@@ -43,7 +43,8 @@ def segment(
     """Take `length` steps from step number `start`; the metrics are `{"loss": f[length], **scalars of aux}`.
 
     `start` is a traced i32 scalar and `length` a static size. Everything random is a function of the carry's key and of
-    a step's number, so any split of a run into segments takes the same steps. Donate the carry when compiling this.
+    a step's number, so any split of a run into segments takes the same steps; XLA may round a segment of one step
+    otherwise. Donate the carry when compiling this.
     """
     picks = pick(task, carry.key, start, length)
 

@@ -32,9 +32,9 @@ def begin_run(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> R
 
 @partial(jax.jit, static_argnames="length", donate_argnames="state")
 def run_segment(
-    task: Task, optimizer: Transform, stop: Stop, state: RunState, batches: Any, *, length: int
+    task: Task, optimizer: Transform, stop: Stop, state: RunState, batches: Any, end: Any, *, length: int
 ) -> tuple[RunState, dict[str, jax.Array]]:
-    """Take up to `length` steps; the metrics of the steps after a rule has held mean nothing.
+    """Take up to `length` steps, none from step `end` on; the metrics of those that were not taken mean nothing.
 
     All numbers of the task, of the optimizer and of the rules are arguments, so other values need no compilation.
     `batches` are stacked ones from a stream, or `None`. A frozen step costs what a live one does: there is no branch,
@@ -46,7 +46,7 @@ def run_segment(
 
     def body(state: RunState, x: Any) -> tuple[RunState, dict[str, jax.Array]]:
         number, draw = x
-        return _guarded(task, optimizer, stop, state, number, batch_of(draw))
+        return _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw))
 
     return jax.lax.scan(body, state, (start + jnp.arange(length), draws))
 
@@ -58,9 +58,9 @@ def evaluate(task: Task, params: Any) -> dict[str, Any]:
 
 
 def _guarded(
-    task: Task, optimizer: Transform, stop: Stop, state: RunState, number: Any, batch: Any
+    task: Task, optimizer: Transform, stop: Stop, state: RunState, number: Any, wanted: Any, batch: Any
 ) -> tuple[RunState, dict[str, jax.Array]]:
-    """A step that is not taken where a rule holds at it, or held before."""
+    """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before."""
     new, step = advance(task, optimizer, state.carry, number, batch)
     loss, step_norm = step.metrics["loss"], global_norm(step.updates)
     # An optimizer that answers a bad loss with no step at all (jgd.apply_if_finite) has dealt with it.
@@ -69,7 +69,7 @@ def _guarded(
     step_norm = jnp.where(step_norm == 0, jnp.inf, step_norm)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     watch, code = stop.check(state.watch, value=loss, gradient_norm=gradient_norm, step_norm=step_norm, finite=finite)
-    live = state.status == Status.RUNNING
+    live = wanted & (state.status == Status.RUNNING)
     taken = live & (code == Status.RUNNING)
     carry = Carry(
         where(taken, new.params, state.carry.params),

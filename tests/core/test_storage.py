@@ -1,0 +1,100 @@
+"""Storage: every dtype comes back as it was, and no damage passes unseen."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jgd.core import InputError, storage
+
+DTYPES = [
+    *("bool", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "bfloat16"),
+    *("float32", "float64", "float8_e4m3fn", "float8_e5m2", "complex64", "complex128", "int4"),
+]
+
+
+def test_every_dtype_and_shape_comes_back(tmp_path):
+    arrays = {
+        f"{dtype} {shape}": np.asarray(np.arange(np.prod(shape)).reshape(shape) % 2).astype(jnp.dtype(dtype))
+        for dtype in DTYPES
+        for shape in [(), (3,), (2, 3), (0, 2)]
+    }
+    storage.save(tmp_path / "a", arrays, {"a": [1, {"b": None}], "text": "ü"})
+    found, meta = storage.load(tmp_path / "a")
+    assert meta == {"a": [1, {"b": None}], "text": "ü"}
+    assert list(found) == sorted(arrays)
+    for name, array in arrays.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_trees_come_back_with_their_keys(tmp_path):
+    tree = {"k": [jax.random.key(3), jax.random.key(1, impl="rbg")], "w": jnp.ones(2, jnp.bfloat16), "none": None}
+    storage.save(tmp_path / "a", storage.named(tree, "tree"), {})
+    found = storage.fill(tree, storage.load(tmp_path / "a")[0], "tree", place="here")
+    assert jax.tree.structure(found) == jax.tree.structure(tree)
+    assert [k.dtype for k in found["k"]] == [k.dtype for k in tree["k"]]
+    assert jax.random.uniform(found["k"][0]) == jax.random.uniform(tree["k"][0])
+    assert found["w"].dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ({"w": jnp.ones(3)}, "here: it holds float32[2] at ['w'], expected float32[3]"),
+        ({"w": jnp.ones(2, jnp.bfloat16)}, "it holds float32[2] at ['w'], expected bfloat16[2]"),
+        ({"v": jnp.ones(2)}, "it holds nothing at ['v']"),
+    ],
+)
+def test_another_tree_is_refused_with_the_path(template, words):
+    with pytest.raises(InputError) as error:
+        storage.fill(template, {"['w']": np.ones(2, np.float32)}, place="here")
+    assert words in str(error.value)
+
+
+def test_any_damage_is_seen(tmp_path):
+    file = tmp_path / "a"
+    storage.save(file, {"w": np.arange(5.0), "n": np.int32(3)}, {"a": 1})
+    data = file.read_bytes()
+    # Each byte in turn: cut there, then one bit of it changed, which bit varying with the place.
+    for i in range(len(data)):
+        for damaged in (data[:i], data[:i] + bytes([data[i] ^ (1 << i % 8)]) + data[i + 1 :]):
+            file.write_bytes(damaged)
+            with pytest.raises(InputError, match=r"the file is damaged .*; delete it to start afresh"):
+                storage.load(file)
+    file.write_bytes(data + b"\0")
+    with pytest.raises(InputError, match="checksum"):
+        storage.load(file)
+
+
+def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "a"
+    storage.save(file, {"w": np.zeros(3)}, {"version": 1})
+
+    def crash(*_):
+        raise OSError("no space left on device")
+
+    for step in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(storage.os, step, crash)
+            with pytest.raises(OSError, match="no space"):
+                storage.save(file, {"w": np.ones(3)}, {"version": 2})
+        assert storage.load(file)[1] == {"version": 1}
+    storage.save(file, {"w": np.ones(3)}, {"version": 3})
+    assert storage.load(file)[1] == {"version": 3}
+    assert [path.name for path in tmp_path.iterdir()] == ["a"], "the temporary file is taken over"
+
+
+def test_the_format_is_safetensors(tmp_path):
+    # https://github.com/huggingface/safetensors: u64 length, JSON header, then the arrays without gaps.
+    storage.save(tmp_path / "a", {"x": np.float32([1, 2]), "y": np.ones(3, jnp.bfloat16)}, {})
+    data = (tmp_path / "a").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    assert header["x"] == {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    assert header["y"] == {"dtype": "BF16", "shape": [3], "data_offsets": [8, 14]}
+    assert all(isinstance(value, str) for value in header["__metadata__"].values())
+    assert len(data) == 8 + size + 14
+    assert (8 + size) % 8 == 0

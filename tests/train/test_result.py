@@ -1,0 +1,59 @@
+"""A run as something to look at: text, a table, a picture."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError
+from jgd.train import fit
+from tests.train import problems
+
+
+@pytest.fixture(scope="module")
+def run():
+    return fit(problems.task(None), jgd.sgd(0.1), steps=25, eval_every=10)
+
+
+def test_it_prints_what_one_wants_to_know(run):
+    lines = str(run).splitlines()
+    assert lines[0].startswith("Run of 25 steps, ")
+    assert lines[0].endswith("s compiling")
+    assert lines[1].split() == ["last", "lowest", "highest"]
+    loss = run.metrics["loss"]
+    assert lines[2].split()[:2] == ["loss", f"{loss[-1]:.6g}"]
+    assert f"{loss.min():.6g} at step {loss.argmin()}" in lines[2]
+    assert lines[4].startswith("  distance")
+    assert lines[-1].strip() == str(run.status)
+    assert run.compile_seconds <= run.seconds
+
+
+def test_a_run_that_diverged_at_once_prints_too():
+    text = str(fit(problems.task(None), jgd.sgd(1e38), steps=25))
+    assert "non_finite" in text
+    assert "lower the learning rate" in text
+
+
+def test_the_table_has_a_row_a_step(run):
+    table = run.dataframe()
+    assert list(table.columns) == ["loss", "largest", "distance"]
+    assert table.index.tolist() == list(range(26))
+    np.testing.assert_array_equal(table["loss"][:25], run.metrics["loss"])
+    assert table["distance"].dropna().index.tolist() == [10, 20, 25]
+
+
+def test_the_picture_shows_every_curve(run, tmp_path):
+    figure = run.plot()
+    left, right = figure.axes
+    assert [line.get_label() for line in left.lines] == ["loss", "largest"]
+    assert [line.get_label() for line in right.lines] == ["distance"]
+    figure.savefig(tmp_path / "run.png")
+    assert (tmp_path / "run.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("module", "call"), [("pandas", "dataframe"), ("matplotlib.figure", "plot")])
+def test_what_is_missing_is_named(run, module, call, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=f"needs {module.split('.')[0]}, which is not installed: pip install"):
+        getattr(run, call)()
