@@ -1,8 +1,17 @@
-"""jgd: gradient descent as a value. This file is the table of contents."""
+"""jgd: gradient descent as a value. This file is the table of contents.
 
+`jgd.sweep`, `jgd.tasks` and `jgd.interop` are imported when they are first used.
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+# Values: what every optimizer is.
 from jgd.core import InputError as InputError
 from jgd.core import Schedule as Schedule
 from jgd.core import Status as Status
+from jgd.core import Stop as Stop
 from jgd.core import Transform as Transform
 from jgd.core import hyper as hyper
 from jgd.core import hyperparams as hyperparams
@@ -12,6 +21,14 @@ from jgd.core import select as select
 from jgd.core import stack as stack
 from jgd.core import static as static
 from jgd.core import with_hyperparams as with_hyperparams
+
+# The two loops.
+from jgd.solvers import Solution as Solution
+from jgd.solvers import minimize as minimize
+from jgd.solvers import multistart as multistart
+from jgd.train import Run as Run
+from jgd.train import Task as Task
+from jgd.train import fit as fit
 
 # Optimizers.
 from jgd.optimizers import adagrad as adagrad
@@ -73,3 +90,16 @@ from jgd.transforms import scale_by_schedule as scale_by_schedule
 from jgd.transforms import scale_by_stddev as scale_by_stddev
 from jgd.transforms import scheduled as scheduled
 from jgd.transforms import trace as trace
+
+if TYPE_CHECKING:
+    from jgd import interop as interop
+    from jgd import sweep as sweep
+    from jgd import tasks as tasks
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in ("interop", "sweep", "tasks"):
+        return importlib.import_module(f"jgd.{name}")
+    raise AttributeError(f"module 'jgd' has no attribute {name!r}")

@@ -8,6 +8,7 @@ from jgd.core.record import part as part
 from jgd.core.record import record as record
 from jgd.core.record import static as static
 from jgd.core.status import Status as Status
+from jgd.core.stop import Stop as Stop
 from jgd.core.structure import frozen as frozen
 from jgd.core.types import Schedule as Schedule
 from jgd.core.types import Transform as Transform

@@ -1,6 +1,7 @@
 """Records: frozen dataclasses that are pytrees, whose leaves are their hyperparameters."""
 
 import dataclasses
+import inspect
 import numbers
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast, dataclass_transform
@@ -48,15 +49,21 @@ def record(cls: type[T]) -> type[T]:
     axes and sentinels stand where numbers were. Records compare and hash by identity, since they may hold arrays;
     compare `jax.tree.structure` and the leaves instead.
     """
-    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    # dataclasses would write and compile an __init__ and two guards for each class: half the time of importing jgd.
+    cls = dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
     fields = dataclasses.fields(cast(Any, cls))
     data = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
     meta = tuple(f.name for f in fields if f.metadata.get("kind") == "static")
     keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
-    build = cls.__init__
+    signature = inspect.Signature([_parameter(field) for field in fields])
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        build(self, *args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}; it is called as {cls.__name__}{signature}") from None
+        bound.apply_defaults()
+        self.__dict__.update(bound.arguments)
         for field in fields:
             self.__dict__[field.name] = _admit(self, field)
 
@@ -74,8 +81,8 @@ def record(cls: type[T]) -> type[T]:
         self.__dict__.update(zip(meta, aux, strict=True))
         return self
 
-    __init__.__wrapped__ = build  # inspect.signature shows the fields
-    cls.__init__ = __init__
+    setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
+    cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _repr
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
@@ -100,6 +107,20 @@ class Interval:
         above = self.low <= value if self.text[0] == "[" else self.low < value
         below = value <= self.high if self.text[-1] == "]" else value < self.high
         return above and below
+
+
+def _parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.default is _MISSING else field.default
+    return inspect.Parameter(
+        field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=field.type
+    )
+
+
+def _frozen(self: Any, name: str, *value: Any) -> None:
+    """In place of `__setattr__` and `__delattr__`."""
+    raise dataclasses.FrozenInstanceError(
+        f"{type(self).__name__} is a value and cannot be changed; use jgd.with_hyperparams(value, {name}=...)."
+    )
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:

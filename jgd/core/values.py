@@ -128,6 +128,6 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
         names = getattr(node, "_fields", range(len(node)))
         items = [child(k, v) for k, v in zip(names, node, strict=True)]
         return type(node)(*items) if hasattr(node, "_fields") else type(node)(items)
-    raise InputError(
-        f"with_hyperparams: cannot replace {key!r} in a {type(node).__name__}; rebuild that value instead."
-    )
+    # Any other node, such as a jax.tree_util.Partial: its children are what a flattening of one level gives.
+    rows, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)
+    return structure.unflatten([child(_part_name(row[0]), old) for row, old in rows])

@@ -1,6 +1,6 @@
 """Record the trajectories of torch.optim that tests/test_oracles.py compares with.
 
-Run as `python -m tests.oracles.record_torch`; it needs torch (`pip install -e '.[test,torch]'`), which the tests do not.
+Run as `python -m tests.oracles.record_torch`; needs torch (`pip install -e '.[test,torch]'`), which the tests do not.
 With `--check`, compares instead of writing. Everything is float64, so agreement is a matter of formulas.
 """
 
