@@ -1,5 +1,6 @@
 """Small parameters, random gradients and a smooth problem, shared by the tests."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,4 +50,4 @@ def bowl(p):
 
 def close(a, b, rtol, atol=0.0):
     """Assert that two trees agree leaf by leaf."""
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=rtol, atol=atol), a, b)
+    chex.assert_trees_all_close(a, b, rtol=rtol, atol=atol)

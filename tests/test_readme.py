@@ -1,0 +1,23 @@
+"""The README's code runs as it stands, and its two commands are there."""
+
+import pathlib
+import re
+
+README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_readme_s_code_runs(capsys):
+    namespace = {}
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) >= 4
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    printed = capsys.readouterr().out
+    assert "reached" in printed or "threshold" in printed
+    best = namespace["result"].best_value
+    assert best < 0.1
+
+
+def test_the_readme_has_its_two_commands():
+    assert "pip install -e '.[all]' && jgd race" in README
+    assert "pip install -e '.[test]' && pytest" in README
