@@ -67,6 +67,8 @@ class Masked:
 
     def init(self, params: Params) -> State:
         """The inner state on the leaves that are kept."""
+        if not jax.tree.leaves(params):  # an empty tree, or optax.tree_map_params, which asks with a placeholder
+            return optax.MaskedState(self.inner.init(params))
         return optax.MaskedState(self.inner.init(_keep(self._flags(params), params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

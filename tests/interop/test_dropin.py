@@ -1,0 +1,272 @@
+"""The drop-in namespace: whose each name is, the signatures, and optax code that runs on it unchanged."""
+
+import inspect
+import textwrap
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jgd
+from jgd.interop import optax as dropin
+from tests import problems
+
+PARAMS = problems.params()
+GRADS = problems.gradients(4, PARAMS)
+
+
+def public(module):
+    return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+
+REPLACED = {name: value for name, value in public(optax).items() if getattr(dropin, name) is not value}
+
+
+def test_every_name_of_optax_is_there():
+    assert set(public(optax)) <= set(dir(dropin))
+    assert all(hasattr(dropin, name) for name in public(optax))
+    for name in ("contrib", "schedules", "transforms", "losses", "tree", "projections", "tree_utils", "perturbations"):
+        assert set(public(getattr(optax, name))) <= set(public(getattr(dropin, name)))
+    assert dropin.__version__ == optax.__version__
+    with pytest.warns(DeprecationWarning, match=r"optax\.dpsgd is deprecated"):
+        assert dropin.dpsgd is optax.contrib.dpsgd
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = dropin.no_such_name
+
+
+def test_shared_names_are_jgd_s_and_the_others_optax_s_own():
+    for name in ("adam", "chain", "clip_by_global_norm", "cosine_decay_schedule", "apply_updates", "MultiSteps"):
+        assert getattr(dropin, name).__module__.startswith("jgd.")
+    assert dropin.adam is jgd.adam
+    assert dropin.schedules.linear_schedule is jgd.schedules.linear_schedule
+    assert dropin.transforms.trace is jgd.transforms.trace
+    for name in ("adafactor", "l2_loss", "global_norm", "losses", "tree", "EmptyState", "skip_not_finite"):
+        assert getattr(dropin, name) is getattr(optax, name)
+    assert dropin.contrib.muon is optax.contrib.muon, "jgd.muon has other parameters"
+    shared = {*vars(jgd.optimizers), *vars(jgd.transforms), *vars(jgd.schedules)} & set(optax.__all__)
+    assert {name for name in shared if callable(getattr(optax, name))} <= REPLACED.keys()
+
+
+# Where a signature is not optax's: what differs, and why.
+DIFFERENT = {
+    "MultiSteps": "accumulator_dtype=float32 is kept by its name, which can be pickled and pasted back",
+    "scale_by_learning_rate": "learning_rate=None, no scaling at all, is refused: it is usually a forgotten argument",
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_signatures_are_optax_s(name):
+    theirs, ours = getattr(optax, name), getattr(dropin, name)
+    if isinstance(theirs, types.ModuleType):
+        for inner, value in public(theirs).items():
+            if getattr(ours, inner) is not value:
+                assert not differences(value, getattr(ours, inner)) or inner in DIFFERENT
+        return
+    assert bool(differences(theirs, ours)) == (name in DIFFERENT)
+
+
+def differences(theirs, ours):
+    """Parameters of optax's that ours has not in the same place with the same default; more may follow by keyword."""
+    ours, theirs = (list(inspect.signature(f).parameters.values()) for f in (ours, theirs))
+    positional = [[p.name for p in group if p.kind is not p.KEYWORD_ONLY] for group in (theirs, ours)]
+    mine = {p.name: p for p in ours}
+    changed = [
+        p.name for p in theirs if p.name not in mine or (p.kind, p.default) != (mine[p.name].kind, mine[p.name].default)
+    ]
+    missing_default = [p.name for p in ours if p.name not in {q.name for q in theirs} and p.default is p.empty]
+    return changed + missing_default + ([] if positional[0] == positional[1] else positional)
+
+
+def test_a_parameter_that_only_optax_has_gets_optax_s(monkeypatch):
+    assert "mode" in inspect.signature(dropin.scale_by_lion).parameters
+    assert isinstance(dropin.scale_by_lion(b1=0.8), jgd.transforms.ScaleByLion)
+    assert isinstance(dropin.scale_by_lion(mode="smooth"), optax.GradientTransformation)
+    masked = dropin.masked(jgd.trace(0.9), {"w": True}, mask_compatible_extra_args=True)
+    assert isinstance(masked, optax.GradientTransformationExtraArgs)
+
+
+def test_isinstance_accepts_values_and_pairs():
+    for classes in (dropin.GradientTransformation, dropin.GradientTransformationExtraArgs):
+        assert isinstance(dropin.adam(0.1), classes)
+        assert isinstance(optax.with_extra_args_support(optax.adam(0.1)), classes)
+        assert not isinstance(dropin.adam, classes)
+        assert not isinstance(jnp.ones(3), classes)
+        own = classes(lambda params: (), lambda updates, state, params=None, **extra: (updates, state))
+        assert isinstance(own, classes)
+        assert isinstance(own, classes.original), "optax itself must take it"
+    assert not isinstance(optax.GradientTransformation(None, None), dropin.GradientTransformationExtraArgs)
+    assert issubclass(dropin.GradientTransformationExtraArgs, dropin.GradientTransformation)
+
+    class Mine(dropin.GradientTransformation):
+        pass
+
+    assert not isinstance(dropin.adam(0.1), Mine)
+    assert isinstance(Mine(None, None), Mine)
+
+
+# The functions of optax that take transforms: through each, `value=` reaches a Polyak step inside a jgd chain.
+AROUND = {
+    "named_chain": lambda m, opt: m.named_chain(("first", m.identity()), ("second", opt)),
+    "flatten": lambda m, opt: m.flatten(opt),
+    "conditionally_mask": lambda m, opt: m.conditionally_mask(opt, lambda step, **_: step < 2, True),
+    "conditionally_transform": lambda m, opt: m.conditionally_transform(opt, lambda step, **_: step < 2, True),
+    "selective_transform": lambda m, opt: m.selective_transform(opt, freeze_mask=jax.tree.map(lambda _: False, PARAMS)),
+    "with_extra_args_support": lambda m, opt: m.with_extra_args_support(opt),
+    "inject_hyperparams": lambda m, opt: m.inject_hyperparams(lambda step_size: m.chain(opt, m.scale(step_size)))(0.7),
+    "schedule_free": lambda m, opt: m.contrib.schedule_free(opt, 0.1),
+    "mechanize": lambda m, opt: m.contrib.mechanize(opt),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_optax_s_wrappers_pass_extra_arguments_on_to_values(name):
+    paths = []
+    for module in (dropin, optax):
+        inner = module.chain(module.clip(5.0), module.polyak_sgd(max_learning_rate=0.5))
+        opt = AROUND[name](module, inner)
+        updates, _ = opt.update(GRADS[0], opt.init(PARAMS), PARAMS, value=jnp.asarray(0.3))
+        paths.append(updates)
+    problems.close(*paths, rtol=1e-5, atol=1e-7)  # float32
+
+
+def test_all_of_optax_s_wrappers_are_known():
+    """A function of optax that takes a transform and is new must be wrapped, or be jgd's own."""
+    words = {"inner", "optimizer", "inner_factory", "fast_optimizer", "base_optimizer", "tx", "opt", "linesearch"}
+    for module, ours in ((optax, dropin), (optax.contrib, dropin.contrib), (optax.transforms, dropin.transforms)):
+        for name, value in public(module).items():
+            if inspect.isfunction(value) and words & set(inspect.signature(value).parameters):
+                assert getattr(ours, name) is not value, name
+
+
+def test_injected_hyperparameters_are_ours():
+    opt = dropin.inject_hyperparams(dropin.adam)(learning_rate=dropin.linear_schedule(0.1, 0.0, 10), b1=0.8)
+    theirs = optax.inject_hyperparams(optax.adam)(learning_rate=optax.linear_schedule(0.1, 0.0, 10), b1=0.8)
+    assert isinstance(opt, optax.GradientTransformationExtraArgs)
+    state = opt.init(PARAMS)
+    assert set(state.hyperparams) == {"learning_rate", "b1", "b2", "eps", "eps_root"}
+    state.hyperparams["b1"] = jnp.asarray(0.7)
+    opt.update(GRADS[0], state, PARAMS)
+    # optax rounds 1 - b2 to float32 in its own way, off by 1e-5 of it.
+    paths = [problems.trajectory(each, PARAMS, GRADS) for each in (opt, theirs)]
+    problems.close(*paths, rtol=1e-4, atol=1e-5)
+
+
+def test_tree_utilities_find_their_way():
+    mask = jax.tree.map(lambda p: p.ndim > 1, PARAMS)
+    labels = jax.tree.map(lambda p: "matrix" if p.ndim > 1 else "rest", PARAMS)
+    matrix = dropin.masked(dropin.adam(0.1), mask)
+    opt = dropin.chain(
+        dropin.clip_by_global_norm(1.0), dropin.partition({"matrix": matrix, "rest": dropin.sgd(0.1)}, labels)
+    )
+    state = opt.init(PARAMS)
+    assert dropin.tree.get(state, "mu")["w"].shape == PARAMS["w"].shape
+    assert int(dropin.tree.get(state, "count")) == 0
+    doubled = dropin.tree_map_params(opt, lambda x: x + 1, state)
+    np.testing.assert_array_equal(dropin.tree.get(doubled, "mu")["w"], 1.0)
+    assert int(dropin.tree.get(doubled, "count")) == 0
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import jax
+    import jax.numpy as jnp
+
+
+    def forward(params, x):
+        for layer in params["hidden"]:
+            x = jax.nn.tanh(x @ layer["w"] + layer["b"][None])
+        return x @ params["head"]["w"] + params["head"]["b"][None]
+
+
+    def init(key, sizes=(5, 8, 8, 3)):
+        keys = jax.random.split(key, len(sizes) - 1)
+        layers = [
+            {"w": jax.random.normal(k, (m, n)) / m**0.5, "b": jnp.zeros((n,))}
+            for k, m, n in zip(keys, sizes[:-1], sizes[1:])
+        ]
+        return {"hidden": layers[:-1], "head": layers[-1]}
+
+
+    def loss_fn(params, batch, labels):
+        logits = forward(params, batch)
+        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+        return loss, {"accuracy": jnp.mean(jnp.argmax(logits, -1) == labels)}
+
+
+    steps = 24
+    schedule = optax.warmup_cosine_decay_schedule(
+        init_value=0.0, peak_value=3e-2, warmup_steps=4, decay_steps=steps, end_value=1e-4
+    )
+
+
+    def decay_mask(params):
+        return jax.tree.map(lambda p: p.ndim > 1, params)
+
+
+    tx = optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.multi_transform(
+            {
+                "body": optax.adamw(schedule, b2=0.99, weight_decay=1e-2, mask=decay_mask),
+                "head": optax.chain(
+                    optax.trace(decay=0.9, nesterov=True),
+                    optax.add_decayed_weights(1e-3),
+                    optax.scale_by_schedule(optax.join_schedules(
+                        [optax.linear_schedule(0.0, 0.1, 5), optax.exponential_decay(0.1, 5, 0.7)], [5]
+                    )),
+                    optax.scale(-1.0),
+                ),
+            },
+            lambda params: {"hidden": jax.tree.map(lambda _: "body", params["hidden"]),
+                            "head": jax.tree.map(lambda _: "head", params["head"])},
+        ),
+    )
+    assert isinstance(tx, optax.GradientTransformation)
+    multi = optax.MultiSteps(optax.apply_if_finite(tx, max_consecutive_errors=2), every_k_schedule=2)
+    tx: optax.GradientTransformation = multi.gradient_transformation()
+
+    key = jax.random.key(0)
+    x = jax.random.normal(jax.random.fold_in(key, 1), (16, 5))
+    y = jnp.argmax(x @ jax.random.normal(jax.random.fold_in(key, 2), (5, 3)), -1)
+    params = init(key)
+    ema = params
+    opt_state = tx.init(params)
+
+
+    @jax.jit
+    def train_step(params, ema, opt_state, batch, labels):
+        (loss, aux), grads = jax.value_and_grad(loss_fn, has_aux=True)(params, batch, labels)
+        updates, opt_state = tx.update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        ema = optax.incremental_update(params, ema, 0.1)
+        metrics = {"loss": loss, "grad_norm": optax.tree.norm(grads), **aux}
+        return params, ema, opt_state, metrics
+
+
+    losses = []
+    for step in range(steps):
+        half = slice(0, 8) if step % 2 == 0 else slice(8, 16)
+        params, ema, opt_state, metrics = train_step(params, ema, opt_state, x[half], y[half])
+        losses.append(metrics["loss"])
+
+    updated = multi.has_updated(opt_state)
+    gradient_steps = opt_state.gradient_step
+    sizes = optax.tree.size(params)
+    """
+)
+
+
+def test_a_training_script_runs_unchanged(x64):
+    ours, theirs = ({"optax": module} for module in (dropin, optax))
+    for names in (ours, theirs):
+        exec(SCRIPT, names)
+    assert jax.tree.structure(ours["opt_state"]) == jax.tree.structure(theirs["opt_state"])
+    assert int(ours["gradient_steps"]) == int(theirs["gradient_steps"]) == 12
+    assert bool(ours["updated"]) is bool(theirs["updated"]) is True
+    assert float(ours["losses"][-1]) < 0.6 * float(ours["losses"][0])
+    # optax computes its schedules and 1 - b^t in float32 even here, which 24 steps of Adam carry on.
+    for name in ("params", "ema", "losses"):
+        problems.close(ours[name], theirs[name], rtol=1e-5, atol=1e-6)
