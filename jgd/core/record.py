@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import numbers
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import jax
@@ -15,7 +15,7 @@ T = TypeVar("T")
 _MISSING = dataclasses.MISSING
 
 
-def hyper(default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
+def hyper(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
     """A number that is a leaf: traced, never recompiled for, checked against `interval` when it is a plain number.
 
     `interval` is written as in mathematics: `"[0, 1)"` contains 0 and not 1. Integers become floats, because
@@ -26,17 +26,17 @@ def hyper(default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
     return dataclasses.field(default=default, metadata={"kind": "hyper", "interval": bounds})
 
 
-def hypers(default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
+def hypers(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
     """A sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one."""
     return dataclasses.field(default=default, metadata={"kind": "hypers", "interval": Interval.parse(interval)})
 
 
-def static(default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
+def static(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
     """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable."""
     return dataclasses.field(default=default, metadata={"kind": "static", "convert": convert})
 
 
-def part(default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
+def part(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
     """A subtree: a transform inside a transform, a tuple of them. `convert` runs when a user builds the record."""
     return dataclasses.field(default=default, metadata={"kind": "part", "convert": convert})
 
@@ -83,6 +83,8 @@ def record(cls: type[T]) -> type[T]:
 
     setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
     cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
+    if hasattr(cls, "init") and hasattr(cls, "update"):
+        cls.__iter__ = _unpack
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _repr
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
@@ -121,6 +123,11 @@ def _frozen(self: Any, name: str, *value: Any) -> None:
     raise dataclasses.FrozenInstanceError(
         f"{type(self).__name__} is a value and cannot be changed; use jgd.with_hyperparams(value, {name}=...)."
     )
+
+
+def _unpack(self: Any) -> Iterator[Any]:
+    """`init, update = optimizer`, as optax's pairs of functions allow."""
+    return iter((self.init, self.update))
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:

@@ -108,6 +108,10 @@ class FromOptax:
                 "while it compiles; name it in static_args, which makes it structure."
             ) from error
 
+    def __iter__(self) -> Iterator[Any]:
+        """`init, update = optimizer`, as optax's pairs of functions allow."""
+        return iter((self.init, self.update))
+
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """The numbers by the names of optax's arguments; the rest is structure."""
         children = [(jax.tree_util.GetAttrKey(name), value) for name, value in self._numbers.items()]

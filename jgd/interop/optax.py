@@ -3,8 +3,6 @@
 Existing code runs unchanged. What has a name in both is jgd's: the same parameters, and a value instead of a pair of
 functions; a call with a parameter that only optax knows is optax's. All else is optax's own object, except that its
 wrappers, which forward extra arguments only to optax's class, get jgd's transforms through `to_optax`.
-
-The one thing that a value is not is a tuple: write `opt.init, opt.update` for `init, update = opt`.
 """
 
 from types import ModuleType

@@ -33,7 +33,7 @@ class Linear:
     init_value: Scalar = hyper()
     end_value: Scalar = hyper()
     transition_steps: Scalar = hyper(interval="[0, inf)")
-    transition_begin: Scalar = hyper(0.0, "[0, inf)")
+    transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -52,7 +52,7 @@ class Polynomial:
     end_value: Scalar = hyper()
     power: Scalar = hyper(interval="[0, inf)")
     transition_steps: Scalar = hyper(interval="[0, inf)")
-    transition_begin: Scalar = hyper(0.0, "[0, inf)")
+    transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -72,9 +72,9 @@ class ExponentialDecay:
     init_value: Scalar = hyper()
     transition_steps: Scalar = hyper(interval="(0, inf)")
     decay_rate: Scalar = hyper(interval="(0, inf)")
-    transition_begin: Scalar = hyper(0.0, "[0, inf)")
-    staircase: bool = static(False)
-    end_value: Scalar | None = hyper(None)
+    transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
+    staircase: bool = static(default=False)
+    end_value: Scalar | None = hyper(default=None)
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -96,8 +96,8 @@ class CosineDecay:
 
     init_value: Scalar = hyper()
     decay_steps: Scalar = hyper(interval="(0, inf)")
-    alpha: Scalar = hyper(0.0)
-    exponent: Scalar = hyper(1.0, "[0, inf)")
+    alpha: Scalar = hyper(default=0.0)
+    exponent: Scalar = hyper(default=1.0, interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""

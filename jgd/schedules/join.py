@@ -36,7 +36,7 @@ class Join:
     """
 
     schedules: tuple[Schedule, ...] = part(convert=_schedules)
-    boundaries: tuple[Scalar, ...] = hypers((), "[0, inf)")
+    boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -80,9 +80,9 @@ class CosineRestarts:
 
     init_value: Scalar = hyper()
     decay_steps: Scalar = hyper(interval="[1, inf)")
-    end_value: Scalar = hyper(0.0)
-    cycle_multiplier: Scalar = hyper(1.0, "[1, inf)")
-    peak_multiplier: Scalar = hyper(1.0, "[0, inf)")
+    end_value: Scalar = hyper(default=0.0)
+    cycle_multiplier: Scalar = hyper(default=1.0, interval="[1, inf)")
+    peak_multiplier: Scalar = hyper(default=1.0, interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""

@@ -27,8 +27,8 @@ class PiecewiseConstant:
     """`init_value`, multiplied by `scales[i]` from step `boundaries[i]` on. The order of the boundaries is free."""
 
     init_value: Scalar = hyper()
-    boundaries: tuple[Scalar, ...] = hypers((), "[0, inf)")
-    scales: tuple[Scalar, ...] = hypers((), "[0, inf)")
+    boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
+    scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -48,8 +48,8 @@ class PiecewiseInterpolate:
 
     interpolate_type: str = static(convert=_curve)
     init_value: Scalar = hyper()
-    boundaries: tuple[Scalar, ...] = hypers((), "[0, inf)")
-    scales: tuple[Scalar, ...] = hypers((), "[0, inf)")
+    boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
+    scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -74,10 +74,10 @@ class LinearOneCycle:
 
     transition_steps: Scalar = hyper(interval="(0, inf)")
     peak_value: Scalar = hyper()
-    pct_start: Scalar = hyper(0.3, "[0, 1]")
-    pct_final: Scalar = hyper(0.85, "[0, 1]")
-    div_factor: Scalar = hyper(25.0, "(0, inf)")
-    final_div_factor: Scalar = hyper(1e4, "(0, inf)")
+    pct_start: Scalar = hyper(default=0.3, interval="[0, 1]")
+    pct_final: Scalar = hyper(default=0.85, interval="[0, 1]")
+    div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
+    final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -97,9 +97,9 @@ class CosineOneCycle:
 
     transition_steps: Scalar = hyper(interval="(0, inf)")
     peak_value: Scalar = hyper()
-    pct_start: Scalar = hyper(0.3, "[0, 1]")
-    div_factor: Scalar = hyper(25.0, "(0, inf)")
-    final_div_factor: Scalar = hyper(1e4, "(0, inf)")
+    pct_start: Scalar = hyper(default=0.3, interval="[0, 1]")
+    div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
+    final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""

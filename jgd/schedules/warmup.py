@@ -56,8 +56,8 @@ class WarmupCosineDecay:
     peak_value: Scalar = hyper()
     warmup_steps: Scalar = hyper(interval="[0, inf)")
     decay_steps: Scalar = hyper(interval="(0, inf)")
-    end_value: Scalar = hyper(0.0)
-    exponent: Scalar = hyper(1.0, "[0, inf)")
+    end_value: Scalar = hyper(default=0.0)
+    exponent: Scalar = hyper(default=1.0, interval="[0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -75,9 +75,9 @@ class WarmupExponentialDecay:
     warmup_steps: Scalar = hyper(interval="[0, inf)")
     transition_steps: Scalar = hyper(interval="(0, inf)")
     decay_rate: Scalar = hyper(interval="(0, inf)")
-    transition_begin: Scalar = hyper(0.0, "[0, inf)")
-    staircase: bool = static(False)
-    end_value: Scalar | None = hyper(None)
+    transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
+    staircase: bool = static(default=False)
+    end_value: Scalar | None = hyper(default=None)
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -106,9 +106,9 @@ class WarmupStableDecay:
     warmup_steps: Scalar = hyper(interval="[0, inf)")
     stable_steps: Scalar = hyper(interval="[0, inf)")
     decay_steps: Scalar = hyper(interval="[0, inf)")
-    init_value: Scalar = hyper(0.0)
-    end_value: Scalar = hyper(0.0)
-    cooldown: str = static("linear", _cooldown)
+    init_value: Scalar = hyper(default=0.0)
+    end_value: Scalar = hyper(default=0.0)
+    cooldown: str = static(default="linear", convert=_cooldown)
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""
@@ -127,8 +127,8 @@ class InverseSqrt:
 
     peak_value: Scalar = hyper()
     warmup_steps: Scalar = hyper(interval="[0, inf)")
-    init_value: Scalar = hyper(0.0)
-    timescale: Scalar | None = hyper(None, "(0, inf)")
+    init_value: Scalar = hyper(default=0.0)
+    timescale: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def __call__(self, count: Any) -> jax.Array:
         """The value at `count`."""

@@ -53,9 +53,14 @@ def fit(
                 run there as interrupted.
 
     Every draw is a function of `seed` and of the step's number. All numbers of the optimizer, the task and the rules
-    are arguments of the compiled program: another learning rate compiles nothing. A value or an update that is not
-    finite always stops the run, with the last finite parameters; steps after the one at which a rule holds are computed
-    to the segment's end and dropped. Ctrl-C ends the run after the segment, with `Status.INTERRUPTED`.
+    are arguments of the compiled program: another learning rate compiles nothing. Ctrl-C ends the run after the segment,
+    with `Status.INTERRUPTED`.
+
+    The step at which a rule holds is evaluated and not taken; those after it are computed to the segment's end and
+    dropped. A loss that is not finite always stops the run, unless the optimizer skips bad batches (`apply_if_finite`,
+    `multi_steps` with a skip function): then an update that is not finite does. A gradient that is NaN while its loss
+    is finite is seen one step later, when the parameters are NaN too; with a threshold for `gradient_norm` or
+    `step_norm`, at once.
     """
     clock = time.perf_counter(), compile_seconds()
     plan = _plan(task, optimizer, steps, stop, eval_every)

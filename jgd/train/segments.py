@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from jgd.core.status import Status
 from jgd.core.stop import Stop, Watch
@@ -60,14 +61,20 @@ def evaluate(task: Task, params: Any) -> dict[str, Any]:
 def _guarded(
     task: Task, optimizer: Transform, stop: Stop, state: RunState, number: Any, wanted: Any, batch: Any
 ) -> tuple[RunState, dict[str, jax.Array]]:
-    """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before."""
+    """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
+
+    The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
+    a pass of its own, which a small model feels, so it is made only where something asks for it.
+    """
     new, step = advance(task, optimizer, state.carry, number, batch)
-    loss, step_norm = step.metrics["loss"], global_norm(step.updates)
-    # An optimizer that answers a bad loss with no step at all (jgd.apply_if_finite) has dealt with it.
-    finite = jnp.isfinite(step_norm) & (jnp.isfinite(loss) | (step_norm == 0))
-    # Nor is no step at all a small step: jgd.multi_steps takes none until its round is full, and a warm-up starts so.
-    step_norm = jnp.where(step_norm == 0, jnp.inf, step_norm)
+    loss, skips = step.metrics["loss"], _skips_bad_batches(state.carry.opt_state)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
+    step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)
+    judged = [x for x in ((step_norm,) if skips else (loss, gradient_norm, step_norm)) if x is not None]
+    finite = jnp.all(jnp.isfinite(jnp.stack(judged)))
+    if step_norm is not None:
+        # No step at all is not a small one: jgd.multi_steps takes none until its round is full, a warm-up starts so.
+        step_norm = jnp.where(step_norm == 0, jnp.inf, step_norm)
     watch, code = stop.check(state.watch, value=loss, gradient_norm=gradient_norm, step_norm=step_norm, finite=finite)
     live = wanted & (state.status == Status.RUNNING)
     taken = live & (code == Status.RUNNING)
@@ -78,3 +85,13 @@ def _guarded(
     )
     status = jnp.where(live, code, state.status)
     return RunState(carry, where(live, watch, state.watch), status, state.steps + live), step.metrics
+
+
+def _skips_bad_batches(opt_state: Any) -> bool:
+    """Whether the optimizer deals with a bad loss itself, by taking no step: then only a bad update stops the run."""
+    if isinstance(opt_state, optax.ApplyIfFiniteState):
+        return True
+    if isinstance(opt_state, optax.MultiStepsState) and jax.tree.leaves(opt_state.skip_state):
+        return True
+    children = jax.tree.leaves(opt_state, is_leaf=lambda node: node is not opt_state)
+    return any(_skips_bad_batches(child) for child in children if child is not opt_state)

@@ -13,12 +13,10 @@ from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
 from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
 from jgd.transforms.clip import clip_by_norm as clip_by_norm
 from jgd.transforms.compose import Chain as Chain
-from jgd.transforms.compose import Identity as Identity
 from jgd.transforms.compose import Masked as Masked
 from jgd.transforms.compose import Partition as Partition
 from jgd.transforms.compose import Scheduled as Scheduled
 from jgd.transforms.compose import chain as chain
-from jgd.transforms.compose import identity as identity
 from jgd.transforms.compose import masked as masked
 from jgd.transforms.compose import partition as partition
 from jgd.transforms.compose import scheduled as scheduled
@@ -36,10 +34,12 @@ from jgd.transforms.root_mean_square import ScaleByStddev as ScaleByStddev
 from jgd.transforms.root_mean_square import scale_by_rms as scale_by_rms
 from jgd.transforms.root_mean_square import scale_by_rss as scale_by_rss
 from jgd.transforms.root_mean_square import scale_by_stddev as scale_by_stddev
+from jgd.transforms.scale import Identity as Identity
 from jgd.transforms.scale import Scale as Scale
 from jgd.transforms.scale import ScaleByLearningRate as ScaleByLearningRate
 from jgd.transforms.scale import ScaleBySchedule as ScaleBySchedule
 from jgd.transforms.scale import apply_updates as apply_updates
+from jgd.transforms.scale import identity as identity
 from jgd.transforms.scale import scale as scale
 from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
 from jgd.transforms.scale import scale_by_schedule as scale_by_schedule

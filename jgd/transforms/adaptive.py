@@ -23,13 +23,13 @@ class ScaleByAdam:
     same arithmetic, so the first step is the gradient's sign to a bit or two (optax's is off by 7e-6, its issue 1532).
     """
 
-    b1: Scalar = hyper(0.9, "[0, 1)")
-    b2: Scalar = hyper(0.999, "[0, 1)")
-    eps: Scalar = hyper(1e-8, "[0, inf)")
-    eps_root: Scalar = hyper(0.0, "[0, inf)")
-    mu_dtype: Any = static(None, dtype_name)
-    nesterov: bool = static(False)
-    nu_dtype: Any = static(None, dtype_name)
+    b1: Scalar = hyper(default=0.9, interval="[0, 1)")
+    b2: Scalar = hyper(default=0.999, interval="[0, 1)")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    eps_root: Scalar = hyper(default=0.0, interval="[0, inf)")
+    mu_dtype: Any = static(default=None, convert=dtype_name)
+    nesterov: bool = static(default=False)
+    nu_dtype: Any = static(default=None, convert=dtype_name)
 
     def init(self, params: Params) -> State:
         """Zero moments."""
@@ -61,13 +61,13 @@ class ScaleByAmsgrad:
     maximum of the raw v and corrects it then. State: 12 bytes a parameter and a counter.
     """
 
-    b1: Scalar = hyper(0.9, "[0, 1)")
-    b2: Scalar = hyper(0.999, "[0, 1)")
-    eps: Scalar = hyper(1e-8, "[0, inf)")
-    eps_root: Scalar = hyper(0.0, "[0, inf)")
-    mu_dtype: Any = static(None, dtype_name)
-    bias_correction_mu: bool = static(True)
-    bias_correction_nu: bool = static(True)
+    b1: Scalar = hyper(default=0.9, interval="[0, 1)")
+    b2: Scalar = hyper(default=0.999, interval="[0, 1)")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    eps_root: Scalar = hyper(default=0.0, interval="[0, inf)")
+    mu_dtype: Any = static(default=None, convert=dtype_name)
+    bias_correction_mu: bool = static(default=True)
+    bias_correction_nu: bool = static(default=True)
 
     def init(self, params: Params) -> State:
         """Zero moments and a zero maximum."""

@@ -16,19 +16,6 @@ from jgd.transforms.foreign import as_transform
 
 
 @record
-class Identity:
-    """Leaves the gradients as they are."""
-
-    def init(self, params: Params) -> State:
-        """Empty."""
-        return optax.EmptyState()
-
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients."""
-        return grads, state
-
-
-@record
 class Chain:
     """Transforms one after another: the updates of each are the gradients of the next. State: a tuple of theirs."""
 
@@ -147,11 +134,6 @@ class Scheduled:
     def at(self, count: Any) -> Transform:
         """The inner transform with every schedule replaced by its value at `count`: what to log."""
         return jax.tree.map(lambda x: x(count) if callable(x) else x, self.inner, is_leaf=callable)
-
-
-def identity() -> Identity:
-    """Leaves the gradients as they are."""
-    return Identity()
 
 
 def chain(*args: Any) -> Chain:

@@ -17,7 +17,7 @@ class AddDecayedWeights:
     decoupled decay, shrinking the parameters by lr wd a step (Loshchilov & Hutter 2019, arXiv:1711.05101).
     """
 
-    weight_decay: Rate = hyper(0.0, "[0, inf)")
+    weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
         """A counter, if there is a schedule."""

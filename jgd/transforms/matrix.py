@@ -30,21 +30,23 @@ class ScaleByMuon:
     """b = beta b + (1-beta) g; u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`; O(UΣV') ≈ UV'.
 
     (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
-    O is `ns_steps` steps of X <- a X + (b XX' + c (XX')^2) X from X / (||X|| + eps), with X taken as wide, in
-    `ns_dtype` (float32 at least by default). `ns_coeffs` holds (a, b, c), or one such triple after another. A leaf is (..., in, out): leading axes are a batch of matrices. s is
-    sqrt(max(1, out/in)), or `consistent_rms` sqrt(max(in, out)), which gives Adam's step size (Liu et al. 2025,
-    arXiv:2502.16982: 0.2). `optax.contrib.muon` corrects both momentum terms for bias, so its first steps differ.
+    O takes `ns_steps` steps of X <- a X + (b XX' + c (XX')^2) X from X / (||X|| + eps), with X taken as wide and in
+    `ns_dtype`, float32 at least by default. `ns_coeffs` holds (a, b, c), or one such triple after another. A leaf is
+    (..., in, out): leading axes are a batch of matrices. s is sqrt(max(1, out/in)), or `consistent_rms` times
+    sqrt(max(in, out)), which gives Adam's step size at 0.2 (Liu et al. 2025, arXiv:2502.16982). `optax.contrib.muon`
+    corrects both momentum terms for bias, so its first steps differ.
+
     State: 4 bytes a parameter. Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
     """
 
-    beta: Scalar = hyper(0.95, "[0, 1)")
-    eps: Scalar = hyper(1e-8, "[0, inf)")
-    ns_coeffs: tuple[Scalar, ...] = hypers(NEWTON_SCHULZ)
-    ns_steps: int = static(5)
-    nesterov: bool = static(True)
-    consistent_rms: Scalar | None = hyper(None, "(0, inf)")
-    mu_dtype: Any = static(None, dtype_name)
-    ns_dtype: Any = static(None, dtype_name)
+    beta: Scalar = hyper(default=0.95, interval="[0, 1)")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    ns_coeffs: tuple[Scalar, ...] = hypers(default=NEWTON_SCHULZ)
+    ns_steps: int = static(default=5)
+    nesterov: bool = static(default=True)
+    consistent_rms: Scalar | None = hyper(default=None, interval="(0, inf)")
+    mu_dtype: Any = static(default=None, convert=dtype_name)
+    ns_dtype: Any = static(default=None, convert=dtype_name)
 
     def init(self, params: Params) -> State:
         """Zero momentum."""
@@ -98,7 +100,7 @@ def scale_by_muon(
     if len(flat) % 3 or not flat:
         raise InputError(f"scale_by_muon(ns_coeffs={ns_coeffs!r}): expected three numbers, or three for each step.")
     ns_steps = len(flat) // 3 if triples else ns_steps
-    return ScaleByMuon(beta, eps, flat, ns_steps, nesterov, consistent_rms, mu_dtype, ns_dtype)
+    return ScaleByMuon(beta, eps, tuple(flat), ns_steps, nesterov, consistent_rms, mu_dtype, ns_dtype)
 
 
 def orthogonalize(tree: Any, coefficients: Any, steps: int, eps: Scalar, dtype: Any = None) -> Any:

@@ -20,8 +20,8 @@ class Trace:
     """
 
     decay: Scalar = hyper(interval="[0, 1)")
-    nesterov: bool = static(False)
-    accumulator_dtype: Any = static(None, dtype_name)
+    nesterov: bool = static(default=False)
+    accumulator_dtype: Any = static(default=None, convert=dtype_name)
 
     def init(self, params: Params) -> State:
         """A zero sum."""

@@ -34,9 +34,9 @@ class ScaleByRss:
     `torch.optim.Adagrad` use 0, eps=1e-10 and `eps_in_sqrt=False`. State: 4 bytes a parameter.
     """
 
-    initial_accumulator_value: Scalar = hyper(0.1, "[0, inf)")
-    eps: Scalar = hyper(1e-7, "[0, inf)")
-    eps_in_sqrt: bool = static(True)
+    initial_accumulator_value: Scalar = hyper(default=0.1, interval="[0, inf)")
+    eps: Scalar = hyper(default=1e-7, interval="[0, inf)")
+    eps_in_sqrt: bool = static(default=True)
 
     def init(self, params: Params) -> State:
         """The initial sum."""
@@ -62,11 +62,11 @@ class ScaleByRms:
     `decay=0.99, eps_in_sqrt=False`. State: 4 bytes a parameter, and a counter with `bias_correction`.
     """
 
-    decay: Scalar = hyper(0.9, "[0, 1)")
-    eps: Scalar = hyper(1e-8, "[0, inf)")
-    initial_scale: Scalar = hyper(0.0, "[0, inf)")
-    eps_in_sqrt: bool = static(True)
-    bias_correction: bool = static(False)
+    decay: Scalar = hyper(default=0.9, interval="[0, 1)")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    initial_scale: Scalar = hyper(default=0.0, interval="[0, inf)")
+    eps_in_sqrt: bool = static(default=True)
+    bias_correction: bool = static(default=False)
 
     def init(self, params: Params) -> State:
         """The initial mean of squares."""
@@ -94,11 +94,11 @@ class ScaleByStddev:
     negative and optax and torch give NaN. State: 8 bytes a parameter, and a counter with `bias_correction`.
     """
 
-    decay: Scalar = hyper(0.9, "[0, 1)")
-    eps: Scalar = hyper(1e-8, "[0, inf)")
-    initial_scale: Scalar = hyper(0.0, "[0, inf)")
-    eps_in_sqrt: bool = static(True)
-    bias_correction: bool = static(False)
+    decay: Scalar = hyper(default=0.9, interval="[0, 1)")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    initial_scale: Scalar = hyper(default=0.0, interval="[0, inf)")
+    eps_in_sqrt: bool = static(default=True)
+    bias_correction: bool = static(default=False)
 
     def init(self, params: Params) -> State:
         """A zero mean and the initial mean of squares."""

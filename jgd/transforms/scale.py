@@ -1,4 +1,4 @@
-"""Scaling: by a number, by the learning rate, by a schedule; and adding updates to parameters."""
+"""Scaling: not at all, by a number, by the learning rate, by a schedule; and adding updates to parameters."""
 
 from typing import Any
 
@@ -8,6 +8,19 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.tree import increment, map_updates, widen, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+
+
+@record
+class Identity:
+    """Leaves the gradients as they are."""
+
+    def init(self, params: Params) -> State:
+        """Empty."""
+        return optax.EmptyState()
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The gradients."""
+        return grads, state
 
 
 @record
@@ -33,7 +46,7 @@ class ScaleByLearningRate:
     """
 
     learning_rate: Rate = hyper(interval="[0, inf)")
-    flip_sign: bool = static(True)
+    flip_sign: bool = static(default=True)
 
     def init(self, params: Params) -> State:
         """A counter, if there is a schedule."""
@@ -62,14 +75,19 @@ class ScaleBySchedule:
         return map_updates(lambda g: size * g, grads, place="ScaleBySchedule.update"), state
 
 
+def identity() -> Identity:
+    """Leaves the gradients as they are."""
+    return Identity()
+
+
 def scale(step_size: Scalar) -> Scale:
     """Multiply by a number."""
     return Scale(step_size)
 
 
-def scale_by_learning_rate(learning_rate: Rate, *, flip_sign: bool = True) -> ScaleByLearningRate:
-    """Multiply by minus the learning rate: the last link of most optimizers."""
-    return ScaleByLearningRate(learning_rate, flip_sign)
+def scale_by_learning_rate(learning_rate: Rate | None = None, *, flip_sign: bool = True) -> Any:
+    """Multiply by minus the learning rate: the last link of most optimizers. `None` is no scaling, sign included."""
+    return Identity() if learning_rate is None else ScaleByLearningRate(learning_rate, flip_sign)
 
 
 def scale_by_schedule(step_size_fn: Rate) -> ScaleBySchedule:

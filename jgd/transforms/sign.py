@@ -19,9 +19,9 @@ class ScaleByLion:
     State: 4 bytes a parameter and a counter.
     """
 
-    b1: Scalar = hyper(0.9, "[0, 1)")
-    b2: Scalar = hyper(0.99, "[0, 1)")
-    mu_dtype: Any = static(None, dtype_name)
+    b1: Scalar = hyper(default=0.9, interval="[0, 1)")
+    b2: Scalar = hyper(default=0.99, interval="[0, 1)")
+    mu_dtype: Any = static(default=None, convert=dtype_name)
 
     def init(self, params: Params) -> State:
         """Zero momentum; the counter is optax's, so that its checkpoints fit."""

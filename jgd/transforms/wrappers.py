@@ -26,9 +26,9 @@ class MultiSteps:
 
     opt: Transform = part(convert=as_transform)
     every_k_schedule: Rate = hyper(interval="[1, inf)")
-    use_grad_mean: bool = static(True)
-    should_skip_update_fn: Callable[..., Any] | None = part(None, convert=as_function)
-    accumulator_dtype: Any = static("float32", dtype_name)
+    use_grad_mean: bool = static(default=True)
+    should_skip_update_fn: Callable[..., Any] | None = part(default=None, convert=as_function)
+    accumulator_dtype: Any = static(default="float32", convert=dtype_name)
 
     def init(self, params: Params) -> State:
         """An empty accumulator and the inner state."""

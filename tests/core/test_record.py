@@ -17,10 +17,10 @@ from jgd.core.structure import thaw
 class Rule:
     """A record with one field of each kind."""
 
-    b: float = jgd.hyper(0.9, "[0, 1)")
-    size: float | None = jgd.hyper(None, "(0, inf]")
-    flag: bool = jgd.static(False)
-    inner: object = jgd.part(())
+    b: float = jgd.hyper(default=0.9, interval="[0, 1)")
+    size: float | None = jgd.hyper(default=None, interval="(0, inf]")
+    flag: bool = jgd.static(default=False)
+    inner: object = jgd.part(default=())
 
 
 BAD = [

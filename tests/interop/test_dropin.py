@@ -53,7 +53,6 @@ def test_shared_names_are_jgd_s_and_the_others_optax_s_own():
 # Where a signature is not optax's: what differs, and why.
 DIFFERENT = {
     "MultiSteps": "accumulator_dtype=float32 is kept by its name, which can be pickled and pasted back",
-    "scale_by_learning_rate": "learning_rate=None, no scaling at all, is refused: it is usually a forgotten argument",
 }
 
 

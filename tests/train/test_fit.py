@@ -8,6 +8,7 @@ import threading
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jgd
@@ -101,14 +102,43 @@ def test_divergence_stops_with_the_last_finite_parameters():
     assert "learning rate" in str(run.status)
 
 
+BAD_BATCH = Task(
+    lambda key: jnp.zeros(()),
+    lambda p, b: jnp.mean((p - 1) ** 2 / b),
+    jnp.array([1.0, 1.0, 0.0, 1.0]),
+    batch_size=1,
+)
+
+
 def test_an_optimizer_that_skips_a_bad_batch_goes_on():
-    data = jnp.array([1.0, 1.0, 0.0, 1.0])
-    task = Task(lambda key: jnp.zeros(()), lambda p, b: jnp.mean((p - 1) ** 2 / b), data, batch_size=1)
-    assert fit(task, jgd.sgd(0.3), steps=20).status is Status.NON_FINITE
-    run = fit(task, jgd.apply_if_finite(jgd.sgd(0.3), 10), steps=20)
+    assert fit(BAD_BATCH, jgd.sgd(0.3), steps=20).status is Status.NON_FINITE
+    run = fit(BAD_BATCH, jgd.apply_if_finite(jgd.sgd(0.3), 10), steps=20)
     assert run.status is Status.MAX_STEPS
     assert np.isinf(run.metrics["loss"]).any()
     np.testing.assert_allclose(run.params, 1.0, atol=1e-3)  # 0.4 ** 15
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda opt: jgd.chain(jgd.identity(), jgd.multi_steps(jgd.apply_if_finite(opt, 10), 1)),
+        lambda opt: jgd.multi_steps(opt, 1, should_skip_update_fn=optax.skip_not_finite),
+        lambda opt: optax.apply_if_finite(optax.sgd(0.3), 10),
+    ],
+)
+def test_whoever_skips_bad_batches_goes_on(wrap):
+    run = fit(BAD_BATCH, wrap(jgd.sgd(0.3)), steps=20)
+    assert run.status is Status.MAX_STEPS
+    assert np.isinf(run.metrics["loss"]).any()
+
+
+def test_a_nan_gradient_of_a_finite_loss_stops_too():
+    trap = Task(lambda key: jnp.ones(()), lambda p, b: jnp.where(p > 0.5, p, jnp.sqrt(p - 0.5)), jnp.zeros((1,)))
+    late = fit(trap, jgd.sgd(0.1), steps=20)
+    assert (late.status, late.steps) == (Status.NON_FINITE, 2)
+    assert np.isnan(late.params)
+    at_once = fit(trap, jgd.sgd(0.1), steps=20, stop=Stop(gradient_norm=0.0))
+    assert (at_once.status, at_once.steps, at_once.params) == (Status.NON_FINITE, 1, 1.0)
 
 
 def test_no_step_is_not_a_small_step():
@@ -143,8 +173,6 @@ def test_fifty_learning_rates_compile_once():
 
 
 def test_optax_optimizers_compile_once_each():
-    import optax
-
     optimizer = optax.chain(optax.clip(1.0), optax.sgd(0.1))
     fit(FULL, optimizer, steps=5)
     assert fit(FULL, optimizer, steps=5).compile_seconds < 0.05  # the data's checks alone

@@ -109,3 +109,12 @@ def test_missing_parameters_and_a_swapped_state_are_named():
 def test_scheduled_shows_this_step_s_values():
     opt = jgd.scheduled(jgd.adam(0.1, b1=jgd.linear_schedule(0.9, 0.5, 4)))
     assert jgd.hyperparams(opt.at(2))["b1"] == pytest.approx(0.7)
+
+
+def test_a_value_unpacks_like_optax_s_pair():
+    init, update = jgd.sgd(1.0)
+    np.testing.assert_array_equal(update(ONE, init(ONE), ONE)[0], -1.0)
+
+
+def test_no_learning_rate_is_no_scaling():
+    assert repr(jgd.scale_by_learning_rate(None)) == repr(jgd.identity())
