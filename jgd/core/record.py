@@ -84,7 +84,7 @@ def record(cls: type[T]) -> type[T]:
     setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
     cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
     if hasattr(cls, "init") and hasattr(cls, "update"):
-        cls.__iter__ = _unpack
+        setattr(cls, "__iter__", _unpack)  # noqa: B010  unlike object, it has one
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _repr
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
