@@ -42,7 +42,11 @@ class Status(enum.IntEnum):
         "the value, the gradient or a parameter became infinite or NaN",
         "lower the learning rate, clip the gradients, or wrap the optimizer in jgd.apply_if_finite",
     )
-    INTERRUPTED = 7, "was interrupted", "call it again with the same arguments to go on from the last segment"
+    INTERRUPTED = (
+        7,
+        "was interrupted",
+        "call it again with the same arguments, among them a dir, to go on from the last segment",
+    )
 
     @classmethod
     def of(cls, code: Any) -> "Status":

@@ -56,10 +56,10 @@ class Stop:
 
         `gradient_norm` and `step_norm` may be left out where this record has no threshold for them.
         """
-        improved = value < watch.best - self.min_delta
-        watch = Watch(
-            jnp.where(improved, value, watch.best).astype(watch.best.dtype), jnp.where(improved, 0, watch.since + 1)
-        )
+        if self.patience is not None:
+            improved = value < watch.best - self.min_delta
+            best = jnp.where(improved, value, watch.best).astype(watch.best.dtype)
+            watch = Watch(best, jnp.where(improved, 0, watch.since + 1))
         rules = [
             (Status.PLATEAU, None if self.patience is None else watch.since >= self.patience),
             (Status.STEP_NORM, None if self.step_norm is None else step_norm <= self.step_norm),

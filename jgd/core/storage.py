@@ -56,7 +56,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
 def named(tree: Any, prefix: str = "") -> dict[str, Any]:
     """The leaves of a pytree by their paths, PRNG keys as the numbers in them: what `save` takes."""
     return {
-        prefix + jax.tree_util.keystr(path): jax.random.key_data(x) if _is_key(x) else x
+        prefix + jax.tree_util.keystr(path): jax.random.key_data(x) if is_key(x) else x
         for path, x in jax.tree_util.tree_leaves_with_path(tree)
     }
 
@@ -69,7 +69,7 @@ def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, p
 
     def leaf(path: Any, like: Any) -> Any:
         name = prefix + jax.tree_util.keystr(path)
-        expected = np.asarray(jax.random.key_data(like) if _is_key(like) else like)
+        expected = np.asarray(jax.random.key_data(like) if is_key(like) else like)
         found = arrays.get(name)
         if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
             shown = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
@@ -77,11 +77,16 @@ def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, p
                 f"{place}: it holds {shown} at {name}, expected {expected.dtype}{list(expected.shape)}; "
                 "it was made by another program, so pass the arguments that it was made with, or another folder."
             )
-        if _is_key(like):
+        if is_key(like):
             return jax.random.wrap_key_data(jnp.array(found), impl=jax.random.key_impl(like))
         return jnp.array(found)  # a copy: what is donated later must not be this file's bytes
 
     return jax.tree_util.tree_map_with_path(leaf, template)
+
+
+def is_key(x: Any) -> bool:
+    """Whether `x` is an array of typed PRNG keys."""
+    return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def _encode(blocks: dict[str, np.ndarray], meta: dict[str, Any]) -> tuple[bytes, list[memoryview]]:
@@ -135,10 +140,6 @@ def _canonical(header: dict[str, Any]) -> bytes:
 
 def _dtype(name: str) -> np.dtype[Any]:
     return np.dtype(getattr(ml_dtypes, name, None) or name)
-
-
-def _is_key(x: Any) -> bool:
-    return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -107,7 +107,7 @@ def _structure(value: Any) -> str:
 
 
 def _text(leaf: Any) -> str:
-    array = np.asarray(leaf)
+    array = np.asarray(jax.random.key_data(leaf) if storage.is_key(leaf) else leaf)
     if array.ndim == 0:
         return repr(array.item())
     checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

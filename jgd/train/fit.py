@@ -53,8 +53,8 @@ def fit(
                 run there as interrupted.
 
     Every draw is a function of `seed` and of the step's number. All numbers of the optimizer, the task and the rules
-    are arguments of the compiled program: another learning rate compiles nothing. Ctrl-C ends the run after the segment,
-    with `Status.INTERRUPTED`.
+    are arguments of the compiled program: another learning rate compiles nothing. Ctrl-C ends the run after the
+    segment, with `Status.INTERRUPTED`.
 
     The step at which a rule holds is evaluated and not taken; those after it are computed to the segment's end and
     dropped. A loss that is not finite always stops the run, unless the optimizer skips bad batches (`apply_if_finite`,

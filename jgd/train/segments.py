@@ -1,6 +1,6 @@
 """The compiled pieces of `fit`: the first carry, and segments of steps that a stopping rule can freeze."""
 
-from functools import partial
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -31,7 +31,7 @@ def begin_run(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> R
     return RunState(begin(task, optimizer, key), stop.begin(), running, jnp.zeros((), jnp.int32))
 
 
-@partial(jax.jit, static_argnames="length", donate_argnames="state")
+@functools.partial(jax.jit, static_argnames="length", donate_argnames="state")
 def run_segment(
     task: Task, optimizer: Transform, stop: Stop, state: RunState, batches: Any, end: Any, *, length: int
 ) -> tuple[RunState, dict[str, jax.Array]]:
@@ -42,7 +42,7 @@ def run_segment(
     because the selects fuse into the update and a branch on the device would cost a round trip.
     """
     start = state.steps
-    batch_of = (lambda x: x) if batches is not None else partial(batch_at, task)
+    batch_of = (lambda x: x) if batches is not None else functools.partial(batch_at, task)
     draws = batches if batches is not None else pick(task, state.carry.key, start, length)
 
     def body(state: RunState, x: Any) -> tuple[RunState, dict[str, jax.Array]]:
@@ -71,7 +71,7 @@ def _guarded(
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)
     judged = [x for x in ((step_norm,) if skips else (loss, gradient_norm, step_norm)) if x is not None]
-    finite = jnp.all(jnp.isfinite(jnp.stack(judged)))
+    finite = functools.reduce(jnp.logical_and, map(jnp.isfinite, judged))
     if step_norm is not None:
         # No step at all is not a small one: jgd.multi_steps takes none until its round is full, a warm-up starts so.
         step_norm = jnp.where(step_norm == 0, jnp.inf, step_norm)

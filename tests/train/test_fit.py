@@ -133,7 +133,7 @@ def test_whoever_skips_bad_batches_goes_on(wrap):
 
 
 def test_a_nan_gradient_of_a_finite_loss_stops_too():
-    trap = Task(lambda key: jnp.ones(()), lambda p, b: jnp.where(p > 0.5, p, jnp.sqrt(p - 0.5)), jnp.zeros((1,)))
+    trap = Task(lambda key: jnp.ones(()), lambda p, b: jnp.where(p > 0.5, p, jnp.sqrt(p - 2)), jnp.zeros((1,)))
     late = fit(trap, jgd.sgd(0.1), steps=20)
     assert (late.status, late.steps) == (Status.NON_FINITE, 2)
     assert np.isnan(late.params)
