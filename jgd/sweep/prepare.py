@@ -1,0 +1,182 @@
+"""Ahead of the run: every program of a sweep, lowered and compiled, several at a time."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+
+from jgd.core.errors import InputError
+from jgd.core.types import Params
+from jgd.sweep.plan import Group, Layout, Settings
+from jgd.sweep.program import (
+    EVERYWHERE,
+    LANES,
+    Lane,
+    Shared,
+    begin_program,
+    first_program,
+    mesh_of,
+    pick_program,
+    segment_program,
+)
+from jgd.train.task import Task
+
+Compiled = Callable[..., Any]
+
+
+class Prepared(NamedTuple):
+    """A group that is ready to run: nothing of it compiles any more."""
+
+    group: Group
+    layout: Layout
+    numbers: list[Any]  # the leaves that all lanes share, on every device
+    first: Params  # first parameters, a row for each seed, or None where each lane makes its own
+    begin: Compiled
+    picks: dict[int, Compiled]  # by the length of the segment
+    segments: dict[int, Compiled]
+
+
+class Devices:
+    """The devices in a row, and arrays on them."""
+
+    def __init__(self, devices: Sequence[Any]) -> None:
+        self.list = list(devices)
+        self.mesh = mesh_of(self.list)
+        self.split_over_lanes = NamedSharding(self.mesh, LANES)
+        self.on_every_one = NamedSharding(self.mesh, EVERYWHERE)
+        self._copies: dict[int, tuple[Any, jax.Array]] = {}
+
+    def share(self, x: Any) -> jax.Array:
+        """A copy of an array on every device, made once for all groups."""
+        if id(x) not in self._copies:
+            # The original is kept beside the copy, so that nothing else can take its id.
+            self._copies[id(x)] = x, jax.device_put(jnp.asarray(x, jnp.result_type(x)), self.on_every_one)
+        return self._copies[id(x)][1]
+
+    def scalar(self, x: int) -> jax.Array:
+        """A whole number on every device."""
+        return jax.device_put(np.int32(x), self.on_every_one)
+
+    def split(self, lanes: Any) -> Any:
+        """Arrays with a leading axis of lanes, split over the devices."""
+        return jax.device_put(lanes, self.split_over_lanes)
+
+
+class Preparation:
+    """Compiles the programs of a sweep. Tracing holds Python's lock, XLA's compiler does not: it gets every core."""
+
+    def __init__(self, settings: Settings, devices: Devices) -> None:
+        self.devices, self.lengths = devices, sorted({int(x) for x in np.diff(settings.points, prepend=0)})
+        self.seeds = devices.share(np.array(settings.seeds, np.uint32))
+        self.compilations = 0
+        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self._tasks: dict[int, _OfTask] = {}
+
+    def compile(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> list[Prepared]:
+        """All groups, ready."""
+        with self._pool:
+            pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
+            return [self._collect(row) for row in pending]
+
+    def _trace(self, group: Group, layout: Layout) -> "_Pending":
+        """Trace a group's programs, or say that they cannot be."""
+        try:
+            return self._submit(group, layout)
+        except InputError:
+            raise
+        except Exception as error:
+            reason = str(error).strip().splitlines() or ["no message"]
+            raise InputError(
+                f"run: the program of {group.trials[0].space!r} failed with {type(error).__name__}: "
+                f"{reason[0].rstrip('.')}; a number that a distribution stands for must not decide shapes or branches."
+            ) from error
+
+    def _submit(self, group: Group, layout: Layout) -> "_Pending":
+        """Trace what a group needs, and leave the compiling to the pool."""
+        numbers = [self.devices.share(leaf) for leaf in group.fixed]
+        rows = group.rows()
+        task, _ = group.rebuild(numbers, [row[0] for row in rows])
+        of_task = self._of_task(group, task)
+        lanes = Lane(
+            [self._lanes(layout, row.shape[1:], row.dtype) for row in rows],
+            self._lanes(layout, (), np.uint32),
+            self._lanes(layout, (), np.int32),
+            self._lanes(layout, (), np.bool_),
+        )
+        zero = self.devices.scalar(0)
+        beginning = Shared(numbers, of_task.first_shape, None, zero)
+        program = begin_program(group, self.devices.mesh, layout.width)
+        shapes = jax.eval_shape(program, lanes, beginning)
+        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), shapes)
+        segments = {}
+        for length in self.lengths:
+            shared = Shared(numbers, None, of_task.pick_shapes[length], zero)
+            run = segment_program(group, self.devices.mesh, layout.width, length)
+            segments[length] = self._later(run, states, lanes, shared)
+        return _Pending(group, layout, numbers, of_task, self._later(program, lanes, beginning), segments)
+
+    def _of_task(self, group: Group, task: Task) -> "_OfTask":
+        """What depends on the task and the seeds alone, and so serves all groups."""
+        key = id(group.trials[0].task)
+        if key not in self._tasks:
+            everywhere = partial(jax.tree.map, self._everywhere)
+            draw = {length: pick_program(task, self.devices.mesh, length) for length in self.lengths}
+            draw_args = self.seeds, self.devices.scalar(0)
+            first = first_program(self.devices.mesh) if group.shares_task else None
+            self._tasks[key] = _OfTask(
+                task,
+                None if first is None else everywhere(jax.eval_shape(first, task, self.seeds)),
+                None if first is None else self._later(first, task, self.seeds),
+                {length: everywhere(jax.eval_shape(program, *draw_args)) for length, program in draw.items()},
+                {length: self._later(program, *draw_args) for length, program in draw.items()},
+            )
+        return self._tasks[key]
+
+    def _collect(self, row: "_Pending") -> Prepared:
+        first = row.of_task.first
+        return Prepared(
+            row.group,
+            row.layout,
+            row.numbers,
+            None if first is None else first.result()(row.of_task.task, self.seeds),
+            row.begin.result(),
+            {length: program.result() for length, program in row.of_task.picks.items()},
+            {length: program.result() for length, program in row.segments.items()},
+        )
+
+    def _later(self, program: Any, *args: Any) -> Future[Compiled]:
+        self.compilations += 1
+        return self._pool.submit(program.lower(*args).compile)
+
+    def _lanes(self, layout: Layout, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((layout.chunk, *shape), dtype, sharding=self.devices.split_over_lanes)
+
+    def _everywhere(self, x: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.devices.on_every_one)
+
+
+class _OfTask(NamedTuple):
+    """Programs of a task that are being compiled, and the shapes of what they return."""
+
+    task: Task
+    first_shape: Params
+    first: Future[Compiled] | None
+    pick_shapes: dict[int, Any]
+    picks: dict[int, Future[Compiled]]
+
+
+class _Pending(NamedTuple):
+    """A group whose programs are being compiled."""
+
+    group: Group
+    layout: Layout
+    numbers: list[Any]
+    of_task: _OfTask
+    begin: Future[Compiled]
+    segments: dict[int, Future[Compiled]]

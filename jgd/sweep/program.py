@@ -1,0 +1,165 @@
+"""The programs of a group: its lanes' first states, and a segment of their training, over lanes and devices."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jgd.core.tree import all_finite, widen
+from jgd.core.types import Params, State
+from jgd.sweep.plan import Group
+from jgd.train.loop import Carry, advance, batch_at, begin, pick, root_key
+from jgd.train.task import Task
+from jgd.transforms import identity
+
+LANES = PartitionSpec("lanes")
+EVERYWHERE = PartitionSpec()
+
+
+class Lane(NamedTuple):
+    """What tells a lane from the others; in a program every leaf has a leading axis of lanes."""
+
+    numbers: list[Any]  # the leaves of task and optimizer that differ between trials
+    seed: Any  # u32[]
+    slot: Any  # i32[], the position of the seed among the sweep's
+    alive: Any  # bool[]
+
+
+class Shared(NamedTuple):
+    """What all lanes read."""
+
+    numbers: list[Any]  # the leaves that do not differ, the data among them
+    first: Params  # first parameters, a row for each seed; None where each lane makes its own
+    picks: Any  # the rows of each batch, i32[seeds, length, batch], or None
+    start: Any  # i32[], steps taken before
+
+
+class LaneState(NamedTuple):
+    """What a lane hands from one segment to the next; its key is made from its seed again."""
+
+    params: Params
+    opt_state: State
+    bad_since: Any  # i32[], the first of the losses that have not been finite since, or -1
+
+
+class Block(NamedTuple):
+    """What the host sees of a segment."""
+
+    metrics: dict[str, jax.Array]  # means over the segment's steps, and evaluations at its end
+    diverged_at: jax.Array  # i32[], the first of the losses that were not finite, if the lane is lost, else -1
+
+
+def mesh_of(devices: Sequence[Any]) -> Mesh:
+    """The devices in a row."""
+    return jax.make_mesh((len(devices),), ("lanes",), devices=devices, axis_types=(jax.sharding.AxisType.Auto,))
+
+
+def begin_program(group: Group, mesh: Mesh, width: int) -> Any:
+    """A jitted `(lanes, shared) -> states`."""
+    return jax.jit(_over_lanes(partial(_begin_lane, group), mesh, width))
+
+
+def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
+    """A jitted `(states, lanes, shared) -> (states, blocks)` that takes `length` steps. The states are donated.
+
+    A dead lane costs nothing where lanes run one by one; side by side with others it runs on unseen.
+    """
+    train = jax.jit(partial(_train_lane, group, length))  # jitted so that asking for its shapes traces it only once
+
+    def lane(args: tuple[LaneState, Lane], shared: Shared) -> tuple[LaneState, Block]:
+        state, lane = args
+        if width > 1:
+            return train(state, lane, shared)
+        shapes = jax.eval_shape(train, state, lane, shared)[1]
+        blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        return jax.lax.cond(lane.alive, lambda: train(state, lane, shared), lambda: (state, blank))
+
+    run = _over_lanes(lane, mesh, width)
+
+    def segment(states: LaneState, lanes: Lane, shared: Shared) -> tuple[LaneState, Block]:
+        return run((states, lanes), shared)
+
+    return jax.jit(segment, donate_argnames="states")
+
+
+def first_program(mesh: Mesh) -> Any:
+    """A jitted `(task, seeds) -> first parameters`, a row for each seed."""
+
+    def first(task: Task, seeds: jax.Array) -> Params:
+        return jax.vmap(lambda seed: begin(task, identity(), root_key(seed)).params)(seeds)
+
+    return jax.jit(first, out_shardings=NamedSharding(mesh, EVERYWHERE))
+
+
+def pick_program(task: Task, mesh: Mesh, length: int) -> Any:
+    """A jitted `(seeds, start) -> picks`: the trials of one seed share its batches, so they are drawn once."""
+
+    def picks(seeds: jax.Array, start: jax.Array) -> jax.Array | None:
+        return jax.vmap(lambda seed: pick(task, root_key(seed), start, length))(seeds)
+
+    return jax.jit(picks, out_shardings=NamedSharding(mesh, EVERYWHERE))
+
+
+def _over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Callable[..., Any]:
+    """`fn(lane, shared)` for all lanes: split over devices, and on each `width` at a time."""
+
+    def local(lanes: Any, shared: Shared) -> Any:
+        return jax.lax.map(lambda lane: fn(lane, shared), lanes, batch_size=width if width > 1 else None)
+
+    return jax.shard_map(local, mesh=mesh, in_specs=(LANES, EVERYWHERE), out_specs=LANES, check_vma=False)
+
+
+def _begin_lane(group: Group, lane: Lane, shared: Shared) -> LaneState:
+    task, optimizer = group.rebuild(shared.numbers, lane.numbers)
+    if shared.first is None:
+        carry = begin(task, optimizer, root_key(lane.seed))
+        return LaneState(carry.params, carry.opt_state, jnp.int32(-1))
+    params = jax.tree.map(lambda x: x[lane.slot], shared.first)
+    opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), optimizer.init(params))
+    return LaneState(params, opt_state, jnp.int32(-1))
+
+
+def _train_lane(group: Group, length: int, state: LaneState, lane: Lane, shared: Shared) -> tuple[LaneState, Block]:
+    """A segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
+    task, optimizer = group.rebuild(shared.numbers, lane.numbers)
+    picks = None if shared.picks is None else shared.picks[lane.slot]
+
+    def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
+        number, rows = x
+        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows))
+        return carry, step.metrics
+
+    carry = Carry(state.params, state.opt_state, root_key(lane.seed))
+    carry, metrics = jax.lax.scan(body, carry, (shared.start + jnp.arange(length), picks))
+    judged = {} if task.evaluate is None else task.evaluate(carry.params)
+    means = {name: _finite_mean(values) for name, values in metrics.items()}
+    bad = ~jnp.isfinite(metrics["loss"])
+    since = _bad_since(bad, state.bad_since, shared.start)
+    # A lane that meets a bad batch and recovers, as with jgd.apply_if_finite, has not diverged.
+    lost = jnp.all(bad) | ~all_finite(carry.params)
+    block = Block(
+        {**means, **{name: _real(x) for name, x in judged.items()}},
+        jnp.where(lost, jnp.where(since >= 0, since, shared.start + length), -1),
+    )
+    return LaneState(carry.params, carry.opt_state, since), block
+
+
+def _bad_since(bad: jax.Array, before: jax.Array, start: jax.Array) -> jax.Array:
+    """The first step of the unbroken run of bad ones that a segment ends with, or -1. It may have begun before."""
+    length = bad.shape[0]
+    last_good = jnp.max(jnp.where(bad, -1, jnp.arange(length, dtype=jnp.int32)))
+    began = jnp.where((last_good < 0) & (before >= 0), before, start + last_good + 1)
+    return jnp.where(last_good == length - 1, -1, began)
+
+
+def _finite_mean(values: jax.Array) -> jax.Array:
+    """The mean of the finite ones."""
+    finite = jnp.isfinite(values)
+    return jnp.sum(jnp.where(finite, values, 0)) / jnp.sum(finite)
+
+
+def _real(x: Any) -> jax.Array:
+    return widen(jnp.asarray(x)).astype(jnp.float32)

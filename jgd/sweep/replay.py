@@ -1,0 +1,62 @@
+"""One lane of a sweep again, alone: its curve and its trained parameters."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.types import Params
+from jgd.sweep.axes import Trial
+from jgd.sweep.result import Result
+from jgd.train.loop import Carry, begin, root_key, segment
+from jgd.train.task import Task
+
+
+class Replay(NamedTuple):
+    """A lane that was run alone."""
+
+    params: Params
+    steps: np.ndarray  # i[P], of the curves' points
+    curves: dict[str, np.ndarray]  # f[P]
+    losses: np.ndarray  # f[steps], of each step
+
+
+def replay(result: Result, trial: Trial | int | None = None, seed: int | None = None) -> Replay:
+    """Run one trial under one seed as `jgd.fit` would: the best trial and the sweep's first seed unless given.
+
+    Nothing of a sweep depends on the lane, the chunk, the width or the devices, so the curves are the sweep's, within
+    the rounding of another program.
+    """
+    chosen = result.best() if trial is None else result.trials[trial] if isinstance(trial, int) else trial
+    seed = result.settings.seeds[0] if seed is None else seed
+    if not 0 <= chosen.number < len(result.trials):
+        raise InputError(f"replay(trial={trial!r}): the sweep has trials 0 to {len(result.trials) - 1}.")
+    carry = jax.jit(begin)(chosen.task, chosen.optimizer, root_key(seed))
+    rows, start = [], 0
+    for end in result.steps.tolist():
+        carry, metrics = _segment(chosen.task, chosen.optimizer, carry, start, length=end - start)
+        judged = {} if chosen.task.evaluate is None else _evaluate(chosen.task, carry.params)
+        rows.append(({name: np.asarray(x) for name, x in metrics.items()}, judged))
+        start = end
+    means = {name: np.array([_finite_mean(row[name]) for row, _ in rows]) for name in rows[0][0]}
+    judged = {name: np.array([float(row[name]) for _, row in rows]) for name in rows[0][1]}
+    losses = np.concatenate([row["loss"] for row, _ in rows])
+    return Replay(carry.params, result.steps, {**means, **judged}, losses)
+
+
+@partial(jax.jit, static_argnames="length", donate_argnames="carry")
+def _segment(task: Task, optimizer: Any, carry: Carry, start: Any, *, length: int) -> tuple[Carry, dict[str, Any]]:
+    return segment(task, optimizer, carry, start, length)
+
+
+@jax.jit
+def _evaluate(task: Task, params: Params) -> dict[str, Any]:
+    assert task.evaluate is not None
+    return task.evaluate(params)
+
+
+def _finite_mean(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")

@@ -1,0 +1,194 @@
+"""What a sweep ends in: trials, curves, the best of them, and tables."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jgd.core.errors import InputError, unknown
+from jgd.core.extras import require
+from jgd.core.types import Transform
+from jgd.sweep.axes import Trial, short
+from jgd.sweep.engine import GroupReport
+from jgd.sweep.plan import Settings
+from jgd.sweep.statistics import Summary, as_loss, first_reached, rank, summarize
+from jgd.sweep.table import plain
+
+
+class Standing(NamedTuple):
+    """How a space did: its best trial, and what can be said of all its trials."""
+
+    space: str
+    trial: Trial
+    summary: Summary  # of the best trial's values over seeds
+    steps_to_target: float  # the best trial's median over seeds; NaN where it was not reached or there is no target
+    diverged: float  # the share of the space's lanes
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """A finished or interrupted sweep of T trials under S seeds, with curves of P points.
+
+    A lane, a pair of trial and seed, is "complete", "diverged" (its parameters or all of a segment's losses are not
+    finite) or "pending" (interrupted before its end). Only complete lanes have a value; in a ranking others are worst.
+    """
+
+    trials: list[Trial]
+    settings: Settings
+    curves: dict[str, np.ndarray]  # f[T, S, P]; NaN from the point on at which a lane diverged
+    reached: np.ndarray  # i[T, S], the points that a lane has
+    diverged_at: np.ndarray  # i[T, S], steps taken before its first loss that is not finite; -1 where all are
+    groups: list[GroupReport]
+    compilations: int  # of whole programs, those for first parameters and batches among them
+    compile_seconds: float
+    run_seconds: float
+    interrupted: bool
+
+    @property
+    def steps(self) -> np.ndarray:
+        """The steps after which the curves have their points, i[P]."""
+        return self.settings.points
+
+    @property
+    def status(self) -> np.ndarray:
+        """Of each lane, str[T, S]."""
+        done = np.where(self.reached == len(self.steps), "complete", "pending")
+        return np.where(self.diverged_at >= 0, "diverged", done)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The metric at the end of each lane, f[T, S]; NaN where it is not complete."""
+        return np.where(self.status == "complete", self.curves[self.settings.metric][..., -1], np.nan)
+
+    @property
+    def spaces(self) -> list[str]:
+        """The names of the spaces."""
+        return list(dict.fromkeys(trial.space for trial in self.trials))
+
+    @property
+    def programs(self) -> int:
+        """How many programs the trials needed: one for each structure."""
+        return len(self.groups)
+
+    @property
+    def lane_steps(self) -> int:
+        """Steps taken, of all lanes together."""
+        return sum(report.lane_steps for report in self.groups)
+
+    def ranking(self, space: str | None = None) -> list[Trial]:
+        """Trials from best to worst by the median of their values over seeds, a seed that failed counting as worst."""
+        if space is not None and space not in self.spaces:
+            raise unknown("Result.ranking(space=)", space, self.spaces)
+        ranked = [self.trials[i] for i in rank(self.values, self.settings.mode)]
+        return [trial for trial in ranked if space in (None, trial.space)]
+
+    def best(self, space: str | None = None) -> Trial:
+        """The best trial, of all or of a space."""
+        best = self.ranking(space)[0]
+        if not np.isfinite(np.median(as_loss(self.values[best.number], self.settings.mode))):
+            where = f" of {space}" if space else ""
+            raise InputError(
+                f"Result.best: no trial{where} has a finite median of {self.settings.metric} "
+                f"({self._counts(space)}); lower the learning rates, or let it run to its end."
+            )
+        return best
+
+    @property
+    def best_trial(self) -> Trial:
+        """The best trial of all."""
+        return self.best()
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The sampled values of the best trial."""
+        return self.best().params
+
+    @property
+    def best_value(self) -> float:
+        """The best trial's median over seeds."""
+        return self.summary(self.best()).median
+
+    def best_optimizer(self, space: str | None = None) -> Transform:
+        """The best trial's optimizer, ready to use."""
+        return self.best(space).optimizer
+
+    def summary(self, trial: Trial | int) -> Summary:
+        """Median, quartiles and bootstrap interval of a trial's values over seeds."""
+        number = trial.number if isinstance(trial, Trial) else trial
+        return summarize(self.values[number], self.settings.mode)
+
+    def steps_to_target(self) -> np.ndarray:
+        """The steps after which each lane first reached the target, f[T, S]; NaN where it never did."""
+        if self.settings.target is None:
+            return np.full(self.reached.shape, np.nan)
+        curve = self.curves[self.settings.metric]
+        return first_reached(curve, self.steps, self.settings.target, self.settings.mode)
+
+    def standings(self) -> list[Standing]:
+        """The spaces from best to worst."""
+        firsts: dict[str, Trial] = {}
+        for trial in self.ranking():
+            firsts.setdefault(trial.space, trial)
+        return [self._standing(trial) for trial in firsts.values()]
+
+    def at_boundary(self) -> dict[str, dict[str, str]]:
+        """The spaces whose best trial touches an end of a range, with the names and ends: better may lie beyond."""
+        found = {row.space: row.trial.at_edge for row in self.standings() if np.isfinite(row.summary.median)}
+        return {space: edges for space, edges in found.items() if edges}
+
+    def trials_dataframe(self) -> Any:
+        """A pandas table with a row for each lane: trial, space, seed, parameters, status and final metrics."""
+        pandas = require("pandas", "Result.trials_dataframe()")
+        status, reached = self.status, self.steps_to_target()
+        rows = []
+        for trial in self.trials:
+            for i, seed in enumerate(self.settings.seeds):
+                at = trial.number, i
+                row = {"trial": trial.number, "space": trial.space, "seed": seed, **trial.params, "status": status[at]}
+                row["diverged_at"] = self.diverged_at[at] if self.diverged_at[at] >= 0 else None
+                row["steps_to_target"] = reached[at]
+                rows.append(row | {name: curve[at][-1] for name, curve in self.curves.items()})
+        return pandas.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        metric, seeds = self.settings.metric, len(self.settings.seeds)
+        many = "" if seeds == 1 else f" x {seeds} seeds"
+        head = (
+            f"{'Interrupted sweep' if self.interrupted else 'Sweep'} of {len(self.trials)} trials{many} x "
+            f"{self.settings.steps} steps: {self._counts()}; {self.programs} programs, compiled in "
+            f"{self.compile_seconds:.1f} s, run in {self.run_seconds:.1f} s"
+        )
+        rows = [
+            [
+                row.space,
+                short(row.summary.median),
+                f"{short(row.summary.low)} .. {short(row.summary.high)}",
+                _setting(row.trial),
+            ]
+            for row in self.standings()
+        ]
+        warnings = [
+            f"The best {space} has {_edges(edges)} of its range; better may lie beyond."
+            for space, edges in self.at_boundary().items()
+        ]
+        return "\n".join([head, plain(["space", metric, "95% over seeds", "best setting"], rows), *warnings])
+
+    def _standing(self, best: Trial) -> Standing:
+        members = [trial.number for trial in self.trials if trial.space == best.space]
+        # A lane that has not reached the target counts as later than any that has.
+        reached = np.median(np.nan_to_num(self.steps_to_target()[best.number], nan=np.inf))
+        diverged = float(np.mean(self.status[members] == "diverged"))
+        return Standing(best.space, best, self.summary(best), reached if np.isfinite(reached) else np.nan, diverged)
+
+    def _counts(self, space: str | None = None) -> str:
+        members = [trial.number for trial in self.trials if space in (None, trial.space)]
+        names, counts = np.unique(self.status[members], return_counts=True)
+        return ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
+
+
+def _setting(trial: Trial) -> str:
+    return ", ".join(f"{name}={short(value)}" for name, value in trial.params.items()) or "as given"
+
+
+def _edges(edges: dict[str, str]) -> str:
+    return ", ".join(f"{name} at the {end} end" for name, end in edges.items())

@@ -1,0 +1,161 @@
+"""A sweep: many trials of one task, each under several seeds, in one compiled program for each structure."""
+
+import math
+import numbers
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.errors import InputError, unknown
+from jgd.sweep.engine import execute
+from jgd.sweep.plan import Group, Settings, group, layout, make_trials
+from jgd.sweep.prepare import Devices
+from jgd.sweep.result import Result
+from jgd.sweep.statistics import as_loss
+from jgd.train.loop import begin, root_key, segment
+from jgd.train.task import Task, check_task, is_stream
+from jgd.transforms import identity
+
+POINTS = 20  # of a curve, unless eval_every says otherwise
+
+
+def run(
+    task: Task,
+    spaces: Any,
+    *,
+    steps: int,
+    num_trials: int = 16,
+    seeds: int | Sequence[int] = 1,
+    metric: str = "loss",
+    mode: str = "min",
+    sampler: Any = "random",
+    seed: int = 0,
+    eval_every: int | None = None,
+    target: float | None = None,
+    lanes: int | None = None,
+    devices: Sequence[Any] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Train `num_trials` settings of each space for `steps` steps under every seed.
+
+    spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
+                One space, a list of them, or a dict by name, to compare optimizers. One without
+                distributions is one trial.
+    seeds       How many (0, 1, ...), or which. A seed is the same key in every trial: the same first parameters and
+                the same batches, so trials can be compared in pairs; and the same as in `jgd.fit(seed=)`.
+    metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
+                the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
+    sampler     "random", "sobol", "halton" or "grid" (all listed values, and even steps of the ranges, ends included),
+                or a function of (axes, seed) that returns an object with ask and tell. `seed` is the sampler's.
+    eval_every  Steps in a compiled segment, about a twentieth of `steps` unless given. Curves have a point at the end
+                of each. A second program serves a shorter last one: a divisor of `steps` needs none.
+    target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
+    lanes       How many run side by side on a device; chosen unless given. Results do not depend on it.
+    devices     All local ones unless given. On a CPU, `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before
+                JAX is first used makes one of each core; `jgd race` does so itself.
+    progress    `None` shows a line where standard error is a terminal and rich is installed.
+
+    Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
+    """
+    settings = _settings(steps, seeds, metric, mode, eval_every, target)
+    num_trials = _whole("num_trials", num_trials)
+    lanes = None if lanes is None else _whole("lanes", lanes)
+    _check_kind(task)
+    trials, samplers = make_trials(task, spaces, num_trials, sampler, seed)
+    groups = group(trials)
+    metrics = _metrics(groups, settings.metric)
+    devices = list(jax.local_devices() if devices is None else devices)
+    layouts = [layout(one, len(settings.seeds), devices, lanes) for one in groups]
+    outcome = execute(groups, layouts, settings, Devices(devices), metrics, progress)
+    result = Result(
+        trials,
+        settings,
+        outcome.records.curves,
+        outcome.records.reached,
+        outcome.records.diverged_at,
+        outcome.groups,
+        outcome.compilations,
+        outcome.compile_seconds,
+        outcome.run_seconds,
+        outcome.interrupted,
+    )
+    losses = np.median(as_loss(result.values, mode), axis=1)
+    for space, proposer in samplers.items():
+        told = [losses[trial.number] for trial in trials if trial.space == space]
+        proposer.tell(range(len(told)), told)
+    return result
+
+
+def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any) -> Settings:
+    steps = _whole("steps", steps)
+    every = min(steps, _whole("eval_every", eval_every) if eval_every is not None else _even_split(steps))
+    if mode not in ("min", "max"):
+        raise unknown("run(mode=)", mode, ("min", "max"))
+    if target is not None and not (isinstance(target, numbers.Real) and math.isfinite(target)):
+        raise InputError(f"run(target={target!r}): target must be a finite number, a value of {metric!r}.")
+    return Settings(_seeds(seeds), steps, every, metric, mode, None if target is None else float(target))
+
+
+def _even_split(steps: int) -> int:
+    """The divisor of `steps` that gives nearest to `POINTS` points, within a factor of two; else no divisor."""
+    wanted = [d for d in range(1, steps + 1) if steps % d == 0 and POINTS / 2 <= steps / d <= POINTS * 2]
+    return min(wanted, key=lambda d: abs(math.log(steps / d / POINTS)), default=math.ceil(steps / POINTS))
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    if isinstance(seeds, (int, np.integer)) and not isinstance(seeds, bool):
+        return tuple(range(_whole("seeds", seeds)))
+    chosen = list(seeds) if isinstance(seeds, (Sequence, np.ndarray)) and not isinstance(seeds, str) else []
+    whole = all(isinstance(s, (int, np.integer)) and 0 <= s < 2**32 for s in chosen)
+    if not chosen or not whole or len(set(chosen)) < len(chosen):
+        raise InputError(
+            f"run(seeds={seeds!r}): expected how many, or a list of different whole numbers from 0 to 2**32 - 1."
+        )
+    return tuple(int(s) for s in chosen)
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InputError(f"run({name}={value!r}): {name} must be a whole number, at least 1.")
+    return int(value)
+
+
+def _check_kind(task: Any) -> None:
+    if not isinstance(task, Task):
+        raise InputError(f"run(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
+    if is_stream(task):
+        raise InputError(
+            "run(task): its data come from a factory of iterators, but a sweep needs arrays, which all lanes share on "
+            "the device; pass arrays, or call jgd.fit for each setting."
+        )
+
+
+def _metrics(groups: Sequence[Group], metric: str) -> list[str]:
+    """The names of the curves, found from shapes alone; the task is checked on the way."""
+    known: dict[str, None] = {}
+    for task in {id(one.trials[0].task): one.trials[0].task for one in groups}.values():
+        check_task(task)
+        # The task's numbers stay plain here: what cannot be traced is told later, by the program that traces it.
+        steps = jax.eval_shape(partial(_step_metrics, task), root_key(0))
+        judged = jax.eval_shape(partial(_evaluation, task), root_key(0))
+        if both := set(steps) & set(judged):
+            raise InputError(
+                f"Task(evaluate): it returns {min(both)!r}, which is also recorded at each step; "
+                f"rename it, for example 'validation_{min(both)}'."
+            )
+        known.update(dict.fromkeys(["loss", *steps, *judged]))
+    if metric not in known:
+        raise unknown("run(metric=)", metric, known)
+    return list(known)
+
+
+def _step_metrics(task: Task, key: jax.Array) -> dict[str, jax.Array]:
+    return segment(task, identity(), begin(task, identity(), key), jnp.int32(0), 1)[1]
+
+
+def _evaluation(task: Task, key: jax.Array) -> dict[str, Any]:
+    return {} if task.evaluate is None else task.evaluate(task.init(key))

@@ -1,0 +1,63 @@
+"""Samplers: where their points lie, and that they repeat."""
+
+import numpy as np
+import pytest
+
+from jgd.core import InputError
+from jgd.sweep import grid, integer, loguniform, normal, uniform
+from jgd.sweep.axes import Axis
+from jgd.sweep.sample import SAMPLERS, make_sampler
+
+
+def axes(*distributions):
+    return [Axis(f"x{i}", d, (f"x{i}",)) for i, d in enumerate(distributions)]
+
+
+PLANE = axes(uniform(0, 1), loguniform(1, 10))
+
+
+@pytest.mark.parametrize("name", ["random", "sobol", "halton"])
+def test_points_repeat_by_seed_and_more_of_them_only_add(name):
+    points = make_sampler(name, PLANE, 1).ask(12)
+    assert points.shape == (12, 2)
+    assert ((points >= 0) & (points < 1)).all()
+    np.testing.assert_array_equal(points[:5], make_sampler(name, PLANE, 1).ask(5))
+    assert not np.allclose(points, make_sampler(name, PLANE, 2).ask(12))
+    again = make_sampler(name, PLANE, 1)
+    np.testing.assert_array_equal(points, np.concatenate([again.ask(4), again.ask(8)]))
+
+
+@pytest.mark.parametrize("name", ["sobol", "halton"])
+def test_low_discrepancy_points_cover_evenly(name):
+    points = make_sampler(name, PLANE, 0).ask(64)
+    counts, _, _ = np.histogram2d(*points.T, bins=4, range=[[0, 1]] * 2)
+    # 64 points in 16 cells: Sobol's are exactly even, Halton's nearly; random ones leave a cell with 0 or 9.
+    assert counts.min() >= 3
+    assert counts.max() <= 5
+
+
+def test_a_grid_is_every_combination_with_both_ends():
+    points = make_sampler("grid", PLANE, 0).ask(10)
+    np.testing.assert_allclose(np.unique(points[:, 0]), [0, 0.5, 1])
+    assert len({tuple(row) for row in points}) == 9
+    listed = axes(grid([1, 2]), uniform(0, 1), normal(0, 1))
+    assert len(make_sampler("grid", listed, 0).ask(18)) == 18
+    assert sorted({integer(1, 3).at(u) for (u,) in make_sampler("grid", axes(integer(1, 3)), 0).ask(50)}) == [1, 2, 3]
+    assert len(make_sampler("grid", axes(integer(1, 3)), 0).ask(50)) == 3
+    assert len(make_sampler("grid", axes(*[uniform(0, 1)] * 3), 0).ask(64)) == 64  # 64 ** (1 / 3) is 3.9999
+
+
+def test_a_grid_has_nothing_more_to_give():
+    sampler = make_sampler("grid", PLANE, 0)
+    sampler.ask(4)
+    assert sampler.ask(4).shape == (0, 2)
+
+
+def test_bad_samplers_are_refused():
+    with pytest.raises(InputError, match=r"unknown name 'sobl'. Did you mean sobol"):
+        make_sampler("sobl", PLANE, 0)
+    with pytest.raises(InputError, match="expected one of random, sobol, halton, grid"):
+        make_sampler(3, PLANE, 0)
+    with pytest.raises(InputError, match="the listed values alone make 6 combinations; raise num_trials"):
+        make_sampler("grid", axes(grid([1, 2]), grid([1, 2, 3])), 0).ask(5)
+    assert set(SAMPLERS) == {"random", "sobol", "halton", "grid"}

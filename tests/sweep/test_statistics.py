@@ -1,0 +1,51 @@
+"""Rankings, summaries and targets, with failures among the values."""
+
+import numpy as np
+import pytest
+
+from jgd.sweep.statistics import first_reached, rank, summarize
+
+NAN, INF = np.nan, np.inf
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_what_is_not_finite_is_worst(mode):
+    values = np.array([[NAN], [1.0], [INF], [0.0], [-INF]])
+    best = [3, 1] if mode == "min" else [1, 3]
+    assert rank(values, mode).tolist() == [*best, 0, 2, 4]
+
+
+def test_trials_rank_by_median_then_mean_then_number():
+    values = np.array([[1, 2, 9], [1, 2, 3], [5, 1, 1], [1, 2, 3], [0, NAN, NAN]], float)
+    assert rank(values, "min").tolist() == [2, 1, 3, 0, 4]
+    assert rank(-values, "max").tolist() == [2, 1, 3, 0, 4]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_three_seeds_give_their_range_and_quartiles(mode):
+    assert summarize(np.array([3.0, 1.0, 2.0]), mode) == (2.0, 1.5, 2.5, 1.0, 3.0)
+
+
+def test_one_failed_seed_opens_the_interval_at_the_bad_end():
+    low = summarize(np.array([1.0, 2.0, NAN]), "min")
+    assert (low.median, low.low) == (2.0, 1.0)
+    assert np.isnan(low.high)
+    high = summarize(np.array([1.0, 2.0, NAN]), "max")
+    assert (high.median, high.high) == (1.0, 2.0)
+    assert np.isnan(high.low)
+    assert np.isnan(summarize(np.array([1.0, NAN, NAN]), "max").median)
+
+
+def test_the_interval_of_many_values_narrows_around_the_median():
+    few, many = (summarize(np.random.default_rng(1).normal(size=n), "min") for n in (10, 1000))
+    assert many.low < many.median < many.high
+    assert many.high - many.low < 0.3 * (few.high - few.low)
+    # The standard error of a median of 1,000 normal values is 0.04; four of them cover the truth.
+    assert abs(many.median) < 0.16
+
+
+def test_the_first_point_that_reaches_a_target():
+    curve = np.array([[0.1, 0.6, 0.4, 0.9], [0.1, 0.2, NAN, NAN], [0.1, 0.2, 0.3, 0.4]])
+    points = np.array([5, 10, 15, 20])
+    np.testing.assert_array_equal(first_reached(curve, points, 0.5, "max"), [10, NAN, NAN])
+    np.testing.assert_array_equal(first_reached(curve, points, 0.15, "min"), [5, 5, 5])

@@ -1,0 +1,305 @@
+"""Sweeps: lanes equal single runs, nothing depends on how they are laid out, and what a sweep compiles."""
+
+import signal
+
+import jax
+import jax.monitoring
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.tree_util import Partial
+
+import jgd
+from jgd.core import InputError
+from jgd.sweep import choice, grid, loguniform, replay, run, uniform
+from jgd.sweep import engine as engine_module
+from jgd.train import Task
+from jgd.train.loop import begin, root_key
+from tests.train import problems
+
+TASK = problems.task(5)
+ADAM = jgd.adam(loguniform(1e-3, 1.0))
+# Another program may fuse a sum otherwise: units in the last place, grown over a few dozen steps.
+CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+compiled = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, seconds, **kw: (
+        compiled.append(kw.get("fun_name")) if event.endswith("backend_compile_duration") else None
+    )
+)
+
+
+def sweep(task=TASK, spaces=ADAM, **options):
+    return run(
+        task, spaces, **{"num_trials": 5, "seeds": 2, "steps": 12, "eval_every": 4, "progress": False, **options}
+    )
+
+
+@pytest.fixture(scope="module")
+def result():
+    return sweep(metric="distance", target=3.0)
+
+
+def test_a_lane_is_the_run_that_fit_makes_with_the_same_seed(result):
+    trial = result.trials[3]
+    alone = jgd.fit(TASK, trial.optimizer, steps=12, seed=1, eval_every=4)
+    np.testing.assert_allclose(result.curves["distance"][3, 1], alone.evaluations["distance"], **CLOSE)
+    means = alone.metrics["loss"].reshape(3, 4).mean(axis=1)
+    np.testing.assert_allclose(result.curves["loss"][3, 1], means, **CLOSE)
+
+
+def test_the_shape_of_a_result(result):
+    assert result.steps.tolist() == [4, 8, 12]
+    assert {name: curve.shape for name, curve in result.curves.items()} == dict.fromkeys(
+        ["loss", "largest", "distance"], (5, 2, 3)
+    )
+    assert (result.status == "complete").all()
+    assert (result.diverged_at == -1).all()
+    assert result.lane_steps == 5 * 2 * 12
+    assert not result.interrupted
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("devices", [1, 2])
+def test_nothing_depends_on_width_chunk_or_devices(result, lanes, devices, monkeypatch):
+    monkeypatch.setattr("jgd.sweep.plan.CHUNK_BYTES", 200)  # a few lanes a call
+    other = sweep(metric="distance", lanes=lanes, devices=jax.devices()[:devices])
+    assert other.groups[0].layout.chunks > 1
+    assert other.groups[0].layout.width == lanes
+    for name, curve in result.curves.items():
+        np.testing.assert_allclose(other.curves[name], curve, **CLOSE)
+
+
+def test_more_seeds_or_trials_change_no_lane(result):
+    more = sweep(num_trials=7, seeds=[1, 5, 0], metric="distance")
+    np.testing.assert_allclose(more.curves["loss"][:5, [2, 0]], result.curves["loss"], **CLOSE)
+
+
+def test_replay_is_the_lane_alone(result):
+    again = replay(result, 4, seed=1)
+    for name, curve in result.curves.items():
+        np.testing.assert_allclose(again.curves[name], curve[4, 1], **CLOSE)
+    assert again.losses.shape == (12,)
+    assert float(TASK.evaluate(again.params)["distance"]) == pytest.approx(result.values[4, 1], rel=1e-4)
+
+
+def test_seeds_are_paired_and_start_alike():
+    result = sweep(spaces={"still": jgd.sgd(grid([0.0, 0.0])), "too": jgd.heavy_ball(0.0)}, sampler="grid", steps=2)
+    for i in range(2):
+        first = begin(TASK, jgd.sgd(0.0), root_key(i)).params
+        np.testing.assert_allclose(
+            result.curves["distance"][:, i, 0], [float(TASK.evaluate(first)["distance"])] * 3, rtol=1e-6
+        )
+    assert result.curves["distance"][0, 0, 0] != result.curves["distance"][0, 1, 0]
+
+
+def segments_compiled(call):
+    before = len(compiled)
+    call()
+    return [name for name in compiled[before:] if name and "segment" in name]
+
+
+def test_256_learning_rates_are_one_program():
+    found = []
+    assert len(segments_compiled(lambda: found.append(sweep(num_trials=256, seeds=1)))) == 1
+    assert found[0].programs == 1
+    # One each for a segment, for first states, for first parameters and for batches.
+    assert found[0].compilations == 4
+
+
+def test_trials_are_grouped_by_structure_across_spaces():
+    spaces = {
+        "adam": jgd.adam(loguniform(1e-3, 1)),
+        "nadam": jgd.adam(loguniform(1e-3, 1), nesterov=True),
+        "slow adam": jgd.adam(uniform(1e-3, 2e-3), b1=0.95),
+        "fixed": jgd.adam(0.01),
+    }
+    found = []
+    names = segments_compiled(lambda: found.append(sweep(spaces=spaces, seeds=1)))
+    assert [report.spaces for report in found[0].groups] == [("adam", "slow adam", "fixed"), ("nadam",)]
+    assert len(names) == found[0].programs == 2
+    assert [trial.space for trial in found[0].trials].count("fixed") == 1
+    assert found[0].compilations == 2 * 2 + 2  # the task's two programs are shared
+
+
+def test_nothing_compiles_while_lanes_run(monkeypatch):
+    counts = []
+    inner = engine_module.Loop.run
+
+    def counted(self, ready):
+        before = len(compiled)
+        report = inner(self, ready)
+        counts.append(len(compiled) - before)
+        return report
+
+    monkeypatch.setattr(engine_module.Loop, "run", counted)
+    sweep(steps=10)  # a shorter last segment too
+    assert counts == [0]
+
+
+def test_a_choice_of_parts_is_a_program_each():
+    rates = choice([jgd.constant_schedule(0.1), jgd.cosine_decay_schedule(0.1, 12)])
+    result = sweep(spaces=jgd.sgd(rates), sampler="grid", num_trials=2)
+    assert result.programs == 2
+    alone = replay(result, 1, 0)
+    np.testing.assert_allclose(result.curves["loss"][1, 0], alone.curves["loss"], **CLOSE)
+
+
+def test_numbers_of_the_task_can_be_swept():
+    def init(scale, key):
+        return {"w": scale * jax.random.normal(key, (3,)), "b": jnp.zeros(())}
+
+    task = Task(Partial(init, uniform(0.5, 2.0)), problems.loss, problems.arrays(), 5, evaluate=problems.evaluate)
+    result = sweep(task, jgd.sgd(uniform(0.01, 0.1)), metric="distance")
+    assert result.programs == 1
+    assert set(result.best_params) == {"init.0", "learning_rate"}
+    alone = replay(result, 2, 1)
+    np.testing.assert_allclose(result.curves["distance"][2, 1], alone.curves["distance"], **CLOSE)
+
+
+def test_a_full_batch_and_foreign_optimizers_run():
+    import optax
+
+    result = sweep(problems.task(None), [optax.sgd(0.1), jgd.sgd(0.1)], seeds=1)
+    assert result.spaces == ["space 0", "space 1"]
+    np.testing.assert_allclose(result.curves["loss"][0], result.curves["loss"][1], **CLOSE)
+
+
+def test_a_loss_with_a_key_draws_as_fit_does():
+    result = sweep(problems.task(5, noisy=True), num_trials=2)
+    np.testing.assert_allclose(result.curves["loss"][1, 1], replay(result, 1, 1).curves["loss"], **CLOSE)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_diverged_lane_leaves_the_others_bitwise_unchanged(lanes):
+    rates = [0.01, 1e12, 0.03, 0.1]
+    calm = [0.01, 0.02, 0.03, 0.1]
+    options = {"sampler": "grid", "seeds": 1, "steps": 40, "lanes": lanes, "num_trials": 4}
+    wild, tame = (sweep(spaces=jgd.sgd(grid(r)), **options) for r in (rates, calm))
+    assert wild.status[:, 0].tolist() == ["complete", "diverged", "complete", "complete"]
+    for name in wild.curves:
+        np.testing.assert_array_equal(np.delete(wild.curves[name], 1, 0), np.delete(tame.curves[name], 1, 0))
+
+
+def test_divergence_is_recorded_at_its_step_whatever_the_segments():
+    space = jgd.sgd(grid([0.1, 1e5, 1e12]))
+    found = {}
+    for every in (3, 40):
+        result = sweep(spaces=space, sampler="grid", num_trials=3, seeds=1, steps=40, eval_every=every)
+        found[every] = result.diverged_at[:, 0].tolist()
+    alone = replay(result, 2, 0).losses
+    assert found[3] == found[40]
+    assert found[3][0] == -1
+    assert found[3][2] == np.argmin(np.isfinite(alone)) < found[3][1]
+    assert np.isnan(result.curves["loss"][2]).all()
+    assert np.isnan(result.values[2, 0])
+    assert [trial.number for trial in result.ranking()] == [0, 1, 2]
+    assert result.lane_steps == 3 * 40  # the whole segment ran
+
+
+def test_a_dead_lane_takes_no_more_steps():
+    result = sweep(spaces=jgd.sgd(grid([0.1, 1e12])), sampler="grid", num_trials=2, seeds=1, steps=40, eval_every=8)
+    assert result.lane_steps == 40 + 8
+
+
+def test_a_lane_that_recovers_has_not_diverged():
+    data = {name: x.copy() for name, x in problems.arrays().items()}
+    data["x"][3] = 1e30  # overflows in float32 when squared
+    task = Task(problems.init, problems.loss, data, 5)
+    spaces = {"plain": jgd.sgd(0.05), "guarded": jgd.apply_if_finite(jgd.sgd(0.05), 100)}
+    result = sweep(task, spaces, seeds=1, steps=20, eval_every=10)
+    assert result.status[:, 0].tolist() == ["diverged", "complete"]
+    assert np.isfinite(result.values[1, 0])
+
+
+def test_curves_end_with_a_shorter_segment():
+    result = sweep(steps=10)
+    assert result.steps.tolist() == [4, 8, 10]
+    np.testing.assert_allclose(result.curves["loss"][0, 0], replay(result, 0, 0).curves["loss"], **CLOSE)
+
+
+@pytest.mark.parametrize(("steps", "points"), [(300, 20), (100, 20), (7, 7), (97, 20), (1, 1)])
+def test_about_twenty_points_unless_told(steps, points):
+    from jgd.sweep.study import _settings
+
+    assert len(_settings(steps, 1, "loss", "min", None, None).points) == points
+
+
+def test_ctrl_c_ends_after_the_segment_with_what_there_is(monkeypatch):
+    inner, calls = engine_module.Records.add, []
+
+    def add(self, *args):
+        calls.append(args)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return inner(self, *args)
+
+    monkeypatch.setattr(engine_module.Records, "add", add)
+    result = sweep(spaces={"a": ADAM, "b": jgd.sgd(0.1)})
+    assert result.interrupted
+    assert (result.reached == [[2, 2]] * 5 + [[0, 0]]).all()
+    assert (result.status == "pending").all()
+    assert "Interrupted sweep" in repr(result)
+    with pytest.raises(InputError, match=r"no trial has a finite median of loss \(12 pending\)"):
+        result.best()
+
+
+def test_a_sampler_of_ones_own_asks_and_is_told():
+    class Middle:
+        def __init__(self, axes, seed):
+            self.size, self.told = len(axes), None
+
+        def ask(self, count):
+            return np.full((2, self.size), 0.5)
+
+        def tell(self, ids, values):
+            self.told = list(ids), list(values)
+
+    made = []
+    result = sweep(sampler=lambda axes, seed: made.append(Middle(axes, seed)) or made[0], seeds=1)
+    assert len(result.trials) == 2
+    assert made[0].told[0] == [0, 1]
+    np.testing.assert_allclose(made[0].told[1], result.values[:, 0])
+
+
+def fails_traced(scale, params, batch):
+    return problems.loss(params, batch)[0] if scale > 0 else 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: sweep(metric="distanse"), "run(metric=): unknown name 'distanse'. Did you mean distance?"),
+        (lambda: sweep(mode="maxx"), "Did you mean max"),
+        (lambda: sweep(steps=0), "run(steps=0): steps must be a whole number, at least 1."),
+        (lambda: sweep(num_trials=2.5), "run(num_trials=2.5)"),
+        (lambda: sweep(lanes=0), "run(lanes=0)"),
+        (lambda: sweep(eval_every=-1), "run(eval_every=-1)"),
+        (lambda: sweep(seeds=[1, 1]), "run(seeds=[1, 1]): expected how many, or a list of different whole numbers"),
+        (lambda: sweep(seeds=[]), "run(seeds=[])"),
+        (lambda: sweep(seeds=[-1]), "from 0 to 2**32 - 1"),
+        (lambda: sweep(target=float("nan")), "run(target=nan): target must be a finite number"),
+        (lambda: sweep(spaces=[]), "run(spaces): there is no space"),
+        (lambda: sweep(spaces=jgd.adam), "not a gradient transformation"),
+        (lambda: sweep(task=problems.loss), "task must be a jgd.Task"),
+        (lambda: sweep(task=problems.task(stream=True)), "a sweep needs arrays"),
+        (lambda: sweep(spaces=jgd.adam(1e-3, b1=uniform(0.9, 1.1))), "ScaleByAdam(b1=1.1): b1 must lie in [0, 1)."),
+        (
+            lambda: sweep(sampler=lambda axes, seed: type("S", (), {"ask": lambda s, n: [[2.0]]})()),
+            "numbers from 0 to 1",
+        ),
+        (
+            lambda: sweep(Task(problems.init, problems.loss, problems.arrays(), evaluate=lambda p: {"loss": p["b"]})),
+            "Task(evaluate): it returns 'loss', which is also recorded at each step",
+        ),
+        (
+            lambda: sweep(Task(problems.init, Partial(fails_traced, uniform(1, 2)), problems.arrays())),
+            "must not decide shapes or branches",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(call, words):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
