@@ -1,7 +1,7 @@
 """Transforms from elsewhere: anything with optax's two functions, taken in as a record."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import jax
 import optax
@@ -20,6 +20,7 @@ class Foreign:
 
     init_fn: Callable[..., Any] = static()
     update_fn: Callable[..., Any] = static()
+    takes_extra: bool = static(default=True)
 
     def init(self, params: Params) -> State:
         """The pair's own state."""
@@ -27,7 +28,7 @@ class Foreign:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The pair's own update."""
-        return self.update_fn(grads, state, params, **extra)
+        return self.update_fn(grads, state, params, **(extra if self.takes_extra else {}))
 
 
 def as_transform(value: Any) -> Transform:
@@ -38,6 +39,6 @@ def as_transform(value: Any) -> Transform:
             "such as jgd.adam(1e-3) (called, not the function itself)."
         )
     if isinstance(value, optax.GradientTransformation) or jax.tree_util.all_leaves([value]):
-        pair = optax.with_extra_args_support(cast(Any, value))
-        return Foreign(pair.init, pair.update)
+        # Not optax.with_extra_args_support, whose new function each time would compile anew each time.
+        return Foreign(value.init, value.update, isinstance(value, optax.GradientTransformationExtraArgs))
     return value
