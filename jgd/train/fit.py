@@ -64,10 +64,12 @@ def fit(
     """
     clock = time.perf_counter(), compile_seconds()
     plan = _plan(task, optimizer, steps, stop, eval_every)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise InputError(f"fit(seed={seed!r}): seed must be a whole number; keys are made from it.")
     state = begin_run(plan.task, plan.optimizer, plan.stop, root_key(seed))
     checkpoint, run = None, Progressed(state, {}, {}, Position(0, 0))
     if dir is not None:
-        spec = describe(plan.task, plan.optimizer, plan.stop, seed=seed, eval_every=plan.length)
+        spec = describe(plan.task, plan.optimizer, plan.stop, seed=int(seed), eval_every=plan.length)
         checkpoint = Checkpoint(dir, spec)
         run = checkpoint.load(state) or run
     if int(run.state.steps) > plan.steps:
@@ -98,7 +100,8 @@ def _plan(task: Task, optimizer: Any, steps: int, stop: Stop | None, eval_every:
     steps = min(_whole("steps", steps), stop.max_steps or steps)
     length = _whole("eval_every", SEGMENT if eval_every is None else eval_every)
     optimizer = as_transform(optimizer)
-    _check_numbers(optimizer)
+    _check_numbers("optimizer", optimizer)
+    _check_numbers("task", task)
     check_task(task)
     return _Plan(task, optimizer, dataclasses.replace(stop, max_steps=None), steps, length)
 
@@ -178,11 +181,11 @@ def _whole(name: str, value: Any) -> int:
     return int(value)
 
 
-def _check_numbers(optimizer: Transform) -> None:
+def _check_numbers(place: str, value: Any) -> None:
     """Refuse a search space, whose leaves are no numbers."""
-    for name, leaf in zip(names(optimizer), jax.tree.leaves(optimizer), strict=True):
+    for i, leaf in enumerate(jax.tree.leaves(value)):
         if not isinstance(leaf, (bool, int, float, complex, np.generic, np.ndarray, jax.Array)):
             raise InputError(
-                f"fit: the optimizer's {name} is {leaf!r}, not a number; pass a number, or give a search space to "
-                "jgd.sweep.run."
+                f"fit: the {place}'s {names(value)[i]} is {leaf!r}, not a number; pass a number, or give a search "
+                "space to jgd.sweep.run."
             )

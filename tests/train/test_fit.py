@@ -219,6 +219,11 @@ BAD = {
     "task": ({"task": problems.loss}, "task must be a jgd.Task"),
     "a factory": ({"optimizer": jgd.adam}, "is not a gradient transformation"),
     "a space": ({"optimizer": jgd.sgd(object())}, "the optimizer's learning_rate is <object object"),
+    "a space of tasks": (
+        {"task": Task(problems.init, jax.tree_util.Partial(problems.loss, object()), problems.arrays())},
+        "not a number; pass a number, or give a search space to jgd.sweep.run",
+    ),
+    "a key as seed": ({"seed": "1"}, "fit(seed='1'): seed must be a whole number"),
     "a bad task": ({"task": Task(problems.init, problems.loss, {})}, "there are no arrays"),
     "a file as dir": ({"dir": __file__}, "cannot make this folder"),
 }
