@@ -49,9 +49,10 @@ class Run:
 
     def plot(self) -> Any:
         """A matplotlib figure: the metrics step by step, and beside them the evaluations."""
-        figure = require("matplotlib.figure", "Run.plot()").Figure(layout="constrained")
         judged = {name: curve for name, curve in self.evaluations.items() if name != "step"}
-        panels = figure.subplots(1, 2 if judged else 1, squeeze=False)[0]
+        count = 2 if judged else 1
+        figure = require("matplotlib.figure", "Run.plot()").Figure(figsize=(5 * count, 3.5), layout="constrained")
+        panels = figure.subplots(1, count, squeeze=False)[0]
         _draw(panels[0], np.arange(self.steps), self.metrics)
         if judged:
             _draw(panels[1], self.evaluations["step"], judged)
