@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,24 @@ _CODES = {
 
 
 def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
-    """Write named arrays and JSON-able `meta`. A reader finds the old file or the new one, even after a crash.
+    """Write named arrays and JSON-able `meta`, as `write_whole` writes.
 
-    The bytes go to a temporary name, are synced, and take the place of `path` in one rename. Dtypes that safetensors
-    has no name for are written as bytes, with the name among the metadata.
+    Dtypes that safetensors has no name for are written as bytes, with the name among the metadata.
     """
-    path = Path(path)
     blocks = {name: np.asarray(jax.device_get(x)) for name, x in arrays.items()}
     header, payload = _encode(blocks, dict(meta))
+    write_whole(path, [len(header).to_bytes(8, "little"), header, *payload])
+
+
+def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryview]) -> None:
+    """Write a file so that a reader finds the old one or the new one, even after a crash.
+
+    The bytes go to a temporary name, are synced, and take the place of `path` in one rename.
+    """
+    path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
     with open(temporary, "wb") as file:
-        file.write(len(header).to_bytes(8, "little"))
-        file.write(header)
-        for block in payload:
+        for block in blocks:
             file.write(block)
         file.flush()
         os.fsync(file.fileno())

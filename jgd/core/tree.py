@@ -16,15 +16,17 @@ def map_unzip(
     *slots: State,
     place: str,
     read: tuple[Any, ...] = (),
+    what: str = "gradient",
 ) -> tuple[Any, ...]:
     """Lift `rule(g, *slots, *read) -> (update, *new_slots)` from one array to trees of them.
 
     The rule computes in float32 at least; the update is cast to the gradient's dtype and each slot to its own,
     so nothing drifts from step to step. Returns a tree of updates and one tree for each slot. A tree whose
-    structure or shapes do not fit the gradient's is an error that names the first path that differs.
+    structure or shapes do not fit the gradient's is an error that names the first path that differs; `what` is what
+    it calls the gradient.
     """
     leaves, structure = jax.tree.flatten(grads)
-    columns = [_column(place, grads, structure, tree) for tree in (*slots, *read)]
+    columns = [_column(place, what, grads, structure, tree) for tree in (*slots, *read)]
     check_inexact(place, grads)
     rows = []
     for g, *rest in zip(leaves, *columns, strict=True):
@@ -124,10 +126,10 @@ def zero_count() -> jax.Array:
 
 def check_inexact(place: str, tree: Any) -> None:
     """Refuse integer and boolean leaves, whose updates would be truncated."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+    for i, leaf in enumerate(jax.tree.leaves(tree)):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
             raise InputError(
-                f"{place}: the leaf at {name_of(path)} has dtype {jnp.result_type(leaf)}, expected a floating or "
+                f"{place}: the leaf at {_nth_name(tree, i)} has dtype {jnp.result_type(leaf)}, expected a floating or "
                 "complex one; convert it, or leave it out with jgd.masked."
             )
 
@@ -143,38 +145,43 @@ def check_params(place: str, params: Params) -> None:
         raise InputError(f"{place}: params is missing; call update(grads, state, params).")
 
 
-def _column(place: str, grads: Grads, structure: Any, tree: Any) -> list[Any]:
+def _nth_name(tree: Any, index: int) -> str:
+    """Paths are built only for an error: for many leaves they cost more than the check."""
+    return name_of(jax.tree_util.tree_leaves_with_path(tree)[index][0])
+
+
+def _column(place: str, what: str, grads: Grads, structure: Any, tree: Any) -> list[Any]:
     """The leaves of `tree` in the order of the gradient's, or an error that names the first path that differs."""
     try:
         column = structure.flatten_up_to(tree)
     except (ValueError, TypeError, KeyError):
-        raise _mismatch(place, grads, tree) from None
-    for (path, g), x in zip(jax.tree_util.tree_leaves_with_path(grads), column, strict=True):
+        raise _mismatch(place, what, grads, tree) from None
+    for i, (g, x) in enumerate(zip(jax.tree.leaves(grads), column, strict=True)):
         if not jax.tree_util.all_leaves([x]):
-            raise _mismatch(place, grads, tree)
+            raise _mismatch(place, what, grads, tree)
         if jnp.shape(g) != jnp.shape(x):
             raise InputError(
-                f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state or the parameters "
-                f"there have {jnp.shape(x)}; pass the gradient of the parameters that init was called with."
+                f"{place}: the {what} at {_nth_name(grads, i)} has shape {jnp.shape(g)}, but the state or the "
+                f"parameters there have {jnp.shape(x)}; pass what belongs to the parameters that init was called with."
             )
     return column
 
 
-def _mismatch(place: str, grads: Grads, tree: Any) -> InputError:
+def _mismatch(place: str, what: str, grads: Grads, tree: Any) -> InputError:
     ours, theirs = ([path for path, _ in jax.tree_util.tree_leaves_with_path(t)] for t in (grads, tree))
     for path in theirs:
         if path not in ours:
             return InputError(
-                f"{place}: the gradient has nothing at {name_of(path)}, where the state or the parameters have a leaf; "
-                "pass the gradient of the parameters that init was called with."
+                f"{place}: the {what} has nothing at {name_of(path)}, where the state or the parameters have a leaf; "
+                "pass what belongs to the parameters that init was called with."
             )
     for path in ours:
         if path not in theirs:
             return InputError(
-                f"{place}: the gradient has a leaf at {name_of(path)}, where the state or the parameters have none; "
-                "pass the gradient of the parameters that init was called with."
+                f"{place}: the {what} has a leaf at {name_of(path)}, where the state or the parameters have none; "
+                "pass what belongs to the parameters that init was called with."
             )
     return InputError(
-        f"{place}: the gradient is {jax.tree.structure(grads)}, but the state or the parameters are "
+        f"{place}: the {what} is {jax.tree.structure(grads)}, but the state or the parameters are "
         f"{jax.tree.structure(tree)}; they must have one structure."
     )

@@ -138,7 +138,10 @@ class Result:
 
     def trials_dataframe(self) -> Any:
         """A pandas table with a row for each lane: trial, space, seed, parameters, status and final metrics."""
-        pandas = require("pandas", "Result.trials_dataframe()")
+        return require("pandas", "Result.trials_dataframe()").DataFrame(self.trials_rows())
+
+    def trials_rows(self) -> list[dict[str, Any]]:
+        """The rows of that table."""
         status, reached = self.status, self.steps_to_target()
         rows = []
         for trial in self.trials:
@@ -148,7 +151,7 @@ class Result:
                 row["diverged_at"] = self.diverged_at[at] if self.diverged_at[at] >= 0 else None
                 row["steps_to_target"] = reached[at]
                 rows.append(row | {name: curve[at][-1] for name, curve in self.curves.items()})
-        return pandas.DataFrame(rows)
+        return rows
 
     def __repr__(self) -> str:
         metric, seeds = self.settings.metric, len(self.settings.seeds)

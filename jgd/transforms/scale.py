@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
-from jgd.core.tree import increment, map_updates, widen, zero_count
+from jgd.core.tree import increment, map_unzip, map_updates, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 
 
@@ -100,11 +99,7 @@ def apply_updates(params: Params, updates: Updates) -> Params:
 
     A half-precision parameter swallows updates below half a unit in its last place: 1 + 0.001 is 1 in bfloat16.
     """
-
-    def step(p: Any, u: Any) -> Any:
-        return (p + widen(u)).astype(jnp.result_type(p))
-
-    return map_updates(step, params, updates, place="apply_updates")
+    return map_unzip(lambda u, p: (u, p + u), updates, params, place="apply_updates", what="update")[1]
 
 
 def init_rate(rate: Rate) -> State:

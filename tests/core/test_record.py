@@ -104,3 +104,25 @@ def test_a_frozen_tree_hashes_by_value_and_thaws():
 def test_an_unhashable_mask_says_so():
     with pytest.raises(jgd.InputError, match="mask must be hashable"):
         jgd.masked(jgd.sgd(0.1), {"w": np.array([True, False])})
+
+
+@pytest.mark.parametrize("value", [1j, np.complex64(1), [0.1], (0.1,), {"w": 0.1}])
+def test_what_can_never_be_one_number_is_refused(value):
+    with pytest.raises(jgd.InputError, match=rf"b must be a number in \[0, 1\), not {type(value).__name__}\."):
+        Rule(b=value)
+
+
+def test_structure_cannot_be_traced():
+    with pytest.raises(jgd.InputError, match="flag must be hashable.*known before compilation"):
+        jax.jit(lambda flag: Rule(flag=flag).b)(True)
+
+
+def test_a_mask_of_array_scalars_is_a_mask():
+    """As optax takes it, for instance from a comparison of arrays."""
+    assert frozen({"w": jnp.array(True)}) == frozen({"w": np.array(True)}) == frozen({"w": True})
+
+
+@pytest.mark.parametrize("name", ["flaot32", "int8", bool, "O"])
+def test_accumulators_have_floating_dtypes(name):
+    with pytest.raises(jgd.InputError, match=r"dtype.*floating.*such as .*bfloat16"):
+        jgd.adam(0.1, mu_dtype=name)

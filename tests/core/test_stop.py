@@ -74,3 +74,11 @@ def test_bad_rules_are_refused(fields, words):
     with pytest.raises(InputError) as error:
         Stop(**fields)
     assert words in str(error.value)
+
+
+def test_no_step_at_all_is_not_a_small_one():
+    """Accumulation takes none until its round is full, and a warm-up begins with one of size 0."""
+    stop = Stop(step_norm=0.1)
+    assert check(stop, [1.0], step_norm=0.0) == [Status.RUNNING]
+    assert check(stop, [1.0], step_norm=0.0, gradient_norm=1.0) == [Status.RUNNING]
+    assert check(stop, [1.0], step_norm=0.0, gradient_norm=0.0) == [Status.STEP_NORM]

@@ -65,3 +65,10 @@ def test_apply_updates_keeps_dtypes_and_refuses_other_trees():
 def test_increment_saturates():
     assert tree.increment(jnp.int32(2**31 - 1)) == 2**31 - 1
     assert tree.increment(jnp.int32(3)) == 4
+
+
+def test_apply_updates_says_which_is_which():
+    with pytest.raises(
+        jgd.InputError, match=r"the update at \['a'\] has shape \(3,\), but .* parameters there have \(2,\)"
+    ):
+        jgd.apply_updates({"a": jnp.ones(2)}, {"a": jnp.ones(3)})

@@ -93,3 +93,12 @@ def test_a_sweep_is_a_vmap_and_a_hypergradient_is_a_grad():
     np.testing.assert_allclose(swept, 5 * (1 - 2 * rates) ** 10, rtol=1e-5)
     slope = jgd.hyperparams(jax.grad(train)(jgd.sgd(0.1)))["learning_rate"]
     np.testing.assert_allclose(slope, -100 * 0.8**9, rtol=1e-5)
+
+
+def test_names_with_dots_in_them_come_back():
+    """Labels of a partition may be paths: names are joined and split at dots."""
+    opt = jgd.partition({"block.0": jgd.sgd(0.1), "block.1": jgd.sgd(0.2)}, {"a": "block.0", "b": "block.1"})
+    values = jgd.hyperparams(opt)
+    assert values == {"block.0.learning_rate": 0.1, "block.1.learning_rate": 0.2}
+    changed = {name: value / 2 for name, value in values.items()}
+    assert jgd.hyperparams(jgd.with_hyperparams(opt, changed)) == changed

@@ -181,6 +181,7 @@ ERRORS = {
     "missing argument": (lambda: FromOptax(optax.adam), "missing a required argument: 'learning_rate'"),
     "twice": (lambda: FromOptax(optax.adam, 0.1, learning_rate=0.1), "multiple values"),
     "NaN": (lambda: FromOptax(optax.adam, float("nan")), "not NaN"),
+    "NaN later": (lambda: jgd.with_hyperparams(FromOptax(optax.adam, 0.1), learning_rate=float("nan")), "not NaN"),
     "array of flags": (lambda: FromOptax(optax.lamb, 0.1, mask=np.array([True, False])), "must be hashable"),
     "unknown name": (lambda: jgd.with_hyperparams(FromOptax(optax.adam, 0.1), b3=1.0), "Known: learning_rate"),
     "a number optax branches on": (

@@ -88,3 +88,28 @@ def test_half_precision_iterations_are_close():
     a, b = full.update(x, full.init(x))[0], half.update(x, half.init(x))[0]
     assert b.dtype == jnp.float32
     np.testing.assert_allclose(a, b, atol=0.1)  # bfloat16 has 8 bits, five steps amplify
+
+
+def test_coefficients_may_be_an_array_or_traced():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 6)), jnp.float32)
+
+    def step(coefficients):
+        opt = jgd.scale_by_muon(coefficients)
+        return opt.update(x, opt.init(x))[0]
+
+    for coefficients in (jnp.array(NEWTON_SCHULZ), np.array([NEWTON_SCHULZ] * 5)):
+        # The same float32 arithmetic, fused otherwise under jit and amplified as above.
+        np.testing.assert_allclose(jax.jit(step)(coefficients), step(NEWTON_SCHULZ), atol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [-1, 2.5, True])
+def test_steps_are_a_whole_number(steps):
+    with pytest.raises(jgd.InputError, match=r"ScaleByMuon\(ns_steps=.*whole number"):
+        jgd.scale_by_muon(ns_steps=steps)
+
+
+def test_attention_and_mixing_are_hidden_layers():
+    names = ("multi_head_attention", "MultiHeadDotProductAttention_0", "multihead_attn", "token_mixing")
+    assert set(jgd.muon_labels({name: jnp.ones((4, 4)) for name in names}).values()) == {"muon"}
+    names = ("head", "heads", "lm_head", "token_embedding", "token", "multi_head_attention_logits")
+    assert set(jgd.muon_labels({name: jnp.ones((4, 4)) for name in names}).values()) == {"adam"}

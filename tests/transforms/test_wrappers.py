@@ -118,3 +118,33 @@ def test_a_value_unpacks_like_optax_s_pair():
 
 def test_no_learning_rate_is_no_scaling():
     assert repr(jgd.scale_by_learning_rate(None)) == repr(jgd.identity())
+
+
+@pytest.mark.parametrize("wrap", [lambda opt: jgd.multi_steps(opt, 2), lambda opt: jgd.apply_if_finite(opt, 2)])
+def test_waiting_keeps_explicit_shardings(wrap):
+    """In JAX's explicit mode the sharding belongs to the type, and the two sides of a cond must have one type."""
+    mesh = jax.make_mesh((1,), ("d",), axis_types=(jax.sharding.AxisType.Explicit,))
+    with jax.set_mesh(mesh):
+        params, opt = jax.device_put(jnp.ones((4, 2)), jax.P("d")), wrap(jgd.adam(0.1))
+        updates, _ = jax.jit(opt.update)(params, jax.jit(opt.init)(params), params)
+        assert jax.typeof(updates) == jax.typeof(params)
+
+
+def test_a_function_that_skips_is_no_schedule():
+    inner = jgd.adam(jgd.linear_schedule(0.2, 0.0, 2))
+    opt = jgd.scheduled(jgd.multi_steps(inner, 1, should_skip_update_fn=optax.skip_not_finite))
+    out, _ = run(opt, [NAN, ONE])
+    # Adam's first step is the rate, half of it gone after one count; float32.
+    np.testing.assert_allclose(out, [[0, 0], [-0.1, -0.1]], rtol=1e-5)
+
+
+def test_a_swapped_state_of_as_many_parts_is_named():
+    opt, params = jgd.adam(0.1), {"a": ONE, "b": ONE}
+    with pytest.raises(jgd.InputError, match=r"Chain.update: got a dict .*update\(grads, state, params\)"):
+        opt.update(params, params, opt.init(params))
+
+
+def test_labels_that_cannot_be_sorted_are_refused():
+    """JAX sorts the keys of a dict, and only jit would notice."""
+    with pytest.raises(jgd.InputError, match=r"labels 'fast', 1 .*one kind"):
+        jgd.partition({"fast": jgd.sgd(1.0), 1: jgd.sgd(0.1)}, {"a": "fast", "b": 1})
