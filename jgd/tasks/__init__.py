@@ -1,0 +1,10 @@
+"""Real problems to compare optimizers on, none of which needs a download."""
+
+from jgd.tasks.builtin import breast_cancer as breast_cancer
+from jgd.tasks.builtin import diabetes as diabetes
+from jgd.tasks.builtin import digits as digits
+from jgd.tasks.builtin import mnist5k as mnist5k
+from jgd.tasks.registry import BUILTIN as BUILTIN
+from jgd.tasks.registry import Entry as Entry
+from jgd.tasks.registry import load as load
+from jgd.tasks.text import text as text
