@@ -43,12 +43,11 @@ def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **na
 
 def find(value: Any, name: str) -> Path:
     """The full path that `name` means: a leaf's, or else a part's."""
-    wanted = tuple(name.split("."))
     leaves = _leaf_paths(value)
     parts = dict.fromkeys(path[:end] for path in leaves for end in range(1, len(path)))
     for paths in (leaves, list(parts)):
-        exact = [path for path in paths if path == wanted]
-        matches = exact or [path for path in paths if _is_within(wanted, path)]
+        exact = [path for path in paths if ".".join(path) == name]
+        matches = exact or [path for path in paths if _is_within(name, path)]
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -87,12 +86,11 @@ def _part_name(key: Any) -> str:
     return str(key)
 
 
-def _is_within(wanted: Path, path: Path) -> bool:
-    """Whether `wanted` ends where `path` ends and is a subsequence of it."""
-    if not path or wanted[-1] != path[-1]:
-        return False
-    rest = iter(path[:-1])
-    return all(part in rest for part in wanted[:-1])
+def _is_within(name: str, path: Path) -> bool:
+    """Whether `name` is some of the parts of `path` in their order, with the last; a part may hold dots itself."""
+    for part in path[:-1]:
+        name = name.removeprefix(f"{part}.")
+    return name == path[-1]
 
 
 def _shortest(path: Path, paths: Sequence[Path]) -> Path:
@@ -105,7 +103,7 @@ def _shortest(path: Path, paths: Sequence[Path]) -> Path:
             tuple(path[i] for i in sorted(chosen)) + path[-1:]
             for chosen in itertools.combinations(range(len(path) - 2, -1, -1), size)
         ]
-        unique = [name for name in found if not any(_is_within(name, rival) for rival in rivals)]
+        unique = [name for name in found if not any(_is_within(".".join(name), rival) for rival in rivals)]
         unique = [name for name in unique if not all(part.isdigit() for part in name)]
         if unique:
             return min(unique, key=lambda name: sum(part.isdigit() for part in name))
@@ -124,10 +122,10 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
         return dataclasses.replace(node, **{key: _replace(getattr(node, key), rest, new)})
     if isinstance(node, dict):
         return type(node)((k, child(k, v)) for k, v in node.items())
+    if hasattr(node, "_replace"):  # a named tuple, or what checks its arguments again, as FromOptax does
+        return node._replace(**{key: _replace(getattr(node, key), rest, new)})
     if isinstance(node, (tuple, list)):
-        names = getattr(node, "_fields", range(len(node)))
-        items = [child(k, v) for k, v in zip(names, node, strict=True)]
-        return type(node)(*items) if hasattr(node, "_fields") else type(node)(items)
+        return type(node)(child(i, item) for i, item in enumerate(node))
     # Any other node, such as a jax.tree_util.Partial: its children are what a flattening of one level gives.
     rows, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)
     return structure.unflatten([child(_part_name(row[0]), old) for row, old in rows])
