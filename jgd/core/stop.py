@@ -29,7 +29,8 @@ class Stop:
 
     value          stop once the value (the loss of a step) is at most this.
     gradient_norm  stop once the gradient's global norm is at most this.
-    step_norm      stop once the global norm of the updates is at most this.
+    step_norm      stop once the global norm of the updates is at most this, and not 0: accumulation takes no step until
+                   its round is full, and a warm-up starts with none. A gradient known to be 0 excuses a step of 0.
     patience       stop after this many steps in a row in which the best value so far did not fall by more than
                    `min_delta`. On mini-batches the values are noisy: choose it as long as an epoch or longer.
     max_steps      the most steps to take.
@@ -62,7 +63,7 @@ class Stop:
             watch = Watch(best, jnp.where(improved, 0, watch.since + 1))
         rules = [
             (Status.PLATEAU, None if self.patience is None else watch.since >= self.patience),
-            (Status.STEP_NORM, None if self.step_norm is None else step_norm <= self.step_norm),
+            (Status.STEP_NORM, None if self.step_norm is None else self._is_small(step_norm, gradient_norm)),
             (Status.GRADIENT_NORM, None if self.gradient_norm is None else gradient_norm <= self.gradient_norm),
             (Status.VALUE, None if self.value is None else value <= self.value),
             (Status.NON_FINITE, jnp.logical_not(finite)),
@@ -71,6 +72,10 @@ class Stop:
         for status, holds in rules:
             code = code if holds is None else jnp.where(holds, jnp.int32(status), code)
         return watch, code
+
+    def _is_small(self, step_norm: Any, gradient_norm: Any) -> Any:
+        stepped = step_norm != 0 if gradient_norm is None else (step_norm != 0) | (gradient_norm == 0)
+        return stepped & (step_norm <= self.step_norm)
 
     @property
     def has_rule(self) -> bool:

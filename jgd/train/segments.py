@@ -72,9 +72,6 @@ def _guarded(
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)
     judged = [x for x in ((step_norm,) if skips else (loss, gradient_norm, step_norm)) if x is not None]
     finite = functools.reduce(jnp.logical_and, map(jnp.isfinite, judged))
-    if step_norm is not None:
-        # No step at all is not a small one: jgd.multi_steps takes none until its round is full, a warm-up starts so.
-        step_norm = jnp.where(step_norm == 0, jnp.inf, step_norm)
     watch, code = stop.check(state.watch, value=loss, gradient_norm=gradient_norm, step_norm=step_norm, finite=finite)
     live = wanted & (state.status == Status.RUNNING)
     taken = live & (code == Status.RUNNING)

@@ -198,3 +198,12 @@ def test_a_start_that_is_not_finite_cannot_win():
 def test_bad_starts_are_refused(starts):
     with pytest.raises(InputError, match="stack the starting points along a leading axis"):
         multistart(lambda p: 0.0, jgd.sgd(0.1), starts)
+
+
+def test_a_step_that_is_not_taken_is_not_small():
+    """A warm-up starts with a rate of 0, and accumulation waits for its round."""
+    warm = jgd.sgd(jgd.linear_schedule(0.0, 0.1, 5))
+    for opt in (warm, jgd.multi_steps(jgd.sgd(0.1), 2)):
+        solution = jgd.minimize(lambda p: jnp.sum(p**2), opt, jnp.ones(2), Stop(step_norm=1e-3))
+        assert solution.status is Status.STEP_NORM
+        assert solution.gradient_norm < 2e-2  # the last rate is 0.1
