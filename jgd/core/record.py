@@ -13,6 +13,7 @@ from jgd.core.errors import InputError
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
+_NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating, str, bytes, list, tuple, dict)
 
 
 def hyper(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
@@ -91,6 +92,12 @@ def record(cls: type[T]) -> type[T]:
     return cls
 
 
+def part_names(value: Any) -> frozenset[str]:
+    """The fields of a record that are parts; none for anything else."""
+    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    return frozenset(field.name for field in fields if field.metadata.get("kind") == "part")
+
+
 @dataclasses.dataclass(frozen=True)
 class Interval:
     """A range of numbers with open or closed ends."""
@@ -146,7 +153,10 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
             hash(value)
         except TypeError:
             raise _refusal(
-                self, field, f"be hashable, as structure is, not {type(value).__name__}; pass a tuple or a function"
+                self,
+                field,
+                f"be hashable, as structure is, not {type(value).__name__}; pass a flag, a number, a tuple or a "
+                "function that is known before compilation",
             ) from None
     return value
 
@@ -155,7 +165,7 @@ def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
     interval: Interval = field.metadata["interval"]
     if value is None and field.default is None:
         return None
-    if value is None or isinstance(value, (bool, np.bool_, str, bytes)):
+    if value is None or isinstance(value, _NO_NUMBERS):
         raise _refusal(self, field, f"be a number in {interval.text}, not {type(value).__name__}")
     if isinstance(value, numbers.Real):
         number = float(value)

@@ -5,7 +5,11 @@ from collections.abc import Hashable
 from typing import Any
 
 import jax
+import jax.core
+import jax.numpy as jnp
 import numpy as np
+
+from jgd.core.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +33,7 @@ def frozen(tree: Any) -> Any:
     if tree is None or isinstance(tree, (Frozen, str, bool)) or (callable(tree) and jax.tree_util.all_leaves([tree])):
         return tree
     leaves, structure = jax.tree.flatten(tree)
-    return Frozen(tuple(bool(x) if isinstance(x, np.bool_) else x for x in leaves), structure)
+    return Frozen(tuple(bool(x) if _is_flag(x) else x for x in leaves), structure)
 
 
 def thaw(tree: Any, params: Any) -> Any:
@@ -40,5 +44,18 @@ def thaw(tree: Any, params: Any) -> Any:
 
 
 def dtype_name(dtype: Any) -> str | None:
-    """A dtype as its name, which can be hashed, pickled and pasted back; `None` stays `None`."""
-    return None if dtype is None else np.dtype(jax.dtypes.canonicalize_dtype(dtype)).name
+    """A floating dtype as its name, which can be hashed, pickled and pasted back; `None` stays `None`."""
+    if dtype is None:
+        return None
+    try:
+        canonical = jax.dtypes.canonicalize_dtype(dtype)
+    except TypeError:
+        canonical = None
+    if canonical is None or not jnp.issubdtype(canonical, jnp.inexact):
+        raise InputError(f"dtype={dtype!r}: expected a floating or complex dtype, such as float32 or 'bfloat16'.")
+    return np.dtype(canonical).name
+
+
+def _is_flag(x: Any) -> bool:
+    """Whether `x` is a boolean scalar whose value is known."""
+    return getattr(x, "dtype", None) == np.bool_ and x.ndim == 0 and not isinstance(x, jax.core.Tracer)

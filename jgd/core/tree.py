@@ -78,7 +78,7 @@ def one_minus_pow(decay: Scalar, count: jax.Array) -> jax.Array:
 
     In float32 the naive form is off by 1e-5 for a decay of 0.999, which an optimizer then sees in its first steps.
     """
-    decay = jnp.asarray(decay)
+    decay = widen(decay)
     positive = decay > 0
     log = jnp.log(jnp.where(positive, decay, 0.5))
     return jnp.where(positive, -jnp.expm1(count * log), 1 - decay**count)
@@ -125,12 +125,19 @@ def zero_count() -> jax.Array:
 
 
 def check_inexact(place: str, tree: Any) -> None:
-    """Refuse integer and boolean leaves, whose updates would be truncated."""
+    """Refuse integer and boolean leaves, whose updates would be truncated, and leaves that are no arrays."""
     for i, leaf in enumerate(jax.tree.leaves(tree)):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+        try:
+            dtype = jnp.result_type(leaf)
+        except TypeError:
             raise InputError(
-                f"{place}: the leaf at {_nth_name(tree, i)} has dtype {jnp.result_type(leaf)}, expected a floating or "
-                "complex one; convert it, or leave it out with jgd.masked."
+                f"{place}: the leaf at {_nth_name(tree, i)} is {leaf!r}, expected an array; keep it out of the "
+                "parameters, as equinox.filter and flax's split do."
+            ) from None
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            raise InputError(
+                f"{place}: the leaf at {_nth_name(tree, i)} has dtype {dtype}, expected a floating or complex one; "
+                "convert it, or keep it out of the parameters."
             )
 
 

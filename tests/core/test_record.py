@@ -113,13 +113,14 @@ def test_what_can_never_be_one_number_is_refused(value):
 
 
 def test_structure_cannot_be_traced():
-    with pytest.raises(jgd.InputError, match="flag must be hashable.*known before compilation"):
+    with pytest.raises(jgd.InputError, match=r"flag must be hashable.*known before compilation"):
         jax.jit(lambda flag: Rule(flag=flag).b)(True)
 
 
 def test_a_mask_of_array_scalars_is_a_mask():
     """As optax takes it, for instance from a comparison of arrays."""
-    assert frozen({"w": jnp.array(True)}) == frozen({"w": np.array(True)}) == frozen({"w": True})
+    for flag in (jnp.array(True), np.array(True)):
+        assert hash(frozen({"w": flag})) == hash(frozen({"w": True}))
 
 
 @pytest.mark.parametrize("name", ["flaot32", "int8", bool, "O"])

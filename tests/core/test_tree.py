@@ -72,3 +72,18 @@ def test_apply_updates_says_which_is_which():
         jgd.InputError, match=r"the update at \['a'\] has shape \(3,\), but .* parameters there have \(2,\)"
     ):
         jgd.apply_updates({"a": jnp.ones(2)}, {"a": jnp.ones(3)})
+
+
+@pytest.mark.parametrize("leaf", [jax.nn.relu, "tanh", object()])
+def test_a_leaf_that_is_no_array_is_named(leaf):
+    """As in a whole equinox module, whose activation is a leaf."""
+    params = {"w": jnp.ones(2), "activation": leaf}
+    for use in (jgd.adam(0.1).init, lambda p: jgd.minimize(lambda p: 0.0, jgd.sgd(0.1), p)):
+        with pytest.raises(jgd.InputError, match=r"leaf at \['activation'\] is .*expected an array; .*equinox.filter"):
+            use(params)
+
+
+def test_bfloat16_decays_are_widened_before_they_are_raised_to_powers():
+    decay = jnp.bfloat16(0.99)
+    exact = 1 - float(decay) ** 100
+    np.testing.assert_allclose(tree.one_minus_pow(decay, jnp.int32(100)), exact, rtol=1e-6)  # float32's log and expm1
