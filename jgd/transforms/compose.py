@@ -9,6 +9,7 @@ import optax
 
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.errors import unknown
+from jgd.core.record import part_names
 from jgd.core.structure import frozen, thaw
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -27,9 +28,11 @@ class Chain:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The updates of the last link."""
-        if len(state) != len(self.transforms):
+        if not isinstance(state, (tuple, list)) or len(state) != len(self.transforms):
+            one_each = isinstance(state, (tuple, list))
+            found = f"the states of {len(state)} transforms" if one_each else f"a {type(state).__name__}"
             raise InputError(
-                f"Chain.update: got the states of {len(state)} transforms, expected {len(self.transforms)}; pass the "
+                f"Chain.update: got {found}, expected the states of {len(self.transforms)} transforms; pass the "
                 "state that this chain's init returned, as update(grads, state, params)."
             )
         states = []
@@ -73,6 +76,17 @@ class Masked:
         return flags
 
 
+def _by_label(table: Mapping[Any, Any]) -> dict[Hashable, Transform]:
+    try:
+        sorted(table)
+    except TypeError:
+        raise InputError(
+            f"Partition(transforms): the labels {', '.join(map(repr, table))} cannot be sorted, as JAX sorts the keys "
+            "of a dict; use labels of one kind, such as strings."
+        ) from None
+    return {label: as_transform(inner) for label, inner in table.items()}
+
+
 @record
 class Partition:
     """Applies to each leaf the transform that its label names, e.g. Muon to matrices and AdamW to the rest.
@@ -81,7 +95,7 @@ class Partition:
     one. Each transform keeps state for its own leaves only.
     """
 
-    transforms: dict[Hashable, Transform] = part(convert=lambda table: {k: as_transform(v) for k, v in table.items()})
+    transforms: dict[Hashable, Transform] = part(convert=_by_label)
     param_labels: Any = static(convert=frozen)
 
     def init(self, params: Params) -> State:
@@ -133,7 +147,7 @@ class Scheduled:
 
     def at(self, count: Any) -> Transform:
         """The inner transform with every schedule replaced by its value at `count`: what to log."""
-        return jax.tree.map(lambda x: x(count) if callable(x) else x, self.inner, is_leaf=callable)
+        return _at(count, self.inner)
 
 
 def chain(*args: Any) -> Chain:
@@ -157,6 +171,19 @@ def scheduled(inner: Any) -> Scheduled:
     A learning rate and a weight decay need no wrapper.
     """
     return Scheduled(inner)
+
+
+def _at(count: Any, node: Any) -> Any:
+    """`node` with its schedules evaluated. What a record holds as a part, such as a function that skips, is none."""
+    if callable(node):
+        return node(count)
+    if jax.tree_util.all_leaves([node]):
+        return node
+    rows, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)
+    parts = part_names(node)
+    return structure.unflatten(
+        x if callable(x) and getattr(path[0], "name", None) in parts else _at(count, x) for path, x in rows
+    )
 
 
 def _keep(flags: Any, tree: Any) -> Any:

@@ -64,6 +64,11 @@ class MultiSteps:
         """Whether the step that returned `state` let the inner transform step."""
         return (state.mini_step == 0) & (state.gradient_step > 0)
 
+    @property
+    def inner_opt(self) -> Transform:
+        """The inner transform, by the name of optax's property."""
+        return self.opt
+
     def gradient_transformation(self) -> "MultiSteps":
         """Itself; optax's class needs a conversion here."""
         return self
@@ -130,6 +135,6 @@ def step_if(
 
     def wait() -> tuple[Updates, State]:
         shapes = jax.eval_shape(step)[0]
-        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes), jax.tree.map(jnp.asarray, state)
+        return jax.tree.map(jnp.zeros_like, shapes), jax.tree.map(jnp.asarray, state)
 
     return jax.lax.cond(condition, step, wait)

@@ -269,3 +269,9 @@ def test_a_training_script_runs_unchanged(x64):
     # optax computes its schedules and 1 - b^t in float32 even here, which 24 steps of Adam carry on.
     for name in ("params", "ema", "losses"):
         problems.close(ours[name], theirs[name], rtol=1e-5, atol=1e-6)
+
+
+def test_multi_steps_has_optax_s_attributes():
+    ours, theirs = (module.MultiSteps(module.sgd(0.1), 2) for module in (dropin, optax))
+    assert {name for name in dir(theirs) if not name.startswith("_")} <= set(dir(ours))
+    assert ours.inner_opt is ours.opt

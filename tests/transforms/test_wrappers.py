@@ -102,7 +102,7 @@ def test_missing_parameters_and_a_swapped_state_are_named():
     state = opt.init(ONE)
     with pytest.raises(jgd.InputError, match=r"AddDecayedWeights.update: params is missing; call update\(grads, state"):
         opt.update(ONE, state)
-    with pytest.raises(jgd.InputError, match="states of 2 transforms, expected 3"):
+    with pytest.raises(jgd.InputError, match="states of 2 transforms, expected the states of 3"):
         opt.update(ONE, jgd.adam(0.1).init(ONE), ONE)
 
 
@@ -140,7 +140,7 @@ def test_a_function_that_skips_is_no_schedule():
 
 def test_a_swapped_state_of_as_many_parts_is_named():
     opt, params = jgd.adam(0.1), {"a": ONE, "b": ONE}
-    with pytest.raises(jgd.InputError, match=r"Chain.update: got a dict .*update\(grads, state, params\)"):
+    with pytest.raises(jgd.InputError, match=r"Chain.update: got a dict, .*update\(grads, state, params\)"):
         opt.update(params, params, opt.init(params))
 
 
