@@ -11,8 +11,8 @@ from jgd.optimizers.adaptive import adamw
 from jgd.transforms import Partition, add_decayed_weights, chain, partition, scale_by_learning_rate, scale_by_muon
 from jgd.transforms.matrix import NEWTON_SCHULZ
 
-NOT_HIDDEN = re.compile(r"embed|head|logits|unembed|wte|wpe|vocab|token|readout", re.IGNORECASE)
-"""Names in a leaf's path that mark embeddings and output heads."""
+NOT_HIDDEN = re.compile(r"embed|(?<!multi)(?<!multi_)head|logits|wte|wpe|vocab|token(?!_?mix)|readout", re.IGNORECASE)
+"""Names in a leaf's path that mark embeddings and output heads; multi-head attention and token mixing are hidden."""
 
 
 def muon(

@@ -19,6 +19,12 @@ NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
 """The quintic's coefficients by Keller Jordan: singular values end between 0.7 and 1.2, not at 1."""
 
 
+def _steps(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise InputError(f"ScaleByMuon(ns_steps={value!r}): ns_steps must be a whole number, at least 0.")
+    return int(value)
+
+
 class ScaleByMuonState(NamedTuple):
     """Momentum, shaped like the parameters."""
 
@@ -42,7 +48,7 @@ class ScaleByMuon:
     beta: Scalar = hyper(default=0.95, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     ns_coeffs: tuple[Scalar, ...] = hypers(default=NEWTON_SCHULZ)
-    ns_steps: int = static(default=5)
+    ns_steps: int = static(default=5, convert=_steps)
     nesterov: bool = static(default=True)
     consistent_rms: Scalar | None = hyper(default=None, interval="(0, inf)")
     mu_dtype: Any = static(default=None, convert=dtype_name)
@@ -97,7 +103,7 @@ def scale_by_muon(
     """
     triples = np.ndim(ns_coeffs) == 2
     flat = [x for row in ns_coeffs for x in row] if triples else ns_coeffs
-    if len(flat) % 3 or not flat:
+    if len(flat) % 3 or not len(flat):
         raise InputError(f"scale_by_muon(ns_coeffs={ns_coeffs!r}): expected three numbers, or three for each step.")
     ns_steps = len(flat) // 3 if triples else ns_steps
     return ScaleByMuon(beta, eps, tuple(flat), ns_steps, nesterov, consistent_rms, mu_dtype, ns_dtype)
