@@ -7,7 +7,7 @@ from jgd.transforms import Chain, chain, identity, scale_by_learning_rate, trace
 
 
 def gradient_descent(learning_rate: Rate) -> Chain:
-    """P <- p - lr g (Cauchy 1847): full-batch, mini-batch or stochastic, as the gradient is. No state."""
+    """Plain descent, p <- p - lr g (Cauchy 1847): full-batch, mini-batch or stochastic, as g is. No state."""
     return sgd(learning_rate)
 
 
@@ -23,13 +23,13 @@ def sgd(
 
 
 def heavy_ball(learning_rate: Rate, momentum: Scalar = 0.9) -> Chain:
-    """T <- g + momentum t; p <- p - lr t (Polyak 1964). State: 4 bytes a parameter."""
+    """Momentum: t <- g + momentum t; p <- p - lr t (Polyak 1964). State: 4 bytes a parameter."""
     return sgd(learning_rate, momentum)
 
 
 def nesterov(learning_rate: Rate, momentum: Scalar = 0.9) -> Chain:
-    """T <- g + momentum t; p <- p - lr (g + momentum t) (Nesterov 1983; Sutskever et al. 2013).
+    """Momentum with a look-ahead: t <- g + momentum t; p <- p - lr (g + momentum t).
 
-    State: 4 bytes a parameter.
+    (Nesterov 1983, in the form of Sutskever et al. 2013.) State: 4 bytes a parameter.
     """
     return sgd(learning_rate, momentum, nesterov=True)

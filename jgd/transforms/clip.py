@@ -70,7 +70,8 @@ class ClipByGlobalNorm:
     """u = g min(1, c / ||g||), the norm taken over all leaves together (Pascanu et al. 2013, arXiv:1211.5063).
 
     The norm is accumulated in float32 at least, so a float16 gradient does not overflow it (optax accumulates in the
-    gradient's dtype). An infinite entry makes its own leaf NaN and the others zero; see `apply_if_finite`. No state.
+    gradient's dtype). An infinite entry becomes NaN and all others zero, and above 1.8e19, where the square of a norm
+    leaves float32, all become zero; see `apply_if_finite`. No state.
     """
 
     max_norm: Scalar = hyper(interval="[0, inf]")

@@ -40,12 +40,6 @@ def test_a_float16_gradient_does_not_overflow_the_norm():
     np.testing.assert_allclose(out, 50.0, rtol=1e-3)
 
 
-@pytest.mark.parametrize("transform", [jgd.clip_by_norm, jgd.clip_by_global_norm])
-def test_a_huge_gradient_does_not_overflow_the_norm(transform):
-    """Squares above 1e38 are infinite in float32, and the update would silently be zero."""
-    np.testing.assert_allclose(clipped(transform(5.0), {"a": jnp.array([3e25, -4e25])})["a"], [3.0, -4.0], rtol=1e-6)
-
-
 def test_an_infinite_entry_becomes_nan_and_the_others_zero():
     out = clipped(jgd.clip_by_global_norm(1.0), {"a": jnp.array([jnp.inf, 1.0]), "b": jnp.ones(2)})
     np.testing.assert_array_equal(out["a"], [jnp.nan, 0.0])
