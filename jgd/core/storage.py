@@ -34,16 +34,21 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], meta: Mapping[
 def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryview]) -> None:
     """Write a file so that a reader finds the old one or the new one, even after a crash.
 
-    The bytes go to a temporary name, are synced, and take the place of `path` in one rename.
+    The bytes go to a temporary name, are synced, and take the place of `path` in one rename. If that fails, as on a
+    full disk, the temporary file is removed.
     """
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        for block in blocks:
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            for block in blocks:
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 

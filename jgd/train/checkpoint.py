@@ -2,8 +2,6 @@
 
 import dataclasses
 import os
-import re
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,10 @@ import jax
 import numpy as np
 
 from jgd.core import storage
+from jgd.core.describe import differences, leaf_texts, structure_text
 from jgd.core.errors import InputError
 from jgd.core.stop import Stop
 from jgd.core.types import Transform
-from jgd.core.values import names
 from jgd.train.feed import Position
 from jgd.train.segments import RunState
 from jgd.train.task import Task, is_stream
@@ -68,13 +66,7 @@ class Checkpoint:
         )
 
     def _compare(self, theirs: dict[str, str]) -> None:
-        ours = self._spec
-        differing = [name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name)]
-        if differing:
-            shown = "; ".join(
-                f"{name} is {theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here"
-                for name in differing[:3]
-            )
+        if shown := differences(theirs, self._spec):
             raise InputError(
                 f"{self._place}: the checkpoint there is of another run ({shown}); pass what it was made with, another "
                 f"dir, or delete {self._path}."
@@ -89,29 +81,10 @@ def describe(task: Task, optimizer: Transform, stop: Stop, **numbers: Any) -> di
     parts = {"optimizer": optimizer, "stop": stop, "init": task.init, "loss": task.loss, "evaluate": task.evaluate}
     if is_stream(task):
         parts["data"] = task.data
-    spec = {title: _structure(value) for title, value in parts.items()}
+    spec = {title: structure_text(value) for title, value in parts.items()}
     for title, value in {**parts, "data": task.data}.items():
-        leaves = jax.tree.leaves(value)
-        spec |= {f"{title}.{name}": _text(leaf) for name, leaf in zip(names(value), leaves, strict=True)}
+        spec |= leaf_texts(title, value)
     return spec | {name: repr(value) for name, value in {**numbers, "batch_size": task.batch_size}.items()}
-
-
-class _Star:
-    def __repr__(self) -> str:
-        return "*"
-
-
-def _structure(value: Any) -> str:
-    """A value without its numbers, and without the addresses that Python puts into the names of functions."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(jax.tree.map(lambda _: _Star(), value)))
-
-
-def _text(leaf: Any) -> str:
-    array = np.asarray(jax.random.key_data(leaf) if storage.is_key(leaf) else leaf)
-    if array.ndim == 0:
-        return repr(array.item())
-    checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return f"{array.dtype}{list(array.shape)} with checksum {checksum:08x}"
 
 
 def _under(prefix: str, arrays: Curves) -> Curves:

@@ -1,5 +1,6 @@
 """Storage: every dtype comes back as it was, and no damage passes unseen."""
 
+import errno
 import json
 
 import jax
@@ -98,3 +99,16 @@ def test_the_format_is_safetensors(tmp_path):
     assert all(isinstance(value, str) for value in header["__metadata__"].values())
     assert len(data) == 8 + size + 14
     assert (8 + size) % 8 == 0
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    storage.save(tmp_path / "a", {"x": np.arange(3)}, {})
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        storage.save(tmp_path / "a", {"x": np.arange(4)}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    np.testing.assert_array_equal(storage.load(tmp_path / "a")[0]["x"], np.arange(3))
