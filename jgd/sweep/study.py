@@ -20,7 +20,7 @@ from jgd.train.loop import begin, root_key, segment
 from jgd.train.task import Task, check_task, is_stream
 from jgd.transforms import identity
 
-POINTS = 20  # of a curve, unless eval_every says otherwise
+POINTS = 30  # of a curve, unless eval_every says otherwise
 
 
 def run(
@@ -51,7 +51,7 @@ def run(
                 the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
     sampler     "random", "sobol", "halton" or "grid" (all listed values, and even steps of the ranges, ends included),
                 or a function of (axes, seed) that returns an object with ask and tell. `seed` is the sampler's.
-    eval_every  Steps in a compiled segment, about a twentieth of `steps` unless given. Curves have a point at the end
+    eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.
     target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
     lanes       How many run side by side on a device; chosen unless given. Results do not depend on it.

@@ -218,8 +218,8 @@ def test_curves_end_with_a_shorter_segment():
     np.testing.assert_allclose(result.curves["loss"][0, 0], replay(result, 0, 0).curves["loss"], **CLOSE)
 
 
-@pytest.mark.parametrize(("steps", "points"), [(300, 20), (100, 20), (7, 7), (97, 20), (1, 1)])
-def test_about_twenty_points_unless_told(steps, points):
+@pytest.mark.parametrize(("steps", "points"), [(300, 30), (100, 25), (7, 7), (97, 25), (1, 1)])
+def test_about_thirty_points_unless_told(steps, points):
     from jgd.sweep.study import _settings
 
     assert len(_settings(steps, 1, "loss", "min", None, None).points) == points
