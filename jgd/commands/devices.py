@@ -1,0 +1,28 @@
+"""The devices that a command runs on."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+
+def use_every_core() -> None:
+    """One XLA device for each core of a CPU, unless the user has set a number or JAX is already running."""
+    if jax.config.read("jax_num_cpu_devices") >= 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    try:
+        jax.config.update("jax_num_cpu_devices", _cores())
+    except RuntimeError:  # somebody has used JAX in this process; its devices will do
+        return
+
+
+def describe_devices(devices: Sequence[Any]) -> str:
+    """As in `2 cpu devices`."""
+    kind = devices[0].device_kind
+    return f"{len(devices)} {kind} device{'s' * (len(devices) != 1)}"
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

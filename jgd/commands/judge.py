@@ -1,0 +1,58 @@
+"""What decides a race: the metric, its direction and the target."""
+
+import argparse
+import dataclasses
+import re
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.sweep.result import Result
+from jgd.sweep.statistics import as_loss
+from jgd.tasks.registry import BUILTIN
+from jgd.train.loop import root_key
+from jgd.train.task import Task, check_task, is_stream
+
+MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return|correct", re.IGNORECASE)
+
+
+class Judge(NamedTuple):
+    """What a race is decided by."""
+
+    metric: str
+    mode: str
+    target: float | None
+
+
+def judge_of(task: Task, options: argparse.Namespace) -> Judge:
+    """What the options say, and else what the task is known for, or what its evaluation returns first."""
+    entry = BUILTIN.get(options.task)
+    metric = options.metric or (entry.metric if entry else _first_metric(task))
+    known = entry is not None and metric == entry.metric
+    mode = options.mode or (entry.mode if entry and known else "max" if MORE_IS_BETTER.search(metric) else "min")
+    target = options.target if options.target is not None else entry.target if entry and known else None
+    return Judge(metric, mode, target)
+
+
+def with_target(result: Result) -> Result:
+    """The result with a target, if it had none: where the optimizer in the middle ends, which half of them reach."""
+    ends = [row.summary.median for row in result.standings()]
+    losses = as_loss(np.array(ends), result.settings.mode)
+    middle = losses[(len(losses) - 1) // 2]
+    if result.settings.target is not None or not np.isfinite(middle):
+        return result
+    target = float(middle if result.settings.mode == "min" else -middle)
+    return dataclasses.replace(result, settings=dataclasses.replace(result.settings, target=target))
+
+
+def _first_metric(task: Task) -> str:
+    """An accuracy if there is one, or else what `evaluate` returns first, or the loss."""
+    if task.evaluate is None or is_stream(task):
+        return "loss"
+    check_task(task)
+    names = list(jax.eval_shape(lambda key: task.evaluate(task.init(key)), root_key(0)))  # type: ignore[misc]
+    if not names:
+        raise InputError("Task(evaluate): it returns no metrics; return at least one, or pass evaluate=None.")
+    return min(names, key=lambda name: (not MORE_IS_BETTER.search(name), names.index(name)))

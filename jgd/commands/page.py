@@ -1,0 +1,115 @@
+"""The look of a report: one page that loads nothing, in light and dark, whose tables sort by a click or a key."""
+
+import html
+from collections.abc import Sequence
+
+from jgd.sweep.pictures import COLORS, FAINT, GRID, INK
+
+DARK = (
+    "#6ea8ff", "#ffa04d", "#54c982", "#ff8085", "#b593ff", "#cfa070", "#f48cc8", "#4cc9d8",
+    "#c9cc62", "#a9b7c9", "#e58a82", "#9aa0f0",
+)  # fmt: skip
+VARIABLES = {color: f"var(--c{i})" for i, color in enumerate(COLORS)} | {
+    INK: "var(--ink)",
+    FAINT: "var(--faint)",
+    GRID: "var(--grid)",
+}
+
+
+def page(title: str, body: Sequence[str]) -> str:
+    """A whole HTML document."""
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
+            *body,
+            f"</main>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[tuple[str, float | str]]], caption: str) -> str:
+    """A sortable table of cells `(html, what it sorts by)`; the first row is marked as the winner."""
+    cells = ["".join(f'<td data-key="{html.escape(str(key))}">{shown}</td>' for shown, key in row) for row in rows]
+    lines = [f"<tr{' class=winner' if i == 0 else ''}>{line}</tr>" for i, line in enumerate(cells)]
+    heads = "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in head)
+    return (
+        f'<div class="scroll"><table class="sortable"><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def whisker(value: float, low: float, high: float, ends: tuple[float, float], color: str) -> str:
+    """A dot with its interval, on a scale that all rows share."""
+    left, right = ends
+    span = right - left or 1.0
+    x, a, b = (6 + 108 * min(max((v - left) / span, 0.0), 1.0) for v in (value, low, high))
+    return (
+        '<svg class="whisker" viewBox="0 0 120 14" aria-hidden="true">'
+        '<line x1="6" x2="114" y1="7" y2="7" stroke="var(--grid)"/>'
+        f'<line x1="{a:.1f}" x2="{b:.1f}" y1="7" y2="7" stroke="{color}" stroke-width="3" stroke-linecap="round"/>'
+        f'<circle cx="{x:.1f}" cy="7" r="4.2" fill="{color}"/></svg>'
+    )
+
+
+def _colors(values: Sequence[str]) -> str:
+    return "".join(f"--c{i}:{value};" for i, value in enumerate(values))
+
+
+_STYLE = f"""
+:root {{ color-scheme: light dark; --font: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  --page: #f6f7f9; --card: #ffffff; --ink: #1f2430; --soft: #5c6470; --faint: #b9bec6; --grid: #e6e8eb;
+  --line: #dfe2e7; --win: #eef6ee; --warn: #8a5300; {_colors(COLORS)} }}
+@media (prefers-color-scheme: dark) {{ :root {{ --page: #14161a; --card: #1c1f25; --ink: #e6e8ec; --soft: #9aa3af;
+  --faint: #59616d; --grid: #2c3038; --line: #30353e; --win: #1d2b22; --warn: #f0b45c; {_colors(DARK)} }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 var(--font); }}
+main {{ max-width: 1120px; margin: 0 auto; padding: 28px 20px 60px; }}
+h1 {{ font-size: 26px; line-height: 1.25; margin: 0 0 4px; letter-spacing: -0.01em; }}
+h2 {{ font-size: 17px; margin: 0 0 2px; }}
+p {{ margin: 0 0 10px; }} .soft, figcaption, caption {{ color: var(--soft); font-size: 13.5px; }}
+.warn {{ color: var(--warn); }}
+section {{ background: var(--card); border: 1px solid var(--line); border-radius: 10px;
+  padding: 18px 20px; margin-top: 18px; }}
+.lead {{ font-size: 18px; margin-top: 12px; }}
+.facts {{ display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 14px 0 0; }}
+.facts div {{ display: flex; flex-direction: column; }} .facts dt {{ color: var(--soft); font-size: 12.5px; order: 2; }}
+.facts dd {{ margin: 0; font-size: 19px; font-variant-numeric: tabular-nums; }}
+.scroll {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+caption {{ caption-side: bottom; text-align: left; padding-top: 10px; white-space: normal; }}
+td, th {{ padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); }}
+td:nth-child(2), th:nth-child(2) {{ text-align: left; }}
+th {{ padding: 0; vertical-align: bottom; }}
+th button {{ all: unset; cursor: pointer; padding: 4px 10px 6px; color: var(--soft);
+  font-size: 12.5px; white-space: pre-line; }}
+th button:hover, th button:focus-visible {{ color: var(--ink); text-decoration: underline; }}
+th[aria-sort="ascending"] button::after {{ content: " \\2191"; }}
+th[aria-sort="descending"] button::after {{ content: " \\2193"; }}
+.winner td {{ background: var(--win); font-weight: 600; }}
+.dot {{ display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 8px; }}
+.whisker {{ width: 120px; height: 14px; vertical-align: middle; }}
+figure {{ margin: 10px 0 0; overflow-x: auto; }}
+figure svg {{ width: 100%; min-width: 640px; height: auto; display: block; }}
+code {{ background: var(--page); border-radius: 4px; padding: 1px 5px; font-size: 13px; }}
+li {{ margin-bottom: 6px; }} ul {{ margin: 8px 0 0; padding-left: 20px; }}
+"""
+
+# A click on a heading sorts by it, a second click turns the order; what is not a number sorts last.
+_SCRIPT = """
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+    const down = head.getAttribute("aria-sort") === "ascending", sign = down ? -1 : 1;
+    heads.forEach(other => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const key = row => row.cells[column].dataset.key, number = row => parseFloat(key(row));
+    body.append(...[...body.rows].sort((a, b) => {
+      const x = number(a), y = number(b);
+      if (isNaN(x) && isNaN(y)) return sign * key(a).localeCompare(key(b));
+      return isNaN(x) ? 1 : isNaN(y) ? -1 : sign * (x - y);
+    }));
+  }));
+}
+"""

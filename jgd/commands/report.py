@@ -1,0 +1,134 @@
+"""The report of a race: what won, by how much, and how sensitive each optimizer is to its learning rate."""
+
+import html
+import math
+from collections.abc import Sequence
+
+from jgd.commands.page import VARIABLES, page, table, whisker
+from jgd.commands.standings import Row, cells, header, remarks, rows
+from jgd.sweep.axes import short
+from jgd.sweep.pictures import color_of, curves_figure, sensitivity_figure
+from jgd.sweep.result import Result
+from jgd.sweep.svg import to_svg
+
+
+def race_report(result: Result, task: str, about: str, devices: str, command: str) -> str:
+    """The whole page."""
+    standings = rows(result)
+    label = result.settings.metric.replace("_", " ")
+    body = [
+        f"<h1>Optimizers race on {html.escape(task)}</h1>",
+        f'<p class="soft">{html.escape(about)}</p>',
+        f'<p class="lead">{_verdict(result, standings)}</p>',
+        _facts(result, devices),
+        f"<section><h2>Standings</h2>{_table(result, standings)}{_warnings(result)}</section>",
+    ]
+    for name in dict.fromkeys(name for row in standings for name in row.setting):
+        figure = sensitivity_figure(result, name, label)
+        title = f"{label.capitalize()} against {name.replace('_', ' ')}"
+        caption = (
+            "Each point is one training run to the end: the median over seeds, the band is the range of all seeds. The "
+            "ring is the best setting, a cross a setting of which a seed diverged; the other optimizers are grey. A "
+            "broad plateau is an optimizer that is easy to tune."
+        )
+        body.append(_figure(title, to_svg(figure, f"s-{name}", VARIABLES, html.escape(title)), caption))
+    title = f"{label.capitalize()} while training, each at its best setting"
+    caption = "The median and the range of all seeds. The dashed line is the target, the ring where it was reached."
+    body.append(_figure(title, to_svg(curves_figure(result, label), "curves", VARIABLES, title), caption))
+    body.append(_method(result, command))
+    return page(f"Race on {task}", body)
+
+
+def _verdict(result: Result, standings: Sequence[Row]) -> str:
+    best = standings[0]
+    if not math.isfinite(best.value):
+        return "No optimizer has a setting that reached the end."
+    label = result.settings.metric.replace("_", " ")
+    said = f"<b>{html.escape(best.optimizer)}</b> ends best, with {label} {best.value:.3g}"
+    level = [row for row in standings[1:] if row.low <= best.value <= row.high]
+    if level:
+        said += (
+            f"; {len(level)} of the {len(standings) - 1} others cannot be told from it by their intervals over seeds"
+        )
+    reached = [row for row in standings if math.isfinite(row.steps_to_target)]
+    if reached:
+        steps = min(row.steps_to_target for row in reached)
+        names = [f"<b>{html.escape(row.optimizer)}</b>" for row in reached if row.steps_to_target == steps]
+        first = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        said += f". First to reach {short(result.settings.target)}: {first}, after {steps:.0f} steps"
+    return said + "."
+
+
+def _facts(result: Result, devices: str) -> str:
+    seeds = len(result.settings.seeds)
+    facts = {
+        "training runs": f"{len(result.trials) * seeds:,}",
+        "steps each": f"{result.settings.steps:,}",
+        "programs": str(result.programs),
+        "compiling": f"{result.compile_seconds:.1f} s",
+        "running": f"{result.run_seconds:.1f} s",
+        "steps a second": f"{result.lane_steps / max(result.run_seconds, 1e-9):,.0f}",
+        "on": html.escape(devices),
+    }
+    return '<dl class="facts">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts.items()) + "</dl>"
+
+
+def _table(result: Result, standings: Sequence[Row]) -> str:
+    shown = [v for row in standings for v in (row.value, row.low, row.high) if math.isfinite(v)]
+    ends = (min(shown), max(shown)) if shown else (0.0, 1.0)
+    lines = []
+    for row in standings:
+        text = [html.escape(cell) for cell in cells(row)]
+        color = VARIABLES[color_of(result, row.optimizer)]
+        text[1] = f'<span class="dot" style="background:{color}"></span>{text[1]}'
+        drawn = whisker(row.value, *_finite_ends(row, ends, result.settings.mode), ends, color) if _whole(row) else ""
+        setting = next(iter(row.setting.values()), math.nan)
+        keys = [row.rank, row.optimizer, setting, row.value, row.value, row.low, row.steps_to_target]
+        keys += [row.diverged, row.state_bytes, row.microseconds]
+        lines.append(list(zip([*text[:4], drawn, *text[4:]], keys, strict=True)))
+    names = header(result)
+    caption = (
+        f"Ranked by the median over {len(result.settings.seeds)} seeds at the last step; the interval is a 95% "
+        "bootstrap of that median. Steps and state belong to the best setting; diverged trials to all settings."
+    )
+    return table([html.escape(name) for name in [*names[:4], "", *names[4:]]], lines, caption)
+
+
+def _whole(row: Row) -> bool:
+    return math.isfinite(row.value)
+
+
+def _finite_ends(row: Row, ends: tuple[float, float], mode: str) -> tuple[float, float]:
+    """An interval that is open, because a seed failed, reaches to the scale's bad end."""
+    bad = ends[1] if mode == "min" else ends[0]
+    return tuple(v if math.isfinite(v) else bad for v in (row.low, row.high))  # type: ignore[return-value]
+
+
+def _warnings(result: Result) -> str:
+    return "".join(f'<p class="warn">{html.escape(line)}</p>' for line in remarks(result))
+
+
+def _figure(title: str, svg: str, caption: str) -> str:
+    return f"<section><h2>{html.escape(title)}</h2><figure>{svg}<figcaption>{caption}</figcaption></figure></section>"
+
+
+def _method(result: Result, command: str) -> str:
+    settings = result.settings
+    trials = max(sum(trial.space == space for trial in result.trials) for space in result.spaces)
+    ranges = ", ".join(f"{space} {_range(result, space)}" for space in result.spaces)
+    notes = [
+        f"Every optimizer gets the same: {trials} learning rates, evenly spaced on a logarithmic scale with both ends, "
+        f"{len(settings.seeds)} seeds, {settings.steps} steps. All else has its default. The ranges: {ranges}.",
+        "A seed is the same first parameters and batches for every optimizer and rate, so differences are paired.",
+        "The best setting was chosen on the same validation rows that it is reported on, so all figures are a little "
+        "too good, alike for all; differences of a few validation rows are noise.",
+        "A run whose parameters or losses are not finite has diverged; it counts as worst.",
+        f"Steps to the target are known to {settings.eval_every}, the steps between evaluations.",
+        f"Run again: <code>{html.escape(command)}</code>",
+    ]
+    return f"<section><h2>How it was measured</h2><ul>{''.join(f'<li>{note}</li>' for note in notes)}</ul></section>"
+
+
+def _range(result: Result, space: str) -> str:
+    rates = [value for trial in result.trials if trial.space == space for value in trial.params.values()]
+    return f"{min(rates):.3g} to {max(rates):.3g}" if rates else "as given"

@@ -1,0 +1,31 @@
+"""Figures as SVG inside a page: colours and fonts are the page's, and nothing is loaded from outside."""
+
+import io
+import re
+from typing import Any
+
+from jgd.core.extras import require
+
+
+def to_svg(figure: Any, prefix: str, colors: dict[str, str], title: str) -> str:
+    """The `<svg>` element of a matplotlib figure.
+
+    `colors` maps colours to what stands for them in the page, such as `var(--ink)`. Text stays text. `prefix` keeps the
+    ids of one picture apart from another's.
+    """
+    buffer = io.StringIO()
+    with require("matplotlib", "a report's pictures").rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    svg = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 var(--font)", svg)
+    for color, variable in colors.items():
+        svg = svg.replace(color, variable)
+    return svg
