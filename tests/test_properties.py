@@ -264,6 +264,18 @@ def test_a_gradient_that_does_not_fit_is_one_clear_sentence(row):
 
 
 @EACH
+def test_what_is_not_its_state_is_refused(row):
+    params, opt = row.params(), row.make()
+    state = opt.init(params)
+    if row.name == "foreign" or not jax.tree.leaves(state):
+        return  # optax's own errors, or there is nothing to mistake
+    with pytest.raises(
+        jgd.InputError, match=r"got a dict.*update\(grads, state, params\)|, where the|mask .*structure"
+    ):
+        opt.update(params, params, state)  # the state and the parameters have changed places
+
+
+@EACH
 def test_integer_leaves_are_refused_by_name(row):
     opt, params = row.make(), {"ids": jnp.arange(12).reshape(3, 4)}
     if row.name == "identity":

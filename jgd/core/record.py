@@ -1,6 +1,7 @@
 """Records: frozen dataclasses that are pytrees, whose leaves are their hyperparameters."""
 
 import dataclasses
+import functools
 import inspect
 import numbers
 from collections.abc import Callable, Hashable, Iterator
@@ -86,6 +87,7 @@ def record(cls: type[T]) -> type[T]:
     cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
     if hasattr(cls, "init") and hasattr(cls, "update"):
         setattr(cls, "__iter__", _unpack)  # noqa: B010  unlike object, it has one
+        setattr(cls, "update", _explained(cls.__dict__["update"]))  # noqa: B010
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _repr
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
@@ -135,6 +137,25 @@ def _frozen(self: Any, name: str, *value: Any) -> None:
 def _unpack(self: Any) -> Iterator[Any]:
     """`init, update = optimizer`, as optax's pairs of functions allow."""
     return iter((self.init, self.update))
+
+
+def _explained(update: Callable[..., Any]) -> Callable[..., Any]:
+    """`update`, which says so when it is called with what is not its state."""
+
+    @functools.wraps(update)
+    def call(self: Any, grads: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        try:
+            return update(self, grads, state, params, **extra)
+        except AttributeError as error:
+            # Every tuple has a method `count`, which is no counter.
+            if state is None or not (error.obj is state or getattr(error.obj, "__self__", None) is state):
+                raise
+            raise InputError(
+                f"{type(self).__name__}.update: got a {type(state).__name__} for its state; pass the state that its "
+                "init returned, as update(grads, state, params)."
+            ) from None
+
+    return call
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:

@@ -122,8 +122,9 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
         return dataclasses.replace(node, **{key: _replace(getattr(node, key), rest, new)})
     if isinstance(node, dict):
         return type(node)((k, child(k, v)) for k, v in node.items())
-    if hasattr(node, "_replace"):  # a named tuple, or what checks its arguments again, as FromOptax does
-        return node._replace(**{key: _replace(getattr(node, key), rest, new)})
+    replace = getattr(node, "_replace", None)
+    if replace is not None:  # a named tuple, or what checks its arguments again, as FromOptax does
+        return replace(**{key: _replace(getattr(node, key), rest, new)})
     if isinstance(node, (tuple, list)):
         return type(node)(child(i, item) for i, item in enumerate(node))
     # Any other node, such as a jax.tree_util.Partial: its children are what a flattening of one level gives.

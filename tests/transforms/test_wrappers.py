@@ -144,6 +144,16 @@ def test_a_swapped_state_of_as_many_parts_is_named():
         opt.update(params, params, opt.init(params))
 
 
+def test_another_transform_s_state_is_named():
+    opt, other = jgd.scale_by_adam(), jgd.trace(0.9)
+    with pytest.raises(jgd.InputError, match=r"ScaleByAdam.update: got a TraceState for its state; pass"):
+        opt.update(ONE, other.init(ONE), ONE)
+    with pytest.raises(jgd.InputError, match=r"Trace.update: got a ScaleByAdamState for its state; pass"):
+        other.update(ONE, opt.init(ONE), ONE)
+    with pytest.raises(AttributeError, match="no_such_name"):  # a mistake elsewhere keeps its own error
+        jgd.multi_steps(opt, 1, should_skip_update_fn=lambda g, step, p: p.no_such_name).init(ONE)
+
+
 def test_labels_that_cannot_be_sorted_are_refused():
     """JAX sorts the keys of a dict, and only jit would notice."""
     with pytest.raises(jgd.InputError, match=r"labels 'fast', 1 .*one kind"):
