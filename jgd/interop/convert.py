@@ -23,7 +23,8 @@ def to_optax(opt: Any) -> optax.GradientTransformationExtraArgs:
     """A jgd transform as optax's pair of functions, with extra arguments forwarded.
 
     optax code takes jgd's transforms as they are; but optax's own wrappers forward `value=` and the like only to
-    members of this class. The hyperparameters become constants of the two functions.
+    members of this class, and `flax.nnx.Optimizer` refuses values that hold arrays, as those of `jgd.select` do. The
+    hyperparameters become constants of the two functions.
     """
     value = as_transform(opt)
     return optax.GradientTransformationExtraArgs(value.init, value.update)  # type: ignore[arg-type]

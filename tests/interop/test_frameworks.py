@@ -132,3 +132,11 @@ def test_nnx_holds_array_hyperparameters_as_a_pair():
     with pytest.raises(ValueError, match="static attribute 'tx'"):
         train_nnx(opt)
     np.testing.assert_allclose(train_nnx(to_optax(opt)), train_nnx(jgd.adam(0.1)), rtol=1e-6)
+
+
+def test_a_value_that_holds_arrays_goes_into_nnx_as_a_pair():
+    chosen = jgd.select(jgd.stack([jgd.adam(rate) for rate in (0.1, 0.2)]), 0)
+    # One program's constants are the other's arrays, and XLA folds them otherwise: float32.
+    np.testing.assert_allclose(train_nnx(to_optax(chosen)), train_nnx(jgd.adam(0.1)), rtol=1e-5)
+    with pytest.raises(ValueError, match="static attribute 'tx'"):  # flax's own; when it goes, so can the docstring
+        train_nnx(chosen)
