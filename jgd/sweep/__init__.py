@@ -1,16 +1,17 @@
 """Sweeps: spaces of tasks and optimizers, sampled, run in compiled lanes, and ranked."""
 
 from jgd.sweep.axes import Trial as Trial
+from jgd.sweep.distribution import Distribution as Distribution
 from jgd.sweep.replay import Replay as Replay
 from jgd.sweep.replay import replay as replay
 from jgd.sweep.result import Result as Result
 from jgd.sweep.result import Standing as Standing
-from jgd.sweep.space import Distribution as Distribution
 from jgd.sweep.space import choice as choice
 from jgd.sweep.space import grid as grid
 from jgd.sweep.space import integer as integer
 from jgd.sweep.space import loguniform as loguniform
 from jgd.sweep.space import normal as normal
+from jgd.sweep.space import quantized as quantized
 from jgd.sweep.space import uniform as uniform
 from jgd.sweep.statistics import Summary as Summary
 from jgd.sweep.study import run as run

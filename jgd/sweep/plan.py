@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.sweep.axes import Trial, axes, trial_at
-from jgd.sweep.sample import Sampler, make_sampler
+from jgd.sweep.axes import Trial
+from jgd.sweep.propose import Proposals, Where
 from jgd.train.loop import begin, root_key
 from jgd.train.task import Task, num_examples
 from jgd.transforms.foreign import as_transform
@@ -76,25 +76,11 @@ class Layout(NamedTuple):
 
 
 def make_trials(
-    task: Task, spaces: Any, num_trials: int, sampler: Any, seed: int
-) -> tuple[list[Trial], dict[str, Sampler]]:
-    """Sample every space, and the sampler of each; a space without distributions is one trial."""
-    trials: list[Trial] = []
-    samplers: dict[str, Sampler] = {}
-    for name, space in name_spaces(spaces).items():
-        optimizer = as_transform(space)
-        found = axes(task, optimizer)
-        for i, axis in enumerate(found):
-            # The ends as well, so that a bound out of range does not take an unlucky draw to be noticed.
-            for unit in axis.distribution.grid(2):
-                trial_at(0, name, task, optimizer, found, [0.5] * i + [float(unit)] + [0.5] * (len(found) - i - 1))
-        points = np.empty((1, 0))
-        if found:
-            samplers[name] = make_sampler(sampler, found, seed)
-            points = _check_points(samplers[name].ask(num_trials), sampler, len(found))
-        for row in points.tolist():
-            trials.append(trial_at(len(trials), name, task, optimizer, found, row))
-    return trials, samplers
+    task: Any, spaces: Any, num_trials: int, sampler: Any, seed: int, where: Where | None = None
+) -> tuple[list[Trial], Proposals]:
+    """The first trials of every space, and what proposes more and hears of them."""
+    proposals = Proposals(task, name_spaces(spaces), sampler, seed, where)
+    return proposals.ask(num_trials), proposals
 
 
 def name_spaces(spaces: Any) -> dict[str, Any]:
@@ -107,7 +93,7 @@ def name_spaces(spaces: Any) -> dict[str, Any]:
         named = {"optimizer": spaces}
     if not named:
         raise InputError("run(spaces): there is no space; pass an optimizer, or a list or dict of them.")
-    return named
+    return {name: as_transform(space) for name, space in named.items()}
 
 
 def group(trials: Sequence[Trial]) -> list[Group]:
@@ -150,16 +136,6 @@ def lane_bytes(group: Group) -> int:
 def tree_bytes(tree: Any) -> int:
     """Bytes of the arrays of a tree, or of their shapes."""
     return sum(math.prod(x.shape) * np.dtype(x.dtype).itemsize for x in jax.tree.leaves(tree))
-
-
-def _check_points(points: Any, sampler: Any, size: int) -> np.ndarray:
-    points = np.asarray(points, float)
-    if points.ndim != 2 or points.shape[1] != size or not len(points) or not np.all((points >= 0) & (points <= 1)):
-        raise InputError(
-            f"run(sampler={sampler!r}): ask returned {'no points' if not points.size else f'f{list(points.shape)}'}, "
-            f"expected f[trials, {size}] with at least one row and numbers from 0 to 1."
-        )
-    return points
 
 
 def _problem(trial: Trial) -> tuple[Task, Any]:

@@ -13,14 +13,14 @@ from jgd.sweep.axes import Axis
 
 
 class Sampler(Protocol):
-    """Proposes points and hears what became of them. A sampler is made from the axes of a space and a seed."""
+    """Proposes points and hears what became of them, round after round."""
 
     def ask(self, count: int) -> np.ndarray:
         """The next points, f64[count, axes] in the unit cube; fewer when there are no more."""
         ...
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """What became of the points last asked for, by their positions: lower is better, infinity has failed."""
+        """What became of points, by their numbers from zero over all asks: lower is better, infinity has failed."""
         ...
 
 
@@ -102,15 +102,22 @@ class Grid:
 SAMPLERS: dict[str, Callable[..., Sampler]] = {"random": Random, "sobol": Sobol, "halton": Halton, "grid": Grid}
 
 
-def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int) -> Sampler:
-    """The sampler of a name, or what a function of `(axes, seed)` returns."""
+def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1) -> Sampler:
+    """The sampler of a name, what a function of `(axes, seed)` returns, or an object with ask and tell itself."""
     if isinstance(sampler, str):
         if sampler not in SAMPLERS:
             raise unknown("run(sampler=)", sampler, SAMPLERS)
         return SAMPLERS[sampler](axes, seed)
+    if hasattr(sampler, "ask") and hasattr(sampler, "tell") and not isinstance(sampler, type):
+        if spaces > 1:
+            raise InputError(
+                f"run(sampler={sampler!r}): one sampler cannot serve {spaces} spaces; "
+                "pass a function of (axes, seed) that makes one for each."
+            )
+        return sampler
     if not callable(sampler):
         raise InputError(
-            f"run(sampler={sampler!r}): expected one of {', '.join(SAMPLERS)}, "
-            "or a function of (axes, seed) that returns an object with ask and tell."
+            f"run(sampler={sampler!r}): expected one of {', '.join(SAMPLERS)}, an object with ask and tell, "
+            "or a function of (axes, seed) that returns one."
         )
     return cast(Callable[..., Sampler], sampler)(axes, seed)

@@ -1,164 +1,22 @@
-"""Distributions: what stands in a search space where a number would stand.
+"""What stands in a search space where a number or a part would stand: the functions that make distributions.
 
-The functions that make them are annotated as returning `Any`, so that type checkers accept a distribution wherever an
-optimizer's signature asks for a number.
+They are annotated as returning `Any`, so that type checkers accept a distribution wherever an optimizer's signature
+asks for a number.
 """
 
-import dataclasses
 import math
 import numbers
-import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from jgd.core.errors import InputError
-
-EDGE = 0.05  # a best value in this share of a range, at either end, is at its boundary
-
-
-class Distribution:
-    """A leaf of a space: it turns a number from the unit interval into a value (its inverse cumulative distribution).
-
-    So one point of the unit cube is one trial, whatever draws the points. A distribution is not a pytree. One
-    distribution object in two places of a space is one axis: both places get the same value.
-    """
-
-    scale = "linear"  # of its picture's axis
-
-    def at(self, unit: float) -> Any:
-        """The value at `unit`, in [0, 1]."""
-        raise NotImplementedError
-
-    def grid(self, count: int) -> np.ndarray:
-        """The units of `count` values spread evenly, both ends included."""
-        return np.linspace(0, 1, count) if count > 1 else np.array([0.5])
-
-    @property
-    def listed(self) -> int | None:
-        """How many values it lists, if it lists them."""
-        return None
-
-    def edge(self, unit: float) -> str | None:
-        """Which end of its range `unit` is at: "low", "high" or neither."""
-        return "low" if unit <= EDGE else "high" if unit >= 1 - EDGE else None
-
-
-@dataclasses.dataclass(frozen=True)
-class Uniform(Distribution):
-    """See `uniform`."""
-
-    low: float
-    high: float
-
-    def at(self, unit: float) -> float:
-        """Linear in `unit`."""
-        return min(max(self.low + unit * (self.high - self.low), self.low), self.high)
-
-    def __repr__(self) -> str:
-        return f"uniform({self.low:g}, {self.high:g})"
-
-
-@dataclasses.dataclass(frozen=True)
-class LogUniform(Distribution):
-    """See `loguniform`."""
-
-    low: float
-    high: float
-    scale = "log"
-
-    def at(self, unit: float) -> float:
-        """Exponential in `unit`."""
-        return min(max(self.low * (self.high / self.low) ** unit, self.low), self.high)
-
-    def __repr__(self) -> str:
-        return f"loguniform({self.low:g}, {self.high:g})"
-
-
-@dataclasses.dataclass(frozen=True)
-class Integer(Distribution):
-    """See `integer`."""
-
-    low: int
-    high: int
-
-    def at(self, unit: float) -> int:
-        """Each whole number has an equal share of the unit interval."""
-        return min(self.low + int(unit * (self.high - self.low + 1)), self.high)
-
-    def grid(self, count: int) -> np.ndarray:
-        """As many whole numbers as there are, at most `count`."""
-        size = self.high - self.low + 1
-        wanted = np.round(np.linspace(0, size - 1, min(count, size))) if count > 1 else np.array([(size - 1) // 2])
-        return (wanted + 0.5) / size
-
-    def edge(self, unit: float) -> str | None:
-        """The first and the last of the whole numbers."""
-        return {self.low: "low", self.high: "high"}.get(self.at(unit)) if self.low < self.high else None
-
-    def __repr__(self) -> str:
-        return f"integer({self.low}, {self.high})"
-
-
-@dataclasses.dataclass(frozen=True)
-class Normal(Distribution):
-    """See `normal`."""
-
-    mean: float
-    std: float
-
-    def at(self, unit: float) -> float:
-        """The quantile; the outermost 1e-9 at either side are cut off."""
-        return statistics.NormalDist(self.mean, self.std).inv_cdf(min(max(unit, 1e-9), 1 - 1e-9))
-
-    def grid(self, count: int) -> np.ndarray:
-        """The middles of `count` equally likely pieces."""
-        return (np.arange(count) + 0.5) / count
-
-    def edge(self, unit: float) -> str | None:
-        """It has no ends."""
-        return None
-
-    def __repr__(self) -> str:
-        return f"normal({self.mean:g}, {self.std:g})"
-
-
-@dataclasses.dataclass(frozen=True)
-class Listed(Distribution):
-    """See `choice` and `grid`."""
-
-    options: tuple[Any, ...]
-    ordered: bool = False
-
-    def at(self, unit: float) -> Any:
-        """Each option has an equal share of the unit interval."""
-        return self.options[min(int(unit * len(self.options)), len(self.options) - 1)]
-
-    def grid(self, count: int) -> np.ndarray:
-        """All options, whatever `count`."""
-        return (np.arange(len(self.options)) + 0.5) / len(self.options)
-
-    @property
-    def listed(self) -> int | None:
-        """The number of options."""
-        return len(self.options)
-
-    @property
-    def scale(self) -> str:
-        """Logarithmic where the values are positive and span a factor of ten."""
-        wide = self.ordered and min(self.options) > 0 and max(self.options) >= 10 * min(self.options)
-        return "log" if wide else "linear"
-
-    def edge(self, unit: float) -> str | None:
-        """The smallest and the largest of ordered options, where there are others between them."""
-        if not self.ordered or len(self.options) < 3:
-            return None
-        return {min(self.options): "low", max(self.options): "high"}.get(self.at(unit))
-
-    def __repr__(self) -> str:
-        return f"{'grid' if self.ordered else 'choice'}({list(self.options)!r})"
+from jgd.core.record import as_function
+from jgd.core.types import Transform
+from jgd.sweep.distribution import Distribution as Distribution
+from jgd.sweep.distribution import Integer, Listed, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.transforms.foreign import as_transform
 
 
 def uniform(low: float, high: float) -> Any:
@@ -194,15 +52,42 @@ def normal(mean: float, std: float) -> Any:
     return Normal(mean, std)
 
 
-def choice(options: Iterable[Any]) -> Any:
-    """One of `options`, each equally likely: numbers, or parts of an optimizer or task, each its own program."""
-    options = _options("choice", options)
-    if any(isinstance(leaf, Distribution) for leaf in jax.tree.leaves(options)):
+def quantized(distribution: Any, step: float) -> Any:
+    """What `distribution` draws, rounded to a multiple of `step` within its range: `quantized(uniform(0, 1), 0.05)`.
+
+    A multiple is as likely as the values that are nearest to it, so the two at the ends of a uniform range are half as
+    likely as the others. Multiples of a whole step of `integer` are whole.
+    """
+    step = _number("quantized", "step", step)
+    whole = isinstance(distribution, Integer) and step.is_integer()
+    if not isinstance(distribution, (Uniform, LogUniform, Integer, Normal)):
         raise InputError(
-            f"choice({list(options)!r}): an option holds a distribution of its own; "
-            "pass run a list of spaces instead, one for each option."
+            f"quantized({distribution!r}): expected a uniform, loguniform, integer or normal distribution to round."
         )
-    return Listed(_alike(options) if all(_is_number(option) for option in options) else options)
+    if step <= 0:
+        raise InputError(f"quantized(step={step:g}): step must be positive.")
+    made = Quantized(distribution, int(step) if whole else step)
+    if made.multiples[0] > made.multiples[1]:
+        raise InputError(
+            f"quantized({distribution!r}, step={step:g}): the range holds no multiple of {step:g}; lower the step."
+        )
+    return made
+
+
+def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
+    """One of `options`, each equally likely: numbers, or parts of a space, each a program of its own.
+
+    A part is an optimizer, a schedule, a function, a task or `None`. It may hold distributions of its own, which are
+    drawn for the trials that choose it and absent from the `params` of the others. A mapping names the options in
+    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their types do.
+    """
+    named = isinstance(options, Mapping)
+    labels = [str(name) for name in options] if named else None
+    listed = _options("choice", options.values() if named else options)
+    if labels is None and all(_is_number(option) for option in listed):
+        return Listed(_alike(listed))
+    parts = tuple(map(_part, listed))
+    return Parts(parts, tuple(_labels(parts) if labels is None else labels))
 
 
 def grid(values: Iterable[float]) -> Any:
@@ -249,3 +134,25 @@ def _alike(values: Iterable[Any]) -> tuple[float, ...]:
     values = [float(value) for value in values]
     whole = all(value.is_integer() and abs(value) < 2**53 for value in values)
     return tuple(int(value) if whole else value for value in values)
+
+
+def _part(option: Any) -> Any:
+    """An option as it will stand in the space: numbers as floats, functions and optax's pairs as values."""
+    if _is_number(option):
+        return float(option)
+    return as_transform(option) if isinstance(option, Transform) else as_function(option)
+
+
+def _labels(parts: Iterable[Any]) -> list[str]:
+    """Names that tell options apart: their types or functions, or that of a chain's first link, or positions."""
+    names = [_name(part) for part in parts]
+    return names if len(set(names)) == len(names) else [f"option {i}" for i in range(len(names))]
+
+
+def _name(part: Any) -> str:
+    if part is None or isinstance(part, (float, bool, str)):
+        return f"{part:g}" if isinstance(part, float) else str(part)
+    if links := getattr(part, "transforms", None):
+        return _name(links[0])
+    function = getattr(part, "fn", None)
+    return getattr(function, "__name__", type(part).__name__)

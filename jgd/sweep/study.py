@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError, unknown
+from jgd.sweep.distribution import Parts
 from jgd.sweep.engine import execute
 from jgd.sweep.plan import Group, Settings, group, layout, make_trials
 from jgd.sweep.prepare import Devices
@@ -34,6 +35,7 @@ def run(
     mode: str = "min",
     sampler: Any = "random",
     seed: int = 0,
+    where: Callable[[dict[str, Any]], Any] | None = None,
     eval_every: int | None = None,
     target: float | None = None,
     lanes: int | None = None,
@@ -43,6 +45,7 @@ def run(
     """Train `num_trials` settings of each space for `steps` steps under every seed.
 
     spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
+                An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
                 One space, a list of them, or a dict by name, to compare optimizers. One without
                 distributions is one trial.
     seeds       How many (0, 1, ...), or which. A seed is the same key in every trial: the same first parameters and
@@ -50,7 +53,8 @@ def run(
     metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
                 the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
     sampler     "random", "sobol", "halton" or "grid" (all listed values, and even steps of the ranges, ends included),
-                or a function of (axes, seed) that returns an object with ask and tell. `seed` is the sampler's.
+                an object with ask and tell, or a function of (axes, seed) that returns one. `seed` is the sampler's.
+    where       `where(params)` of a trial's values by name: points for which it is false are drawn again.
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.
     target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
@@ -65,7 +69,7 @@ def run(
     num_trials = _whole("num_trials", num_trials)
     lanes = None if lanes is None else _whole("lanes", lanes)
     _check_kind(task)
-    trials, samplers = make_trials(task, spaces, num_trials, sampler, seed)
+    trials, proposals = make_trials(task, spaces, num_trials, sampler, seed, where)
     groups = group(trials)
     metrics = _metrics(groups, settings.metric)
     devices = list(jax.local_devices() if devices is None else devices)
@@ -83,10 +87,7 @@ def run(
         outcome.run_seconds,
         outcome.interrupted,
     )
-    losses = np.median(as_loss(result.values, mode), axis=1)
-    for space, proposer in samplers.items():
-        told = [losses[trial.number] for trial in trials if trial.space == space]
-        proposer.tell(range(len(told)), told)
+    proposals.tell(trials, np.median(as_loss(result.values, mode), axis=1).tolist())
     return result
 
 
@@ -125,6 +126,10 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _check_kind(task: Any) -> None:
+    if isinstance(task, Parts):
+        for option in task.options:
+            _check_kind(option)
+        return
     if not isinstance(task, Task):
         raise InputError(f"run(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
     if is_stream(task):

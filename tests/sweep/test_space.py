@@ -1,16 +1,12 @@
-"""Spaces: what distributions turn a unit number into, what they refuse, and how axes are found and named."""
+"""Distributions: what they turn a unit number into, and what they refuse."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.tree_util import Partial
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
-from jgd.sweep.axes import axes, trial_at
-from jgd.train import Task
+from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, uniform
 
 UNITS = np.linspace(0, 1, 10_001)
 
@@ -62,7 +58,12 @@ def test_a_grid_lists_numbers_of_one_kind():
         (lambda: choice([]), "nothing to choose from"),
         (lambda: choice(3), r"choice\(3\): expected a list"),
         (lambda: grid([1, "a"]), r"grid\(value='a'\): value must be a finite number"),
-        (lambda: choice([jgd.adam(uniform(0, 1)), jgd.sgd(0.1)]), "pass run a list of spaces instead"),
+        (lambda: choice({}), "nothing to choose from"),
+        (lambda: quantized(0.5, 0.1), r"quantized\(0.5\): expected a uniform, loguniform, integer or normal"),
+        (lambda: quantized(choice([1, 2]), 2), "expected a uniform"),
+        (lambda: quantized(uniform(0, 1), 0), r"quantized\(step=0\): step must be positive"),
+        (lambda: quantized(uniform(0.1, 0.3), 0.5), "the range holds no multiple of 0.5; lower the step"),
+        (lambda: choice([jgd.adam(1e-3), jgd.lion(1e-3)]).init(jnp.ones(2)), "nothing is chosen yet; pass the space"),
     ],
 )
 def test_bad_distributions_are_refused_in_one_sentence(make, words):
@@ -71,48 +72,32 @@ def test_bad_distributions_are_refused_in_one_sentence(make, words):
     assert "\n" not in str(caught.value)
 
 
-def scaled(scale, params, batch):
-    return scale * jnp.sum((params - batch) ** 2)
+def test_quantized_values_are_multiples_within_the_range():
+    shares = {0.1: 0.125, 0.2: 0.25, 0.3: 0.25, 0.4: 0.25, 0.5: 0.125}
+    values, counts = np.unique([quantized(uniform(0.1, 0.5), 0.1).at(u) for u in UNITS], return_counts=True)
+    assert values.tolist() == list(shares)  # exactly, without the noise of products
+    # Every unit counts 1 / 10001; a boundary may fall on either side.
+    np.testing.assert_allclose(counts / len(UNITS), list(shares.values()), atol=2e-4)
+    sizes = quantized(integer(10, 100), 32)
+    assert {sizes.at(u) for u in UNITS} == {32, 64, 96}
+    assert type(sizes.at(0.5)) is int
+    assert [sizes.at(u) for u in sizes.grid(10)] == [32, 64, 96]
+    assert [sizes.edge(u) for u in (0.0, 0.5, 1.0)] == ["low", None, "high"]
+    assert (quantized(loguniform(1e-3, 1), 1e-3).scale, quantized(normal(0, 1), 0.5).edge(1.0)) == ("log", None)
 
 
-def task_with(scale):
-    return Task(lambda key: jnp.zeros(2), Partial(scaled, scale), jnp.ones((4, 2)))
-
-
-def test_axes_are_found_in_the_optimizer_and_in_the_task():
-    rate = loguniform(1e-3, 1)
-    found = axes(task_with(uniform(1, 2)), jgd.adam(rate, b1=uniform(0.5, 0.99)))
-    assert {axis.name: len(axis.paths) for axis in found} == {"b1": 1, "learning_rate": 1, "loss.0": 1}
-    trial = trial_at(3, "adam", task_with(uniform(1, 2)), jgd.adam(rate, b1=uniform(0.5, 0.99)), found, [0.0, 0.5, 1.0])
-    assert trial.params == {"b1": 0.5, "learning_rate": pytest.approx(0.0316, rel=1e-2), "loss.0": 2.0}
-    assert jgd.hyperparams(trial.optimizer)["learning_rate"] == trial.params["learning_rate"]
-    assert jax.tree.leaves(trial.task.loss) == [2.0]
-    assert repr(trial) == "trial 3: adam(b1=0.5, learning_rate=0.03162, loss.0=2)"
-
-
-def test_one_object_in_two_places_is_one_axis():
-    found = axes(task_with(1.0), jgd.muon(loguniform(1e-3, 1)))
-    assert [(axis.name, len(axis.paths)) for axis in found] == [("learning_rate", 2)]
-    trial = trial_at(0, "muon", task_with(1.0), jgd.muon(found[0].distribution), found, [1.0])
-    assert [v for k, v in jgd.hyperparams(trial.optimizer).items() if "learning_rate" in k] == [1.0, 1.0]
-    apart = axes(task_with(1.0), jgd.muon(loguniform(1e-3, 1), adam_learning_rate=loguniform(1e-3, 1)))
-    assert [axis.name for axis in apart] == ["adam.learning_rate", "muon.learning_rate"]
-
-
-def test_a_sampled_number_is_checked_like_a_written_one():
-    optimizer = jgd.adam(1e-3, b1=uniform(0.5, 1.5))
-    with pytest.raises(InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
-        trial_at(0, "adam", task_with(1.0), optimizer, axes(task_with(1.0), optimizer), [1.0])
-
-
-def test_a_distribution_where_structure_stands_is_refused():
-    with pytest.raises(InputError, match=r"nesterov=choice\(\[.*\]\)\): nesterov is structure.*list of spaces"):
-        axes(task_with(1.0), jgd.adam(1e-3, nesterov=choice([True, False])))
-
-
-def test_ends_of_ranges_are_told():
-    optimizer = jgd.adam(loguniform(1e-3, 1), b1=choice([0.5, 0.9]), b2=grid([0.9, 0.99, 0.999]))
-    found = axes(task_with(1.0), optimizer)
-    at = [trial_at(0, "", task_with(1.0), optimizer, found, [u] * 3).at_edge for u in (0.01, 0.5, 1.0)]
-    assert at == [{"learning_rate": "low", "b2": "low"}, {}, {"learning_rate": "high", "b2": "high"}]
-    assert (integer(1, 3).edge(0.5), integer(1, 3).edge(0.9), normal(0, 1).edge(1.0)) == (None, "high", None)
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        ([jgd.adam(1e-3), jgd.lion(1e-3)], ("ScaleByAdam", "ScaleByLion")),
+        ([jgd.adam(1e-3), jgd.adam(1e-3, nesterov=True)], ("option 0", "option 1")),
+        ({"a": jgd.adam(1e-3), 2: jgd.lion(1e-3)}, ("a", "2")),
+        ([0.1, None, jnp.sin], ("0.1", "None", "sin")),
+        ([True, False], ("True", "False")),
+    ],
+)
+def test_parts_are_labelled(options, labels):
+    parts = choice(options)
+    assert parts.labels == labels
+    assert [parts.shown(u) for u in parts.grid(2)] == list(labels)
+    assert (parts.listed, parts.edge(0.0)) == (len(labels), None)

@@ -1,0 +1,146 @@
+"""The trials of a sweep: what its samplers propose for each space, round after round, and hear of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.sweep.axes import Axis, Trial, axes, params_at, trial_at, with_grids
+from jgd.sweep.distribution import Parts
+from jgd.sweep.sample import Sampler, make_sampler
+
+Where = Callable[[dict[str, Any]], Any]
+TRIES = 1000  # points that a condition may reject for each one that it accepts, on average
+
+
+class Proposals:
+    """Trials of one or several spaces, numbered from zero over all of them and all rounds.
+
+    `where(params)` says whether a trial's values by name go together; points for which it is false are drawn again,
+    and a sampler hears of them as failures.
+    """
+
+    def __init__(self, task: Any, spaces: Mapping[str, Any], sampler: Any, seed: int, where: Where | None) -> None:
+        if where is not None and not callable(where):
+            raise InputError(f"run(where={where!r}): expected a function of a trial's params that returns a bool.")
+        self._sampler_name, self._where, self._count = sampler, where, 0
+        self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
+        self._told: dict[int, tuple[Sampler, int]] = {}
+
+    def ask(self, num_trials: int) -> list[Trial]:
+        """The next `num_trials` of each space, fewer where a sampler has no more; of a space without axes just one."""
+        trials = []
+        for space in self._spaces:
+            for row, point in self._points(space, num_trials):
+                number = self._count
+                trials.append(trial_at(number, space.name, space.task, space.optimizer, space.axes, point))
+                self._count += 1
+                if space.sampler is not None:
+                    self._told[number] = space.sampler, row
+        return trials
+
+    def tell(self, trials: Sequence[Trial], losses: Sequence[float]) -> None:
+        """What became of trials: lower is better, infinity has failed."""
+        rows: dict[int, tuple[Sampler, list[int], list[float]]] = {}
+        for trial, loss in zip(trials, losses, strict=True):
+            if trial.number in self._told:
+                sampler, row = self._told.pop(trial.number)
+                _, ids, values = rows.setdefault(id(sampler), (sampler, [], []))
+                ids.append(row)
+                values.append(float(loss))
+        for sampler, ids, values in rows.values():
+            sampler.tell(ids, values)
+
+    def _space(self, name: str, task: Any, optimizer: Any, sampler: Any, seed: int, count: int) -> "_Space":
+        task, optimizer = with_grids(task), with_grids(optimizer)
+        found = axes(task, optimizer)
+        made = make_sampler(sampler, found, seed, count) if found else None
+        space = _Space(name, task, optimizer, found, made, [])
+        for i in range(len(found)):
+            # The ends as well, so that a bound out of range does not take an unlucky draw to be noticed.
+            for point in _ends(found, i):
+                if self._accepts(space, point):
+                    trial_at(0, name, task, optimizer, found, point)
+        return space
+
+    def _points(self, space: "_Space", count: int) -> list[tuple[int, list[float]]]:
+        """The next accepted points of a space, with their numbers among all that its sampler was asked for."""
+        first = not space.asked
+        if space.sampler is None:
+            space.asked.append(1)
+            if first and not self._accepts(space, []):
+                raise InputError(f"run(where=): it rejects {space.name!r}, which has no distributions; leave it out.")
+            return [(0, [])] if first else []
+        kept: list[tuple[int, list[float]]] = []
+        drawn = 0
+        while len(kept) < count:
+            points = self._ask(space, count - len(kept), drawn)
+            start = sum(space.asked)
+            space.asked.append(len(points))
+            drawn += len(points)
+            accepted = [self._accepts(space, point) for point in points]
+            kept += [(start + i, point) for i, point in enumerate(points) if accepted[i]]
+            rejected = [start + i for i in range(len(points)) if not accepted[i]]
+            if rejected:
+                space.sampler.tell(rejected, [float("inf")] * len(rejected))
+            if self._where is None or not points:
+                break
+            if drawn >= TRIES * count and len(kept) < count:
+                raise InputError(
+                    f"run(where=): it accepted {len(kept)} of {drawn} points of {space.name!r}, and {count} are "
+                    "needed; narrow the ranges, or loosen the condition."
+                )
+        if not kept and first:
+            raise InputError(f"run(where=): it rejects every point of {space.name!r}; loosen the condition.")
+        return kept
+
+    def _ask(self, space: "_Space", count: int, drawn: int) -> list[list[float]]:
+        """Points from the sampler, checked; none where it has no more."""
+        assert space.sampler is not None
+        points, size = np.asarray(space.sampler.ask(count), float), len(space.axes)
+        empty = not points.size and (drawn or space.asked)
+        if not empty and (points.ndim != 2 or points.shape[1] != size or not np.all((points >= 0) & (points <= 1))):
+            raise InputError(
+                f"run(sampler={self._sampler_name!r}): ask returned f{list(points.shape)}, expected f[trials, {size}] "
+                "with at least one row and numbers from 0 to 1."
+            )
+        return points.tolist()
+
+    def _accepts(self, space: "_Space", point: Sequence[float]) -> bool:
+        if self._where is None:
+            return True
+        params = params_at(space.axes, point)
+        try:
+            return bool(self._where(params))
+        except KeyError as error:
+            raise InputError(
+                f"run(where=): a trial of {space.name!r} has no {error}, only {', '.join(params) or 'no params'}; "
+                "where a name may be absent, use params.get(name, default)."
+            ) from None
+
+
+class _Space(NamedTuple):
+    """A space and its sampler; None where there is nothing to sample."""
+
+    name: str
+    task: Any
+    optimizer: Any
+    axes: list[Axis]
+    sampler: Sampler | None
+    asked: list[int]  # points, call by call
+
+
+def _ends(found: Sequence[Axis], i: int) -> list[list[float]]:
+    """Points at the ends of an axis, or at every option of a choice, and in the middle of all others that matter."""
+    distribution = found[i].distribution
+    points = []
+    for unit in distribution.grid(2).tolist():
+        point = [0.5] * len(found)
+        for choice, option in found[i].when[0]:
+            parent = found[choice].distribution
+            assert isinstance(parent, Parts)
+            point[choice] = (option + 0.5) / len(parent.options)
+        point[i] = unit
+        points.append(point)
+    return points

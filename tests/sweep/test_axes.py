@@ -1,0 +1,137 @@
+"""The axes of a space: how they are found and named, in parts of parts too, and what a point makes of them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.tree_util import Partial
+
+import jgd
+from jgd.core import InputError
+from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
+from jgd.sweep.axes import axes, trial_at, with_grids
+from jgd.train import Task
+
+
+def scaled(scale, params, batch):
+    return scale * jnp.sum((params - batch) ** 2)
+
+
+def task_with(scale):
+    return Task(lambda key: jnp.zeros(2), Partial(scaled, scale), jnp.ones((4, 2)))
+
+
+def test_axes_are_found_in_the_optimizer_and_in_the_task():
+    rate = loguniform(1e-3, 1)
+    task, optimizer = task_with(uniform(1, 2)), jgd.adam(rate, b1=uniform(0.5, 0.99))
+    found = axes(task, optimizer)
+    assert {axis.name: len(axis.paths) for axis in found} == {"b1": 1, "learning_rate": 1, "loss.0": 1}
+    trial = trial_at(3, "adam", task, optimizer, found, [0.0, 0.5, 1.0])
+    assert trial.params == {"b1": 0.5, "learning_rate": pytest.approx(0.0316, rel=1e-2), "loss.0": 2.0}
+    assert jgd.hyperparams(trial.optimizer)["learning_rate"] == trial.params["learning_rate"]
+    assert jax.tree.leaves(trial.task.loss) == [2.0]
+    assert repr(trial) == "trial 3: adam(b1=0.5, learning_rate=0.03162, loss.0=2)"
+
+
+def test_one_object_in_two_places_is_one_axis():
+    found = axes(task_with(1.0), jgd.muon(loguniform(1e-3, 1)))
+    assert [(axis.name, len(axis.paths)) for axis in found] == [("learning_rate", 2)]
+    trial = trial_at(0, "muon", task_with(1.0), jgd.muon(found[0].distribution), found, [1.0])
+    assert [v for k, v in jgd.hyperparams(trial.optimizer).items() if "learning_rate" in k] == [1.0, 1.0]
+    apart = axes(task_with(1.0), jgd.muon(loguniform(1e-3, 1), adam_learning_rate=loguniform(1e-3, 1)))
+    assert [axis.name for axis in apart] == ["adam.learning_rate", "muon.learning_rate"]
+
+
+def test_a_sampled_number_is_checked_like_a_written_one():
+    optimizer = jgd.adam(1e-3, b1=uniform(0.5, 1.5))
+    with pytest.raises(InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
+        trial_at(0, "adam", task_with(1.0), optimizer, axes(task_with(1.0), optimizer), [1.0])
+
+
+def test_a_distribution_where_structure_stands_is_refused():
+    with pytest.raises(InputError, match=r"nesterov=choice\(.*\)\): nesterov is structure.*whole optimizers"):
+        axes(task_with(1.0), jgd.adam(1e-3, nesterov=choice([True, False])))
+
+
+def test_ends_of_ranges_are_told():
+    optimizer = jgd.adam(loguniform(1e-3, 1), b1=choice([0.5, 0.9]), b2=grid([0.9, 0.99, 0.999]))
+    found = axes(task_with(1.0), optimizer)
+    at = [trial_at(0, "", task_with(1.0), optimizer, found, [u] * 3).at_edge for u in (0.01, 0.5, 1.0)]
+    assert at == [{"learning_rate": "low", "b2": "low"}, {}, {"learning_rate": "high", "b2": "high"}]
+    assert (integer(1, 3).edge(0.5), integer(1, 3).edge(0.9), normal(0, 1).edge(1.0)) == (None, "high", None)
+
+
+def trials(optimizer, units, task=None):
+    task = task_with(1.0) if task is None else task
+    found = axes(task, optimizer)
+    return found, [trial_at(i, "", task, optimizer, found, row) for i, row in enumerate(units)]
+
+
+def test_an_option_brings_its_own_distributions():
+    decay = choice({"none": None, "some": uniform(0.1, 0.2)})
+    space = choice({"adam": jgd.adam(loguniform(1e-3, 1)), "adamw": jgd.adamw(loguniform(1e-4, 1), weight_decay=0.5)})
+    found, (first, second) = trials(space, [[0.2, 0.0, 0.7], [0.7, 0.7, 1.0]])
+    assert [axis.name for axis in found] == ["optimizer", "adam.learning_rate", "adamw.learning_rate"]
+    assert [axis.when for axis in found] == [((),), (((0, 0),),), (((0, 1),),)]
+    assert first.params == {"optimizer": "adam", "adam.learning_rate": 1e-3}
+    assert second.params == {"optimizer": "adamw", "adamw.learning_rate": 1.0}
+    assert jax.tree.structure(first.optimizer) == jax.tree.structure(jgd.adam(0.1))
+    assert jgd.hyperparams(second.optimizer)["learning_rate"] == 1.0
+    assert (first.at_edge, second.at_edge) == ({"adam.learning_rate": "low"}, {"adamw.learning_rate": "high"})
+    assert decay.at(0.0) is None
+
+
+def test_choices_nest_and_schedules_are_chosen():
+    schedule = choice({"flat": loguniform(1e-3, 1), "cosine": jgd.cosine_decay_schedule(loguniform(0.1, 1), 100)})
+    space = choice({"sgd": jgd.sgd(schedule), "adam": jgd.adam(0.1, b1=uniform(0.5, 0.9))})
+    found, made = trials(space, [[0.0, 0.9, 0.5, 1.0, 0.5], [0.0, 0.0, 0.0, 0.5, 0.5], [0.9, 0.5, 0.5, 0.5, 1.0]])
+    rate = "sgd.learning_rate"
+    assert [axis.name for axis in found] == ["optimizer", rate, f"{rate}.flat", "init_value", "b1"]
+    assert [trial.params for trial in made] == [
+        {"optimizer": "sgd", rate: "cosine", "init_value": 1.0},
+        {"optimizer": "sgd", rate: "flat", f"{rate}.flat": 1e-3},
+        {"optimizer": "adam", "b1": 0.9},
+    ]
+    assert jgd.hyperparams(made[0].optimizer)["init_value"] == 1.0
+    assert jgd.hyperparams(made[1].optimizer) == {"learning_rate": 1e-3}
+
+
+def test_one_object_in_two_options_is_one_axis():
+    rate = loguniform(1e-3, 1)
+    found, made = trials(choice({"adam": jgd.adam(rate), "sgd": jgd.sgd(rate)}), [[0.0, 1.0], [1.0, 1.0]])
+    assert [axis.name for axis in found] == ["optimizer", "learning_rate"]
+    assert [trial.params["learning_rate"] for trial in made] == [1.0, 1.0]
+
+
+def test_two_shared_objects_of_one_name_are_told_apart():
+    pairs = [loguniform(1e-3, 1), loguniform(1e-3, 1)]
+    options = {f"{name} {i}": make(pairs[i]) for i in (0, 1) for name, make in (("adam", jgd.adam), ("sgd", jgd.sgd))}
+    names = [axis.name for axis in axes(task_with(1.0), choice(options))]
+    assert len(set(names)) == 3
+
+
+def test_a_loss_and_a_task_can_be_chosen():
+    loss = choice({"half": Partial(scaled, 0.5), "any": Partial(scaled, uniform(1, 2))})
+    task = Task(lambda key: jnp.zeros(2), loss, jnp.ones((4, 2)))
+    found, (first, second) = trials(jgd.sgd(0.1), [[0.0, 0.0], [1.0, 1.0]], task)
+    assert [axis.name for axis in found] == ["loss", "any.0"]
+    assert (jax.tree.leaves(first.task.loss), jax.tree.leaves(second.task.loss)) == ([0.5], [2.0])
+    sizes = choice({f"{n}": Task(lambda key: jnp.zeros(2), scaled, jnp.ones((4, 2)), batch_size=n) for n in (1, 2)})
+    _, (small, large) = trials(jgd.sgd(0.1), [[0.0], [1.0]], sizes)
+    assert (small.task.batch_size, large.task.batch_size) == (1, 2)
+    assert small.params == {"task": "1"}
+
+
+def test_what_holds_no_distribution_is_kept_as_it_is():
+    task, optimizer = task_with(1.0), jgd.adam(loguniform(1e-3, 1))
+    _, (trial,) = trials(optimizer, [[0.5]], task)
+    assert trial.task is task
+    assert with_grids(optimizer) is optimizer
+
+
+@pytest.mark.parametrize("values", [np.array([0.1, 0.2]), jnp.array([0.5, 0.25])], ids=repr)
+def test_an_array_where_a_number_stands_is_a_grid(values):
+    space = with_grids(choice([jgd.sgd(values), None]))
+    found, (trial,) = trials(space, [[0.0, 1.0]])
+    assert repr(found[1].distribution) == repr(grid(values.tolist()))
+    assert jgd.hyperparams(trial.optimizer)["learning_rate"] == float(values[1])

@@ -1,0 +1,34 @@
+"""Plans: which trials share a program."""
+
+import pytest
+
+import jgd
+from jgd.sweep import choice, loguniform, run, uniform
+from jgd.sweep.plan import group, make_trials
+from tests.train import problems
+
+TASK = problems.task(5)
+RATE = loguniform(1e-3, 0.3)
+SCHEDULES = choice({"flat": RATE, "cosine": jgd.cosine_decay_schedule(RATE, 12)})
+OPTIMIZERS = choice({"adam": jgd.adam(SCHEDULES, b1=uniform(0.5, 0.9)), "sgd": jgd.sgd(SCHEDULES)})
+
+
+def chosen(trial):
+    return trial.params["optimizer"], trial.params["learning_rate"]
+
+
+def test_a_program_for_each_structure_that_is_chosen():
+    trials, _ = make_trials(TASK, OPTIMIZERS, 64, "sobol", 0)
+    groups = group(trials)
+    assert len(groups) == len({chosen(trial) for trial in trials}) == 4
+    assert all(len({chosen(trial) for trial in one.trials}) == 1 for one in groups)
+    assert sorted(trial.number for one in groups for trial in one.trials) == list(range(64))
+
+
+def test_chosen_structures_train_in_one_sweep():
+    result = run(TASK, OPTIMIZERS, num_trials=6, sampler="sobol", steps=12, eval_every=12, progress=False)
+    assert result.programs == len({chosen(trial) for trial in result.trials}) == 4
+    assert (result.status == "complete").all()
+    alone = jgd.fit(TASK, result.best_optimizer(), steps=12, eval_every=12)
+    # Another program may fuse a sum otherwise: units in the last place, grown over a dozen steps.
+    assert float(alone.metrics["loss"].mean()) == pytest.approx(result.best_value, rel=1e-4)

@@ -1,0 +1,101 @@
+"""Proposals: trials of several spaces by number, conditions on them, and what samplers hear."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError
+from jgd.sweep import choice, grid, loguniform, uniform
+from jgd.sweep.propose import Proposals
+from jgd.train import Task
+
+TASK = Task(lambda key: jnp.zeros(2), lambda params, batch: jnp.sum((params - batch) ** 2), jnp.ones((4, 2)))
+MOMENTA = jgd.adam(0.1, b1=uniform(0.5, 0.99), b2=uniform(0.5, 0.99))
+
+
+def proposals(spaces, sampler="random", where=None):
+    return Proposals(TASK, spaces, sampler, 0, where)
+
+
+class Listening:
+    """Proposes 0.0, 0.1, ... and keeps what it hears."""
+
+    def __init__(self, size=1):
+        self.size, self.asked, self.told = size, 0, {}
+
+    def ask(self, count):
+        self.asked += count
+        return np.tile((np.arange(self.asked - count, self.asked) / 10 % 1)[:, None], self.size)
+
+    def tell(self, ids, values):
+        self.told.update(zip(ids, values, strict=True))
+
+
+def test_trials_are_numbered_over_spaces_and_rounds():
+    ask = proposals({"adam": jgd.adam(loguniform(1e-3, 1)), "fixed": jgd.sgd(0.1), "sgd": jgd.sgd(uniform(0, 1))}).ask
+    assert [(t.number, t.space) for t in ask(2)] == [(0, "adam"), (1, "adam"), (2, "fixed"), (3, "sgd"), (4, "sgd")]
+    assert [(t.number, t.space) for t in ask(1)] == [(5, "adam"), (6, "sgd")]
+
+
+def test_a_sampler_hears_of_its_points_by_number():
+    sampler = Listening()
+    made = proposals({"sgd": jgd.sgd(uniform(0, 1))}, sampler)
+    first, second = made.ask(2), made.ask(2)
+    made.tell(second, [3.0, float("inf")])
+    made.tell(first, [1.0, 2.0])
+    assert sampler.told == {0: 1.0, 1: 2.0, 2: 3.0, 3: float("inf")}
+
+
+def test_a_condition_draws_again_and_the_sampler_hears_of_it():
+    trials = proposals({"adam": MOMENTA}, where=lambda params: params["b1"] < params["b2"]).ask(20)
+    assert len(trials) == 20
+    assert all(trial.params["b1"] < trial.params["b2"] for trial in trials)
+    sampler = Listening()
+    made = proposals({"sgd": jgd.sgd(uniform(0, 1))}, sampler, where=lambda params: params["learning_rate"] > 0.25)
+    trials = made.ask(2)
+    made.tell(trials, [5.0, 6.0])
+    assert [trial.params["learning_rate"] for trial in trials] == [pytest.approx(0.3), pytest.approx(0.4)]
+    assert sampler.told == {0: np.inf, 1: np.inf, 2: np.inf, 3: 5.0, 4: 6.0}
+
+
+def test_a_condition_thins_out_a_grid_and_spares_its_ends():
+    space = jgd.adam(0.1, b1=grid([0.5, 0.7, 0.9]), b2=grid([0.6, 0.8]))
+    trials = proposals({"adam": space}, "grid", lambda params: params["b1"] < params["b2"]).ask(6)
+    assert [tuple(trial.params.values()) for trial in trials] == [(0.5, 0.6), (0.5, 0.8), (0.7, 0.8)]
+    # b1 = 1.5 would be out of range, but the condition never lets it through.
+    assert proposals({"adam": jgd.adam(0.1, b1=uniform(0, 1.5))}, where=lambda params: params["b1"] < 1).ask(4)
+
+
+def test_a_bound_out_of_range_is_told_in_every_option():
+    space = choice([jgd.sgd(0.1), jgd.adam(0.1, b1=uniform(0.5, 1.5))])
+    with pytest.raises(InputError, match=r"ScaleByAdam\(b1=1.0\): b1 must lie in \[0, 1\)"):
+        proposals({"any": space})
+
+
+def test_conditional_names_are_absent_from_params():
+    space = choice({"sgd": jgd.sgd(uniform(0, 1)), "adam": MOMENTA})
+    trials = proposals({"any": space}, where=lambda params: params.get("b1", 0.6) < 0.7).ask(30)
+    assert {trial.params["optimizer"] for trial in trials} == {"sgd", "adam"}
+    assert all(trial.params.get("b1", 0) < 0.7 for trial in trials)
+
+
+@pytest.mark.parametrize(
+    ("space", "sampler", "where", "words"),
+    [
+        (MOMENTA, "random", lambda p: p["b3"] < 1, r"'adam' has no 'b3', only b1, b2; where a name may be absent"),
+        (MOMENTA, "random", lambda p: False, r"it accepted 0 of 4000 points of 'adam', and 4 are needed"),
+        (MOMENTA, "grid", lambda p: False, "it rejects every point of 'adam'; loosen the condition"),
+        (jgd.sgd(0.1), "random", lambda p: False, "it rejects 'adam', which has no distributions; leave it out"),
+        (MOMENTA, "random", 3, r"run\(where=3\): expected a function of a trial's params"),
+        (MOMENTA, Listening(3), None, r"ask returned f\[4, 3\], expected f\[trials, 2\]"),
+    ],
+)
+def test_bad_conditions_and_samplers_are_refused(space, sampler, where, words):
+    with pytest.raises(InputError, match=words):
+        proposals({"adam": space}, sampler, where).ask(4)
+
+
+def test_one_sampler_object_serves_one_space():
+    with pytest.raises(InputError, match="one sampler cannot serve 2 spaces; pass a function of"):
+        proposals({"a": jgd.sgd(uniform(0, 1)), "b": jgd.adam(uniform(0, 1))}, Listening())
