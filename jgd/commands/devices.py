@@ -9,7 +9,8 @@ import jax
 
 def use_every_core() -> None:
     """One XLA device for each core of a CPU, unless the user has set a number or JAX is already running."""
-    if jax.config.read("jax_num_cpu_devices") >= 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+    given: int = jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
+    if given >= 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     try:
         jax.config.update("jax_num_cpu_devices", _cores())

@@ -1,20 +1,24 @@
 """The folder that a command writes into."""
 
+import contextlib
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from jgd.core.errors import InputError
 
 
-def new_folder(wanted: Path | None, title: str) -> Path:
-    """`wanted`, which may exist, or a folder in `runs` that is named after the title and the time; made at once.
+@contextlib.contextmanager
+def new_folder(wanted: Path | None, title: str) -> Iterator[Path]:
+    """`wanted`, which may exist, or a folder in `runs` that is named after the title and the time.
 
-    So a place that cannot be written to is told before the work, not after it.
+    It is made at once, so that a place that cannot be written to is told before the work; left empty, it is removed.
     """
-    name = f"{re.sub(r'[^A-Za-z0-9]+', '-', title).strip('-')}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"{re.sub(r'[^A-Za-z0-9_]+', '-', title).strip('-')}-{time.strftime('%Y%m%d-%H%M%S')}"
     path = wanted if wanted is not None else Path("runs") / name
     try:
+        existed = path.exists()
         if wanted is not None:
             path.mkdir(parents=True, exist_ok=True)
         else:
@@ -24,7 +28,12 @@ def new_folder(wanted: Path | None, title: str) -> Path:
         probe.unlink()
     except OSError as error:
         raise InputError(f"--out {path}: cannot write there ({error.strerror}); name another folder.") from None
-    return path
+    try:
+        yield path
+    finally:
+        if not existed:
+            with contextlib.suppress(OSError):  # it is not empty, as it should be
+                path.rmdir()
 
 
 def _make_unique(path: Path) -> Path:

@@ -57,9 +57,9 @@ OPTIONS = {
         "help": "names with commas between them, each maybe with its own range,\n"
         "as adam=1e-4:1e-1; or all (default: the first eight below)",
     },
-    "--trials": {"type": int, "help": "learning rates for each optimizer (default: 16)"},
-    "--seeds": {"type": int, "help": "seeds for each learning rate (default: 3)"},
-    "--steps": {"type": int, "help": "steps of each run (default: 300)"},
+    "--trials": {"type": int, "help": "learning rates for each optimizer (default: the task's own; digits 16)"},
+    "--seeds": {"type": int, "help": "seeds for each learning rate (default: the task's own; digits 3)"},
+    "--steps": {"type": int, "help": "steps of each run (default: the task's own; digits 300)"},
     "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
     "--metric": {"help": "what decides: loss, or a value of the task's evaluate"},
     "--mode": {"choices": ("min", "max"), "help": "whether less or more of it is better (default: by its name)"},
@@ -90,18 +90,20 @@ def race(options: argparse.Namespace) -> int:
     task = load(options.task)
     judge = judge_of(task, options)
     trials, seeds, steps = _budget(options)
-    folder = new_folder(options.out, f"race-{options.task}")
     devices = describe_devices(jax.local_devices())
-    if not options.json:
-        size = f"{trials} learning rates x {seeds} seeds x {steps} steps"
-        print(f"Racing {len(racers)} optimizers on {options.task}: {size}, on {devices}.", flush=True)
-    result = run(
-        task, racers, num_trials=trials, seeds=seeds, steps=steps, eval_every=options.eval_every,
-        metric=judge.metric, mode=judge.mode, target=judge.target, sampler="grid",
-    )  # fmt: skip
-    result = with_target(result)
-    document = _document(result, options.task, devices, folder)
-    _write(folder, result, document, race_report(result, options.task, _about(options.task), devices, _line(options)))
+    with new_folder(options.out, f"race-{Path(options.task).stem}") as folder:
+        if not options.json:
+            size = f"{_count(trials, 'learning rate')} x {_count(seeds, 'seed')} x {_count(steps, 'step')}"
+            print(f"Racing {_count(len(racers), 'optimizer')} on {options.task}: {size}, on {devices}.", flush=True)
+        result = run(
+            task, racers, num_trials=trials, seeds=seeds, steps=steps, eval_every=options.eval_every,
+            metric=judge.metric, mode=judge.mode, target=judge.target, sampler="grid",
+        )  # fmt: skip
+        result = with_target(result)
+        document = _document(result, options.task, devices, folder)
+        _write(
+            folder, result, document, race_report(result, options.task, _about(options.task), devices, _line(options))
+        )
     if options.json:
         print(json.dumps(document, indent=1))
     else:
@@ -171,8 +173,8 @@ def _print(result: Result, folder: Path) -> None:
         print(line)
     rate = result.lane_steps / max(result.run_seconds, 1e-9)
     print(
-        f"{result.programs} programs compiled in {result.compile_seconds:.1f} s; {result.lane_steps:,} steps run in "
-        f"{result.run_seconds:.1f} s, {rate:,.0f} a second.\nReport: {folder / 'report.html'}"
+        f"{_count(result.programs, 'program')} compiled in {result.compile_seconds:.1f} s; {result.lane_steps:,} steps "
+        f"run in {result.run_seconds:.1f} s, {rate:,.0f} a second.\nReport: {folder / 'report.html'}"
     )
 
 
@@ -191,3 +193,7 @@ def _line(options: argparse.Namespace) -> str:
         if name not in ("--json", "--out") and value is not None and value != OPTIONS[name].get("default"):
             parts += [name, shlex.quote(str(value))]
     return " ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

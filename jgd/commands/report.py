@@ -31,7 +31,7 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
             "ring is the best setting, a cross a setting of which a seed diverged; the other optimizers are grey. A "
             "broad plateau is an optimizer that is easy to tune."
         )
-        body.append(_figure(title, to_svg(figure, f"s-{name}", VARIABLES, html.escape(title)), caption))
+        body.append(_figure(title, to_svg(figure, f"s-{name}", VARIABLES, title), caption))
     title = f"{label.capitalize()} while training, each at its best setting"
     caption = "The median and the range of all seeds. The dashed line is the target, the ring where it was reached."
     body.append(_figure(title, to_svg(curves_figure(result, label), "curves", VARIABLES, title), caption))

@@ -50,12 +50,12 @@ def cells(row: Row) -> list[str]:
         str(row.rank),
         row.optimizer,
         (setting or "as given") + ("!" if row.edges else ""),
-        f"{row.value:.3g}" if math.isfinite(row.value) else "-",
+        f"{row.value:#.3g}" if math.isfinite(row.value) else "-",
         f"{_or_failed(row.low)}..{_or_failed(row.high)}",
         f"{row.steps_to_target:.0f}" if math.isfinite(row.steps_to_target) else "-",
         f"{row.diverged:.0%}",
         f"{row.state_bytes:.1f}",
-        f"{row.microseconds:.0f}",
+        f"{row.microseconds:.0f}" if math.isfinite(row.microseconds) else "-",
     ]
 
 
@@ -95,7 +95,7 @@ def as_json(result: Result) -> list[dict[str, Any]]:
 
 def _row(rank: int, result: Result, standing: Standing) -> Row:
     trial, summary = standing.trial, standing.summary
-    report = next(report for report in result.groups if standing.space in report.spaces)
+    ran = [report for report in result.groups if standing.space in report.spaces]  # none, if interrupted before
     carry = jax.eval_shape(begin, trial.task, trial.optimizer, root_key(0))
     return Row(
         rank,
@@ -107,13 +107,13 @@ def _row(rank: int, result: Result, standing: Standing) -> Row:
         standing.steps_to_target,
         standing.diverged,
         tree_bytes(carry.opt_state) / sum(x.size for x in jax.tree.leaves(carry.params)),
-        report.seconds / report.lane_steps * 1e6,
+        ran[0].seconds / max(ran[0].lane_steps, 1) * 1e6 if ran else math.nan,
         trial.at_edge,
     )
 
 
 def _or_failed(value: float) -> str:
-    return f"{value:.3g}" if math.isfinite(value) else "failed"
+    return f"{value:#.3g}" if math.isfinite(value) else "failed"
 
 
 def _jsonable(value: Any) -> Any:

@@ -42,7 +42,9 @@ def sensitivity_figure(result: Result, name: str, label: str) -> Any:
                 panel.plot(_numbers(trials, name), _medians(result, trials), color=FAINT, linewidth=0.7, zorder=1)
         _draw_sensitivity(panel, result, members[space], name, color_of(result, space))
     if scales == {"log"}:
+        numbers = np.concatenate([_numbers(trials, name) for trials in members.values()])
         panels[0].set_xscale("log")
+        panels[0].set_xlim(numbers.min() / 1.5, numbers.max() * 1.5)
         ticks = require("matplotlib.ticker", "a picture of a sweep")
         panels[0].xaxis.set_major_locator(ticks.LogLocator(numticks=5))
         panels[0].xaxis.set_major_formatter(

@@ -1,5 +1,6 @@
 """Figures as SVG inside a page: colours and fonts are the page's, and nothing is loaded from outside."""
 
+import html
 import io
 import re
 from typing import Any
@@ -22,10 +23,14 @@ def to_svg(figure: Any, prefix: str, colors: dict[str, str], title: str) -> str:
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = svg.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
+    # Matplotlib's style would hold for the whole page; what it says is inherited from the element just as well.
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    attributes = f'role="img" aria-label="{html.escape(title)}" stroke-linejoin="round" stroke-linecap="butt"'
+    svg = svg.replace("<svg", f"<svg {attributes}", 1)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    svg = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 var(--font)", svg)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", svg)
+    svg = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 var(--font)", svg)  # as matplotlib before 3.11 writes it
     for color, variable in colors.items():
         svg = svg.replace(color, variable)
     return svg
