@@ -20,8 +20,9 @@ def map_unzip(
 ) -> tuple[Any, ...]:
     """Lift `rule(g, *slots, *read) -> (update, *new_slots)` from one array to trees of them.
 
-    The rule computes in float32 at least; the update is cast to the gradient's dtype and each slot to its own,
-    so nothing drifts from step to step. Returns a tree of updates and one tree for each slot. A tree whose
+    The rule computes in float32 at least; the update is cast to the gradient's dtype, or to what that and the trees in
+    `read` promote to (a bfloat16 update would swallow a decay of float32 parameters), and each slot to its own, so
+    nothing drifts from step to step. Returns a tree of updates and one tree for each slot. A tree whose
     structure or shapes do not fit the gradient's is an error that names the first path that differs; `what` is what
     it calls the gradient.
     """
@@ -32,7 +33,8 @@ def map_unzip(
     for g, *rest in zip(leaves, *columns, strict=True):
         update, *new = rule(widen(g), *map(widen, rest))
         kept = [jnp.asarray(n).astype(jnp.result_type(s)) for n, s in zip(new, rest, strict=False)]
-        rows.append((jnp.asarray(update).astype(jnp.result_type(g)), *kept))
+        dtype = jnp.result_type(g, *rest[len(slots) :])
+        rows.append((jnp.asarray(update).astype(dtype), *kept))
     width = 1 + len(slots)
     return tuple(jax.tree.unflatten(structure, [row[i] for row in rows]) for i in range(width))
 

@@ -12,7 +12,7 @@ import numpy as np
 from jgd.core import InputError, hyper, record, static
 from jgd.core.record import hypers
 from jgd.core.structure import dtype_name
-from jgd.core.tree import full_like, map_unzip, map_updates, name_of, safe_sqrt, widen
+from jgd.core.tree import full_like, map_unzip, name_of, safe_sqrt, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
@@ -76,7 +76,7 @@ class ScaleByMuon:
         wide = jax.tree.map(widen, grads)
         ahead, mu = map_unzip(rule, wide, state.mu, place="ScaleByMuon.update")
         orthogonal = orthogonalize(ahead, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype)
-        updates = map_updates(lambda g, o: self._size(g.shape) * o, grads, orthogonal, place="ScaleByMuon.update")
+        updates = jax.tree.map(lambda o, g: (self._size(g.shape) * o).astype(jnp.result_type(g)), orthogonal, grads)
         return updates, ScaleByMuonState(mu)
 
     def _size(self, shape: tuple[int, ...]) -> Any:

@@ -158,3 +158,12 @@ def test_labels_that_cannot_be_sorted_are_refused():
     """JAX sorts the keys of a dict, and only jit would notice."""
     with pytest.raises(jgd.InputError, match=r"labels 'fast', 1 .*one kind"):
         jgd.partition({"fast": jgd.sgd(1.0), 1: jgd.sgd(0.1)}, {"a": "fast", "b": 1})
+
+
+def test_a_decay_of_float32_parameters_survives_bfloat16_gradients():
+    """A bfloat16 sum of 1 and 0.001 would be 1."""
+    params, grads = jnp.ones(2), jnp.ones(2, jnp.bfloat16)
+    opt = jgd.adamw(1.0, weight_decay=1e-3)
+    updates, _ = opt.update(grads, opt.init(params), params)
+    # Adam's first step is 1 up to bfloat16's rounding of it, which is exact.
+    np.testing.assert_allclose(updates, -1.001, rtol=1e-6)
