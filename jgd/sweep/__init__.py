@@ -2,6 +2,8 @@
 
 from jgd.sweep.axes import Trial as Trial
 from jgd.sweep.distribution import Distribution as Distribution
+from jgd.sweep.load import load as load
+from jgd.sweep.load import merge as merge
 from jgd.sweep.replay import Replay as Replay
 from jgd.sweep.replay import replay as replay
 from jgd.sweep.result import Result as Result

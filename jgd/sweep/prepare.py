@@ -35,6 +35,7 @@ class Prepared(NamedTuple):
 
     group: Group
     layout: Layout
+    rows: list[np.ndarray]  # the leaves that differ, a row for each trial
     numbers: list[Any]  # the leaves that all lanes share, on every device
     first: Params  # first parameters, a row for each seed, or None where each lane makes its own
     begin: Compiled
@@ -119,7 +120,7 @@ class Preparation:
             shared = Shared(numbers, None, of_task.pick_shapes[length], zero)
             run = segment_program(group, self.devices.mesh, layout.width, length)
             segments[length] = self._later(run, states, lanes, shared)
-        return _Pending(group, layout, numbers, of_task, self._later(program, lanes, beginning), segments)
+        return _Pending(group, layout, rows, numbers, of_task, self._later(program, lanes, beginning), segments)
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
         """What depends on the task and the seeds alone, and so serves all groups."""
@@ -143,6 +144,7 @@ class Preparation:
         return Prepared(
             row.group,
             row.layout,
+            row.rows,
             row.numbers,
             None if first is None else first.result()(row.of_task.task, self.seeds),
             row.begin.result(),
@@ -176,6 +178,7 @@ class _Pending(NamedTuple):
 
     group: Group
     layout: Layout
+    rows: list[np.ndarray]
     numbers: list[Any]
     of_task: _OfTask
     begin: Future[Compiled]

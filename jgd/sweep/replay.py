@@ -1,5 +1,6 @@
 """One lane of a sweep again, alone: its curve and its trained parameters."""
 
+import os
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.types import Params
 from jgd.sweep.axes import Trial
+from jgd.sweep.load import load
 from jgd.sweep.result import Result
 from jgd.train.loop import Carry, begin, root_key, segment
 from jgd.train.task import Task
@@ -23,16 +25,28 @@ class Replay(NamedTuple):
     losses: np.ndarray  # f[steps], of each step
 
 
-def replay(result: Result, trial: Trial | int | None = None, seed: int | None = None) -> Replay:
+def replay(
+    result: Result | str | os.PathLike[str],
+    trial: Trial | int | None = None,
+    seed: int | None = None,
+    *,
+    task: Task | None = None,
+    spaces: Any = None,
+) -> Replay:
     """Run one trial under one seed as `jgd.fit` would: the best trial and the sweep's first seed unless given.
+
+    Of a sweep's folder instead of its result, the `task` and the `spaces` of the sweep are needed too.
 
     Nothing of a sweep depends on the lane, the chunk, the width or the devices, so the curves are the sweep's, within
     the rounding of another program.
     """
+    result = result if isinstance(result, Result) else load(result, task, spaces)
     chosen = result.best() if trial is None else result.trials[trial] if isinstance(trial, int) else trial
     seed = result.settings.seeds[0] if seed is None else seed
     if not 0 <= chosen.number < len(result.trials):
         raise InputError(f"replay(trial={trial!r}): the sweep has trials 0 to {len(result.trials) - 1}.")
+    if chosen.optimizer is None:
+        raise InputError(f"replay(trial={trial!r}): a sweep's folder has only its values; pass task and spaces too.")
     carry = jax.jit(begin)(chosen.task, chosen.optimizer, root_key(seed))
     rows, start = [], 0
     for end in result.steps.tolist():

@@ -110,7 +110,13 @@ class Result:
 
     def best_optimizer(self, space: str | None = None) -> Transform:
         """The best trial's optimizer, ready to use."""
-        return self.best(space).optimizer
+        best = self.best(space)
+        if best.optimizer is None:
+            raise InputError(
+                "Result.best_optimizer: a sweep's folder has only the values of its trials; load it with the task and "
+                "the spaces that it was made with, load(dir, task, spaces)."
+            )
+        return best.optimizer
 
     def summary(self, trial: Trial | int) -> Summary:
         """Median, quartiles and bootstrap interval of a trial's values over seeds."""

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,7 +17,9 @@ from jgd.sweep.engine import execute
 from jgd.sweep.plan import Group, Settings, group, layout, make_trials
 from jgd.sweep.prepare import Devices
 from jgd.sweep.result import Result
+from jgd.sweep.spec import describe
 from jgd.sweep.statistics import as_loss
+from jgd.sweep.store import Store
 from jgd.train.loop import begin, root_key, segment
 from jgd.train.task import Task, check_task, is_stream
 from jgd.transforms import identity
@@ -41,6 +44,7 @@ def run(
     lanes: int | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool | None = None,
+    dir: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Train `num_trials` settings of each space for `steps` steps under every seed.
 
@@ -62,6 +66,10 @@ def run(
     devices     All local ones unless given. On a CPU, `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before
                 JAX is first used makes one of each core; `jgd race` does so itself.
     progress    `None` shows a line where standard error is a terminal and rich is installed.
+    dir         A folder that keeps the sweep, written at the end of every segment. The same call again goes on from it,
+                to the same bits as if nothing had happened: Ctrl-C, a kill or a full disk loses at most the running
+                segment. Another call is refused, with the difference. `jgd.sweep.load(dir)` reads it. On other devices,
+                or with other `lanes`, it goes on too, to the same result within rounding.
 
     Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
     """
@@ -74,7 +82,13 @@ def run(
     metrics = _metrics(groups, settings.metric)
     devices = list(jax.local_devices() if devices is None else devices)
     layouts = [layout(one, len(settings.seeds), devices, lanes) for one in groups]
-    outcome = execute(groups, layouts, settings, Devices(devices), metrics, progress)
+    prepared = groups, layouts, settings, Devices(devices), metrics, progress
+    if dir is None:
+        outcome = execute(*prepared)
+    else:
+        asked = describe(task, spaces, settings, num_trials=num_trials, sampler=sampler, seed=seed, where=where)
+        with Store(dir, asked) as store:
+            outcome = execute(*prepared, store)
     result = Result(
         trials,
         settings,

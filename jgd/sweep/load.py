@@ -1,0 +1,127 @@
+"""Sweeps read back: one folder, or several that are parts of one study."""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.sweep.axes import Trial, axes, trial_at, with_grids
+from jgd.sweep.engine import GroupReport
+from jgd.sweep.plan import Layout, Settings, name_spaces
+from jgd.sweep.records import Records
+from jgd.sweep.result import Result
+from jgd.sweep.spec import Json, settings_of, trials_of
+from jgd.sweep.store import Saved, read_chunks, read_json, restore
+from jgd.train.task import Task
+
+
+def load(dir: str | os.PathLike[str], task: Task | None = None, spaces: Any = None) -> Result:
+    """What a sweep's folder holds, at any time, even while it is being written. Nothing is compiled.
+
+    Everything but the trials' tasks and optimizers is read from the files. With the `task` and `spaces` of the sweep
+    the trials have those too, so that `best_optimizer` and `replay` work.
+    """
+    folder = Path(dir)
+    if not (folder / "sweep.json").exists():
+        raise InputError(f"load(dir={os.fspath(dir)!r}): there is no sweep.json; name the dir of a sweep.")
+    known = read_json(folder / "sweep.json")
+    settings, trials = settings_of(known["settings"]), trials_of(known["listing"])
+    if (task is None) != (spaces is None):
+        raise InputError(f"load(dir={os.fspath(dir)!r}): pass both task and spaces, as the sweep had them, or neither.")
+    if task is not None:
+        trials = [_whole(trial, task, spaces) for trial in trials]
+    records, saved = Records(len(trials), settings, known["metrics"]), read_chunks(folder, known["hash"])
+    restore(records, saved)
+    reports = [_report(group, saved) for group in known["groups"]]
+    seconds = sum(report.seconds for report in reports)
+    cut = bool(records.going.any())
+    return Result(trials, settings, records.curves, records.reached, records.diverged_at, reports, 0, 0.0, seconds, cut)
+
+
+def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
+    """One result of several, or of their folders: parts of a study that ran apart, with other seeds or trials.
+
+    Trials of the same space with the same values are one; of a lane in several parts the furthest counts. Lanes that
+    no part has are pending. Steps, points, metric and mode must agree.
+    """
+    results = [part if isinstance(part, Result) else load(part) for part in parts]
+    if not results:
+        raise InputError("merge([]): there is nothing to merge; pass results or dirs.")
+    settings = _common(results)
+    trials: dict[Any, Trial] = {}
+    for result in results:
+        for identity, trial in zip(_identities(result), result.trials, strict=True):
+            known = trials.get(identity)
+            if known is None or known.optimizer is None:
+                number = len(trials) if known is None else known.number
+                trials[identity] = dataclasses.replace(trial, number=number)
+    metrics = list(dict.fromkeys(name for result in results for name in result.curves))
+    records = Records(len(trials), settings, metrics)
+    for result in results:
+        numbers = np.array([trials[identity].number for identity in _identities(result)])
+        seeds = np.array([settings.seeds.index(seed) for seed in result.settings.seeds])
+        at = np.repeat(numbers, len(seeds)), np.tile(seeds, len(numbers))
+        blank = np.full(result.reached.shape + result.steps.shape, np.nan)
+        curves = {f"curves/{name}": result.curves.get(name, blank) for name in metrics}
+        rows = {"reached": result.reached, "diverged_at": result.diverged_at, **curves}
+        records.put(*at, {name: x.reshape(-1, *x.shape[2:]) for name, x in rows.items()})
+    return Result(
+        list(trials.values()),
+        settings,
+        records.curves,
+        records.reached,
+        records.diverged_at,
+        [report for result in results for report in result.groups],
+        sum(result.compilations for result in results),
+        sum(result.compile_seconds for result in results),
+        sum(result.run_seconds for result in results),
+        bool(records.going.any()),
+    )
+
+
+def _whole(trial: Trial, task: Task, spaces: Any) -> Trial:
+    """A trial with its task and optimizer, made from its units again."""
+    named = name_spaces(spaces)
+    if trial.space not in named:
+        raise InputError(f"load(spaces=): it has no {trial.space!r}, only {', '.join(named)}; pass those of the sweep.")
+    task, optimizer = with_grids(task), with_grids(named[trial.space])
+    made = trial_at(trial.number, trial.space, task, optimizer, axes(task, optimizer), trial.units)
+    if repr(made.params) != repr(trial.params):
+        raise InputError(f"load(spaces=): they make {made!r} where the sweep had {trial!r}; pass those of the sweep.")
+    return made
+
+
+def _report(group: Json, saved: Sequence[Saved]) -> GroupReport:
+    chunks = [row.chunk for row in saved if row.group == group["first"]]
+    seconds, lane_steps = sum(chunk.seconds for chunk in chunks), sum(chunk.lane_steps for chunk in chunks)
+    return GroupReport(tuple(group["spaces"]), group["trials"], Layout(*group["layout"]), seconds, lane_steps)
+
+
+def _common(results: Sequence[Result]) -> Settings:
+    """The settings of all, with the seeds of each."""
+    first = results[0].settings
+    for name in ("steps", "eval_every", "metric", "mode"):
+        values = {getattr(result.settings, name) for result in results}
+        if len(values) > 1:
+            raise InputError(
+                f"merge: the sweeps differ in {name} ({' and '.join(map(repr, sorted(values)))}), so their curves "
+                "cannot be compared; merge those that agree."
+            )
+    seeds = tuple(dict.fromkeys(seed for result in results for seed in result.settings.seeds))
+    return dataclasses.replace(first, seeds=seeds)
+
+
+def _identities(result: Result) -> list[Any]:
+    """What trials are known by in other sweeps: space and values, and which of those that are alike."""
+    seen: Counter[Any] = Counter()
+    found = []
+    for trial in result.trials:
+        values = trial.space, repr(trial.params)
+        found.append((values, seen[values]))
+        seen[values] += 1
+    return found

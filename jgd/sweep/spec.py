@@ -1,0 +1,120 @@
+"""What a sweep was asked to do, as JSON: texts to compare, its trials with their axes, and where it ran."""
+
+import dataclasses
+import json
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import jax
+import jaxlib.version
+import numpy as np
+
+from jgd.core.describe import leaf_texts, structure_text
+from jgd.sweep.axes import Axis, Trial
+from jgd.sweep.distribution import Distribution
+from jgd.sweep.plan import Settings, name_spaces
+from jgd.train.task import Task
+
+Json = dict[str, Any]
+FORMAT = "1"  # of the files
+
+
+def describe(task: Task, spaces: Any, settings: Settings, **others: Any) -> dict[str, str]:
+    """What `run` was asked to do. Functions are known by their names: their code is not compared."""
+    parts = {"init": task.init, "loss": task.loss, "evaluate": task.evaluate, "data": task.data}
+    parts |= {f"space {name}": space for name, space in name_spaces(spaces).items()}
+    asked = {title: structure_text(value) for title, value in parts.items()}
+    for title, value in parts.items():
+        asked |= leaf_texts(title, value)
+    numbers = {**dataclasses.asdict(settings), "batch_size": task.batch_size, **others}
+    asked["format"] = FORMAT
+    return asked | {name: re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)) for name, value in numbers.items()}
+
+
+def listing(trials: Sequence[Trial]) -> Json:
+    """The trials, and the axes that they have in common."""
+    axes: dict[int, int] = {}
+    shown: list[Json] = []
+    rows: list[Json] = []
+    for trial in trials:
+        for axis in trial.axes:
+            if id(axis) not in axes:
+                axes[id(axis)] = len(shown)
+                shown.append({name: _encode(x) for name, x in axis._asdict().items()})
+        rows.append({"space": trial.space, "axes": [axes[id(axis)] for axis in trial.axes], "units": trial.units})
+    # What JSON makes of it, so that it compares equal to what is read back.
+    return json.loads(json.dumps({"axes": shown, "trials": rows}))
+
+
+def trials_of(listing: Json) -> list[Trial]:
+    """The trials of a listing: without task and optimizer, and with texts for what JSON cannot hold."""
+    axes = [Axis(**{name: _decode(x) for name, x in row.items()}) for row in listing["axes"]]
+    absent = cast(Any, None)
+    return [
+        Trial(number, row["space"], tuple(axes[i] for i in row["axes"]), tuple(row["units"]), absent, absent)
+        for number, row in enumerate(listing["trials"])
+    ]
+
+
+def settings_of(known: Json) -> Settings:
+    """The settings that `dataclasses.asdict` took apart."""
+    return Settings(**{**known, "seeds": tuple(known["seeds"])})
+
+
+def environment(devices: Sequence[Any]) -> dict[str, str]:
+    """Where a sweep runs: versions, devices, and the commit of the working folder if it is in a git repository."""
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        commit = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = "none"
+    return {
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.version.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "devices": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
+        "commit": commit,
+    }
+
+
+class _Shown:
+    """What stands for an option that is no number: its text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Distribution) and dataclasses.is_dataclass(value):
+        fields = {field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"kind": type(value).__name__, "fields": fields}
+    if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
+        return [_encode(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return {"shown": structure_text(value), "leaves": leaf_texts("", value)}
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(item) for item in value)
+    if not isinstance(value, Mapping):
+        return value
+    if "shown" in value:
+        return _Shown(", ".join([value["shown"], *(f"{name[1:]}={text}" for name, text in value["leaves"].items())]))
+    fields = {name: _decode(item) for name, item in value["fields"].items()}
+    return next(kind for kind in _kinds(Distribution) if kind.__name__ == value["kind"])(**fields)
+
+
+def _kinds(kind: type) -> list[type]:
+    return [kind, *(below for child in kind.__subclasses__() for below in _kinds(child))]
