@@ -4,6 +4,7 @@ from jgd.sweep.axes import Trial as Trial
 from jgd.sweep.distribution import Distribution as Distribution
 from jgd.sweep.load import load as load
 from jgd.sweep.load import merge as merge
+from jgd.sweep.optuna import from_optuna as from_optuna
 from jgd.sweep.replay import Replay as Replay
 from jgd.sweep.replay import replay as replay
 from jgd.sweep.result import Result as Result

@@ -87,12 +87,18 @@ def trial_at(
 
 
 def active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[tuple[Axis, float]]:
-    """The axes that matter at a point, with their units: not those of options that it does not choose."""
+    """The axes that matter at a point, with their units."""
+    rows = zip(space_axes, units, is_active(space_axes, units), strict=True)
+    return [(axis, unit) for axis, unit, matters in rows if matters]
+
+
+def is_active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[bool]:
+    """Which axes matter at a point: not those of options that it does not choose."""
 
     def taken(route: Route) -> bool:
         return all(_index(space_axes[i], units[i]) == option for i, option in route)
 
-    return [(axis, unit) for axis, unit in zip(space_axes, units, strict=True) if any(map(taken, axis.when))]
+    return [any(map(taken, axis.when)) for axis in space_axes]
 
 
 def params_at(space_axes: Sequence[Axis], units: Sequence[float]) -> dict[str, Any]:

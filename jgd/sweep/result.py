@@ -10,6 +10,7 @@ from jgd.core.extras import require
 from jgd.core.types import Transform
 from jgd.sweep.axes import Trial, short
 from jgd.sweep.engine import GroupReport
+from jgd.sweep.optuna import to_optuna
 from jgd.sweep.plan import Settings
 from jgd.sweep.statistics import Summary, as_loss, first_reached, rank, summarize
 from jgd.sweep.table import plain
@@ -158,6 +159,13 @@ class Result:
                 row["steps_to_target"] = reached[at]
                 rows.append(row | {name: curve[at][-1] for name, curve in self.curves.items()})
         return rows
+
+    def to_optuna(self, storage: Any = None, name: str | None = None) -> Any:
+        """An Optuna study with these trials, in memory, or kept where `storage` says: "sqlite:///study.db".
+
+        A trial's value is its median over seeds, which are attributes; one with a lane that is not complete has failed.
+        """
+        return to_optuna(self, storage, name)
 
     def __repr__(self) -> str:
         metric, seeds = self.settings.metric, len(self.settings.seeds)

@@ -2,13 +2,13 @@
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.stats import qmc
 
-from jgd.core.errors import InputError, unknown
+from jgd.core.errors import InputError
 from jgd.sweep.axes import Axis
 
 
@@ -97,27 +97,3 @@ class Grid:
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
         """Nothing: the points do not depend on the values."""
-
-
-SAMPLERS: dict[str, Callable[..., Sampler]] = {"random": Random, "sobol": Sobol, "halton": Halton, "grid": Grid}
-
-
-def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1) -> Sampler:
-    """The sampler of a name, what a function of `(axes, seed)` returns, or an object with ask and tell itself."""
-    if isinstance(sampler, str):
-        if sampler not in SAMPLERS:
-            raise unknown("run(sampler=)", sampler, SAMPLERS)
-        return SAMPLERS[sampler](axes, seed)
-    if hasattr(sampler, "ask") and hasattr(sampler, "tell") and not isinstance(sampler, type):
-        if spaces > 1:
-            raise InputError(
-                f"run(sampler={sampler!r}): one sampler cannot serve {spaces} spaces; "
-                "pass a function of (axes, seed) that makes one for each."
-            )
-        return sampler
-    if not callable(sampler):
-        raise InputError(
-            f"run(sampler={sampler!r}): expected one of {', '.join(SAMPLERS)}, an object with ask and tell, "
-            "or a function of (axes, seed) that returns one."
-        )
-    return cast(Callable[..., Sampler], sampler)(axes, seed)

@@ -6,7 +6,7 @@ import pytest
 from jgd.core import InputError
 from jgd.sweep import grid, integer, loguniform, normal, uniform
 from jgd.sweep.axes import Axis
-from jgd.sweep.sample import SAMPLERS, make_sampler
+from jgd.sweep.samplers import SAMPLERS, make_sampler
 
 
 def axes(*distributions):
@@ -16,7 +16,7 @@ def axes(*distributions):
 PLANE = axes(uniform(0, 1), loguniform(1, 10))
 
 
-@pytest.mark.parametrize("name", ["random", "sobol", "halton"])
+@pytest.mark.parametrize("name", ["random", "sobol", "halton", "tpe"])
 def test_points_repeat_by_seed_and_more_of_them_only_add(name):
     points = make_sampler(name, PLANE, 1).ask(12)
     assert points.shape == (12, 2)
@@ -56,8 +56,8 @@ def test_a_grid_has_nothing_more_to_give():
 def test_bad_samplers_are_refused():
     with pytest.raises(InputError, match=r"unknown name 'sobl'. Did you mean sobol"):
         make_sampler("sobl", PLANE, 0)
-    with pytest.raises(InputError, match="expected one of random, sobol, halton, grid"):
+    with pytest.raises(InputError, match="expected one of random, sobol, halton, grid, tpe, an object"):
         make_sampler(3, PLANE, 0)
     with pytest.raises(InputError, match="the listed values alone make 6 combinations; raise num_trials"):
         make_sampler("grid", axes(grid([1, 2]), grid([1, 2, 3])), 0).ask(5)
-    assert set(SAMPLERS) == {"random", "sobol", "halton", "grid"}
+    assert set(SAMPLERS) == {"random", "sobol", "halton", "grid", "tpe"}

@@ -1,0 +1,152 @@
+"""Optuna, where it is installed: its samplers in sweeps, and sweeps as its studies."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.extras import require
+from jgd.sweep.axes import Axis, Trial, is_active, params_at
+from jgd.sweep.distribution import Distribution, Integer, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.sweep.sample import Sampler
+
+TAIL = 6.0  # standard deviations within which a normal axis draws: its unit interval ends at 1e-9
+
+
+def from_optuna(sampler: Any) -> Callable[[Sequence[Axis], int], Sampler]:
+    """One of Optuna's samplers for `run(sampler=...)`, such as `from_optuna(optuna.samplers.CmaEsSampler(seed=0))`.
+
+    It works in memory on a copy of the sampler, one for each space, and sees the axes that matter at a point: units
+    from 0 to 1 of numbers, and choices as categories. A failed trial is told as pruned, which its models count as bad.
+    Its own seed is the one that counts.
+    """
+    optuna = require("optuna", "from_optuna(...)", "optuna")
+    if not isinstance(sampler, optuna.samplers.BaseSampler):
+        raise InputError(
+            f"from_optuna({sampler!r}): expected one of Optuna's samplers, such as optuna.samplers.TPESampler(seed=0)."
+        )
+    return lambda axes, seed: _AskTell(axes, copy.deepcopy(sampler))
+
+
+class _AskTell:
+    """A sampler of Optuna as one of ours."""
+
+    def __init__(self, axes: Sequence[Axis], sampler: Any) -> None:
+        self._optuna = require("optuna", "from_optuna(...)", "optuna")
+        self._axes, self._trials = list(axes), []
+        with _quiet(self._optuna):
+            self._study = self._optuna.create_study(sampler=sampler)
+
+    def ask(self, count: int) -> np.ndarray:
+        """The next points."""
+        return np.array([self._next() for _ in range(count)]).reshape(count, len(self._axes))
+
+    def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
+        """What became of points, by their numbers from zero over all asks."""
+        states = self._optuna.trial.TrialState
+        for i, value in zip(ids, values, strict=True):
+            failed = not np.isfinite(value)
+            self._study.tell(self._trials[i], None if failed else value, states.PRUNED if failed else states.COMPLETE)
+
+    def _next(self) -> list[float]:
+        trial = self._study.ask()
+        self._trials.append(trial)
+        point = [0.5] * len(self._axes)
+        for i, axis in enumerate(self._axes):
+            # A choice comes before what its options hold, so that its own coordinate is known by now.
+            if not is_active(self._axes, point)[i]:
+                continue
+            size = axis.distribution.listed
+            if size is None:
+                point[i] = trial.suggest_float(axis.name, 0.0, 1.0)
+            else:
+                point[i] = (trial.suggest_categorical(axis.name, tuple(range(size))) + 0.5) / size
+        return point
+
+
+def to_optuna(result: Any, storage: Any = None, name: str | None = None) -> Any:
+    """A result as a study; see `Result.to_optuna`."""
+    optuna = require("optuna", "Result.to_optuna()", "optuna")
+    mode, trials = result.settings.mode, []
+    for trial in result.trials:
+        values, status = result.values[trial.number], result.status[trial.number]
+        complete = bool((status == "complete").all())
+        matters = [axis for axis, keep in zip(trial.axes, is_active(trial.axes, trial.units), strict=True) if keep]
+        trials.append(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.COMPLETE if complete else optuna.trial.TrialState.FAIL,
+                value=float(np.median(values)) if complete else None,
+                params=params_at(trial.axes, trial.units),
+                distributions={axis.name: _distribution(optuna, axis.distribution) for axis in matters},
+                user_attrs={"space": trial.space, "trial": trial.number, **_per_seed(result, trial)},
+                intermediate_values=_curve(result, trial),
+            )
+        )
+    with _quiet(optuna):
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction="minimize" if mode == "min" else "maximize"
+        )
+        study.set_user_attr("metric", result.settings.metric)
+        study.add_trials(trials)
+    return study
+
+
+def _per_seed(result: Any, trial: Trial) -> dict[str, Any]:
+    """The status of every lane, and the values of those that have one."""
+    status, values = result.status[trial.number], result.values[trial.number]
+    attributes: dict[str, Any] = {}
+    for i, seed in enumerate(result.settings.seeds):
+        attributes[f"status, seed {seed}"] = str(status[i])
+        if np.isfinite(values[i]):
+            attributes[f"{result.settings.metric}, seed {seed}"] = float(values[i])
+    return attributes
+
+
+def _curve(result: Any, trial: Trial) -> dict[int, float]:
+    """The median over seeds, at the points that all of them have."""
+    medians = np.median(result.curves[result.settings.metric][trial.number], axis=0)
+    return {int(step): float(x) for step, x in zip(result.steps, medians, strict=True) if np.isfinite(x)}
+
+
+def _distribution(optuna: Any, one: Distribution) -> Any:
+    """The nearest of Optuna's distributions."""
+    of = optuna.distributions
+    if isinstance(one, Parts):
+        return of.CategoricalDistribution(one.labels)
+    if one.listed is not None:
+        return of.CategoricalDistribution(one.options)  # type: ignore[attr-defined]
+    if isinstance(one, (Uniform, LogUniform)):
+        return of.FloatDistribution(one.low, one.high, log=isinstance(one, LogUniform))
+    if isinstance(one, Integer):
+        return of.IntDistribution(one.low, one.high)
+    if isinstance(one, Normal):
+        return of.FloatDistribution(one.mean - TAIL * one.std, one.mean + TAIL * one.std)
+    if isinstance(one, Quantized):
+        return _quantized(of, one)
+    raise InputError(f"Result.to_optuna(): Optuna has no distribution like {one!r}.")
+
+
+def _quantized(of: Any, one: Quantized) -> Any:
+    """Steps from the first multiple to the last; Optuna has none on a logarithmic scale."""
+    low, high = one.at(0.0), one.at(1.0)
+    if isinstance(one.step, int):
+        return of.IntDistribution(low, high, step=one.step)
+    return (
+        of.FloatDistribution(low, high, log=True)
+        if one.scale == "log"
+        else of.FloatDistribution(low, high, step=one.step)
+    )
+
+
+@contextmanager
+def _quiet(optuna: Any) -> Iterator[None]:
+    """Without the log line of a new study."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)

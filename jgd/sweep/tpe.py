@@ -1,0 +1,120 @@
+"""The tree-structured Parzen estimator: points that resemble the good ones more than the others."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from jgd.sweep.axes import Axis, is_active
+from jgd.sweep.sample import Sobol
+
+STARTUP = 10  # points before the first model
+CANDIDATES = 24  # for each point, of which the most promising is proposed
+GOOD = 0.15  # the share of points that are good ones
+MOST_GOOD = 25
+WIDTH = 0.2  # of a kernel over a whole axis, shrinking as points become many
+STRAY = 0.2  # the probability that a kernel gives to other options than its own
+
+
+class Tpe:
+    """Proposes the candidates with the largest l(x) / g(x): the densities of good points and of all others.
+
+    Both are mixtures of one kernel for each point, a product over all axes: a truncated normal on the unit interval of
+    a number, and a peak at the option of a choice; plus a uniform one. A point whose choices make an axis meaningless
+    says nothing about that axis. Points that are proposed and not yet told count as bad, so that a batch spreads.
+    The first points are Sobol's. (Bergstra et al. 2011; kernels over all axes together as in Falkner et al. 2018,
+    arXiv:1807.01774, Sec. 4.1.)
+    """
+
+    def __init__(self, axes: Sequence[Axis], seed: int) -> None:
+        self._axes = list(axes)
+        self._options = np.array([_options(axis) for axis in axes])
+        self._rng, self._first = np.random.default_rng(seed), Sobol(axes, seed)
+        self._points = np.empty((0, len(axes)))
+        self._values = np.empty(0)  # NaN until told
+
+    def ask(self, count: int) -> np.ndarray:
+        """The next points."""
+        told = int(np.sum(~np.isnan(self._values)))
+        if told < STARTUP:
+            self._add(self._first.ask(count))
+        else:
+            for _ in range(count):
+                self._add(self._propose()[None])
+        return self._points[-count:]
+
+    def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
+        """What became of points, by their numbers from zero over all asks."""
+        self._values[np.asarray(ids, int)] = values
+
+    def _add(self, points: np.ndarray) -> None:
+        self._points = np.concatenate([self._points, points])
+        self._values = np.concatenate([self._values, np.full(len(points), np.nan)])
+
+    def _propose(self) -> np.ndarray:
+        """The best of candidates drawn from the density of good points."""
+        told = np.flatnonzero(~np.isnan(self._values))
+        order = told[np.argsort(self._values[told], kind="stable")]
+        # A failed point is never good, however few the others are.
+        good = order[: min(int(np.ceil(GOOD * len(told))), MOST_GOOD, int(np.isfinite(self._values).sum()))]
+        bad = np.setdiff1d(np.arange(len(self._points)), good)
+        above, below = self._mixture(bad), self._mixture(good)
+        candidates = below.draw(CANDIDATES, self._rng)
+        return candidates[np.argmax(below.log_density(candidates) - above.log_density(candidates))]
+
+    def _mixture(self, rows: np.ndarray) -> "_Mixture":
+        points = self._points[rows]
+        matters = np.array([is_active(self._axes, point) for point in points]).reshape(points.shape)
+        dims = points.shape[1]
+        width = max(WIDTH * len(rows) ** (-1 / (dims + 4)), 1 / min(100, len(rows) + 1)) if len(rows) else 1.0
+        return _Mixture(points, matters, self._options, width)
+
+
+class _Mixture(NamedTuple):
+    """Kernels around points, and a uniform one of the same weight."""
+
+    points: np.ndarray  # f64[n, axes]
+    matters: np.ndarray  # bool[n, axes]
+    options: np.ndarray  # i64[axes], zero for numbers
+    width: float
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Points, f64[count, axes]."""
+        chosen = rng.integers(0, len(self.points) + 1, count)
+        uniform = rng.random((count, self.points.shape[1]))
+        out = uniform.copy()
+        for i, row in enumerate(chosen):
+            if row == len(self.points):
+                continue
+            x, many = self.points[row], self.options > 0
+            low, high = ndtr(-x / self.width), ndtr((1 - x) / self.width)
+            near = x + self.width * ndtri(low + uniform[i] * (high - low))
+            stay = rng.random(len(x)) >= STRAY
+            near = np.where(many, np.where(stay, x, uniform[i]), near)
+            out[i] = np.where(self.matters[row], np.clip(near, 0, 1), uniform[i])
+        return out
+
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """Up to a constant that is the same for all mixtures of these axes, f64[count]."""
+        if not len(self.points):
+            return np.zeros(len(x))
+        a, b = x[:, None, :], self.points[None]
+        mass = ndtr((1 - b) / self.width) - ndtr(-b / self.width)
+        number = -0.5 * ((a - b) / self.width) ** 2 - np.log(self.width * mass * np.sqrt(2 * np.pi))
+        sizes = np.maximum(self.options, 1)
+        same = _index(a, sizes) == _index(b, sizes)
+        option = np.log(np.where(same, 1 - STRAY + STRAY / sizes, STRAY / sizes) * sizes)
+        each = np.where(self.matters[None], np.where(self.options > 0, option, number), 0.0).sum(axis=2)
+        each = np.concatenate([each, np.zeros((len(x), 1))], axis=1)
+        return np.logaddexp.reduce(each, axis=1) - np.log(each.shape[1])
+
+
+def _options(axis: Axis) -> int:
+    """How many options an axis without an order has; zero for one with an order."""
+    ordered = getattr(axis.distribution, "ordered", False)
+    return 0 if axis.distribution.listed is None or ordered else axis.distribution.listed
+
+
+def _index(units: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    return np.minimum((units * sizes).astype(int), sizes - 1)

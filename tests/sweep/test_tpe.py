@@ -1,0 +1,78 @@
+"""The built-in adaptive sampler: it finds what random points do not, in numbers, choices and parts."""
+
+import numpy as np
+import pytest
+
+from jgd.sweep import choice, loguniform, uniform
+from jgd.sweep.axes import Axis
+from jgd.sweep.sample import Random
+from jgd.sweep.tpe import STARTUP, Tpe
+
+PLANE = [Axis("x", uniform(0, 1), ("x",)), Axis("y", loguniform(1, 10), ("y",))]
+PARTS = [
+    Axis("part", choice({"a": None, "b": None}), ("part",)),
+    Axis("a", uniform(0, 1), ("a",), (((0, 0),),)),
+    Axis("b", uniform(0, 1), ("b",), (((0, 1),),)),
+]
+
+
+def best(make, axes, loss, seed, rounds=8, size=8):
+    sampler, found = make(axes, seed), []
+    for i in range(rounds):
+        points = sampler.ask(size)
+        assert points.shape == (size, len(axes))
+        assert ((points >= 0) & (points <= 1)).all()
+        losses = [loss(point) for point in points]
+        sampler.tell(range(i * size, (i + 1) * size), losses)
+        found += losses
+    return min(found)
+
+
+def bowl(point):
+    return float(np.sum((point - [0.3, 0.8]) ** 2))
+
+
+def conditional(point):
+    return 1 + (point[1] - 0.2) ** 2 if point[0] < 0.5 else (point[2] - 0.9) ** 2
+
+
+@pytest.mark.parametrize(("axes", "loss"), [(PLANE, bowl), (PARTS, conditional)], ids=["bowl", "conditional"])
+def test_it_beats_random_points_at_an_equal_budget(axes, loss):
+    ours, theirs = ([best(make, axes, loss, seed) for seed in range(9)] for make in (Tpe, Random))
+    # Measured: 3 to 20 times smaller losses at 64 points; the median of nine seeds keeps a factor of two.
+    assert np.median(ours) < np.median(theirs) / 2
+
+
+def test_it_settles_on_the_better_option_and_ignores_the_other_ones_numbers():
+    sampler = Tpe(PARTS, 0)
+    for i in range(6):
+        points = sampler.ask(16)
+        sampler.tell(range(16 * i, 16 * i + 16), [conditional(point) for point in points])
+    points = sampler.ask(50)
+    chosen = points[:, 0] >= 0.5
+    assert chosen.mean() > 0.7
+    # What decides nothing stays spread out: the quartiles of 35 or more uniform points.
+    assert np.ptp(np.quantile(points[chosen, 1], [0.25, 0.75])) > 0.25
+    assert abs(np.median(points[chosen, 2]) - 0.9) < 0.15
+
+
+def test_points_differ_before_anything_is_told_and_repeat_by_seed():
+    first, second = Tpe(PLANE, 3), Tpe(PLANE, 3)
+    for sampler in (first, second):
+        sampler.tell(range(STARTUP), [bowl(point) for point in sampler.ask(STARTUP)])
+    points = first.ask(30)
+    np.testing.assert_array_equal(points, np.concatenate([second.ask(10), second.ask(20)]))
+    assert len(np.unique(points, axis=0)) == 30
+    assert np.ptp(points, axis=0).min() > 0.3  # a batch spreads
+
+
+def test_failures_alone_are_no_good_points():
+    sampler = Tpe(PLANE, 0)
+    points = sampler.ask(32)
+    sampler.tell(range(32), [np.inf] * 32)
+    again = sampler.ask(32)
+    assert ((again >= 0) & (again <= 1)).all()
+    # No point is good, so l is uniform and g high at the failures: what follows keeps away from them.
+    gap = np.linalg.norm(again[:, None] - points[None], axis=2).min(axis=1)
+    by_chance = np.linalg.norm(np.random.default_rng(1).random((32, 1, 2)) - points[None], axis=2).min(axis=1)
+    assert np.median(gap) > np.median(by_chance)
