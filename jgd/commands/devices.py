@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from jgd.commands.words import count
+
 
 def use_every_core() -> None:
     """One XLA device for each core of a CPU, unless the user has set a number or JAX is already running."""
@@ -20,8 +22,7 @@ def use_every_core() -> None:
 
 def describe_devices(devices: Sequence[Any]) -> str:
     """As in `2 cpu devices`."""
-    kind = devices[0].device_kind
-    return f"{len(devices)} {kind} device{'s' * (len(devices) != 1)}"
+    return count(len(devices), f"{devices[0].device_kind} device")
 
 
 def _cores() -> int:

@@ -20,6 +20,7 @@ from jgd.commands.judge import judge_of, with_target
 from jgd.commands.racers import DEFAULT, RACERS, spaces
 from jgd.commands.report import race_report
 from jgd.commands.standings import as_json, remarks, show
+from jgd.commands.words import count
 from jgd.core.errors import InputError
 from jgd.core.extras import require
 from jgd.core.storage import save, write_whole
@@ -93,8 +94,8 @@ def race(options: argparse.Namespace) -> int:
     devices = describe_devices(jax.local_devices())
     with new_folder(options.out, f"race-{Path(options.task).stem}") as folder:
         if not options.json:
-            size = f"{_count(trials, 'learning rate')} x {_count(seeds, 'seed')} x {_count(steps, 'step')}"
-            print(f"Racing {_count(len(racers), 'optimizer')} on {options.task}: {size}, on {devices}.", flush=True)
+            size = f"{count(trials, 'learning rate')} x {count(seeds, 'seed')} x {count(steps, 'step')}"
+            print(f"Racing {count(len(racers), 'optimizer')} on {options.task}: {size}, on {devices}.", flush=True)
         result = run(
             task, racers, num_trials=trials, seeds=seeds, steps=steps, eval_every=options.eval_every,
             metric=judge.metric, mode=judge.mode, target=judge.target, sampler="grid",
@@ -173,7 +174,7 @@ def _print(result: Result, folder: Path) -> None:
         print(line)
     rate = result.lane_steps / max(result.run_seconds, 1e-9)
     print(
-        f"{_count(result.programs, 'program')} compiled in {result.compile_seconds:.1f} s; {result.lane_steps:,} steps "
+        f"{count(result.programs, 'program')} compiled in {result.compile_seconds:.1f} s; {result.lane_steps:,} steps "
         f"run in {result.run_seconds:.1f} s, {rate:,.0f} a second.\nReport: {folder / 'report.html'}"
     )
 
@@ -193,7 +194,3 @@ def _line(options: argparse.Namespace) -> str:
         if name not in ("--json", "--out") and value is not None and value != OPTIONS[name].get("default"):
             parts += [name, shlex.quote(str(value))]
     return " ".join(parts)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

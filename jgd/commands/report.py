@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from jgd.commands.page import VARIABLES, page, table, whisker
 from jgd.commands.standings import Row, cells, header, remarks, rows
+from jgd.commands.words import capital, count, label_of
 from jgd.sweep.axes import short
 from jgd.sweep.pictures import color_of, curves_figure, sensitivity_figure
 from jgd.sweep.result import Result
@@ -15,7 +16,7 @@ from jgd.sweep.svg import to_svg
 def race_report(result: Result, task: str, about: str, devices: str, command: str) -> str:
     """The whole page."""
     standings = rows(result)
-    label = result.settings.metric.replace("_", " ")
+    label = label_of(result.settings.metric)
     body = [
         f"<h1>Optimizers race on {html.escape(task)}</h1>",
         f'<p class="soft">{html.escape(about)}</p>',
@@ -25,14 +26,14 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
     ]
     for name in dict.fromkeys(name for row in standings for name in row.setting):
         figure = sensitivity_figure(result, name, label)
-        title = f"{label.capitalize()} against {name.replace('_', ' ')}"
+        title = f"{capital(label)} against {name.replace('_', ' ')}"
         caption = (
             "Each point is one training run to the end: the median over seeds, the band is the range of all seeds. The "
             "ring is the best setting, a cross a setting of which a seed diverged; the other optimizers are grey. A "
             "broad plateau is an optimizer that is easy to tune."
         )
         body.append(_figure(title, to_svg(figure, f"s-{name}", VARIABLES, title), caption))
-    title = f"{label.capitalize()} while training, each at its best setting"
+    title = f"{capital(label)} while training, each at its best setting"
     caption = "The median and the range of all seeds. The dashed line is the target, the ring where it was reached."
     body.append(_figure(title, to_svg(curves_figure(result, label), "curves", VARIABLES, title), caption))
     body.append(_method(result, command))
@@ -43,13 +44,11 @@ def _verdict(result: Result, standings: Sequence[Row]) -> str:
     best = standings[0]
     if not math.isfinite(best.value):
         return "No optimizer has a setting that reached the end."
-    label = result.settings.metric.replace("_", " ")
+    label = label_of(result.settings.metric)
     said = f"<b>{html.escape(best.optimizer)}</b> ends best, with {label} {best.value:.3g}"
     level = [row for row in standings[1:] if row.low <= best.value <= row.high]
-    if level:
-        said += (
-            f"; {len(level)} of the {len(standings) - 1} others cannot be told from it by their intervals over seeds"
-        )
+    if level and len(result.settings.seeds) > 1:
+        said += f"; the intervals of {len(level)} of the {len(standings) - 1} others reach it"
     reached = [row for row in standings if math.isfinite(row.steps_to_target)]
     if reached:
         steps = min(row.steps_to_target for row in reached)
@@ -87,9 +86,11 @@ def _table(result: Result, standings: Sequence[Row]) -> str:
         keys += [row.diverged, row.state_bytes, row.microseconds]
         lines.append(list(zip([*text[:4], drawn, *text[4:]], keys, strict=True)))
     names = header(result)
+    seeds = len(result.settings.seeds)
+    ranked = f"the median over {seeds} seeds at the last step; the interval is a 95% bootstrap of that median"
     caption = (
-        f"Ranked by the median over {len(result.settings.seeds)} seeds at the last step; the interval is a 95% "
-        "bootstrap of that median. Steps and state belong to the best setting; diverged trials to all settings."
+        f"Ranked by {ranked if seeds > 1 else 'the last step of the one seed'}. "
+        "Steps and state belong to the best setting; diverged trials to all settings."
     )
     return table([html.escape(name) for name in [*names[:4], "", *names[4:]]], lines, caption)
 
@@ -118,7 +119,8 @@ def _method(result: Result, command: str) -> str:
     ranges = ", ".join(f"{space} {_range(result, space)}" for space in result.spaces)
     notes = [
         f"Every optimizer gets the same: {trials} learning rates, evenly spaced on a logarithmic scale with both ends, "
-        f"{len(settings.seeds)} seeds, {settings.steps} steps. All else has its default. The ranges: {ranges}.",
+        f"{count(len(settings.seeds), 'seed')}, {count(settings.steps, 'step')}. All else has its default. "
+        f"The ranges: {ranges}.",
         "A seed is the same first parameters and batches for every optimizer and rate, so differences are paired.",
         "The best setting was chosen on the same validation rows that it is reported on, so all figures are a little "
         "too good, alike for all; differences of a few validation rows are noise.",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jgd.commands.words import label_of
 from jgd.core.extras import require
 from jgd.sweep.axes import short
 from jgd.sweep.plan import tree_bytes
@@ -23,6 +24,7 @@ class Row(NamedTuple):
     value: float  # the best setting's median over seeds, at the end
     low: float  # a 95% bootstrap interval over seeds
     high: float
+    seeds: int
     steps_to_target: float
     diverged: float  # the share of its trials, 0 to 1
     state_bytes: float  # per parameter
@@ -39,7 +41,7 @@ def header(result: Result) -> list[str]:
     """The names of the columns; a line break is where a narrow table may break them."""
     settings = result.settings
     target = "steps to\ntarget" if settings.target is None else f"steps to\n{short(settings.target)}"
-    names = ["", "optimizer", "best\nrate", settings.metric.replace("_", "\n"), "95% over\nseeds", target]
+    names = ["", "optimizer", "best\nrate", label_of(settings.metric).replace(" ", "\n"), "95% over\nseeds", target]
     return [*names, "diverged\ntrials", "state\nB/param", "time\nµs/step"]
 
 
@@ -51,7 +53,7 @@ def cells(row: Row) -> list[str]:
         row.optimizer,
         (setting or "as given") + ("!" if row.edges else ""),
         f"{row.value:#.3g}" if math.isfinite(row.value) else "-",
-        f"{_or_failed(row.low)}..{_or_failed(row.high)}",
+        f"{_or_failed(row.low)}..{_or_failed(row.high)}" if row.seeds > 1 else "-",
         f"{row.steps_to_target:.0f}" if math.isfinite(row.steps_to_target) else "-",
         f"{row.diverged:.0%}",
         f"{row.state_bytes:.1f}",
@@ -104,6 +106,7 @@ def _row(rank: int, result: Result, standing: Standing) -> Row:
         summary.median,
         min(summary.low, summary.high),
         max(summary.low, summary.high),
+        len(result.settings.seeds),
         standing.steps_to_target,
         standing.diverged,
         tree_bytes(carry.opt_state) / sum(x.size for x in jax.tree.leaves(carry.params)),

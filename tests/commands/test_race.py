@@ -194,3 +194,15 @@ def test_the_ranges_are_equally_wide():
     assert len(spaces("adam, lion=1e-6:1e-2")) == 2
     with pytest.raises(InputError, match="unknown name 'ada'"):
         spaces("ada")
+
+
+def test_one_seed_has_no_interval(capsys, tmp_path):
+    few = ["race", "--task", "diabetes", "--optimizers", "sgd", "--trials", "2", "--seeds", "1", "--steps", "4"]
+    assert main([*few, "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "Racing 1 optimizer on diabetes: 2 learning rates x 1 seed x 4 steps" in out
+    assert out.splitlines()[4].split()[4] == "-"
+    report = (tmp_path / "report.html").read_text()
+    assert "Ranked by the last step of the one seed." in report
+    assert "RMSE against learning rate" in report
+    assert "others reach it" not in report
