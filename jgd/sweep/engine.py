@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jgd.core import storage
+from jgd.sweep.axes import Trial
 from jgd.sweep.chunk import Chunk, Members, members_of, pack
 from jgd.sweep.plan import Group, Layout, Settings
 from jgd.sweep.prepare import Devices, Preparation, Prepared
@@ -39,31 +40,35 @@ class Outcome(NamedTuple):
     compile_seconds: float
     run_seconds: float
     interrupted: bool
+    requested: bool  # whether somebody wants it to end, even if nothing was left to cut short
 
 
 def execute(
+    trials: Sequence[Trial],
     groups: Sequence[Group],
     layouts: Sequence[Layout],
     settings: Settings,
-    devices: Devices,
+    preparation: Preparation,
     metrics: Sequence[str],
     progress: bool | None,
     store: Store | None = None,
+    before: Records | None = None,
 ) -> Outcome:
     """Compile the programs that have lanes to run, then run them, from where the store has got to.
 
-    Ctrl-C ends after the segment, with what was recorded until then.
+    The groups are of the last of `trials`; `before` has the records of the others. Ctrl-C ends after the segment, with
+    what was recorded until then.
     """
-    trials = sum(len(group.trials) for group in groups)
-    records = Records(trials, settings, metrics)
-    saved = _open(store, groups, layouts, settings, devices, metrics) if store else []
+    records = Records(len(trials), settings, metrics)
+    if before:
+        records.copy(before)
+    saved = _open(store, trials, groups, layouts, settings, preparation.devices, metrics) if store else []
     restore(records, saved)
-    total, going = trials * len(settings.seeds), records.going
+    total, going = records.going.size, records.going
     with Interrupt() as interrupt, Progress("sweep", total * settings.steps, show=progress) as line:
         clock = time.perf_counter()
         pairs = [pair for pair in zip(groups, layouts, strict=True) if going[_numbers(pair[0])].any()]
         line.update(0, f"compiling {len(pairs)} program{'s' * (len(pairs) != 1)}")
-        preparation = Preparation(settings, devices)
         prepared = preparation.compile(*zip(*pairs, strict=True)) if pairs else []
         compiled = time.perf_counter()
         loop = Loop(preparation, settings, records, store, saved, interrupt, line)
@@ -73,7 +78,8 @@ def execute(
     reports = [loop.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
     # A request that came with the very last segment has cut nothing short.
     cut = bool(records.going.any())
-    return Outcome(records, reports, preparation.compilations, compiled - clock, ended - compiled, cut)
+    spent = compiled - clock, ended - compiled
+    return Outcome(records, reports, preparation.compilations, *spent, cut, interrupt.requested)
 
 
 class Loop:
@@ -186,6 +192,7 @@ class Loop:
 
 def _open(
     store: Store,
+    trials: Sequence[Trial],
     groups: Sequence[Group],
     layouts: Sequence[Layout],
     settings: Settings,
@@ -196,7 +203,6 @@ def _open(
         {"first": _key(group), "spaces": list(_spaces(group)), "trials": len(group.trials), "layout": list(layout)}
         for group, layout in zip(groups, layouts, strict=True)
     ]
-    trials = sorted((trial for group in groups for trial in group.trials), key=lambda trial: trial.number)
     others = {"settings": dataclasses.asdict(settings), "metrics": list(metrics)}
     return store.open(listing(trials), shown, environment=environment(devices.list), **others)
 

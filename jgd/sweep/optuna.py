@@ -28,7 +28,22 @@ def from_optuna(sampler: Any) -> Callable[[Sequence[Axis], int], Sampler]:
         raise InputError(
             f"from_optuna({sampler!r}): expected one of Optuna's samplers, such as optuna.samplers.TPESampler(seed=0)."
         )
-    return lambda axes, seed: _AskTell(axes, copy.deepcopy(sampler))
+    return _FromOptuna(sampler)
+
+
+class _FromOptuna:
+    """Makes samplers of axes; its repr is what a sweep's folder compares."""
+
+    rounds = 8
+
+    def __init__(self, sampler: Any) -> None:
+        self._sampler = sampler
+
+    def __call__(self, axes: Sequence[Axis], seed: int) -> Sampler:
+        return _AskTell(axes, copy.deepcopy(self._sampler))
+
+    def __repr__(self) -> str:
+        return f"from_optuna({type(self._sampler).__name__})"
 
 
 class _AskTell:

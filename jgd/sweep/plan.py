@@ -11,7 +11,6 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.axes import Trial
-from jgd.sweep.propose import Proposals, Where
 from jgd.train.loop import begin, root_key
 from jgd.train.task import Task, num_examples
 from jgd.transforms.foreign import as_transform
@@ -64,7 +63,7 @@ class Group(NamedTuple):
     @property
     def shares_task(self) -> bool:
         """Whether no leaf of the task varies, so that a seed's first parameters serve all trials."""
-        return all(trial.task is self.trials[0].task for trial in self.trials)
+        return not any(self.varying[: len(jax.tree.leaves(self.trials[0].task))])
 
 
 class Layout(NamedTuple):
@@ -73,14 +72,6 @@ class Layout(NamedTuple):
     width: int  # lanes side by side on a device, by vmap; further ones follow one another
     chunk: int  # lanes in a call, on all devices together
     chunks: int
-
-
-def make_trials(
-    task: Any, spaces: Any, num_trials: int, sampler: Any, seed: int, where: Where | None = None
-) -> tuple[list[Trial], Proposals]:
-    """The first trials of every space, and what proposes more and hears of them."""
-    proposals = Proposals(task, name_spaces(spaces), sampler, seed, where)
-    return proposals.ask(num_trials), proposals
 
 
 def name_spaces(spaces: Any) -> dict[str, Any]:
@@ -96,24 +87,28 @@ def name_spaces(spaces: Any) -> dict[str, Any]:
     return {name: as_transform(space) for name, space in named.items()}
 
 
-def group(trials: Sequence[Trial]) -> list[Group]:
-    """Trials by structure, in the order of their first ones."""
+def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
+    """Trials by structure, in the order of their first ones.
+
+    With `steady`, a group of other trials of the same spaces and structure has the same program.
+    """
     members: dict[Any, list[Trial]] = {}
     for trial in trials:
         leaves, structure = jax.tree.flatten(_problem(trial))
         signature = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
         members.setdefault((structure, signature), []).append(trial)
-    return [Group(tuple(m), structure, _varying(m)) for (structure, _), m in members.items()]
+    vary = _may_vary if steady else _varying
+    return [Group(tuple(m), structure, vary(m)) for (structure, _), m in members.items()]
 
 
-def layout(group: Group, seeds: int, devices: Sequence[Any], lanes: int | None) -> Layout:
-    """Lanes side by side and lanes in a call.
+def layout(group: Group, seeds: int, devices: Sequence[Any], lanes: int | None, trials: int | None = None) -> Layout:
+    """Lanes side by side and lanes in a call, as if the group had `trials` trials if that is given.
 
     On a CPU lanes run one by one: side by side their states outgrow the cache, and a small network then takes up to
     1.4 times as long, measured with 2 to 32 lanes; only steps so small that dispatch dominates gain. Elsewhere as many
     lanes run side by side as memory holds four times.
     """
-    bytes_per_lane, total = lane_bytes(group), len(group.trials) * seeds
+    bytes_per_lane, total = lane_bytes(group), (trials or len(group.trials)) * seeds
     on_cpu = devices[0].platform == "cpu"
     room = (CHUNK_BYTES if on_cpu else _memory(devices[0]) // 4) // bytes_per_lane  # on each device
     fitting = 2 ** (max(1, CACHE_BYTES // bytes_per_lane).bit_length() - 1) if on_cpu else max(1, room)
@@ -147,9 +142,21 @@ def _varying(trials: Sequence[Trial]) -> tuple[bool, ...]:
     return tuple(not all(_same(leaf, column[0]) for leaf in column) for column in columns)
 
 
+def _may_vary(trials: Sequence[Trial]) -> tuple[bool, ...]:
+    """Which leaves differ, or may do so in trials to come: all plain numbers of what has distributions."""
+    swept = {path.split(".")[0] for trial in trials for axis in trial.axes for path in axis.paths}
+    parts = ["task"] * len(jax.tree.leaves(trials[0].task)) + ["optimizer"] * len(jax.tree.leaves(trials[0].optimizer))
+    plain = [_is_plain(leaf) for leaf in jax.tree.leaves(_problem(trials[0]))]
+    rows = zip(_varying(trials), parts, plain, strict=True)
+    return tuple(varies or (number and part in swept) for varies, part, number in rows)
+
+
 def _same(a: Any, b: Any) -> bool:
-    plain = isinstance(a, (bool, int, float, complex)) and isinstance(b, (bool, int, float, complex))
-    return a is b or (plain and a == b)
+    return a is b or (_is_plain(a) and _is_plain(b) and a == b)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, complex))
 
 
 def _memory(device: Any) -> int:

@@ -77,13 +77,13 @@ class Preparation:
         self.seeds = devices.share(np.array(settings.seeds, np.uint32))
         self.compilations = 0
         self._pool = ThreadPoolExecutor(os.cpu_count())
-        self._tasks: dict[int, _OfTask] = {}
+        self._tasks: dict[Any, _OfTask] = {}
+        self._programs: dict[Any, _Pending] = {}
 
     def compile(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> list[Prepared]:
-        """All groups, ready."""
-        with self._pool:
-            pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
-            return [self._collect(row) for row in pending]
+        """All groups, ready. A group like one of an earlier call has that one's programs."""
+        pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
+        return [self._collect(row) for row in pending]
 
     def _trace(self, group: Group, layout: Layout) -> "_Pending":
         """Trace a group's programs, or say that they cannot be."""
@@ -104,6 +104,16 @@ class Preparation:
         rows = group.rows()
         task, _ = group.rebuild(numbers, [row[0] for row in rows])
         of_task = self._of_task(group, task)
+        key = (
+            group.structure,
+            group.varying,
+            layout.width,
+            layout.chunk,
+            group.shares_task,
+            _shapes((numbers, [row[0] for row in rows])),
+        )
+        if key in self._programs:
+            return self._programs[key]._replace(group=group, layout=layout, rows=rows, numbers=numbers, of_task=of_task)
         lanes = Lane(
             [self._lanes(layout, row.shape[1:], row.dtype) for row in rows],
             self._lanes(layout, (), np.uint32),
@@ -120,11 +130,15 @@ class Preparation:
             shared = Shared(numbers, None, of_task.pick_shapes[length], zero)
             run = segment_program(group, self.devices.mesh, layout.width, length)
             segments[length] = self._later(run, states, lanes, shared)
-        return _Pending(group, layout, rows, numbers, of_task, self._later(program, lanes, beginning), segments)
+        begin = self._later(program, lanes, beginning)
+        self._programs[key] = _Pending(group, layout, rows, numbers, of_task, begin, segments)
+        return self._programs[key]
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
         """What depends on the task and the seeds alone, and so serves all groups."""
-        key = id(group.trials[0].task)
+        # A task that varies has nothing in its picks but sizes.
+        shapes = jax.tree.structure(task), _shapes(task)
+        key = id(group.trials[0].task) if group.shares_task else shapes
         if key not in self._tasks:
             everywhere = partial(jax.tree.map, self._everywhere)
             draw = {length: pick_program(task, self.devices.mesh, length) for length in self.lengths}
@@ -161,6 +175,11 @@ class Preparation:
 
     def _everywhere(self, x: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.devices.on_every_one)
+
+
+def _shapes(tree: Any) -> Any:
+    """Shapes and dtypes, to compare."""
+    return tuple((np.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(tree))
 
 
 class _OfTask(NamedTuple):

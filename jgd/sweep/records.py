@@ -44,6 +44,13 @@ class Records:
         for name, curve in self.curves.items():
             curve[at] = rows[f"curves/{name}"][further]
 
+    def copy(self, other: "Records") -> None:
+        """Take over the records of the first trials."""
+        count = len(other.reached)
+        self.reached[:count], self.diverged_at[:count] = other.reached, other.diverged_at
+        for name, curve in other.curves.items():
+            self.curves[name][:count] = curve
+
     @property
     def going(self) -> np.ndarray:
         """The lanes that have steps left to take, bool[trials, seeds]."""

@@ -17,6 +17,11 @@ SAMPLERS: dict[str, Callable[..., Sampler]] = {
 }
 
 
+def rounds_of(sampler: Any) -> int:
+    """In how many rounds a sampler likes to be asked: one, unless it says that it learns."""
+    return getattr(SAMPLERS.get(sampler) if isinstance(sampler, str) else sampler, "rounds", 1)
+
+
 def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1) -> Sampler:
     """The sampler of a name, what a function of `(axes, seed)` returns, or an object with ask and tell itself."""
     if isinstance(sampler, str):

@@ -13,12 +13,13 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.sweep.distribution import Parts
-from jgd.sweep.engine import execute
-from jgd.sweep.plan import Group, Settings, group, layout, make_trials
-from jgd.sweep.prepare import Devices
+from jgd.sweep.plan import Group, Settings, name_spaces
+from jgd.sweep.prepare import Devices, Preparation
+from jgd.sweep.propose import Proposals
 from jgd.sweep.result import Result
+from jgd.sweep.rounds import train_in_rounds
+from jgd.sweep.samplers import rounds_of
 from jgd.sweep.spec import describe
-from jgd.sweep.statistics import as_loss
 from jgd.sweep.store import Store
 from jgd.train.loop import begin, root_key, segment
 from jgd.train.task import Task, check_task, is_stream
@@ -38,6 +39,7 @@ def run(
     mode: str = "min",
     sampler: Any = "random",
     seed: int = 0,
+    rounds: int | None = None,
     where: Callable[[dict[str, Any]], Any] | None = None,
     eval_every: int | None = None,
     target: float | None = None,
@@ -56,8 +58,11 @@ def run(
                 the same batches, so trials can be compared in pairs; and the same as in `jgd.fit(seed=)`.
     metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
                 the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
-    sampler     "random", "sobol", "halton" or "grid" (all listed values, and even steps of the ranges, ends included),
-                an object with ask and tell, or a function of (axes, seed) that returns one. `seed` is the sampler's.
+    sampler     "random", "sobol", "halton", "grid" (all listed values, and even steps of the ranges, ends included),
+                "tpe", which learns from round to round where to look, `from_optuna(...)`, an object with ask and tell,
+                or a function of (axes, seed) that returns one. `seed` is the sampler's.
+    rounds      In how many parts the trials are proposed, trained by the same programs, and told to the sampler: 8 for
+                those that learn, else 1.
     where       `where(params)` of a trial's values by name: points for which it is false are drawn again.
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.
@@ -77,32 +82,18 @@ def run(
     num_trials = _whole("num_trials", num_trials)
     lanes = None if lanes is None else _whole("lanes", lanes)
     _check_kind(task)
-    trials, proposals = make_trials(task, spaces, num_trials, sampler, seed, where)
-    groups = group(trials)
-    metrics = _metrics(groups, settings.metric)
-    devices = list(jax.local_devices() if devices is None else devices)
-    layouts = [layout(one, len(settings.seeds), devices, lanes) for one in groups]
-    prepared = groups, layouts, settings, Devices(devices), metrics, progress
+    proposals = Proposals(task, name_spaces(spaces), sampler, seed, where)
+    rounds = min(num_trials, rounds_of(sampler) if rounds is None else _whole("rounds", rounds))
+    sizes = [len(part) for part in np.array_split(np.arange(num_trials), rounds)]
+    preparation = Preparation(settings, Devices(list(jax.local_devices() if devices is None else devices)))
+    training = proposals, sizes, settings, preparation, lanes, partial(_metrics, metric=settings.metric), progress
     if dir is None:
-        outcome = execute(*prepared)
-    else:
-        asked = describe(task, spaces, settings, num_trials=num_trials, sampler=sampler, seed=seed, where=where)
-        with Store(dir, asked) as store:
-            outcome = execute(*prepared, store)
-    result = Result(
-        trials,
-        settings,
-        outcome.records.curves,
-        outcome.records.reached,
-        outcome.records.diverged_at,
-        outcome.groups,
-        outcome.compilations,
-        outcome.compile_seconds,
-        outcome.run_seconds,
-        outcome.interrupted,
+        return train_in_rounds(*training)
+    asked = describe(
+        task, spaces, settings, num_trials=num_trials, sampler=sampler, seed=seed, rounds=rounds, where=where
     )
-    proposals.tell(trials, np.median(as_loss(result.values, mode), axis=1).tolist())
-    return result
+    with Store(dir, asked) as store:
+        return train_in_rounds(*training, store)
 
 
 def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any) -> Settings:

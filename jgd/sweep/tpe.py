@@ -27,6 +27,8 @@ class Tpe:
     arXiv:1807.01774, Sec. 4.1.)
     """
 
+    rounds = 8
+
     def __init__(self, axes: Sequence[Axis], seed: int) -> None:
         self._axes = list(axes)
         self._options = np.array([_options(axis) for axis in axes])

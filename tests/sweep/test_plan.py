@@ -4,7 +4,8 @@ import pytest
 
 import jgd
 from jgd.sweep import choice, loguniform, run, uniform
-from jgd.sweep.plan import group, make_trials
+from jgd.sweep.plan import group
+from jgd.sweep.propose import Proposals
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -18,7 +19,7 @@ def chosen(trial):
 
 
 def test_a_program_for_each_structure_that_is_chosen():
-    trials, _ = make_trials(TASK, OPTIMIZERS, 64, "sobol", 0)
+    trials = Proposals(TASK, {"any": OPTIMIZERS}, "sobol", 0, None).ask(64)
     groups = group(trials)
     assert len(groups) == len({chosen(trial) for trial in trials}) == 4
     assert all(len({chosen(trial) for trial in one.trials}) == 1 for one in groups)

@@ -1,0 +1,84 @@
+"""A sweep round by round: the sampler proposes, the trials train, the sampler hears of them."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jgd.sweep.axes import Trial
+from jgd.sweep.engine import GroupReport, Outcome, execute
+from jgd.sweep.plan import Group, Layout, Settings, group, layout
+from jgd.sweep.prepare import Preparation
+from jgd.sweep.propose import Proposals
+from jgd.sweep.result import Result
+from jgd.sweep.statistics import as_loss
+from jgd.sweep.store import Store
+
+
+def train_in_rounds(
+    proposals: Proposals,
+    sizes: Sequence[int],
+    settings: Settings,
+    preparation: Preparation,
+    lanes: int | None,
+    metrics: Callable[[Sequence[Group]], list[str]],
+    progress: bool | None,
+    store: Store | None = None,
+) -> Result:
+    """Rounds of so many trials of each space. A structure is compiled in the first round that has it.
+
+    A structure keeps the chunks of its first round, which are as long as if all trials had chosen it, so that another
+    mix of structures needs no other programs; on a CPU what fills a chunk up costs nothing.
+    """
+    trials = proposals.ask(sizes[0])
+    asked, before, names = trials, None, dict.fromkeys(())
+    reports: dict[Any, GroupReport] = {}
+    layouts: dict[Any, Layout] = {}
+    seconds, many = np.zeros(2), len(sizes) > 1
+    for following in (*sizes[1:], 0):
+        groups = group(asked, steady=many)
+        names |= dict.fromkeys(metrics(groups))
+        keys = [(one.structure, one.varying) if many else len(reports) + i for i, one in enumerate(groups)]
+        for key, one in zip(keys, groups, strict=True):
+            most = max(len(one.trials), sizes[0]) if many else len(one.trials)
+            made = layout(one, len(settings.seeds), preparation.devices.list, lanes, most)
+            layouts[key] = layouts.get(key, made)
+        chosen = [layouts[key] for key in keys]
+        outcome = execute(trials, groups, chosen, settings, preparation, list(names), progress, store, before)
+        before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])
+        for key, report in zip(keys, outcome.groups, strict=True):
+            reports[key] = _together(reports[key], report) if key in reports else report
+        result = _result(trials, settings, outcome, list(reports.values()), seconds)
+        losses = np.median(as_loss(result.values, settings.mode), axis=1)
+        proposals.tell(asked, [losses[trial.number] for trial in asked])
+        asked = proposals.ask(following) if following and not outcome.requested else []
+        if not asked:
+            break
+        trials = trials + asked
+    return dataclasses.replace(result, interrupted=outcome.interrupted or (outcome.requested and following > 0))
+
+
+def _together(a: GroupReport, b: GroupReport) -> GroupReport:
+    """What two rounds of one group cost."""
+    layout = a.layout._replace(chunks=a.layout.chunks + b.layout.chunks)
+    spaces = tuple(dict.fromkeys(a.spaces + b.spaces))
+    return GroupReport(spaces, a.trials + b.trials, layout, a.seconds + b.seconds, a.lane_steps + b.lane_steps)
+
+
+def _result(
+    trials: list[Trial], settings: Settings, outcome: Outcome, reports: list[GroupReport], seconds: np.ndarray
+) -> Result:
+    records = outcome.records
+    return Result(
+        trials,
+        settings,
+        records.curves,
+        records.reached,
+        records.diverged_at,
+        reports,
+        outcome.compilations,
+        float(seconds[0]),
+        float(seconds[1]),
+        outcome.interrupted,
+    )

@@ -1,0 +1,100 @@
+"""Sweeps in rounds: one set of programs for all, samplers that learn, folders and interrupts."""
+
+import os
+import signal
+
+import numpy as np
+import optuna
+import pytest
+from jax.tree_util import Partial
+
+import jgd
+from jgd.sweep import choice, from_optuna, grid, load, loguniform, run, uniform
+from jgd.sweep import engine as engine_module
+from jgd.train import Task
+from tests.train import problems
+
+TASK = problems.task(5)
+SGD = jgd.sgd(loguniform(1e-4, 1e3))
+USUAL = {"num_trials": 16, "steps": 12, "eval_every": 4, "progress": False, "metric": "distance"}
+CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # other programs may fuse a sum otherwise
+
+
+def sweep(spaces=SGD, task=TASK, **options):
+    return run(task, spaces, **{**USUAL, **options})
+
+
+def scaled(scale, params, batch):
+    return scale * problems.loss(params, batch)[0]
+
+
+def test_rounds_of_a_sampler_that_does_not_listen_are_one_round():
+    whole, parts = sweep(), sweep(rounds=3)
+    assert [trial.params for trial in parts.trials] == [trial.params for trial in whole.trials]
+    assert [trial.number for trial in parts.trials] == list(range(16))
+    np.testing.assert_array_equal(parts.status, whole.status)
+    for name, curve in whole.curves.items():
+        np.testing.assert_allclose(parts.curves[name], curve, **CLOSE)
+    assert (parts.lane_steps, parts.programs) == (whole.lane_steps, 1)
+    assert parts.groups[0].trials == 16
+
+
+@pytest.mark.parametrize(
+    ("spaces", "task"),
+    [
+        (SGD, TASK),
+        ({"a": SGD, "b": jgd.sgd(0.1), "c": jgd.adam(grid([0.1, 0.2]), b1=0.8)}, TASK),
+        (SGD, Task(problems.init, Partial(scaled, uniform(0.5, 1)), problems.arrays(), 5, evaluate=problems.evaluate)),
+    ],
+    ids=["one", "several", "task"],
+)
+def test_later_rounds_compile_nothing(spaces, task):
+    # Nine trials in rounds of two and one.
+    once, often = (sweep(spaces, task, num_trials=9, rounds=rounds, seeds=2) for rounds in (1, 5))
+    assert often.compilations == once.compilations
+    assert often.programs == once.programs
+    order = np.lexsort(([trial.number for trial in often.trials], [trial.space for trial in often.trials]))
+    np.testing.assert_array_equal(
+        often.reached[order], once.reached[np.argsort([t.space for t in once.trials], kind="stable")]
+    )
+
+
+def test_tpe_spends_its_trials_where_they_are_good():
+    space = choice({"sgd": SGD, "still": jgd.adam(loguniform(1e-9, 1e-6))})
+    learned, drawn = (sweep(space, sampler=sampler, num_trials=64) for sampler in ("tpe", "random"))
+    # By chance a half choose sgd, and a third of those have a rate that neither stands still nor diverges.
+    good = [np.mean(np.median(result.values, axis=1) < 2.0) for result in (learned, drawn)]
+    assert good[0] > 2 * good[1]
+    assert learned.best_value <= drawn.best_value
+    assert learned.programs == drawn.programs == 2
+
+
+def test_samplers_of_optuna_work_in_rounds():
+    result = sweep(sampler=from_optuna(optuna.samplers.TPESampler(seed=0)))
+    assert (len(result.trials), result.programs) == (16, 1)
+    assert len({trial.units for trial in result.trials}) == 16
+
+
+def test_a_folder_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    options = {"sampler": "tpe", "num_trials": 24, "seeds": 2}
+    whole = sweep(**options)
+    real, calls = engine_module.Loop._run_chunk, []
+
+    def interrupted(self, ready, chunk):
+        real(self, ready, chunk)
+        calls.append(0)
+        if len(calls) in (2, 5):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(engine_module.Loop, "_run_chunk", interrupted)
+    first = sweep(dir=tmp_path, **options)
+    assert first.interrupted
+    assert len(first.trials) < 24
+    assert sweep(dir=tmp_path, **options).interrupted
+    last = sweep(dir=tmp_path, **options)
+    assert not last.interrupted
+    for other in (last, load(tmp_path)):
+        for name, curve in whole.curves.items():
+            np.testing.assert_array_equal(other.curves[name], curve)
+        assert [trial.units for trial in other.trials] == [trial.units for trial in whole.trials]
+    assert sweep(dir=tmp_path, **options).compilations == 0
