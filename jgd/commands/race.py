@@ -7,7 +7,6 @@ import json
 import platform
 import shlex
 import sys
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,12 @@ def _document(result: Result, task: str, devices: str, folder: Path) -> dict[str
         "trial_steps": result.lane_steps,
         "trial_steps_per_second": round(result.lane_steps / max(result.run_seconds, 1e-9), 1),
         "devices": devices,
-        "versions": {"jgd": metadata.version("jgd"), "jax": jax.__version__, "python": platform.python_version()},
+        # The package itself is above this layer, and need not be installed to be run from its folder.
+        "versions": {
+            "jgd": sys.modules["jgd"].__version__,
+            "jax": jax.__version__,
+            "python": platform.python_version(),
+        },
         "folder": str(folder),
     }
 
