@@ -2,6 +2,7 @@
 
 from jgd.sweep.axes import Trial as Trial
 from jgd.sweep.distribution import Distribution as Distribution
+from jgd.sweep.importance import Importance as Importance
 from jgd.sweep.load import load as load
 from jgd.sweep.load import merge as merge
 from jgd.sweep.optuna import from_optuna as from_optuna
@@ -16,5 +17,7 @@ from jgd.sweep.space import loguniform as loguniform
 from jgd.sweep.space import normal as normal
 from jgd.sweep.space import quantized as quantized
 from jgd.sweep.space import uniform as uniform
+from jgd.sweep.statistics import BestOfK as BestOfK
+from jgd.sweep.statistics import Paired as Paired
 from jgd.sweep.statistics import Summary as Summary
 from jgd.sweep.study import run as run

@@ -1,18 +1,22 @@
 """What a sweep ends in: trials, curves, the best of them, and tables."""
 
 import dataclasses
-from typing import Any, NamedTuple
+import os
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.extras import require
 from jgd.core.types import Transform
+from jgd.sweep.answers import importance_of, summaries
 from jgd.sweep.axes import Trial, short
 from jgd.sweep.engine import GroupReport
+from jgd.sweep.export import write_csv, write_parquet
+from jgd.sweep.importance import Importance
 from jgd.sweep.optuna import to_optuna
 from jgd.sweep.plan import Settings
-from jgd.sweep.statistics import Summary, as_loss, first_reached, rank, summarize
+from jgd.sweep.statistics import BestOfK, Paired, Summary, as_loss, best_of, compare, first_reached, rank, summarize
 from jgd.sweep.table import plain
 
 
@@ -119,10 +123,53 @@ class Result:
             )
         return best.optimizer
 
-    def summary(self, trial: Trial | int) -> Summary:
-        """Median, quartiles and bootstrap interval of a trial's values over seeds."""
-        number = trial.number if isinstance(trial, Trial) else trial
-        return summarize(self.values[number], self.settings.mode)
+    @overload
+    def summary(self, trial: Trial | int | None = None, *, by: None = None) -> Summary: ...
+
+    @overload
+    def summary(self, trial: None = None, *, by: str) -> dict[str, Summary]: ...
+
+    def summary(self, trial: Trial | int | None = None, *, by: str | None = None) -> Summary | dict[str, Summary]:
+        """Median, quartiles and bootstrap interval of values over seeds: of a trial, the best unless given.
+
+        With `by`, of groups of trials: "trial", "space", or a hyperparameter, by its values or by quarters of them if
+        they are many. Each seed then counts with the median of the group's trials, and those without the
+        hyperparameter are left out.
+        """
+        if by is not None:
+            return summaries(self.trials, self.values, self.settings.mode, by)
+        return summarize(self.values[self._number(self.best() if trial is None else trial)], self.settings.mode)
+
+    def paired(self, a: Trial | int | str, b: Trial | int | str) -> Paired:
+        """Trial `a` against trial `b`, seed by seed; a space's name means its best trial.
+
+        The best trials were chosen by the same values, so of two that are as good, the one of the larger space seems
+        better; run them under new seeds to be sure.
+        """
+        return compare(self.values[self._number(a)], self.values[self._number(b)], self.settings.mode)
+
+    def best_of_k(self, space: str | None = None) -> BestOfK:
+        """The best of 1, 2, ... random trials, by their medians over seeds, which tells whether enough were sampled.
+
+        It holds for the samplers "random", "sobol" and "halton"; those that learn have no random trials.
+        """
+        members = [trial.number for trial in self.ranking(space)]
+        losses = np.median(as_loss(self.values[members], self.settings.mode), axis=1)
+        return best_of(losses if self.settings.mode == "min" else -losses, self.settings.mode)
+
+    def importance(self, space: str | None = None) -> Importance:
+        """How much of the trials' ranking each hyperparameter decides, alone and together.
+
+        It speaks of the whole space, of which most is bad, not of what matters near the best. The points should cover
+        the space: of a sampler that learns, it tells less of where that did not look.
+        """
+        if space is None and len(self.spaces) > 1:
+            raise InputError(
+                f"Result.importance: name a space, one of {', '.join(self.spaces)}; each has its own axes."
+            )
+        members = sorted(self.ranking(space), key=lambda trial: trial.number)
+        numbers = [trial.number for trial in members]
+        return importance_of(members, self.values[numbers], self.settings.mode)
 
     def steps_to_target(self) -> np.ndarray:
         """The steps after which each lane first reached the target, f[T, S]; NaN where it never did."""
@@ -160,6 +207,14 @@ class Result:
                 rows.append(row | {name: curve[at][-1] for name, curve in self.curves.items()})
         return rows
 
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of `trials_dataframe`, a row for each lane."""
+        write_csv(self.trials_rows(), path)
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of `trials_dataframe`, a row for each lane."""
+        write_parquet(self.trials_rows(), path)
+
     def to_optuna(self, storage: Any = None, name: str | None = None) -> Any:
         """An Optuna study with these trials, in memory, or kept where `storage` says: "sqlite:///study.db".
 
@@ -196,6 +251,15 @@ class Result:
         reached = np.median(np.nan_to_num(self.steps_to_target()[best.number], nan=np.inf))
         diverged = float(np.mean(self.status[members] == "diverged"))
         return Standing(best.space, best, self.summary(best), reached if np.isfinite(reached) else np.nan, diverged)
+
+    def _number(self, which: Trial | int | str) -> int:
+        """The number of a trial, or of a space's best."""
+        number = (
+            which.number if isinstance(which, Trial) else self.best(which).number if isinstance(which, str) else which
+        )
+        if not 0 <= number < len(self.trials):
+            raise InputError(f"Result: there is no trial {number}; the sweep has trials 0 to {len(self.trials) - 1}.")
+        return number
 
     def _counts(self, space: str | None = None) -> str:
         members = [trial.number for trial in self.trials if space in (None, trial.space)]

@@ -22,14 +22,16 @@ Json = dict[str, Any]
 FORMAT = "1"  # of the files
 
 
-def describe(task: Task, spaces: Any, settings: Settings, **others: Any) -> dict[str, str]:
+def describe(task: Any, spaces: Any, settings: Settings, **others: Any) -> dict[str, str]:
     """What `run` was asked to do. Functions are known by their names: their code is not compared."""
-    parts = {"init": task.init, "loss": task.loss, "evaluate": task.evaluate, "data": task.data}
+    one = isinstance(task, Task)  # and no choice of tasks
+    names = ("init", "loss", "evaluate", "data")
+    parts = {name: getattr(task, name) for name in names} if one else {"task": task}
     parts |= {f"space {name}": space for name, space in name_spaces(spaces).items()}
     asked = {title: structure_text(value) for title, value in parts.items()}
     for title, value in parts.items():
         asked |= leaf_texts(title, value)
-    numbers = {**dataclasses.asdict(settings), "batch_size": task.batch_size, **others}
+    numbers = {**dataclasses.asdict(settings), **({"batch_size": task.batch_size} if one else {}), **others}
     asked["format"] = FORMAT
     return asked | {name: re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)) for name, value in numbers.items()}
 

@@ -1,9 +1,10 @@
 """Numbers about numbers: what is better, medians with intervals over seeds, and when a target was reached."""
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import gammaln
 
 RESAMPLES = 2000
 
@@ -16,6 +17,22 @@ class Summary(NamedTuple):
     upper_quartile: float
     low: float  # the interval's ends
     high: float
+
+
+class Paired(NamedTuple):
+    """A comparison of two trials, or of any two things, seed by seed."""
+
+    difference: Summary  # of the first's values minus the second's
+    better: float  # the share of seeds in which the first is better; a tie is half a seed
+
+
+class BestOfK(NamedTuple):
+    """How good the best of k random trials is; row i is of k = i + 1."""
+
+    expected: np.ndarray  # f64[trials]; NaN where all k may fail
+    lower_quartile: np.ndarray  # of the best, by value; NaN where it is a failure
+    median: np.ndarray
+    upper_quartile: np.ndarray
 
 
 def as_loss(values: np.ndarray, mode: str) -> np.ndarray:
@@ -36,21 +53,36 @@ def summarize(values: np.ndarray, mode: str, confidence: float = 0.95) -> Summar
     The interval is the percentile bootstrap of the median: of all resamples where there are few, else of 2,000 drawn
     with a fixed seed. Three seeds make it their range.
     """
+    return _summary(as_loss(np.asarray(values, float), mode), mode, confidence)
+
+
+def compare(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> Paired:
+    """f[seeds] against f[seeds], each seed against itself; where both failed they tie."""
+    ours, theirs = as_loss(np.asarray(a, float), mode), as_loss(np.asarray(b, float), mode)
+    with np.errstate(invalid="ignore"):
+        losses = np.where(ours == theirs, 0.0, ours - theirs)
+    return Paired(_summary(losses, mode, confidence), float(np.mean((losses < 0) + 0.5 * (losses == 0))))
+
+
+def best_of(values: np.ndarray, mode: str) -> BestOfK:
+    """The best of k out of f[trials], over all ways to draw them without replacement (Dodge et al. 2019, Sec. 3).
+
+    They estimate what k trials of random search bring, up to as many as there are; with few trials left over, too
+    smoothly.
+    """
     losses = np.sort(as_loss(np.asarray(values, float), mode))
     n = len(losses)
-    if n**n <= RESAMPLES * 2:
-        picks = np.array(list(itertools.product(range(n), repeat=n)))
-    else:
-        picks = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
-    medians = np.median(losses[picks], axis=1)
-    outside = (1 - confidence) / 2
-    # Nearest ranks, because infinities cannot be interpolated.
-    ends = np.quantile(medians, [outside, 1 - outside], method="nearest")
-    quartiles = np.quantile(losses, [0.25, 0.75], method="nearest" if np.isinf(losses).any() else "linear")
-    found = np.array([np.median(losses), *quartiles, *ends])
+    k, place = np.arange(1, n + 1)[:, None], np.arange(n)[None]
+    # The chance that none of the k is among the best i + 1 is C(n - i - 1, k) / C(n, k).
+    later = np.maximum(n - place - 1, 0)
+    none = np.where(later >= k, np.exp(_log_choose(later, k) - _log_choose(n, k)), 0.0)
+    chance = np.diff(1 - none, prepend=0.0, axis=1)
+    with np.errstate(invalid="ignore"):
+        expected = np.where(chance > 1e-12, chance * losses, 0.0).sum(axis=1)
+        rows = [losses[np.argmax(1 - none >= share - 1e-12, axis=1)] for share in (0.25, 0.5, 0.75)]
+    found = np.array([expected, *rows])
     found = np.where(np.isfinite(found), found, np.nan) * (1 if mode == "min" else -1)
-    median, q1, q3, low, high = found.tolist()
-    return Summary(median, q1, q3, low, high) if mode == "min" else Summary(median, q3, q1, high, low)
+    return BestOfK(*(found if mode == "min" else found[[0, 3, 2, 1]]))
 
 
 def first_reached(curve: np.ndarray, points: np.ndarray, target: float, mode: str) -> np.ndarray:
@@ -58,3 +90,25 @@ def first_reached(curve: np.ndarray, points: np.ndarray, target: float, mode: st
     with np.errstate(invalid="ignore"):
         reached = curve <= target if mode == "min" else curve >= target
     return np.where(reached.any(axis=-1), points[reached.argmax(axis=-1)], np.nan)
+
+
+def _summary(losses: np.ndarray, mode: str, confidence: float) -> Summary:
+    losses, n = np.sort(losses), len(losses)
+    if n**n <= RESAMPLES * 2:
+        picks = np.array(list(itertools.product(range(n), repeat=n)))
+    else:
+        picks = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
+    outside = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):  # the middle between two infinities
+        # Nearest ranks, because infinities cannot be interpolated.
+        ends = np.quantile(np.median(losses[picks], axis=1), [outside, 1 - outside], method="nearest")
+        quartiles = np.quantile(losses, [0.25, 0.75], method="nearest" if np.isinf(losses).any() else "linear")
+        found = np.array([np.median(losses), *quartiles, *ends])
+    found = np.where(np.isfinite(found), found, np.nan) * (1 if mode == "min" else -1)
+    median, q1, q3, low, high = found.tolist()
+    return Summary(median, q1, q3, low, high) if mode == "min" else Summary(median, q3, q1, high, low)
+
+
+def _log_choose(n: Any, k: Any) -> np.ndarray:
+    """The logarithm of a binomial coefficient; of one that is zero it is not used."""
+    return gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)

@@ -3,7 +3,7 @@
 import pytest
 
 import jgd
-from jgd.sweep import choice, loguniform, run, uniform
+from jgd.sweep import choice, loguniform, replay, run, uniform
 from jgd.sweep.plan import group
 from jgd.sweep.propose import Proposals
 from tests.train import problems
@@ -33,3 +33,15 @@ def test_chosen_structures_train_in_one_sweep():
     alone = jgd.fit(TASK, result.best_optimizer(), steps=12, eval_every=12)
     # Another program may fuse a sum otherwise: units in the last place, grown over a dozen steps.
     assert float(alone.metrics["loss"].mean()) == pytest.approx(result.best_value, rel=1e-4)
+
+
+def test_a_task_is_chosen_in_a_folder_too(tmp_path):
+    tasks = choice({"five": TASK, "whole": problems.task(None)})
+    options = {"num_trials": 4, "steps": 12, "eval_every": 12, "progress": False, "sampler": "sobol", "dir": tmp_path}
+    result = run(tasks, jgd.sgd(RATE), **options)
+    assert {trial.params["task"] for trial in result.trials} == {"five", "whole"}
+    assert result.programs == 2
+    assert run(tasks, jgd.sgd(RATE), **options).compilations == 0
+    again = replay(tmp_path, 0, task=tasks, spaces=jgd.sgd(RATE))
+    # Another program may fuse a sum otherwise: units in the last place, grown over a dozen steps.
+    assert again.curves["loss"][-1] == pytest.approx(result.values[0, 0], rel=1e-4)

@@ -1,11 +1,12 @@
 """Results: the best of them, their tables, and what they warn of."""
 
 import numpy as np
+import pandas
 import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import grid, loguniform, run
+from jgd.sweep import choice, grid, loguniform, run
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -85,3 +86,77 @@ def test_bad_questions_are_refused(result):
     with pytest.raises(InputError, match=r"no trial has a finite median of loss \(1 diverged\); lower the learning"):
         lost.best_optimizer()
     assert "nan" in repr(lost)
+
+
+@pytest.fixture(scope="module")
+def wide():
+    adam = jgd.adam(loguniform(1e-3, 0.5), b1=grid([0.5, 0.9]))
+    space = choice({"adam": adam, "sgd": jgd.sgd(loguniform(1e-3, 0.3))})
+    options = {"num_trials": 24, "seeds": 3, "steps": 30, "eval_every": 10, "sampler": "sobol", "progress": False}
+    return run(TASK, {"any": space, "slow": jgd.sgd(1e-6)}, metric="distance", **options)
+
+
+def test_summaries_by_space_trial_and_value(wide):
+    assert wide.summary() == wide.summary(wide.best())
+    spaces = wide.summary(by="space")
+    assert list(spaces) == ["any", "slow"]
+    assert spaces["slow"] == wide.summary(24)
+    assert spaces["any"].median == pytest.approx(np.median(np.median(wide.values[:24], axis=0)))
+    assert list(wide.summary(by="trial").values()) == [wide.summary(i) for i in range(25)]
+    assert list(wide.summary(by="optimizer")) == ["adam", "sgd"]
+    b1 = wide.summary(by="b1")
+    members = [trial.number for trial in wide.trials if trial.params.get("b1") == 0.9]
+    assert list(b1) == ["0.5", "0.9"]
+    assert b1["0.9"].median == pytest.approx(np.median(np.median(wide.values[members], axis=0)))
+    rates = wide.summary(by="sgd.learning_rate")
+    assert len(rates) == 4
+    # Far below the best rate, more is better.
+    medians = [row.median for row in rates.values()]
+    assert medians[0] > medians[2]
+
+
+def test_trials_and_spaces_are_compared_in_pairs(wide):
+    found = wide.paired("any", "slow")
+    difference = wide.values[wide.best("any").number] - wide.values[24]
+    assert found.difference.median == np.median(difference)
+    assert found.better == 1.0
+    assert wide.paired(wide.best("any"), 24) == found
+    assert wide.paired(24, 24).better == 0.5
+
+
+def test_the_best_of_k_ends_at_the_best(wide):
+    found = wide.best_of_k("any")
+    assert len(found.expected) == 24
+    assert found.expected[-1] == found.median[-1] == wide.best_value
+    assert (np.diff(found.expected) <= 0).all()
+
+
+def test_importance_names_what_decides(result, wide):
+    found = wide.importance("any")
+    assert set(found.alone) == {"optimizer", "adam.learning_rate", "sgd.learning_rate", "b1"}
+    assert sum(found.alone.values()) + found.together == pytest.approx(1)
+    assert found.alone["b1"] < max(found.alone.values())
+    with pytest.raises(InputError, match="name a space, one of any, slow; each has its own axes"):
+        wide.importance()
+    with pytest.raises(InputError, match="'slow' has no distributions"):
+        wide.importance("slow")
+    with pytest.raises(InputError, match="4 trials of 'sgd', 3 with a finite median, say too little; run at least 10"):
+        result.importance("sgd")
+
+
+def test_tables_in_files_hold_what_the_table_holds(wide, tmp_path):
+    table = wide.trials_dataframe()
+    wide.to_csv(tmp_path / "trials.csv")
+    wide.to_parquet(tmp_path / "trials.parquet")
+    for again in (pandas.read_csv(tmp_path / "trials.csv"), pandas.read_parquet(tmp_path / "trials.parquet")):
+        assert again.columns.tolist() == table.columns.tolist()
+        np.testing.assert_allclose(again["distance"], table["distance"])
+        assert again["optimizer"].fillna("").tolist() == table["optimizer"].fillna("").tolist()
+        np.testing.assert_allclose(again["sgd.learning_rate"], table["sgd.learning_rate"])
+
+
+def test_bad_questions_to_all_trials_are_refused(wide):
+    with pytest.raises(InputError, match=r"Result.summary\(by=\): unknown name 'b2'. Did you mean b1"):
+        wide.summary(by="b2")
+    with pytest.raises(InputError, match="there is no trial 25; the sweep has trials 0 to 24"):
+        wide.paired(25, 0)

@@ -1,9 +1,11 @@
 """Rankings, summaries and targets, with failures among the values."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from jgd.sweep.statistics import first_reached, rank, summarize
+from jgd.sweep.statistics import best_of, compare, first_reached, rank, summarize
 
 NAN, INF = np.nan, np.inf
 
@@ -49,3 +51,50 @@ def test_the_first_point_that_reaches_a_target():
     points = np.array([5, 10, 15, 20])
     np.testing.assert_array_equal(first_reached(curve, points, 0.5, "max"), [10, NAN, NAN])
     np.testing.assert_array_equal(first_reached(curve, points, 0.15, "min"), [5, 5, 5])
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_pairs_take_out_what_seeds_have_in_common(mode):
+    common = np.array([0.0, 100.0, -50.0, 7.0, 20.0])
+    a, b = common + np.array([1, 2, 3, 1, 2]), common
+    found = compare(a, b, mode)
+    assert (found.difference.median, found.difference.low, found.difference.high) == (2.0, 1.0, 3.0)
+    assert found.better == (0.0 if mode == "min" else 1.0)
+    assert compare(b, a, mode).difference.median == -2.0
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_a_failed_seed_loses_its_pair(mode):
+    found = compare(np.array([NAN, 1.0, NAN, 1.0]), np.array([1.0, NAN, NAN, 1.0]), mode)
+    assert found.better == 0.5
+    assert found.difference.median == 0.0
+    assert np.isnan([found.difference.low, found.difference.high]).all()
+    assert compare(np.array([NAN]), np.array([0.0]), mode).better == 0.0
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_best_of_k_is_the_mean_over_all_ways_to_draw_them(mode):
+    values = np.array([3.0, 1.0, 4.0, 1.0, 5.0])
+    best = min if mode == "min" else max
+    drawn = [[best(c) for c in itertools.combinations(values, k)] for k in range(1, 6)]
+    found = best_of(values, mode)
+    np.testing.assert_allclose(found.expected, [np.mean(x) for x in drawn], rtol=1e-12)
+    sign = 1 if mode == "min" else -1  # the middle is the better one of two
+    medians = [sign * np.quantile(sign * np.array(x), 0.5, method="inverted_cdf") for x in drawn]
+    np.testing.assert_array_equal(found.median, medians)
+    assert (found.lower_quartile <= found.median).all()
+    assert (found.median <= found.upper_quartile).all()
+
+
+def test_the_best_of_k_with_failures_is_known_once_one_must_succeed():
+    found = best_of(np.array([NAN, 2.0, NAN, 1.0]), "min")
+    assert np.isnan(found.expected).tolist() == [True, True, False, False]
+    np.testing.assert_allclose(found.expected[2:], [1.25, 1.0])
+    assert found.median.tolist()[1:] == [1.0, 1.0, 1.0]
+    assert np.isnan(found.upper_quartile[0])
+
+
+def test_the_best_of_many_is_exact():
+    # The expected minimum of k of the numbers 1 to n is (n + 1) / (k + 1).
+    found = best_of(np.arange(1.0, 2001.0), "min")
+    np.testing.assert_allclose(found.expected, 2001 / (np.arange(1, 2001) + 1), rtol=1e-9)
