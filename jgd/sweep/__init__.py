@@ -20,4 +20,8 @@ from jgd.sweep.space import uniform as uniform
 from jgd.sweep.statistics import BestOfK as BestOfK
 from jgd.sweep.statistics import Paired as Paired
 from jgd.sweep.statistics import Summary as Summary
+from jgd.sweep.stopping import at_target as at_target
+from jgd.sweep.stopping import halving as halving
+from jgd.sweep.stopping import hyperband as hyperband
+from jgd.sweep.stopping import median_rule as median_rule
 from jgd.sweep.study import run as run

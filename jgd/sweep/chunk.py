@@ -1,6 +1,6 @@
 """Chunks: the lanes of one call of a program, which trials and seeds they are, and how lanes are packed into them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +37,16 @@ def pack(lanes: np.ndarray, size: int, devices: int) -> Iterator[np.ndarray]:
     padded[: len(lanes)] = lanes
     for piece in padded.reshape(-1, size):
         yield piece.reshape(-1, devices).T.ravel()
+
+
+def regroup(parts: Sequence[tuple[Chunk, np.ndarray]], seeds: int) -> tuple[Members, Arrays]:
+    """These lanes of these chunks, in the order of trials and seeds, with their states."""
+    columns = zip(*((column[i] for column in chunk.members) for chunk, i in parts), strict=True)
+    members = [np.concatenate(column) for column in columns]
+    order = np.argsort(members[0] * seeds + members[2], kind="stable")
+    names = parts[0][0].state or {}
+    state = {name: np.concatenate([(chunk.state or {})[name][i] for chunk, i in parts])[order] for name in names}
+    return Members(*(column[order] for column in members)), state
 
 
 def members_of(lanes: np.ndarray, numbers: np.ndarray, seeds: int) -> Members:

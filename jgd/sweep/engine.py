@@ -1,6 +1,5 @@
 """The host's loop over groups, chunks of lanes and segments: what is dispatched, recorded, stored and interrupted."""
 
-import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -10,12 +9,12 @@ import numpy as np
 
 from jgd.core import storage
 from jgd.sweep.axes import Trial
-from jgd.sweep.chunk import Chunk, Members, members_of, pack
-from jgd.sweep.plan import Group, Layout, Settings
+from jgd.sweep.chunk import Chunk, Members, members_of, pack, regroup
+from jgd.sweep.plan import Group, Layout, Settings, narrow
 from jgd.sweep.prepare import Devices, Preparation, Prepared
 from jgd.sweep.program import Lane, LaneState, Shared
 from jgd.sweep.records import Records
-from jgd.sweep.spec import environment, listing
+from jgd.sweep.spec import environment, listing, settings_json
 from jgd.sweep.store import Saved, Store, restore
 from jgd.train.interrupt import Interrupt
 from jgd.train.progress import Progress
@@ -59,31 +58,25 @@ def execute(
     The groups are of the last of `trials`; `before` has the records of the others. Ctrl-C ends after the segment, with
     what was recorded until then.
     """
-    records = Records(len(trials), settings, metrics)
+    records, start = Records(len(trials), settings, metrics), len(before.reached) if before else 0
     if before:
         records.copy(before)
-    saved = _open(store, trials, groups, layouts, settings, preparation.devices, metrics) if store else []
+    saved = _open(store, trials, start, groups, layouts, settings, preparation.devices, metrics) if store else []
     restore(records, saved)
-    total, going = records.going.size, records.going
-    with Interrupt() as interrupt, Progress("sweep", total * settings.steps, show=progress) as line:
-        clock = time.perf_counter()
-        pairs = [pair for pair in zip(groups, layouts, strict=True) if going[_numbers(pair[0])].any()]
-        line.update(0, f"compiling {len(pairs)} program{'s' * (len(pairs) != 1)}")
-        prepared = preparation.compile(*zip(*pairs, strict=True)) if pairs else []
-        compiled = time.perf_counter()
+    rivals = [(trial.number >= start, trial.space) for trial in trials]
+    with Interrupt() as interrupt, Progress("sweep", records.going.size * settings.steps, show=progress) as line:
         loop = Loop(preparation, settings, records, store, saved, interrupt, line)
-        for ready in prepared:
-            loop.run(ready)
-        ended = time.perf_counter()
+        while (until := records.settle(rivals)) and not interrupt.requested:
+            loop.stage(groups, layouts, until)
     reports = [loop.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
     # A request that came with the very last segment has cut nothing short.
     cut = bool(records.going.any())
-    spent = compiled - clock, ended - compiled
+    spent = loop.compile_seconds, loop.run_seconds
     return Outcome(records, reports, preparation.compilations, *spent, cut, interrupt.requested)
 
 
 class Loop:
-    """Runs one group after another; stops wherever an interrupt was requested."""
+    """Runs the lanes to one decision of the rules after another; stops wherever an interrupt was requested."""
 
     def __init__(
         self,
@@ -95,83 +88,129 @@ class Loop:
         interrupt: Interrupt,
         line: Progress,
     ) -> None:
-        self.devices, self.seeds, self.settings = preparation.devices, preparation.seeds, settings
-        self.records, self.store, self.interrupt, self.line = records, store, interrupt, line
+        self.preparation, self.settings, self.records, self.store = preparation, settings, records, store
+        self.devices, self.interrupt, self.line = preparation.devices, interrupt, line
         self.chunks = {(row.group, row.chunk.name): row.chunk for row in saved}  # every one that has run
-        self.passed = int((~records.going).sum()) * settings.steps  # on the progress line: taken, or spared by an end
+        self.compile_seconds = self.run_seconds = 0.0
 
-    def run(self, ready: Prepared) -> None:
-        """All lanes of a group that have steps left to take, chunk by chunk."""
-        for chunk in self._waiting(ready):
+    def stage(self, groups: Sequence[Group], layouts: Sequence[Layout], until: int) -> None:
+        """All lanes to their first `until` points, those of rules that have decided until now side by side again."""
+        start = max((count for count in self.settings.decisions if count < until), default=0)
+        entered, moving = self.records.entered(start), self.records.going & (self.records.reached < until)
+        pairs = []
+        for group, layout in zip(groups, layouts, strict=True):
+            lanes, numbers = int(entered[_numbers(group)].sum()), _numbers(group)
+            if moving[numbers].any():
+                pairs.append((group, narrow(layout, lanes, len(self.devices.list)) if start else layout))
+        for ready in self._prepare(pairs):
+            clock = time.perf_counter()
+            self.run(ready, start, until)
+            self.run_seconds += time.perf_counter() - clock
+        if not self.interrupt.requested:
+            self._drop_states(until)
+
+    def run(self, ready: Prepared, start: int, until: int) -> None:
+        """The lanes of a group from `start` points to `until`, chunk by chunk."""
+        for chunk in self._waiting(ready, start, until):
             if self.interrupt.requested:
                 return
-            self._run_chunk(ready, chunk)
+            self._run_chunk(ready, chunk, until)
 
     def report(self, group: Group, layout: Layout) -> GroupReport:
         """What the chunks of a group have cost."""
-        chunks = [chunk for (first, _), chunk in self.chunks.items() if first == _key(group)]
+        chunks = self._chunks_of(_key(group))
         seconds, lane_steps = sum(x.seconds for x in chunks), sum(x.lane_steps for x in chunks)
         return GroupReport(_spaces(group), len(group.trials), layout, seconds, lane_steps)
 
-    def _waiting(self, ready: Prepared) -> Iterator[Chunk]:
-        """The chunks that the store has in the middle of their steps, then the lanes that have no state."""
+    def _prepare(self, pairs: Sequence[tuple[Group, Layout]]) -> list[Prepared]:
+        """Groups in these layouts, compiled where they have not been."""
+        clock = time.perf_counter()
+        self.line.update(self._passed(), f"compiling {len(pairs)} program{'s' * (len(pairs) != 1)}")
+        prepared = self.preparation.compile(*zip(*pairs, strict=True))
+        self.compile_seconds += time.perf_counter() - clock
+        return prepared
+
+    def _waiting(self, ready: Prepared, start: int, until: int) -> Iterator[Chunk]:
+        """The chunks that the store has in the middle of their steps, then the lanes that wait at the start."""
         key, trials = _key(ready.group), _numbers(ready.group)
-        going = self.records.going[trials]
-        size, devices, seeds = ready.layout.chunk, len(self.devices.list), len(self.settings.seeds)
-        kept = [chunk for (first, _), chunk in self.chunks.items() if first == key and chunk.state is not None]
-        for chunk in kept:
+        going = (self.records.going & (self.records.reached < until))[trials]
+        size, seeds = ready.layout.chunk, len(self.settings.seeds)
+        kept, parked = [], []
+        for chunk in self._chunks_of(key):
             row, trial, seed, real = chunk.members
             current = real & going[row, seed] & (self.records.reached[trial, seed] == chunk.point)
-            going[row[current], seed[current]] = False  # nothing takes a lane twice
-            if len(real) == size:
-                yield chunk
-                continue
-            # It ran in chunks of another size, on other devices: its lanes go on in chunks of this one.
-            for picked in pack(np.flatnonzero(current), size, devices):
-                state = {name: x[picked] for name, x in (chunk.state or {}).items()}
-                members = Members(row[picked], trial[picked], seed[picked], picked >= 0)
-                yield Chunk(members, self._name(key), chunk.point, state)
+            if chunk.state is not None and current.any():
+                going[row[current], seed[current]] = False  # nothing takes a lane twice
+                (parked if chunk.point == start else kept).append((chunk, np.flatnonzero(current)))
         # Lanes whose file somebody deleted begin again.
         self.records.reached[trials] = np.where(going, 0, self.records.reached[trials])
-        for lanes in pack(np.flatnonzero(going), size, devices):
+        for chunk, lanes in kept:
+            if len(chunk.members.real) == size:
+                yield chunk
+            else:  # it ran in chunks of another size, on other devices
+                yield from self._regrouped(key, size, [(chunk, lanes)])
+        if parked:
+            yield from self._regrouped(key, size, parked)
+        for lanes in pack(np.flatnonzero(going), size, len(self.devices.list)):
             yield Chunk(members_of(lanes, trials, seeds), self._name(key))
+
+    def _regrouped(self, key: int, size: int, parts: Sequence[tuple[Chunk, np.ndarray]]) -> Iterator[Chunk]:
+        """New chunks of lanes that have states."""
+        members, state = regroup(parts, len(self.settings.seeds))
+        for picked in pack(np.arange(len(members.row)), size, len(self.devices.list)):
+            chosen = Members(members.row[picked], members.trial[picked], members.seed[picked], picked >= 0)
+            rows = {name: x[picked] for name, x in state.items()}
+            yield Chunk(chosen, self._name(key), parts[0][0].point, rows)
+
+    def _chunks_of(self, key: int) -> list[Chunk]:
+        return [chunk for (first, _), chunk in self.chunks.items() if first == key]
 
     def _name(self, key: int) -> str:
         """A name that no chunk of the group has had."""
         taken = [int(name.split("-")[1]) for first, name in self.chunks if first == key]
         return f"{key}-{max(taken, default=-1) + 1}"
 
-    def _run_chunk(self, ready: Prepared, chunk: Chunk) -> None:
-        """Segment after segment of these lanes, until all are done or dead."""
+    def _run_chunk(self, ready: Prepared, chunk: Chunk, until: int) -> None:
+        """Segment after segment of these lanes to `until` points, or until all are done or dead."""
         members, points, key = chunk.members, self.settings.points, _key(ready.group)
-        note = ", ".join(_spaces(ready.group))
         at, clock = (members.trial, members.seed), time.perf_counter() - chunk.seconds
         alive = members.real & self.records.going[at] & (self.records.reached[at] == chunk.point)
         lanes, states = self._begin(ready, chunk, alive)
-        start = int(points[chunk.point - 1]) if chunk.point else 0
-        done = self.passed + int(alive.sum()) * (self.settings.steps - start)
-        for point in range(chunk.point, len(points)):
+        passed, start = self._passed(), int(points[chunk.point - 1]) if chunk.point else 0
+        for point in range(chunk.point, until):
             end = int(points[point])
             step = self.devices.scalar(start)
-            shared = Shared(ready.numbers, None, ready.picks[end - start](self.seeds, step), step)
+            shared = Shared(ready.numbers, None, ready.picks[end - start](self.preparation.seeds, step), step)
             states, block = ready.segments[end - start](states, lanes, shared)
             well = self.records.add(jax.device_get(block), *at, alive, point)
             taken, seconds = int(alive.sum()) * (end - start), time.perf_counter() - clock
-            chunk = chunk._replace(point=point + 1, state=None, seconds=seconds, lane_steps=chunk.lane_steps + taken)
+            over = end == self.settings.steps or not well.any()
+            parked = not over and (self.store is not None or point + 1 == until)
+            kept = jax.device_get(storage.named(states, "state")) if parked else None
+            chunk = Chunk(members, chunk.name, point + 1, kept, seconds, chunk.lane_steps + taken)
             self.chunks[key, chunk.name] = chunk
-            last = end == self.settings.steps or not well.any()
             if self.store:
-                rows = self.records.rows(*at)
-                self.store.save(key, chunk, rows, None if last else states)
-            if last or self.interrupt.requested:
+                self.store.save(key, chunk, self.records.rows(*at))
+            if over or self.interrupt.requested:
                 break
             if (well != alive).any():
                 alive = well
                 lanes = lanes._replace(alive=self.devices.split(alive))
-            start = end
-            self.line.update(done - int(alive.sum()) * (self.settings.steps - end), note)
-        self.passed = done
-        self.line.update(done, note)
+            start, passed = end, passed + taken
+            self.line.update(passed, ", ".join(_spaces(ready.group)))
+
+    def _passed(self) -> int:
+        """Steps on the progress line: taken, or spared by a lane's end."""
+        taken = np.where(self.records.reached > 0, self.settings.points[self.records.reached - 1], 0)
+        return int(np.where(self.records.going, taken, self.settings.steps).sum())
+
+    def _drop_states(self, until: int) -> None:
+        """Forget the states of chunks whose lanes have all gone on in others."""
+        for (key, name), chunk in self.chunks.items():
+            if chunk.state is not None and (chunk.point < until or until == len(self.settings.points)):
+                self.chunks[key, name] = chunk = chunk._replace(state=None)
+                if self.store:
+                    self.store.save(key, chunk, self.records.rows(chunk.members.trial, chunk.members.seed))
 
     def _begin(self, ready: Prepared, chunk: Chunk, alive: np.ndarray) -> tuple[Lane, LaneState]:
         """The lanes of a chunk and their states, on the devices."""
@@ -193,6 +232,7 @@ class Loop:
 def _open(
     store: Store,
     trials: Sequence[Trial],
+    start: int,
     groups: Sequence[Group],
     layouts: Sequence[Layout],
     settings: Settings,
@@ -203,7 +243,7 @@ def _open(
         {"first": _key(group), "spaces": list(_spaces(group)), "trials": len(group.trials), "layout": list(layout)}
         for group, layout in zip(groups, layouts, strict=True)
     ]
-    others = {"settings": dataclasses.asdict(settings), "metrics": list(metrics)}
+    others = {"settings": settings_json(settings), "metrics": list(metrics), "rounds": [start]}
     return store.open(listing(trials), shown, environment=environment(devices.list), **others)
 
 

@@ -37,10 +37,12 @@ def load(dir: str | os.PathLike[str], task: Task | None = None, spaces: Any = No
         trials = [_whole(trial, task, spaces) for trial in trials]
     records, saved = Records(len(trials), settings, known["metrics"]), read_chunks(folder, known["hash"])
     restore(records, saved)
+    records.settle([(sum(first <= trial.number for first in known["rounds"]), trial.space) for trial in trials])
     reports = [_report(group, saved) for group in known["groups"]]
     seconds = sum(report.seconds for report in reports)
     cut = bool(records.going.any())
-    return Result(trials, settings, records.curves, records.reached, records.diverged_at, reports, 0, 0.0, seconds, cut)
+    known = records.curves, records.reached, records.diverged_at, records.ended
+    return Result(trials, settings, *known, reports, 0, 0.0, seconds, cut)
 
 
 def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
@@ -70,12 +72,16 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
         curves = {f"curves/{name}": result.curves.get(name, blank) for name in metrics}
         rows = {"reached": result.reached, "diverged_at": result.diverged_at, **curves}
         records.put(*at, {name: x.reshape(-1, *x.shape[2:]) for name, x in rows.items()})
+        # What one part's rules have ended stays so, unless another part went on with it.
+        same = result.reached == records.reached[np.ix_(numbers, seeds)]
+        records.ended[np.ix_(numbers, seeds)] = np.where(same, result.ended, records.ended[np.ix_(numbers, seeds)])
     return Result(
         list(trials.values()),
         settings,
         records.curves,
         records.reached,
         records.diverged_at,
+        records.ended,
         [report for result in results for report in result.groups],
         sum(result.compilations for result in results),
         sum(result.compile_seconds for result in results),

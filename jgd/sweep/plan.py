@@ -11,6 +11,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.axes import Trial
+from jgd.sweep.stopping import Rule
 from jgd.train.loop import begin, root_key
 from jgd.train.task import Task, num_examples
 from jgd.transforms.foreign import as_transform
@@ -29,6 +30,12 @@ class Settings:
     metric: str
     mode: str
     target: float | None
+    stop: tuple[Rule, ...] = ()
+
+    @property
+    def decisions(self) -> list[int]:
+        """After how many points a rule decides which lanes end."""
+        return sorted({count for rule in self.stop for count in rule.decides(self.points)})
 
     @property
     def points(self) -> np.ndarray:
@@ -117,6 +124,19 @@ def layout(group: Group, seeds: int, devices: Sequence[Any], lanes: int | None, 
     units = math.ceil(total / unit)
     chunks = math.ceil(units / max(1, room // width))
     return Layout(width, math.ceil(units / chunks) * unit, chunks)
+
+
+def narrow(layout: Layout, lanes: int, devices: int) -> Layout:
+    """The layout for the lanes that are left: side by side, a power of two of them on each device.
+
+    Lanes that run one by one stay in the program that is there: what has ended costs it nothing.
+    """
+    if layout.width == 1 or lanes >= layout.chunk:
+        return layout._replace(chunks=math.ceil(lanes / layout.chunk))
+    on_each = 2 ** (math.ceil(lanes / devices) - 1).bit_length()
+    width = min(layout.width, on_each)
+    chunk = min(layout.chunk, math.ceil(on_each / width) * width * devices)
+    return Layout(width, chunk, math.ceil(lanes / chunk))
 
 
 def lane_bytes(group: Group) -> int:

@@ -1,11 +1,15 @@
-"""What is known of every lane of a sweep: its curves, how far it is, and whether it diverged."""
+"""What is known of every lane of a sweep: its curves, how far it is, and whether it diverged or a rule ended it."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 from jgd.sweep.plan import Settings
 from jgd.sweep.program import Block
+from jgd.sweep.statistics import as_loss
+from jgd.sweep.stopping import AtTarget
+
+GOES_ON, PRUNED, AT_TARGET = range(3)  # what rules have said of a lane
 
 
 class Records:
@@ -13,9 +17,11 @@ class Records:
 
     def __init__(self, trials: int, settings: Settings, metrics: Sequence[str]) -> None:
         shape = (trials, len(settings.seeds), len(settings.points))
+        self.settings = settings
         self.curves = {name: np.full(shape, np.nan) for name in metrics}
         self.reached = np.zeros(shape[:2], int)  # points
         self.diverged_at = np.full(shape[:2], -1)  # steps taken before the first loss that is not finite
+        self.ended = np.full(shape[:2], GOES_ON)  # by a rule; a function of the curves, so it is not stored
 
     def add(self, block: Block, trials: np.ndarray, seeds: np.ndarray, alive: np.ndarray, point: int) -> np.ndarray:
         """Record a segment of some lanes that ended at a point; returns which of them are still alive."""
@@ -26,7 +32,38 @@ class Records:
         lost = alive & ~well
         self.diverged_at[trials[lost], seeds[lost]] = diverged_at[lost]
         self.reached[trials[well], seeds[well]] = point + 1
-        return well
+        self._end_at_target(trials[well], seeds[well])
+        return well & (self.ended[trials, seeds] == GOES_ON)
+
+    def settle(self, rivals: Sequence[Hashable]) -> int:
+        """Decide what is due, and return to how many points lanes go next, 0 if none does.
+
+        `rivals` names for each trial the contest that it is in: its round and its space.
+        """
+        for count in self.settings.decisions:
+            if np.any(self.going & (self.reached < count)):
+                return count
+            self._decide(count, rivals)
+        return len(self.settings.points) if self.going.any() else 0
+
+    def entered(self, count: int) -> np.ndarray:
+        """The lanes that had this many points and were still going then, bool[trials, seeds]."""
+        later = (self.ended == AT_TARGET) & (self.reached > count)
+        return (self.reached >= count) & ((self.ended == GOES_ON) | later)
+
+    def _decide(self, count: int, rivals: Sequence[Hashable]) -> None:
+        """End the lanes of trials that lose after this many points."""
+        losses = as_loss(self.curves[self.settings.metric], self.settings.mode)
+        last = np.take_along_axis(losses, np.maximum(self.reached - 1, 0)[..., None], axis=-1)
+        # Lanes at their target keep the value that they ended with.
+        losses = np.median(np.where((self.ended == AT_TARGET)[..., None] & np.isinf(losses), last, losses), axis=1)
+        candidates, lost = ~np.any(self.ended == PRUNED, axis=1), np.zeros(len(losses), bool)
+        for contest in dict.fromkeys(rivals):
+            mine = np.array([other == contest for other in rivals])
+            for rule in self.settings.stop:
+                if count in rule.decides(self.settings.points):
+                    lost[mine] |= rule.losers(losses[mine, :count], candidates[mine], self.settings.points)
+        self.ended[lost[:, None] & self.going] = PRUNED
 
     def rows(self, trials: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
         """What is known of some lanes, as arrays with a row for each."""
@@ -43,19 +80,27 @@ class Records:
         self.reached[at], self.diverged_at[at] = rows["reached"][further], rows["diverged_at"][further]
         for name, curve in self.curves.items():
             curve[at] = rows[f"curves/{name}"][further]
+        self._end_at_target(*at)
 
     def copy(self, other: "Records") -> None:
         """Take over the records of the first trials."""
         count = len(other.reached)
         self.reached[:count], self.diverged_at[:count] = other.reached, other.diverged_at
+        self.ended[:count] = other.ended
         for name, curve in other.curves.items():
             self.curves[name][:count] = curve
 
     @property
     def going(self) -> np.ndarray:
         """The lanes that have steps left to take, bool[trials, seeds]."""
-        points = next(iter(self.curves.values())).shape[-1]
-        return (self.reached < points) & (self.diverged_at < 0)
+        return (self.reached < len(self.settings.points)) & (self.diverged_at < 0) & (self.ended == GOES_ON)
+
+    def _end_at_target(self, trials: np.ndarray, seeds: np.ndarray) -> None:
+        """End those of these lanes that have reached the target, where a rule says so."""
+        if any(isinstance(rule, AtTarget) for rule in self.settings.stop):
+            losses = as_loss(self.curves[self.settings.metric][trials, seeds], self.settings.mode)
+            hit = np.any(losses <= as_loss(np.asarray(self.settings.target), self.settings.mode), axis=-1)
+            self.ended[trials[hit], seeds[hit]] = AT_TARGET
 
 
 def _progress(reached: np.ndarray, diverged_at: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from jgd.sweep.export import write_csv, write_parquet
 from jgd.sweep.importance import Importance
 from jgd.sweep.optuna import to_optuna
 from jgd.sweep.plan import Settings
+from jgd.sweep.records import AT_TARGET, PRUNED
 from jgd.sweep.statistics import BestOfK, Paired, Summary, as_loss, best_of, compare, first_reached, rank, summarize
 from jgd.sweep.table import plain
 
@@ -34,8 +35,9 @@ class Standing(NamedTuple):
 class Result:
     """A finished or interrupted sweep of T trials under S seeds, with curves of P points.
 
-    A lane, a pair of trial and seed, is "complete", "diverged" (its parameters or all of a segment's losses are not
-    finite) or "pending" (interrupted before its end). Only complete lanes have a value; in a ranking others are worst.
+    A lane, a pair of trial and seed, is "complete" (also where `at_target` ended it), "diverged" (its parameters or all
+    of a segment's losses are not finite), "pruned" (ended by a rule) or "pending" (interrupted before its end). Only
+    complete lanes have a value; in a ranking others are worst.
     """
 
     trials: list[Trial]
@@ -43,6 +45,7 @@ class Result:
     curves: dict[str, np.ndarray]  # f[T, S, P]; NaN from the point on at which a lane diverged
     reached: np.ndarray  # i[T, S], the points that a lane has
     diverged_at: np.ndarray  # i[T, S], steps taken before its first loss that is not finite; -1 where all are
+    ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.records`
     groups: list[GroupReport]
     compilations: int  # of whole programs, those for first parameters and batches among them
     compile_seconds: float
@@ -57,13 +60,19 @@ class Result:
     @property
     def status(self) -> np.ndarray:
         """Of each lane, str[T, S]."""
-        done = np.where(self.reached == len(self.steps), "complete", "pending")
-        return np.where(self.diverged_at >= 0, "diverged", done)
+        complete = (self.reached == len(self.steps)) | (self.ended == AT_TARGET)
+        conditions = [self.diverged_at >= 0, self.ended == PRUNED, complete]
+        return np.select(conditions, ["diverged", "pruned", "complete"], "pending")
 
     @property
     def values(self) -> np.ndarray:
         """The metric at the end of each lane, f[T, S]; NaN where it is not complete."""
-        return np.where(self.status == "complete", self.curves[self.settings.metric][..., -1], np.nan)
+        return np.where(self.status == "complete", self.last(self.settings.metric), np.nan)
+
+    def last(self, metric: str) -> np.ndarray:
+        """A metric at the last point that each lane has, f[T, S]; NaN where it diverged or has none."""
+        at = np.maximum(self.reached - 1, 0)[..., None]
+        return np.where(self.diverged_at >= 0, np.nan, np.take_along_axis(self.curves[metric], at, axis=-1)[..., 0])
 
     @property
     def spaces(self) -> list[str]:
@@ -197,6 +206,7 @@ class Result:
     def trials_rows(self) -> list[dict[str, Any]]:
         """The rows of that table."""
         status, reached = self.status, self.steps_to_target()
+        final = {name: self.last(name) for name in self.curves}
         rows = []
         for trial in self.trials:
             for i, seed in enumerate(self.settings.seeds):
@@ -204,7 +214,7 @@ class Result:
                 row = {"trial": trial.number, "space": trial.space, "seed": seed, **trial.params, "status": status[at]}
                 row["diverged_at"] = self.diverged_at[at] if self.diverged_at[at] >= 0 else None
                 row["steps_to_target"] = reached[at]
-                rows.append(row | {name: curve[at][-1] for name, curve in self.curves.items()})
+                rows.append(row | {name: values[at] for name, values in final.items()})
         return rows
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:

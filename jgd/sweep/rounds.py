@@ -8,6 +8,7 @@ import numpy as np
 
 from jgd.sweep.axes import Trial
 from jgd.sweep.engine import GroupReport, Outcome, execute
+from jgd.sweep.flips import warn_of_flips
 from jgd.sweep.plan import Group, Layout, Settings, group, layout
 from jgd.sweep.prepare import Preparation
 from jgd.sweep.propose import Proposals
@@ -32,6 +33,7 @@ def train_in_rounds(
     mix of structures needs no other programs; on a CPU what fills a chunk up costs nothing.
     """
     trials = proposals.ask(sizes[0])
+    warn_of_flips(trials, settings)
     asked, before, names = trials, None, dict.fromkeys(())
     reports: dict[Any, GroupReport] = {}
     layouts: dict[Any, Layout] = {}
@@ -76,6 +78,7 @@ def _result(
         records.curves,
         records.reached,
         records.diverged_at,
+        records.ended,
         reports,
         outcome.compilations,
         float(seconds[0]),

@@ -16,6 +16,7 @@ from jgd.core.describe import leaf_texts, structure_text
 from jgd.sweep.axes import Axis, Trial
 from jgd.sweep.distribution import Distribution
 from jgd.sweep.plan import Settings, name_spaces
+from jgd.sweep.stopping import KINDS
 from jgd.train.task import Task
 
 Json = dict[str, Any]
@@ -31,8 +32,9 @@ def describe(task: Any, spaces: Any, settings: Settings, **others: Any) -> dict[
     asked = {title: structure_text(value) for title, value in parts.items()}
     for title, value in parts.items():
         asked |= leaf_texts(title, value)
-    numbers = {**dataclasses.asdict(settings), **({"batch_size": task.batch_size} if one else {}), **others}
     asked["format"] = FORMAT
+    numbers = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    numbers |= {**({"batch_size": task.batch_size} if one else {}), **others}
     return asked | {name: re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)) for name, value in numbers.items()}
 
 
@@ -61,9 +63,16 @@ def trials_of(listing: Json) -> list[Trial]:
     ]
 
 
+def settings_json(settings: Settings) -> Json:
+    """The settings as JSON."""
+    rules = [{"kind": type(rule).__name__, "fields": vars(rule)} for rule in settings.stop]
+    return {**vars(settings), "stop": rules}
+
+
 def settings_of(known: Json) -> Settings:
-    """The settings that `dataclasses.asdict` took apart."""
-    return Settings(**{**known, "seeds": tuple(known["seeds"])})
+    """The settings that `settings_json` took apart."""
+    rules = tuple(KINDS[row["kind"]](**row["fields"]) for row in known["stop"])
+    return Settings(**{**known, "seeds": tuple(known["seeds"]), "stop": rules})
 
 
 def environment(devices: Sequence[Any]) -> dict[str, str]:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jgd.core import storage
 from jgd.core.describe import differences
 from jgd.core.errors import InputError
@@ -73,6 +75,7 @@ class Store:
             # Of a sampler that proposes round after round, either may know more of the trials.
             "listing": max(known["listing"], trials, key=lambda x: len(x["trials"])),
             "groups": [*groups, *(x for x in known["groups"] if x["first"] not in {y["first"] for y in groups})],
+            "rounds": sorted({*known.get("rounds", []), *others["rounds"]}),  # the numbers of their first trials
             "environments": [*(x for x in known["environments"] if x != environment), environment],
         }
         new = json.loads(json.dumps(new))
@@ -82,13 +85,13 @@ class Store:
         numbers = {group["first"] for group in groups}
         return [row for row in read_chunks(self.folder, self._hash) if row.group in numbers]
 
-    def save(self, group: int, chunk: Chunk, rows: Arrays, state: Any) -> None:
-        """Replace the file of a chunk; `state` is its lanes' or None where all are done."""
-        path = self.folder / "chunks" / f"{chunk.name}.safetensors"
+    def save(self, group: int, chunk: Chunk, rows: Arrays) -> None:
+        """Replace the file of a chunk. What only fills it up is left out."""
+        path, real = self.folder / "chunks" / f"{chunk.name}.safetensors", np.flatnonzero(chunk.members.real)
         arrays = {f"members/{name}": x for name, x in chunk.members._asdict().items()}
-        arrays |= {f"rows/{name}": x for name, x in rows.items()}
-        arrays |= {} if state is None else storage.named(state, "state")
-        meta = {"hash": self._hash, "group": group, "point": chunk.point}
+        arrays |= {f"rows/{name}": x for name, x in rows.items()} | (chunk.state or {})
+        arrays = {"real": real, **{name: x[real] for name, x in arrays.items()}}
+        meta = {"hash": self._hash, "group": group, "point": chunk.point, "size": len(chunk.members.real)}
         with self._writing(path):
             storage.save(path, arrays, {**meta, "seconds": chunk.seconds, "lane_steps": chunk.lane_steps})
 
@@ -142,6 +145,8 @@ def read_chunks(folder: Path, spec_hash: str) -> list[Saved]:
         arrays, meta = storage.load(path)
         if meta["hash"] != spec_hash:
             raise InputError(f"{path}: the file is of another sweep; move it away, or name another dir.")
+        real = arrays.pop("real")
+        arrays = {name: _filled(x, real, meta["size"]) for name, x in arrays.items()}
         members = Members(**_under("members/", arrays))
         state = {name: x for name, x in arrays.items() if name.startswith("state")} or None
         chunk = Chunk(members, path.stem, meta["point"], state, meta["seconds"], meta["lane_steps"])
@@ -159,6 +164,13 @@ def restore(records: Records, saved: Sequence[Saved]) -> None:
 
 def _under(prefix: str, arrays: Arrays) -> Arrays:
     return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
+
+
+def _filled(rows: np.ndarray, at: np.ndarray, size: int) -> np.ndarray:
+    """An array of this many rows: these at their positions, zeros elsewhere."""
+    filled = np.zeros((size, *rows.shape[1:]), rows.dtype)
+    filled[at] = rows
+    return filled
 
 
 def _digest(content: Json) -> str:

@@ -20,6 +20,7 @@ from jgd.sweep.result import Result
 from jgd.sweep.rounds import train_in_rounds
 from jgd.sweep.samplers import rounds_of
 from jgd.sweep.spec import describe
+from jgd.sweep.stopping import as_rules
 from jgd.sweep.store import Store
 from jgd.train.loop import begin, root_key, segment
 from jgd.train.task import Task, check_task, is_stream
@@ -43,6 +44,7 @@ def run(
     where: Callable[[dict[str, Any]], Any] | None = None,
     eval_every: int | None = None,
     target: float | None = None,
+    stop: Any = None,
     lanes: int | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool | None = None,
@@ -67,6 +69,8 @@ def run(
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.
     target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
+    stop        Rules that end lanes early, at the ends of segments: `halving`, `hyperband`, `median_rule`, `at_target`,
+                or a list of them. What is left goes on in narrower programs.
     lanes       How many run side by side on a device; chosen unless given. Results do not depend on it.
     devices     All local ones unless given. On a CPU, `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before
                 JAX is first used makes one of each core; `jgd race` does so itself.
@@ -78,7 +82,7 @@ def run(
 
     Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
     """
-    settings = _settings(steps, seeds, metric, mode, eval_every, target)
+    settings = _settings(steps, seeds, metric, mode, eval_every, target, stop)
     num_trials = _whole("num_trials", num_trials)
     lanes = None if lanes is None else _whole("lanes", lanes)
     _check_kind(task)
@@ -96,14 +100,17 @@ def run(
         return train_in_rounds(*training, store)
 
 
-def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any) -> Settings:
+def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any, stop: Any) -> Settings:
     steps = _whole("steps", steps)
     every = min(steps, _whole("eval_every", eval_every) if eval_every is not None else _even_split(steps))
     if mode not in ("min", "max"):
         raise unknown("run(mode=)", mode, ("min", "max"))
     if target is not None and not (isinstance(target, numbers.Real) and math.isfinite(target)):
         raise InputError(f"run(target={target!r}): target must be a finite number, a value of {metric!r}.")
-    return Settings(_seeds(seeds), steps, every, metric, mode, None if target is None else float(target))
+    target = None if target is None else float(target)
+    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, as_rules(stop, target))
+    settings.decisions  # noqa: B018  says now what is wrong with a rule
+    return settings
 
 
 def _even_split(steps: int) -> int:

@@ -210,12 +210,12 @@ def test_two_writers_on_one_folder_are_one_too_many(tmp_path, whole, monkeypatch
 
     inner = engine_module.Loop.run
 
-    def crowded(self, ready):
+    def crowded(self, *args):
         if not started:
-            started.append(ready)
+            started.append(args)
             with pytest.raises(InputError, match="another process is running this sweep; wait for it, end it, or name"):
                 sweep(tmp_path)
-        inner(self, ready)
+        inner(self, *args)
 
     monkeypatch.setattr(engine_module.Loop, "run", crowded)
     result = sweep(tmp_path)

@@ -1,0 +1,189 @@
+"""Rules that end lanes before their last step, at the ends of segments: halving, Hyperband, the median rule, a target.
+
+Trials compete within their space, by the median of the metric over their seeds: what compares optimizers stays fair.
+A decision is a function of the curves up to its point alone, so a resumed sweep decides as an uninterrupted one, and a
+lane's numbers never depend on what became of others.
+"""
+
+import dataclasses
+import math
+import numbers
+from typing import Any, Protocol
+
+import numpy as np
+
+from jgd.core.errors import InputError
+
+
+class Rule(Protocol):
+    """When it decides, and who loses."""
+
+    def decides(self, points: np.ndarray) -> list[int]:
+        """After how many points it decides, given the steps i[P] of all; less than P."""
+        ...
+
+    def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Which trials of a space end here, bool[T].
+
+        `losses` are f[T, points so far], lower is better, infinite where there is none; `candidates` are bool[T], those
+        that no rule has ended.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Halving:
+    """See `halving`."""
+
+    min_steps: int
+    eta: int
+
+    def decides(self, points: np.ndarray) -> list[int]:
+        """At `min_steps` times powers of `eta`, or the first point after that."""
+        last, rungs = int(points[-1]), []
+        while (rung := self.min_steps * self.eta ** len(rungs)) < last:
+            rungs.append(rung)
+        if not rungs:
+            raise InputError(f"{self!r}: min_steps must be less than the {last} steps of run(steps=).")
+        found = [int(np.searchsorted(points, rung)) + 1 for rung in rungs]
+        if len(set(found)) < len(found):
+            raise InputError(
+                f"{self!r}: two of its rungs, at {', '.join(map(str, rungs))} steps, end in one segment; "
+                f"pass run(eval_every={self.min_steps}) or less, or raise min_steps."
+            )
+        return [count for count in found if count < len(points)]
+
+    def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """All but the best of a power of `eta`; ties go to the first."""
+        rung = self.decides(points).index(losses.shape[1])
+        keep = math.ceil(len(losses) / self.eta ** (rung + 1))
+        order = np.argsort(np.where(candidates, losses[:, -1], np.inf), kind="stable")
+        lost = candidates.copy()
+        lost[[i for i in order if candidates[i]][:keep]] = False
+        return lost
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperband:
+    """See `hyperband`."""
+
+    min_steps: int
+    eta: int
+
+    def decides(self, points: np.ndarray) -> list[int]:
+        """Wherever one of the brackets does."""
+        return sorted({count for bracket in self._brackets(points) if bracket for count in bracket.decides(points)})
+
+    def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Those of each bracket."""
+        brackets, lost = self._brackets(points), np.zeros(len(losses), bool)
+        most = len(brackets) - 1
+        weights = np.array([math.ceil((most + 1) / (s + 1) * self.eta**s) for s in range(most, -1, -1)], float)
+        # The golden ratio's multiples spread every bracket over all trials, which may be in the order of a grid.
+        spread = (np.arange(len(losses)) + 0.5) * ((math.sqrt(5) - 1) / 2) % 1
+        member = np.searchsorted(np.cumsum(weights / weights.sum())[:-1], spread, side="right")
+        for i, bracket in enumerate(brackets):
+            if bracket and losses.shape[1] in bracket.decides(points):
+                mine = member == i
+                lost[mine] = bracket.losers(losses[mine], candidates[mine], points)
+        return lost
+
+    def _brackets(self, points: np.ndarray) -> list[Halving | None]:
+        """From the one that halves first to the one that never does."""
+        found: list[Halving | None] = []
+        while (first := self.min_steps * self.eta ** len(found)) < points[-1]:
+            found.append(Halving(first, self.eta))
+        if not found:
+            raise InputError(f"{self!r}: min_steps must be less than the {points[-1]} steps of run(steps=).")
+        return [*found, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Median:
+    """See `median_rule`."""
+
+    min_steps: int
+
+    def decides(self, points: np.ndarray) -> list[int]:
+        """At the points that complete another `min_steps`."""
+        found = [i + 1 for i in range(len(points) - 1) if self._due(points, i)]
+        if not found:
+            raise InputError(f"{self!r}: no point of the curves lies between min_steps and the end; lower it.")
+        return found
+
+    def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Those whose best is worse than the median of the running means, of ended trials up to their ends."""
+        known = np.isfinite(losses)
+        total, count = np.where(known, losses, 0).sum(axis=1), known.sum(axis=1)
+        means = np.where(count > 0, total / np.maximum(count, 1), np.inf)
+        return candidates & (losses.min(axis=1) > np.median(means))
+
+    def _due(self, points: np.ndarray, i: int) -> bool:
+        return points[i] // self.min_steps > (points[i - 1] // self.min_steps if i else 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class AtTarget:
+    """See `at_target`. Lanes end one by one, wherever a segment ends."""
+
+    def decides(self, points: np.ndarray) -> list[int]:
+        """Nowhere: no trial waits for others."""
+        return []
+
+    def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """None."""
+        return np.zeros(len(losses), bool)
+
+
+def halving(min_steps: int, eta: int = 2) -> Rule:
+    """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
+
+    64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps (Jamieson & Talwalkar 2016,
+    arXiv:1502.07943). Its asynchronous form, ASHA (Li et al. 2018, arXiv:1810.05934), spares workers the waiting for
+    each other; lanes in lockstep come to a rung together, so it would decide the same, only from fewer trials.
+    """
+    return Halving(_whole("halving", "min_steps", min_steps, 1), _whole("halving", "eta", eta, 2))
+
+
+def hyperband(min_steps: int, eta: int = 3) -> Rule:
+    """Hyperband: trials in brackets that halve from `min_steps` on, from `eta * min_steps` on, and so on up to never.
+
+    For when early values may mislead (Li et al. 2016, arXiv:1603.06560; the brackets have its proportions).
+    """
+    return Hyperband(_whole("hyperband", "min_steps", min_steps, 1), _whole("hyperband", "eta", eta, 2))
+
+
+def median_rule(min_steps: int) -> Rule:
+    """At every `min_steps`, trials end whose best value so far is worse than the median of all trials' means so far.
+
+    (Golovin et al. 2017, "Google Vizier", sec. 3.2.2.) Where Vizier takes completed trials, lanes in lockstep take all
+    of their space, ended ones up to their ends.
+    """
+    return Median(_whole("median_rule", "min_steps", min_steps, 1))
+
+
+def at_target() -> Rule:
+    """A lane ends, as complete, at the first point where its metric has reached `run(target=)`."""
+    return AtTarget()
+
+
+def as_rules(stop: Any, target: float | None) -> tuple[Rule, ...]:
+    """The rules of `run(stop=)`: none, one, or a list of them."""
+    rules = () if stop is None else tuple(stop) if isinstance(stop, (list, tuple)) else (stop,)
+    for rule in rules:
+        if not isinstance(rule, tuple(KINDS.values())):
+            raise InputError(
+                f"run(stop={rule!r}): expected jgd.sweep.halving, hyperband, median_rule, at_target, or a list."
+            )
+        if isinstance(rule, AtTarget) and target is None:
+            raise InputError("run(stop=at_target()): there is no target; pass run(target=) too.")
+    return rules
+
+
+KINDS = {kind.__name__: kind for kind in (Halving, Hyperband, Median, AtTarget)}
+
+
+def _whole(place: str, name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise InputError(f"{place}({name}={value!r}): {name} must be a whole number, at least {least}.")
+    return int(value)
