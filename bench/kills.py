@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 import jgd
-from jgd.sweep import Result, load, loguniform, run
+from jgd.sweep import Result, halving, load, loguniform, run
 
 STEPS, EVERY = 600, 4
 
@@ -33,13 +33,14 @@ def loss(params: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array
     return ((batch["x"] @ params["w"] - batch["y"]) ** 2).mean()
 
 
-def study(folder: str) -> Result:
+def study(folder: str, halve: bool) -> Result:
     """Two programs, several chunks, one diverging lane in each."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 8)).astype(np.float32)
     task = jgd.Task(init, loss, {"x": x, "y": x.sum(axis=1)}, batch_size=8)
     spaces = {"adam": jgd.adam(loguniform(1e-4, 1.0)), "sgd": jgd.sgd(loguniform(1e-3, 1e3))}
     options = {"num_trials": 12, "seeds": 2, "sampler": "sobol", "progress": False}
+    options["stop"] = halving(STEPS // 8) if halve else None
     return run(task, spaces, steps=STEPS, eval_every=EVERY, dir=folder, **options)
 
 
@@ -59,10 +60,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--halving", action="store_true", help="end lanes on the way")
     parser.add_argument("--run", metavar="DIR", help="only run the sweep in this folder (what is killed)")
     args = parser.parse_args()
     if args.run:
-        study(args.run)
+        study(args.run, args.halving)
         return
     rng, place = random.Random(args.seed), Path(tempfile.mkdtemp())
     # A child compiles what another has compiled before from this folder: the rounds are many.
@@ -71,7 +73,7 @@ def main() -> None:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    command = [sys.executable, __file__, "--run"]
+    command = [sys.executable, __file__, *(["--halving"] if args.halving else []), "--run"]
     clock = time.perf_counter()
     subprocess.run([*command, str(place / "whole")], env=environment, check=True)
     seconds = time.perf_counter() - clock
