@@ -59,7 +59,7 @@ def mesh_of(devices: Sequence[Any]) -> Mesh:
 
 def begin_program(group: Group, mesh: Mesh, width: int) -> Any:
     """A jitted `(lanes, shared) -> states`."""
-    return jax.jit(_over_lanes(partial(_begin_lane, group), mesh, width))
+    return jax.jit(over_lanes(partial(_begin_lane, group), mesh, width))
 
 
 def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
@@ -77,7 +77,7 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
         blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         return jax.lax.cond(lane.alive, lambda: train(state, lane, shared), lambda: (state, blank))
 
-    run = _over_lanes(lane, mesh, width)
+    run = over_lanes(lane, mesh, width)
 
     def segment(states: LaneState, lanes: Lane, shared: Shared) -> tuple[LaneState, Block]:
         return run((states, lanes), shared)
@@ -103,7 +103,7 @@ def pick_program(task: Task, mesh: Mesh, length: int) -> Any:
     return jax.jit(picks, out_shardings=NamedSharding(mesh, EVERYWHERE))
 
 
-def _over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Callable[..., Any]:
+def over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Callable[..., Any]:
     """`fn(lane, shared)` for all lanes: split over devices, and on each `width` at a time."""
 
     def local(lanes: Any, shared: Shared) -> Any:

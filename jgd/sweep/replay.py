@@ -10,6 +10,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.types import Params
 from jgd.sweep.axes import Trial
+from jgd.sweep.closed import call
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
 from jgd.train.loop import Carry, begin, root_key, segment
@@ -35,6 +36,8 @@ def replay(
 ) -> Replay:
     """Run one trial under one seed as `jgd.fit` would: the best trial and the sweep's first seed unless given.
 
+    A function that owns its loop is called once more; it has no params, and its metric for losses.
+
     Of a sweep's folder instead of its result, the `task` and the `spaces` of the sweep are needed too.
 
     Nothing of a sweep depends on the lane, the chunk, the width or the devices, so the curves are the sweep's, within
@@ -47,6 +50,10 @@ def replay(
         raise InputError(f"replay(trial={trial!r}): the sweep has trials 0 to {len(result.trials) - 1}.")
     if chosen.optimizer is None:
         raise InputError(f"replay(trial={trial!r}): a sweep's folder has only its values; pass task and spaces too.")
+    if not isinstance(chosen.task, Task):
+        found = jax.jit(partial(call, chosen.task, chosen.optimizer))(root_key(seed))
+        curves = {name: np.array([float(x)]) for name, x in found.items()}
+        return Replay(None, result.steps, curves, curves[result.settings.metric])
     carry = jax.jit(begin)(chosen.task, chosen.optimizer, root_key(seed))
     rows, start = [], 0
     for end in result.steps.tolist():

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,20 +10,83 @@ from jgd.sweep.axes import Trial
 from jgd.sweep.engine import GroupReport, Outcome, execute
 from jgd.sweep.flips import warn_of_flips
 from jgd.sweep.plan import Group, Layout, Settings, group, layout
-from jgd.sweep.prepare import Preparation
+from jgd.sweep.prepare import Devices, Preparation
 from jgd.sweep.propose import Proposals
+from jgd.sweep.records import Records
 from jgd.sweep.result import Result
 from jgd.sweep.statistics import as_loss
 from jgd.sweep.store import Store
+
+
+class Machine(Protocol):
+    """What trains trials, groups of one structure at a time."""
+
+    def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
+        """Trials by structure; see `jgd.sweep.plan.group`."""
+        ...
+
+    def metrics(self, groups: Sequence[Group]) -> list[str]:
+        """The names of their curves; what cannot be trained is an error."""
+        ...
+
+    def layout(self, one: Group, trials: int) -> Layout:
+        """How the lanes of a group run, as if it had so many trials."""
+        ...
+
+    def execute(
+        self,
+        trials: Sequence[Trial],
+        groups: Sequence[Group],
+        layouts: Sequence[Layout],
+        metrics: Sequence[str],
+        progress: bool | None,
+        store: Any,
+        before: Records | None,
+    ) -> Outcome:
+        """Train the groups, which are of the last of `trials`; `before` has the records of the others."""
+        ...
+
+
+class TaskMachine:
+    """Trains trials of a task, segment by segment."""
+
+    def __init__(
+        self, settings: Settings, devices: Devices, lanes: int | None, metrics: Callable[[Sequence[Group]], list[str]]
+    ) -> None:
+        self._settings, self._lanes, self._metrics = settings, lanes, metrics
+        self._preparation = Preparation(settings, devices)
+
+    def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
+        """Trials by structure."""
+        return group(trials, steady)
+
+    def metrics(self, groups: Sequence[Group]) -> list[str]:
+        """The names of their curves."""
+        return self._metrics(groups)
+
+    def layout(self, one: Group, trials: int) -> Layout:
+        """How the lanes of a group run, as if it had so many trials."""
+        return layout(one, len(self._settings.seeds), self._preparation.devices.list, self._lanes, trials)
+
+    def execute(
+        self,
+        trials: Sequence[Trial],
+        groups: Sequence[Group],
+        layouts: Sequence[Layout],
+        metrics: Sequence[str],
+        progress: bool | None,
+        store: Store | None = None,
+        before: Records | None = None,
+    ) -> Outcome:
+        """Train the groups, from where the store has got to."""
+        return execute(trials, groups, layouts, self._settings, self._preparation, metrics, progress, store, before)
 
 
 def train_in_rounds(
     proposals: Proposals,
     sizes: Sequence[int],
     settings: Settings,
-    preparation: Preparation,
-    lanes: int | None,
-    metrics: Callable[[Sequence[Group]], list[str]],
+    machine: Machine,
     progress: bool | None,
     store: Store | None = None,
 ) -> Result:
@@ -39,15 +102,15 @@ def train_in_rounds(
     layouts: dict[Any, Layout] = {}
     seconds, many = np.zeros(2), len(sizes) > 1
     for following in (*sizes[1:], 0):
-        groups = group(asked, steady=many)
-        names |= dict.fromkeys(metrics(groups))
+        groups = machine.group(asked, many)
+        names |= dict.fromkeys(machine.metrics(groups))
         keys = [(one.structure, one.varying) if many else len(reports) + i for i, one in enumerate(groups)]
         for key, one in zip(keys, groups, strict=True):
             most = max(len(one.trials), sizes[0]) if many else len(one.trials)
-            made = layout(one, len(settings.seeds), preparation.devices.list, lanes, most)
+            made = machine.layout(one, most)
             layouts[key] = layouts.get(key, made)
         chosen = [layouts[key] for key in keys]
-        outcome = execute(trials, groups, chosen, settings, preparation, list(names), progress, store, before)
+        outcome = machine.execute(trials, groups, chosen, list(names), progress, store, before)
         before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])
         for key, report in zip(keys, outcome.groups, strict=True):
             reports[key] = _together(reports[key], report) if key in reports else report

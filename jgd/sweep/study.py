@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError, unknown
+from jgd.sweep.closed import ClosedMachine, is_closed, name_closed, refuse_inside
 from jgd.sweep.distribution import Parts
 from jgd.sweep.plan import Group, Settings, name_spaces
-from jgd.sweep.prepare import Devices, Preparation
+from jgd.sweep.prepare import Devices
 from jgd.sweep.propose import Proposals
 from jgd.sweep.result import Result
-from jgd.sweep.rounds import train_in_rounds
+from jgd.sweep.rounds import TaskMachine, train_in_rounds
 from jgd.sweep.samplers import rounds_of
 from jgd.sweep.spec import describe
 from jgd.sweep.stopping import as_rules
@@ -30,10 +31,10 @@ POINTS = 30  # of a curve, unless eval_every says otherwise
 
 
 def run(
-    task: Task,
+    task: Any,
     spaces: Any,
     *,
-    steps: int,
+    steps: int | None = None,
     num_trials: int = 16,
     seeds: int | Sequence[int] = 1,
     metric: str = "loss",
@@ -52,6 +53,10 @@ def run(
 ) -> Result:
     """Train `num_trials` settings of each space for `steps` steps under every seed.
 
+    task        A `jgd.Task`, or for code that owns its loop a function `train(hp, key) -> {name: scalar}`: `spaces` is
+                then whatever it takes, such as a dict with distributions in it, a list of such is several spaces, and
+                each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every`,
+                `stop` and `dir` have no meaning there and are refused.
     spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
                 An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
                 One space, a list of them, or a dict by name, to compare optimizers. One without
@@ -82,15 +87,24 @@ def run(
 
     Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
     """
-    settings = _settings(steps, seeds, metric, mode, eval_every, target, stop)
+    closed = is_closed(task)
+    if closed:
+        refuse_inside(steps=steps, eval_every=eval_every, stop=stop, dir=dir)
+    settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, stop)
     num_trials = _whole("num_trials", num_trials)
     lanes = None if lanes is None else _whole("lanes", lanes)
-    _check_kind(task)
-    proposals = Proposals(task, name_spaces(spaces), sampler, seed, where)
+    if not closed:
+        _check_kind(task)
+    train, named = name_closed(task, spaces) if closed else (task, name_spaces(spaces))
+    proposals = Proposals(train, named, sampler, seed, where)
     rounds = min(num_trials, rounds_of(sampler) if rounds is None else _whole("rounds", rounds))
     sizes = [len(part) for part in np.array_split(np.arange(num_trials), rounds)]
-    preparation = Preparation(settings, Devices(list(jax.local_devices() if devices is None else devices)))
-    training = proposals, sizes, settings, preparation, lanes, partial(_metrics, metric=settings.metric), progress
+    on = Devices(list(jax.local_devices() if devices is None else devices))
+    if closed:
+        machine = ClosedMachine(settings, on, lanes)
+    else:
+        machine = TaskMachine(settings, on, lanes, partial(_metrics, metric=metric))
+    training = proposals, sizes, settings, machine, progress
     if dir is None:
         return train_in_rounds(*training)
     asked = describe(

@@ -1,0 +1,223 @@
+"""Sweeps of functions that own their loop: `train(hp, key) -> metrics`, one program for each structure."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.errors import InputError, unknown
+from jgd.core.record import as_function
+from jgd.sweep.axes import Trial
+from jgd.sweep.chunk import Members, members_of, pack
+from jgd.sweep.engine import GroupReport, Outcome
+from jgd.sweep.plan import Group, Layout, Settings, group
+from jgd.sweep.prepare import Devices
+from jgd.sweep.program import Block, Lane, Shared, over_lanes
+from jgd.sweep.records import Records
+from jgd.train.interrupt import Interrupt
+from jgd.train.loop import root_key
+from jgd.train.progress import Progress
+
+SIDE_BY_SIDE = 64  # lanes, where they do not run one by one as on a CPU
+CALLS = 20  # of a program, so that the progress line moves and Ctrl-C is heeded
+
+
+def is_closed(task: Any) -> bool:
+    """Whether it is a function that owns its loop, and neither a task nor a choice of tasks."""
+    return callable(task) and not hasattr(task, "init")
+
+
+def name_closed(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
+    """The function as a value, and its spaces by name: a list holds several, anything else is one `hp`."""
+    several = isinstance(spaces, (list, tuple)) and not hasattr(spaces, "_fields")
+    named = {f"space {i}": space for i, space in enumerate(spaces)} if several else {"hp": spaces}
+    if not named:
+        raise InputError("run(spaces): there is no space; pass what train is called with, or a list of such.")
+    return as_function(train), named
+
+
+def refuse_inside(**given: Any) -> None:
+    """Refuse what asks for something inside a trial."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"run({name}={value!r}): train(hp, key) owns its loop, so nothing is measured, stopped or resumed "
+                f"inside a trial; leave {name} out, or pass a jgd.Task, whose loop is the sweep's."
+            )
+
+
+class ClosedMachine:
+    """Trains trials whose function owns its loop; each lane is one call."""
+
+    def __init__(self, settings: Settings, devices: Devices, lanes: int | None) -> None:
+        self._settings, self._devices, self._lanes = settings, devices, lanes
+        self._programs: dict[Any, Any] = {}
+
+    def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
+        """Trials by structure: what is no number, such as a text or a flag, is structure."""
+        frozen = [dataclasses.replace(x, task=_freeze(x.task), optimizer=_freeze(x.optimizer)) for x in trials]
+        return group(frozen, steady)
+
+    def metrics(self, groups: Sequence[Group]) -> list[str]:
+        """The names of what the function returns."""
+        known: dict[str, None] = {}
+        for one in groups:
+            trial = one.trials[0]
+            with _one_sentence():
+                shapes = jax.eval_shape(partial(_call, trial.task), trial.optimizer, root_key(0))
+            known |= dict.fromkeys(shapes)
+            if self._settings.metric not in shapes:
+                raise unknown("run(metric=)", self._settings.metric, shapes)
+        return list(known)
+
+    def layout(self, one: Group, trials: int) -> Layout:
+        """One by one on a CPU, else up to 64 side by side; and in about twenty calls."""
+        devices, total = len(self._devices.list), trials * len(self._settings.seeds)
+        widest = 1 if self._devices.list[0].platform == "cpu" else SIDE_BY_SIDE
+        width = min(self._lanes or widest, math.ceil(total / devices))
+        units = math.ceil(total / (width * devices))
+        chunk = math.ceil(units / CALLS) * width * devices
+        return Layout(width, chunk, math.ceil(total / chunk))
+
+    def execute(
+        self,
+        trials: Sequence[Trial],
+        groups: Sequence[Group],
+        layouts: Sequence[Layout],
+        metrics: Sequence[str],
+        progress: bool | None,
+        store: None = None,
+        before: Records | None = None,
+    ) -> Outcome:
+        """Train the groups, which are of the last of `trials`; `before` has the records of the others."""
+        records, seeds = Records(len(trials), self._settings, metrics), self._settings.seeds
+        if before:
+            records.copy(before)
+        reports, seconds = [], np.zeros(2)
+        with Interrupt() as interrupt, Progress("sweep", records.going.size, show=progress) as line:
+            for one, layout in zip(groups, layouts, strict=True):
+                clock, taken = time.perf_counter(), 0
+                run = None if interrupt.requested else self._program(one, layout)
+                compiled = time.perf_counter()
+                at = np.array([trial.number for trial in one.trials])
+                for lanes in pack(np.arange(len(at) * len(seeds)), layout.chunk, len(self._devices.list)):
+                    if interrupt.requested or run is None:
+                        break
+                    who = members_of(lanes, at, len(seeds))
+                    records.add(jax.device_get(run(who)), who.trial, who.seed, who.real, 0)
+                    taken += int(who.real.sum())
+                    line.update(int((~records.going).sum()))
+                ran = time.perf_counter() - compiled
+                seconds += np.array([compiled - clock, ran])
+                spaces = tuple(dict.fromkeys(trial.space for trial in one.trials))
+                reports.append(GroupReport(spaces, len(at), layout, ran, taken))
+        cut = bool(records.going.any())
+        compiling, running = seconds.tolist()
+        return Outcome(records, reports, len(self._programs), compiling, running, cut, interrupt.requested)
+
+    def _program(self, one: Group, layout: Layout) -> Callable[[Members], Block]:
+        """The compiled program of a group, as a function of who its lanes are."""
+        numbers, rows = [self._devices.share(leaf) for leaf in one.fixed], one.rows()
+        seeds, zero = np.array(self._settings.seeds, np.uint32), self._devices.scalar(0)
+        shapes = tuple((x.shape, x.dtype) for x in (*numbers, *(row[0] for row in rows)))
+        key = one.structure, one.varying, layout.width, layout.chunk, shapes
+        shared = Shared(numbers, None, None, zero)
+        if key not in self._programs:
+            split = self._devices.split_over_lanes
+            lane = Lane([row[0] for row in rows], np.uint32(0), np.int32(0), np.bool_(0))
+            lanes = jax.tree.map(
+                lambda x: jax.ShapeDtypeStruct((layout.chunk, *x.shape), x.dtype, sharding=split), lane
+            )
+            train = partial(_train_lane, one, self._settings.metric, layout.width)
+            with _one_sentence():
+                lowered = jax.jit(over_lanes(train, self._devices.mesh, layout.width)).lower(lanes, shared)
+            self._programs[key] = lowered.compile()
+
+        def run(who: Members) -> Block:
+            lane = Lane([row[who.row] for row in rows], seeds[who.seed], who.seed.astype(np.int32), who.real)
+            return self._programs[key](self._devices.split(lane), shared)
+
+        return run
+
+
+def call(train: Callable[[Any, jax.Array], Any], hp: Any, key: jax.Array) -> dict[str, jax.Array]:
+    """What the function returns as metrics; a number alone is its loss."""
+    out = train(hp, key)
+    metrics = dict(out) if isinstance(out, Mapping) else {"loss": out}
+    for name, value in metrics.items():
+        number = hasattr(value, "dtype") or isinstance(value, (bool, int, float, complex))
+        if not number or jnp.shape(value) or jnp.issubdtype(jnp.result_type(value), jnp.complexfloating):
+            shown = f"{jnp.result_type(value)}{list(jnp.shape(value))}" if number else type(value).__name__
+            raise InputError(
+                f"train(hp, key): it returned {shown} for {name!r}, expected a dict of real scalars, or one; "
+                "reduce it, for example with .mean()."
+            )
+    return {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
+
+
+def _call(train: Any, hp: Any, key: jax.Array) -> dict[str, jax.Array]:
+    return call(_thaw(train), _thaw(hp), key)
+
+
+def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared) -> Block:
+    """One call. A lane that only fills up costs nothing where lanes run one by one."""
+
+    def train() -> Block:
+        metrics = _call(*one.rebuild(shared.numbers, lane.numbers), root_key(lane.seed))
+        return Block(metrics, jnp.where(jnp.isfinite(metrics[metric]), -1, 0))
+
+    if width > 1:
+        return train()
+    blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(train))
+    return jax.lax.cond(lane.alive, train, lambda: blank)
+
+
+@jax.tree_util.register_pytree_node_class
+class _Static:
+    """A leaf that is no number, as structure."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def tree_flatten(self) -> tuple[tuple[()], Any]:
+        return (), self.value
+
+    @classmethod
+    def tree_unflatten(cls, value: Any, children: Any) -> "_Static":
+        return cls(value)
+
+
+def _freeze(tree: Any) -> Any:
+    return jax.tree.map(lambda x: x if _is_number(x) else _Static(x), tree)
+
+
+def _thaw(tree: Any) -> Any:
+    return jax.tree.map(
+        lambda x: x.value if isinstance(x, _Static) else x, tree, is_leaf=lambda x: isinstance(x, _Static)
+    )
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (int, float, complex, np.ndarray, np.number, jax.Array)) and not isinstance(x, bool)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turns what a function raises while it is traced into one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or ["no message"]
+        raise InputError(
+            f"run: train(hp, key) failed with {type(error).__name__}: {reason[0].rstrip('.')}; a number that a "
+            "distribution stands for must not decide shapes or branches."
+        ) from error
