@@ -31,7 +31,7 @@ class Racer(NamedTuple):
 
 
 # Fair ranges: all span four decades, so that all get as many rates per decade, and each is placed so that the best rate
-# on every built-in task lies well inside, which a search over seven decades has told.
+# on digits, breast_cancer and diabetes lies well inside, which a search over seven decades has told.
 RACERS = {
     "sgd": Racer(sgd, 1e-3, 1e1),
     "heavy_ball": Racer(heavy_ball, 1e-4, 1e0),
