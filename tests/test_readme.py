@@ -6,10 +6,11 @@ import re
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_the_readme_s_code_runs(capsys):
+def test_the_readme_s_code_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     namespace = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) >= 4
+    assert len(blocks) >= 5
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
     printed = capsys.readouterr().out
