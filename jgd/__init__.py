@@ -1,11 +1,7 @@
-"""jgd: gradient descent as a value. This file is the table of contents.
-
-`jgd.sweep`, `jgd.tasks` and `jgd.interop` are imported when they are first used.
-"""
+"""jgd: gradient descent as a value. This file is the table of contents."""
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Values: what every optimizer is.
 from jgd.core import InputError as InputError
@@ -21,14 +17,6 @@ from jgd.core import select as select
 from jgd.core import stack as stack
 from jgd.core import static as static
 from jgd.core import with_hyperparams as with_hyperparams
-
-# The two loops.
-from jgd.solvers import Solution as Solution
-from jgd.solvers import minimize as minimize
-from jgd.solvers import multistart as multistart
-from jgd.train import Run as Run
-from jgd.train import Task as Task
-from jgd.train import fit as fit
 
 # Optimizers.
 from jgd.optimizers import adagrad as adagrad
@@ -91,15 +79,31 @@ from jgd.transforms import scale_by_stddev as scale_by_stddev
 from jgd.transforms import scheduled as scheduled
 from jgd.transforms import trace as trace
 
+# The loops and the studies, imported when they are first used.
 if TYPE_CHECKING:
     from jgd import interop as interop
     from jgd import sweep as sweep
     from jgd import tasks as tasks
+    from jgd.solvers import Solution as Solution
+    from jgd.solvers import minimize as minimize
+    from jgd.solvers import multistart as multistart
+    from jgd.train import Run as Run
+    from jgd.train import Task as Task
+    from jgd.train import fit as fit
+
+_SOLVERS, _TRAIN = ("Solution", "minimize", "multistart"), ("Run", "Task", "fit")
+_LATER = {**dict.fromkeys(_SOLVERS, "jgd.solvers"), **dict.fromkeys(_TRAIN, "jgd.train")}
 
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in ("interop", "sweep", "tasks"):
         return importlib.import_module(f"jgd.{name}")
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'jgd' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, "interop", "sweep", "tasks"})
