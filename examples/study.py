@@ -26,7 +26,7 @@ def two_moons():
     def init(key):
         first, second = jax.random.split(key)
         w1, w2 = jax.random.normal(first, (2, 16)), jax.random.normal(second, (16,)) / 4
-        return {"w1": w1, "b1": jnp.zeros(16), "w2": w2, "b2": jnp.zeros(())}
+        return {"w1": w1, "b1": jnp.zeros((1, 16)), "w2": w2, "b2": jnp.zeros(())}
 
     def logits(p, x):
         return jnp.tanh(x @ p["w1"] + p["b1"]) @ p["w2"] + p["b2"]
