@@ -237,7 +237,7 @@ class Result:
         many = "" if seeds == 1 else f" x {seeds} seeds"
         head = (
             f"{'Interrupted sweep' if self.interrupted else 'Sweep'} of {len(self.trials)} trials{many} x "
-            f"{self.settings.steps} steps: {self._counts()}; {self.programs} programs, compiled in "
+            f"{self.settings.steps} steps: {self._counts()}; {self.programs} program{'s' * (self.programs != 1)}, compiled in "
             f"{self.compile_seconds:.1f} s, run in {self.run_seconds:.1f} s"
         )
         rows = [
