@@ -237,8 +237,8 @@ class Result:
         many = "" if seeds == 1 else f" x {seeds} seeds"
         head = (
             f"{'Interrupted sweep' if self.interrupted else 'Sweep'} of {len(self.trials)} trials{many} x "
-            f"{self.settings.steps} steps: {self._counts()}; {self.programs} program{'s' * (self.programs != 1)}, compiled in "
-            f"{self.compile_seconds:.1f} s, run in {self.run_seconds:.1f} s"
+            f"{self.settings.steps} steps: {self._counts()}; {self.programs} program"
+            f"{'s' * (self.programs != 1)}, compiled in {self.compile_seconds:.1f} s, run in {self.run_seconds:.1f} s"
         )
         rows = [
             [
