@@ -1,7 +1,9 @@
-"""The one error for bad input, and the nearest known name for a misspelt one."""
+"""The one error for bad input, the nearest known name for a misspelt one, and the check of a whole number."""
 
 import difflib
+import numbers
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(ValueError):
@@ -14,3 +16,10 @@ def unknown(place: str, name: object, known: Iterable[object]) -> InputError:
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return InputError(f"{place}: unknown name {str(name)!r}.{hint} Known: {', '.join(names) or 'none'}.")
+
+
+def whole(place: str, name: str, value: Any, least: int = 1, otherwise: str = "") -> int:
+    """`value` as an int, or the error that it is no whole number of at least `least`; `otherwise` ends its sentence."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise InputError(f"{place}({name}={value!r}): {name} must be a whole number, at least {least}{otherwise}.")
+    return int(value)

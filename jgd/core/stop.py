@@ -4,9 +4,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import whole
 from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
 from jgd.core.types import Scalar
@@ -14,11 +13,7 @@ from jgd.core.types import Scalar
 
 def _count(name: str) -> Any:
     def convert(value: Any) -> int | None:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
-            raise InputError(
-                f"Stop({name}={value!r}): {name} must be a whole number, at least 1, or None for no limit."
-            )
-        return None if value is None else int(value)
+        return None if value is None else whole("Stop", name, value, otherwise=", or None for no limit")
 
     return convert
 

@@ -7,12 +7,11 @@ lane's numbers never depend on what became of others.
 
 import dataclasses
 import math
-import numbers
 from typing import Any, Protocol
 
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, whole
 
 
 class Rule(Protocol):
@@ -142,7 +141,7 @@ def halving(min_steps: int, eta: int = 2) -> Rule:
     arXiv:1502.07943). Its asynchronous form, ASHA (Li et al. 2018, arXiv:1810.05934), spares workers the waiting for
     each other; lanes in lockstep come to a rung together, so it would decide the same, only from fewer trials.
     """
-    return Halving(_whole("halving", "min_steps", min_steps, 1), _whole("halving", "eta", eta, 2))
+    return Halving(whole("halving", "min_steps", min_steps, 1), whole("halving", "eta", eta, 2))
 
 
 def hyperband(min_steps: int, eta: int = 3) -> Rule:
@@ -150,7 +149,7 @@ def hyperband(min_steps: int, eta: int = 3) -> Rule:
 
     For when early values may mislead (Li et al. 2016, arXiv:1603.06560; the brackets have its proportions).
     """
-    return Hyperband(_whole("hyperband", "min_steps", min_steps, 1), _whole("hyperband", "eta", eta, 2))
+    return Hyperband(whole("hyperband", "min_steps", min_steps, 1), whole("hyperband", "eta", eta, 2))
 
 
 def median_rule(min_steps: int) -> Rule:
@@ -159,7 +158,7 @@ def median_rule(min_steps: int) -> Rule:
     (Golovin et al. 2017, "Google Vizier", sec. 3.2.2.) Where Vizier takes completed trials, lanes in lockstep take all
     of their space, ended ones up to their ends.
     """
-    return Median(_whole("median_rule", "min_steps", min_steps, 1))
+    return Median(whole("median_rule", "min_steps", min_steps, 1))
 
 
 def at_target() -> Rule:
@@ -181,9 +180,3 @@ def as_rules(stop: Any, target: float | None) -> tuple[Rule, ...]:
 
 
 KINDS = {kind.__name__: kind for kind in (Halving, Hyperband, Median, AtTarget)}
-
-
-def _whole(place: str, name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise InputError(f"{place}({name}={value!r}): {name} must be a whole number, at least {least}.")
-    return int(value)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.errors import InputError, unknown
+from jgd.core.errors import InputError, unknown, whole
 from jgd.sweep.closed import ClosedMachine, is_closed, name_closed, refuse_inside
 from jgd.sweep.distribution import Parts
 from jgd.sweep.plan import Group, Settings, name_spaces
@@ -91,13 +91,13 @@ def run(
     if closed:
         refuse_inside(steps=steps, eval_every=eval_every, stop=stop, dir=dir)
     settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, stop)
-    num_trials = _whole("num_trials", num_trials)
-    lanes = None if lanes is None else _whole("lanes", lanes)
+    num_trials = whole("run", "num_trials", num_trials)
+    lanes = None if lanes is None else whole("run", "lanes", lanes)
     if not closed:
         _check_kind(task)
     train, named = name_closed(task, spaces) if closed else (task, name_spaces(spaces))
     proposals = Proposals(train, named, sampler, seed, where)
-    rounds = min(num_trials, rounds_of(sampler) if rounds is None else _whole("rounds", rounds))
+    rounds = min(num_trials, rounds_of(sampler) if rounds is None else whole("run", "rounds", rounds))
     sizes = [len(part) for part in np.array_split(np.arange(num_trials), rounds)]
     on = Devices(list(jax.local_devices() if devices is None else devices))
     if closed:
@@ -115,8 +115,8 @@ def run(
 
 
 def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any, stop: Any) -> Settings:
-    steps = _whole("steps", steps)
-    every = min(steps, _whole("eval_every", eval_every) if eval_every is not None else _even_split(steps))
+    steps = whole("run", "steps", steps)
+    every = min(steps, whole("run", "eval_every", eval_every) if eval_every is not None else _even_split(steps))
     if mode not in ("min", "max"):
         raise unknown("run(mode=)", mode, ("min", "max"))
     if target is not None and not (isinstance(target, numbers.Real) and math.isfinite(target)):
@@ -135,20 +135,14 @@ def _even_split(steps: int) -> int:
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
     if isinstance(seeds, (int, np.integer)) and not isinstance(seeds, bool):
-        return tuple(range(_whole("seeds", seeds)))
+        return tuple(range(whole("run", "seeds", seeds)))
     chosen = list(seeds) if isinstance(seeds, (Sequence, np.ndarray)) and not isinstance(seeds, str) else []
-    whole = all(isinstance(s, (int, np.integer)) and 0 <= s < 2**32 for s in chosen)
-    if not chosen or not whole or len(set(chosen)) < len(chosen):
+    fitting = all(isinstance(s, (int, np.integer)) and 0 <= s < 2**32 for s in chosen)
+    if not chosen or not fitting or len(set(chosen)) < len(chosen):
         raise InputError(
             f"run(seeds={seeds!r}): expected how many, or a list of different whole numbers from 0 to 2**32 - 1."
         )
     return tuple(int(s) for s in chosen)
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"run({name}={value!r}): {name} must be a whole number, at least 1.")
-    return int(value)
 
 
 def _check_kind(task: Any) -> None:

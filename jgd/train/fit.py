@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jgd.core.compilation import compile_seconds
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, whole
 from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.types import Transform
@@ -97,8 +97,8 @@ def _plan(task: Task, optimizer: Any, steps: int, stop: Stop | None, eval_every:
     if stop is not None and not isinstance(stop, Stop):
         raise InputError(f"fit(stop={stop!r}): stop must be a jgd.Stop, such as Stop(value=0.1, patience=500).")
     stop = stop or Stop()
-    steps = min(_whole("steps", steps), stop.max_steps or steps)
-    length = _whole("eval_every", SEGMENT if eval_every is None else eval_every)
+    steps = min(whole("fit", "steps", steps), stop.max_steps or steps)
+    length = whole("fit", "eval_every", SEGMENT if eval_every is None else eval_every)
     optimizer = as_transform(optimizer)
     _check_numbers("optimizer", optimizer)
     _check_numbers("task", task)
@@ -173,12 +173,6 @@ def _finish(plan: _Plan, run: Progressed, seconds: float, compiling: float) -> R
         seconds=seconds,
         compile_seconds=compiling,
     )
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"fit({name}={value!r}): {name} must be a whole number, at least 1.")
-    return int(value)
 
 
 def _check_numbers(place: str, value: Any) -> None:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, whole
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, Scalar
@@ -21,13 +21,7 @@ def _resident(data: Any) -> Any:
 
 
 def _batch_size(value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(
-            f"Task(batch_size={value!r}): batch_size must be a whole number, at least 1; pass None for the full batch."
-        )
-    return int(value)
+    return None if value is None else whole("Task", "batch_size", value, otherwise="; pass None for the full batch")
 
 
 def _function(expected: str) -> Callable[[Any], Any]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import InputError, hyper, record, static
+from jgd.core.errors import whole
 from jgd.core.record import hypers
 from jgd.core.structure import dtype_name
 from jgd.core.tree import full_like, map_unzip, name_of, safe_sqrt, widen
@@ -20,9 +21,7 @@ NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
 
 
 def _steps(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise InputError(f"ScaleByMuon(ns_steps={value!r}): ns_steps must be a whole number, at least 0.")
-    return int(value)
+    return whole("ScaleByMuon", "ns_steps", value, least=0)
 
 
 class ScaleByMuonState(NamedTuple):
