@@ -18,6 +18,7 @@ LAYERS = [
     {"sweep", "distributed", "tasks"},
     {"interop", "commands"},
 ]
+SWEEP_LAYERS = ["spaces", "samplers", "lanes", "disk", "answers", "engine"]  # files beside them see all of these
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(ROOT.rglob("*.py"))
 LONGEST = 300  # lines; the design's bound for a module
@@ -43,6 +44,16 @@ def test_a_module_imports_only_from_layers_below(path):
     for module in imported(path):
         other = module.split(".")[1] if "." in module else ""
         assert other == folder or LEVEL.get(other, 99) < LEVEL[folder], f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.parent.parent == ROOT / "sweep"], ids=lambda p: str(p.relative_to(ROOT / "sweep"))
+)
+def test_a_part_of_the_sweep_imports_only_from_parts_below(path):
+    allowed = SWEEP_LAYERS[: SWEEP_LAYERS.index(path.parent.name) + 1]
+    for module in imported(path):
+        if module.startswith("jgd.sweep"):
+            assert module.split(".")[2] in allowed, f"{path} imports {module}"
 
 
 def test_every_folder_has_its_layer():

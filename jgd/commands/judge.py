@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.sweep.result import Result
-from jgd.sweep.statistics import as_loss
+from jgd.sweep.answers.result import Result
+from jgd.sweep.lanes.settings import as_loss
 from jgd.tasks.registry import BUILTIN
 from jgd.train.loop import root_key
 from jgd.train.task import Task, check_task, is_stream

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from jgd.sweep.pictures import COLORS, FAINT, GRID, INK
+from jgd.sweep.answers.pictures import COLORS, FAINT, GRID, INK
 
 DARK = (
     "#6ea8ff", "#ffa04d", "#54c982", "#ff8085", "#b593ff", "#cfa070", "#f48cc8", "#4cc9d8",

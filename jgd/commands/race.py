@@ -23,7 +23,7 @@ from jgd.commands.words import count
 from jgd.core.errors import InputError
 from jgd.core.extras import require
 from jgd.core.storage import save, write_whole
-from jgd.sweep.result import Result
+from jgd.sweep.answers.result import Result
 from jgd.sweep.study import run
 from jgd.tasks.registry import BUILTIN, load
 

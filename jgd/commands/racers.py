@@ -19,7 +19,7 @@ from jgd.optimizers import (
     rmsprop,
     sgd,
 )
-from jgd.sweep.space import loguniform
+from jgd.sweep.spaces.build import loguniform
 
 
 class Racer(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from jgd.commands.page import VARIABLES, page, table, whisker
 from jgd.commands.standings import Row, cells, header, remarks, rows
 from jgd.commands.words import capital, count, label_of
-from jgd.sweep.axes import short
-from jgd.sweep.pictures import color_of, curves_figure, sensitivity_figure
-from jgd.sweep.result import Result
-from jgd.sweep.svg import to_svg
+from jgd.sweep.answers.pictures import color_of, curves_figure, sensitivity_figure
+from jgd.sweep.answers.result import Result
+from jgd.sweep.answers.svg import to_svg
+from jgd.sweep.spaces.axes import short
 
 
 def race_report(result: Result, task: str, about: str, devices: str, command: str) -> str:

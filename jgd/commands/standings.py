@@ -8,10 +8,10 @@ import numpy as np
 
 from jgd.commands.words import label_of
 from jgd.core.extras import require
-from jgd.sweep.axes import short
-from jgd.sweep.plan import tree_bytes
-from jgd.sweep.result import Result, Standing
-from jgd.sweep.table import plain
+from jgd.sweep.answers.result import Result, Standing
+from jgd.sweep.answers.table import plain
+from jgd.sweep.lanes.plan import tree_bytes
+from jgd.sweep.spaces.axes import short
 from jgd.train.loop import begin, root_key
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.sweep.axes import Trial, axes, trial_at, with_grids
-from jgd.sweep.engine import GroupReport
-from jgd.sweep.plan import Layout, Settings, name_spaces
-from jgd.sweep.records import Records
-from jgd.sweep.result import Result
-from jgd.sweep.spec import Json, settings_of, trials_of
-from jgd.sweep.store import Saved, read_chunks, read_json, restore
+from jgd.sweep.answers.result import Result
+from jgd.sweep.disk.spec import Json, settings_of, trials_of
+from jgd.sweep.disk.store import Saved, read_chunks, read_json, restore
+from jgd.sweep.lanes.plan import GroupReport, Layout, name_spaces
+from jgd.sweep.lanes.records import Records
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.spaces.axes import Trial, axes, trial_at, with_grids
 from jgd.train.task import Task
 
 

@@ -12,17 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError, unknown, whole
-from jgd.sweep.closed import ClosedMachine, is_closed, name_closed, refuse_inside
-from jgd.sweep.distribution import Parts
-from jgd.sweep.plan import Group, Settings, name_spaces
-from jgd.sweep.prepare import Devices
-from jgd.sweep.propose import Proposals
-from jgd.sweep.result import Result
-from jgd.sweep.rounds import TaskMachine, train_in_rounds
-from jgd.sweep.samplers import rounds_of
-from jgd.sweep.spec import describe
-from jgd.sweep.stopping import as_rules
-from jgd.sweep.store import Store
+from jgd.sweep.answers.result import Result
+from jgd.sweep.disk.spec import describe
+from jgd.sweep.disk.store import Store
+from jgd.sweep.engine.closed import ClosedMachine, is_closed, name_closed, refuse_inside
+from jgd.sweep.engine.rounds import TaskMachine, train_in_rounds
+from jgd.sweep.lanes.plan import Group, name_spaces
+from jgd.sweep.lanes.prepare import Devices
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.stopping import as_rules
+from jgd.sweep.samplers.make import rounds_of
+from jgd.sweep.samplers.propose import Proposals
+from jgd.sweep.spaces.distribution import Parts
 from jgd.train.loop import begin, root_key, segment
 from jgd.train.task import Task, check_task, is_stream
 from jgd.transforms import identity

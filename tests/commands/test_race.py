@@ -13,7 +13,7 @@ from jgd.commands import main
 from jgd.commands.racers import DEFAULT, RACERS, spaces
 from jgd.core import InputError
 from jgd.core.storage import load as load_arrays
-from jgd.sweep.axes import axes
+from jgd.sweep.spaces.axes import axes
 from jgd.tasks import load
 from jgd.train.progress import Progress
 

@@ -9,7 +9,7 @@ from jax.tree_util import Partial
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
-from jgd.sweep.axes import axes, trial_at, with_grids
+from jgd.sweep.spaces.axes import axes, trial_at, with_grids
 from jgd.train import Task
 
 

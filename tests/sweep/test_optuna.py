@@ -7,8 +7,8 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, run, uniform
-from jgd.sweep.axes import Axis
-from jgd.sweep.optuna import from_optuna
+from jgd.sweep.samplers.optuna import from_optuna
+from jgd.sweep.spaces.axes import Axis
 from tests.train import problems
 
 PARTS = [

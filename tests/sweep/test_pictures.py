@@ -5,8 +5,8 @@ import pytest
 
 import jgd
 from jgd.sweep import loguniform, run, uniform
-from jgd.sweep.pictures import COLORS, curves_figure, sensitivity_figure
-from jgd.sweep.svg import to_svg
+from jgd.sweep.answers.pictures import COLORS, curves_figure, sensitivity_figure
+from jgd.sweep.answers.svg import to_svg
 from tests.train import problems
 
 TASK = problems.task(5)

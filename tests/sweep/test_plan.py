@@ -4,8 +4,8 @@ import pytest
 
 import jgd
 from jgd.sweep import choice, loguniform, replay, run, uniform
-from jgd.sweep.plan import group
-from jgd.sweep.propose import Proposals
+from jgd.sweep.lanes.plan import group
+from jgd.sweep.samplers.propose import Proposals
 from tests.train import problems
 
 TASK = problems.task(5)

@@ -7,7 +7,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, loguniform, uniform
-from jgd.sweep.propose import Proposals
+from jgd.sweep.samplers.propose import Proposals
 from jgd.train import Task
 
 TASK = Task(lambda key: jnp.zeros(2), lambda params, batch: jnp.sum((params - batch) ** 2), jnp.ones((4, 2)))

@@ -10,7 +10,7 @@ from jax.tree_util import Partial
 
 import jgd
 from jgd.sweep import choice, from_optuna, grid, load, loguniform, run, uniform
-from jgd.sweep import engine as engine_module
+from jgd.sweep.engine import loop as engine_module
 from jgd.train import Task
 from tests.train import problems
 

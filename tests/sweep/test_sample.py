@@ -5,8 +5,8 @@ import pytest
 
 from jgd.core import InputError
 from jgd.sweep import grid, integer, loguniform, normal, uniform
-from jgd.sweep.axes import Axis
-from jgd.sweep.samplers import SAMPLERS, make_sampler
+from jgd.sweep.samplers.make import SAMPLERS, make_sampler
+from jgd.sweep.spaces.axes import Axis
 
 
 def axes(*distributions):

@@ -18,7 +18,7 @@ from jax.experimental.compilation_cache import compilation_cache
 import jgd
 from jgd.core import InputError, storage
 from jgd.sweep import choice, grid, load, loguniform, merge, replay, run
-from jgd.sweep import engine as engine_module
+from jgd.sweep.engine import loop as engine_module
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -63,7 +63,7 @@ def whole():
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("jgd.sweep.plan.CHUNK_BYTES", 200)  # a few lanes a call
+    monkeypatch.setattr("jgd.sweep.lanes.plan.CHUNK_BYTES", 200)  # a few lanes a call
 
 
 def assert_same(a, b):

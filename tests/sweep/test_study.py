@@ -12,7 +12,7 @@ from jax.tree_util import Partial
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, loguniform, replay, run, uniform
-from jgd.sweep import engine as engine_module
+from jgd.sweep.engine import loop as engine_module
 from jgd.train import Task
 from jgd.train.loop import begin, root_key
 from tests.train import problems
@@ -62,7 +62,7 @@ def test_the_shape_of_a_result(result):
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 @pytest.mark.parametrize("devices", [1, 2])
 def test_nothing_depends_on_width_chunk_or_devices(result, lanes, devices, monkeypatch):
-    monkeypatch.setattr("jgd.sweep.plan.CHUNK_BYTES", 200)  # a few lanes a call
+    monkeypatch.setattr("jgd.sweep.lanes.plan.CHUNK_BYTES", 200)  # a few lanes a call
     other = sweep(metric="distance", lanes=lanes, devices=jax.devices()[:devices])
     assert other.groups[0].layout.chunks > 1
     assert other.groups[0].layout.width == lanes

@@ -14,13 +14,14 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.record import as_function
-from jgd.sweep.axes import Trial
-from jgd.sweep.chunk import Members, members_of, pack
-from jgd.sweep.engine import GroupReport, Outcome
-from jgd.sweep.plan import Group, Layout, Settings, group
-from jgd.sweep.prepare import Devices
-from jgd.sweep.program import Block, Lane, Shared, over_lanes
-from jgd.sweep.records import Records
+from jgd.sweep.engine.loop import Outcome
+from jgd.sweep.lanes.chunk import Members, members_of, pack
+from jgd.sweep.lanes.plan import Group, GroupReport, Layout, group
+from jgd.sweep.lanes.prepare import Devices
+from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
+from jgd.sweep.lanes.records import Records
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.spaces.axes import Trial
 from jgd.train.interrupt import Interrupt
 from jgd.train.loop import root_key
 from jgd.train.progress import Progress

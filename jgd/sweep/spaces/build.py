@@ -14,8 +14,8 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.types import Transform
-from jgd.sweep.distribution import Distribution as Distribution
-from jgd.sweep.distribution import Integer, Listed, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.sweep.spaces.distribution import Distribution as Distribution
+from jgd.sweep.spaces.distribution import Integer, Listed, LogUniform, Normal, Parts, Quantized, Uniform
 from jgd.transforms.foreign import as_transform
 
 

@@ -6,23 +6,23 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jgd.sweep.axes import Trial
-from jgd.sweep.engine import GroupReport, Outcome, execute
-from jgd.sweep.flips import warn_of_flips
-from jgd.sweep.plan import Group, Layout, Settings, group, layout
-from jgd.sweep.prepare import Devices, Preparation
-from jgd.sweep.propose import Proposals
-from jgd.sweep.records import Records
-from jgd.sweep.result import Result
-from jgd.sweep.statistics import as_loss
-from jgd.sweep.store import Store
+from jgd.sweep.answers.result import Result
+from jgd.sweep.disk.store import Store
+from jgd.sweep.engine.flips import warn_of_flips
+from jgd.sweep.engine.loop import Outcome, execute
+from jgd.sweep.lanes.plan import Group, GroupReport, Layout, group, layout
+from jgd.sweep.lanes.prepare import Devices, Preparation
+from jgd.sweep.lanes.records import Records
+from jgd.sweep.lanes.settings import Settings, as_loss
+from jgd.sweep.samplers.propose import Proposals
+from jgd.sweep.spaces.axes import Trial
 
 
 class Machine(Protocol):
     """What trains trials, groups of one structure at a time."""
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
-        """Trials by structure; see `jgd.sweep.plan.group`."""
+        """Trials by structure; see `jgd.sweep.lanes.plan.group`."""
         ...
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.types import Transform
 from jgd.core.values import names
-from jgd.sweep.distribution import Distribution, Parts
-from jgd.sweep.space import grid
+from jgd.sweep.spaces.build import grid
+from jgd.sweep.spaces.distribution import Distribution, Parts
 from jgd.train.task import Task
 
 Route = tuple[tuple[int, int], ...]  # choices, by the positions of their axes, with the options that they must take

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from jgd.core.errors import InputError
-from jgd.sweep.axes import Axis
+from jgd.sweep.spaces.axes import Axis
 
 
 class Sampler(Protocol):

@@ -9,9 +9,9 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.extras import require
-from jgd.sweep.axes import Axis, Trial, is_active, params_at
-from jgd.sweep.distribution import Distribution, Integer, LogUniform, Normal, Parts, Quantized, Uniform
-from jgd.sweep.sample import Sampler
+from jgd.sweep.samplers.basic import Sampler
+from jgd.sweep.spaces.axes import Axis, Trial, is_active, params_at
+from jgd.sweep.spaces.distribution import Distribution, Integer, LogUniform, Normal, Parts, Quantized, Uniform
 
 TAIL = 6.0  # standard deviations within which a normal axis draws: its unit interval ends at 1e-9
 

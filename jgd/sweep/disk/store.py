@@ -19,9 +19,9 @@ import numpy as np
 from jgd.core import storage
 from jgd.core.describe import differences
 from jgd.core.errors import InputError
-from jgd.sweep.chunk import Arrays, Chunk, Members
-from jgd.sweep.records import Records
-from jgd.sweep.spec import Json
+from jgd.sweep.disk.spec import Json
+from jgd.sweep.lanes.chunk import Arrays, Chunk, Members
+from jgd.sweep.lanes.records import Records
 
 
 class Saved(NamedTuple):

@@ -13,10 +13,11 @@ import jaxlib.version
 import numpy as np
 
 from jgd.core.describe import leaf_texts, structure_text
-from jgd.sweep.axes import Axis, Trial
-from jgd.sweep.distribution import Distribution
-from jgd.sweep.plan import Settings, name_spaces
-from jgd.sweep.stopping import KINDS
+from jgd.sweep.lanes.plan import name_spaces
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.stopping import KINDS
+from jgd.sweep.spaces.axes import Axis, Trial
+from jgd.sweep.spaces.distribution import Distribution
 from jgd.train.task import Task
 
 Json = dict[str, Any]

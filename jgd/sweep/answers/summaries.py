@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError, unknown
-from jgd.sweep.axes import Trial, short
-from jgd.sweep.distribution import Parts
-from jgd.sweep.importance import FEWEST, Importance, importance
-from jgd.sweep.statistics import Summary, as_loss, summarize
+from jgd.sweep.answers.importance import FEWEST, Importance, importance
+from jgd.sweep.answers.statistics import Summary, summarize
+from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.spaces.axes import Trial, short
+from jgd.sweep.spaces.distribution import Parts
 
 BINS = 4  # of a hyperparameter that takes many values
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.sweep.axes import Axis, Trial, axes, params_at, trial_at, with_grids
-from jgd.sweep.distribution import Parts
-from jgd.sweep.sample import Sampler
-from jgd.sweep.samplers import make_sampler
+from jgd.sweep.samplers.basic import Sampler
+from jgd.sweep.samplers.make import make_sampler
+from jgd.sweep.spaces.axes import Axis, Trial, axes, params_at, trial_at, with_grids
+from jgd.sweep.spaces.distribution import Parts
 
 Where = Callable[[dict[str, Any]], Any]
 TRIES = 1000  # points that a condition may reject for each one that it accepts, on average

@@ -4,10 +4,9 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from jgd.sweep.plan import Settings
-from jgd.sweep.program import Block
-from jgd.sweep.statistics import as_loss
-from jgd.sweep.stopping import AtTarget
+from jgd.sweep.lanes.program import Block
+from jgd.sweep.lanes.settings import Settings, as_loss
+from jgd.sweep.lanes.stopping import AtTarget
 
 GOES_ON, PRUNED, AT_TARGET = range(3)  # what rules have said of a lane
 

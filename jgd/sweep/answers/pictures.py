@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from jgd.core.extras import require
-from jgd.sweep.axes import Trial, short
-from jgd.sweep.result import Result
-from jgd.sweep.statistics import as_loss
+from jgd.sweep.answers.result import Result
+from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.spaces.axes import Trial, short
 
 # Twelve colours that stay apart for most colour-blind people; the first eight are the strongest.
 COLORS = (

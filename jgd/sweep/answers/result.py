@@ -9,16 +9,16 @@ import numpy as np
 from jgd.core.errors import InputError, unknown
 from jgd.core.extras import require
 from jgd.core.types import Transform
-from jgd.sweep.answers import importance_of, summaries
-from jgd.sweep.axes import Trial, short
-from jgd.sweep.engine import GroupReport
-from jgd.sweep.export import write_csv, write_parquet
-from jgd.sweep.importance import Importance
-from jgd.sweep.optuna import to_optuna
-from jgd.sweep.plan import Settings
-from jgd.sweep.records import AT_TARGET, PRUNED
-from jgd.sweep.statistics import BestOfK, Paired, Summary, as_loss, best_of, compare, first_reached, rank, summarize
-from jgd.sweep.table import plain
+from jgd.sweep.answers.export import write_csv, write_parquet
+from jgd.sweep.answers.importance import Importance
+from jgd.sweep.answers.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
+from jgd.sweep.answers.summaries import importance_of, summaries
+from jgd.sweep.answers.table import plain
+from jgd.sweep.lanes.plan import GroupReport
+from jgd.sweep.lanes.records import AT_TARGET, PRUNED
+from jgd.sweep.lanes.settings import Settings, as_loss
+from jgd.sweep.samplers.optuna import to_optuna
+from jgd.sweep.spaces.axes import Trial, short
 
 
 class Standing(NamedTuple):
@@ -45,7 +45,7 @@ class Result:
     curves: dict[str, np.ndarray]  # f[T, S, P]; NaN from the point on at which a lane diverged
     reached: np.ndarray  # i[T, S], the points that a lane has
     diverged_at: np.ndarray  # i[T, S], steps taken before its first loss that is not finite; -1 where all are
-    ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.records`
+    ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.lanes.records`
     groups: list[GroupReport]
     compilations: int  # of whole programs, those for first parameters and batches among them
     compile_seconds: float

@@ -8,26 +8,17 @@ import jax
 import numpy as np
 
 from jgd.core import storage
-from jgd.sweep.axes import Trial
-from jgd.sweep.chunk import Chunk, Members, members_of, pack, regroup
-from jgd.sweep.plan import Group, Layout, Settings, narrow
-from jgd.sweep.prepare import Devices, Preparation, Prepared
-from jgd.sweep.program import Lane, LaneState, Shared
-from jgd.sweep.records import Records
-from jgd.sweep.spec import environment, listing, settings_json
-from jgd.sweep.store import Saved, Store, restore
+from jgd.sweep.disk.spec import environment, listing, settings_json
+from jgd.sweep.disk.store import Saved, Store, restore
+from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack, regroup
+from jgd.sweep.lanes.plan import Group, GroupReport, Layout, narrow
+from jgd.sweep.lanes.prepare import Devices, Preparation, Prepared
+from jgd.sweep.lanes.program import Lane, LaneState, Shared
+from jgd.sweep.lanes.records import Records
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.spaces.axes import Trial
 from jgd.train.interrupt import Interrupt
 from jgd.train.progress import Progress
-
-
-class GroupReport(NamedTuple):
-    """What a group cost."""
-
-    spaces: tuple[str, ...]
-    trials: int
-    layout: Layout
-    seconds: float  # of running
-    lane_steps: int  # steps taken, of all its lanes together
 
 
 class Outcome(NamedTuple):

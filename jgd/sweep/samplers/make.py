@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from jgd.core.errors import InputError, unknown
-from jgd.sweep.axes import Axis
-from jgd.sweep.sample import Grid, Halton, Random, Sampler, Sobol
-from jgd.sweep.tpe import Tpe
+from jgd.sweep.samplers.basic import Grid, Halton, Random, Sampler, Sobol
+from jgd.sweep.samplers.tpe import Tpe
+from jgd.sweep.spaces.axes import Axis
 
 SAMPLERS: dict[str, Callable[..., Sampler]] = {
     "random": Random,

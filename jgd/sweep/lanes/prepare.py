@@ -13,8 +13,8 @@ from jax.sharding import NamedSharding
 
 from jgd.core.errors import InputError
 from jgd.core.types import Params
-from jgd.sweep.plan import Group, Layout, Settings
-from jgd.sweep.program import (
+from jgd.sweep.lanes.plan import Group, Layout
+from jgd.sweep.lanes.program import (
     EVERYWHERE,
     LANES,
     Lane,
@@ -25,6 +25,7 @@ from jgd.sweep.program import (
     pick_program,
     segment_program,
 )
+from jgd.sweep.lanes.settings import Settings
 from jgd.train.task import Task
 
 Compiled = Callable[..., Any]

@@ -1,6 +1,5 @@
 """What a sweep will run: trials grouped by structure, one program for each, and how their lanes are laid out."""
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,37 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.sweep.axes import Trial
-from jgd.sweep.stopping import Rule
+from jgd.sweep.spaces.axes import Trial
 from jgd.train.loop import begin, root_key
 from jgd.train.task import Task, num_examples
 from jgd.transforms.foreign import as_transform
 
 CACHE_BYTES = 1 << 16  # lanes of a CPU core that together fit into this run faster side by side than one by one
 CHUNK_BYTES = 1 << 28  # the state that is resident at a time, where the device does not say how much it has
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Settings:
-    """What holds for every trial of a sweep."""
-
-    seeds: tuple[int, ...]
-    steps: int
-    eval_every: int
-    metric: str
-    mode: str
-    target: float | None
-    stop: tuple[Rule, ...] = ()
-
-    @property
-    def decisions(self) -> list[int]:
-        """After how many points a rule decides which lanes end."""
-        return sorted({count for rule in self.stop for count in rule.decides(self.points)})
-
-    @property
-    def points(self) -> np.ndarray:
-        """The steps after which curves have a point, i[points]."""
-        return np.array([*range(self.eval_every, self.steps, self.eval_every), self.steps])
 
 
 class Group(NamedTuple):
@@ -79,6 +54,16 @@ class Layout(NamedTuple):
     width: int  # lanes side by side on a device, by vmap; further ones follow one another
     chunk: int  # lanes in a call, on all devices together
     chunks: int
+
+
+class GroupReport(NamedTuple):
+    """What a group cost."""
+
+    spaces: tuple[str, ...]
+    trials: int
+    layout: Layout
+    seconds: float  # of running
+    lane_steps: int  # steps taken, of all its lanes together
 
 
 def name_spaces(spaces: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from jgd.sweep.axes import Trial
-from jgd.sweep.plan import Settings
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.spaces.axes import Trial
 
 FALL = 2.0  # a value that falls by less than this after the first decision is no decay
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
+from jgd.sweep.lanes.settings import as_loss
+
 RESAMPLES = 2000
 
 
@@ -33,12 +35,6 @@ class BestOfK(NamedTuple):
     lower_quartile: np.ndarray  # of the best, by value; NaN where it is a failure
     median: np.ndarray
     upper_quartile: np.ndarray
-
-
-def as_loss(values: np.ndarray, mode: str) -> np.ndarray:
-    """Values as something to minimise: negated for "max", and infinity for what is not finite, which is worst."""
-    signed = values if mode == "min" else -values
-    return np.where(np.isfinite(signed), signed, np.inf)
 
 
 def rank(values: np.ndarray, mode: str) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""What a sweep ends in: results, statistics, tables and pictures."""

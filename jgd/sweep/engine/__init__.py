@@ -1,0 +1,1 @@
+"""The host's loops that run a sweep."""

@@ -1,0 +1,1 @@
+"""What proposes the points of a space."""

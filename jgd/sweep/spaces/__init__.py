@@ -1,0 +1,1 @@
+"""Distributions, spaces of them, and the axes that a space has."""
