@@ -92,12 +92,6 @@ def global_norm(tree: Any) -> jax.Array:
     return safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32)))
 
 
-def dot(a: Any, b: Any) -> jax.Array:
-    """The real inner product of two trees, accumulated in float32 at least."""
-    products = jax.tree.map(lambda x, y: jnp.sum((widen(x).conj() * widen(y)).real), a, b)
-    return sum(jax.tree.leaves(products), start=jnp.zeros((), jnp.float32))
-
-
 def safe_sqrt(x: jax.Array) -> jax.Array:
     """The square root, with derivative zero at zero instead of infinity."""
     zero = x == 0
