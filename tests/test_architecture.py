@@ -12,7 +12,7 @@ import jgd
 ROOT = pathlib.Path(jgd.__file__).parent
 LAYERS = [
     {"core"},
-    {"schedules", "nonsmooth", "gradients", "transforms"},
+    {"schedules", "nonsmooth", "gradients", "transforms", "pages"},
     {"optimizers"},
     {"solvers", "train", "measure"},
     {"sweep", "distributed", "tasks"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jgd.commands.words import count
+from jgd.pages.words import count
 
 
 def use_every_core() -> None:

@@ -19,10 +19,10 @@ from jgd.commands.judge import judge_of, with_target
 from jgd.commands.racers import DEFAULT, RACERS, spaces
 from jgd.commands.report import race_report
 from jgd.commands.standings import as_json, remarks, show
-from jgd.commands.words import count
 from jgd.core.errors import InputError
 from jgd.core.extras import require
 from jgd.core.storage import save, write_whole
+from jgd.pages.words import count
 from jgd.sweep.answers.result import Result
 from jgd.sweep.study import run
 from jgd.tasks.registry import BUILTIN, load

@@ -4,12 +4,13 @@ import html
 import math
 from collections.abc import Sequence
 
-from jgd.commands.page import VARIABLES, page, table, whisker
 from jgd.commands.standings import Row, cells, header, remarks, rows
-from jgd.commands.words import capital, count, label_of
+from jgd.pages.page import facts, figure, notes, page, table, whisker
+from jgd.pages.palette import VARIABLES
+from jgd.pages.svg import to_svg
+from jgd.pages.words import capital, count, label_of
 from jgd.sweep.answers.pictures import color_of, curves_figure, sensitivity_figure
 from jgd.sweep.answers.result import Result
-from jgd.sweep.answers.svg import to_svg
 from jgd.sweep.spaces.axes import short
 
 
@@ -25,17 +26,17 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
         f"<section><h2>Standings</h2>{_table(result, standings)}{_warnings(result)}</section>",
     ]
     for name in dict.fromkeys(name for row in standings for name in row.setting):
-        figure = sensitivity_figure(result, name, label)
+        drawn = sensitivity_figure(result, name, label)
         title = f"{capital(label)} against {name.replace('_', ' ')}"
         caption = (
             "Each point is one training run to the end: the median over seeds, the band is the range of all seeds. The "
             "ring is the best setting, a cross a setting of which a seed diverged; the other optimizers are grey. A "
             "broad plateau is an optimizer that is easy to tune."
         )
-        body.append(_figure(title, to_svg(figure, f"s-{name}", VARIABLES, title), caption))
+        body.append(figure(title, to_svg(drawn, f"s-{name}", VARIABLES, title), caption))
     title = f"{capital(label)} while training, each at its best setting"
     caption = "The median and the range of all seeds. The dashed line is the target, the ring where it was reached."
-    body.append(_figure(title, to_svg(curves_figure(result, label), "curves", VARIABLES, title), caption))
+    body.append(figure(title, to_svg(curves_figure(result, label), "curves", VARIABLES, title), caption))
     body.append(_method(result, command))
     return page(f"Race on {task}", body)
 
@@ -60,16 +61,17 @@ def _verdict(result: Result, standings: Sequence[Row]) -> str:
 
 def _facts(result: Result, devices: str) -> str:
     seeds = len(result.settings.seeds)
-    facts = {
-        "training runs": f"{len(result.trials) * seeds:,}",
-        "steps each": f"{result.settings.steps:,}",
-        "programs": str(result.programs),
-        "compiling": f"{result.compile_seconds:.1f} s",
-        "running": f"{result.run_seconds:.1f} s",
-        "steps a second": f"{result.lane_steps / max(result.run_seconds, 1e-9):,.0f}",
-        "on": html.escape(devices),
-    }
-    return '<dl class="facts">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts.items()) + "</dl>"
+    return facts(
+        {
+            "training runs": f"{len(result.trials) * seeds:,}",
+            "steps each": f"{result.settings.steps:,}",
+            "programs": str(result.programs),
+            "compiling": f"{result.compile_seconds:.1f} s",
+            "running": f"{result.run_seconds:.1f} s",
+            "steps a second": f"{result.lane_steps / max(result.run_seconds, 1e-9):,.0f}",
+            "on": html.escape(devices),
+        }
+    )
 
 
 def _table(result: Result, standings: Sequence[Row]) -> str:
@@ -109,15 +111,11 @@ def _warnings(result: Result) -> str:
     return "".join(f'<p class="warn">{html.escape(line)}</p>' for line in remarks(result))
 
 
-def _figure(title: str, svg: str, caption: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2><figure>{svg}<figcaption>{caption}</figcaption></figure></section>"
-
-
 def _method(result: Result, command: str) -> str:
     settings = result.settings
     trials = max(sum(trial.space == space for trial in result.trials) for space in result.spaces)
     ranges = ", ".join(f"{space} {_range(result, space)}" for space in result.spaces)
-    notes = [
+    items = [
         f"Every optimizer gets the same: {trials} learning rates, evenly spaced on a logarithmic scale with both ends, "
         f"{count(len(settings.seeds), 'seed')}, {count(settings.steps, 'step')}. All else has its default. "
         f"The ranges: {ranges}.",
@@ -128,7 +126,7 @@ def _method(result: Result, command: str) -> str:
         f"Steps to the target are known to {settings.eval_every}, the steps between evaluations.",
         f"Run again: <code>{html.escape(command)}</code>",
     ]
-    return f"<section><h2>How it was measured</h2><ul>{''.join(f'<li>{note}</li>' for note in notes)}</ul></section>"
+    return notes("How it was measured", items)
 
 
 def _range(result: Result, space: str) -> str:

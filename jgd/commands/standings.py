@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jgd.commands.words import label_of
 from jgd.core.extras import require
+from jgd.pages.words import label_of
 from jgd.sweep.answers.result import Result, Standing
 from jgd.sweep.answers.table import plain
 from jgd.sweep.lanes.plan import tree_bytes

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import jgd
+from jgd.pages.palette import COLORS
+from jgd.pages.svg import to_svg
 from jgd.sweep import loguniform, run, uniform
-from jgd.sweep.answers.pictures import COLORS, curves_figure, sensitivity_figure
-from jgd.sweep.answers.svg import to_svg
+from jgd.sweep.answers.pictures import curves_figure, sensitivity_figure
 from tests.train import problems
 
 TASK = problems.task(5)

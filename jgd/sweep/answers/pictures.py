@@ -7,16 +7,11 @@ from typing import Any
 import numpy as np
 
 from jgd.core.extras import require
+from jgd.pages.palette import COLORS, FAINT, GRID, INK
 from jgd.sweep.answers.result import Result
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.spaces.axes import Trial, short
 
-# Twelve colours that stay apart for most colour-blind people; the first eight are the strongest.
-COLORS = (
-    "#2a6fdb", "#d9730d", "#1f8a4c", "#c9353f", "#7c4dcc", "#8a5a2b", "#c2408f", "#0f8b99",
-    "#7a7d1d", "#56657a", "#a3372f", "#3a3f8f",
-)  # fmt: skip
-INK, FAINT, GRID = "#333333", "#b9bec6", "#e6e8eb"
 COLUMNS = 4
 SHARES = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 

@@ -1,19 +1,9 @@
 """The look of a report: one page that loads nothing, in light and dark, whose tables sort by a click or a key."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from jgd.sweep.answers.pictures import COLORS, FAINT, GRID, INK
-
-DARK = (
-    "#6ea8ff", "#ffa04d", "#54c982", "#ff8085", "#b593ff", "#cfa070", "#f48cc8", "#4cc9d8",
-    "#c9cc62", "#a9b7c9", "#e58a82", "#9aa0f0",
-)  # fmt: skip
-VARIABLES = {color: f"var(--c{i})" for i, color in enumerate(COLORS)} | {
-    INK: "var(--ink)",
-    FAINT: "var(--faint)",
-    GRID: "var(--grid)",
-}
+from jgd.pages.palette import COLORS, DARK
 
 
 def page(title: str, body: Sequence[str]) -> str:
@@ -38,6 +28,21 @@ def table(head: Sequence[str], rows: Sequence[Sequence[tuple[str, float | str]]]
         f'<div class="scroll"><table class="sortable"><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def facts(values: Mapping[str, str]) -> str:
+    """A row of figures, each with what it counts below it; the values are HTML."""
+    return '<dl class="facts">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in values.items()) + "</dl>"
+
+
+def figure(title: str, svg: str, caption: str) -> str:
+    """A section with one picture; the caption is HTML."""
+    return f"<section><h2>{html.escape(title)}</h2><figure>{svg}<figcaption>{caption}</figcaption></figure></section>"
+
+
+def notes(title: str, items: Sequence[str]) -> str:
+    """A section with a list of remarks, which are HTML."""
+    return f"<section><h2>{html.escape(title)}</h2><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul></section>"
 
 
 def whisker(value: float, low: float, high: float, ends: tuple[float, float], color: str) -> str:
