@@ -14,6 +14,8 @@ from jgd.sweep.load import load as load
 from jgd.sweep.load import merge as merge
 from jgd.sweep.replay import Replay as Replay
 from jgd.sweep.replay import replay as replay
+from jgd.sweep.resume import note as note
+from jgd.sweep.resume import resume as resume
 from jgd.sweep.samplers.optuna import from_optuna as from_optuna
 from jgd.sweep.spaces.axes import Trial as Trial
 from jgd.sweep.spaces.build import choice as choice

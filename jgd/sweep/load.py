@@ -12,7 +12,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.sweep.answers.result import Result
 from jgd.sweep.disk.spec import Json, settings_of, trials_of
-from jgd.sweep.disk.store import Saved, read_chunks, read_json, restore
+from jgd.sweep.disk.store import Saved, read_chunks, read_sweep, restore
 from jgd.sweep.lanes.plan import GroupReport, Layout, name_spaces
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
@@ -27,9 +27,7 @@ def load(dir: str | os.PathLike[str], task: Task | None = None, spaces: Any = No
     the trials have those too, so that `best_optimizer` and `replay` work.
     """
     folder = Path(dir)
-    if not (folder / "sweep.json").exists():
-        raise InputError(f"load(dir={os.fspath(dir)!r}): there is no sweep.json; name the dir of a sweep.")
-    known = read_json(folder / "sweep.json")
+    known = read_sweep(dir, "load")
     settings, trials = settings_of(known["settings"]), trials_of(known["listing"])
     if (task is None) != (spaces is None):
         raise InputError(f"load(dir={os.fspath(dir)!r}): pass both task and spaces, as the sweep had them, or neither.")

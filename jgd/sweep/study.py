@@ -13,7 +13,7 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown, whole
 from jgd.sweep.answers.result import Result
-from jgd.sweep.disk.spec import describe
+from jgd.sweep.disk.spec import describe, plain
 from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.closed import ClosedMachine, is_closed, name_closed, refuse_inside
 from jgd.sweep.engine.rounds import TaskMachine, train_in_rounds
@@ -51,6 +51,7 @@ def run(
     devices: Sequence[Any] | None = None,
     progress: bool | None = None,
     dir: str | os.PathLike[str] | None = None,
+    note: Any = None,
 ) -> Result:
     """Train `num_trials` settings of each space for `steps` steps under every seed.
 
@@ -83,8 +84,10 @@ def run(
     progress    `None` shows a line where standard error is a terminal and rich is installed.
     dir         A folder that keeps the sweep, written at the end of every segment. The same call again goes on from it,
                 to the same bits as if nothing had happened: Ctrl-C, a kill or a full disk loses at most the running
-                segment. Another call is refused, with the difference. `jgd.sweep.load(dir)` reads it. On other devices,
-                or with other `lanes`, it goes on too, to the same result within rounding.
+                segment. Another call is refused, with the difference. `jgd.sweep.load(dir)` reads it, and
+                `jgd.sweep.resume(dir, task, spaces)` is the same call. On other devices, or with other `lanes`, it goes
+                on too, to the same result within rounding.
+    note        Whatever JSON can hold, kept in `dir` for `jgd.sweep.note(dir)`; not compared, and the last one counts.
 
     Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
     """
@@ -92,7 +95,7 @@ def run(
     if closed:
         refuse_inside(steps=steps, eval_every=eval_every, stop=stop, dir=dir)
     settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, stop)
-    num_trials = whole("run", "num_trials", num_trials)
+    num_trials, seed = whole("run", "num_trials", num_trials), whole("run", "seed", seed, 0)
     lanes = None if lanes is None else whole("run", "lanes", lanes)
     if not closed:
         _check_kind(task)
@@ -108,10 +111,8 @@ def run(
     training = proposals, sizes, settings, machine, progress
     if dir is None:
         return train_in_rounds(*training)
-    asked = describe(
-        task, spaces, settings, num_trials=num_trials, sampler=sampler, seed=seed, rounds=rounds, where=where
-    )
-    with Store(dir, asked) as store:
+    others = {"num_trials": num_trials, "sampler": sampler, "seed": seed, "rounds": rounds, "where": where}
+    with Store(dir, describe(task, spaces, settings, **others), plain(others), note) as store:
         return train_in_rounds(*training, store)
 
 

@@ -76,6 +76,11 @@ def settings_of(known: Json) -> Settings:
     return Settings(**{**known, "seeds": tuple(known["seeds"]), "stop": rules})
 
 
+def plain(arguments: Json) -> Json:
+    """The arguments of `run` that JSON can hold; what is an object, such as a sampler or a function, is left out."""
+    return {name: x for name, x in arguments.items() if x is None or isinstance(x, (bool, int, float, str))}
+
+
 def environment(devices: Sequence[Any]) -> dict[str, str]:
     """Where a sweep runs: versions, devices, and the commit of the working folder if it is in a git repository."""
     try:

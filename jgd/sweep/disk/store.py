@@ -33,10 +33,16 @@ class Saved(NamedTuple):
 
 
 class Store:
-    """The folder, open for writing; `asked` tells its sweep from others."""
+    """The folder, open for writing.
 
-    def __init__(self, folder: str | os.PathLike[str], asked: dict[str, str]) -> None:
+    `asked` tells its sweep from others, `arguments` are those that JSON can hold, and `note` is the caller's.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], asked: dict[str, str], arguments: Json, note: Any = None
+    ) -> None:
         self.folder, self.asked, self._handle = Path(folder), asked, -1
+        self._kept = {"arguments": arguments} | ({} if note is None else {"note": _as_json(note)})
         self._hash = _digest(asked)
         self._place = f"run(dir={os.fspath(folder)!r})"
 
@@ -71,6 +77,8 @@ class Store:
         new = {
             "asked": self.asked,
             "hash": self._hash,
+            "note": known.get("note"),
+            **self._kept,
             **others,
             # Of a sampler that proposes round after round, either may know more of the trials.
             "listing": max(known["listing"], trials, key=lambda x: len(x["trials"])),
@@ -116,6 +124,14 @@ class Store:
                 f"{self._place}: writing {path.name} failed ({error.strerror}); what was written before is whole: make "
                 "room, and the same call goes on from it",
             ) from error
+
+
+def read_sweep(folder: str | os.PathLike[str], place: str) -> Json:
+    """What a folder knows of its sweep; `place` is who asks."""
+    path = Path(folder) / "sweep.json"
+    if not path.exists():
+        raise InputError(f"{place}(dir={os.fspath(folder)!r}): there is no sweep.json; name the dir of a sweep.")
+    return read_json(path)
 
 
 def read_json(path: Path) -> Json:
@@ -171,6 +187,15 @@ def _filled(rows: np.ndarray, at: np.ndarray, size: int) -> np.ndarray:
     filled = np.zeros((size, *rows.shape[1:]), rows.dtype)
     filled[at] = rows
     return filled
+
+
+def _as_json(note: Any) -> Any:
+    try:
+        return json.loads(json.dumps(note, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"run(note=): JSON cannot hold it ({error}); pass numbers, texts, lists and dicts by text."
+        ) from None
 
 
 def _digest(content: Json) -> str:

@@ -1,0 +1,62 @@
+"""Going on with a sweep from its folder, which knows all that it was asked for but code."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jgd.core.errors import InputError
+from jgd.sweep.answers.result import Result
+from jgd.sweep.disk.spec import settings_of
+from jgd.sweep.disk.store import read_sweep
+from jgd.sweep.engine.closed import is_closed
+from jgd.sweep.study import run
+
+
+def resume(
+    dir: str | os.PathLike[str],
+    task: Any,
+    spaces: Any,
+    *,
+    sampler: Any = None,
+    where: Callable[[dict[str, Any]], Any] | None = None,
+    lanes: int | None = None,
+    devices: Sequence[Any] | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Go on with the sweep in a folder: `run` with the arguments that it was started with.
+
+    Trials, seeds, steps, metric, rules and the names of samplers are read from the folder. Code is never stored, so
+    the `task` and the `spaces` are passed again, and so are a `sampler` that is no name and a `where`. What differs
+    from the sweep in the folder is refused with the difference. Of a sweep that has ended, nothing runs again.
+    """
+    known = read_sweep(dir, "resume")
+    settings, arguments = settings_of(known["settings"]), known["arguments"]
+    for name, given in (("sampler", sampler), ("where", where)):
+        if given is not None:
+            arguments[name] = given
+        elif name not in arguments:
+            raise InputError(
+                f"resume(dir={os.fspath(dir)!r}): the sweep had the {name} {known['asked'][name]}, which no file can "
+                f"hold; pass {name}= as it had it."
+            )
+    # A function that owns its loop has neither steps nor rules.
+    inside = {"steps": settings.steps, "eval_every": settings.eval_every, "stop": settings.stop or None}
+    return run(
+        task,
+        spaces,
+        **({} if is_closed(task) else inside),
+        **arguments,
+        seeds=settings.seeds,
+        metric=settings.metric,
+        mode=settings.mode,
+        target=settings.target,
+        lanes=lanes,
+        devices=devices,
+        progress=progress,
+        dir=dir,
+    )
+
+
+def note(dir: str | os.PathLike[str]) -> Any:
+    """What `run(note=)` has left in a sweep's folder, or None."""
+    return read_sweep(dir, "note").get("note")
