@@ -82,6 +82,7 @@ from jgd.transforms import trace as trace
 # The loops and the studies, imported when they are first used.
 if TYPE_CHECKING:
     from jgd import interop as interop
+    from jgd import measure as measure
     from jgd import sweep as sweep
     from jgd import tasks as tasks
     from jgd.solvers import Solution as Solution
@@ -98,7 +99,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("interop", "sweep", "tasks"):
+    if name in ("interop", "measure", "sweep", "tasks"):
         return importlib.import_module(f"jgd.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
@@ -106,4 +107,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, "interop", "sweep", "tasks"})
+    return sorted({*globals(), *_LATER, "interop", "measure", "sweep", "tasks"})

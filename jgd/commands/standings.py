@@ -7,10 +7,10 @@ import jax
 import numpy as np
 
 from jgd.core.extras import require
+from jgd.core.tree import tree_bytes
 from jgd.pages.words import label_of
 from jgd.sweep.answers.result import Result, Standing
 from jgd.sweep.answers.table import plain
-from jgd.sweep.lanes.plan import tree_bytes
 from jgd.sweep.spaces.axes import short
 from jgd.train.loop import begin, root_key
 

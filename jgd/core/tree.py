@@ -1,5 +1,6 @@
 """Arithmetic on pytrees: rules lifted from one array to a tree, moments, norms and casts."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,11 @@ def full_like(params: Params, value: Scalar = 0.0, dtype: str | None = None, *, 
         lambda p: jnp.full_like(p if hasattr(p, "shape") else jnp.asarray(p), value, moment_dtype(p, dtype, real=real)),
         params,
     )
+
+
+def tree_bytes(tree: Any) -> int:
+    """Bytes of the arrays of a tree, or of their shapes."""
+    return sum(math.prod(jnp.shape(x)) * jnp.result_type(x).itemsize for x in jax.tree.leaves(tree))
 
 
 def abs_sq(x: jax.Array) -> jax.Array:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record
-from jgd.core.tree import abs_sq, global_norm, map_updates, safe_sqrt
+from jgd.core.cost import Cost
+from jgd.core.tree import abs_sq, global_norm, map_updates, safe_sqrt, tree_bytes
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 
@@ -84,6 +85,10 @@ class ClipByGlobalNorm:
         """The clipped gradients."""
         factor = shrink(global_norm(grads), self.max_norm)
         return map_updates(lambda g: g * factor, grads, place="ClipByGlobalNorm.update"), state
+
+    def cost(self, params: Params) -> Cost:
+        """One more pass over the gradients: none may be scaled before all have been seen."""
+        return Cost(tree_bytes(params))
 
 
 def clip(max_delta: Scalar) -> Clip:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import InputError, Transform, part, record, static
+from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import unknown
 from jgd.core.record import part_names
 from jgd.core.structure import frozen, thaw
@@ -41,6 +42,10 @@ class Chain:
             states.append(new)
         return grads, tuple(states)
 
+    def cost(self, params: Params) -> Cost:
+        """What the links cost together."""
+        return total(cost(link, params) for link in self.transforms)
+
     def __repr__(self) -> str:
         return f"chain({', '.join(map(repr, self.transforms))})"
 
@@ -68,6 +73,10 @@ class Masked:
         updates, inner = self.inner.update(_keep(flags, grads), state.inner_state, kept_params, **extra)
         merged = jax.tree.map(lambda keep, new, old: new if keep else old, flags, updates, grads)
         return merged, optax.MaskedState(inner)
+
+    def cost(self, params: Params) -> Cost:
+        """What the inner transform costs on the leaves that are kept."""
+        return cost(self.inner, _keep(self._flags(params), params))
 
     def _flags(self, params: Params) -> Any:
         flags = thaw(self.mask, params)
@@ -110,6 +119,10 @@ class Partition:
             grads, states[label] = masks[label].update(grads, state.inner_states[label], params, **extra)
         return grads, optax.transforms.PartitionState(states)
 
+    def cost(self, params: Params) -> Cost:
+        """What the transforms cost together, each on its own leaves."""
+        return total(mask.cost(params) for mask in self._masks(params).values())
+
     def _masks(self, params: Params) -> dict[Hashable, Masked]:
         labels = thaw(self.param_labels, params)
         for label in jax.tree.leaves(labels):
@@ -144,6 +157,10 @@ class Scheduled:
         """The inner update with the hyperparameters of this step."""
         updates, inner = self.at(state.count).update(grads, state.inner_state, params, **extra)
         return updates, ScheduledState(increment(state.count), inner)
+
+    def cost(self, params: Params) -> Cost:
+        """What the inner transform costs."""
+        return cost(self.at(zero_count()), params)
 
     def at(self, count: Any) -> Transform:
         """The inner transform with every schedule replaced by its value at `count`: what to log."""

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import InputError, hyper, record, static
+from jgd.core.cost import Cost
 from jgd.core.errors import whole
 from jgd.core.record import hypers
 from jgd.core.structure import dtype_name
-from jgd.core.tree import full_like, map_unzip, name_of, safe_sqrt, widen
+from jgd.core.tree import full_like, map_unzip, name_of, safe_sqrt, tree_bytes, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
@@ -77,6 +78,16 @@ class ScaleByMuon:
         orthogonal = orthogonalize(ahead, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype)
         updates = jax.tree.map(lambda o, g: (self._size(g.shape) * o).astype(jnp.result_type(g)), orthogonal, grads)
         return updates, ScaleByMuonState(mu)
+
+    def cost(self, params: Params) -> Cost:
+        """The momentum in and out, and 4 m² n + 2 m³ operations for each step on each m x n matrix, m <= n."""
+        count = 0
+        for leaf in jax.tree.leaves(params):
+            *batch, rows, columns = leaf.shape
+            m, n = sorted((rows, columns))
+            count += self.ns_steps * math.prod(batch) * (4 * m * m * n + 2 * m**3)
+        dtype = self.ns_dtype or jnp.result_type(jnp.float32, *jax.tree.leaves(params))
+        return Cost(2 * tree_bytes(jax.eval_shape(self.init, params)), {jnp.dtype(dtype).name: float(count)})
 
     def _size(self, shape: tuple[int, ...]) -> Any:
         rows, columns = shape[-2:]

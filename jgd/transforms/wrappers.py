@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Transform, as_function, hyper, part, record, static
+from jgd.core.cost import Cost, cost, total
 from jgd.core.structure import dtype_name
-from jgd.core.tree import all_finite, full_like, increment, map_unzip, where, zero_count
+from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.foreign import as_transform
 
@@ -60,6 +61,13 @@ class MultiSteps:
             skip_state=info,
         )
 
+    def cost(self, params: Params) -> Cost:
+        """The sums each time, and the inner transform's cost once a round; a schedule's first round counts."""
+        sums = jax.eval_shape(lambda: full_like(params, dtype=self.accumulator_dtype))
+        rate = self.every_k_schedule
+        every = float(jnp.asarray(rate(zero_count()) if callable(rate) else rate))
+        return total([Cost(2 * tree_bytes(sums)), total([cost(self.opt, params)], share=1 / every)])
+
     def has_updated(self, state: State) -> jax.Array:
         """Whether the step that returned `state` let the inner transform step."""
         return (state.mini_step == 0) & (state.gradient_step > 0)
@@ -100,8 +108,12 @@ class ApplyIfFinite:
         row = jnp.where(finite, 0, increment(state.notfinite_count))
         step = finite | (row > self.max_consecutive_errors)
         updates, inner = step_if(step, self.inner, grads, state.inner_state, params, **extra)
-        total = jnp.where(finite, state.total_notfinite, increment(state.total_notfinite))
-        return updates, optax.ApplyIfFiniteState(row, finite, total, inner)
+        errors = jnp.where(finite, state.total_notfinite, increment(state.total_notfinite))
+        return updates, optax.ApplyIfFiniteState(row, finite, errors, inner)
+
+    def cost(self, params: Params) -> Cost:
+        """One more pass over the gradients, before anything is written, and the inner transform's cost."""
+        return total([Cost(tree_bytes(params)), cost(self.inner, params)])
 
 
 def multi_steps(

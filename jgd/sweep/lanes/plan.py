@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.tree import tree_bytes
 from jgd.sweep.spaces.axes import Trial
 from jgd.train.loop import begin, root_key
 from jgd.train.task import Task, num_examples
@@ -131,11 +132,6 @@ def lane_bytes(group: Group) -> int:
     share = (trial.task.batch_size or num_examples(trial.task)) / num_examples(trial.task)
     data = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(trial.task.data))
     return max(1, tree_bytes((carry.params, carry.opt_state)) + int(share * data))
-
-
-def tree_bytes(tree: Any) -> int:
-    """Bytes of the arrays of a tree, or of their shapes."""
-    return sum(math.prod(x.shape) * np.dtype(x.dtype).itemsize for x in jax.tree.leaves(tree))
 
 
 def _problem(trial: Trial) -> tuple[Task, Any]:

@@ -1,0 +1,99 @@
+"""What this device can do at most, by measurement: a copy through its memory, and a product of matrices."""
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.measure.program import Program
+from jgd.measure.timing import interleave
+
+COPY_BYTES = 1 << 30
+UNKNOWN_CACHE = 64 << 20  # of a CPU whose system does not tell
+LARGEST_CACHE = 256 << 20  # of the accelerators on sale in 2026
+BLOCKS = 5
+PRODUCT_SECONDS = 0.02  # a product of matrices that takes so long is large enough
+
+
+class Copy(Program):
+    """`x * a` in place over an array far above the last cache: what a step's bandwidth is measured against."""
+
+    def __init__(self, device: Any = None) -> None:
+        device = device or default_device()
+        room = free_bytes(device)
+        size = max(COPY_BYTES, 4 * last_cache_bytes(device))
+        size = size if room is None else min(size, room // 8)
+        with jax.default_device(device):
+            # A factor of one, as an argument: nothing overflows, and the compiler does not know.
+            super().__init__(lambda x, a: x * a, jnp.ones(size // 4, jnp.float32), jnp.float32(1), carry=1, own=True)
+        self.moved = 2 * 4 * (size // 4)  # bytes, read and written
+
+
+def bandwidth(device: Any = None) -> float:
+    """Bytes a second that a copy reads and writes on this device; measured once in a process, in about a second.
+
+    It is no constant of the machine: a virtual one's varies with its neighbours. `roofline` measures it anew, in turn
+    with the step.
+    """
+    return _bandwidth(device or default_device())
+
+
+def flops(dtype: Any = "float32", device: Any = None) -> float:
+    """Floating-point operations a second of a product of square matrices; measured once in a process for each dtype.
+
+    At JAX's default precision, which on some accelerators is less than the dtype's.
+    """
+    return _flops(jnp.dtype(dtype).name, device or default_device())
+
+
+def default_device() -> Any:
+    """Where JAX puts new arrays."""
+    return next(iter(jnp.zeros(()).devices()))
+
+
+def last_cache_bytes(device: Any) -> int:
+    """The size of the cache before the memory, or a bound for accelerators, which do not tell."""
+    if device.platform != "cpu":
+        return LARGEST_CACHE
+    found = [_size(path) for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
+    return max(found, default=UNKNOWN_CACHE)
+
+
+def free_bytes(device: Any) -> int | None:
+    """Memory that is free on a device now, or None where nobody tells."""
+    if device.platform != "cpu":
+        stats = device.memory_stats() or {}
+        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError):  # not on this system
+        return None
+
+
+@functools.cache
+def _bandwidth(device: Any) -> float:
+    copy = Copy(device)
+    return copy.moved / interleave({"": copy}, blocks=BLOCKS)[""].median
+
+
+@functools.cache
+def _flops(dtype: str, device: Any) -> float:
+    size, best = 512, 0.0
+    while True:
+        with jax.default_device(device):
+            # Orthogonal up to rounding would do too; a small scale keeps the chained product finite.
+            a = jax.random.normal(jax.random.key(0), (size, size)).astype(dtype) * size**-0.5
+        program = Program(lambda x, a: x @ a, a, a, carry=1)
+        timing = interleave({"": program}, blocks=BLOCKS)[""]
+        best = max(best, 2 * size**3 / timing.median)
+        if timing.median > PRODUCT_SECONDS or size >= 16384:
+            return best
+        size *= 2
+
+
+def _size(path: Path) -> int:
+    text = path.read_text().strip()
+    return int(text.rstrip("KMG")) << {"K": 10, "M": 20, "G": 30}.get(text[-1], 0)

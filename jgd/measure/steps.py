@@ -1,0 +1,56 @@
+"""Steps of an optimizer as programs, on random parameters and gradients."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.tree import check_inexact, tree_bytes
+from jgd.core.types import Grads, Params, State
+from jgd.measure.program import Program
+from jgd.transforms import apply_updates
+
+PERIOD = 1_000_003  # random numbers that large arrays repeat; prime, so that no row equals another
+
+
+def step_program(optimizer: Any, params: Params) -> Program:
+    """`p, s = step(p, s, g)`: an update and its application, for one gradient and parameters like `params`.
+
+    Values are random, not those of `params`, which may be shapes. The step closes over the optimizer, as a closure
+    over optax's does; whatever it contains (clipping, decay, schedules) is in it.
+    """
+
+    def step(params: Params, state: State, grads: Grads) -> tuple[Params, State]:
+        updates, state = optimizer.update(grads, state, params)
+        return apply_updates(params, updates), state
+
+    values = random_like(params, 0)
+    return Program(step, values, optimizer.init(values), random_like(params, 1), carry=2)
+
+
+def random_like(tree: Any, seed: int) -> Any:
+    """Normal numbers in the shapes, dtypes and shardings of a tree of arrays or shapes; large arrays repeat them."""
+    check_inexact("random_like", tree)
+    rng = np.random.default_rng(seed)
+    numbers = rng.standard_normal(PERIOD, np.float32)
+
+    def draw(leaf: Any) -> jax.Array:
+        dtype = jnp.result_type(leaf)
+        offset, size = rng.integers(PERIOD), math.prod(jnp.shape(leaf))
+        real = np.resize(np.roll(numbers, offset), size).reshape(jnp.shape(leaf))
+        values = real * (1 + 1j) if jnp.issubdtype(dtype, jnp.complexfloating) else real
+        return jax.device_put(values.astype(dtype), getattr(leaf, "sharding", None))
+
+    return jax.tree.map(draw, tree)
+
+
+def state_bytes(optimizer: Any, params: Params) -> int:
+    """Bytes of the optimizer's state for parameters of these shapes; nothing is computed."""
+    return tree_bytes(jax.eval_shape(optimizer.init, params))
+
+
+def num_parameters(params: Params) -> int:
+    """Entries of all leaves."""
+    return sum(math.prod(jnp.shape(x)) for x in jax.tree.leaves(params))
