@@ -63,6 +63,17 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
         ) from None
 
 
+def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The metadata of a file that `save` wrote, without its arrays, and so without its checksum; {} of another file."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        head = file.read(min(size, os.fstat(file.fileno()).st_size))  # a torn file may promise any size
+    try:
+        return json.loads(json.loads(head)["__metadata__"]["meta"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
 def named(tree: Any, prefix: str = "") -> dict[str, Any]:
     """The leaves of a pytree by their paths, PRNG keys as the numbers in them: what `save` takes."""
     return {

@@ -11,8 +11,8 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.answers.result import Result
+from jgd.sweep.disk.files import Saved, read_chunks, read_sweep, restore
 from jgd.sweep.disk.spec import Json, settings_of, trials_of
-from jgd.sweep.disk.store import Saved, read_chunks, read_sweep, restore
 from jgd.sweep.lanes.plan import GroupReport, Layout, name_spaces
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings

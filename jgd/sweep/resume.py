@@ -6,8 +6,8 @@ from typing import Any
 
 from jgd.core.errors import InputError
 from jgd.sweep.answers.result import Result
+from jgd.sweep.disk.files import read_sweep
 from jgd.sweep.disk.spec import settings_of
-from jgd.sweep.disk.store import read_sweep
 from jgd.sweep.engine.closed import is_closed
 from jgd.sweep.study import run
 

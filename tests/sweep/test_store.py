@@ -123,7 +123,7 @@ def test_ctrl_c_at_any_segment_resumes_to_the_same_bits(tmp_path, whole, monkeyp
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_a_crash_at_any_write_resumes_to_the_same_bits(tmp_path, monkeypatch, small_chunks, lanes):
+def test_a_crash_at_any_write_resumes_to_the_same_bits(tmp_path, monkeypatch, small_chunks, every_segment, lanes):
     expected = sweep(lanes=lanes)
     assert expected.groups[0].layout.chunks > 1
     inner, calls = os.replace, []
@@ -186,7 +186,7 @@ def test_kill_9_at_random_moments_resumes_to_the_same_bits(tmp_path):
     assert_same(slow(tmp_path), slow(None))
 
 
-def test_a_full_disk_is_told_and_loses_nothing(tmp_path, whole, monkeypatch):
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path, whole, monkeypatch, every_segment):
     inner, calls = os.fsync, []
 
     def full(handle):
@@ -213,7 +213,7 @@ def test_two_writers_on_one_folder_are_one_too_many(tmp_path, whole, monkeypatch
     def crowded(self, *args):
         if not started:
             started.append(args)
-            with pytest.raises(InputError, match="another process is running this sweep; wait for it, end it, or name"):
+            with pytest.raises(InputError, match="another process is running this sweep; wait for it, end it, name"):
                 sweep(tmp_path)
         inner(self, *args)
 

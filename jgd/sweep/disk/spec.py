@@ -21,7 +21,7 @@ from jgd.sweep.spaces.distribution import Distribution
 from jgd.train.task import Task
 
 Json = dict[str, Any]
-FORMAT = "1"  # of the files
+FORMAT = "2"  # of the files
 
 
 def describe(task: Any, spaces: Any, settings: Settings, **others: Any) -> dict[str, str]:

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from jgd.core import storage
-from jgd.sweep.disk.spec import environment, listing, settings_json
-from jgd.sweep.disk.store import Saved, Store, restore
+from jgd.sweep.disk.store import Store
+from jgd.sweep.engine.ledger import Ledger, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack, regroup
 from jgd.sweep.lanes.plan import Group, GroupReport, Layout, narrow
-from jgd.sweep.lanes.prepare import Devices, Preparation, Prepared
+from jgd.sweep.lanes.prepare import Preparation, Prepared
 from jgd.sweep.lanes.program import Lane, LaneState, Shared
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
@@ -49,17 +50,14 @@ def execute(
     The groups are of the last of `trials`; `before` has the records of the others. Ctrl-C ends after the segment, with
     what was recorded until then.
     """
-    records, start = Records(len(trials), settings, metrics), len(before.reached) if before else 0
-    if before:
-        records.copy(before)
-    saved = _open(store, trials, start, groups, layouts, settings, preparation.devices, metrics) if store else []
-    restore(records, saved)
-    rivals = [(trial.number >= start, trial.space) for trial in trials]
+    ledger = Ledger(trials, groups, layouts, settings, preparation.devices, metrics, store, before)
+    records, rivals = ledger.records, [(trial.number >= ledger.start, trial.space) for trial in trials]
     with Interrupt() as interrupt, Progress("sweep", records.going.size * settings.steps, show=progress) as line:
-        loop = Loop(preparation, settings, records, store, saved, interrupt, line)
+        loop = Loop(preparation, settings, ledger, interrupt, line)
         while (until := records.settle(rivals)) and not interrupt.requested:
             loop.stage(groups, layouts, until)
-    reports = [loop.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
+        ledger.close()
+    reports = [ledger.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
     # A request that came with the very last segment has cut nothing short.
     cut = bool(records.going.any())
     spent = loop.compile_seconds, loop.run_seconds
@@ -73,45 +71,43 @@ class Loop:
         self,
         preparation: Preparation,
         settings: Settings,
-        records: Records,
-        store: Store | None,
-        saved: Sequence[Saved],
+        ledger: Ledger,
         interrupt: Interrupt,
         line: Progress,
     ) -> None:
-        self.preparation, self.settings, self.records, self.store = preparation, settings, records, store
+        self.preparation, self.settings, self.ledger, self.records = preparation, settings, ledger, ledger.records
         self.devices, self.interrupt, self.line = preparation.devices, interrupt, line
-        self.chunks = {(row.group, row.chunk.name): row.chunk for row in saved}  # every one that has run
         self.compile_seconds = self.run_seconds = 0.0
 
     def stage(self, groups: Sequence[Group], layouts: Sequence[Layout], until: int) -> None:
         """All lanes to their first `until` points, those of rules that have decided until now side by side again."""
         start = max((count for count in self.settings.decisions if count < until), default=0)
-        entered, moving = self.records.entered(start), self.records.going & (self.records.reached < until)
-        pairs = []
-        for group, layout in zip(groups, layouts, strict=True):
-            lanes, numbers = int(entered[_numbers(group)].sum()), _numbers(group)
-            if moving[numbers].any():
-                pairs.append((group, narrow(layout, lanes, len(self.devices.list)) if start else layout))
-        for ready in self._prepare(pairs):
-            clock = time.perf_counter()
-            self.run(ready, start, until)
-            self.run_seconds += time.perf_counter() - clock
+        entered, waiting = self.records.entered(start), True
+        while waiting:
+            moving, pairs = self._moving(until) & self.ledger.free, []
+            for group, layout in zip(groups, layouts, strict=True):
+                lanes, numbers = int(entered[numbers_of(group)].sum()), numbers_of(group)
+                if moving[numbers].any():
+                    pairs.append((group, narrow(layout, lanes, len(self.devices.list)) if start else layout))
+            for ready in self._prepare(pairs) if pairs else ():
+                clock = time.perf_counter()
+                self.run(ready, start, until)
+                self.run_seconds += time.perf_counter() - clock
+            waiting = self.ledger.others_are_at(lambda: self._moving(until), lambda: self.interrupt.requested)
         if not self.interrupt.requested:
-            self._drop_states(until)
+            last = until == len(self.settings.points)
+            self.ledger.drop_states(lambda chunk: chunk.point < until or last)
 
     def run(self, ready: Prepared, start: int, until: int) -> None:
         """The lanes of a group from `start` points to `until`, chunk by chunk."""
-        for chunk in self._waiting(ready, start, until):
+        for chunk in self.ledger.claims(key_of(ready.group), partial(self._waiting, ready, start, until)):
             if self.interrupt.requested:
                 return
             self._run_chunk(ready, chunk, until)
 
-    def report(self, group: Group, layout: Layout) -> GroupReport:
-        """What the chunks of a group have cost."""
-        chunks = self._chunks_of(_key(group))
-        seconds, lane_steps = sum(x.seconds for x in chunks), sum(x.lane_steps for x in chunks)
-        return GroupReport(_spaces(group), len(group.trials), layout, seconds, lane_steps)
+    def _moving(self, until: int) -> np.ndarray:
+        """The lanes that have yet to get to `until` points, bool[trials, seeds]."""
+        return self.records.going & (self.records.reached < until)
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]]) -> list[Prepared]:
         """Groups in these layouts, compiled where they have not been."""
@@ -121,13 +117,13 @@ class Loop:
         self.compile_seconds += time.perf_counter() - clock
         return prepared
 
-    def _waiting(self, ready: Prepared, start: int, until: int) -> Iterator[Chunk]:
+    def _waiting(self, ready: Prepared, start: int, until: int, free: np.ndarray) -> Iterator[Chunk]:
         """The chunks that the store has in the middle of their steps, then the lanes that wait at the start."""
-        key, trials = _key(ready.group), _numbers(ready.group)
-        going = (self.records.going & (self.records.reached < until))[trials]
+        key, trials = key_of(ready.group), numbers_of(ready.group)
+        going = (self._moving(until) & free)[trials]
         size, seeds = ready.layout.chunk, len(self.settings.seeds)
         kept, parked = [], []
-        for chunk in self._chunks_of(key):
+        for chunk in self.ledger.chunks_of(key):
             row, trial, seed, real = chunk.members
             current = real & going[row, seed] & (self.records.reached[trial, seed] == chunk.point)
             if chunk.state is not None and current.any():
@@ -143,7 +139,7 @@ class Loop:
         if parked:
             yield from self._regrouped(key, size, parked)
         for lanes in pack(np.flatnonzero(going), size, len(self.devices.list)):
-            yield Chunk(members_of(lanes, trials, seeds), self._name(key))
+            yield Chunk(members_of(lanes, trials, seeds), self.ledger.name(key))
 
     def _regrouped(self, key: int, size: int, parts: Sequence[tuple[Chunk, np.ndarray]]) -> Iterator[Chunk]:
         """New chunks of lanes that have states."""
@@ -151,19 +147,11 @@ class Loop:
         for picked in pack(np.arange(len(members.row)), size, len(self.devices.list)):
             chosen = Members(members.row[picked], members.trial[picked], members.seed[picked], picked >= 0)
             rows = {name: x[picked] for name, x in state.items()}
-            yield Chunk(chosen, self._name(key), parts[0][0].point, rows)
-
-    def _chunks_of(self, key: int) -> list[Chunk]:
-        return [chunk for (first, _), chunk in self.chunks.items() if first == key]
-
-    def _name(self, key: int) -> str:
-        """A name that no chunk of the group has had."""
-        taken = [int(name.split("-")[1]) for first, name in self.chunks if first == key]
-        return f"{key}-{max(taken, default=-1) + 1}"
+            yield Chunk(chosen, self.ledger.name(key), parts[0][0].point, rows)
 
     def _run_chunk(self, ready: Prepared, chunk: Chunk, until: int) -> None:
         """Segment after segment of these lanes to `until` points, or until all are done or dead."""
-        members, points, key = chunk.members, self.settings.points, _key(ready.group)
+        members, points, key = chunk.members, self.settings.points, key_of(ready.group)
         at, clock = (members.trial, members.seed), time.perf_counter() - chunk.seconds
         alive = members.real & self.records.going[at] & (self.records.reached[at] == chunk.point)
         lanes, states = self._begin(ready, chunk, alive)
@@ -176,32 +164,24 @@ class Loop:
             well = self.records.add(jax.device_get(block), *at, alive, point)
             taken, seconds = int(alive.sum()) * (end - start), time.perf_counter() - clock
             over = end == self.settings.steps or not well.any()
-            parked = not over and (self.store is not None or point + 1 == until)
-            kept = jax.device_get(storage.named(states, "state")) if parked else None
-            chunk = Chunk(members, chunk.name, point + 1, kept, seconds, chunk.lane_steps + taken)
-            self.chunks[key, chunk.name] = chunk
-            if self.store:
-                self.store.save(key, chunk, self.records.rows(*at))
-            if over or self.interrupt.requested:
+            running = not over and point + 1 < until and not self.interrupt.requested
+            chunk = Chunk(members, chunk.name, point + 1, None, seconds, chunk.lane_steps + taken)
+            if not running or self.ledger.due:
+                # Copies, because the buffers are donated to the next segment while these are still being written.
+                kept = None if over else jax.tree.map(np.array, jax.device_get(storage.named(states, "state")))
+                self.ledger.keep(key, chunk._replace(state=kept), running)
+            if not running:
                 break
             if (well != alive).any():
                 alive = well
                 lanes = lanes._replace(alive=self.devices.split(alive))
             start, passed = end, passed + taken
-            self.line.update(passed, ", ".join(_spaces(ready.group)))
+            self.line.update(passed, ", ".join(spaces_of(ready.group)))
 
     def _passed(self) -> int:
         """Steps on the progress line: taken, or spared by a lane's end."""
         taken = np.where(self.records.reached > 0, self.settings.points[self.records.reached - 1], 0)
         return int(np.where(self.records.going, taken, self.settings.steps).sum())
-
-    def _drop_states(self, until: int) -> None:
-        """Forget the states of chunks whose lanes have all gone on in others."""
-        for (key, name), chunk in self.chunks.items():
-            if chunk.state is not None and (chunk.point < until or until == len(self.settings.points)):
-                self.chunks[key, name] = chunk = chunk._replace(state=None)
-                if self.store:
-                    self.store.save(key, chunk, self.records.rows(chunk.members.trial, chunk.members.seed))
 
     def _begin(self, ready: Prepared, chunk: Chunk, alive: np.ndarray) -> tuple[Lane, LaneState]:
         """The lanes of a chunk and their states, on the devices."""
@@ -218,34 +198,3 @@ class Loop:
         if chunk.state is None:
             return lanes, states
         return lanes, self.devices.split(storage.fill(states, chunk.state, "state", place=f"chunk {chunk.name}"))
-
-
-def _open(
-    store: Store,
-    trials: Sequence[Trial],
-    start: int,
-    groups: Sequence[Group],
-    layouts: Sequence[Layout],
-    settings: Settings,
-    devices: Devices,
-    metrics: Sequence[str],
-) -> list[Saved]:
-    shown = [
-        {"first": _key(group), "spaces": list(_spaces(group)), "trials": len(group.trials), "layout": list(layout)}
-        for group, layout in zip(groups, layouts, strict=True)
-    ]
-    others = {"settings": settings_json(settings), "metrics": list(metrics), "rounds": [start]}
-    return store.open(listing(trials), shown, environment=environment(devices.list), **others)
-
-
-def _key(group: Group) -> int:
-    """What a group is known by in a store."""
-    return group.trials[0].number
-
-
-def _numbers(group: Group) -> np.ndarray:
-    return np.array([trial.number for trial in group.trials])
-
-
-def _spaces(group: Group) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(trial.space for trial in group.trials))

@@ -1,0 +1,60 @@
+"""Locks on files, which the system lets go of when their holder dies: one for POSIX and one for Windows."""
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jgd.core.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows, which locks bytes instead of files, and has no shared locks in Python
+    fcntl = None
+    import msvcrt
+
+TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+
+
+def take(handle: int, path: Path, *, shared: bool = False) -> bool:
+    """Lock an open file, unless somebody else has; `shared` with others who share it. Closing it lets go."""
+    try:
+        if fcntl:
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        elif shared:
+            raise InputError(f"{path}: Windows has no shared locks for run(workers=); leave it out.")
+        else:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except OSError as error:
+        if error.errno in TAKEN:
+            return False
+        raise InputError(
+            f"{path}: the file system has no locks ({error.strerror}); name a dir elsewhere, such as on a local disk."
+        ) from None
+    return True
+
+
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Hold a file's lock, after whoever holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        while not take(handle, path):
+            time.sleep(0.002)  # polling, because a blocking lock keeps Ctrl-C waiting on some network file systems
+        yield
+    finally:
+        os.close(handle)
+
+
+def held(path: Path) -> bool:
+    """Whether somebody holds a file's lock."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not take(handle, path, shared=True)
+    finally:
+        os.close(handle)

@@ -1,0 +1,18 @@
+"""What tests of sweeps share."""
+
+import pytest
+
+from jgd.sweep.disk import store
+
+
+@pytest.fixture
+def every_segment(monkeypatch):
+    """Every segment is written at once, so that a test can count the writes."""
+    inner = store.Writer.put
+
+    def put(self, path, write):
+        inner(self, path, write)
+        self.wait()
+
+    monkeypatch.setattr(store, "PAUSE", 0)
+    monkeypatch.setattr(store.Writer, "put", put)
