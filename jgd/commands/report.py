@@ -9,7 +9,8 @@ from jgd.pages.page import facts, figure, notes, page, table, whisker
 from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.pages.words import capital, count, label_of
-from jgd.sweep.answers.pictures import color_of, curves_figure, sensitivity_figure
+from jgd.sweep.answers.pictures.canvas import color_of
+from jgd.sweep.answers.pictures.panels import curves_figure
 from jgd.sweep.answers.result import Result
 from jgd.sweep.spaces.axes import short
 
@@ -26,7 +27,7 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
         f"<section><h2>Standings</h2>{_table(result, standings)}{_warnings(result)}</section>",
     ]
     for name in dict.fromkeys(name for row in standings for name in row.setting):
-        drawn = sensitivity_figure(result, name, label)
+        drawn = result.plot.sensitivity(name)
         title = f"{capital(label)} against {name.replace('_', ' ')}"
         caption = (
             "Each point is one training run to the end: the median over seeds, the band is the range of all seeds. The "
@@ -36,7 +37,7 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
         body.append(figure(title, to_svg(drawn, f"s-{name}", VARIABLES, title), caption))
     title = f"{capital(label)} while training, each at its best setting"
     caption = "The median and the range of all seeds. The dashed line is the target, the ring where it was reached."
-    body.append(figure(title, to_svg(curves_figure(result, label), "curves", VARIABLES, title), caption))
+    body.append(figure(title, to_svg(curves_figure(result), "curves", VARIABLES, title), caption))
     body.append(_method(result, command))
     return page(f"Race on {task}", body)
 

@@ -15,6 +15,7 @@ def to_svg(figure: Any, prefix: str, colors: dict[str, str], title: str) -> str:
     ids of one picture apart from another's.
     """
     buffer = io.StringIO()
+    figure.patch.set_visible(False)  # the page shows through
     with require("matplotlib", "a report's pictures").rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = buffer.getvalue()

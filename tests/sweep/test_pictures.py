@@ -7,7 +7,6 @@ import jgd
 from jgd.pages.palette import COLORS
 from jgd.pages.svg import to_svg
 from jgd.sweep import loguniform, run, uniform
-from jgd.sweep.answers.pictures import curves_figure, sensitivity_figure
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -29,7 +28,7 @@ def texts(svg):
 
 
 def test_sensitivity_has_a_panel_for_each_space_that_has_the_number(result):
-    figure = sensitivity_figure(result, "learning_rate", "distance")
+    figure = result.plot.sensitivity()
     panels = [panel for panel in figure.axes if panel.get_visible()]
     assert [panel.get_title("left") for panel in panels] == ["1  calm", "2  wild"]
     assert {panel.get_xscale() for panel in panels} == {"log"}
@@ -46,7 +45,7 @@ def test_sensitivity_has_a_panel_for_each_space_that_has_the_number(result):
 
 
 def test_curves_show_the_best_of_each_space_and_the_target(result):
-    figure = curves_figure(result, "distance")
+    figure = result.plot.curves()
     panels = [panel for panel in figure.axes if panel.get_visible()]
     assert [panel.get_title("left") for panel in panels] == ["1  calm", "2  wild"]
     reached = result.standings()[0].steps_to_target
@@ -57,7 +56,7 @@ def test_shares_near_one_are_spread_apart():
     result = sweep({"a": jgd.sgd(loguniform(1e-2, 0.3))}, metric="distance", mode="max")
     shares = np.array([0.5, 0.97, 0.98, 0.99])[:, None] + np.zeros((1, 2))
     result.curves["distance"][..., -1] = shares
-    panel = sensitivity_figure(result, "learning_rate", "share").axes[0]
+    panel = result.plot.sensitivity().axes[0]
     to_axis = panel.transData.transform
     low, middle, high = (to_axis((0.1, y))[1] for y in (0.8, 0.9, 0.99))
     assert high - middle > 2 * (middle - low)  # one decade of errors against 0.3 of one
@@ -68,12 +67,12 @@ def test_shares_near_one_are_spread_apart():
 def test_pictures_of_little_are_drawn_too(space):
     result = sweep(space, seeds=1, num_trials=2)
     name = next(iter(result.trials[0].params))
-    for figure in (sensitivity_figure(result, name, "loss"), curves_figure(result, "loss")):
+    for figure in (result.plot.sensitivity(name), result.plot.curves()):
         assert to_svg(figure, "p", {}, "a picture").endswith("</svg>\n")
 
 
 def test_svg_takes_the_colours_and_fonts_of_its_page(result):
-    svg = to_svg(curves_figure(result, "distance"), "curves", {COLORS[1]: "var(--second)"}, "A < B")
+    svg = to_svg(result.plot.curves(), "curves", {COLORS[1]: "var(--second)"}, "A < B")
     assert svg.startswith("<svg")
     assert 'aria-label="A &lt; B"' in svg
     assert "http" not in svg
@@ -83,4 +82,4 @@ def test_svg_takes_the_colours_and_fonts_of_its_page(result):
     assert "var(--font)" in svg
     assert 'id="curves-' in svg
     assert "distance" in texts(svg)
-    assert svg == to_svg(curves_figure(result, "distance"), "curves", {COLORS[1]: "var(--second)"}, "A < B")
+    assert svg == to_svg(result.plot.curves(), "curves", {COLORS[1]: "var(--second)"}, "A < B")

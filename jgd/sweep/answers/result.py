@@ -11,6 +11,7 @@ from jgd.core.extras import require
 from jgd.core.types import Transform
 from jgd.sweep.answers.export import write_csv, write_parquet
 from jgd.sweep.answers.importance import Importance
+from jgd.sweep.answers.pictures.plots import Plots
 from jgd.sweep.answers.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
 from jgd.sweep.answers.summaries import importance_of, summaries
 from jgd.sweep.answers.table import plain
@@ -69,6 +70,12 @@ class Result:
         """The metric at the end of each lane, f[T, S]; NaN where it is not complete."""
         return np.where(self.status == "complete", self.last(self.settings.metric), np.nan)
 
+    @property
+    def medians(self) -> np.ndarray:
+        """Of each trial over seeds, f[T], by which trials are ranked; NaN where too many seeds have failed."""
+        losses = np.median(as_loss(self.values, self.settings.mode), axis=1)
+        return np.where(np.isfinite(losses), losses if self.settings.mode == "min" else -losses, np.nan)
+
     def last(self, metric: str) -> np.ndarray:
         """A metric at the last point that each lane has, f[T, S]; NaN where it diverged or has none."""
         at = np.maximum(self.reached - 1, 0)[..., None]
@@ -99,7 +106,7 @@ class Result:
     def best(self, space: str | None = None) -> Trial:
         """The best trial, of all or of a space."""
         best = self.ranking(space)[0]
-        if not np.isfinite(np.median(as_loss(self.values[best.number], self.settings.mode))):
+        if not np.isfinite(self.medians[best.number]):
             where = f" of {space}" if space else ""
             raise InputError(
                 f"Result.best: no trial{where} has a finite median of {self.settings.metric} "
@@ -163,8 +170,7 @@ class Result:
         It holds for the samplers "random", "sobol" and "halton"; those that learn have no random trials.
         """
         members = [trial.number for trial in self.ranking(space)]
-        losses = np.median(as_loss(self.values[members], self.settings.mode), axis=1)
-        return best_of(losses if self.settings.mode == "min" else -losses, self.settings.mode)
+        return best_of(self.medians[members], self.settings.mode)
 
     def importance(self, space: str | None = None) -> Importance:
         """How much of the trials' ranking each hyperparameter decides, alone and together.
@@ -198,6 +204,11 @@ class Result:
         """The spaces whose best trial touches an end of a range, with the names and ends: better may lie beyond."""
         found = {row.space: row.trial.at_edge for row in self.standings() if np.isfinite(row.summary.median)}
         return {space: edges for space, edges in found.items() if edges}
+
+    @property
+    def plot(self) -> Plots:
+        """The pictures: `result.plot.axis()`, `result.plot.curves()` and others."""
+        return Plots(self)
 
     def trials_dataframe(self) -> Any:
         """A pandas table with a row for each lane: trial, space, seed, parameters, status and final metrics."""

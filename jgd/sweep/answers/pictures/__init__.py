@@ -1,0 +1,1 @@
+"""Pictures of a sweep as matplotlib figures; `plots.py` lists them."""
