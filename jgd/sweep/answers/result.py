@@ -15,7 +15,7 @@ from jgd.sweep.answers.pictures.plots import Plots
 from jgd.sweep.answers.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
 from jgd.sweep.answers.summaries import importance_of, summaries
 from jgd.sweep.answers.table import plain
-from jgd.sweep.lanes.plan import GroupReport
+from jgd.sweep.lanes.layout import GroupReport
 from jgd.sweep.lanes.records import AT_TARGET, PRUNED
 from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.samplers.optuna import to_optuna
