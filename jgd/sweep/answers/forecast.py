@@ -81,8 +81,8 @@ class Plan:
             for row in self.programs
         ]
         free = (
-            f"On each device: {bytes_text(self.resident_bytes)} of {bytes_text(self.free_bytes)} that are free. Bytes a "
-            "lane: what it hands on, and what it needs while it runs."
+            f"On each device: {bytes_text(self.resident_bytes)} of {bytes_text(self.free_bytes)} that are free. Bytes "
+            "a lane: what it hands on, and what it needs while it runs."
         )
         return "\n".join([head, plain(header, rows, left=2), free, *self._warnings()])
 
