@@ -1,5 +1,6 @@
 """Sweeps: spaces of tasks and optimizers, sampled, run in compiled lanes, and ranked."""
 
+from jgd.sweep.answers import profiles as profiles
 from jgd.sweep.answers.forecast import Plan as Plan
 from jgd.sweep.answers.importance import Importance as Importance
 from jgd.sweep.answers.result import Result as Result
