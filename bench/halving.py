@@ -1,66 +1,73 @@
-"""Successive halving of 64 lanes to 32, 16 and 8 against all 64 to the end: `python bench/halving.py`.
+"""Successive halving of 64 lanes to 32, 16 and 8 against all 64 to the end, on digits with Adam's rate and decay.
 
-A multilayer perceptron on digits, Adam with 64 learning rates and decays. CPU seconds count whatever else the machine
-does; both sides run alternately, and the medians are told. Compiling is a part of neither: a first run of each warms a
-cache on disk.
+CPU seconds count whatever else the machine does; both sides run in turn. Compiling is a part of neither: a first run of
+each fills a cache on disk.
 """
 
-import argparse
-import os
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 import jgd
-from jgd.sweep import Result, halving, loguniform, run, uniform
+from bench.rows import Claim, Yields, alone, in_turn, timed
+from jgd.sweep import Result, loguniform, run, uniform
+from jgd.sweep import halving as halve
 
 
-def measure(study: Callable[[], Result]) -> tuple[float, float, Result]:
-    """CPU seconds, wall seconds of running, and the result."""
-    clock = time.process_time()
-    result = study()
-    return time.process_time() - clock, result.run_seconds, result
+class Study(NamedTuple):
+    """What a side took."""
+
+    cpu_seconds: float
+    seconds: float  # of running
+    result: Result
 
 
-def main() -> None:
-    """Print the ratios, and what halving chose."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1600)
-    parser.add_argument("--repeats", type=int, default=3)
-    args = parser.parse_args()
-    jax.config.update("jax_num_cpu_devices", os.cpu_count())
+def halving(quick: bool = False, steps: int = 1600, repeats: int = 3) -> Yields:
+    """64 settings of Adam on digits: CPU seconds, time, lane steps, and the accuracy of what is chosen."""
+    if quick:
+        steps, repeats = 160, 2
     jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    task = jgd.tasks.load("digits")
-    space = jgd.adam(loguniform(1e-5, 1.0), b1=uniform(0.0, 0.99))
-    options = {"num_trials": 64, "sampler": "sobol", "metric": "accuracy", "mode": "max", "progress": False}
-    study = partial(run, task, space, steps=args.steps, eval_every=args.steps // 16, **options)
-    sides = {"all": study, "halving": partial(study, stop=halving(args.steps // 8))}
+    task, space = jgd.tasks.digits(), jgd.adam(loguniform(1e-5, 1.0), b1=uniform(0.0, 0.99))
+    options = {"sampler": "sobol", "metric": "accuracy", "mode": "max", "progress": False}
+    options |= {"steps": steps, "eval_every": steps // 16}
+    study = partial(run, task, space, num_trials=64, **options)
+    sides = {"all to the end": study, "halving": partial(study, stop=halve(steps // 8))}
     for side in sides.values():
         side()
-    rows = {name: [] for name in sides}
-    for _ in range(args.repeats):
-        for name, side in sides.items():
-            rows[name].append(measure(side))
-    medians = {name: np.median([row[:2] for row in found], axis=0) for name, found in rows.items()}
-    (whole, halved) = (rows[name][0][2] for name in ("all", "halving"))
-    for name, (cpu, wall) in medians.items():
-        print(f"{name:8} {cpu:6.2f} CPU s, {wall:6.2f} s of running, {rows[name][0][2].lane_steps:,} lane steps")
-    ratios = medians["all"] / medians["halving"]
-    steps = whole.lane_steps / halved.lane_steps
-    print(f"halving is {ratios[0]:.2f}x cheaper in CPU seconds, {ratios[1]:.2f}x in time, {steps:.2f}x in steps")
-    best, chosen = whole.best(), halved.best()
-    spread = run(task, best.optimizer, steps=args.steps, seeds=8, **{**options, "num_trials": 1}).values[0]
-    print(
-        f"all end in {whole.values[best.number, 0]:.4f} accuracy with {best}\n"
-        f"halving in {whole.values[chosen.number, 0]:.4f} with {chosen}\n"
-        f"over 8 seeds the best setting ranges from {spread.min():.4f} to {spread.max():.4f}"
-    )
+    found = in_turn({name: partial(measured, side) for name, side in sides.items()}, repeats)
+    whole, halved = found.values()
+    values = whole[0].result.values[:, 0]
+    for name, turns in found.items():
+        chosen = turns[0].result.best()
+        yield {
+            "name": name,
+            **timed([x.seconds for x in turns], [x.seconds for x in whole]),
+            "cpu_seconds": float(np.median([x.cpu_seconds for x in turns])),
+            "lane_steps": turns[0].result.lane_steps,
+            "accuracy": float(values[chosen.number]),  # of its choice, trained to the end
+            "note": str(chosen),
+        }
+    cheaper = float(np.median([a.cpu_seconds for a in whole]) / np.median([b.cpu_seconds for b in halved]))
+    steps_spared = whole[0].result.lane_steps / halved[0].result.lane_steps
+    yield Claim("cheaper in CPU seconds", cheaper, 2.5, why=f"{steps_spared:.2f}x fewer steps")
+    best, chosen = whole[0].result.best(), halved[0].result.best()
+    spread = run(task, best.optimizer, num_trials=1, seeds=8, **options).values[0]
+    text = "accuracy lost by its choice, against the range of the best setting over 8 seeds"
+    yield Claim(text, float(values.max() - values[chosen.number]), float(np.ptp(spread)), at_least=False, unit="")
+
+
+def measured(study: Callable[[], Result]) -> Study:
+    """One run of a side."""
+    clock = time.process_time()
+    result = study()
+    return Study(time.process_time() - clock, result.run_seconds, result)
 
 
 if __name__ == "__main__":
-    main()
+    alone(halving)

@@ -1,11 +1,11 @@
-"""Kill a sweep with SIGKILL at random moments, go on with it, and compare: `python bench/kills.py --kills 200`.
+"""Sweeps killed with SIGKILL at random moments, continued by the same call, and compared with the uninterrupted one.
 
 Each round starts the same call in a new process and kills it at a random moment, sometimes while it imports or
 compiles, mostly while it runs and writes. Whenever a sweep gets to its end in spite of that, it must equal the
-uninterrupted one bit for bit, and a new one begins. In between, `load` must always succeed.
+uninterrupted one bit for bit, and a new one begins. In between, `load` must always succeed. Lanes of the uninterrupted
+sweep are replayed alone, too. The long form is `python -m bench.kills --count 200`.
 """
 
-import argparse
 import os
 import random
 import subprocess
@@ -14,34 +14,77 @@ import tempfile
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 
-import jgd
-from jgd.sweep import Result, halving, load, loguniform, run
+from bench.killed import spaces, task
+from bench.rows import Claim, Yields, alone
+from jgd.sweep import Result, load, replay
 
-STEPS, EVERY = 600, 4
-
-
-def init(key: jax.Array) -> dict[str, jax.Array]:
-    """Parameters of a regression."""
-    return {"w": jax.random.normal(key, (8,))}
+TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another program over 600 steps
 
 
-def loss(params: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array:
-    """Its mean squared error."""
-    return ((batch["x"] @ params["w"] - batch["y"]) ** 2).mean()
+def kills(quick: bool = False, count: int = 8, seed: int = 0) -> Yields:
+    """Kills with and without halving; what is counted must all be bit for bit the same."""
+    for name, flags in {"all to the end": [], "halving": ["--halving"]}.items():
+        row = survive(flags, 2 if quick else count, random.Random(seed))
+        yield {"name": name, **row}
+        text = f"{name}: sweeps that ended bit for bit as the uninterrupted one"
+        yield Claim(text, row["alike"], row["ended"], unit="")
+        yield Claim(f"{name}: largest difference of replayed curves", row["replay"], TOLERANCE, at_least=False, unit="")
 
 
-def study(folder: str, halve: bool) -> Result:
-    """Two programs, several chunks, one diverging lane in each."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(64, 8)).astype(np.float32)
-    task = jgd.Task(init, loss, {"x": x, "y": x.sum(axis=1)}, batch_size=8)
-    spaces = {"adam": jgd.adam(loguniform(1e-4, 1.0)), "sgd": jgd.sgd(loguniform(1e-3, 1e3))}
-    options = {"num_trials": 12, "seeds": 2, "sampler": "sobol", "progress": False}
-    options["stop"] = halving(STEPS // 8) if halve else None
-    return run(task, spaces, steps=STEPS, eval_every=EVERY, dir=folder, **options)
+def survive(flags: list[str], count: int, rng: random.Random) -> dict[str, float]:
+    """What became of the sweeps of `count` kills."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        rounds = Rounds(place, flags, rng)
+        kills = writing = alike = ended = 0
+        while kills < count or not ended:
+            target = place / f"sweep {ended}"
+            last = kills >= count  # let the last sweep get to its end
+            code, in_write = rounds.run(target, killed=not last)
+            if code < 0:
+                kills, writing = kills + 1, writing + in_write
+                if (target / "sweep.json").exists():
+                    load(target)
+            elif code:
+                raise RuntimeError(f"the sweep failed with exit status {code}")
+            else:
+                alike, ended = alike + same(load(target), rounds.whole), ended + 1
+        found = {"kills": kills, "while_writing": writing, "ended": ended, "alike": alike}
+        return {**found, "replay": replayed(rounds.whole), "uninterrupted_seconds": rounds.seconds}
+
+
+class Rounds:
+    """Starts and kills the sweep; processes share what they compile."""
+
+    def __init__(self, place: Path, flags: list[str], rng: random.Random) -> None:
+        self.rng = rng
+        self.environment = os.environ | {
+            "JAX_COMPILATION_CACHE_DIR": str(place / "cache"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        }
+        self.command = [sys.executable, "-m", "bench.killed", *flags]
+        clock = time.perf_counter()
+        subprocess.run([*self.command, str(place / "whole")], env=self.environment, check=True)
+        self.seconds = time.perf_counter() - clock
+        self.whole = load(place / "whole", task(), spaces())
+
+    def run(self, folder: Path, killed: bool) -> tuple[int, bool]:
+        """The exit status of a process, negative if it was killed, and whether that was after new writes."""
+        process, writing = subprocess.Popen([*self.command, str(folder)], env=self.environment), False
+        if killed and self.rng.random() < 0.1:  # at any moment, that of its start and of compiling included
+            time.sleep(self.rng.uniform(0, self.seconds))
+        elif killed:  # in the middle of the writing
+            before = newest(folder)
+            while process.poll() is None and newest(folder) == before:
+                time.sleep(0.002)
+            writing = process.poll() is None
+            time.sleep(self.rng.uniform(0, self.whole.run_seconds / 8))
+        if killed:
+            process.kill()
+        return process.wait(), writing
 
 
 def newest(folder: Path) -> int:
@@ -55,58 +98,17 @@ def same(a: Result, b: Result) -> bool:
     return curves and np.array_equal(a.status, b.status) and np.array_equal(a.diverged_at, b.diverged_at)
 
 
-def main() -> None:
-    """Count kills, and sweeps that ended right."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--halving", action="store_true", help="end lanes on the way")
-    parser.add_argument("--run", metavar="DIR", help="only run the sweep in this folder (what is killed)")
-    args = parser.parse_args()
-    if args.run:
-        study(args.run, args.halving)
-        return
-    rng, place = random.Random(args.seed), Path(tempfile.mkdtemp())
-    # A child compiles what another has compiled before from this folder: the rounds are many.
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(place / "cache")}
-    environment |= {
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
-    command = [sys.executable, __file__, *(["--halving"] if args.halving else []), "--run"]
-    clock = time.perf_counter()
-    subprocess.run([*command, str(place / "whole")], env=environment, check=True)
-    seconds = time.perf_counter() - clock
-    whole = load(place / "whole")
-    print(f"uninterrupted: {seconds:.1f} s, of which {whole.run_seconds:.2f} s of running and writing", flush=True)
-    kills = writing = ended = 0
-    while kills < args.kills:
-        folder = place / f"sweep {ended}"
-        process = subprocess.Popen([*command, str(folder)], env=environment)
-        if rng.random() < 0.1:  # at any moment, that of its start and of compiling included
-            time.sleep(rng.uniform(0, seconds))
-        else:  # in the middle of the writing
-            before = newest(folder)
-            while process.poll() is None and newest(folder) == before:
-                time.sleep(0.002)
-            writing += process.poll() is None
-            time.sleep(rng.uniform(0, whole.run_seconds / 8))
-        process.kill()
-        if process.wait() < 0:
-            kills += 1
-            if (folder / "sweep.json").exists():
-                load(folder)
-        elif process.returncode == 0:
-            ended += 1
-            assert same(load(folder), whole), f"{folder} differs from the uninterrupted sweep"
-        else:
-            raise SystemExit(f"the sweep failed with {process.returncode}")
-        if kills % 20 == 0:
-            print(f"{kills} kills, {ended} sweeps at their end, all alike", flush=True)
-    subprocess.run([*command, str(place / f"sweep {ended}")], env=environment, check=True)
-    assert same(load(place / f"sweep {ended}"), whole)
-    print(f"{kills} kills, {writing} of them after new writes; {ended + 1} sweeps ended, all bit for bit the same")
+def replayed(whole: Result) -> float:
+    """The largest relative difference of a lane's curve and its replay's, over the best trial of each space."""
+    found = []
+    for space in whole.spaces:
+        best = whole.best(space)
+        for number, seed in enumerate(whole.settings.seeds):
+            curve, known = replay(whole, best, seed).curves["loss"], whole.curves["loss"][best.number, number]
+            there = np.isfinite(known)
+            found.append(np.max(np.abs(curve - known)[there] / np.abs(known)[there]))
+    return float(max(found))
 
 
 if __name__ == "__main__":
-    main()
+    alone(kills)

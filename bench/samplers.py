@@ -1,15 +1,12 @@
-"""Samplers at equal budgets: `python bench/samplers.py`. The median over sampler seeds of the best value found.
+"""Samplers at equal budgets: the median over sampler seeds of the best value found.
 
 Closed forms are swept as functions that own their loop: Branin (2 axes), Hartmann-6, a 5-axis sphere, Rosenbrock (4)
 and a "rate" whose best lies next to a cliff where everything fails. Digits is the built-in task with a choice of
-optimizers that bring their own axes, judged by its validation loss. The last line is JSON.
+optimizers that bring their own axes, judged by its validation loss.
 
 Optuna's TPE runs too where it is installed. Lower is better; all functions but digits have their minimum at zero.
 """
 
-import argparse
-import json
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jgd
+from bench.rows import Yields, alone
 from jgd.sweep import choice, from_optuna, loguniform, run, uniform
 
 HEIGHTS = np.array([1, 1.2, 3, 3.2])
@@ -89,37 +87,30 @@ def digits(steps: int) -> Callable[..., float]:
     return lambda **more: run(task, space, **options, **more).best_value
 
 
-def samplers(seed: int) -> dict[str, Any]:
+def of_seed(seed: int) -> dict[str, Any]:
     """What is compared, by name."""
     named: dict[str, Any] = {"random": "random", "sobol": "sobol", "tpe": "tpe"}
     if find_spec("optuna"):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        named["optuna tpe"] = from_optuna(optuna.samplers.TPESampler(seed=seed))
+        named["optuna_tpe"] = from_optuna(optuna.samplers.TPESampler(seed=seed))
     return named
 
 
-def main() -> None:
-    """Print a row for each case and a JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=9, help="sampler seeds")
-    parser.add_argument("--steps", type=int, default=60, help="of digits")
-    options = parser.parse_args()
-    jax.config.update("jax_num_cpu_devices", os.cpu_count())
-    report: dict[str, dict[str, float]] = {}
-    for name in (*FUNCTIONS, "digits"):
-        clock, call = time.perf_counter(), digits(options.steps) if name == "digits" else closed_form(name)
+def samplers(quick: bool = False, trials: int = 64, repeats: int = 5, steps: int = 60) -> Yields:
+    """The best of 64 trials on six problems, the median over sampler seeds."""
+    if quick:
+        trials, repeats, steps = 16, 2, 10
+    for problem in (*FUNCTIONS, "digits"):
+        clock, call = time.perf_counter(), digits(steps) if problem == "digits" else closed_form(problem)
         found: dict[str, list[float]] = {}
-        for seed in range(options.repeats):
-            for label, sampler in samplers(seed).items():
-                found.setdefault(label, []).append(call(sampler=sampler, seed=seed, num_trials=options.trials))
-        report[name] = {label: statistics.median(values) for label, values in found.items()}
-        row = "  ".join(f"{label} {value:.4g}" for label, value in report[name].items())
-        print(f"{name:<12}{row}  ({time.perf_counter() - clock:.0f} s)", flush=True)
-    print(json.dumps({"trials": options.trials, "repeats": options.repeats, "best": report}))
+        for seed in range(repeats):
+            for label, sampler in of_seed(seed).items():
+                found.setdefault(label, []).append(call(sampler=sampler, seed=seed, num_trials=trials))
+        medians = {label: statistics.median(values) for label, values in found.items()}
+        yield {"problem": problem, **medians, "all_seconds": time.perf_counter() - clock}
 
 
 if __name__ == "__main__":
-    main()
+    alone(samplers)

@@ -1,0 +1,49 @@
+"""The sweep that bench.kills kills: `python -m bench.killed [--halving] DIR`. Two programs, some lanes diverge."""
+
+import argparse
+from typing import Any
+
+import jax
+import numpy as np
+
+import jgd
+from jgd.sweep import halving, loguniform, run
+
+STEPS, EVERY = 600, 4
+
+
+def init(key: jax.Array) -> dict[str, jax.Array]:
+    """Parameters of a regression."""
+    return {"w": jax.random.normal(key, (8,))}
+
+
+def loss(params: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array:
+    """Its mean squared error."""
+    return ((batch["x"] @ params["w"] - batch["y"]) ** 2).mean()
+
+
+def task() -> jgd.Task:
+    """64 examples with noise, so that the loss does not end at zero."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 8)).astype(np.float32)
+    return jgd.Task(init, loss, {"x": x, "y": x.sum(axis=1) + rng.normal(size=64).astype(np.float32)}, batch_size=8)
+
+
+def spaces() -> dict[str, Any]:
+    """Two structures."""
+    return {"adam": jgd.adam(loguniform(1e-4, 1.0)), "sgd": jgd.sgd(loguniform(1e-3, 1e3))}
+
+
+def main() -> None:
+    """Run it, or go on with it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", metavar="DIR")
+    parser.add_argument("--halving", action="store_true", help="end lanes on the way")
+    args = parser.parse_args()
+    stop = halving(STEPS // 8) if args.halving else None
+    options = {"num_trials": 12, "seeds": 2, "sampler": "sobol", "progress": False, "stop": stop}
+    run(task(), spaces(), steps=STEPS, eval_every=EVERY, dir=args.folder, **options)
+
+
+if __name__ == "__main__":
+    main()

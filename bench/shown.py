@@ -1,0 +1,78 @@
+"""Rows and claims as a person reads them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+HIDDEN = ("low_seconds", "high_seconds", "ratio_low", "ratio_high")  # shown beside their medians
+
+
+def columns(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The columns of a table, in the order of their first rows, without those that stand beside others."""
+    return [name for name in dict.fromkeys(key for row in rows for key in row) if name not in HIDDEN]
+
+
+def heading(column: str) -> str:
+    """A column's name as words."""
+    words = column.replace("_per_second", "/s").replace("_seconds", "").replace("_bytes", "").replace("_percent", "")
+    return {"seconds": "time", "ratio": "times as long"}.get(column, words.replace("_", " "))
+
+
+def cell(column: str, row: dict[str, Any]) -> str:
+    """A value with its unit and, for medians, its spread."""
+    value = row.get(column)
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, (int, float)):
+        return str(value)
+    if column == "seconds" and row.get("repeats", 0) > 1:
+        return f"{_with_unit(value, TIMES)} ({_with_unit(row['high_seconds'] - row['low_seconds'], TIMES)})"
+    if column == "ratio" and row.get("repeats", 0) > 1 and row["ratio_low"] != row["ratio_high"]:
+        return f"{number(value)} ({number(row['ratio_low'])} to {number(row['ratio_high'])})"
+    if column.endswith("seconds"):
+        return _with_unit(value, TIMES)
+    if column.endswith("bytes"):
+        return _with_unit(value, SIZES)
+    return f"{value:.0f}%" if column.endswith("percent") else number(value)
+
+
+def number(value: float) -> str:
+    """Three digits, or all of a whole number."""
+    if isinstance(value, int) or (math.isfinite(value) and abs(value) >= 999.5):
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if 0.995 <= abs(value) < 9.995 else f"{value:.3g}"
+
+
+def claim_text(claim: dict[str, Any]) -> str:
+    """As in `1.95x, goal at least 1.8x: met`."""
+    bound, unit = "at least" if claim["at_least"] else "at most", claim["unit"]
+    said = f"{number(claim['value'])}{unit}, goal {bound} {number(claim['goal'])}{unit}"
+    return f"{said}: {'met' if claim['met'] else 'missed'}"
+
+
+def table(rows: Sequence[dict[str, Any]], claims: Sequence[dict[str, Any]]) -> str:
+    """Rows as a text table, claims below it."""
+    names = columns(rows)
+    cells = [[heading(name) for name in names], *([cell(name, row) for name in names] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    first = [name for name in names if any(isinstance(row.get(name), str) for row in rows)]
+    lines = [
+        "  ".join(
+            text.ljust(width) if name in first else text.rjust(width)
+            for name, text, width in zip(names, line, widths, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
+    said = [f"* {claim['text']}: {claim_text(claim)}{claim['why'] and '; ' + claim['why']}" for claim in claims]
+    return "\n".join([*lines, *said])
+
+
+def _with_unit(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    if not math.isfinite(value):
+        return "-"
+    size, unit = next((u for u in units if abs(value) >= 0.9995 * u[0]), units[-1])
+    return f"{value / size:.3g} {unit}"
