@@ -1,7 +1,6 @@
 """What this device can do at most, by measurement: a copy through its memory, and a product of matrices."""
 
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.measure.program import Program
+from jgd.measure.room import free_bytes
 from jgd.measure.timing import interleave
 
 COPY_BYTES = 1 << 30
@@ -60,17 +60,6 @@ def last_cache_bytes(device: Any) -> int:
         return LARGEST_CACHE
     found = [_size(path) for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
     return max(found, default=UNKNOWN_CACHE)
-
-
-def free_bytes(device: Any) -> int | None:
-    """Memory that is free on a device now, or None where nobody tells."""
-    if device.platform != "cpu":
-        stats = device.memory_stats() or {}
-        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError):  # not on this system
-        return None
 
 
 @functools.cache

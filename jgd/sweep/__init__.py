@@ -1,5 +1,7 @@
 """Sweeps: spaces of tasks and optimizers, sampled, run in compiled lanes, and ranked."""
 
+from jgd.sweep.answers import profiles as profiles
+from jgd.sweep.answers.forecast import Plan as Plan
 from jgd.sweep.answers.importance import Importance as Importance
 from jgd.sweep.answers.result import Result as Result
 from jgd.sweep.answers.result import Standing as Standing
@@ -26,4 +28,5 @@ from jgd.sweep.spaces.build import normal as normal
 from jgd.sweep.spaces.build import quantized as quantized
 from jgd.sweep.spaces.build import uniform as uniform
 from jgd.sweep.spaces.distribution import Distribution as Distribution
+from jgd.sweep.study import plan as plan
 from jgd.sweep.study import run as run

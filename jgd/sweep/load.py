@@ -13,7 +13,8 @@ from jgd.core.errors import InputError
 from jgd.sweep.answers.result import Result
 from jgd.sweep.disk.files import Saved, read_chunks, read_sweep, restore
 from jgd.sweep.disk.spec import Json, settings_of, trials_of
-from jgd.sweep.lanes.plan import GroupReport, Layout, name_spaces
+from jgd.sweep.lanes.layout import GroupReport, Layout
+from jgd.sweep.lanes.plan import name_spaces
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.spaces.axes import Trial, axes, trial_at, with_grids

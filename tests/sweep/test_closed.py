@@ -11,7 +11,8 @@ from jax.tree_util import Partial
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, closed, grid, integer, loguniform, replay, run, uniform
+from jgd.sweep import choice, grid, integer, loguniform, replay, run, uniform
+from jgd.sweep.engine import closed
 from jgd.train.loop import root_key
 
 SPACE = {"rate": loguniform(1e-3, 10), "momentum": uniform(0, 0.9)}

@@ -53,6 +53,14 @@ def test_the_first_point_that_reaches_a_target():
     np.testing.assert_array_equal(first_reached(curve, points, 0.15, "min"), [5, 5, 5])
 
 
+def test_passing_by_a_target_is_not_staying_there():
+    curve = np.array([[0.9, 0.1, 0.4, 0.1], [0.1, 0.1, 0.1, 0.1], [0.1, 0.1, NAN, NAN], [0.9, 0.9, 0.9, 0.1]])
+    points = np.array([5, 10, 15, 20])
+    np.testing.assert_array_equal(first_reached(curve, points, 0.2, "min"), [10, 5, 5, 20])
+    np.testing.assert_array_equal(first_reached(curve, points, 0.2, "min", to_stay=True), [20, 5, NAN, 20])
+    np.testing.assert_array_equal(first_reached(-curve, points, -0.2, "max", to_stay=True), [20, 5, NAN, 20])
+
+
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_pairs_take_out_what_seeds_have_in_common(mode):
     common = np.array([0.0, 100.0, -50.0, 7.0, 20.0])

@@ -152,7 +152,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("lanes", [1, 4])
 @pytest.mark.parametrize("stop", [halving(4), [median_rule(4), at_target()]])
 def test_crashes_resume_to_the_same_bits(tmp_path, monkeypatch, every_segment, lanes, stop):
-    monkeypatch.setattr("jgd.sweep.lanes.plan.CHUNK_BYTES", 400)  # a few lanes a call
+    monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 400)  # a few lanes a call
     spaces = {"a": SPACE, "b": jgd.adam(grid(RATES[8:]))}
     options = {"spaces": spaces, "stop": stop, "lanes": lanes, "target": 1.0, "eval_every": 4, "num_trials": 16}
     expected = sweep(**options)

@@ -63,7 +63,7 @@ def whole():
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("jgd.sweep.lanes.plan.CHUNK_BYTES", 200)  # a few lanes a call
+    monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 200)  # a few lanes a call
 
 
 def assert_same(a, b):

@@ -62,7 +62,7 @@ def test_the_shape_of_a_result(result):
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 @pytest.mark.parametrize("devices", [1, 2])
 def test_nothing_depends_on_width_chunk_or_devices(result, lanes, devices, monkeypatch):
-    monkeypatch.setattr("jgd.sweep.lanes.plan.CHUNK_BYTES", 200)  # a few lanes a call
+    monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 200)  # a few lanes a call
     other = sweep(metric="distance", lanes=lanes, devices=jax.devices()[:devices])
     assert other.groups[0].layout.chunks > 1
     assert other.groups[0].layout.width == lanes
@@ -219,7 +219,7 @@ def test_curves_end_with_a_shorter_segment():
 
 @pytest.mark.parametrize(("steps", "points"), [(300, 30), (100, 25), (7, 7), (97, 25), (1, 1)])
 def test_about_thirty_points_unless_told(steps, points):
-    from jgd.sweep.study import _settings
+    from jgd.sweep.front import _settings
 
     assert len(_settings(steps, 1, "loss", "min", None, None, None).points) == points
 

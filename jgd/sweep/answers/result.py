@@ -15,7 +15,7 @@ from jgd.sweep.answers.pictures.plots import Plots
 from jgd.sweep.answers.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
 from jgd.sweep.answers.summaries import importance_of, summaries
 from jgd.sweep.answers.table import plain
-from jgd.sweep.lanes.plan import GroupReport
+from jgd.sweep.lanes.layout import GroupReport
 from jgd.sweep.lanes.records import AT_TARGET, PRUNED
 from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.samplers.optuna import to_optuna
@@ -186,12 +186,15 @@ class Result:
         numbers = [trial.number for trial in members]
         return importance_of(members, self.values[numbers], self.settings.mode)
 
-    def steps_to_target(self) -> np.ndarray:
-        """The steps after which each lane first reached the target, f[T, S]; NaN where it never did."""
+    def steps_to_target(self, *, to_stay: bool = False) -> np.ndarray:
+        """The steps after which each lane first reached the target, f[T, S]; NaN where it never did.
+
+        With `to_stay`, from which on it was there at every point, as one that ended early is not known to have been.
+        """
         if self.settings.target is None:
             return np.full(self.reached.shape, np.nan)
         curve = self.curves[self.settings.metric]
-        return first_reached(curve, self.steps, self.settings.target, self.settings.mode)
+        return first_reached(curve, self.steps, self.settings.target, self.settings.mode, to_stay=to_stay)
 
     def standings(self) -> list[Standing]:
         """The spaces from best to worst."""

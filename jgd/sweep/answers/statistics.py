@@ -81,11 +81,15 @@ def best_of(values: np.ndarray, mode: str) -> BestOfK:
     return BestOfK(*(found if mode == "min" else found[[0, 3, 2, 1]]))
 
 
-def first_reached(curve: np.ndarray, points: np.ndarray, target: float, mode: str) -> np.ndarray:
-    """The steps after which f[..., points] first reached a target, f[...]; NaN where it never did."""
+def first_reached(
+    curve: np.ndarray, points: np.ndarray, target: float, mode: str, *, to_stay: bool = False
+) -> np.ndarray:
+    """The steps after which f[..., points] first reached a target, or reached it `to_stay`, f[...]; else NaN."""
     with np.errstate(invalid="ignore"):
-        reached = curve <= target if mode == "min" else curve >= target
-    return np.where(reached.any(axis=-1), points[reached.argmax(axis=-1)], np.nan)
+        there = curve <= target if mode == "min" else curve >= target
+    if to_stay:
+        there = np.logical_and.accumulate(there[..., ::-1], axis=-1)[..., ::-1]
+    return np.where(there.any(axis=-1), points[there.argmax(axis=-1)], np.nan)
 
 
 def _summary(losses: np.ndarray, mode: str, confidence: float) -> Summary:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,10 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.record import as_function
 from jgd.sweep.engine.loop import Outcome
 from jgd.sweep.lanes.chunk import Members, members_of, pack
-from jgd.sweep.lanes.plan import Group, GroupReport, Layout, group
+from jgd.sweep.lanes.layout import GroupReport, Layout
+from jgd.sweep.lanes.plan import Group, group
 from jgd.sweep.lanes.prepare import Devices
+from jgd.sweep.lanes.probe import Cost, line, one_call
 from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
@@ -58,7 +60,7 @@ class ClosedMachine:
     """Trains trials whose function owns its loop; each lane is one call."""
 
     def __init__(self, settings: Settings, devices: Devices, lanes: int | None) -> None:
-        self._settings, self._devices, self._lanes = settings, devices, lanes
+        self._settings, self.devices, self._lanes = settings, devices, lanes
         self._programs: dict[Any, Any] = {}
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
@@ -80,8 +82,8 @@ class ClosedMachine:
 
     def layout(self, one: Group, trials: int) -> Layout:
         """One by one on a CPU, else up to 64 side by side; and in about twenty calls."""
-        devices, total = len(self._devices.list), trials * len(self._settings.seeds)
-        widest = 1 if self._devices.list[0].platform == "cpu" else SIDE_BY_SIDE
+        devices, total = len(self.devices.list), trials * len(self._settings.seeds)
+        widest = 1 if self.devices.list[0].platform == "cpu" else SIDE_BY_SIDE
         width = min(self._lanes or widest, math.ceil(total / devices))
         units = math.ceil(total / (width * devices))
         chunk = math.ceil(units / CALLS) * width * devices
@@ -105,14 +107,14 @@ class ClosedMachine:
         with Interrupt() as interrupt, Progress("sweep", records.going.size, show=progress) as line:
             for one, layout in zip(groups, layouts, strict=True):
                 clock, taken = time.perf_counter(), 0
-                run = None if interrupt.requested else self._program(one, layout)
+                ready = None if interrupt.requested else self._compile(one, layout)
                 compiled = time.perf_counter()
                 at = np.array([trial.number for trial in one.trials])
-                for lanes in pack(np.arange(len(at) * len(seeds)), layout.chunk, len(self._devices.list)):
-                    if interrupt.requested or run is None:
+                for lanes in pack(np.arange(len(at) * len(seeds)), layout.chunk, len(self.devices.list)):
+                    if interrupt.requested or ready is None:
                         break
                     who = members_of(lanes, at, len(seeds))
-                    records.add(jax.device_get(run(who)), who.trial, who.seed, who.real, 0)
+                    records.add(jax.device_get(self._run(ready, who)), who.trial, who.seed, who.real, 0)
                     taken += int(who.real.sum())
                     line.update(int((~records.going).sum()))
                 ran = time.perf_counter() - compiled
@@ -123,29 +125,49 @@ class ClosedMachine:
         compiling, running = seconds.tolist()
         return Outcome(records, reports, len(self._programs), compiling, running, cut, interrupt.requested)
 
-    def _program(self, one: Group, layout: Layout) -> Callable[[Members], Block]:
-        """The compiled program of a group, as a function of who its lanes are."""
-        numbers, rows = [self._devices.share(leaf) for leaf in one.fixed], one.rows()
-        seeds, zero = np.array(self._settings.seeds, np.uint32), self._devices.scalar(0)
+    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
+        """What their programs cost: they are compiled, but a call is a whole trial, so none is run."""
+        clock, devices = time.perf_counter(), len(self.devices.list)
+        for one, layout in zip(groups, layouts, strict=True):
+            self._compile(one, one_call(layout.width, devices))
+        compiling = time.perf_counter() - clock
+        costs = []
+        for one, layout in zip(groups, layouts, strict=True):
+            widths = layout.width, 2 * layout.width
+            programs = [(width, self._compile(one, one_call(width, devices)).program) for width in widths]
+            costs.append(line(programs, 0, None))
+        return costs, compiling
+
+    def _compile(self, one: Group, layout: Layout) -> "_Ready":
+        """The compiled program of a group, with what it is called with."""
+        numbers, rows = [self.devices.share(leaf) for leaf in one.fixed], one.rows()
         shapes = tuple((x.shape, x.dtype) for x in (*numbers, *(row[0] for row in rows)))
         key = one.structure, one.varying, layout.width, layout.chunk, shapes
-        shared = Shared(numbers, None, None, zero)
+        shared = Shared(numbers, None, None, self.devices.scalar(0))
         if key not in self._programs:
-            split = self._devices.split_over_lanes
+            split = self.devices.split_over_lanes
             lane = Lane([row[0] for row in rows], np.uint32(0), np.int32(0), np.bool_(0))
             lanes = jax.tree.map(
                 lambda x: jax.ShapeDtypeStruct((layout.chunk, *x.shape), x.dtype, sharding=split), lane
             )
             train = partial(_train_lane, one, self._settings.metric, layout.width)
             with _one_sentence():
-                lowered = jax.jit(over_lanes(train, self._devices.mesh, layout.width)).lower(lanes, shared)
+                lowered = jax.jit(over_lanes(train, self.devices.mesh, layout.width)).lower(lanes, shared)
             self._programs[key] = lowered.compile()
+        return _Ready(self._programs[key], rows, shared)
 
-        def run(who: Members) -> Block:
-            lane = Lane([row[who.row] for row in rows], seeds[who.seed], who.seed.astype(np.int32), who.real)
-            return self._programs[key](self._devices.split(lane), shared)
+    def _run(self, ready: "_Ready", who: Members) -> Block:
+        seeds = np.array(self._settings.seeds, np.uint32)[who.seed]
+        lane = Lane([row[who.row] for row in ready.rows], seeds, who.seed.astype(np.int32), who.real)
+        return ready.program(self.devices.split(lane), ready.shared)
 
-        return run
+
+class _Ready(NamedTuple):
+    """A program and its arguments."""
+
+    program: Any
+    rows: list[np.ndarray]
+    shared: Shared
 
 
 def call(train: Callable[[Any, jax.Array], Any], hp: Any, key: jax.Array) -> dict[str, jax.Array]:

@@ -9,7 +9,8 @@ from jgd.sweep.disk.files import Saved, restore
 from jgd.sweep.disk.spec import environment, listing, settings_json
 from jgd.sweep.disk.store import Store
 from jgd.sweep.lanes.chunk import Chunk
-from jgd.sweep.lanes.plan import Group, GroupReport, Layout
+from jgd.sweep.lanes.layout import GroupReport, Layout
+from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.prepare import Devices
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings

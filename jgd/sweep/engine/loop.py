@@ -12,7 +12,8 @@ from jgd.core import storage
 from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.ledger import Ledger, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack, regroup
-from jgd.sweep.lanes.plan import Group, GroupReport, Layout, narrow
+from jgd.sweep.lanes.layout import GroupReport, Layout, narrow
+from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.prepare import Preparation, Prepared
 from jgd.sweep.lanes.program import Lane, LaneState, Shared
 from jgd.sweep.lanes.records import Records
@@ -185,16 +186,7 @@ class Loop:
 
     def _begin(self, ready: Prepared, chunk: Chunk, alive: np.ndarray) -> tuple[Lane, LaneState]:
         """The lanes of a chunk and their states, on the devices."""
-        members = chunk.members
-        lanes = self.devices.split(
-            Lane(
-                [row[members.row] for row in ready.rows],
-                np.array(self.settings.seeds, np.uint32)[members.seed],
-                members.seed.astype(np.int32),
-                alive,
-            )
-        )
-        states = ready.begin(lanes, Shared(ready.numbers, ready.first, None, self.devices.scalar(0)))
+        lanes, states = self.preparation.begin(ready, chunk.members, alive)
         if chunk.state is None:
             return lanes, states
         return lanes, self.devices.split(storage.fill(states, chunk.state, "state", place=f"chunk {chunk.name}"))

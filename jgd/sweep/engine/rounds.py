@@ -10,8 +10,10 @@ from jgd.sweep.answers.result import Result
 from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.flips import warn_of_flips
 from jgd.sweep.engine.loop import Outcome, execute
-from jgd.sweep.lanes.plan import Group, GroupReport, Layout, group, layout
+from jgd.sweep.lanes.layout import GroupReport, Layout, layout
+from jgd.sweep.lanes.plan import Group, group
 from jgd.sweep.lanes.prepare import Devices, Preparation
+from jgd.sweep.lanes.probe import Cost, measure
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.samplers.propose import Proposals
@@ -20,6 +22,8 @@ from jgd.sweep.spaces.axes import Trial
 
 class Machine(Protocol):
     """What trains trials, groups of one structure at a time."""
+
+    devices: Devices
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
         """Trials by structure; see `jgd.sweep.lanes.plan.group`."""
@@ -31,6 +35,10 @@ class Machine(Protocol):
 
     def layout(self, one: Group, trials: int) -> Layout:
         """How the lanes of a group run, as if it had so many trials."""
+        ...
+
+    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
+        """What their programs cost, and the seconds that compiling took; nothing of it is kept."""
         ...
 
     def execute(
@@ -54,7 +62,7 @@ class TaskMachine:
         self, settings: Settings, devices: Devices, lanes: int | None, metrics: Callable[[Sequence[Group]], list[str]]
     ) -> None:
         self._settings, self._lanes, self._metrics = settings, lanes, metrics
-        self._preparation = Preparation(settings, devices)
+        self._preparation, self.devices = Preparation(settings, devices), devices
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
         """Trials by structure."""
@@ -66,7 +74,11 @@ class TaskMachine:
 
     def layout(self, one: Group, trials: int) -> Layout:
         """How the lanes of a group run, as if it had so many trials."""
-        return layout(one, len(self._settings.seeds), self._preparation.devices.list, self._lanes, trials)
+        return layout(one, len(self._settings.seeds), self.devices.list, self._lanes, trials)
+
+    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
+        """What their programs cost: a segment of each is run."""
+        return measure(self._preparation, groups, layouts)
 
     def execute(
         self,

@@ -1,6 +1,5 @@
-"""What a sweep will run: trials grouped by structure, one program for each, and how their lanes are laid out."""
+"""What a sweep will run: trials grouped by structure, one program for each."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,14 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.core.tree import tree_bytes
 from jgd.sweep.spaces.axes import Trial
-from jgd.train.loop import begin, root_key
-from jgd.train.task import Task, num_examples
+from jgd.train.task import Task
 from jgd.transforms.foreign import as_transform
-
-CACHE_BYTES = 1 << 16  # lanes of a CPU core that together fit into this run faster side by side than one by one
-CHUNK_BYTES = 1 << 28  # the state that is resident at a time, where the device does not say how much it has
 
 
 class Group(NamedTuple):
@@ -49,24 +43,6 @@ class Group(NamedTuple):
         return not any(self.varying[: len(jax.tree.leaves(self.trials[0].task))])
 
 
-class Layout(NamedTuple):
-    """How the lanes of a group, its pairs of trial and seed, run."""
-
-    width: int  # lanes side by side on a device, by vmap; further ones follow one another
-    chunk: int  # lanes in a call, on all devices together
-    chunks: int
-
-
-class GroupReport(NamedTuple):
-    """What a group cost."""
-
-    spaces: tuple[str, ...]
-    trials: int
-    layout: Layout
-    seconds: float  # of running
-    lane_steps: int  # steps taken, of all its lanes together
-
-
 def name_spaces(spaces: Any) -> dict[str, Any]:
     """The spaces by name: a mapping gives names, a list numbers them, and one alone is called "optimizer"."""
     if isinstance(spaces, Mapping):
@@ -94,46 +70,6 @@ def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
     return [Group(tuple(m), structure, vary(m)) for (structure, _), m in members.items()]
 
 
-def layout(group: Group, seeds: int, devices: Sequence[Any], lanes: int | None, trials: int | None = None) -> Layout:
-    """Lanes side by side and lanes in a call, as if the group had `trials` trials if that is given.
-
-    On a CPU lanes run one by one: side by side their states outgrow the cache, and a small network then takes up to
-    1.4 times as long, measured with 2 to 32 lanes; only steps so small that dispatch dominates gain. Elsewhere as many
-    lanes run side by side as memory holds four times.
-    """
-    bytes_per_lane, total = lane_bytes(group), (trials or len(group.trials)) * seeds
-    on_cpu = devices[0].platform == "cpu"
-    room = (CHUNK_BYTES if on_cpu else _memory(devices[0]) // 4) // bytes_per_lane  # on each device
-    fitting = 2 ** (max(1, CACHE_BYTES // bytes_per_lane).bit_length() - 1) if on_cpu else max(1, room)
-    width = min(lanes or fitting, math.ceil(total / len(devices)))
-    unit = width * len(devices)
-    units = math.ceil(total / unit)
-    chunks = math.ceil(units / max(1, room // width))
-    return Layout(width, math.ceil(units / chunks) * unit, chunks)
-
-
-def narrow(layout: Layout, lanes: int, devices: int) -> Layout:
-    """The layout for the lanes that are left: side by side, a power of two of them on each device.
-
-    Lanes that run one by one stay in the program that is there: what has ended costs it nothing.
-    """
-    if layout.width == 1 or lanes >= layout.chunk:
-        return layout._replace(chunks=math.ceil(lanes / layout.chunk))
-    on_each = 2 ** (math.ceil(lanes / devices) - 1).bit_length()
-    width = min(layout.width, on_each)
-    chunk = min(layout.chunk, math.ceil(on_each / width) * width * devices)
-    return Layout(width, chunk, math.ceil(lanes / chunk))
-
-
-def lane_bytes(group: Group) -> int:
-    """Bytes that a lane works on: parameters, optimizer state and a batch."""
-    trial = group.trials[0]
-    carry = jax.eval_shape(begin, trial.task, trial.optimizer, root_key(0))
-    share = (trial.task.batch_size or num_examples(trial.task)) / num_examples(trial.task)
-    data = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(trial.task.data))
-    return max(1, tree_bytes((carry.params, carry.opt_state)) + int(share * data))
-
-
 def _problem(trial: Trial) -> tuple[Task, Any]:
     return trial.task, trial.optimizer
 
@@ -158,7 +94,3 @@ def _same(a: Any, b: Any) -> bool:
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, (bool, int, float, complex))
-
-
-def _memory(device: Any) -> int:
-    return (device.memory_stats() or {}).get("bytes_limit", 4 * CHUNK_BYTES)

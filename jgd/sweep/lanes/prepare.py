@@ -13,11 +13,14 @@ from jax.sharding import NamedSharding
 
 from jgd.core.errors import InputError
 from jgd.core.types import Params
-from jgd.sweep.lanes.plan import Group, Layout
+from jgd.sweep.lanes.chunk import Members
+from jgd.sweep.lanes.layout import Layout
+from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.program import (
     EVERYWHERE,
     LANES,
     Lane,
+    LaneState,
     Shared,
     begin_program,
     first_program,
@@ -74,7 +77,8 @@ class Preparation:
     """Compiles the programs of a sweep. Tracing holds Python's lock, XLA's compiler does not: it gets every core."""
 
     def __init__(self, settings: Settings, devices: Devices) -> None:
-        self.devices, self.lengths = devices, sorted({int(x) for x in np.diff(settings.points, prepend=0)})
+        self.settings, self.devices = settings, devices
+        self.lengths = sorted({int(x) for x in np.diff(settings.points, prepend=0)})
         self.seeds = devices.share(np.array(settings.seeds, np.uint32))
         self.compilations = 0
         self._pool = ThreadPoolExecutor(os.cpu_count())
@@ -85,6 +89,13 @@ class Preparation:
         """All groups, ready. A group like one of an earlier call has that one's programs."""
         pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
         return [self._collect(row) for row in pending]
+
+    def begin(self, ready: Prepared, members: Members, alive: np.ndarray) -> tuple[Lane, LaneState]:
+        """Lanes and their first states, on the devices."""
+        seeds = np.array(self.settings.seeds, np.uint32)[members.seed]
+        rows = [row[members.row] for row in ready.rows]
+        lanes = self.devices.split(Lane(rows, seeds, members.seed.astype(np.int32), alive))
+        return lanes, ready.begin(lanes, Shared(ready.numbers, ready.first, None, self.devices.scalar(0)))
 
     def _trace(self, group: Group, layout: Layout) -> "_Pending":
         """Trace a group's programs, or say that they cannot be."""

@@ -1,0 +1,43 @@
+"""How much memory is free on a device now."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+MEMORY = Path("/proc/meminfo")
+CONTAINER = Path("/sys/fs/cgroup")
+
+
+def free_bytes(device: Any) -> int | None:
+    """Bytes that programs on a device could still take, or None where nobody tells; all of a CPU's devices share them.
+
+    On a CPU what the system could free counts, such as files that it keeps in memory, within the limit of a container.
+    """
+    if device.platform != "cpu":
+        stats = device.memory_stats() or {}
+        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
+    found = [x for x in (_available(), _left_to_container()) if x is not None]
+    return min(found, default=None)
+
+
+def _available() -> int | None:
+    try:
+        lines = MEMORY.read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):  # no Linux
+        return _unused()
+
+
+def _unused() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError):  # not on this system
+        return None
+
+
+def _left_to_container() -> int | None:
+    try:
+        limit, used = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+        return max(0, limit - used)
+    except (OSError, ValueError):  # no container, or "max", which is no limit
+        return None

@@ -1,0 +1,65 @@
+"""A sweep told beforehand: its trials, grouped and laid out as they would run, with what their programs cost."""
+
+import math
+from collections.abc import Sequence
+
+from jgd.sweep.answers.forecast import Plan, Program
+from jgd.sweep.engine.rounds import Machine
+from jgd.sweep.lanes.layout import Layout, free_on_each
+from jgd.sweep.lanes.plan import Group
+from jgd.sweep.lanes.probe import Cost
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.samplers.propose import Proposals
+from jgd.sweep.spaces.axes import active
+from jgd.sweep.spaces.distribution import Parts
+
+
+def dry_run(proposals: Proposals, sizes: Sequence[int], settings: Settings, machine: Machine) -> Plan:
+    """The plan of a sweep whose rounds are all like the first."""
+    trials = proposals.ask(sizes[0])
+    groups, share = machine.group(trials, len(sizes) > 1), sum(sizes) / sizes[0]
+    machine.metrics(groups)
+    layouts = [machine.layout(one, len(one.trials) if share == 1 else len(trials)) for one in groups]
+    costs, compiling = machine.measure(groups, layouts)
+    rows = [
+        _program(one, layout, cost, settings, machine, share)
+        for one, layout, cost in zip(groups, layouts, costs, strict=True)
+    ]
+    devices, known = machine.devices.list, [row.run_seconds for row in rows if row.run_seconds is not None]
+    return Plan(
+        rows,
+        round(len(trials) * share),
+        len(settings.seeds),
+        settings.steps,
+        len(settings.points),
+        len(sizes),
+        f"{len(devices)} {devices[0].device_kind} device{'s' * (len(devices) != 1)}",
+        len(devices),
+        free_on_each(devices),
+        compiling,
+        sum(known) if len(known) == len(rows) else None,
+    )
+
+
+def _program(one: Group, layout: Layout, cost: Cost, settings: Settings, machine: Machine, share: float) -> Program:
+    devices, seeds = len(machine.devices.list), len(settings.seeds)
+    trials = round(len(one.trials) * share)
+    chunks = math.ceil(trials * seeds / layout.chunk)
+    layout = layout._replace(chunks=chunks)
+    found = [active(trial.axes, trial.units) for trial in one.trials]
+    numbers = {axis.name: None for row in found for axis, _ in row if not isinstance(axis.distribution, Parts)}
+    chosen = {
+        axis.name: axis.distribution.shown(unit) for axis, unit in found[0] if isinstance(axis.distribution, Parts)
+    }
+    return Program(
+        tuple(dict.fromkeys(trial.space for trial in one.trials)),
+        tuple(numbers),
+        chosen,
+        trials,
+        trials * seeds,
+        layout,
+        cost.lane,
+        round(cost.side),
+        cost.resident(layout, devices),
+        cost.of(layout, settings.steps, devices),
+    )

@@ -1,0 +1,163 @@
+"""The front of a sweep, which `run` and `plan` share: its arguments, checked once, and what is made of them."""
+
+import math
+import numbers
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.errors import InputError, unknown, whole
+from jgd.sweep.disk.spec import describe, plain
+from jgd.sweep.disk.store import Store
+from jgd.sweep.engine.closed import ClosedMachine, is_closed, name_closed, refuse_inside
+from jgd.sweep.engine.rounds import Machine, TaskMachine
+from jgd.sweep.lanes.plan import Group, name_spaces
+from jgd.sweep.lanes.prepare import Devices
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.stopping import as_rules
+from jgd.sweep.samplers.make import rounds_of
+from jgd.sweep.samplers.propose import Proposals
+from jgd.sweep.spaces.distribution import Parts
+from jgd.train.loop import begin, root_key, segment
+from jgd.train.task import Task, check_task, is_stream
+from jgd.transforms import identity
+
+POINTS = 30  # of a curve, unless eval_every says otherwise
+
+
+class Study(NamedTuple):
+    """A sweep that is ready to begin."""
+
+    proposals: Proposals
+    sizes: list[int]  # trials of each space, round by round
+    settings: Settings
+    machine: Machine
+    progress: bool | None
+    store: Callable[[], Any]  # a context with the open store, or with None
+
+
+def open_study(
+    task: Any,
+    spaces: Any,
+    steps: Any,
+    num_trials: Any,
+    seeds: Any,
+    metric: str,
+    mode: str,
+    sampler: Any,
+    seed: int,
+    rounds: Any,
+    where: Callable[[dict[str, Any]], Any] | None,
+    eval_every: Any,
+    target: Any,
+    stop: Any,
+    lanes: Any,
+    devices: Sequence[Any] | None,
+    progress: bool | None,
+    dir: str | os.PathLike[str] | None,
+    note: Any,
+) -> Study:
+    """The sweep that the arguments of `run` ask for, or an error that says what is wrong with one of them."""
+    closed = is_closed(task)
+    if closed:
+        refuse_inside(steps=steps, eval_every=eval_every, stop=stop, dir=dir)
+    settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, stop)
+    num_trials, seed = whole("run", "num_trials", num_trials), whole("run", "seed", seed, 0)
+    lanes = None if lanes is None else whole("run", "lanes", lanes)
+    if not closed:
+        _check_kind(task)
+    train, named = name_closed(task, spaces) if closed else (task, name_spaces(spaces))
+    proposals = Proposals(train, named, sampler, seed, where)
+    rounds = min(num_trials, rounds_of(sampler) if rounds is None else whole("run", "rounds", rounds))
+    sizes = [len(part) for part in np.array_split(np.arange(num_trials), rounds)]
+    on = Devices(list(jax.local_devices() if devices is None else devices))
+    if closed:
+        machine = ClosedMachine(settings, on, lanes)
+    else:
+        machine = TaskMachine(settings, on, lanes, partial(_metrics, metric=metric))
+
+    def store() -> Any:
+        if dir is None:
+            return nullcontext()
+        others = {"num_trials": num_trials, "sampler": sampler, "seed": seed, "rounds": rounds, "where": where}
+        return Store(dir, describe(task, spaces, settings, **others), plain(others), note)
+
+    return Study(proposals, sizes, settings, machine, progress, store)
+
+
+def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any, stop: Any) -> Settings:
+    steps = whole("run", "steps", steps)
+    every = min(steps, whole("run", "eval_every", eval_every) if eval_every is not None else _even_split(steps))
+    if mode not in ("min", "max"):
+        raise unknown("run(mode=)", mode, ("min", "max"))
+    if target is not None and not (isinstance(target, numbers.Real) and math.isfinite(target)):
+        raise InputError(f"run(target={target!r}): target must be a finite number, a value of {metric!r}.")
+    target = None if target is None else float(target)
+    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, as_rules(stop, target))
+    settings.decisions  # noqa: B018  says now what is wrong with a rule
+    return settings
+
+
+def _even_split(steps: int) -> int:
+    """The divisor of `steps` that gives nearest to `POINTS` points, within a factor of two; else no divisor."""
+    wanted = [d for d in range(1, steps + 1) if steps % d == 0 and POINTS / 2 <= steps / d <= POINTS * 2]
+    return min(wanted, key=lambda d: abs(math.log(steps / d / POINTS)), default=math.ceil(steps / POINTS))
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    if isinstance(seeds, (int, np.integer)) and not isinstance(seeds, bool):
+        return tuple(range(whole("run", "seeds", seeds)))
+    chosen = list(seeds) if isinstance(seeds, (Sequence, np.ndarray)) and not isinstance(seeds, str) else []
+    fitting = all(isinstance(s, (int, np.integer)) and 0 <= s < 2**32 for s in chosen)
+    if not chosen or not fitting or len(set(chosen)) < len(chosen):
+        raise InputError(
+            f"run(seeds={seeds!r}): expected how many, or a list of different whole numbers from 0 to 2**32 - 1."
+        )
+    return tuple(int(s) for s in chosen)
+
+
+def _check_kind(task: Any) -> None:
+    if isinstance(task, Parts):
+        for option in task.options:
+            _check_kind(option)
+        return
+    if not isinstance(task, Task):
+        raise InputError(f"run(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
+    if is_stream(task):
+        raise InputError(
+            "run(task): its data come from a factory of iterators, but a sweep needs arrays, which all lanes share on "
+            "the device; pass arrays, or call jgd.fit for each setting."
+        )
+
+
+def _metrics(groups: Sequence[Group], metric: str) -> list[str]:
+    """The names of the curves, found from shapes alone; the task is checked on the way."""
+    known: dict[str, None] = {}
+    for task in {id(one.trials[0].task): one.trials[0].task for one in groups}.values():
+        check_task(task)
+        # The task's numbers stay plain here: what cannot be traced is told later, by the program that traces it.
+        steps = jax.eval_shape(partial(_step_metrics, task), root_key(0))
+        judged = jax.eval_shape(partial(_evaluation, task), root_key(0))
+        if both := set(steps) & set(judged):
+            raise InputError(
+                f"Task(evaluate): it returns {min(both)!r}, which is also recorded at each step; "
+                f"rename it, for example 'validation_{min(both)}'."
+            )
+        known.update(dict.fromkeys(["loss", *steps, *judged]))
+    if metric not in known:
+        raise unknown("run(metric=)", metric, known)
+    return list(known)
+
+
+def _step_metrics(task: Task, key: jax.Array) -> dict[str, jax.Array]:
+    return segment(task, identity(), begin(task, identity(), key), jnp.int32(0), 1)[1]
+
+
+def _evaluation(task: Task, key: jax.Array) -> dict[str, Any]:
+    return {} if task.evaluate is None else task.evaluate(task.init(key))
