@@ -17,7 +17,7 @@ from jgd.sweep.lanes.layout import GroupReport, Layout
 from jgd.sweep.lanes.plan import name_spaces
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.spaces.axes import Trial, axes, trial_at, with_grids
+from jgd.sweep.spaces.axes import Origin, Trial, axes, with_grids
 from jgd.train.task import Task
 
 
@@ -33,7 +33,7 @@ def load(dir: str | os.PathLike[str], task: Task | None = None, spaces: Any = No
     if (task is None) != (spaces is None):
         raise InputError(f"load(dir={os.fspath(dir)!r}): pass both task and spaces, as the sweep had them, or neither.")
     if task is not None:
-        trials = [_whole(trial, task, spaces) for trial in trials]
+        trials = _whole(trials, task, spaces)
     records, saved = Records(len(trials), settings, known["metrics"]), read_chunks(folder, known["hash"])
     restore(records, saved)
     records.settle([(sum(first <= trial.number for first in known["rounds"]), trial.space) for trial in trials])
@@ -89,15 +89,19 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
     )
 
 
-def _whole(trial: Trial, task: Task, spaces: Any) -> Trial:
-    """A trial with its task and optimizer, made from its units again."""
-    named = name_spaces(spaces)
-    if trial.space not in named:
-        raise InputError(f"load(spaces=): it has no {trial.space!r}, only {', '.join(named)}; pass those of the sweep.")
-    task, optimizer = with_grids(task), with_grids(named[trial.space])
-    made = trial_at(trial.number, trial.space, task, optimizer, axes(task, optimizer), trial.units)
-    if repr(made.params) != repr(trial.params):
-        raise InputError(f"load(spaces=): they make {made!r} where the sweep had {trial!r}; pass those of the sweep.")
+def _whole(trials: Sequence[Trial], task: Task, spaces: Any) -> list[Trial]:
+    """Trials with what their tasks and optimizers are made from."""
+    named, task = name_spaces(spaces), with_grids(task)
+    origins = {name: Origin(task, with_grids(space)) for name, space in named.items()}
+    found = {name: tuple(axes(origin.task, origin.optimizer)) for name, origin in origins.items()}
+    made = []
+    for trial in trials:
+        if (name := trial.space) not in named:
+            raise InputError(f"load(spaces=): it has no {name!r}, only {', '.join(named)}; pass those of the sweep.")
+        whole = Trial(trial.number, name, found[name], trial.units, origins[name])
+        if len(trial.units) != len(found[name]) or repr(whole.params) != repr(trial.params):
+            raise InputError(f"load(spaces=): they make {whole!r} where the sweep had {trial!r}; pass those it had.")
+        made.append(whole)
     return made
 
 

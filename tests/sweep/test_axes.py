@@ -9,7 +9,7 @@ from jax.tree_util import Partial
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
-from jgd.sweep.spaces.axes import axes, trial_at, with_grids
+from jgd.sweep.spaces.axes import Origin, Trial, axes, with_grids
 from jgd.train import Task
 
 
@@ -19,6 +19,10 @@ def scaled(scale, params, batch):
 
 def task_with(scale):
     return Task(lambda key: jnp.zeros(2), Partial(scaled, scale), jnp.ones((4, 2)))
+
+
+def trial_at(number, space, task, optimizer, found, units):
+    return Trial(number, space, tuple(found), tuple(units), Origin(task, optimizer))
 
 
 def test_axes_are_found_in_the_optimizer_and_in_the_task():
@@ -45,7 +49,7 @@ def test_one_object_in_two_places_is_one_axis():
 def test_a_sampled_number_is_checked_like_a_written_one():
     optimizer = jgd.adam(1e-3, b1=uniform(0.5, 1.5))
     with pytest.raises(InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
-        trial_at(0, "adam", task_with(1.0), optimizer, axes(task_with(1.0), optimizer), [1.0])
+        _ = trial_at(0, "adam", task_with(1.0), optimizer, axes(task_with(1.0), optimizer), [1.0]).problem
 
 
 def test_a_distribution_where_structure_stands_is_refused():

@@ -1,11 +1,15 @@
 """Plans: which trials share a program."""
 
+import jax
+import numpy as np
 import pytest
 
 import jgd
-from jgd.sweep import choice, loguniform, replay, run, uniform
+from jgd.core import InputError
+from jgd.sweep import choice, loguniform, normal, quantized, replay, run, uniform
 from jgd.sweep.lanes.plan import group
 from jgd.sweep.samplers.propose import Proposals
+from jgd.sweep.spaces.axes import Origin
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -45,3 +49,28 @@ def test_a_task_is_chosen_in_a_folder_too(tmp_path):
     again = replay(tmp_path, 0, task=tasks, spaces=jgd.sgd(RATE))
     # Another program may fuse a sum otherwise: units in the last place, grown over a dozen steps.
     assert again.curves["loss"][-1] == pytest.approx(result.values[0, 0], rel=1e-4)
+
+
+def test_leaves_come_column_by_column_as_each_trial_has_them():
+    spaces = {"any": OPTIMIZERS, "whole": jgd.adam(quantized(uniform(0.1, 0.3), 0.1), b1=choice([0, 0.5]))}
+    trials = Proposals(TASK, spaces, "random", 0, None).ask(40)
+    for one in group(trials):
+        leaves = [jax.tree.leaves(trial.problem) for trial in one.trials]
+        columns = [column for column, varies in zip(zip(*leaves, strict=True), one.varying, strict=True) if varies]
+        for column, row in zip(columns, one.rows(), strict=True):
+            np.testing.assert_array_equal(row, np.array(column, np.float32))
+        fixed = [x for x, varies in zip(zip(*leaves, strict=True), one.varying, strict=True) if not varies]
+        assert all(a is b or a == b for column in fixed for a in column for b in column[:1])
+
+
+def test_a_large_sweep_makes_few_of_its_trials(monkeypatch):
+    made = []
+    monkeypatch.setattr(Origin, "at", lambda self, units, real=Origin.at: made.append(1) or real(self, units))
+    result = run(TASK, jgd.adam(RATE), num_trials=300, steps=2, progress=False)
+    assert len(result.trials_rows()) == 300
+    assert len(made) < 20
+
+
+def test_a_number_that_a_draw_takes_out_of_its_range_is_an_error_at_once():
+    with pytest.raises(InputError, match=r"ScaleByAdam\(b1=.*\): b1 must lie in \[0, 1\)"):
+        run(TASK, jgd.adam(RATE, b1=normal(0.9, 0.05)), num_trials=300, steps=2, progress=False)

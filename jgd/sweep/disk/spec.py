@@ -6,7 +6,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jaxlib.version
@@ -57,9 +57,8 @@ def listing(trials: Sequence[Trial]) -> Json:
 def trials_of(listing: Json) -> list[Trial]:
     """The trials of a listing: without task and optimizer, and with texts for what JSON cannot hold."""
     axes = [Axis(**{name: _decode(x) for name, x in row.items()}) for row in listing["axes"]]
-    absent = cast(Any, None)
     return [
-        Trial(number, row["space"], tuple(axes[i] for i in row["axes"]), tuple(row["units"]), absent, absent)
+        Trial(number, row["space"], tuple(axes[i] for i in row["axes"]), tuple(row["units"]), None)
         for number, row in enumerate(listing["trials"])
     ]
 

@@ -23,7 +23,8 @@ from jgd.sweep.lanes.probe import Cost, line, one_call
 from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.spaces.axes import Trial
+from jgd.sweep.spaces.axes import Origin, Trial
+from jgd.sweep.spaces.distribution import Distribution
 from jgd.train.interrupt import Interrupt
 from jgd.train.loop import root_key
 from jgd.train.progress import Progress
@@ -62,11 +63,15 @@ class ClosedMachine:
     def __init__(self, settings: Settings, devices: Devices, lanes: int | None) -> None:
         self._settings, self.devices, self._lanes = settings, devices, lanes
         self._programs: dict[Any, Any] = {}
+        self._origins: dict[int, tuple[Any, Origin]] = {}  # by the ids of others, which are kept so that they stay
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
         """Trials by structure: what is no number, such as a text or a flag, is structure."""
-        frozen = [dataclasses.replace(x, task=_freeze(x.task), optimizer=_freeze(x.optimizer)) for x in trials]
-        return group(frozen, steady)
+        return group([dataclasses.replace(trial, origin=self._frozen(trial.origin)) for trial in trials], steady)
+
+    def _frozen(self, origin: Any) -> Origin:
+        known = self._origins.setdefault(id(origin), (origin, origin._replace(finish=_freeze)))
+        return known[1]
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
         """The names of what the function returns."""
@@ -218,7 +223,8 @@ class _Static:
 
 
 def _freeze(tree: Any) -> Any:
-    return jax.tree.map(lambda x: x if _is_number(x) else _Static(x), tree)
+    """What is no number as structure; where a distribution stands there will be a number."""
+    return jax.tree.map(lambda x: x if _is_number(x) or isinstance(x, Distribution) else _Static(x), tree)
 
 
 def _thaw(tree: Any) -> Any:

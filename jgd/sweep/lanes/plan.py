@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.sweep.lanes.columns import Kind, differ, is_plain, kinds_of, stack
 from jgd.sweep.spaces.axes import Trial
 from jgd.train.task import Task
 from jgd.transforms.foreign import as_transform
@@ -23,14 +24,13 @@ class Group(NamedTuple):
     @property
     def fixed(self) -> list[Any]:
         """The leaves of task and optimizer that all trials share, the data among them."""
-        leaves = jax.tree.leaves(_problem(self.trials[0]))
+        leaves = jax.tree.leaves(self.trials[0].problem)
         return [leaf for leaf, varies in zip(leaves, self.varying, strict=True) if not varies]
 
     def rows(self) -> list[np.ndarray]:
         """The leaves that differ, each stacked along a first axis of trials."""
-        columns = zip(*(jax.tree.leaves(_problem(trial)) for trial in self.trials), strict=True)
-        varied = [column for column, varies in zip(columns, self.varying, strict=True) if varies]
-        return [np.stack([np.asarray(x, jnp.result_type(column[0])) for x in column]) for column in varied]
+        first, kinds = jax.tree.leaves(self.trials[0].problem), kinds_of(self.trials)
+        return [stack(kinds, i, leaf, len(self.trials)) for i, leaf in enumerate(first) if self.varying[i]]
 
     def rebuild(self, fixed: Sequence[Any], varying: Sequence[Any]) -> tuple[Task, Any]:
         """The task and the optimizer with these leaves."""
@@ -61,36 +61,24 @@ def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
 
     With `steady`, a group of other trials of the same spaces and structure has the same program.
     """
-    members: dict[Any, list[Trial]] = {}
-    for trial in trials:
-        leaves, structure = jax.tree.flatten(_problem(trial))
+    alike: dict[Any, list[Kind]] = {}
+    for kind in kinds_of(trials):
+        leaves, structure = jax.tree.flatten(trials[kind.positions[0]].problem)
         signature = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
-        members.setdefault((structure, signature), []).append(trial)
-    vary = _may_vary if steady else _varying
-    return [Group(tuple(m), structure, vary(m)) for (structure, _), m in members.items()]
+        alike.setdefault((structure, signature), []).append(kind)
+    groups = []
+    for (structure, _), kinds in alike.items():
+        members = tuple(trials[i] for i in np.sort(np.concatenate([kind.positions for kind in kinds])))
+        varying = tuple(differ(kinds, i) for i in range(structure.num_leaves))
+        groups.append(Group(members, structure, _may_vary(members, varying) if steady else varying))
+    return groups
 
 
-def _problem(trial: Trial) -> tuple[Task, Any]:
-    return trial.task, trial.optimizer
-
-
-def _varying(trials: Sequence[Trial]) -> tuple[bool, ...]:
-    columns = zip(*(jax.tree.leaves(_problem(trial)) for trial in trials), strict=True)
-    return tuple(not all(_same(leaf, column[0]) for leaf in column) for column in columns)
-
-
-def _may_vary(trials: Sequence[Trial]) -> tuple[bool, ...]:
+def _may_vary(trials: Sequence[Trial], varying: Sequence[bool]) -> tuple[bool, ...]:
     """Which leaves differ, or may do so in trials to come: all plain numbers of what has distributions."""
-    swept = {path.split(".")[0] for trial in trials for axis in trial.axes for path in axis.paths}
-    parts = ["task"] * len(jax.tree.leaves(trials[0].task)) + ["optimizer"] * len(jax.tree.leaves(trials[0].optimizer))
-    plain = [_is_plain(leaf) for leaf in jax.tree.leaves(_problem(trials[0]))]
-    rows = zip(_varying(trials), parts, plain, strict=True)
+    origins = {id(trial.axes): trial.axes for trial in trials}.values()
+    swept = {path.split(".")[0] for found in origins for axis in found for path in axis.paths}
+    task, optimizer = (jax.tree.leaves(part) for part in trials[0].problem)
+    parts = ["task"] * len(task) + ["optimizer"] * len(optimizer)
+    rows = zip(varying, parts, map(is_plain, (*task, *optimizer)), strict=True)
     return tuple(varies or (number and part in swept) for varies, part, number in rows)
-
-
-def _same(a: Any, b: Any) -> bool:
-    return a is b or (_is_plain(a) and _is_plain(b) and a == b)
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, complex))

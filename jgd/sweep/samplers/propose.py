@@ -8,7 +8,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.sweep.samplers.basic import Sampler
 from jgd.sweep.samplers.make import make_sampler
-from jgd.sweep.spaces.axes import Axis, Trial, axes, params_at, trial_at, with_grids
+from jgd.sweep.spaces.axes import Axis, Origin, Trial, axes, check_extremes, params_at, with_grids
 from jgd.sweep.spaces.distribution import Parts
 
 Where = Callable[[dict[str, Any]], Any]
@@ -27,42 +27,43 @@ class Proposals:
             raise InputError(f"run(where={where!r}): expected a function of a trial's params that returns a bool.")
         self._sampler_name, self._where, self._count = sampler, where, 0
         self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
-        self._told: dict[int, tuple[Sampler, int]] = {}
+        self._told: dict[int, int] = {}  # what its sampler calls each trial that it has not heard of
 
     def ask(self, num_trials: int) -> list[Trial]:
         """The next `num_trials` of each space, fewer where a sampler has no more; of a space without axes just one."""
-        trials = []
+        trials: list[Trial] = []
         for space in self._spaces:
-            for row, point in self._points(space, num_trials):
-                number = self._count
-                trials.append(trial_at(number, space.name, space.task, space.optimizer, space.axes, point))
-                self._count += 1
+            points = self._points(space, num_trials)
+            start = len(trials)
+            for row, point in points:
+                trials.append(Trial(self._count, space.name, space.axes, tuple(point), space.origin))
                 if space.sampler is not None:
-                    self._told[number] = space.sampler, row
+                    self._told[self._count] = row
+                self._count += 1
+            check_extremes(trials[start:])
         return trials
 
     def tell(self, trials: Sequence[Trial], losses: Sequence[float]) -> None:
         """What became of trials: lower is better, infinity has failed."""
-        rows: dict[int, tuple[Sampler, list[int], list[float]]] = {}
+        heard: dict[str, list[tuple[int, float]]] = {}
         for trial, loss in zip(trials, losses, strict=True):
             if trial.number in self._told:
-                sampler, row = self._told.pop(trial.number)
-                _, ids, values = rows.setdefault(id(sampler), (sampler, [], []))
-                ids.append(row)
-                values.append(float(loss))
-        for sampler, ids, values in rows.values():
-            sampler.tell(ids, values)
+                heard.setdefault(trial.space, []).append((self._told.pop(trial.number), float(loss)))
+        for space in self._spaces:
+            if space.sampler is not None and space.name in heard:
+                ids, values = zip(*heard[space.name], strict=True)
+                space.sampler.tell(ids, values)
 
     def _space(self, name: str, task: Any, optimizer: Any, sampler: Any, seed: int, count: int) -> "_Space":
         task, optimizer = with_grids(task), with_grids(optimizer)
         found = axes(task, optimizer)
         made = make_sampler(sampler, found, seed, count) if found else None
-        space = _Space(name, task, optimizer, found, made, [])
+        space = _Space(name, Origin(task, optimizer), tuple(found), made, [])
         for i in range(len(found)):
             # The ends as well, so that a bound out of range does not take an unlucky draw to be noticed.
             for point in _ends(found, i):
                 if self._accepts(space, point):
-                    trial_at(0, name, task, optimizer, found, point)
+                    check_extremes([Trial(0, name, space.axes, tuple(point), space.origin)])
         return space
 
     def _points(self, space: "_Space", count: int) -> list[tuple[int, list[float]]]:
@@ -125,9 +126,8 @@ class _Space(NamedTuple):
     """A space and its sampler; None where there is nothing to sample."""
 
     name: str
-    task: Any
-    optimizer: Any
-    axes: list[Axis]
+    origin: Origin
+    axes: tuple[Axis, ...]
     sampler: Sampler | None
     asked: list[int]  # points, call by call
 

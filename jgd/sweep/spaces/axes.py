@@ -1,6 +1,7 @@
 """The axes of a space: its distributions by name, and the trial at a point of their unit cube."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -26,16 +27,61 @@ class Axis(NamedTuple):
     when: tuple[Route, ...] = ((),)  # for each place, the choices that lead there
 
 
+class Origin(NamedTuple):
+    """What the trials of a space are made from."""
+
+    task: Any
+    optimizer: Any
+    finish: Callable[[Any], Any] | None = None  # what becomes of either, once it is filled
+
+    def at(self, units: dict[int, float]) -> tuple[Any, Any]:
+        """Task and optimizer with the values at these units, of distributions by their ids; others stay."""
+        made = _fill(self.task, units), _fill(self.optimizer, units)
+        return made if self.finish is None else (self.finish(made[0]), self.finish(made[1]))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trial:
-    """One setting: a task and an optimizer whose leaves are numbers, and the point of the unit cube that gave them."""
+    """One setting: the point of the unit cube that gives the numbers of a task and an optimizer.
+
+    Those are made when they are first asked for: a large sweep asks for a few.
+    """
 
     number: int
     space: str
     axes: tuple[Axis, ...]
     units: tuple[float, ...]
-    task: Task
-    optimizer: Transform
+    origin: Origin | None  # None in a sweep's folder, which has only the values
+
+    @property
+    def task(self) -> Task:
+        """The task, with numbers for leaves."""
+        return self.problem[0]
+
+    @property
+    def optimizer(self) -> Transform:
+        """The optimizer, with numbers for leaves."""
+        return self.problem[1]
+
+    @functools.cached_property
+    def problem(self) -> tuple[Any, Any]:
+        """The task and the optimizer. Every number is checked as if it had been written by hand."""
+        if self.origin is None:
+            return None, None
+        pairs = zip(self.axes, self.units, strict=True)
+        return self.origin.at({id(axis.distribution): unit for axis, unit in pairs})
+
+    @functools.cached_property
+    def outline(self) -> tuple[Any, Any]:
+        """The task and the optimizer with their parts chosen, but with distributions where numbers would stand."""
+        assert self.origin is not None
+        return self.origin.at({id(axis.distribution): unit for axis, unit in self.choices})
+
+    @property
+    def choices(self) -> list[tuple[Axis, float]]:
+        """The axes that choose parts, with their units; trials of one origin that choose alike have one structure."""
+        pairs = zip(self.axes, self.units, strict=True)
+        return [(axis, unit) for axis, unit in pairs if isinstance(axis.distribution, Parts)]
 
     @property
     def params(self) -> dict[str, Any]:
@@ -77,13 +123,13 @@ def axes(task: Any, optimizer: Any) -> list[Axis]:
     ]
 
 
-def trial_at(
-    number: int, space: str, task: Any, optimizer: Any, space_axes: Sequence[Axis], units: Sequence[float]
-) -> Trial:
-    """The trial at `units`, one for each axis. Every number is checked as if it had been written by hand."""
-    point = tuple(float(unit) for unit in units)
-    by_object = {id(axis.distribution): unit for axis, unit in zip(space_axes, point, strict=True)}
-    return Trial(number, space, tuple(space_axes), point, _fill(task, by_object), _fill(optimizer, by_object))
+def check_extremes(trials: Sequence[Trial]) -> None:
+    """Make the trials of one space whose values are the most extreme, so that what is out of range is an error."""
+    for i, axis in enumerate(trials[0].axes if trials else ()):
+        matters = trials if () in axis.when else [trial for trial in trials if is_active(trial.axes, trial.units)[i]]
+        if matters and not isinstance(axis.distribution, Parts):
+            for extreme in (min, max):
+                _ = extreme(matters, key=lambda trial: trial.units[i]).problem
 
 
 def active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[tuple[Axis, float]]:
@@ -189,6 +235,8 @@ def _is_distribution(value: Any) -> bool:
 def _fill(node: Any, units: dict[int, float]) -> Any:
     """A space with the values at these units, of distributions by their ids. What holds none is the same object."""
     if isinstance(node, Distribution):
+        if id(node) not in units:
+            return node
         value = node.at(units[id(node)])
         return _fill(value, units) if isinstance(node, Parts) else value
     return _over_children(node, lambda child, kind: _fill(child, units))
