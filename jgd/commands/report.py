@@ -5,13 +5,14 @@ import math
 from collections.abc import Sequence
 
 from jgd.commands.standings import Row, cells, header, remarks, rows
-from jgd.pages.page import facts, figure, notes, page, table, whisker
+from jgd.pages.page import figure, notes, page, table
 from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.pages.words import capital, count, label_of
-from jgd.sweep.answers.pictures.canvas import color_of
 from jgd.sweep.answers.pictures.panels import curves_figure
+from jgd.sweep.answers.report import cost_facts
 from jgd.sweep.answers.result import Result
+from jgd.sweep.answers.tables import interval_cell, space_cell
 from jgd.sweep.spaces.axes import short
 
 
@@ -23,7 +24,7 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
         f"<h1>Optimizers race on {html.escape(task)}</h1>",
         f'<p class="soft">{html.escape(about)}</p>',
         f'<p class="lead">{_verdict(result, standings)}</p>',
-        _facts(result, devices),
+        cost_facts(result, devices),
         f"<section><h2>Standings</h2>{_table(result, standings)}{_warnings(result)}</section>",
     ]
     for name in dict.fromkeys(name for row in standings for name in row.setting):
@@ -60,30 +61,12 @@ def _verdict(result: Result, standings: Sequence[Row]) -> str:
     return said + "."
 
 
-def _facts(result: Result, devices: str) -> str:
-    seeds = len(result.settings.seeds)
-    return facts(
-        {
-            "training runs": f"{len(result.trials) * seeds:,}",
-            "steps each": f"{result.settings.steps:,}",
-            "programs": str(result.programs),
-            "compiling": f"{result.compile_seconds:.1f} s",
-            "running": f"{result.run_seconds:.1f} s",
-            "steps a second": f"{result.lane_steps / max(result.run_seconds, 1e-9):,.0f}",
-            "on": html.escape(devices),
-        }
-    )
-
-
 def _table(result: Result, standings: Sequence[Row]) -> str:
-    shown = [v for row in standings for v in (row.value, row.low, row.high) if math.isfinite(v)]
-    ends = (min(shown), max(shown)) if shown else (0.0, 1.0)
     lines = []
     for row in standings:
         text = [html.escape(cell) for cell in cells(row)]
-        color = VARIABLES[color_of(result, row.optimizer)]
-        text[1] = f'<span class="dot" style="background:{color}"></span>{text[1]}'
-        drawn = whisker(row.value, *_finite_ends(row, ends, result.settings.mode), ends, color) if _whole(row) else ""
+        text[1], _ = space_cell(result, row.optimizer)
+        drawn, _ = interval_cell(result, row.optimizer, row.value, row.low, row.high)
         setting = next(iter(row.setting.values()), math.nan)
         keys = [row.rank, row.optimizer, setting, row.value, row.value, row.low, row.steps_to_target]
         keys += [row.diverged, row.state_bytes, row.microseconds]
@@ -96,16 +79,6 @@ def _table(result: Result, standings: Sequence[Row]) -> str:
         "Steps and state belong to the best setting; diverged trials to all settings."
     )
     return table([html.escape(name) for name in [*names[:4], "", *names[4:]]], lines, caption)
-
-
-def _whole(row: Row) -> bool:
-    return math.isfinite(row.value)
-
-
-def _finite_ends(row: Row, ends: tuple[float, float], mode: str) -> tuple[float, float]:
-    """An interval that is open, because a seed failed, reaches to the scale's bad end."""
-    bad = ends[1] if mode == "min" else ends[0]
-    return tuple(v if math.isfinite(v) else bad for v in (row.low, row.high))  # type: ignore[return-value]
 
 
 def _warnings(result: Result) -> str:

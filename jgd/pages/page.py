@@ -1,9 +1,13 @@
 """The look of a report: one page that loads nothing, in light and dark, whose tables sort by a click or a key."""
 
 import html
+import json
 from collections.abc import Mapping, Sequence
 
 from jgd.pages.palette import COLORS, DARK
+
+PAGE = 50  # rows of a table that are shown at a time
+Cell = tuple[str, float | str]  # its HTML, and what it sorts by
 
 
 def page(title: str, body: Sequence[str]) -> str:
@@ -19,15 +23,31 @@ def page(title: str, body: Sequence[str]) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[tuple[str, float | str]]], caption: str) -> str:
-    """A sortable table of cells `(html, what it sorts by)`; the first row is marked as the winner."""
-    cells = ["".join(f'<td data-key="{html.escape(str(key))}">{shown}</td>' for shown, key in row) for row in rows]
-    lines = [f"<tr{' class=winner' if i == 0 else ''}>{line}</tr>" for i, line in enumerate(cells)]
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> str:
+    """A sortable table; the first row is marked as the winner.
+
+    The page has an element for each of the first `PAGE` rows. Further ones are data, of which a script shows as many at
+    a time: thousands sort at once.
+    """
     heads = "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in head)
+    body = "".join(f"<tr{' class=winner' if i == 0 else ''}>{_cells(row)}</tr>" for i, row in enumerate(rows[:PAGE]))
+    data, turning = "", ""
+    if len(rows) > PAGE:
+        # A "<" would end the script early if it stood in a name.
+        cells = [[[shown, str(key)] for shown, key in row] for row in rows]
+        text = json.dumps(cells, separators=(",", ":")).replace("<", r"\u003c")
+        data = f'<script type="application/json">{text}</script>'
+        arrows = (("-1", "previous"), ("1", "next"))
+        buttons = "".join(f'<button type="button" data-turn="{by}">{name}</button>' for by, name in arrows)
+        turning = f'<p class="turning soft" hidden>{buttons}<span></span></p>'
     return (
         f'<div class="scroll"><table class="sortable"><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        f"<tbody>{body}</tbody></table>{data}</div>{turning}"
     )
+
+
+def _cells(row: Sequence[Cell]) -> str:
+    return "".join(f'<td data-key="{html.escape(str(key))}">{shown}</td>' for shown, key in row)
 
 
 def facts(values: Mapping[str, str]) -> str:
@@ -93,28 +113,62 @@ th button:hover, th button:focus-visible {{ color: var(--ink); text-decoration: 
 th[aria-sort="ascending"] button::after {{ content: " \\2191"; }}
 th[aria-sort="descending"] button::after {{ content: " \\2193"; }}
 .winner td {{ background: var(--win); font-weight: 600; }}
+.turning button {{ font: inherit; color: var(--ink); background: var(--page); border: 1px solid var(--line);
+  border-radius: 6px; padding: 2px 12px; margin-right: 8px; cursor: pointer; }}
+.turning button:disabled {{ color: var(--faint); cursor: default; }} .turning {{ margin: 10px 0 0; }}
+.wrapped {{ display: inline-block; white-space: normal; text-align: left; min-width: 220px; }}
 .dot {{ display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 8px; }}
 .whisker {{ width: 120px; height: 14px; vertical-align: middle; }}
 figure {{ margin: 10px 0 0; overflow-x: auto; }}
-figure svg {{ width: 100%; min-width: 640px; height: auto; display: block; }}
+figure svg {{ width: 100%; min-width: 520px; height: auto; display: block; }}
 code {{ background: var(--page); border-radius: 4px; padding: 1px 5px; font-size: 13px; }}
 li {{ margin-bottom: 6px; }} ul {{ margin: 8px 0 0; padding-left: 20px; }}
 """
 
-# A click on a heading sorts by it, a second click turns the order; what is not a number sorts last.
+# A click on a heading sorts by it, a second click turns the order; what is not a number sorts last. Rows that are data
+# become elements when they are shown.
 _SCRIPT = """
 for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0], size = SIZE;
+  const data = table.parentNode.querySelector("script"), turning = table.parentNode.nextElementSibling;
+  const made = keys => {
+    const row = document.createElement("tr");
+    row.innerHTML = keys.map(([shown]) => `<td>${shown}</td>`).join("");
+    return row;
+  };
+  const rows = data
+    ? JSON.parse(data.textContent).map((cells, i) => ({keys: cells.map(cell => cell[1]), cells, best: i === 0}))
+    : [...body.rows].map(row => ({keys: [...row.cells].map(cell => cell.dataset.key), row}));
+  let first = 0;
+  const show = () => {
+    body.replaceChildren(...rows.slice(first, data ? first + size : rows.length).map(one => {
+      if (!one.row) { one.row = made(one.cells); one.row.className = one.best ? "winner" : ""; }
+      return one.row;
+    }));
+    if (!data) return;
+    turning.querySelector("span").textContent =
+      `${first + 1} to ${Math.min(first + size, rows.length)} of ${rows.length.toLocaleString("en")}`;
+    const [back, on] = turning.querySelectorAll("button");
+    back.disabled = first === 0;
+    on.disabled = first + size >= rows.length;
+  };
   heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
     const down = head.getAttribute("aria-sort") === "ascending", sign = down ? -1 : 1;
     heads.forEach(other => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const key = row => row.cells[column].dataset.key, number = row => parseFloat(key(row));
-    body.append(...[...body.rows].sort((a, b) => {
-      const x = number(a), y = number(b);
-      if (isNaN(x) && isNaN(y)) return sign * key(a).localeCompare(key(b));
+    rows.sort((a, b) => {
+      const [s, t] = [a.keys[column], b.keys[column]], x = Number(s || NaN), y = Number(t || NaN);
+      if (isNaN(x) && isNaN(y)) return sign * s.localeCompare(t);
       return isNaN(x) ? 1 : isNaN(y) ? -1 : sign * (x - y);
-    }));
+    });
+    first = 0;
+    show();
   }));
+  if (data) {
+    turning.hidden = false;
+    for (const button of turning.querySelectorAll("button"))
+      button.addEventListener("click", () => { first += size * Number(button.dataset.turn); show(); });
+    show();
+  }
 }
-"""
+""".replace("SIZE", str(PAGE))

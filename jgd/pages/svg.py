@@ -7,6 +7,8 @@ from typing import Any
 
 from jgd.core.extras import require
 
+PIXELS = 104  # an inch in a page that is wide enough
+
 
 def to_svg(figure: Any, prefix: str, colors: dict[str, str], title: str) -> str:
     """The `<svg>` element of a matplotlib figure.
@@ -27,6 +29,7 @@ def to_svg(figure: Any, prefix: str, colors: dict[str, str], title: str) -> str:
     # Matplotlib's style would hold for the whole page; what it says is inherited from the element just as well.
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
     attributes = f'role="img" aria-label="{html.escape(title)}" stroke-linejoin="round" stroke-linecap="butt"'
+    attributes += f' style="max-width: {PIXELS * figure.get_figwidth():.0f}px"'
     svg = svg.replace("<svg", f"<svg {attributes}", 1)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}-", svg)

@@ -1,7 +1,6 @@
 """`jgd race` in this process: its files, its table, its JSON, its errors and its exit status."""
 
 import csv
-import html.parser
 import json
 import re
 import signal
@@ -16,6 +15,7 @@ from jgd.core.storage import load as load_arrays
 from jgd.sweep.spaces.axes import axes
 from jgd.tasks import load
 from jgd.train.progress import Progress
+from tests.pages.reader import whole_page
 
 TINY = ["race", "--task", "breast_cancer", "--trials", "3", "--seeds", "2", "--steps", "8", "--eval-every", "4"]
 
@@ -56,39 +56,9 @@ def test_results_are_ranked_and_complete(raced):
     assert document["trial_steps"] <= 2 * 3 * 2 * 8
 
 
-class Page(html.parser.HTMLParser):
-    """What a page refers to, and whether its tags are closed in order."""
-
-    VOID = ("meta", "br", "path", "use", "line", "circle", "rect", "link", "img")
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.ids, self.references, self.tags = [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        attrs = dict(attrs)
-        self.ids += [attrs["id"]] if "id" in attrs else []
-        self.references += [attrs[name] for name in ("href", "src", "xlink:href") if name in attrs]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-
 def test_the_report_is_one_page_that_loads_nothing(raced):
     text = (raced / "report.html").read_text()
-    page = Page(text)
-    assert page.open == []
-    assert "http" not in text
-    assert not re.search(r"@import|<link|<img|src=", text)
-    assert all(reference.startswith("#") for reference in page.references)
-    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
-    assert len(page.ids) == len(set(page.ids))
-    assert {reference[1:] for reference in page.references} <= set(page.ids)
+    page = whole_page(text)
     assert page.tags.count("svg") == 2 + 2  # two pictures, and a whisker for each optimizer
     assert text.count("<tr") == 1 + 2
     assert "prefers-color-scheme: dark" in text

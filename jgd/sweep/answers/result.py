@@ -8,18 +8,20 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.extras import require
+from jgd.core.storage import write_whole
 from jgd.core.types import Transform
 from jgd.sweep.answers.export import write_csv, write_parquet
 from jgd.sweep.answers.importance import Importance
 from jgd.sweep.answers.pictures.plots import Plots
+from jgd.sweep.answers.report import sweep_report
 from jgd.sweep.answers.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
 from jgd.sweep.answers.summaries import importance_of, summaries
-from jgd.sweep.answers.table import plain
+from jgd.sweep.answers.words import counts, described
 from jgd.sweep.lanes.layout import GroupReport
 from jgd.sweep.lanes.records import AT_TARGET, PRUNED
 from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.samplers.optuna import to_optuna
-from jgd.sweep.spaces.axes import Trial, short
+from jgd.sweep.spaces.axes import Trial
 
 
 class Standing(NamedTuple):
@@ -110,7 +112,7 @@ class Result:
             where = f" of {space}" if space else ""
             raise InputError(
                 f"Result.best: no trial{where} has a finite median of {self.settings.metric} "
-                f"({self._counts(space)}); lower the learning rates, or let it run to its end."
+                f"({counts(self, space)}); lower the learning rates, or let it run to its end."
             )
         return best
 
@@ -246,28 +248,12 @@ class Result:
         """
         return to_optuna(self, storage, name)
 
+    def report(self, path: str | os.PathLike[str], title: str | None = None) -> None:
+        """Write the sweep as one HTML page that loads nothing: the answer, pictures, a sortable table of the trials."""
+        write_whole(path, [sweep_report(self, title).encode()])
+
     def __repr__(self) -> str:
-        metric, seeds = self.settings.metric, len(self.settings.seeds)
-        many = "" if seeds == 1 else f" x {seeds} seeds"
-        head = (
-            f"{'Interrupted sweep' if self.interrupted else 'Sweep'} of {len(self.trials)} trials{many} x "
-            f"{self.settings.steps} steps: {self._counts()}; {self.programs} program"
-            f"{'s' * (self.programs != 1)}, compiled in {self.compile_seconds:.1f} s, run in {self.run_seconds:.1f} s"
-        )
-        rows = [
-            [
-                row.space,
-                short(row.summary.median),
-                f"{short(row.summary.low)} .. {short(row.summary.high)}",
-                _setting(row.trial),
-            ]
-            for row in self.standings()
-        ]
-        warnings = [
-            f"The best {space} has {_edges(edges)} of its range; better may lie beyond."
-            for space, edges in self.at_boundary().items()
-        ]
-        return "\n".join([head, plain(["space", metric, "95% over seeds", "best setting"], rows), *warnings])
+        return described(self)
 
     def _standing(self, best: Trial) -> Standing:
         members = [trial.number for trial in self.trials if trial.space == best.space]
@@ -284,16 +270,3 @@ class Result:
         if not 0 <= number < len(self.trials):
             raise InputError(f"Result: there is no trial {number}; the sweep has trials 0 to {len(self.trials) - 1}.")
         return number
-
-    def _counts(self, space: str | None = None) -> str:
-        members = [trial.number for trial in self.trials if space in (None, trial.space)]
-        names, counts = np.unique(self.status[members], return_counts=True)
-        return ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-
-
-def _setting(trial: Trial) -> str:
-    return ", ".join(f"{name}={short(value)}" for name, value in trial.params.items()) or "as given"
-
-
-def _edges(edges: dict[str, str]) -> str:
-    return ", ".join(f"{name} at the {end} end" for name, end in edges.items())

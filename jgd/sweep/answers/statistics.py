@@ -81,6 +81,19 @@ def best_of(values: np.ndarray, mode: str) -> BestOfK:
     return BestOfK(*(found if mode == "min" else found[[0, 3, 2, 1]]))
 
 
+def half_as_many(rows: BestOfK) -> float | None:
+    """What half as many trials reach three times in four; None where they are fewer than two or may all fail.
+
+    Their median would tell nothing: half of the trials hold the best of all every other time.
+    """
+    k = len(rows.median) // 2
+    if k < 2 or not np.isfinite(rows.lower_quartile[k - 1]) or not np.isfinite(rows.upper_quartile[k - 1]):
+        return None
+    # The one that is further from the best of all is the worse one.
+    ends = np.array([rows.lower_quartile[k - 1], rows.upper_quartile[k - 1]])
+    return float(ends[np.argmax(np.abs(ends - rows.median[-1]))])
+
+
 def first_reached(
     curve: np.ndarray, points: np.ndarray, target: float, mode: str, *, to_stay: bool = False
 ) -> np.ndarray:

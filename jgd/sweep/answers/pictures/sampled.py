@@ -16,6 +16,7 @@ from jgd.sweep.answers.pictures.canvas import (
     thinned,
     within,
 )
+from jgd.sweep.answers.statistics import half_as_many
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.spaces.axes import short
 
@@ -66,11 +67,8 @@ def best_of_k_figure(result: "Result") -> Any:
         ends = [np.where(np.isfinite(end), end, bad) for end in (rows.lower_quartile, rows.upper_quartile)]
         panel.fill_between(k, *ends, color=color, alpha=0.2, linewidth=0, zorder=2)
         panel.plot(k, rows.median, color=color, linewidth=1.8, zorder=3, marker="o" if len(k) == 1 else "")
-        half = (len(k) - 1) // 2
-        if len(k) > 1 and np.isfinite(rows.median[half]):
-            note(
-                panel, f"{short(float(rows.median[half]))} with {k[half]}, {short(float(rows.median[-1]))} with {k[-1]}"
-            )
+        if (half := half_as_many(rows)) is not None:
+            note(panel, f"half as many: {short(half)}")
     label(figure, "random trials", metric_label(result))
     return figure
 

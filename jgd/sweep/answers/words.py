@@ -1,0 +1,55 @@
+"""A result in words: what a terminal shows, and the sentences that reports share with it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jgd.pages.words import count
+from jgd.sweep.answers.table import plain
+from jgd.sweep.spaces.axes import Trial, short
+
+if TYPE_CHECKING:
+    from jgd.sweep.answers.result import Result
+
+
+def described(result: "Result") -> str:
+    """What the sweep was, and the best setting of each space."""
+    metric, seeds = result.settings.metric, len(result.settings.seeds)
+    many = "" if seeds == 1 else f" x {seeds} seeds"
+    head = (
+        f"{'Interrupted sweep' if result.interrupted else 'Sweep'} of {len(result.trials)} trials{many} x "
+        f"{result.settings.steps} steps: {counts(result)}; {count(result.programs, 'program')}, "
+        f"compiled in {result.compile_seconds:.1f} s, run in {result.run_seconds:.1f} s"
+    )
+    rows = [
+        [
+            row.space,
+            short(row.summary.median),
+            f"{short(row.summary.low)} .. {short(row.summary.high)}",
+            setting(row.trial),
+        ]
+        for row in result.standings()
+    ]
+    header = ["space", metric, "95% over seeds", "best setting"]
+    return "\n".join([head, plain(header, rows), *boundary_warnings(result)])
+
+
+def counts(result: "Result", space: str | None = None) -> str:
+    """How many lanes have come to which end."""
+    members = [trial.number for trial in result.trials if space in (None, trial.space)]
+    names, numbers = np.unique(result.status[members], return_counts=True)
+    return ", ".join(f"{number:,} {name}" for name, number in zip(names, numbers, strict=True))
+
+
+def setting(trial: Trial) -> str:
+    """The values of a trial by name."""
+    return ", ".join(f"{name}={short(value)}" for name, value in trial.params.items()) or "as given"
+
+
+def boundary_warnings(result: "Result") -> list[str]:
+    """A sentence for each space whose best trial touches an end of a range."""
+    found = {
+        space: ", ".join(f"{name} at the {end} end" for name, end in edges.items())
+        for space, edges in result.at_boundary().items()
+    }
+    return [f"The best {space} has {ends} of its range; better may lie beyond." for space, ends in found.items()]
