@@ -1,0 +1,84 @@
+"""The suite's problems can be won, are not won at the start, and its functions have the minima that they claim."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.tasks.suite import FUNCTIONS, PROBLEMS
+from jgd.tasks.suite.gradients import Delay, Drift
+from jgd.train.loop import begin, root_key, segment
+
+SEEDS, POINTS = 2, 20
+
+
+@partial(jax.jit, static_argnames=("metric", "every"))
+def judged(task, optimizer, seeds, *, metric, every):
+    """A metric before training and after each of `POINTS` segments, f[seeds, 1 + POINTS]."""
+
+    def run(seed):
+        first = begin(task, optimizer, root_key(seed))
+
+        def body(carry, start):
+            carry, _ = segment(task, optimizer, carry, start, every)
+            return carry, task.evaluate(carry.params)[metric]
+
+        _, values = jax.lax.scan(body, first, jnp.arange(POINTS) * every)
+        return jnp.append(task.evaluate(first.params)[metric], values)
+
+    return jax.lax.map(run, seeds)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PROBLEMS))
+def test_the_witness_wins(problem):
+    optimizer = problem.method(problem.witness)
+    values = judged(problem.make(), optimizer, jnp.arange(SEEDS), metric=problem.metric, every=problem.steps // POINTS)
+    losses = np.asarray(values if problem.mode == "min" else -values)
+    target = problem.target if problem.mode == "min" else -problem.target
+    assert (losses[:, 0] > target).all(), "it is won before the first step"
+    assert (losses[:, -1] <= target).all(), f"the witness ends at {values[:, -1]}"
+
+
+def test_the_targets_are_not_beside_the_start():
+    """A target that the start nearly meets would tell nobody apart; ten times below it is far."""
+    for problem in PROBLEMS.values():
+        if problem.metric == "excess":
+            task = problem.make()
+            start = task.evaluate(task.init(jax.random.key(0)))["excess"]
+            assert start > 3 * problem.target, problem.name
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_have_their_minima(name, x64):
+    function = FUNCTIONS[name]
+    at = jnp.array(function.minimizer, float)
+    np.testing.assert_allclose(function.formula(at), function.minimum, atol=1e-9)  # the digits that are written down
+    np.testing.assert_allclose(jax.grad(function.formula)(at), 0, atol=1e-5)
+    # Nothing lower, near or far: the values are minima of the whole box.
+    near = at[None] + 1e-2 * jax.random.normal(jax.random.key(0), (1000, len(at)))
+    far = jax.random.uniform(jax.random.key(1), (4000, len(at)), minval=-6, maxval=6)
+    points = jnp.concatenate([near, far])
+    assert jnp.min(jax.vmap(function.formula)(points)) >= function.minimum - 1e-9
+
+
+def test_delay_hands_on_old_gradients():
+    delay, params = Delay(2), {"w": jnp.zeros(3)}
+    state, seen = delay.init(params), []
+    for k in range(1, 5):
+        late, state = delay.update({"w": jnp.full(3, float(k))}, state, params)
+        seen.append(float(late["w"][0]))
+    assert seen == [0, 0, 1, 2]
+
+
+def test_drift_is_what_a_still_optimizer_loses():
+    updates, _ = Drift(0.5).update({"w": jnp.ones(2)}, Drift(0.5).init(None))
+    np.testing.assert_array_equal(updates["w"], [0.5, 0.5])
+
+
+def test_a_problem_is_a_task_like_any_other():
+    problem = PROBLEMS["booth"]
+    run = jgd.fit(problem.make(), problem.witness, steps=5, progress=False)
+    assert run.params.shape == (2,)
