@@ -14,9 +14,14 @@ from jgd.core.values import names
 SHOWN = 3  # differences in a message
 
 
+def steady_repr(value: Any) -> str:
+    """The repr without the addresses that Python puts into the names of functions."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
 def structure_text(value: Any) -> str:
-    """A value without its numbers, and without the addresses that Python puts into the names of functions."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(jax.tree.map(lambda _: _Star(), value)))
+    """A value without its numbers."""
+    return steady_repr(jax.tree.map(lambda _: _Star(), value))
 
 
 def leaf_texts(title: str, value: Any) -> dict[str, str]:
@@ -42,6 +47,6 @@ class _Star:
 def _text(leaf: Any) -> str:
     array = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
     if array.ndim == 0:
-        return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(array.item()))
+        return steady_repr(array.item())
     checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return f"{array.dtype}{list(array.shape)} with checksum {checksum:08x}"

@@ -15,9 +15,9 @@ import numpy as np
 from jgd.core.errors import InputError, unknown, whole
 from jgd.sweep.disk.spec import describe, plain
 from jgd.sweep.disk.store import Store
-from jgd.sweep.engine.closed import ClosedMachine, is_closed, name_closed, refuse_inside
+from jgd.sweep.engine.closed import ClosedMachine, is_closed, name_problem, refuse_inside
 from jgd.sweep.engine.rounds import Machine, TaskMachine
-from jgd.sweep.lanes.plan import Group, name_spaces
+from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.prepare import Devices
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.lanes.stopping import as_rules
@@ -62,33 +62,53 @@ def open_study(
     progress: bool | None,
     dir: str | os.PathLike[str] | None,
     note: Any,
+    workers: int | None,
 ) -> Study:
     """The sweep that the arguments of `run` ask for, or an error that says what is wrong with one of them."""
     closed = is_closed(task)
     if closed:
-        refuse_inside(steps=steps, eval_every=eval_every, stop=stop, dir=dir)
+        refuse_inside(steps=steps, eval_every=eval_every, stop=stop)
     settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, stop)
     num_trials, seed = whole("run", "num_trials", num_trials), whole("run", "seed", seed, 0)
     lanes = None if lanes is None else whole("run", "lanes", lanes)
     if not closed:
         _check_kind(task)
-    train, named = name_closed(task, spaces) if closed else (task, name_spaces(spaces))
+    train, named = name_problem(task, spaces)
     proposals = Proposals(train, named, sampler, seed, where)
     rounds = min(num_trials, rounds_of(sampler) if rounds is None else whole("run", "rounds", rounds))
     sizes = [len(part) for part in np.array_split(np.arange(num_trials), rounds)]
-    on = Devices(list(jax.local_devices() if devices is None else devices))
+    workers, on = _workers(workers, dir), Devices(_local(devices))
     if closed:
-        machine = ClosedMachine(settings, on, lanes)
+        machine = ClosedMachine(settings, on, lanes, workers)
     else:
-        machine = TaskMachine(settings, on, lanes, partial(_metrics, metric=metric))
+        machine = TaskMachine(settings, on, lanes, workers, partial(_metrics, metric=metric))
 
     def store() -> Any:
         if dir is None:
             return nullcontext()
         others = {"num_trials": num_trials, "sampler": sampler, "seed": seed, "rounds": rounds, "where": where}
-        return Store(dir, describe(task, spaces, settings, **others), plain(others), note)
+        return Store(dir, describe(train, named, settings, **others), plain(others), note, workers)
 
     return Study(proposals, sizes, settings, machine, progress, store)
+
+
+def _workers(workers: int | None, dir: Any) -> int:
+    workers = jax.process_count() if workers is None else whole("run", "workers", workers)
+    if workers > 1 and dir is None:
+        raise InputError(
+            f"run: {workers} processes can share a sweep only through a folder; pass dir= with one that all of them "
+            "see, or workers=1 if each is to run a sweep of its own."
+        )
+    return workers
+
+
+def _local(devices: Sequence[Any] | None) -> list[Any]:
+    chosen = list(jax.local_devices() if devices is None else devices)
+    if foreign := [device for device in chosen if device.process_index != jax.process_index()]:
+        raise InputError(
+            f"run(devices=): {foreign[0]} is another process's; pass some of jax.local_devices(), or nothing."
+        )
+    return chosen
 
 
 def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any, stop: Any) -> Settings:

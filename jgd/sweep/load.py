@@ -13,15 +13,15 @@ from jgd.core.errors import InputError
 from jgd.sweep.answers.result import Result
 from jgd.sweep.disk.files import Saved, read_chunks, read_sweep, restore
 from jgd.sweep.disk.spec import Json, settings_of, trials_of
+from jgd.sweep.engine.closed import name_problem
+from jgd.sweep.engine.rounds import together
 from jgd.sweep.lanes.layout import GroupReport, Layout
-from jgd.sweep.lanes.plan import name_spaces
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.spaces.axes import Origin, Trial, axes, with_grids
-from jgd.train.task import Task
 
 
-def load(dir: str | os.PathLike[str], task: Task | None = None, spaces: Any = None) -> Result:
+def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> Result:
     """What a sweep's folder holds, at any time, even while it is being written. Nothing is compiled.
 
     Everything but the trials' tasks and optimizers is read from the files. With the `task` and `spaces` of the sweep
@@ -37,7 +37,7 @@ def load(dir: str | os.PathLike[str], task: Task | None = None, spaces: Any = No
     records, saved = Records(len(trials), settings, known["metrics"]), read_chunks(folder, known["hash"])
     restore(records, saved)
     records.settle([(sum(first <= trial.number for first in known["rounds"]), trial.space) for trial in trials])
-    reports = [_report(group, saved) for group in known["groups"]]
+    reports = _reports(known, saved)
     seconds = sum(report.seconds for report in reports)
     cut = bool(records.going.any())
     known = records.curves, records.reached, records.diverged_at, records.ended
@@ -89,10 +89,10 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
     )
 
 
-def _whole(trials: Sequence[Trial], task: Task, spaces: Any) -> list[Trial]:
+def _whole(trials: Sequence[Trial], task: Any, spaces: Any) -> list[Trial]:
     """Trials with what their tasks and optimizers are made from."""
-    named, task = name_spaces(spaces), with_grids(task)
-    origins = {name: Origin(task, with_grids(space)) for name, space in named.items()}
+    train, named = name_problem(task, spaces)
+    origins = {name: Origin(with_grids(train), with_grids(space)) for name, space in named.items()}
     found = {name: tuple(axes(origin.task, origin.optimizer)) for name, origin in origins.items()}
     made = []
     for trial in trials:
@@ -103,6 +103,19 @@ def _whole(trials: Sequence[Trial], task: Task, spaces: Any) -> list[Trial]:
             raise InputError(f"load(spaces=): they make {whole!r} where the sweep had {trial!r}; pass those it had.")
         made.append(whole)
     return made
+
+
+def _reports(known: Json, saved: Sequence[Saved]) -> list[GroupReport]:
+    """What the groups have cost, those of several rounds that share a program together."""
+    reports: dict[Any, GroupReport] = {}
+    seen: Counter[Any] = Counter()
+    for group in sorted(known["groups"], key=lambda group: group["first"]):
+        in_round = sum(first <= group["first"] for first in known["rounds"]), group["program"]
+        key = group["program"], seen[in_round]
+        seen[in_round] += 1
+        report = _report(group, saved)
+        reports[key] = together(reports[key], report) if key in reports else report
+    return list(reports.values())
 
 
 def _report(group: Json, saved: Sequence[Saved]) -> GroupReport:

@@ -22,6 +22,7 @@ def resume(
     lanes: int | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool | None = None,
+    workers: int | None = None,
 ) -> Result:
     """Go on with the sweep in a folder: `run` with the arguments that it was started with.
 
@@ -54,6 +55,7 @@ def resume(
         devices=devices,
         progress=progress,
         dir=dir,
+        workers=workers,
     )
 
 

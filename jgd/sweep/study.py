@@ -36,13 +36,14 @@ def run(
     progress: bool | None = None,
     dir: str | os.PathLike[str] | None = None,
     note: Any = None,
+    workers: int | None = None,
 ) -> Result:
     """Train `num_trials` settings of each space for `steps` steps under every seed.
 
     task        A `jgd.Task`, or for code that owns its loop a function `train(hp, key) -> {name: scalar}`: `spaces` is
                 then whatever it takes, such as a dict with distributions in it, a list of such is several spaces, and
-                each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every`,
-                `stop` and `dir` have no meaning there and are refused.
+                each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every` and
+                `stop` have no meaning there and are refused; `dir` keeps finished calls, and resumes none inside.
     spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
                 An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
                 One space, a list of them, or a dict by name, to compare optimizers. One without
@@ -72,6 +73,11 @@ def run(
                 `jgd.sweep.resume(dir, task, spaces)` is the same call. On other devices, or with other `lanes`, it goes
                 on too, to the same result within rounding.
     note        Whatever JSON can hold, kept in `dir` for `jgd.sweep.note(dir)`; not compared, and the last one counts.
+    workers     How many processes share the trials out through `dir`, each on its own devices: the same call in each of
+                them, under `jax.distributed` (then their number unless given) or started by hand or as an array of
+                jobs. A process takes chunks of lanes that no living one has, waits where trials are compared, and
+                returns the whole result; chunks of one that dies are taken over from their last write. Results are
+                those of one process, to the bit if `lanes` is given. All must see `dir`, with working file locks.
 
     Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
     """

@@ -11,8 +11,8 @@ from jax.tree_util import Partial
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, grid, integer, loguniform, replay, run, uniform
-from jgd.sweep.engine import closed
+from jgd.sweep import choice, grid, integer, load, loguniform, replay, resume, run, uniform
+from jgd.sweep.engine import ledger
 from jgd.train.loop import root_key
 
 SPACE = {"rate": loguniform(1e-3, 10), "momentum": uniform(0, 0.9)}
@@ -112,17 +112,44 @@ def test_spaces_rounds_and_optimizers():
 
 
 def test_an_interrupt_keeps_what_is_done(monkeypatch):
-    real = closed.Records.add
+    real = ledger.Records.add
 
     def interrupted(self, *args):
         os.kill(os.getpid(), signal.SIGINT)
         return real(self, *args)
 
-    monkeypatch.setattr(closed.Records, "add", interrupted)
+    monkeypatch.setattr(ledger.Records, "add", interrupted)
     found = sweep(num_trials=60)
     assert found.interrupted
     assert 0 < (found.status == "complete").sum() < 120
     assert (found.status == "pending").any()
+
+
+def test_a_folder_keeps_finished_calls_and_goes_on_from_them(tmp_path, monkeypatch):
+    real, calls = ledger.Records.add, []
+
+    def interrupted(self, *args):
+        calls.append(args)
+        if len(calls) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, *args)
+
+    options = {"num_trials": 24, "sampler": "tpe", "rounds": 2, "dir": tmp_path}
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger.Records, "add", interrupted)
+        assert sweep(**options).interrupted
+    assert 0 < (load(tmp_path).status == "complete").sum() < 24
+    found, whole = resume(tmp_path, train, SPACE, progress=False), sweep(**{**options, "dir": None})
+    np.testing.assert_array_equal(found.curves["loss"], whole.curves["loss"])
+    assert (found.lane_steps, found.programs) == (whole.lane_steps, whole.programs)
+    loaded = load(tmp_path, train, SPACE)
+    assert loaded.programs == whole.programs == 1
+    assert loaded.best_optimizer() == whole.best_optimizer()
+    again = replay(tmp_path, 3, seed=1, task=train, spaces=SPACE)
+    np.testing.assert_allclose(again.curves["size"], whole.curves["size"][3, 1], **CLOSE)
+    assert sweep(**options).compilations == 0
+    with pytest.raises(InputError, match=r"the sweep there is another \(.*pass what it was"):
+        sweep(space={**SPACE, "rate": loguniform(1e-3, 1)}, **options)
 
 
 def returns(value):
@@ -137,7 +164,6 @@ def returns(value):
             r"run\(steps=10\): train\(hp, key\) owns its loop, so nothing is measured, stopped or",
         ),
         (lambda: sweep(eval_every=10), r"leave eval_every out, or pass a jgd.Task"),
-        (lambda: sweep(dir="folder"), r"run\(dir='folder'\): .* nothing is .* resumed inside a trial"),
         (lambda: sweep(metric="los"), r"run\(metric=\): unknown name 'los'. Did you mean loss"),
         (lambda: sweep(returns(jnp.ones(3))), r"it returned float32\[3\] for 'loss', expected a dict of real scalars"),
         (lambda: sweep(returns(1j)), r"it returned complex64\[\] for 'loss'"),

@@ -5,6 +5,7 @@ know that it lives; each chunk names the one that runs it, and whoever's turn it
 """
 
 import os
+import platform
 import uuid
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -35,6 +36,7 @@ class Crowd:
         (folder / "workers").mkdir(exist_ok=True)
         self._handle = os.open(self._file(self.name), os.O_RDWR | os.O_CREAT, 0o644)
         take(self._handle, self._file(self.name))
+        os.write(self._handle, f"{platform.node()} {os.getpid()}\n".encode())  # for people
 
     def turn(self) -> AbstractContextManager[None]:
         """While it is held, no other process claims lanes."""

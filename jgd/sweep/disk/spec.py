@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import platform
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +11,7 @@ import jax
 import jaxlib.version
 import numpy as np
 
-from jgd.core.describe import leaf_texts, structure_text
-from jgd.sweep.lanes.plan import name_spaces
+from jgd.core.describe import leaf_texts, steady_repr, structure_text
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.lanes.stopping import KINDS
 from jgd.sweep.spaces.axes import Axis, Trial
@@ -24,19 +22,19 @@ Json = dict[str, Any]
 FORMAT = "2"  # of the files
 
 
-def describe(task: Any, spaces: Any, settings: Settings, **others: Any) -> dict[str, str]:
+def describe(task: Any, spaces: Mapping[str, Any], settings: Settings, **others: Any) -> dict[str, str]:
     """What `run` was asked to do. Functions are known by their names: their code is not compared."""
     one = isinstance(task, Task)  # and no choice of tasks
     names = ("init", "loss", "evaluate", "data")
     parts = {name: getattr(task, name) for name in names} if one else {"task": task}
-    parts |= {f"space {name}": space for name, space in name_spaces(spaces).items()}
+    parts |= {f"space {name}": space for name, space in spaces.items()}
     asked = {title: structure_text(value) for title, value in parts.items()}
     for title, value in parts.items():
         asked |= leaf_texts(title, value)
     asked["format"] = FORMAT
     numbers = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     numbers |= {**({"batch_size": task.batch_size} if one else {}), **others}
-    return asked | {name: re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)) for name, value in numbers.items()}
+    return asked | {name: steady_repr(value) for name, value in numbers.items()}
 
 
 def listing(trials: Sequence[Trial]) -> Json:

@@ -43,7 +43,7 @@ class Store:
         note: Any = None,
         workers: int = 1,
     ) -> None:
-        self.folder, self.asked, self.shared, self._handle = Path(folder), asked, workers > 1, -1
+        self.folder, self.asked, self.workers, self._handle = Path(folder), asked, workers, -1
         self._kept = {"arguments": arguments} | ({} if note is None else {"note": as_json(note)})
         self._hash, self._written = digest(asked), -PAUSE
         self._place = f"run(dir={os.fspath(folder)!r})"
@@ -54,13 +54,13 @@ class Store:
             self._handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise InputError(f"{self._place}: cannot make this folder ({error.strerror}); name another.") from None
-        if not take(self._handle, self.folder / "lock", shared=self.shared):
+        if not take(self._handle, self.folder / "lock", shared=self.workers > 1):
             os.close(self._handle)
             raise InputError(
                 f"{self._place}: another process is running this sweep; wait for it, end it, name another dir, or "
                 "pass workers=2 or more to all of them, so that they share it."
             )
-        self._writer, self.crowd = Writer(), Crowd(self.folder) if self.shared else None
+        self._writer, self.crowd = Writer(), Crowd(self.folder) if self.workers > 1 else None
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,15 +14,18 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.record import as_function
+from jgd.sweep.disk.store import Store
+from jgd.sweep.engine.ledger import Ledger, key_of, numbers_of
 from jgd.sweep.engine.loop import Outcome
-from jgd.sweep.lanes.chunk import Members, members_of, pack
-from jgd.sweep.lanes.layout import GroupReport, Layout
-from jgd.sweep.lanes.plan import Group, group
+from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack
+from jgd.sweep.lanes.layout import Layout
+from jgd.sweep.lanes.plan import Group, group, name_spaces
 from jgd.sweep.lanes.prepare import Devices
 from jgd.sweep.lanes.probe import Cost, line, one_call
 from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.spread import spread
 from jgd.sweep.spaces.axes import Origin, Trial
 from jgd.sweep.spaces.distribution import Distribution
 from jgd.train.interrupt import Interrupt
@@ -47,6 +50,11 @@ def name_closed(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
     return as_function(train), named
 
 
+def name_problem(task: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
+    """What a sweep trains, and its spaces by name."""
+    return name_closed(task, spaces) if is_closed(task) else (task, name_spaces(spaces))
+
+
 def refuse_inside(**given: Any) -> None:
     """Refuse what asks for something inside a trial."""
     for name, value in given.items():
@@ -60,8 +68,8 @@ def refuse_inside(**given: Any) -> None:
 class ClosedMachine:
     """Trains trials whose function owns its loop; each lane is one call."""
 
-    def __init__(self, settings: Settings, devices: Devices, lanes: int | None) -> None:
-        self._settings, self.devices, self._lanes = settings, devices, lanes
+    def __init__(self, settings: Settings, devices: Devices, lanes: int | None, workers: int) -> None:
+        self._settings, self.devices, self._lanes, self._workers = settings, devices, lanes, workers
         self._programs: dict[Any, Any] = {}
         self._origins: dict[int, tuple[Any, Origin]] = {}  # by the ids of others, which are kept so that they stay
 
@@ -92,7 +100,7 @@ class ClosedMachine:
         width = min(self._lanes or widest, math.ceil(total / devices))
         units = math.ceil(total / (width * devices))
         chunk = math.ceil(units / CALLS) * width * devices
-        return Layout(width, chunk, math.ceil(total / chunk))
+        return spread(Layout(width, chunk, math.ceil(total / chunk)), total, devices, self._workers)
 
     def execute(
         self,
@@ -101,34 +109,44 @@ class ClosedMachine:
         layouts: Sequence[Layout],
         metrics: Sequence[str],
         progress: bool | None,
-        store: None = None,
+        store: Store | None = None,
         before: Records | None = None,
     ) -> Outcome:
-        """Train the groups, which are of the last of `trials`; `before` has the records of the others."""
-        records, seeds = Records(len(trials), self._settings, metrics), self._settings.seeds
-        if before:
-            records.copy(before)
-        reports, seconds = [], np.zeros(2)
+        """Train the groups, from where the store has got to; see `jgd.sweep.engine.loop.execute`."""
+        ledger = Ledger(trials, groups, layouts, self._settings, self.devices, metrics, store, before)
+        records, seconds, waiting = ledger.records, np.zeros(2), True
         with Interrupt() as interrupt, Progress("sweep", records.going.size, show=progress) as line:
-            for one, layout in zip(groups, layouts, strict=True):
-                clock, taken = time.perf_counter(), 0
-                ready = None if interrupt.requested else self._compile(one, layout)
-                compiled = time.perf_counter()
-                at = np.array([trial.number for trial in one.trials])
-                for lanes in pack(np.arange(len(at) * len(seeds)), layout.chunk, len(self.devices.list)):
-                    if interrupt.requested or ready is None:
-                        break
-                    who = members_of(lanes, at, len(seeds))
-                    records.add(jax.device_get(self._run(ready, who)), who.trial, who.seed, who.real, 0)
-                    taken += int(who.real.sum())
-                    line.update(int((~records.going).sum()))
-                ran = time.perf_counter() - compiled
-                seconds += np.array([compiled - clock, ran])
-                spaces = tuple(dict.fromkeys(trial.space for trial in one.trials))
-                reports.append(GroupReport(spaces, len(at), layout, ran, taken))
+            while waiting:
+                for one, layout in zip(groups, layouts, strict=True):
+                    if not interrupt.requested and (records.going & ledger.free)[numbers_of(one)].any():
+                        seconds += self._train(one, layout, ledger, interrupt, line)
+                waiting = ledger.others_are_at(lambda: records.going, lambda: interrupt.requested)
+            ledger.close()
+        reports = [ledger.report(one, layout) for one, layout in zip(groups, layouts, strict=True)]
         cut = bool(records.going.any())
         compiling, running = seconds.tolist()
         return Outcome(records, reports, len(self._programs), compiling, running, cut, interrupt.requested)
+
+    def _train(self, one: Group, layout: Layout, ledger: Ledger, interrupt: Interrupt, line: Progress) -> np.ndarray:
+        """The lanes of a group that no other process has; returns the seconds of compiling and running."""
+        clock, trials, key = time.perf_counter(), numbers_of(one), key_of(one)
+        ready = self._compile(one, layout)
+        compiled = time.perf_counter()
+
+        def waiting(free: np.ndarray) -> Iterator[Chunk]:
+            lanes = np.flatnonzero((ledger.records.going & free)[trials])
+            for picked in pack(lanes, layout.chunk, len(self.devices.list)):
+                yield Chunk(members_of(picked, trials, len(self._settings.seeds)), ledger.name(key))
+
+        for chunk in ledger.claims(key, waiting):
+            if interrupt.requested:
+                break
+            began, who = time.perf_counter(), chunk.members
+            ledger.records.add(jax.device_get(self._run(ready, who)), who.trial, who.seed, who.real, 0)
+            chunk = chunk._replace(point=1, seconds=time.perf_counter() - began, lane_steps=int(who.real.sum()))
+            ledger.keep(key, chunk, running=False)
+            line.update(int((~ledger.records.going).sum()))
+        return np.array([compiled - clock, time.perf_counter() - compiled])
 
     def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
         """What their programs cost: they are compiled, but a call is a whole trial, so none is run."""

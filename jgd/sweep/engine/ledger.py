@@ -1,10 +1,12 @@
 """The chunks of a sweep, in memory and in its folder: which lanes are free, which run, and what came of them."""
 
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from jgd.core.describe import steady_repr
 from jgd.sweep.disk.files import Saved, restore
 from jgd.sweep.disk.spec import environment, listing, settings_json
 from jgd.sweep.disk.store import Store
@@ -46,7 +48,7 @@ class Ledger:
         if store:
             shown = [
                 {"first": key_of(group), "spaces": list(spaces_of(group)), "trials": len(group.trials)}
-                | {"layout": list(layout)}
+                | {"layout": list(layout), "program": _program(group)}
                 for group, layout in zip(groups, layouts, strict=True)
             ]
             others = {"settings": settings_json(settings), "metrics": list(metrics), "rounds": [self.start]}
@@ -65,7 +67,7 @@ class Ledger:
 
     def claims(self, key: int, waiting: Callable[[np.ndarray], Iterator[Chunk]]) -> Iterator[Chunk]:
         """The chunks of a group that `waiting(free)` makes, one after another, each for this process alone."""
-        if self.store is None or not self.store.shared:
+        if self.store is None or self.store.crowd is None:
             yield from waiting(self.free)
             return
         while True:
@@ -79,7 +81,7 @@ class Ledger:
 
     def others_are_at(self, lanes: Callable[[], np.ndarray], interrupted: Callable[[], bool]) -> bool:
         """Wait while all of `lanes()`, bool[trials, seeds], are run by others; whether there are free ones then."""
-        if self.store is None or not self.store.shared:
+        if self.store is None or self.store.crowd is None:
             return False
         pause = 0.01
         while not interrupted():
@@ -91,6 +93,11 @@ class Ledger:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_WAIT)
         return False
+
+    @property
+    def workers(self) -> int:
+        """The processes that share the sweep."""
+        return self.store.workers if self.store else 1
 
     @property
     def due(self) -> bool:
@@ -109,7 +116,7 @@ class Ledger:
         for (key, name), chunk in self.chunks.items():
             if chunk.state is not None and passed(chunk):
                 self.chunks[key, name] = chunk = chunk._replace(state=None)
-                if self.store and (not self.store.shared or (key, name) in self._mine):
+                if self.store and (self.store.crowd is None or (key, name) in self._mine):
                     self.keep(key, chunk, running=False)
 
     def close(self) -> None:
@@ -152,3 +159,8 @@ def spaces_of(group: Group) -> tuple[str, ...]:
 def numbers_of(group: Group) -> np.ndarray:
     """The numbers of a group's trials, i[T]."""
     return np.array([trial.number for trial in group.trials])
+
+
+def _program(group: Group) -> str:
+    """A checksum of a group's structure: what is alike in several rounds has one program."""
+    return f"{zlib.crc32(steady_repr((group.structure, group.varying)).encode()):08x}"

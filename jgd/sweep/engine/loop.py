@@ -1,5 +1,6 @@
 """The host's loop over groups, chunks of lanes and segments: what is dispatched, recorded, stored and interrupted."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -89,7 +90,8 @@ class Loop:
             for group, layout in zip(groups, layouts, strict=True):
                 lanes, numbers = int(entered[numbers_of(group)].sum()), numbers_of(group)
                 if moving[numbers].any():
-                    pairs.append((group, narrow(layout, lanes, len(self.devices.list)) if start else layout))
+                    each = math.ceil(lanes / self.ledger.workers)
+                    pairs.append((group, narrow(layout, each, len(self.devices.list)) if start else layout))
             for ready in self._prepare(pairs) if pairs else ():
                 clock = time.perf_counter()
                 self.run(ready, start, until)

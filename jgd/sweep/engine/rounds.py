@@ -16,6 +16,7 @@ from jgd.sweep.lanes.prepare import Devices, Preparation
 from jgd.sweep.lanes.probe import Cost, measure
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings, as_loss
+from jgd.sweep.lanes.spread import spread
 from jgd.sweep.samplers.propose import Proposals
 from jgd.sweep.spaces.axes import Trial
 
@@ -59,9 +60,14 @@ class TaskMachine:
     """Trains trials of a task, segment by segment."""
 
     def __init__(
-        self, settings: Settings, devices: Devices, lanes: int | None, metrics: Callable[[Sequence[Group]], list[str]]
+        self,
+        settings: Settings,
+        devices: Devices,
+        lanes: int | None,
+        workers: int,
+        metrics: Callable[[Sequence[Group]], list[str]],
     ) -> None:
-        self._settings, self._lanes, self._metrics = settings, lanes, metrics
+        self._settings, self._lanes, self._workers, self._metrics = settings, lanes, workers, metrics
         self._preparation, self.devices = Preparation(settings, devices), devices
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
@@ -74,7 +80,8 @@ class TaskMachine:
 
     def layout(self, one: Group, trials: int) -> Layout:
         """How the lanes of a group run, as if it had so many trials."""
-        return layout(one, len(self._settings.seeds), self.devices.list, self._lanes, trials)
+        alone = layout(one, len(self._settings.seeds), self.devices.list, self._lanes, trials)
+        return spread(alone, trials * len(self._settings.seeds), len(self.devices.list), self._workers)
 
     def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
         """What their programs cost: a segment of each is run."""
@@ -125,7 +132,7 @@ def train_in_rounds(
         outcome = machine.execute(trials, groups, chosen, list(names), progress, store, before)
         before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])
         for key, report in zip(keys, outcome.groups, strict=True):
-            reports[key] = _together(reports[key], report) if key in reports else report
+            reports[key] = together(reports[key], report) if key in reports else report
         result = _result(trials, settings, outcome, list(reports.values()), seconds)
         losses = np.median(as_loss(result.values, settings.mode), axis=1)
         proposals.tell(asked, [losses[trial.number] for trial in asked])
@@ -136,7 +143,7 @@ def train_in_rounds(
     return dataclasses.replace(result, interrupted=outcome.interrupted or (outcome.requested and following > 0))
 
 
-def _together(a: GroupReport, b: GroupReport) -> GroupReport:
+def together(a: GroupReport, b: GroupReport) -> GroupReport:
     """What two rounds of one group cost."""
     layout = a.layout._replace(chunks=a.layout.chunks + b.layout.chunks)
     spaces = tuple(dict.fromkeys(a.spaces + b.spaces))

@@ -1,0 +1,199 @@
+"""Several processes on one folder: they share the lanes out, decide alike, and take over what a dead one ran."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError, storage
+from jgd.sweep import grid, halving, load, loguniform, run
+from jgd.sweep.engine import loop as engine_module
+from tests.train import problems
+
+TASK = problems.task(5)
+SPACES = {"adam": jgd.adam(loguniform(1e-3, 1.0)), "sgd": jgd.sgd(grid([0.01, 0.1, 0.2, 1e12]))}
+
+
+def sweep(folder=None, workers=None, **options):
+    usual = {"num_trials": 8, "seeds": 2, "steps": 40, "eval_every": 2, "sampler": "sobol", "lanes": 1}
+    return run(TASK, SPACES, dir=folder, workers=workers, progress=False, **{**usual, **options})
+
+
+def assert_same(a, b):
+    for name in b.curves:
+        np.testing.assert_array_equal(a.curves[name], b.curves[name])
+    np.testing.assert_array_equal(a.status, b.status)
+    np.testing.assert_array_equal(a.diverged_at, b.diverged_at)
+    assert [trial.params for trial in a.trials] == [trial.params for trial in b.trials]
+    assert a.lane_steps == b.lane_steps
+
+
+def together(calls):
+    """The results of calls in threads of their own; what one raises is its result."""
+    results = [None] * len(calls)
+
+    def call(i):
+        try:
+            results[i] = calls[i]()
+        except BaseException as error:
+            results[i] = error
+
+    threads = [threading.Thread(target=call, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def runners(folder):
+    """The workers that have run chunks of a folder, by the names of the chunks."""
+    return {path.stem.split("-")[2] for path in (folder / "chunks").iterdir()}
+
+
+@pytest.mark.parametrize("options", [{}, {"stop": halving(10)}, {"sampler": "tpe", "rounds": 2}])
+def test_workers_share_the_lanes_and_have_the_whole(tmp_path, options):
+    expected = sweep(**options)
+    for result in together([lambda: sweep(tmp_path, 2, **options)] * 2):
+        assert_same(result, expected)
+    assert len(runners(tmp_path)) == 2
+    assert_same(load(tmp_path), expected)
+    assert not list((tmp_path / "workers").iterdir())
+    assert_same(sweep(tmp_path, **options), expected)  # a plain call finds nothing left to run
+
+
+class Killed(BaseException):
+    """What stands for a kill: nothing catches it."""
+
+
+def die(monkeypatch, after):
+    """Have the thread called "doomed" die after so many segments; returns the list of all segments."""
+    inner, segments = engine_module.Records.add, []
+
+    def add(self, *args):
+        segments.append(threading.current_thread().name)
+        if segments[-1] == "doomed" and segments.count("doomed") > after:
+            raise Killed
+        return inner(self, *args)
+
+    monkeypatch.setattr(engine_module.Records, "add", add)
+    return segments
+
+
+def test_what_a_dead_worker_ran_is_taken_over(tmp_path, monkeypatch, every_segment):
+    expected, segments = sweep(), die(monkeypatch, after=30)
+
+    def doomed():
+        threading.current_thread().name = "doomed"
+        return sweep(tmp_path, 2)
+
+    dead, result = together([doomed, lambda: sweep(tmp_path, 2)])
+    assert isinstance(dead, Killed)
+    assert_same(result, expected)
+    per_chunk = len(expected.steps)
+    chunks = len(list((tmp_path / "chunks").iterdir()))
+    assert len(segments) <= chunks * per_chunk + 1  # the segment that the dead one was in is all that was lost
+
+
+def test_another_run_picks_up_what_all_workers_left(tmp_path, monkeypatch, every_segment):
+    with monkeypatch.context() as patched:
+        die(patched, after=24)
+        threading.current_thread().name, before = "doomed", threading.current_thread().name
+        try:
+            with pytest.raises(Killed):
+                sweep(tmp_path, 2, stop=halving(10))
+        finally:
+            threading.current_thread().name = before
+    assert (load(tmp_path).status == "pending").any()
+    expected = sweep(stop=halving(10))
+    for workers in (2, None):
+        assert_same(sweep(tmp_path, workers, stop=halving(10)), expected)
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, None), (None, 2)])
+def test_a_plain_run_shares_with_nobody(tmp_path, monkeypatch, first, second):
+    started, inner = [], engine_module.Loop.run
+
+    def crowded(self, *args):
+        if not started:
+            started.append(args)
+            with pytest.raises(InputError, match=r"another process is running this sweep; .* pass workers=2 or more"):
+                sweep(tmp_path, second)
+        inner(self, *args)
+
+    monkeypatch.setattr(engine_module.Loop, "run", crowded)
+    sweep(tmp_path, first)
+    assert started
+
+
+def test_what_several_processes_need_is_said():
+    with pytest.raises(InputError, match=r"4 processes can share a sweep only through a folder; pass dir="):
+        sweep(workers=4)
+    with pytest.raises(InputError, match=r"run\(devices=\): .* is another process's; pass some of jax.local_devices"):
+        sweep(devices=[types.SimpleNamespace(process_index=1)])
+
+
+CHILD = """
+import sys
+import tests.conftest
+import jax
+
+address, count, number, folder, steps = sys.argv[1:]
+jax.distributed.initialize(address, int(count), int(number))
+from tests.sweep import test_workers
+
+result = test_workers.sweep(folder, steps=int(steps))
+assert jax.process_count() == int(count) and len(jax.devices()) == 2 * int(count)
+result.to_csv(f"{folder}/result-{number}.csv")
+print("ended", flush=True)
+"""
+
+
+def start(count, folder, steps):
+    """Processes of one `jax.distributed` run, each with a sweep on the folder."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    arguments = [[address, str(count), str(i), str(folder), str(steps)] for i in range(count)]
+    return [
+        subprocess.Popen([sys.executable, "-c", CHILD, *row], env=environment, stdout=subprocess.PIPE, text=True)
+        for row in arguments
+    ]
+
+
+def test_four_processes_of_jax_distributed_share_a_sweep(tmp_path):
+    processes = start(4, tmp_path, 40)
+    assert [process.communicate()[0] for process in processes] == ["ended\n"] * 4
+    assert [process.returncode for process in processes] == [0] * 4
+    expected = sweep()
+    assert_same(load(tmp_path), expected)
+    expected.to_csv(tmp_path / "expected.csv")
+    for i in range(4):
+        assert (tmp_path / f"result-{i}.csv").read_text() == (tmp_path / "expected.csv").read_text()
+
+
+def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
+    survivor, doomed = start(2, tmp_path, 800)
+
+    def runs_a_chunk():
+        written = {storage.peek(path).get("worker") for path in tmp_path.glob("chunks/*.safetensors")}
+        pids = {path.name: path.read_text().split()[1] for path in tmp_path.glob("workers/*")}
+        return str(doomed.pid) in {pids.get(worker) for worker in written}
+
+    while not runs_a_chunk():
+        assert doomed.poll() is None
+        time.sleep(0.01)
+    doomed.kill()
+    assert doomed.communicate() == ("", None)
+    assert survivor.stdout.readline() == "ended\n"
+    survivor.kill()  # JAX's runtime would have it wait for the dead one, and then end it
+    survivor.communicate()
+    assert_same(load(tmp_path), sweep(steps=800))
