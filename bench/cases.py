@@ -48,4 +48,5 @@ CASES: dict[str, Case] = {
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 50, ("sklearn",)),
     "kills": Case("bench.kills", "Sweeps killed at random moments", 60),
     "samplers": Case("bench.samplers", "Samplers at equal budgets", 60, ("sklearn",)),
+    "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 270, ("sklearn",)),
 }  # fmt: skip

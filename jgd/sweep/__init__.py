@@ -3,6 +3,7 @@
 from jgd.sweep.answers import profiles as profiles
 from jgd.sweep.answers.forecast import Plan as Plan
 from jgd.sweep.answers.importance import Importance as Importance
+from jgd.sweep.answers.pictures.profiled import profile_figure as profile_figure
 from jgd.sweep.answers.result import Result as Result
 from jgd.sweep.answers.result import Standing as Standing
 from jgd.sweep.answers.statistics import BestOfK as BestOfK

@@ -1,5 +1,6 @@
 """Real problems to compare optimizers on, none of which needs a download."""
 
+from jgd.tasks import suite as suite
 from jgd.tasks.builtin import breast_cancer as breast_cancer
 from jgd.tasks.builtin import diabetes as diabetes
 from jgd.tasks.builtin import digits as digits

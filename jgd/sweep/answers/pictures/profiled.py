@@ -10,15 +10,11 @@ from jgd.sweep.answers.pictures.canvas import label, note, panels
 from jgd.sweep.answers.profiles import TAU, integrated_scores, performance_profile
 
 
-def color_of(solver: str, solvers: Sequence[str]) -> str:
-    """The colour of a solver in every picture."""
-    return COLORS[list(solvers).index(solver) % len(COLORS)]
-
-
-def profile_figure(costs: Mapping[str, Sequence[float]], colors: Mapping[str, str], tau: float = TAU) -> Any:
+def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU) -> Any:
     """The share of problems solved within 1 to `tau` times the best, from costs by solver, infinity for a miss.
 
-    A panel for each solver, from the best to the worst, with the others in grey behind it.
+    A panel for each solver, from the best to the worst, with the others in grey behind it; colours go by the order in
+    which the solvers are given.
     """
     names, table = list(costs), np.array(list(costs.values()), float)
     taus = np.geomspace(1, tau, 200)
@@ -28,7 +24,7 @@ def profile_figure(costs: Mapping[str, Sequence[float]], colors: Mapping[str, st
     for rank, (panel, i) in enumerate(zip(found, order, strict=True), 1):
         for other in order[order != i]:
             panel.plot(taus, profiles[other], color=FAINT, linewidth=0.6, drawstyle="steps-post", zorder=1)
-        color = colors[names[i]]
+        color = COLORS[i % len(COLORS)]
         panel.set_title(f"{rank}  {names[i]}", color=color, fontweight="bold", loc="left", fontsize=10)
         panel.fill_between(taus, profiles[i], color=color, alpha=0.15, linewidth=0, step="post", zorder=2)
         panel.plot(taus, profiles[i], color=color, linewidth=1.8, drawstyle="steps-post", zorder=3)

@@ -1,0 +1,61 @@
+"""Every optimizer on every problem of `jgd.tasks.suite`, equally tuned: `python -m bench leaderboard`.
+
+A whole run writes bench/results/leaderboard.json and its page, leaderboard.html, beside what every case returns.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.contest import RATES, SEEDS, chosen, document, solve
+from bench.leaderboard_page import Document, render
+from bench.machine import describe
+from bench.rows import Claim, Yields, alone
+
+RESULTS = Path(__file__).parent / "results"
+BUDGET = 300  # seconds on two quiet cores
+
+
+def leaderboard(quick: bool = False) -> Yields:
+    """A row for each optimizer, from the best; with `quick`, of few optimizers on few problems."""
+    problems, names = chosen(quick)
+    rates, seeds = (3, 2) if quick else (RATES, SEEDS)
+    solved = [solve(problem, names, rates=rates, seeds=seeds) for problem in problems]
+    found = document(solved, names, describe())
+    if not quick:
+        write(found)
+    for rank, row in enumerate(found["standings"], 1):
+        setting = row["setting"]
+        yield {
+            "rank": rank,
+            "optimizer": row["solver"],
+            "score": row["score"],
+            "low": row["low"],
+            "high": row["high"],
+            "behind": row["behind"],
+            "behind_low": row["behind_low"],
+            "solved_percent": 100 * row["solved"],
+            "one_setting_percent": 100 * row["one_setting"],
+            "its_rate": setting["init_value"],
+        }
+    if not quick:
+        yield from claims(found)
+
+
+def claims(found: Document) -> Sequence[Claim]:
+    """That every problem was won by somebody, and the time."""
+    lost = [row["name"] for row in found["problems"] if all(cost is None for cost in row["costs"].values())]
+    return [
+        Claim("problems that no optimizer solves", len(lost), 0, at_least=False, unit="", why=", ".join(lost)),
+        Claim("seconds in all", found["seconds"], BUDGET, at_least=False, unit="s"),
+    ]
+
+
+def write(found: Document) -> None:
+    """The document and its page."""
+    (RESULTS / "leaderboard.json").write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / "leaderboard.html").write_text(render(found))
+
+
+if __name__ == "__main__":
+    alone(leaderboard)
