@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from jgd.commands.bench import add_bench, add_compare
 from jgd.commands.race import add_race
 from jgd.core.errors import InputError
 
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="jgd", description=ABOUT)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_race(commands)
+    add_bench(commands)
+    add_compare(commands)
     try:
         options = parser.parse_args(argv)
         return options.command(options)

@@ -1,6 +1,8 @@
 """What this device can do at most, by measurement: a copy through its memory, and a product of matrices."""
 
 import functools
+import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,14 @@ def flops(dtype: Any = "float32", device: Any = None) -> float:
     return _flops(jnp.dtype(dtype).name, device or default_device())
 
 
+def machine() -> dict[str, Any]:
+    """What figures are figures of: the platform, the kind of device, how many, and the cores of the host."""
+    device = default_device()
+    kind = _processor() if device.platform == "cpu" else device.device_kind
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"platform": device.platform, "device": kind, "devices": len(jax.local_devices()), "cores": cores}
+
+
 def default_device() -> Any:
     """Where JAX puts new arrays."""
     return next(iter(jnp.zeros(()).devices()))
@@ -73,7 +83,7 @@ def _flops(dtype: str, device: Any) -> float:
     size, best = 512, 0.0
     while True:
         with jax.default_device(device):
-            # Orthogonal up to rounding would do too; a small scale keeps the chained product finite.
+            # Scaled so that products of products neither overflow nor vanish.
             a = jax.random.normal(jax.random.key(0), (size, size)).astype(dtype) * size**-0.5
         program = Program(lambda x, a: x @ a, a, a, carry=1)
         timing = interleave({"": program}, blocks=BLOCKS)[""]
@@ -81,6 +91,16 @@ def _flops(dtype: str, device: Any) -> float:
         if timing.median > PRODUCT_SECONDS or size >= 16384:
             return best
         size *= 2
+
+
+def _processor() -> str:
+    """A CPU's name, which only Linux tells whole."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 def _size(path: Path) -> int:

@@ -99,6 +99,11 @@ class Program:
             peak_bytes(),
         )
 
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of a call, by the compiler's count, which leaves out calls of libraries."""
+        return float((self._compiled.cost_analysis() or {}).get("flops", 0.0))
+
 
 def memory(fn: Callable[..., Any], *args: Any, carry: int = 0) -> Memory:
     """The bytes of `fn(*args)`: temporaries, arguments, outputs; see `Program` for `carry`, whose memory is donated.

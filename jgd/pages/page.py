@@ -23,14 +23,15 @@ def page(title: str, body: Sequence[str]) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> str:
-    """A sortable table; the first row is marked as the winner.
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, *, ranked: bool = True) -> str:
+    """A sortable table. `ranked` rows begin with a rank, and the first is the winner; others begin with a name.
 
     The page has an element for each of the first `PAGE` rows. Further ones are data, of which a script shows as many at
     a time: thousands sort at once.
     """
     heads = "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in head)
-    body = "".join(f"<tr{' class=winner' if i == 0 else ''}>{_cells(row)}</tr>" for i, row in enumerate(rows[:PAGE]))
+    first = " class=winner" if ranked else ""
+    body = "".join(f"<tr{first if i == 0 else ''}>{_cells(row)}</tr>" for i, row in enumerate(rows[:PAGE]))
     data, turning = "", ""
     if len(rows) > PAGE:
         # A "<" would end the script early if it stood in a name.
@@ -40,8 +41,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> 
         arrows = (("-1", "previous"), ("1", "next"))
         buttons = "".join(f'<button type="button" data-turn="{by}">{name}</button>' for by, name in arrows)
         turning = f'<p class="turning soft" hidden>{buttons}<span></span></p>'
+    kind = "sortable" if ranked else "sortable named"
     return (
-        f'<div class="scroll"><table class="sortable"><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
+        f'<div class="scroll"><table class="{kind}"><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table>{data}</div>{turning}"
     )
 
@@ -105,7 +107,7 @@ section {{ background: var(--card); border: 1px solid var(--line); border-radius
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 caption {{ caption-side: bottom; text-align: left; padding-top: 10px; white-space: normal; }}
 td, th {{ padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); }}
-td:nth-child(2), th:nth-child(2) {{ text-align: left; }}
+td:nth-child(2), th:nth-child(2), .named td:first-child, .named th:first-child {{ text-align: left; }}
 th {{ padding: 0; vertical-align: bottom; }}
 th button {{ all: unset; cursor: pointer; padding: 4px 10px 6px; color: var(--soft);
   font-size: 12.5px; white-space: pre-line; }}

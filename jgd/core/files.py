@@ -1,0 +1,55 @@
+"""What a user's file or module holds, by a name such as `file.py:task`; the user's failures become one sentence."""
+
+import importlib
+import importlib.util
+import pathlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from jgd.core.errors import InputError, unknown
+
+
+def look_up(what: str, name: str) -> Any:
+    """The value of `file.py:value` or `package.module:value`, which runs the file; `what` names it in an error."""
+    place, _, attribute = name.rpartition(":")
+    module = _import(f"{what} {name}", place)
+    if not hasattr(module, attribute):
+        raise unknown(f"{what} {name}", attribute, [key for key in vars(module) if not key.startswith("_")])
+    return getattr(module, attribute)
+
+
+def attempt(place: str, call: Callable[[], Any]) -> Any:
+    """The user's code, whose failure is one sentence; the cause stays attached."""
+    try:
+        return call()
+    except InputError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or ["no message"]
+        raise InputError(f"{place} failed with {type(error).__name__}: {reason[0].rstrip('.')}.") from error
+
+
+def _import(title: str, place: str) -> ModuleType:
+    if not place.endswith(".py"):
+        return attempt(f"{title}: importing {place}", lambda: importlib.import_module(place))
+    path = pathlib.Path(place).resolve()
+    if not path.is_file():
+        raise InputError(f"{title}: there is no file {place}; give a path from the current folder.")
+    return attempt(f"{title}: running {place}", lambda: _run_file(path))
+
+
+def _run_file(path: pathlib.Path) -> ModuleType:
+    """The module of a file, which may import its neighbours."""
+    spec = importlib.util.spec_from_file_location(f"jgd_file_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look a class's module up there
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
