@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 
 from jgd.core.errors import InputError
@@ -30,12 +31,17 @@ def map_unzip(
     leaves, structure = jax.tree.flatten(grads)
     columns = [_column(place, what, grads, structure, tree) for tree in (*slots, *read)]
     check_inexact(place, grads)
-    rows = []
-    for g, *rest in zip(leaves, *columns, strict=True):
+
+    def lifted(g: Any, *rest: Any) -> tuple[jax.Array, ...]:
         update, *new = rule(widen(g), *map(widen, rest))
         kept = [jnp.asarray(n).astype(jnp.result_type(s)) for n, s in zip(new, rest, strict=False)]
         dtype = jnp.result_type(g, *rest[len(slots) :])
-        rows.append((jnp.asarray(update).astype(dtype), *kept))
+        return jnp.asarray(update).astype(dtype), *kept
+
+    # Within a trace, a rule is traced once for each shape, not for each leaf; op by op it would be compiled each time.
+    traced = any(isinstance(x, jax.core.Tracer) for x in leaves)
+    step = jax.jit(lifted) if traced and len(leaves) > 1 else lifted
+    rows = [step(*row) for row in zip(leaves, *columns, strict=True)]
     width = 1 + len(slots)
     return tuple(jax.tree.unflatten(structure, [row[i] for row in rows]) for i in range(width))
 
@@ -98,10 +104,17 @@ def global_norm(tree: Any) -> jax.Array:
     return safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32)))
 
 
+@jax.custom_jvp
 def safe_sqrt(x: jax.Array) -> jax.Array:
     """The square root, with derivative zero at zero instead of infinity."""
-    zero = x == 0
-    return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, x)))
+    return jnp.sqrt(x)
+
+
+@safe_sqrt.defjvp
+def _safe_sqrt_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    root = safe_sqrt(*primals)
+    zero = root == 0
+    return root, jnp.where(zero, 0.0, tangents[0] / (2 * jnp.where(zero, 1.0, root)))
 
 
 def all_finite(tree: Any) -> jax.Array:

@@ -86,3 +86,27 @@ def test_bfloat16_decays_are_widened_before_they_are_raised_to_powers():
     decay = jnp.bfloat16(0.99)
     exact = 1 - float(decay) ** 100
     np.testing.assert_allclose(tree.one_minus_pow(decay, jnp.int32(100)), exact, rtol=1e-6)  # float32's log and expm1
+
+
+def test_a_rule_is_traced_once_for_each_shape_and_never_compiled_op_by_op():
+    traces = []
+
+    def rule(g, m):
+        traces.append(g.shape)
+        return g + m, m
+
+    def update(grads, state):
+        return tree.map_unzip(rule, grads, state, place="update")
+
+    grads = {"a": jnp.ones(3), "b": jnp.ones(2), "c": jnp.ones(3), "d": jnp.ones(3)}
+    jax.make_jaxpr(update)(grads, grads)
+    assert sorted(traces) == [(2,), (3,)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "jit", lambda *_, **__: pytest.fail("a new function is compiled at every call"))
+        update(grads, grads)
+
+
+def test_the_safe_root_s_derivatives_vanish_at_zero_and_are_right_elsewhere():
+    first, second = jax.grad(tree.safe_sqrt), jax.grad(jax.grad(tree.safe_sqrt))
+    assert first(0.0) == second(0.0) == 0
+    np.testing.assert_allclose([first(4.0), second(4.0)], [1 / 4, -1 / 32], rtol=1e-6)  # a few float32 roundings
