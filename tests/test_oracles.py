@@ -3,6 +3,7 @@
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -25,12 +26,16 @@ def test_agrees_with_optax_in_float64(row, x64):
 
 
 @pytest.mark.parametrize("row", WITH_OPTAX)
-def test_agrees_with_optax_in_float32(row):
+def test_float32_stays_close_to_optax_in_float64(row):
     start = row.params()
     grads = problems.gradients(STEPS, start)
-    ours, theirs = (problems.trajectory(opt, start, grads) for opt in (row.make(), row.oracle()))
-    # optax's own error: 1 - b2 and 1 - b2^t disagree by 1.3e-5 in float32 (its issue 1532), on steps of size 1.
-    problems.close(ours, theirs, rtol=5e-4, atol=5e-4)
+    ours = problems.trajectory(row.make(), start, grads)
+    with jax.enable_x64(True):
+        wide, *steps = (jax.tree.map(lambda x: np.asarray(x, np.float64), tree) for tree in (start, *grads))
+        exact = problems.trajectory(row.oracle(), jax.tree.map(jnp.asarray, wide), steps)
+    # What fast forms cost in rounding is in here. 25 steps of size 1 round to 3e-6 at most; in float32 1 - 0.999 is off
+    # by 1.3e-5, whose half an AMSGrad without bias correction shows. (optax's own float32 is off by up to 1e-5.)
+    problems.close(ours, jax.tree.map(np.asarray, exact), rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("row", WITH_TORCH)

@@ -40,13 +40,14 @@ class ScaleByAdam:
         """The step that Adam would take at learning rate -1."""
         count = increment(state.count)
         b1, b2 = jnp.asarray(self.b1), jnp.asarray(self.b2)
-        c1, c2, ahead = one_minus_pow(b1, count), one_minus_pow(b2, count), one_minus_pow(b1, increment(count))
+        # One division for each scalar and not for each entry.
+        r1, r2, ahead = (1 / one_minus_pow(b, t) for b, t in ((b1, count), (b2, count), (b1, increment(count))))
 
         def rule(g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
             m = b1 * m + (1 - b1) * g
             v = b2 * v + (1 - b2) * abs_sq(g)
-            look = b1 * m / ahead + (1 - b1) * g / c1 if self.nesterov else m / c1
-            return look / (safe_sqrt(v / c2 + self.eps_root) + self.eps), m, v
+            look = ahead * b1 * m + r1 * (1 - b1) * g if self.nesterov else r1 * m
+            return look / (safe_sqrt(r2 * v + self.eps_root) + self.eps), m, v
 
         updates, mu, nu = map_unzip(rule, grads, state.mu, state.nu, place="ScaleByAdam.update")
         return updates, optax.ScaleByAdamState(count, mu, nu)
@@ -78,14 +79,14 @@ class ScaleByAmsgrad:
         """The step that AMSGrad would take at learning rate -1."""
         count = increment(state.count)
         b1, b2 = jnp.asarray(self.b1), jnp.asarray(self.b2)
-        c1 = one_minus_pow(b1, count) if self.bias_correction_mu else 1.0
-        c2 = one_minus_pow(b2, count) if self.bias_correction_nu else 1.0
+        r1 = 1 / one_minus_pow(b1, count) if self.bias_correction_mu else 1.0
+        r2 = 1 / one_minus_pow(b2, count) if self.bias_correction_nu else 1.0
 
         def rule(g: jax.Array, m: jax.Array, v: jax.Array, top: jax.Array) -> tuple[jax.Array, ...]:
             m = b1 * m + (1 - b1) * g
             v = b2 * v + (1 - b2) * abs_sq(g)
-            top = jnp.maximum(top, v / c2)
-            return (m / c1) / (safe_sqrt(top + self.eps_root) + self.eps), m, v, top
+            top = jnp.maximum(top, r2 * v)
+            return r1 * m / (safe_sqrt(top + self.eps_root) + self.eps), m, v, top
 
         slots = (state.mu, state.nu, state.nu_max)
         updates, mu, nu, nu_max = map_unzip(rule, grads, *slots, place="ScaleByAmsgrad.update")

@@ -47,8 +47,7 @@ class ScaleByRss:
 
         def rule(g: jax.Array, s: jax.Array) -> tuple[jax.Array, jax.Array]:
             s = s + abs_sq(g)
-            safe = jnp.where(s > 0, s, 1.0)
-            return jnp.where(s > 0, g / _root(safe, self.eps, self.eps_in_sqrt), 0.0), s
+            return g / _root(s, self.eps, self.eps_in_sqrt), s
 
         updates, new = map_unzip(rule, grads, state.sum_of_squares, place="ScaleByRss.update")
         return updates, optax.ScaleByRssState(new)
