@@ -15,6 +15,7 @@ from jgd.core import part as part
 from jgd.core import record as record
 from jgd.core import select as select
 from jgd.core import stack as stack
+from jgd.core import stack_leaves as stack_leaves
 from jgd.core import static as static
 from jgd.core import with_hyperparams as with_hyperparams
 
