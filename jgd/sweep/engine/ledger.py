@@ -119,6 +119,16 @@ class Ledger:
                 if self.store and (self.store.crowd is None or (key, name) in self._mine):
                     self.keep(key, chunk, running=False)
 
+    def set_back(self, group: Group) -> None:
+        """Set the lanes of a group that have steps left back to their last states here, or to the beginning."""
+        reached, safe = self.records.reached, np.zeros_like(self.records.reached)
+        for chunk in self.chunks_of(key_of(group)):
+            if chunk.state is not None:
+                at = chunk.members.trial[chunk.members.real], chunk.members.seed[chunk.members.real]
+                safe[at] = np.maximum(safe[at], np.where(chunk.point <= reached[at], chunk.point, 0))
+        mine = np.isin(np.arange(len(reached)), numbers_of(group))[:, None] & self.records.going
+        reached[mine] = safe[mine]
+
     def close(self) -> None:
         """Return when all is on disk."""
         if self.store:

@@ -11,6 +11,7 @@ import numpy as np
 
 from jgd.core import storage
 from jgd.sweep.disk.store import Store
+from jgd.sweep.engine.fitting import fewer_lanes
 from jgd.sweep.engine.ledger import Ledger, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack, regroup
 from jgd.sweep.lanes.layout import GroupReport, Layout, narrow
@@ -79,6 +80,7 @@ class Loop:
     ) -> None:
         self.preparation, self.settings, self.ledger, self.records = preparation, settings, ledger, ledger.records
         self.devices, self.interrupt, self.line = preparation.devices, interrupt, line
+        self.most: dict[int, Layout] = {}  # of the groups that memory has run out for
         self.compile_seconds = self.run_seconds = 0.0
 
     def stage(self, groups: Sequence[Group], layouts: Sequence[Layout], until: int) -> None:
@@ -91,10 +93,11 @@ class Loop:
                 lanes, numbers = int(entered[numbers_of(group)].sum()), numbers_of(group)
                 if moving[numbers].any():
                     each = math.ceil(lanes / self.ledger.workers)
-                    pairs.append((group, narrow(layout, each, len(self.devices.list)) if start else layout))
+                    layout = narrow(layout, each, len(self.devices.list)) if start else layout
+                    pairs.append((group, self._within(group, layout)))
             for ready in self._prepare(pairs) if pairs else ():
                 clock = time.perf_counter()
-                self.run(ready, start, until)
+                self._run_within_memory(ready, start, until)
                 self.run_seconds += time.perf_counter() - clock
             waiting = self.ledger.others_are_at(lambda: self._moving(until), lambda: self.interrupt.requested)
         if not self.interrupt.requested:
@@ -108,6 +111,26 @@ class Loop:
                 return
             self._run_chunk(ready, chunk, until)
 
+    def _run_within_memory(self, ready: Prepared, start: int, until: int) -> None:
+        """`run`, with half the lanes from where memory ran out."""
+        while True:
+            try:
+                return self.run(ready, start, until)
+            except jax.errors.JaxRuntimeError as error:
+                layout = self._fewer(ready.group, ready.layout, error)
+            self.ledger.set_back(ready.group)
+            ready = self._prepare([(ready.group, layout)])[0]
+
+    def _fewer(self, group: Group, layout: Layout, error: Exception) -> Layout:
+        found = fewer_lanes(error, layout, len(self.devices.list), " and ".join(spaces_of(group)))
+        self.most[key_of(group)] = found
+        return found
+
+    def _within(self, group: Group, layout: Layout) -> Layout:
+        """A layout with no more lanes than memory has been found to hold."""
+        most = self.most.get(key_of(group), layout)
+        return layout if layout.chunk <= most.chunk else most
+
     def _moving(self, until: int) -> np.ndarray:
         """The lanes that have yet to get to `until` points, bool[trials, seeds]."""
         return self.records.going & (self.records.reached < until)
@@ -116,7 +139,14 @@ class Loop:
         """Groups in these layouts, compiled where they have not been."""
         clock = time.perf_counter()
         self.line.update(self._passed(), f"compiling {len(pairs)} program{'s' * (len(pairs) != 1)}")
-        prepared = self.preparation.compile(*zip(*pairs, strict=True))
+        try:
+            prepared = self.preparation.compile(*zip(*pairs, strict=True))
+        except jax.errors.JaxRuntimeError as error:  # which does not say whose program it was
+            fewer = [(group, self._fewer(group, layout, error)) for group, layout in pairs]
+        else:
+            fewer = []
+        if fewer:
+            return self._prepare(fewer)
         self.compile_seconds += time.perf_counter() - clock
         return prepared
 

@@ -41,7 +41,7 @@ def pack(lanes: np.ndarray, size: int, devices: int) -> Iterator[np.ndarray]:
 
 def regroup(parts: Sequence[tuple[Chunk, np.ndarray]], seeds: int) -> tuple[Members, Arrays]:
     """These lanes of these chunks, in the order of trials and seeds, with their states."""
-    columns = zip(*((column[i] for column in chunk.members) for chunk, i in parts), strict=True)
+    columns = zip(*([column[i] for column in chunk.members] for chunk, i in parts), strict=True)
     members = [np.concatenate(column) for column in columns]
     order = np.argsort(members[0] * seeds + members[2], kind="stable")
     names = parts[0][0].state or {}

@@ -71,6 +71,19 @@ def narrow(layout: Layout, lanes: int, devices: int) -> Layout:
     return Layout(width, chunk, math.ceil(lanes / chunk))
 
 
+def halve(layout: Layout, devices: int) -> Layout | None:
+    """Half as many lanes side by side, or in a call where they run one by one; None where there is one on each device.
+
+    The call shrinks as far as it must to hold the same lanes on every device.
+    """
+    on_each = layout.chunk // devices
+    if on_each == 1:
+        return None
+    width = max(1, layout.width // 2)
+    chunk = max(1, on_each // 2 // width) * width * devices
+    return Layout(width, chunk, math.ceil(layout.chunk * layout.chunks / chunk))
+
+
 def room_bytes(devices: Sequence[Any]) -> int:
     """Bytes of lanes that may be resident on each device."""
     share = free_on_each(devices) // SHARE
