@@ -17,6 +17,7 @@ from jgd.commands.bench.report import bench_report
 from jgd.commands.bench.rows import HEADER, Row, as_json, busy, cells, colored, measure_case, remarks
 from jgd.commands.bench.trees import KNOWN, Tree, load_tree
 from jgd.commands.folder import new_folder
+from jgd.commands.target import add_target
 from jgd.core.errors import InputError
 from jgd.core.extras import require
 from jgd.core.storage import write_whole
@@ -41,6 +42,7 @@ peers       {", ".join(PEERS)} (torch: fused kernels where it has them)
   jgd bench --params resnet50 --optimizers adam,lion
   jgd bench --params 1e7x256 --peers optax,torch
   jgd bench --params model.py:params --optimizers train.py:optimizer
+  jgd bench target --help     steps and time to target on tasks, instead of the cost of a step
   jgd bench --json > after.json; jgd compare before.json after.json --fail-above 5%
 
 A step is an update and its application to random parameters, for one random gradient; parameters and state are donated
@@ -71,6 +73,7 @@ def add_bench(commands: Any) -> None:
     parser.set_defaults(command=bench)
     for name, settings in OPTIONS.items():
         parser.add_argument(name, **settings)
+    add_target(parser.add_subparsers(title="further benches", metavar="target"))
 
 
 def bench(options: argparse.Namespace) -> int:

@@ -1,0 +1,183 @@
+"""`jgd bench target`: steps and time to target of optimizers, each tuned with the same budget."""
+
+import argparse
+import json
+import math
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jgd.commands.devices import describe_devices, use_every_core
+from jgd.commands.folder import new_folder
+from jgd.commands.racers import DEFAULT, RACERS, spaces
+from jgd.commands.target.contest import MEASURES, Budget, Round, costs, play, standings
+from jgd.commands.target.goals import goals_of
+from jgd.commands.target.report import cells, header, target_report
+from jgd.core.errors import InputError
+from jgd.core.extras import require
+from jgd.core.storage import write_whole
+from jgd.pages.words import count
+from jgd.sweep.answers.profiles import TAU
+from jgd.sweep.answers.table import plain
+from jgd.tasks.registry import BUILTIN
+
+ABOUT = "Steps and time to target of optimizers on several tasks, each tuned with the same budget (AlgoPerf's rules)."
+MORE = f"""
+Without options: four built-in tasks, eight optimizers; 9 studies of 5 learning rates each.
+
+tasks       {", ".join(BUILTIN)}, or your own with what is to be reached,
+            as file.py:task@accuracy>=0.97 or digits@validation_loss<=0.1; or all
+optimizers  {", ".join(list(RACERS)[:8])},
+            {", ".join(list(RACERS)[8:])}
+
+  jgd bench target --tasks digits,diabetes --optimizers adam,muon
+  jgd bench target --tasks my_task.py:task@loss<=0.3 --steps 1000
+  jgd bench target --optimizers adamw=1e-5:1e-2,lion=1e-6:1e-3 --json
+
+A study is so many learning rates, drawn from the optimizer's range, under one seed; it costs what its best one needed,
+and a miss is infinite. An optimizer's cost on a task is the median over studies. Its score is the share of tasks that
+it solves within tau times the best cost, averaged over tau from 1 to {TAU:g}: 1 is first everywhere. Intervals resample
+draws and seeds, the same for all. Steps come from sweeps and are exact to a hundredth of the budget; times are steps
+times the step time of a lone run, without evaluations. The folder gets report.html and results.json.
+
+exit status: 0 done, 2 an input cannot be used, 130 interrupted by Ctrl-C (finished tasks are written)
+"""
+
+OPTIONS = {
+    "--tasks": {
+        "default": "digits,breast_cancer,diabetes,mnist5k",
+        "metavar": "NAMES",
+        "help": "names with commas between them (default: all but text)",
+    },
+    "--optimizers": {
+        "default": DEFAULT,
+        "metavar": "NAMES",
+        "help": "names with commas between them, each maybe with its own range,\n"
+        "as adam=1e-4:1e-1; or all (default: the first eight below)",
+    },
+    "--studies": {"type": int, "default": 3, "help": "draws of learning rates (default: 3)"},
+    "--trials": {"type": int, "default": 5, "help": "learning rates in a draw (default: 5)"},
+    "--seeds": {"type": int, "default": 3, "help": "seeds that each draw meets, a study each (default: 3)"},
+    "--steps": {"type": int, "help": "steps within which to get there (default: the task's own)"},
+    "--out": {"type": Path, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
+    "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
+}
+
+
+def add_target(commands: Any) -> None:
+    """Add the command to those of a parser."""
+    form = argparse.RawTextHelpFormatter
+    parser = commands.add_parser("target", help=ABOUT, description=ABOUT, epilog=MORE, formatter_class=form)
+    parser.set_defaults(command=target)
+    for name, settings in OPTIONS.items():
+        parser.add_argument(name, **settings)
+
+
+def target(options: argparse.Namespace) -> int:
+    """Run the contest, write its folder and print its tables; the exit status."""
+    require("matplotlib", "the report's pictures")
+    for name in ("studies", "trials", "seeds", "steps"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name} {value}: expected a whole number, at least 1.")
+    optimizers, budget = spaces(options.optimizers), Budget(options.studies, options.trials, options.seeds)
+    use_every_core()
+    goals = goals_of(options.tasks, options.steps)
+    devices = describe_devices(jax.local_devices())
+    rounds: list[Round] = []
+    with new_folder(options.out, "target") as folder:
+        for goal in goals:
+            if not options.json:
+                print(f"{goal.name}: {count(len(optimizers), 'optimizer')} to {goal} on {devices} ...", flush=True)
+            one = play(goal, optimizers, budget)
+            if one.sweep.interrupted:
+                break
+            rounds.append(one)
+        if not rounds:
+            raise KeyboardInterrupt
+        document = _document(rounds, list(optimizers), budget, devices)
+        text = json.dumps(document, indent=1)
+        report = target_report(rounds, list(optimizers), budget, devices, _line(options))
+        write_whole(folder / "results.json", [f"{text}\n".encode()])
+        write_whole(folder / "report.html", [report.encode()])
+    cut = len(rounds) < len(goals)
+    if options.json:
+        print(text)
+    else:
+        _print(rounds, list(optimizers), folder, cut)
+    return 130 if cut else 0
+
+
+def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, devices: str) -> dict[str, Any]:
+    """The results as JSON has them: a miss is null."""
+    tasks = [
+        {
+            "task": one.goal.name,
+            "metric": one.goal.metric,
+            "mode": one.goal.mode,
+            "target": one.goal.target,
+            "steps": one.goal.steps,
+            "studies": {name: _finite(one.steps[i].tolist()) for i, name in enumerate(names)},
+            "step_seconds": dict(zip(names, one.step_seconds.tolist(), strict=True)),
+            "compile_seconds": dict(zip(names, one.compile_seconds.tolist(), strict=True)),
+        }
+        for one in rounds
+    ]
+    return {
+        "budget": budget._asdict(),
+        "tau": TAU,
+        "tasks": tasks,
+        "costs": {measure: _finite(costs(rounds, names, measure)) for measure in MEASURES},
+        "standings": {measure: [row._asdict() for row in standings(rounds, names, measure)] for measure in MEASURES},
+        "devices": devices,
+        # The package itself is above this layer, and need not be installed to be run from its folder.
+        "versions": {
+            "jgd": sys.modules["jgd"].__version__,
+            "jax": jax.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _finite(value: Any) -> Any:
+    """With null for what is not finite, in lists and dicts too."""
+    if isinstance(value, dict):
+        return {key: _finite(x) for key, x in value.items()}
+    if isinstance(value, list):
+        return [_finite(x) for x in value]
+    return value if math.isfinite(value) else None
+
+
+def _print(rounds: Sequence[Round], names: Sequence[str], folder: Path, cut: bool) -> None:
+    """The tables, in colours on a terminal."""
+    head, lines = header(rounds), cells(rounds, names)
+    print()
+    if sys.stdout.isatty() and find_spec("rich") is not None:
+        table = require("rich.table", "a table in colours").Table(box=None, pad_edge=False, header_style="dim")
+        for i, name in enumerate(head):
+            table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True, vertical="bottom")
+        for i, line in enumerate(lines):
+            table.add_row(*line, style="bold green" if i == 0 else None)
+        require("rich.console", "a table in colours").Console(highlight=False).print(table)
+    else:
+        print(plain([name.replace("\n", " ") for name in head], lines, left=2))
+    print()
+    if cut:
+        print("Interrupted: only finished tasks count.")
+    print(f"Report: {folder / 'report.html'}")
+
+
+def _line(options: argparse.Namespace) -> str:
+    """The command that runs the same contest again."""
+    parts = ["jgd", "bench", "target"]
+    for name, settings in OPTIONS.items():
+        value = getattr(options, name.strip("-"))
+        if name not in ("--json", "--out") and value is not None and value != settings.get("default"):
+            parts += [name, shlex.quote(str(value))]
+    return " ".join(parts)
