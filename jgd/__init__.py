@@ -49,6 +49,7 @@ from jgd.schedules import piecewise_constant_schedule as piecewise_constant_sche
 from jgd.schedules import piecewise_interpolate_schedule as piecewise_interpolate_schedule
 from jgd.schedules import polynomial_schedule as polynomial_schedule
 from jgd.schedules import sgdr_schedule as sgdr_schedule
+from jgd.schedules import switch_schedule as switch_schedule
 from jgd.schedules import warmup_constant_schedule as warmup_constant_schedule
 from jgd.schedules import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
 from jgd.schedules import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule

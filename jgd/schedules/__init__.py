@@ -13,9 +13,11 @@ from jgd.schedules.basic import polynomial_schedule as polynomial_schedule
 from jgd.schedules.join import CosineRestarts as CosineRestarts
 from jgd.schedules.join import Join as Join
 from jgd.schedules.join import Restarts as Restarts
+from jgd.schedules.join import Switch as Switch
 from jgd.schedules.join import cosine_restarts_schedule as cosine_restarts_schedule
 from jgd.schedules.join import join_schedules as join_schedules
 from jgd.schedules.join import sgdr_schedule as sgdr_schedule
+from jgd.schedules.join import switch_schedule as switch_schedule
 from jgd.schedules.piecewise import CosineOneCycle as CosineOneCycle
 from jgd.schedules.piecewise import LinearOneCycle as LinearOneCycle
 from jgd.schedules.piecewise import PiecewiseConstant as PiecewiseConstant

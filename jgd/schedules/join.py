@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jgd.core.errors import InputError
 from jgd.core.record import Function, as_function, hyper, hypers, part, record
 from jgd.core.tree import widen
-from jgd.core.types import Scalar, Schedule
+from jgd.core.types import Rate, Scalar, Schedule
 from jgd.schedules.curves import SHORTEST, geometric, half_cosine, is_plain, progress, time_of, whole
 from jgd.schedules.warmup import WarmupCosineDecay, warmup_cosine_decay_schedule
 
@@ -51,6 +51,31 @@ class Join:
             since = jnp.maximum(time - widen(boundary), 0.0)
             since = since.astype(jnp.int32) if isinstance(schedule, Function) else since
             value = jnp.where(time < boundary, value, schedule(since))
+        return value
+
+
+@record
+class Switch:
+    """`values[0]` until step `boundaries[0]`, then the next, and so on: numbers, or schedules that see every step.
+
+    Unlike in a `Join`, the count of a later schedule does not start at 0. Numbers are returned exactly.
+    """
+
+    values: tuple[Rate, ...] = hypers()
+    boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The value at `count`."""
+        if len(self.values) != len(self.boundaries) + 1:
+            raise InputError(
+                f"Switch: got {len(self.values)} values and {len(self.boundaries)} boundaries; "
+                "there is one boundary between each two values."
+            )
+        time = time_of(count)
+        first, *others = (x(count) if callable(x) else jnp.broadcast_to(widen(x), jnp.shape(time)) for x in self.values)
+        value = first
+        for boundary, other in zip(self.boundaries, others, strict=True):
+            value = jnp.where(time < widen(boundary), value, other)
         return value
 
 
@@ -124,6 +149,21 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Scalar]) 
             f"{len(schedules) - 1} boundaries, one between each two."
         )
     return Join(tuple(schedules), tuple(boundaries))
+
+
+def switch_schedule(values: Sequence[Rate], boundaries: Sequence[Scalar]) -> Switch:
+    """Each value until its boundary, then the next: `switch_schedule([0.1, 0.02], [100])`. A value may be a schedule.
+
+    What a population finds is one of these (`jgd.sweep.Lineage.schedule`).
+    """
+    if is_plain(*boundaries) and list(boundaries) != sorted(boundaries):
+        raise InputError(f"switch_schedule(boundaries={list(boundaries)!r}): boundaries must rise; sort the values.")
+    if len(values) != len(boundaries) + 1:
+        raise InputError(
+            f"switch_schedule(boundaries={list(boundaries)!r}): {len(values)} values need {len(values) - 1} "
+            "boundaries, one between each two."
+        )
+    return Switch(tuple(values), tuple(boundaries))
 
 
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Scalar]]) -> Restarts:

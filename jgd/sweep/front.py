@@ -18,9 +18,10 @@ from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.closed import ClosedMachine, is_closed, name_problem, refuse_inside
 from jgd.sweep.engine.rounds import Machine, TaskMachine
 from jgd.sweep.lanes.plan import Group
+from jgd.sweep.lanes.population import Population, as_population
 from jgd.sweep.lanes.prepare import Devices
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.lanes.stopping import as_rules
+from jgd.sweep.lanes.stopping import Rule, as_rules
 from jgd.sweep.samplers.make import rounds_of
 from jgd.sweep.samplers.propose import Proposals
 from jgd.sweep.spaces.distribution import Parts
@@ -57,6 +58,7 @@ def open_study(
     eval_every: Any,
     target: Any,
     stop: Any,
+    evolve: Any,
     lanes: Any,
     devices: Sequence[Any] | None,
     progress: bool | None,
@@ -67,15 +69,17 @@ def open_study(
     """The sweep that the arguments of `run` ask for, or an error that says what is wrong with one of them."""
     closed = is_closed(task)
     if closed:
-        refuse_inside(steps=steps, eval_every=eval_every, stop=stop)
-    settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, stop)
+        refuse_inside(steps=steps, eval_every=eval_every, stop=stop, evolve=evolve)
     num_trials, seed = whole("run", "num_trials", num_trials), whole("run", "seed", seed, 0)
+    rounds = min(num_trials, rounds_of(sampler) if rounds is None else whole("run", "rounds", rounds))
+    rules = as_rules(stop, target)
+    evolve = as_population(evolve, rules, num_trials, rounds, where)
+    settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, rules, evolve, seed)
     lanes = None if lanes is None else whole("run", "lanes", lanes)
     if not closed:
         _check_kind(task)
     train, named = name_problem(task, spaces)
     proposals = Proposals(train, named, sampler, seed, where)
-    rounds = min(num_trials, rounds_of(sampler) if rounds is None else whole("run", "rounds", rounds))
     sizes = [len(part) for part in np.array_split(np.arange(num_trials), rounds)]
     workers, on = _workers(workers, dir), Devices(_local(devices))
     if closed:
@@ -111,23 +115,40 @@ def _local(devices: Sequence[Any] | None) -> list[Any]:
     return chosen
 
 
-def _settings(steps: Any, seeds: Any, metric: str, mode: str, eval_every: Any, target: Any, stop: Any) -> Settings:
+def _settings(
+    steps: Any,
+    seeds: Any,
+    metric: str,
+    mode: str,
+    eval_every: Any,
+    target: Any,
+    rules: tuple[Rule, ...] = (),
+    evolve: Population | None = None,
+    seed: int = 0,
+) -> Settings:
     steps = whole("run", "steps", steps)
-    every = min(steps, whole("run", "eval_every", eval_every) if eval_every is not None else _even_split(steps))
+    split = _even_split(steps, evolve.every if evolve else steps)
+    every = min(steps, split if eval_every is None else whole("run", "eval_every", eval_every))
     if mode not in ("min", "max"):
         raise unknown("run(mode=)", mode, ("min", "max"))
     if target is not None and not (isinstance(target, numbers.Real) and math.isfinite(target)):
         raise InputError(f"run(target={target!r}): target must be a finite number, a value of {metric!r}.")
     target = None if target is None else float(target)
-    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, as_rules(stop, target))
+    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, rules, evolve, seed)
     settings.decisions  # noqa: B018  says now what is wrong with a rule
     return settings
 
 
-def _even_split(steps: int) -> int:
-    """The divisor of `steps` that gives nearest to `POINTS` points, within a factor of two; else no divisor."""
-    wanted = [d for d in range(1, steps + 1) if steps % d == 0 and POINTS / 2 <= steps / d <= POINTS * 2]
-    return min(wanted, key=lambda d: abs(math.log(steps / d / POINTS)), default=math.ceil(steps / POINTS))
+def _even_split(steps: int, every: int) -> int:
+    """The divisor of `steps` and `every` that gives nearest to `POINTS` points, within a factor of two; else others.
+
+    A divisor of `every` comes first, so that what is decided then is decided on time.
+    """
+    fitting = [d for d in range(1, steps + 1) if every % d == 0]
+    wanted = [d for d in fitting if steps % d == 0 and POINTS / 2 <= steps / d <= POINTS * 2]
+    if every == steps and not wanted:
+        return math.ceil(steps / POINTS)
+    return min(wanted or fitting, key=lambda d: abs(math.log(steps / d / POINTS)))
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:

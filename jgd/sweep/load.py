@@ -17,7 +17,7 @@ from jgd.sweep.engine.closed import name_problem
 from jgd.sweep.engine.rounds import together
 from jgd.sweep.lanes.layout import GroupReport, Layout
 from jgd.sweep.lanes.records import Records
-from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.settings import Settings, lineage_of
 from jgd.sweep.spaces.axes import Origin, Trial, axes, with_grids
 
 
@@ -34,14 +34,16 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
         raise InputError(f"load(dir={os.fspath(dir)!r}): pass both task and spaces, as the sweep had them, or neither.")
     if task is not None:
         trials = _whole(trials, task, spaces)
-    records, saved = Records(len(trials), settings, known["metrics"]), read_chunks(folder, known["hash"])
+    lineage = lineage_of(trials, settings)
+    records, saved = Records(len(trials), settings, known["metrics"], lineage), read_chunks(folder, known["hash"])
     restore(records, saved)
     records.settle([(sum(first <= trial.number for first in known["rounds"]), trial.space) for trial in trials])
     reports = _reports(known, saved)
     seconds = sum(report.seconds for report in reports)
     cut = bool(records.going.any())
     known = records.curves, records.reached, records.diverged_at, records.ended
-    return Result(trials, settings, *known, reports, 0, 0.0, seconds, cut)
+    trials = lineage.trials if lineage else trials
+    return Result(trials, settings, *known, reports, 0, 0.0, seconds, cut, lineage)
 
 
 def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
@@ -53,6 +55,11 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
     results = [part if isinstance(part, Result) else load(part) for part in parts]
     if not results:
         raise InputError("merge([]): there is nothing to merge; pass results or dirs.")
+    if any(result.lineage for result in results):
+        raise InputError(
+            "merge: a population decided by the seeds and trials that it had, so its parts do not make one; compare "
+            "the results side by side."
+        )
     settings = _common(results)
     trials: dict[Any, Trial] = {}
     for result in results:

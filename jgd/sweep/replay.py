@@ -36,6 +36,9 @@ def replay(
 ) -> Replay:
     """Run one trial under one seed as `jgd.fit` would: the best trial and the sweep's first seed unless given.
 
+    A trial of a population has its lineage run: each stretch with the numbers that its ancestor had then, so that its
+    curve is that ancestor's until it went on from it.
+
     A function that owns its loop is called once more; it has no params, and its metric for losses.
 
     Of a sweep's folder instead of its result, the `task` and the `spaces` of the sweep are needed too.
@@ -54,11 +57,13 @@ def replay(
         found = jax.jit(partial(call, chosen.task, chosen.optimizer))(root_key(seed))
         curves = {name: np.array([float(x)]) for name, x in found.items()}
         return Replay(None, result.steps, curves, curves[result.settings.metric])
-    carry = jax.jit(begin)(chosen.task, chosen.optimizer, root_key(seed))
+    path = result.lineage.path(chosen.number) if result.lineage else [chosen]
+    carry = jax.jit(begin)(path[0].task, path[0].optimizer, root_key(seed))
     rows, start = [], 0
     for end in result.steps.tolist():
-        carry, metrics = _segment(chosen.task, chosen.optimizer, carry, start, length=end - start)
-        judged = {} if chosen.task.evaluate is None else _evaluate(chosen.task, carry.params)
+        one = path[int(np.sum(result.lineage.steps <= start))] if result.lineage else chosen
+        carry, metrics = _segment(one.task, one.optimizer, carry, start, length=end - start)
+        judged = {} if one.task.evaluate is None else _evaluate(one.task, carry.params)
         rows.append(({name: np.asarray(x) for name, x in metrics.items()}, judged))
         start = end
     means = {name: np.array([_finite_mean(row[name]) for row, _ in rows]) for name in rows[0][0]}

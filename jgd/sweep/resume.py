@@ -41,7 +41,8 @@ def resume(
                 f"hold; pass {name}= as it had it."
             )
     # A function that owns its loop has neither steps nor rules.
-    inside = {"steps": settings.steps, "eval_every": settings.eval_every, "stop": settings.stop or None}
+    inside = {"steps": settings.steps, "eval_every": settings.eval_every}
+    inside |= {"stop": settings.stop or None, "evolve": settings.evolve}
     return run(
         task,
         spaces,

@@ -31,6 +31,7 @@ def run(
     eval_every: int | None = None,
     target: float | None = None,
     stop: Any = None,
+    evolve: Any = None,
     lanes: int | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool | None = None,
@@ -42,8 +43,9 @@ def run(
 
     task        A `jgd.Task`, or for code that owns its loop a function `train(hp, key) -> {name: scalar}`: `spaces` is
                 then whatever it takes, such as a dict with distributions in it, a list of such is several spaces, and
-                each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every` and
-                `stop` have no meaning there and are refused; `dir` keeps finished calls, and resumes none inside.
+                each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every`,
+                `stop` and `evolve` have no meaning there and are refused; `dir` keeps finished calls, and
+                resumes none inside.
     spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
                 An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
                 One space, a list of them, or a dict by name, to compare optimizers. One without
@@ -63,6 +65,8 @@ def run(
     target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
     stop        Rules that end lanes early, at the ends of segments: `halving`, `hyperband`, `median_rule`, `at_target`,
                 or a list of them. What is left goes on in narrower programs.
+    evolve      `population(every=...)` instead lets bad trials go on from good ones with other hyperparameters. What it
+                finds is a schedule: `Result.lineage`, `Result.best_schedule()`.
     lanes       How many run side by side on a device; chosen unless given. Results do not depend on it.
     devices     All local ones unless given. On a CPU, `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before
                 JAX is first used makes one of each core; `jgd race` does so itself.

@@ -1,8 +1,9 @@
 """The problem to train on: how parameters begin, what is minimised, on which data, and how it is judged."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -188,7 +189,8 @@ def _call(task: Task, params: Params, batch: Any, key: jax.Array) -> Any:
     """The loss with the key where it asks for one: a parameter called `key`, or a third that has no default."""
     fn = task.loss.fn if isinstance(task.loss, Function) else task.loss
     try:
-        signature = inspect.signature(fn)
+        # Of a record, signature tells how its class is called.
+        signature = inspect.signature(cast(Any, fn).__call__ if dataclasses.is_dataclass(fn) else fn)
     except ValueError:  # a builtin tells nothing about its arguments
         return task.loss(params, batch)
     if "key" in signature.parameters:

@@ -95,6 +95,11 @@ ROWS = [
         ),
     ),
     Row(
+        "switch",
+        lambda m: m.switch_schedule([0.3, m.linear_schedule(1.0, 0.0, 40), 0.0], [8, 20]),
+        lambda t: 0.3 if t < 8 else 1 - t / 40 if t < 20 else 0.0,
+    ),
+    Row(
         "stable_linear",
         lambda m: m.warmup_stable_decay_schedule(0.8, 5, 12, 16, 0.2, 0.1),
         _stable_decay(lambda p: 1 - p),

@@ -36,6 +36,8 @@ ERRORS = {
     "too few boundaries": (lambda: js.join_schedules([js.constant_schedule(1.0)] * 3, [10]), "need 2 boundaries"),
     "a number in a join": (lambda: js.join_schedules([0.1, js.constant_schedule(1.0)], [10]), "jgd.constant_schedule"),
     "boundaries that are no sequence": (lambda: js.PiecewiseConstant(1.0, 5, 0.1), "must be a sequence"),
+    "values that fall back": (lambda: js.switch_schedule([1, 2, 3], [20, 10]), "boundaries must rise"),
+    "too few values": (lambda: js.switch_schedule([0.1], [10]), "1 values need 0 boundaries"),
     "no cycles": (lambda: js.sgdr_schedule([]), "at least one"),
     "shrinking cycles": (lambda: js.cosine_restarts_schedule(1.0, 10, cycle_multiplier=0.5), "must lie in [1, inf)"),
 }

@@ -6,10 +6,11 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import halving, loguniform, run
+from jgd.sweep import halving, loguniform, population, run
 from jgd.sweep.engine.loop import Loop
 from jgd.sweep.lanes.layout import Layout, halve
 from jgd.sweep.lanes.prepare import Preparation
+from jgd.sweep.lanes.records import Records
 from tests.train import problems
 
 SPACE = jgd.adam(loguniform(1e-3, 1.0))
@@ -71,6 +72,21 @@ def test_later_stages_keep_to_what_memory_holds(expected, monkeypatch):
         result = sweep(lanes=8, stop=halving(4))
     assert len(told) == 2
     same_where_both_are(result, expected)
+
+
+def test_a_population_goes_on_from_its_last_decision(monkeypatch):
+    space = jgd.sgd(loguniform(1e-2, 1e9))  # of which many diverge before it
+    options = {**OPTIONS, "steps": 32, "eval_every": 4, "evolve": population(16)}
+    whole, calls = run(problems.task(5), space, **options), []
+    restart = Records.restart
+    monkeypatch.setattr(Records, "restart", lambda self: calls.append(restart(self)))
+    short_of_memory(monkeypatch, 4, 6)
+    with pytest.warns(UserWarning, match="memory ran out"):
+        result = run(problems.task(5), space, **options)
+    assert not calls
+    np.testing.assert_array_equal(result.lineage.parents, whole.lineage.parents)
+    for name, curve in whole.curves.items():
+        np.testing.assert_allclose(result.curves[name], curve, **CLOSE)
 
 
 def same_where_both_are(pruned, whole):

@@ -221,7 +221,7 @@ def test_curves_end_with_a_shorter_segment():
 def test_about_thirty_points_unless_told(steps, points):
     from jgd.sweep.front import _settings
 
-    assert len(_settings(steps, 1, "loss", "min", None, None, None).points) == points
+    assert len(_settings(steps, 1, "loss", "min", None, None).points) == points
 
 
 def test_ctrl_c_ends_after_the_segment_with_what_there_is(monkeypatch):

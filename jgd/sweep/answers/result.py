@@ -18,6 +18,7 @@ from jgd.sweep.answers.statistics import BestOfK, Paired, Summary, best_of, comp
 from jgd.sweep.answers.summaries import importance_of, summaries
 from jgd.sweep.answers.words import counts, described
 from jgd.sweep.lanes.layout import GroupReport
+from jgd.sweep.lanes.lineage import Lineage
 from jgd.sweep.lanes.records import AT_TARGET, PRUNED
 from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.samplers.optuna import to_optuna
@@ -41,6 +42,10 @@ class Result:
     A lane, a pair of trial and seed, is "complete" (also where `at_target` ended it), "diverged" (its parameters or all
     of a segment's losses are not finite), "pruned" (ended by a rule) or "pending" (interrupted before its end). Only
     complete lanes have a value; in a ranking others are worst.
+
+    In a population (`run(evolve=)`) the trials have the numbers that they ended with. A trial's curve is its own up to
+    where it went on from another, and from then on that of what it went on with; `lineage` tells which, and a trial
+    that came back to life there has gaps before.
     """
 
     trials: list[Trial]
@@ -54,6 +59,7 @@ class Result:
     compile_seconds: float
     run_seconds: float
     interrupted: bool
+    lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers
 
     @property
     def steps(self) -> np.ndarray:
@@ -140,6 +146,12 @@ class Result:
                 "the spaces that it was made with, load(dir, task, spaces)."
             )
         return best.optimizer
+
+    def best_schedule(self, space: str | None = None) -> Transform:
+        """The best trial of a population, ready to use: its optimizer with the schedule that its lineage followed."""
+        if self.lineage is None:
+            raise InputError("Result.best_schedule: only run(evolve=) finds schedules; use best_optimizer.")
+        return self.lineage.optimizer(self.best(space).number)
 
     @overload
     def summary(self, trial: Trial | int | None = None, *, by: None = None) -> Summary: ...

@@ -31,7 +31,7 @@ def described(result: "Result") -> str:
         for row in result.standings()
     ]
     header = ["space", metric, "95% over seeds", "best setting"]
-    return "\n".join([head, plain(header, rows), *boundary_warnings(result)])
+    return "\n".join([head, plain(header, rows), *boundary_warnings(result), *schedule_note(result)])
 
 
 def counts(result: "Result", space: str | None = None) -> str:
@@ -53,3 +53,9 @@ def boundary_warnings(result: "Result") -> list[str]:
         for space, edges in result.at_boundary().items()
     }
     return [f"The best {space} has {ends} of its range; better may lie beyond." for space, ends in found.items()]
+
+
+def schedule_note(result: "Result") -> list[str]:
+    """A sentence where the best settings are only the ends of schedules."""
+    ends = "These are the settings at the end; on the way there they changed: see best_schedule() and lineage."
+    return [ends] if result.lineage else []

@@ -12,6 +12,7 @@ import jaxlib.version
 import numpy as np
 
 from jgd.core.describe import leaf_texts, steady_repr, structure_text
+from jgd.sweep.lanes.population import Population
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.lanes.stopping import KINDS
 from jgd.sweep.spaces.axes import Axis, Trial
@@ -64,13 +65,14 @@ def trials_of(listing: Json) -> list[Trial]:
 def settings_json(settings: Settings) -> Json:
     """The settings as JSON."""
     rules = [{"kind": type(rule).__name__, "fields": vars(rule)} for rule in settings.stop]
-    return {**vars(settings), "stop": rules}
+    return {**vars(settings), "stop": rules, "evolve": settings.evolve and vars(settings.evolve)}
 
 
 def settings_of(known: Json) -> Settings:
     """The settings that `settings_json` took apart."""
     rules = tuple(KINDS[row["kind"]](**row["fields"]) for row in known["stop"])
-    return Settings(**{**known, "seeds": tuple(known["seeds"]), "stop": rules})
+    evolve = known["evolve"] and Population(**{**known["evolve"], "factors": tuple(known["evolve"]["factors"])})
+    return Settings(**{**known, "seeds": tuple(known["seeds"]), "stop": rules, "evolve": evolve})
 
 
 def plain(arguments: Json) -> Json:

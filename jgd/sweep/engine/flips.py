@@ -18,14 +18,15 @@ def warn_of_flips(trials: Sequence[Trial], settings: Settings) -> None:
     if not settings.decisions:
         return
     first = int(settings.points[settings.decisions[0] - 1])
+    place, fate, remedy = ("evolve", "replaced", "every") if settings.evolve else ("stop", "ended", "min_steps")
     for trial in {trial.space: trial for trial in reversed(trials)}.values():
         for schedule in _schedules(trial.optimizer):
             then, last = (float(np.abs(schedule(np.int32(step)))) for step in (first, settings.steps - 1))
             if then > FALL * last:
                 warnings.warn(
-                    f"run(stop=): a schedule of {trial.space!r} falls from {then:.3g} at step {first}, where trials "
-                    f"are first ended, to {last:.3g} at the last, and rankings may flip before the end; raise "
-                    "min_steps, or compare a few full runs.",
+                    f"run({place}=): a schedule of {trial.space!r} falls from {then:.3g} at step {first}, where trials "
+                    f"are first {fate}, to {last:.3g} at the last, and rankings may flip before the end; raise "
+                    f"{remedy}, or compare a few full runs.",
                     stacklevel=4,
                 )
                 break

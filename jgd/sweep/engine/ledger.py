@@ -12,6 +12,7 @@ from jgd.sweep.disk.spec import environment, listing, settings_json
 from jgd.sweep.disk.store import Store
 from jgd.sweep.lanes.chunk import Chunk
 from jgd.sweep.lanes.layout import GroupReport, Layout
+from jgd.sweep.lanes.lineage import Lineage
 from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.prepare import Devices
 from jgd.sweep.lanes.records import Records
@@ -38,9 +39,10 @@ class Ledger:
         metrics: Sequence[str],
         store: Store | None,
         before: Records | None,
+        lineage: Lineage | None = None,
     ) -> None:
         self.start = len(before.reached) if before else 0
-        self.records, self.store = Records(len(trials), settings, metrics), store
+        self.records, self.store = Records(len(trials), settings, metrics, lineage), store
         self.chunks: dict[tuple[int, str], Chunk] = {}  # every one that has run, by group and name
         self._mine: set[tuple[int, str]] = set()
         if before:
@@ -119,9 +121,13 @@ class Ledger:
                 if self.store and (self.store.crowd is None or (key, name) in self._mine):
                     self.keep(key, chunk, running=False)
 
-    def set_back(self, group: Group) -> None:
-        """Set the lanes of a group that have steps left back to their last states here, or to the beginning."""
-        reached, safe = self.records.reached, np.zeros_like(self.records.reached)
+    def set_back(self, group: Group, start: int) -> None:
+        """Set the lanes of a group that have steps left back to their last states here, or to the beginning.
+
+        In a population, to `start` points at least, where others' states may be theirs.
+        """
+        reached = self.records.reached
+        safe = np.full_like(reached, start if self.records.lineage else 0)
         for chunk in self.chunks_of(key_of(group)):
             if chunk.state is not None:
                 at = chunk.members.trial[chunk.members.real], chunk.members.seed[chunk.members.real]

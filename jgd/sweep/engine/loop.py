@@ -13,8 +13,9 @@ from jgd.core import storage
 from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.fitting import fewer_lanes
 from jgd.sweep.engine.ledger import Ledger, key_of, numbers_of, spaces_of
-from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack, regroup
+from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
 from jgd.sweep.lanes.layout import GroupReport, Layout, narrow
+from jgd.sweep.lanes.lineage import Lineage
 from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.prepare import Preparation, Prepared
 from jgd.sweep.lanes.program import Lane, LaneState, Shared
@@ -47,13 +48,14 @@ def execute(
     progress: bool | None,
     store: Store | None = None,
     before: Records | None = None,
+    lineage: Lineage | None = None,
 ) -> Outcome:
     """Compile the programs that have lanes to run, then run them, from where the store has got to.
 
-    The groups are of the last of `trials`; `before` has the records of the others. Ctrl-C ends after the segment, with
-    what was recorded until then.
+    The groups are of the last of `trials`; `before` has the records of the others; `lineage` is that of a population.
+    Ctrl-C ends after the segment, with what was recorded until then.
     """
-    ledger = Ledger(trials, groups, layouts, settings, preparation.devices, metrics, store, before)
+    ledger = Ledger(trials, groups, layouts, settings, preparation.devices, metrics, store, before, lineage)
     records, rivals = ledger.records, [(trial.number >= ledger.start, trial.space) for trial in trials]
     with Interrupt() as interrupt, Progress("sweep", records.going.size * settings.steps, show=progress) as line:
         loop = Loop(preparation, settings, ledger, interrupt, line)
@@ -87,12 +89,14 @@ class Loop:
         """All lanes to their first `until` points, those of rules that have decided until now side by side again."""
         start = max((count for count in self.settings.decisions if count < until), default=0)
         entered, waiting = self.records.entered(start), True
-        while waiting:
+        while waiting and not self._lost(start):
             moving, pairs = self._moving(until) & self.ledger.free, []
             for group, layout in zip(groups, layouts, strict=True):
                 lanes, numbers = int(entered[numbers_of(group)].sum()), numbers_of(group)
                 if moving[numbers].any():
                     each = math.ceil(lanes / self.ledger.workers)
+                    if self.records.lineage:
+                        group = group._replace(trials=tuple(self.records.lineage.trials[i] for i in numbers))
                     layout = narrow(layout, each, len(self.devices.list)) if start else layout
                     pairs.append((group, self._within(group, layout)))
             for ready in self._prepare(pairs) if pairs else ():
@@ -100,7 +104,7 @@ class Loop:
                 self._run_within_memory(ready, start, until)
                 self.run_seconds += time.perf_counter() - clock
             waiting = self.ledger.others_are_at(lambda: self._moving(until), lambda: self.interrupt.requested)
-        if not self.interrupt.requested:
+        if not self.interrupt.requested and not self._lost(start):
             last = until == len(self.settings.points)
             self.ledger.drop_states(lambda chunk: chunk.point < until or last)
 
@@ -118,7 +122,7 @@ class Loop:
                 return self.run(ready, start, until)
             except jax.errors.JaxRuntimeError as error:
                 layout = self._fewer(ready.group, ready.layout, error)
-            self.ledger.set_back(ready.group)
+            self.ledger.set_back(ready.group, start)
             ready = self._prepare([(ready.group, layout)])[0]
 
     def _fewer(self, group: Group, layout: Layout, error: Exception) -> Layout:
@@ -134,6 +138,10 @@ class Loop:
     def _moving(self, until: int) -> np.ndarray:
         """The lanes that have yet to get to `until` points, bool[trials, seeds]."""
         return self.records.going & (self.records.reached < until)
+
+    def _lost(self, start: int) -> bool:
+        """Whether a population began again because states of this stage's lanes were lost."""
+        return self.records.lineage is not None and bool(np.any(self.records.going & (self.records.reached < start)))
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]]) -> list[Prepared]:
         """Groups in these layouts, compiled where they have not been."""
@@ -155,32 +163,38 @@ class Loop:
         key, trials = key_of(ready.group), numbers_of(ready.group)
         going = (self._moving(until) & free)[trials]
         size, seeds = ready.layout.chunk, len(self.settings.seeds)
+        own, sources = np.arange(len(trials)), np.searchsorted(trials, self.records.sources[trials])
         kept, parked = [], []
         for chunk in self.ledger.chunks_of(key):
-            row, trial, seed, real = chunk.members
-            current = real & going[row, seed] & (self.records.reached[trial, seed] == chunk.point)
-            if chunk.state is not None and current.any():
-                going[row[current], seed[current]] = False  # nothing takes a lane twice
-                (parked if chunk.point == start else kept).append((chunk, np.flatnonzero(current)))
-        # Lanes whose file somebody deleted begin again.
+            if chunk.state is None:
+                continue
+            here = going & (self.records.reached[trials] == chunk.point)
+            part = part_of(chunk, here, trials, sources if chunk.point == start else own)
+            going[part.members.row, part.members.seed] = False  # nothing takes a lane twice
+            if len(part.lanes):
+                (parked if chunk.point == start else kept).append(part)
+        # Lanes whose file somebody deleted begin again; in a population others go on from them, so all do.
         self.records.reached[trials] = np.where(going, 0, self.records.reached[trials])
-        for chunk, lanes in kept:
-            if len(chunk.members.real) == size:
-                yield chunk
+        if self._lost(start):
+            self.records.restart()
+            return
+        for part in kept:
+            if len(part.chunk.members.real) == size:
+                yield part.chunk
             else:  # it ran in chunks of another size, on other devices
-                yield from self._regrouped(key, size, [(chunk, lanes)])
+                yield from self._regrouped(key, size, [part])
         if parked:
             yield from self._regrouped(key, size, parked)
         for lanes in pack(np.flatnonzero(going), size, len(self.devices.list)):
             yield Chunk(members_of(lanes, trials, seeds), self.ledger.name(key))
 
-    def _regrouped(self, key: int, size: int, parts: Sequence[tuple[Chunk, np.ndarray]]) -> Iterator[Chunk]:
+    def _regrouped(self, key: int, size: int, parts: Sequence[Part]) -> Iterator[Chunk]:
         """New chunks of lanes that have states."""
         members, state = regroup(parts, len(self.settings.seeds))
         for picked in pack(np.arange(len(members.row)), size, len(self.devices.list)):
             chosen = Members(members.row[picked], members.trial[picked], members.seed[picked], picked >= 0)
             rows = {name: x[picked] for name, x in state.items()}
-            yield Chunk(chosen, self.ledger.name(key), parts[0][0].point, rows)
+            yield Chunk(chosen, self.ledger.name(key), parts[0].chunk.point, rows)
 
     def _run_chunk(self, ready: Prepared, chunk: Chunk, until: int) -> None:
         """Segment after segment of these lanes to `until` points, or until all are done or dead."""

@@ -15,7 +15,7 @@ from jgd.sweep.lanes.plan import Group, group
 from jgd.sweep.lanes.prepare import Devices, Preparation
 from jgd.sweep.lanes.probe import Cost, measure
 from jgd.sweep.lanes.records import Records
-from jgd.sweep.lanes.settings import Settings, as_loss
+from jgd.sweep.lanes.settings import Settings, as_loss, lineage_of
 from jgd.sweep.lanes.spread import spread
 from jgd.sweep.samplers.propose import Proposals
 from jgd.sweep.spaces.axes import Trial
@@ -71,8 +71,8 @@ class TaskMachine:
         self._preparation, self.devices = Preparation(settings, devices), devices
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
-        """Trials by structure."""
-        return group(trials, steady)
+        """Trials by structure. Those of a population may come to differ where they are alike now."""
+        return group(trials, steady or self._settings.evolve is not None)
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
         """The names of their curves."""
@@ -98,7 +98,9 @@ class TaskMachine:
         before: Records | None = None,
     ) -> Outcome:
         """Train the groups, from where the store has got to."""
-        return execute(trials, groups, layouts, self._settings, self._preparation, metrics, progress, store, before)
+        lineage = lineage_of(trials, self._settings)
+        known = self._settings, self._preparation, metrics, progress, store, before, lineage
+        return execute(trials, groups, layouts, *known)
 
 
 def train_in_rounds(
@@ -155,7 +157,7 @@ def _result(
 ) -> Result:
     records = outcome.records
     return Result(
-        trials,
+        records.lineage.trials if records.lineage else trials,
         settings,
         records.curves,
         records.reached,
@@ -166,4 +168,5 @@ def _result(
         float(seconds[0]),
         float(seconds[1]),
         outcome.interrupted,
+        records.lineage,
     )

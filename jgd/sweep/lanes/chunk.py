@@ -39,13 +39,32 @@ def pack(lanes: np.ndarray, size: int, devices: int) -> Iterator[np.ndarray]:
         yield piece.reshape(-1, devices).T.ravel()
 
 
-def regroup(parts: Sequence[tuple[Chunk, np.ndarray]], seeds: int) -> tuple[Members, Arrays]:
-    """These lanes of these chunks, in the order of trials and seeds, with their states."""
-    columns = zip(*([column[i] for column in chunk.members] for chunk, i in parts), strict=True)
-    members = [np.concatenate(column) for column in columns]
+class Part(NamedTuple):
+    """Lanes that go on in another chunk."""
+
+    members: Members
+    chunk: Chunk  # that holds their states
+    lanes: np.ndarray  # i[n], at these positions: their own, or those of lanes whose states they take over
+
+
+def part_of(chunk: Chunk, wanted: np.ndarray, numbers: np.ndarray, sources: np.ndarray) -> Part:
+    """The lanes among `wanted`, bool[T, S] of a group, whose states a chunk holds: those of the trials `sources`, i[T].
+
+    `numbers` are those of the group's trials.
+    """
+    at, (row, _, seed, real) = np.full(wanted.shape, -1), chunk.members
+    at[row[real], seed[real]] = np.flatnonzero(real)
+    at = np.where(wanted, at[sources], -1)
+    rows, seeds = np.nonzero(at >= 0)
+    return Part(Members(rows, numbers[rows], seeds, np.ones(len(rows), bool)), chunk, at[rows, seeds])
+
+
+def regroup(parts: Sequence[Part], seeds: int) -> tuple[Members, Arrays]:
+    """All lanes of these parts, in the order of trials and seeds, with their states."""
+    members = [np.concatenate(column) for column in zip(*(part.members for part in parts), strict=True)]
     order = np.argsort(members[0] * seeds + members[2], kind="stable")
-    names = parts[0][0].state or {}
-    state = {name: np.concatenate([(chunk.state or {})[name][i] for chunk, i in parts])[order] for name in names}
+    states = [{name: x[part.lanes] for name, x in (part.chunk.state or {}).items()} for part in parts]
+    state = {name: np.concatenate([rows[name] for rows in states])[order] for name in states[0]}
     return Members(*(column[order] for column in members)), state
 
 

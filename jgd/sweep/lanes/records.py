@@ -1,9 +1,10 @@
-"""What is known of every lane of a sweep: its curves, how far it is, and whether it diverged or a rule ended it."""
+"""What is known of every lane of a sweep: its curves, how far it is, whether it ended early, from whom it went on."""
 
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from jgd.sweep.lanes.lineage import Lineage
 from jgd.sweep.lanes.program import Block
 from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.lanes.stopping import AtTarget
@@ -14,9 +15,9 @@ GOES_ON, PRUNED, AT_TARGET = range(3)  # what rules have said of a lane
 class Records:
     """The curves of all lanes, filled segment by segment. Not reached, or diverged: NaN."""
 
-    def __init__(self, trials: int, settings: Settings, metrics: Sequence[str]) -> None:
+    def __init__(self, trials: int, settings: Settings, metrics: Sequence[str], lineage: Lineage | None = None) -> None:
         shape = (trials, len(settings.seeds), len(settings.points))
-        self.settings = settings
+        self.settings, self.lineage = settings, lineage
         self.curves = {name: np.full(shape, np.nan) for name in metrics}
         self.reached = np.zeros(shape[:2], int)  # points
         self.diverged_at = np.full(shape[:2], -1)  # steps taken before the first loss that is not finite
@@ -42,7 +43,10 @@ class Records:
         for count in self.settings.decisions:
             if np.any(self.going & (self.reached < count)):
                 return count
-            self._decide(count, rivals)
+            self._end_losers(count, rivals)
+            # No rule that prunes goes with a population, so every decision is one of its own; made once, it stays.
+            if self.lineage and self.settings.points[count - 1] not in self.lineage.steps:
+                self._evolve(count, self.lineage)
         return len(self.settings.points) if self.going.any() else 0
 
     def entered(self, count: int) -> np.ndarray:
@@ -50,7 +54,7 @@ class Records:
         later = (self.ended == AT_TARGET) & (self.reached > count)
         return (self.reached >= count) & ((self.ended == GOES_ON) | later)
 
-    def _decide(self, count: int, rivals: Sequence[Hashable]) -> None:
+    def _end_losers(self, count: int, rivals: Sequence[Hashable]) -> None:
         """End the lanes of trials that lose after this many points."""
         losses = as_loss(self.curves[self.settings.metric], self.settings.mode)
         last = np.take_along_axis(losses, np.maximum(self.reached - 1, 0)[..., None], axis=-1)
@@ -63,6 +67,24 @@ class Records:
                 if count in rule.decides(self.settings.points):
                     lost[mine] |= rule.losers(losses[mine, :count], candidates[mine], self.settings.points)
         self.ended[lost[:, None] & self.going] = PRUNED
+
+    def _evolve(self, count: int, lineage: Lineage) -> None:
+        """Let trials go on from others after this many points; what has diverged comes back to life in them."""
+        losses = as_loss(self.curves[self.settings.metric][..., count - 1], self.settings.mode)
+        # What has no state at this point neither gives nor takes: lanes at their target have ended on their way.
+        there = ~np.any((self.ended == AT_TARGET) & (self.reached <= count), axis=1)
+        able, step = np.all(np.isfinite(losses), axis=1), int(self.settings.points[count - 1])
+        parents = lineage.decide(step, np.median(losses, axis=1), able, there)
+        back = (parents != np.arange(len(parents)))[:, None] & (self.reached < count)
+        self.reached[back], self.diverged_at[back] = count, -1
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self.reached[:], self.diverged_at[:], self.ended[:] = 0, -1, GOES_ON
+        for curve in self.curves.values():
+            curve[:] = np.nan
+        if self.lineage:
+            self.lineage.restart()
 
     def rows(self, trials: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
         """What is known of some lanes, as arrays with a row for each."""
@@ -88,6 +110,12 @@ class Records:
         self.ended[:count] = other.ended
         for name, curve in other.curves.items():
             self.curves[name][:count] = curve
+
+    @property
+    def sources(self) -> np.ndarray:
+        """The trials with whose states each trial went on at the last decision, i[trials]."""
+        decided = self.lineage is not None and len(self.lineage.parents)
+        return self.lineage.parents[-1] if self.lineage and decided else np.arange(len(self.reached))
 
     @property
     def going(self) -> np.ndarray:

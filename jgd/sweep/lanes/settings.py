@@ -1,10 +1,14 @@
 """What holds for every trial of a sweep, and the order that its metric sets."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from jgd.sweep.lanes.lineage import Lineage
+from jgd.sweep.lanes.population import Population
 from jgd.sweep.lanes.stopping import Rule
+from jgd.sweep.spaces.axes import Trial
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,16 +22,24 @@ class Settings:
     mode: str
     target: float | None
     stop: tuple[Rule, ...] = ()
+    evolve: Population | None = None
+    seed: int = 0  # of the sampler, and of what a population draws
 
     @property
     def decisions(self) -> list[int]:
-        """After how many points a rule decides which lanes end."""
-        return sorted({count for rule in self.stop for count in rule.decides(self.points)})
+        """After how many points a rule decides which lanes end, or which go on from others."""
+        rules = (*self.stop, *([self.evolve] if self.evolve else []))
+        return sorted({count for rule in rules for count in rule.decides(self.points)})
 
     @property
     def points(self) -> np.ndarray:
         """The steps after which curves have a point, i[points]."""
         return np.array([*range(self.eval_every, self.steps, self.eval_every), self.steps])
+
+
+def lineage_of(trials: Sequence[Trial], settings: Settings) -> Lineage | None:
+    """The lineage of a population that begins with these trials."""
+    return Lineage(trials, settings.evolve, settings.seed) if settings.evolve else None
 
 
 def as_loss(values: np.ndarray, mode: str) -> np.ndarray:

@@ -105,7 +105,7 @@ class Median:
 
     def decides(self, points: np.ndarray) -> list[int]:
         """At the points that complete another `min_steps`."""
-        found = [i + 1 for i in range(len(points) - 1) if self._due(points, i)]
+        found = completing(points, self.min_steps)
         if not found:
             raise InputError(f"{self!r}: no point of the curves lies between min_steps and the end; lower it.")
         return found
@@ -116,9 +116,6 @@ class Median:
         total, count = np.where(known, losses, 0).sum(axis=1), known.sum(axis=1)
         means = np.where(count > 0, total / np.maximum(count, 1), np.inf)
         return candidates & (losses.min(axis=1) > np.median(means))
-
-    def _due(self, points: np.ndarray, i: int) -> bool:
-        return points[i] // self.min_steps > (points[i - 1] // self.min_steps if i else 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,6 +174,11 @@ def as_rules(stop: Any, target: float | None) -> tuple[Rule, ...]:
         if isinstance(rule, AtTarget) and target is None:
             raise InputError("run(stop=at_target()): there is no target; pass run(target=) too.")
     return rules
+
+
+def completing(points: np.ndarray, steps: int) -> list[int]:
+    """After how many points, but all of them, another `steps` are complete."""
+    return (np.flatnonzero(np.diff(points // steps, prepend=0)[:-1]) + 1).tolist()
 
 
 KINDS = {kind.__name__: kind for kind in (Halving, Hyperband, Median, AtTarget)}

@@ -147,6 +147,12 @@ def is_active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[bool]:
     return [any(map(taken, axis.when)) for axis in space_axes]
 
 
+def chosen_parts(trial: Trial) -> Route:
+    """The options that a trial's choices of parts take; trials of a space that take the same have one structure."""
+    rows = enumerate(zip(trial.axes, trial.units, is_active(trial.axes, trial.units), strict=True))
+    return tuple((i, _index(x, unit)) for i, (x, unit, on) in rows if on and isinstance(x.distribution, Parts))
+
+
 def params_at(space_axes: Sequence[Axis], units: Sequence[float]) -> dict[str, Any]:
     """The values at a point by name, as results show them."""
     return {axis.name: axis.distribution.shown(unit) for axis, unit in active(space_axes, units)}

@@ -175,9 +175,12 @@ class Quantized(Distribution):
 
     def at(self, unit: float) -> float:
         """The multiple of the step that is nearest to the inner value, among those within the range."""
-        multiple = round(self.inner.at(unit) / self.step)
+        return self.multiple(round(self.inner.at(unit) / self.step))
+
+    def multiple(self, count: float) -> float:
+        """So many times the step, or the nearest multiple within the range."""
         first, last = self.multiples
-        value = min(max(multiple, first), last) * self.step
+        value = min(max(count, first), last) * self.step
         # The product's last digits are noise: 3 * 0.1 is 0.30000000000000004.
         return value if isinstance(value, int) else float(f"{value:.12g}")
 
