@@ -9,7 +9,7 @@ from jgd.core.errors import InputError
 from jgd.sweep.samplers.basic import Sampler
 from jgd.sweep.samplers.make import make_sampler
 from jgd.sweep.spaces.axes import Axis, Origin, Trial, axes, check_extremes, params_at, with_grids
-from jgd.sweep.spaces.distribution import Parts
+from jgd.sweep.spaces.distribution import Listed, Parts
 
 Where = Callable[[dict[str, Any]], Any]
 TRIES = 1000  # points that a condition may reject for each one that it accepts, on average
@@ -135,8 +135,10 @@ class _Space(NamedTuple):
 def _ends(found: Sequence[Axis], i: int) -> list[list[float]]:
     """Points at the ends of an axis, or at every option of a choice, and in the middle of all others that matter."""
     distribution = found[i].distribution
-    points = []
-    for unit in distribution.grid(2).tolist():
+    units, points = distribution.grid(2), []
+    if isinstance(distribution, Listed) and distribution.ordered:  # a list may be as long as the sweep
+        units = units[[int(np.argmin(distribution.options)), int(np.argmax(distribution.options))]]
+    for unit in units.tolist():
         point = [0.5] * len(found)
         for choice, option in found[i].when[0]:
             parent = found[choice].distribution
