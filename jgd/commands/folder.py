@@ -10,7 +10,7 @@ from jgd.core.errors import InputError
 
 
 @contextlib.contextmanager
-def new_folder(wanted: Path | None, title: str) -> Iterator[Path]:
+def new_folder(wanted: Path | None, title: str, option: str = "--out") -> Iterator[Path]:
     """`wanted`, which may exist, or a folder in `runs` that is named after the title and the time.
 
     It is made at once, so that a place that cannot be written to is told before the work; left empty, it is removed.
@@ -27,7 +27,7 @@ def new_folder(wanted: Path | None, title: str) -> Iterator[Path]:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(f"--out {path}: cannot write there ({error.strerror}); name another folder.") from None
+        raise InputError(f"{option} {path}: cannot write there ({error.strerror}); name another folder.") from None
     try:
         yield path
     finally:

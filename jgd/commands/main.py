@@ -2,14 +2,18 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from jgd.commands.again import add_replay, add_resume
 from jgd.commands.bench import add_bench, add_compare
+from jgd.commands.look import add_plot, add_show
 from jgd.commands.race import add_race
+from jgd.commands.sweep import add_sweep
 from jgd.core.errors import InputError
 
-ABOUT = "jgd: gradient descent as a value. The command runs studies that need no code of yours."
+ABOUT = "jgd: gradient descent as a value. Races, sweeps and measurements, each with a table and a report."
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,18 +25,27 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 is done, 2 an input that cannot be used, 130 interrupted."""
+    """Run a command: 0 is done, 1 a failure, 2 an input that cannot be used, 3 interrupted and resumable, 130 not."""
     parser = Parser(prog="jgd", description=ABOUT)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_race(commands)
-    add_bench(commands)
-    add_compare(commands)
+    for add in (add_race, add_sweep, add_show, add_plot, add_replay, add_resume, add_bench, add_compare):
+        add(commands)
     try:
         options = parser.parse_args(argv)
-        return options.command(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return options.command(options)
     except InputError as error:
         print(f"jgd: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, or a folder that went away
+        print(f"jgd: {error.strerror or error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("jgd: interrupted; nothing more was written.", file=sys.stderr)
         return 130
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    """A warning as one line, without the code that it came from."""
+    print(f"jgd: {message}", file=sys.stderr)

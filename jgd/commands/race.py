@@ -4,7 +4,6 @@ import argparse
 import csv
 import io
 import json
-import platform
 import shlex
 import sys
 from importlib.util import find_spec
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jgd.commands.devices import describe_devices, use_every_core
+from jgd.commands.document import document_of
 from jgd.commands.folder import new_folder
 from jgd.commands.judge import judge_of, with_target
 from jgd.commands.racers import DEFAULT, RACERS, spaces
@@ -45,7 +46,8 @@ Each learning rate lies on a logarithmic grid from the low to the high end of it
 one compiled program, whatever the number of rates and seeds; runs go on all cores or accelerators. The folder gets
 report.html (open it in a browser), results.json, trials.csv (a row for each run) and curves.safetensors.
 
-exit status: 0 done, 2 an input cannot be used, 130 interrupted by Ctrl-C (what was done until then is written)
+exit status: 0 done, 1 every trial failed, 2 an input cannot be used, 130 interrupted by Ctrl-C (what was done
+until then is written)
 """
 
 
@@ -100,7 +102,7 @@ def race(options: argparse.Namespace) -> int:
             metric=judge.metric, mode=judge.mode, target=judge.target, sampler="grid",
         )  # fmt: skip
         result = with_target(result)
-        document = _document(result, options.task, devices, folder)
+        document = document_of(result, options.task, devices, folder) | {"standings": as_json(result)}
         _write(
             folder, result, document, race_report(result, options.task, _about(options.task), devices, _line(options))
         )
@@ -108,7 +110,9 @@ def race(options: argparse.Namespace) -> int:
         print(json.dumps(document, indent=1))
     else:
         _print(result, folder)
-    return 130 if result.interrupted else 0
+    if result.interrupted:
+        return 130
+    return 0 if np.isfinite(result.medians).any() else 1
 
 
 def _budget(options: argparse.Namespace) -> list[int]:
@@ -119,35 +123,6 @@ def _budget(options: argparse.Namespace) -> list[int]:
         if value is not None and value < 1:
             raise InputError(f"--{name} {value}: expected a whole number, at least 1.")
     return [getattr(entry, name) if value is None else value for name, value in given.items()]
-
-
-def _document(result: Result, task: str, devices: str, folder: Path) -> dict[str, Any]:
-    """The results as JSON has them."""
-    settings = result.settings
-    return {
-        "task": task,
-        "metric": settings.metric,
-        "mode": settings.mode,
-        "target": settings.target,
-        "steps": settings.steps,
-        "seeds": list(settings.seeds),
-        "trials": len(result.trials),
-        "interrupted": result.interrupted,
-        "standings": as_json(result),
-        "programs": result.programs,
-        "compile_seconds": round(result.compile_seconds, 3),
-        "run_seconds": round(result.run_seconds, 3),
-        "trial_steps": result.lane_steps,
-        "trial_steps_per_second": round(result.lane_steps / max(result.run_seconds, 1e-9), 1),
-        "devices": devices,
-        # The package itself is above this layer, and need not be installed to be run from its folder.
-        "versions": {
-            "jgd": sys.modules["jgd"].__version__,
-            "jax": jax.__version__,
-            "python": platform.python_version(),
-        },
-        "folder": str(folder),
-    }
 
 
 def _write(folder: Path, result: Result, document: dict[str, Any], report: str) -> None:

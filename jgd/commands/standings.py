@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jgd.commands.document import jsonable
 from jgd.core.extras import require
 from jgd.core.tree import tree_bytes
 from jgd.pages.words import label_of
@@ -92,7 +93,7 @@ def remarks(result: Result) -> list[str]:
 
 def as_json(result: Result) -> list[dict[str, Any]]:
     """The rows as JSON has them: what is not finite is null."""
-    return [{key: _jsonable(value) for key, value in row._asdict().items()} for row in rows(result)]
+    return [{key: jsonable(value) for key, value in row._asdict().items()} for row in rows(result)]
 
 
 def _row(rank: int, result: Result, standing: Standing) -> Row:
@@ -117,7 +118,3 @@ def _row(rank: int, result: Result, standing: Standing) -> Row:
 
 def _or_failed(value: float) -> str:
     return f"{value:#.3g}" if math.isfinite(value) else "failed"
-
-
-def _jsonable(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

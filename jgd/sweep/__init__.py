@@ -31,5 +31,6 @@ from jgd.sweep.spaces.build import normal as normal
 from jgd.sweep.spaces.build import quantized as quantized
 from jgd.sweep.spaces.build import uniform as uniform
 from jgd.sweep.spaces.distribution import Distribution as Distribution
+from jgd.sweep.spaces.toml import read_spaces as read_spaces
 from jgd.sweep.study import plan as plan
 from jgd.sweep.study import run as run

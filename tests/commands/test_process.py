@@ -2,17 +2,24 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 
-def jgd(*arguments, cwd):
+def begin(*arguments, cwd):
     environment = {
         name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")
     }
-    return subprocess.run(
-        [sys.executable, "-m", "jgd", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-m", "jgd", *arguments], cwd=cwd, env=environment, **pipes)
+
+
+def jgd(*arguments, cwd):
+    process = begin(*arguments, cwd=cwd)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def test_it_runs_on_every_core_and_draws_no_progress_into_a_pipe(tmp_path):
@@ -32,3 +39,22 @@ def test_help_teaches(tmp_path):
     bad = jgd("race", "--task", "digit", cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "Traceback" not in bad.stderr
+
+
+def test_ctrl_c_leaves_a_sweep_that_another_process_ends(tmp_path):
+    (tmp_path / "space.toml").write_text("[sgd]\nlearning_rate = { loguniform = [1e-3, 1.0] }\n")
+    # More segments than the seconds that pass before the signal.
+    long = ["--steps", "8000", "--eval-every", "250", "--trials", "2"]
+    process = begin("sweep", "diabetes", "--space", "space.toml", *long, "--dir", "d", cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while not any((tmp_path / "d" / "chunks").glob("*.safetensors")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (3, "")
+    assert "jgd resume d goes on." in out
+    done = jgd("resume", "d", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == {"complete": 2}

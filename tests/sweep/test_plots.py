@@ -172,4 +172,4 @@ def test_what_is_not_there_is_named(result):
     with pytest.raises(InputError, match=r"unknown name 'axes'. Did you mean axis"):
         result.plot.named("axes")
     with pytest.raises(InputError, match="it shows all spaces"):
-        result.plot.named("best_of_k", "wild")
+        result.plot.named("best_of_k", space="wild")

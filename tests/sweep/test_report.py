@@ -8,7 +8,7 @@ import pytest
 
 import jgd
 from jgd.sweep import choice, halving, loguniform, run, uniform
-from jgd.sweep.answers.report import Origin, sweep_report
+from jgd.sweep.answers.report import Provenance, sweep_report
 from tests.pages.reader import whole_page
 from tests.train import problems
 
@@ -79,7 +79,7 @@ def test_the_second_half_of_the_trials_is_weighed():
     assert "would three times in four have reached 1 at best, not 0.5: more" in texts(sweep_report(result))
     result.curves["distance"][..., -1] = 0.5
     assert "enough were sampled" in texts(sweep_report(result))
-    learned = texts(sweep_report(result, origin=Origin({"python": "3"}, ["again"], learns=True)))
+    learned = texts(sweep_report(result, provenance=Provenance({"python": "3"}, ["again"], learns=True)))
     assert "Half as many" not in learned
     assert "Ran with python 3." in learned
 

@@ -44,7 +44,7 @@ CAPTIONS = {
 }
 
 
-class Origin(NamedTuple):
+class Provenance(NamedTuple):
     """Where a result comes from, as far as it is known."""
 
     environment: Mapping[str, str]
@@ -52,38 +52,39 @@ class Origin(NamedTuple):
     learns: bool = False  # whether the sampler looked where others had been good
 
 
-def sweep_report(result: "Result", title: str | None = None, origin: Origin | None = None) -> str:
+def sweep_report(result: "Result", title: str | None = None, provenance: Provenance | None = None) -> str:
     """The whole page."""
     task = result.trials[0].task
     known = task.name if isinstance(task, Task) else None
     title = title or (f"Sweep of {known}" if known else "A sweep")
-    origin = origin or Origin(environment(jax.local_devices()), [_replay_call(result)])
+    provenance = provenance or Provenance(environment(jax.local_devices()), [_replay_call(result)])
     body = [
         f"<h1>{html.escape(title)}</h1>",
         f'<p class="soft">{html.escape(_size(result))}</p>',
         f'<p class="lead">{_verdict(result)}</p>',
         cost_facts(result),
-        _trust(result, origin.learns),
+        _trust(result, provenance.learns),
     ]
     if len(result.spaces) > 1:
         body.append(f"<section><h2>The best of each space</h2>{spaces_table(result)}</section>")
-    body += _pictures(result, origin.learns)
+    body += _pictures(result, provenance.learns)
     body.append(f"<section><h2>Trials</h2>{trials_table(result)}</section>")
     body.append(f"<section><h2>Programs</h2>{programs_table(result)}</section>")
-    body.append(_origin(origin))
+    body.append(_provenance(provenance))
     return page(title, body)
 
 
 def cost_facts(result: "Result", devices: str = "") -> str:
-    """What a sweep took, as a row of figures."""
+    """What a sweep took, as a row of figures; of one that was gone on with, all its parts together."""
+    seconds = max(result.run_seconds, sum(one.seconds for one in result.groups))
     shown = {
         "training runs": f"{result.status.size:,}",
         "steps each": f"{result.settings.steps:,}",
         "programs": str(result.programs),
         # A folder does not know what compiling took.
         **({"compiling": f"{result.compile_seconds:.1f} s"} if result.compilations else {}),
-        "running": f"{result.run_seconds:.1f} s",
-        "steps a second": f"{result.lane_steps / max(result.run_seconds, 1e-9):,.0f}",
+        "running": f"{seconds:.1f} s",
+        "steps a second": f"{result.lane_steps / max(seconds, 1e-9):,.0f}",
         **({"on": html.escape(devices)} if devices else {}),
     }
     return facts(shown)
@@ -195,9 +196,12 @@ def _pictures(result: "Result", learns: bool) -> list[str]:
     ]
 
 
-def _origin(origin: Origin) -> str:
-    where = ", ".join(f"{name} {value}" for name, value in origin.environment.items())
-    items = [f"Ran with {html.escape(where)}.", *(f"Again: <code>{html.escape(line)}</code>" for line in origin.again)]
+def _provenance(provenance: Provenance) -> str:
+    where = ", ".join(f"{name} {value}" for name, value in provenance.environment.items())
+    items = [
+        f"Ran with {html.escape(where)}.",
+        *(f"Again: <code>{html.escape(line)}</code>" for line in provenance.again),
+    ]
     return notes("How to have it again", items)
 
 

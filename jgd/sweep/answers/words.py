@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from jgd.sweep.answers.result import Result
 
 
-def described(result: "Result") -> str:
-    """What the sweep was, and the best setting of each space."""
+def described(result: "Result", *, running: bool = False) -> str:
+    """What the sweep was, and the best setting of each space; one that has not ended may be `running`."""
     metric, seeds = result.settings.metric, len(result.settings.seeds)
     many = "" if seeds == 1 else f" x {seeds} seeds"
+    what = "Interrupted sweep" if result.interrupted and not running else "Sweep"
+    # A folder does not know what compiling took.
+    compiled = f"compiled in {result.compile_seconds:.1f} s, " if result.compilations else ""
     head = (
-        f"{'Interrupted sweep' if result.interrupted else 'Sweep'} of {len(result.trials)} trials{many} x "
-        f"{result.settings.steps} steps: {counts(result)}; {count(result.programs, 'program')}, "
-        f"compiled in {result.compile_seconds:.1f} s, run in {result.run_seconds:.1f} s"
+        f"{what} of {len(result.trials)} trials{many} x {result.settings.steps} steps: {counts(result)}; "
+        f"{count(result.programs, 'program')}, {compiled}run in {result.run_seconds:.1f} s"
     )
     rows = [
         [
@@ -34,9 +36,9 @@ def described(result: "Result") -> str:
     return "\n".join([head, plain(header, rows), *boundary_warnings(result), *schedule_note(result)])
 
 
-def counts(result: "Result", space: str | None = None) -> str:
-    """How many lanes have come to which end."""
-    members = [trial.number for trial in result.trials if space in (None, trial.space)]
+def counts(result: "Result", space: str | None = None, trial: int | None = None) -> str:
+    """How many lanes, of a space or a trial, have come to which end."""
+    members = [one.number for one in result.trials if space in (None, one.space)] if trial is None else [trial]
     names, numbers = np.unique(result.status[members], return_counts=True)
     return ", ".join(f"{number:,} {name}" for name, number in zip(names, numbers, strict=True))
 

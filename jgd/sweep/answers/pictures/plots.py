@@ -1,5 +1,6 @@
 """The pictures of a result, by name: `result.plot`."""
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from jgd.core.errors import InputError, unknown
@@ -67,14 +68,17 @@ class Plots:
         """How much of the trials' ranking each hyperparameter decides; see `Result.importance`."""
         return importance_figure(self._result, space)
 
-    def named(self, kind: str, space: str | None = None) -> Any:
-        """The picture of a kind by its name, as the command knows it."""
+    def named(self, kind: str, name: str | None = None, space: str | None = None) -> Any:
+        """The picture of a kind by its name, as the command knows it, of a hyperparameter and a space if given."""
         if kind not in KINDS:
             raise unknown("plot", kind, KINDS)
-        takes_space = kind not in ("sensitivity", "best_so_far", "best_of_k")
-        if space is not None and not takes_space:
-            raise InputError(f"plot {kind}: it shows all spaces; leave the space out.")
-        return getattr(self, kind)(**({"space": space} if takes_space else {}))
+        given = {"name": name, "space": space}
+        taken = inspect.signature(getattr(self, kind)).parameters
+        for what, value in given.items():
+            if value is not None and what not in taken and f"{what}s" not in taken:
+                raise InputError(f"plot {kind}: it shows all {what}s; leave the {what} out.")
+        names = [] if name is None else [name]
+        return getattr(self, kind)(*names, **({} if space is None else {"space": space}))
 
 
 KINDS = {

@@ -1,0 +1,112 @@
+"""`jgd resume` and `jgd replay`: going on with a sweep from its folder, and one of its trials alone."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jgd.commands.devices import use_every_core
+from jgd.commands.document import jsonable
+from jgd.commands.ending import STATUSES, finish
+from jgd.commands.reopen import CODE, code_of
+from jgd.commands.sweep import interrupted
+from jgd.core.errors import InputError
+from jgd.core.extras import require
+from jgd.core.storage import named, save
+from jgd.sweep.answers.result import Result
+from jgd.sweep.answers.table import plain
+from jgd.sweep.load import load
+from jgd.sweep.replay import Replay, replay
+from jgd.sweep.resume import resume
+from jgd.sweep.spaces.axes import Trial, short
+
+RESUME = "Go on with an interrupted sweep from its folder, to the same bits as if nothing had happened."
+REPLAY = "Run one trial of a sweep alone, under a seed of the sweep or a new one, and compare it with its lane."
+MORE = """
+  jgd replay runs/mine                       the best trial, under the sweep's first seed
+  jgd replay runs/mine 17 --seed 100         trial 17 under a new seed
+  jgd replay runs/mine 17 --out best.safetensors
+
+The curves of a lane and of its replay agree within the rounding of another program.
+"""
+
+
+def add_resume(commands: Any) -> None:
+    """Add `resume` to the commands of a parser."""
+    form = argparse.RawTextHelpFormatter
+    parser = commands.add_parser("resume", help=RESUME, description=RESUME, epilog=STATUSES, formatter_class=form)
+    parser.set_defaults(command=run_resume)
+    parser.add_argument("dir", type=Path, help="the sweep's folder")
+    for name, settings in CODE.items():
+        parser.add_argument(name, **settings)
+    parser.add_argument("--lanes", type=int, help="side by side on a device (default: chosen)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the report (default: report.html in the folder)")
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else")
+
+
+def add_replay(commands: Any) -> None:
+    """Add `replay` to the commands of a parser."""
+    form = argparse.RawTextHelpFormatter
+    parser = commands.add_parser("replay", help=REPLAY, description=REPLAY, epilog=MORE, formatter_class=form)
+    parser.set_defaults(command=run_replay)
+    parser.add_argument("dir", type=Path, help="the sweep's folder")
+    parser.add_argument("trial", type=int, nargs="?", help="its number (default: the best)")
+    parser.add_argument("--seed", type=int, help="(default: the sweep's first)")
+    for name, settings in CODE.items():
+        parser.add_argument(name, **settings)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the trained parameters, as safetensors")
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else")
+
+
+def run_resume(options: argparse.Namespace) -> int:
+    """Go on, and end as `jgd sweep` does."""
+    require("matplotlib", "the report's pictures")
+    use_every_core()
+    name, task, spaces = code_of(options)
+    try:
+        result = resume(options.dir, task, spaces, lanes=options.lanes)
+    except KeyboardInterrupt:
+        return interrupted(options.dir)
+    return finish(options, options.dir, result, name)
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Train one trial, and print its metrics beside those of its lane."""
+    _, task, spaces = code_of(options)
+    result = load(options.dir, task, spaces)
+    if options.trial is not None and not 0 <= options.trial < len(result.trials):
+        raise InputError(f"jgd replay {options.trial}: the sweep has trials 0 to {len(result.trials) - 1}.")
+    trial = result.best() if options.trial is None else result.trials[options.trial]
+    seed = result.settings.seeds[0] if options.seed is None else options.seed
+    found = replay(result, trial, seed)
+    if options.out is not None:
+        save(options.out, named(jax.device_get(found.params)), {"trial": trial.number, "seed": seed})
+    rows = _rows(result, trial, seed, found)
+    if options.json:
+        document = {"trial": trial.number, "space": trial.space, "params": trial.params, "seed": seed}
+        curves = {name: [jsonable(x) for x in curve] for name, curve in found.curves.items()}
+        print(json.dumps(document | {"steps": found.steps.tolist(), "curves": curves, "end": rows}, indent=1))
+        return 0
+    lines = [[name, *("-" if x is None else short(x) for x in row.values())] for name, row in rows.items()]
+    print(f"{trial!r}, seed {seed}\n{plain(['at the end', 'alone', 'in the sweep', 'farthest apart'], lines)}")
+    if options.out is not None:
+        print(f"Parameters: {options.out}")
+    return 0
+
+
+def _rows(result: Result, trial: Trial, seed: int, found: Replay) -> dict[str, dict[str, float | None]]:
+    """Of each metric its end, alone and in the sweep, and the most by which their curves differ."""
+    rows = {}
+    for name, curve in found.curves.items():
+        row: dict[str, float | None] = {"alone": jsonable(curve[-1]), "sweep": None, "apart": None}
+        if seed in result.settings.seeds:
+            at = trial.number, result.settings.seeds.index(seed)
+            lane = result.curves[name][at][: result.reached[at]]
+            if lane.size:
+                row["sweep"] = jsonable(lane[-1])
+                row["apart"] = jsonable(np.max(np.abs(lane - curve[: lane.size])))
+        rows[name] = row
+    return rows

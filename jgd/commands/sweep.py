@@ -1,0 +1,182 @@
+"""`jgd sweep`: a study of a task over the spaces of a file, kept in a folder that can be gone on with."""
+
+import argparse
+import contextlib
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from jgd.commands.devices import use_every_core
+from jgd.commands.ending import RESUMABLE, STATUSES, finish
+from jgd.commands.folder import new_folder
+from jgd.commands.judge import judge_of
+from jgd.commands.reopen import note_for, spaces_of
+from jgd.core.errors import InputError, unknown
+from jgd.core.extras import require
+from jgd.sweep.lanes.stopping import at_target, halving, hyperband, median_rule
+from jgd.sweep.spaces.axes import Origin, Trial, axes
+from jgd.sweep.study import plan, run
+from jgd.tasks.registry import BUILTIN, load
+from jgd.train.task import Task
+from jgd.transforms import identity
+
+ABOUT = "Sweep the hyperparameters of optimizers on a task: a table, a report, and a folder that survives anything."
+MORE = f"""
+A space in TOML: each table is one; its name is the optimizer's, unless `optimizer` says another.
+
+  [adam]
+  learning_rate = {{ loguniform = [1e-4, 1e-1] }}
+  b1 = {{ uniform = [0.8, 0.99], step = 0.01 }}            # rounded to steps
+
+  ["momentum, cosine"]
+  optimizer = "nesterov"
+  momentum = [0.8, 0.9, 0.95]                            # a grid
+  learning_rate = {{ schedule = "cosine_decay", init_value = {{ loguniform = [1e-3, 1] }}, decay_steps = "steps" }}
+
+  [clipped]                                              # links of a chain; choose numbers or whole parts
+  chain = [
+    {{ transform = "clip_by_global_norm", max_norm = {{ choice = [0.1, 1, 10] }} }},
+    {{ optimizer = "adamw", learning_rate = {{ loguniform = [1e-4, 1e-1] }} }},
+  ]
+
+Distributions: uniform, loguniform, integer (both ends), normal = [mean, std], choice, grid. "steps" are the sweep's
+steps, {{ steps = 0.1 }} a tenth of them. In Python: --space file.py:space, a value or a function that returns it.
+
+tasks: {", ".join(BUILTIN)}, or your own as file.py:task, a jgd.Task or a function that returns one
+
+  jgd sweep digits --space space.toml --trials 64 --seeds 3
+  jgd sweep my_task.py:task --space space.toml --steps 1000 --stop halving:50 --dir runs/mine
+  jgd sweep digits --space space.toml --trials 4096 --dry-run
+  jgd show runs/mine; jgd plot runs/mine --kind isolation; jgd replay runs/mine 17; jgd resume runs/mine
+
+The folder keeps every segment: Ctrl-C, a kill or a full disk loses at most the running one, and the same command, or
+jgd resume, goes on to the same bits. It gets report.html and trials.csv at the end.
+
+{STATUSES}
+"""
+SAMPLERS = ("random", "sobol", "halton", "grid", "tpe")
+RULES = {"halving": halving, "hyperband": hyperband, "median": median_rule}
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--space": {"required": True, "help": "space.toml, or file.py:space"},
+    "--trials": {"type": int, "default": 16, "help": "of each space (default: 16)"},
+    "--seeds": {"type": int, "default": 1, "help": "of each trial (default: 1)"},
+    "--steps": {"type": int, "help": "of each run (default: the task's own, or 300)"},
+    "--metric": {"help": "what ranks: loss, or a value of the task's evaluate"},
+    "--mode": {"choices": ("min", "max"), "help": "whether less or more of it is better (default: by its name)"},
+    "--sampler": {"choices": SAMPLERS, "default": "random", "help": "; ".join(SAMPLERS) + " (default: random)"},
+    "--seed": {"type": int, "default": 0, "help": "of the sampler (default: 0)"},
+    "--stop": {
+        "action": "append",
+        "metavar": "RULE",
+        "help": "end trials early: halving:STEPS or hyperband:STEPS, from so many\n"
+        "steps on, median:STEPS, target; may be repeated",
+    },
+    "--target": {"type": float, "help": "count the steps until the metric is here"},
+    "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
+    "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    "--dir": {"type": Path, "help": "the sweep's folder, new or to go on with (default: a new one in runs)"},
+    "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
+    "--dry-run": {"action": "store_true", "help": "tell programs, memory and time; run nothing but probes"},
+    "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
+}
+
+
+def add_sweep(commands: Any) -> None:
+    """Add the command to those of a parser."""
+    form = argparse.RawTextHelpFormatter
+    parser = commands.add_parser("sweep", help=ABOUT, description=ABOUT, epilog=MORE, formatter_class=form)
+    parser.set_defaults(command=sweep)
+    parser.add_argument("task", help="a name, or file.py:task")
+    for name, settings in OPTIONS.items():
+        parser.add_argument(name, **settings)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Run the sweep, or tell what it would do; the exit status."""
+    require("matplotlib", "the report's pictures")
+    use_every_core()
+    steps = options.steps or (BUILTIN[options.task].steps if options.task in BUILTIN else 300)
+    task, spaces = load(options.task), spaces_of(options.space, steps)
+    judge = judge_of(_sample(task), options)
+    arguments: dict[str, Any] = {
+        "num_trials": options.trials,
+        "seeds": options.seeds,
+        "steps": steps if options.steps is None else options.steps,
+        "metric": judge.metric,
+        "mode": judge.mode,
+        "target": judge.target,
+        "sampler": options.sampler,
+        "seed": options.seed,
+        "stop": [_rule(text) for text in options.stop or []] or None,
+        "eval_every": options.eval_every,
+        "lanes": options.lanes,
+    }
+    if options.dry_run:
+        found = plan(task, spaces, **arguments)
+        print(json.dumps(found.to_json(), indent=1) if options.json else found)
+        return 0
+    with new_folder(
+        options.dir, f"sweep-{Path(options.task.rpartition(':')[0] or options.task).stem}", "--dir"
+    ) as folder:
+        if not options.json:
+            known = (folder / "sweep.json").exists()
+            print(f"{'Going on with' if known else 'Sweeping'} {options.task} in {folder}.", flush=True)
+        try:
+            result = run(task, spaces, **arguments, dir=folder, note=note_for(options.task, options.space, steps))
+        except InputError:
+            _clear(folder)
+            raise
+        except KeyboardInterrupt:  # a second Ctrl-C, which does not wait for the segment
+            return interrupted(folder)
+        return finish(options, folder, result, options.task, _line(options, folder))
+
+
+def interrupted(folder: Path) -> int:
+    """Say how to go on with what is in the folder."""
+    if not (folder / "sweep.json").exists():
+        raise KeyboardInterrupt
+    print(f"jgd: interrupted; jgd resume {shlex.quote(str(folder))} goes on.", file=sys.stderr)
+    return RESUMABLE
+
+
+def _clear(folder: Path) -> None:
+    """Leave nothing of a sweep that never began."""
+    if not (folder / "sweep.json").exists():
+        with contextlib.suppress(OSError):  # somebody has put something there
+            (folder / "lock").unlink(missing_ok=True)
+            (folder / "chunks").rmdir()
+
+
+def _sample(task: Task) -> Task:
+    """The task with numbers where it has distributions, for its shapes."""
+    swept = axes(task, identity())
+    return Trial(0, "", tuple(swept), (0.5,) * len(swept), Origin(task, identity())).task
+
+
+def _rule(text: str) -> Any:
+    """A rule such as `halving:25`, with another eta as `halving:25:4`."""
+    name, *numbers = text.split(":")
+    if name == "target" and not numbers:
+        return at_target()
+    if name not in RULES:
+        raise unknown("--stop", name, [*RULES, "target"])
+    try:
+        return RULES[name](*map(int, numbers))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"--stop {text}: expected {name}:STEPS, such as {name}:25.") from None
+
+
+def _line(options: argparse.Namespace, folder: Path) -> str:
+    """The command that runs the same sweep again."""
+    parts = ["jgd", "sweep", shlex.quote(options.task)]
+    for name, settings in OPTIONS.items():
+        value = getattr(options, name.strip("-").replace("-", "_"))
+        if name not in ("--json", "--out", "--dir", "--dry-run") and value not in (None, settings.get("default")):
+            for one in value if isinstance(value, list) else [value]:
+                parts += [name, shlex.quote(str(one))]
+    return " ".join([*parts, "--dir", shlex.quote(str(folder))])

@@ -1,0 +1,163 @@
+"""Spaces written as TOML: each table is a space, and names become optimizers, schedules and distributions.
+
+    [adam]                                      # the table's name is the optimizer's, unless `optimizer` says another
+    learning_rate = { loguniform = [1e-4, 1e-1] }
+    b1 = { uniform = [0.8, 0.99], step = 0.01 }
+
+    ["adam, cosine"]
+    optimizer = "adam"
+    learning_rate = { schedule = "cosine_decay", init_value = { loguniform = [1e-4, 1e-1] }, decay_steps = "steps" }
+
+A list of numbers is a grid, `{ choice = [...] }` and `{ choice = { label = ... } }` choose, `chain = [...]` composes,
+"steps" stands for the steps of the sweep and `{ steps = 0.1 }` for a tenth of them.
+What does not fit on a line goes into a table of its own, `[adam.learning_rate]`, with its keys below.
+"""
+
+import inspect
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jgd.optimizers
+import jgd.schedules
+import jgd.transforms
+from jgd.core.errors import InputError, unknown
+from jgd.sweep.spaces.build import choice, grid, integer, loguniform, normal, quantized, uniform
+
+RANGES = {"uniform": uniform, "loguniform": loguniform, "integer": integer, "normal": normal}
+NOT_PARTS = ("apply_updates", "as_transform", "chain", "masked", "partition", "muon_labels")  # they take functions
+ENDINGS = {"schedule": "_schedule"}  # that a name may leave out
+
+
+def read_spaces(path: str | os.PathLike[str], steps: int | None = None) -> dict[str, Any]:
+    """The spaces of a TOML file by name, for `jgd.sweep.run`; `steps` are those that its "steps" stands for."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise InputError(f"{os.fspath(path)}: cannot read it ({reason}); name a TOML file of spaces.") from None
+    return parse_spaces(text, os.fspath(path), steps)
+
+
+def parse_spaces(text: str, place: str, steps: int | None = None) -> dict[str, Any]:
+    """The spaces of a TOML text, which errors call `place`."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{place}: it is not TOML: {error}.") from None
+    loose = [name for name, value in tables.items() if not isinstance(value, dict)]
+    if loose or not tables:
+        what = f"{loose[0]} stands outside of a table" if loose else "there is no space in it"
+        raise InputError(f"{place}: {what}; each space is a table, such as [adam] with learning_rate = ... below it.")
+    reader = _Reader(steps)
+    return {name: reader.space(f"{place}: {name}", name, table) for name, table in tables.items()}
+
+
+class _Reader:
+    """Turns what TOML holds into parts of a space; every error begins with the place."""
+
+    def __init__(self, steps: int | None) -> None:
+        self.steps = steps
+        modules = {"optimizer": jgd.optimizers, "schedule": jgd.schedules, "transform": jgd.transforms}
+        self.known = {kind: _functions(module, ENDINGS.get(kind, "")) for kind, module in modules.items()}
+        self.kinds = (*self.known, "chain", "choice", "grid", *RANGES, "steps")
+
+    def space(self, place: str, name: str, table: dict[str, Any]) -> Any:
+        """A table of the first level, which is an optimizer."""
+        if not any(kind in table for kind in self.kinds):
+            if name not in self.known["optimizer"]:
+                error = unknown(place, name, self.known["optimizer"])
+                raise InputError(f'{str(error).rstrip(".")}; or say in the table which: optimizer = "adam".')
+            table = {"optimizer": name, **table}
+        return self.value(place, table)
+
+    def value(self, place: str, given: Any) -> Any:
+        """A number, a text, a grid, or what a table describes."""
+        if isinstance(given, list):
+            return _told(place, grid, given)
+        if given == "steps":
+            return self.share(place, 1)
+        if not isinstance(given, dict):
+            return given
+        kinds = [kind for kind in self.kinds if kind in given]
+        if not kinds:
+            raise unknown(place, next(iter(given), "{}"), self.kinds)
+        kind, others = kinds[0], {name: value for name, value in given.items() if name != kinds[0]}
+        if kind in self.known:
+            return self.call(place, kind, given[kind], others)
+        if kind in RANGES:
+            return self.range(place, kind, given[kind], others)
+        if others:
+            raise InputError(f"{place}: {kind} stands alone, but {next(iter(others))!r} is beside it; take that out.")
+        if kind == "steps":
+            return self.share(place, given[kind])
+        return {"chain": self.chain, "choice": self.choice, "grid": self.grid}[kind](f"{place}.{kind}", given[kind])
+
+    def call(self, place: str, kind: str, name: Any, arguments: dict[str, Any]) -> Any:
+        """An optimizer, a schedule or a transform with its arguments."""
+        short = str(name).removesuffix(ENDINGS.get(kind, ""))
+        if short not in self.known[kind]:
+            raise unknown(f"{place}.{kind}", name, self.known[kind])
+        function = self.known[kind][short]
+        signature = inspect.signature(function)
+        for argument in arguments:
+            if argument not in signature.parameters:
+                raise unknown(f"{place}: {kind} {name}", argument, signature.parameters)
+        needed = [key for key, one in signature.parameters.items() if one.default is one.empty and key not in arguments]
+        if needed:
+            raise InputError(f"{place}: {kind} {name} needs {needed[0]}; write {needed[0]} = ... in it.")
+        made = {key: self.value(f"{place}.{key}", value) for key, value in arguments.items()}
+        return _told(place, lambda: function(**made))
+
+    def range(self, place: str, kind: str, ends: Any, others: dict[str, Any]) -> Any:
+        """A distribution of two numbers, maybe rounded to steps."""
+        if wrong := [name for name in others if name != "step"]:
+            raise unknown(f"{place}: beside {kind}", wrong[0], ["step"])
+        if not isinstance(ends, list) or len(ends) != 2:
+            names = "mean, std" if kind == "normal" else "low, high"
+            raise InputError(f"{place}.{kind} = {ends!r}: expected two numbers, {{ {kind} = [{names}] }}.")
+        made = _told(f"{place}.{kind}", RANGES[kind], *ends)
+        return _told(place, quantized, made, others["step"]) if others else made
+
+    def grid(self, place: str, values: Any) -> Any:
+        """Numbers, all of them taken by the grid sampler."""
+        return _told(place, grid, values)
+
+    def choice(self, place: str, options: Any) -> Any:
+        """Numbers or parts, in a list or by their labels."""
+        if isinstance(options, Mapping):
+            return _told(place, choice, {label: self.value(f"{place}.{label}", x) for label, x in options.items()})
+        if not isinstance(options, list):
+            raise InputError(f"{place} = {options!r}: expected a list of options, or a table of them by label.")
+        return _told(place, choice, [self.value(f"{place}[{i}]", x) for i, x in enumerate(options)])
+
+    def chain(self, place: str, links: Any) -> Any:
+        """Transforms and optimizers one after the other."""
+        if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
+            raise InputError(f'{place}: expected a list of tables, such as [{{ optimizer = "adam", ... }}].')
+        made = [self.value(f"{place}[{i}]", link) for i, link in enumerate(links)]
+        return _told(place, jgd.transforms.chain, *made)
+
+    def share(self, place: str, share: Any) -> int:
+        """So many of the sweep's steps."""
+        if self.steps is None:
+            raise InputError(f"{place}: how many steps the sweep has is not known here; write a number.")
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise InputError(f"{place}.steps = {share!r}: expected a share of the sweep's steps, from 0 to 1.")
+        return round(share * self.steps)
+
+
+def _functions(module: Any, ending: str) -> dict[str, Callable[..., Any]]:
+    """The functions of a package by their names, without the ending."""
+    found = {name: x for name, x in vars(module).items() if inspect.isfunction(x) and name not in NOT_PARTS}
+    return {name.removesuffix(ending): x for name, x in found.items()}
+
+
+def _told(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """A call whose errors begin with the place."""
+    try:
+        return function(*arguments)
+    except (InputError, TypeError, ValueError) as error:
+        raise InputError(f"{place}: {error}" if str(error).endswith(".") else f"{place}: {error}.") from None
