@@ -4,7 +4,10 @@ A whole run writes bench/results/leaderboard.json and its page, leaderboard.html
 """
 
 import json
+import os
+import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.contest import RATES, SEEDS, chosen, document, solve
@@ -18,9 +21,13 @@ BUDGET = 300  # seconds on two quiet cores
 
 def leaderboard(quick: bool = False) -> Yields:
     """A row for each optimizer, from the best; with `quick`, of few optimizers on few problems."""
+    compile_quickly()
     problems, names = chosen(quick)
     rates, seeds = (3, 2) if quick else (RATES, SEEDS)
-    solved = [solve(problem, names, rates=rates, seeds=seeds) for problem in problems]
+    solved = []
+    for problem in problems:
+        solved.append(solve(problem, names, rates=rates, seeds=seeds))
+        print(f"{problem.name}: {solved[-1].seconds:.1f} s", file=sys.stderr, flush=True)
     found = document(solved, names, describe())
     if not quick:
         write(found)
@@ -40,6 +47,14 @@ def leaderboard(quick: bool = False) -> Yields:
         }
     if not quick:
         yield from claims(found)
+
+
+def compile_quickly() -> None:
+    """Ask XLA for as little optimisation as it offers: hundreds of tiny programs, of which steps are counted."""
+    flags = ["--xla_backend_optimization_level=0"]
+    if version("jaxlib").startswith("0.10."):
+        flags.append("--xla_cpu_use_fusion_emitters=false")  # jaxlib 0.11 has dropped the slow emitters' flag
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
 
 
 def claims(found: Document) -> Sequence[Claim]:

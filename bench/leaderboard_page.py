@@ -149,6 +149,7 @@ def _key(steps: float) -> float | str:
 
 
 _STYLE = """<style>
+main { max-width: 1480px; } section:not(.grid) { max-width: 1180px; }
 .grid .winner td, .about .winner td { background: none; font-weight: inherit; }
 .grid td:first-child, .grid th:first-child, .about td, .about th { text-align: left; }
 .about td { white-space: normal; }
