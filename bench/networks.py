@@ -24,7 +24,7 @@ def conv(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 
     yield from _against_scan(images(), *((4, 10, 2) if quick else (trials, steps, repeats)))
 
 
-def transformer(quick: bool = False, trials: int = 16, steps: int = 60, repeats: int = 5) -> Yields:
+def transformer(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 5) -> Yields:
     """One block of width 32 on 64 characters of English, batches of 8."""
     yield from _against_scan(jgd.tasks.text(), *((4, 10, 2) if quick else (trials, steps, repeats)))
 

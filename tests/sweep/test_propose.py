@@ -106,6 +106,6 @@ def test_a_long_list_is_tried_at_its_smallest_and_largest_only(monkeypatch):
     monkeypatch.setattr("jgd.sweep.samplers.propose.check_extremes", tried.extend)
     proposals({"sgd": jgd.sgd(jnp.array([0.3, 0.1, 0.2, 0.5, 0.4]))}, "grid")
     assert [trial.params["learning_rate"] for trial in tried] == [pytest.approx(0.1), pytest.approx(0.5)]
+    monkeypatch.undo()
     with pytest.raises(InputError, match=r"b1=1.5"):
-        monkeypatch.undo()
         proposals({"adam": jgd.adam(0.1, b1=jnp.array([0.5, 1.5, 0.9]))}, "grid")
