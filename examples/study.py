@@ -1,9 +1,10 @@
-"""A study: which optimizer, which schedule, which rates? Sampled, halved, kept in a folder, and answered.
+"""A study: which optimizer, which schedule, which rates? Sampled, halved, kept in a folder, answered and drawn.
 
 A space is an optimizer with distributions where numbers would stand; each structure is one compiled program, and the
 trials of all of them share their seeds, so that differences are paired.
 """
 
+import pathlib
 import tempfile
 
 import jax
@@ -50,6 +51,11 @@ def main():
         again = jgd.sweep.run(two_moons(), spaces, **study)
         print(f"\nThe same call again finds everything done: {again.compilations} compilations.")
         assert again.best_params == result.best_params
+
+        # In a study of yours, `report("study.html")`, and `result.plot.axis().savefig("rates.png")`.
+        result.report(f"{folder}/study.html", "Two moons")
+        result.plot.isolation("learning_rate", "decay").savefig(f"{folder}/isolation.svg")
+        print("Written:", ", ".join(sorted(path.name for path in pathlib.Path(folder).iterdir())))
 
     halved = jgd.sweep.run(two_moons(), spaces["adam"], num_trials=32, seeds=2, steps=STEPS, stop=halving(min_steps=30))
     print(f"\n{halved}\nHalving took {halved.lane_steps} of {32 * 2 * STEPS} steps.")

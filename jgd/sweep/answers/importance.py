@@ -6,7 +6,7 @@ import numpy as np
 
 TREES = 48
 SMALLEST = 3  # trials in a leaf
-FEWEST = 10  # trials that are worth a forest
+FEWEST, MOST = 10, 2000  # trials that are worth a forest, and those that it looks at
 
 
 class Importance(NamedTuple):
@@ -32,7 +32,11 @@ def importance(points: np.ndarray, losses: np.ndarray, names: list[str]) -> Impo
     their place; the variance of its prediction, and of its mean over all other axes, are exact sums over its leaves
     (Hutter, Hoos and Leyton-Brown 2014, Alg. 2). The unit cube is weighted evenly, as the distributions say.
     """
-    rng, n = np.random.default_rng(0), len(losses)
+    rng = np.random.default_rng(0)
+    if len(losses) > MOST:
+        some = rng.choice(len(losses), MOST, replace=False)
+        points, losses = points[some], losses[some]
+    n = len(losses)
     ranks = _ranks(losses)
     shares, seen, votes = [], np.zeros(n), np.zeros(n)
     for _ in range(TREES):

@@ -1,6 +1,7 @@
 """Numbers about numbers: what is better, medians with intervals over seeds, and when a target was reached."""
 
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.special import gammaln
 from jgd.sweep.lanes.settings import as_loss
 
 RESAMPLES = 2000
+TAIL = 40.0
 
 
 class Summary(NamedTuple):
@@ -67,16 +69,14 @@ def best_of(values: np.ndarray, mode: str) -> BestOfK:
     smoothly.
     """
     losses = np.sort(as_loss(np.asarray(values, float), mode))
-    n = len(losses)
-    k, place = np.arange(1, n + 1)[:, None], np.arange(n)[None]
-    # The chance that none of the k is among the best i + 1 is C(n - i - 1, k) / C(n, k).
-    later = np.maximum(n - place - 1, 0)
-    none = np.where(later >= k, np.exp(_log_choose(later, k) - _log_choose(n, k)), 0.0)
-    chance = np.diff(1 - none, prepend=0.0, axis=1)
-    with np.errstate(invalid="ignore"):
-        expected = np.where(chance > 1e-12, chance * losses, 0.0).sum(axis=1)
-        rows = [losses[np.argmax(1 - none >= share - 1e-12, axis=1)] for share in (0.25, 0.5, 0.75)]
-    found = np.array([expected, *rows])
+    n, first, parts = len(losses), 1, []
+    while first <= n:
+        following = min(2 * first, n + 1)
+        # The best of k is beyond these places with a chance below exp(-TAIL), so that 100,000 trials take a second.
+        places = min(n, math.ceil(TAIL * n / first))
+        parts.append(_best_of(losses, np.arange(first, following)[:, None], places))
+        first = following
+    found = np.concatenate(parts, axis=1)
     found = np.where(np.isfinite(found), found, np.nan) * (1 if mode == "min" else -1)
     return BestOfK(*(found if mode == "min" else found[[0, 3, 2, 1]]))
 
@@ -103,6 +103,19 @@ def first_reached(
     if to_stay:
         there = np.logical_and.accumulate(there[..., ::-1], axis=-1)[..., ::-1]
     return np.where(there.any(axis=-1), points[there.argmax(axis=-1)], np.nan)
+
+
+def _best_of(losses: np.ndarray, k: np.ndarray, places: int) -> np.ndarray:
+    """Expected value and quartiles, f[4, k], of the best of each k of sorted losses; it is among the first places."""
+    n, place = len(losses), np.arange(places)[None]
+    # The chance that none of the k is among the best i + 1 is C(n - i - 1, k) / C(n, k).
+    later = np.maximum(n - place - 1, 0)
+    none = np.where(later >= k, np.exp(_log_choose(later, k) - _log_choose(n, k)), 0.0)
+    chance = np.diff(1 - none, prepend=0.0, axis=1)
+    with np.errstate(invalid="ignore"):
+        expected = np.where(chance > 1e-12, chance * losses[:places], 0.0).sum(axis=1)
+        rows = [losses[np.argmax(1 - none >= share - 1e-12, axis=1)] for share in (0.25, 0.5, 0.75)]
+    return np.array([expected, *rows])
 
 
 def _summary(losses: np.ndarray, mode: str, confidence: float) -> Summary:

@@ -72,12 +72,12 @@ def trials_table(result: "Result") -> str:
     names = list(dict.fromkeys(axis.name for trial in ranked for axis in trial.axes))
     columns = names if len(names) <= MOST_COLUMNS else []
     medians, values, status, taken = result.medians, result.values, result.status, _steps(result)
-    lines = []
+    spaces, lines = {space: space_cell(result, space) for space in result.spaces}, []
     for rank, trial in enumerate(ranked, 1):
         i = trial.number
         seeds = " ".join(number_cell(value)[0] for value in values[i])
         best = np.nanmin(values[i]) if np.isfinite(values[i]).any() else math.nan
-        cells = [(str(rank), rank), space_cell(result, trial.space), (str(i), i), number_cell(medians[i])]
+        cells = [(str(rank), rank), spaces[trial.space], (str(i), i), number_cell(medians[i])]
         cells += [(seeds, best)] if values.shape[1] > 1 else []
         cells += [_status_cell(status[i]), (f"{taken[i]:,}", taken[i])]
         params = trial.params
