@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jgd.core import InputError
+from jgd.sweep import profile_figure
 from jgd.sweep.answers.profiles import (
     integrated_scores,
     performance_profile,
@@ -96,3 +97,13 @@ def test_shapes_are_checked():
         studies_of(REACHED, 4)
     with pytest.raises(InputError, match=r"its shape is \[2, 2\], expected \[1 solvers"):
         scores(["a"], np.ones((2, 2)))
+
+
+def test_the_picture_ranks_and_steps_where_profiles_do():
+    figure = profile_figure(dict(zip(["careful", "bold", "slow"], COSTS, strict=True)))
+    titles = [panel.get_title("left") for panel in figure.axes]
+    assert titles == ["1  careful", "2  bold", "3  slow"]
+    assert [panel.get_title("right") for panel in figure.axes] == ["0.63", "0.56", "0.00"]
+    own = figure.axes[0].lines[-1]
+    np.testing.assert_allclose(own.get_xdata(), [1, 4 / 3, 4])
+    np.testing.assert_allclose(own.get_ydata(), [100 / 3, 200 / 3, 200 / 3])
