@@ -1,4 +1,7 @@
-"""The sweep that bench.kills kills: `python -m bench.killed [--halving] DIR`. Two programs, some lanes diverge."""
+"""The sweep that bench.kills kills: two programs, in which some lanes diverge.
+
+As a command: `python -m bench.killed [--halving] [--workers N] DIR`.
+"""
 
 import argparse
 from typing import Any
@@ -9,7 +12,7 @@ import numpy as np
 import jgd
 from jgd.sweep import halving, loguniform, run
 
-STEPS, EVERY = 600, 4
+STEPS, EVERY = 2400, 4
 
 
 def init(key: jax.Array) -> dict[str, jax.Array]:
@@ -39,10 +42,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", metavar="DIR")
     parser.add_argument("--halving", action="store_true", help="end lanes on the way")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the folder")
     args = parser.parse_args()
     stop = halving(STEPS // 8) if args.halving else None
     options = {"num_trials": 12, "seeds": 2, "sampler": "sobol", "progress": False, "stop": stop}
-    run(task(), spaces(), steps=STEPS, eval_every=EVERY, dir=args.folder, **options)
+    # Workers differ from one process in their layout; lanes one by one have the same program in any.
+    shared = {"lanes": 1, "workers": args.workers, "dir": args.folder}
+    run(task(), spaces(), steps=STEPS, eval_every=EVERY, **shared, **options)
 
 
 if __name__ == "__main__":

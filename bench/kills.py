@@ -20,46 +20,49 @@ from bench.killed import spaces, task
 from bench.rows import Claim, Yields, alone
 from jgd.sweep import Result, load, replay
 
-TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another program over 600 steps
+TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another program over all steps
+
+
+KINDS = {"all to the end": ([], 1), "halving": (["--halving"], 1), "two workers": (["--halving"], 2)}
 
 
 def kills(quick: bool = False, count: int = 6, seed: int = 0) -> Yields:
-    """Kills with and without halving; what is counted must all be bit for bit the same."""
-    for name, flags in {"all to the end": [], "halving": ["--halving"]}.items():
-        row = survive(flags, 2 if quick else count, random.Random(seed))
+    """Kills with and without halving, and of workers; what is counted must all be bit for bit the same."""
+    for name, (flags, workers) in KINDS.items():
+        row = survive(flags, workers, 2 if quick else count, random.Random(seed))
         yield {"name": name, **row}
         text = f"{name}: sweeps that ended bit for bit as the uninterrupted one"
         yield Claim(text, row["alike"], row["ended"], unit="")
         yield Claim(f"{name}: largest difference of replayed curves", row["replay"], TOLERANCE, at_least=False, unit="")
 
 
-def survive(flags: list[str], count: int, rng: random.Random) -> dict[str, float]:
+def survive(flags: list[str], workers: int, count: int, rng: random.Random) -> dict[str, float]:
     """What became of the sweeps of `count` kills."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        rounds = Rounds(place, flags, rng)
+        rounds = Rounds(place, flags, workers, rng)
         kills = writing = alike = ended = 0
         while kills < count or not ended:
             target = place / f"sweep {ended}"
             last = kills >= count  # let the last sweep get to its end
-            code, in_write = rounds.run(target, killed=not last)
-            if code < 0:
-                kills, writing = kills + 1, writing + in_write
-                if (target / "sweep.json").exists():
-                    load(target)
-            elif code:
-                raise RuntimeError(f"the sweep failed with exit status {code}")
-            else:
+            codes, in_write = rounds.run(target, killed=not last)
+            if max(codes) > 0:
+                raise RuntimeError(f"the sweep failed with exit status {max(codes)}")
+            deaths = sum(code < 0 for code in codes)
+            kills, writing = kills + deaths, writing + min(deaths, in_write)
+            if max(codes) == 0:  # where one of several is killed, the others take its lanes over
                 alike, ended = alike + same(load(target), rounds.whole), ended + 1
+            elif (target / "sweep.json").exists():
+                load(target)
         found = {"kills": kills, "while_writing": writing, "ended": ended, "alike": alike}
         return {**found, "replay": replayed(rounds.whole), "uninterrupted_seconds": rounds.seconds}
 
 
 class Rounds:
-    """Starts and kills the sweep; processes share what they compile."""
+    """Starts and kills the sweep, or its workers; processes share what they compile."""
 
-    def __init__(self, place: Path, flags: list[str], rng: random.Random) -> None:
-        self.rng = rng
+    def __init__(self, place: Path, flags: list[str], workers: int, rng: random.Random) -> None:
+        self.rng, self.workers = rng, workers
         self.environment = os.environ | {
             "JAX_COMPILATION_CACHE_DIR": str(place / "cache"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -71,9 +74,12 @@ class Rounds:
         self.seconds = time.perf_counter() - clock
         self.whole = load(place / "whole", task(), spaces())
 
-    def run(self, folder: Path, killed: bool) -> tuple[int, bool]:
-        """The exit status of a process, negative if it was killed, and whether that was after new writes."""
-        process, writing = subprocess.Popen([*self.command, str(folder)], env=self.environment), False
+    def run(self, folder: Path, killed: bool) -> tuple[list[int], bool]:
+        """The exit statuses of the processes, negative if one was killed, and whether that was after new writes."""
+        command = [*self.command, "--workers", str(self.workers), str(folder)]
+        processes = [subprocess.Popen(command, env=self.environment) for _ in range(self.workers)]
+        process, *others = self.rng.sample(processes, self.workers)
+        writing = False
         if killed and self.rng.random() < 0.1:  # at any moment, that of its start and of compiling included
             time.sleep(self.rng.uniform(0, self.seconds))
         elif killed:  # in the middle of the writing
@@ -84,7 +90,11 @@ class Rounds:
             time.sleep(self.rng.uniform(0, self.whole.run_seconds / 8))
         if killed:
             process.kill()
-        return process.wait(), writing
+            for other in others:  # half of the time they go on, and end the sweep
+                if self.rng.random() < 0.5:
+                    time.sleep(self.rng.uniform(0, self.whole.run_seconds / 8))
+                    other.kill()
+        return [process.wait() for process in processes], writing
 
 
 def newest(folder: Path) -> int:

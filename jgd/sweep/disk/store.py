@@ -60,7 +60,8 @@ class Store:
                 f"{self._place}: another process is running this sweep; wait for it, end it, name another dir, or "
                 "pass workers=2 or more to all of them, so that they share it."
             )
-        self._writer, self.crowd = Writer(), Crowd(self.folder) if self.workers > 1 else None
+        self.crowd = Crowd(self.folder) if self.workers > 1 else None
+        self._writer = Writer()
         return self
 
     def __exit__(self, *_: object) -> None:
