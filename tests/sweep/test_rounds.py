@@ -97,4 +97,6 @@ def test_a_folder_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         for name, curve in whole.curves.items():
             np.testing.assert_array_equal(other.curves[name], curve)
         assert [trial.units for trial in other.trials] == [trial.units for trial in whole.trials]
+        assert [group[:2] for group in other.groups] == [group[:2] for group in whole.groups]  # of all rounds together
+        assert (other.programs, other.lane_steps) == (whole.programs, whole.lane_steps)
     assert sweep(dir=tmp_path, **options).compilations == 0

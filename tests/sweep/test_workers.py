@@ -8,12 +8,13 @@ import threading
 import time
 import types
 
+import jax
 import numpy as np
 import pytest
 
 import jgd
 from jgd.core import InputError, storage
-from jgd.sweep import grid, halving, load, loguniform, run
+from jgd.sweep import grid, halving, load, loguniform, population, run
 from jgd.sweep.engine import loop as engine_module
 from tests.train import problems
 
@@ -58,7 +59,9 @@ def runners(folder):
     return {path.stem.split("-")[2] for path in (folder / "chunks").iterdir()}
 
 
-@pytest.mark.parametrize("options", [{}, {"stop": halving(10)}, {"sampler": "tpe", "rounds": 2}])
+@pytest.mark.parametrize(
+    "options", [{}, {"stop": halving(10)}, {"sampler": "tpe", "rounds": 2}, {"evolve": population(8)}]
+)
 def test_workers_share_the_lanes_and_have_the_whole(tmp_path, options):
     expected = sweep(**options)
     for result in together([lambda: sweep(tmp_path, 2, **options)] * 2):
@@ -197,3 +200,24 @@ def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
     survivor.kill()  # JAX's runtime would have it wait for the dead one, and then end it
     survivor.communicate()
     assert_same(load(tmp_path), sweep(steps=800))
+
+
+@pytest.mark.filterwarnings("ignore:run. memory ran out:UserWarning")
+def test_lanes_that_do_not_fit_into_memory_go_on_in_smaller_chunks(tmp_path, monkeypatch):
+    inner, raised = engine_module.Loop._run_chunk, []
+
+    def run_chunk(self, ready, chunk, until):
+        if threading.current_thread() is not threading.main_thread() and not raised:
+            raised.append(chunk)
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        return inner(self, ready, chunk, until)
+
+    monkeypatch.setattr(engine_module.Loop, "_run_chunk", run_chunk)
+    expected = sweep(lanes=4)
+    for result in together([lambda: sweep(tmp_path, 2, lanes=4)] * 2):
+        for name, curve in expected.curves.items():
+            np.testing.assert_allclose(
+                result.curves[name], curve, rtol=1e-4, atol=1e-6
+            )  # another width rounds otherwise
+        np.testing.assert_array_equal(result.status, expected.status)
+    assert raised

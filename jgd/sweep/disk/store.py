@@ -52,15 +52,17 @@ class Store:
         try:
             (self.folder / "chunks").mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            self.crowd = Crowd(self.folder) if self.workers > 1 else None
         except OSError as error:
             raise InputError(f"{self._place}: cannot make this folder ({error.strerror}); name another.") from None
         if not take(self._handle, self.folder / "lock", shared=self.workers > 1):
+            if self.crowd:
+                self.crowd.leave()
             os.close(self._handle)
             raise InputError(
                 f"{self._place}: another process is running this sweep; wait for it, end it, name another dir, or "
                 "pass workers=2 or more to all of them, so that they share it."
             )
-        self.crowd = Crowd(self.folder) if self.workers > 1 else None
         self._writer = Writer()
         return self
 

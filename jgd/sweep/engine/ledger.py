@@ -45,6 +45,7 @@ class Ledger:
         self.records, self.store = Records(len(trials), settings, metrics, lineage), store
         self.chunks: dict[tuple[int, str], Chunk] = {}  # every one that has run, by group and name
         self._mine: set[tuple[int, str]] = set()
+        self._claimed: tuple[int, Chunk] | None = None  # where the store is shared
         if before:
             self.records.copy(before)
         if store:
@@ -79,7 +80,9 @@ class Ledger:
                     return
                 self.keep(key, chunk, running=True)
                 self.store.flush()
+            self._claimed = key, chunk
             yield chunk
+            self._claimed = None
 
     def others_are_at(self, lanes: Callable[[], np.ndarray], interrupted: Callable[[], bool]) -> bool:
         """Wait while all of `lanes()`, bool[trials, seeds], are run by others; whether there are free ones then."""
@@ -134,6 +137,8 @@ class Ledger:
                 safe[at] = np.maximum(safe[at], np.where(chunk.point <= reached[at], chunk.point, 0))
         mine = np.isin(np.arange(len(reached)), numbers_of(group))[:, None] & self.records.going
         reached[mine] = safe[mine]
+        if self._claimed:  # it is nobody's now, as its lanes go on in others
+            self.keep(*self._claimed, running=False)
 
     def close(self) -> None:
         """Return when all is on disk."""
