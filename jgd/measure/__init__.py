@@ -2,6 +2,7 @@
 
 from jgd.measure.compare import Ratio as Ratio
 from jgd.measure.compare import compare as compare
+from jgd.measure.device import Copy as Copy
 from jgd.measure.device import bandwidth as bandwidth
 from jgd.measure.device import flops as flops
 from jgd.measure.device import machine as machine
