@@ -46,6 +46,7 @@ CASES: dict[str, Case] = {
         "bench.studies", "Studies of digits, with Optuna and torch as peers", 35, ("sklearn", "optuna", "torch")
     ),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 50, ("sklearn",)),
+    "population": Case("bench.population", "Population-based training against random search", 45),
     "kills": Case("bench.kills", "Sweeps killed at random moments", 35),
     "samplers": Case("bench.samplers", "Samplers at equal budgets", 35, ("sklearn",)),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 270, ("sklearn",)),
