@@ -93,9 +93,14 @@ def environment(devices: Sequence[Any]) -> dict[str, str]:
         "jaxlib": jaxlib.version.__version__,
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
-        "devices": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
+        "devices": describe_devices(devices),
         "commit": commit,
     }
+
+
+def describe_devices(devices: Sequence[Any]) -> str:
+    """How many, and of which kind."""
+    return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
 
 
 class _Shown:

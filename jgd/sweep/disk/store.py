@@ -21,9 +21,10 @@ from jgd.core.errors import InputError
 from jgd.sweep.disk.crowd import Crowd
 from jgd.sweep.disk.files import Saved, as_json, digest, read_chunk, read_chunks, read_json, write_chunk, write_json
 from jgd.sweep.disk.lock import take
-from jgd.sweep.disk.spec import Json
+from jgd.sweep.disk.spec import Json, describe_devices
 from jgd.sweep.disk.writer import Writer
 from jgd.sweep.lanes.chunk import Arrays, Chunk
+from jgd.sweep.lanes.layout import Layout
 
 PAUSE = 0.2  # seconds between two writes of a running chunk, so that segments of milliseconds are not all waited for
 
@@ -71,6 +72,16 @@ class Store:
         if self.crowd:
             self.crowd.leave()
         os.close(self._handle)  # which lets go of the lock
+
+    def layouts(self, devices: Sequence[Any]) -> dict[int, Layout]:
+        """How groups, by their first trials, have run here for one process, if it was on devices like these."""
+        path = self.folder / "sweep.json"
+        if self.workers > 1 or not path.exists():
+            return {}
+        known = read_json(path)
+        if known["environments"][-1]["devices"] != describe_devices(devices):
+            return {}
+        return {row["first"]: Layout(*row["layout"]) for row in known["groups"]}
 
     def open(self, trials: Json, groups: Sequence[Json], **others: Any) -> list[Saved]:
         """The chunks so far of these groups. Another sweep's folder, or a damaged file, is an error that says so.

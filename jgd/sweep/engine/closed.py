@@ -69,7 +69,7 @@ class ClosedMachine:
     """Trains trials whose function owns its loop; each lane is one call."""
 
     def __init__(self, settings: Settings, devices: Devices, lanes: int | None, workers: int) -> None:
-        self._settings, self.devices, self._lanes, self._workers = settings, devices, lanes, workers
+        self._settings, self.devices, self.lanes, self._workers = settings, devices, lanes, workers
         self._programs: dict[Any, Any] = {}
         self._origins: dict[int, tuple[Any, Origin]] = {}  # by the ids of others, which are kept so that they stay
 
@@ -97,7 +97,7 @@ class ClosedMachine:
         """One by one on a CPU, else up to 64 side by side; and in about twenty calls."""
         devices, total = len(self.devices.list), trials * len(self._settings.seeds)
         widest = 1 if self.devices.list[0].platform == "cpu" else SIDE_BY_SIDE
-        width = min(self._lanes or widest, math.ceil(total / devices))
+        width = min(self.lanes or widest, math.ceil(total / devices))
         units = math.ceil(total / (width * devices))
         chunk = math.ceil(units / CALLS) * width * devices
         return spread(Layout(width, chunk, math.ceil(total / chunk)), total, devices, self._workers)
@@ -157,7 +157,7 @@ class ClosedMachine:
         costs = []
         for one, layout in zip(groups, layouts, strict=True):
             widths = layout.width, 2 * layout.width
-            programs = [(width, self._compile(one, one_call(width, devices)).program) for width in widths]
+            programs = [(width, width, self._compile(one, one_call(width, devices)).program) for width in widths]
             costs.append(line(programs, 0, None))
         return costs, compiling
 

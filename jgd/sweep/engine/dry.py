@@ -1,6 +1,7 @@
 """A sweep told beforehand: its trials, grouped and laid out as they would run, with what their programs cost."""
 
 import math
+import time
 from collections.abc import Sequence
 
 from jgd.sweep.answers.forecast import Plan, Program
@@ -19,7 +20,9 @@ def dry_run(proposals: Proposals, sizes: Sequence[int], settings: Settings, mach
     trials = proposals.ask(sizes[0])
     groups, share = machine.group(trials, len(sizes) > 1), sum(sizes) / sizes[0]
     machine.metrics(groups)
+    clock = time.perf_counter()
     layouts = [machine.layout(one, len(one.trials) if share == 1 else len(trials)) for one in groups]
+    choosing = time.perf_counter() - clock
     costs, compiling = machine.measure(groups, layouts)
     rows = [
         _program(one, layout, cost, settings, machine, share)
@@ -36,7 +39,7 @@ def dry_run(proposals: Proposals, sizes: Sequence[int], settings: Settings, mach
         f"{len(devices)} {devices[0].device_kind} device{'s' * (len(devices) != 1)}",
         len(devices),
         free_on_each(devices),
-        compiling,
+        choosing + compiling,
         sum(known) if len(known) == len(rows) else None,
     )
 

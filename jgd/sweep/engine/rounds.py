@@ -9,6 +9,7 @@ import numpy as np
 from jgd.sweep.answers.result import Result
 from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.flips import warn_of_flips
+from jgd.sweep.engine.ledger import key_of
 from jgd.sweep.engine.loop import Outcome, execute
 from jgd.sweep.lanes.layout import GroupReport, Layout, layout
 from jgd.sweep.lanes.plan import Group, group
@@ -17,6 +18,7 @@ from jgd.sweep.lanes.probe import Cost, measure
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings, as_loss, lineage_of
 from jgd.sweep.lanes.spread import spread
+from jgd.sweep.lanes.widths import measured
 from jgd.sweep.samplers.propose import Proposals
 from jgd.sweep.spaces.axes import Trial
 
@@ -25,6 +27,7 @@ class Machine(Protocol):
     """What trains trials, groups of one structure at a time."""
 
     devices: Devices
+    lanes: int | None  # side by side, if the user has said so
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
         """Trials by structure; see `jgd.sweep.lanes.plan.group`."""
@@ -67,7 +70,7 @@ class TaskMachine:
         workers: int,
         metrics: Callable[[Sequence[Group]], list[str]],
     ) -> None:
-        self._settings, self._lanes, self._workers, self._metrics = settings, lanes, workers, metrics
+        self._settings, self.lanes, self._workers, self._metrics = settings, lanes, workers, metrics
         self._preparation, self.devices = Preparation(settings, devices), devices
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
@@ -80,8 +83,11 @@ class TaskMachine:
 
     def layout(self, one: Group, trials: int) -> Layout:
         """How the lanes of a group run, as if it had so many trials."""
-        alone = layout(one, len(self._settings.seeds), self.devices.list, self._lanes, trials)
-        return spread(alone, trials * len(self._settings.seeds), len(self.devices.list), self._workers)
+        total = trials * len(self._settings.seeds)
+        alone = layout(one, len(self._settings.seeds), self.devices.list, self.lanes, trials)
+        if self.lanes is None:
+            alone = measured(self._preparation, one, alone, total)
+        return spread(alone, total, len(self.devices.list), self._workers)
 
     def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
         """What their programs cost: a segment of each is run."""
@@ -122,14 +128,16 @@ def train_in_rounds(
     reports: dict[Any, GroupReport] = {}
     layouts: dict[Any, Layout] = {}
     seconds, many = np.zeros(2), len(sizes) > 1
+    # The same chunks give the same bits, whatever memory is free now and whatever would be measured.
+    stored = {} if store is None or machine.lanes else store.layouts(machine.devices.list)
     for following in (*sizes[1:], 0):
         groups = machine.group(asked, many)
         names |= dict.fromkeys(machine.metrics(groups))
         keys = [(one.structure, one.varying) if many else len(reports) + i for i, one in enumerate(groups)]
         for key, one in zip(keys, groups, strict=True):
             most = max(len(one.trials), sizes[0]) if many else len(one.trials)
-            made = machine.layout(one, most)
-            layouts[key] = layouts.get(key, made)
+            if key not in layouts:
+                layouts[key] = stored.get(key_of(one)) or machine.layout(one, most)
         chosen = [layouts[key] for key in keys]
         outcome = machine.execute(trials, groups, chosen, list(names), progress, store, before)
         before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])

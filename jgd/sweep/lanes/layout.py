@@ -46,10 +46,10 @@ def layout(group: Group, seeds: int, devices: Sequence[Any], lanes: int | None, 
     on_cpu = devices[0].platform == "cpu"
     room = room_bytes(devices) // bytes_per_lane  # on each device
     fitting = 2 ** (max(1, CACHE_BYTES // bytes_per_lane).bit_length() - 1) if on_cpu else max(1, room)
-    return spread(total, lanes or fitting, len(devices), room)
+    return in_calls(total, lanes or fitting, len(devices), room)
 
 
-def spread(total: int, width: int, devices: int, room: int) -> Layout:
+def in_calls(total: int, width: int, devices: int, room: int) -> Layout:
     """So many lanes, `width` side by side, in as few calls as memory allows with `room` lanes on each device."""
     width = min(width, math.ceil(total / devices))
     unit = width * devices

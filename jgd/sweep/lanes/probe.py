@@ -13,6 +13,8 @@ from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.prepare import Preparation, Prepared
 from jgd.sweep.lanes.program import Shared
 
+ENOUGH = 16  # lanes on a device in a call that is timed
+
 
 class Cost(NamedTuple):
     """What a group's program takes on each device."""
@@ -35,22 +37,26 @@ class Cost(NamedTuple):
 def measure(preparation: Preparation, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
     """What each group costs in its layout, and the seconds that compiling them all took together.
 
-    The programs of another width are compiled for the memory alone.
+    Further programs, of this width and of another, are compiled for the memory alone.
     """
     devices = len(preparation.devices.list)
     clock = time.perf_counter()
-    ready = preparation.compile(groups, [one_call(layout.width, devices) for layout in layouts])
+    ready = preparation.compile(groups, [some_units(layout, devices) for layout in layouts])
     compiling = time.perf_counter() - clock
-    wider = preparation.compile(groups, [one_call(2 * layout.width, devices) for layout in layouts])
-    length = max(preparation.lengths)
-    return [
-        line(
-            [(x.layout.width, x.segments[length]) for x in pair],
-            state_bytes(pair[0].group),
-            segment_seconds(preparation, pair[0]) / length,
-        )
-        for pair in zip(ready, wider, strict=True)
-    ], compiling
+    single = preparation.compile(groups, [one_call(layout.width, devices) for layout in layouts])
+    double = preparation.compile(groups, [one_call(2 * layout.width, devices) for layout in layouts])
+    length, costs = max(preparation.lengths), []
+    for row, *pair in zip(ready, single, double, strict=True):
+        share = row.layout.width * devices / row.layout.chunk
+        programs = [(x.layout.width, x.layout.width, x.segments[length]) for x in pair]
+        costs.append(line(programs, state_bytes(row.group), segment_seconds(preparation, row) / length * share))
+    return costs, compiling
+
+
+def some_units(layout: Layout, devices: int) -> Layout:
+    """A call of as many lanes as the layout's, up to `ENOUGH` on each device, so that what a call costs weighs less."""
+    units = max(1, min(ENOUGH, layout.chunk // devices) // layout.width)
+    return Layout(layout.width, units * layout.width * devices, 1)
 
 
 def one_call(width: int, devices: int) -> Layout:
@@ -58,13 +64,14 @@ def one_call(width: int, devices: int) -> Layout:
     return Layout(width, width * devices, 1)
 
 
-def line(programs: Sequence[tuple[int, Any]], lane: int, seconds: float | None) -> Cost:
-    """The cost that compiled programs of two widths point to.
+def line(programs: Sequence[tuple[int, int, Any]], lane: int, seconds: float | None) -> Cost:
+    """The cost that compiled programs of several widths, with their lanes on each device, point to.
 
     Temporaries grow linearly in the lanes, within 3% as measured. `temp_size_in_bytes` foretells them; the compiler's
     `peak_memory_in_bytes` misses what a loop's body needs.
     """
-    (low, least), (high, most) = ((width, _further(program, width * lane)) for width, program in programs)
+    points = [(width, _further(program, chunk * lane)) for width, chunk, program in programs]
+    (low, least), (high, most) = points[0], points[-1]
     side = max(0.0, (most - least) / (high - low))
     return Cost(lane, max(0.0, least - side * low), side, seconds)
 
