@@ -1,4 +1,4 @@
-"""Steps of optimizers against optax's: large leaves, many leaves, equal matrices, and what a call costs in Python.
+"""Steps of optimizers against optax's: large leaves, many leaves, equal matrices.
 
 The steps are `grads -> update -> apply_updates`, with parameters and state donated; jgd's optimizer is an argument of
 its step, as in a sweep, optax's a closure.
@@ -89,39 +89,10 @@ def matrices(quick: bool = False, size: int = 256) -> Yields:
     yield Claim("trace and compile: optax's time over jgd's", theirs["compile_seconds"] / ours["compile_seconds"], 4)
 
 
-def dispatch(quick: bool = False) -> Yields:
-    """What passing the optimizer costs a call of a jitted step, over closing over it."""
-    for name in ("sgd", "adamw"):
-        for count in (1, 50):
-            opt = ELEMENTWISE[name](jgd)
-            params = {f"leaf{i}": jnp.ones(4) for i in range(count)}
-            calls = {
-                "closure": Calls(closed(opt), opt, params),
-                "floats": Calls(update, opt, params, opt),
-                "arrays": Calls(update, opt, params, jax.device_put(opt)),
-            }
-            found = interleave(calls, blocks=5 if quick else 15, block_seconds=0.05)
-            base = np.asarray(found["closure"].seconds)
-            more = {key: float(np.median(np.asarray(found[key].seconds) - base)) for key in ("floats", "arrays")}
-            yield {
-                "name": f"{name}, {count} leaves",
-                "seconds": found["closure"].median,
-                "floats_seconds": more["floats"],
-                "arrays_seconds": more["arrays"],
-            }
-            text = f"{name}, {count} leaves: microseconds more for an optimizer on the device"
-            yield Claim(text, 1e6 * more["arrays"], 10, at_least=False, unit=" µs")
-
-
 def update(opt: Any, params: Any, state: Any, grads: Any) -> Any:
     """A step of jgd's."""
     updates, state = opt.update(grads, state, params)
     return jgd.apply_updates(params, updates), state
-
-
-def closed(opt: Any) -> Callable[..., Any]:
-    """A step that closes over its optimizer. (A default argument instead would take jit off its fast path.)"""
-    return lambda params, state, grads: update(opt, params, state, grads)
 
 
 def step(opt: Any, params: Any, grad: Callable[[Any], Any] | None = None) -> Program:
@@ -193,20 +164,5 @@ def program_rows(sides: dict[str, Callable[[], Program]]) -> Any:
     return rows
 
 
-class Calls:
-    """A jitted step called as a user's loop calls it."""
-
-    def __init__(self, fn: Callable[..., Any], opt: Any, params: Any, *first: Any) -> None:
-        self.fn, self.first = jax.jit(fn), first
-        self.params, self.state = params, opt.init(params)
-        self.grads = random_like(params, 1)
-
-    def run(self, calls: int) -> Any:
-        """So many steps, waited for once."""
-        for _ in range(calls):
-            self.params, self.state = self.fn(*self.first, self.params, self.state, self.grads)
-        return jax.block_until_ready(self.params)
-
-
 if __name__ == "__main__":
-    alone(elementwise, leaves, matrices, dispatch)
+    alone(elementwise, leaves, matrices)
