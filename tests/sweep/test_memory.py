@@ -6,7 +6,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import halving, loguniform, population, run
+from jgd.sweep import grid, halving, loguniform, population, run
 from jgd.sweep.engine.loop import Loop
 from jgd.sweep.lanes.layout import Layout, halve
 from jgd.sweep.lanes.prepare import Preparation
@@ -75,12 +75,16 @@ def test_later_stages_keep_to_what_memory_holds(expected, monkeypatch):
 
 
 def test_a_population_goes_on_from_its_last_decision(monkeypatch):
-    space = jgd.sgd(loguniform(1e-2, 1e9))  # of which many diverge before it
-    options = {**OPTIONS, "steps": 32, "eval_every": 4, "evolve": population(16)}
+    space = jgd.sgd(grid([0.01, 0.02, 0.05, 0.1, 1e30, 1e31, 1e32, 1e33]))  # the last chunks die with their states
+    options = {**OPTIONS, "steps": 32, "evolve": population(16), "sampler": "grid", "devices": jax.devices()[:1]}
+    options["lanes"] = 4
+    monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 100)
     whole, calls = run(problems.task(5), space, **options), []
     restart = Records.restart
     monkeypatch.setattr(Records, "restart", lambda self: calls.append(restart(self)))
-    short_of_memory(monkeypatch, 4, 6)
+    assert whole.groups[0].layout.chunks == 4
+    # Two chunks live for four segments and two for one: the next calls are those after the decision.
+    short_of_memory(monkeypatch, 2, 11)
     with pytest.warns(UserWarning, match="memory ran out"):
         result = run(problems.task(5), space, **options)
     assert not calls
