@@ -45,6 +45,9 @@ CASES: dict[str, Case] = {
     "optuna": Case(
         "bench.studies", "Studies of digits, with Optuna and torch as peers", 35, ("sklearn", "optuna", "torch")
     ),
+    "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 75),
+    "leaves": Case("bench.updates:leaves", "A step over 1,024 leaves, and its compilation", 25),
+    "matrices": Case("bench.updates:matrices", "Muon over 48 equal matrices", 25),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 50, ("sklearn",)),
     "population": Case("bench.population", "Population-based training against random search", 45),
     "kills": Case("bench.kills", "Sweeps killed at random moments", 35),
