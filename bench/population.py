@@ -59,7 +59,7 @@ def bowl() -> jgd.Task:
         noise = jax.random.normal(key, x.shape) * jnp.sqrt(batch["curvatures"][0])
         return 0.5 * jnp.sum(batch["curvatures"][0] * x**2) + jnp.dot(x, noise)
 
-    def evaluate(x: jax.Array) -> dict[str, jax.Array]:
+    def evaluate(x: jax.Array) -> dict[str, Any]:
         return {"excess": 0.5 * jnp.sum(CURVATURES * x**2)}
 
     return jgd.Task(init, loss, {"curvatures": CURVATURES[None]}, evaluate=evaluate)

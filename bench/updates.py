@@ -65,7 +65,8 @@ def leaves(quick: bool = False) -> Yields:
     target = random_like(few, 2)
 
     def loss(tree: Any) -> jax.Array:
-        return sum(jnp.sum(jnp.tanh(a - b) ** 2) for a, b in zip(*map(jax.tree.leaves, (tree, target)), strict=True))
+        pairs = zip(*map(jax.tree.leaves, (tree, target)), strict=True)
+        return jnp.sum(jnp.stack([jnp.sum(jnp.tanh(a - b) ** 2) for a, b in pairs]))
 
     sides = {
         "optax, with a gradient": lambda: step(optax.adamw(1e-3), few, jax.grad(loss)),

@@ -9,6 +9,7 @@ _FLAGS = ["--xla_cpu_multi_thread_eigen=false", "--xla_backend_optimization_leve
 if importlib.metadata.version("jaxlib").startswith("0.10."):
     _FLAGS.append("--xla_cpu_use_fusion_emitters=false")
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_FLAGS]).strip()
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"  # commands keep programs in the user's folder, tests must not
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

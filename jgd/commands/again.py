@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.commands.devices import use_every_core
+from jgd.commands.devices import set_up
 from jgd.commands.document import jsonable
 from jgd.commands.ending import STATUSES, finish
 from jgd.commands.reopen import CODE, code_of
@@ -64,7 +64,7 @@ def add_replay(commands: Any) -> None:
 def run_resume(options: argparse.Namespace) -> int:
     """Go on, and end as `jgd sweep` does."""
     require("matplotlib", "the report's pictures")
-    use_every_core()
+    set_up()
     name, task, spaces = code_of(options)
     try:
         result = resume(options.dir, task, spaces, lanes=options.lanes)

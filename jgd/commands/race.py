@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.commands.devices import describe_devices, use_every_core
+from jgd.commands.devices import describe_devices, set_up
 from jgd.commands.document import document_of
 from jgd.commands.folder import new_folder
 from jgd.commands.judge import judge_of, with_target
@@ -88,7 +88,7 @@ def race(options: argparse.Namespace) -> int:
     """Run the race, write its folder and print its table; the exit status."""
     require("matplotlib", "the report's pictures")
     racers = spaces(options.optimizers)
-    use_every_core()
+    set_up()
     task = load(options.task)
     judge = judge_of(task, options)
     trials, seeds, steps = _budget(options)

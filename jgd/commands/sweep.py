@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jgd.commands.devices import use_every_core
+from jgd.commands.devices import set_up
 from jgd.commands.ending import RESUMABLE, STATUSES, finish
 from jgd.commands.folder import new_folder
 from jgd.commands.judge import judge_of
@@ -97,7 +97,7 @@ def add_sweep(commands: Any) -> None:
 def sweep(options: argparse.Namespace) -> int:
     """Run the sweep, or tell what it would do; the exit status."""
     require("matplotlib", "the report's pictures")
-    use_every_core()
+    set_up()
     steps = options.steps or (BUILTIN[options.task].steps if options.task in BUILTIN else 300)
     task, spaces = load(options.task), spaces_of(options.space, steps)
     judge = judge_of(_sample(task), options)
