@@ -59,6 +59,14 @@ def test_the_shape_of_a_result(result):
     assert not result.interrupted
 
 
+def test_the_line_counts_programs_while_they_compile(monkeypatch):
+    notes = []
+    monkeypatch.setattr(engine_module.Progress, "update", lambda self, done, note="": notes.append((done, note)))
+    sweep(spaces=[ADAM, jgd.sgd(loguniform(1e-3, 1.0))])
+    assert notes[:2] == [(0, "compiling, 0 of 2 programs done"), (0, "compiling, 1 of 2 programs done")]
+    assert not any("compiling" in note for _, note in notes[2:])
+
+
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 @pytest.mark.parametrize("devices", [1, 2])
 def test_nothing_depends_on_width_chunk_or_devices(result, lanes, devices, monkeypatch):

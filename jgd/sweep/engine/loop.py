@@ -145,10 +145,13 @@ class Loop:
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]]) -> list[Prepared]:
         """Groups in these layouts, compiled where they have not been."""
-        clock = time.perf_counter()
-        self.line.update(self._passed(), f"compiling {len(pairs)} program{'s' * (len(pairs) != 1)}")
+        clock, passed = time.perf_counter(), self._passed()
+
+        def tell(count: int) -> None:
+            self.line.update(passed, f"compiling, {count} of {len(pairs)} programs done")
+
         try:
-            prepared = self.preparation.compile(*zip(*pairs, strict=True))
+            prepared = self.preparation.compile(*zip(*pairs, strict=True), tell)
         except jax.errors.JaxRuntimeError as error:  # which does not say whose program it was
             fewer = [(group, self._fewer(group, layout, error)) for group, layout in pairs]
         else:

@@ -85,10 +85,15 @@ class Preparation:
         self._tasks: dict[Any, _OfTask] = {}
         self._programs: dict[Any, _Pending] = {}
 
-    def compile(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> list[Prepared]:
-        """All groups, ready. A group like one of an earlier call has that one's programs."""
-        pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
-        return [self._collect(row) for row in pending]
+    def compile(
+        self, groups: Sequence[Group], layouts: Sequence[Layout], tell: Callable[[int], None] = lambda count: None
+    ) -> list[Prepared]:
+        """All groups, ready; `tell` hears how many are. A group like one of an earlier call has that one's programs."""
+        pending, ready = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)], []
+        for row in pending:
+            tell(len(ready))
+            ready.append(self._collect(row))
+        return ready
 
     def begin(self, ready: Prepared, members: Members, alive: np.ndarray) -> tuple[Lane, LaneState]:
         """Lanes and their first states, on the devices."""
