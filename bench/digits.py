@@ -31,7 +31,7 @@ BATCH = 128
 FLOOR = "products alone"
 
 
-def digits(quick: bool = False, trials: int = 256, steps: int = 200, repeats: int = 5, few: int = 2) -> Yields:
+def digits(quick: bool = False, trials: int = 256, steps: int = 200, repeats: int = 4, few: int = 2) -> Yields:
     """256 rates, 200 steps: throughput against a hand-written scan, torch, re-jitting, and the floor."""
     if quick:
         trials, steps, repeats, few = 32, 40, 2, 1
@@ -59,7 +59,7 @@ def digits(quick: bool = False, trials: int = 256, steps: int = 200, repeats: in
     yield Claim("of the floor's throughput", 100 * rows[FLOOR]["ratio"], 70, unit="%")
 
 
-def race(quick: bool = False, steps: int = 300, repeats: int = 5, few: int = 3) -> Yields:
+def race(quick: bool = False, steps: int = 300, repeats: int = 3, few: int = 3) -> Yields:
     """The race's work: 16 rates x 3 seeds, evaluated ten times on the way."""
     if quick:
         steps, repeats, few = 60, 2, 1

@@ -26,7 +26,7 @@ TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another progr
 KINDS = {"all to the end": ([], 1), "halving": (["--halving"], 1), "two workers": (["--halving"], 2)}
 
 
-def kills(quick: bool = False, count: int = 6, seed: int = 0) -> Yields:
+def kills(quick: bool = False, count: int = 4, seed: int = 0) -> Yields:
     """Kills with and without halving, and of workers; what is counted must all be bit for bit the same."""
     for name, (flags, workers) in KINDS.items():
         row = survive(flags, workers, 2 if quick else count, random.Random(seed))

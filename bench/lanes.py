@@ -18,7 +18,7 @@ from bench.rows import Claim, Row, Yields, alone, in_turn, timed
 MOST_ON_CPU = {"tiny": 4096, "digits": 64}  # lanes on a device; beyond, a curve only falls further
 
 
-def lanes(quick: bool = False, repeats: int = 3, steps: int = 60) -> Yields:
+def lanes(quick: bool = False, repeats: int = 2, steps: int = 60) -> Yields:
     """A perceptron of 33 parameters and digits', with 1 to 4096 lanes on each device, and with jgd's own choice."""
     jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -19,12 +19,12 @@ from bench.work import Work, batches_of, compared, fixed_start, with_jgd
 Layers = dict[str, jax.Array]
 
 
-def conv(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 5) -> Yields:
+def conv(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 4) -> Yields:
     """Two strided 3x3 convolutions and a head of 10 on 28x28 images of MNIST-5k, batches of 64."""
     yield from _against_scan(images(), *((4, 10, 2) if quick else (trials, steps, repeats)))
 
 
-def transformer(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 5) -> Yields:
+def transformer(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 4) -> Yields:
     """One block of width 32 on 64 characters of English, batches of 8."""
     yield from _against_scan(jgd.tasks.text(), *((4, 10, 2) if quick else (trials, steps, repeats)))
 

@@ -98,7 +98,7 @@ def of_seed(seed: int) -> dict[str, Any]:
     return named
 
 
-def samplers(quick: bool = False, trials: int = 64, repeats: int = 5, steps: int = 60) -> Yields:
+def samplers(quick: bool = False, trials: int = 64, repeats: int = 3, steps: int = 60) -> Yields:
     """The best of 64 trials on six problems, the median over sampler seeds."""
     if quick:
         trials, repeats, steps = 16, 2, 10

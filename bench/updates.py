@@ -41,7 +41,7 @@ def elementwise(quick: bool = False, only: str = "") -> Yields:
     params = jax.ShapeDtypeStruct((1 << (18 if quick else 24),), jnp.float32)
     for name, make in ELEMENTWISE.items():
         if only in ("", name):
-            row = bandwidth_row(name, (make(jgd), make(optax)), params, places=1 if quick else 3)
+            row = bandwidth_row(name, (make(jgd), make(optax)), params, places=1 if quick else 2)
             yield row
             yield Claim(f"{name}: optax's time over jgd's", row["ratio"], GOALS.get(name, NOISE))
 
