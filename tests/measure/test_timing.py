@@ -88,7 +88,8 @@ def test_owned_arrays_are_used_up():
 
 def test_a_cache_hit_is_told(tmp_path):
     old = jax.config.jax_compilation_cache_dir
-    settings = {"jax_compilation_cache_dir": str(tmp_path), "jax_persistent_cache_min_compile_time_secs": 0.0,
+    settings = {"jax_enable_compilation_cache": True, "jax_compilation_cache_dir": str(tmp_path),
+                "jax_persistent_cache_min_compile_time_secs": 0.0,
                 "jax_persistent_cache_min_entry_size_bytes": -1}  # fmt: skip
     before = {name: getattr(jax.config, name) for name in settings}
     try:
