@@ -101,10 +101,10 @@ def same_where_both_are(pruned, whole):
 def test_a_compiler_without_memory_has_fewer_lanes_too(monkeypatch):
     real = Preparation.compile
 
-    def compile(self, groups, layouts, *tell):
+    def compile(self, groups, layouts, **told):
         if layouts[0].width > 2:
             raise FULL
-        return real(self, groups, layouts, *tell)
+        return real(self, groups, layouts, **told)
 
     monkeypatch.setattr(Preparation, "compile", compile)
     with pytest.warns(UserWarning, match="side by side"):

@@ -151,7 +151,7 @@ class Loop:
             self.line.update(passed, f"compiling, {count} of {len(pairs)} programs done")
 
         try:
-            prepared = self.preparation.compile(*zip(*pairs, strict=True), tell)
+            prepared = self.preparation.compile(*zip(*pairs, strict=True), tell=tell)
         except jax.errors.JaxRuntimeError as error:  # which does not say whose program it was
             fewer = [(group, self._fewer(group, layout, error)) for group, layout in pairs]
         else:
