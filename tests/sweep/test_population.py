@@ -1,7 +1,5 @@
 """Populations: that they do what a plain loop does, wherever and however often interrupted they run, and say so."""
 
-import os
-
 import jax
 import numpy as np
 import pytest
@@ -23,6 +21,7 @@ from jgd.sweep import (
     uniform,
 )
 from jgd.train.loop import begin, root_key, segment
+from tests.sweep.killing import Killed, killed_at, through_kills
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -137,10 +136,6 @@ def test_one_program_serves_all_numbers(one_by_one):
     assert alike.compilations == 4
 
 
-class Killed(BaseException):
-    """What stands for a kill: nothing catches it."""
-
-
 @pytest.mark.parametrize("lanes", [1, 4])
 def test_crashes_resume_to_the_same_bits(every_segment, tmp_path, monkeypatch, lanes):
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 400)  # a few lanes a call
@@ -148,24 +143,9 @@ def test_crashes_resume_to_the_same_bits(every_segment, tmp_path, monkeypatch, l
     options = {"spaces": spaces, "lanes": lanes, "num_trials": 6, "seeds": 2}
     expected = sweep(**options)
     assert expected.groups[0].layout.chunks > 1
-    inner, calls = os.replace, []
-
-    def replace(*args):
-        calls.append(args)
-        if len(calls) % 13 == 0:
-            raise Killed
-        inner(*args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", replace)
-        crashes = 0
-        while True:
-            try:
-                result = sweep(**options, dir=tmp_path)
-                break
-            except Killed:
-                crashes += 1
-                load(tmp_path)
+    result, crashes = through_kills(
+        monkeypatch, lambda: sweep(**options, dir=tmp_path), after_each=lambda: load(tmp_path)
+    )
     assert crashes > 1
     for other in (result, load(tmp_path), sweep(**options, dir=tmp_path)):
         for name, curve in expected.curves.items():
@@ -179,18 +159,8 @@ def test_crashes_resume_to_the_same_bits(every_segment, tmp_path, monkeypatch, l
 
 def test_a_population_that_lost_a_state_begins_again(every_segment, tmp_path, monkeypatch, one_by_one):
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 400)
-    inner, calls = os.replace, []
-
-    def replace(*args):
-        calls.append(args)
-        if len(calls) == 30:
-            raise Killed
-        inner(*args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", replace)
-        with pytest.raises(Killed):
-            sweep(lanes=1, dir=tmp_path)
+    with killed_at(monkeypatch, lambda n: n == 30), pytest.raises(Killed):
+        sweep(lanes=1, dir=tmp_path)
     for path in sorted((tmp_path / "chunks").iterdir())[::3]:
         path.unlink()
     result = sweep(lanes=1, dir=tmp_path)

@@ -1,6 +1,5 @@
 """Rules that end lanes: whom they end, that the others do not notice, and that a store goes on with them."""
 
-import os
 import signal
 
 import jax
@@ -12,6 +11,7 @@ from jgd.core import InputError
 from jgd.sweep import at_target, grid, halving, hyperband, load, loguniform, median_rule, run
 from jgd.sweep.engine import loop as engine_module
 from jgd.sweep.lanes.stopping import Halving, Hyperband, Median
+from tests.sweep.killing import through_kills
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -145,10 +145,6 @@ def test_rules_together(whole):
     assert (result.status[np.isfinite(result.steps_to_target())] == "complete").all()
 
 
-class Killed(BaseException):
-    """What stands for a kill: nothing catches it."""
-
-
 @pytest.mark.parametrize("lanes", [1, 4])
 @pytest.mark.parametrize("stop", [halving(4), [median_rule(4), at_target()]])
 def test_crashes_resume_to_the_same_bits(tmp_path, monkeypatch, every_segment, lanes, stop):
@@ -157,23 +153,7 @@ def test_crashes_resume_to_the_same_bits(tmp_path, monkeypatch, every_segment, l
     options = {"spaces": spaces, "stop": stop, "lanes": lanes, "target": 1.0, "eval_every": 4, "num_trials": 16}
     expected = sweep(**options)
     assert expected.groups[0].layout.chunks > 1
-    inner, calls = os.replace, []
-
-    def replace(*args):
-        calls.append(args)
-        if len(calls) % 13 == 0:
-            raise Killed
-        inner(*args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", replace)
-        crashes = 0
-        while True:
-            try:
-                result = sweep(dir=tmp_path, **options)
-                break
-            except Killed:
-                crashes += 1
+    result, crashes = through_kills(monkeypatch, lambda: sweep(dir=tmp_path, **options))
     assert crashes > 1
     for other in (result, load(tmp_path), sweep(dir=tmp_path, **options)):
         for name, curve in expected.curves.items():

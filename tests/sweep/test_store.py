@@ -19,6 +19,7 @@ import jgd
 from jgd.core import InputError, storage
 from jgd.sweep import choice, grid, load, loguniform, merge, replay, run
 from jgd.sweep.engine import loop as engine_module
+from tests.sweep.killing import assert_same, through_kills
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -66,22 +67,8 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 200)  # a few lanes a call
 
 
-def assert_same(a, b):
-    assert set(a.curves) == set(b.curves)
-    for name in a.curves:
-        np.testing.assert_array_equal(a.curves[name], b.curves[name])
-    np.testing.assert_array_equal(a.status, b.status)
-    np.testing.assert_array_equal(a.diverged_at, b.diverged_at)
-    assert [trial.params for trial in a.trials] == [trial.params for trial in b.trials]
-    assert a.lane_steps == b.lane_steps
-
-
 def files(folder):
     return sorted(path.name for path in (folder / "chunks").iterdir())
-
-
-class Killed(BaseException):
-    """What stands for a kill: nothing catches it."""
 
 
 def stop_after(monkeypatch, count, act):
@@ -126,22 +113,7 @@ def test_ctrl_c_at_any_segment_resumes_to_the_same_bits(tmp_path, whole, monkeyp
 def test_a_crash_at_any_write_resumes_to_the_same_bits(tmp_path, monkeypatch, small_chunks, every_segment, lanes):
     expected = sweep(lanes=lanes)
     assert expected.groups[0].layout.chunks > 1
-    inner, calls = os.replace, []
-
-    def replace(*args):
-        calls.append(args)
-        if len(calls) % 4 == 0:
-            raise Killed  # the temporary file is written, and stays
-        inner(*args)
-
-    monkeypatch.setattr(os, "replace", replace)
-    crashes = 0
-    while True:
-        try:
-            result = sweep(tmp_path, lanes=lanes)
-            break
-        except Killed:
-            crashes += 1
+    result, crashes = through_kills(monkeypatch, lambda: sweep(tmp_path, lanes=lanes), every=4)
     assert crashes > 3
     assert_same(result, expected)
 

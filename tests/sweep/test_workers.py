@@ -16,6 +16,7 @@ import jgd
 from jgd.core import InputError, storage
 from jgd.sweep import grid, halving, load, loguniform, population, run
 from jgd.sweep.engine import loop as engine_module
+from tests.sweep.killing import Killed, assert_same
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -25,15 +26,6 @@ SPACES = {"adam": jgd.adam(loguniform(1e-3, 1.0)), "sgd": jgd.sgd(grid([0.01, 0.
 def sweep(folder=None, workers=None, **options):
     usual = {"num_trials": 8, "seeds": 2, "steps": 40, "eval_every": 2, "sampler": "sobol", "lanes": 1}
     return run(TASK, SPACES, dir=folder, workers=workers, progress=False, **{**usual, **options})
-
-
-def assert_same(a, b):
-    for name in b.curves:
-        np.testing.assert_array_equal(a.curves[name], b.curves[name])
-    np.testing.assert_array_equal(a.status, b.status)
-    np.testing.assert_array_equal(a.diverged_at, b.diverged_at)
-    assert [trial.params for trial in a.trials] == [trial.params for trial in b.trials]
-    assert a.lane_steps == b.lane_steps
 
 
 def together(calls):
@@ -70,10 +62,6 @@ def test_workers_share_the_lanes_and_have_the_whole(tmp_path, options):
     assert_same(load(tmp_path), expected)
     assert not list((tmp_path / "workers").iterdir())
     assert_same(sweep(tmp_path, **options), expected)  # a plain call finds nothing left to run
-
-
-class Killed(BaseException):
-    """What stands for a kill: nothing catches it."""
 
 
 def die(monkeypatch, after):

@@ -1,0 +1,48 @@
+"""Sweeps that are killed, and the comparison of their results with those of sweeps that are not."""
+
+import contextlib
+import os
+
+import numpy as np
+
+
+class Killed(BaseException):
+    """What stands for a kill: nothing catches it."""
+
+
+@contextlib.contextmanager
+def killed_at(monkeypatch, when):
+    """A kill instead of the n-th file that is put in its place, for every n for which `when(n)`."""
+    inner, calls = os.replace, []
+
+    def replace(*args):
+        calls.append(args)
+        if when(len(calls)):
+            raise Killed  # the temporary file is written, and stays
+        inner(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", replace)
+        yield
+
+
+def through_kills(monkeypatch, sweep, every=13, after_each=lambda: None):
+    """What `sweep()` returns in the end, called again while every so many files kill it, and how often they did."""
+    kills = 0
+    with killed_at(monkeypatch, lambda n: n % every == 0):
+        while True:
+            try:
+                return sweep(), kills
+            except Killed:
+                kills += 1
+                after_each()
+
+
+def assert_same(a, b):
+    assert set(a.curves) == set(b.curves)
+    for name in a.curves:
+        np.testing.assert_array_equal(a.curves[name], b.curves[name])
+    np.testing.assert_array_equal(a.status, b.status)
+    np.testing.assert_array_equal(a.diverged_at, b.diverged_at)
+    assert [trial.params for trial in a.trials] == [trial.params for trial in b.trials]
+    assert a.lane_steps == b.lane_steps
