@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import jax
@@ -20,27 +21,28 @@ MEBI = 1 << 20
 
 def memory(quick: bool = False) -> Yields:
     """Adam on digits, 9,610 parameters: 256, 4,096 and 16,384 trials of 20 steps, 115 kB of state for each."""
-    rows = []
-    for trials in (64, 256) if quick else (256, 4096, 16384):
-        rows.append(fresh("train", trials=trials, toy=False))
-        yield rows[-1]
-    grown = rows[-1]["peak_bytes"] - rows[0]["peak_bytes"]
-    why = f"all states together are {rows[-1]['state_bytes'] / MEBI:,.0f} MiB"
-    text = f"growth from {rows[0]['trials']:,} to {rows[-1]['trials']:,} trials"
-    yield Claim(text, grown / MEBI, 1024, at_least=False, unit=" MiB", why=why)
+    yield from _growing((64, 256) if quick else (256, 4096, 16384), 1024, toy=False)
 
 
 def stream(quick: bool = False) -> Yields:
     """SGD on a line with two parameters: 1,000, 10,000 and 100,000 trials of 20 steps."""
-    rows = []
-    for trials in (100, 1000) if quick else (1000, 10_000, 100_000):
-        rows.append(fresh("train", trials=trials, toy=True))
-        yield rows[-1]
-    grown = rows[-1]["peak_bytes"] - rows[0]["peak_bytes"]
-    text = f"growth from {rows[0]['trials']:,} to {rows[-1]['trials']:,} trials"
-    yield Claim(text, grown / MEBI, 512, at_least=False, unit=" MiB", why="the trials and their curves stay")
+    rows = yield from _growing((100, 1000) if quick else (1000, 10_000, 100_000), 512, toy=True)
     pace = rows[-1]["trials_per_second"] / rows[-2]["trials_per_second"]
     yield Claim("trials a second, of those of the sweep before", 100 * pace, 80, unit="%")
+
+
+def _growing(sizes: Sequence[int], most: int, *, toy: bool) -> Generator[Row | Claim, None, list[Row]]:
+    """Rows of more and more trials, and the claim that the peak grows by `most` MiB at most; returns the rows."""
+    rows = []
+    for trials in sizes:
+        rows.append(fresh("train", trials=trials, toy=toy))
+        yield rows[-1]
+    grown = rows[-1]["peak_bytes"] - rows[0]["peak_bytes"]
+    states = f"all states together are {rows[-1]['state_bytes'] / MEBI:,.0f} MiB"
+    text = f"growth from {rows[0]['trials']:,} to {rows[-1]['trials']:,} trials"
+    why = "the trials and their curves stay" if toy else states
+    yield Claim(text, grown / MEBI, most, at_least=False, unit=" MiB", why=why)
+    return rows
 
 
 def train(trials: int = 256, steps: int = 20, toy: bool = False) -> Yields:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+from jgd.measure.units import BYTES, SECONDS
+
 HIDDEN = ("low_seconds", "high_seconds", "ratio_low", "ratio_high")  # shown beside their medians
 
 
@@ -30,13 +30,13 @@ def cell(column: str, row: dict[str, Any]) -> str:
     if not isinstance(value, (int, float)):
         return str(value)
     if column == "seconds" and row.get("repeats", 0) > 1:
-        return f"{_with_unit(value, TIMES)} ({_with_unit(row['high_seconds'] - row['low_seconds'], TIMES)})"
+        return f"{_with_unit(value, SECONDS)} ({_with_unit(row['high_seconds'] - row['low_seconds'], SECONDS)})"
     if column == "ratio" and row.get("repeats", 0) > 1 and row["ratio_low"] != row["ratio_high"]:
         return f"{number(value)} ({number(row['ratio_low'])} to {number(row['ratio_high'])})"
     if column.endswith("seconds"):
-        return _with_unit(value, TIMES)
+        return _with_unit(value, SECONDS)
     if column.endswith("bytes"):
-        return _with_unit(value, SIZES)
+        return _with_unit(value, BYTES)
     return f"{value:.0f}%" if column.endswith("percent") else number(value)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jgd.commands.devices import set_up
 from jgd.commands.document import jsonable
 from jgd.commands.ending import STATUSES, finish
+from jgd.commands.options import add_command
 from jgd.commands.reopen import CODE, code_of
 from jgd.commands.sweep import interrupted
 from jgd.core.errors import InputError
@@ -32,33 +33,33 @@ MORE = """
 
 The curves of a lane and of its replay agree within the rounding of another program.
 """
+FOLDER = {"dir": {"type": Path, "help": "the sweep's folder"}}
+JSON = {"--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"}}
+OF_RESUME = {
+    **FOLDER,
+    **CODE,
+    "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
+    **JSON,
+}
+OF_REPLAY = {
+    **FOLDER,
+    "trial": {"type": int, "nargs": "?", "help": "its number (default: the best)"},
+    "--seed": {"type": int, "help": "(default: the sweep's first)"},
+    **CODE,
+    "--out": {"type": Path, "metavar": "FILE", "help": "write the trained parameters, as safetensors"},
+    **JSON,
+}
 
 
 def add_resume(commands: Any) -> None:
     """Add `resume` to the commands of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("resume", help=RESUME, description=RESUME, epilog=STATUSES, formatter_class=form)
-    parser.set_defaults(command=run_resume)
-    parser.add_argument("dir", type=Path, help="the sweep's folder")
-    for name, settings in CODE.items():
-        parser.add_argument(name, **settings)
-    parser.add_argument("--lanes", type=int, help="side by side on a device (default: chosen)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the report (default: report.html in the folder)")
-    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else")
+    add_command(commands, "resume", run_resume, RESUME, OF_RESUME, STATUSES)
 
 
 def add_replay(commands: Any) -> None:
     """Add `replay` to the commands of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("replay", help=REPLAY, description=REPLAY, epilog=MORE, formatter_class=form)
-    parser.set_defaults(command=run_replay)
-    parser.add_argument("dir", type=Path, help="the sweep's folder")
-    parser.add_argument("trial", type=int, nargs="?", help="its number (default: the best)")
-    parser.add_argument("--seed", type=int, help="(default: the sweep's first)")
-    for name, settings in CODE.items():
-        parser.add_argument(name, **settings)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the trained parameters, as safetensors")
-    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else")
+    add_command(commands, "replay", run_replay, REPLAY, OF_REPLAY, MORE)
 
 
 def run_resume(options: argparse.Namespace) -> int:
@@ -87,7 +88,7 @@ def run_replay(options: argparse.Namespace) -> int:
     rows = _rows(result, trial, seed, found)
     if options.json:
         document = {"trial": trial.number, "space": trial.space, "params": trial.params, "seed": seed}
-        curves = {name: [jsonable(x) for x in curve] for name, curve in found.curves.items()}
+        curves = {name: jsonable(curve.tolist()) for name, curve in found.curves.items()}
         print(json.dumps(document | {"steps": found.steps.tolist(), "curves": curves, "end": rows}, indent=1))
         return 0
     lines = [[name, *("-" if x is None else short(x) for x in row.values())] for name, row in rows.items()]

@@ -15,7 +15,6 @@ from jgd.sweep.answers.result import Result
 def document_of(result: Result, task: str, devices: str, folder: Path) -> dict[str, Any]:
     """What was run, how it ended, and what it cost."""
     settings = result.settings
-    names, counts = np.unique(result.status, return_counts=True)
     return {
         "task": task,
         "metric": settings.metric,
@@ -24,7 +23,7 @@ def document_of(result: Result, task: str, devices: str, folder: Path) -> dict[s
         "steps": settings.steps,
         "seeds": list(settings.seeds),
         "trials": len(result.trials),
-        "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        "status": status_counts(result),
         "interrupted": result.interrupted,
         "programs": result.programs,
         "compile_seconds": round(result.compile_seconds, 3),
@@ -32,14 +31,22 @@ def document_of(result: Result, task: str, devices: str, folder: Path) -> dict[s
         "trial_steps": result.lane_steps,
         "trial_steps_per_second": round(result.lane_steps / max(result.run_seconds, 1e-9), 1),
         "devices": devices,
-        # The package itself is above this layer, and need not be installed to be run from its folder.
-        "versions": {
-            "jgd": sys.modules["jgd"].__version__,
-            "jax": jax.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
         "folder": str(folder),
     }
+
+
+def versions(**others: str) -> dict[str, str]:
+    """Of jgd, jax, other packages and Python."""
+    # The package itself is above this layer, and need not be installed to be run from its folder.
+    own = {"jgd": sys.modules["jgd"].__version__, "jax": jax.__version__}
+    return {**own, **others, "python": platform.python_version()}
+
+
+def status_counts(result: Result) -> dict[str, int]:
+    """How many lanes have come to which end."""
+    names, counts = np.unique(result.status, return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
 def standings_json(result: Result) -> list[dict[str, Any]]:
@@ -61,7 +68,11 @@ def standings_json(result: Result) -> list[dict[str, Any]]:
 
 
 def jsonable(value: Any) -> Any:
-    """A value as JSON has it: what is not finite is null."""
+    """A value as JSON has it, in lists and dicts too: what is not finite is null."""
+    if isinstance(value, dict):
+        return {key: jsonable(x) for key, x in value.items()}
+    if isinstance(value, list):
+        return [jsonable(x) for x in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from jgd.commands.document import jsonable, standings_json
+from jgd.commands.document import jsonable, standings_json, status_counts
 from jgd.commands.ending import provenance_of
+from jgd.commands.options import add_command
 from jgd.core.errors import InputError
 from jgd.core.extras import require
 from jgd.core.storage import write_whole
@@ -31,6 +30,13 @@ MORE_PLOT = (
     "\n  jgd plot runs/mine --kind isolation --out isolation.svg"
     "\n  jgd plot runs/mine --kind axis --name learning_rate\n"
 )
+OF_PLOT = {
+    "dir": {"type": Path, "help": "the sweep's folder"},
+    "--kind": {"help": "the picture (default: the whole report)"},
+    "--name": {"help": "the hyperparameter, for axis, isolation and sensitivity"},
+    "--space": {"help": "the space, for pictures of one"},
+    "--out": {"type": Path, "metavar": "FILE", "help": "what to write: a .png, .svg or .pdf, or an .html"},
+}
 
 
 def add_show(commands: Any) -> None:
@@ -44,14 +50,7 @@ def add_show(commands: Any) -> None:
 
 def add_plot(commands: Any) -> None:
     """Add `plot` to the commands of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("plot", help=PLOT, description=PLOT, epilog=MORE_PLOT, formatter_class=form)
-    parser.set_defaults(command=plot)
-    parser.add_argument("dir", type=Path, help="the sweep's folder")
-    parser.add_argument("--kind", help="the picture (default: the whole report)")
-    parser.add_argument("--name", help="the hyperparameter, for axis, isolation and sensitivity")
-    parser.add_argument("--space", help="the space, for pictures of one")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="what to write: a .png, .svg or .pdf, or an .html")
+    add_command(commands, "plot", plot, PLOT, OF_PLOT, MORE_PLOT)
 
 
 def show(options: argparse.Namespace) -> int:
@@ -61,9 +60,8 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         settings = result.settings
         document = {"folder": str(options.dir), "metric": settings.metric, "mode": settings.mode}
-        names, numbers = np.unique(result.status, return_counts=True)
         document |= {"steps": settings.steps, "seeds": list(settings.seeds), "trials": len(result.trials)}
-        document |= {"status": dict(zip(names.tolist(), numbers.tolist(), strict=True))}
+        document |= {"status": status_counts(result)}
         document |= {"standings": standings_json(result), "best": [_trial(result, trial.number) for trial in best]}
         print(json.dumps(document, indent=1))
         return 0
@@ -112,6 +110,6 @@ def _trial(result: Result, number: int) -> dict[str, Any]:
         "space": trial.space,
         "params": trial.params,
         "value": jsonable(result.medians[number]),
-        "values": [jsonable(value) for value in result.values[number]],
+        "values": jsonable(result.values[number].tolist()),
         "status": result.status[number].tolist(),
     }

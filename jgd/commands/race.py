@@ -4,9 +4,6 @@ import argparse
 import csv
 import io
 import json
-import shlex
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,11 @@ from jgd.commands.devices import describe_devices, set_up
 from jgd.commands.document import document_of
 from jgd.commands.folder import new_folder
 from jgd.commands.judge import judge_of, with_target
+from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.racers import DEFAULT, RACERS, spaces
 from jgd.commands.report import race_report
-from jgd.commands.standings import as_json, remarks, show
-from jgd.core.errors import InputError
+from jgd.commands.standings import as_json, cells, header, remarks, rows
+from jgd.commands.terminal import print_table, winner
 from jgd.core.extras import require
 from jgd.core.storage import save, write_whole
 from jgd.pages.words import count
@@ -77,11 +75,7 @@ OPTIONS = {
 
 def add_race(commands: Any) -> None:
     """Add the command to those of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("race", help=ABOUT, description=ABOUT, epilog=MORE, formatter_class=form)
-    parser.set_defaults(command=race)
-    for name, settings in OPTIONS.items():
-        parser.add_argument(name, **settings)
+    add_command(commands, "race", race, ABOUT, OPTIONS, MORE)
 
 
 def race(options: argparse.Namespace) -> int:
@@ -103,9 +97,8 @@ def race(options: argparse.Namespace) -> int:
         )  # fmt: skip
         result = with_target(result)
         document = document_of(result, options.task, devices, folder) | {"standings": as_json(result)}
-        _write(
-            folder, result, document, race_report(result, options.task, _about(options.task), devices, _line(options))
-        )
+        line = line_of("jgd race", options, OPTIONS)
+        _write(folder, result, document, race_report(result, options.task, _about(options.task), devices, line))
     if options.json:
         print(json.dumps(document, indent=1))
     else:
@@ -118,10 +111,7 @@ def race(options: argparse.Namespace) -> int:
 def _budget(options: argparse.Namespace) -> list[int]:
     """Trials, seeds and steps: the options', or else the task's own."""
     entry = BUILTIN.get(options.task, BUILTIN["digits"])
-    given = {name: getattr(options, name) for name in ("trials", "seeds", "steps")}
-    for name, value in given.items():
-        if value is not None and value < 1:
-            raise InputError(f"--{name} {value}: expected a whole number, at least 1.")
+    given = counts(options, ("trials", "seeds", "steps"))
     return [getattr(entry, name) if value is None else value for name, value in given.items()]
 
 
@@ -144,10 +134,8 @@ def _write(folder: Path, result: Result, document: dict[str, Any], report: str) 
 
 def _print(result: Result, folder: Path) -> None:
     """The table, in colours on a terminal."""
-    colorful = sys.stdout.isatty() and find_spec("rich") is not None
-    show_with = require("rich.console", "a table in colours").Console(highlight=False).print if colorful else print
     print()
-    show_with(show(result, colorful=colorful))
+    print_table(header(result), [cells(row) for row in rows(result)], winner)
     print()
     for line in remarks(result):
         print(line)
@@ -163,13 +151,3 @@ def _about(task: str) -> str:
     if task not in BUILTIN:
         return f"A task of {task.rpartition(':')[0]}."
     return (BUILTIN[task].make.__doc__ or "").split("\n")[0].replace("`", "")
-
-
-def _line(options: argparse.Namespace) -> str:
-    """The command that runs the same race again."""
-    parts = ["jgd", "race"]
-    for name in OPTIONS:
-        value = getattr(options, name.strip("-").replace("-", "_"))
-        if name not in ("--json", "--out") and value is not None and value != OPTIONS[name].get("default"):
-            parts += [name, shlex.quote(str(value))]
-    return " ".join(parts)

@@ -7,11 +7,9 @@ import jax
 import numpy as np
 
 from jgd.commands.document import jsonable
-from jgd.core.extras import require
 from jgd.core.tree import tree_bytes
 from jgd.pages.words import label_of
 from jgd.sweep.answers.result import Result, Standing
-from jgd.sweep.answers.table import plain
 from jgd.sweep.spaces.axes import short
 from jgd.train.loop import begin, root_key
 
@@ -60,19 +58,6 @@ def cells(row: Row) -> list[str]:
         f"{row.state_bytes:.1f}",
         f"{row.microseconds:.0f}" if math.isfinite(row.microseconds) else "-",
     ]
-
-
-def show(result: Result, *, colorful: bool) -> Any:
-    """The table in at most 80 columns: rich's, or plain text."""
-    names, lines = header(result), [cells(row) for row in rows(result)]
-    if not colorful:
-        return plain([name.replace("\n", " ") for name in names], lines, left=2)
-    table = require("rich.table", "a table in colours").Table(box=None, pad_edge=False, header_style="dim")
-    for i, name in enumerate(names):
-        table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True, vertical="bottom")
-    for i, line in enumerate(lines):
-        table.add_row(*line, style="bold green" if i == 0 else None)
-    return table
 
 
 def remarks(result: Result) -> list[str]:

@@ -12,6 +12,7 @@ from jgd.commands.devices import set_up
 from jgd.commands.ending import RESUMABLE, STATUSES, finish
 from jgd.commands.folder import new_folder
 from jgd.commands.judge import judge_of
+from jgd.commands.options import ONLY_OUTPUT, add_command, line_of
 from jgd.commands.reopen import note_for, spaces_of
 from jgd.core.errors import InputError, unknown
 from jgd.core.extras import require
@@ -86,12 +87,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def add_sweep(commands: Any) -> None:
     """Add the command to those of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("sweep", help=ABOUT, description=ABOUT, epilog=MORE, formatter_class=form)
-    parser.set_defaults(command=sweep)
-    parser.add_argument("task", help="a name, or file.py:task")
-    for name, settings in OPTIONS.items():
-        parser.add_argument(name, **settings)
+    task = {"help": "a name, or file.py:task"}
+    add_command(commands, "sweep", sweep, ABOUT, {"task": task, **OPTIONS}, MORE)
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -134,6 +131,13 @@ def sweep(options: argparse.Namespace) -> int:
         return finish(options, folder, result, options.task, _line(options, folder))
 
 
+def _line(options: argparse.Namespace, folder: Path) -> str:
+    """The command that runs the same sweep again."""
+    command = f"jgd sweep {shlex.quote(options.task)}"
+    line = line_of(command, options, OPTIONS, without=(*ONLY_OUTPUT, "--dir", "--dry-run"))
+    return f"{line} --dir {shlex.quote(str(folder))}"
+
+
 def interrupted(folder: Path) -> int:
     """Say how to go on with what is in the folder."""
     if not (folder / "sweep.json").exists():
@@ -169,14 +173,3 @@ def _rule(text: str) -> Any:
         if isinstance(error, InputError):
             raise
         raise InputError(f"--stop {text}: expected {name}:STEPS, such as {name}:25.") from None
-
-
-def _line(options: argparse.Namespace, folder: Path) -> str:
-    """The command that runs the same sweep again."""
-    parts = ["jgd", "sweep", shlex.quote(options.task)]
-    for name, settings in OPTIONS.items():
-        value = getattr(options, name.strip("-").replace("-", "_"))
-        if name not in ("--json", "--out", "--dir", "--dry-run") and value not in (None, settings.get("default")):
-            for one in value if isinstance(value, list) else [value]:
-                parts += [name, shlex.quote(str(one))]
-    return " ".join([*parts, "--dir", shlex.quote(str(folder))])

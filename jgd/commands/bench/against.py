@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jgd.commands.options import add_command
 from jgd.core.errors import InputError
 from jgd.measure import Ratio, Timing, compare
 from jgd.measure.units import time_text
@@ -24,18 +25,18 @@ files are those that jgd bench writes: any JSON with machine, versions, and rows
 
 exit status: 0 nothing got slower, 1 something got slower than --fail-above, 2 an input cannot be used
 """
+ARGUMENTS = {
+    "before": {"type": Path, "help": "results.json of the first bench"},
+    "after": {"type": Path, "help": "results.json of the second"},
+    "--fail-above": {"metavar": "PERCENT", "help": "fail if a case got slower by more, such as 5%%"},
+    "--force": {"action": "store_true", "help": "compare across machines and versions all the same"},
+    "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
+}
 
 
 def add_compare(commands: Any) -> None:
     """Add the command to those of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("compare", help=ABOUT, description=ABOUT, epilog=MORE, formatter_class=form)
-    parser.set_defaults(command=compare_files)
-    parser.add_argument("before", type=Path, help="results.json of the first bench")
-    parser.add_argument("after", type=Path, help="results.json of the second")
-    parser.add_argument("--fail-above", metavar="PERCENT", help="fail if a case got slower by more, such as 5%%")
-    parser.add_argument("--force", action="store_true", help="compare across machines and versions all the same")
-    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else")
+    add_command(commands, "compare", compare_files, ABOUT, ARGUMENTS, MORE)
 
 
 def compare_files(options: argparse.Namespace) -> int:

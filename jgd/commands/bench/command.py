@@ -2,28 +2,26 @@
 
 import argparse
 import json
-import platform
-import shlex
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from jgd.commands.bench.cases import CASES, DEFAULT, load_cases
 from jgd.commands.bench.peers import PEERS, STEPS, TOLERANCE, load_peers
 from jgd.commands.bench.report import bench_report
-from jgd.commands.bench.rows import HEADER, Row, as_json, busy, cells, colored, measure_case, remarks
+from jgd.commands.bench.rows import HEADER, Row, as_json, busy, cells, measure_case, remarks
 from jgd.commands.bench.trees import KNOWN, Tree, load_tree
+from jgd.commands.document import versions
 from jgd.commands.folder import new_folder
+from jgd.commands.options import add_command, line_of
 from jgd.commands.target import add_target
+from jgd.commands.terminal import print_table
 from jgd.core.errors import InputError
 from jgd.core.extras import require
 from jgd.core.storage import write_whole
 from jgd.measure import flops, machine
 from jgd.pages.words import count
-from jgd.sweep.answers.table import plain
 from jgd.train.progress import Progress
 
 ABOUT = (
@@ -68,11 +66,7 @@ BLOCK_SECONDS = 0.1
 
 def add_bench(commands: Any) -> None:
     """Add the command to those of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("bench", help=ABOUT, description=ABOUT, epilog=MORE, formatter_class=form)
-    parser.set_defaults(command=bench)
-    for name, settings in OPTIONS.items():
-        parser.add_argument(name, **settings)
+    parser = add_command(commands, "bench", bench, ABOUT, OPTIONS, MORE)
     add_target(parser.add_subparsers(title="further benches", metavar="target"))
 
 
@@ -92,7 +86,8 @@ def bench(options: argparse.Namespace) -> int:
         said = [*remarks(rows, cases, peers), *filter(None, [warning])]
         text = json.dumps(document, indent=1)
         write_whole(folder / "results.json", [f"{text}\n".encode()])
-        write_whole(folder / "report.html", [bench_report(document, rows, said, _line(options)).encode()])
+        report = bench_report(document, rows, said, line_of("jgd bench", options, OPTIONS))
+        write_whole(folder / "report.html", [report.encode()])
     if options.json:
         print(text)
     else:
@@ -102,13 +97,11 @@ def bench(options: argparse.Namespace) -> int:
 
 def _document(tree: Tree, rows: Sequence[Row], peers: Sequence[str]) -> dict[str, Any]:
     """The results as JSON has them, and as `jgd compare` reads them."""
-    packages = ["jax", "jaxlib", *dict.fromkeys(PEERS[peer] for peer in peers)]
-    versions = {name: version(name) for name in packages}
+    packages = ["jaxlib", *dict.fromkeys(PEERS[peer] for peer in peers)]
     copied = sorted(row.copied.median for row in rows)
     return {
         "machine": machine(),
-        # The package itself is above this layer, and need not be installed to be run from its folder.
-        "versions": {"jgd": sys.modules["jgd"].__version__, **versions, "python": platform.python_version()},
+        "versions": versions(**{name: version(name) for name in packages}),
         "params": tree.as_json(),
         "copy_bandwidth": 1 / copied[len(copied) // 2],
         "product_flops": flops(),
@@ -123,21 +116,8 @@ def _print(document: dict[str, Any], rows: Sequence[Row], said: Sequence[str], f
         f"{params['name']}: {params['parameters']:,} parameters in {count(params['leaves'], 'array')}, "
         f"on {on['device']}; a copy moves {document['copy_bandwidth'] / 1e9:.1f} GB/s.\n"
     )
-    if sys.stdout.isatty() and find_spec("rich") is not None:
-        require("rich.console", "a table in colours").Console(highlight=False).print(colored(rows))
-    else:
-        print(plain([name.replace("\n", " ") for name in HEADER], [cells(row) for row in rows], left=2))
+    print_table(HEADER, [cells(row) for row in rows], lambda i: "bold" if rows[i].by == "jgd" else "dim")
     print()
     for line in said:
         print(line)
     print(f"Report: {folder / 'report.html'}")
-
-
-def _line(options: argparse.Namespace) -> str:
-    """The command that runs the same bench again."""
-    parts = ["jgd", "bench"]
-    for name, settings in OPTIONS.items():
-        value = getattr(options, name.strip("-"))
-        if name not in ("--json", "--out") and value != settings.get("default"):
-            parts += [name, shlex.quote(str(value))]
-    return " ".join(parts)

@@ -9,7 +9,6 @@ from jgd.commands.bench.peers import PEERS, InJax, check_same, difference, peers
 from jgd.commands.bench.trees import Tree
 from jgd.core.cost import Cost
 from jgd.core.errors import InputError
-from jgd.core.extras import require
 from jgd.core.tree import tree_bytes
 from jgd.measure import Ratio, Share, Timing, compare, floor, interleave, judge, machine, state_bytes
 from jgd.measure.device import Copy, default_device
@@ -95,16 +94,6 @@ def cells(row: Row) -> list[str]:
         "-" if compilation is None else time_text(compilation.seconds),
         "-" if row.memory is None else bytes_text(row.memory.temporaries),
     ]
-
-
-def colored(rows: Sequence[Row]) -> Any:
-    """The table by rich."""
-    table = require("rich.table", "a table in colours").Table(box=None, pad_edge=False, header_style="dim")
-    for i, name in enumerate(HEADER):
-        table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True, vertical="bottom")
-    for row in rows:
-        table.add_row(*cells(row), style="bold" if row.by == "jgd" else "dim")
-    return table
 
 
 def busy() -> str:

@@ -2,29 +2,25 @@
 
 import argparse
 import json
-import math
-import platform
-import shlex
-import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from jgd.commands.devices import describe_devices, use_every_core
+from jgd.commands.document import jsonable, versions
 from jgd.commands.folder import new_folder
+from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.racers import DEFAULT, RACERS, spaces
 from jgd.commands.target.contest import MEASURES, Budget, Round, costs, play, standings
 from jgd.commands.target.goals import goals_of
 from jgd.commands.target.report import cells, header, target_report
-from jgd.core.errors import InputError
+from jgd.commands.terminal import print_table, winner
 from jgd.core.extras import require
 from jgd.core.storage import write_whole
 from jgd.pages.words import count
 from jgd.sweep.answers.profiles import TAU
-from jgd.sweep.answers.table import plain
 from jgd.tasks.registry import BUILTIN
 
 ABOUT = "Steps and time to target of optimizers on several tasks, each tuned with the same budget (AlgoPerf's rules)."
@@ -72,20 +68,13 @@ OPTIONS = {
 
 def add_target(commands: Any) -> None:
     """Add the command to those of a parser."""
-    form = argparse.RawTextHelpFormatter
-    parser = commands.add_parser("target", help=ABOUT, description=ABOUT, epilog=MORE, formatter_class=form)
-    parser.set_defaults(command=target)
-    for name, settings in OPTIONS.items():
-        parser.add_argument(name, **settings)
+    add_command(commands, "target", target, ABOUT, OPTIONS, MORE)
 
 
 def target(options: argparse.Namespace) -> int:
     """Run the contest, write its folder and print its tables; the exit status."""
     require("matplotlib", "the report's pictures")
-    for name in ("studies", "trials", "seeds", "steps"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name} {value}: expected a whole number, at least 1.")
+    counts(options, ("studies", "trials", "seeds", "steps"))
     optimizers, budget = spaces(options.optimizers), Budget(options.studies, options.trials, options.seeds)
     use_every_core()
     goals = goals_of(options.tasks, options.steps)
@@ -103,7 +92,7 @@ def target(options: argparse.Namespace) -> int:
             raise KeyboardInterrupt
         document = _document(rounds, list(optimizers), budget, devices)
         text = json.dumps(document, indent=1)
-        report = target_report(rounds, list(optimizers), budget, devices, _line(options))
+        report = target_report(rounds, list(optimizers), budget, devices, line_of("jgd bench target", options, OPTIONS))
         write_whole(folder / "results.json", [f"{text}\n".encode()])
         write_whole(folder / "report.html", [report.encode()])
     cut = len(rounds) < len(goals)
@@ -123,7 +112,7 @@ def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, dev
             "mode": one.goal.mode,
             "target": one.goal.target,
             "steps": one.goal.steps,
-            "studies": {name: _finite(one.steps[i].tolist()) for i, name in enumerate(names)},
+            "studies": {name: jsonable(one.steps[i].tolist()) for i, name in enumerate(names)},
             "step_seconds": dict(zip(names, one.step_seconds.tolist(), strict=True)),
             "compile_seconds": dict(zip(names, one.compile_seconds.tolist(), strict=True)),
         }
@@ -133,51 +122,18 @@ def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, dev
         "budget": budget._asdict(),
         "tau": TAU,
         "tasks": tasks,
-        "costs": {measure: _finite(costs(rounds, names, measure)) for measure in MEASURES},
+        "costs": {measure: jsonable(costs(rounds, names, measure)) for measure in MEASURES},
         "standings": {measure: [row._asdict() for row in standings(rounds, names, measure)] for measure in MEASURES},
         "devices": devices,
-        # The package itself is above this layer, and need not be installed to be run from its folder.
-        "versions": {
-            "jgd": sys.modules["jgd"].__version__,
-            "jax": jax.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
-
-
-def _finite(value: Any) -> Any:
-    """With null for what is not finite, in lists and dicts too."""
-    if isinstance(value, dict):
-        return {key: _finite(x) for key, x in value.items()}
-    if isinstance(value, list):
-        return [_finite(x) for x in value]
-    return value if math.isfinite(value) else None
 
 
 def _print(rounds: Sequence[Round], names: Sequence[str], folder: Path, cut: bool) -> None:
     """The tables, in colours on a terminal."""
-    head, lines = header(rounds), cells(rounds, names)
     print()
-    if sys.stdout.isatty() and find_spec("rich") is not None:
-        table = require("rich.table", "a table in colours").Table(box=None, pad_edge=False, header_style="dim")
-        for i, name in enumerate(head):
-            table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True, vertical="bottom")
-        for i, line in enumerate(lines):
-            table.add_row(*line, style="bold green" if i == 0 else None)
-        require("rich.console", "a table in colours").Console(highlight=False).print(table)
-    else:
-        print(plain([name.replace("\n", " ") for name in head], lines, left=2))
+    print_table(header(rounds), cells(rounds, names), winner)
     print()
     if cut:
         print("Interrupted: only finished tasks count.")
     print(f"Report: {folder / 'report.html'}")
-
-
-def _line(options: argparse.Namespace) -> str:
-    """The command that runs the same contest again."""
-    parts = ["jgd", "bench", "target"]
-    for name, settings in OPTIONS.items():
-        value = getattr(options, name.strip("-"))
-        if name not in ("--json", "--out") and value is not None and value != settings.get("default"):
-            parts += [name, shlex.quote(str(value))]
-    return " ".join(parts)

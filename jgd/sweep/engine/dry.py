@@ -4,7 +4,9 @@ import math
 import time
 from collections.abc import Sequence
 
+from jgd.pages.words import count
 from jgd.sweep.answers.forecast import Plan, Program
+from jgd.sweep.engine.ledger import spaces_of
 from jgd.sweep.engine.rounds import Machine
 from jgd.sweep.lanes.layout import Layout, free_on_each
 from jgd.sweep.lanes.plan import Group
@@ -36,7 +38,7 @@ def dry_run(proposals: Proposals, sizes: Sequence[int], settings: Settings, mach
         settings.steps,
         len(settings.points),
         len(sizes),
-        f"{len(devices)} {devices[0].device_kind} device{'s' * (len(devices) != 1)}",
+        count(len(devices), f"{devices[0].device_kind} device"),
         len(devices),
         free_on_each(devices),
         choosing + compiling,
@@ -55,7 +57,7 @@ def _program(one: Group, layout: Layout, cost: Cost, settings: Settings, machine
         axis.name: axis.distribution.shown(unit) for axis, unit in found[0] if isinstance(axis.distribution, Parts)
     }
     return Program(
-        tuple(dict.fromkeys(trial.space for trial in one.trials)),
+        spaces_of(one),
         tuple(numbers),
         chosen,
         trials,

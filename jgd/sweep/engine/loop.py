@@ -92,7 +92,8 @@ class Loop:
         while waiting and not self._lost(start):
             moving, pairs = self._moving(until) & self.ledger.free, []
             for group, layout in zip(groups, layouts, strict=True):
-                lanes, numbers = int(entered[numbers_of(group)].sum()), numbers_of(group)
+                numbers = numbers_of(group)
+                lanes = int(entered[numbers].sum())
                 if moving[numbers].any():
                     each = math.ceil(lanes / self.ledger.workers)
                     if self.records.lineage:

@@ -14,7 +14,9 @@ HIDDEN = 32  # units, so that many runs are quick
 def _row(name: str, target: float, steps: int, witness: Transform, probes: str, source: str) -> Problem:
     entry = BUILTIN[name]
     make = partial(entry.make, hidden=HIDDEN)  # type: ignore[call-arg]
-    return Problem(name, "data", make, target, steps, witness, probes, source, metric=entry.metric, mode=entry.mode)
+    return Problem(
+        name, make, target, steps, witness, probes, source, metric=entry.metric, mode=entry.mode, family="data"
+    )
 
 
 PROBLEMS = [

@@ -127,7 +127,7 @@ FUNCTIONS = {
 
 
 def _row(name: str, target: float, steps: int, witness: Transform, probes: str, source: str) -> Problem:
-    return Problem(name, "test functions", FUNCTIONS[name].task, target, steps, witness, probes, source)
+    return Problem(name, FUNCTIONS[name].task, target, steps, witness, probes, source, family="test functions")
 
 
 PROBLEMS = [

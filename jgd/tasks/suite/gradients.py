@@ -12,7 +12,7 @@ import optax
 from jgd.core.record import hyper, record, static
 from jgd.core.types import Grads, Params, Scalar, State, Transform, Updates
 from jgd.optimizers import adagrad, adam, heavy_ball, sgd
-from jgd.tasks.suite.problem import Problem, clipped, descent, near, unchanged
+from jgd.tasks.suite.problem import Problem, clipped, descent, near
 from jgd.train.task import Task
 from jgd.transforms import chain
 
@@ -133,12 +133,7 @@ def drifting(optimizer: Transform) -> Transform:
     return chain(optimizer, Drift(-0.02))
 
 
-def _row(
-    name: str, make: Callable[[], Task], target: float, steps: int, witness: Transform, probes: str, source: str,
-    method: Callable[[Transform], Transform] = unchanged,
-) -> Problem:  # fmt: skip
-    return Problem(name, "gradients", make, target, steps, witness, probes, source, method)
-
+_row = partial(Problem, family="gradients")
 
 PROBLEMS = [
     _row("gaussian_noise", partial(noisy, gaussian), 0.2, 500, adagrad(0.3), "noise that does not fade", "textbook"),

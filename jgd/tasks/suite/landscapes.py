@@ -1,13 +1,11 @@
 """Landscapes that each have one difficulty: conditioning, saddles, plateaus, cliffs, kinks and invariance."""
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.types import Transform
 from jgd.optimizers import adam, heavy_ball, nadam, sgd
 from jgd.schedules import cosine_decay_schedule
 from jgd.tasks.suite.problem import Problem, clipped, descent, near
@@ -83,11 +81,7 @@ def orthogonal(size: int, seed: int = 0) -> np.ndarray:
     return q * np.sign(np.diag(r))
 
 
-def _row(
-    name: str, make: Callable[[], Task], target: float, steps: int, witness: Transform, probes: str, source: str
-) -> Problem:
-    return Problem(name, "landscapes", make, target, steps, witness, probes, source)
-
+_row = partial(Problem, family="landscapes")
 
 PROBLEMS = [
     _row(

@@ -1,14 +1,13 @@
 """Small networks and matrices: logic, curves, factorisations and ill-conditioned layers."""
 
 import itertools
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.types import Transform
 from jgd.optimizers import adam
 from jgd.tasks.suite.landscapes import orthogonal
 from jgd.tasks.suite.problem import Problem, descent
@@ -112,11 +111,7 @@ def _small_factors(size: int, rank: int) -> Any:
     return start
 
 
-def _row(
-    name: str, make: Callable[[], Task], target: float, steps: int, witness: Transform, probes: str, source: str
-) -> Problem:
-    return Problem(name, "networks", make, target, steps, witness, probes, source)
-
+_row = partial(Problem, family="networks")
 
 PROBLEMS = [
     _row("xor", xor, 1e-2, 200, adam(0.1), "a network's first nonlinear problem", "Minsky & Papert 1969"),

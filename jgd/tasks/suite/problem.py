@@ -33,7 +33,6 @@ class Problem:
     """
 
     name: str
-    family: str
     make: Callable[[], Task]
     target: float
     steps: int
@@ -43,6 +42,7 @@ class Problem:
     method: Callable[[Transform], Transform] = unchanged
     metric: str = "excess"
     mode: str = "min"
+    family: str = dataclasses.field(kw_only=True)
 
 
 def descent(
