@@ -24,8 +24,9 @@ import numpy as np
 import jgd
 from bench.by_hand import loop, rejit, scan
 from bench.by_torch import Torch
-from bench.rows import Claim, Row, Yields, alone, cores
+from bench.rows import Claim, Row, Yields, alone
 from bench.work import Ran, Work, batches_of, compared, fixed_start, with_jgd
+from jgd.measure import cores
 
 BATCH = 128
 FLOOR = "products alone"

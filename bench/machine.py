@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 import jgd
-from bench.rows import cores
+from jgd.measure import machine
 
 PACKAGES = ("jax", "jaxlib", "optax", "numpy", "torch", "optuna", "scikit-learn", "mlxtend")
 ROOT = Path(__file__).parent.parent
@@ -20,14 +20,14 @@ ROOT = Path(__file__).parent.parent
 
 def describe() -> dict[str, Any]:
     """All of it, as JSON has it."""
-    device = jax.devices()[0]
-    on_cpu = device.platform == "cpu"
+    host = machine()
+    on_cpu = host["platform"] == "cpu"
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "device": processor() if on_cpu else device.device_kind,
-        "platform": device.platform,
-        "devices": cores() if on_cpu else jax.device_count(),
-        "cores": cores(),
+        "device": re.sub(r"\((R|TM)\)", "", host["device"]),
+        "platform": host["platform"],
+        "devices": host["cores"] if on_cpu else jax.device_count(),
+        "cores": host["cores"],
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"jgd": jgd.__version__, "python": platform.python_version(), **_versions()},
         "commit": _git("rev-parse", "HEAD"),
@@ -39,14 +39,6 @@ def file_name(machine: dict[str, Any]) -> str:
     """As in `cpu2-2026-11-22.json`."""
     kind = "cpu" if machine["platform"] == "cpu" else f"{machine['device'].lower()} "
     return re.sub(r"[^a-z0-9]+", "-", f"{kind}{machine['devices']} {machine['date'][:10]}") + ".json"
-
-
-def processor() -> str:
-    """The CPU's name, as far as the system tells."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = named[0] if named else platform.processor() or platform.machine()
-    return re.sub(r"\((R|TM)\)", "", name)
 
 
 def _versions() -> dict[str, str]:

@@ -3,7 +3,6 @@
 import argparse
 import inspect
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import jax
 import numpy as np
 
 from bench.shown import table
-from jgd.measure import Timing, compare
+from jgd.measure import Timing, compare, cores
 
 T = TypeVar("T")
 
@@ -43,11 +42,6 @@ class Claim(NamedTuple):
 
 
 Yields = Iterator[Row | Claim]
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_turn(sides: Mapping[str, Callable[[], T]], repeats: int, seldom: Iterable[str] = ()) -> dict[str, list[T]]:

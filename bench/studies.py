@@ -16,8 +16,9 @@ import optuna
 
 import jgd
 from bench.by_torch import Torch
-from bench.rows import Yields, alone, cores, in_turn, timed
+from bench.rows import Yields, alone, in_turn, timed
 from bench.work import Work, batches_of, fixed_start
+from jgd.measure import cores
 from jgd.sweep import loguniform
 
 LOW, HIGH = 1e-5, 1.0

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from jgd.measure import cores
 from jgd.pages.words import count
 
 
@@ -28,7 +29,7 @@ def use_every_core() -> None:
     if given >= 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     try:
-        jax.config.update("jax_num_cpu_devices", _cores())
+        jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:  # somebody has used JAX in this process; its devices will do
         return
 
@@ -50,8 +51,3 @@ def _cache() -> Path:
         return Path.home() / "Library" / "Caches"
     own = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
     return Path(own) if own else Path.home() / ".cache"
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,6 +4,7 @@ from jgd.measure.compare import Ratio as Ratio
 from jgd.measure.compare import compare as compare
 from jgd.measure.device import Copy as Copy
 from jgd.measure.device import bandwidth as bandwidth
+from jgd.measure.device import cores as cores
 from jgd.measure.device import flops as flops
 from jgd.measure.device import machine as machine
 from jgd.measure.floors import Roofline as Roofline

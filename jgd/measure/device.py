@@ -55,8 +55,12 @@ def machine() -> dict[str, Any]:
     """What figures are figures of: the platform, the kind of device, how many, and the cores of the host."""
     device = default_device()
     kind = _processor() if device.platform == "cpu" else device.device_kind
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"platform": device.platform, "device": kind, "devices": len(jax.local_devices()), "cores": cores}
+    return {"platform": device.platform, "device": kind, "devices": len(jax.local_devices()), "cores": cores()}
+
+
+def cores() -> int:
+    """Those of the host that this process may use; told without starting JAX."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_device() -> Any:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from jgd.core.errors import InputError, whole
 from jgd.sweep.lanes.stopping import AtTarget, Rule, completing
+from jgd.sweep.spaces.build import is_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +63,12 @@ def population(
     what helps only later, such as a small learning rate too soon, wins early and costs later; a larger `every` helps.
     """
     every = whole("population", "every", every)
-    if not _is_number(quantile) or not 0 < quantile <= 0.5:
+    if not is_number(quantile) or not 0 < quantile <= 0.5:
         raise InputError(f"population(quantile={quantile!r}): quantile must be a number in (0, 0.5].")
-    if not _is_number(resample) or not 0 <= resample <= 1:
+    if not is_number(resample) or not 0 <= resample <= 1:
         raise InputError(f"population(resample={resample!r}): resample must be a probability, a number in [0, 1].")
     listed = list(factors) if isinstance(factors, (Sequence, np.ndarray)) and not isinstance(factors, str) else []
-    if not listed or not all(_is_number(x) and math.isfinite(x) and x > 0 and x != 1 for x in listed):
+    if not listed or not all(is_number(x) and math.isfinite(x) and x > 0 and x != 1 for x in listed):
         raise InputError(
             f"population(factors={factors!r}): expected a list of positive numbers other than 1, such as (0.8, 1.25)."
         )
@@ -99,7 +99,3 @@ def as_population(evolve: Any, stop: Sequence[Rule], num_trials: int, rounds: in
     if num_trials < 2:
         raise InputError("run(evolve=, num_trials=1): a population needs at least 2 trials, better 16 or more.")
     return evolve
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)

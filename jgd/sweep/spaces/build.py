@@ -84,7 +84,7 @@ def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
     named = isinstance(options, Mapping)
     labels = [str(name) for name in options] if named else None
     listed = _options("choice", options.values() if named else options)
-    if labels is None and all(_is_number(option) for option in listed):
+    if labels is None and all(is_number(option) for option in listed):
         return Listed(_alike(listed))
     parts = tuple(map(_part, listed))
     return Parts(parts, tuple(_labels(parts) if labels is None else labels))
@@ -125,7 +125,8 @@ def _number(place: str, name: str, value: Any) -> float:
     return number
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a real number, which a flag is not."""
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
 
 
@@ -138,7 +139,7 @@ def _alike(values: Iterable[Any]) -> tuple[float, ...]:
 
 def _part(option: Any) -> Any:
     """An option as it will stand in the space: numbers as floats, functions and optax's pairs as values."""
-    if _is_number(option):
+    if is_number(option):
         return float(option)
     return as_transform(option) if isinstance(option, Transform) else as_function(option)
 
