@@ -4,6 +4,7 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from importlib import import_module
 from types import TracebackType
 from typing import Any
 
@@ -48,8 +49,7 @@ class Torch:
 
 def start(*given: Any) -> None:
     """What a worker keeps."""
-    import torch
-
+    torch: Any = import_module("torch")
     torch.set_num_threads(1)
     data, (x_valid, y_valid), layers, batches, every = given
     tensors = torch.tensor(data["x"]), torch.tensor(data["y"]).long()
@@ -59,8 +59,7 @@ def start(*given: Any) -> None:
 
 def train(run: tuple[float, int]) -> float:
     """One run; returns its last validation loss."""
-    import torch
-
+    torch: Any = import_module("torch")
     (x, y), (x_valid, y_valid), layers, batches, every = globals()["GIVEN"]
     rate, seed = run
     w1, b1, w2, b2 = (
