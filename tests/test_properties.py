@@ -117,6 +117,14 @@ def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
 
 
 @EACH
+def test_a_step_lowers_for_gpus_and_tpus_as_it_stands(row):
+    params, opt = row.params(), row.make()
+    traced = jax.jit(one_step).trace(opt, gradient_like(params), params)
+    for platform in ("cuda", "rocm", "tpu"):
+        traced.lower(lowering_platforms=(platform,))
+
+
+@EACH
 def test_zero_gradients_give_finite_updates_and_hypergradients(row):
     for dtype in ("float32", "bfloat16", "float16"):
         params = row.params(dtype)

@@ -1,6 +1,7 @@
 """Muon: orthogonal updates, one batch for each shape, AdamW for what is not a hidden matrix."""
 
 import collections
+import re
 
 import jax
 import jax.numpy as jnp
@@ -30,12 +31,22 @@ def test_singular_values_end_near_one():
 def test_all_matrices_of_one_shape_share_one_iteration():
     params = [jnp.ones((4, 6)) for _ in range(5)] + [jnp.ones((6, 4)), jnp.ones((3, 4, 6)), jnp.ones((2, 2))]
     opt = jgd.scale_by_muon()
-    jaxpr = jax.make_jaxpr(opt.update)(params, opt.init(params))
-    batches = collections.Counter(
-        eqn.outvars[0].aval.shape for eqn in jaxpr.eqns if eqn.primitive.name == "dot_general"
-    )
+    lowered = jax.jit(opt.update).trace(params, opt.init(params)).lower(lowering_platforms=("cuda",)).as_text()
+    batches = collections.Counter(re.findall(r"dot_general.*-> tensor<([\dx]+)xf32>", lowered))
     # Three products a step for (4, 6) and (6, 4) together, nine matrices, and three for (2, 2); five steps.
-    assert batches == {(9, 4, 4): 10, (9, 4, 6): 5, (2, 2): 15}
+    assert batches == {"9x4x4": 10, "9x4x6": 5, "1x2x2": 15}
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 11])
+def test_a_cpu_takes_matrices_as_many_at_a_time_as_its_cache_holds(count, monkeypatch):
+    monkeypatch.setattr(jgd.transforms.matrix, "CACHE_BYTES", 4 * 4 * 6 * 4)  # four matrices
+    stack = jnp.asarray(np.random.default_rng(2).normal(size=(count, 4, 6)), jnp.float32)
+    lowered = jax.jit(lambda x: orthogonalize([x], NEWTON_SCHULZ, 5, 1e-8)[0]).lower(stack).as_text()
+    side_by_side = {int(batch) for batch in re.findall(r"dot_general.*-> tensor<(\d+)x4x6xf32>", lowered)}
+    assert side_by_side == {1: {1}, 3: {3}, 4: {4}, 11: {4, 3}}[count]
+    alone = [orthogonalize([x], NEWTON_SCHULZ, 5, 1e-8)[0] for x in stack]
+    # Batched products sum in another order.
+    problems.close(orthogonalize([stack], NEWTON_SCHULZ, 5, 1e-8)[0], jnp.stack(alone), rtol=1e-3, atol=1e-4)
 
 
 def test_batching_changes_no_matrix():
