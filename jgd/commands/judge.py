@@ -5,14 +5,12 @@ import dataclasses
 import re
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.answers.result import Result
 from jgd.sweep.lanes.settings import as_loss
 from jgd.tasks.registry import BUILTIN
-from jgd.train.loop import root_key
 from jgd.train.task import Task, check_task, is_stream
 
 MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return|correct", re.IGNORECASE)
@@ -51,8 +49,7 @@ def _first_metric(task: Task) -> str:
     """An accuracy if there is one, or else what `evaluate` returns first, or the loss."""
     if task.evaluate is None or is_stream(task):
         return "loss"
-    check_task(task)
-    names = list(jax.eval_shape(lambda key: task.evaluate(task.init(key)), root_key(0)))  # type: ignore[misc]
+    names = check_task(task).judged
     if not names:
         raise InputError("Task(evaluate): it returns no metrics; return at least one, or pass evaluate=None.")
     return min(names, key=lambda name: (not MORE_IS_BETTER.search(name), names.index(name)))

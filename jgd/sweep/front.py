@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError, unknown, whole
@@ -25,9 +24,7 @@ from jgd.sweep.lanes.stopping import Rule, as_rules
 from jgd.sweep.samplers.make import rounds_of
 from jgd.sweep.samplers.propose import Proposals
 from jgd.sweep.spaces.distribution import Parts
-from jgd.train.loop import begin, root_key, segment
 from jgd.train.task import Task, check_task, is_stream
-from jgd.transforms import identity
 
 POINTS = 30  # of a curve, unless eval_every says otherwise
 
@@ -181,24 +178,13 @@ def _metrics(groups: Sequence[Group], metric: str) -> list[str]:
     """The names of the curves, found from shapes alone; the task is checked on the way."""
     known: dict[str, None] = {}
     for task in {id(one.trials[0].task): one.trials[0].task for one in groups}.values():
-        check_task(task)
-        # The task's numbers stay plain here: what cannot be traced is told later, by the program that traces it.
-        steps = jax.eval_shape(partial(_step_metrics, task), root_key(0))
-        judged = jax.eval_shape(partial(_evaluation, task), root_key(0))
+        steps, judged = check_task(task)
         if both := set(steps) & set(judged):
             raise InputError(
                 f"Task(evaluate): it returns {min(both)!r}, which is also recorded at each step; "
                 f"rename it, for example 'validation_{min(both)}'."
             )
-        known.update(dict.fromkeys(["loss", *steps, *judged]))
+        known.update(dict.fromkeys([*steps, *judged]))
     if metric not in known:
         raise unknown("run(metric=)", metric, known)
     return list(known)
-
-
-def _step_metrics(task: Task, key: jax.Array) -> dict[str, jax.Array]:
-    return segment(task, identity(), begin(task, identity(), key), jnp.int32(0), 1)[1]
-
-
-def _evaluation(task: Task, key: jax.Array) -> dict[str, Any]:
-    return {} if task.evaluate is None else task.evaluate(task.init(key))

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -96,7 +96,14 @@ def loss_and_metrics(task: Task, params: Params, batch: Any, key: jax.Array) -> 
     return jnp.asarray(value), metrics
 
 
-def check_task(task: Task) -> None:
+class Curves(NamedTuple):
+    """The names of what training tells: at each step, and by the task's `evaluate`."""
+
+    steps: tuple[str, ...]  # "loss" first
+    judged: tuple[str, ...]
+
+
+def check_task(task: Task) -> Curves:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
     batch = _check_stream(task) if is_stream(task) else _check_arrays(task)
     key = jax.random.key(0, impl="threefry2x32")
@@ -110,14 +117,16 @@ def check_task(task: Task) -> None:
     if not jax.tree.leaves(params):
         raise InputError(f"{_place(task, 'init')}: init(key) returned no parameters; return a pytree of arrays.")
     loss = jax.tree_util.Partial(loss_and_metrics, task)
-    _shapes(task, "loss", f"the loss on a batch of {_outline(batch)}", loss, params, batch, key)
-    if task.evaluate is not None:
-        values = _shapes(task, "evaluate", "evaluate(params)", task.evaluate, params)
-        if not _is_metrics(values):
-            raise InputError(
-                f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
-                f"{_shown(values)}; for example {{'accuracy': accuracy.mean()}}."
-            )
+    _, metrics = _shapes(task, "loss", f"the loss on a batch of {_outline(batch)}", loss, params, batch, key)
+    if task.evaluate is None:
+        return Curves(("loss", *metrics), ())
+    values = _shapes(task, "evaluate", "evaluate(params)", task.evaluate, params)
+    if not _is_metrics(values):
+        raise InputError(
+            f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
+            f"{_shown(values)}; for example {{'accuracy': accuracy.mean()}}."
+        )
+    return Curves(("loss", *metrics), tuple(values))
 
 
 def _check_arrays(task: Task) -> Any:

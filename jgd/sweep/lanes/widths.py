@@ -6,6 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from jgd.measure.operations import operations
 from jgd.sweep.lanes.layout import Layout, in_calls, lane_bytes, room_bytes, state_bytes
 from jgd.sweep.lanes.plan import Group
 from jgd.sweep.lanes.prepare import Preparation
@@ -59,5 +60,4 @@ def _is_long(group: Group, lane_steps: int, preparation: Preparation) -> bool:
     if REUSE * 6 * state_bytes(group) / 4 * examples * lane_steps < room:
         return False
     carry = jax.eval_shape(begin, task, optimizer, root_key(0))
-    step = jax.jit(partial(segment, length=1)).lower(task, optimizer, carry, jnp.int32(0))
-    return (step.cost_analysis() or {}).get("flops", 0.0) * lane_steps >= room
+    return lane_steps * operations(partial(segment, length=1), task, optimizer, carry, jnp.int32(0)) >= room
