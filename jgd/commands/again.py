@@ -19,6 +19,7 @@ from jgd.core.extras import require
 from jgd.core.storage import named, save
 from jgd.sweep.answers.result import Result
 from jgd.sweep.answers.table import plain
+from jgd.sweep.engine.closed import is_closed
 from jgd.sweep.load import load
 from jgd.sweep.replay import Replay, replay
 from jgd.sweep.resume import resume
@@ -77,6 +78,10 @@ def run_resume(options: argparse.Namespace) -> int:
 def run_replay(options: argparse.Namespace) -> int:
     """Train one trial, and print its metrics beside those of its lane."""
     _, task, spaces = code_of(options)
+    if options.out is not None and is_closed(task):
+        raise InputError(
+            "jgd replay: train(hp, key) owns its loop, so there are no parameters to write; leave --out out."
+        )
     result = load(options.dir, task, spaces)
     if options.trial is not None and not 0 <= options.trial < len(result.trials):
         raise InputError(f"jgd replay {options.trial}: the sweep has trials 0 to {len(result.trials) - 1}.")

@@ -3,12 +3,14 @@
 import argparse
 import dataclasses
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.answers.result import Result
+from jgd.sweep.engine.closed import metrics_of
 from jgd.sweep.lanes.settings import as_loss
 from jgd.tasks.registry import BUILTIN
 from jgd.train.task import Task, check_task, is_stream
@@ -24,10 +26,10 @@ class Judge(NamedTuple):
     target: float | None
 
 
-def judge_of(task: Task, options: argparse.Namespace) -> Judge:
-    """What the options say, and else what the task is known for, or what its evaluation returns first."""
+def judge_of(options: argparse.Namespace, otherwise: Callable[[], str]) -> Judge:
+    """What the options say, and else what the task is known for, or the metric that is found `otherwise`."""
     entry = BUILTIN.get(options.task)
-    metric = options.metric or (entry.metric if entry else _first_metric(task))
+    metric = options.metric or (entry.metric if entry else otherwise())
     known = entry is not None and metric == entry.metric
     mode = options.mode or (entry.mode if entry and known else "max" if MORE_IS_BETTER.search(metric) else "min")
     target = options.target if options.target is not None else entry.target if entry and known else None
@@ -45,7 +47,7 @@ def with_target(result: Result) -> Result:
     return dataclasses.replace(result, settings=dataclasses.replace(result.settings, target=target))
 
 
-def _first_metric(task: Task) -> str:
+def first_metric(task: Task) -> str:
     """An accuracy if there is one, or else what `evaluate` returns first, or the loss."""
     if task.evaluate is None or is_stream(task):
         return "loss"
@@ -53,3 +55,11 @@ def _first_metric(task: Task) -> str:
     if not names:
         raise InputError("Task(evaluate): it returns no metrics; return at least one, or pass evaluate=None.")
     return min(names, key=lambda name: (not MORE_IS_BETTER.search(name), names.index(name)))
+
+
+def only_metric(name: str, train: Any, spaces: Any) -> str:
+    """What a function that owns its loop returns, if that is one number."""
+    found = metrics_of(train, spaces)
+    if len(found) > 1:
+        raise InputError(f"{name} returns {', '.join(found)}; say which of them ranks, as in --metric {found[0]}.")
+    return found[0] if found else "loss"

@@ -13,7 +13,7 @@ import numpy as np
 from jgd.commands.devices import describe_devices, set_up
 from jgd.commands.document import document_of
 from jgd.commands.folder import new_folder
-from jgd.commands.judge import judge_of, with_target
+from jgd.commands.judge import first_metric, judge_of, with_target
 from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.racers import DEFAULT, RACERS, spaces
 from jgd.commands.report import race_report
@@ -84,7 +84,7 @@ def race(options: argparse.Namespace) -> int:
     racers = spaces(options.optimizers)
     set_up()
     task = load(options.task)
-    judge = judge_of(task, options)
+    judge = judge_of(options, lambda: first_metric(task))
     trials, seeds, steps = _budget(options)
     devices = describe_devices(jax.local_devices())
     with new_folder(options.out, f"race-{Path(options.task).stem}") as folder:

@@ -6,10 +6,11 @@ from typing import Any
 
 from jgd.core.errors import InputError
 from jgd.core.files import attempt, look_up
+from jgd.sweep.engine.closed import is_closed
 from jgd.sweep.resume import note
 from jgd.sweep.spaces.distribution import Distribution
 from jgd.sweep.spaces.toml import parse_spaces, read_spaces
-from jgd.tasks.registry import BUILTIN, load
+from jgd.tasks.registry import BUILTIN, load_problem
 from jgd.train.task import Task
 
 CODE = {
@@ -18,10 +19,10 @@ CODE = {
 }
 
 
-def spaces_of(name: str, steps: int | None) -> Any:
-    """The spaces of a TOML file, or of `file.py:space`."""
+def spaces_of(task: Any, name: str, steps: int | None) -> Any:
+    """The spaces of a TOML file, or of `file.py:space`, for this task."""
     if name.endswith(".toml"):
-        return read_spaces(name, steps)
+        return read_spaces(name, steps, closed=is_closed(task))
     if ":" not in name:
         raise InputError(f"--space {name}: expected a TOML file, space.toml, or a value in Python, file.py:space.")
     found = look_up("--space", name)
@@ -30,7 +31,7 @@ def spaces_of(name: str, steps: int | None) -> Any:
     return found
 
 
-def note_for(task: str, space: str, steps: int) -> dict[str, Any]:
+def note_for(task: str, space: str, steps: int | None) -> dict[str, Any]:
     """What a folder needs to know to be gone on with, from any folder; the text of a TOML file is kept whole."""
     toml = space.endswith(".toml")
     text = Path(space).read_text(encoding="utf-8") if toml else None
@@ -51,14 +52,14 @@ def code_of(options: argparse.Namespace) -> tuple[str, Any, Any]:
             raise InputError(
                 f"{options.dir}: the sweep was started from Python, so its code is not known here; pass --{name}."
             )
-    task = options.task if options.task is not None else known["task"]  # type: ignore[index]
-    steps = known["steps"] if known else None
+    name = options.task if options.task is not None else known["task"]  # type: ignore[index]
+    task, steps = load_problem(name), known["steps"] if known else None
     if options.space is not None:
-        return task, load(task), spaces_of(options.space, steps)
+        return name, task, spaces_of(task, options.space, steps)
     assert known is not None
     if known["text"] is not None:
-        return task, load(task), parse_spaces(known["text"], known["space"], steps)
-    return task, load(task), spaces_of(known["space"], steps)
+        return name, task, parse_spaces(known["text"], known["space"], steps, closed=is_closed(task))
+    return name, task, spaces_of(task, known["space"], steps)
 
 
 def _absolute(name: str) -> str:

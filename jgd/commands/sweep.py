@@ -11,15 +11,16 @@ from typing import Any
 from jgd.commands.devices import set_up
 from jgd.commands.ending import RESUMABLE, STATUSES, finish
 from jgd.commands.folder import new_folder
-from jgd.commands.judge import judge_of
+from jgd.commands.judge import first_metric, judge_of, only_metric
 from jgd.commands.options import ONLY_OUTPUT, add_command, line_of
 from jgd.commands.reopen import note_for, spaces_of
 from jgd.core.errors import InputError, unknown
 from jgd.core.extras import require
+from jgd.sweep.engine.closed import is_closed
 from jgd.sweep.lanes.stopping import at_target, halving, hyperband, median_rule
 from jgd.sweep.spaces.axes import Origin, Trial, axes
 from jgd.sweep.study import plan, run
-from jgd.tasks.registry import BUILTIN, load
+from jgd.tasks.registry import BUILTIN, load_problem
 from jgd.train.task import Task
 from jgd.transforms import identity
 
@@ -47,9 +48,19 @@ steps, {{ steps = 0.1 }} a tenth of them. In Python: --space file.py:space, a va
 
 tasks: {", ".join(BUILTIN)}, or your own as file.py:task, a jgd.Task or a function that returns one
 
+A function that owns its loop, `train(hp, key) -> {{"loss": ..., "accuracy": ...}}`, is swept too: a trial is one call,
+compiled. In TOML its spaces are tables of numbers, texts and distributions by name, as in `hp["rate"]`:
+
+  [train]
+  rate = {{ loguniform = [1e-3, 1] }}
+  activation = {{ choice = ["relu", "tanh"] }}             # texts and flags are structure: a program for each
+
+--metric says which of what it returns ranks. --steps, --eval-every and --stop have no meaning there.
+
   jgd sweep digits --space space.toml --trials 64 --seeds 3
   jgd sweep my_task.py:task --space space.toml --steps 1000 --stop halving:50 --dir runs/mine
   jgd sweep digits --space space.toml --trials 4096 --dry-run
+  jgd sweep my_train.py:train --space space.toml --metric accuracy
   jgd show runs/mine; jgd plot runs/mine --kind isolation; jgd replay runs/mine 17; jgd resume runs/mine
 
 The folder keeps every segment: Ctrl-C, a kill or a full disk loses at most the running one, and the same command, or
@@ -95,9 +106,10 @@ def sweep(options: argparse.Namespace) -> int:
     """Run the sweep, or tell what it would do; the exit status."""
     require("matplotlib", "the report's pictures")
     set_up()
-    steps = options.steps or (BUILTIN[options.task].steps if options.task in BUILTIN else 300)
-    task, spaces = load(options.task), spaces_of(options.space, steps)
-    judge = judge_of(_sample(task), options)
+    task, known = load_problem(options.task), BUILTIN.get(options.task)
+    steps = None if is_closed(task) else options.steps or (known.steps if known else 300)
+    spaces = spaces_of(task, options.space, steps)
+    judge = judge_of(options, lambda: _metric(options.task, task, spaces))
     arguments: dict[str, Any] = {
         "num_trials": options.trials,
         "seeds": options.seeds,
@@ -152,6 +164,11 @@ def _clear(folder: Path) -> None:
         with contextlib.suppress(OSError):  # somebody has put something there
             (folder / "lock").unlink(missing_ok=True)
             (folder / "chunks").rmdir()
+
+
+def _metric(name: str, task: Any, spaces: Any) -> str:
+    """What ranks if the user does not say."""
+    return only_metric(name, task, spaces) if is_closed(task) else first_metric(_sample(task))
 
 
 def _sample(task: Task) -> Task:

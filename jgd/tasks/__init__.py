@@ -8,4 +8,5 @@ from jgd.tasks.builtin import mnist5k as mnist5k
 from jgd.tasks.registry import BUILTIN as BUILTIN
 from jgd.tasks.registry import Entry as Entry
 from jgd.tasks.registry import load as load
+from jgd.tasks.registry import load_problem as load_problem
 from jgd.tasks.text import text as text

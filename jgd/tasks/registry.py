@@ -1,7 +1,8 @@
 """Tasks by name: the built-in ones, and those of a user's file."""
 
+import inspect
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.files import attempt, look_up
@@ -36,17 +37,45 @@ BUILTIN = {
 
 def load(name: str) -> Task:
     """The task of a name, or of `file.py:task` or `package.module:task`, where `task` is a Task or makes one."""
+    found = load_problem(name)
+    if not isinstance(found, Task):
+        raise InputError(
+            f"task {name}: {name.rpartition(':')[2]} owns its loop, which only jgd sweep runs; expected a jgd.Task, or "
+            "a function without arguments that returns one."
+        )
+    return found
+
+
+def load_problem(name: str) -> Any:
+    """The same, or a function `train(hp, key)` that owns its loop, or what makes one."""
     if name in BUILTIN:
         return BUILTIN[name].make()
     if ":" not in name:
         error = unknown("task", name, BUILTIN)
         raise InputError(f"{str(error).rstrip('.')}; your own is written as file.py:task.")
     found, attribute = look_up("task", name), name.rpartition(":")[2]
-    if callable(found) and not isinstance(found, Task):
+    if callable(found) and not isinstance(found, Task) and not _owns_its_loop(found):
         found = attempt(f"task {name}: calling {attribute}()", found)
-    if not isinstance(found, Task):
+    if not isinstance(found, Task) and not _owns_its_loop(found):
         raise InputError(
-            f"task {name}: {attribute} is {type(found).__name__}; expected a jgd.Task, or a function without arguments "
-            "that returns one."
+            f"task {name}: {attribute} is {type(found).__name__}; expected a jgd.Task, a function without arguments "
+            "that returns one, or a function train(hp, key)."
         )
     return found
+
+
+def _owns_its_loop(found: Any) -> bool:
+    """Whether it can be called with two arguments, and not with none."""
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return False
+    return not _binds(signature) and _binds(signature, None, None)
+
+
+def _binds(signature: inspect.Signature, *arguments: Any) -> bool:
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return False
+    return True

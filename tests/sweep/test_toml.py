@@ -81,6 +81,39 @@ def test_what_is_wrong_is_named_in_one_sentence(text):
     assert "\n" not in str(caught.value)
 
 
+OF_FUNCTIONS = """
+[small]
+rate = { loguniform = [1e-3, 1.0] }
+width = { choice = [8, 16] }
+steps = 20
+
+[large]
+rate = 0.1
+activation = { choice = ["relu", "tanh"] }
+"""
+
+
+def test_the_spaces_of_a_function_hold_numbers_by_name():
+    made = parse_spaces(OF_FUNCTIONS, "s.toml", closed=True)
+    small = {"rate": loguniform(1e-3, 1.0), "width": choice([8, 16]), "steps": 20}
+    assert repr(dict(made)) == repr({"small": small, "large": {"rate": 0.1, "activation": choice(["relu", "tanh"])}})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rate = 0.1", "s.toml: rate stands outside of a table; each space is a table, such as [train] with rate"),
+        ("rate = { loguniform = [1, 2] }", "s.toml: rate stands outside of a table; each space is a table"),
+        ("[a]\nrate = { logunifrom = [1, 2] }", "s.toml: a.rate: unknown name 'logunifrom'. Did you mean loguniform"),
+        ("[a]\nrate = { uniform = [2, 1] }", "s.toml: a.rate.uniform: uniform(low=2, high=1): low must be below"),
+    ],
+)
+def test_what_is_wrong_in_those_is_named_too(text, words):
+    with pytest.raises(InputError) as caught:
+        parse_spaces(text, "s.toml", closed=True)
+    assert words in str(caught.value)
+
+
 def test_shares_of_steps_lie_between_none_and_all():
     text = "[adam]\nlearning_rate = { schedule = 'constant', value = { steps = 2 } }"
     with pytest.raises(InputError, match=r"expected a share of the sweep's steps, from 0 to 1"):

@@ -3,7 +3,7 @@
 import pytest
 
 from jgd.core import InputError
-from jgd.tasks import BUILTIN, load
+from jgd.tasks import BUILTIN, load, load_problem
 from jgd.train import Task
 
 GOOD = """
@@ -18,6 +18,12 @@ def make():
 
 def picky(size):
     return task
+
+def train(hp, key):
+    return 0.0
+
+def make_train():
+    return train
 
 number = 3
 """
@@ -46,6 +52,14 @@ def test_a_file_may_hold_a_task_or_make_one(folder, attribute):
     task = load(f"good.py:{attribute}")
     assert isinstance(task, Task)
     assert task.data.shape == (7, 2)
+
+
+@pytest.mark.parametrize("attribute", ["train", "make_train"])
+def test_a_function_that_owns_its_loop_is_a_problem_but_no_task(folder, attribute):
+    assert load_problem(f"good.py:{attribute}").__name__ == "train"
+    assert isinstance(load_problem("good.py:make"), Task)
+    with pytest.raises(InputError, match=r"owns its loop, which only jgd sweep runs; expected a jgd.Task"):
+        load(f"good.py:{attribute}")
 
 
 def test_a_module_may_be_named_by_dots():

@@ -61,9 +61,10 @@ class Plan:
 
     def __repr__(self) -> str:
         seeds = "" if self.seeds == 1 else f" x {self.seeds} seeds"
+        steps = "" if self.steps == 1 else f" x {self.steps:,} steps"  # a function's one call
         rounds = "" if self.rounds == 1 else f" in {self.rounds} rounds"
         head = (
-            f"Plan of {self.trials:,} trials{seeds} x {self.steps:,} steps{rounds}: {_count(len(self.programs))} on "
+            f"Plan of {self.trials:,} trials{seeds}{steps}{rounds}: {_count(len(self.programs))} on "
             f"{self.devices}, compiled in about {duration(self.compile_seconds)}, run in {duration(self.run_seconds)}"
         )
         header = ["program", "varies", "lanes", "side by side", "chunks", "bytes a lane", "memory", "run"]

@@ -77,14 +77,15 @@ def sweep_report(result: "Result", title: str | None = None, provenance: Provena
 def cost_facts(result: "Result", devices: str = "") -> str:
     """What a sweep took, as a row of figures; of one that was gone on with, all its parts together."""
     seconds = max(result.run_seconds, sum(one.seconds for one in result.groups))
+    once = result.settings.steps == 1  # a function's one call
     shown = {
         "training runs": f"{result.status.size:,}",
-        "steps each": f"{result.settings.steps:,}",
+        **({} if once else {"steps each": f"{result.settings.steps:,}"}),
         "programs": str(result.programs),
         # A folder does not know what compiling took.
         **({"compiling": f"{result.compile_seconds:.1f} s"} if result.compilations else {}),
         "running": f"{seconds:.1f} s",
-        "steps a second": f"{result.lane_steps / max(seconds, 1e-9):,.0f}",
+        "runs a second" if once else "steps a second": f"{result.lane_steps / max(seconds, 1e-9):,.0f}",
         **({"on": html.escape(devices)} if devices else {}),
     }
     return facts(shown)
@@ -93,7 +94,8 @@ def cost_facts(result: "Result", devices: str = "") -> str:
 def _size(result: "Result") -> str:
     rules = ", ".join(map(repr, result.settings.stop))
     parts = [count(len(result.trials), "trial"), count(len(result.settings.seeds), "seed")]
-    whole = " x ".join([*parts, count(result.settings.steps, "step")])
+    parts += [] if result.settings.steps == 1 else [count(result.settings.steps, "step")]
+    whole = " x ".join(parts)
     return f"{whole}{f' under {rules}' if rules else ''}: {counts(result)}."
 
 

@@ -16,11 +16,12 @@ def described(result: "Result", *, running: bool = False) -> str:
     """What the sweep was, and the best setting of each space; one that has not ended may be `running`."""
     metric, seeds = result.settings.metric, len(result.settings.seeds)
     many = "" if seeds == 1 else f" x {seeds} seeds"
+    steps = "" if result.settings.steps == 1 else f" x {result.settings.steps} steps"  # a function's one call
     what = "Interrupted sweep" if result.interrupted and not running else "Sweep"
     # A folder does not know what compiling took.
     compiled = f"compiled in {result.compile_seconds:.1f} s, " if result.compilations else ""
     head = (
-        f"{what} of {len(result.trials)} trials{many} x {result.settings.steps} steps: {counts(result)}; "
+        f"{what} of {len(result.trials)} trials{many}{steps}: {counts(result)}; "
         f"{count(result.programs, 'program')}, {compiled}run in {result.run_seconds:.1f} s"
     )
     rows = [

@@ -26,7 +26,9 @@ from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
 from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.lanes.spread import spread
+from jgd.sweep.samplers.propose import Proposals
 from jgd.sweep.spaces.axes import Origin, Trial
+from jgd.sweep.spaces.build import Named
 from jgd.sweep.spaces.distribution import Distribution
 from jgd.train.interrupt import Interrupt
 from jgd.train.loop import root_key
@@ -42,9 +44,10 @@ def is_closed(task: Any) -> bool:
 
 
 def name_closed(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
-    """The function as a value, and its spaces by name: a list holds several, anything else is one `hp`."""
+    """The function as a value, and its spaces by name: a list or `Named` holds several, anything else is one `hp`."""
     several = isinstance(spaces, (list, tuple)) and not hasattr(spaces, "_fields")
     named = {f"space {i}": space for i, space in enumerate(spaces)} if several else {"hp": spaces}
+    named = dict(spaces) if isinstance(spaces, Named) else named
     if not named:
         raise InputError("run(spaces): there is no space; pass what train is called with, or a list of such.")
     return as_function(train), named
@@ -53,6 +56,13 @@ def name_closed(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
 def name_problem(task: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
     """What a sweep trains, and its spaces by name."""
     return name_closed(task, spaces) if is_closed(task) else (task, name_spaces(spaces))
+
+
+def metrics_of(train: Any, spaces: Any) -> list[str]:
+    """The names of what a function returns for a trial of each space, found from shapes alone."""
+    trials = Proposals(*name_closed(train, spaces), "random", 0, None).ask(1)
+    frozen = [dataclasses.replace(trial, origin=_frozen(trial.origin)) for trial in trials]
+    return list(dict.fromkeys(name for trial in frozen for name in _shapes(trial)))
 
 
 def refuse_inside(**given: Any) -> None:
@@ -78,16 +88,14 @@ class ClosedMachine:
         return group([dataclasses.replace(trial, origin=self._frozen(trial.origin)) for trial in trials], steady)
 
     def _frozen(self, origin: Any) -> Origin:
-        known = self._origins.setdefault(id(origin), (origin, origin._replace(finish=_freeze)))
+        known = self._origins.setdefault(id(origin), (origin, _frozen(origin)))
         return known[1]
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
         """The names of what the function returns."""
         known: dict[str, None] = {}
         for one in groups:
-            trial = one.trials[0]
-            with _one_sentence():
-                shapes = jax.eval_shape(partial(_call, trial.task), trial.optimizer, root_key(0))
+            shapes = _shapes(one.trials[0])
             known |= dict.fromkeys(shapes)
             if self._settings.metric not in shapes:
                 raise unknown("run(metric=)", self._settings.metric, shapes)
@@ -208,6 +216,12 @@ def call(train: Callable[[Any, jax.Array], Any], hp: Any, key: jax.Array) -> dic
     return {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
 
 
+def _shapes(trial: Trial) -> dict[str, Any]:
+    """The shapes of what a trial's function returns."""
+    with _one_sentence():
+        return jax.eval_shape(partial(_call, trial.task), trial.optimizer, root_key(0))
+
+
 def _call(train: Any, hp: Any, key: jax.Array) -> dict[str, jax.Array]:
     return call(_thaw(train), _thaw(hp), key)
 
@@ -238,6 +252,10 @@ class _Static:
     @classmethod
     def tree_unflatten(cls, value: Any, children: Any) -> "_Static":
         return cls(value)
+
+
+def _frozen(origin: Any) -> Origin:
+    return origin._replace(finish=_freeze)
 
 
 def _freeze(tree: Any) -> Any:

@@ -19,6 +19,10 @@ from jgd.sweep.spaces.distribution import Integer, Listed, LogUniform, Normal, P
 from jgd.transforms.foreign import as_transform
 
 
+class Named(dict[str, Any]):
+    """Several spaces by name, where a plain dict is one: those of a function that owns its loop."""
+
+
 def uniform(low: float, high: float) -> Any:
     """Every number from `low` to `high` is equally likely."""
     return Uniform(*_range("uniform", low, high))

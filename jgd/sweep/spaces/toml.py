@@ -11,6 +11,8 @@
 A list of numbers is a grid, `{ choice = [...] }` and `{ choice = { label = ... } }` choose, `chain = [...]` composes,
 "steps" stands for the steps of the sweep and `{ steps = 0.1 }` for a tenth of them.
 What does not fit on a line goes into a table of its own, `[adam.learning_rate]`, with its keys below.
+
+For a function that owns its loop a table is what it is called with: numbers and distributions by name, no optimizer.
 """
 
 import inspect
@@ -23,35 +25,42 @@ import jgd.optimizers
 import jgd.schedules
 import jgd.transforms
 from jgd.core.errors import InputError, unknown
-from jgd.sweep.spaces.build import choice, grid, integer, loguniform, normal, quantized, uniform
+from jgd.sweep.spaces.build import Named, choice, grid, integer, loguniform, normal, quantized, uniform
 
 RANGES = {"uniform": uniform, "loguniform": loguniform, "integer": integer, "normal": normal}
 NOT_PARTS = ("apply_updates", "as_transform", "chain", "masked", "partition", "muon_labels")  # they take functions
 ENDINGS = {"schedule": "_schedule"}  # that a name may leave out
 
 
-def read_spaces(path: str | os.PathLike[str], steps: int | None = None) -> dict[str, Any]:
-    """The spaces of a TOML file by name, for `jgd.sweep.run`; `steps` are those that its "steps" stands for."""
+def read_spaces(path: str | os.PathLike[str], steps: int | None = None, *, closed: bool = False) -> dict[str, Any]:
+    """The spaces of a TOML file by name, for `jgd.sweep.run`; `steps` are those that its "steps" stands for.
+
+    `closed` says that they are those of a function `train(hp, key)`.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise InputError(f"{os.fspath(path)}: cannot read it ({reason}); name a TOML file of spaces.") from None
-    return parse_spaces(text, os.fspath(path), steps)
+    return parse_spaces(text, os.fspath(path), steps, closed=closed)
 
 
-def parse_spaces(text: str, place: str, steps: int | None = None) -> dict[str, Any]:
+def parse_spaces(text: str, place: str, steps: int | None = None, *, closed: bool = False) -> dict[str, Any]:
     """The spaces of a TOML text, which errors call `place`."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{place}: it is not TOML: {error}.") from None
-    loose = [name for name, value in tables.items() if not isinstance(value, dict)]
+    alone = {*RANGES, "choice", "grid"} if closed else set()  # tables that are no spaces
+    loose = [name for name, x in tables.items() if not isinstance(x, dict) or (len(x) <= 2 and alone & set(x))]
     if loose or not tables:
         what = f"{loose[0]} stands outside of a table" if loose else "there is no space in it"
-        raise InputError(f"{place}: {what}; each space is a table, such as [adam] with learning_rate = ... below it.")
+        example = "[train] with rate" if closed else "[adam] with learning_rate"
+        raise InputError(f"{place}: {what}; each space is a table, such as {example} = ... below it.")
     reader = _Reader(steps)
+    if closed:
+        return Named({name: reader.arguments(f"{place}: {name}", table) for name, table in tables.items()})
     return {name: reader.space(f"{place}: {name}", name, table) for name, table in tables.items()}
 
 
@@ -108,8 +117,12 @@ class _Reader:
         needed = [key for key, one in signature.parameters.items() if one.default is one.empty and key not in arguments]
         if needed:
             raise InputError(f"{place}: {kind} {name} needs {needed[0]}; write {needed[0]} = ... in it.")
-        made = {key: self.value(f"{place}.{key}", value) for key, value in arguments.items()}
+        made = self.arguments(place, arguments)
         return _told(place, lambda: function(**made))
+
+    def arguments(self, place: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What a function is called with."""
+        return {key: self.value(f"{place}.{key}", value) for key, value in given.items()}
 
     def range(self, place: str, kind: str, ends: Any, others: dict[str, Any]) -> Any:
         """A distribution of two numbers, maybe rounded to steps."""
