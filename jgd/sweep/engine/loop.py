@@ -11,6 +11,7 @@ import numpy as np
 
 from jgd.core import storage
 from jgd.sweep.disk.store import Store
+from jgd.sweep.engine.compiling import Compiling
 from jgd.sweep.engine.fitting import fewer_lanes
 from jgd.sweep.engine.ledger import Ledger, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
@@ -84,6 +85,7 @@ class Loop:
         self.devices, self.interrupt, self.line = preparation.devices, interrupt, line
         self.most: dict[int, Layout] = {}  # of the groups that memory has run out for
         self.compile_seconds = self.run_seconds = 0.0
+        self.lane_steps = 0  # taken here
 
     def stage(self, groups: Sequence[Group], layouts: Sequence[Layout], until: int) -> None:
         """All lanes to their first `until` points, those of rules that have decided until now side by side again."""
@@ -100,7 +102,7 @@ class Loop:
                         group = group._replace(trials=tuple(self.records.lineage.trials[i] for i in numbers))
                     layout = narrow(layout, each, len(self.devices.list)) if start else layout
                     pairs.append((group, self._within(group, layout)))
-            for ready in self._prepare(pairs) if pairs else ():
+            for ready in self._prepare(pairs, until) if pairs else ():
                 clock = time.perf_counter()
                 self._run_within_memory(ready, start, until)
                 self.run_seconds += time.perf_counter() - clock
@@ -124,7 +126,7 @@ class Loop:
             except jax.errors.JaxRuntimeError as error:
                 layout = self._fewer(ready.group, ready.layout, error)
             self.ledger.set_back(ready.group, start)
-            ready = self._prepare([(ready.group, layout)])[0]
+            ready = self._prepare([(ready.group, layout)], until)[0]
 
     def _fewer(self, group: Group, layout: Layout, error: Exception) -> Layout:
         found = fewer_lanes(error, layout, len(self.devices.list), " and ".join(spaces_of(group)))
@@ -144,12 +146,12 @@ class Loop:
         """Whether a population began again because states of this stage's lanes were lost."""
         return self.records.lineage is not None and bool(np.any(self.records.going & (self.records.reached < start)))
 
-    def _prepare(self, pairs: Sequence[tuple[Group, Layout]]) -> list[Prepared]:
-        """Groups in these layouts, compiled where they have not been."""
-        clock, passed = time.perf_counter(), self._passed()
+    def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> list[Prepared]:
+        """Groups in these layouts, compiled where they have not been, to run to `until` points."""
+        clock, passed, compiling = time.perf_counter(), self._passed(), Compiling(self._seconds_to(until))
 
-        def tell(count: int) -> None:
-            self.line.update(passed, f"compiling, {count} of {len(pairs)} programs done")
+        def tell(done: int, total: int, left: float) -> None:
+            self.line.update(passed, compiling.note(done, total, left))
 
         try:
             prepared = self.preparation.compile(*zip(*pairs, strict=True), tell=tell)
@@ -158,9 +160,17 @@ class Loop:
         else:
             fewer = []
         if fewer:
-            return self._prepare(fewer)
+            return self._prepare(fewer, until)
         self.compile_seconds += time.perf_counter() - clock
         return prepared
+
+    def _seconds_to(self, until: int) -> float | None:
+        """Seconds of running to `until` points at the pace so far, or None before anything has run."""
+        if not self.lane_steps:
+            return None
+        points = np.array([0, *self.settings.points])
+        steps = np.sum(points[until] - points[self.records.reached[self._moving(until)]])
+        return float(steps) * self.run_seconds / self.lane_steps / self.ledger.workers
 
     def _waiting(self, ready: Prepared, start: int, until: int, free: np.ndarray) -> Iterator[Chunk]:
         """The chunks that the store has in the middle of their steps, then the lanes that wait at the start."""
@@ -214,6 +224,7 @@ class Loop:
             states, block = ready.segments[end - start](states, lanes, shared)
             well = self.records.add(jax.device_get(block), *at, alive, point)
             taken, seconds = int(alive.sum()) * (end - start), time.perf_counter() - clock
+            self.lane_steps += taken
             over = end == self.settings.steps or not well.any()
             running = not over and point + 1 < until and not self.interrupt.requested
             chunk = Chunk(members, chunk.name, point + 1, None, seconds, chunk.lane_steps + taken)

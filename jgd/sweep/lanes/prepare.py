@@ -1,8 +1,8 @@
 """Ahead of the run: every program of a sweep, lowered and compiled, several at a time."""
 
-import os
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from jax.sharding import NamedSharding
 
 from jgd.core.errors import InputError
 from jgd.core.types import Params
+from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.plan import Group
@@ -32,6 +33,7 @@ from jgd.sweep.lanes.settings import Settings
 from jgd.train.task import Task
 
 Compiled = Callable[..., Any]
+OFTEN = 1.0  # seconds between two looks at what has been compiled
 
 
 class Prepared(NamedTuple):
@@ -81,19 +83,29 @@ class Preparation:
         self.lengths = sorted({int(x) for x in np.diff(settings.points, prepend=0)})
         self.seeds = devices.share(np.array(settings.seeds, np.uint32))
         self.compilations = 0
-        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self._threads, self._seconds = cores(), []  # the seconds of each program that has been compiled
+        self._pool = ThreadPoolExecutor(self._threads)
         self._tasks: dict[Any, _OfTask] = {}
         self._programs: dict[Any, _Pending] = {}
 
     def compile(
-        self, groups: Sequence[Group], layouts: Sequence[Layout], tell: Callable[[int], None] = lambda count: None
+        self, groups: Sequence[Group], layouts: Sequence[Layout], tell: Callable[[int, int, float], None] | None = None
     ) -> list[Prepared]:
-        """All groups, ready; `tell` hears how many are. A group like one of an earlier call has that one's programs."""
-        pending, ready = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)], []
-        for row in pending:
-            tell(len(ready))
-            ready.append(self._collect(row))
-        return ready
+        """All groups, ready. A group like one of an earlier call has that one's programs.
+
+        Of the others `tell(done, total, left)` hears every `OFTEN` seconds how many are done, and in how many seconds
+        the rest will be if each takes as long as those of this call did in the mean.
+        """
+        before, timed = len(self._programs), len(self._seconds)
+        pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
+        new = list(self._programs.values())[before:]
+        waiting = {future for row in new for future in row.futures}
+        while tell and waiting:
+            done, taken = sum(waiting.isdisjoint(row.futures) for row in new), self._seconds[timed:]
+            rows = len(waiting) / min(len(waiting), self._threads)
+            tell(done, len(new), rows * sum(taken) / max(1, len(taken)))
+            waiting = wait(waiting, OFTEN, FIRST_COMPLETED).not_done
+        return [self._collect(row) for row in pending]
 
     def begin(self, ready: Prepared, members: Members, alive: np.ndarray) -> tuple[Lane, LaneState]:
         """Lanes and their first states, on the devices."""
@@ -185,7 +197,13 @@ class Preparation:
 
     def _later(self, program: Any, *args: Any) -> Future[Compiled]:
         self.compilations += 1
-        return self._pool.submit(program.lower(*args).compile)
+        return self._pool.submit(self._timed, program.lower(*args).compile)
+
+    def _timed(self, compile: Callable[[], Compiled]) -> Compiled:
+        clock = time.perf_counter()
+        compiled = compile()
+        self._seconds.append(time.perf_counter() - clock)
+        return compiled
 
     def _lanes(self, layout: Layout, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((layout.chunk, *shape), dtype, sharding=self.devices.split_over_lanes)
@@ -219,3 +237,9 @@ class _Pending(NamedTuple):
     of_task: _OfTask
     begin: Future[Compiled]
     segments: dict[int, Future[Compiled]]
+
+    @property
+    def futures(self) -> list[Future[Compiled]]:
+        """All that it waits for."""
+        first = self.of_task.first
+        return [self.begin, *self.segments.values(), *self.of_task.picks.values(), *([first] if first else [])]

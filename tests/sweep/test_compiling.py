@@ -1,0 +1,86 @@
+"""The progress line while programs compile: what it promises, and where it promises nothing."""
+
+import pytest
+
+import jgd
+from jgd.sweep import halving, loguniform, run
+from jgd.sweep.engine.compiling import Compiling
+from jgd.sweep.lanes.prepare import Preparation
+from jgd.train.progress import Progress
+from tests.train import problems
+
+
+class World:
+    """A clock and a count of programs that were found in the cache, both set by hand."""
+
+    now, found = 100.0, 3
+
+    def line(self, running=None):
+        return Compiling(running, lambda: self.now, lambda: self.found)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_it_promises_nothing_before_a_program_is_done(world):
+    assert world.line(5.0).note(0, 8, 12.0) == "compiling, 0 of 8 programs done"
+
+
+def test_it_counts_down_to_what_the_next_program_says(world):
+    line = world.line()
+    assert line.note(1, 8, 12.4) == "compiling, 1 of 8 programs done, about 12 s left"
+    world.now += 4
+    assert line.note(1, 8, 12.4) == "compiling, 1 of 8 programs done, about 8 s left"
+    assert line.note(2, 8, 1500.0) == "compiling, 2 of 8 programs done, about 1,500 s left"
+    assert line.note(7, 8, 0.2) == "compiling, 7 of 8 programs done, about 1 s left"
+
+
+def test_what_takes_longer_than_promised_is_promised_no_more(world):
+    line = world.line()
+    line.note(1, 2, 3.0)
+    world.now += 3
+    assert line.note(1, 2, 3.0) == "compiling, 1 of 2 programs done"
+
+
+def test_programs_from_the_cache_are_no_measure(world):
+    line = world.line()
+    world.found += 1
+    assert line.note(4, 8, 0.1) == "compiling, 4 of 8 programs done"
+
+
+def test_it_adds_the_time_of_running_where_that_is_known(world):
+    said = world.line(41.7).note(1, 3, 4.0)
+    assert said == "compiling, 1 of 3 programs done, about 4 s left, then about 42 s of running"
+
+
+def test_a_sweep_says_so_and_knows_the_pace_of_the_stage_before(monkeypatch):
+    notes, inner = [], Progress.update
+
+    def update(self, done, note=""):
+        notes.append(note)
+        inner(self, done, note)
+
+    known = []
+    monkeypatch.setattr(Progress, "update", update)
+    monkeypatch.setattr("jgd.sweep.engine.loop.Compiling", lambda running: known.append(running) or Compiling(running))
+    spaces = {"sgd": jgd.sgd(loguniform(1e-3, 0.1)), "adam": jgd.adam(loguniform(1e-3, 0.1))}
+    asked = {"num_trials": 16, "steps": 40, "eval_every": 5, "lanes": 8, "stop": halving(5), "progress": False}
+    run(problems.task(5), spaces, **asked)
+    assert any(note.startswith("compiling, 0 of 2 programs done") for note in notes)
+    assert known[0] is None
+    assert all(seconds > 0 for seconds in known[1:])
+    assert len(known) > 1
+
+
+def test_programs_of_an_earlier_stage_do_not_count(monkeypatch):
+    heard, prepared = [], Preparation.compile
+
+    def compile_twice(self, groups, layouts, tell):
+        prepared(self, groups, layouts)
+        return prepared(self, groups, layouts, tell=lambda *row: heard.append(row))
+
+    monkeypatch.setattr(Preparation, "compile", compile_twice)
+    run(problems.task(5), jgd.sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, lanes=1)
+    assert heard == []
