@@ -2,13 +2,15 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from jgd.commands.devices import set_up
+from jgd.commands.crew import SHARING, accompanied, starts
+from jgd.commands.devices import on_cores, shares
 from jgd.commands.document import jsonable
 from jgd.commands.ending import STATUSES, finish
 from jgd.commands.options import add_command
@@ -40,6 +42,7 @@ OF_RESUME = {
     **FOLDER,
     **CODE,
     "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    **SHARING,
     "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
     **JSON,
 }
@@ -66,13 +69,15 @@ def add_replay(commands: Any) -> None:
 def run_resume(options: argparse.Namespace) -> int:
     """Go on, and end as `jgd sweep` does."""
     require("matplotlib", "the report's pictures")
-    set_up()
-    name, task, spaces = code_of(options)
-    try:
-        result = resume(options.dir, task, spaces, lanes=options.lanes)
-    except KeyboardInterrupt:
-        return interrupted(options.dir)
-    return finish(options, options.dir, result, name)
+    parts = shares(starts(options))
+    with on_cores(parts[0]):
+        name, task, spaces = code_of(options)
+        again = partial(resume, options.dir, task, spaces, lanes=options.lanes, workers=options.workers)
+        try:
+            result, well = accompanied(again, options, options.dir, parts, options.task, options.space)
+        except KeyboardInterrupt:
+            return interrupted(options.dir)
+        return finish(options, options.dir, result, name, well=well)
 
 
 def run_replay(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """How a sweep ends on the command line: its report and table, what is printed, and the exit status."""
 
 import argparse
+import contextlib
 import json
 import shlex
 from pathlib import Path
@@ -15,10 +16,12 @@ from jgd.pages.words import count
 from jgd.sweep.answers.report import Provenance, sweep_report
 from jgd.sweep.answers.result import Result
 from jgd.sweep.disk.files import read_sweep
+from jgd.sweep.disk.lock import turn
 from jgd.sweep.samplers.make import rounds_of
 
 DONE, FAILED, UNUSABLE, RESUMABLE = range(4)  # exit statuses
-STATUSES = "exit status: 0 done, 1 every trial failed, 2 an input cannot be used, 3 interrupted (jgd resume goes on)"
+STATUSES = """\
+exit status: 0 done, 1 every trial or a worker failed, 2 an input cannot be used, 3 interrupted (jgd resume goes on)"""
 
 
 def provenance_of(folder: Path, result: Result, command: str | None = None) -> Provenance:
@@ -30,12 +33,19 @@ def provenance_of(folder: Path, result: Result, command: str | None = None) -> P
     return Provenance(known["environments"][-1], [*([command] if command else []), replay], learns)
 
 
-def finish(options: argparse.Namespace, folder: Path, result: Result, task: str, command: str | None = None) -> int:
-    """Write the report and the table of trials, print the outcome, and say how it ended."""
+def finish(
+    options: argparse.Namespace, folder: Path, result: Result, task: str, command: str | None = None, well: bool = True
+) -> int:
+    """Write the report and the table of trials, print the outcome, and say how it ended.
+
+    `well` is false if one of the processes that shared the sweep has failed.
+    """
     title = f"Sweep of {Path(task.rpartition(':')[0]).stem if ':' in task else task}"
     page = folder / "report.html" if options.out is None else options.out
-    write_whole(page, [sweep_report(result, title, provenance_of(folder, result, command)).encode()])
-    result.to_csv(folder / "trials.csv")
+    report = sweep_report(result, title, provenance_of(folder, result, command)).encode()
+    with turn(folder / "turn") if options.join else contextlib.nullcontext():  # others may be ending too
+        write_whole(page, [report])
+        result.to_csv(folder / "trials.csv")
     if options.json:
         devices = describe_devices(jax.local_devices())
         rest = {"standings": standings_json(result), "report": str(page)}
@@ -47,4 +57,4 @@ def finish(options: argparse.Namespace, folder: Path, result: Result, task: str,
             left = count(int((result.status == "pending").sum()), "run")
             print(f"Interrupted with {left} not ended: jgd resume {shlex.quote(str(folder))} goes on.")
         return RESUMABLE
-    return DONE if np.isfinite(result.medians).any() else FAILED
+    return DONE if well and np.isfinite(result.medians).any() else FAILED

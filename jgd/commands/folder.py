@@ -25,7 +25,7 @@ def new_folder(wanted: Path | None, title: str, option: str = "--out") -> Iterat
             path = _make_unique(path)
         probe = path / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have probed too
     except OSError as error:
         raise InputError(f"{option} {path}: cannot write there ({error.strerror}); name another folder.") from None
     try:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from jgd.commands.again import add_replay, add_resume
@@ -30,11 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (add_race, add_sweep, add_show, add_plot, add_replay, add_resume, add_bench, add_compare):
         add(commands)
-    try:
+
+    def command() -> int:
         options = parser.parse_args(argv)
+        return options.command(options)
+
+    return status_of(command)
+
+
+def status_of(command: Callable[[], int]) -> int:
+    """The exit status of a command, with its warnings, and what ends it, as one sentence each."""
+    try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
-            return options.command(options)
+            return command()
     except InputError as error:
         print(f"jgd: {error}", file=sys.stderr)
         return 2

@@ -5,10 +5,13 @@ import contextlib
 import json
 import shlex
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jgd.commands.devices import set_up
+from jgd.commands.crew import SHARING, accompanied, starts
+from jgd.commands.devices import on_cores, shares
 from jgd.commands.ending import RESUMABLE, STATUSES, finish
 from jgd.commands.folder import new_folder
 from jgd.commands.judge import first_metric, judge_of, only_metric
@@ -66,6 +69,15 @@ compiled. In TOML its spaces are tables of numbers, texts and distributions by n
 The folder keeps every segment: Ctrl-C, a kill or a full disk loses at most the running one, and the same command, or
 jgd resume, goes on to the same bits. It gets report.html and trials.csv at the end.
 
+--workers N shares the trials among N processes on this machine, each with a part of the cores. On a CPU that is not
+faster: one process has a device for each core already, and each further one starts and compiles anew. It is where the
+code holds Python's lock, as a host callback does. On several machines or GPUs start each process yourself, with --join:
+
+  srun -n 8 jgd sweep digits --space space.toml --dir /shared/mine --workers 8 --join     # or a job array of 8
+
+They meet in the folder alone, which needs working file locks, and not through jax.distributed: what a dead process ran
+another takes over, and a late one joins by the same command, or by jgd resume /shared/mine --workers 8 --join.
+
 {STATUSES}
 """
 SAMPLERS = ("random", "sobol", "halton", "grid", "tpe")
@@ -89,6 +101,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--target": {"type": float, "help": "count the steps until the metric is here"},
     "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
     "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    **SHARING,
     "--dir": {"type": Path, "help": "the sweep's folder, new or to go on with (default: a new one in runs)"},
     "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
     "--dry-run": {"action": "store_true", "help": "tell programs, memory and time; run nothing but probes"},
@@ -105,7 +118,14 @@ def add_sweep(commands: Any) -> None:
 def sweep(options: argparse.Namespace) -> int:
     """Run the sweep, or tell what it would do; the exit status."""
     require("matplotlib", "the report's pictures")
-    set_up()
+    parts = shares(starts(options))
+    if options.dry_run and options.workers:
+        raise InputError("jgd sweep --dry-run tells what one process would do; leave --workers out.")
+    with on_cores(parts[0]):
+        return _sweep(options, parts)
+
+
+def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
     task, known = load_problem(options.task), BUILTIN.get(options.task)
     steps = None if is_closed(task) else options.steps or (known.steps if known else 300)
     spaces = spaces_of(task, options.space, steps)
@@ -133,20 +153,23 @@ def sweep(options: argparse.Namespace) -> int:
         if not options.json:
             known = (folder / "sweep.json").exists()
             print(f"{'Going on with' if known else 'Sweeping'} {options.task} in {folder}.", flush=True)
+        arguments |= {"dir": folder, "note": note_for(options.task, options.space, steps)}
         try:
-            result = run(task, spaces, **arguments, dir=folder, note=note_for(options.task, options.space, steps))
+            call = partial(run, task, spaces, **arguments, workers=options.workers)
+            result, well = accompanied(call, options, folder, parts)
         except InputError:
-            _clear(folder)
+            if not options.join:
+                _clear(folder)
             raise
         except KeyboardInterrupt:  # a second Ctrl-C, which does not wait for the segment
             return interrupted(folder)
-        return finish(options, folder, result, options.task, _line(options, folder))
+        return finish(options, folder, result, options.task, _line(options, folder), well)
 
 
 def _line(options: argparse.Namespace, folder: Path) -> str:
     """The command that runs the same sweep again."""
     command = f"jgd sweep {shlex.quote(options.task)}"
-    line = line_of(command, options, OPTIONS, without=(*ONLY_OUTPUT, "--dir", "--dry-run"))
+    line = line_of(command, options, OPTIONS, without=(*ONLY_OUTPUT, "--dir", "--dry-run", "--join"))
     return f"{line} --dir {shlex.quote(str(folder))}"
 
 
@@ -162,8 +185,11 @@ def _clear(folder: Path) -> None:
     """Leave nothing of a sweep that never began."""
     if not (folder / "sweep.json").exists():
         with contextlib.suppress(OSError):  # somebody has put something there
-            (folder / "lock").unlink(missing_ok=True)
-            (folder / "chunks").rmdir()
+            for name in ("lock", "turn"):
+                (folder / name).unlink(missing_ok=True)
+            for made in (folder / "chunks", folder / "workers"):
+                if made.exists():
+                    made.rmdir()
 
 
 def _metric(name: str, task: Any, spaces: Any) -> str:

@@ -1,0 +1,42 @@
+"""A process beside the one that a user has started, on the same sweep's folder; see `jgd.commands.crew`."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from jgd.commands.devices import on_cores
+from jgd.commands.ending import DONE, RESUMABLE
+from jgd.commands.main import status_of
+from jgd.commands.reopen import code_of
+from jgd.sweep.resume import resume
+
+PAUSE = 0.05  # seconds between two looks for what the first process has begun
+
+
+def work(options: argparse.Namespace) -> int:
+    """Go on with the sweep in the folder, once it has begun there; the exit status."""
+    while not (options.dir / "sweep.json").exists():
+        time.sleep(PAUSE)
+    with on_cores(options.cores):
+        _, task, spaces = code_of(options)
+        result = resume(options.dir, task, spaces, lanes=options.lanes, progress=False, workers=options.workers)
+    return RESUMABLE if result.interrupted else DONE
+
+
+def end_with_the_first() -> None:
+    """Wait for the end of standard input, then ask the main thread to end as a Ctrl-C does."""
+    sys.stdin.read()
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have switched off for its children
+    threading.Thread(target=end_with_the_first, daemon=True).start()
+    job = json.loads(sys.argv[1])
+    sys.exit(status_of(lambda: work(argparse.Namespace(**{**job, "dir": Path(job["dir"])}))))
