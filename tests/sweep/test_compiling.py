@@ -1,10 +1,13 @@
 """The progress line while programs compile: what it promises, and where it promises nothing."""
 
+import threading
+
 import pytest
 
 import jgd
 from jgd.sweep import halving, loguniform, run
 from jgd.sweep.engine.compiling import Compiling
+from jgd.sweep.engine.loop import Loop
 from jgd.sweep.lanes.prepare import Preparation
 from jgd.train.progress import Progress
 from tests.train import problems
@@ -75,12 +78,50 @@ def test_a_sweep_says_so_and_knows_the_pace_of_the_stage_before(monkeypatch):
 
 
 def test_programs_of_an_earlier_stage_do_not_count(monkeypatch):
-    heard, prepared = [], Preparation.compile
+    heard, prepared = [], Preparation.one_by_one
 
     def compile_twice(self, groups, layouts, tell):
-        prepared(self, groups, layouts)
-        return prepared(self, groups, layouts, tell=lambda *row: heard.append(row))
+        list(prepared(self, groups, layouts))
+        yield from prepared(self, groups, layouts, tell=lambda *row: heard.append(row))
 
-    monkeypatch.setattr(Preparation, "compile", compile_twice)
+    monkeypatch.setattr(Preparation, "one_by_one", compile_twice)
     run(problems.task(5), jgd.sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, lanes=1)
     assert heard == []
+
+
+def test_a_program_runs_while_the_next_ones_compile(monkeypatch):
+    ran, real_run, real_compile = threading.Event(), Loop.run, Preparation._timed
+
+    def run_and_say_so(self, ready, start, until):
+        real_run(self, ready, start, until)
+        ran.set()
+
+    def wait_for_the_first(self, compile):
+        # The first program and what it shares with the second come first; of the second's own the last waits.
+        assert self.compilations < 6 or ran.wait(60), "nothing ran before all was compiled"
+        return real_compile(self, compile)
+
+    monkeypatch.setattr(Loop, "run", run_and_say_so)
+    monkeypatch.setattr(Preparation, "_timed", wait_for_the_first)
+    spaces = {"sgd": jgd.sgd(loguniform(1e-3, 0.1)), "adam": jgd.adam(loguniform(1e-3, 0.1))}
+    run(problems.task(5), spaces, num_trials=2, steps=4, progress=False, lanes=1)
+
+
+def test_an_interrupted_sweep_compiles_nothing_more(monkeypatch):
+    real, begun = Loop.run, []
+
+    def run_and_interrupt(self, ready, start, until):
+        real(self, ready, start, until)
+        self.interrupt.requested = True
+
+    def count(self, compile):
+        begun.append(compile)
+        return compile()
+
+    monkeypatch.setattr(Loop, "run", run_and_interrupt)
+    monkeypatch.setattr(Preparation, "_timed", count)
+    monkeypatch.setattr("jgd.sweep.lanes.prepare.cores", lambda: 1)
+    spaces = {str(i): jgd.sgd(loguniform(1e-3, 0.1), momentum=0.5 if i else None) for i in range(2)}
+    result = run(problems.task(5), spaces, num_trials=2, steps=4, progress=False, lanes=1)
+    assert result.interrupted
+    assert (result.status == "complete").sum() == 2

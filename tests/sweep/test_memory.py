@@ -99,14 +99,14 @@ def same_where_both_are(pruned, whole):
 
 
 def test_a_compiler_without_memory_has_fewer_lanes_too(monkeypatch):
-    real = Preparation.compile
+    real = Preparation.one_by_one
 
-    def compile(self, groups, layouts, **told):
+    def one_by_one(self, groups, layouts, **told):
         if layouts[0].width > 2:
             raise FULL
-        return real(self, groups, layouts, **told)
+        yield from real(self, groups, layouts, **told)
 
-    monkeypatch.setattr(Preparation, "compile", compile)
+    monkeypatch.setattr(Preparation, "one_by_one", one_by_one)
     with pytest.warns(UserWarning, match="side by side"):
         assert (sweep(lanes=8).status == "complete").all()
 

@@ -62,6 +62,8 @@ def execute(
         loop = Loop(preparation, settings, ledger, interrupt, line)
         while (until := records.settle(rivals)) and not interrupt.requested:
             loop.stage(groups, layouts, until)
+        if interrupt.requested:
+            preparation.abandon()
         ledger.close()
     reports = [ledger.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
     # A request that came with the very last segment has cut nothing short.
@@ -102,10 +104,12 @@ class Loop:
                         group = group._replace(trials=tuple(self.records.lineage.trials[i] for i in numbers))
                     layout = narrow(layout, each, len(self.devices.list)) if start else layout
                     pairs.append((group, self._within(group, layout)))
-            for ready in self._prepare(pairs, until) if pairs else ():
+            for ready in self._prepare(pairs, until):
                 clock = time.perf_counter()
                 self._run_within_memory(ready, start, until)
                 self.run_seconds += time.perf_counter() - clock
+                if self.interrupt.requested:
+                    break
             waiting = self.ledger.others_are_at(lambda: self._moving(until), lambda: self.interrupt.requested)
         if not self.interrupt.requested and not self._lost(start):
             last = until == len(self.settings.points)
@@ -126,7 +130,7 @@ class Loop:
             except jax.errors.JaxRuntimeError as error:
                 layout = self._fewer(ready.group, ready.layout, error)
             self.ledger.set_back(ready.group, start)
-            ready = self._prepare([(ready.group, layout)], until)[0]
+            ready = next(self._prepare([(ready.group, layout)], until))
 
     def _fewer(self, group: Group, layout: Layout, error: Exception) -> Layout:
         found = fewer_lanes(error, layout, len(self.devices.list), " and ".join(spaces_of(group)))
@@ -146,23 +150,23 @@ class Loop:
         """Whether a population began again because states of this stage's lanes were lost."""
         return self.records.lineage is not None and bool(np.any(self.records.going & (self.records.reached < start)))
 
-    def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> list[Prepared]:
-        """Groups in these layouts, compiled where they have not been, to run to `until` points."""
-        clock, passed, compiling = time.perf_counter(), self._passed(), Compiling(self._seconds_to(until))
+    def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> Iterator[Prepared]:
+        """Groups in these layouts, to run to `until` points, each as soon as it is compiled; the next ones go on."""
+        passed, compiling, left = self._passed(), Compiling(self._seconds_to(until)), list(pairs)
 
-        def tell(done: int, total: int, left: float) -> None:
-            self.line.update(passed, compiling.note(done, total, left))
+        def tell(done: int, total: int, seconds: float) -> None:
+            self.line.update(passed, compiling.note(done, total, seconds))
 
-        try:
-            prepared = self.preparation.compile(*zip(*pairs, strict=True), tell=tell)
-        except jax.errors.JaxRuntimeError as error:  # which does not say whose program it was
-            fewer = [(group, self._fewer(group, layout, error)) for group, layout in pairs]
-        else:
-            fewer = []
-        if fewer:
-            return self._prepare(fewer, until)
-        self.compile_seconds += time.perf_counter() - clock
-        return prepared
+        while left:
+            clock = time.perf_counter()
+            try:
+                for ready in self.preparation.one_by_one(*zip(*left, strict=True), tell=tell):
+                    self.compile_seconds += time.perf_counter() - clock
+                    left.pop(0)
+                    yield ready
+                    passed, clock = self._passed(), time.perf_counter()
+            except jax.errors.JaxRuntimeError as error:  # no caller's: that one is raised where it runs
+                left[0] = left[0][0], self._fewer(*left[0], error)
 
     def _seconds_to(self, until: int) -> float | None:
         """Seconds of running to `until` points at the pace so far, or None before anything has run."""

@@ -1,7 +1,7 @@
 """Ahead of the run: every program of a sweep, lowered and compiled, several at a time."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, NamedTuple
@@ -88,24 +88,39 @@ class Preparation:
         self._tasks: dict[Any, _OfTask] = {}
         self._programs: dict[Any, _Pending] = {}
 
-    def compile(
-        self, groups: Sequence[Group], layouts: Sequence[Layout], tell: Callable[[int, int, float], None] | None = None
-    ) -> list[Prepared]:
-        """All groups, ready. A group like one of an earlier call has that one's programs.
+    def compile(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> list[Prepared]:
+        """All groups, ready. A group like one of an earlier call has that one's programs."""
+        return list(self.one_by_one(groups, layouts))
 
-        Of the others `tell(done, total, left)` hears every `OFTEN` seconds how many are done, and in how many seconds
-        the rest will be if each takes as long as those of this call did in the mean.
+    def one_by_one(
+        self,
+        groups: Sequence[Group],
+        layouts: Sequence[Layout],
+        tell: Callable[[int, int, float], None] = lambda done, total, left: None,
+    ) -> Iterator[Prepared]:
+        """`compile`, which yields each group in its turn as soon as it is ready: it can run while others compile.
+
+        Before it traces the first programs of all, and while any compiles that it waits for or yields before, about
+        every `OFTEN` seconds, `tell(done, total, left)` hears how many of its new programs are done, and in how many
+        seconds the rest will be if each takes as long as those did in the mean.
         """
         before, timed = len(self._programs), len(self._seconds)
+        if not before:
+            tell(0, len(groups), 0.0)
         pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
         new = list(self._programs.values())[before:]
-        waiting = {future for row in new for future in row.futures}
-        while tell and waiting:
-            done, taken = sum(waiting.isdisjoint(row.futures) for row in new), self._seconds[timed:]
-            rows = len(waiting) / min(len(waiting), self._threads)
-            tell(done, len(new), rows * sum(taken) / max(1, len(taken)))
-            waiting = wait(waiting, OFTEN, FIRST_COMPLETED).not_done
-        return [self._collect(row) for row in pending]
+        for row in pending:
+            while left := {future for other in new for future in other.futures if not future.done()}:
+                done, taken = sum(left.isdisjoint(other.futures) for other in new), self._seconds[timed:]
+                tell(done, len(new), len(left) / min(len(left), self._threads) * sum(taken) / max(1, len(taken)))
+                if left.isdisjoint(row.futures):
+                    break
+                wait(left.intersection(row.futures), OFTEN, FIRST_COMPLETED)
+            yield self._collect(row)
+
+    def abandon(self) -> None:
+        """Compile nothing any more that has not begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def begin(self, ready: Prepared, members: Members, alive: np.ndarray) -> tuple[Lane, LaneState]:
         """Lanes and their first states, on the devices."""
