@@ -229,3 +229,21 @@ def test_each_round_of_a_sampler_is_a_contest_of_its_own(tmp_path):
     again = sweep(space, **options)
     np.testing.assert_array_equal(again.status, result.status)
     assert [trial.params for trial in again.trials] == [trial.params for trial in result.trials]
+
+
+def test_a_folder_knows_what_earlier_rounds_decided_while_a_later_one_waits(tmp_path, monkeypatch):
+    inner, calls = engine_module.Records.add, []
+
+    def add(self, *args):
+        calls.append(args)
+        if len(calls) == 17:  # the first segment of the second round, as one chunk takes all lanes of a round
+            signal.raise_signal(signal.SIGINT)
+        return inner(self, *args)
+
+    monkeypatch.setattr(engine_module.Records, "add", add)
+    options = {"sampler": "tpe", "rounds": 2, "num_trials": 16, "stop": halving(8), "lanes": 8, "dir": tmp_path}
+    cut = sweep(jgd.sgd(loguniform(1e-4, 0.3)), **options, devices=jax.devices()[:1])
+    assert cut.interrupted
+    assert cut.status[8:, 0].tolist() == ["pending"] * 8
+    assert (cut.status[:8] == "pruned").sum() == 6
+    np.testing.assert_array_equal(load(tmp_path).status, cut.status)

@@ -57,10 +57,11 @@ def execute(
     Ctrl-C ends after the segment, with what was recorded until then.
     """
     ledger = Ledger(trials, groups, layouts, settings, preparation.devices, metrics, store, before, lineage)
-    records, rivals = ledger.records, [(trial.number >= ledger.start, trial.space) for trial in trials]
+    records, spaces = ledger.records, np.array([trial.space for trial in trials])
+    rounds = (np.arange(len(trials)) >= ledger.start).astype(int)  # the earlier ones as one, since they are decided
     with Interrupt() as interrupt, Progress("sweep", records.going.size * settings.steps, show=progress) as line:
         loop = Loop(preparation, settings, ledger, interrupt, line)
-        while (until := records.settle(rivals)) and not interrupt.requested:
+        while (until := records.settle(rounds, spaces)) and not interrupt.requested:
             loop.stage(groups, layouts, until)
         if interrupt.requested:
             preparation.abandon()

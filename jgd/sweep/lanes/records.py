@@ -1,6 +1,6 @@
 """What is known of every lane of a sweep: its curves, how far it is, whether it ended early, from whom it went on."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,37 +35,44 @@ class Records:
         self._end_at_target(trials[well], seeds[well])
         return well & (self.ended[trials, seeds] == GOES_ON)
 
-    def settle(self, rivals: Sequence[Hashable]) -> int:
+    def settle(self, rounds: np.ndarray, spaces: np.ndarray) -> int:
         """Decide what is due, and return to how many points lanes go next, 0 if none does.
 
-        `rivals` names for each trial the contest that it is in: its round and its space.
+        `rounds` are i[T] and `spaces` str[T], of the trials. Round after round is decided, as they were trained: none
+        hears of a later one, whose trials may be there already.
         """
-        for count in self.settings.decisions:
-            if np.any(self.going & (self.reached < count)):
-                return count
-            self._end_losers(count, rivals)
-            # No rule that prunes goes with a population, so every decision is one of its own; made once, it stays.
-            if self.lineage and self.settings.points[count - 1] not in self.lineage.steps:
-                self._evolve(count, self.lineage)
-        return len(self.settings.points) if self.going.any() else 0
+        for now in np.unique(rounds):
+            mine = (rounds == now)[:, None]
+            for count in self.settings.decisions:
+                if np.any(mine & self.going & (self.reached < count)):
+                    return count
+                self._end_losers(count, rounds - now, spaces)
+                # No rule that prunes goes with a population, so every decision is one of its own; made once, it stays.
+                if self.lineage and self.settings.points[count - 1] not in self.lineage.steps:
+                    self._evolve(count, self.lineage)
+            if np.any(mine & self.going):
+                return len(self.settings.points)
+        return 0
 
     def entered(self, count: int) -> np.ndarray:
         """The lanes that had this many points and were still going then, bool[trials, seeds]."""
         later = (self.ended == AT_TARGET) & (self.reached > count)
         return (self.reached >= count) & ((self.ended == GOES_ON) | later)
 
-    def _end_losers(self, count: int, rivals: Sequence[Hashable]) -> None:
-        """End the lanes of trials that lose after this many points."""
+    def _end_losers(self, count: int, rounds: np.ndarray, spaces: np.ndarray) -> None:
+        """End the lanes of those trials of round 0 that lose after this many points."""
         losses = as_loss(self.curves[self.settings.metric], self.settings.mode)
         last = np.take_along_axis(losses, np.maximum(self.reached - 1, 0)[..., None], axis=-1)
         # Lanes at their target keep the value that they ended with.
         losses = np.median(np.where((self.ended == AT_TARGET)[..., None] & np.isinf(losses), last, losses), axis=1)
-        candidates, lost = ~np.any(self.ended == PRUNED, axis=1), np.zeros(len(losses), bool)
-        for contest in dict.fromkeys(rivals):
-            mine = np.array([other == contest for other in rivals])
-            for rule in self.settings.stop:
-                if count in rule.decides(self.settings.points):
-                    lost[mine] |= rule.losers(losses[mine, :count], candidates[mine], self.settings.points)
+        # As they were when this was first decided, so that it is decided alike ever after.
+        candidates = ~np.any((self.ended == PRUNED) & (self.reached < count), axis=1)
+        lost = np.zeros(len(losses), bool)
+        for rule in self.settings.stop:
+            if count in rule.decides(self.settings.points):
+                for space in np.unique(spaces[rounds == 0]):
+                    rivals = (rounds == 0) & (spaces == space)
+                    lost[rivals] |= rule.losers(losses[rivals, :count], candidates[rivals], self.settings.points)
         self.ended[lost[:, None] & self.going] = PRUNED
 
     def _evolve(self, count: int, lineage: Lineage) -> None:
