@@ -20,7 +20,7 @@ from jgd.commands.reopen import note_for, spaces_of
 from jgd.core.errors import InputError, unknown
 from jgd.core.extras import require
 from jgd.sweep.engine.closed import is_closed
-from jgd.sweep.lanes.stopping import at_target, halving, hyperband, median_rule
+from jgd.sweep.lanes.stopping import asha, at_target, halving, hyperband, median_rule
 from jgd.sweep.spaces.axes import Origin, Trial, axes
 from jgd.sweep.study import plan, run
 from jgd.tasks.registry import BUILTIN, load_problem
@@ -81,7 +81,7 @@ another takes over, and a late one joins by the same command, or by jgd resume /
 {STATUSES}
 """
 SAMPLERS = ("random", "sobol", "halton", "grid", "tpe")
-RULES = {"halving": halving, "hyperband": hyperband, "median": median_rule}
+RULES = {"halving": halving, "asha": asha, "hyperband": hyperband, "median": median_rule}
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--space": {"required": True, "help": "space.toml, or file.py:space"},
@@ -95,8 +95,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--stop": {
         "action": "append",
         "metavar": "RULE",
-        "help": "end trials early: halving:STEPS or hyperband:STEPS, from so many\n"
-        "steps on, median:STEPS, target; may be repeated",
+        "help": "end trials early: halving:STEPS, asha:STEPS or hyperband:STEPS, from\n"
+        "so many steps on, median:STEPS, target; may be repeated",
     },
     "--target": {"type": float, "help": "count the steps until the metric is here"},
     "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},

@@ -11,6 +11,7 @@ from jgd.sweep.answers.statistics import Paired as Paired
 from jgd.sweep.answers.statistics import Summary as Summary
 from jgd.sweep.lanes.lineage import Lineage as Lineage
 from jgd.sweep.lanes.population import population as population
+from jgd.sweep.lanes.stopping import asha as asha
 from jgd.sweep.lanes.stopping import at_target as at_target
 from jgd.sweep.lanes.stopping import halving as halving
 from jgd.sweep.lanes.stopping import hyperband as hyperband

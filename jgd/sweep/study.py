@@ -63,8 +63,8 @@ def run(
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.
     target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
-    stop        Rules that end lanes early, at the ends of segments: `halving`, `hyperband`, `median_rule`, `at_target`,
-                or a list of them. What is left goes on in narrower programs.
+    stop        Rules that end lanes early, at the ends of segments: `halving`, `asha` (for samplers that learn),
+                `hyperband`, `median_rule`, `at_target`, or a list of them. What is left goes on in narrower programs.
     evolve      `population(every=...)` instead lets bad trials go on from good ones with other hyperparameters. What it
                 finds is a schedule: `Result.lineage`, `Result.best_schedule()`.
     lanes       How many run side by side on a device; chosen unless given. Results do not depend on it.

@@ -114,7 +114,7 @@ def test_a_sweep_of_which_all_diverge_is_a_failure(capsys, folder):
 
 
 def test_an_interrupted_sweep_is_gone_on_with_from_anywhere(capsys, folder, monkeypatch, tmp_path_factory):
-    arguments = ["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--stop", "halving:3"]
+    arguments = ["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--sampler", "tpe", "--stop", "asha:3"]
     assert main([*arguments, "--dir", "whole"]) == 0
     assert "pruned" in load("whole").status
     with monkeypatch.context() as context:
@@ -202,6 +202,7 @@ SWEEP = ["sweep", "mine.py:task", "--space", "space.toml"]
         ([*SWEEP, "--sampler", "sobl"], "invalid choice: 'sobl'"),
         ([*SWEEP, "--stop", "halvin:3"], "unknown name 'halvin'. Did you mean halving"),
         ([*SWEEP, "--stop", "halving"], "expected halving:STEPS, such as halving:25"),
+        ([*SWEEP, *TINY, "--stop", "asha:12:3"], "Asha(min_steps=12, eta=3): min_steps must be less than the 12"),
         ([*SWEEP, "--stop", "target"], "there is no target"),
         ([*SWEEP, "--dir", "mine.py"], "--dir mine.py: cannot write there"),
         (["show", "none"], "there is no sweep.json"),

@@ -8,7 +8,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import at_target, grid, halving, hyperband, load, loguniform, median_rule, run
+from jgd.sweep import asha, at_target, grid, halving, hyperband, load, loguniform, median_rule, run
 from jgd.sweep.engine import loop as engine_module
 from jgd.sweep.lanes.stopping import Halving, Hyperband, Median
 from tests.sweep.killing import through_kills
@@ -200,9 +200,11 @@ def test_a_decay_that_a_rule_cuts_is_warned_of():
     ("call", "words"),
     [
         (lambda: halving(0), "halving(min_steps=0): min_steps must be a whole number, at least 1."),
+        (lambda: asha(4, eta=1), "asha(eta=1): eta must be a whole number, at least 2."),
         (lambda: hyperband(4, eta=1), "hyperband(eta=1): eta must be a whole number, at least 2."),
         (lambda: median_rule(2.5), "median_rule(min_steps=2.5)"),
         (lambda: sweep(stop=halving(32)), "min_steps must be less than the 32 steps"),
+        (lambda: sweep(stop=asha(40)), "Asha(min_steps=40, eta=2): min_steps must be less than the 32 steps"),
         (lambda: sweep(stop=hyperband(40)), "min_steps must be less than the 32 steps"),
         (lambda: sweep(stop=median_rule(32)), "no point of the curves lies between min_steps and the end"),
         (lambda: sweep(stop=halving(1), eval_every=8), "two of its rungs, at 1, 2, 4, 8, 16 steps, end in one segment"),

@@ -14,7 +14,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError, storage
-from jgd.sweep import grid, halving, load, loguniform, population, run
+from jgd.sweep import asha, grid, halving, load, loguniform, population, run
 from jgd.sweep.engine import loop as engine_module
 from tests.sweep.killing import Killed, assert_same
 from tests.train import problems
@@ -52,7 +52,14 @@ def runners(folder):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"stop": halving(10)}, {"sampler": "tpe", "rounds": 2}, {"evolve": population(8)}]
+    "options",
+    [
+        {},
+        {"stop": halving(10)},
+        {"sampler": "tpe", "rounds": 2},
+        {"sampler": "tpe", "rounds": 2, "stop": asha(10)},
+        {"evolve": population(8)},
+    ],
 )
 def test_workers_share_the_lanes_and_have_the_whole(tmp_path, options):
     expected = sweep(**options)

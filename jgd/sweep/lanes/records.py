@@ -60,20 +60,22 @@ class Records:
         return (self.reached >= count) & ((self.ended == GOES_ON) | later)
 
     def _end_losers(self, count: int, rounds: np.ndarray, spaces: np.ndarray) -> None:
-        """End the lanes of those trials of round 0 that lose after this many points."""
+        """End the lanes of trials that lose after this many points; of those in round 0, by what came up to it."""
         losses = as_loss(self.curves[self.settings.metric], self.settings.mode)
         last = np.take_along_axis(losses, np.maximum(self.reached - 1, 0)[..., None], axis=-1)
         # Lanes at their target keep the value that they ended with.
-        losses = np.median(np.where((self.ended == AT_TARGET)[..., None] & np.isinf(losses), last, losses), axis=1)
+        kept = (self.ended == AT_TARGET)[..., None] & (np.arange(losses.shape[-1]) >= self.reached[..., None])
+        losses = np.median(np.where(kept, last, losses), axis=1)
         # As they were when this was first decided, so that it is decided alike ever after.
         candidates = ~np.any((self.ended == PRUNED) & (self.reached < count), axis=1)
         lost = np.zeros(len(losses), bool)
         for rule in self.settings.stop:
             if count in rule.decides(self.settings.points):
-                for space in np.unique(spaces[rounds == 0]):
-                    rivals = (rounds == 0) & (spaces == space)
+                there = rounds <= 0 if rule.across_rounds else rounds == 0
+                for space in np.unique(spaces[there]):
+                    rivals = there & (spaces == space)
                     lost[rivals] |= rule.losers(losses[rivals, :count], candidates[rivals], self.settings.points)
-        self.ended[lost[:, None] & self.going] = PRUNED
+        self.ended[(lost & (rounds == 0))[:, None] & self.going] = PRUNED
 
     def _evolve(self, count: int, lineage: Lineage) -> None:
         """Let trials go on from others after this many points; what has diverged comes back to life in them."""

@@ -1,13 +1,14 @@
-"""Rules that end lanes before their last step, at the ends of segments: halving, Hyperband, the median rule, a target.
+"""Rules that end lanes before their last step, at the ends of segments: halving, ASHA, Hyperband, the median, a target.
 
 Trials compete within their space, by the median of the metric over their seeds: what compares optimizers stays fair.
-A decision is a function of the curves up to its point alone, so a resumed sweep decides as an uninterrupted one, and a
-lane's numbers never depend on what became of others.
+A round of a sampler is a contest of its own, but ASHA's, which the trials of earlier rounds are in too. A decision is a
+function of the curves up to its point alone, so a resumed sweep decides as an uninterrupted one, and a lane's numbers
+never depend on what became of others.
 """
 
 import dataclasses
 import math
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -17,21 +18,23 @@ from jgd.core.errors import InputError, whole
 class Rule(Protocol):
     """When it decides, and who loses."""
 
+    across_rounds: ClassVar[bool] = False  # whether the trials of earlier rounds are rivals too
+
     def decides(self, points: np.ndarray) -> list[int]:
         """After how many points it decides, given the steps i[P] of all; less than P."""
         ...
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Which trials of a space end here, bool[T].
+        """Which of T rivals end here, bool[T]; what is said of a trial that takes no steps anyway does not count.
 
         `losses` are f[T, points so far], lower is better, infinite where there is none; `candidates` are bool[T], those
-        that no rule has ended.
+        that no rule has ended before.
         """
         ...
 
 
 @dataclasses.dataclass(frozen=True)
-class Halving:
+class Halving(Rule):
     """See `halving`."""
 
     min_steps: int
@@ -55,15 +58,25 @@ class Halving:
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
         """All but the best of a power of `eta`; ties go to the first."""
         rung = self.decides(points).index(losses.shape[1])
-        keep = math.ceil(len(losses) / self.eta ** (rung + 1))
-        order = np.argsort(np.where(candidates, losses[:, -1], np.inf), kind="stable")
-        lost = candidates.copy()
-        lost[[i for i in order if candidates[i]][:keep]] = False
-        return lost
+        return _all_but(math.ceil(len(losses) / self.eta ** (rung + 1)), losses[:, -1], candidates)
 
 
 @dataclasses.dataclass(frozen=True)
-class Hyperband:
+class Asha(Halving):
+    """See `asha`."""
+
+    across_rounds = True
+
+    def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """All but the best 1 in `eta` of those that set out for this rung; ties go to the first."""
+        rungs = self.decides(points)
+        before = rungs[: rungs.index(losses.shape[1])]
+        set_out = candidates & np.isfinite(losses[:, before[-1] - 1]) if before else candidates
+        return _all_but(math.ceil(set_out.sum() / self.eta), losses[:, -1], candidates)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperband(Rule):
     """See `hyperband`."""
 
     min_steps: int
@@ -98,7 +111,7 @@ class Hyperband:
 
 
 @dataclasses.dataclass(frozen=True)
-class Median:
+class Median(Rule):
     """See `median_rule`."""
 
     min_steps: int
@@ -119,7 +132,7 @@ class Median:
 
 
 @dataclasses.dataclass(frozen=True)
-class AtTarget:
+class AtTarget(Rule):
     """See `at_target`. Lanes end one by one, wherever a segment ends."""
 
     def decides(self, points: np.ndarray) -> list[int]:
@@ -135,10 +148,25 @@ def halving(min_steps: int, eta: int = 2) -> Rule:
     """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
 
     64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps (Jamieson & Talwalkar 2016,
-    arXiv:1502.07943). Its asynchronous form, ASHA (Li et al. 2018, arXiv:1810.05934), spares workers the waiting for
-    each other; lanes in lockstep come to a rung together, so it would decide the same, only from fewer trials.
+    arXiv:1502.07943). With a sampler that works in rounds each round is halved by itself, however good it is: see
+    `asha`.
     """
     return Halving(whole("halving", "min_steps", min_steps, 1), whole("halving", "eta", eta, 2))
+
+
+def asha(min_steps: int, eta: int = 2) -> Rule:
+    """Halving over rounds: at a rung a trial goes on if it is among the best 1 in `eta` that have come there so far.
+
+    For samplers that learn (`run(rounds=)`): a round that is worse than the earlier ones ends at its first rung, and
+    one that is better goes on whole. Trials that have ended count, at the rungs that they came to, and stay ended; what
+    has diverged counts as worst at the rung that it was on its way to. (Li et al. 2018, arXiv:1810.05934, in its form
+    that stops trials instead of pausing them. There each trial decides alone when it comes; here a round does at once,
+    so that nothing depends on who was faster.)
+
+    In one round it is `halving`, but for failures: halving keeps as many as if none had diverged, and this keeps 1 in
+    `eta` of what came through the rung before.
+    """
+    return Asha(whole("asha", "min_steps", min_steps, 1), whole("asha", "eta", eta, 2))
 
 
 def hyperband(min_steps: int, eta: int = 3) -> Rule:
@@ -169,7 +197,7 @@ def as_rules(stop: Any, target: float | None) -> tuple[Rule, ...]:
     for rule in rules:
         if not isinstance(rule, tuple(KINDS.values())):
             raise InputError(
-                f"run(stop={rule!r}): expected jgd.sweep.halving, hyperband, median_rule, at_target, or a list."
+                f"run(stop={rule!r}): expected jgd.sweep.halving, asha, hyperband, median_rule, at_target, or a list."
             )
         if isinstance(rule, AtTarget) and target is None:
             raise InputError("run(stop=at_target()): there is no target; pass run(target=) too.")
@@ -181,4 +209,11 @@ def completing(points: np.ndarray, steps: int) -> list[int]:
     return (np.flatnonzero(np.diff(points // steps, prepend=0)[:-1]) + 1).tolist()
 
 
-KINDS = {kind.__name__: kind for kind in (Halving, Hyperband, Median, AtTarget)}
+def _all_but(keep: int, losses: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """The candidates that are not among the best so many of them, bool[T]; ties go to the first."""
+    order, lost = np.argsort(losses, kind="stable"), candidates.copy()
+    lost[order[candidates[order]][:keep]] = False
+    return lost
+
+
+KINDS = {kind.__name__: kind for kind in (Halving, Asha, Hyperband, Median, AtTarget)}
