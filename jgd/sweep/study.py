@@ -55,8 +55,10 @@ def run(
     metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
                 the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
     sampler     "random", "sobol", "halton", "grid" (all listed values, and even steps of the ranges, ends included),
-                "tpe", which learns from round to round where to look, `from_optuna(...)`, an object with ask and tell,
-                or a function of (axes, seed) that returns one. `seed` is the sampler's.
+                "tpe", which learns from round to round where to look, `from_optuna(...)`, an object with `ask(count)`
+                and `tell(ids, values)`, or a function of (axes, seed) that returns one. Infinity has failed; what
+                `stop` ended has too, unless the sampler has `tell_pruned(ids, values, steps)`, which then hears what
+                was reached until then. `seed` is the sampler's.
     rounds      In how many parts the trials are proposed, trained by the same programs, and told to the sampler: 8 for
                 those that learn, else 1.
     where       `where(params)` of a trial's values by name: points for which it is false are drawn again.

@@ -33,6 +33,20 @@ def test_a_sampler_of_optuna_learns_from_what_it_is_told():
     assert (points[points[:, 0] < 0.5, 2] == 0.5).all()  # what the choice leaves out is not asked for
 
 
+def test_what_a_rule_has_ended_is_pruned_with_what_it_had_reached():
+    class Spy(optuna.samplers.RandomSampler):
+        seen = ()
+
+        def after_trial(self, study, trial, state, values):
+            Spy.seen = *Spy.seen, (state.name, trial.intermediate_values)
+
+    sampler = from_optuna(Spy(seed=0))(PARTS, 0)
+    sampler.ask(3)
+    sampler.tell([0, 1], [1.0, np.inf])
+    sampler.tell_pruned([2], [3.0], [40])
+    assert Spy.seen == (("COMPLETE", {}), ("PRUNED", {}), ("PRUNED", {40: 3.0}))
+
+
 def test_it_repeats_by_its_own_seed_and_serves_many_spaces():
     make = from_optuna(optuna.samplers.RandomSampler(seed=4))
     np.testing.assert_array_equal(make(PARTS, 0).ask(6), make(PARTS, 1).ask(6))

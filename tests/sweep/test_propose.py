@@ -47,6 +47,26 @@ def test_a_sampler_hears_of_its_points_by_number():
     assert sampler.told == {0: 1.0, 1: 2.0, 2: 3.0, 3: float("inf")}
 
 
+def test_what_a_rule_has_ended_is_told_apart_to_samplers_that_know_of_it():
+    class Pruning(Listening):
+        def __init__(self):
+            super().__init__()
+            self.pruned = {}
+
+        def tell_pruned(self, ids, values, steps):
+            self.pruned.update(zip(ids, zip(values, steps, strict=True), strict=True))
+
+    for sampler in (Pruning(), Listening()):
+        made = proposals({"sgd": jgd.sgd(uniform(0, 1))}, sampler)
+        made.tell(made.ask(3), [3.0, 1.0, float("inf")], [None, 20, None])
+        made.tell(made.ask(1), [2.0], [10])
+        if isinstance(sampler, Pruning):
+            assert sampler.told == {0: 3.0, 2: float("inf")}
+            assert sampler.pruned == {1: (1.0, 20), 3: (2.0, 10)}
+        else:
+            assert sampler.told == {0: 3.0, 1: float("inf"), 2: float("inf"), 3: float("inf")}
+
+
 def test_a_condition_draws_again_and_the_sampler_hears_of_it():
     trials = proposals({"adam": MOMENTA}, where=lambda params: params["b1"] < params["b2"]).ask(20)
     assert len(trials) == 20

@@ -3,13 +3,14 @@
 import os
 import signal
 
+import jax
 import numpy as np
 import optuna
 import pytest
 from jax.tree_util import Partial
 
 import jgd
-from jgd.sweep import choice, from_optuna, grid, load, loguniform, run, uniform
+from jgd.sweep import choice, from_optuna, grid, halving, load, loguniform, run, uniform
 from jgd.sweep.engine import loop as engine_module
 from jgd.train import Task
 from tests.train import problems
@@ -100,3 +101,55 @@ def test_a_folder_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         assert [group[:2] for group in other.groups] == [group[:2] for group in whole.groups]  # of all rounds together
         assert (other.programs, other.lane_steps) == (whole.programs, whole.lane_steps)
     assert sweep(dir=tmp_path, **options).compilations == 0
+
+
+class Hearing:
+    """Random points, and what became of them."""
+
+    def __init__(self, axes, seed):
+        self.rng, self.told, self.pruned = np.random.default_rng(seed), {}, {}
+
+    def ask(self, count):
+        return self.rng.random((count, 1))
+
+    def tell(self, ids, values):
+        self.told.update(zip(ids, values, strict=True))
+
+    def tell_pruned(self, ids, values, steps):
+        self.pruned.update(zip(ids, zip(values, steps, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_samplers_hear_what_pruned_trials_had_reached(mode):
+    made = []
+    options = {"num_trials": 12, "rounds": 2, "seeds": 3, "steps": 16, "mode": mode, "stop": halving(4)}
+    space = jgd.sgd(loguniform(1e-4, 1e14))
+    result = sweep(space, sampler=lambda axes, seed: made.append(Hearing(axes, seed)) or made[-1], **options)
+    (sampler,) = made
+    sign, last = 1 if mode == "min" else -1, result.last("distance")
+    assert {"pruned", "diverged", "complete"} == set(result.status.ravel())
+    assert sampler.pruned
+    for i, state in enumerate(result.status):
+        reached = float(np.median(np.where(np.isfinite(last[i]), sign * last[i], np.inf)))
+        if "pruned" in state and np.isfinite(reached):
+            (step,) = {int(result.steps[points - 1]) for points in result.reached[i][state == "pruned"]}
+            assert sampler.pruned[i] == (reached, step)
+            assert i not in sampler.told
+        else:
+            assert sampler.told[i] == (reached if "complete" in state else np.inf)
+            assert i not in sampler.pruned
+
+
+def test_what_was_ended_without_a_value_has_failed():
+    def late(params):
+        distance = problems.evaluate(params)["distance"]
+        return {"late": jax.numpy.where(distance < 2.5, distance, jax.numpy.nan)}
+
+    made = []
+    task = Task(problems.init, problems.loss, problems.arrays(), 5, evaluate=late)
+    options = {"num_trials": 12, "rounds": 2, "metric": "late", "stop": halving(4)}
+    result = sweep(task=task, sampler=lambda axes, seed: made.append(Hearing(axes, seed)) or made[-1], **options)
+    nothing = (result.status[:, 0] == "pruned") & np.isnan(result.last("late")[:, 0])
+    assert nothing.any()
+    assert all(made[0].told[i] == np.inf for i in np.flatnonzero(nothing))
+    assert all(np.isfinite(value) for value, _ in made[0].pruned.values())

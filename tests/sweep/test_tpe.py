@@ -66,6 +66,25 @@ def test_points_differ_before_anything_is_told_and_repeat_by_seed():
     assert np.ptp(points, axis=0).min() > 0.3  # a batch spreads
 
 
+@pytest.mark.parametrize(
+    ("complete", "pruned", "expected"),
+    [
+        ({4: 3.0, 5: 2.0, 6: 1.0, 7: 4.0}, {8: (0.5, 90), 9: (0.1, 10)}, [6, 5, 4, 7]),  # of six that may be good
+        ({5: 2.0}, {8: (0.5, 50), 9: (0.1, 10), 10: (0.4, 50), 11: (0.3, 20)}, [5, 10, 8]),
+        ({}, {8: (0.5, 50), 9: (0.1, 10)}, [8, 9]),
+        ({}, {}, []),
+    ],
+)
+def test_pruned_points_are_good_only_where_hardly_any_is_complete(complete, pruned, expected):
+    sampler = Tpe(PLANE, 0)
+    sampler.ask(40)
+    if pruned:
+        sampler.tell_pruned(list(pruned), *zip(*pruned.values(), strict=True))
+    told = {i: complete.get(i, np.inf) for i in range(40) if i not in pruned}
+    sampler.tell(list(told), list(told.values()))
+    assert sampler.good().tolist() == expected
+
+
 def test_failures_alone_are_no_good_points():
     sampler = Tpe(PLANE, 0)
     points = sampler.ask(32)

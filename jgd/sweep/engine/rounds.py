@@ -15,7 +15,7 @@ from jgd.sweep.lanes.layout import GroupReport, Layout, layout
 from jgd.sweep.lanes.plan import Group, group
 from jgd.sweep.lanes.prepare import Devices, Preparation
 from jgd.sweep.lanes.probe import Cost, measure
-from jgd.sweep.lanes.records import Records
+from jgd.sweep.lanes.records import PRUNED, Records
 from jgd.sweep.lanes.settings import Settings, as_loss, lineage_of
 from jgd.sweep.lanes.spread import spread
 from jgd.sweep.lanes.widths import measured
@@ -144,8 +144,7 @@ def train_in_rounds(
         for key, report in zip(keys, outcome.groups, strict=True):
             reports[key] = together(reports[key], report) if key in reports else report
         result = _result(trials, settings, outcome, list(reports.values()), seconds)
-        losses = np.median(as_loss(result.values, settings.mode), axis=1)
-        proposals.tell(asked, [losses[trial.number] for trial in asked])
+        proposals.tell(asked, *_became(result, [trial.number for trial in asked]))
         asked = proposals.ask(following) if following and not outcome.requested else []
         if not asked:
             break
@@ -158,6 +157,21 @@ def together(a: GroupReport, b: GroupReport) -> GroupReport:
     layout = a.layout._replace(chunks=a.layout.chunks + b.layout.chunks)
     spaces = tuple(dict.fromkeys(a.spaces + b.spaces))
     return GroupReport(spaces, a.trials + b.trials, layout, a.seconds + b.seconds, a.lane_steps + b.lane_steps)
+
+
+def _became(result: Result, trials: Sequence[int]) -> tuple[list[float], list[int | None]]:
+    """What samplers hear of trials: losses, and of those that a rule ended the steps after which they had them.
+
+    Medians over seeds: of the final values, or of the last ones, by which rules have judged. What was ended and had no
+    value then has failed.
+    """
+    settings = result.settings
+    final, last = (np.median(as_loss(x, settings.mode), axis=1) for x in (result.values, result.last(settings.metric)))
+    ended = result.ended == PRUNED
+    pruned = np.isinf(final) & np.isfinite(last) & ended.any(axis=1)
+    steps = result.steps[np.where(ended, result.reached, 1).max(axis=1) - 1]
+    losses = np.where(pruned, last, final)
+    return [float(losses[i]) for i in trials], [int(steps[i]) if pruned[i] else None for i in trials]
 
 
 def _result(

@@ -3,7 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.stats import qmc
@@ -13,7 +13,11 @@ from jgd.sweep.spaces.axes import Axis
 
 
 class Sampler(Protocol):
-    """Proposes points and hears what became of them, round after round."""
+    """Proposes points and hears what became of them, round after round.
+
+    One that has `tell_pruned` too, see `HearsOfPruned`, hears there of trials that rules have ended. To others those
+    have failed: they have no final value, and what they had reached is no substitute for one in a model of values.
+    """
 
     def ask(self, count: int) -> np.ndarray:
         """The next points, f64[count, axes] in the unit cube; fewer when there are no more."""
@@ -21,6 +25,15 @@ class Sampler(Protocol):
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
         """What became of points, by their numbers from zero over all asks: lower is better, infinity has failed."""
+        ...
+
+
+@runtime_checkable
+class HearsOfPruned(Protocol):
+    """A sampler that can use what was known of a trial when a rule ended it."""
+
+    def tell_pruned(self, ids: Sequence[int], values: Sequence[float], steps: Sequence[int]) -> None:
+        """Finite values that points had after so many steps, at which they were ended; later ones may be lower."""
         ...
 
 

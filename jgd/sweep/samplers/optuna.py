@@ -20,8 +20,9 @@ def from_optuna(sampler: Any) -> Callable[[Sequence[Axis], int], Sampler]:
     """One of Optuna's samplers for `run(sampler=...)`, such as `from_optuna(optuna.samplers.CmaEsSampler(seed=0))`.
 
     It works in memory on a copy of the sampler, one for each space, and sees the axes that matter at a point: units
-    from 0 to 1 of numbers, and choices as categories. A failed trial is told as pruned, which its models count as bad.
-    Its own seed is the one that counts.
+    from 0 to 1 of numbers, and choices as categories. A trial that a rule has ended is told as pruned, with what it had
+    reached as its intermediate value; a failed one as pruned without, which its models count as worse. Its own seed is
+    the one that counts.
     """
     optuna = require("optuna", "from_optuna(...)", "optuna")
     if not isinstance(sampler, optuna.samplers.BaseSampler):
@@ -65,6 +66,12 @@ class _AskTell:
         for i, value in zip(ids, values, strict=True):
             failed = not np.isfinite(value)
             self._study.tell(self._trials[i], None if failed else value, states.PRUNED if failed else states.COMPLETE)
+
+    def tell_pruned(self, ids: Sequence[int], values: Sequence[float], steps: Sequence[int]) -> None:
+        """What points had reached after so many steps, at which they were ended."""
+        for i, value, step in zip(ids, values, steps, strict=True):
+            self._trials[i].report(value, step)
+            self._study.tell(self._trials[i], state=self._optuna.trial.TrialState.PRUNED)
 
     def _next(self) -> list[float]:
         trial = self._study.ask()

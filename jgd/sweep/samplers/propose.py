@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.sweep.samplers.basic import Sampler
+from jgd.sweep.samplers.basic import HearsOfPruned, Sampler
 from jgd.sweep.samplers.make import make_sampler
 from jgd.sweep.spaces.axes import Axis, Origin, Trial, axes, check_extremes, params_at, with_grids
 from jgd.sweep.spaces.distribution import Listed, Parts
@@ -43,16 +43,20 @@ class Proposals:
             check_extremes(trials[start:])
         return trials
 
-    def tell(self, trials: Sequence[Trial], losses: Sequence[float]) -> None:
-        """What became of trials: lower is better, infinity has failed."""
-        heard: dict[str, list[tuple[int, float]]] = {}
-        for trial, loss in zip(trials, losses, strict=True):
+    def tell(
+        self, trials: Sequence[Trial], losses: Sequence[float], pruned: Sequence[int | None] | None = None
+    ) -> None:
+        """What became of trials: lower is better, infinity has failed.
+
+        `pruned` are the steps after which rules have ended trials, whose losses are of then; None of all others.
+        """
+        heard: dict[str, list[tuple[int, float, int | None]]] = {}
+        for trial, loss, steps in zip(trials, losses, pruned or [None] * len(trials), strict=True):
             if trial.number in self._told:
-                heard.setdefault(trial.space, []).append((self._told.pop(trial.number), float(loss)))
+                heard.setdefault(trial.space, []).append((self._told.pop(trial.number), float(loss), steps))
         for space in self._spaces:
             if space.sampler is not None and space.name in heard:
-                ids, values = zip(*heard[space.name], strict=True)
-                space.sampler.tell(ids, values)
+                _tell(space.sampler, heard[space.name])
 
     def _space(self, name: str, task: Any, optimizer: Any, sampler: Any, seed: int, count: int) -> "_Space":
         task, optimizer = with_grids(task), with_grids(optimizer)
@@ -130,6 +134,17 @@ class _Space(NamedTuple):
     axes: tuple[Axis, ...]
     sampler: Sampler | None
     asked: list[int]  # points, call by call
+
+
+def _tell(sampler: Sampler, heard: Sequence[tuple[int, float, int | None]]) -> None:
+    """Tell a sampler what became of points: number, loss, and the steps after which a rule has ended it."""
+    if isinstance(sampler, HearsOfPruned):
+        if ended := [row for row in heard if row[2] is not None]:
+            sampler.tell_pruned(*zip(*ended, strict=True))
+        heard = [row for row in heard if row[2] is None]
+    if heard:
+        ids, values = zip(*((i, loss if steps is None else float("inf")) for i, loss, steps in heard), strict=True)
+        sampler.tell(ids, values)
 
 
 def _ends(found: Sequence[Axis], i: int) -> list[list[float]]:

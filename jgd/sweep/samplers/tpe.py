@@ -13,6 +13,7 @@ STARTUP = 10  # points before the first model
 CANDIDATES = 24  # for each point, of which the most promising is proposed
 GOOD = 0.15  # the share of points that are good ones
 MOST_GOOD = 25
+FEW = 3  # complete points, with fewer of which pruned ones may be good
 WIDTH = 0.2  # of a kernel over a whole axis, shrinking as points become many
 STRAY = 0.2  # the probability that a kernel gives to other options than its own
 
@@ -23,6 +24,9 @@ class Tpe:
     Both are mixtures of one kernel for each point, a product over all axes: a truncated normal on the unit interval of
     a number, and a peak at the option of a choice; plus a uniform one. A point whose choices make an axis meaningless
     says nothing about that axis. Points that are proposed and not yet told count as bad, so that a batch spreads.
+    Pruned points count as bad, but for those that got furthest while fewer than three are complete. (Optuna's fills the
+    share of good ones up with them. Measured under halving and ASHA with eta 3, that found worse values on two of three
+    problems: what is ahead in the middle is a poor guide to what is best at the end.)
     The first points are Sobol's. (Bergstra et al. 2011; kernels over all axes together as in Falkner et al. 2018,
     arXiv:1807.01774, Sec. 4.1.)
     """
@@ -35,6 +39,7 @@ class Tpe:
         self._rng, self._first = np.random.default_rng(seed), Sobol(axes, seed)
         self._points = np.empty((0, len(axes)))
         self._values = np.empty(0)  # NaN until told
+        self._steps = np.empty(0)  # after which they were pruned; infinity of all others
 
     def ask(self, count: int) -> np.ndarray:
         """The next points."""
@@ -50,16 +55,29 @@ class Tpe:
         """What became of points, by their numbers from zero over all asks."""
         self._values[np.asarray(ids, int)] = values
 
+    def tell_pruned(self, ids: Sequence[int], values: Sequence[float], steps: Sequence[int]) -> None:
+        """What points had reached after so many steps, at which they were ended."""
+        self.tell(ids, values)
+        self._steps[np.asarray(ids, int)] = steps
+
+    def good(self) -> np.ndarray:
+        """The good points, best first, by their numbers over all asks, i[n]."""
+        told = np.flatnonzero(~np.isnan(self._values))
+        values, steps = self._values[told], self._steps[told]
+        well = np.isfinite(values)
+        complete = int(np.sum(well & np.isinf(steps)))
+        order = told[np.lexsort((values, -steps, ~well))]
+        # A failed point is never good, however few the others are.
+        return order[: min(int(np.ceil(GOOD * len(told))), MOST_GOOD, max(complete, min(FEW, int(well.sum()))))]
+
     def _add(self, points: np.ndarray) -> None:
         self._points = np.concatenate([self._points, points])
         self._values = np.concatenate([self._values, np.full(len(points), np.nan)])
+        self._steps = np.concatenate([self._steps, np.full(len(points), np.inf)])
 
     def _propose(self) -> np.ndarray:
         """The best of candidates drawn from the density of good points."""
-        told = np.flatnonzero(~np.isnan(self._values))
-        order = told[np.argsort(self._values[told], kind="stable")]
-        # A failed point is never good, however few the others are.
-        good = order[: min(int(np.ceil(GOOD * len(told))), MOST_GOOD, int(np.isfinite(self._values).sum()))]
+        good = self.good()
         bad = np.setdiff1d(np.arange(len(self._points)), good)
         above, below = self._mixture(bad), self._mixture(good)
         candidates = below.draw(CANDIDATES, self._rng)
