@@ -6,7 +6,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, run, uniform
+from jgd.sweep import choice, grid, halving, integer, loguniform, normal, quantized, run, uniform
 from jgd.sweep.samplers.optuna import from_optuna
 from jgd.sweep.spaces.axes import Axis
 from tests.train import problems
@@ -81,6 +81,14 @@ def test_a_sweep_becomes_a_study():
     }
     assert one.user_attrs["distance, seed 1"] == result.values[one.number, 1]
     assert one.user_attrs["status, seed 0"] == "complete"
+
+
+def test_what_a_rule_ended_is_pruned_there_too():
+    result, study = study_of(jgd.sgd(loguniform(1e-4, 1e-2)), stop=halving(2))
+    pruned = (result.status == "pruned").any(axis=1)
+    assert [t.state.name == "PRUNED" for t in study.trials] == pruned.tolist()
+    assert pruned.sum() == 3
+    assert all(list(t.intermediate_values) == [2] for t in study.trials if t.state.name == "PRUNED")
 
 
 def test_every_distribution_has_a_counterpart():

@@ -256,7 +256,8 @@ class Result:
     def to_optuna(self, storage: Any = None, name: str | None = None) -> Any:
         """An Optuna study with these trials, in memory, or kept where `storage` says: "sqlite:///study.db".
 
-        A trial's value is its median over seeds, which are attributes; one with a lane that is not complete has failed.
+        A trial's value is its median over seeds, which are attributes. One that a rule ended is pruned, with its curve
+        as intermediate values; one with a lane that diverged or is pending has failed.
         """
         return to_optuna(self, storage, name)
 

@@ -94,13 +94,12 @@ def to_optuna(result: Any, storage: Any = None, name: str | None = None) -> Any:
     optuna = require("optuna", "Result.to_optuna()", "optuna")
     mode, trials = result.settings.mode, []
     for trial in result.trials:
-        values, status = result.values[trial.number], result.status[trial.number]
-        complete = bool((status == "complete").all())
+        state = _state(optuna, result.status[trial.number])
         matters = [axis for axis, keep in zip(trial.axes, is_active(trial.axes, trial.units), strict=True) if keep]
         trials.append(
             optuna.trial.create_trial(
-                state=optuna.trial.TrialState.COMPLETE if complete else optuna.trial.TrialState.FAIL,
-                value=float(np.median(values)) if complete else None,
+                state=state,
+                value=float(np.median(result.values[trial.number])) if state.name == "COMPLETE" else None,
                 params=params_at(trial.axes, trial.units),
                 distributions={axis.name: _distribution(optuna, axis.distribution) for axis in matters},
                 user_attrs={"space": trial.space, "trial": trial.number, **_per_seed(result, trial)},
@@ -114,6 +113,14 @@ def to_optuna(result: Any, storage: Any = None, name: str | None = None) -> Any:
         study.set_user_attr("metric", result.settings.metric)
         study.add_trials(trials)
     return study
+
+
+def _state(optuna: Any, status: np.ndarray) -> Any:
+    """That of a trial, of the statuses of its lanes: none may have diverged or be pending."""
+    states = optuna.trial.TrialState
+    if not np.isin(status, ("complete", "pruned")).all():
+        return states.FAIL
+    return states.PRUNED if (status == "pruned").any() else states.COMPLETE
 
 
 def _per_seed(result: Any, trial: Trial) -> dict[str, Any]:
