@@ -16,6 +16,7 @@ from jgd.measure.program import Compilation as Compilation
 from jgd.measure.program import Memory as Memory
 from jgd.measure.program import Program as Program
 from jgd.measure.program import memory as memory
+from jgd.measure.room import free_bytes as free_bytes
 from jgd.measure.steps import random_like as random_like
 from jgd.measure.steps import state_bytes as state_bytes
 from jgd.measure.steps import step_program as step_program

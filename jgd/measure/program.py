@@ -58,7 +58,8 @@ class Program:
 
     With `carry=1` it returns its next first argument, with more a tuple that begins with them, of the same shapes and
     dtypes; so every call waits for the last, and their memory is donated. They are copied at first, unless `own` says
-    that the arrays may be used up. Without `carry` each call has the same arguments.
+    that the arrays may be used up; then shapes do, for a program that takes over before it runs. Without `carry` each
+    call has the same arguments.
     """
 
     compilation: Compilation
@@ -86,6 +87,25 @@ class Program:
             carried = (out,) if single else out[: len(carried)] if carried else ()
         self._carried = carried
         return jax.block_until_ready(out)
+
+    def take_over(self, other: "Program") -> None:
+        """Go on from where `other` is, in its memory; it cannot run again before it takes over itself.
+
+        So two programs are timed at one place in memory, on which the speed of a step depends. Both must carry leaves
+        of the same shapes and dtypes in the same order.
+        """
+        (structure, mine), (_, theirs) = _kinds(self._carried), _kinds(other._carried)
+        if mine != theirs:
+            raise InputError(
+                f"Program.take_over: the other carries {_short(list(other._carried))}, expected the leaves of "
+                f"{_short(list(self._carried))} in their order."
+            )
+        self._carried = structure.unflatten(jax.tree.leaves(other._carried))
+
+    @property
+    def text(self) -> str:
+        """The optimised program as its compiler prints it, in HLO."""
+        return self._compiled.as_text()
 
     @property
     def memory(self) -> Memory:

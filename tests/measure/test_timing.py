@@ -86,6 +86,21 @@ def test_owned_arrays_are_used_up():
     assert x.is_deleted()
 
 
+def test_two_programs_take_turns_at_one_place():
+    start = {"a": jnp.ones(4), "b": jnp.ones(2)}
+    add = Program(lambda x: jax.tree.map(lambda x: x + 1, x), start, carry=1)
+    double = Program(lambda x: [2 * x[0], 2 * x[1]], [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in start.values()],
+                     carry=1, own=True)  # fmt: skip
+    add.run(2)
+    double.take_over(add)
+    double.run(1)
+    add.take_over(double)
+    assert add.run(1)["a"].tolist() == [7.0] * 4
+    assert "HloModule" in double.text
+    with pytest.raises(InputError, match=r"take_over: the other carries \[float32\[3\]\], expected the leaves of"):
+        add.take_over(Program(lambda x: x, jnp.ones(3), carry=1))
+
+
 def test_a_cache_hit_is_told(tmp_path):
     old = jax.config.jax_compilation_cache_dir
     settings = {"jax_enable_compilation_cache": True, "jax_compilation_cache_dir": str(tmp_path),

@@ -1,0 +1,89 @@
+"""What a compiled program does to memory, by the compiler's text: its passes over arrays, and what each computes.
+
+Two programs with the same passes and the same operations in them are one program to the machine: what differs is which
+numbers are arguments and which are constants, and a ratio of their times is noise.
+"""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from jgd.measure import Program
+
+LEAST = 1 << 12  # bytes of what counts as an array; below are hyperparameters and counters
+NO_WORK = {"parameter", "constant", "broadcast", "bitcast", "tuple", "get-tuple-element", "fusion", "call"}
+NO_PASS = NO_WORK - {"fusion", "call", "broadcast"}
+
+_TYPE = r"\((?:[^()]|\([^()]*\))*\)|\S+"
+_LINE = re.compile(rf"^\s*(?:ROOT )?%?(?P<name>[\w.\-]+) = (?P<type>{_TYPE}) (?P<does>[\w\-]+)\((?P<rest>.*)$")
+_HEAD = re.compile(r"^(?P<entry>ENTRY )?%?(?P<name>[\w.\-]+) \(.*\{$")
+_ARRAY = re.compile(r"(pred|[a-z]+(\d+)\w*)\[([\d,]*)\]")
+_CALLED = re.compile(r"(?:calls|to_apply)=%?([\w.\-]+)")
+
+
+class Line(NamedTuple):
+    """An instruction."""
+
+    name: str
+    does: str  # fusion, multiply, copy, ...
+    size: int  # bytes of the arrays that it makes
+    takes: list[str]
+    calls: list[str]
+
+
+class Pass(NamedTuple):
+    """One way through arrays, from memory to memory."""
+
+    moved: int  # bytes, read and written
+    work: tuple[str, ...]  # operations on entries, in alphabetical order
+
+
+def passes(program: Program) -> list[Pass]:
+    """Those of a program without loops, in its order."""
+    computations, entry = _parse(program.text)
+    sizes = {line.name: line.size for line in computations[entry]}
+    return [
+        Pass(line.size + sum(sizes.get(name, 0) for name in set(line.takes)), tuple(sorted(_work(line, computations))))
+        for line in computations[entry]
+        if line.size and line.does not in NO_PASS
+    ]
+
+
+def likeness(ours: list[Pass], theirs: list[Pass]) -> str:
+    """How far two programs are one: `the same`, `the same passes` that move the same bytes, or nothing."""
+    if Counter(ours) == Counter(theirs):
+        return "the same"
+    alike = sorted(one.moved for one in ours) == sorted(one.moved for one in theirs)
+    return "the same passes" if alike else ""
+
+
+def _work(line: Line, computations: dict[str, list[Line]]) -> list[str]:
+    own = [line.does] if line.size and line.does not in NO_WORK else []
+    return own + [does for name in line.calls for inner in computations[name] for does in _work(inner, computations)]
+
+
+def _parse(text: str) -> tuple[dict[str, list[Line]], str]:
+    """The computations by name, and the name of the one that is run."""
+    found: dict[str, list[Line]] = {}
+    entry = name = ""
+    for line in text.splitlines():
+        if head := _HEAD.match(line):
+            name = head["name"]
+            found[name], entry = [], name if head["entry"] else entry
+        elif name and (match := _LINE.match(line)):
+            takes = re.findall(r"%([\w.\-]+)", match["rest"].partition(")")[0])
+            found[name].append(
+                Line(match["name"], match["does"], _size(match["type"]), takes, _CALLED.findall(match["rest"]))
+            )
+    return found, entry
+
+
+def _size(kind: str) -> int:
+    """Bytes of the arrays of a type, which may be a tuple."""
+    total = 0
+    for _, bits, axes in _ARRAY.findall(kind):
+        size = max(1, int(bits or 8) // 8)
+        for axis in filter(None, axes.split(",")):
+            size *= int(axis)
+        total += size if size >= LEAST else 0
+    return total

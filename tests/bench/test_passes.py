@@ -1,0 +1,49 @@
+"""Passes over memory, read from programs as XLA prints them."""
+
+import types
+
+from bench.passes import likeness, passes
+
+PROGRAM = """HloModule jit_step, is_scheduled=true
+
+%fused (p0: f32[4096], p1: f32[4096], p2: f32[]) -> f32[4096] {
+  %p0 = f32[4096]{0} parameter(0)
+  %p2 = f32[] parameter(2)
+  %negated = f32[] negate(%p2)
+  %rate = f32[4096]{0} broadcast(%negated), dimensions={}
+  %p1 = f32[4096]{0} parameter(1)
+  %scaled = f32[4096]{0} multiply(%rate, %p1), metadata={op_name="mul(x)"}
+  ROOT %sum = f32[4096]{0} add(%p0, %scaled)
+}
+
+ENTRY %main (params: f32[4096], grads: f32[4096], rate.1: f32[]) -> (f32[4096], s32[]) {
+  %params = f32[4096]{0} parameter(0)
+  %grads = f32[4096]{0} parameter(1)
+  %rate.1 = f32[] parameter(2)
+  %count = s32[] add(%rate.1, %rate.1)
+  %next = f32[4096]{0} fusion(%params, %grads, /*index=2*/%rate.1), kind=kLoop, calls=%fused, metadata={op_name="x"}
+  ROOT %out = (f32[4096]{0}, s32[]) tuple(%next, %count)
+}
+"""
+CONSTANT = PROGRAM.replace("%negated = f32[] negate(%p2)", "%negated = f32[] constant(-0.001)")
+COPYING = PROGRAM.replace("  %next", "  %copied = f32[4096]{0} copy(%params)\n  %next")
+ADDING = PROGRAM.replace("  ROOT %sum", "  %more = f32[4096]{0} add(%scaled, %rate)\n  ROOT %sum")
+
+
+def read(text):
+    """The passes of a program with this text."""
+    return passes(types.SimpleNamespace(text=text))
+
+
+def test_a_pass_counts_what_it_moves_and_what_it_does():
+    (one,) = read(PROGRAM)
+    assert one.moved == 3 * 4 * 4096  # what is scalar does not count
+    assert one.work == ("add", "multiply")
+
+
+def test_where_numbers_come_from_makes_no_difference_and_work_and_copies_do():
+    ours = read(PROGRAM)
+    assert likeness(ours, read(CONSTANT)) == "the same"
+    assert likeness(ours, read(ADDING)) == "the same passes"
+    assert likeness(ours, read(COPYING)) == ""
+    assert sum(one.moved for one in read(COPYING)) == 5 * 4 * 4096
