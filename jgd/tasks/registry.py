@@ -14,7 +14,9 @@ from jgd.train.task import Task
 class Entry(NamedTuple):
     """A built-in task: how it is made and judged, and a budget for comparing optimizers on it in about half a minute.
 
-    The target is what a good optimizer reaches well before the end.
+    The target is what each of the eight optimizers that race by default reaches well before the end, under every seed
+    that was tried, at the best rate of its range: late enough to tell them apart by steps, and short of where a seed
+    decides.
     """
 
     make: Callable[[], Task]
@@ -27,9 +29,9 @@ class Entry(NamedTuple):
 
 
 BUILTIN = {
-    "digits": Entry(digits, "accuracy", "max", 0.95),
-    "breast_cancer": Entry(breast_cancer, "accuracy", "max", 0.95),
-    "diabetes": Entry(diabetes, "rmse", "min", 55.0),
+    "digits": Entry(digits, "accuracy", "max", 0.97),
+    "breast_cancer": Entry(breast_cancer, "accuracy", "max", 0.98),
+    "diabetes": Entry(diabetes, "rmse", "min", 57.0),
     "mnist5k": Entry(mnist5k, "accuracy", "max", 0.9, trials=8),
     "text": Entry(text, "bits_per_character", "min", 3.5, trials=8, seeds=1),
 }
