@@ -1,9 +1,11 @@
 """What commands ask of JAX: compiled programs are kept, unless the user says otherwise."""
 
+import pathlib
+
 import jax
 import pytest
 
-from jgd.commands.devices import keep_programs
+from jgd.commands.devices import fresh_programs, keep_programs
 
 SETTINGS = ("jax_enable_compilation_cache", "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
 
@@ -23,6 +25,18 @@ def test_programs_are_kept_in_the_user_s_cache(config, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     keep_programs()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "jgd" / "programs")
+
+
+def test_programs_of_before_are_unknown_where_compiling_is_timed(config, tmp_path):
+    config("jax_enable_compilation_cache", True)
+    config("jax_compilation_cache_dir", str(tmp_path))
+    with fresh_programs():
+        folder = pathlib.Path(jax.config.jax_compilation_cache_dir)
+        assert folder != tmp_path
+        jax.jit(lambda x: x + 3).lower(1.0).compile()
+        assert list(folder.iterdir())
+    assert not folder.exists()
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path)
 
 
 def test_a_user_s_own_folder_stays(config, tmp_path):

@@ -7,12 +7,13 @@ import pytest
 
 from jgd.commands import main
 from jgd.commands.racers import spaces
+from jgd.commands.target.command import Line
 from jgd.commands.target.contest import Budget, costs, play, standings, time_steps
 from jgd.commands.target.goals import goals_of
 from jgd.core import InputError
 from jgd.optimizers import sgd
 
-SMALL = ["--studies", "2", "--trials", "2", "--seeds", "2", "--steps", "12"]
+SMALL = ["--studies", "3", "--trials", "2", "--steps", "12"]
 TINY = ["bench", "target", *SMALL]
 
 
@@ -29,8 +30,9 @@ def test_the_document_holds_studies_costs_and_standings(played):
     document = json.loads((played / "results.json").read_text())
     easy, hopeless = document["tasks"]
     assert (easy["task"], easy["mode"], easy["target"], easy["steps"]) == ("breast_cancer", "max", 0.7, 12)
-    assert np.shape(easy["studies"]["adam"]) == (2, 2)
-    assert hopeless["studies"]["adam"] == [[None, None], [None, None]]  # a miss is not a number
+    assert document["budget"] == {"studies": 3, "trials": 2}
+    assert np.shape(easy["studies"]["adam"]) == (3,)
+    assert hopeless["studies"]["adam"] == [None, None, None]  # a miss is not a number
     first, second = document["standings"]["steps"]
     assert (first["solver"], first["score"], first["solved"]) == ("adam", 0.5, 0.5)
     assert (second["solver"], second["score"]) == ("sgd", 0.0)  # it does not move
@@ -49,12 +51,37 @@ def test_the_report_is_one_page_that_loads_nothing(played):
 
 def test_the_best_trial_of_each_study_counts():
     (goal,) = goals_of("breast_cancer@accuracy>=0.7", 12)
-    one = play(goal, spaces("adam=1e-9:1e-1,sgd"), Budget(2, 2, 2))
-    reached = one.sweep.steps_to_target()[:4].reshape(2, 2, 2)  # adam's: draws, trials, seeds
+    one = play(goal, spaces("adam=1e-9:1e-1,sgd"), Budget(3, 2))
+    reached = np.array([sweep.steps_to_target()[:2, 0] for sweep in one.sweeps])  # adam's
     best = np.nan_to_num(reached, nan=np.inf).min(axis=1)
     np.testing.assert_array_equal(one.steps[0], best)
     assert costs([one], ["adam", "sgd"], "steps")["adam"] == [np.median(best)]
     assert {row.solver for row in standings([one], ["adam", "sgd"], "time")} == {"adam", "sgd"}
+
+
+def test_studies_have_seeds_and_settings_of_their_own_and_optimizers_share_them():
+    (goal,) = goals_of("breast_cancer@accuracy>=0.7", 3)
+    told = []
+    one = play(goal, spaces("adam=1e-3:1e-1,rmsprop=1e-3:1e-1"), Budget(3, 4), told.append)
+    assert [sweep.settings.seeds for sweep in one.sweeps] == [(0,), (1,), (2,)]
+    rates = np.array([[trial.params["learning_rate"] for trial in sweep.trials] for sweep in one.sweeps])
+    np.testing.assert_array_equal(rates[:, :4], rates[:, 4:])
+    assert len(np.unique(rates)) == 12
+    # One draw, more even than chance: a rate in each sixth of the range twice.
+    assert np.histogram(np.log10(rates[:, :4]), 6, (-3, -1))[0].min() >= 1
+    assert told == [0, 1, 2]
+
+
+def test_the_time_that_is_left_goes_by_the_work_of_goals():
+    goals = goals_of("breast_cancer,mnist5k", None)
+    assert goals[1].work > 2 * goals[0].work
+    with Line(goals, Budget(2, 2), show=False) as line:
+        done = []
+        line.update = lambda percent, note: done.append((percent, note))
+        for goal in goals:
+            line.begin(goal, 0)
+    assert done[0] == (0, "breast_cancer, study 1 of 2")
+    assert 0 < done[1][0] < 50
 
 
 def test_a_lone_step_takes_time():
@@ -66,7 +93,7 @@ def test_a_lone_step_takes_time():
 
 def test_goals():
     digits, own = goals_of("digits, jgd.tasks.suite.landscapes:saddle@excess<=1e-3", None)
-    assert str(digits) == "accuracy >= 0.95"
+    assert str(digits) == "accuracy >= 0.97"
     assert (own.metric, own.mode, own.target, own.steps) == ("excess", "min", 1e-3, 300)
     assert [goal.name for goal in goals_of("all", 5)][-1] == "text"
 

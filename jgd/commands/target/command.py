@@ -3,18 +3,21 @@
 import argparse
 import json
 from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
-from jgd.commands.devices import describe_devices, use_every_core
+from jgd.commands.devices import describe_devices, fresh_programs, use_every_core
 from jgd.commands.document import jsonable, versions
 from jgd.commands.folder import new_folder
 from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.racers import DEFAULT, RACERS, spaces
 from jgd.commands.target.contest import MEASURES, Budget, Round, costs, play, standings
-from jgd.commands.target.goals import goals_of
+from jgd.commands.target.goals import Goal, goals_of
 from jgd.commands.target.report import cells, header, target_report
 from jgd.commands.terminal import print_table, winner
 from jgd.core.extras import require
@@ -22,10 +25,11 @@ from jgd.core.storage import write_whole
 from jgd.pages.words import count
 from jgd.sweep.answers.profiles import TAU
 from jgd.tasks.registry import BUILTIN
+from jgd.train.progress import Progress
 
 ABOUT = "Steps and time to target of optimizers on several tasks, each tuned with the same budget (AlgoPerf's rules)."
 MORE = f"""
-Without options: four built-in tasks, eight optimizers; 9 studies of 5 learning rates each.
+Without options: four built-in tasks, eight optimizers, 5 studies of 5 learning rates each: 4 minutes on two cores.
 
 tasks       {", ".join(BUILTIN)}, or your own with what is to be reached,
             as file.py:task@accuracy>=0.97 or digits@validation_loss<=0.1; or all
@@ -36,11 +40,14 @@ optimizers  {", ".join(list(RACERS)[:8])},
   jgd bench target --tasks my_task.py:task@loss<=0.3 --steps 1000
   jgd bench target --optimizers adamw=1e-5:1e-2,lion=1e-6:1e-3 --json
 
-A study is so many learning rates, drawn from the optimizer's range, under one seed; it costs what its best one needed,
-and a miss is infinite. An optimizer's cost on a task is the median over studies. Its score is the share of tasks that
-it solves within tau times the best cost, averaged over tau from 1 to {TAU:g}: 1 is first everywhere. Intervals resample
-draws and seeds, the same for all. Steps come from sweeps and are exact to a hundredth of the budget; times are steps
-times the step time of a lone run, without evaluations. The folder gets report.html and results.json.
+The rules are those of AlgoPerf's external tuning ruleset (arXiv:2306.07179). The learning rates of all studies are one
+quasi-random draw from the optimizer's range, shared out at random; a study has a seed of its own. It costs what its
+best trial needed, and a miss is infinite; an optimizer's cost on a task is the median over studies. Its score is the
+share of tasks that it solves within tau times the best cost, averaged over tau from 1 to {TAU:g}: 1 is always first.
+Where they are not AlgoPerf's: tasks are small and known beforehand, only learning rates are tuned, steps come from
+sweeps and are exact to a hundredth of the budget, and times are steps times the step time of a lone run, without
+evaluations. Settings and seeds are the same for all optimizers, and intervals resample studies.
+The folder gets report.html and results.json.
 
 exit status: 0 done, 2 an input cannot be used, 130 interrupted by Ctrl-C (finished tasks are written)
 """
@@ -57,9 +64,8 @@ OPTIONS = {
         "help": "names with commas between them, each maybe with its own range,\n"
         "as adam=1e-4:1e-1; or all (default: the first eight below)",
     },
-    "--studies": {"type": int, "default": 3, "help": "draws of learning rates (default: 3)"},
-    "--trials": {"type": int, "default": 5, "help": "learning rates in a draw (default: 5)"},
-    "--seeds": {"type": int, "default": 3, "help": "seeds that each draw meets, a study each (default: 3)"},
+    "--studies": {"type": int, "default": 5, "help": "studies, each with a seed of its own (default: 5)"},
+    "--trials": {"type": int, "default": 5, "help": "learning rates in a study (default: 5)"},
     "--steps": {"type": int, "help": "steps within which to get there (default: the task's own)"},
     "--out": {"type": Path, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
@@ -74,20 +80,21 @@ def add_target(commands: Any) -> None:
 def target(options: argparse.Namespace) -> int:
     """Run the contest, write its folder and print its tables; the exit status."""
     require("matplotlib", "the report's pictures")
-    counts(options, ("studies", "trials", "seeds", "steps"))
-    optimizers, budget = spaces(options.optimizers), Budget(options.studies, options.trials, options.seeds)
+    counts(options, ("studies", "trials", "steps"))
+    optimizers, budget = spaces(options.optimizers), Budget(options.studies, options.trials)
     use_every_core()
     goals = goals_of(options.tasks, options.steps)
     devices = describe_devices(jax.local_devices())
     rounds: list[Round] = []
     with new_folder(options.out, "target") as folder:
-        for goal in goals:
-            if not options.json:
-                print(f"{goal.name}: {count(len(optimizers), 'optimizer')} to {goal} on {devices} ...", flush=True)
-            one = play(goal, optimizers, budget)
-            if one.sweep.interrupted:
-                break
-            rounds.append(one)
+        with fresh_programs(), Line(goals, budget, show=False if options.json else None) as line:
+            for goal in goals:
+                if not options.json:
+                    print(f"{goal.name}: {count(len(optimizers), 'optimizer')} to {goal} on {devices} ...", flush=True)
+                one = play(goal, optimizers, budget, partial(line.begin, goal))
+                if one is None:
+                    break
+                rounds.append(one)
         if not rounds:
             raise KeyboardInterrupt
         document = _document(rounds, list(optimizers), budget, devices)
@@ -101,6 +108,22 @@ def target(options: argparse.Namespace) -> int:
     else:
         _print(rounds, list(optimizers), folder, cut)
     return 130 if cut else 0
+
+
+class Line(Progress):
+    """A progress line over all studies, with the time that is left by how much each goal's steps compute."""
+
+    def __init__(self, goals: Sequence[Goal], budget: Budget, show: bool | None) -> None:
+        super().__init__("target", 100, show=show)
+        work, self._studies = [goal.work for goal in goals], budget.studies
+        ends = np.cumsum([0.0, *work]) / sum(work)
+        self._parts = dict(zip((goal.name for goal in goals), pairwise(ends), strict=True))
+
+    def begin(self, goal: Goal, study: int) -> None:
+        """Show that a study begins."""
+        start, end = self._parts[goal.name]
+        done = start + (end - start) * study / self._studies
+        self.update(int(100 * done), f"{goal.name}, study {study + 1} of {self._studies}")
 
 
 def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, devices: str) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 import re
 from typing import NamedTuple
 
+import jax
+
 from jgd.core.errors import InputError
+from jgd.measure.steps import num_parameters
 from jgd.tasks.registry import BUILTIN, load
-from jgd.train.task import Task
+from jgd.train.task import Task, num_examples
 
 GOAL = re.compile(r"(?P<task>.+?)@(?P<metric>\w+)\s*(?P<sign><=|>=)\s*(?P<target>\S+)")
 STEPS = 300
+OVERHEAD = 1e7  # what compiling and dispatching cost a step, in products of numbers: as much, for small tasks
 
 
 class Goal(NamedTuple):
@@ -20,6 +24,13 @@ class Goal(NamedTuple):
     mode: str
     target: float
     steps: int
+
+    @property
+    def work(self) -> float:
+        """About how long its runs take against other goals': the products of their steps, and what a step costs."""
+        params = jax.eval_shape(self.task.init, jax.random.key(0))
+        examples = self.task.batch_size or num_examples(self.task)
+        return self.steps * (examples * num_parameters(params) + OVERHEAD)
 
     def __str__(self) -> str:
         return f"{self.metric} {'>=' if self.mode == 'max' else '<='} {self.target:g}"

@@ -58,9 +58,9 @@ def target_report(rounds: Sequence[Round], names: Sequence[str], budget: Budget,
     shown = {
         "tasks": str(len(rounds)),
         "optimizers": str(len(names)),
-        "studies each": str(budget.studies * budget.seeds),
+        "studies each": str(budget.studies),
         "trials a study": str(budget.trials),
-        "runs": f"{sum(one.sweep.status.size for one in rounds):,}",
+        "runs": f"{sum(sweep.status.size for one in rounds for sweep in one.sweeps):,}",
         "on": html.escape(devices),
     }
     colors = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
@@ -134,16 +134,17 @@ def _tasks(rounds: Sequence[Round], names: Sequence[str], colors: dict[str, str]
 
 
 def _notes(rounds: Sequence[Round], budget: Budget, command: str) -> list[str]:
-    every = ", ".join(f"{one.goal.name} {one.sweep.settings.eval_every} of {one.goal.steps}" for one in rounds)
-    ranges = ", ".join(f"{space} {_range(rounds, space)}" for space in rounds[0].sweep.spaces)
+    every = ", ".join(f"{one.goal.name} {one.sweeps[0].settings.eval_every} of {one.goal.steps}" for one in rounds)
+    ranges = ", ".join(f"{space} {_range(rounds, space)}" for space in rounds[0].sweeps[0].spaces)
     return [
-        f"Every optimizer gets the same on every task: {count(budget.studies, 'draw')} of "
-        f"{count(budget.trials, 'learning rate')} from its range (Sobol points of the logarithm), under "
-        f"{count(budget.seeds, 'seed')} each. All else has its default. Drawn: {ranges}.",
-        "A study is one draw under one seed, and costs what its best trial needed; a miss is infinite. The cost of a "
-        "task is the median over studies, as in AlgoPerf (arXiv:2306.07179); there a study has seeds of its own.",
-        "Intervals are 95% percentile bootstraps over draws and seeds, resampled together for all optimizers. They say "
-        "what another run of these tasks may bring, not what other tasks may.",
+        f"Studies of each optimizer on each task: {budget.studies}, of {count(budget.trials, 'trial')}, which differ "
+        "in the learning rate; all else has its default. The rates of all studies are one draw from the optimizer's "
+        f"range (Sobol points of the logarithm), shared out at random. Drawn: {ranges}.",
+        "A study has a seed of its own, and costs what its best trial needed; a miss is infinite. The cost of a task "
+        "is the median over studies, and a score the profile's integral: AlgoPerf's external tuning ruleset "
+        "(arXiv:2306.07179). Where it is not: the tasks are small, none is held out, and time is measured apart.",
+        "Intervals are 95% percentile bootstraps over studies, resampled together for all optimizers. They say what "
+        "another run of these tasks may bring, not what other tasks may.",
         f"Steps are known to those between evaluations: {html.escape(every)}.",
         "Time is steps times the step time of a lone run on one device, without evaluations; compiling is that of its "
         "one program, once.",
@@ -152,7 +153,7 @@ def _notes(rounds: Sequence[Round], budget: Budget, command: str) -> list[str]:
 
 
 def _range(rounds: Sequence[Round], space: str) -> str:
-    trials = [trial for one in rounds for trial in one.sweep.trials if trial.space == space]
+    trials = [trial for one in rounds for sweep in one.sweeps for trial in sweep.trials if trial.space == space]
     rates = [value for trial in trials for value in trial.params.values()]
     return f"{min(rates):.2g} to {max(rates):.2g}" if rates else "as given"
 
