@@ -1,12 +1,16 @@
 """Every optimizer on every problem of `jgd.tasks.suite` with the same tuning, and what came of it as a document."""
 
+import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 import jgd
+from jgd.measure import cores
 from jgd.sweep import grid, loguniform, profiles
 from jgd.tasks import suite
 
@@ -72,7 +76,26 @@ def solve(problem: suite.Problem, names: Iterable[str], *, rates: int, seeds: in
     return Solved(problem, stacked, [trial.params for trial in members[0]], time.perf_counter() - clock)
 
 
-def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any]) -> dict[str, Any]:
+def solve_all(
+    problems: Sequence[suite.Problem], names: Sequence[str], *, rates: int, seeds: int, told: Callable[[Solved], None]
+) -> list[Solved]:
+    """The problems in as many processes as there are cores, the last first: they take longest.
+
+    Steps are counted, not timed, and most of a problem is tracing, which keeps one core busy. An accelerator serves one
+    process.
+    """
+    options = {"rates": rates, "seeds": seeds}
+    if jax.default_backend() != "cpu":
+        return [solve(problem, names, **options) for problem in problems]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(cores(), len(problems)), mp_context=spawn) as pool:
+        waiting = [pool.submit(solve, problem, names, **options) for problem in reversed(problems)]
+        for done in as_completed(waiting):
+            told(done.result())
+    return [done.result() for done in reversed(waiting)]
+
+
+def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """Everything that the page shows, as JSON has it; a miss is null."""
     reached = np.stack([one.reached for one in solved], axis=1)  # [optimizers, problems, trials, seeds]
     trials = reached.shape[2]
@@ -83,7 +106,7 @@ def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any])
     one = np.isfinite(medians).mean(axis=1)  # the share of the problems that each single setting solves
     return {
         "machine": dict(machine),
-        "seconds": sum(one.seconds for one in solved),
+        "seconds": seconds,
         "budget": {"rates": trials // 2, "low": LOW, "high": HIGH, "schedules": 2, "seeds": reached.shape[3]},
         "tau": profiles.TAU,
         "standings": [

@@ -6,11 +6,12 @@ A whole run writes bench/results/leaderboard.json and its page, leaderboard.html
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.contest import RATES, SEEDS, chosen, document, solve
+from bench.contest import RATES, SEEDS, Solved, chosen, document, solve_all
 from bench.leaderboard_page import Document, render
 from bench.machine import describe
 from bench.rows import Claim, Yields, alone
@@ -24,11 +25,9 @@ def leaderboard(quick: bool = False) -> Yields:
     compile_quickly()
     problems, names = chosen(quick)
     rates, seeds = (3, 2) if quick else (RATES, SEEDS)
-    solved = []
-    for problem in problems:
-        solved.append(solve(problem, names, rates=rates, seeds=seeds))
-        print(f"{problem.name}: {solved[-1].seconds:.1f} s", file=sys.stderr, flush=True)
-    found = document(solved, names, describe())
+    clock = time.perf_counter()
+    solved = solve_all(problems, names, rates=rates, seeds=seeds, told=tell)
+    found = document(solved, names, describe(), time.perf_counter() - clock)
     if not quick:
         write(found)
     for rank, row in enumerate(found["standings"], 1):
@@ -47,6 +46,11 @@ def leaderboard(quick: bool = False) -> Yields:
         }
     if not quick:
         yield from claims(found)
+
+
+def tell(solved: Solved) -> None:
+    """That a problem is done."""
+    print(f"{solved.problem.name}: {solved.seconds:.1f} s", file=sys.stderr, flush=True)
 
 
 def compile_quickly() -> None:

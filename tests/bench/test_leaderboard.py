@@ -30,7 +30,7 @@ def test_every_optimizer_gets_the_same(solved):
 
 
 def test_the_document_says_who_wins(solved):
-    found = document([solved[0]], NAMES, {})
+    found = document([solved[0]], NAMES, {}, 1.0)
     (problem,) = found["problems"]
     best = next(row["solver"] for row in found["standings"])
     assert problem["costs"][best] == min(x for x in problem["costs"].values() if x is not None)
@@ -41,7 +41,7 @@ def test_the_document_says_who_wins(solved):
 
 def test_a_problem_that_nobody_solves_is_told(solved):
     late = solved[1]._replace(reached=np.full((3, 8, 2), np.nan), settings=solved[0].settings)
-    found = document([solved[0], late], NAMES, {})
+    found = document([solved[0], late], NAMES, {}, 1.0)
     assert claims(found)[0].value == 1
     assert claims(found)[0].why == "late"
     assert set(found["problems"][1]["costs"].values()) == {None}
