@@ -4,11 +4,15 @@ from typing import NamedTuple
 
 
 class Chart(NamedTuple):
-    """A picture of a table: lines of `y` over `x`, both on logarithmic axes, one for each value of `by`."""
+    """Pictures of a table: each of `ys` over `x`, on logarithmic axes, a line for each value of `by`.
+
+    Side by side; or, where `per` names a column, beneath each other, with a panel for each of its values.
+    """
 
     x: str
-    y: str
+    ys: tuple[str, ...]
     by: str
+    per: str | None = None
 
 
 class Case(NamedTuple):
@@ -38,19 +42,30 @@ CASES: dict[str, Case] = {
     "transformer": Case("bench.networks:transformer", "A small transformer on text", 33),
     "lanes": Case(
         "bench.lanes", "Trials a second against lanes side by side", 36, ("sklearn",),
-        Chart("lanes", "trials_per_second", "network"),
+        Chart("lanes", ("trials_per_second",), "network"),
     ),
     "memory": Case("bench.large:memory", "4,096 trials of digits in one call, in bounded memory", 37, ("sklearn",)),
     "stream": Case("bench.large:stream", "100,000 trials of a toy, streamed", 10),
     "optuna": Case(
         "bench.studies", "Studies of digits, with Optuna and torch as peers", 45, ("sklearn", "optuna", "torch")
     ),
-    "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 105),
-    "leaves": Case("bench.updates:leaves", "A step over 1,024 leaves, and its compilation", 36),
+    "compiling": Case(
+        "bench.compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
+        Chart("steps", ("seconds", "compiling_percent"), "side"),
+    ),
+    "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 45),
+    "parameters": Case(
+        "bench.scaling:parameters", "A step against the number of parameters", 55,
+        chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),
+    ),
+    "leaves": Case(
+        "bench.scaling:leaves", "A step of AdamW against the number of leaves, and its compilation", 60,
+        chart=Chart("leaves", ("seconds", "compile_seconds"), "side"),
+    ),
     "matrices": Case("bench.updates:matrices", "Muon over 48 equal matrices", 8),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 38, ("sklearn",)),
     "population": Case("bench.population", "Population-based training against random search", 40),
     "kills": Case("bench.kills", "Sweeps killed at random moments", 45),
     "samplers": Case("bench.samplers", "Samplers at equal budgets", 55, ("sklearn",)),
-    "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 245, ("sklearn",)),
+    "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 155, ("sklearn",)),
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The page of a file of results: claims first, then every table with its picture. It loads nothing."""
 
 import html
+import itertools
 from typing import Any
 
 from bench.shown import cell, claim_text, columns, heading
@@ -70,29 +71,62 @@ def _case(name: str, case: dict[str, Any]) -> str:
     return f'<section class=bench id="{name}"><h2>{html.escape(case["title"])}</h2>{body}</section>'
 
 
-def _chart(name: str, chart: dict[str, str], rows: list[dict[str, Any]]) -> str:
-    """Lines on logarithmic axes."""
+def _chart(name: str, chart: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Lines on logarithmic axes, with one legend for all panels; a line keeps its colour."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    axes = figure.subplots()
-    groups = dict.fromkeys(row[chart["by"]] for row in rows if chart["by"] in row)
-    for color, group in zip(COLORS, groups, strict=False):
-        known = [row for row in rows if row.get(chart["by"]) == group and chart["x"] in row and chart["y"] in row]
-        points = sorted((row[chart["x"]], row[chart["y"]]) for row in known)
-        axes.plot(*zip(*points, strict=True), color=color, marker="o", markersize=4, label=str(group))
-    axes.set(xscale="log", yscale="log", xlabel=heading(chart["x"]), ylabel=heading(chart["y"]))
+    x, ys, by, per = chart["x"], chart["ys"], chart["by"], chart["per"] or ""
+    groups = dict.fromkeys(row[by] for row in rows if by in row)
+    colors = dict(zip(groups, itertools.cycle(COLORS), strict=False))
+    parts: list[Any] = list(dict.fromkeys(row[per] for row in rows if per in row)) if per else [None]
+    shape = (len(ys), len(parts)) if per else (1, len(ys))
+    figure = Figure(figsize=(9, 1.1 + 2.5 * shape[0]), layout="constrained")
+    panels = figure.subplots(*shape, squeeze=False, sharex=True, sharey="row" if per else False)
+    pairs = [(column, part) for column in ys for part in parts]
+    for axes, (column, part) in zip(panels.flat, pairs, strict=True):
+        for group, color in colors.items():
+            known = [row for row in rows if row.get(by) == group and x in row and column in row]
+            points = sorted((row[x], row[column]) for row in known if part in (None, row.get(per)))
+            if points:
+                axes.plot(*zip(*points, strict=True), color=color, marker="o", markersize=4, label=str(group))
+        _dress(axes)
+    for axes, column in zip(panels.flat if not per else panels[:, 0], ys, strict=True):
+        axes.set_ylabel(_axis(column), color=INK)
+    for axes in panels[-1]:
+        axes.set_xlabel(_axis(x), color=INK)
+    for axes, part in zip(panels[0], parts if per else (), strict=False):
+        axes.set_title(part, color=INK, loc="left", fontsize=10, fontweight="bold")
+    lines = {line.get_label(): line for axes in panels.flat for line in axes.get_lines()}
+    place: dict[str, Any] = {"loc": "outside lower center", "ncols": 4, "frameon": False, "fontsize": 9}
+    figure.legend(list(lines.values()), list(lines), labelcolor=INK, **place)
+    figure.patch.set_alpha(0)
+    return to_svg(figure, name, VARIABLES, f"{', '.join(map(heading, ys))} over {heading(x)}")
+
+
+def _axis(column: str) -> str:
+    """A column's name with the unit of its numbers."""
+    units = {"seconds": "s", "bytes": "bytes", "percent": "%"}
+    unit = next((shown for end, shown in units.items() if column.endswith(end)), "")
+    return f"{heading(column)}, {unit}" if unit else heading(column)
+
+
+def _dress(axes: Any) -> None:
+    """Scales, grid and colours of a panel."""
+    from matplotlib.ticker import MaxNLocator, NullLocator
+
+    axes.set(xscale="log", yscale="log")
+    low, high = axes.get_ylim()
+    if high < 10 * low:  # between powers of ten there would be no numbers
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_minor_locator(NullLocator())
+    if high < 1e4 and low > 1e-3:
+        axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(color=GRID)
     axes.tick_params(colors=INK, which="both")
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(FAINT)
-    axes.legend(frameon=False, labelcolor=INK)
-    axes.xaxis.label.set_color(INK)
-    axes.yaxis.label.set_color(INK)
-    figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
-    return to_svg(figure, name, VARIABLES, f"{heading(chart['y'])} over {heading(chart['x'])}")
 
 
 # Texts of tables stand left, and no row is a winner.

@@ -16,7 +16,9 @@ def columns(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def heading(column: str) -> str:
     """A column's name as words."""
-    words = column.replace("_per_second", "/s").replace("_seconds", "").replace("_bytes", "").replace("_percent", "")
+    words = column.replace("_per_second", "/s")
+    for unit in ("_seconds", "_bytes", "_percent"):
+        words = words.removesuffix(unit)
     return {"seconds": "time", "ratio": "times as long"}.get(column, words.replace("_", " "))
 
 

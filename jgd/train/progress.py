@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from typing import Any
+from typing import Any, Self
 
 from jgd.core.extras import require
 
@@ -19,7 +19,7 @@ class Progress:
         self._line: Any = _line() if show else None
         self._task = self._line.add_task(title, total=total, completed=done, note="") if show else None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         if self._line is not None:
             self._line.start()
         return self

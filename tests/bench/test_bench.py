@@ -143,11 +143,13 @@ def test_claims_and_rows_read_well():
 
 
 def test_a_chart_needs_no_row_to_have_its_columns():
-    rows = [{"lanes": 1, "rate": 2.0, "kind": "a"}, {"lanes": 4, "rate": 6.0, "kind": "a"}, {"note": "none"}]
-    case = {"title": "C", "command": "c", "chart": {"x": "lanes", "y": "rate", "by": "kind"}, "rows": rows}
+    rows = [{"lanes": 1, "rate": 2.0, "kind": "a"}, {"lanes": 4, "rate": 6.0, "cost": 1, "kind": "a"}, {"note": "none"}]
+    chart = {"x": "lanes", "ys": ["rate", "cost"], "by": "kind", "per": None}
+    case = {"title": "C", "command": "c", "chart": chart, "rows": rows}
     machine = {"device": "D", "devices": 2, "cores": 2, "date": "2026-01-02T03", "commit": None, "changed": False}
     cases = {"c": {**case, "claims": [], "status": "done", "seconds": 1.0}}
     page = render({"machine": {**machine, "versions": {}}, "quick": False, "seconds": 60, "cases": cases})
     assert "<svg" in page
+    assert ">cost</text>" in page
     assert file_name({**machine, "platform": "cpu"}) == "cpu2-2026-01-02.json"
     assert file_name({**machine, "platform": "gpu", "device": "NVIDIA H100"}) == "nvidia-h100-2-2026-01-02.json"

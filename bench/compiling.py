@@ -1,0 +1,59 @@
+"""Seconds of a sweep against its steps, compiling and all: from how many steps on compiling no longer matters.
+
+Sides run in turn, and each time from nothing.
+
+  jgd            one call of jgd.sweep.run, which compiles
+  jgd, again     the same call where a folder has its programs, as jgd's commands keep them
+  jitted scan    by hand: one jitted scan for all trials, one after another, on one device
+"""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import numpy as np
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
+
+import jgd
+from bench.by_hand import scan
+from bench.rows import Claim, Row, Yields, alone, in_turn, timed
+from bench.work import Ran, Work, batches_of, fixed_start, with_jgd
+
+RATES = np.geomspace(1e-4, 1e-1, 32)
+
+
+def compiling(quick: bool = False, repeats: int = 3) -> Yields:
+    """32 trials of Adam on digits for 1 to 1,000 steps: seconds in all, and the part of them that compiling takes."""
+    task, again = fixed_start(jgd.tasks.digits()), tempfile.mkdtemp()
+    rows: dict[tuple[str, int], Row] = {}
+    for steps in (1, 10) if quick else (1, 100, 1000):
+        work = Work(task, RATES, 1, steps, steps, "validation_loss")
+        batches = [batches_of(task, steps, 0)]
+        kept(again, partial(with_jgd, work))
+        sides: dict[str, Callable[[], Ran]] = {
+            "jgd": partial(kept, None, partial(with_jgd, work)),
+            "jgd, again": partial(kept, again, partial(with_jgd, work)),
+            "jitted scan": partial(kept, None, lambda work=work, batches=batches: scan(work, batches)()),
+        }
+        found = in_turn(sides, 2 if quick else repeats)
+        for side, turns in found.items():
+            whole = [ran.seconds + ran.compile_seconds for ran in turns]
+            spread = timed(whole, [ran.seconds + ran.compile_seconds for ran in found["jgd"]])
+            part = 100 * float(np.median([ran.compile_seconds for ran in turns])) / spread["seconds"]
+            rows[side, steps] = {"side": side, "steps": steps, **spread, "compiling_percent": part}
+            yield {**rows[side, steps], "trials_per_second": len(RATES) / spread["seconds"]}
+    most = max(steps for _, steps in rows)
+    yield Claim(f"part of {most:,} steps that compiling takes", rows["jgd", most]["compiling_percent"], 50, False, "%")
+
+
+def kept(folder: str | None, run: Callable[[], Ran]) -> Ran:
+    """Run with programs read from a folder, or compiled if there is none."""
+    reset_cache()  # JAX settles on a folder at the first program
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    return run()
+
+
+if __name__ == "__main__":
+    alone(compiling)

@@ -1,0 +1,100 @@
+"""Steps of optimizers as programs: jgd's and optax's `grads -> update -> apply_updates`, parameters and state donated.
+
+jgd's optimizer is an argument of its step, as in a sweep, unless it says that it is closed over, as optax's is.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+import jgd
+from bench.rows import Row
+from jgd.measure import Compilation, Program, compare, interleave, random_like
+
+Pair = tuple[Any, Any]  # the same optimizer by jgd and by optax
+
+
+def step(opt: Any, params: Any, grad: Callable[[Any], Any] | None = None) -> Program:
+    """A step with random gradients of its own unless `grad` gives the parameters' own."""
+    values = random_like(params, 0)
+    return _program(opt, (values, opt.init(values)), random_like(params, 1), grad=grad)
+
+
+def on_one_place(pair: Pair, params: Any, sides: Sequence[str] = ("jgd", "optax")) -> "dict[str, Turn]":
+    """Steps of `jgd`, `jgd, closed over` and `optax` on the same gradients and, in turn, on the same parameters."""
+    values, grads = random_like(params, 0), random_like(params, 1)
+    carried, programs = None, {}
+    for side in sides:
+        opt = pair[side == "optax"]
+        carried = (
+            (values, opt.init(values)) if carried is None else jax.eval_shape(lambda p, o=opt: (p, o.init(p)), values)
+        )
+        programs[side] = _program(opt, carried, grads, closed="closed" in side)
+    last = [programs[sides[0]]]
+    return {side: Turn(program, last) for side, program in programs.items()}
+
+
+class Turn:
+    """A program that goes on from where the last of its group has got to, in the same memory."""
+
+    def __init__(self, program: Program, last: list[Program]) -> None:
+        self.program, self._last = program, last
+
+    @property
+    def compilation(self) -> Compilation:
+        """The program's."""
+        return self.program.compilation
+
+    def run(self, calls: int) -> Any:
+        """As `Program.run`."""
+        if self._last[0] is not self.program:
+            self.program.take_over(self._last[0])
+            self._last[0] = self.program
+        return self.program.run(calls)
+
+
+def same(name: str, pair: Pair) -> None:
+    """Refuse to time an optimizer whose parameters after three steps differ between the two by more than rounding."""
+    small = jax.ShapeDtypeStruct((1 << 14,), np.float32)
+    a, b = (np.ravel(step(opt, small).run(3)[0]) for opt in pair)
+    # Adam's first steps by optax are off by 7e-6 of 1e-3; a sign at rounding's edge may flip, hence not the maximum.
+    if not np.quantile(np.abs(a - b), 0.999) < 1e-6:
+        raise AssertionError(f"{name}: jgd and optax compute different parameters")
+
+
+def program_rows(sides: dict[str, Callable[[], Program]]) -> Any:
+    """A row for each side, timed in turn, with ratios to the first; returned by name."""
+    programs = {name: make() for name, make in sides.items()}
+    found, rows = interleave(programs), {}
+    first, *_ = found.values()
+    for name, timing in found.items():
+        assert timing.compilation is not None
+        row: Row = {
+            "name": name,
+            "seconds": timing.median,
+            "ratio": compare(timing, first).ratio,
+            "trace_seconds": timing.compilation.trace,
+            "compile_seconds": timing.compilation.seconds,
+            "temporary_bytes": programs[name].memory.temporaries,
+        }
+        rows[name] = row
+        yield row
+    return rows
+
+
+def _program(
+    opt: Any, carried: Any, grads: Any, *, grad: Callable[[Any], Any] | None = None, closed: bool = False
+) -> Program:
+    """Of parameters and state, or of their shapes."""
+    apply = optax.apply_updates if isinstance(opt, optax.GradientTransformation) else jgd.apply_updates
+
+    def step(params: Any, state: Any, grads: Any, opt: Any) -> Any:
+        updates, state = opt.update(grad(params) if grad else grads, state, params)
+        return apply(params, updates), state
+
+    if closed or apply is optax.apply_updates:
+        return Program(lambda params, state, grads: step(params, state, grads, opt), *carried, grads, carry=2, own=True)
+    return Program(step, *carried, grads, opt, carry=2, own=True)
