@@ -63,6 +63,7 @@ CASES: dict[str, Case] = {
         chart=Chart("leaves", ("seconds", "compile_seconds"), "side"),
     ),
     "matrices": Case("bench.updates:matrices", "Muon over 48 equal matrices", 8),
+    "dispatch": Case("bench.dispatch", "What a call of a jitted step costs", 9),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 38, ("sklearn",)),
     "population": Case("bench.population", "Population-based training against random search", 40),
     "kills": Case("bench.kills", "Sweeps killed at random moments", 45),
