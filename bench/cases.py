@@ -53,13 +53,13 @@ CASES: dict[str, Case] = {
         "bench.compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
         Chart("steps", ("seconds", "compiling_percent"), "side"),
     ),
-    "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 45),
+    "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 35),
     "parameters": Case(
         "bench.scaling:parameters", "A step against the number of parameters", 55,
         chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),
     ),
     "leaves": Case(
-        "bench.scaling:leaves", "A step of AdamW against the number of leaves, and its compilation", 60,
+        "bench.scaling:leaves", "A step of AdamW against the number of leaves, and its compilation", 70,
         chart=Chart("leaves", ("seconds", "compile_seconds"), "side"),
     ),
     "matrices": Case("bench.updates:matrices", "Muon over 48 equal matrices", 8),
