@@ -1,6 +1,6 @@
 """The sweep that bench.kills kills: two programs, in which some lanes diverge.
 
-As a command: `python -m bench.killed [--halving] [--workers N] DIR`.
+As a command: `python -m bench.killed [--halving | --asha] [--workers N] DIR`.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 import jgd
-from jgd.sweep import halving, loguniform, run
+from jgd.sweep import asha, halving, loguniform, run
 
 STEPS, EVERY = 2400, 4
 
@@ -42,10 +42,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", metavar="DIR")
     parser.add_argument("--halving", action="store_true", help="end lanes on the way")
+    parser.add_argument("--asha", action="store_true", help="and ask a sampler that learns, round by round")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the folder")
     args = parser.parse_args()
-    stop = halving(STEPS // 8) if args.halving else None
-    options = {"num_trials": 12, "seeds": 2, "sampler": "sobol", "progress": False, "stop": stop}
+    stop = halving(STEPS // 8) if args.halving else asha(STEPS // 8) if args.asha else None
+    asked = {"sampler": "tpe", "rounds": 3} if args.asha else {"sampler": "sobol"}
+    options = {"num_trials": 12, "seeds": 2, "progress": False, "stop": stop, **asked}
     # Workers differ from one process in their layout; lanes one by one have the same program in any.
     shared = {"lanes": 1, "workers": args.workers, "dir": args.folder}
     run(task(), spaces(), steps=STEPS, eval_every=EVERY, **shared, **options)

@@ -21,13 +21,16 @@ from bench.rows import Claim, Yields, alone
 from jgd.sweep import Result, load, replay
 
 TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another program over all steps
+KINDS = {
+    "all to the end": ([], 1),
+    "halving": (["--halving"], 1),
+    "TPE and ASHA": (["--asha"], 1),
+    "two workers": (["--halving"], 2),
+}
 
 
-KINDS = {"all to the end": ([], 1), "halving": (["--halving"], 1), "two workers": (["--halving"], 2)}
-
-
-def kills(quick: bool = False, count: int = 4, seed: int = 0) -> Yields:
-    """Kills with and without halving, and of workers; what is counted must all be bit for bit the same."""
+def kills(quick: bool = False, count: int = 3, seed: int = 0) -> Yields:
+    """Kills with and without rules and rounds, and of workers; what is counted must all be bit for bit the same."""
     for name, (flags, workers) in KINDS.items():
         row = survive(flags, workers, 2 if quick else count, random.Random(seed))
         yield {"name": name, **row}
