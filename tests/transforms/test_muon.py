@@ -37,13 +37,15 @@ def test_all_matrices_of_one_shape_share_one_iteration():
     assert batches == {"9x4x4": 10, "9x4x6": 5, "1x2x2": 15}
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 11])
-def test_a_cpu_takes_matrices_as_many_at_a_time_as_its_cache_holds(count, monkeypatch):
-    monkeypatch.setattr(jgd.transforms.matrix, "CACHE_BYTES", 4 * 4 * 6 * 4)  # four matrices
+@pytest.mark.parametrize(
+    ("held", "count", "batches"), [(4, 1, set()), (4, 3, {3}), (4, 4, {4}), (4, 11, {4, 3}), (1, 3, set())]
+)
+def test_a_cpu_takes_matrices_as_many_at_a_time_as_its_cache_holds(held, count, batches, monkeypatch):
+    monkeypatch.setattr(jgd.transforms.matrix, "CACHE_BYTES", held * 4 * 6 * 4)
     stack = jnp.asarray(np.random.default_rng(2).normal(size=(count, 4, 6)), jnp.float32)
     lowered = jax.jit(lambda x: orthogonalize([x], NEWTON_SCHULZ, 5, 1e-8)[0]).lower(stack).as_text()
     side_by_side = {int(batch) for batch in re.findall(r"dot_general.*-> tensor<(\d+)x4x6xf32>", lowered)}
-    assert side_by_side == {1: {1}, 3: {3}, 4: {4}, 11: {4, 3}}[count]
+    assert side_by_side == batches
     alone = [orthogonalize([x], NEWTON_SCHULZ, 5, 1e-8)[0] for x in stack]
     # Batched products sum in another order.
     problems.close(orthogonalize([stack], NEWTON_SCHULZ, 5, 1e-8)[0], jnp.stack(alone), rtol=1e-3, atol=1e-4)
