@@ -25,24 +25,25 @@ RATES = np.geomspace(1e-4, 1e-1, 32)
 
 def compiling(quick: bool = False, repeats: int = 3) -> Yields:
     """32 trials of Adam on digits for 1 to 1,000 steps: seconds in all, and the part of them that compiling takes."""
-    task, again = fixed_start(jgd.tasks.digits()), tempfile.mkdtemp()
+    task = fixed_start(jgd.tasks.digits())
     rows: dict[tuple[str, int], Row] = {}
-    for steps in (1, 10) if quick else (1, 100, 1000):
-        work = Work(task, RATES, 1, steps, steps, "validation_loss")
-        batches = [batches_of(task, steps, 0)]
-        kept(again, partial(with_jgd, work))
-        sides: dict[str, Callable[[], Ran]] = {
-            "jgd": partial(kept, None, partial(with_jgd, work)),
-            "jgd, again": partial(kept, again, partial(with_jgd, work)),
-            "jitted scan": partial(kept, None, lambda work=work, batches=batches: scan(work, batches)()),
-        }
-        found = in_turn(sides, 2 if quick else repeats)
-        for side, turns in found.items():
-            whole = [ran.seconds + ran.compile_seconds for ran in turns]
-            spread = timed(whole, [ran.seconds + ran.compile_seconds for ran in found["jgd"]])
-            part = 100 * float(np.median([ran.compile_seconds for ran in turns])) / spread["seconds"]
-            rows[side, steps] = {"side": side, "steps": steps, **spread, "compiling_percent": part}
-            yield {**rows[side, steps], "trials_per_second": len(RATES) / spread["seconds"]}
+    with tempfile.TemporaryDirectory() as again:
+        for steps in (1, 10) if quick else (1, 100, 1000):
+            work = Work(task, RATES, 1, steps, steps, "validation_loss")
+            batches = [batches_of(task, steps, 0)]
+            kept(again, partial(with_jgd, work))
+            sides: dict[str, Callable[[], Ran]] = {
+                "jgd": partial(kept, None, partial(with_jgd, work)),
+                "jgd, again": partial(kept, again, partial(with_jgd, work)),
+                "jitted scan": partial(kept, None, lambda work=work, batches=batches: scan(work, batches)()),
+            }
+            found = in_turn(sides, 2 if quick else repeats)
+            for side, turns in found.items():
+                whole = [ran.seconds + ran.compile_seconds for ran in turns]
+                spread = timed(whole, [ran.seconds + ran.compile_seconds for ran in found["jgd"]])
+                part = 100 * float(np.median([ran.compile_seconds for ran in turns])) / spread["seconds"]
+                rows[side, steps] = {"side": side, "steps": steps, **spread, "compiling_percent": part}
+                yield {**rows[side, steps], "trials_per_second": len(RATES) / spread["seconds"]}
     most = max(steps for _, steps in rows)
     yield Claim(f"part of {most:,} steps that compiling takes", rows["jgd", most]["compiling_percent"], 50, False, "%")
 

@@ -86,7 +86,11 @@ def solve_all(
     """
     options = {"rates": rates, "seeds": seeds}
     if jax.default_backend() != "cpu":
-        return [solve(problem, names, **options) for problem in problems]
+        found = []
+        for problem in problems:
+            found.append(solve(problem, names, **options))
+            told(found[-1])
+        return found
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(cores(), len(problems)), mp_context=spawn) as pool:
         waiting = [pool.submit(solve, problem, names, **options) for problem in reversed(problems)]

@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -92,23 +93,16 @@ class Crew:
         self._folder, self._children, self._threads = folder, [], []
 
     def __enter__(self) -> "Crew":
-        path = os.pathsep.join(name or os.getcwd() for name in sys.path)
-        for job in self._jobs:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "jgd.commands.worker", json.dumps(job)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                env={**os.environ, "PYTHONPATH": path},
-                start_new_session=True,
-            )
-            self._children.append(child)
-            self._threads.append(threading.Thread(target=self._hear, args=(len(self._children) + 1, child)))
-        for thread in self._threads:
-            thread.start()
-        self._pass_on_interrupts()
+        try:
+            for job in self._jobs:
+                self._children.append(_start(job))
+            for number, child in enumerate(self._children, 2):
+                self._threads.append(threading.Thread(target=self._hear, args=(number, child)))
+                self._threads[-1].start()
+            self._pass_on_interrupts()
+        except BaseException:  # then nobody calls __exit__
+            self._kill()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
@@ -119,13 +113,16 @@ class Crew:
             if kind is None:
                 self._wait()
         finally:  # also of a Ctrl-C that waits for no segment
-            for child in self._children:
-                child.kill()
+            self._kill()
             self._wait()
 
     def _wait(self) -> None:
         for thread in self._threads:
             thread.join()
+
+    def _kill(self) -> None:
+        for child in self._children:
+            child.kill()
 
     def _end(self) -> None:
         """Have every worker end after its segment."""
@@ -146,7 +143,7 @@ class Crew:
         else:
             self.failed = True
             reason = f"failed ({said[-1].removeprefix('jgd: ').rstrip('.') if said else f'status {status}'})"
-        again = f"jgd resume {self._folder} --workers {len(self._jobs) + 1} --join"
+        again = f"jgd resume {shlex.quote(str(self._folder))} --workers {len(self._jobs) + 1} --join"
         print(f"{name} {reason}; the others go on with what it ran, and another may join: {again}", file=sys.stderr)
 
     def _pass_on_interrupts(self) -> None:
@@ -171,3 +168,18 @@ class Crew:
         if self._before is not None:
             signal.set_wakeup_fd(self._before)
             os.close(self._writing)
+
+
+def _start(job: dict[str, Any]) -> "subprocess.Popen[str]":
+    """A worker, which imports from where this process does: `-P` keeps the current folder out otherwise."""
+    path = os.pathsep.join(name or os.getcwd() for name in sys.path)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "jgd.commands.worker", json.dumps(job)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
+    )

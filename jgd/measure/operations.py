@@ -10,8 +10,9 @@ import jax
 def operations(fn: Callable[..., Any], *args: Any) -> float:
     """What `fn(*args)` computes: two for each term of a matrix product or convolution, one for any other number made.
 
-    Loops over a known length count whole, `while` loops once, and of branches the most expensive counts. Arguments may
-    be shapes. XLA's own count takes seconds of lowering or compiling, and has the body of a scan only once.
+    So sums and decompositions of matrices count less than they take. Loops over a known length count whole, `while`
+    loops once, and of branches the most expensive counts. Arguments may be shapes. XLA's own count takes lowering or
+    compiling, and has the body of a scan only once.
     """
     return _count(jax.make_jaxpr(fn)(*args).jaxpr)
 

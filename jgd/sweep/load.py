@@ -41,7 +41,8 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
     records.settle(rounds, np.array([trial.space for trial in trials]))
     reports = _reports(known, saved)
     seconds = sum(report.seconds for report in reports)
-    cut = bool(records.going.any())
+    more = len(known["rounds"]) < known["arguments"]["rounds"] and not known.get("over")
+    cut = bool(records.going.any()) or more
     known = records.curves, records.reached, records.diverged_at, records.ended
     trials = lineage.trials if lineage else trials
     return Result(trials, settings, *known, reports, 0, 0.0, seconds, cut, lineage)

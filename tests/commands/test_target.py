@@ -78,8 +78,8 @@ def test_the_time_that_is_left_goes_by_the_work_of_goals():
     with Line(goals, Budget(2, 2), show=False) as line:
         done = []
         line.update = lambda percent, note: done.append((percent, note))
-        for goal in goals:
-            line.begin(goal, 0)
+        for number in range(2):
+            line.begin(number, 0)
     assert done[0] == (0, "breast_cancer, study 1 of 2")
     assert 0 < done[1][0] < 50
 
@@ -89,6 +89,41 @@ def test_a_lone_step_takes_time():
     seconds, compiling = time_steps(goal.task, [sgd(0.1)], 3, blocks=1, block_seconds=1e-3)
     assert seconds.shape == compiling.shape == (1,)
     assert 0 < seconds[0] < compiling[0]
+
+
+OWN = """
+import jax.numpy as jnp
+from jgd.train import Task
+
+def init(key):
+    raise ValueError("no such thing")
+
+stream = Task(lambda key: jnp.ones(2), lambda p, b: jnp.sum(p * b), lambda epoch: iter([jnp.ones(2)]))
+broken = Task(init, lambda p, b: jnp.sum(p * b), jnp.ones((3, 2)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("stream", "own.py:stream@loss<=1: its data come from a factory of iterators, but studies need arrays"),
+        ("broken", r"Task\(init=init\): init\(key\) failed with ValueError: no such thing"),
+    ],
+)
+def test_what_cannot_be_studied_is_said_before_anything_runs(name, said, tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    with pytest.raises(InputError, match=said):
+        goals_of(f"{tmp_path / 'own.py'}:{name}@loss<=1", None)
+
+
+def test_one_task_with_two_targets_has_two_parts_of_the_line():
+    goals = goals_of("diabetes,diabetes@loss<=60", None)
+    with Line(goals, Budget(1, 1), show=False) as line:
+        done = []
+        line.update = lambda percent, note: done.append(percent)
+        for number in range(2):
+            line.begin(number, 0)
+    assert done == [0, 50]
 
 
 def test_goals():

@@ -80,9 +80,9 @@ def test_a_sweep_says_so_and_knows_the_pace_of_the_stage_before(monkeypatch):
 def test_programs_of_an_earlier_stage_do_not_count(monkeypatch):
     heard, prepared = [], Preparation.one_by_one
 
-    def compile_twice(self, groups, layouts, tell):
+    def compile_twice(self, groups, layouts, **others):
         list(prepared(self, groups, layouts))
-        yield from prepared(self, groups, layouts, tell=lambda *row: heard.append(row))
+        yield from prepared(self, groups, layouts, **others | {"tell": lambda *row: heard.append(row)})
 
     monkeypatch.setattr(Preparation, "one_by_one", compile_twice)
     run(problems.task(5), jgd.sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, lanes=1)
@@ -101,27 +101,64 @@ def test_a_program_runs_while_the_next_ones_compile(monkeypatch):
         assert self.compilations < 6 or ran.wait(60), "nothing ran before all was compiled"
         return real_compile(self, compile)
 
+    monkeypatch.setattr(Preparation, "overlaps", True)  # as on an accelerator
     monkeypatch.setattr(Loop, "run", run_and_say_so)
     monkeypatch.setattr(Preparation, "_timed", wait_for_the_first)
     spaces = {"sgd": jgd.sgd(loguniform(1e-3, 0.1)), "adam": jgd.adam(loguniform(1e-3, 0.1))}
     run(problems.task(5), spaces, num_trials=2, steps=4, progress=False, lanes=1)
 
 
-def test_an_interrupted_sweep_compiles_nothing_more(monkeypatch):
-    real, begun = Loop.run, []
+@pytest.mark.parametrize("how", ["a request", "an error"])
+def test_what_ends_a_sweep_ends_its_compiling(how, monkeypatch):
+    begun, abandoned, real_run, real_abandon = [], threading.Event(), Loop.run, Preparation.abandon
 
-    def run_and_interrupt(self, ready, start, until):
-        real(self, ready, start, until)
+    def run_and_end(self, ready, start, until):
+        real_run(self, ready, start, until)
+        if how == "an error":
+            raise KeyboardInterrupt
         self.interrupt.requested = True
 
-    def count(self, compile):
+    def compile_one_by_one(self, compile):
         begun.append(compile)
+        assert len(begun) < 5 or abandoned.wait(60), "the first program did not run"
         return compile()
 
-    monkeypatch.setattr(Loop, "run", run_and_interrupt)
-    monkeypatch.setattr(Preparation, "_timed", count)
+    def abandon(self):
+        real_abandon(self)
+        abandoned.set()
+
+    monkeypatch.setattr(Preparation, "overlaps", True)
+    monkeypatch.setattr(Preparation, "_timed", compile_one_by_one)
+    monkeypatch.setattr(Preparation, "abandon", abandon)
     monkeypatch.setattr("jgd.sweep.lanes.prepare.cores", lambda: 1)
-    spaces = {str(i): jgd.sgd(loguniform(1e-3, 0.1), momentum=0.5 if i else None) for i in range(2)}
-    result = run(problems.task(5), spaces, num_trials=2, steps=4, progress=False, lanes=1)
+    monkeypatch.setattr(Loop, "run", run_and_end)
+    spaces = {"sgd": jgd.sgd(loguniform(1e-3, 0.1)), "adam": jgd.adam(loguniform(1e-3, 0.1))}
+    asked = {"num_trials": 2, "steps": 4, "progress": False, "lanes": 1}
+    if how == "an error":
+        with pytest.raises(KeyboardInterrupt):
+            run(problems.task(5), spaces, **asked)
+    else:
+        result = run(problems.task(5), spaces, **asked)
+        assert result.interrupted
+        assert (result.status == "complete").sum() == 2
+    # Those of the first program, and one that had begun; the last never does.
+    assert len(begun) == 5
+
+
+def test_a_request_while_programs_compile_waits_for_none(monkeypatch):
+    def ask(self, done, note=""):
+        loops[0].interrupt.requested = True
+        go.set()
+
+    loops, go, real = [], threading.Event(), Loop.stage
+
+    def stage(self, *args):
+        loops.append(self)
+        real(self, *args)
+
+    monkeypatch.setattr(Loop, "stage", stage)
+    monkeypatch.setattr(Progress, "update", ask)
+    monkeypatch.setattr(Preparation, "_timed", lambda self, compile: go.wait(60) and compile())
+    result = run(problems.task(5), jgd.sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, lanes=1)
     assert result.interrupted
-    assert (result.status == "complete").sum() == 2
+    assert (result.status == "pending").all()

@@ -153,3 +153,40 @@ def test_what_was_ended_without_a_value_has_failed():
     assert nothing.any()
     assert all(made[0].told[i] == np.inf for i in np.flatnonzero(nothing))
     assert all(np.isfinite(value) for value, _ in made[0].pruned.values())
+
+
+def test_a_folder_knows_whether_rounds_follow(tmp_path, monkeypatch):
+    real = engine_module.Loop.stage
+
+    def stage(self, *args):
+        real(self, *args)
+        self.interrupt.requested = True  # a Ctrl-C just as the round ends
+
+    monkeypatch.setattr(engine_module.Loop, "stage", stage)
+    asked = {"sampler": "tpe", "rounds": 4, "dir": tmp_path}
+    assert sweep(**asked).interrupted
+    assert load(tmp_path).interrupted
+    monkeypatch.undo()
+    assert not sweep(**asked).interrupted
+    assert not load(tmp_path).interrupted
+
+
+class RunsDry:
+    """A sampler with four points."""
+
+    def __init__(self, axes, seed):
+        self.points = list(np.linspace(0.2, 0.5, 4))
+
+    def ask(self, count):
+        found, self.points = self.points[:count], self.points[count:]
+        return np.reshape(found, (-1, 1))
+
+    def tell(self, ids, values):
+        pass
+
+
+def test_a_sampler_that_has_no_more_has_ended_the_sweep(tmp_path):
+    result = sweep(sampler=RunsDry, rounds=8, dir=tmp_path)
+    assert len(result.trials) == 4
+    assert not result.interrupted
+    assert not load(tmp_path).interrupted

@@ -103,7 +103,7 @@ def test_the_spaces_of_a_function_hold_numbers_by_name():
     ("text", "words"),
     [
         ("rate = 0.1", "s.toml: rate stands outside of a table; each space is a table, such as [train] with rate"),
-        ("rate = { loguniform = [1, 2] }", "s.toml: rate stands outside of a table; each space is a table"),
+        ("rate = { loguniform = [1, 2] }", "s.toml: rate reads as a distribution, as it has 'loguniform'; each space"),
         ("[a]\nrate = { logunifrom = [1, 2] }", "s.toml: a.rate: unknown name 'logunifrom'. Did you mean loguniform"),
         ("[a]\nrate = { uniform = [2, 1] }", "s.toml: a.rate.uniform: uniform(low=2, high=1): low must be below"),
     ],

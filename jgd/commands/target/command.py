@@ -4,7 +4,6 @@ import argparse
 import json
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +86,12 @@ def target(options: argparse.Namespace) -> int:
     devices = describe_devices(jax.local_devices())
     rounds: list[Round] = []
     with new_folder(options.out, "target") as folder:
-        with fresh_programs(), Line(goals, budget, show=False if options.json else None) as line:
-            for goal in goals:
+        with Line(goals, budget, show=False if options.json else None) as line:
+            for number, goal in enumerate(goals):
                 if not options.json:
                     print(f"{goal.name}: {count(len(optimizers), 'optimizer')} to {goal} on {devices} ...", flush=True)
-                one = play(goal, optimizers, budget, partial(line.begin, goal))
+                with fresh_programs():  # for each, as the next may be the same task with another target
+                    one = play(goal, optimizers, budget, partial(line.begin, number))
                 if one is None:
                     break
                 rounds.append(one)
@@ -115,15 +115,15 @@ class Line(Progress):
 
     def __init__(self, goals: Sequence[Goal], budget: Budget, show: bool | None) -> None:
         super().__init__("target", 100, show=show)
-        work, self._studies = [goal.work for goal in goals], budget.studies
-        ends = np.cumsum([0.0, *work]) / sum(work)
-        self._parts = dict(zip((goal.name for goal in goals), pairwise(ends), strict=True))
+        self._goals, self._studies = goals, budget.studies
+        work = np.array([goal.work for goal in goals])
+        self._ends = np.cumsum([0.0, *work / work.sum()])
 
-    def begin(self, goal: Goal, study: int) -> None:
-        """Show that a study begins."""
-        start, end = self._parts[goal.name]
+    def begin(self, number: int, study: int) -> None:
+        """Show that a study of a goal begins."""
+        start, end = self._ends[number : number + 2]
         done = start + (end - start) * study / self._studies
-        self.update(int(100 * done), f"{goal.name}, study {study + 1} of {self._studies}")
+        self.update(int(100 * done), f"{self._goals[number].name}, study {study + 1} of {self._studies}")
 
 
 def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, devices: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import jax
 from jgd.core.errors import InputError
 from jgd.measure.steps import num_parameters
 from jgd.tasks.registry import BUILTIN, load
-from jgd.train.task import Task, num_examples
+from jgd.train.task import Task, check_task, is_stream, num_examples
 
 GOAL = re.compile(r"(?P<task>.+?)@(?P<metric>\w+)\s*(?P<sign><=|>=)\s*(?P<target>\S+)")
 STEPS = 300
@@ -52,6 +52,12 @@ def _goal(text: str, steps: int | None) -> Goal:
         raise InputError(f"--tasks {text}: expected what is to be reached after the @, as digits@accuracy>=0.97.")
     name = match["task"] if match else text
     entry, task = BUILTIN.get(name), load(name)
+    if is_stream(task):
+        raise InputError(
+            f"--tasks {text}: its data come from a factory of iterators, but studies need arrays, which all runs share "
+            "on the device; pass arrays."
+        )
+    check_task(task)
     budget = steps or (entry.steps if entry else STEPS)
     if match:
         mode = "max" if match["sign"] == ">=" else "min"

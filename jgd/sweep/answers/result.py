@@ -56,7 +56,7 @@ class Result:
     ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.lanes.records`
     groups: list[GroupReport]
     compilations: int  # of whole programs, those for first parameters and batches among them
-    compile_seconds: float
+    compile_seconds: float  # in which nothing ran because programs were traced and compiled
     run_seconds: float
     interrupted: bool
     lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers

@@ -96,6 +96,13 @@ class Store:
                 return self.news()
             return [row for number in first for row in read_chunks(self.folder, self._hash, number)]
 
+    def end(self) -> None:
+        """Take down that no round follows."""
+        path = self.folder / "sweep.json"
+        with self.turn():
+            if not (known := read_json(path)).get("over"):
+                self._write(path, partial(write_json, path, {**known, "over": True}))
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """While it is held, no other process opens the folder or claims lanes in it."""
@@ -141,6 +148,7 @@ class Store:
             "listing": max(known["listing"], trials, key=lambda x: len(x["trials"])),
             "groups": [*groups, *(x for x in known["groups"] if x["first"] not in {y["first"] for y in groups})],
             "rounds": sorted({*known.get("rounds", []), *others["rounds"]}),  # the numbers of their first trials
+            "over": known.get("over", False),  # whether no round follows, though more were asked for
             "environments": [*(x for x in known["environments"] if x != environment), environment],
         }
         new = json.loads(json.dumps(new))

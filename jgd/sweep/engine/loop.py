@@ -61,8 +61,12 @@ def execute(
     rounds = (np.arange(len(trials)) >= ledger.start).astype(int)  # the earlier ones as one, since they are decided
     with Interrupt() as interrupt, Progress("sweep", records.going.size * settings.steps, show=progress) as line:
         loop = Loop(preparation, settings, ledger, interrupt, line)
-        while (until := records.settle(rounds, spaces)) and not interrupt.requested:
-            loop.stage(groups, layouts, until)
+        try:
+            while (until := records.settle(rounds, spaces)) and not interrupt.requested:
+                loop.stage(groups, layouts, until)
+        except BaseException:
+            preparation.abandon()
+            raise
         if interrupt.requested:
             preparation.abandon()
         ledger.close()
@@ -131,7 +135,9 @@ class Loop:
             except jax.errors.JaxRuntimeError as error:
                 layout = self._fewer(ready.group, ready.layout, error)
             self.ledger.set_back(ready.group, start)
-            ready = next(self._prepare([(ready.group, layout)], until))
+            if (again := next(self._prepare([(ready.group, layout)], until), None)) is None:
+                return
+            ready = again
 
     def _fewer(self, group: Group, layout: Layout, error: Exception) -> Layout:
         found = fewer_lanes(error, layout, len(self.devices.list), " and ".join(spaces_of(group)))
@@ -152,16 +158,16 @@ class Loop:
         return self.records.lineage is not None and bool(np.any(self.records.going & (self.records.reached < start)))
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> Iterator[Prepared]:
-        """Groups in these layouts, to run to `until` points, each as soon as it is compiled; the next ones go on."""
+        """Groups in these layouts, to run to `until` points, each as soon as `Preparation.one_by_one` has it."""
         passed, compiling, left = self._passed(), Compiling(self._seconds_to(until)), list(pairs)
 
         def tell(done: int, total: int, seconds: float) -> None:
             self.line.update(passed, compiling.note(done, total, seconds))
 
-        while left:
-            clock = time.perf_counter()
+        while left and not self.interrupt.requested:
+            clock, stop = time.perf_counter(), lambda: self.interrupt.requested
             try:
-                for ready in self.preparation.one_by_one(*zip(*left, strict=True), tell=tell):
+                for ready in self.preparation.one_by_one(*zip(*left, strict=True), tell=tell, stop=stop):
                     self.compile_seconds += time.perf_counter() - clock
                     left.pop(0)
                     yield ready

@@ -149,7 +149,10 @@ def train_in_rounds(
         if not asked:
             break
         trials = trials + asked
-    return dataclasses.replace(result, interrupted=outcome.interrupted or (outcome.requested and following > 0))
+    cut = outcome.interrupted or (outcome.requested and following > 0)
+    if store and not cut:
+        store.end()
+    return dataclasses.replace(result, interrupted=cut)
 
 
 def together(a: GroupReport, b: GroupReport) -> GroupReport:

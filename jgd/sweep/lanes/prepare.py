@@ -88,6 +88,11 @@ class Preparation:
         self._tasks: dict[Any, _OfTask] = {}
         self._programs: dict[Any, _Pending] = {}
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether programs run while others compile."""
+        return self.devices.list[0].platform != "cpu"
+
     def compile(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> list[Prepared]:
         """All groups, ready. A group like one of an earlier call has that one's programs."""
         return list(self.one_by_one(groups, layouts))
@@ -97,8 +102,13 @@ class Preparation:
         groups: Sequence[Group],
         layouts: Sequence[Layout],
         tell: Callable[[int, int, float], None] = lambda done, total, left: None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Iterator[Prepared]:
-        """`compile`, which yields each group in its turn as soon as it is ready: it can run while others compile.
+        """`compile`, which yields each group in its turn as soon as it is ready, or ends when `stop()` says so.
+
+        So an accelerator runs while the host compiles. On a CPU both would share its cores, which gained nothing (8
+        programs of digits took 18.2 s in all, and 18.8 s one after another) and told less of either's time: there all
+        are ready before the first is yielded.
 
         Before it traces the first programs of all, and while any compiles that it waits for or yields before, about
         every `OFTEN` seconds, `tell(done, total, left)` hears how many of its new programs are done, and in how many
@@ -109,13 +119,17 @@ class Preparation:
             tell(0, len(groups), 0.0)
         pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
         new = list(self._programs.values())[before:]
+        everything = {future for row in pending for future in row.futures}
         for row in pending:
+            needed = set(row.futures) if self.overlaps else everything
             while left := {future for other in new for future in other.futures if not future.done()}:
+                if stop():
+                    return
                 done, taken = sum(left.isdisjoint(other.futures) for other in new), self._seconds[timed:]
                 tell(done, len(new), len(left) / min(len(left), self._threads) * sum(taken) / max(1, len(taken)))
-                if left.isdisjoint(row.futures):
+                if left.isdisjoint(needed):
                     break
-                wait(left.intersection(row.futures), OFTEN, FIRST_COMPLETED)
+                wait(left & needed, OFTEN, FIRST_COMPLETED)
             yield self._collect(row)
 
     def abandon(self) -> None:

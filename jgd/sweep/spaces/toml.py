@@ -55,13 +55,18 @@ def parse_spaces(text: str, place: str, steps: int | None = None, *, closed: boo
     alone = {*RANGES, "choice", "grid"} if closed else set()  # tables that are no spaces
     loose = [name for name, x in tables.items() if not isinstance(x, dict) or (len(x) <= 2 and alone & set(x))]
     if loose or not tables:
-        what = f"{loose[0]} stands outside of a table" if loose else "there is no space in it"
+        what = f"{loose[0]} {_why_no_table(tables[loose[0]], alone)}" if loose else "there is no space in it"
         example = "[train] with rate" if closed else "[adam] with learning_rate"
         raise InputError(f"{place}: {what}; each space is a table, such as {example} = ... below it.")
     reader = _Reader(steps)
     if closed:
         return Named({name: reader.arguments(f"{place}: {name}", table) for name, table in tables.items()})
     return {name: reader.space(f"{place}: {name}", name, table) for name, table in tables.items()}
+
+
+def _why_no_table(found: Any, alone: set[str]) -> str:
+    given = alone & set(found) if isinstance(found, dict) else ()
+    return f"reads as a distribution, as it has {min(given)!r}" if given else "stands outside of a table"
 
 
 class _Reader:
