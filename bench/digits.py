@@ -115,7 +115,8 @@ def products(work: Work) -> Callable[[], Ran]:
 def _with_torch(
     work: Work, batches: Sequence[np.ndarray], sides: dict[str, Callable[[], Ran]], repeats: int, seldom: Sequence[str]
 ) -> Generator[Row | Claim, None, dict[str, Row]]:
-    """The rows of all sides, torch among them where it is installed."""
+    """The rows of all sides, torch among them where it is installed. jgd is warmed up, as torch's processes are."""
+    with_jgd(work._replace(rates=work.rates[: cores()]))
     if not find_spec("torch"):
         rows = yield from compared(work, sides, repeats, seldom)
         yield {"name": "torch", "note": "not installed: pip install '.[torch]'"}
