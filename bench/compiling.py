@@ -45,7 +45,8 @@ def compiling(quick: bool = False, repeats: int = 3) -> Yields:
                 rows[side, steps] = {"side": side, "steps": steps, **spread, "compiling_percent": part}
                 yield {**rows[side, steps], "trials_per_second": len(RATES) / spread["seconds"]}
     most = max(steps for _, steps in rows)
-    yield Claim(f"part of {most:,} steps that compiling takes", rows["jgd", most]["compiling_percent"], 50, False, "%")
+    text = f"part of {most:,} steps that compiling takes where a folder has the programs"
+    yield Claim(text, rows["jgd, again", most]["compiling_percent"], 25, at_least=False, unit="%")
 
 
 def kept(folder: str | None, run: Callable[[], Ran]) -> Ran:

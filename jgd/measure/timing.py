@@ -80,18 +80,21 @@ def interleave(
     block_seconds: float = BLOCK_SECONDS,
     clock: Clock = time.perf_counter,
 ) -> dict[str, Timing]:
-    """Time several by blocks in turn, A B A B, so that what disturbs the machine disturbs all; see `compare`.
+    """Time several by blocks in turn, so that what disturbs the machine disturbs all; see `compare`.
 
-    Each has its own number of calls in a block, found after a first call that is not counted.
+    Turns are A B C, B C A, C A B: what runs after a certain other finds its data in the cache, or not. Each has its own
+    number of calls in a block, found after a first call that is not counted.
     """
     whole("interleave", "blocks", blocks)
     if not block_seconds > 0:
         raise InputError(f"interleave(block_seconds={block_seconds}): block_seconds must be positive.")
     calls = {name: _calls(candidate, block_seconds, clock) for name, candidate in candidates.items()}
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(blocks):
-        for name, candidate in candidates.items():
-            seconds[name].append(_block(candidate, calls[name], clock) / calls[name])
+    names = list(candidates)
+    for block in range(blocks):
+        first = block % len(names)
+        for name in names[first:] + names[:first]:
+            seconds[name].append(_block(candidates[name], calls[name], clock) / calls[name])
     return {
         name: Timing(tuple(seconds[name]), calls[name], getattr(candidate, "compilation", None))
         for name, candidate in candidates.items()
