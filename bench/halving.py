@@ -27,7 +27,7 @@ class Study(NamedTuple):
     result: Result
 
 
-def halving(quick: bool = False, steps: int = 1600, repeats: int = 3) -> Yields:
+def halving(quick: bool = False, steps: int = 1200, repeats: int = 3) -> Yields:
     """64 settings of Adam on digits: CPU seconds, time, lane steps, and the accuracy of what is chosen."""
     if quick:
         steps, repeats = 160, 2

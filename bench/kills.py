@@ -29,7 +29,7 @@ KINDS = {
 }
 
 
-def kills(quick: bool = False, count: int = 3, seed: int = 0) -> Yields:
+def kills(quick: bool = False, count: int = 2, seed: int = 0) -> Yields:
     """Kills with and without rules and rounds, and of workers; what is counted must all be bit for bit the same."""
     for name, (flags, workers) in KINDS.items():
         row = survive(flags, workers, 2 if quick else count, random.Random(seed))

@@ -25,7 +25,7 @@ CURVATURES = np.geomspace(1, 100, 20).astype(np.float32)
 FRESH = range(100, 108)  # seeds that no search has seen
 
 
-def population(quick: bool = False, trials: int = 16, steps: int = 1000, repeats: int = 9) -> Yields:
+def population(quick: bool = False, trials: int = 16, steps: int = 1000, repeats: int = 7) -> Yields:
     """16 trials of 1,000 steps: the excess loss of what is found, under new seeds."""
     if quick:
         trials, steps, repeats = 8, 200, 3

@@ -91,7 +91,7 @@ def at_size(name: str, pair: Any, params: Any, blocks: int) -> Iterator[Row]:
 def leaves(quick: bool = False) -> Yields:
     """AdamW on 2^18 parameters in 1 to 2,048 equal leaves: a step, and tracing and compiling it."""
     rows: dict[str, Row] = {}
-    for count in (1, 8, 64) if quick else (1, 8, 64, 512, 2048):
+    for count in (1, 16, 256) if quick else (1, 16, 256, 2048):
         rows = {}
         for row in at_count(count):
             rows[row["side"]] = row

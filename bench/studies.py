@@ -32,7 +32,7 @@ class Study(NamedTuple):
     best: float
 
 
-def studies(quick: bool = False, trials: int = 128, steps: int = 200, repeats: int = 2) -> Yields:
+def studies(quick: bool = False, trials: int = 96, steps: int = 200, repeats: int = 2) -> Yields:
     """128 trials by random search and by TPE: seconds in all, trials a second, and the best validation loss."""
     if quick:
         trials, steps, repeats = 16, 20, 2

@@ -33,7 +33,7 @@ ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
     "clip, adamw": lambda lib: lib.chain(lib.clip_by_global_norm(1.0), lib.adamw(1e-3)),
 }
 GOALS = {"lion": 1.8}  # times optax's speed, where ours moves less
-BLOCKS = 8
+BLOCKS = 6
 
 
 def elementwise(quick: bool = False, only: str = "") -> Yields:
