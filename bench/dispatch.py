@@ -48,7 +48,7 @@ def dispatch(quick: bool = False, blocks: int = 20) -> Yields:
             yield {**row, "more_us": middle, "more_us_low": low, "more_us_high": high}
             if side in worst:
                 worst[side] = max(worst[side], middle)
-    why = "JAX sends each Python float to the device anew, at one to two microseconds each"
+    why = "JAX sends each Python float to the device anew, at some microseconds each"
     yield Claim("more for a call with the optimizer on the device", worst["on the device"], 10, False, " us")
     yield Claim("more for a call with Python's numbers", worst["floats"], 10, False, " us", why)
 

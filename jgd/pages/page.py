@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from jgd.pages.palette import COLORS, DARK
 
-PAGE = 50  # rows of a table that are shown at a time
+PAGE = 100  # rows of a table that are shown at a time
 Cell = tuple[str, float | str]  # its HTML, and what it sorts by
 
 
