@@ -1,6 +1,7 @@
 """The command line: its parser, its exit status, and errors as one sentence."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from jgd.commands.race import add_race
 from jgd.commands.sweep import add_sweep
 from jgd.core.errors import InputError
 
+UNREAD = 141  # as a shell says of what SIGPIPE has ended
 ABOUT = "jgd: gradient descent as a value. Races, sweeps and measurements, each with a table and a report."
 
 
@@ -43,10 +45,15 @@ def status_of(command: Callable[[], int]) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
-            return command()
+            status = command()
+            sys.stdout.flush()
+            return status
     except InputError as error:
         print(f"jgd: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes the rest to as it ends
+        return UNREAD
     except OSError as error:  # a full disk, or a folder that went away
         print(f"jgd: {error.strerror or error}", file=sys.stderr)
         return 1

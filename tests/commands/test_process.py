@@ -7,6 +7,10 @@ import subprocess
 import sys
 import time
 
+from jgd import sgd
+from jgd.sweep import loguniform, run
+from tests.train import problems
+
 
 def begin(*arguments, cwd):
     environment = {
@@ -39,6 +43,14 @@ def test_help_teaches(tmp_path):
     bad = jgd("race", "--task", "digit", cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "Traceback" not in bad.stderr
+
+
+def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
+    run(problems.task(5), sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, dir=tmp_path / "d")
+    with begin("show", "d", cwd=tmp_path) as process:
+        process.stdout.close()  # as `head` does
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 def test_ctrl_c_leaves_a_sweep_that_another_process_ends(tmp_path):
