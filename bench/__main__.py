@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.cases import CASES
 from bench.runner import run_cases
-from bench.shown import table
+from bench.format import table
 
 RESULTS = Path(__file__).parent / "results"
 

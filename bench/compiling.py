@@ -16,9 +16,9 @@ import numpy as np
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 import jgd
-from bench.by_hand import scan
+from bench.baseline_jax import scan
 from bench.rows import Claim, Row, Yields, alone, in_turn, timed
-from bench.work import Ran, Work, batches_of, fixed_start, with_jgd
+from bench.workload import Ran, Work, batches_of, fixed_start, with_jgd
 
 RATES = np.geomspace(1e-4, 1e-1, 32)
 

@@ -22,10 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jgd
-from bench.by_hand import loop, rejit, scan
-from bench.by_torch import Torch
+from bench.baseline_jax import loop, rejit, scan
+from bench.baseline_torch import Torch
 from bench.rows import Claim, Row, Yields, alone
-from bench.work import Ran, Work, batches_of, compared, fixed_start, with_jgd
+from bench.workload import Ran, Work, batches_of, compared, fixed_start, with_jgd
 from jgd.measure import cores
 
 BATCH = 128

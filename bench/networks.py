@@ -12,9 +12,9 @@ import numpy as np
 import optax
 
 import jgd
-from bench.by_hand import scan
+from bench.baseline_jax import scan
 from bench.rows import Claim, Yields, alone
-from bench.work import Work, batches_of, compared, fixed_start, with_jgd
+from bench.workload import Work, batches_of, compared, fixed_start, with_jgd
 
 Layers = dict[str, jax.Array]
 

@@ -4,7 +4,7 @@ import html
 import itertools
 from typing import Any
 
-from bench.shown import cell, claim_text, columns, heading
+from bench.format import cell, claim_text, columns, heading
 from jgd.pages.page import facts, page, table
 from jgd.pages.palette import COLORS, FAINT, GRID, INK, VARIABLES
 from jgd.pages.svg import to_svg

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from bench.shown import table
+from bench.format import table
 from jgd.measure import Timing, compare, cores
 
 T = TypeVar("T")

@@ -15,9 +15,9 @@ import numpy as np
 import optuna
 
 import jgd
-from bench.by_torch import Torch
+from bench.baseline_torch import Torch
 from bench.rows import Yields, alone, in_turn, timed
-from bench.work import Work, batches_of, fixed_start
+from bench.workload import Work, batches_of, fixed_start
 from jgd.measure import cores
 from jgd.sweep import loguniform
 

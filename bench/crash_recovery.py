@@ -3,7 +3,7 @@
 Each round starts the same call in a new process and kills it at a random moment, sometimes while it imports or
 compiles, mostly while it runs and writes. Whenever a sweep gets to its end in spite of that, it must equal the
 uninterrupted one bit for bit, and a new one begins. In between, `load` must always succeed. Lanes of the uninterrupted
-sweep are replayed alone, too. The long form is `python -m bench.kills --count 200`.
+sweep are replayed alone, too. The long form is `python -m bench.crash_recovery --count 200`.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.killed import spaces, task
+from bench.crash_worker import spaces, task
 from bench.rows import Claim, Yields, alone
 from jgd.sweep import Result, load, replay
 
@@ -71,7 +71,7 @@ class Rounds:
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
-        self.command = [sys.executable, "-m", "bench.killed", *flags]
+        self.command = [sys.executable, "-m", "bench.crash_worker", *flags]
         clock = time.perf_counter()
         subprocess.run([*self.command, str(place / "whole")], env=self.environment, check=True)
         self.seconds = time.perf_counter() - clock

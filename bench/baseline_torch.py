@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from bench.work import Ran, Work
+from bench.workload import Ran, Work
 from jgd.measure import cores
 
 WARM_UP = 4  # runs of each process before the first that counts

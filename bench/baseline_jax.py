@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 import jgd
-from bench.work import Ran, Tree, Work
+from bench.workload import Ran, Tree, Work
 
 
 def scan(work: Work, batches: Sequence[np.ndarray]) -> Callable[[], Ran]:

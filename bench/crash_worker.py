@@ -1,6 +1,6 @@
-"""The sweep that bench.kills kills: two programs, in which some lanes diverge.
+"""The sweep that bench.crash_recovery kills: two programs, in which some lanes diverge.
 
-As a command: `python -m bench.killed [--halving | --asha] [--workers N] DIR`.
+As a command: `python -m bench.crash_worker [--halving | --asha] [--workers N] DIR`.
 """
 
 import argparse
