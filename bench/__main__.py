@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import CASES
-from bench.runner import run_cases
 from bench.format import table
+from bench.runner import run_cases
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 import jgd
 from jgd.measure import cores
-from jgd.sweep import grid, loguniform, profiles
+from jgd.sweep import grid, loguniform, performance_profiles
 from jgd.tasks import suite
 
 LOW, HIGH, RATES = 1e-5, 10.0, 13  # two learning rates a decade
@@ -103,20 +103,20 @@ def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any],
     """Everything that the page shows, as JSON has it; a miss is null."""
     reached = np.stack([one.reached for one in solved], axis=1)  # [optimizers, problems, trials, seeds]
     trials = reached.shape[2]
-    studies = np.array([[profiles.studies_of(x, trials) for x in row] for row in reached])
+    studies = np.array([[performance_profiles.studies_of(x, trials) for x in row] for row in reached])
     medians = np.median(np.nan_to_num(reached, nan=np.inf), axis=-1)
-    order = [row.solver for row in profiles.scores(names, studies, resample_problems=True)]
-    costs = dict(zip(names, profiles.typical(studies).tolist(), strict=True))
+    order = [row.solver for row in performance_profiles.scores(names, studies, resample_problems=True)]
+    costs = dict(zip(names, performance_profiles.typical(studies).tolist(), strict=True))
     one = np.isfinite(medians).mean(axis=1)  # the share of the problems that each single setting solves
     return {
         "machine": dict(machine),
         "seconds": seconds,
         "budget": {"rates": trials // 2, "low": LOW, "high": HIGH, "schedules": 2, "seeds": reached.shape[3]},
-        "tau": profiles.TAU,
+        "tau": performance_profiles.TAU,
         "standings": [
             {**row._asdict(), "one_setting": float(one[names.index(row.solver)].max()),
              "setting": solved[0].settings[int(one[names.index(row.solver)].argmax())]}
-            for row in profiles.scores(names, studies, resample_problems=True)
+            for row in performance_profiles.scores(names, studies, resample_problems=True)
         ],
         "problems": [
             {

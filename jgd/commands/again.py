@@ -9,23 +9,23 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.commands.crew import SHARING, accompanied, starts
 from jgd.commands.devices import on_cores, shares
-from jgd.commands.document import jsonable
-from jgd.commands.ending import STATUSES, finish
+from jgd.commands.finish import STATUSES, finish
 from jgd.commands.options import add_command
-from jgd.commands.reopen import CODE, code_of
+from jgd.commands.problem import CODE, code_of
+from jgd.commands.results_json import jsonable
 from jgd.commands.sweep import interrupted
+from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError
-from jgd.core.extras import require
+from jgd.core.optional import require
 from jgd.core.storage import named, save
-from jgd.sweep.answers.result import Result
-from jgd.sweep.answers.table import plain
-from jgd.sweep.engine.closed import is_closed
+from jgd.sweep.engine.black_box import is_closed
 from jgd.sweep.load import load
 from jgd.sweep.replay import Replay, replay
+from jgd.sweep.result import Result
+from jgd.sweep.results.table import plain
 from jgd.sweep.resume import resume
-from jgd.sweep.spaces.axes import Trial, short
+from jgd.sweep.spaces.space import Trial, short
 
 RESUME = "Go on with an interrupted sweep from its folder, to the same bits as if nothing had happened."
 REPLAY = "Run one trial of a sweep alone, under a seed of the sweep or a new one, and compare it with its lane."

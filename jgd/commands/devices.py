@@ -13,7 +13,7 @@ import jax
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 from jgd.measure import cores
-from jgd.pages.words import count
+from jgd.pages.text import count
 
 
 def set_up(number: int | None = None) -> None:

@@ -5,20 +5,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jgd.commands.document import jsonable, standings_json, status_counts
-from jgd.commands.ending import provenance_of
+from jgd.commands.finish import provenance_of
 from jgd.commands.options import add_command
+from jgd.commands.results_json import jsonable, standings_json, status_counts
 from jgd.core.errors import InputError
-from jgd.core.extras import require
+from jgd.core.optional import require
 from jgd.core.storage import write_whole
-from jgd.pages.words import label_of
-from jgd.sweep.answers.pictures.plots import KINDS
-from jgd.sweep.answers.report import sweep_report
-from jgd.sweep.answers.result import Result
-from jgd.sweep.answers.table import plain
-from jgd.sweep.answers.words import counts, described, setting
+from jgd.pages.text import label_of
 from jgd.sweep.load import load
-from jgd.sweep.spaces.axes import short
+from jgd.sweep.plots.accessor import KINDS
+from jgd.sweep.report.page import sweep_report
+from jgd.sweep.result import Result
+from jgd.sweep.results.table import plain
+from jgd.sweep.results.text import counts, described, setting
+from jgd.sweep.spaces.space import short
 
 SHOW = "Show what a sweep's folder holds, even while the sweep runs: the best of each space, and the best trials."
 PLOT = "Draw a sweep from its folder, even while it runs: one picture, or the whole report."

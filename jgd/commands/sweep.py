@@ -10,18 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jgd.commands.crew import SHARING, accompanied, starts
+from jgd.commands.criterion import first_metric, judge_of, only_metric
 from jgd.commands.devices import on_cores, shares
-from jgd.commands.ending import RESUMABLE, STATUSES, finish
-from jgd.commands.folder import new_folder
-from jgd.commands.judge import first_metric, judge_of, only_metric
+from jgd.commands.finish import RESUMABLE, STATUSES, finish
 from jgd.commands.options import ONLY_OUTPUT, add_command, line_of
-from jgd.commands.reopen import note_for, spaces_of
+from jgd.commands.output_folder import new_folder
+from jgd.commands.problem import note_for, spaces_of
+from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError, unknown
-from jgd.core.extras import require
-from jgd.sweep.engine.closed import is_closed
-from jgd.sweep.lanes.stopping import asha, at_target, halving, hyperband, median_rule
-from jgd.sweep.spaces.axes import Origin, Trial, axes
+from jgd.core.optional import require
+from jgd.sweep.engine.black_box import is_closed
+from jgd.sweep.pruners.rules import asha, at_target, halving, hyperband, median_rule
+from jgd.sweep.spaces.space import Origin, Trial, axes
 from jgd.sweep.study import plan, run
 from jgd.tasks.registry import BUILTIN, load_problem
 from jgd.train.task import Task

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
-from jgd.core.extras import require
-from jgd.sweep.answers.table import plain
+from jgd.core.optional import require
+from jgd.sweep.results.table import plain
 
 
 def print_table(head: Sequence[str], lines: Sequence[Sequence[str]], style: Callable[[int], str | None]) -> None:

@@ -1,4 +1,4 @@
-"""A process beside the one that a user has started, on the same sweep's folder; see `jgd.commands.crew`."""
+"""A process beside the one that a user has started, on the same sweep's folder; see `jgd.commands.workers`."""
 
 import argparse
 import json
@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 from jgd.commands.devices import on_cores
-from jgd.commands.ending import DONE, RESUMABLE
+from jgd.commands.finish import DONE, RESUMABLE
 from jgd.commands.main import status_of
-from jgd.commands.reopen import code_of
+from jgd.commands.problem import code_of
 from jgd.sweep.resume import resume
 
 PAUSE = 0.05  # seconds between two looks for what the first process has begun

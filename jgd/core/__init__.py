@@ -1,6 +1,7 @@
 """Records, trees and protocols: what every other layer is made of."""
 
 from jgd.core.errors import InputError as InputError
+from jgd.core.frozen import frozen as frozen
 from jgd.core.record import Function as Function
 from jgd.core.record import as_function as as_function
 from jgd.core.record import hyper as hyper
@@ -11,7 +12,6 @@ from jgd.core.stacking import Layout as Layout
 from jgd.core.stacking import stack_leaves as stack_leaves
 from jgd.core.status import Status as Status
 from jgd.core.stop import Stop as Stop
-from jgd.core.structure import frozen as frozen
 from jgd.core.types import Schedule as Schedule
 from jgd.core.types import Transform as Transform
 from jgd.core.values import hyperparams as hyperparams

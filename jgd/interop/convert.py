@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from jgd.core.errors import InputError, unknown
-from jgd.core.structure import Frozen, frozen
+from jgd.core.frozen import Frozen, frozen
 from jgd.core.types import Grads, Params, State, Transform, Updates
 from jgd.transforms import as_transform
 

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.measure.memory import free_bytes
 from jgd.measure.program import Program
-from jgd.measure.room import free_bytes
 from jgd.measure.timing import interleave
 
 COPY_BYTES = 1 << 30

@@ -5,7 +5,7 @@ import io
 import re
 from typing import Any
 
-from jgd.core.extras import require
+from jgd.core.optional import require
 
 PIXELS = 104  # an inch in a page that is wide enough
 

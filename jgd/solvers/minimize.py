@@ -16,7 +16,7 @@ from jgd.core.stop import Stop, Watch
 from jgd.core.tree import check_inexact, global_norm, where
 from jgd.core.types import Params, Transform
 from jgd.solvers.solution import Solution
-from jgd.transforms.foreign import as_transform
+from jgd.transforms.as_transform import as_transform
 from jgd.transforms.scale import apply_updates
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)

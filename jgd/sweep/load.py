@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.sweep.answers.result import Result
-from jgd.sweep.disk.files import Saved, read_chunks, read_sweep, restore
-from jgd.sweep.disk.spec import Json, settings_of, trials_of
-from jgd.sweep.engine.closed import name_problem
+from jgd.sweep.engine.black_box import name_problem
 from jgd.sweep.engine.rounds import together
+from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.layout import GroupReport, Layout
-from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings, lineage_of
-from jgd.sweep.spaces.axes import Origin, Trial, axes, with_grids
+from jgd.sweep.result import Result
+from jgd.sweep.spaces.space import Origin, Trial, axes, with_grids
+from jgd.sweep.storage.files import Saved, read_chunks, read_sweep, restore
+from jgd.sweep.storage.spec import Json, settings_of, trials_of
 
 
 def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> Result:

@@ -9,10 +9,10 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.types import Params
-from jgd.sweep.answers.result import Result
-from jgd.sweep.engine.closed import call
+from jgd.sweep.engine.black_box import call
 from jgd.sweep.load import load
-from jgd.sweep.spaces.axes import Trial
+from jgd.sweep.result import Result
+from jgd.sweep.spaces.space import Trial
 from jgd.train.loop import Carry, begin, root_key, segment
 from jgd.train.task import Task
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jgd.core.errors import InputError
-from jgd.sweep.answers.result import Result
-from jgd.sweep.disk.files import read_sweep
-from jgd.sweep.disk.spec import settings_of
-from jgd.sweep.engine.closed import is_closed
+from jgd.sweep.engine.black_box import is_closed
+from jgd.sweep.result import Result
+from jgd.sweep.storage.files import read_sweep
+from jgd.sweep.storage.spec import settings_of
 from jgd.sweep.study import run
 
 

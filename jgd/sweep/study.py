@@ -5,11 +5,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from jgd.sweep.answers.forecast import Plan
-from jgd.sweep.answers.result import Result
+from jgd.sweep.arguments import open_study
 from jgd.sweep.engine.dry import dry_run
+from jgd.sweep.engine.plan import Plan
 from jgd.sweep.engine.rounds import train_in_rounds
-from jgd.sweep.front import open_study
+from jgd.sweep.result import Result
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")

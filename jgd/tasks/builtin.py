@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jgd.core.extras import require
+from jgd.core.optional import require
 from jgd.tasks.tables import classification, regression
 from jgd.train.task import Task
 

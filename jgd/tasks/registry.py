@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jgd.core.errors import InputError, unknown
-from jgd.core.files import attempt, look_up
+from jgd.core.user_code import attempt, look_up
 from jgd.tasks.builtin import breast_cancer, diabetes, digits, mnist5k
 from jgd.tasks.text import text
 from jgd.train.task import Task

@@ -9,12 +9,12 @@ import jax
 import numpy as np
 
 from jgd.core import storage
-from jgd.core.describe import differences, leaf_texts, structure_text
 from jgd.core.errors import InputError
+from jgd.core.fingerprint import differences, leaf_texts, structure_text
 from jgd.core.stop import Stop
 from jgd.core.types import Transform
-from jgd.train.feed import Position
 from jgd.train.segments import RunState
+from jgd.train.stream import Position
 from jgd.train.task import Task, is_stream
 
 Curves = dict[str, np.ndarray]

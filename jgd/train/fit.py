@@ -16,14 +16,14 @@ from jgd.core.stop import Stop
 from jgd.core.types import Transform
 from jgd.core.values import names
 from jgd.train.checkpoint import Checkpoint, Curves, Progressed, describe
-from jgd.train.feed import Feed, Position
 from jgd.train.interrupt import Interrupt
 from jgd.train.loop import root_key
 from jgd.train.progress import Progress
 from jgd.train.result import Run
 from jgd.train.segments import begin_run, evaluate, run_segment
+from jgd.train.stream import Feed, Position
 from jgd.train.task import Task, check_task, is_stream
-from jgd.transforms.foreign import as_transform
+from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
 Callback = Callable[[int, dict[str, float]], Any]

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from typing import Any, Self
 
-from jgd.core.extras import require
+from jgd.core.optional import require
 
 
 class Progress:

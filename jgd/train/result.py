@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jgd.core.extras import require
+from jgd.core.optional import require
 from jgd.core.status import Status
 from jgd.core.types import Params, State
 

@@ -4,6 +4,8 @@ from jgd.transforms.adaptive import ScaleByAdam as ScaleByAdam
 from jgd.transforms.adaptive import ScaleByAmsgrad as ScaleByAmsgrad
 from jgd.transforms.adaptive import scale_by_adam as scale_by_adam
 from jgd.transforms.adaptive import scale_by_amsgrad as scale_by_amsgrad
+from jgd.transforms.as_transform import Foreign as Foreign
+from jgd.transforms.as_transform import as_transform as as_transform
 from jgd.transforms.clip import Clip as Clip
 from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
 from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -22,8 +24,6 @@ from jgd.transforms.compose import partition as partition
 from jgd.transforms.compose import scheduled as scheduled
 from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
 from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
-from jgd.transforms.foreign import Foreign as Foreign
-from jgd.transforms.foreign import as_transform as as_transform
 from jgd.transforms.matrix import ScaleByMuon as ScaleByMuon
 from jgd.transforms.matrix import scale_by_muon as scale_by_muon
 from jgd.transforms.momentum import Trace as Trace

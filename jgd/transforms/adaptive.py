@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
-from jgd.core.structure import dtype_name
+from jgd.core.frozen import dtype_name
 from jgd.core.tree import abs_sq, full_like, increment, map_unzip, one_minus_pow, safe_sqrt, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 

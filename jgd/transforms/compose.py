@@ -10,11 +10,11 @@ import optax
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import unknown
+from jgd.core.frozen import frozen, thaw
 from jgd.core.record import part_names
-from jgd.core.structure import frozen, thaw
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
-from jgd.transforms.foreign import as_transform
+from jgd.transforms.as_transform import as_transform
 
 
 @record

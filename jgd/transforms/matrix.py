@@ -13,8 +13,8 @@ import numpy as np
 from jgd.core import InputError, hyper, record, static
 from jgd.core.cost import Cost
 from jgd.core.errors import whole
+from jgd.core.frozen import dtype_name
 from jgd.core.record import hypers
-from jgd.core.structure import dtype_name
 from jgd.core.tree import full_like, map_unzip, name_of, safe_sqrt, tree_bytes, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 

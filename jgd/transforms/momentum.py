@@ -6,7 +6,7 @@ import jax
 import optax
 
 from jgd.core import hyper, record, static
-from jgd.core.structure import dtype_name
+from jgd.core.frozen import dtype_name
 from jgd.core.tree import full_like, map_unzip
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 

@@ -9,10 +9,10 @@ import optax
 
 from jgd.core import Transform, as_function, hyper, part, record, static
 from jgd.core.cost import Cost, cost, total
-from jgd.core.structure import dtype_name
+from jgd.core.frozen import dtype_name
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
-from jgd.transforms.foreign import as_transform
+from jgd.transforms.as_transform import as_transform
 
 
 @record

@@ -12,11 +12,11 @@ import pytest
 import jgd
 from bench import __main__ as command
 from bench.cases import CASES, Case
+from bench.format import claim_text, table
 from bench.machine import file_name
 from bench.page import render
 from bench.rows import Claim, difference, in_turn, timed
 from bench.runner import run_case
-from bench.format import claim_text, table
 
 FILES = sorted(pathlib.Path(command.__file__).parent.glob("*.py"))
 PUBLIC = {"jgd", "jgd.sweep", "jgd.measure", "jgd.tasks"}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from jgd.commands import main
-from jgd.commands.racers import DEFAULT, RACERS, spaces
+from jgd.commands.race.optimizers import DEFAULT, RACERS, spaces
 from jgd.core import InputError
 from jgd.core.storage import load as load_arrays
-from jgd.sweep.spaces.axes import axes
+from jgd.sweep.spaces.space import axes
 from jgd.tasks import load
 from jgd.train.progress import Progress
 from tests.pages.reader import whole_page

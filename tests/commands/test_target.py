@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from jgd.commands import main
-from jgd.commands.racers import spaces
-from jgd.commands.target.command import Line
-from jgd.commands.target.contest import Budget, costs, play, standings, time_steps
-from jgd.commands.target.goals import goals_of
+from jgd.commands.bench.target.command import Line
+from jgd.commands.bench.target.contest import Budget, costs, play, standings, time_steps
+from jgd.commands.bench.target.goals import goals_of
+from jgd.commands.race.optimizers import spaces
 from jgd.core import InputError
 from jgd.optimizers import sgd
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import jgd
-from jgd.core.describe import differences, leaf_texts, structure_text
+from jgd.core.fingerprint import differences, leaf_texts, structure_text
 
 
 def test_numbers_are_told_exactly_and_arrays_by_a_checksum():

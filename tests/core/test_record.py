@@ -10,7 +10,7 @@ import pytest
 
 import jgd
 from jgd.core import Function, as_function, frozen
-from jgd.core.structure import thaw
+from jgd.core.frozen import thaw
 
 
 @jgd.record

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jgd.sweep.disk import store
+from jgd.sweep.storage import store
 
 
 @pytest.fixture

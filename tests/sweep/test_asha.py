@@ -9,7 +9,7 @@ import pytest
 import jgd
 from jgd.sweep import asha, at_target, halving, load, loguniform, median_rule, plan, replay, resume, run
 from jgd.sweep.engine.loop import Loop
-from jgd.sweep.lanes.records import GOES_ON, PRUNED, Records
+from jgd.sweep.lanes.curves import GOES_ON, PRUNED, Records
 from jgd.sweep.lanes.settings import Settings
 from tests.sweep.killing import assert_same, through_kills
 from tests.train import problems

@@ -9,7 +9,7 @@ from jax.tree_util import Partial
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
-from jgd.sweep.spaces.axes import Origin, Trial, axes, with_grids
+from jgd.sweep.spaces.space import Origin, Trial, axes, with_grids
 from jgd.train import Task
 
 

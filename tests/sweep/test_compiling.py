@@ -8,7 +8,7 @@ import jgd
 from jgd.sweep import halving, loguniform, run
 from jgd.sweep.engine.compiling import Compiling
 from jgd.sweep.engine.loop import Loop
-from jgd.sweep.lanes.prepare import Preparation
+from jgd.sweep.lanes.compiler import Preparation
 from jgd.train.progress import Progress
 from tests.train import problems
 
@@ -130,7 +130,7 @@ def test_what_ends_a_sweep_ends_its_compiling(how, monkeypatch):
     monkeypatch.setattr(Preparation, "overlaps", True)
     monkeypatch.setattr(Preparation, "_timed", compile_one_by_one)
     monkeypatch.setattr(Preparation, "abandon", abandon)
-    monkeypatch.setattr("jgd.sweep.lanes.prepare.cores", lambda: 1)
+    monkeypatch.setattr("jgd.sweep.lanes.compiler.cores", lambda: 1)
     monkeypatch.setattr(Loop, "run", run_and_end)
     spaces = {"sgd": jgd.sgd(loguniform(1e-3, 0.1)), "adam": jgd.adam(loguniform(1e-3, 0.1))}
     asked = {"num_trials": 2, "steps": 4, "progress": False, "lanes": 1}

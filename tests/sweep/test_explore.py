@@ -5,8 +5,8 @@ import pytest
 
 import jgd
 from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, uniform
-from jgd.sweep.spaces.axes import axes, params_at
 from jgd.sweep.spaces.explore import explore, scaled
+from jgd.sweep.spaces.space import axes, params_at
 
 DISTRIBUTIONS = [
     uniform(0.2, 3),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jgd.sweep.answers.importance import importance
+from jgd.sweep.results.importance import importance
 
 NAMES = ["a", "b", "c"]
 POINTS = np.random.default_rng(0).random((300, 3))

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from jgd.core import InputError
-from jgd.sweep.disk import lock
+from jgd.sweep.storage import lock
 
 
 @pytest.fixture(params=["posix", "windows"])

@@ -8,9 +8,9 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import grid, halving, loguniform, population, run
 from jgd.sweep.engine.loop import Loop
+from jgd.sweep.lanes.compiler import Preparation
+from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.layout import Layout, halve
-from jgd.sweep.lanes.prepare import Preparation
-from jgd.sweep.lanes.records import Records
 from tests.train import problems
 
 SPACE = jgd.adam(loguniform(1e-3, 1.0))
@@ -57,7 +57,7 @@ def short_of_memory(monkeypatch, most, calls=0):
 @pytest.mark.parametrize(("calls", "stored"), [(0, False), (2, False), (2, True)])
 def test_half_as_many_lanes_go_on(expected, monkeypatch, tmp_path, lanes, calls, stored):
     short_of_memory(monkeypatch, 4, calls)
-    monkeypatch.setattr("jgd.sweep.disk.store.Store.due", True)
+    monkeypatch.setattr("jgd.sweep.storage.store.Store.due", True)
     with pytest.warns(UserWarning, match="memory ran out with (16|8) lanes of optimizer in a call") as told:
         result = sweep(lanes=lanes, **({"dir": tmp_path} if stored else {}))
     assert len(told) == 2  # at 16 and at 8

@@ -8,7 +8,7 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, halving, integer, loguniform, normal, quantized, run, uniform
 from jgd.sweep.samplers.optuna import from_optuna
-from jgd.sweep.spaces.axes import Axis
+from jgd.sweep.spaces.space import Axis
 from tests.train import problems
 
 PARTS = [

@@ -7,9 +7,9 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, loguniform, normal, quantized, replay, run, uniform
-from jgd.sweep.lanes.plan import group
-from jgd.sweep.samplers.propose import Proposals
-from jgd.sweep.spaces.axes import Origin
+from jgd.sweep.lanes.group import group
+from jgd.sweep.samplers.ask_tell import Proposals
+from jgd.sweep.spaces.space import Origin
 from tests.train import problems
 
 TASK = problems.task(5)

@@ -10,8 +10,8 @@ from jgd.core import InputError
 from jgd.pages.palette import WARN
 from jgd.pages.svg import to_svg
 from jgd.sweep import choice, grid, halving, integer, loguniform, normal, quantized, run, uniform
-from jgd.sweep.answers.pictures.canvas import SHOWN, thinned
-from jgd.sweep.answers.pictures.plots import KINDS
+from jgd.sweep.plots.accessor import KINDS
+from jgd.sweep.plots.style import SHOWN, thinned
 from tests.train import problems
 
 TASK = problems.task(5)

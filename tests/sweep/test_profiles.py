@@ -5,7 +5,7 @@ import pytest
 
 from jgd.core import InputError
 from jgd.sweep import profile_figure
-from jgd.sweep.answers.profiles import (
+from jgd.sweep.results.performance_profiles import (
     integrated_scores,
     performance_profile,
     performance_ratios,

@@ -7,7 +7,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, loguniform, uniform
-from jgd.sweep.samplers.propose import Proposals
+from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.train import Task
 
 TASK = Task(lambda key: jnp.zeros(2), lambda params, batch: jnp.sum((params - batch) ** 2), jnp.ones((4, 2)))
@@ -123,7 +123,7 @@ def test_one_sampler_object_serves_one_space():
 
 def test_a_long_list_is_tried_at_its_smallest_and_largest_only(monkeypatch):
     tried = []
-    monkeypatch.setattr("jgd.sweep.samplers.propose.check_extremes", tried.extend)
+    monkeypatch.setattr("jgd.sweep.samplers.ask_tell.check_extremes", tried.extend)
     proposals({"sgd": jgd.sgd(jnp.array([0.3, 0.1, 0.2, 0.5, 0.4]))}, "grid")
     assert [trial.params["learning_rate"] for trial in tried] == [pytest.approx(0.1), pytest.approx(0.5)]
     monkeypatch.undo()

@@ -8,7 +8,7 @@ import pytest
 
 import jgd
 from jgd.sweep import choice, halving, loguniform, run, uniform
-from jgd.sweep.answers.report import Provenance, sweep_report
+from jgd.sweep.report.page import Provenance, sweep_report
 from tests.pages.reader import whole_page
 from tests.train import problems
 

@@ -5,8 +5,8 @@ import pytest
 
 from jgd.core import InputError
 from jgd.sweep import grid, integer, loguniform, normal, uniform
-from jgd.sweep.samplers.make import SAMPLERS, make_sampler
-from jgd.sweep.spaces.axes import Axis
+from jgd.sweep.samplers.by_name import SAMPLERS, make_sampler
+from jgd.sweep.spaces.space import Axis
 
 
 def axes(*distributions):

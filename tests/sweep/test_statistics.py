@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jgd.sweep.answers.statistics import best_of, compare, first_reached, rank, summarize
+from jgd.sweep.results.statistics import best_of, compare, first_reached, rank, summarize
 
 NAN, INF = np.nan, np.inf
 

@@ -10,7 +10,7 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import asha, at_target, grid, halving, hyperband, load, loguniform, median_rule, run
 from jgd.sweep.engine import loop as engine_module
-from jgd.sweep.lanes.stopping import Halving, Hyperband, Median
+from jgd.sweep.pruners.rules import Halving, Hyperband, Median
 from tests.sweep.killing import through_kills
 from tests.train import problems
 

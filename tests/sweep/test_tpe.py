@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from jgd.sweep import choice, loguniform, uniform
-from jgd.sweep.samplers.basic import Random
+from jgd.sweep.samplers.points import Random
 from jgd.sweep.samplers.tpe import STARTUP, Tpe
-from jgd.sweep.spaces.axes import Axis
+from jgd.sweep.spaces.space import Axis
 
 PLANE = [Axis("x", uniform(0, 1), ("x",)), Axis("y", loguniform(1, 10), ("y",))]
 PARTS = [

@@ -8,9 +8,9 @@ import pytest
 import jgd
 from jgd.sweep import loguniform, run
 from jgd.sweep.lanes import widths
+from jgd.sweep.lanes.group import group
 from jgd.sweep.lanes.layout import Layout
-from jgd.sweep.lanes.plan import group
-from jgd.sweep.samplers.propose import Proposals
+from jgd.sweep.samplers.ask_tell import Proposals
 from tests.train import problems
 
 TASK, SPACE = problems.task(5), jgd.adam(loguniform(1e-3, 1.0))

@@ -11,7 +11,7 @@ from jgd.commands.options import add_command
 from jgd.core.errors import InputError
 from jgd.measure import Ratio, Timing, compare
 from jgd.measure.units import time_text
-from jgd.sweep.answers.table import plain
+from jgd.sweep.results.table import plain
 
 ABOUT = "Compare two benches: which cases got slower or faster, beyond the interval of their ratio."
 MORE = """

@@ -7,8 +7,8 @@ import jax
 import optax
 
 from jgd.core.errors import InputError, unknown
-from jgd.core.files import attempt, look_up
 from jgd.core.types import Params, Transform
+from jgd.core.user_code import attempt, look_up
 from jgd.optimizers import (
     adagrad,
     adam,

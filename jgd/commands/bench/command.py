@@ -11,17 +11,17 @@ from jgd.commands.bench.cases import CASES, DEFAULT, load_cases
 from jgd.commands.bench.peers import PEERS, STEPS, TOLERANCE, load_peers
 from jgd.commands.bench.report import bench_report
 from jgd.commands.bench.rows import HEADER, Row, as_json, busy, cells, measure_case, remarks
+from jgd.commands.bench.target import add_target
 from jgd.commands.bench.trees import KNOWN, Tree, load_tree
-from jgd.commands.document import versions
-from jgd.commands.folder import new_folder
 from jgd.commands.options import add_command, line_of
-from jgd.commands.target import add_target
+from jgd.commands.output_folder import new_folder
+from jgd.commands.results_json import versions
 from jgd.commands.terminal import print_table
 from jgd.core.errors import InputError
-from jgd.core.extras import require
+from jgd.core.optional import require
 from jgd.core.storage import write_whole
 from jgd.measure import flops, machine
-from jgd.pages.words import count
+from jgd.pages.text import count
 from jgd.train.progress import Progress
 
 ABOUT = (

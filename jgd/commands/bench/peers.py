@@ -10,7 +10,7 @@ import numpy as np
 
 from jgd.commands.bench.cases import RATE, Case, Torch
 from jgd.core.errors import InputError, unknown
-from jgd.core.extras import require
+from jgd.core.optional import require
 from jgd.core.types import Params
 from jgd.measure import Program, random_like, step_program
 from jgd.measure.device import default_device

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jgd.commands.bench.rows import Row
-from jgd.core.extras import require
+from jgd.core.optional import require
 from jgd.pages.palette import COLORS, FAINT, GRID, INK
 
 MARKS = "osD^v"

@@ -12,8 +12,8 @@ from jgd.core.errors import InputError
 from jgd.core.tree import tree_bytes
 from jgd.measure import Ratio, Share, Timing, compare, floor, interleave, judge, machine, state_bytes
 from jgd.measure.device import Copy, default_device
+from jgd.measure.memory import free_bytes
 from jgd.measure.program import Memory, Program
-from jgd.measure.room import free_bytes
 from jgd.measure.timing import Runner
 from jgd.measure.units import bytes_text, time_text
 

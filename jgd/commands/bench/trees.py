@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.errors import InputError, unknown
-from jgd.core.files import attempt, look_up
 from jgd.core.tree import check_inexact, tree_bytes
+from jgd.core.user_code import attempt, look_up
 from jgd.measure.steps import num_parameters
 
 WIDTH = 1024  # columns of the matrices that a number of parameters is made of

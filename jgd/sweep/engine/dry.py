@@ -4,17 +4,17 @@ import math
 import time
 from collections.abc import Sequence
 
-from jgd.pages.words import count
-from jgd.sweep.answers.forecast import Plan, Program
-from jgd.sweep.engine.ledger import spaces_of
+from jgd.pages.text import count
+from jgd.sweep.engine.plan import Plan, Program
 from jgd.sweep.engine.rounds import Machine
+from jgd.sweep.engine.work_queue import spaces_of
+from jgd.sweep.lanes.autotune import Cost
+from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import Layout, free_on_each
-from jgd.sweep.lanes.plan import Group
-from jgd.sweep.lanes.probe import Cost
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.samplers.propose import Proposals
-from jgd.sweep.spaces.axes import active
-from jgd.sweep.spaces.distribution import Parts
+from jgd.sweep.samplers.ask_tell import Proposals
+from jgd.sweep.spaces.distributions import Parts
+from jgd.sweep.spaces.space import active
 
 
 def dry_run(proposals: Proposals, sizes: Sequence[int], settings: Settings, machine: Machine) -> Plan:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.spaces.axes import Trial
+from jgd.sweep.spaces.space import Trial
 
 FALL = 2.0  # a value that falls by less than this after the first decision is no decay
 

@@ -10,19 +10,19 @@ import jax
 import numpy as np
 
 from jgd.core import storage
-from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.compiling import Compiling
 from jgd.sweep.engine.fitting import fewer_lanes
-from jgd.sweep.engine.ledger import Ledger, key_of, numbers_of, spaces_of
+from jgd.sweep.engine.work_queue import Ledger, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
+from jgd.sweep.lanes.compiler import Preparation, Prepared
+from jgd.sweep.lanes.curves import Records
+from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import GroupReport, Layout, narrow
-from jgd.sweep.lanes.lineage import Lineage
-from jgd.sweep.lanes.plan import Group
-from jgd.sweep.lanes.prepare import Preparation, Prepared
 from jgd.sweep.lanes.program import Lane, LaneState, Shared
-from jgd.sweep.lanes.records import Records
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.spaces.axes import Trial
+from jgd.sweep.pruners.lineage import Lineage
+from jgd.sweep.spaces.space import Trial
+from jgd.sweep.storage.store import Store
 from jgd.train.interrupt import Interrupt
 from jgd.train.progress import Progress
 

@@ -6,21 +6,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jgd.sweep.answers.result import Result
-from jgd.sweep.disk.store import Store
 from jgd.sweep.engine.flips import warn_of_flips
-from jgd.sweep.engine.ledger import key_of
 from jgd.sweep.engine.loop import Outcome, execute
+from jgd.sweep.engine.work_queue import key_of
+from jgd.sweep.lanes.autotune import Cost, measure
+from jgd.sweep.lanes.compiler import Devices, Preparation
+from jgd.sweep.lanes.curves import PRUNED, Records
+from jgd.sweep.lanes.group import Group, group
 from jgd.sweep.lanes.layout import GroupReport, Layout, layout
-from jgd.sweep.lanes.plan import Group, group
-from jgd.sweep.lanes.prepare import Devices, Preparation
-from jgd.sweep.lanes.probe import Cost, measure
-from jgd.sweep.lanes.records import PRUNED, Records
 from jgd.sweep.lanes.settings import Settings, as_loss, lineage_of
 from jgd.sweep.lanes.spread import spread
 from jgd.sweep.lanes.widths import measured
-from jgd.sweep.samplers.propose import Proposals
-from jgd.sweep.spaces.axes import Trial
+from jgd.sweep.result import Result
+from jgd.sweep.samplers.ask_tell import Proposals
+from jgd.sweep.spaces.space import Trial
+from jgd.sweep.storage.store import Store
 
 
 class Machine(Protocol):
@@ -30,7 +30,7 @@ class Machine(Protocol):
     lanes: int | None  # side by side, if the user has said so
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
-        """Trials by structure; see `jgd.sweep.lanes.plan.group`."""
+        """Trials by structure; see `jgd.sweep.lanes.group.group`."""
         ...
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:

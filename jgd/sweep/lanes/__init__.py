@@ -1,1 +1,1 @@
-"""Trials as lanes of compiled programs: plans, programs, chunks, records, and rules that end them."""
+"""Trials as lanes of compiled programs: groups, layouts, programs, chunks and curves."""

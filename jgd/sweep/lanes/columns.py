@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.sweep.spaces.axes import Trial
-from jgd.sweep.spaces.distribution import Distribution
+from jgd.sweep.spaces.distributions import Distribution
+from jgd.sweep.spaces.space import Trial
 
 
 class Kind(NamedTuple):

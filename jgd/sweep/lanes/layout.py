@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 
 from jgd.core.tree import tree_bytes
-from jgd.measure.room import free_bytes
-from jgd.sweep.lanes.plan import Group
+from jgd.measure.memory import free_bytes
+from jgd.sweep.lanes.group import Group
 from jgd.train.loop import begin, root_key
 from jgd.train.task import num_examples
 

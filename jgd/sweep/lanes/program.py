@@ -10,7 +10,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.tree import all_finite, widen
 from jgd.core.types import Params, State
-from jgd.sweep.lanes.plan import Group
+from jgd.sweep.lanes.group import Group
 from jgd.train.loop import Carry, advance, batch_at, begin, pick, root_key
 from jgd.train.task import Task
 from jgd.transforms import identity

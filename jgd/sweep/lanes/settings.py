@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jgd.sweep.lanes.lineage import Lineage
-from jgd.sweep.lanes.population import Population
-from jgd.sweep.lanes.stopping import Rule
-from jgd.sweep.spaces.axes import Trial
+from jgd.sweep.pruners.lineage import Lineage
+from jgd.sweep.pruners.population import Population
+from jgd.sweep.pruners.rules import Rule
+from jgd.sweep.spaces.space import Trial
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jgd.measure.operations import operations
+from jgd.sweep.lanes.autotune import line, segment_seconds
+from jgd.sweep.lanes.compiler import Preparation
+from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import Layout, in_calls, lane_bytes, room_bytes, state_bytes
-from jgd.sweep.lanes.plan import Group
-from jgd.sweep.lanes.prepare import Preparation
-from jgd.sweep.lanes.probe import line, segment_seconds
 from jgd.train.loop import begin, root_key, segment
 
 LONG = 60.0  # seconds of running that pay for compiling other widths, which takes seconds for each

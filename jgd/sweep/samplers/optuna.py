@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.core.extras import require
-from jgd.sweep.samplers.basic import Sampler
-from jgd.sweep.spaces.axes import Axis, Trial, is_active, params_at
-from jgd.sweep.spaces.distribution import Distribution, Integer, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.core.optional import require
+from jgd.sweep.samplers.points import Sampler
+from jgd.sweep.spaces.distributions import Distribution, Integer, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.sweep.spaces.space import Axis, Trial, is_active, params_at
 
 TAIL = 6.0  # standard deviations within which a normal axis draws: its unit interval ends at 1e-9
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from jgd.sweep.samplers.basic import Sobol
-from jgd.sweep.spaces.axes import Axis, is_active
+from jgd.sweep.samplers.points import Sobol
+from jgd.sweep.spaces.space import Axis, is_active
 
 STARTUP = 10  # points before the first model
 CANDIDATES = 24  # for each point, of which the most promising is proposed

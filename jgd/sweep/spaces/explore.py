@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jgd.sweep.spaces.axes import Axis, is_active
-from jgd.sweep.spaces.distribution import Distribution, Integer, Listed, Parts, Quantized
+from jgd.sweep.spaces.distributions import Distribution, Integer, Listed, Parts, Quantized
+from jgd.sweep.spaces.space import Axis, is_active
 
 BISECTIONS = 80  # of the unit interval, after which its ends are neighbouring floats
 

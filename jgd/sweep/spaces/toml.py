@@ -25,7 +25,7 @@ import jgd.optimizers
 import jgd.schedules
 import jgd.transforms
 from jgd.core.errors import InputError, unknown
-from jgd.sweep.spaces.build import Named, choice, grid, integer, loguniform, normal, quantized, uniform
+from jgd.sweep.spaces.functions import Named, choice, grid, integer, loguniform, normal, quantized, uniform
 
 RANGES = {"uniform": uniform, "loguniform": loguniform, "integer": integer, "normal": normal}
 NOT_PARTS = ("apply_updates", "as_transform", "chain", "masked", "partition", "muon_labels")  # they take functions

@@ -55,8 +55,8 @@ def test_the_table_the_results_and_the_page(benched):
 
 
 def test_where_memory_is_the_limit_the_floor_and_the_copy_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("jgd.measure.floors.last_cache_bytes", lambda device: 0)
-    monkeypatch.setattr("jgd.measure.floors.NOISE", 1e9)  # on so few numbers anything may be faster than a copy
+    monkeypatch.setattr("jgd.measure.roofline.last_cache_bytes", lambda device: 0)
+    monkeypatch.setattr("jgd.measure.roofline.NOISE", 1e9)  # on so few numbers anything may be faster than a copy
     assert main([*TINY, "--optimizers", "sgd", "--out", str(tmp_path / "out")]) == 0
     (row,) = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
     assert row["percent_of_floor"]["percent"] > 0
@@ -110,7 +110,7 @@ def test_bad_input_is_one_sentence_and_status_2(arguments, words, capsys, tmp_pa
     (tmp_path / "own.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jgd.commands.bench.rows.free_bytes", lambda device: 1 << 34)
-    monkeypatch.setattr("jgd.measure.floors.last_cache_bytes", lambda device: 0)
+    monkeypatch.setattr("jgd.measure.roofline.last_cache_bytes", lambda device: 0)
     assert main([*TINY, *arguments]) == 2
     error = capsys.readouterr().err
     assert words in error

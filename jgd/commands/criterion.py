@@ -1,0 +1,65 @@
+"""What decides a race: the metric, its direction and the target."""
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.sweep.engine.black_box import metrics_of
+from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.result import Result
+from jgd.tasks.registry import BUILTIN
+from jgd.train.task import Task, check_task, is_stream
+
+MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return|correct", re.IGNORECASE)
+
+
+class Judge(NamedTuple):
+    """What a race is decided by."""
+
+    metric: str
+    mode: str
+    target: float | None
+
+
+def judge_of(options: argparse.Namespace, otherwise: Callable[[], str]) -> Judge:
+    """What the options say, and else what the task is known for, or the metric that is found `otherwise`."""
+    entry = BUILTIN.get(options.task)
+    metric = options.metric or (entry.metric if entry else otherwise())
+    known = entry is not None and metric == entry.metric
+    mode = options.mode or (entry.mode if entry and known else "max" if MORE_IS_BETTER.search(metric) else "min")
+    target = options.target if options.target is not None else entry.target if entry and known else None
+    return Judge(metric, mode, target)
+
+
+def with_target(result: Result) -> Result:
+    """The result with a target, if it had none: where the optimizer in the middle ends, which half of them reach."""
+    ends = [row.summary.median for row in result.standings()]
+    losses = as_loss(np.array(ends), result.settings.mode)
+    middle = losses[(len(losses) - 1) // 2]
+    if result.settings.target is not None or not np.isfinite(middle):
+        return result
+    target = float(middle if result.settings.mode == "min" else -middle)
+    return dataclasses.replace(result, settings=dataclasses.replace(result.settings, target=target))
+
+
+def first_metric(task: Task) -> str:
+    """An accuracy if there is one, or else what `evaluate` returns first, or the loss."""
+    if task.evaluate is None or is_stream(task):
+        return "loss"
+    names = check_task(task).judged
+    if not names:
+        raise InputError("Task(evaluate): it returns no metrics; return at least one, or pass evaluate=None.")
+    return min(names, key=lambda name: (not MORE_IS_BETTER.search(name), names.index(name)))
+
+
+def only_metric(name: str, train: Any, spaces: Any) -> str:
+    """What a function that owns its loop returns, if that is one number."""
+    found = metrics_of(train, spaces)
+    if len(found) > 1:
+        raise InputError(f"{name} returns {', '.join(found)}; say which of them ranks, as in --metric {found[0]}.")
+    return found[0] if found else "loss"

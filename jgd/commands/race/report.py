@@ -1,0 +1,108 @@
+"""The report of a race: what won, by how much, and how sensitive each optimizer is to its learning rate."""
+
+import html
+import math
+from collections.abc import Sequence
+
+from jgd.commands.race.table import Row, cells, header, remarks, rows
+from jgd.pages.page import figure, notes, page, table
+from jgd.pages.palette import VARIABLES
+from jgd.pages.svg import to_svg
+from jgd.pages.text import capital, count, label_of
+from jgd.sweep.plots.curves import curves_figure
+from jgd.sweep.report.page import cost_facts
+from jgd.sweep.report.tables import interval_cell, space_cell
+from jgd.sweep.result import Result
+from jgd.sweep.spaces.space import short
+
+
+def race_report(result: Result, task: str, about: str, devices: str, command: str) -> str:
+    """The whole page."""
+    standings = rows(result)
+    label = label_of(result.settings.metric)
+    body = [
+        f"<h1>Optimizers race on {html.escape(task)}</h1>",
+        f'<p class="soft">{html.escape(about)}</p>',
+        f'<p class="lead">{_verdict(result, standings)}</p>',
+        cost_facts(result, devices),
+        f"<section><h2>Standings</h2>{_table(result, standings)}{_warnings(result)}</section>",
+    ]
+    for name in dict.fromkeys(name for row in standings for name in row.setting):
+        drawn = result.plot.sensitivity(name)
+        title = f"{capital(label)} against {name.replace('_', ' ')}"
+        caption = (
+            "Each point is one training run to the end: the median over seeds, the band is the range of all seeds. The "
+            "ring is the best setting, a cross a setting of which a seed diverged; the other optimizers are grey. A "
+            "broad plateau is an optimizer that is easy to tune."
+        )
+        body.append(figure(title, to_svg(drawn, f"s-{name}", VARIABLES, title), caption))
+    title = f"{capital(label)} while training, each at its best setting"
+    caption = "The median and the range of all seeds. The dashed line is the target, the ring where it was reached."
+    body.append(figure(title, to_svg(curves_figure(result), "curves", VARIABLES, title), caption))
+    body.append(_method(result, command))
+    return page(f"Race on {task}", body)
+
+
+def _verdict(result: Result, standings: Sequence[Row]) -> str:
+    best = standings[0]
+    if not math.isfinite(best.value):
+        return "No optimizer has a setting that reached the end."
+    label = label_of(result.settings.metric)
+    said = f"<b>{html.escape(best.optimizer)}</b> ends best, with {label} {best.value:.3g}"
+    level = [row for row in standings[1:] if row.low <= best.value <= row.high]
+    if level and len(result.settings.seeds) > 1:
+        said += f"; the intervals of {len(level)} of the {len(standings) - 1} others reach it"
+    reached = [row for row in standings if math.isfinite(row.steps_to_target)]
+    if reached:
+        steps = min(row.steps_to_target for row in reached)
+        names = [f"<b>{html.escape(row.optimizer)}</b>" for row in reached if row.steps_to_target == steps]
+        first = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        said += f". First to reach {short(result.settings.target)}: {first}, after {steps:.0f} steps"
+    return said + "."
+
+
+def _table(result: Result, standings: Sequence[Row]) -> str:
+    lines = []
+    for row in standings:
+        text = [html.escape(cell) for cell in cells(row)]
+        text[1], _ = space_cell(result, row.optimizer)
+        drawn, _ = interval_cell(result, row.optimizer, row.value, row.low, row.high)
+        setting = next(iter(row.setting.values()), math.nan)
+        keys = [row.rank, row.optimizer, setting, row.value, row.value, row.low, row.steps_to_target]
+        keys += [row.diverged, row.state_bytes, row.microseconds]
+        lines.append(list(zip([*text[:4], drawn, *text[4:]], keys, strict=True)))
+    names = header(result)
+    seeds = len(result.settings.seeds)
+    ranked = f"the median over {seeds} seeds at the last step; the interval is a 95% bootstrap of that median"
+    caption = (
+        f"Ranked by {ranked if seeds > 1 else 'the last step of the one seed'}. "
+        "Steps and state belong to the best setting; diverged trials to all settings."
+    )
+    return table([html.escape(name) for name in [*names[:4], "", *names[4:]]], lines, caption)
+
+
+def _warnings(result: Result) -> str:
+    return "".join(f'<p class="warn">{html.escape(line)}</p>' for line in remarks(result))
+
+
+def _method(result: Result, command: str) -> str:
+    settings = result.settings
+    trials = max(sum(trial.space == space for trial in result.trials) for space in result.spaces)
+    ranges = ", ".join(f"{space} {_range(result, space)}" for space in result.spaces)
+    items = [
+        f"Every optimizer gets the same: {trials} learning rates, evenly spaced on a logarithmic scale with both ends, "
+        f"{count(len(settings.seeds), 'seed')}, {count(settings.steps, 'step')}. All else has its default. "
+        f"The ranges: {ranges}.",
+        "A seed is the same first parameters and batches for every optimizer and rate, so differences are paired.",
+        "The best setting was chosen on the same validation rows that it is reported on, so all figures are a little "
+        "too good, alike for all; differences of a few validation rows are noise.",
+        "A run whose parameters or losses are not finite has diverged; it counts as worst.",
+        f"Steps to the target are known to {settings.eval_every}, the steps between evaluations.",
+        f"Run again: <code>{html.escape(command)}</code>",
+    ]
+    return notes("How it was measured", items)
+
+
+def _range(result: Result, space: str) -> str:
+    rates = [value for trial in result.trials if trial.space == space for value in trial.params.values()]
+    return f"{min(rates):.3g} to {max(rates):.3g}" if rates else "as given"

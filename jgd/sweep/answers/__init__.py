@@ -1,1 +1,0 @@
-"""What a sweep ends in: results, statistics, tables and pictures."""

@@ -1,1 +1,0 @@
-"""Pictures of a sweep as matplotlib figures; `plots.py` lists them."""

@@ -1,0 +1,84 @@
+"""What a sweep will run: trials grouped by structure, one program for each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.sweep.lanes.columns import Kind, differ, is_plain, kinds_of, stack
+from jgd.sweep.spaces.space import Trial
+from jgd.train.task import Task
+from jgd.transforms.as_transform import as_transform
+
+
+class Group(NamedTuple):
+    """Trials of one structure, which one program runs: they differ only in the numbers of `varying` leaves."""
+
+    trials: tuple[Trial, ...]
+    structure: Any
+    varying: tuple[bool, ...]
+
+    @property
+    def fixed(self) -> list[Any]:
+        """The leaves of task and optimizer that all trials share, the data among them."""
+        leaves = jax.tree.leaves(self.trials[0].problem)
+        return [leaf for leaf, varies in zip(leaves, self.varying, strict=True) if not varies]
+
+    def rows(self) -> list[np.ndarray]:
+        """The leaves that differ, each stacked along a first axis of trials."""
+        first, kinds = jax.tree.leaves(self.trials[0].problem), kinds_of(self.trials)
+        return [stack(kinds, i, leaf, len(self.trials)) for i, leaf in enumerate(first) if self.varying[i]]
+
+    def rebuild(self, fixed: Sequence[Any], varying: Sequence[Any]) -> tuple[Task, Any]:
+        """The task and the optimizer with these leaves."""
+        sources = {True: iter(varying), False: iter(fixed)}
+        return jax.tree.unflatten(self.structure, [next(sources[varies]) for varies in self.varying])
+
+    @property
+    def shares_task(self) -> bool:
+        """Whether no leaf of the task varies, so that a seed's first parameters serve all trials."""
+        return not any(self.varying[: len(jax.tree.leaves(self.trials[0].task))])
+
+
+def name_spaces(spaces: Any) -> dict[str, Any]:
+    """The spaces by name: a mapping gives names, a list numbers them, and one alone is called "optimizer"."""
+    if isinstance(spaces, Mapping):
+        named = {str(name): space for name, space in spaces.items()}
+    elif isinstance(spaces, (list, tuple)) and not hasattr(spaces, "init"):
+        named = {f"space {i}": space for i, space in enumerate(spaces)}
+    else:
+        named = {"optimizer": spaces}
+    if not named:
+        raise InputError("run(spaces): there is no space; pass an optimizer, or a list or dict of them.")
+    return {name: as_transform(space) for name, space in named.items()}
+
+
+def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
+    """Trials by structure, in the order of their first ones.
+
+    With `steady`, a group of other trials of the same spaces and structure has the same program.
+    """
+    alike: dict[Any, list[Kind]] = {}
+    for kind in kinds_of(trials):
+        leaves, structure = jax.tree.flatten(trials[kind.positions[0]].problem)
+        signature = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
+        alike.setdefault((structure, signature), []).append(kind)
+    groups = []
+    for (structure, _), kinds in alike.items():
+        members = tuple(trials[i] for i in np.sort(np.concatenate([kind.positions for kind in kinds])))
+        varying = tuple(differ(kinds, i) for i in range(structure.num_leaves))
+        groups.append(Group(members, structure, _may_vary(members, varying) if steady else varying))
+    return groups
+
+
+def _may_vary(trials: Sequence[Trial], varying: Sequence[bool]) -> tuple[bool, ...]:
+    """Which leaves differ, or may do so in trials to come: all plain numbers of what has distributions."""
+    origins = {id(trial.axes): trial.axes for trial in trials}.values()
+    swept = {path.split(".")[0] for found in origins for axis in found for path in axis.paths}
+    task, optimizer = (jax.tree.leaves(part) for part in trials[0].problem)
+    parts = ["task"] * len(task) + ["optimizer"] * len(optimizer)
+    rows = zip(varying, parts, map(is_plain, (*task, *optimizer)), strict=True)
+    return tuple(varies or (number and part in swept) for varies, part, number in rows)

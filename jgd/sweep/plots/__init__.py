@@ -1,0 +1,1 @@
+"""Pictures of a sweep as matplotlib figures; `accessor.py` lists them."""

@@ -1,0 +1,87 @@
+"""The pictures of a result, by name: `result.plot`."""
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from jgd.core.errors import InputError, unknown
+from jgd.sweep.plots.curves import best_curves_figure, curves_figure, sensitivity_figure
+from jgd.sweep.plots.parallel import parallel_figure
+from jgd.sweep.plots.search import best_of_k_figure, best_so_far_figure, importance_figure
+from jgd.sweep.plots.slices import axis_figure, isolation_figure
+
+if TYPE_CHECKING:
+    from jgd.sweep.result import Result
+
+
+class Plots:
+    """Each method draws a matplotlib figure, `result.plot.axis("learning_rate").savefig("rate.png")`.
+
+    A space has one colour in all pictures. A value is a trial's median over seeds; the scales show differences among
+    the good ones, and what is far worse lies at the frame's edge. Of more than 600 trials in a panel the best 300 are
+    drawn, and 300 of the others.
+    """
+
+    def __init__(self, result: "Result") -> None:
+        self._result = result
+
+    def axis(self, *names: str, space: str | None = None) -> Any:
+        """All trials against one hyperparameter in each panel, on its own scale: those named, or all.
+
+        A cross is a trial of which a seed diverged, a hollow mark one that a rule ended, at the value it had then. A
+        bar at an end of the axis tells that the best trial touches it, so that better may lie beyond.
+        """
+        return axis_figure(self._result, names, space)
+
+    def isolation(self, *names: str, space: str | None = None) -> Any:
+        """The best achievable as a function of one hyperparameter: of each part of its range the best trial.
+
+        A flat line is a hyperparameter that the others can make up for. The bars are the range of seeds.
+        """
+        return isolation_figure(self._result, names, space)
+
+    def sensitivity(self, name: str = "learning_rate") -> Any:
+        """The same for one hyperparameter of several optimizers, beside each other on one scale."""
+        return sensitivity_figure(self._result, name)
+
+    def curves(self, space: str | None = None, best: int = 5) -> Any:
+        """The metric while training, its median and range over seeds: of the best few trials of one space.
+
+        With several spaces and none named, of the best trial of each, in a panel of its own.
+        """
+        if space is None and len(self._result.spaces) > 1:
+            return curves_figure(self._result)
+        return best_curves_figure(self._result, space, best)
+
+    def parallel(self, space: str | None = None) -> Any:
+        """Each trial of a space, the best unless named, as a line over its hyperparameters to the metric."""
+        return parallel_figure(self._result, space)
+
+    def best_so_far(self) -> Any:
+        """The best of the first 1, 2, ... trials, for samplers that learn where to look."""
+        return best_so_far_figure(self._result)
+
+    def best_of_k(self) -> Any:
+        """What so many random trials bring, its median and quartiles; a curve that is still rising asks for more."""
+        return best_of_k_figure(self._result)
+
+    def importance(self, space: str | None = None) -> Any:
+        """How much of the trials' ranking each hyperparameter decides; see `Result.importance`."""
+        return importance_figure(self._result, space)
+
+    def named(self, kind: str, name: str | None = None, space: str | None = None) -> Any:
+        """The picture of a kind by its name, as the command knows it, of a hyperparameter and a space if given."""
+        if kind not in KINDS:
+            raise unknown("plot", kind, KINDS)
+        given = {"name": name, "space": space}
+        taken = inspect.signature(getattr(self, kind)).parameters
+        for what, value in given.items():
+            if value is not None and what not in taken and f"{what}s" not in taken:
+                raise InputError(f"plot {kind}: it shows all {what}s; leave the {what} out.")
+        names = [] if name is None else [name]
+        return getattr(self, kind)(*names, **({} if space is None else {"space": space}))
+
+
+KINDS = {
+    name: (getattr(Plots, name).__doc__ or "").split("\n")[0]
+    for name in ("axis", "isolation", "sensitivity", "curves", "parallel", "best_so_far", "best_of_k", "importance")
+}

@@ -1,0 +1,175 @@
+"""What all pictures of a sweep share: figures and panels of one look, scales, ticks, marks and notes."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jgd.core.optional import require
+from jgd.pages.palette import COLORS, FAINT, GRID, INK
+from jgd.pages.text import label_of
+from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.spaces.space import short
+
+if TYPE_CHECKING:
+    from jgd.sweep.result import Result
+
+WIDTHS = (6.4, 3.7, 3.1, 2.6)  # inches of a panel, where there are one, two, three or four in a row
+SHARES = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+SHOWN = 600  # trials in a panel; more are no more readable, and make a page slow
+DEADLINE = {"max": 0.04, "min": 0.96}  # the height at the bad end of a panel where diverged trials are marked
+
+
+def color_of(result: "Result", space: str) -> str:
+    """The colour of a space in every picture."""
+    return COLORS[result.spaces.index(space) % len(COLORS)]
+
+
+def blank(width: float, height: float) -> Any:
+    """An empty figure, in inches; it belongs to no window, and a notebook shows it as it shows any."""
+    return require("matplotlib.figure", "a picture of a sweep").Figure((width, height), layout="constrained")
+
+
+def panels(count: int, *, sharex: bool = True, sharey: bool = True, height: float = 1.95) -> tuple[Any, list[Any]]:
+    """A figure with so many panels, a row of them so many inches high."""
+    columns = min(len(WIDTHS), max(1, count))
+    lines = max(1, math.ceil(count / columns))
+    figure = blank(WIDTHS[columns - 1] * columns, max(2.8, height * lines + 0.4))
+    grid = list(figure.subplots(lines, columns, sharex=sharex, sharey=sharey, squeeze=False).ravel())
+    for i, panel in enumerate(grid):
+        style(panel)
+        panel.set_visible(i < count)
+        if i + columns >= count:
+            panel.tick_params(labelbottom=True)  # also where the panel below is missing
+    return figure, grid[:count]
+
+
+def space_panels(result: "Result", spaces: Sequence[str], **options: Any) -> tuple[Any, list[Any]]:
+    """A figure with a panel for each space, titled with its rank and name."""
+    figure, found = panels(len(spaces), **options)
+    ranks = [row.space for row in result.standings()]
+    for panel, space in zip(found, spaces, strict=True):
+        title = f"{ranks.index(space) + 1}  {space}" if len(ranks) > 1 else space
+        panel.set_title(title, color=color_of(result, space), fontweight="bold", loc="left", fontsize=10)
+    if not spaces:
+        say(figure, "No trial has a value.")
+    return figure, found
+
+
+def style(panel: Any) -> None:
+    """The look of a panel."""
+    panel.patch.set_visible(False)
+    panel.grid(color=GRID, linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.tick_params(which="both", colors=INK, labelsize=8, length=0)
+    for side, spine in panel.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(FAINT)
+
+
+def label(figure: Any, x: str, y: str) -> None:
+    """Name the axes of all panels."""
+    figure.supxlabel(x, fontsize=9, color=INK)
+    figure.supylabel(y, fontsize=9, color=INK)
+
+
+def note(panel: Any, text: str, color: str = INK) -> None:
+    """A remark at the right end of a panel's title."""
+    panel.set_title(text, color=color, loc="right", fontsize=8)
+
+
+def say(figure: Any, text: str) -> None:
+    """What is there to see, where there is nothing to see."""
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=10)
+
+
+def legend(figure: Any, handles: Sequence[Any]) -> None:
+    """What the marks mean, below all panels; each kind once."""
+    kinds: dict[str, Any] = {}
+    for handle in handles:
+        kinds.setdefault(handle.get_label(), handle)
+    if kinds:
+        place: dict[str, Any] = {"loc": "outside lower center", "ncols": len(kinds)}
+        figure.legend(kinds.values(), kinds.keys(), **place, frameon=False, fontsize=8, labelcolor=INK)
+
+
+def log_ticks(axis: Any) -> None:
+    """A few powers of ten, written 1e-3."""
+    ticks = require("matplotlib.ticker", "a picture of a sweep")
+    axis.set_major_locator(ticks.LogLocator(numticks=5))
+    axis.set_major_formatter(ticks.FuncFormatter(lambda x, _: power(x)))
+    axis.set_minor_locator(ticks.NullLocator())
+
+
+def power(value: float) -> str:
+    """A power of ten as on an axis: 1e-3."""
+    return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def metric_label(result: "Result") -> str:
+    """The metric's name."""
+    return label_of(result.settings.metric)
+
+
+def over_seeds(reduce: Any, values: np.ndarray) -> np.ndarray:
+    """Over the finite seeds of f[seeds, n]; NaN where there are none."""
+    columns = [column[np.isfinite(column)] for column in values.T]
+    return np.array([reduce(column) if column.size else np.nan for column in columns])
+
+
+def last_medians(result: "Result") -> np.ndarray:
+    """Over seeds, of the values that lanes had when a rule ended them, or the sweep; f[T], NaN where none has any."""
+    return over_seeds(np.median, result.last(result.settings.metric).T)
+
+
+def thinned(result: "Result", numbers: Sequence[int], limit: int = SHOWN) -> list[int]:
+    """At most so many of these trials: half of them the best, the others evenly from the rest."""
+    if len(numbers) <= limit:
+        return list(numbers)
+    order = np.asarray(numbers)[np.argsort(as_loss(result.medians[list(numbers)], result.settings.mode), kind="stable")]
+    rest = order[limit // 2 :]
+    return [*order[: limit // 2], *rest[np.linspace(0, len(rest) - 1, limit - limit // 2).astype(int)]]
+
+
+def scale(axes: Any, result: "Result", values: np.ndarray) -> None:
+    """A vertical axis that shows differences among the good ones, and leaves hopeless ones out of the frame."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        axes.set_yticks([])
+        return
+    if result.settings.mode == "max" and finite.min() >= 0 and 0.8 < finite.max() <= 1:
+        _stretch_towards_one(axes, finite)
+        return
+    losses = as_loss(finite, result.settings.mode)
+    first = result.curves[result.settings.metric][..., 0]
+    barely_trained = np.median(as_loss(first[np.isfinite(first)], result.settings.mode))
+    best, worst = losses.min(), min(losses.max(), max(barely_trained, np.median(losses)))
+    if result.settings.mode == "min" and best > 0 and worst > 5 * best:
+        room = (worst / best) ** 0.06
+        axes.set_yscale("log")
+        axes.set_ylim(best / room, worst * room)
+        log_ticks(axes.yaxis)
+        return
+    pad = 0.06 * (worst - best) or 1.0
+    low, high = best - pad, worst + pad
+    axes.set_ylim(*((low, high) if result.settings.mode == "min" else (-high, -low)))
+
+
+def within(panel: Any, values: np.ndarray) -> np.ndarray:
+    """Values with those beyond the frame moved to its edge, where their marks are cut in half."""
+    return np.clip(values, *panel.get_ylim())
+
+
+def _stretch_towards_one(axes: Any, shares: np.ndarray) -> None:
+    """A logarithmic scale of the errors, labelled with the shares that are right, so that 0.9, 0.98 and 0.99 differ."""
+    error = max(5e-4, 0.7 * (1 - shares.max()))
+    bottom = max(0.0, shares.min() - 0.02)
+    axes.set_yscale(
+        "function",
+        functions=(lambda y: -np.log10(np.maximum(1 - np.asarray(y), error / 2)), lambda z: 1 - 10 ** -np.asarray(z)),
+    )
+    axes.set_ylim(bottom, 1 - error)
+    ticks = [share for share in SHARES if bottom <= share <= 1 - error]
+    axes.set_yticks(ticks, [short(float(share)) for share in ticks])
+    axes.set_yticks([], minor=True)

@@ -1,0 +1,212 @@
+"""The page of a sweep: the answer first, then what it rests on, every trial, what it cost, and how to have it again."""
+
+import contextlib
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.pages.page import facts, figure, notes, page
+from jgd.pages.palette import VARIABLES
+from jgd.pages.svg import to_svg
+from jgd.pages.text import capital, count, label_of
+from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.report.tables import programs_table, spaces_table, trials_table
+from jgd.sweep.results.statistics import half_as_many
+from jgd.sweep.results.text import boundary_warnings, counts
+from jgd.sweep.spaces.space import Trial, short
+from jgd.sweep.storage.spec import environment
+from jgd.train.task import Task
+
+if TYPE_CHECKING:
+    from jgd.sweep.result import Result
+
+SPACES = 4  # the best, of which hyperparameters are drawn one by one
+CAPTIONS = {
+    "curves": "The median over seeds and the range of all of them. The dashed line is the target.",
+    "isolation": "Each small point is a trial, its median over seeds. The line joins the best trial of each part of "
+    "the range, with the range of its seeds: where it is flat, the others make up for this hyperparameter. What is "
+    "far worse lies at the frame's edge.",
+    "sensitivity": "Each point is a trial: the median over seeds, the band is the range of all of them. The ring is "
+    "the best, a cross a trial of which a seed diverged. A broad plateau is easy to tune.",
+    "parallel": "Each line is a trial, the stronger the better; the best is thick. Dotted lines pass the axes of parts "
+    "that a trial did not choose.",
+    "best_of_k": "What so many trials of random search would have ended in: the median and the quartiles over all ways "
+    "to draw them. A curve that still improves at its right end asks for more trials. Samplers that learn have no such "
+    "curve.",
+    "best_so_far": "Points are trials in the order in which they were proposed; the line is the best until then.",
+    "importance": "How much of the trials' ranking over the whole space each hyperparameter decides (a functional "
+    "analysis of variance over a forest of small trees). It says little of what matters near the best.",
+}
+
+
+class Provenance(NamedTuple):
+    """Where a result comes from, as far as it is known."""
+
+    environment: Mapping[str, str]
+    again: Sequence[str]  # commands or calls, the one that replays the best trial among them
+    learns: bool = False  # whether the sampler looked where others had been good
+
+
+def sweep_report(result: "Result", title: str | None = None, provenance: Provenance | None = None) -> str:
+    """The whole page."""
+    task = result.trials[0].task
+    known = task.name if isinstance(task, Task) else None
+    title = title or (f"Sweep of {known}" if known else "A sweep")
+    provenance = provenance or Provenance(environment(jax.local_devices()), [_replay_call(result)])
+    body = [
+        f"<h1>{html.escape(title)}</h1>",
+        f'<p class="soft">{html.escape(_size(result))}</p>',
+        f'<p class="lead">{_verdict(result)}</p>',
+        cost_facts(result),
+        _trust(result, provenance.learns),
+    ]
+    if len(result.spaces) > 1:
+        body.append(f"<section><h2>The best of each space</h2>{spaces_table(result)}</section>")
+    body += _pictures(result, provenance.learns)
+    body.append(f"<section><h2>Trials</h2>{trials_table(result)}</section>")
+    body.append(f"<section><h2>Programs</h2>{programs_table(result)}</section>")
+    body.append(_provenance(provenance))
+    return page(title, body)
+
+
+def cost_facts(result: "Result", devices: str = "") -> str:
+    """What a sweep took, as a row of figures; of one that was gone on with, all its parts together."""
+    seconds = max(result.run_seconds, sum(one.seconds for one in result.groups))
+    once = result.settings.steps == 1  # a function's one call
+    shown = {
+        "training runs": f"{result.status.size:,}",
+        **({} if once else {"steps each": f"{result.settings.steps:,}"}),
+        "programs": str(result.programs),
+        # A folder does not know what compiling took.
+        **({"compiling": f"{result.compile_seconds:.1f} s"} if result.compilations else {}),
+        "running": f"{seconds:.1f} s",
+        "runs a second" if once else "steps a second": f"{result.lane_steps / max(seconds, 1e-9):,.0f}",
+        **({"on": html.escape(devices)} if devices else {}),
+    }
+    return facts(shown)
+
+
+def _size(result: "Result") -> str:
+    rules = ", ".join(map(repr, result.settings.stop))
+    parts = [count(len(result.trials), "trial"), count(len(result.settings.seeds), "seed")]
+    parts += [] if result.settings.steps == 1 else [count(result.settings.steps, "step")]
+    whole = " x ".join(parts)
+    return f"{whole}{f' under {rules}' if rules else ''}: {counts(result)}."
+
+
+def _verdict(result: "Result") -> str:
+    """The answer, in a sentence or two."""
+    best, label = result.ranking()[0], label_of(result.settings.metric)
+    if not math.isfinite(result.medians[best.number]):
+        return f"No trial has a finite median of {label} over its seeds; there is no best setting."
+    summary = result.summary(best)
+    said = f"Best is trial {best.number}{f' of <b>{html.escape(best.space)}</b>' if len(result.spaces) > 1 else ''}"
+    values = ", ".join(f"<b>{html.escape(name)} = {html.escape(short(x))}</b>" for name, x in best.params.items())
+    said += f", {values}" if values else ""
+    said += f": {label} {short(summary.median)}"
+    if len(result.settings.seeds) > 1:
+        low, high = (short(x) if math.isfinite(x) else "failed" for x in sorted((summary.low, summary.high)))
+        said += f" in the median over {len(result.settings.seeds)} seeds, 95% interval {low} to {high}"
+    return said + "."
+
+
+def _trust(result: "Result", learns: bool) -> str:
+    """Whether the answer stands: noise, ranges, the number of trials, and what has failed."""
+    best = result.ranking()[0]
+    if not math.isfinite(result.medians[best.number]):
+        hint = "Lower the learning rates, or let the sweep run to its end."
+        return notes("What to do", [html.escape(f"{capital(counts(result))}. {hint}")])
+    items = (
+        [_rivals(result, best)]
+        if len(result.settings.seeds) > 1
+        else ["There is one seed, so nothing tells how far the ranking is noise: run the best few under more seeds."]
+    )
+    warnings = boundary_warnings(result)
+    items += [f'<span class="warn">{html.escape(line)}</span>' for line in warnings]
+    if not warnings and any(trial.axes for trial in result.trials):
+        items.append("No best trial touches an end of its ranges.")
+    items += [] if learns else [_enough(result, best)]
+    if result.interrupted:
+        items.append('<span class="warn">The sweep was interrupted; what has not ended counts as failed.</span>')
+    items.append(
+        "The best was chosen by the same values that are shown, so it looks a little better than it is; new seeds tell."
+    )
+    return notes("Does it stand?", [item for item in items if item])
+
+
+def _rivals(result: "Result", best: Trial) -> str:
+    summary = result.summary(best)
+    low, high = sorted((summary.low, summary.high))
+    bad = high if result.settings.mode == "min" else low
+    losses = as_loss(result.medians, result.settings.mode)
+    limit = as_loss(np.array([bad]), result.settings.mode)[0]
+    others = int(np.sum(losses <= limit)) - 1
+    if others < 1:
+        return "No other trial's median lies within the best one's interval over seeds."
+    return (
+        f"{count(others, 'other trial')} of {len(result.trials) - 1:,} lie{'s' * (others == 1)} within the best one's "
+        "interval over seeds: as far as these seeds tell, as good."
+    )
+
+
+def _enough(result: "Result", best: Trial) -> str:
+    """What the second half of the trials brought."""
+    size, half = count(len(result.ranking(best.space)), "trial"), half_as_many(result.best_of_k(best.space))
+    where = f" of {html.escape(best.space)}" if len(result.spaces) > 1 else ""
+    if half is None:
+        return f"{size}{where}: too few to tell whether more would help."
+    losses = as_loss(np.array([half, *result.summary(best)]), result.settings.mode)
+    said = f"Half as many trials{where} would three times in four have reached {short(half)}"
+    if losses[0] <= max(losses[-2:]):
+        return f"{said}, which is within the best one's interval over seeds: enough were sampled."
+    return f"{said} at best, not {short(result.medians[best.number].item())}: more are likely to help."
+
+
+def _pictures(result: "Result", learns: bool) -> list[str]:
+    """The pictures that have something to show."""
+    names = dict.fromkeys(axis.name for trial in result.trials for axis in trial.axes)
+    label, ended = capital(label_of(result.settings.metric)), np.isfinite(result.medians).any()
+    shown: list[tuple[str, str, Any]] = []
+    if ended and len(result.steps) > 1:
+        title = f"{label} while training, {'each at its best' if len(result.spaces) > 1 else 'the best few'}"
+        shown.append(("curves", title, result.plot.curves()))
+    alone = all(len(trial.axes) <= 1 for trial in result.trials)
+    for row in [] if alone or not names else result.standings()[:SPACES]:
+        if row.trial.axes:
+            of = f" of {row.space}" if len(result.spaces) > 1 else ""
+            title = f"{label} against each hyperparameter{of}"
+            shown.append(("isolation", title, result.plot.isolation(space=row.space)))
+    for name in names if alone else ():
+        title = f"{label} against {name.replace('_', ' ')}"
+        shown.append(("sensitivity", title, result.plot.sensitivity(name)))
+    best = result.ranking()[0]
+    if len(best.axes) > 1 and ended:
+        shown.append(("parallel", f"All trials of {best.space} at once", result.plot.parallel(best.space)))
+    kind = "best_so_far" if learns else "best_of_k"
+    if ended and len(result.trials) > len(result.spaces):
+        shown.append((kind, "Has enough been sampled?", result.plot.named(kind)))
+    with contextlib.suppress(InputError):  # too few trials to tell
+        shown.append(("importance", "What decides", result.plot.importance()))
+    return [
+        figure(title, to_svg(drawn, f"{kind}-{i}", VARIABLES, title), CAPTIONS[kind])
+        for i, (kind, title, drawn) in enumerate(shown)
+    ]
+
+
+def _provenance(provenance: Provenance) -> str:
+    where = ", ".join(f"{name} {value}" for name, value in provenance.environment.items())
+    items = [
+        f"Ran with {html.escape(where)}.",
+        *(f"Again: <code>{html.escape(line)}</code>" for line in provenance.again),
+    ]
+    return notes("How to have it again", items)
+
+
+def _replay_call(result: "Result") -> str:
+    best = result.ranking()[0].number
+    return f"jgd.sweep.replay(result, trial={best}, seed={result.settings.seeds[0]})  # alone, with its parameters"

@@ -1,0 +1,140 @@
+"""The tables of a sweep's page: its spaces, its trials and its programs."""
+
+import html
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jgd.pages.page import Cell, table, whisker
+from jgd.pages.palette import VARIABLES
+from jgd.pages.text import label_of
+from jgd.sweep.plots.style import color_of
+from jgd.sweep.results.text import setting
+from jgd.sweep.spaces.space import Trial, short
+
+if TYPE_CHECKING:
+    from jgd.sweep.result import Result
+
+MOST_TRIALS = 5000  # in a page; all of them are in `Result.to_csv`
+MOST_COLUMNS = 12  # of hyperparameters; more share one
+
+
+def space_cell(result: "Result", space: str) -> Cell:
+    """A space's name behind a dot of its colour."""
+    dot = f'<span class="dot" style="background:{VARIABLES[color_of(result, space)]}"></span>'
+    return dot + html.escape(space), space
+
+
+def interval_cell(result: "Result", space: str, median: float, low: float, high: float) -> Cell:
+    """A median with its interval, drawn on the scale that the best trials of all spaces need."""
+    if not math.isfinite(median):
+        return "", "nan"
+    summaries = [row.summary for row in result.standings()]
+    shown = [v for one in summaries for v in (one.median, one.low, one.high) if math.isfinite(v)]
+    ends = min(shown), max(shown)
+    # An interval that is open, because a seed failed, reaches to the scale's bad end.
+    bad = ends[result.settings.mode == "min"]
+    low, high = (v if math.isfinite(v) else bad for v in (low, high))
+    return whisker(median, low, high, ends, VARIABLES[color_of(result, space)]), median
+
+
+def number_cell(value: float, digits: int = 4) -> Cell:
+    """A number, or a dash where it is not finite."""
+    return (f"{value:.{digits}g}", value) if math.isfinite(value) else ("-", "nan")
+
+
+def spaces_table(result: "Result") -> str:
+    """The spaces from best to worst, each by its best trial."""
+    label, many = label_of(result.settings.metric), len(result.settings.seeds) > 1
+    target = result.settings.target
+    lines = []
+    for rank, row in enumerate(result.standings(), 1):
+        median, low, high = row.summary.median, *sorted((row.summary.low, row.summary.high))
+        interval = f"{number_cell(low)[0]} .. {number_cell(high)[0]}" if many else "-"
+        cells = [(str(rank), rank), space_cell(result, row.space), number_cell(median)]
+        cells += [interval_cell(result, row.space, median, low, high), (interval, low)]
+        cells += [number_cell(row.steps_to_target, 6)] if target is not None else []
+        cells += [(f"{row.diverged:.0%}", row.diverged), (str(row.trial.number), row.trial.number)]
+        lines.append([*cells, _setting_cell(row.trial)])
+    names = ["", "space", label, "", "95% over\nseeds", *([f"steps to\n{short(target)}"] if target is not None else [])]
+    caption = (
+        "Each space by its best trial: the median over seeds at the last step, with a 95% bootstrap interval. A seed "
+        "that failed counts as worst."
+    )
+    return table([html.escape(name) for name in [*names, "diverged\nlanes", "trial", "its setting"]], lines, caption)
+
+
+def trials_table(result: "Result") -> str:
+    """The trials from best to worst."""
+    ranked = result.ranking()[:MOST_TRIALS]
+    names = list(dict.fromkeys(axis.name for trial in ranked for axis in trial.axes))
+    columns = names if len(names) <= MOST_COLUMNS else []
+    medians, values, status, taken = result.medians, result.values, result.status, _steps(result)
+    spaces, lines = {space: space_cell(result, space) for space in result.spaces}, []
+    for rank, trial in enumerate(ranked, 1):
+        i = trial.number
+        seeds = " ".join(number_cell(value)[0] for value in values[i])
+        best = np.nanmin(values[i]) if np.isfinite(values[i]).any() else math.nan
+        cells = [(str(rank), rank), spaces[trial.space], (str(i), i), number_cell(medians[i])]
+        cells += [(seeds, best)] if values.shape[1] > 1 else []
+        cells += [_status_cell(status[i]), (f"{taken[i]:,}", taken[i])]
+        params = trial.params
+        cells += [_value_cell(params.get(name)) for name in columns]
+        lines.append(cells if columns else [*cells, _setting_cell(trial)])
+    head = ["", "space", "trial", label_of(result.settings.metric)]
+    head += ["each seed"] if values.shape[1] > 1 else []
+    head += ["status", "steps", *(name.replace("_", " ").replace(".", "\n") for name in columns or ["setting"])]
+    left_out = len(result.trials) - len(ranked)
+    caption = "Ranked by the median over seeds; a click on a heading sorts."
+    if left_out:
+        caption += f" The {left_out:,} worst trials are left out; Result.to_csv writes all."
+    return table([html.escape(name) for name in head], lines, caption)
+
+
+def programs_table(result: "Result") -> str:
+    """What each compiled program ran, and what that took."""
+    lines = []
+    for i, one in enumerate(result.groups, 1):
+        spaces = ", ".join(one.spaces)
+        rate = one.lane_steps / one.seconds if one.seconds else math.nan
+        lines.append(
+            [
+                (str(i), i),
+                (html.escape(spaces), spaces),
+                (f"{one.trials:,}", one.trials),
+                (f"{one.layout.width:,}", one.layout.width),
+                (f"{one.lane_steps:,}", one.lane_steps),
+                (f"{one.seconds:.2f}", one.seconds),
+                (f"{rate:,.0f}" if math.isfinite(rate) else "-", rate),
+            ]
+        )
+    head = ["", "spaces", "trials", "lanes side\nby side", "steps\ntaken", "seconds", "steps a\nsecond"]
+    caption = "A program for each structure, whatever its number of trials; a lane is a trial under one seed."
+    return table(head, lines, caption)
+
+
+def _steps(result: "Result") -> list[int]:
+    """Taken by the lane of each trial that got furthest."""
+    taken = np.where(result.reached > 0, result.steps[np.maximum(result.reached, 1) - 1], 0)
+    return np.maximum(taken, result.diverged_at).max(axis=1).tolist()
+
+
+def _status_cell(status: Sequence[str]) -> Cell:
+    """One word where all seeds agree, else how many of each."""
+    names, numbers = np.unique(status, return_counts=True)
+    pairs = [f"{n} {name}" for name, n in zip(names, numbers, strict=True)]
+    text = str(names[0]) if len(names) == 1 else ", ".join(pairs)
+    return text, text
+
+
+def _setting_cell(trial: Trial) -> Cell:
+    """All values in one cell."""
+    return f'<span class="wrapped">{html.escape(setting(trial))}</span>', setting(trial)
+
+
+def _value_cell(value: Any) -> Cell:
+    if value is None:
+        return "", "nan"
+    return html.escape(short(value)), value if isinstance(value, (int, float)) else str(value)

@@ -1,0 +1,1 @@
+"""What trials came to: their curves, statistics over seeds, and exports."""

@@ -1,0 +1,71 @@
+"""Questions to all trials of a sweep at once: summaries of groups, comparisons, the best of k, importance."""
+
+from typing import Any
+
+import numpy as np
+
+from jgd.core.errors import InputError, unknown
+from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.results.importance import FEWEST, Importance, importance
+from jgd.sweep.results.statistics import Summary, summarize
+from jgd.sweep.spaces.distributions import Parts
+from jgd.sweep.spaces.space import Trial, short
+
+BINS = 4  # of a hyperparameter that takes many values
+
+
+def summaries(trials: list[Trial], values: np.ndarray, mode: str, by: str) -> dict[str, Summary]:
+    """See `Result.summary`."""
+    keys, losses = _keys(trials, by), as_loss(values, mode)
+    found = {}
+    for _, name in sorted(set(keys.values())):
+        members = [number for number, key in keys.items() if key[1] == name]
+        medians = np.median(losses[members], axis=0)
+        found[name] = summarize(medians if mode == "min" else -medians, mode)
+    return found
+
+
+def importance_of(trials: list[Trial], values: np.ndarray, mode: str) -> Importance:
+    """See `Result.importance`; the trials are of one space."""
+    axes = trials[0].axes
+    finite = np.isfinite(np.median(as_loss(values, mode), axis=1)).sum()
+    if not axes:
+        raise InputError(f"Result.importance: {trials[0].space!r} has no distributions; there is nothing to weigh.")
+    if len(trials) < FEWEST or not finite:
+        raise InputError(
+            f"Result.importance: {len(trials)} trials of {trials[0].space!r}, {finite} with a finite median, say too "
+            f"little; run at least {FEWEST}."
+        )
+    points = np.array([trial.units for trial in trials])
+    for i, axis in enumerate(axes):
+        if size := axis.distribution.listed:
+            # Where within its share of the interval an option was drawn decides nothing.
+            points[:, i] = (np.minimum((points[:, i] * size).astype(int), size - 1) + 0.5) / size
+    losses = np.median(as_loss(values, mode), axis=1)
+    return importance(points, losses, [axis.name for axis in axes])
+
+
+def _keys(trials: list[Trial], by: str) -> dict[int, tuple[Any, str]]:
+    """Of each trial that has one, by its number: what groups sort by, and the group's name."""
+    if by == "trial":
+        return {trial.number: (trial.number, str(trial.number)) for trial in trials}
+    if by == "space":
+        order = list(dict.fromkeys(trial.space for trial in trials))
+        return {trial.number: (order.index(trial.space), trial.space) for trial in trials}
+    axes = {axis.name: axis.distribution for trial in trials for axis in trial.axes}
+    if by not in axes:
+        raise unknown("Result.summary(by=)", by, ["space", "trial", *axes])
+    params = {trial.number: trial.params[by] for trial in trials if by in trial.params}
+    distinct = list(dict.fromkeys(params.values()))
+    if isinstance(axes[by], Parts):
+        labels = axes[by].labels  # type: ignore[attr-defined]
+        return {number: (labels.index(value), value) for number, value in params.items()}
+    if len(distinct) <= 2 * BINS:
+        return {number: (value, short(value)) for number, value in params.items()}
+    values = np.array(list(params.values()), float)
+    cuts = np.quantile(values, np.linspace(0, 1, BINS + 1))
+    bins = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, BINS - 1)
+    return {
+        number: (int(i), f"{short(float(cuts[i]))} .. {short(float(cuts[i + 1]))}")
+        for number, i in zip(params, bins, strict=True)
+    }

@@ -1,0 +1,43 @@
+"""The samplers by name, and whatever else can stand for one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from jgd.core.errors import InputError, unknown
+from jgd.sweep.samplers.points import Grid, Halton, Random, Sampler, Sobol
+from jgd.sweep.samplers.tpe import Tpe
+from jgd.sweep.spaces.space import Axis
+
+SAMPLERS: dict[str, Callable[..., Sampler]] = {
+    "random": Random,
+    "sobol": Sobol,
+    "halton": Halton,
+    "grid": Grid,
+    "tpe": Tpe,
+}
+
+
+def rounds_of(sampler: Any) -> int:
+    """In how many rounds a sampler likes to be asked: one, unless it says that it learns."""
+    return getattr(SAMPLERS.get(sampler) if isinstance(sampler, str) else sampler, "rounds", 1)
+
+
+def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1) -> Sampler:
+    """The sampler of a name, what a function of `(axes, seed)` returns, or an object with ask and tell itself."""
+    if isinstance(sampler, str):
+        if sampler not in SAMPLERS:
+            raise unknown("run(sampler=)", sampler, SAMPLERS)
+        return SAMPLERS[sampler](axes, seed)
+    if hasattr(sampler, "ask") and hasattr(sampler, "tell") and not isinstance(sampler, type):
+        if spaces > 1:
+            raise InputError(
+                f"run(sampler={sampler!r}): one sampler cannot serve {spaces} spaces; "
+                "pass a function of (axes, seed) that makes one for each."
+            )
+        return sampler
+    if not callable(sampler):
+        raise InputError(
+            f"run(sampler={sampler!r}): expected one of {', '.join(SAMPLERS)}, an object with ask and tell, "
+            "or a function of (axes, seed) that returns one."
+        )
+    return cast(Callable[..., Sampler], sampler)(axes, seed)

@@ -1,0 +1,163 @@
+"""What stands in a search space where a number or a part would stand: the functions that make distributions.
+
+They are annotated as returning `Any`, so that type checkers accept a distribution wherever an optimizer's signature
+asks for a number.
+"""
+
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.record import as_function
+from jgd.core.types import Transform
+from jgd.sweep.spaces.distributions import Distribution as Distribution
+from jgd.sweep.spaces.distributions import Integer, Listed, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.transforms.as_transform import as_transform
+
+
+class Named(dict[str, Any]):
+    """Several spaces by name, where a plain dict is one: those of a function that owns its loop."""
+
+
+def uniform(low: float, high: float) -> Any:
+    """Every number from `low` to `high` is equally likely."""
+    return Uniform(*_range("uniform", low, high))
+
+
+def loguniform(low: float, high: float) -> Any:
+    """Every factor is equally likely: as many trials between 1e-4 and 1e-3 as between 1e-3 and 1e-2."""
+    low, high = _range("loguniform", low, high)
+    if low <= 0:
+        raise InputError(
+            f"loguniform(low={low:g}, high={high:g}): low must be positive under a logarithm; raise it, or use uniform."
+        )
+    return LogUniform(low, high)
+
+
+def integer(low: int, high: int) -> Any:
+    """Every whole number from `low` to `high`, both included, is equally likely."""
+    for name, value in (("low", low), ("high", high)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise InputError(f"integer({name}={value!r}): {name} must be a whole number; for others, use uniform.")
+    if low > high:
+        raise InputError(f"integer(low={low}, high={high}): low must not be above high; swap them.")
+    return Integer(int(low), int(high))
+
+
+def normal(mean: float, std: float) -> Any:
+    """The normal distribution; it has no bounds, so a value may leave the range of its hyperparameter."""
+    mean, std = _number("normal", "mean", mean), _number("normal", "std", std)
+    if std <= 0:
+        raise InputError(f"normal(mean={mean:g}, std={std:g}): std must be positive.")
+    return Normal(mean, std)
+
+
+def quantized(distribution: Any, step: float) -> Any:
+    """What `distribution` draws, rounded to a multiple of `step` within its range: `quantized(uniform(0, 1), 0.05)`.
+
+    A multiple is as likely as the values that are nearest to it, so the two at the ends of a uniform range are half as
+    likely as the others. Multiples of a whole step of `integer` are whole.
+    """
+    step = _number("quantized", "step", step)
+    whole = isinstance(distribution, Integer) and step.is_integer()
+    if not isinstance(distribution, (Uniform, LogUniform, Integer, Normal)):
+        raise InputError(
+            f"quantized({distribution!r}): expected a uniform, loguniform, integer or normal distribution to round."
+        )
+    if step <= 0:
+        raise InputError(f"quantized(step={step:g}): step must be positive.")
+    made = Quantized(distribution, int(step) if whole else step)
+    if made.multiples[0] > made.multiples[1]:
+        raise InputError(
+            f"quantized({distribution!r}, step={step:g}): the range holds no multiple of {step:g}; lower the step."
+        )
+    return made
+
+
+def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
+    """One of `options`, each equally likely: numbers, or parts of a space, each a program of its own.
+
+    A part is an optimizer, a schedule, a function, a task or `None`. It may hold distributions of its own, which are
+    drawn for the trials that choose it and absent from the `params` of the others. A mapping names the options in
+    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their types do.
+    """
+    named = isinstance(options, Mapping)
+    labels = [str(name) for name in options] if named else None
+    listed = _options("choice", options.values() if named else options)
+    if labels is None and all(is_number(option) for option in listed):
+        return Listed(_alike(listed))
+    parts = tuple(map(_part, listed))
+    return Parts(parts, tuple(_labels(parts) if labels is None else labels))
+
+
+def grid(values: Iterable[float]) -> Any:
+    """These numbers, in this order: a list or an array. The grid sampler takes all of them, others draw from them."""
+    options = _options("grid", values)
+    for value in options:
+        _number("grid", "value", value)
+    return Listed(_alike(options), ordered=True)
+
+
+def _options(place: str, options: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(options, (str, bytes)) or not isinstance(options, Iterable):
+        raise InputError(f"{place}({options!r}): expected a list of options, such as {place}([0.1, 0.2]).")
+    options = tuple(options)
+    if not options:
+        raise InputError(f"{place}([]): there is nothing to choose from; list at least one option.")
+    return options
+
+
+def _range(place: str, low: Any, high: Any) -> tuple[float, float]:
+    low, high = _number(place, "low", low), _number(place, "high", high)
+    if low >= high:
+        remedy = "swap them" if low > high else "for a fixed value, put the number itself"
+        raise InputError(f"{place}(low={low:g}, high={high:g}): low must be below high; {remedy}.")
+    return low, high
+
+
+def _number(place: str, name: str, value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{place}({name}={value!r}): {name} must be a finite number.")
+    return number
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a real number, which a flag is not."""
+    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _alike(values: Iterable[Any]) -> tuple[float, ...]:
+    """All whole or none: integers among floats would be another dtype, and so another program."""
+    values = [float(value) for value in values]
+    whole = all(value.is_integer() and abs(value) < 2**53 for value in values)
+    return tuple(int(value) if whole else value for value in values)
+
+
+def _part(option: Any) -> Any:
+    """An option as it will stand in the space: numbers as floats, functions and optax's pairs as values."""
+    if is_number(option):
+        return float(option)
+    return as_transform(option) if isinstance(option, Transform) else as_function(option)
+
+
+def _labels(parts: Iterable[Any]) -> list[str]:
+    """Names that tell options apart: their types or functions, or that of a chain's first link, or positions."""
+    names = [_name(part) for part in parts]
+    return names if len(set(names)) == len(names) else [f"option {i}" for i in range(len(names))]
+
+
+def _name(part: Any) -> str:
+    if part is None or isinstance(part, (float, bool, str)):
+        return f"{part:g}" if isinstance(part, float) else str(part)
+    if links := getattr(part, "transforms", None):
+        return _name(links[0])
+    function = getattr(part, "fn", None)
+    return getattr(function, "__name__", type(part).__name__)

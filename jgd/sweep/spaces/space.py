@@ -1,0 +1,291 @@
+"""The axes of a space: its distributions by name, and the trial at a point of their unit cube."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.types import Transform
+from jgd.core.values import names
+from jgd.sweep.spaces.distributions import Distribution, Parts
+from jgd.sweep.spaces.functions import grid
+from jgd.train.task import Task
+
+Route = tuple[tuple[int, int], ...]  # choices, by the positions of their axes, with the options that they must take
+
+
+class Axis(NamedTuple):
+    """One distribution of a space, and the places where it stands."""
+
+    name: str
+    distribution: Distribution
+    paths: tuple[str, ...]
+    when: tuple[Route, ...] = ((),)  # for each place, the choices that lead there
+
+
+class Origin(NamedTuple):
+    """What the trials of a space are made from."""
+
+    task: Any
+    optimizer: Any
+    finish: Callable[[Any], Any] | None = None  # what becomes of either, once it is filled
+
+    def at(self, units: dict[int, float]) -> tuple[Any, Any]:
+        """Task and optimizer with the values at these units, of distributions by their ids; others stay."""
+        made = _fill(self.task, units), _fill(self.optimizer, units)
+        return made if self.finish is None else (self.finish(made[0]), self.finish(made[1]))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trial:
+    """One setting: the point of the unit cube that gives the numbers of a task and an optimizer.
+
+    Those are made when they are first asked for: a large sweep asks for a few.
+    """
+
+    number: int
+    space: str
+    axes: tuple[Axis, ...]
+    units: tuple[float, ...]
+    origin: Origin | None  # None in a sweep's folder, which has only the values
+
+    @property
+    def task(self) -> Task:
+        """The task, with numbers for leaves."""
+        return self.problem[0]
+
+    @property
+    def optimizer(self) -> Transform:
+        """The optimizer, with numbers for leaves."""
+        return self.problem[1]
+
+    @functools.cached_property
+    def problem(self) -> tuple[Any, Any]:
+        """The task and the optimizer. Every number is checked as if it had been written by hand."""
+        if self.origin is None:
+            return None, None
+        pairs = zip(self.axes, self.units, strict=True)
+        return self.origin.at({id(axis.distribution): unit for axis, unit in pairs})
+
+    @functools.cached_property
+    def outline(self) -> tuple[Any, Any]:
+        """The task and the optimizer with their parts chosen, but with distributions where numbers would stand."""
+        assert self.origin is not None
+        return self.origin.at({id(axis.distribution): unit for axis, unit in self.choices})
+
+    @property
+    def choices(self) -> list[tuple[Axis, float]]:
+        """The axes that choose parts, with their units; trials of one origin that choose alike have one structure."""
+        pairs = zip(self.axes, self.units, strict=True)
+        return [(axis, unit) for axis, unit in pairs if isinstance(axis.distribution, Parts)]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The sampled values by name, those of a part only where it was chosen; of a choice of parts, its label."""
+        return params_at(self.axes, self.units)
+
+    @property
+    def at_edge(self) -> dict[str, str]:
+        """The names of values at an end of their range, with that end, "low" or "high"."""
+        ends = {axis.name: axis.distribution.edge(unit) for axis, unit in active(self.axes, self.units)}
+        return {name: end for name, end in ends.items() if end}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={short(value)}" for name, value in self.params.items())
+        return f"trial {self.number}: {self.space}({shown})"
+
+
+def axes(task: Any, optimizer: Any) -> list[Axis]:
+    """The distributions of a space, one axis for each object, named as `jgd.hyperparams` names leaves.
+
+    A choice comes before the distributions of its options, which are axes too: every point has a coordinate for each,
+    and those of options that it does not choose mean nothing.
+    """
+    space = {"task": task, "optimizer": optimizer}
+    _refuse_structure(space)
+    found: dict[int, list[_Place]] = {}
+    for place in _places(space):
+        found.setdefault(id(place.distribution), []).append(place)
+    position = {key: i for i, key in enumerate(found)}
+    named = _names([_shared_name(places) for places in found.values()], found)
+    return [
+        Axis(
+            name,
+            places[0].distribution,
+            tuple(".".join(place.path) for place in places),
+            tuple(tuple((position[key], option) for key, option in place.when) for place in places),
+        )
+        for name, places in zip(named, found.values(), strict=True)
+    ]
+
+
+def check_extremes(trials: Sequence[Trial]) -> None:
+    """Make the trials of one space whose values are the most extreme, so that what is out of range is an error."""
+    for i, axis in enumerate(trials[0].axes if trials else ()):
+        matters = trials if () in axis.when else [trial for trial in trials if is_active(trial.axes, trial.units)[i]]
+        if matters and not isinstance(axis.distribution, Parts):
+            for extreme in (min, max):
+                _ = extreme(matters, key=lambda trial: trial.units[i]).problem
+
+
+def active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[tuple[Axis, float]]:
+    """The axes that matter at a point, with their units."""
+    rows = zip(space_axes, units, is_active(space_axes, units), strict=True)
+    return [(axis, unit) for axis, unit, matters in rows if matters]
+
+
+def is_active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[bool]:
+    """Which axes matter at a point: not those of options that it does not choose."""
+
+    def taken(route: Route) -> bool:
+        return all(_index(space_axes[i], units[i]) == option for i, option in route)
+
+    return [any(map(taken, axis.when)) for axis in space_axes]
+
+
+def chosen_parts(trial: Trial) -> Route:
+    """The options that a trial's choices of parts take; trials of a space that take the same have one structure."""
+    rows = enumerate(zip(trial.axes, trial.units, is_active(trial.axes, trial.units), strict=True))
+    return tuple((i, _index(x, unit)) for i, (x, unit, on) in rows if on and isinstance(x.distribution, Parts))
+
+
+def params_at(space_axes: Sequence[Axis], units: Sequence[float]) -> dict[str, Any]:
+    """The values at a point by name, as results show them."""
+    return {axis.name: axis.distribution.shown(unit) for axis, unit in active(space_axes, units)}
+
+
+def with_grids(value: Any) -> Any:
+    """A space whose arrays of numbers, where one number should stand, are grid axes."""
+
+    def child(old: Any, kind: str | None) -> Any:
+        if kind == "hyper" and isinstance(old, (np.ndarray, jax.Array)) and old.ndim == 1:
+            return grid(np.asarray(old).tolist())
+        return _over_children(old, child)
+
+    return _over_children(value, child)
+
+
+def short(value: Any) -> str:
+    """A value as a table shows it: four digits of a float, and a name as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+class _Place(NamedTuple):
+    """A distribution where it stands."""
+
+    distribution: Distribution
+    path: tuple[str, ...]
+    name: str
+    when: tuple[tuple[int, int], ...]  # ids of choices, and their options
+
+
+def _places(space: Any) -> list[_Place]:
+    """Every distribution of a space, choices before what their options hold."""
+    by_path = dict(zip(_paths(space), names(space), strict=True))
+
+    def walk(node: Any, path: tuple[str, ...], when: tuple[tuple[int, int], ...], above: str) -> Iterator[_Place]:
+        for keys, leaf in jax.tree_util.tree_leaves_with_path(node, is_leaf=_is_distribution):
+            here = (*path, *map(_key_name, keys))
+            # An option that is a distribution itself has only a label, which says little without the choice's name.
+            name = "" if keys else f"{above}.{here[-1]}"
+            if isinstance(leaf, Parts):
+                name = name or _name_of_choice(space, leaf, here)
+                yield _Place(leaf, here, name, when)
+                for i, (label, option) in enumerate(zip(leaf.labels, leaf.options, strict=True)):
+                    yield from walk(option, (*here, label), (*when, (id(leaf), i)), name)
+            elif isinstance(leaf, Distribution):
+                yield _Place(leaf, here, name or by_path[here], when)
+
+    return list(walk(space, (), (), ""))
+
+
+def _name_of_choice(space: Any, choice: Parts, path: tuple[str, ...]) -> str:
+    """The name that it would have if it were a number."""
+    whole = jax.tree.map(lambda x: 0.0 if x is choice else x, space, is_leaf=lambda x: x is choice)
+    return dict(zip(_paths(whole), names(whole), strict=True))[path]
+
+
+def _shared_name(places: Sequence[_Place]) -> str:
+    """What all the paths end in, which means all the places; else the first place's name."""
+    ends = {place.path[-1] for place in places}
+    return ends.pop() if len(places) > 1 and len(ends) == 1 else places[0].name
+
+
+def _names(wanted: list[str], found: dict[int, list[_Place]]) -> list[str]:
+    """The names that differ, and the whole path of the others: two objects in two places each may end alike."""
+    paths = [".".join(places[0].path) for places in found.values()]
+    return [name if wanted.count(name) == 1 else path for name, path in zip(wanted, paths, strict=True)]
+
+
+def _paths(tree: Any) -> list[tuple[str, ...]]:
+    return [tuple(map(_key_name, keys)) for keys, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def _key_name(key: Any) -> str:
+    return jax.tree_util.keystr((key,), simple=True)
+
+
+def _index(axis: Axis, unit: float) -> int:
+    assert isinstance(axis.distribution, Parts)
+    return axis.distribution.index(unit)
+
+
+def _is_distribution(value: Any) -> bool:
+    return isinstance(value, Distribution)
+
+
+def _fill(node: Any, units: dict[int, float]) -> Any:
+    """A space with the values at these units, of distributions by their ids. What holds none is the same object."""
+    if isinstance(node, Distribution):
+        if id(node) not in units:
+            return node
+        value = node.at(units[id(node)])
+        return _fill(value, units) if isinstance(node, Parts) else value
+    return _over_children(node, lambda child, kind: _fill(child, units))
+
+
+def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
+    """A node with `fn(child, kind)` of its children, which are all but structure; itself where none changes."""
+    if dataclasses.is_dataclass(node) and not isinstance(node, (type, Distribution)):
+        changes = {}
+        for field in dataclasses.fields(node):
+            kind, old = field.metadata.get("kind"), getattr(node, field.name)
+            if kind == "hypers":
+                new = _over_children(old, lambda child, _: fn(child, "hyper"))
+            else:
+                new = old if kind == "static" else fn(old, kind)
+            if new is not old:
+                changes[field.name] = new
+        return dataclasses.replace(node, **changes) if changes else node
+    keys, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)
+    if not keys or keys[0][0] == ():
+        return node
+    old = [child for _, child in keys]
+    new = [fn(child, None) for child in old]
+    changed = any(a is not b for a, b in zip(old, new, strict=True))
+    replace: Any = getattr(node, "_replace", None)
+    if changed and replace:  # a named tuple, or what checks its arguments again, as FromOptax does
+        return replace(**{_key_name(path[0]): child for (path, _), child in zip(keys, new, strict=True)})
+    return structure.unflatten(new) if changed else node
+
+
+def _refuse_structure(node: Any) -> None:
+    """Refuse a distribution where structure stands: flags, sizes and functions, which cannot be traced."""
+    if dataclasses.is_dataclass(node) and not isinstance(node, (type, Distribution)):
+        for field in dataclasses.fields(node):
+            value = getattr(node, field.name)
+            if field.metadata.get("kind") == "static" and isinstance(value, Distribution):
+                raise InputError(
+                    f"{type(node).__name__}({field.name}={value!r}): {field.name} is structure, which no distribution "
+                    "can stand for; choose between whole optimizers or tasks, as in "
+                    f"choice([{type(node).__name__}({field.name}=...), ...])."
+                )
+            _refuse_structure(value)
+    elif not isinstance(node, Distribution) or isinstance(node, Parts):
+        for child in jax.tree.leaves(node, is_leaf=lambda x: x is not node):
+            if child is not node:
+                _refuse_structure(child)

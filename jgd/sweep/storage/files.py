@@ -1,0 +1,119 @@
+"""The files of a sweep: what it was asked to do as JSON, and chunks of lanes as arrays, each with a checksum."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jgd.core import storage
+from jgd.core.errors import InputError
+from jgd.sweep.lanes.chunk import Arrays, Chunk, Members
+from jgd.sweep.lanes.curves import Records
+from jgd.sweep.storage.spec import Json
+
+
+class Saved(NamedTuple):
+    """A chunk on disk; of its lanes some may be further in another file."""
+
+    group: int  # the number of its first trial
+    chunk: Chunk
+    rows: Arrays  # what the records know of its lanes
+
+
+def write_chunk(path: Path, chunk: Chunk, rows: Arrays, meta: Json) -> None:
+    """Replace the file of a chunk. What only fills it up is left out."""
+    real = np.flatnonzero(chunk.members.real)
+    arrays = {f"members/{name}": x for name, x in chunk.members._asdict().items()}
+    arrays |= {f"rows/{name}": x for name, x in rows.items()} | (chunk.state or {})
+    arrays = {"real": real, **{name: x[real] for name, x in arrays.items()}}
+    numbers = {"point": chunk.point, "size": len(chunk.members.real)}
+    storage.save(path, arrays, {**meta, **numbers, "seconds": chunk.seconds, "lane_steps": chunk.lane_steps})
+
+
+def read_chunk(path: Path, spec_hash: str) -> Saved:
+    """What `write_chunk` wrote, for the sweep with this hash."""
+    arrays, meta = storage.load(path)
+    refuse_other(path, meta, spec_hash)
+    real = arrays.pop("real")
+    arrays = {name: _filled(x, real, meta["size"]) for name, x in arrays.items()}
+    members = Members(**_under("members/", arrays))
+    state = {name: x for name, x in arrays.items() if name.startswith("state")} or None
+    chunk = Chunk(members, path.stem, meta["point"], state, meta["seconds"], meta["lane_steps"])
+    return Saved(meta["group"], chunk, _under("rows/", arrays))
+
+
+def read_chunks(folder: Path, spec_hash: str, group: int | None = None) -> list[Saved]:
+    """All chunks of a folder, which must be of one sweep, or those of a group alone."""
+    pattern = "*.safetensors" if group is None else f"{group}-*.safetensors"
+    return [read_chunk(path, spec_hash) for path in sorted((folder / "chunks").glob(pattern))]
+
+
+def refuse_other(path: Path, meta: Json, spec_hash: str) -> None:
+    """Refuse a chunk of another sweep."""
+    if meta["hash"] != spec_hash:
+        raise InputError(f"{path}: the file is of another sweep; move it away, or name another dir.")
+
+
+def restore(records: Records, saved: Sequence[Saved]) -> None:
+    """Enter what is on disk into the records."""
+    for row in saved:
+        members, real = row.chunk.members, row.chunk.members.real
+        records.put(members.trial[real], members.seed[real], {name: x[real] for name, x in row.rows.items()})
+
+
+def read_sweep(folder: str | os.PathLike[str], place: str) -> Json:
+    """What a folder knows of its sweep; `place` is who asks."""
+    path = Path(folder) / "sweep.json"
+    if not path.exists():
+        raise InputError(f"{place}(dir={os.fspath(folder)!r}): there is no sweep.json; name the dir of a sweep.")
+    return read_json(path)
+
+
+def read_json(path: Path) -> Json:
+    """The content of a file that `write_json` wrote."""
+    try:
+        whole = json.loads(path.read_bytes())
+        content = whole["content"]
+        if whole["sha256"] != digest(content):
+            raise ValueError("its checksum does not match its content")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: the file is damaged ({error}); delete it and run the same call again, which makes it anew."
+        ) from None
+    return content
+
+
+def write_json(path: Path, content: Json) -> None:
+    """Write JSON with a checksum, whole or not at all."""
+    text = json.dumps({"sha256": digest(content), "content": content}, indent=1)
+    storage.write_whole(path, [text.encode()])
+
+
+def as_json(note: Any) -> Any:
+    """What `run(note=)` is once it has been JSON."""
+    try:
+        return json.loads(json.dumps(note, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"run(note=): JSON cannot hold it ({error}); pass numbers, texts, lists and dicts by text."
+        ) from None
+
+
+def digest(content: Json) -> str:
+    """The checksum of what JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _under(prefix: str, arrays: Arrays) -> Arrays:
+    return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
+
+
+def _filled(rows: np.ndarray, at: np.ndarray, size: int) -> np.ndarray:
+    """An array of this many rows: these at their positions, zeros elsewhere."""
+    filled = np.zeros((size, *rows.shape[1:]), rows.dtype)
+    filled[at] = rows
+    return filled

@@ -1,0 +1,177 @@
+"""A sweep on disk: a folder with what it was asked to do and a file for each chunk of lanes; never pickled.
+
+`sweep.json` holds the spec, the trials and the environments; `chunks/*.safetensors` the curves of lanes and, where
+they have steps left to take, their states. Every file is written whole or not at all and carries its checksum. A chunk
+is written by a thread in the background, whenever it comes to rest and else every `PAUSE` seconds at most: a kill loses
+the running segment and what ended since the last write. One process writes at a time, held by a lock on `lock`, which
+the system lets go of when its holder dies; or several that share it, each with chunks of its own.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jgd.core.errors import InputError
+from jgd.core.fingerprint import differences
+from jgd.sweep.lanes.chunk import Arrays, Chunk
+from jgd.sweep.lanes.layout import Layout
+from jgd.sweep.storage.files import Saved, as_json, digest, read_chunk, read_chunks, read_json, write_chunk, write_json
+from jgd.sweep.storage.lock import take
+from jgd.sweep.storage.spec import Json, describe_devices
+from jgd.sweep.storage.workers import Crowd
+from jgd.sweep.storage.writer import Writer
+
+PAUSE = 0.2  # seconds between two writes of a running chunk, so that segments of milliseconds are not all waited for
+
+
+class Store:
+    """The folder, open for writing.
+
+    `asked` tells its sweep from others, `arguments` are those that JSON can hold, and `note` is the caller's. With
+    several `workers`, other processes may have it open too, as long as they say the same.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        asked: dict[str, str],
+        arguments: Json,
+        note: Any = None,
+        workers: int = 1,
+    ) -> None:
+        self.folder, self.asked, self.workers, self._handle = Path(folder), asked, workers, -1
+        self._kept = {"arguments": arguments} | ({} if note is None else {"note": as_json(note)})
+        self._hash, self._written = digest(asked), -PAUSE
+        self._place = f"run(dir={os.fspath(folder)!r})"
+
+    def __enter__(self) -> "Store":
+        try:
+            (self.folder / "chunks").mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            self.crowd = Crowd(self.folder) if self.workers > 1 else None
+        except OSError as error:
+            raise InputError(f"{self._place}: cannot make this folder ({error.strerror}); name another.") from None
+        if not take(self._handle, self.folder / "lock", shared=self.workers > 1):
+            if self.crowd:
+                self.crowd.leave()
+            os.close(self._handle)
+            raise InputError(
+                f"{self._place}: another process is running this sweep; wait for it, end it, name another dir, or "
+                "pass workers=2 or more to all of them, so that they share it."
+            )
+        self._writer = Writer()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+        if self.crowd:
+            self.crowd.leave()
+        os.close(self._handle)  # which lets go of the lock
+
+    def layouts(self, devices: Sequence[Any]) -> dict[int, Layout]:
+        """How groups, by their first trials, have run here for one process, if it was on devices like these."""
+        path = self.folder / "sweep.json"
+        if self.workers > 1 or not path.exists():
+            return {}
+        known = read_json(path)
+        if known["environments"][-1]["devices"] != describe_devices(devices):
+            return {}
+        return {row["first"]: Layout(*row["layout"]) for row in known["groups"]}
+
+    def open(self, trials: Json, groups: Sequence[Json], **others: Any) -> list[Saved]:
+        """The chunks so far of these groups. Another sweep's folder, or a damaged file, is an error that says so.
+
+        `others` are the settings and metrics, for `load`, and the environment.
+        """
+        with self.turn():
+            self._enter(trials, groups, **others)
+            first = [group["first"] for group in groups]
+            if self.crowd:
+                self.crowd.look_at(first)
+                return self.news()
+            return [row for number in first for row in read_chunks(self.folder, self._hash, number)]
+
+    def end(self) -> None:
+        """Take down that no round follows."""
+        path = self.folder / "sweep.json"
+        with self.turn():
+            if not (known := read_json(path)).get("over"):
+                self._write(path, partial(write_json, path, {**known, "over": True}))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """While it is held, no other process opens the folder or claims lanes in it."""
+        if self.crowd is None:
+            yield
+        else:
+            with self.crowd.turn():
+                yield
+
+    def news(self) -> list[Saved]:
+        """The chunks that other processes have written and brought to rest, or have died over, since the last call."""
+        assert self.crowd
+        return [read_chunk(path, self._hash) for path in self.crowd.changed()]
+
+    @property
+    def due(self) -> bool:
+        """Whether a chunk that runs on is worth a write."""
+        return time.monotonic() - self._written >= PAUSE
+
+    def save(self, group: int, chunk: Chunk, rows: Arrays, running: bool) -> None:
+        """Replace the file of a chunk, soon. `running` says that this process goes on with it."""
+        path = self.folder / "chunks" / f"{chunk.name}.safetensors"
+        meta = {"hash": self._hash, "group": group, "running": running, "worker": self.crowd.name if self.crowd else ""}
+        self._writer.put(path, partial(self._write, path, partial(write_chunk, path, chunk, rows, meta)))
+        self._written = time.monotonic()
+
+    def flush(self) -> None:
+        """Return when all is on disk."""
+        self._writer.wait()
+
+    def _enter(self, trials: Json, groups: Sequence[Json], *, environment: Json, **others: Any) -> None:
+        """Compare with what is there, and add what is new."""
+        path = self.folder / "sweep.json"
+        known = read_json(path) if path.exists() else {"listing": trials, "groups": [], "environments": []}
+        self._compare(known, trials)
+        new = {
+            "asked": self.asked,
+            "hash": self._hash,
+            "note": known.get("note"),
+            **self._kept,
+            **others,
+            # Of a sampler that proposes round after round, either may know more of the trials.
+            "listing": max(known["listing"], trials, key=lambda x: len(x["trials"])),
+            "groups": [*groups, *(x for x in known["groups"] if x["first"] not in {y["first"] for y in groups})],
+            "rounds": sorted({*known.get("rounds", []), *others["rounds"]}),  # the numbers of their first trials
+            "over": known.get("over", False),  # whether no round follows, though more were asked for
+            "environments": [*(x for x in known["environments"] if x != environment), environment],
+        }
+        new = json.loads(json.dumps(new))
+        if new != known:
+            self._write(path, partial(write_json, path, new))
+
+    def _compare(self, known: Json, trials: Json) -> None:
+        shown = differences(known.get("asked", self.asked), self.asked)
+        both = zip(known["listing"]["trials"], trials["trials"], strict=False)
+        axes = zip(known["listing"]["axes"], trials["axes"], strict=False)
+        if not shown and any(theirs != ours for pairs in (both, axes) for theirs, ours in pairs):
+            shown = "the sampler proposes other trials here than there"
+        if shown:
+            raise InputError(
+                f"{self._place}: the sweep there is another ({shown}); pass what it was made with, or name another dir."
+            )
+
+    def _write(self, path: Path, write: Any) -> None:
+        try:
+            write()
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{self._place}: writing {path.name} failed ({error.strerror}); what was written before is whole: make "
+                "room, and the same call goes on from it",
+            ) from error
