@@ -7,10 +7,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from jgd.commands.again import add_replay, add_resume
 from jgd.commands.bench import add_bench, add_compare
-from jgd.commands.look import add_plot, add_show
-from jgd.commands.race.command import add_race
+from jgd.commands.plot import add_plot
+from jgd.commands.race import add_race
+from jgd.commands.replay import add_replay
+from jgd.commands.resume import add_resume
+from jgd.commands.show import add_show
 from jgd.commands.sweep import add_sweep
 from jgd.core.errors import InputError
 

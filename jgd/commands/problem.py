@@ -6,7 +6,7 @@ from typing import Any
 
 from jgd.core.errors import InputError
 from jgd.core.user_code import attempt, look_up
-from jgd.sweep.engine.black_box import is_closed
+from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.resume import note
 from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.toml import parse_spaces, read_spaces
@@ -22,7 +22,7 @@ CODE = {
 def spaces_of(task: Any, name: str, steps: int | None) -> Any:
     """The spaces of a TOML file, or of `file.py:space`, for this task."""
     if name.endswith(".toml"):
-        return read_spaces(name, steps, closed=is_closed(task))
+        return read_spaces(name, steps, closed=is_black_box(task))
     if ":" not in name:
         raise InputError(f"--space {name}: expected a TOML file, space.toml, or a value in Python, file.py:space.")
     found = look_up("--space", name)
@@ -58,7 +58,7 @@ def code_of(options: argparse.Namespace) -> tuple[str, Any, Any]:
         return name, task, spaces_of(task, options.space, steps)
     assert known is not None
     if known["text"] is not None:
-        return name, task, parse_spaces(known["text"], known["space"], steps, closed=is_closed(task))
+        return name, task, parse_spaces(known["text"], known["space"], steps, closed=is_black_box(task))
     return name, task, spaces_of(task, known["space"], steps)
 
 

@@ -23,7 +23,7 @@ def document_of(result: Result, task: str, devices: str, folder: Path) -> dict[s
         "steps": settings.steps,
         "seeds": list(settings.seeds),
         "trials": len(result.trials),
-        "status": status_counts(result),
+        "status": result.counts(),
         "interrupted": result.interrupted,
         "programs": result.programs,
         "compile_seconds": round(result.compile_seconds, 3),

@@ -19,7 +19,7 @@ from jgd.commands.problem import note_for, spaces_of
 from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError, unknown
 from jgd.core.optional import require
-from jgd.sweep.engine.black_box import is_closed
+from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.pruners.rules import asha, at_target, halving, hyperband, median_rule
 from jgd.sweep.spaces.space import Origin, Trial, axes
 from jgd.sweep.study import plan, run
@@ -127,7 +127,7 @@ def sweep(options: argparse.Namespace) -> int:
 
 def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
     task, known = load_problem(options.task), BUILTIN.get(options.task)
-    steps = None if is_closed(task) else options.steps or (known.steps if known else 300)
+    steps = None if is_black_box(task) else options.steps or (known.steps if known else 300)
     spaces = spaces_of(task, options.space, steps)
     judge = judge_of(options, lambda: _metric(options.task, task, spaces))
     arguments: dict[str, Any] = {
@@ -194,7 +194,7 @@ def _clear(folder: Path) -> None:
 
 def _metric(name: str, task: Any, spaces: Any) -> str:
     """What ranks if the user does not say."""
-    return only_metric(name, task, spaces) if is_closed(task) else first_metric(_sample(task))
+    return only_metric(name, task, spaces) if is_black_box(task) else first_metric(_sample(task))
 
 
 def _sample(task: Task) -> Task:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 from jgd.core.optional import require
-from jgd.sweep.results.table import plain
+from jgd.pages.text import plain_table
 
 
 def print_table(head: Sequence[str], lines: Sequence[Sequence[str]], style: Callable[[int], str | None]) -> None:
@@ -14,7 +14,7 @@ def print_table(head: Sequence[str], lines: Sequence[Sequence[str]], style: Call
     A line break in a heading is where a narrow table may break it.
     """
     if not sys.stdout.isatty() or find_spec("rich") is None:
-        print(plain([name.replace("\n", " ") for name in head], lines, left=2))
+        print(plain_table([name.replace("\n", " ") for name in head], lines, left=2))
         return
     table = require("rich.table", "a table in colours").Table(box=None, pad_edge=False, header_style="dim")
     for i, name in enumerate(head):

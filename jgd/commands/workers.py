@@ -62,7 +62,7 @@ def accompanied(
     Also whether none of them has failed. They take the task and the space from the folder's note unless given.
     """
     refuse_accelerators(len(parts))
-    with Crew(folder, parts[1:], task=task, space=space, lanes=options.lanes) as crew:
+    with LocalWorkers(folder, parts[1:], task=task, space=space, lanes=options.lanes) as crew:
         result = call()
     if result.interrupted and len(parts) > 1:  # what the workers have written since
         spent = {"compilations": result.compilations, "compile_seconds": result.compile_seconds}
@@ -81,7 +81,7 @@ def refuse_accelerators(processes: int) -> None:
         )
 
 
-class Crew:
+class LocalWorkers:
     """Further processes on a sweep's folder, one for each of `shares` of the cores, while it is open.
 
     `failed` tells whether one has met an error. What one ran that died is taken over by the others.
@@ -92,7 +92,7 @@ class Crew:
         self._jobs = [{**job, "dir": str(folder), "workers": 1 + len(shares), "cores": list(cores)} for cores in shares]
         self._folder, self._children, self._threads = folder, [], []
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "LocalWorkers":
         try:
             for job in self._jobs:
                 self._children.append(_start(job))

@@ -14,9 +14,9 @@ from jgd.sweep.pruners.rules import median_rule as median_rule
 from jgd.sweep.replay import Replay as Replay
 from jgd.sweep.replay import replay as replay
 from jgd.sweep.result import Result as Result
-from jgd.sweep.result import Standing as Standing
 from jgd.sweep.results import performance_profiles as performance_profiles
 from jgd.sweep.results.importance import Importance as Importance
+from jgd.sweep.results.outcomes import Standing as Standing
 from jgd.sweep.results.statistics import BestOfK as BestOfK
 from jgd.sweep.results.statistics import Paired as Paired
 from jgd.sweep.results.statistics import Summary as Summary

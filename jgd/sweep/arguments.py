@@ -1,99 +1,26 @@
-"""The front of a sweep, which `run` and `plan` share: its arguments, checked once, and what is made of them."""
+"""Checks of the arguments of a sweep, and what is made of them."""
 
 import math
 import numbers
-import os
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from jgd.core.errors import InputError, unknown, whole
-from jgd.sweep.engine.black_box import ClosedMachine, is_closed, name_problem, refuse_inside
-from jgd.sweep.engine.rounds import Machine, TaskMachine
-from jgd.sweep.lanes.compiler import Devices
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.pruners.population import Population, as_population
-from jgd.sweep.pruners.rules import Rule, as_rules
-from jgd.sweep.samplers.ask_tell import Proposals
-from jgd.sweep.samplers.by_name import rounds_of
+from jgd.sweep.pruners.population import Population
+from jgd.sweep.pruners.rules import Rule
 from jgd.sweep.spaces.distributions import Parts
-from jgd.sweep.storage.spec import describe, plain
-from jgd.sweep.storage.store import Store
 from jgd.train.task import Task, check_task, is_stream
 
 POINTS = 30  # of a curve, unless eval_every says otherwise
 
 
-class Study(NamedTuple):
-    """A sweep that is ready to begin."""
-
-    proposals: Proposals
-    sizes: list[int]  # trials of each space, round by round
-    settings: Settings
-    machine: Machine
-    progress: bool | None
-    store: Callable[[], Any]  # a context with the open store, or with None
-
-
-def open_study(
-    task: Any,
-    spaces: Any,
-    steps: Any,
-    num_trials: Any,
-    seeds: Any,
-    metric: str,
-    mode: str,
-    sampler: Any,
-    seed: int,
-    rounds: Any,
-    where: Callable[[dict[str, Any]], Any] | None,
-    eval_every: Any,
-    target: Any,
-    stop: Any,
-    evolve: Any,
-    lanes: Any,
-    devices: Sequence[Any] | None,
-    progress: bool | None,
-    dir: str | os.PathLike[str] | None,
-    note: Any,
-    workers: int | None,
-) -> Study:
-    """The sweep that the arguments of `run` ask for, or an error that says what is wrong with one of them."""
-    closed = is_closed(task)
-    if closed:
-        refuse_inside(steps=steps, eval_every=eval_every, stop=stop, evolve=evolve)
-    num_trials, seed = whole("run", "num_trials", num_trials), whole("run", "seed", seed, 0)
-    rounds = min(num_trials, rounds_of(sampler) if rounds is None else whole("run", "rounds", rounds))
-    rules = as_rules(stop, target)
-    evolve = as_population(evolve, rules, num_trials, rounds, where)
-    settings = _settings(1 if closed else steps, seeds, metric, mode, eval_every, target, rules, evolve, seed)
-    lanes = None if lanes is None else whole("run", "lanes", lanes)
-    if not closed:
-        _check_kind(task)
-    train, named = name_problem(task, spaces)
-    proposals = Proposals(train, named, sampler, seed, where)
-    sizes = [len(part) for part in np.array_split(np.arange(num_trials), rounds)]
-    workers, on = _workers(workers, dir), Devices(_local(devices))
-    if closed:
-        machine = ClosedMachine(settings, on, lanes, workers)
-    else:
-        machine = TaskMachine(settings, on, lanes, workers, partial(_metrics, metric=metric))
-
-    def store() -> Any:
-        if dir is None:
-            return nullcontext()
-        others = {"num_trials": num_trials, "sampler": sampler, "seed": seed, "rounds": rounds, "where": where}
-        return Store(dir, describe(train, named, settings, **others), plain(others), note, workers)
-
-    return Study(proposals, sizes, settings, machine, progress, store)
-
-
-def _workers(workers: int | None, dir: Any) -> int:
+def check_workers(workers: int | None, dir: Any) -> int:
+    """The number of processes; several need a folder that they share."""
     workers = jax.process_count() if workers is None else whole("run", "workers", workers)
     if workers > 1 and dir is None:
         raise InputError(
@@ -103,7 +30,8 @@ def _workers(workers: int | None, dir: Any) -> int:
     return workers
 
 
-def _local(devices: Sequence[Any] | None) -> list[Any]:
+def local_devices(devices: Sequence[Any] | None) -> list[Any]:
+    """The devices to use: those of this process, all unless given."""
     chosen = list(jax.local_devices() if devices is None else devices)
     if foreign := [device for device in chosen if device.process_index != jax.process_index()]:
         raise InputError(
@@ -112,7 +40,7 @@ def _local(devices: Sequence[Any] | None) -> list[Any]:
     return chosen
 
 
-def _settings(
+def check_settings(
     steps: Any,
     seeds: Any,
     metric: str,
@@ -123,6 +51,7 @@ def _settings(
     evolve: Population | None = None,
     seed: int = 0,
 ) -> Settings:
+    """What holds for every trial, or an error that says which argument is wrong."""
     steps = whole("run", "steps", steps)
     split = _even_split(steps, evolve.every if evolve else steps)
     every = min(steps, split if eval_every is None else whole("run", "eval_every", eval_every))
@@ -160,10 +89,11 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
     return tuple(int(s) for s in chosen)
 
 
-def _check_kind(task: Any) -> None:
+def check_kind(task: Any) -> None:
+    """Refuse what is no task, or one whose data a sweep cannot hold on its devices."""
     if isinstance(task, Parts):
         for option in task.options:
-            _check_kind(option)
+            check_kind(option)
         return
     if not isinstance(task, Task):
         raise InputError(f"run(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
@@ -174,7 +104,7 @@ def _check_kind(task: Any) -> None:
         )
 
 
-def _metrics(groups: Sequence[Group], metric: str) -> list[str]:
+def curve_names(groups: Sequence[Group], metric: str) -> list[str]:
     """The names of the curves, found from shapes alone; the task is checked on the way."""
     known: dict[str, None] = {}
     for task in {id(one.trials[0].task): one.trials[0].task for one in groups}.values():

@@ -1,226 +1,27 @@
-"""What a sweep ends in: trials, curves, the best of them, and tables."""
+"""The result of a sweep: its outcomes, with pictures, a page, tables and exports."""
 
 import dataclasses
 import os
-from typing import Any, NamedTuple, overload
+from typing import Any
 
-import numpy as np
-
-from jgd.core.errors import InputError, unknown
 from jgd.core.optional import require
 from jgd.core.storage import write_whole
-from jgd.core.types import Transform
-from jgd.sweep.lanes.curves import AT_TARGET, PRUNED
-from jgd.sweep.lanes.layout import GroupReport
-from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.plots.accessor import Plots
-from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.report.page import sweep_report
 from jgd.sweep.results.export import write_csv, write_parquet
-from jgd.sweep.results.importance import Importance
-from jgd.sweep.results.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
-from jgd.sweep.results.summaries import importance_of, summaries
-from jgd.sweep.results.text import counts, described
+from jgd.sweep.results.outcomes import Outcomes
+from jgd.sweep.results.text import described
 from jgd.sweep.samplers.optuna import to_optuna
-from jgd.sweep.spaces.space import Trial
-
-
-class Standing(NamedTuple):
-    """How a space did: its best trial, and what can be said of all its trials."""
-
-    space: str
-    trial: Trial
-    summary: Summary  # of the best trial's values over seeds
-    steps_to_target: float  # the best trial's median over seeds; NaN where it was not reached or there is no target
-    diverged: float  # the share of the space's lanes
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Result:
-    """A finished or interrupted sweep of T trials under S seeds, with curves of P points.
+class Result(Outcomes):
+    """A finished or interrupted sweep: `Outcomes`, which hold the data, drawn, printed, written and exported."""
 
-    A lane, a pair of trial and seed, is "complete" (also where `at_target` ended it), "diverged" (its parameters or all
-    of a segment's losses are not finite), "pruned" (ended by a rule) or "pending" (interrupted before its end). Only
-    complete lanes have a value; in a ranking others are worst.
-
-    In a population (`run(evolve=)`) the trials have the numbers that they ended with. A trial's curve is its own up to
-    where it went on from another, and from then on that of what it went on with; `lineage` tells which, and a trial
-    that came back to life there has gaps before.
-    """
-
-    trials: list[Trial]
-    settings: Settings
-    curves: dict[str, np.ndarray]  # f[T, S, P]; NaN from the point on at which a lane diverged
-    reached: np.ndarray  # i[T, S], the points that a lane has
-    diverged_at: np.ndarray  # i[T, S], steps taken before its first loss that is not finite; -1 where all are
-    ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.lanes.curves`
-    groups: list[GroupReport]
-    compilations: int  # of whole programs, those for first parameters and batches among them
-    compile_seconds: float  # in which nothing ran because programs were traced and compiled
-    run_seconds: float
-    interrupted: bool
-    lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers
-
-    @property
-    def steps(self) -> np.ndarray:
-        """The steps after which the curves have their points, i[P]."""
-        return self.settings.points
-
-    @property
-    def status(self) -> np.ndarray:
-        """Of each lane, str[T, S]."""
-        complete = (self.reached == len(self.steps)) | (self.ended == AT_TARGET)
-        conditions = [self.diverged_at >= 0, self.ended == PRUNED, complete]
-        return np.select(conditions, ["diverged", "pruned", "complete"], "pending")
-
-    @property
-    def values(self) -> np.ndarray:
-        """The metric at the end of each lane, f[T, S]; NaN where it is not complete."""
-        return np.where(self.status == "complete", self.last(self.settings.metric), np.nan)
-
-    @property
-    def medians(self) -> np.ndarray:
-        """Of each trial over seeds, f[T], by which trials are ranked; NaN where too many seeds have failed."""
-        losses = np.median(as_loss(self.values, self.settings.mode), axis=1)
-        return np.where(np.isfinite(losses), losses if self.settings.mode == "min" else -losses, np.nan)
-
-    def last(self, metric: str) -> np.ndarray:
-        """A metric at the last point that each lane has, f[T, S]; NaN where it diverged or has none."""
-        at = np.maximum(self.reached - 1, 0)[..., None]
-        return np.where(self.diverged_at >= 0, np.nan, np.take_along_axis(self.curves[metric], at, axis=-1)[..., 0])
-
-    @property
-    def spaces(self) -> list[str]:
-        """The names of the spaces."""
-        return list(dict.fromkeys(trial.space for trial in self.trials))
-
-    @property
-    def programs(self) -> int:
-        """How many programs the trials needed: one for each structure."""
-        return len(self.groups)
-
-    @property
-    def lane_steps(self) -> int:
-        """Steps taken, of all lanes together."""
-        return sum(report.lane_steps for report in self.groups)
-
-    def ranking(self, space: str | None = None) -> list[Trial]:
-        """Trials from best to worst by the median of their values over seeds, a seed that failed counting as worst."""
-        if space is not None and space not in self.spaces:
-            raise unknown("Result.ranking(space=)", space, self.spaces)
-        ranked = [self.trials[i] for i in rank(self.values, self.settings.mode)]
-        return [trial for trial in ranked if space in (None, trial.space)]
-
-    def best(self, space: str | None = None) -> Trial:
-        """The best trial, of all or of a space."""
-        best = self.ranking(space)[0]
-        if not np.isfinite(self.medians[best.number]):
-            where = f" of {space}" if space else ""
-            raise InputError(
-                f"Result.best: no trial{where} has a finite median of {self.settings.metric} "
-                f"({counts(self, space)}); lower the learning rates, or let it run to its end."
-            )
-        return best
-
-    @property
-    def best_trial(self) -> Trial:
-        """The best trial of all."""
-        return self.best()
-
-    @property
-    def best_params(self) -> dict[str, Any]:
-        """The sampled values of the best trial."""
-        return self.best().params
-
-    @property
-    def best_value(self) -> float:
-        """The best trial's median over seeds."""
-        return self.summary(self.best()).median
-
-    def best_optimizer(self, space: str | None = None) -> Transform:
-        """The best trial's optimizer, ready to use."""
-        best = self.best(space)
-        if best.optimizer is None:
-            raise InputError(
-                "Result.best_optimizer: a sweep's folder has only the values of its trials; load it with the task and "
-                "the spaces that it was made with, load(dir, task, spaces)."
-            )
-        return best.optimizer
-
-    def best_schedule(self, space: str | None = None) -> Transform:
-        """The best trial of a population, ready to use: its optimizer with the schedule that its lineage followed."""
-        if self.lineage is None:
-            raise InputError("Result.best_schedule: only run(evolve=) finds schedules; use best_optimizer.")
-        return self.lineage.optimizer(self.best(space).number)
-
-    @overload
-    def summary(self, trial: Trial | int | None = None, *, by: None = None) -> Summary: ...
-
-    @overload
-    def summary(self, trial: None = None, *, by: str) -> dict[str, Summary]: ...
-
-    def summary(self, trial: Trial | int | None = None, *, by: str | None = None) -> Summary | dict[str, Summary]:
-        """Median, quartiles and bootstrap interval of values over seeds: of a trial, the best unless given.
-
-        With `by`, of groups of trials: "trial", "space", or a hyperparameter, by its values or by quarters of them if
-        they are many. Each seed then counts with the median of the group's trials, and those without the
-        hyperparameter are left out.
-        """
-        if by is not None:
-            return summaries(self.trials, self.values, self.settings.mode, by)
-        return summarize(self.values[self._number(self.best() if trial is None else trial)], self.settings.mode)
-
-    def paired(self, a: Trial | int | str, b: Trial | int | str) -> Paired:
-        """Trial `a` against trial `b`, seed by seed; a space's name means its best trial.
-
-        The best trials were chosen by the same values, so of two that are as good, the one of the larger space seems
-        better; run them under new seeds to be sure.
-        """
-        return compare(self.values[self._number(a)], self.values[self._number(b)], self.settings.mode)
-
-    def best_of_k(self, space: str | None = None) -> BestOfK:
-        """The best of 1, 2, ... random trials, by their medians over seeds, which tells whether enough were sampled.
-
-        It holds for the samplers "random", "sobol" and "halton"; those that learn have no random trials.
-        """
-        members = [trial.number for trial in self.ranking(space)]
-        return best_of(self.medians[members], self.settings.mode)
-
-    def importance(self, space: str | None = None) -> Importance:
-        """How much of the trials' ranking each hyperparameter decides, alone and together.
-
-        It speaks of the whole space, of which most is bad, not of what matters near the best. The points should cover
-        the space: of a sampler that learns, it tells less of where that did not look.
-        """
-        if space is None and len(self.spaces) > 1:
-            raise InputError(
-                f"Result.importance: name a space, one of {', '.join(self.spaces)}; each has its own axes."
-            )
-        members = sorted(self.ranking(space), key=lambda trial: trial.number)
-        numbers = [trial.number for trial in members]
-        return importance_of(members, self.values[numbers], self.settings.mode)
-
-    def steps_to_target(self, *, to_stay: bool = False) -> np.ndarray:
-        """The steps after which each lane first reached the target, f[T, S]; NaN where it never did.
-
-        With `to_stay`, from which on it was there at every point, as one that ended early is not known to have been.
-        """
-        if self.settings.target is None:
-            return np.full(self.reached.shape, np.nan)
-        curve = self.curves[self.settings.metric]
-        return first_reached(curve, self.steps, self.settings.target, self.settings.mode, to_stay=to_stay)
-
-    def standings(self) -> list[Standing]:
-        """The spaces from best to worst."""
-        firsts: dict[str, Trial] = {}
-        for trial in self.ranking():
-            firsts.setdefault(trial.space, trial)
-        return [self._standing(trial) for trial in firsts.values()]
-
-    def at_boundary(self) -> dict[str, dict[str, str]]:
-        """The spaces whose best trial touches an end of a range, with the names and ends: better may lie beyond."""
-        found = {row.space: row.trial.at_edge for row in self.standings() if np.isfinite(row.summary.median)}
-        return {space: edges for space, edges in found.items() if edges}
+    @classmethod
+    def of(cls, outcomes: Outcomes) -> "Result":
+        """The result of these outcomes."""
+        return cls(**{field.name: getattr(outcomes, field.name) for field in dataclasses.fields(outcomes)})
 
     @property
     def plot(self) -> Plots:
@@ -230,20 +31,6 @@ class Result:
     def trials_dataframe(self) -> Any:
         """A pandas table with a row for each lane: trial, space, seed, parameters, status and final metrics."""
         return require("pandas", "Result.trials_dataframe()").DataFrame(self.trials_rows())
-
-    def trials_rows(self) -> list[dict[str, Any]]:
-        """The rows of that table."""
-        status, reached = self.status, self.steps_to_target()
-        final = {name: self.last(name) for name in self.curves}
-        rows = []
-        for trial in self.trials:
-            for i, seed in enumerate(self.settings.seeds):
-                at = trial.number, i
-                row = {"trial": trial.number, "space": trial.space, "seed": seed, **trial.params, "status": status[at]}
-                row["diverged_at"] = self.diverged_at[at] if self.diverged_at[at] >= 0 else None
-                row["steps_to_target"] = reached[at]
-                rows.append(row | {name: values[at] for name, values in final.items()})
-        return rows
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the table of `trials_dataframe`, a row for each lane."""
@@ -267,19 +54,3 @@ class Result:
 
     def __repr__(self) -> str:
         return described(self)
-
-    def _standing(self, best: Trial) -> Standing:
-        members = [trial.number for trial in self.trials if trial.space == best.space]
-        # A lane that has not reached the target counts as later than any that has.
-        reached = np.median(np.nan_to_num(self.steps_to_target()[best.number], nan=np.inf))
-        diverged = float(np.mean(self.status[members] == "diverged"))
-        return Standing(best.space, best, self.summary(best), reached if np.isfinite(reached) else np.nan, diverged)
-
-    def _number(self, which: Trial | int | str) -> int:
-        """The number of a trial, or of a space's best."""
-        number = (
-            which.number if isinstance(which, Trial) else self.best(which).number if isinstance(which, str) else which
-        )
-        if not 0 <= number < len(self.trials):
-            raise InputError(f"Result: there is no trial {number}; the sweep has trials 0 to {len(self.trials) - 1}.")
-        return number

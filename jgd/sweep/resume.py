@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jgd.core.errors import InputError
-from jgd.sweep.engine.black_box import is_closed
+from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.result import Result
 from jgd.sweep.storage.files import read_sweep
 from jgd.sweep.storage.spec import settings_of
@@ -46,7 +46,7 @@ def resume(
     return run(
         task,
         spaces,
-        **({} if is_closed(task) else inside),
+        **({} if is_black_box(task) else inside),
         **arguments,
         seeds=settings.seeds,
         metric=settings.metric,

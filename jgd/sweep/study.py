@@ -1,45 +1,36 @@
-"""A sweep: many trials of one task, each under several seeds, in one compiled program for each structure."""
+"""A study: many trials of one task, each under several seeds, in one compiled program for each structure."""
 
+import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
-from jgd.sweep.arguments import open_study
-from jgd.sweep.engine.dry import dry_run
-from jgd.sweep.engine.plan import Plan
-from jgd.sweep.engine.rounds import train_in_rounds
+import numpy as np
+
+from jgd.core.errors import whole
+from jgd.sweep import arguments
+from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
+from jgd.sweep.engine.plan import Plan, make_plan
+from jgd.sweep.engine.rounds import Engine, TaskEngine, train_in_rounds
+from jgd.sweep.lanes.devices import Devices
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.pruners.population import as_population
+from jgd.sweep.pruners.rules import as_rules
 from jgd.sweep.result import Result
+from jgd.sweep.samplers.ask_tell import Proposals
+from jgd.sweep.samplers.by_name import rounds_of
+from jgd.sweep.storage.spec import describe, plain
+from jgd.sweep.storage.store import Store
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 
-def run(
-    task: Any,
-    spaces: Any,
-    *,
-    steps: int | None = None,
-    num_trials: int = 16,
-    seeds: int | Sequence[int] = 1,
-    metric: str = "loss",
-    mode: str = "min",
-    sampler: Any = "random",
-    seed: int = 0,
-    rounds: int | None = None,
-    where: Callable[[dict[str, Any]], Any] | None = None,
-    eval_every: int | None = None,
-    target: float | None = None,
-    stop: Any = None,
-    evolve: Any = None,
-    lanes: int | None = None,
-    devices: Sequence[Any] | None = None,
-    progress: bool | None = None,
-    dir: str | os.PathLike[str] | None = None,
-    note: Any = None,
-    workers: int | None = None,
-) -> Result:
-    """Train `num_trials` settings of each space for `steps` steps under every seed.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Study:
+    """Hold what a sweep is asked to do, checked once; `run` and `plan` make one of their arguments.
 
     task        A `jgd.Task`, or for code that owns its loop a function `train(hp, key) -> {name: scalar}`: `spaces` is
                 then whatever it takes, such as a dict with distributions in it, a list of such is several spaces, and
@@ -84,41 +75,131 @@ def run(
                 jobs. A process takes chunks of lanes that no living one has, waits where trials are compared, and
                 returns the whole result; chunks of one that dies are taken over from their last write. Results are
                 those of one process, to the bit if `lanes` is given. All must see `dir`, with working file locks.
-
-    Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
     """
-    study = open_study(**locals())
-    with study.store() as store:
-        return train_in_rounds(study.proposals, study.sizes, study.settings, study.machine, study.progress, store)
+
+    task: Any
+    spaces: Any
+    _: dataclasses.KW_ONLY
+    steps: int | None = None
+    num_trials: int = 16
+    seeds: int | Sequence[int] = 1
+    metric: str = "loss"
+    mode: str = "min"
+    sampler: Any = "random"
+    seed: int = 0
+    rounds: int | None = None
+    where: Callable[[dict[str, Any]], Any] | None = None
+    eval_every: int | None = None
+    target: float | None = None
+    stop: Any = None
+    evolve: Any = None
+    lanes: int | None = None
+    devices: Sequence[Any] | None = None
+    progress: bool | None = None
+    dir: str | os.PathLike[str] | None = None
+    note: Any = None
+    workers: int | None = None
+
+    settings: Settings = dataclasses.field(init=False)
+    train: Any = dataclasses.field(init=False)  # the task, or the function that owns its loop, as a value
+    named: dict[str, Any] = dataclasses.field(init=False)  # the spaces by name
+
+    def __post_init__(self) -> None:
+        """Check every argument, and keep what is made of it."""
+        owns_loop = is_black_box(self.task)
+        if owns_loop:
+            refuse_inside(steps=self.steps, eval_every=self.eval_every, stop=self.stop, evolve=self.evolve)
+        else:
+            arguments.check_kind(self.task)
+        num_trials, seed = whole("run", "num_trials", self.num_trials), whole("run", "seed", self.seed, 0)
+        rounds = rounds_of(self.sampler) if self.rounds is None else whole("run", "rounds", self.rounds)
+        rules, rounds = as_rules(self.stop, self.target), min(num_trials, rounds)
+        settings = arguments.check_settings(
+            1 if owns_loop else self.steps, self.seeds, self.metric, self.mode, self.eval_every, self.target, rules,
+            as_population(self.evolve, rules, num_trials, rounds, self.where), seed,
+        )  # fmt: skip
+        train, named = name_problem(self.task, self.spaces)
+        made = {
+            "num_trials": num_trials,
+            "seed": seed,
+            "rounds": rounds,
+            "lanes": None if self.lanes is None else whole("run", "lanes", self.lanes),
+            "workers": arguments.check_workers(self.workers, self.dir),
+            "devices": arguments.local_devices(self.devices),
+        }
+        for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Trials of each space, round by round."""
+        return [len(part) for part in np.array_split(np.arange(self.num_trials), self.rounds or 1)]
+
+    def proposals(self) -> Proposals:
+        """What asks the sampler for trials, from its beginning."""
+        return Proposals(self.train, self.named, self.sampler, self.seed, self.where)
+
+    def engine(self) -> Engine:
+        """What trains the trials on the devices."""
+        devices, shared = Devices(self.devices or ()), (self.lanes, self.workers or 1)
+        if is_black_box(self.task):
+            return BlackBoxEngine(self.settings, devices, *shared)
+        return TaskEngine(self.settings, devices, *shared, arguments.curve_names)
+
+    def store(self) -> Any:
+        """A context with the folder's open store, or with None where there is no folder."""
+        if self.dir is None:
+            return nullcontext()
+        names = ("num_trials", "sampler", "seed", "rounds", "where")
+        others = {name: getattr(self, name) for name in names}
+        spec = describe(self.train, self.named, self.settings, **others)
+        return Store(self.dir, spec, plain(others), self.note, self.workers or 1)
+
+    def run(self) -> Result:
+        """Train the trials; see `jgd.sweep.run`."""
+        proposals, engine = self.proposals(), self.engine()
+        with self.store() as store:
+            return Result.of(train_in_rounds(proposals, self.sizes, self.settings, engine, self.progress, store))
+
+    def plan(self) -> Plan:
+        """Foretell `run`; see `jgd.sweep.plan`."""
+        return make_plan(self.proposals(), self.sizes, self.settings, self.engine())
 
 
-def _called_as(other: Callable[Arguments, Any]) -> Callable[[Callable[..., Answer]], Callable[Arguments, Answer]]:
-    """A function that takes the arguments of another, all by their names."""
+def arguments_of(
+    study: Callable[Arguments, Study],
+) -> Callable[[Callable[[Study], Answer]], Callable[Arguments, Answer]]:
+    """Make a function of a study one of the arguments that make the study, with their signature and documentation."""
 
-    def decorate(fn: Callable[..., Answer]) -> Callable[Arguments, Answer]:
-        signature = inspect.signature(other)
-
+    def decorate(fn: Callable[[Study], Answer]) -> Callable[Arguments, Answer]:
         def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            return fn(**bound.arguments)
+            return fn(study(*args, **kwargs))
 
-        returned = inspect.signature(fn).return_annotation
+        signature = inspect.signature(study).replace(return_annotation=inspect.signature(fn).return_annotation)
+        _, _, meaning = (Study.__doc__ or "").partition("\n\n")
         call.__name__ = call.__qualname__ = fn.__name__
-        call.__module__, call.__doc__ = fn.__module__, fn.__doc__
-        call.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+        call.__module__, call.__doc__ = fn.__module__, f"{inspect.cleandoc(fn.__doc__ or '')}\n\n{meaning}"
+        call.__signature__ = signature  # type: ignore[attr-defined]
         return call
 
     return decorate
 
 
-@_called_as(run)
-def plan(**arguments: Any) -> Plan:
-    """What `run` would do with the same arguments: programs, lanes, memory and time. No trial is trained.
+@arguments_of(Study)
+def run(study: Study) -> Result:
+    """Train `num_trials` settings of each space for `steps` steps under every seed.
+
+    Ctrl-C ends the sweep after the running segment; the result says that it was interrupted.
+    """
+    return study.run()
+
+
+@arguments_of(Study)
+def plan(study: Study) -> Plan:
+    """Tell what `run` would do with the same arguments: programs, lanes, memory and time. No trial is trained.
 
     A program for each structure is compiled, and takes one segment of as many lanes as run side by side, from which its
     time and its memory are foretold; a function that owns its loop is compiled only. A sampler that learns has told
     only its first round: the others are taken to be like it. Nothing is written to `dir`.
     """
-    study = open_study(**arguments)
-    return dry_run(study.proposals, study.sizes, study.settings, study.machine)
+    return study.plan()

@@ -144,7 +144,7 @@ def test_a_worker_s_error_is_told_and_fails_the_command(folder, monkeypatch, cap
     monkeypatch.setattr(
         workers.subprocess, "Popen", lambda args, **options: real([sys.executable, "-c", code], **options)
     )
-    with workers.Crew(folder, [[0]], lanes=None) as one:
+    with workers.LocalWorkers(folder, [[0]], lanes=None) as one:
         waiting_for(lambda: one.failed)
         time.sleep(0.1)
     assert capsys.readouterr().err == (
@@ -155,10 +155,10 @@ def test_a_worker_s_error_is_told_and_fails_the_command(folder, monkeypatch, cap
 
 def test_a_command_whose_worker_failed_has_status_1(folder, monkeypatch, capsys):
     (folder / "go").touch()
-    monkeypatch.setattr(workers.Crew, "failed", True, raising=False)
-    monkeypatch.setattr(workers.Crew, "__init__", lambda self, *args, **job: None)
-    monkeypatch.setattr(workers.Crew, "__enter__", lambda self: self)
-    monkeypatch.setattr(workers.Crew, "__exit__", lambda self, *args: None)
+    monkeypatch.setattr(workers.LocalWorkers, "failed", True, raising=False)
+    monkeypatch.setattr(workers.LocalWorkers, "__init__", lambda self, *args, **job: None)
+    monkeypatch.setattr(workers.LocalWorkers, "__enter__", lambda self: self)
+    monkeypatch.setattr(workers.LocalWorkers, "__exit__", lambda self, *args: None)
     assert main([*SWEEP, *TWO, "--dir", "d"]) == 1
     assert "8 complete" in capsys.readouterr().out
 

@@ -6,9 +6,8 @@ import pytest
 
 import jgd
 from jgd.sweep import halving, loguniform, run
-from jgd.sweep.engine.compiling import Compiling
 from jgd.sweep.engine.loop import Loop
-from jgd.sweep.lanes.compiler import Preparation
+from jgd.sweep.lanes.compiler import CompilingLine, Preparation
 from jgd.train.progress import Progress
 from tests.train import problems
 
@@ -19,7 +18,7 @@ class World:
     now, found = 100.0, 3
 
     def line(self, running=None):
-        return Compiling(running, lambda: self.now, lambda: self.found)
+        return CompilingLine(running, lambda: self.now, lambda: self.found)
 
 
 @pytest.fixture
@@ -67,7 +66,9 @@ def test_a_sweep_says_so_and_knows_the_pace_of_the_stage_before(monkeypatch):
 
     known = []
     monkeypatch.setattr(Progress, "update", update)
-    monkeypatch.setattr("jgd.sweep.engine.loop.Compiling", lambda running: known.append(running) or Compiling(running))
+    monkeypatch.setattr(
+        "jgd.sweep.engine.loop.CompilingLine", lambda running: known.append(running) or CompilingLine(running)
+    )
     spaces = {"sgd": jgd.sgd(loguniform(1e-3, 0.1)), "adam": jgd.adam(loguniform(1e-3, 0.1))}
     asked = {"num_trials": 16, "steps": 40, "eval_every": 5, "lanes": 8, "stop": halving(5), "progress": False}
     run(problems.task(5), spaces, **asked)

@@ -228,9 +228,9 @@ def test_curves_end_with_a_shorter_segment():
 
 @pytest.mark.parametrize(("steps", "points"), [(300, 30), (100, 25), (7, 7), (97, 25), (1, 1)])
 def test_about_thirty_points_unless_told(steps, points):
-    from jgd.sweep.arguments import _settings
+    from jgd.sweep.arguments import check_settings
 
-    assert len(_settings(steps, 1, "loss", "min", None, None).points) == points
+    assert len(check_settings(steps, 1, "loss", "min", None, None).points) == points
 
 
 def test_ctrl_c_ends_after_the_segment_with_what_there_is(monkeypatch):

@@ -11,7 +11,7 @@ from jgd.commands.options import add_command
 from jgd.core.errors import InputError
 from jgd.measure import Ratio, Timing, compare
 from jgd.measure.units import time_text
-from jgd.sweep.results.table import plain
+from jgd.pages.text import plain_table
 
 ABOUT = "Compare two benches: which cases got slower or faster, beyond the interval of their ratio."
 MORE = """
@@ -59,7 +59,7 @@ def compare_files(options: argparse.Namespace) -> int:
         )
         return int(bool(slower))
     lines = [[case, _time(old[case]), _time(new[case]), str(ratios[case]), _verdict(ratios[case])] for case in common]
-    print(plain(["case", "before", "after", "ratio (95%)", ""], lines))
+    print(plain_table(["case", "before", "after", "ratio (95%)", ""], lines))
     for missing, where in ((set(old) - set(new), options.before), (set(new) - set(old), options.after)):
         if missing:
             print(f"Only in {where}: {', '.join(sorted(missing))}.")

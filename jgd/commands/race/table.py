@@ -9,7 +9,8 @@ import numpy as np
 from jgd.commands.results_json import jsonable
 from jgd.core.tree import tree_bytes
 from jgd.pages.text import label_of
-from jgd.sweep.result import Result, Standing
+from jgd.sweep.result import Result
+from jgd.sweep.results.outcomes import Standing
 from jgd.sweep.spaces.space import short
 from jgd.train.loop import begin, root_key
 

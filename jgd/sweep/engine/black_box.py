@@ -15,16 +15,15 @@ import numpy as np
 from jgd.core.errors import InputError, unknown
 from jgd.core.record import as_function
 from jgd.sweep.engine.loop import Outcome
-from jgd.sweep.engine.work_queue import Ledger, key_of, numbers_of
-from jgd.sweep.lanes.autotune import Cost, line, one_call
+from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of
+from jgd.sweep.lanes.autotune import ProgramCost, line, one_call
 from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack
-from jgd.sweep.lanes.compiler import Devices
 from jgd.sweep.lanes.curves import Records
+from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.group import Group, group, name_spaces
-from jgd.sweep.lanes.layout import Layout
+from jgd.sweep.lanes.layout import Layout, spread
 from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.lanes.spread import spread
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.functions import Named
@@ -38,12 +37,12 @@ SIDE_BY_SIDE = 64  # lanes, where they do not run one by one as on a CPU
 CALLS = 20  # of a program, so that the progress line moves and Ctrl-C is heeded
 
 
-def is_closed(task: Any) -> bool:
+def is_black_box(task: Any) -> bool:
     """Whether it is a function that owns its loop, and neither a task nor a choice of tasks."""
     return callable(task) and not hasattr(task, "init")
 
 
-def name_closed(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
+def name_black_box(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
     """The function as a value, and its spaces by name: a list or `Named` holds several, anything else is one `hp`."""
     several = isinstance(spaces, (list, tuple)) and not hasattr(spaces, "_fields")
     named = {f"space {i}": space for i, space in enumerate(spaces)} if several else {"hp": spaces}
@@ -55,12 +54,12 @@ def name_closed(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
 
 def name_problem(task: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
     """What a sweep trains, and its spaces by name."""
-    return name_closed(task, spaces) if is_closed(task) else (task, name_spaces(spaces))
+    return name_black_box(task, spaces) if is_black_box(task) else (task, name_spaces(spaces))
 
 
 def metrics_of(train: Any, spaces: Any) -> list[str]:
     """The names of what a function returns for a trial of each space, found from shapes alone."""
-    trials = Proposals(*name_closed(train, spaces), "random", 0, None).ask(1)
+    trials = Proposals(*name_black_box(train, spaces), "random", 0, None).ask(1)
     frozen = [dataclasses.replace(trial, origin=_frozen(trial.origin)) for trial in trials]
     return list(dict.fromkeys(name for trial in frozen for name in _shapes(trial)))
 
@@ -75,7 +74,7 @@ def refuse_inside(**given: Any) -> None:
             )
 
 
-class ClosedMachine:
+class BlackBoxEngine:
     """Trains trials whose function owns its loop; each lane is one call."""
 
     def __init__(self, settings: Settings, devices: Devices, lanes: int | None, workers: int) -> None:
@@ -121,42 +120,42 @@ class ClosedMachine:
         before: Records | None = None,
     ) -> Outcome:
         """Train the groups, from where the store has got to; see `jgd.sweep.engine.loop.execute`."""
-        ledger = Ledger(trials, groups, layouts, self._settings, self.devices, metrics, store, before)
-        records, seconds, waiting = ledger.records, np.zeros(2), True
+        queue = WorkQueue(trials, groups, layouts, self._settings, self.devices, metrics, store, before)
+        records, seconds, waiting = queue.records, np.zeros(2), True
         with Interrupt() as interrupt, Progress("sweep", records.going.size, show=progress) as line:
             while waiting:
                 for one, layout in zip(groups, layouts, strict=True):
-                    if not interrupt.requested and (records.going & ledger.free)[numbers_of(one)].any():
-                        seconds += self._train(one, layout, ledger, interrupt, line)
-                waiting = ledger.others_are_at(lambda: records.going, lambda: interrupt.requested)
-            ledger.close()
-        reports = [ledger.report(one, layout) for one, layout in zip(groups, layouts, strict=True)]
+                    if not interrupt.requested and (records.going & queue.free)[numbers_of(one)].any():
+                        seconds += self._train(one, layout, queue, interrupt, line)
+                waiting = queue.others_are_at(lambda: records.going, lambda: interrupt.requested)
+            queue.close()
+        reports = [queue.report(one, layout) for one, layout in zip(groups, layouts, strict=True)]
         cut = bool(records.going.any())
         compiling, running = seconds.tolist()
         return Outcome(records, reports, len(self._programs), compiling, running, cut, interrupt.requested)
 
-    def _train(self, one: Group, layout: Layout, ledger: Ledger, interrupt: Interrupt, line: Progress) -> np.ndarray:
+    def _train(self, one: Group, layout: Layout, queue: WorkQueue, interrupt: Interrupt, line: Progress) -> np.ndarray:
         """The lanes of a group that no other process has; returns the seconds of compiling and running."""
         clock, trials, key = time.perf_counter(), numbers_of(one), key_of(one)
         ready = self._compile(one, layout)
         compiled = time.perf_counter()
 
         def waiting(free: np.ndarray) -> Iterator[Chunk]:
-            lanes = np.flatnonzero((ledger.records.going & free)[trials])
+            lanes = np.flatnonzero((queue.records.going & free)[trials])
             for picked in pack(lanes, layout.chunk, len(self.devices.list)):
-                yield Chunk(members_of(picked, trials, len(self._settings.seeds)), ledger.name(key))
+                yield Chunk(members_of(picked, trials, len(self._settings.seeds)), queue.name(key))
 
-        for chunk in ledger.claims(key, waiting):
+        for chunk in queue.claims(key, waiting):
             if interrupt.requested:
                 break
             began, who = time.perf_counter(), chunk.members
-            ledger.records.add(jax.device_get(self._run(ready, who)), who.trial, who.seed, who.real, 0)
+            queue.records.add(jax.device_get(self._run(ready, who)), who.trial, who.seed, who.real, 0)
             chunk = chunk._replace(point=1, seconds=time.perf_counter() - began, lane_steps=int(who.real.sum()))
-            ledger.keep(key, chunk, running=False)
-            line.update(int((~ledger.records.going).sum()))
+            queue.keep(key, chunk, running=False)
+            line.update(int((~queue.records.going).sum()))
         return np.array([compiled - clock, time.perf_counter() - compiled])
 
-    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
+    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[ProgramCost], float]:
         """What their programs cost: they are compiled, but a call is a whole trial, so none is run."""
         clock, devices = time.perf_counter(), len(self.devices.list)
         for one, layout in zip(groups, layouts, strict=True):

@@ -10,14 +10,12 @@ import jax
 import numpy as np
 
 from jgd.core import storage
-from jgd.sweep.engine.compiling import Compiling
-from jgd.sweep.engine.fitting import fewer_lanes
-from jgd.sweep.engine.work_queue import Ledger, key_of, numbers_of, spaces_of
+from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
-from jgd.sweep.lanes.compiler import Preparation, Prepared
+from jgd.sweep.lanes.compiler import CompilingLine, Preparation, Prepared
 from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.group import Group
-from jgd.sweep.lanes.layout import GroupReport, Layout, narrow
+from jgd.sweep.lanes.layout import GroupReport, Layout, fewer_lanes, narrow
 from jgd.sweep.lanes.program import Lane, LaneState, Shared
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.lineage import Lineage
@@ -56,11 +54,11 @@ def execute(
     The groups are of the last of `trials`; `before` has the records of the others; `lineage` is that of a population.
     Ctrl-C ends after the segment, with what was recorded until then.
     """
-    ledger = Ledger(trials, groups, layouts, settings, preparation.devices, metrics, store, before, lineage)
-    records, spaces = ledger.records, np.array([trial.space for trial in trials])
-    rounds = (np.arange(len(trials)) >= ledger.start).astype(int)  # the earlier ones as one, since they are decided
+    queue = WorkQueue(trials, groups, layouts, settings, preparation.devices, metrics, store, before, lineage)
+    records, spaces = queue.records, np.array([trial.space for trial in trials])
+    rounds = (np.arange(len(trials)) >= queue.start).astype(int)  # the earlier ones as one, since they are decided
     with Interrupt() as interrupt, Progress("sweep", records.going.size * settings.steps, show=progress) as line:
-        loop = Loop(preparation, settings, ledger, interrupt, line)
+        loop = Loop(preparation, settings, queue, interrupt, line)
         try:
             while (until := records.settle(rounds, spaces)) and not interrupt.requested:
                 loop.stage(groups, layouts, until)
@@ -69,8 +67,8 @@ def execute(
             raise
         if interrupt.requested:
             preparation.abandon()
-        ledger.close()
-    reports = [ledger.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
+        queue.close()
+    reports = [queue.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
     # A request that came with the very last segment has cut nothing short.
     cut = bool(records.going.any())
     spent = loop.compile_seconds, loop.run_seconds
@@ -84,11 +82,11 @@ class Loop:
         self,
         preparation: Preparation,
         settings: Settings,
-        ledger: Ledger,
+        queue: WorkQueue,
         interrupt: Interrupt,
         line: Progress,
     ) -> None:
-        self.preparation, self.settings, self.ledger, self.records = preparation, settings, ledger, ledger.records
+        self.preparation, self.settings, self.queue, self.records = preparation, settings, queue, queue.records
         self.devices, self.interrupt, self.line = preparation.devices, interrupt, line
         self.most: dict[int, Layout] = {}  # of the groups that memory has run out for
         self.compile_seconds = self.run_seconds = 0.0
@@ -99,12 +97,12 @@ class Loop:
         start = max((count for count in self.settings.decisions if count < until), default=0)
         entered, waiting = self.records.entered(start), True
         while waiting and not self._lost(start):
-            moving, pairs = self._moving(until) & self.ledger.free, []
+            moving, pairs = self._moving(until) & self.queue.free, []
             for group, layout in zip(groups, layouts, strict=True):
                 numbers = numbers_of(group)
                 lanes = int(entered[numbers].sum())
                 if moving[numbers].any():
-                    each = math.ceil(lanes / self.ledger.workers)
+                    each = math.ceil(lanes / self.queue.workers)
                     if self.records.lineage:
                         group = group._replace(trials=tuple(self.records.lineage.trials[i] for i in numbers))
                     layout = narrow(layout, each, len(self.devices.list)) if start else layout
@@ -115,14 +113,14 @@ class Loop:
                 self.run_seconds += time.perf_counter() - clock
                 if self.interrupt.requested:
                     break
-            waiting = self.ledger.others_are_at(lambda: self._moving(until), lambda: self.interrupt.requested)
+            waiting = self.queue.others_are_at(lambda: self._moving(until), lambda: self.interrupt.requested)
         if not self.interrupt.requested and not self._lost(start):
             last = until == len(self.settings.points)
-            self.ledger.drop_states(lambda chunk: chunk.point < until or last)
+            self.queue.drop_states(lambda chunk: chunk.point < until or last)
 
     def run(self, ready: Prepared, start: int, until: int) -> None:
         """The lanes of a group from `start` points to `until`, chunk by chunk."""
-        for chunk in self.ledger.claims(key_of(ready.group), partial(self._waiting, ready, start, until)):
+        for chunk in self.queue.claims(key_of(ready.group), partial(self._waiting, ready, start, until)):
             if self.interrupt.requested:
                 return
             self._run_chunk(ready, chunk, until)
@@ -134,7 +132,7 @@ class Loop:
                 return self.run(ready, start, until)
             except jax.errors.JaxRuntimeError as error:
                 layout = self._fewer(ready.group, ready.layout, error)
-            self.ledger.set_back(ready.group, start)
+            self.queue.set_back(ready.group, start)
             if (again := next(self._prepare([(ready.group, layout)], until), None)) is None:
                 return
             ready = again
@@ -159,7 +157,7 @@ class Loop:
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> Iterator[Prepared]:
         """Groups in these layouts, to run to `until` points, each as soon as `Preparation.one_by_one` has it."""
-        passed, compiling, left = self._passed(), Compiling(self._seconds_to(until)), list(pairs)
+        passed, compiling, left = self._passed(), CompilingLine(self._seconds_to(until)), list(pairs)
 
         def tell(done: int, total: int, seconds: float) -> None:
             self.line.update(passed, compiling.note(done, total, seconds))
@@ -181,7 +179,7 @@ class Loop:
             return None
         points = np.array([0, *self.settings.points])
         steps = np.sum(points[until] - points[self.records.reached[self._moving(until)]])
-        return float(steps) * self.run_seconds / self.lane_steps / self.ledger.workers
+        return float(steps) * self.run_seconds / self.lane_steps / self.queue.workers
 
     def _waiting(self, ready: Prepared, start: int, until: int, free: np.ndarray) -> Iterator[Chunk]:
         """The chunks that the store has in the middle of their steps, then the lanes that wait at the start."""
@@ -190,7 +188,7 @@ class Loop:
         size, seeds = ready.layout.chunk, len(self.settings.seeds)
         own, sources = np.arange(len(trials)), np.searchsorted(trials, self.records.sources[trials])
         kept, parked = [], []
-        for chunk in self.ledger.chunks_of(key):
+        for chunk in self.queue.chunks_of(key):
             if chunk.state is None:
                 continue
             here = going & (self.records.reached[trials] == chunk.point)
@@ -211,7 +209,7 @@ class Loop:
         if parked:
             yield from self._regrouped(key, size, parked)
         for lanes in pack(np.flatnonzero(going), size, len(self.devices.list)):
-            yield Chunk(members_of(lanes, trials, seeds), self.ledger.name(key))
+            yield Chunk(members_of(lanes, trials, seeds), self.queue.name(key))
 
     def _regrouped(self, key: int, size: int, parts: Sequence[Part]) -> Iterator[Chunk]:
         """New chunks of lanes that have states."""
@@ -219,7 +217,7 @@ class Loop:
         for picked in pack(np.arange(len(members.row)), size, len(self.devices.list)):
             chosen = Members(members.row[picked], members.trial[picked], members.seed[picked], picked >= 0)
             rows = {name: x[picked] for name, x in state.items()}
-            yield Chunk(chosen, self.ledger.name(key), parts[0].chunk.point, rows)
+            yield Chunk(chosen, self.queue.name(key), parts[0].chunk.point, rows)
 
     def _run_chunk(self, ready: Prepared, chunk: Chunk, until: int) -> None:
         """Segment after segment of these lanes to `until` points, or until all are done or dead."""
@@ -239,10 +237,10 @@ class Loop:
             over = end == self.settings.steps or not well.any()
             running = not over and point + 1 < until and not self.interrupt.requested
             chunk = Chunk(members, chunk.name, point + 1, None, seconds, chunk.lane_steps + taken)
-            if not running or self.ledger.due:
+            if not running or self.queue.due:
                 # Copies, because the buffers are donated to the next segment while these are still being written.
                 kept = None if over else jax.tree.map(np.array, jax.device_get(storage.named(states, "state")))
-                self.ledger.keep(key, chunk._replace(state=kept), running)
+                self.queue.keep(key, chunk._replace(state=kept), running)
             if not running:
                 break
             if (well != alive).any():

@@ -1,15 +1,26 @@
-"""What a sweep would do, told before it runs: its programs, how their lanes run, memory and time."""
+"""The plan of a sweep: its programs, how their lanes run, memory and time, told before it runs."""
 
 import dataclasses
+import math
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from jgd.measure.units import bytes_text, time_text
-from jgd.sweep.lanes.layout import Layout
-from jgd.sweep.results.table import plain
+from jgd.pages.text import count, plain_table
+from jgd.sweep.engine.rounds import Engine
+from jgd.sweep.engine.work_queue import spaces_of
+from jgd.sweep.lanes.autotune import ProgramCost
+from jgd.sweep.lanes.group import Group
+from jgd.sweep.lanes.layout import Layout, free_on_each
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.samplers.ask_tell import Proposals
+from jgd.sweep.spaces.distributions import Parts
+from jgd.sweep.spaces.space import active
 
 
 @dataclasses.dataclass(frozen=True)
-class Program:
+class PlannedProgram:
     """One structure of the trials, which one program runs."""
 
     spaces: tuple[str, ...]
@@ -31,7 +42,7 @@ class Plan:
     Of a function that owns its loop, the time of a run is not known: it would take a whole trial to learn it.
     """
 
-    programs: list[Program]
+    programs: list[PlannedProgram]
     trials: int
     seeds: int
     steps: int
@@ -85,12 +96,67 @@ class Plan:
             f"On each device: {bytes_text(self.resident_bytes)} of {bytes_text(self.free_bytes)} that are free. Bytes "
             "a lane: what it hands on, and what it needs while it runs."
         )
-        return "\n".join([head, plain(header, rows, left=2), free, *self._warnings()])
+        return "\n".join([head, plain_table(header, rows, left=2), free, *self._warnings()])
 
     def _warnings(self) -> list[str]:
         if self.resident_bytes <= self.free_bytes:
             return []
         return ["That is more than there is: pass fewer run(lanes=), or a smaller batch_size."]
+
+
+def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, engine: Engine) -> Plan:
+    """The plan of a sweep whose rounds are all like the first."""
+    trials = proposals.ask(sizes[0])
+    groups, share = engine.group(trials, len(sizes) > 1), sum(sizes) / sizes[0]
+    engine.metrics(groups)
+    clock = time.perf_counter()
+    layouts = [engine.layout(one, len(one.trials) if share == 1 else len(trials)) for one in groups]
+    choosing = time.perf_counter() - clock
+    costs, compiling = engine.measure(groups, layouts)
+    rows = [
+        _planned(one, layout, cost, settings, engine, share)
+        for one, layout, cost in zip(groups, layouts, costs, strict=True)
+    ]
+    devices, known = engine.devices.list, [row.run_seconds for row in rows if row.run_seconds is not None]
+    return Plan(
+        rows,
+        round(len(trials) * share),
+        len(settings.seeds),
+        settings.steps,
+        len(settings.points),
+        len(sizes),
+        count(len(devices), f"{devices[0].device_kind} device"),
+        len(devices),
+        free_on_each(devices),
+        choosing + compiling,
+        sum(known) if len(known) == len(rows) else None,
+    )
+
+
+def _planned(
+    one: Group, layout: Layout, cost: ProgramCost, settings: Settings, engine: Engine, share: float
+) -> PlannedProgram:
+    devices, seeds = len(engine.devices.list), len(settings.seeds)
+    trials = round(len(one.trials) * share)
+    chunks = math.ceil(trials * seeds / layout.chunk)
+    layout = layout._replace(chunks=chunks)
+    found = [active(trial.axes, trial.units) for trial in one.trials]
+    numbers = {axis.name: None for row in found for axis, _ in row if not isinstance(axis.distribution, Parts)}
+    chosen = {
+        axis.name: axis.distribution.shown(unit) for axis, unit in found[0] if isinstance(axis.distribution, Parts)
+    }
+    return PlannedProgram(
+        spaces_of(one),
+        tuple(numbers),
+        chosen,
+        trials,
+        trials * seeds,
+        layout,
+        cost.lane,
+        round(cost.side),
+        cost.resident(layout, devices),
+        cost.of(layout, settings.steps, devices),
+    )
 
 
 def duration(seconds: float | None) -> str:
@@ -105,6 +171,6 @@ def _count(programs: int) -> str:
     return f"{programs} program{'s' * (programs != 1)}"
 
 
-def _title(row: Program) -> str:
+def _title(row: PlannedProgram) -> str:
     chosen = ", ".join(f"{name}={option}" for name, option in row.chosen.items())
     return ", ".join(row.spaces) + (f" ({chosen})" if chosen else "")

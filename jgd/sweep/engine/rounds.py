@@ -1,29 +1,30 @@
 """A sweep round by round: the sampler proposes, the trials train, the sampler hears of them."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from jgd.sweep.engine.flips import warn_of_flips
 from jgd.sweep.engine.loop import Outcome, execute
 from jgd.sweep.engine.work_queue import key_of
-from jgd.sweep.lanes.autotune import Cost, measure
-from jgd.sweep.lanes.compiler import Devices, Preparation
+from jgd.sweep.lanes.autotune import ProgramCost, measure, measured
+from jgd.sweep.lanes.compiler import Preparation
 from jgd.sweep.lanes.curves import PRUNED, Records
+from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.group import Group, group
-from jgd.sweep.lanes.layout import GroupReport, Layout, layout
+from jgd.sweep.lanes.layout import GroupReport, Layout, layout, spread
 from jgd.sweep.lanes.settings import Settings, as_loss, lineage_of
-from jgd.sweep.lanes.spread import spread
-from jgd.sweep.lanes.widths import measured
-from jgd.sweep.result import Result
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.space import Trial
 from jgd.sweep.storage.store import Store
 
+FALL = 2.0  # a value that falls by less than this after the first decision is no decay
 
-class Machine(Protocol):
+
+class Engine(Protocol):
     """What trains trials, groups of one structure at a time."""
 
     devices: Devices
@@ -41,7 +42,7 @@ class Machine(Protocol):
         """How the lanes of a group run, as if it had so many trials."""
         ...
 
-    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
+    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[ProgramCost], float]:
         """What their programs cost, and the seconds that compiling took; nothing of it is kept."""
         ...
 
@@ -59,7 +60,7 @@ class Machine(Protocol):
         ...
 
 
-class TaskMachine:
+class TaskEngine:
     """Trains trials of a task, segment by segment."""
 
     def __init__(
@@ -68,7 +69,7 @@ class TaskMachine:
         devices: Devices,
         lanes: int | None,
         workers: int,
-        metrics: Callable[[Sequence[Group]], list[str]],
+        metrics: Callable[[Sequence[Group], str], list[str]],
     ) -> None:
         self._settings, self.lanes, self._workers, self._metrics = settings, lanes, workers, metrics
         self._preparation, self.devices = Preparation(settings, devices), devices
@@ -79,7 +80,7 @@ class TaskMachine:
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
         """The names of their curves."""
-        return self._metrics(groups)
+        return self._metrics(groups, self._settings.metric)
 
     def layout(self, one: Group, trials: int) -> Layout:
         """How the lanes of a group run, as if it had so many trials."""
@@ -89,7 +90,7 @@ class TaskMachine:
             alone = measured(self._preparation, one, alone, total)
         return spread(alone, total, len(self.devices.list), self._workers)
 
-    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[Cost], float]:
+    def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[ProgramCost], float]:
         """What their programs cost: a segment of each is run."""
         return measure(self._preparation, groups, layouts)
 
@@ -113,10 +114,10 @@ def train_in_rounds(
     proposals: Proposals,
     sizes: Sequence[int],
     settings: Settings,
-    machine: Machine,
+    engine: Engine,
     progress: bool | None,
     store: Store | None = None,
-) -> Result:
+) -> Outcomes:
     """Rounds of so many trials of each space. A structure is compiled in the first round that has it.
 
     A structure keeps the chunks of its first round, which are as long as if all trials had chosen it, so that another
@@ -129,17 +130,17 @@ def train_in_rounds(
     layouts: dict[Any, Layout] = {}
     seconds, many = np.zeros(2), len(sizes) > 1
     # The same chunks give the same bits, whatever memory is free now and whatever would be measured.
-    stored = {} if store is None or machine.lanes else store.layouts(machine.devices.list)
+    stored = {} if store is None or engine.lanes else store.layouts(engine.devices.list)
     for following in (*sizes[1:], 0):
-        groups = machine.group(asked, many)
-        names |= dict.fromkeys(machine.metrics(groups))
+        groups = engine.group(asked, many)
+        names |= dict.fromkeys(engine.metrics(groups))
         keys = [(one.structure, one.varying) if many else len(reports) + i for i, one in enumerate(groups)]
         for key, one in zip(keys, groups, strict=True):
             most = max(len(one.trials), sizes[0]) if many else len(one.trials)
             if key not in layouts:
-                layouts[key] = stored.get(key_of(one)) or machine.layout(one, most)
+                layouts[key] = stored.get(key_of(one)) or engine.layout(one, most)
         chosen = [layouts[key] for key in keys]
-        outcome = machine.execute(trials, groups, chosen, list(names), progress, store, before)
+        outcome = engine.execute(trials, groups, chosen, list(names), progress, store, before)
         before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])
         for key, report in zip(keys, outcome.groups, strict=True):
             reports[key] = together(reports[key], report) if key in reports else report
@@ -162,7 +163,7 @@ def together(a: GroupReport, b: GroupReport) -> GroupReport:
     return GroupReport(spaces, a.trials + b.trials, layout, a.seconds + b.seconds, a.lane_steps + b.lane_steps)
 
 
-def _became(result: Result, trials: Sequence[int]) -> tuple[list[float], list[int | None]]:
+def _became(result: Outcomes, trials: Sequence[int]) -> tuple[list[float], list[int | None]]:
     """What samplers hear of trials: losses, and of those that a rule ended the steps after which they had them.
 
     Medians over seeds: of the final values, or of the last ones, by which rules have judged. What was ended and had no
@@ -179,9 +180,9 @@ def _became(result: Result, trials: Sequence[int]) -> tuple[list[float], list[in
 
 def _result(
     trials: list[Trial], settings: Settings, outcome: Outcome, reports: list[GroupReport], seconds: np.ndarray
-) -> Result:
+) -> Outcomes:
     records = outcome.records
-    return Result(
+    return Outcomes(
         records.lineage.trials if records.lineage else trials,
         settings,
         records.curves,
@@ -195,3 +196,36 @@ def _result(
         outcome.interrupted,
         records.lineage,
     )
+
+
+def warn_of_flips(trials: Sequence[Trial], settings: Settings) -> None:
+    """Warn of each space with a schedule that falls far after the first decision of a rule (arXiv:2509.02046)."""
+    if not settings.decisions:
+        return
+    first = int(settings.points[settings.decisions[0] - 1])
+    place, fate, remedy = ("evolve", "replaced", "every") if settings.evolve else ("stop", "ended", "min_steps")
+    for trial in {trial.space: trial for trial in reversed(trials)}.values():
+        for schedule in _schedules(trial.optimizer):
+            then, last = (float(np.abs(schedule(np.int32(step)))) for step in (first, settings.steps - 1))
+            if then > FALL * last:
+                warnings.warn(
+                    f"run({place}=): a schedule of {trial.space!r} falls from {then:.3g} at step {first}, where trials "
+                    f"are first {fate}, to {last:.3g} at the last, and rankings may flip before the end; raise "
+                    f"{remedy}, or compare a few full runs.",
+                    stacklevel=4,
+                )
+                break
+
+
+def _schedules(node: Any) -> Iterator[Any]:
+    """What stands for a number and is a function of the step."""
+    if dataclasses.is_dataclass(node):
+        for field in dataclasses.fields(node):
+            value = getattr(node, field.name)
+            if field.metadata.get("kind") == "hyper" and callable(value):
+                yield value
+            elif field.metadata.get("kind") != "static":
+                yield from _schedules(value)
+    elif isinstance(node, (tuple, list, dict)):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _schedules(child)

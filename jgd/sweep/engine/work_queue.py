@@ -8,8 +8,8 @@ import numpy as np
 
 from jgd.core.fingerprint import steady_repr
 from jgd.sweep.lanes.chunk import Chunk
-from jgd.sweep.lanes.compiler import Devices
 from jgd.sweep.lanes.curves import Records
+from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import GroupReport, Layout
 from jgd.sweep.lanes.settings import Settings
@@ -22,7 +22,7 @@ from jgd.sweep.storage.store import Store
 LONGEST_WAIT = 1.0  # seconds between two looks at what other processes have written
 
 
-class Ledger:
+class WorkQueue:
     """The records of all lanes, and the chunks that the groups, which are of the last of `trials`, have run in.
 
     `before` has the records of the other trials. Where the store is shared, other processes take lanes too: what is
@@ -61,16 +61,16 @@ class Ledger:
     def free(self) -> np.ndarray:
         """The lanes that no other process runs, bool[trials, seeds]."""
         free = np.ones(self.records.reached.shape, bool)
-        if self.store and self.store.crowd:
+        if self.store and self.store.peers:
             for (_, name), chunk in self.chunks.items():
-                if name in self.store.crowd.taken:
+                if name in self.store.peers.taken:
                     real = chunk.members.real
                     free[chunk.members.trial[real], chunk.members.seed[real]] = False
         return free
 
     def claims(self, key: int, waiting: Callable[[np.ndarray], Iterator[Chunk]]) -> Iterator[Chunk]:
         """The chunks of a group that `waiting(free)` makes, one after another, each for this process alone."""
-        if self.store is None or self.store.crowd is None:
+        if self.store is None or self.store.peers is None:
             yield from waiting(self.free)
             return
         while True:
@@ -86,7 +86,7 @@ class Ledger:
 
     def others_are_at(self, lanes: Callable[[], np.ndarray], interrupted: Callable[[], bool]) -> bool:
         """Wait while all of `lanes()`, bool[trials, seeds], are run by others; whether there are free ones then."""
-        if self.store is None or self.store.crowd is None:
+        if self.store is None or self.store.peers is None:
             return False
         pause = 0.01
         while not interrupted():
@@ -121,7 +121,7 @@ class Ledger:
         for (key, name), chunk in self.chunks.items():
             if chunk.state is not None and passed(chunk):
                 self.chunks[key, name] = chunk = chunk._replace(state=None)
-                if self.store and (self.store.crowd is None or (key, name) in self._mine):
+                if self.store and (self.store.peers is None or (key, name) in self._mine):
                     self.keep(key, chunk, running=False)
 
     def set_back(self, group: Group, start: int) -> None:
@@ -152,7 +152,7 @@ class Ledger:
     def name(self, key: int) -> str:
         """A name that no chunk of the group has had, and that no other process gives."""
         taken = [int(name.split("-")[1]) for first, name in self.chunks if first == key]
-        ours = f"-{self.store.crowd.name}" if self.store and self.store.crowd else ""
+        ours = f"-{self.store.peers.name}" if self.store and self.store.peers else ""
         return f"{key}-{max(taken, default=-1) + 1}{ours}"
 
     def report(self, group: Group, layout: Layout) -> GroupReport:

@@ -1,4 +1,4 @@
-"""Ahead of the run: every program of a sweep, lowered and compiled, several at a time."""
+"""Every program of a sweep, lowered and compiled before it runs, several at a time."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,23 +9,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding
 
+from jgd.core.compilation import cache_hits
 from jgd.core.errors import InputError
 from jgd.core.types import Params
 from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
+from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.program import (
-    EVERYWHERE,
-    LANES,
     Lane,
     LaneState,
     Shared,
     begin_program,
     first_program,
-    mesh_of,
     pick_program,
     segment_program,
 )
@@ -47,32 +45,6 @@ class Prepared(NamedTuple):
     begin: Compiled
     picks: dict[int, Compiled]  # by the length of the segment
     segments: dict[int, Compiled]
-
-
-class Devices:
-    """The devices in a row, and arrays on them."""
-
-    def __init__(self, devices: Sequence[Any]) -> None:
-        self.list = list(devices)
-        self.mesh = mesh_of(self.list)
-        self.split_over_lanes = NamedSharding(self.mesh, LANES)
-        self.on_every_one = NamedSharding(self.mesh, EVERYWHERE)
-        self._copies: dict[int, tuple[Any, jax.Array]] = {}
-
-    def share(self, x: Any) -> jax.Array:
-        """A copy of an array on every device, made once for all groups."""
-        if id(x) not in self._copies:
-            # The original is kept beside the copy, so that nothing else can take its id.
-            self._copies[id(x)] = x, jax.device_put(jnp.asarray(x, jnp.result_type(x)), self.on_every_one)
-        return self._copies[id(x)][1]
-
-    def scalar(self, x: int) -> jax.Array:
-        """A whole number on every device."""
-        return jax.device_put(np.int32(x), self.on_every_one)
-
-    def split(self, lanes: Any) -> Any:
-        """Arrays with a leading axis of lanes, split over the devices."""
-        return jax.device_put(lanes, self.split_over_lanes)
 
 
 class Preparation:
@@ -272,3 +244,36 @@ class _Pending(NamedTuple):
         """All that it waits for."""
         first = self.of_task.first
         return [self.begin, *self.segments.values(), *self.of_task.picks.values(), *([first] if first else [])]
+
+
+class CompilingLine:
+    """Word the progress line while the programs of one stage compile: how many are done, and the seconds left.
+
+    `running` are the seconds that the stage's lanes then take, where they are known.
+
+    It promises nothing before a program is done, nor beyond the time that it has promised, nor where programs were
+    found in JAX's persistent cache: those take no time, and nobody knows whether the next are there too.
+    """
+
+    def __init__(
+        self,
+        running: float | None,
+        clock: Callable[[], float] = time.monotonic,
+        hits: Callable[[], int] = cache_hits,
+    ) -> None:
+        self._running, self._clock, self._hits = running, clock, hits
+        self._found, self._done, self._end = hits(), 0, 0.0
+
+    def note(self, done: int, total: int, left: float) -> str:
+        """The line with `done` of the programs done; `left` seconds are what the others will take, as far as known."""
+        if done > self._done:
+            self._done, self._end = done, self._clock() + left
+        said, left = f"compiling, {done} of {total} programs done", self._end - self._clock()
+        if not done or left <= 0 or self._hits() > self._found:
+            return said
+        then = "" if self._running is None else f", then about {_seconds_text(self._running)} of running"
+        return f"{said}, about {_seconds_text(left)} left{then}"
+
+
+def _seconds_text(seconds: float) -> str:
+    return f"{max(1, round(seconds)):,} s"

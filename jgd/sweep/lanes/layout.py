@@ -1,11 +1,13 @@
 """How the lanes of a group run: how many side by side, how many in a call, and what a group has cost."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 
+from jgd.core.errors import InputError
 from jgd.core.tree import tree_bytes
 from jgd.measure.memory import free_bytes
 from jgd.sweep.lanes.group import Group
@@ -14,6 +16,7 @@ from jgd.train.task import num_examples
 
 CACHE_BYTES = 1 << 16  # lanes of a CPU core that together fit into this run faster side by side than one by one
 CHUNK_BYTES = 1 << 28  # the state that is resident at a time on a CPU, at most: more of it only delays the next segment
+CHUNKS_PER_PROCESS = 4  # where lanes run one by one, so that a quick process can take more than a slow one
 SHARE = 4  # a sweep takes one part in so many of the memory that is free
 
 
@@ -82,6 +85,36 @@ def halve(layout: Layout, devices: int) -> Layout | None:
     width = max(1, layout.width // 2)
     chunk = max(1, on_each // 2 // width) * width * devices
     return Layout(width, chunk, math.ceil(layout.chunk * layout.chunks / chunk))
+
+
+def fewer_lanes(error: Exception, layout: Layout, devices: int, spaces: str) -> Layout:
+    """A layout with half the lanes after an error that says that memory ran out; any other error is raised again."""
+    if "RESOURCE_EXHAUSTED" not in str(error):
+        raise error
+    halved = halve(layout, devices)
+    if halved is None:
+        raise InputError(
+            f"run: one lane of {spaces} on each device does not fit into its memory; pass a smaller batch_size, or "
+            "fewer run(devices=) where they share their memory."
+        ) from error
+    advice = f"; run(lanes={halved.width}) begins with that" if layout.width > 1 else ""
+    warnings.warn(
+        f"run: memory ran out with {layout.chunk} lanes of {spaces} in a call, {layout.width} side by side on each "
+        f"device; it goes on with {halved.chunk} and {halved.width}{advice}.",
+        stacklevel=2,
+    )
+    return halved
+
+
+def spread(layout: Layout, lanes: int, devices: int, workers: int) -> Layout:
+    """The layout for these lanes on `workers` processes with so many devices each: one that runs alone is as it was."""
+    if workers == 1:
+        return layout
+    width = min(layout.width, math.ceil(lanes / (devices * workers)))
+    units = math.ceil(lanes / (width * devices))
+    chunks = min(units, max(math.ceil(lanes / layout.chunk), CHUNKS_PER_PROCESS * workers))
+    chunk = math.ceil(units / chunks) * width * devices
+    return Layout(width, chunk, math.ceil(lanes / chunk))
 
 
 def room_bytes(devices: Sequence[Any]) -> int:

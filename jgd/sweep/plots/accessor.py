@@ -1,16 +1,14 @@
 """The pictures of a result, by name: `result.plot`."""
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jgd.core.errors import InputError, unknown
 from jgd.sweep.plots.curves import best_curves_figure, curves_figure, sensitivity_figure
 from jgd.sweep.plots.parallel import parallel_figure
 from jgd.sweep.plots.search import best_of_k_figure, best_so_far_figure, importance_figure
 from jgd.sweep.plots.slices import axis_figure, isolation_figure
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
+from jgd.sweep.results.outcomes import Outcomes
 
 
 class Plots:
@@ -21,7 +19,7 @@ class Plots:
     drawn, and 300 of the others.
     """
 
-    def __init__(self, result: "Result") -> None:
+    def __init__(self, result: Outcomes) -> None:
         self._result = result
 
     def axis(self, *names: str, space: str | None = None) -> Any:

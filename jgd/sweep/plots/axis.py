@@ -1,17 +1,15 @@
 """Hyperparameters as horizontal axes: which were swept, and where trials lie on them."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jgd.core.errors import unknown
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.plots.style import log_ticks
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import Axis, short
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 FEWEST, MOST = 4, 12  # bins of a hyperparameter
 ROOM = 0.04  # of an axis, beyond its ends
@@ -52,7 +50,7 @@ class Swept(NamedTuple):
         count = int(np.clip(np.sqrt(len(self.numbers)), FEWEST, MOST))
         return np.minimum((self.units * count).astype(int), count - 1)
 
-    def best_of_bins(self, result: "Result") -> list[int]:
+    def best_of_bins(self, result: Outcomes) -> list[int]:
         """The numbers of the best trial of each bin that has one with a value, from the low to the high end."""
         losses = as_loss(result.medians[self.numbers], result.settings.mode)
         order, bins = np.argsort(losses, kind="stable"), self.bins
@@ -78,7 +76,7 @@ class Swept(NamedTuple):
             panel.locator_params(axis="x", nbins=5, integer=all(float(x).is_integer() for x in self.places))
 
 
-def swept(result: "Result", names: Iterable[str], space: str | None) -> list[Swept]:
+def swept(result: Outcomes, names: Iterable[str], space: str | None) -> list[Swept]:
     """Every hyperparameter of the spaces, or those of these names and this space, from the best space to the worst."""
     names = list(names)
     if space is not None and space not in result.spaces:
@@ -103,7 +101,7 @@ def swept(result: "Result", names: Iterable[str], space: str | None) -> list[Swe
     return sorted(found, key=lambda row: (ranks[row.space], _position(result, row)))
 
 
-def _position(result: "Result", row: Swept) -> int:
+def _position(result: Outcomes, row: Swept) -> int:
     return [axis.name for axis in result.trials[row.numbers[0]].axes].index(row.axis.name)
 
 

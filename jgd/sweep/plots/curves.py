@@ -1,6 +1,6 @@
 """Spaces beside each other, a small panel for each, from the best to the worst, with the others behind in grey."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +17,13 @@ from jgd.sweep.plots.style import (
     scale,
     space_panels,
 )
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import short
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 BEHIND = 120  # curves in grey
 
 
-def sensitivity_figure(result: "Result", name: str) -> Any:
+def sensitivity_figure(result: Outcomes, name: str) -> Any:
     """The best that each space reaches against one hyperparameter. See `Plots.sensitivity`."""
     found = swept(result, [name], None)
     # Where it chooses between schedules, it has no place on a scale of numbers.
@@ -45,7 +43,7 @@ def sensitivity_figure(result: "Result", name: str) -> Any:
     return figure
 
 
-def curves_figure(result: "Result") -> Any:
+def curves_figure(result: Outcomes) -> Any:
     """The best trial of each space while it trains. See `Plots.curves`."""
     best = {row.space: row for row in result.standings()}
     curves = {space: result.curves[result.settings.metric][row.trial.number] for space, row in best.items()}
@@ -69,7 +67,7 @@ def curves_figure(result: "Result") -> Any:
     return figure
 
 
-def best_curves_figure(result: "Result", space: str | None, best: int) -> Any:
+def best_curves_figure(result: Outcomes, space: str | None, best: int) -> Any:
     """The best few trials while they train, among all others. See `Plots.curves`."""
     ranked = [trial.number for trial in result.ranking(space)]
     curves = result.curves[result.settings.metric]
@@ -92,7 +90,7 @@ def best_curves_figure(result: "Result", space: str | None, best: int) -> Any:
     return figure
 
 
-def _best_along(result: "Result", row: Swept) -> tuple[np.ndarray, list[int]]:
+def _best_along(result: Outcomes, row: Swept) -> tuple[np.ndarray, list[int]]:
     """Where the trials of a space lie, and which: all where nothing else was swept, else the best of each part."""
     alone = len(result.trials[row.numbers[0]].axes) == 1
     order = [row.numbers[i] for i in np.argsort(row.places, kind="stable")] if alone else row.best_of_bins(result)
@@ -100,7 +98,7 @@ def _best_along(result: "Result", row: Swept) -> tuple[np.ndarray, list[int]]:
     return np.array([place[i] for i in order]), order
 
 
-def _draw_sensitivity(panel: Any, result: "Result", row: Swept, x: np.ndarray, numbers: list[int]) -> None:
+def _draw_sensitivity(panel: Any, result: Outcomes, row: Swept, x: np.ndarray, numbers: list[int]) -> None:
     color, middle = color_of(result, row.space), result.medians[numbers]
     whole = np.isfinite(middle)
     ends = [np.where(whole, over_seeds(end, result.values[numbers].T), np.nan) for end in (np.min, np.max)]
@@ -122,14 +120,14 @@ def _draw_sensitivity(panel: Any, result: "Result", row: Swept, x: np.ndarray, n
         note(panel, f"{value:.3g} at {at}")
 
 
-def _draw_curve(panel: Any, result: "Result", curve: np.ndarray, color: str, name: str = "", zorder: float = 3) -> None:
+def _draw_curve(panel: Any, result: Outcomes, curve: np.ndarray, color: str, name: str = "", zorder: float = 3) -> None:
     """The median over seeds, and the range of all of them."""
     low, high = over_seeds(np.min, curve), over_seeds(np.max, curve)
     panel.fill_between(result.steps, low, high, color=color, alpha=0.2, linewidth=0, zorder=zorder - 1)
     panel.plot(result.steps, over_seeds(np.median, curve), color=color, linewidth=1.8, zorder=zorder, label=name)
 
 
-def _draw_target(panel: Any, result: "Result") -> bool:
+def _draw_target(panel: Any, result: Outcomes) -> bool:
     """A dashed line where there is a target."""
     if result.settings.target is not None:
         panel.axhline(result.settings.target, color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1.5)

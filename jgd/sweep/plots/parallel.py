@@ -1,7 +1,7 @@
 """Parallel coordinates: each trial a line over the hyperparameters of its space to the metric, stronger the better."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,10 +10,8 @@ from jgd.core.optional import require
 from jgd.pages.palette import COLORS, FAINT, INK
 from jgd.sweep.plots.axis import Swept, swept
 from jgd.sweep.plots.style import blank, color_of, legend, metric_label, power, scale, thinned
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import short
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 LINES = 300
 PRUNED, LOST = -0.09, -0.17  # heights below the metric's axis, of trials without a value
@@ -28,7 +26,7 @@ class _Scale(NamedTuple):
     texts: Sequence[str]
 
 
-def parallel_figure(result: "Result", space: str | None) -> Any:
+def parallel_figure(result: Outcomes, space: str | None) -> Any:
     """The lines of one space, the best unless named. See `Plots.parallel`."""
     space = result.ranking()[0].space if space is None else space
     rows = swept(result, (), space)
@@ -50,7 +48,7 @@ def parallel_figure(result: "Result", space: str | None) -> Any:
     return figure
 
 
-def _draw_lines(panel: Any, result: "Result", space: str, ranked: list[int], columns: np.ndarray) -> list[Any]:
+def _draw_lines(panel: Any, result: Outcomes, space: str, ranked: list[int], columns: np.ndarray) -> list[Any]:
     """From the worst, below, to the best, above; the marks, for the legend."""
     chosen, color = set(thinned(result, ranked, LINES)), color_of(result, space)
     shown = [place for place, number in enumerate(ranked) if number in chosen]
@@ -115,7 +113,7 @@ def _ticks(low: float, high: float, logarithmic: bool) -> np.ndarray:
     return found[(found >= least) & (found <= high + room)]
 
 
-def _metric_heights(result: "Result", ranked: Sequence[int]) -> tuple[list[float], _Scale]:
+def _metric_heights(result: Outcomes, ranked: Sequence[int]) -> tuple[list[float], _Scale]:
     """Where trials end on the metric's axis, the best end above, and that axis."""
     probe, up = blank(1, 1).subplots(), result.settings.mode == "max"
     ends = result.medians[ranked]

@@ -1,6 +1,6 @@
 """Whether enough was sampled: the best so far, the best of so many, and which hyperparameters mattered."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,16 +17,14 @@ from jgd.sweep.plots.style import (
     thinned,
     within,
 )
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.statistics import half_as_many
 from jgd.sweep.spaces.space import short
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 POOR_FIT = 0.1  # R^2 of trials that a forest has not seen
 
 
-def best_so_far_figure(result: "Result") -> Any:
+def best_so_far_figure(result: Outcomes) -> Any:
     """The best of the first 1, 2, ... trials of each space. See `Plots.best_so_far`."""
     mode, members = result.settings.mode, _members(result)
     best = {space: _running_best(result.medians[numbers], mode) for space, numbers in members.items()}
@@ -50,7 +48,7 @@ def best_so_far_figure(result: "Result") -> Any:
     return figure
 
 
-def best_of_k_figure(result: "Result") -> Any:
+def best_of_k_figure(result: Outcomes) -> Any:
     """The best of 1, 2, ... random trials, its median and quartiles. See `Plots.best_of_k`."""
     found = {space: result.best_of_k(space) for space in _members(result)}
     figure, panels = space_panels(result, list(found))
@@ -73,7 +71,7 @@ def best_of_k_figure(result: "Result") -> Any:
     return figure
 
 
-def importance_figure(result: "Result", space: str | None) -> Any:
+def importance_figure(result: Outcomes, space: str | None) -> Any:
     """The share of the ranking that each hyperparameter decides. See `Plots.importance`."""
     found, reason = {}, InputError("Result.plot.importance: there is no space.")
     for one in [row.space for row in result.standings()] if space is None else [space]:
@@ -102,7 +100,7 @@ def importance_figure(result: "Result", space: str | None) -> Any:
     return figure
 
 
-def _members(result: "Result") -> dict[str, list[int]]:
+def _members(result: Outcomes) -> dict[str, list[int]]:
     """The trials of each space that has any with a value, by their numbers, from the best space to the worst."""
     found: dict[str, list[int]] = {row.space: [] for row in result.standings() if np.isfinite(row.summary.median)}
     for trial in result.trials:

@@ -1,7 +1,7 @@
 """The metric at the end against one hyperparameter at a time, a panel for each on its own scale."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,25 +21,23 @@ from jgd.sweep.plots.style import (
     thinned,
     within,
 )
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import short
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 CROSSES = 60  # in a panel; they are all at one height
 
 
-def axis_figure(result: "Result", names: Sequence[str], space: str | None) -> Any:
+def axis_figure(result: Outcomes, names: Sequence[str], space: str | None) -> Any:
     """Every trial as a point: its median over seeds. See `Plots.axis`."""
     return _figure(result, names, space, isolate=False)
 
 
-def isolation_figure(result: "Result", names: Sequence[str], space: str | None) -> Any:
+def isolation_figure(result: Outcomes, names: Sequence[str], space: str | None) -> Any:
     """The best trial of each part of a range, with the range of its seeds. See `Plots.isolation`."""
     return _figure(result, names, space, isolate=True)
 
 
-def _figure(result: "Result", names: Sequence[str], space: str | None, *, isolate: bool) -> Any:
+def _figure(result: Outcomes, names: Sequence[str], space: str | None, *, isolate: bool) -> Any:
     rows = swept(result, names, space)
     if not rows:
         raise InputError("Result.plot: nothing was swept; there is no hyperparameter to draw against.")
@@ -60,7 +58,7 @@ def _figure(result: "Result", names: Sequence[str], space: str | None, *, isolat
     return figure
 
 
-def _draw_points(panel: Any, result: "Result", row: Swept, *, faint: bool) -> list[Any]:
+def _draw_points(panel: Any, result: Outcomes, row: Swept, *, faint: bool) -> list[Any]:
     """The trials by what became of them; the marks, for the legend."""
     color, place = color_of(result, row.space), dict(zip(row.numbers, row.places, strict=True))
     ends, lasts, status = result.medians, last_medians(result), result.status
@@ -88,7 +86,7 @@ def _draw_points(panel: Any, result: "Result", row: Swept, *, faint: bool) -> li
     return handles
 
 
-def _draw_best_of_bins(panel: Any, result: "Result", row: Swept) -> list[Any]:
+def _draw_best_of_bins(panel: Any, result: Outcomes, row: Swept) -> list[Any]:
     """The best of each bin where it lies, joined where the axis has an order."""
     best = row.best_of_bins(result)
     if not best:
@@ -104,7 +102,7 @@ def _draw_best_of_bins(panel: Any, result: "Result", row: Swept) -> list[Any]:
     )
 
 
-def _draw_best(panel: Any, result: "Result", row: Swept) -> list[Any]:
+def _draw_best(panel: Any, result: Outcomes, row: Swept) -> list[Any]:
     """A ring at the space's best trial, its value, and a mark where that touches an end of the range."""
     best = result.ranking(row.space)[0]
     if best.number not in row.numbers or not np.isfinite(result.medians[best.number]):

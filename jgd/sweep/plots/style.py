@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +10,8 @@ from jgd.core.optional import require
 from jgd.pages.palette import COLORS, FAINT, GRID, INK
 from jgd.pages.text import label_of
 from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import short
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 WIDTHS = (6.4, 3.7, 3.1, 2.6)  # inches of a panel, where there are one, two, three or four in a row
 SHARES = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
@@ -21,7 +19,7 @@ SHOWN = 600  # trials in a panel; more are no more readable, and make a page slo
 DEADLINE = {"max": 0.04, "min": 0.96}  # the height at the bad end of a panel where diverged trials are marked
 
 
-def color_of(result: "Result", space: str) -> str:
+def color_of(result: Outcomes, space: str) -> str:
     """The colour of a space in every picture."""
     return COLORS[result.spaces.index(space) % len(COLORS)]
 
@@ -45,7 +43,7 @@ def panels(count: int, *, sharex: bool = True, sharey: bool = True, height: floa
     return figure, grid[:count]
 
 
-def space_panels(result: "Result", spaces: Sequence[str], **options: Any) -> tuple[Any, list[Any]]:
+def space_panels(result: Outcomes, spaces: Sequence[str], **options: Any) -> tuple[Any, list[Any]]:
     """A figure with a panel for each space, titled with its rank and name."""
     figure, found = panels(len(spaces), **options)
     ranks = [row.space for row in result.standings()]
@@ -107,7 +105,7 @@ def power(value: float) -> str:
     return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
 
 
-def metric_label(result: "Result") -> str:
+def metric_label(result: Outcomes) -> str:
     """The metric's name."""
     return label_of(result.settings.metric)
 
@@ -118,12 +116,12 @@ def over_seeds(reduce: Any, values: np.ndarray) -> np.ndarray:
     return np.array([reduce(column) if column.size else np.nan for column in columns])
 
 
-def last_medians(result: "Result") -> np.ndarray:
+def last_medians(result: Outcomes) -> np.ndarray:
     """Over seeds, of the values that lanes had when a rule ended them, or the sweep; f[T], NaN where none has any."""
     return over_seeds(np.median, result.last(result.settings.metric).T)
 
 
-def thinned(result: "Result", numbers: Sequence[int], limit: int = SHOWN) -> list[int]:
+def thinned(result: Outcomes, numbers: Sequence[int], limit: int = SHOWN) -> list[int]:
     """At most so many of these trials: half of them the best, the others evenly from the rest."""
     if len(numbers) <= limit:
         return list(numbers)
@@ -132,7 +130,7 @@ def thinned(result: "Result", numbers: Sequence[int], limit: int = SHOWN) -> lis
     return [*order[: limit // 2], *rest[np.linspace(0, len(rest) - 1, limit - limit // 2).astype(int)]]
 
 
-def scale(axes: Any, result: "Result", values: np.ndarray) -> None:
+def scale(axes: Any, result: Outcomes, values: np.ndarray) -> None:
     """A vertical axis that shows differences among the good ones, and leaves hopeless ones out of the frame."""
     finite = values[np.isfinite(values)]
     if not finite.size:

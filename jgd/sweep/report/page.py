@@ -4,7 +4,7 @@ import contextlib
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,14 +16,12 @@ from jgd.pages.svg import to_svg
 from jgd.pages.text import capital, count, label_of
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.report.tables import programs_table, spaces_table, trials_table
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.statistics import half_as_many
-from jgd.sweep.results.text import boundary_warnings, counts
+from jgd.sweep.results.text import boundary_warnings
 from jgd.sweep.spaces.space import Trial, short
 from jgd.sweep.storage.spec import environment
 from jgd.train.task import Task
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 SPACES = 4  # the best, of which hyperparameters are drawn one by one
 CAPTIONS = {
@@ -52,7 +50,7 @@ class Provenance(NamedTuple):
     learns: bool = False  # whether the sampler looked where others had been good
 
 
-def sweep_report(result: "Result", title: str | None = None, provenance: Provenance | None = None) -> str:
+def sweep_report(result: Outcomes, title: str | None = None, provenance: Provenance | None = None) -> str:
     """The whole page."""
     task = result.trials[0].task
     known = task.name if isinstance(task, Task) else None
@@ -74,7 +72,7 @@ def sweep_report(result: "Result", title: str | None = None, provenance: Provena
     return page(title, body)
 
 
-def cost_facts(result: "Result", devices: str = "") -> str:
+def cost_facts(result: Outcomes, devices: str = "") -> str:
     """What a sweep took, as a row of figures; of one that was gone on with, all its parts together."""
     seconds = max(result.run_seconds, sum(one.seconds for one in result.groups))
     once = result.settings.steps == 1  # a function's one call
@@ -91,15 +89,15 @@ def cost_facts(result: "Result", devices: str = "") -> str:
     return facts(shown)
 
 
-def _size(result: "Result") -> str:
+def _size(result: Outcomes) -> str:
     rules = ", ".join(map(repr, result.settings.stop))
     parts = [count(len(result.trials), "trial"), count(len(result.settings.seeds), "seed")]
     parts += [] if result.settings.steps == 1 else [count(result.settings.steps, "step")]
     whole = " x ".join(parts)
-    return f"{whole}{f' under {rules}' if rules else ''}: {counts(result)}."
+    return f"{whole}{f' under {rules}' if rules else ''}: {result.counts()}."
 
 
-def _verdict(result: "Result") -> str:
+def _verdict(result: Outcomes) -> str:
     """The answer, in a sentence or two."""
     best, label = result.ranking()[0], label_of(result.settings.metric)
     if not math.isfinite(result.medians[best.number]):
@@ -115,12 +113,12 @@ def _verdict(result: "Result") -> str:
     return said + "."
 
 
-def _trust(result: "Result", learns: bool) -> str:
+def _trust(result: Outcomes, learns: bool) -> str:
     """Whether the answer stands: noise, ranges, the number of trials, and what has failed."""
     best = result.ranking()[0]
     if not math.isfinite(result.medians[best.number]):
         hint = "Lower the learning rates, or let the sweep run to its end."
-        return notes("What to do", [html.escape(f"{capital(counts(result))}. {hint}")])
+        return notes("What to do", [html.escape(f"{capital(result.counts())}. {hint}")])
     items = (
         [_rivals(result, best)]
         if len(result.settings.seeds) > 1
@@ -139,7 +137,7 @@ def _trust(result: "Result", learns: bool) -> str:
     return notes("Does it stand?", [item for item in items if item])
 
 
-def _rivals(result: "Result", best: Trial) -> str:
+def _rivals(result: Outcomes, best: Trial) -> str:
     summary = result.summary(best)
     low, high = sorted((summary.low, summary.high))
     bad = high if result.settings.mode == "min" else low
@@ -154,7 +152,7 @@ def _rivals(result: "Result", best: Trial) -> str:
     )
 
 
-def _enough(result: "Result", best: Trial) -> str:
+def _enough(result: Outcomes, best: Trial) -> str:
     """What the second half of the trials brought."""
     size, half = count(len(result.ranking(best.space)), "trial"), half_as_many(result.best_of_k(best.space))
     where = f" of {html.escape(best.space)}" if len(result.spaces) > 1 else ""
@@ -167,7 +165,7 @@ def _enough(result: "Result", best: Trial) -> str:
     return f"{said} at best, not {short(result.medians[best.number].item())}: more are likely to help."
 
 
-def _pictures(result: "Result", learns: bool) -> list[str]:
+def _pictures(result: Outcomes, learns: bool) -> list[str]:
     """The pictures that have something to show."""
     names = dict.fromkeys(axis.name for trial in result.trials for axis in trial.axes)
     label, ended = capital(label_of(result.settings.metric)), np.isfinite(result.medians).any()
@@ -207,6 +205,6 @@ def _provenance(provenance: Provenance) -> str:
     return notes("How to have it again", items)
 
 
-def _replay_call(result: "Result") -> str:
+def _replay_call(result: Outcomes) -> str:
     best = result.ranking()[0].number
     return f"jgd.sweep.replay(result, trial={best}, seed={result.settings.seeds[0]})  # alone, with its parameters"

@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,23 +11,21 @@ from jgd.pages.page import Cell, table, whisker
 from jgd.pages.palette import VARIABLES
 from jgd.pages.text import label_of
 from jgd.sweep.plots.style import color_of
+from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.text import setting
 from jgd.sweep.spaces.space import Trial, short
-
-if TYPE_CHECKING:
-    from jgd.sweep.result import Result
 
 MOST_TRIALS = 5000  # in a page; all of them are in `Result.to_csv`
 MOST_COLUMNS = 12  # of hyperparameters; more share one
 
 
-def space_cell(result: "Result", space: str) -> Cell:
+def space_cell(result: Outcomes, space: str) -> Cell:
     """A space's name behind a dot of its colour."""
     dot = f'<span class="dot" style="background:{VARIABLES[color_of(result, space)]}"></span>'
     return dot + html.escape(space), space
 
 
-def interval_cell(result: "Result", space: str, median: float, low: float, high: float) -> Cell:
+def interval_cell(result: Outcomes, space: str, median: float, low: float, high: float) -> Cell:
     """A median with its interval, drawn on the scale that the best trials of all spaces need."""
     if not math.isfinite(median):
         return "", "nan"
@@ -45,7 +43,7 @@ def number_cell(value: float, digits: int = 4) -> Cell:
     return (f"{value:.{digits}g}", value) if math.isfinite(value) else ("-", "nan")
 
 
-def spaces_table(result: "Result") -> str:
+def spaces_table(result: Outcomes) -> str:
     """The spaces from best to worst, each by its best trial."""
     label, many = label_of(result.settings.metric), len(result.settings.seeds) > 1
     target = result.settings.target
@@ -66,7 +64,7 @@ def spaces_table(result: "Result") -> str:
     return table([html.escape(name) for name in [*names, "diverged\nlanes", "trial", "its setting"]], lines, caption)
 
 
-def trials_table(result: "Result") -> str:
+def trials_table(result: Outcomes) -> str:
     """The trials from best to worst."""
     ranked = result.ranking()[:MOST_TRIALS]
     names = list(dict.fromkeys(axis.name for trial in ranked for axis in trial.axes))
@@ -93,7 +91,7 @@ def trials_table(result: "Result") -> str:
     return table([html.escape(name) for name in head], lines, caption)
 
 
-def programs_table(result: "Result") -> str:
+def programs_table(result: Outcomes) -> str:
     """What each compiled program ran, and what that took."""
     lines = []
     for i, one in enumerate(result.groups, 1):
@@ -115,7 +113,7 @@ def programs_table(result: "Result") -> str:
     return table(head, lines, caption)
 
 
-def _steps(result: "Result") -> list[int]:
+def _steps(result: Outcomes) -> list[int]:
     """Taken by the lane of each trial that got furthest."""
     taken = np.where(result.reached > 0, result.steps[np.maximum(result.reached, 1) - 1], 0)
     return np.maximum(taken, result.diverged_at).max(axis=1).tolist()

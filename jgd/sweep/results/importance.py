@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jgd.core.errors import InputError
+from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.spaces.space import Trial
+
 TREES = 48
 SMALLEST = 3  # trials in a leaf
 FEWEST, MOST = 10, 2000  # trials that are worth a forest, and those that it looks at
@@ -23,6 +27,26 @@ class _Tree(NamedTuple):
     low: np.ndarray  # f64[leaves, axes]
     high: np.ndarray
     value: np.ndarray  # f64[leaves]
+
+
+def importance_of(trials: list[Trial], values: np.ndarray, mode: str) -> Importance:
+    """See `Result.importance`; the trials are of one space."""
+    axes = trials[0].axes
+    finite = np.isfinite(np.median(as_loss(values, mode), axis=1)).sum()
+    if not axes:
+        raise InputError(f"Result.importance: {trials[0].space!r} has no distributions; there is nothing to weigh.")
+    if len(trials) < FEWEST or not finite:
+        raise InputError(
+            f"Result.importance: {len(trials)} trials of {trials[0].space!r}, {finite} with a finite median, say too "
+            f"little; run at least {FEWEST}."
+        )
+    points = np.array([trial.units for trial in trials])
+    for i, axis in enumerate(axes):
+        if size := axis.distribution.listed:
+            # Where within its share of the interval an option was drawn decides nothing.
+            points[:, i] = (np.minimum((points[:, i] * size).astype(int), size - 1) + 0.5) / size
+    losses = np.median(as_loss(values, mode), axis=1)
+    return importance(points, losses, [axis.name for axis in axes])
 
 
 def importance(points: np.ndarray, losses: np.ndarray, names: list[str]) -> Importance:

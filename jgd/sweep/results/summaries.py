@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jgd.core.errors import InputError, unknown
+from jgd.core.errors import unknown
 from jgd.sweep.lanes.settings import as_loss
-from jgd.sweep.results.importance import FEWEST, Importance, importance
 from jgd.sweep.results.statistics import Summary, summarize
 from jgd.sweep.spaces.distributions import Parts
 from jgd.sweep.spaces.space import Trial, short
@@ -23,26 +22,6 @@ def summaries(trials: list[Trial], values: np.ndarray, mode: str, by: str) -> di
         medians = np.median(losses[members], axis=0)
         found[name] = summarize(medians if mode == "min" else -medians, mode)
     return found
-
-
-def importance_of(trials: list[Trial], values: np.ndarray, mode: str) -> Importance:
-    """See `Result.importance`; the trials are of one space."""
-    axes = trials[0].axes
-    finite = np.isfinite(np.median(as_loss(values, mode), axis=1)).sum()
-    if not axes:
-        raise InputError(f"Result.importance: {trials[0].space!r} has no distributions; there is nothing to weigh.")
-    if len(trials) < FEWEST or not finite:
-        raise InputError(
-            f"Result.importance: {len(trials)} trials of {trials[0].space!r}, {finite} with a finite median, say too "
-            f"little; run at least {FEWEST}."
-        )
-    points = np.array([trial.units for trial in trials])
-    for i, axis in enumerate(axes):
-        if size := axis.distribution.listed:
-            # Where within its share of the interval an option was drawn decides nothing.
-            points[:, i] = (np.minimum((points[:, i] * size).astype(int), size - 1) + 0.5) / size
-    losses = np.median(as_loss(values, mode), axis=1)
-    return importance(points, losses, [axis.name for axis in axes])
 
 
 def _keys(trials: list[Trial], by: str) -> dict[int, tuple[Any, str]]:

@@ -23,7 +23,7 @@ from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.storage.files import Saved, as_json, digest, read_chunk, read_chunks, read_json, write_chunk, write_json
 from jgd.sweep.storage.lock import take
 from jgd.sweep.storage.spec import Json, describe_devices
-from jgd.sweep.storage.workers import Crowd
+from jgd.sweep.storage.workers import Peers
 from jgd.sweep.storage.writer import Writer
 
 PAUSE = 0.2  # seconds between two writes of a running chunk, so that segments of milliseconds are not all waited for
@@ -53,12 +53,12 @@ class Store:
         try:
             (self.folder / "chunks").mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-            self.crowd = Crowd(self.folder) if self.workers > 1 else None
+            self.peers = Peers(self.folder) if self.workers > 1 else None
         except OSError as error:
             raise InputError(f"{self._place}: cannot make this folder ({error.strerror}); name another.") from None
         if not take(self._handle, self.folder / "lock", shared=self.workers > 1):
-            if self.crowd:
-                self.crowd.leave()
+            if self.peers:
+                self.peers.leave()
             os.close(self._handle)
             raise InputError(
                 f"{self._place}: another process is running this sweep; wait for it, end it, name another dir, or "
@@ -69,8 +69,8 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._writer.close()
-        if self.crowd:
-            self.crowd.leave()
+        if self.peers:
+            self.peers.leave()
         os.close(self._handle)  # which lets go of the lock
 
     def layouts(self, devices: Sequence[Any]) -> dict[int, Layout]:
@@ -91,8 +91,8 @@ class Store:
         with self.turn():
             self._enter(trials, groups, **others)
             first = [group["first"] for group in groups]
-            if self.crowd:
-                self.crowd.look_at(first)
+            if self.peers:
+                self.peers.look_at(first)
                 return self.news()
             return [row for number in first for row in read_chunks(self.folder, self._hash, number)]
 
@@ -106,16 +106,16 @@ class Store:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """While it is held, no other process opens the folder or claims lanes in it."""
-        if self.crowd is None:
+        if self.peers is None:
             yield
         else:
-            with self.crowd.turn():
+            with self.peers.turn():
                 yield
 
     def news(self) -> list[Saved]:
         """The chunks that other processes have written and brought to rest, or have died over, since the last call."""
-        assert self.crowd
-        return [read_chunk(path, self._hash) for path in self.crowd.changed()]
+        assert self.peers
+        return [read_chunk(path, self._hash) for path in self.peers.changed()]
 
     @property
     def due(self) -> bool:
@@ -125,7 +125,7 @@ class Store:
     def save(self, group: int, chunk: Chunk, rows: Arrays, running: bool) -> None:
         """Replace the file of a chunk, soon. `running` says that this process goes on with it."""
         path = self.folder / "chunks" / f"{chunk.name}.safetensors"
-        meta = {"hash": self._hash, "group": group, "running": running, "worker": self.crowd.name if self.crowd else ""}
+        meta = {"hash": self._hash, "group": group, "running": running, "worker": self.peers.name if self.peers else ""}
         self._writer.put(path, partial(self._write, path, partial(write_chunk, path, chunk, rows, meta)))
         self._written = time.monotonic()
 

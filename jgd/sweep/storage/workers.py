@@ -24,7 +24,7 @@ class _Seen(NamedTuple):
     running: bool
 
 
-class Crowd:
+class Peers:
     """The processes on a folder, as one of them sees them."""
 
     def __init__(self, folder: Path) -> None:

@@ -1,33 +1,25 @@
-"""`jgd resume` and `jgd replay`: going on with a sweep from its folder, and one of its trials alone."""
+"""`jgd replay`: one trial of a sweep alone."""
 
 import argparse
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from jgd.commands.devices import on_cores, shares
-from jgd.commands.finish import STATUSES, finish
 from jgd.commands.options import add_command
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.results_json import jsonable
-from jgd.commands.sweep import interrupted
-from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError
-from jgd.core.optional import require
 from jgd.core.storage import named, save
-from jgd.sweep.engine.black_box import is_closed
+from jgd.pages.text import plain_table
+from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.load import load
 from jgd.sweep.replay import Replay, replay
 from jgd.sweep.result import Result
-from jgd.sweep.results.table import plain
-from jgd.sweep.resume import resume
 from jgd.sweep.spaces.space import Trial, short
 
-RESUME = "Go on with an interrupted sweep from its folder, to the same bits as if nothing had happened."
 REPLAY = "Run one trial of a sweep alone, under a seed of the sweep or a new one, and compare it with its lane."
 MORE = """
   jgd replay runs/mine                       the best trial, under the sweep's first seed
@@ -36,29 +28,14 @@ MORE = """
 
 The curves of a lane and of its replay agree within the rounding of another program.
 """
-FOLDER = {"dir": {"type": Path, "help": "the sweep's folder"}}
-JSON = {"--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"}}
-OF_RESUME = {
-    **FOLDER,
-    **CODE,
-    "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
-    **SHARING,
-    "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
-    **JSON,
-}
 OF_REPLAY = {
-    **FOLDER,
+    "dir": {"type": Path, "help": "the sweep's folder"},
     "trial": {"type": int, "nargs": "?", "help": "its number (default: the best)"},
     "--seed": {"type": int, "help": "(default: the sweep's first)"},
     **CODE,
     "--out": {"type": Path, "metavar": "FILE", "help": "write the trained parameters, as safetensors"},
-    **JSON,
+    "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
 }
-
-
-def add_resume(commands: Any) -> None:
-    """Add `resume` to the commands of a parser."""
-    add_command(commands, "resume", run_resume, RESUME, OF_RESUME, STATUSES)
 
 
 def add_replay(commands: Any) -> None:
@@ -66,24 +43,10 @@ def add_replay(commands: Any) -> None:
     add_command(commands, "replay", run_replay, REPLAY, OF_REPLAY, MORE)
 
 
-def run_resume(options: argparse.Namespace) -> int:
-    """Go on, and end as `jgd sweep` does."""
-    require("matplotlib", "the report's pictures")
-    parts = shares(starts(options))
-    with on_cores(parts[0]):
-        name, task, spaces = code_of(options)
-        again = partial(resume, options.dir, task, spaces, lanes=options.lanes, workers=options.workers)
-        try:
-            result, well = accompanied(again, options, options.dir, parts, options.task, options.space)
-        except KeyboardInterrupt:
-            return interrupted(options.dir)
-        return finish(options, options.dir, result, name, well=well)
-
-
 def run_replay(options: argparse.Namespace) -> int:
     """Train one trial, and print its metrics beside those of its lane."""
     _, task, spaces = code_of(options)
-    if options.out is not None and is_closed(task):
+    if options.out is not None and is_black_box(task):
         raise InputError(
             "jgd replay: train(hp, key) owns its loop, so there are no parameters to write; leave --out out."
         )
@@ -102,7 +65,7 @@ def run_replay(options: argparse.Namespace) -> int:
         print(json.dumps(document | {"steps": found.steps.tolist(), "curves": curves, "end": rows}, indent=1))
         return 0
     lines = [[name, *("-" if x is None else short(x) for x in row.values())] for name, row in rows.items()]
-    print(f"{trial!r}, seed {seed}\n{plain(['at the end', 'alone', 'in the sweep', 'farthest apart'], lines)}")
+    print(f"{trial!r}, seed {seed}\n{plain_table(['at the end', 'alone', 'in the sweep', 'farthest apart'], lines)}")
     if options.out is not None:
         print(f"Parameters: {options.out}")
     return 0

@@ -1,0 +1,55 @@
+"""`jgd plot`: one picture of a sweep from its folder, or the whole report."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from jgd.commands.finish import provenance_of
+from jgd.commands.options import add_command
+from jgd.core.errors import InputError
+from jgd.core.optional import require
+from jgd.core.storage import write_whole
+from jgd.sweep.load import load
+from jgd.sweep.plots.accessor import KINDS
+from jgd.sweep.report.page import sweep_report
+
+PLOT = "Draw a sweep from its folder, even while it runs: one picture, or the whole report."
+FORMATS = ("png", "svg", "pdf")
+MORE_PLOT = (
+    "kinds\n"
+    + "\n".join(f"  {kind:<13}{about}" for kind, about in KINDS.items())
+    + "\n\n  jgd plot runs/mine                          the whole report, report.html in the folder"
+    "\n  jgd plot runs/mine --kind isolation --out isolation.svg"
+    "\n  jgd plot runs/mine --kind axis --name learning_rate\n"
+)
+OF_PLOT = {
+    "dir": {"type": Path, "help": "the sweep's folder"},
+    "--kind": {"help": "the picture (default: the whole report)"},
+    "--name": {"help": "the hyperparameter, for axis, isolation and sensitivity"},
+    "--space": {"help": "the space, for pictures of one"},
+    "--out": {"type": Path, "metavar": "FILE", "help": "what to write: a .png, .svg or .pdf, or an .html"},
+}
+
+
+def add_plot(commands: Any) -> None:
+    """Add `plot` to the commands of a parser."""
+    add_command(commands, "plot", plot, PLOT, OF_PLOT, MORE_PLOT)
+
+
+def plot(options: argparse.Namespace) -> int:
+    """Write the picture, or the report."""
+    require("matplotlib", "a picture of a sweep")
+    result, kind = load(options.dir), options.kind
+    out = options.out or options.dir / ("report.html" if kind is None else f"{kind}.png")
+    ending = out.suffix.removeprefix(".").lower()
+    if (kind is None) != (ending == "html") or ending not in (*FORMATS, "html"):
+        raise InputError(
+            f"--out {out}: expected a .png, .svg or .pdf for a picture (--kind), or an .html for the whole report."
+        )
+    if kind is None:
+        title = f"Sweep in {options.dir.name}"
+        write_whole(out, [sweep_report(result, title, provenance_of(options.dir, result)).encode()])
+    else:
+        result.plot.named(kind, options.name, options.space).savefig(out, dpi=150)
+    print(out)
+    return 0

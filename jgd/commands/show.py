@@ -1,0 +1,67 @@
+"""`jgd show`: what a sweep's folder holds, at any time, as tables."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from jgd.commands.results_json import jsonable, standings_json
+from jgd.pages.text import label_of, plain_table
+from jgd.sweep.load import load
+from jgd.sweep.result import Result
+from jgd.sweep.results.text import described, setting
+from jgd.sweep.spaces.space import short
+
+SHOW = "Show what a sweep's folder holds, even while the sweep runs: the best of each space, and the best trials."
+
+
+def add_show(commands: Any) -> None:
+    """Add `show` to the commands of a parser."""
+    parser = commands.add_parser("show", help=SHOW, description=SHOW)
+    parser.set_defaults(command=show)
+    parser.add_argument("dir", type=Path, help="the sweep's folder")
+    parser.add_argument("--trials", type=int, default=10, help="how many of the best to list (default: 10)")
+    parser.add_argument("--json", action="store_true", help="print JSON, and nothing else")
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print the tables."""
+    result = load(options.dir)
+    best = result.ranking()[: max(0, options.trials)]
+    if options.json:
+        settings = result.settings
+        document = {"folder": str(options.dir), "metric": settings.metric, "mode": settings.mode}
+        document |= {"steps": settings.steps, "seeds": list(settings.seeds), "trials": len(result.trials)}
+        document |= {"status": result.counts()}
+        document |= {"standings": standings_json(result), "best": [_trial(result, trial.number) for trial in best]}
+        print(json.dumps(document, indent=1))
+        return 0
+    print(described(result, running=True))
+    header = ["trial", "space", label_of(result.settings.metric), "seeds", "setting"]
+    rows = [
+        [
+            str(trial.number),
+            trial.space,
+            short(float(result.medians[trial.number])),
+            result.counts(trial=trial.number),
+            setting(trial),
+        ]
+        for trial in best
+    ]
+    if rows:
+        print(f"\nThe best {len(rows)} of {len(result.trials):,} trials\n{plain_table(header, rows, left=2)}")
+    if result.interrupted:
+        print(f"\nNot ended yet. If no process runs it: jgd resume {options.dir}")
+    return 0
+
+
+def _trial(result: Result, number: int) -> dict[str, Any]:
+    trial = result.trials[number]
+    return {
+        "trial": number,
+        "space": trial.space,
+        "params": trial.params,
+        "value": jsonable(result.medians[number]),
+        "values": jsonable(result.values[number].tolist()),
+        "status": result.status[number].tolist(),
+    }
