@@ -7,7 +7,7 @@ import pytest
 
 import jgd
 from jgd.sweep import loguniform, run
-from jgd.sweep.lanes import widths
+from jgd.sweep.lanes import autotune
 from jgd.sweep.lanes.group import group
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.samplers.ask_tell import Proposals
@@ -39,42 +39,42 @@ class Programs:
 def taken(monkeypatch):
     """Every sweep is long, and a lane of each width takes what this dict says, else a second."""
     taken = {}
-    monkeypatch.setattr(widths, "LONG", 0.0)
-    monkeypatch.setattr(widths, "SHARE", 100.0)
-    monkeypatch.setattr(widths, "segment_seconds", lambda _, x: taken.get(x.layout.width, 1.0) * x.layout.chunk)
+    monkeypatch.setattr(autotune, "LONG", 0.0)
+    monkeypatch.setattr(autotune, "SHARE", 100.0)
+    monkeypatch.setattr(autotune, "segment_seconds", lambda _, x: taken.get(x.layout.width, 1.0) * x.layout.chunk)
     return taken
 
 
 def test_a_short_sweep_compiles_nothing():
     programs = Programs()
-    assert widths.measured(programs, GROUP, RULE, TOTAL) == RULE
+    assert autotune.measured(programs, GROUP, RULE, TOTAL) == RULE
     assert programs.compiled == []
 
 
 def test_the_fastest_width_is_taken(taken):
     taken[16] = 0.5
     programs = Programs()
-    assert widths.measured(programs, GROUP, RULE, TOTAL).width == 16
+    assert autotune.measured(programs, GROUP, RULE, TOTAL).width == 16
     assert [row.width for row in programs.compiled] == [1, 4, 16, 64]
     assert len({row.chunk for row in programs.compiled}) == 1
 
 
 def test_a_small_gain_is_noise(taken):
     taken[16] = 0.95
-    assert widths.measured(Programs(), GROUP, RULE, TOTAL) == RULE
+    assert autotune.measured(Programs(), GROUP, RULE, TOTAL) == RULE
 
 
 def test_measuring_takes_a_small_share_of_the_steps(taken, monkeypatch):
-    monkeypatch.setattr(widths, "SHARE", 0.02)
+    monkeypatch.setattr(autotune, "SHARE", 0.02)
     programs = Programs()
-    assert widths.measured(programs, GROUP, RULE, TOTAL) == RULE
+    assert autotune.measured(programs, GROUP, RULE, TOTAL) == RULE
     assert programs.compiled == []
 
 
 def test_a_width_that_memory_does_not_hold_is_not_taken(taken):
     taken |= {16: 0.5, 64: 0.1}
     programs = Programs(lambda width: width * (1 << 23))  # 64 need half a gigabyte, twice what a chunk may have
-    assert widths.measured(programs, GROUP, RULE, TOTAL).width == 16
+    assert autotune.measured(programs, GROUP, RULE, TOTAL).width == 16
 
 
 def test_a_folder_keeps_its_layout_and_the_users_lanes_go_first(tmp_path, monkeypatch):
