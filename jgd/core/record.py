@@ -35,7 +35,10 @@ def hypers(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
 
 
 def static(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
-    """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable."""
+    """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable.
+
+    What is annotated `bool` takes nothing else.
+    """
     return dataclasses.field(default=default, metadata={"kind": "static", "convert": convert})
 
 
@@ -189,6 +192,8 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
                 f"be hashable, as structure is, not {type(value).__name__}; pass a flag, a number, a tuple or a "
                 "function that is known before compilation",
             ) from None
+        if field.type is bool and convert is None and not isinstance(value, (bool, np.bool_)):
+            raise _refusal(self, field, f"be True or False, not {type(value).__name__}")
     return value
 
 

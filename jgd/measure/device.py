@@ -9,10 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import Kind, checked
 from jgd.measure.memory import free_bytes
 from jgd.measure.program import Program
 from jgd.measure.timing import interleave
 
+DEVICE = Kind("be a device, such as jax.devices()[0]", lambda x: isinstance(x, jax.Device))
 COPY_BYTES = 1 << 30
 UNKNOWN_CACHE = 64 << 20  # of a CPU whose system does not tell
 LARGEST_CACHE = 256 << 20  # of the accelerators on sale in 2026
@@ -34,6 +36,7 @@ class Copy(Program):
         self.moved = 2 * 4 * (size // 4)  # bytes, read and written
 
 
+@checked(device=DEVICE)
 def bandwidth(device: Any = None) -> float:
     """Bytes a second that a copy reads and writes on this device; measured once in a process, in about a second.
 
@@ -43,6 +46,7 @@ def bandwidth(device: Any = None) -> float:
     return _bandwidth(device or default_device())
 
 
+@checked(device=DEVICE)
 def flops(dtype: Any = "float32", device: Any = None) -> float:
     """Floating-point operations a second of a product of square matrices; measured once in a process for each dtype.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import checked
 from jgd.core.compilation import cache_hits
 from jgd.core.errors import InputError
 from jgd.measure.units import bytes_text, time_text
@@ -64,6 +65,7 @@ class Program:
 
     compilation: Compilation
 
+    @checked()
     def __init__(
         self,
         fn: Callable[..., Any],
@@ -125,6 +127,7 @@ class Program:
         return float((self._compiled.cost_analysis() or {}).get("flops", 0.0))
 
 
+@checked()
 def memory(fn: Callable[..., Any], *args: Any, carry: int = 0) -> Memory:
     """The bytes of `fn(*args)`: temporaries, arguments, outputs; see `Program` for `carry`, whose memory is donated.
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jgd.core.arguments import checked
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import InputError
 from jgd.core.tree import tree_bytes
@@ -75,6 +76,7 @@ class Roofline(NamedTuple):
         return "\n".join(f"{name:<12} {text}" for name, text in lines.items())
 
 
+@checked()
 def floor(optimizer: Any, params: Params) -> Cost:
     """The least that a step costs: gradients read, parameters read and written, and what the optimizer declares.
 
@@ -85,6 +87,7 @@ def floor(optimizer: Any, params: Params) -> Cost:
     return total([Cost(3 * tree_bytes(params)), cost(optimizer, params)])
 
 
+@checked()
 def roofline(optimizer: Any, params: Params, *, blocks: int = BLOCKS, block_seconds: float = BLOCK_SECONDS) -> Roofline:
     """Measure a step of `optimizer` on parameters like `params` against its floor on this device.
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.arguments import ARRAYS, checked
 from jgd.core.tree import check_inexact, tree_bytes
 from jgd.core.types import Grads, Params, State
 from jgd.measure.program import Program
@@ -15,6 +16,7 @@ from jgd.transforms import apply_updates
 PERIOD = 1_000_003  # random numbers that large arrays repeat; prime, so that no row equals another
 
 
+@checked()
 def step_program(optimizer: Any, params: Params) -> Program:
     """`p, s = step(p, s, g)`: an update and its application, for one gradient and parameters like `params`.
 
@@ -30,6 +32,7 @@ def step_program(optimizer: Any, params: Params) -> Program:
     return Program(step, values, optimizer.init(values), random_like(params, 1), carry=2)
 
 
+@checked(tree=ARRAYS)
 def random_like(tree: Any, seed: int) -> Any:
     """Normal numbers in the shapes, dtypes and shardings of a tree of arrays or shapes; large arrays repeat them."""
     check_inexact("random_like", tree)
@@ -46,6 +49,7 @@ def random_like(tree: Any, seed: int) -> Any:
     return jax.tree.map(draw, tree)
 
 
+@checked()
 def state_bytes(optimizer: Any, params: Params) -> int:
     """Bytes of the optimizer's state for parameters of these shapes; nothing is computed."""
     return tree_bytes(jax.eval_shape(optimizer.init, params))

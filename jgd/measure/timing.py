@@ -8,11 +8,15 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from jgd.core.errors import InputError, whole
+from jgd.core.arguments import Kind, checked
 from jgd.measure.program import Clock, Compilation, Program
 from jgd.measure.units import time_text
 
 BLOCKS, BLOCK_SECONDS = 10, 0.1
+CANDIDATES = Kind(
+    "be a dict with at least one thing to time by name, each with a method run(calls), such as a Program",
+    lambda x: isinstance(x, Mapping) and bool(x) and all(hasattr(one, "run") for one in x.values()),
+)
 
 
 class Runner(Protocol):
@@ -54,6 +58,7 @@ class Timing(NamedTuple):
         return line if self.compilation is None else f"{line}; {self.compilation}"
 
 
+@checked()
 def timing(
     fn: Callable[..., Any],
     *args: Any,
@@ -73,6 +78,7 @@ def timing(
     return interleave({"": program}, blocks=blocks, block_seconds=block_seconds, clock=clock)[""]
 
 
+@checked(candidates=CANDIDATES)
 def interleave(
     candidates: Mapping[str, Runner],
     *,
@@ -85,9 +91,6 @@ def interleave(
     Turns are A B C, B C A, C A B: what runs after a certain other finds its data in the cache, or not. Each has its own
     number of calls in a block, found after a first call that is not counted.
     """
-    whole("interleave", "blocks", blocks)
-    if not block_seconds > 0:
-        raise InputError(f"interleave(block_seconds={block_seconds}): block_seconds must be positive.")
     calls = {name: _calls(candidate, block_seconds, clock) for name, candidate in candidates.items()}
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)

@@ -21,6 +21,7 @@ class Rule:
     size: float | None = jgd.hyper(default=None, interval="(0, inf]")
     flag: bool = jgd.static(default=False)
     inner: object = jgd.part(default=())
+    name: str = jgd.static(default="")
 
 
 BAD = [
@@ -31,7 +32,9 @@ BAD = [
     ({"b": True}, "Rule(b=True): b must be a number in [0, 1), not bool."),
     ({"b": None}, "Rule(b=None): b must be a number in [0, 1), not NoneType."),
     ({"size": 0}, "Rule(size=0): size must lie in (0, inf]."),
-    ({"flag": [1]}, "Rule(flag=[1]): flag must be hashable"),
+    ({"flag": "no"}, "Rule(flag='no'): flag must be True or False, not str."),
+    ({"flag": 1}, "Rule(flag=1): flag must be True or False, not int."),
+    ({"name": [1]}, "Rule(name=[1]): name must be hashable"),
 ]
 
 
@@ -76,7 +79,7 @@ def test_a_record_is_frozen_pickles_and_shows_its_signature():
         rule.b = 0.1
     copy = pickle.loads(pickle.dumps(rule))
     assert copy.b == 0.5
-    assert list(inspect.signature(Rule).parameters) == ["b", "size", "flag", "inner"]
+    assert list(inspect.signature(Rule).parameters) == ["b", "size", "flag", "inner", "name"]
     assert repr(Rule(0.5)) == "Rule(b=0.5)"
     assert repr(Rule(size=2, flag=True)) == "Rule(b=0.9, size=2.0, flag=True)"
 

@@ -152,7 +152,7 @@ def test_a_step_that_does_not_return_its_state_is_told_what_it_returns(fn, carry
 def test_bad_numbers_are_refused():
     with pytest.raises(InputError, match="blocks must be a whole number"):
         timing(jnp.sin, 1.0, blocks=0)
-    with pytest.raises(InputError, match="block_seconds must be positive"):
+    with pytest.raises(InputError, match="block_seconds must be a positive number"):
         timing(jnp.sin, 1.0, block_seconds=0)
 
 

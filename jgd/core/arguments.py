@@ -1,0 +1,150 @@
+"""Kinds of arguments, one for each name that public functions take, checked where a call enters."""
+
+import functools
+import inspect
+import math
+import numbers
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.types import Transform
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+LONGEST = 80  # characters of a value in an error
+
+
+class Kind(NamedTuple):
+    """An expectation of a value: how an error words it, after "must", and whether a value meets it."""
+
+    expected: str
+    admits: Callable[[Any], bool]
+
+
+def whole_from(least: int) -> Kind:
+    """A whole number that is at least `least`, known before compilation."""
+    return Kind(f"be a whole number, at least {least}", lambda x: _is_whole(x) and x >= least)
+
+
+def one_of(*known: str) -> Kind:
+    """One of a few texts."""
+    return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known)
+
+
+def function_of(signature: str) -> Kind:
+    """A function, called as `signature` says."""
+    return Kind(f"be a function {signature}", callable)
+
+
+FLAG = Kind("be True or False", lambda x: isinstance(x, (bool, np.bool_)))
+WHOLE = whole_from(1)
+COUNT = whole_from(0)
+TEXT = Kind("be a text", lambda x: isinstance(x, str))
+POSITIVE = Kind("be a positive number", lambda x: _is_real(x) and math.isfinite(x) and x > 0)
+SHARE = Kind("be a number between 0 and 1", lambda x: _is_real(x) and 0 < x < 1)
+FOLDER = Kind(
+    "be the path of a folder, as a text or a pathlib.Path",
+    lambda x: isinstance(x, (str, os.PathLike)) and "\0" not in os.fspath(x) and os.fspath(x) != "",
+)
+TRANSFORM = Kind(
+    "be a gradient transformation with init and update, such as jgd.adam(1e-3), called and not the function itself",
+    lambda x: isinstance(x, Transform) and not isinstance(x, type),
+)
+DEVICES = Kind(
+    "be a list of different devices, such as jax.devices()",
+    lambda x: (
+        not isinstance(x, str)
+        and isinstance(x, Iterable)
+        and 0 < len(list(x)) == len(set(x))
+        and all(isinstance(one, jax.Device) for one in x)
+    ),
+)
+DTYPE = Kind("be a dtype, such as 'float32'", lambda x: _is_dtype(x))
+ARRAYS = Kind("be a pytree of arrays or of shapes", lambda x: all(_is_array(leaf) for leaf in jax.tree.leaves(x)))
+
+KINDS: dict[str, Kind] = {
+    "block_seconds": POSITIVE,
+    "blocks": WHOLE,
+    "callback": function_of("(step, metrics)"),
+    "carry": COUNT,
+    "clock": function_of("() -> seconds"),
+    "confidence": SHARE,
+    "devices": DEVICES,
+    "dir": FOLDER,
+    "dtype": DTYPE,
+    "fn": function_of("of its arguments"),
+    "lanes": WHOLE,
+    "optimizer": TRANSFORM,
+    "own": FLAG,
+    "paired": FLAG,
+    "params": ARRAYS,
+    "progress": FLAG,
+    "seed": COUNT,
+}
+"""The meaning of a name in every public function that takes it; `checked` looks there."""
+
+
+def checked(**here: Kind | None) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
+    """Check a function's arguments by `KINDS`; `here` has the kinds that names have in this function alone.
+
+    A parameter whose default is None admits None. A kind of None leaves a parameter to the function itself.
+    """
+
+    def decorate(fn: Callable[Given, Answer]) -> Callable[Given, Answer]:
+        signature = inspect.signature(fn)
+        place = fn.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
+
+        @functools.wraps(fn)
+        def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+            check(place, signature, signature.bind(*args, **kwargs).arguments, here)
+            return fn(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def check(place: str, signature: inspect.Signature, given: Mapping[str, Any], here: Mapping[str, Kind | None]) -> None:
+    """Refuse the first of the `given` arguments that is not of the kind that its name has."""
+    for name, value in given.items():
+        kind = here[name] if name in here else KINDS.get(name)
+        default = signature.parameters[name].default
+        if kind is not None and value is not default and not _admits(kind, value):
+            raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.")
+
+
+def shown(value: Any) -> str:
+    """Show a value in an error: an array by its dtype and shape, anything else by its repr, cut where it is long."""
+    if hasattr(value, "shape") and hasattr(value, "dtype") and np.ndim(value):
+        return f"{value.dtype}{list(value.shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _admits(kind: Kind, value: Any) -> bool:
+    """Whether a value is of a kind; what cannot even be asked is not."""
+    try:
+        return bool(kind.admits(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_whole(x: Any) -> bool:
+    return isinstance(x, numbers.Integral) and not isinstance(x, bool)
+
+
+def _is_real(x: Any) -> bool:
+    return isinstance(x, numbers.Real) and not isinstance(x, bool)
+
+
+def _is_dtype(x: Any) -> bool:
+    return not isinstance(x, (int, float)) and bool(jax.numpy.dtype(x))
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (int, float, complex)) or (hasattr(x, "shape") and hasattr(x, "dtype"))
