@@ -1,8 +1,12 @@
-"""What something was asked to do, as texts to compare: its structure, its numbers, and checksums of its arrays."""
+"""Texts by which two runs are compared: structures, numbers, checksums of arrays, and the programs of functions."""
 
+import dataclasses
+import functools
+import hashlib
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any
 
 import jax
@@ -12,6 +16,15 @@ from jgd.core.storage import is_key
 from jgd.core.values import names
 
 SHOWN = 3  # differences in a message
+CONSTANTS = 8  # of a program, shown in its text
+# Parameters of JAX's primitives that say where code stands, how it is called or where arrays lie, not what is computed.
+IMMATERIAL = frozenset(
+    (
+        *("name", "name_and_src_info", "src_info", "debug_info", "debug", "inline", "keep_unused", "donated_invars"),
+        *("sharding", "out_sharding", "shardings", "in_shardings", "out_shardings", "in_layouts", "out_layouts"),
+        *("ctx_mesh", "jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd", "out_trees"),
+    )
+)
 
 
 def steady_repr(value: Any) -> str:
@@ -37,6 +50,138 @@ def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
         f"{name} is {theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here"
         for name in differing[:SHOWN]
     )
+
+
+def program_fingerprint(fn: Callable[..., Any], *args: Any) -> str:
+    """Describe what `fn` computes for arguments of these shapes: a hash of its traced program, and its constants.
+
+    Everything that a function closes over is in its program, so a changed number or array is seen, and what changes
+    nothing that is computed (a comment, a name, a place in a file) is not. Arguments may be `jax.ShapeDtypeStruct`.
+    A derivative rule is part of the program only where it is applied: pass `jax.value_and_grad(loss)` for a loss. A
+    host function in a callback is known by its code (`code_fingerprint`). Other versions of JAX may trace another
+    program, so compare texts of one version only. Costs a trace.
+    """
+    closed = jax.make_jaxpr(fn)(*args)
+    constants: dict[str, None] = {}
+    digest = _digest_closed(closed, constants, {})
+    shown = ", ".join(list(constants)[:CONSTANTS]) + (", ..." if len(constants) > CONSTANTS else "")
+    return f"program {digest}" + (f" with constants {shown}" if shown else "")
+
+
+def code_fingerprint(fn: Any) -> str:
+    """Describe a function that is not traced: a hash of its bytecode, its defaults and what it closes over.
+
+    Names of modules and globals count by name, not by what they hold. Bytecode is Python's own, so another version of
+    Python is another function.
+    """
+    return f"code {_hash(_code_text(fn, set()))}"
+
+
+def _digest_closed(closed: Any, constants: dict[str, None], seen: dict[int, tuple[Any, str, list[str]]]) -> str:
+    """The hash of a program and its constants, which are added to `constants`; each program is read only once."""
+    if id(closed) not in seen:
+        mine: dict[str, None] = {}
+        held = [_constant(x, mine) for x in closed.consts]
+        digest = _hash(repr((held, _program_text(closed.jaxpr, mine, seen))))
+        seen[id(closed)] = closed, digest, list(mine)  # it is kept, so that nothing else takes its id
+    constants.update(dict.fromkeys(seen[id(closed)][2]))
+    return seen[id(closed)][1]
+
+
+def _program_text(jaxpr: Any, constants: dict[str, None], seen: dict[int, Any]) -> str:
+    """The equations, with variables numbered in the order in which they are made."""
+    numbers: dict[Any, str] = {}
+
+    def name(var: Any) -> str:
+        if hasattr(var, "val"):
+            return _constant(var.val, constants)
+        numbers.setdefault(var, f"v{len(numbers)}:{_kind(var.aval)}")
+        return numbers[var]
+
+    lines = [" ".join(map(name, (*jaxpr.constvars, *jaxpr.invars)))]
+    for equation in jaxpr.eqns:
+        params = {key: x for key, x in sorted(equation.params.items()) if key not in IMMATERIAL}
+        shown = {key: _param_text(x, constants, seen) for key, x in params.items()}
+        inputs, outputs = list(map(name, equation.invars)), list(map(name, equation.outvars))
+        lines.append(f"{outputs} = {equation.primitive.name} {shown} {inputs}")
+    return "\n".join([*lines, " ".join(map(name, jaxpr.outvars))])
+
+
+def _param_text(value: Any, constants: dict[str, None], seen: dict[int, Any]) -> str:
+    if hasattr(value, "eqns") and hasattr(value, "constvars"):
+        return _hash(_program_text(value, constants, seen))
+    if hasattr(value, "jaxpr") and hasattr(value, "consts"):
+        return _digest_closed(value, constants, seen)
+    text = functools.partial(_param_text, constants=constants, seen=seen)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return f"{type(value).__name__}{[(k, text(x)) for k, x in fields.items() if k not in IMMATERIAL]}"
+    if isinstance(value, (tuple, list)):
+        return f"{[text(item) for item in value]}"
+    if isinstance(value, (set, frozenset)):
+        return f"{sorted(map(text, value))}"
+    if isinstance(value, Mapping):
+        return f"{sorted((text(key), text(item)) for key, item in value.items())}"
+    if isinstance(value, (jax.Array, np.ndarray)):
+        return _constant(value, constants)
+    if callable(value) and not isinstance(value, type):
+        return _code_text(value, set())
+    return steady_repr(value)
+
+
+def _code_text(value: Any, above: set[int]) -> str:
+    """A function as its code and all that it holds; JAX's own, and what has no code, as a name."""
+    if isinstance(value, functools.partial):
+        value = (value.func, value.args, value.keywords)
+    if isinstance(value, (tuple, list)):
+        return f"{[_code_text(item, above) for item in value]}"
+    if isinstance(value, dict):
+        return f"{[(repr(key), _code_text(item, above)) for key, item in value.items()]}"
+    if isinstance(value, CodeType):
+        constants = [_code_text(x, above) for x in value.co_consts if not isinstance(x, str)]
+        return (
+            f"{value.co_code.hex()} {value.co_names} {[x for x in value.co_consts if isinstance(x, str)]} {constants}"
+        )
+    if (fn := getattr(value, "__func__", None)) is not None:
+        return _code_text((fn, value.__self__), above)
+    code = getattr(value, "__code__", None)
+    if code is None or str(getattr(value, "__module__", "")).partition(".")[0] in ("jax", "numpy"):
+        name = getattr(value, "__qualname__", None) if callable(value) else None
+        leaves = leaf_texts("", jax.tree.map(_plain, value)) if name is None else {}
+        return f"{name or structure_text(value)} {list(leaves.items())}"
+    if id(value) in above:
+        return "itself"
+    cells = [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
+    return _code_text((code, value.__defaults__, value.__kwdefaults__, tuple(cells)), above | {id(value)})
+
+
+def _plain(leaf: Any) -> Any:
+    """A number, a text or an array; of anything else, such as a data set that would be read whole, its type."""
+    kinds = (bool, int, float, complex, str, bytes, np.generic, np.ndarray, jax.Array)
+    return leaf if isinstance(leaf, kinds) else type(leaf).__qualname__
+
+
+def _is_empty(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return True
+    return False
+
+
+def _constant(value: Any, constants: dict[str, None]) -> str:
+    text = _text(value)
+    constants[text] = None
+    return f"{text} {np.asarray(value).dtype}" if not is_key(value) else f"{text} key"
+
+
+def _kind(aval: Any) -> str:
+    weak = "~" if getattr(aval, "weak_type", False) else ""
+    return f"{getattr(aval, 'dtype', '')}{list(getattr(aval, 'shape', ()))}{weak}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class _Star:

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.core.types import Params
+from jgd.core.types import Params, State
 from jgd.sweep.engine.black_box import call
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
 from jgd.sweep.spaces.space import Trial
-from jgd.train.loop import Carry, begin, root_key, segment
+from jgd.train.loop import Carry, begin, evaluation, root_key, segment
 from jgd.train.task import Task
 
 
@@ -24,6 +24,7 @@ class Replay(NamedTuple):
     steps: np.ndarray  # i[P], of the curves' points
     curves: dict[str, np.ndarray]  # f[P]
     losses: np.ndarray  # f[steps], of each step
+    model_state: State = None  # what the loss hands on beside the parameters
 
 
 def replay(
@@ -63,13 +64,13 @@ def replay(
     for end in result.steps.tolist():
         one = path[int(np.sum(result.lineage.steps <= start))] if result.lineage else chosen
         carry, metrics = _segment(one.task, one.optimizer, carry, start, length=end - start)
-        judged = {} if one.task.evaluate is None else _evaluate(one.task, carry.params)
+        judged = _evaluate(one.task, one.optimizer, carry)
         rows.append(({name: np.asarray(x) for name, x in metrics.items()}, judged))
         start = end
     means = {name: np.array([_finite_mean(row[name]) for row, _ in rows]) for name in rows[0][0]}
     judged = {name: np.array([float(row[name]) for _, row in rows]) for name in rows[0][1]}
     losses = np.concatenate([row["loss"] for row, _ in rows])
-    return Replay(carry.params, result.steps, {**means, **judged}, losses)
+    return Replay(carry.params, result.steps, {**means, **judged}, losses, carry.model_state)
 
 
 @partial(jax.jit, static_argnames="length", donate_argnames="carry")
@@ -78,9 +79,8 @@ def _segment(task: Task, optimizer: Any, carry: Carry, start: Any, *, length: in
 
 
 @jax.jit
-def _evaluate(task: Task, params: Params) -> dict[str, Any]:
-    assert task.evaluate is not None
-    return task.evaluate(params)
+def _evaluate(task: Task, optimizer: Any, carry: Carry) -> dict[str, Any]:
+    return evaluation(task, optimizer, carry)
 
 
 def _finite_mean(values: np.ndarray) -> float:

@@ -144,7 +144,7 @@ def _segment(plan: _Plan, run: Progressed, size: int, feed: Feed | None) -> Prog
     curves = {name: np.asarray(curve)[: after - before] for name, curve in curves.items()}
     evaluations = run.evaluations
     if plan.task.evaluate is not None:
-        values = {"step": np.asarray(after), **evaluate(plan.task, state.carry.params)}
+        values = {"step": np.asarray(after), **evaluate(plan.task, plan.optimizer, state.carry)}
         evaluations = _append(evaluations, {name: np.asarray(x)[None] for name, x in values.items()})
     return Progressed(state, _append(run.metrics, curves), evaluations, feed.position if feed else run.position)
 
@@ -165,6 +165,7 @@ def _finish(plan: _Plan, run: Progressed, seconds: float, compiling: float) -> R
     return Run(
         params=state.carry.params,
         opt_state=state.carry.opt_state,
+        model_state=state.carry.model_state,
         status=status,
         steps=steps,
         # jit sorts the names; the loss and the step come first.

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
-from jgd.train.task import Task, is_stream, loss_and_metrics, num_batches, num_examples
+from jgd.train.task import Task, init_model, is_stream, judge, loss_and_metrics, num_batches, num_examples
 from jgd.transforms.scale import apply_updates
 
 
@@ -15,6 +16,7 @@ class Carry(NamedTuple):
 
     params: Params
     opt_state: State
+    model_state: State  # what the loss hands on beside the parameters, `None` where it has nothing
     key: jax.Array  # the run's own key, the same at every step: draws depend on it and on the step's number alone
 
 
@@ -33,8 +35,23 @@ def root_key(seed: Any) -> jax.Array:
 
 def begin(task: Task, optimizer: Transform, key: jax.Array) -> Carry:
     """The carry before the first step. Runs under `jit` and under `vmap` over the key, the optimizer or the task."""
-    params = _strong(task.init(_subkey(key, "init")))
-    return Carry(params, _strong(optimizer.init(params)), key)
+    params, model_state = first_model(task, key)
+    return Carry(params, _strong(optimizer.init(params)), model_state, key)
+
+
+def first_model(task: Task, key: jax.Array) -> tuple[Params, State]:
+    """The first parameters and the model's first state of a run with this key."""
+    return _strong(init_model(task, _subkey(key, "init")))
+
+
+def judged_params(optimizer: Transform, carry: Carry) -> Params:
+    """The parameters that evaluations, stopping rules on them and the best of a run mean."""
+    return carry.params
+
+
+def evaluation(task: Task, optimizer: Transform, carry: Carry) -> dict[str, Any]:
+    """The task's evaluation of what has been reached, nothing where it has none."""
+    return judge(task, judged_params(optimizer, carry), carry.model_state)
 
 
 def segment(
@@ -58,19 +75,21 @@ def segment(
 
 def advance(task: Task, optimizer: Transform, carry: Carry, number: Any, batch: Any) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches."""
-    params, opt_state, key = carry
+    params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
 
-    def objective(params: Params) -> tuple[jax.Array, dict[str, jax.Array]]:
-        return loss_and_metrics(task, params, batch, key_now)
+    def objective(params: Params) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
+        return loss_and_metrics(task, params, model_state, batch, key_now)
 
-    (value, metrics), grads = jax.value_and_grad(objective, has_aux=True)(params)
+    (value, (new_state, metrics)), grads = jax.value_and_grad(objective, has_aux=True)(params)
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
     updates, opt_state = optimizer.update(
         grads, opt_state, params, value=value, grad=grads, value_fn=lambda params: objective(params)[0]
     )
-    new = Carry(apply_updates(params, updates), opt_state, key)
+    # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
+    model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
+    new = Carry(apply_updates(params, updates), opt_state, model_state, key)
     return new, Step({"loss": value, **metrics}, grads, updates)
 
 

@@ -20,6 +20,7 @@ class Run:
 
     params: Params
     opt_state: State
+    model_state: State  # what the loss hands on beside the parameters, `None` where it has nothing
     status: Status
     steps: int
     metrics: dict[str, np.ndarray]  # "loss" and the scalars of the loss's aux, each of shape [steps]

@@ -11,7 +11,7 @@ from jgd.core.status import Status
 from jgd.core.stop import Stop, Watch
 from jgd.core.tree import global_norm, where
 from jgd.core.types import Transform
-from jgd.train.loop import Carry, advance, batch_at, begin, pick
+from jgd.train.loop import Carry, advance, batch_at, begin, evaluation, pick
 from jgd.train.task import Task
 
 
@@ -53,9 +53,9 @@ def run_segment(
 
 
 @jax.jit
-def evaluate(task: Task, params: Any) -> dict[str, Any]:
+def evaluate(task: Task, optimizer: Transform, carry: Carry) -> dict[str, Any]:
     """The task's evaluation, nothing where it has none."""
-    return {} if task.evaluate is None else task.evaluate(params)
+    return evaluation(task, optimizer, carry)
 
 
 def _guarded(
@@ -78,6 +78,7 @@ def _guarded(
     carry = Carry(
         where(taken, new.params, state.carry.params),
         where(taken, new.opt_state, state.carry.opt_state),
+        where(taken, new.model_state, state.carry.model_state),
         state.carry.key,
     )
     status = jnp.where(live, code, state.status)

@@ -1,9 +1,8 @@
 """The problem to train on: how parameters begin, what is minimised, on which data, and how it is judged."""
 
-import dataclasses
-import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,11 @@ import numpy as np
 from jgd.core.errors import InputError, whole
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
-from jgd.core.types import Params, Scalar
+from jgd.core.types import Params, Scalar, State
+from jgd.train.calls import loss_call, takes_state
+
+REAL = (jnp.integer, jnp.floating)
+STATE_HINT = ", as the state of a model whose loss is loss(params, state, batch, key)"
 
 
 def _resident(data: Any) -> Any:
@@ -41,15 +44,19 @@ def _function(expected: str) -> Callable[[Any], Any]:
 class Task:
     """A problem as a value: its functions are structure, its data and any numbers inside its functions are leaves.
 
-    init      `init(key) -> params`, floating or complex arrays.
-    loss      `loss(params, batch)` or `loss(params, batch, key)`; a scalar, or `(scalar, aux)`. The third argument is
-              passed when it is required or is called `key`. An `aux` that is a dict of scalars is recorded as metrics,
-              any other is dropped.
+    init      `init(key) -> params`, floating or complex arrays; of a model with a state, `(params, state)`.
+    loss      `loss(params, batch)` or `loss(params, batch, key)`; a scalar, or `(scalar, aux)`, where `aux` is a dict
+              of scalars, which are recorded as metrics. The key is passed where the argument after the batch has no
+              default or is called `key` or `rng`.
+              A model has a state (running statistics, streams of random numbers, whatever is not trained) where the
+              loss's second argument is called `state`: `loss(params, state, batch)` or `loss(params, state, batch,
+              key)`, which return `(loss, (state, aux))`. The state is any pytree of arrays; a step keeps the one that
+              its loss returned, unless that loss is not finite.
     data      A pytree of arrays with one leading axis of n examples, kept on the device; or, for `fit` alone, a
               function `data(epoch) -> iterator of batches` of one shape, the same batches for the same epoch.
     batch_size  Examples in a step: each epoch is shuffled without replacement, and the n % batch_size examples at its
               end are left out of it (others in each epoch). `None` is the full batch, in its own order.
-    evaluate  `evaluate(params) -> {name: scalar}`, called at the ends of segments.
+    evaluate  `evaluate(params) -> {name: scalar}`, or `evaluate(params, state)`, called at the ends of segments.
 
     A loss or an evaluation that needs numbers or arrays of its own should be a callable pytree, such as
     `jax.tree_util.Partial(loss, smoothing)`: its leaves are then arguments of the compiled program. What a plain
@@ -81,19 +88,52 @@ def num_batches(task: Task) -> int:
     return num_examples(task) // (task.batch_size or num_examples(task))
 
 
-def loss_and_metrics(task: Task, params: Params, batch: Any, key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The loss and the scalars of its `aux`, or an error that says what it returned instead."""
-    out = _call(task, params, batch, key)
-    value, aux = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
-    if not _is_real_scalar(value):
+def has_state(task: Task) -> bool:
+    """Whether the model has a state beside its parameters, which the loss's signature says."""
+    return loss_call(task.loss, _place(task, "loss")).state
+
+
+def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
+    """The first parameters, and the first state of the model, `None` where it has none."""
+    made = task.init(key)
+    if not has_state(task):
+        return made, None
+    if not isinstance(made, tuple) or len(made) != 2:
         raise InputError(
-            f"{_place(task, 'loss')}: the loss must be a real floating scalar or (scalar, aux), but it is "
-            f"{_shown(value)}; reduce it, for example with .mean()."
+            f"{_place(task, 'init')}: init must return (params, state), because the loss takes a state, but it "
+            f"returned {_shown(made)}."
         )
-    metrics = {name: widen(x) for name, x in aux.items()} if isinstance(aux, dict) and _is_metrics(aux) else {}
-    if "loss" in metrics:
-        raise InputError(f"{_place(task, 'loss')}: aux has an entry 'loss', which is the loss's own name; rename it.")
-    return jnp.asarray(value), metrics
+    return made
+
+
+def loss_and_metrics(
+    task: Task, params: Params, model_state: State, batch: Any, key: jax.Array
+) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
+    """The loss, the model's next state and the scalars of `aux`, or an error that says what it returned instead."""
+    call, place = loss_call(task.loss, _place(task, "loss")), _place(task, "loss")
+    out = call(task.loss, params, model_state, batch, key)
+    value, rest = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
+    if not _is_real_scalar(value):
+        expected = "(scalar, (state, aux))" if call.state else "(scalar, aux)"
+        raise InputError(
+            f"{place}: the loss must be a real floating scalar or {expected}, but it is {_shown(value)}; reduce it, "
+            "for example with .mean()."
+        )
+    if not call.state:
+        return jnp.asarray(value), (None, _metrics(place, rest))
+    if not isinstance(rest, tuple) or len(rest) != 2:
+        raise InputError(
+            f"{place}: a loss with a state must return (loss, (state, aux)), but beside the loss it returned "
+            f"{_shown(rest)}; where there is no aux, return (loss, (state, None))."
+        )
+    return jnp.asarray(value), (rest[0], _metrics(place, rest[1]))
+
+
+def judge(task: Task, params: Params, model_state: State) -> dict[str, Any]:
+    """The task's evaluation, nothing where it has none."""
+    if task.evaluate is None:
+        return {}
+    return task.evaluate(params, model_state) if takes_state(task.evaluate) else task.evaluate(params)
 
 
 class Curves(NamedTuple):
@@ -107,20 +147,28 @@ def check_task(task: Task) -> Curves:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
     batch = _check_stream(task) if is_stream(task) else _check_arrays(task)
     key = jax.random.key(0, impl="threefry2x32")
-    params = _shapes(task, "init", "init(key)", task.init, key)
+    params, state = _shapes(task, "init", "init(key)", partial(init_model, task), key)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(leaf.dtype, jnp.inexact):
             raise InputError(
                 f"{_place(task, 'init')}: the parameter at {name_of(path)} has dtype {leaf.dtype}, expected a floating "
-                "or complex one; convert it, or keep it out of params."
+                f"or complex one; convert it, or keep it out of params{'' if has_state(task) else STATE_HINT}."
             )
     if not jax.tree.leaves(params):
         raise InputError(f"{_place(task, 'init')}: init(key) returned no parameters; return a pytree of arrays.")
-    loss = jax.tree_util.Partial(loss_and_metrics, task)
-    _, metrics = _shapes(task, "loss", f"the loss on a batch of {_outline(batch)}", loss, params, batch, key)
+    loss = partial(loss_and_metrics, task)
+    call = f"the loss on a batch of {_outline(batch)}"
+    _, (next_state, metrics) = _shapes(task, "loss", call, loss, params, state, batch, key)
+    _check_state(_place(task, "loss"), state, next_state)
     if task.evaluate is None:
         return Curves(("loss", *metrics), ())
-    values = _shapes(task, "evaluate", "evaluate(params)", task.evaluate, params)
+    if takes_state(task.evaluate) and not has_state(task):
+        raise InputError(
+            f"{_place(task, 'evaluate')}: it asks for a state, but the loss has none; call the loss's second argument "
+            "state, as in loss(params, state, batch, key), or write evaluate(params)."
+        )
+    call = "evaluate(params, state)" if takes_state(task.evaluate) else "evaluate(params)"
+    values = _shapes(task, "evaluate", call, partial(judge, task), params, state)
     if not _is_metrics(values):
         raise InputError(
             f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
@@ -194,31 +242,40 @@ def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: An
         ) from error
 
 
-def _call(task: Task, params: Params, batch: Any, key: jax.Array) -> Any:
-    """The loss with the key where it asks for one: a parameter called `key`, or a third that has no default."""
-    fn = task.loss.fn if isinstance(task.loss, Function) else task.loss
-    try:
-        # Of a record, signature tells how its class is called.
-        signature = inspect.signature(cast(Any, fn).__call__ if dataclasses.is_dataclass(fn) else fn)
-    except ValueError:  # a builtin tells nothing about its arguments
-        return task.loss(params, batch)
-    if "key" in signature.parameters:
-        return task.loss(params, batch, key=key)
-    if _binds(signature, 2):
-        return task.loss(params, batch)
-    if _binds(signature, 3):
-        return task.loss(params, batch, key)
-    raise InputError(
-        f"{_place(task, 'loss')}: the loss takes {signature}, expected (params, batch) or (params, batch, key)."
-    )
+def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
+    """The scalars that a loss returns beside itself; anything else is refused, since it would be lost."""
+    if aux is None:
+        return {}
+    if not isinstance(aux, dict) or not all(isinstance(name, str) for name in aux):
+        raise InputError(
+            f"{place}: aux must be a dict of scalars by name, which are recorded, but it is {_shown(aux)}; for what a "
+            "model changes beside its parameters write loss(params, state, batch, key)."
+        )
+    for name, x in aux.items():
+        if not _is_number(x):
+            raise InputError(
+                f"{place}: aux[{name!r}] is {_shown(x)}, expected a real scalar, recorded at each step; reduce it, "
+                "for example with .mean(), or leave it out."
+            )
+    if "loss" in aux:
+        raise InputError(f"{place}: aux has an entry 'loss', which is the loss's own name; rename it.")
+    return {name: widen(x) for name, x in aux.items()}
 
 
-def _binds(signature: inspect.Signature, count: int) -> bool:
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
+def _check_state(place: str, state: Any, new: Any) -> None:
+    """The loss returns a state of the structure, shapes and dtypes of the one that it got."""
+    ours, theirs = ({name_of(p): _shown(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
+    for name in {**ours, **theirs}:
+        if ours.get(name) != theirs.get(name):
+            raise InputError(
+                f"{place}: the state that it returns has {theirs.get(name, 'nothing')} at {name}, but init's has "
+                f"{ours.get(name, 'nothing')}; return (loss, (state, aux)) with a state like the one that it got."
+            )
+    if jax.tree.structure(state) != jax.tree.structure(new):
+        raise InputError(
+            f"{place}: the state that it returns is {jax.tree.structure(new)}, but init's is "
+            f"{jax.tree.structure(state)}; return (loss, (state, aux)) with a state like the one that it got."
+        )
 
 
 def _is_metrics(value: Any) -> bool:
@@ -226,7 +283,9 @@ def _is_metrics(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float)) or getattr(value, "shape", None) == ()
+    if isinstance(value, (bool, int, float)):
+        return True
+    return getattr(value, "shape", None) == () and any(jnp.issubdtype(value.dtype, x) for x in (jnp.bool_, *REAL))
 
 
 def _is_real_scalar(value: Any) -> bool:

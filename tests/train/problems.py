@@ -62,3 +62,27 @@ def assert_same(a, b):
         x, y = (jax.random.key_data(z) if jnp.issubdtype(z.dtype, jax.dtypes.prng_key) else z for z in (x, y))
         assert x.dtype == y.dtype
         np.testing.assert_array_equal(x, y)
+
+
+def init_with_state(key):
+    """The regression again, with statistics of the inputs, a counter and a stream of random numbers as its state."""
+    state = {"mean": jnp.zeros(3), "batches": 0, "stream": jax.random.fold_in(key, 1)}
+    return init(key), state
+
+
+def loss_with_state(params, state, batch, key):
+    seen = jnp.mean(batch["x"], axis=0)
+    stream, now = jax.random.split(state["stream"])
+    new = {"mean": 0.9 * state["mean"] + 0.1 * seen, "batches": state["batches"] + 1, "stream": stream}
+    value, aux = noisy_loss(params, {**batch, "x": batch["x"] - 0.01 * state["mean"][None]}, key)
+    return value * (1 + 0.1 * jax.random.uniform(now)), (new, aux)
+
+
+def evaluate_with_state(params, state):
+    return {"distance": jnp.linalg.norm(params["w"] - WEIGHTS), "mean": jnp.sum(state["mean"])}
+
+
+@functools.cache
+def task_with_state(stream=False):
+    data = batches if stream else arrays()
+    return Task(init_with_state, loss_with_state, data, None if stream else 5, evaluate=evaluate_with_state)

@@ -35,11 +35,20 @@ BAD = {
     "integer loss": ({"loss": lambda p, b: jnp.sum(p["w"] > 0)}, "but it is int32[]"),
     "shapes": ({"loss": lambda p, b: (b["x"] @ b["x"]).sum()},
                "on a batch of ['x']: float32[5, 3], ['y']: float32[5] failed with TypeError"),
-    "one argument": ({"loss": lambda p: 1.0}, "the loss takes (p), expected (params, batch) or (params, batch, key)"),
+    "one argument": ({"loss": lambda p: 1.0}, "the loss takes (p), expected (params, batch), (params, batch, key)"),
+    "aux an array": ({"loss": lambda p, b: (p["b"], jnp.ones(3))},
+                     "aux must be a dict of scalars by name, which are recorded, but it is float32[3]; for"),
+    "an array in aux": ({"loss": lambda p, b: (p["b"], {"acc": 1.0, "logits": b["x"]})},
+                        "aux['logits'] is float32[5, 3], expected a real scalar, recorded at each step; reduce it"),
+    "a key in aux": ({"loss": lambda p, b, key: (p["b"], {"key": key})}, "aux['key'] is key<fry>[], expected a real"),
+    "statistics in aux": ({"loss": lambda p, b: (p["b"], {"stats": {"mean": 1.0}})}, "aux['stats'] is a dict holding"),
     "aux called loss": ({"loss": lambda p, b: (p["b"], {"loss": 1.0})}, "aux has an entry 'loss'"),
     "not a function": ({"init": 3.0}, "Task(init=3.0): init must be a function init(key) -> params"),
     "init fails": ({"init": lambda key: {}["w"]}, "init(key) failed with KeyError: 'w'"),
     "no parameters": ({"init": lambda key: {}}, "init(key) returned no parameters"),
+    "a pair without a state": ({"init": lambda key: (problems.init(key), jnp.arange(3))},
+                               "[1] has dtype int32, expected a floating or complex one; convert it, or keep it out of "
+                               "params, as the state of a model whose loss is loss(params, state, batch, key)"),
     "whole parameters": ({"init": lambda key: {"n": jnp.arange(3)}}, "the parameter at ['n'] has dtype int32"),
     "evaluate scalar": ({"evaluate": lambda p: p["b"]}, "must return a dict of scalars, but it returned float32[]"),
     "evaluate vector": ({"evaluate": lambda p: {"w": p["w"]}}, "but it returned a dict holding ['w']: float32[3]"),
@@ -79,6 +88,8 @@ KEY_STYLES = {
     "three": (lambda p, b, k: jax.random.uniform(k), True),
     "by name": (lambda p, b, *, key: jax.random.uniform(key), True),
     "with a default": (lambda p, b, key=None: jax.random.uniform(key), True),
+    "rng": (lambda p, b, rng=None: jax.random.uniform(rng), True),
+    "fourth": (lambda p, b, scale=1.0, *, rng=None: scale * jax.random.uniform(rng), True),
     "other default": (lambda p, b, scale=2.0: scale, False),
     "partial": (jax.tree_util.Partial(lambda s, p, b, key: s * jax.random.uniform(key), 2.0), True),
 }
@@ -87,17 +98,15 @@ KEY_STYLES = {
 @pytest.mark.parametrize(("loss", "random"), KEY_STYLES.values(), ids=KEY_STYLES)
 def test_the_loss_gets_a_key_where_it_asks_for_one(loss, random):
     task = make(loss=loss)
-    values = [float(loss_and_metrics(task, {}, None, jax.random.key(seed))[0]) for seed in (0, 1)]
+    values = [float(loss_and_metrics(task, {}, None, None, jax.random.key(seed))[0]) for seed in (0, 1)]
     assert (values[0] != values[1]) == random
 
 
 def test_aux_is_recorded_where_it_is_a_dict_of_scalars():
     task = make(loss=lambda p, b: (jnp.float32(1), {"half": jnp.bfloat16(2), "n": 3}))
-    metrics = loss_and_metrics(task, {}, None, jax.random.key(0))[1]
+    metrics = loss_and_metrics(task, {}, None, None, jax.random.key(0))[1][1]
     assert metrics["half"].dtype == jnp.float32
     assert int(metrics["n"]) == 3
-    other = make(loss=lambda p, b: (jnp.float32(1), jnp.ones(3)))
-    assert loss_and_metrics(other, {}, None, jax.random.key(0))[1] == {}
 
 
 def test_numbers_inside_the_loss_are_leaves():

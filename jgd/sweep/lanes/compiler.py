@@ -12,7 +12,6 @@ import numpy as np
 
 from jgd.core.compilation import cache_hits
 from jgd.core.errors import InputError
-from jgd.core.types import Params
 from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
 from jgd.sweep.lanes.devices import Devices
@@ -41,7 +40,7 @@ class Prepared(NamedTuple):
     layout: Layout
     rows: list[np.ndarray]  # the leaves that differ, a row for each trial
     numbers: list[Any]  # the leaves that all lanes share, on every device
-    first: Params  # first parameters, a row for each seed, or None where each lane makes its own
+    first: Any  # first parameters and model states, a row for each seed, or None where each lane makes its own
     begin: Compiled
     picks: dict[int, Compiled]  # by the length of the segment
     segments: dict[int, Compiled]
@@ -222,7 +221,7 @@ class _OfTask(NamedTuple):
     """Programs of a task that are being compiled, and the shapes of what they return."""
 
     task: Task
-    first_shape: Params
+    first_shape: Any
     first: Future[Compiled] | None
     pick_shapes: dict[int, Any]
     picks: dict[int, Future[Compiled]]

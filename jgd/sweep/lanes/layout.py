@@ -139,7 +139,7 @@ def lane_bytes(group: Group) -> int:
 
 
 def state_bytes(group: Group) -> int:
-    """Bytes that a lane hands from one segment to the next: parameters and optimizer state."""
+    """Bytes that a lane hands from one segment to the next: parameters, optimizer state and the model's."""
     trial = group.trials[0]
     carry = jax.eval_shape(begin, trial.task, trial.optimizer, root_key(0))
-    return tree_bytes((carry.params, carry.opt_state))
+    return tree_bytes((carry.params, carry.opt_state, carry.model_state))

@@ -11,9 +11,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jgd.core.tree import all_finite, widen
 from jgd.core.types import Params, State
 from jgd.sweep.lanes.group import Group
-from jgd.train.loop import Carry, advance, batch_at, begin, pick, root_key
+from jgd.train.loop import Carry, advance, batch_at, begin, evaluation, first_model, pick, root_key
 from jgd.train.task import Task
-from jgd.transforms import identity
 
 LANES = PartitionSpec("lanes")
 EVERYWHERE = PartitionSpec()
@@ -32,7 +31,7 @@ class Shared(NamedTuple):
     """What all lanes read."""
 
     numbers: list[Any]  # the leaves that do not differ, the data among them
-    first: Params  # first parameters, a row for each seed; None where each lane makes its own
+    first: Any  # first parameters and model states, a row for each seed; None where each lane makes its own
     picks: Any  # the rows of each batch, i32[seeds, length, batch], or None
     start: Any  # i32[], steps taken before
 
@@ -42,6 +41,7 @@ class LaneState(NamedTuple):
 
     params: Params
     opt_state: State
+    model_state: State  # what the loss hands on beside the parameters, None where it has nothing
     bad_since: Any  # i32[], the first of the losses that have not been finite since, or -1
 
 
@@ -86,10 +86,10 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
 
 
 def first_program(mesh: Mesh) -> Any:
-    """A jitted `(task, seeds) -> first parameters`, a row for each seed."""
+    """A jitted `(task, seeds) -> first parameters and model states`, a row for each seed."""
 
-    def first(task: Task, seeds: jax.Array) -> Params:
-        return jax.vmap(lambda seed: begin(task, identity(), root_key(seed)).params)(seeds)
+    def first(task: Task, seeds: jax.Array) -> tuple[Params, State]:
+        return jax.vmap(lambda seed: first_model(task, root_key(seed)))(seeds)
 
     return jax.jit(first, out_shardings=NamedSharding(mesh, EVERYWHERE))
 
@@ -116,10 +116,10 @@ def _begin_lane(group: Group, lane: Lane, shared: Shared) -> LaneState:
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
     if shared.first is None:
         carry = begin(task, optimizer, root_key(lane.seed))
-        return LaneState(carry.params, carry.opt_state, jnp.int32(-1))
-    params = jax.tree.map(lambda x: x[lane.slot], shared.first)
+        return LaneState(carry.params, carry.opt_state, carry.model_state, jnp.int32(-1))
+    params, model_state = jax.tree.map(lambda x: x[lane.slot], shared.first)
     opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), optimizer.init(params))
-    return LaneState(params, opt_state, jnp.int32(-1))
+    return LaneState(params, opt_state, model_state, jnp.int32(-1))
 
 
 def _train_lane(group: Group, length: int, state: LaneState, lane: Lane, shared: Shared) -> tuple[LaneState, Block]:
@@ -132,9 +132,9 @@ def _train_lane(group: Group, length: int, state: LaneState, lane: Lane, shared:
         carry, step = advance(task, optimizer, carry, number, batch_at(task, rows))
         return carry, step.metrics
 
-    carry = Carry(state.params, state.opt_state, root_key(lane.seed))
+    carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))
     carry, metrics = jax.lax.scan(body, carry, (shared.start + jnp.arange(length), picks))
-    judged = {} if task.evaluate is None else task.evaluate(carry.params)
+    judged = evaluation(task, optimizer, carry)
     means = {name: _finite_mean(values) for name, values in metrics.items()}
     bad = ~jnp.isfinite(metrics["loss"])
     since = _bad_since(bad, state.bad_since, shared.start)
@@ -144,7 +144,7 @@ def _train_lane(group: Group, length: int, state: LaneState, lane: Lane, shared:
         {**means, **{name: _real(x) for name, x in judged.items()}},
         jnp.where(lost, jnp.where(since >= 0, since, shared.start + length), -1),
     )
-    return LaneState(carry.params, carry.opt_state, since), block
+    return LaneState(carry.params, carry.opt_state, carry.model_state, since), block
 
 
 def _bad_since(bad: jax.Array, before: jax.Array, start: jax.Array) -> jax.Array:

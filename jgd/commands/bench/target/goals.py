@@ -1,6 +1,7 @@
 """Goals: tasks with what is to be reached on them, as a command line names them."""
 
 import re
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ import jax
 from jgd.core.errors import InputError
 from jgd.measure.steps import num_parameters
 from jgd.tasks.registry import BUILTIN, load
-from jgd.train.task import Task, check_task, is_stream, num_examples
+from jgd.train.task import Task, check_task, init_model, is_stream, num_examples
 
 GOAL = re.compile(r"(?P<task>.+?)@(?P<metric>\w+)\s*(?P<sign><=|>=)\s*(?P<target>\S+)")
 STEPS = 300
@@ -28,7 +29,7 @@ class Goal(NamedTuple):
     @property
     def work(self) -> float:
         """About how long its runs take against other goals': the products of their steps, and what a step costs."""
-        params = jax.eval_shape(self.task.init, jax.random.key(0))
+        params, _ = jax.eval_shape(partial(init_model, self.task), jax.random.key(0))
         examples = self.task.batch_size or num_examples(self.task)
         return self.steps * (examples * num_parameters(params) + OVERHEAD)
 
