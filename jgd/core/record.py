@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.notebook import record_html
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
@@ -96,6 +97,7 @@ def record(cls: type[T]) -> type[T]:
         setattr(cls, "update", _explained(cls.__dict__["update"]))  # noqa: B010
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _repr
+    setattr(cls, "_repr_html_", record_html)  # noqa: B010  what a notebook shows
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
     return cls
 

@@ -1,0 +1,20 @@
+"""A record in a notebook: its numbers by name, nested, escaped, and no array whole."""
+
+import jax.numpy as jnp
+
+import jgd
+from jgd.core.notebook import text_html
+
+
+def test_an_optimizer_is_a_table_of_its_numbers():
+    shown = jgd.chain(jgd.clip_by_global_norm(1.0), jgd.adamw(3e-3, weight_decay=0.1))._repr_html_()
+    for text in ("ClipByGlobalNorm", "max_norm", "1.0", "ScaleByAdam", "b1", "0.9", "weight_decay", "0.1", "0.003"):
+        assert f">{text}<" in shown, text
+
+
+def test_arrays_are_shapes_and_texts_are_escaped():
+    assert "float32[3, 4]" in jgd.stack([jgd.sgd(jnp.ones(4))] * 3)._repr_html_()
+    assert text_html("a < b") == "<pre>a &lt; b</pre>"
+    task = jgd.Task(lambda key: jnp.zeros(2), lambda p, b: jnp.sum(p), jnp.ones((5, 2)))
+    assert "float32[5, 2]" in task._repr_html_()
+    assert "&lt;lambda&gt;" in task._repr_html_()

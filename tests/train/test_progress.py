@@ -1,0 +1,55 @@
+"""The progress line: silent in a pipe, HTML without widgets in a notebook."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from jgd.train import progress
+from jgd.train.progress import Progress
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A kernel whose displays are kept as texts."""
+    shown = []
+    handle = SimpleNamespace(update=shown.append)
+    display = SimpleNamespace(HTML=str, display=lambda text, display_id: shown.append(text) or handle)
+    python = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()), display=display)
+    monkeypatch.setitem(sys.modules, "IPython", python)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    return shown
+
+
+def test_a_pipe_sees_nothing(capfd):
+    with Progress("fit", 10) as line:
+        line.update(5, "loss 1")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_notebook_shows_it_unasked_with_the_time_left(notebook, monkeypatch):
+    now = iter(range(0, 1000, 10))
+    monkeypatch.setattr(progress._NotebookLine.__init__, "__defaults__", (lambda: float(next(now)),))
+    with Progress("fit <b>", 100, 20) as line:
+        line.update(60, "loss <1>")
+    assert "20/100" in notebook[0]
+    assert 'value="60" max="100"' in notebook[1]
+    assert "fit &lt;b&gt;" in notebook[1]
+    assert "loss &lt;1&gt;" in notebook[1]
+    assert ", left 0:00:" in notebook[1]
+    assert "60/100" in notebook[-1]
+
+
+def test_it_can_be_silenced_in_a_notebook(notebook):
+    with Progress("fit", 10, show=False) as line:
+        line.update(5)
+    assert notebook == []
+
+
+def test_redraws_are_few(notebook, monkeypatch):
+    monkeypatch.setattr(progress._NotebookLine.__init__, "__defaults__", (lambda: 5.0,))
+    with Progress("fit", 1000) as line:
+        for done in range(1000):
+            line.update(done)
+    assert len(notebook) == 3  # at the start, the first update, and the end
+    assert "999/1,000" in notebook[-1]
