@@ -114,7 +114,7 @@ def check(place: str, signature: inspect.Signature, given: Mapping[str, Any], he
     for name, value in given.items():
         kind = here[name] if name in here else KINDS.get(name)
         default = signature.parameters[name].default
-        if kind is not None and value is not default and not _admits(kind, value):
+        if kind is not None and value is not default and not admits(kind, value):
             raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.")
 
 
@@ -126,8 +126,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def _admits(kind: Kind, value: Any) -> bool:
-    """Whether a value is of a kind; what cannot even be asked is not."""
+def admits(kind: Kind, value: Any) -> bool:
+    """Whether a value is of a kind; a value that cannot even be asked is not."""
     try:
         return bool(kind.admits(value))
     except (TypeError, ValueError):

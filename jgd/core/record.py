@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import math
 import numbers
 import operator
 from collections.abc import Callable, Hashable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, TypeVar, cast, dataclass_transform
 import jax
 import numpy as np
 
+from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import InputError
 from jgd.core.notebook import record_html
 
@@ -19,15 +21,19 @@ _MISSING = dataclasses.MISSING
 _NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating, str, bytes, list, tuple, dict)
 
 
-def hyper(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
+class Placeholder:
+    """Something that stands where a number will be, such as a distribution in a search space."""
+
+
+def hyper(*, default: Any = _MISSING, interval: str = "(-inf, inf)", whole: bool = False) -> Any:
     """A number that is a leaf: traced, never recompiled for, checked against `interval` when it is a plain number.
 
     `interval` is written as in mathematics: `"[0, 1)"` contains 0 and not 1. Integers become floats, because
     `jax.grad` refuses integer leaves. A plain function becomes a `Function`, so a schedule may stand here too.
-    `None` means absent, where the annotation allows it.
+    `None` means absent, where the annotation allows it. A `whole` number, such as a count of steps, has no fraction.
     """
     bounds = Interval.parse(interval)
-    return dataclasses.field(default=default, metadata={"kind": "hyper", "interval": bounds})
+    return dataclasses.field(default=default, metadata={"kind": "hyper", "interval": bounds, "whole": whole})
 
 
 def hypers(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
@@ -35,17 +41,20 @@ def hypers(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
     return dataclasses.field(default=default, metadata={"kind": "hypers", "interval": Interval.parse(interval)})
 
 
-def static(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
+def static(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None, expect: Kind | None = None) -> Any:
     """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable.
 
-    What is annotated `bool` takes nothing else.
+    What is annotated `bool` takes nothing else; `expect` says what other fields take, before `convert` runs.
     """
-    return dataclasses.field(default=default, metadata={"kind": "static", "convert": convert})
+    return dataclasses.field(default=default, metadata={"kind": "static", "convert": convert, "expect": expect})
 
 
-def part(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None) -> Any:
-    """A subtree: a transform inside a transform, a tuple of them. `convert` runs when a user builds the record."""
-    return dataclasses.field(default=default, metadata={"kind": "part", "convert": convert})
+def part(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None, expect: Kind | None = None) -> Any:
+    """A subtree: a transform inside a transform, a tuple of them.
+
+    When a user builds the record, `expect` says what it takes, and then `convert` runs.
+    """
+    return dataclasses.field(default=default, metadata={"kind": "part", "convert": convert, "expect": expect})
 
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(hyper, hypers, static, part))
@@ -182,7 +191,9 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
         if not hasattr(value, "__iter__"):
             raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
         return tuple(_number(self, field, item) for item in value)
-    convert = field.metadata.get("convert")
+    convert, expect = field.metadata.get("convert"), field.metadata.get("expect")
+    if expect is not None and value is not field.default and not admits(expect, value):
+        raise _refusal(self, field, expect.expected)
     value = value if convert is None else convert(value)
     if kind == "static":
         try:
@@ -194,8 +205,9 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
                 f"be hashable, as structure is, not {type(value).__name__}; pass a flag, a number, a tuple or a "
                 "function that is known before compilation",
             ) from None
-        if field.type is bool and convert is None and not isinstance(value, (bool, np.bool_)):
-            raise _refusal(self, field, f"be True or False, not {type(value).__name__}")
+        a_flag = field.type is bool and convert is None
+        if a_flag and not admits(FLAG, value) and not isinstance(value, Placeholder):  # which a space refuses
+            raise _refusal(self, field, f"{FLAG.expected}, not {type(value).__name__}")
     return value
 
 
@@ -203,20 +215,35 @@ def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
     interval: Interval = field.metadata["interval"]
     if value is None and field.default is None:
         return None
-    if value is None or isinstance(value, _NO_NUMBERS):
-        raise _refusal(self, field, f"be a number in {interval.text}, not {type(value).__name__}")
+    whole = field.metadata.get("whole", False)
+    if value is None or isinstance(value, _NO_NUMBERS) or not _may_be_number(value):
+        sort = "whole number" if whole else "number"
+        raise _refusal(self, field, f"be a {sort} in {interval.text}, not {type(value).__name__}")
     if isinstance(value, numbers.Real):
         number = float(value)
         if number not in interval:
             raise _refusal(self, field, f"lie in {interval.text}")
+        if whole and not number.is_integer() and math.isfinite(number):
+            raise _refusal(self, field, f"be a whole number in {interval.text}")
         return number
     return as_function(value)
+
+
+def _may_be_number(value: Any) -> bool:
+    """Whether it is a number or an array of them, or stands for one, as a schedule and a distribution do."""
+    if isinstance(value, Placeholder):
+        return True
+    if hasattr(value, "init") and hasattr(value, "update"):
+        return False  # a transform, even one that can be called
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return getattr(value.dtype, "kind", "") not in "USOb"  # no texts, objects or flags
+    return isinstance(value, numbers.Real) or callable(value)
 
 
 def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputError:
     """Built only when it is raised: the repr of an array waits for its device."""
     return InputError(
-        f"{type(self).__name__}({field.name}={self.__dict__[field.name]!r}): {field.name} must {expected}."
+        f"{type(self).__name__}({field.name}={shown(self.__dict__[field.name])}): {field.name} must {expected}."
     )
 
 

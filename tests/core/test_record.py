@@ -10,6 +10,7 @@ import pytest
 
 import jgd
 from jgd.core import Function, as_function, frozen
+from jgd.core.arguments import Kind
 from jgd.core.frozen import thaw
 
 
@@ -20,7 +21,7 @@ class Rule:
     b: float = jgd.hyper(default=0.9, interval="[0, 1)")
     size: float | None = jgd.hyper(default=None, interval="(0, inf]")
     flag: bool = jgd.static(default=False)
-    inner: object = jgd.part(default=())
+    inner: object = jgd.part(default=(), expect=Kind("be a tuple", lambda x: isinstance(x, tuple)))
     name: str = jgd.static(default="")
 
 
@@ -32,6 +33,10 @@ BAD = [
     ({"b": True}, "Rule(b=True): b must be a number in [0, 1), not bool."),
     ({"b": None}, "Rule(b=None): b must be a number in [0, 1), not NoneType."),
     ({"size": 0}, "Rule(size=0): size must lie in (0, inf]."),
+    ({"b": object()}, "Rule(b=<object object at"),
+    ({"b": jgd.sgd(0.1)}, "Rule(b=chain("),
+    ({"b": np.array(["a"])}, "Rule(b=<U1[1]): b must be a number in [0, 1), not ndarray."),
+    ({"inner": 3}, "Rule(inner=3): inner must be a tuple."),
     ({"flag": "no"}, "Rule(flag='no'): flag must be True or False, not str."),
     ({"flag": 1}, "Rule(flag=1): flag must be True or False, not int."),
     ({"name": [1]}, "Rule(name=[1]): name must be hashable"),
@@ -43,6 +48,28 @@ def test_bad_numbers_are_one_sentence(arguments, message):
     with pytest.raises(jgd.InputError) as error:
         Rule(**arguments)
     assert str(error.value).startswith(message)
+
+
+@jgd.record
+class Every:
+    """A record with a whole number."""
+
+    steps: float = jgd.hyper(interval="[1, inf)", whole=True)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (2.5, "Every(steps=2.5): steps must be a whole number in [1, inf)."),
+        ("2", "Every(steps='2'): steps must be a whole number in [1, inf), not str."),
+        (0, "Every(steps=0): steps must lie in [1, inf)."),
+    ],
+)
+def test_a_whole_number_has_no_fraction(steps, message):
+    with pytest.raises(jgd.InputError) as error:
+        Every(steps)
+    assert str(error.value) == message
+    assert Every(2.0).steps == 2.0
 
 
 def test_plain_numbers_become_floats_and_arrays_stay():

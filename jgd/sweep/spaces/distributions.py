@@ -10,11 +10,12 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.record import Placeholder
 
 EDGE = 0.05  # a best value in this share of a range, at either end, is at its boundary
 
 
-class Distribution:
+class Distribution(Placeholder):
     """A leaf of a space: it turns a number from the unit interval into a value (its inverse cumulative distribution).
 
     So one point of the unit cube is one trial, whatever draws the points. A distribution of numbers is no pytree, one
