@@ -10,6 +10,14 @@ class InputError(ValueError):
     """What the caller gave cannot be used; the message names the place, the value and the remedy."""
 
 
+class ExpectationError(InputError):
+    """Refuse a value before it is known for which argument it was given; a record adds the argument's name."""
+
+    def __init__(self, value: str, expected: str) -> None:
+        super().__init__(f"{value} must {expected}.")
+        self.expected = expected
+
+
 def unknown(place: str, name: object, known: Iterable[object]) -> InputError:
     """The error for a name that is not among `known`; it suggests the nearest and lists them all."""
     names = [str(k) for k in known]

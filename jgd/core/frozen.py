@@ -9,7 +9,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import ExpectationError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def dtype_name(dtype: Any) -> str | None:
     except TypeError:
         canonical = None
     if canonical is None or not jnp.issubdtype(canonical, jnp.inexact):
-        raise InputError(f"dtype={dtype!r}: expected a floating or complex dtype, such as float32 or 'bfloat16'.")
+        raise ExpectationError(f"dtype={dtype!r}", "be a floating or complex dtype, such as float32 or 'bfloat16'")
     return np.dtype(canonical).name
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
-from jgd.core.errors import InputError
+from jgd.core.errors import ExpectationError, InputError
 from jgd.core.notebook import record_html
 
 T = TypeVar("T")
@@ -194,7 +194,10 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
     convert, expect = field.metadata.get("convert"), field.metadata.get("expect")
     if expect is not None and value is not field.default and not admits(expect, value):
         raise _refusal(self, field, expect.expected)
-    value = value if convert is None else convert(value)
+    try:
+        value = value if convert is None else convert(value)
+    except ExpectationError as error:
+        raise _refusal(self, field, error.expected) from None
     if kind == "static":
         try:
             hash(value)

@@ -9,20 +9,25 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
+from jgd.core.arguments import FLAG, Kind, checked, function_of
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.status import Status
 from jgd.core.stop import Stop, Watch
 from jgd.core.tree import check_inexact, global_norm, where
 from jgd.core.types import Params, Transform
+from jgd.core.user_code import attempt
 from jgd.solvers.solution import Solution
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.scale import apply_updates
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
 MAX_STEPS = 10_000
+STOP = Kind("be a jgd.Stop, such as Stop(gradient_norm=1e-5)", lambda x: isinstance(x, Stop))
+TUPLE = Kind("be a tuple of further arguments of the function", lambda x: isinstance(x, tuple))
 
 
+@checked(params=None, has_aux=FLAG, args=TUPLE, fn=function_of("(params, *args) -> scalar"), stop=STOP)
 def minimize(
     fn: Callable[..., Any],
     optimizer: Transform,
@@ -45,7 +50,7 @@ def minimize(
     the loop; forward-mode ones do (`jax.jvp`, `jax.jacfwd`).
     """
     stop = _check_stop(DEFAULT_STOP if stop is None else stop)
-    fn, optimizer = _check_function(fn), as_transform(optimizer)
+    fn, optimizer = as_function(fn), as_transform(optimizer)
     check_inexact("minimize(params)", params)
     params = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), params)
     if not jax.tree.leaves(params):
@@ -113,9 +118,7 @@ def _judge(stop: Stop, watch: Watch, point: _Point, step_norm: Any, steps: jax.A
     return watch, jnp.where(spent, jnp.int32(Status.MAX_STEPS), status), finite
 
 
-def _check_stop(stop: Any) -> Stop:
-    if not isinstance(stop, Stop):
-        raise InputError(f"minimize(stop={stop!r}): stop must be a jgd.Stop, such as Stop(gradient_norm=1e-5).")
+def _check_stop(stop: Stop) -> Stop:
     if not stop.has_rule:
         raise InputError(
             "minimize(stop=Stop()): it holds no rule, so nothing would stop the search; set gradient_norm, value, "
@@ -124,16 +127,10 @@ def _check_stop(stop: Any) -> Stop:
     return stop
 
 
-def _check_function(fn: Any) -> Any:
-    if not callable(fn):
-        raise InputError(f"minimize(fn={fn!r}): fn must be a function fn(params) -> scalar.")
-    return as_function(fn)
-
-
 def _check_value(fn: Any, params: Params, args: tuple[Any, ...], has_aux: bool) -> None:
     """Refuse a function whose value is no real scalar, from shapes alone."""
-    out: Any = jax.eval_shape(fn, params, *args)
     place = f"minimize(fn={getattr(getattr(fn, 'fn', fn), '__qualname__', type(fn).__name__)})"
+    out: Any = attempt(f"{place}: fn(params, *args)", lambda: jax.eval_shape(fn, params, *args))
     if has_aux and not (isinstance(out, tuple) and len(out) == 2):
         raise InputError(f"{place}: with has_aux=True it must return (scalar, aux), not a {type(out).__name__}.")
     value: Any = out[0] if has_aux else out

@@ -6,7 +6,9 @@ from typing import Any
 import jax
 import optax
 
-from jgd.core import InputError, Transform, record, static
+from jgd.core import Transform, record, static
+from jgd.core.arguments import TRANSFORM, admits, shown
+from jgd.core.errors import ExpectationError
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -33,11 +35,8 @@ class Foreign:
 
 def as_transform(value: Any) -> Transform:
     """`value` as a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
-    if not isinstance(value, Transform):
-        raise InputError(
-            f"as_transform: {value!r} is not a gradient transformation; expected an object with init and update, "
-            "such as jgd.adam(1e-3) (called, not the function itself)."
-        )
+    if not admits(TRANSFORM, value):
+        raise ExpectationError(shown(value), TRANSFORM.expected)
     if isinstance(value, optax.GradientTransformation) or jax.tree_util.all_leaves([value]):
         # Not optax.with_extra_args_support, whose new function each time would compile anew each time.
         return Foreign(value.init, value.update, isinstance(value, optax.GradientTransformationExtraArgs))

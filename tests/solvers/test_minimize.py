@@ -165,7 +165,7 @@ BAD = {
     "no rule": ((bowl, jgd.sgd(0.1), START, Stop()), {}, "it holds no rule, so nothing would stop the search"),
     "a number as rule": ((bowl, jgd.sgd(0.1), START, 1e-3), {}, "stop must be a jgd.Stop"),
     "no function": ((1.0, jgd.sgd(0.1), START), {}, "fn must be a function"),
-    "a factory": ((bowl, jgd.sgd, START), {}, "is not a gradient transformation"),
+    "a factory": ((bowl, jgd.sgd, START), {}, "must be a gradient transformation"),
 }
 
 

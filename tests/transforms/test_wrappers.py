@@ -85,7 +85,7 @@ def test_masked_leaves_keep_no_state():
 def test_optax_objects_are_taken_in_and_functions_are_refused():
     opt = jgd.chain(optax.clip(1.0), jgd.sgd(1.0))
     np.testing.assert_array_equal(opt.update(5 * ONE, opt.init(ONE), ONE)[0], -1.0)
-    with pytest.raises(jgd.InputError, match="called, not the function itself"):
+    with pytest.raises(jgd.InputError, match="called and not the function itself"):
         jgd.chain(jgd.adam)
 
 

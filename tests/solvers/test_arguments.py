@@ -1,0 +1,41 @@
+"""Bad arguments of the solvers are refused in one sentence where the call enters."""
+
+import jax.numpy as jnp
+import pytest
+
+import jgd
+
+PARAMS = jnp.ones(2)
+SGD = jgd.sgd(0.1)
+
+
+def square(x):
+    return jnp.sum(x**2)
+
+
+def nothing():
+    return 0.0
+
+
+BAD = [
+    (lambda: jgd.minimize(3, SGD, PARAMS), "minimize(fn=3): fn must be a function (params, *args) -> scalar."),
+    (lambda: jgd.minimize(square, 3, PARAMS), "minimize(optimizer=3): optimizer must be a gradient transformation"),
+    (lambda: jgd.minimize(square, jgd.sgd, PARAMS), "minimize(optimizer=<function sgd"),
+    (lambda: jgd.minimize(square, SGD, PARAMS, 1e-5), "minimize(stop=1e-05): stop must be a jgd.Stop"),
+    (lambda: jgd.minimize(square, SGD, PARAMS, args=3), "minimize(args=3): args must be a tuple"),
+    (lambda: jgd.minimize(square, SGD, PARAMS, has_aux="no"), "minimize(has_aux='no'): has_aux must be True or False."),
+    (lambda: jgd.minimize(square, SGD, {"x": PARAMS}), "minimize(fn=square): fn(params, *args) failed with TypeError"),
+    (lambda: jgd.minimize(nothing, SGD, PARAMS), "minimize(fn=nothing): fn(params, *args) failed with TypeError"),
+    (lambda: jgd.multistart(3, SGD, PARAMS), "multistart(fn=3): fn must be a function"),
+    (lambda: jgd.multistart(square, "adam", PARAMS), "multistart(optimizer='adam'): optimizer must be"),
+    (lambda: jgd.masked(3, None), "Masked(inner=3): inner must be a gradient transformation"),
+    (lambda: jgd.adam(0.1, mu_dtype="int8"), "ScaleByAdam(mu_dtype='int8'): mu_dtype must be a floating"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), BAD)
+def test_bad_arguments_are_one_sentence(call, message):
+    with pytest.raises(jgd.InputError) as error:
+        call()
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
