@@ -29,9 +29,8 @@ def imported(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "jgd")
-            if node.module and node.module.startswith("jgd."):
-                yield node.module
+            if node.module and node.module.split(".")[0] == "jgd":
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "jgd")
 
@@ -54,6 +53,30 @@ def test_a_part_of_the_sweep_imports_only_from_parts_below(path):
     for module in imported(path):
         if module.startswith("jgd.sweep"):
             assert module.split(".")[2] in allowed, f"{path} imports {module}"
+
+
+def test_no_modules_know_each_other_in_a_circle():
+    names = {".".join(("jgd", *p.relative_to(ROOT).with_suffix("").parts)): p for p in FILES if p.name != "__init__.py"}
+    arrows = {name: {end for end in map(nearest(names), imported(path)) if end} for name, path in names.items()}
+    below: dict[str, set[str]] = {}
+    for start in arrows:
+        seen, left = set(), [start]
+        while left:
+            left.extend(arrows[left.pop()] - seen)
+            seen.update(left)
+        below[start] = seen
+    assert [name for name in arrows if name in below[name]] == []
+
+
+def nearest(names):
+    """What finds the module that an import means: itself, or the one that defines the name; none for a folder."""
+
+    def find(module):
+        while module and module not in names:
+            module = module.rpartition(".")[0]
+        return module
+
+    return find
 
 
 def test_every_folder_has_its_layer():

@@ -8,7 +8,7 @@ from jgd.core.record import hyper as hyper
 from jgd.core.record import part as part
 from jgd.core.record import record as record
 from jgd.core.record import static as static
-from jgd.core.stacking import Layout as Layout
+from jgd.core.stacking import LeafStacks as LeafStacks
 from jgd.core.stacking import stack_leaves as stack_leaves
 from jgd.core.status import Status as Status
 from jgd.core.stop import Stop as Stop

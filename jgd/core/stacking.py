@@ -13,7 +13,7 @@ from jgd.core.types import Params
 
 
 @record
-class Layout:
+class LeafStacks:
     """Where each leaf of a tree lies among stacks; calling it with the stacks gives the tree back.
 
     It is structure alone, so it may be closed over or passed through `jax.jit`.
@@ -28,7 +28,7 @@ class Layout:
         wanted = {kind: self.kinds.count(kind) for kind in dict.fromkeys(self.kinds)}
         if found != wanted:
             raise InputError(
-                f"Layout: got stacks of {found} leaves, expected {wanted}; pass what stack_leaves returned."
+                f"LeafStacks: got stacks of {found} leaves, expected {wanted}; pass what stack_leaves returned."
             )
         # Split, whose derivative is one concatenation; that of x[i] is a sum of as many arrays as there are leaves.
         parts = {kind: iter(jax.lax.split(x, (1,) * x.shape[0])) for kind, x in stacked.items()}
@@ -42,7 +42,7 @@ class Layout:
         return {kind: _stack(leaves) for kind, leaves in groups.items()}
 
 
-def stack_leaves(tree: Params) -> tuple[dict[str, jax.Array], Layout]:
+def stack_leaves(tree: Params) -> tuple[dict[str, jax.Array], LeafStacks]:
     """Leaves of one shape, dtype and sharding as one array, and the way back.
 
     `stacked, unstack = jgd.stack_leaves(params)`.
@@ -56,7 +56,7 @@ def stack_leaves(tree: Params) -> tuple[dict[str, jax.Array], Layout]:
     (`clip_by_norm`, masks and labels by rank) see a stack as one leaf; Muon takes its leading axis as a batch.
     """
     leaves, structure = jax.tree.flatten(tree)
-    layout = Layout(structure, tuple(map(_kind, leaves)))
+    layout = LeafStacks(structure, tuple(map(_kind, leaves)))
     return layout.stack(tree), layout
 
 

@@ -94,7 +94,7 @@ def easom(x: jax.Array) -> jax.Array:
     return 1 - jnp.prod(jnp.cos(x)) * jnp.exp(-jnp.sum((x - PI) ** 2))
 
 
-class Function(NamedTuple):
+class AnalyticFunction(NamedTuple):
     """A test function, where to begin on it, and a minimum of it."""
 
     formula: Callable[[jax.Array], jax.Array]
@@ -109,20 +109,20 @@ class Function(NamedTuple):
 
 
 FUNCTIONS = {
-    "rosenbrock": Function(rosenbrock, (-1.2, 1), (1, 1)),
-    "rosenbrock8": Function(rosenbrock, (-1.2, 1) * 4, (1,) * 8),
-    "beale": Function(beale, (1, 1), (3, 0.5)),
-    "himmelblau": Function(himmelblau, (0, 0), (3, 2)),
-    "booth": Function(booth, (-5, -5), (1, 3)),
-    "styblinski_tang": Function(styblinski_tang, (-0.5,) * 8, (-2.9035340277711774,) * 8),
-    "rastrigin": Function(rastrigin, (0.3,) * 4, (0,) * 4, spread=0.02),
-    "ackley": Function(ackley, (0.35, -0.35), (0, 0), spread=0.02),
-    "powell": Function(powell, (3, -1, 0, 1), (0,) * 4),
-    "wood": Function(wood, (-3, -1, -3, -1), (1,) * 4),
-    "goldstein_price": Function(goldstein_price, (0.5, -0.5), (0, -1), minimum=3.0, spread=0.05),
-    "branin": Function(branin, (2.5, 7.5), (PI, 2.275), minimum=5 / (4 * PI)),
-    "zakharov": Function(zakharov, (1,) * 6, (0,) * 6),
-    "easom": Function(easom, (PI + 1.2, PI - 1.2), (PI, PI), spread=0.05),
+    "rosenbrock": AnalyticFunction(rosenbrock, (-1.2, 1), (1, 1)),
+    "rosenbrock8": AnalyticFunction(rosenbrock, (-1.2, 1) * 4, (1,) * 8),
+    "beale": AnalyticFunction(beale, (1, 1), (3, 0.5)),
+    "himmelblau": AnalyticFunction(himmelblau, (0, 0), (3, 2)),
+    "booth": AnalyticFunction(booth, (-5, -5), (1, 3)),
+    "styblinski_tang": AnalyticFunction(styblinski_tang, (-0.5,) * 8, (-2.9035340277711774,) * 8),
+    "rastrigin": AnalyticFunction(rastrigin, (0.3,) * 4, (0,) * 4, spread=0.02),
+    "ackley": AnalyticFunction(ackley, (0.35, -0.35), (0, 0), spread=0.02),
+    "powell": AnalyticFunction(powell, (3, -1, 0, 1), (0,) * 4),
+    "wood": AnalyticFunction(wood, (-3, -1, -3, -1), (1,) * 4),
+    "goldstein_price": AnalyticFunction(goldstein_price, (0.5, -0.5), (0, -1), minimum=3.0, spread=0.05),
+    "branin": AnalyticFunction(branin, (2.5, 7.5), (PI, 2.275), minimum=5 / (4 * PI)),
+    "zakharov": AnalyticFunction(zakharov, (1,) * 6, (0,) * 6),
+    "easom": AnalyticFunction(easom, (PI + 1.2, PI - 1.2), (PI, PI), spread=0.05),
 }
 
 
