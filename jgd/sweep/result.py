@@ -53,4 +53,7 @@ class Result(Outcomes):
         write_whole(path, [sweep_report(self, title).encode()])
 
     def __repr__(self) -> str:
-        return described(self)
+        return str(described(self))
+
+    def _repr_html_(self) -> str:
+        return described(self).html()

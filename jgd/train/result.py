@@ -8,6 +8,8 @@ import numpy as np
 from jgd.core.optional import require
 from jgd.core.status import Status
 from jgd.core.types import Params, State
+from jgd.pages.figure import new_figure
+from jgd.pages.sheet import Sheet
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -29,14 +31,17 @@ class Run:
     compile_seconds: float  # of this call
 
     def __repr__(self) -> str:
-        rows = [("", "last", "lowest", "highest")]
-        rows += [_summary(name, curve, np.arange(len(curve))) for name, curve in self.metrics.items()]
+        return str(self._sheet())
+
+    def _repr_html_(self) -> str:
+        return self._sheet().html()
+
+    def _sheet(self) -> Sheet:
+        rows = [_summary(name, curve, np.arange(len(curve))) for name, curve in self.metrics.items()]
         steps = self.evaluations.get("step")
         rows += [_summary(name, curve, steps) for name, curve in self.evaluations.items() if name != "step"]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         head = f"Run of {self.steps} steps, {self.seconds:.2f} s of which {self.compile_seconds:.2f} s compiling"
-        return "\n".join([head, *(f"  {line}" for line in table if self.steps), f"  {self.status}"])
+        return Sheet([head], ("", "last", "lowest", "highest"), rows if self.steps else (), [str(self.status)], left=4)
 
     def dataframe(self) -> Any:
         """A pandas table with a row a step; evaluations stand in the rows of their steps, NaN elsewhere."""
@@ -52,7 +57,7 @@ class Run:
         """A matplotlib figure: the metrics step by step, and beside them the evaluations."""
         judged = {name: curve for name, curve in self.evaluations.items() if name != "step"}
         count = 2 if judged else 1
-        figure = require("matplotlib.figure", "Run.plot()").Figure(figsize=(5 * count, 3.5), layout="constrained")
+        figure = new_figure(5 * count, 3.5, "Run.plot()")
         panels = figure.subplots(1, count, squeeze=False)[0]
         _draw(panels[0], np.arange(self.steps), self.metrics)
         if judged:

@@ -22,7 +22,7 @@ def test_it_prints_what_one_wants_to_know(run):
     assert lines[0].endswith("s compiling")
     assert lines[1].split() == ["last", "lowest", "highest"]
     loss = run.metrics["loss"]
-    assert lines[2].split()[:2] == ["loss", f"{loss[-1]:.6g}"]
+    assert lines[3].split()[:2] == ["loss", f"{loss[-1]:.6g}"]
     assert f"{loss.min():.6g} at step {loss.argmin()}" in lines[2]
     assert lines[4].startswith("  distance")
     assert lines[-1].strip() == str(run.status)

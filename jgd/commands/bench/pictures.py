@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jgd.commands.bench.rows import Row
-from jgd.core.optional import require
+from jgd.pages.figure import new_figure
 from jgd.pages.palette import COLORS, FAINT, GRID, INK
 
 MARKS = "osD^v"
@@ -84,7 +84,7 @@ def times_figure(rows: Sequence[Row]) -> Any:
 
 
 def _axes(size: tuple[float, float]) -> tuple[Any, Any]:
-    figure = require("matplotlib.figure", "the report's pictures").Figure(size, layout="constrained")
+    figure = new_figure(*size, "the report's pictures")
     figure.patch.set_visible(False)
     axes = figure.subplots()
     axes.patch.set_visible(False)

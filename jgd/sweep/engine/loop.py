@@ -67,6 +67,7 @@ def execute(
             raise
         if interrupt.requested:
             preparation.abandon()
+        line.update(loop.passed())
         queue.close()
     reports = [queue.report(group, layout) for group, layout in zip(groups, layouts, strict=True)]
     # A request that came with the very last segment has cut nothing short.
@@ -157,7 +158,7 @@ class Loop:
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> Iterator[Prepared]:
         """Groups in these layouts, to run to `until` points, each as soon as `Preparation.one_by_one` has it."""
-        passed, compiling, left = self._passed(), CompilingLine(self._seconds_to(until)), list(pairs)
+        passed, compiling, left = self.passed(), CompilingLine(self._seconds_to(until)), list(pairs)
 
         def tell(done: int, total: int, seconds: float) -> None:
             self.line.update(passed, compiling.note(done, total, seconds))
@@ -169,7 +170,7 @@ class Loop:
                     self.compile_seconds += time.perf_counter() - clock
                     left.pop(0)
                     yield ready
-                    passed, clock = self._passed(), time.perf_counter()
+                    passed, clock = self.passed(), time.perf_counter()
             except jax.errors.JaxRuntimeError as error:  # no caller's: that one is raised where it runs
                 left[0] = left[0][0], self._fewer(*left[0], error)
 
@@ -225,7 +226,7 @@ class Loop:
         at, clock = (members.trial, members.seed), time.perf_counter() - chunk.seconds
         alive = members.real & self.records.going[at] & (self.records.reached[at] == chunk.point)
         lanes, states = self._begin(ready, chunk, alive)
-        passed, start = self._passed(), int(points[chunk.point - 1]) if chunk.point else 0
+        passed, start = self.passed(), int(points[chunk.point - 1]) if chunk.point else 0
         for point in range(chunk.point, until):
             end = int(points[point])
             step = self.devices.scalar(start)
@@ -249,7 +250,7 @@ class Loop:
             start, passed = end, passed + taken
             self.line.update(passed, ", ".join(spaces_of(ready.group)))
 
-    def _passed(self) -> int:
+    def passed(self) -> int:
         """Steps on the progress line: taken, or spared by a lane's end."""
         taken = np.where(self.records.reached > 0, self.settings.points[self.records.reached - 1], 0)
         return int(np.where(self.records.going, taken, self.settings.steps).sum())

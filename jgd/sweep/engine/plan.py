@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from jgd.measure.units import bytes_text, time_text
-from jgd.pages.text import count, plain_table
+from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
 from jgd.sweep.engine.rounds import Engine
 from jgd.sweep.engine.work_queue import spaces_of
 from jgd.sweep.lanes.autotune import ProgramCost
@@ -71,6 +72,12 @@ class Plan:
         return known | {"programs": programs, "lanes": self.lanes, "resident_bytes": self.resident_bytes}
 
     def __repr__(self) -> str:
+        return str(self._sheet())
+
+    def _repr_html_(self) -> str:
+        return self._sheet().html()
+
+    def _sheet(self) -> Sheet:
         seeds = "" if self.seeds == 1 else f" x {self.seeds} seeds"
         steps = "" if self.steps == 1 else f" x {self.steps:,} steps"  # a function's one call
         rounds = "" if self.rounds == 1 else f" in {self.rounds} rounds"
@@ -96,7 +103,7 @@ class Plan:
             f"On each device: {bytes_text(self.resident_bytes)} of {bytes_text(self.free_bytes)} that are free. Bytes "
             "a lane: what it hands on, and what it needs while it runs."
         )
-        return "\n".join([head, plain_table(header, rows, left=2), free, *self._warnings()])
+        return Sheet([head], header, rows, [free, *self._warnings()], left=2)
 
     def _warnings(self) -> list[str]:
         if self.resident_bytes <= self.free_bytes:

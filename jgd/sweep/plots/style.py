@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.optional import require
+from jgd.pages.figure import new_figure
 from jgd.pages.palette import COLORS, FAINT, GRID, INK
 from jgd.pages.text import label_of
 from jgd.sweep.lanes.settings import as_loss
@@ -26,7 +27,7 @@ def color_of(result: Outcomes, space: str) -> str:
 
 def blank(width: float, height: float) -> Any:
     """An empty figure, in inches; it belongs to no window, and a notebook shows it as it shows any."""
-    return require("matplotlib.figure", "a picture of a sweep").Figure((width, height), layout="constrained")
+    return new_figure(width, height, "a picture of a sweep")
 
 
 def panels(count: int, *, sharex: bool = True, sharey: bool = True, height: float = 1.95) -> tuple[Any, list[Any]]:

@@ -1,12 +1,13 @@
 """A result in words: what a terminal shows, and the sentences that reports share with it."""
 
-from jgd.pages.text import count, plain_table
+from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import Trial, short
 
 
-def described(result: Outcomes, *, running: bool = False) -> str:
-    """What the sweep was, and the best setting of each space; one that has not ended may be `running`."""
+def described(result: Outcomes, *, running: bool = False) -> Sheet:
+    """Describe the sweep and the best setting of each space; one that has not ended may be `running`."""
     metric, seeds = result.settings.metric, len(result.settings.seeds)
     many = "" if seeds == 1 else f" x {seeds} seeds"
     steps = "" if result.settings.steps == 1 else f" x {result.settings.steps} steps"  # a function's one call
@@ -27,7 +28,7 @@ def described(result: Outcomes, *, running: bool = False) -> str:
         for row in result.standings()
     ]
     header = ["space", metric, "95% over seeds", "best setting"]
-    return "\n".join([head, plain_table(header, rows), *boundary_warnings(result), *schedule_note(result)])
+    return Sheet([head], header, rows, [*boundary_warnings(result), *schedule_note(result)])
 
 
 def setting(trial: Trial) -> str:

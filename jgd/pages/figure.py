@@ -1,0 +1,27 @@
+"""Figures that a notebook shows as the last line of a cell, whether or not it was told to draw inline."""
+
+import functools
+import io
+from typing import Any
+
+from jgd.core.optional import require
+
+
+def new_figure(width: float, height: float, purpose: str) -> Any:
+    """Make an empty matplotlib figure, in inches, that belongs to no window.
+
+    `purpose` is named where matplotlib is missing.
+    """
+    return _class(require("matplotlib.figure", purpose).Figure)((width, height), layout="constrained")
+
+
+@functools.cache
+def _class(base: Any) -> Any:
+    return type("Figure", (base,), {"__module__": __name__, "__doc__": base.__doc__, "_repr_png_": _png})
+
+
+def _png(figure: Any) -> bytes:
+    """The figure as a PNG, on white, so that it can be read in a dark notebook too."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=144, facecolor="white")
+    return file.getvalue()
