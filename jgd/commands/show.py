@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jgd.commands.results_json import jsonable, standings_json
+from jgd.commands.results_json import jsonable, standings_json, status_counts
 from jgd.pages.text import label_of, plain_table
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
@@ -32,7 +32,7 @@ def show(options: argparse.Namespace) -> int:
         settings = result.settings
         document = {"folder": str(options.dir), "metric": settings.metric, "mode": settings.mode}
         document |= {"steps": settings.steps, "seeds": list(settings.seeds), "trials": len(result.trials)}
-        document |= {"status": result.counts()}
+        document |= {"status": status_counts(result)}
         document |= {"standings": standings_json(result), "best": [_trial(result, trial.number) for trial in best]}
         print(json.dumps(document, indent=1))
         return 0

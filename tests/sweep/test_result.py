@@ -55,7 +55,7 @@ def test_a_best_trial_at_an_end_of_its_range_is_told(result):
 def test_it_prints_well(result):
     lines = repr(result).splitlines()
     assert lines[0].startswith("Sweep of 8 trials x 3 seeds x 60 steps: 21 complete, 3 diverged; 2 programs")
-    assert lines[1].split() == ["space", "distance", "95%", "over", "seeds", "best", "setting"]
+    assert lines[1].split() == ["space", "distance", "range", "of", "3", "(75%)", "best", "setting"]
     assert "learning_rate=0.1" in repr(result)
 
 

@@ -25,7 +25,14 @@ def test_trials_rank_by_median_then_mean_then_number():
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_three_seeds_give_their_range_and_quartiles(mode):
-    assert summarize(np.array([3.0, 1.0, 2.0]), mode) == (2.0, 1.5, 2.5, 1.0, 3.0)
+    assert summarize(np.array([3.0, 1.0, 2.0]), mode) == (2.0, 1.5, 2.5, 1.0, 3.0, 0.75)
+
+
+def test_one_seed_has_no_interval():
+    found = summarize(np.array([0.49]), "min")
+    assert found.median == 0.49
+    assert np.isnan([found.low, found.high]).all()
+    assert found.level == 0
 
 
 def test_one_failed_seed_opens_the_interval_at_the_bad_end():

@@ -11,8 +11,9 @@ from jgd.pages.svg import to_svg
 from jgd.pages.text import capital, count, label_of
 from jgd.sweep.plots.curves import curves_figure
 from jgd.sweep.report.page import cost_facts
-from jgd.sweep.report.tables import interval_cell, space_cell
+from jgd.sweep.report.tables import interval_cell, scale_of, space_cell
 from jgd.sweep.result import Result
+from jgd.sweep.results.text import interval_meaning, interval_title
 from jgd.sweep.spaces.space import short
 
 
@@ -49,9 +50,9 @@ def _verdict(result: Result, standings: Sequence[Row]) -> str:
         return "No optimizer has a setting that reached the end."
     label = label_of(result.settings.metric)
     said = f"<b>{html.escape(best.optimizer)}</b> ends best, with {label} {best.value:.3g}"
-    level = [row for row in standings[1:] if row.low <= best.value <= row.high]
-    if level and len(result.settings.seeds) > 1:
-        said += f"; the intervals of {len(level)} of the {len(standings) - 1} others reach it"
+    near = [row for row in standings[1:] if row.low <= best.value <= row.high]
+    if near:
+        said += f"; {interval_title(best.seeds)}, {len(near)} of the {len(standings) - 1} others reach it too"
     reached = [row for row in standings if math.isfinite(row.steps_to_target)]
     if reached:
         steps = min(row.steps_to_target for row in reached)
@@ -62,23 +63,24 @@ def _verdict(result: Result, standings: Sequence[Row]) -> str:
 
 
 def _table(result: Result, standings: Sequence[Row]) -> str:
-    lines = []
+    lines, seeds = [], len(result.settings.seeds)
+    many = seeds > 1
     for row in standings:
         text = [html.escape(cell) for cell in cells(row)]
         text[1], _ = space_cell(result, row.optimizer)
-        drawn, _ = interval_cell(result, row.optimizer, row.value, row.low, row.high)
+        drawn = [interval_cell(result, row.optimizer, row.value, row.low, row.high)[0]] if many else []
         setting = next(iter(row.setting.values()), math.nan)
-        keys = [row.rank, row.optimizer, setting, row.value, row.value, row.low, row.steps_to_target]
-        keys += [row.diverged, row.state_bytes, row.microseconds]
-        lines.append(list(zip([*text[:4], drawn, *text[4:]], keys, strict=True)))
+        keys = [row.rank, row.optimizer, setting, row.value, *([row.value, row.low] if many else [])]
+        keys += [row.steps_to_target, row.diverged, row.state_bytes, row.microseconds]
+        lines.append(list(zip([*text[:4], *drawn, *text[4:]], keys, strict=True)))
     names = header(result)
-    seeds = len(result.settings.seeds)
-    ranked = f"the median over {seeds} seeds at the last step; the interval is a 95% bootstrap of that median"
+    ranked = f"the median over {seeds} seeds at the last step" if many else "the last step of the one seed"
     caption = (
-        f"Ranked by {ranked if seeds > 1 else 'the last step of the one seed'}. "
-        "Steps and state belong to the best setting; diverged trials to all settings."
+        f"Ranked by {ranked}. Steps and state belong to the best setting; diverged trials to all settings. "
+        + interval_meaning(seeds)
     )
-    return table([html.escape(name) for name in [*names[:4], "", *names[4:]]], lines, caption)
+    scale = [scale_of(result)] if many else []
+    return table([html.escape(name) for name in [*names[:4], *scale, *names[4:]]], lines, caption)
 
 
 def _warnings(result: Result) -> str:

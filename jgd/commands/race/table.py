@@ -11,6 +11,7 @@ from jgd.core.tree import tree_bytes
 from jgd.pages.text import label_of
 from jgd.sweep.result import Result
 from jgd.sweep.results.outcomes import Standing
+from jgd.sweep.results.text import interval_title
 from jgd.sweep.spaces.space import short
 from jgd.train.loop import begin, root_key
 
@@ -22,8 +23,9 @@ class Row(NamedTuple):
     optimizer: str
     setting: dict[str, float]
     value: float  # the best setting's median over seeds, at the end
-    low: float  # a 95% bootstrap interval over seeds
+    low: float  # the ends of an interval over seeds, and its true level
     high: float
+    level: float
     seeds: int
     steps_to_target: float
     diverged: float  # the share of its trials, 0 to 1
@@ -41,7 +43,9 @@ def header(result: Result) -> list[str]:
     """The names of the columns; a line break is where a narrow table may break them."""
     settings = result.settings
     target = "steps to\ntarget" if settings.target is None else f"steps to\n{short(settings.target)}"
-    names = ["", "optimizer", "best\nrate", label_of(settings.metric).replace(" ", "\n"), "95% over\nseeds", target]
+    names = ["", "optimizer", "best\nrate", label_of(settings.metric).replace(" ", "\n")]
+    interval = interval_title(len(settings.seeds)).replace(" ", "\n", 1)
+    names += [*([interval] if interval else []), target]
     return [*names, "diverged\ntrials", "state\nB/param", "time\nµs/step"]
 
 
@@ -53,7 +57,7 @@ def cells(row: Row) -> list[str]:
         row.optimizer,
         (setting or "as given") + ("!" if row.edges else ""),
         f"{row.value:#.3g}" if math.isfinite(row.value) else "-",
-        f"{_or_failed(row.low)}..{_or_failed(row.high)}" if row.seeds > 1 else "-",
+        *([f"{_or_failed(row.low)}..{_or_failed(row.high)}"] if row.seeds > 1 else []),
         f"{row.steps_to_target:.0f}" if math.isfinite(row.steps_to_target) else "-",
         f"{row.diverged:.0%}",
         f"{row.state_bytes:.1f}",
@@ -91,8 +95,9 @@ def _row(rank: int, result: Result, standing: Standing) -> Row:
         standing.space,
         trial.params,
         summary.median,
-        min(summary.low, summary.high),
-        max(summary.low, summary.high),
+        summary.low,
+        summary.high,
+        summary.level,
         len(result.settings.seeds),
         standing.steps_to_target,
         standing.diverged,

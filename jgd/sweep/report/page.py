@@ -18,7 +18,7 @@ from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.report.tables import programs_table, spaces_table, trials_table
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.statistics import half_as_many
-from jgd.sweep.results.text import boundary_warnings
+from jgd.sweep.results.text import between, boundary_warnings, interval_meaning, interval_title
 from jgd.sweep.spaces.space import Trial, short
 from jgd.sweep.storage.spec import environment
 from jgd.train.task import Task
@@ -107,9 +107,8 @@ def _verdict(result: Outcomes) -> str:
     values = ", ".join(f"<b>{html.escape(name)} = {html.escape(short(x))}</b>" for name, x in best.params.items())
     said += f", {values}" if values else ""
     said += f": {label} {short(summary.median)}"
-    if len(result.settings.seeds) > 1:
-        low, high = (short(x) if math.isfinite(x) else "failed" for x in sorted((summary.low, summary.high)))
-        said += f" in the median over {len(result.settings.seeds)} seeds, 95% interval {low} to {high}"
+    if (seeds := len(result.settings.seeds)) > 1:
+        said += f" in the median over {seeds} seeds, {between(summary, ' to ')} ({interval_title(seeds)})"
     return said + "."
 
 
@@ -138,17 +137,17 @@ def _trust(result: Outcomes, learns: bool) -> str:
 
 
 def _rivals(result: Outcomes, best: Trial) -> str:
-    summary = result.summary(best)
-    low, high = sorted((summary.low, summary.high))
-    bad = high if result.settings.mode == "min" else low
+    summary, seeds = result.summary(best), len(result.settings.seeds)
+    bad = summary.high if result.settings.mode == "min" else summary.low
     losses = as_loss(result.medians, result.settings.mode)
     limit = as_loss(np.array([bad]), result.settings.mode)[0]
     others = int(np.sum(losses <= limit)) - 1
     if others < 1:
-        return "No other trial's median lies within the best one's interval over seeds."
+        return f"No other trial's median is as good as the bad end of the best one's {interval_title(seeds)}."
     return (
-        f"{count(others, 'other trial')} of {len(result.trials) - 1:,} lie{'s' * (others == 1)} within the best one's "
-        "interval over seeds: as far as these seeds tell, as good."
+        f"The {'median' if others == 1 else 'medians'} of {count(others, 'other trial')} of "
+        f"{len(result.trials) - 1:,} lie{'s' * (others == 1)} within the best one's {interval_title(seeds)}: these "
+        "seeds do not tell them apart. " + interval_meaning(seeds)
     )
 
 
@@ -158,10 +157,13 @@ def _enough(result: Outcomes, best: Trial) -> str:
     where = f" of {html.escape(best.space)}" if len(result.spaces) > 1 else ""
     if half is None:
         return f"{size}{where}: too few to tell whether more would help."
-    losses = as_loss(np.array([half, *result.summary(best)]), result.settings.mode)
+    summary = result.summary(best)
+    ends = (summary.low, summary.high) if summary.level else (summary.median, summary.median)
+    reached, *ends = as_loss(np.array([half, *ends]), result.settings.mode)
     said = f"Half as many trials{where} would three times in four have reached {short(half)}"
-    if losses[0] <= max(losses[-2:]):
-        return f"{said}, which is within the best one's interval over seeds: enough were sampled."
+    if reached <= max(ends):
+        good = "within the best one's interval over seeds" if summary.level else "as good as the best"
+        return f"{said}, which is {good}: more are unlikely to help."
     return f"{said} at best, not {short(result.medians[best.number].item())}: more are likely to help."
 
 

@@ -12,7 +12,7 @@ from jgd.pages.palette import VARIABLES
 from jgd.pages.text import label_of
 from jgd.sweep.plots.style import color_of
 from jgd.sweep.results.outcomes import Outcomes
-from jgd.sweep.results.text import setting
+from jgd.sweep.results.text import between, interval_meaning, interval_title, setting
 from jgd.sweep.spaces.space import Trial, short
 
 MOST_TRIALS = 5000  # in a page; all of them are in `Result.to_csv`
@@ -29,13 +29,22 @@ def interval_cell(result: Outcomes, space: str, median: float, low: float, high:
     """A median with its interval, drawn on the scale that the best trials of all spaces need."""
     if not math.isfinite(median):
         return "", "nan"
-    summaries = [row.summary for row in result.standings()]
-    shown = [v for one in summaries for v in (one.median, one.low, one.high) if math.isfinite(v)]
-    ends = min(shown), max(shown)
+    ends = _ends(result)
     # An interval that is open, because a seed failed, reaches to the scale's bad end.
     bad = ends[result.settings.mode == "min"]
     low, high = (v if math.isfinite(v) else bad for v in (low, high))
     return whisker(median, low, high, ends, VARIABLES[color_of(result, space)]), median
+
+
+def scale_of(result: Outcomes) -> str:
+    """Head a column of drawn intervals with the ends of their common scale, as in `0.01 to 0.5`."""
+    return " to ".join(map(short, _ends(result)))
+
+
+def _ends(result: Outcomes) -> tuple[float, float]:
+    summaries = [row.summary for row in result.standings()]
+    shown = [v for one in summaries for v in (one.median, one.low, one.high) if math.isfinite(v)]
+    return min(shown, default=math.nan), max(shown, default=math.nan)
 
 
 def number_cell(value: float, digits: int = 4) -> Cell:
@@ -45,21 +54,21 @@ def number_cell(value: float, digits: int = 4) -> Cell:
 
 def spaces_table(result: Outcomes) -> str:
     """The spaces from best to worst, each by its best trial."""
-    label, many = label_of(result.settings.metric), len(result.settings.seeds) > 1
-    target = result.settings.target
+    label, seeds, target = label_of(result.settings.metric), len(result.settings.seeds), result.settings.target
     lines = []
     for rank, row in enumerate(result.standings(), 1):
-        median, low, high = row.summary.median, *sorted((row.summary.low, row.summary.high))
-        interval = f"{number_cell(low)[0]} .. {number_cell(high)[0]}" if many else "-"
+        median, low, high = row.summary.median, row.summary.low, row.summary.high
         cells = [(str(rank), rank), space_cell(result, row.space), number_cell(median)]
-        cells += [interval_cell(result, row.space, median, low, high), (interval, low)]
+        if seeds > 1:
+            cells += [interval_cell(result, row.space, median, low, high), (between(row.summary), low)]
         cells += [number_cell(row.steps_to_target, 6)] if target is not None else []
         cells += [(f"{row.diverged:.0%}", row.diverged), (str(row.trial.number), row.trial.number)]
         lines.append([*cells, _setting_cell(row.trial)])
-    names = ["", "space", label, "", "95% over\nseeds", *([f"steps to\n{short(target)}"] if target is not None else [])]
+    names = ["", "space", label, *([scale_of(result), interval_title(seeds)] if seeds > 1 else [])]
+    names += [f"steps to\n{short(target)}"] if target is not None else []
     caption = (
-        "Each space by its best trial: the median over seeds at the last step, with a 95% bootstrap interval. A seed "
-        "that failed counts as worst."
+        "Each space by its best trial: the median over seeds at the last step. A seed that failed counts as worst. "
+        + interval_meaning(seeds)
     )
     return table([html.escape(name) for name in [*names, "diverged\nlanes", "trial", "its setting"]], lines, caption)
 

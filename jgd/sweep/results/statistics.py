@@ -1,26 +1,31 @@
 """Numbers about numbers: what is better, medians with intervals over seeds, and when a target was reached."""
 
-import itertools
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import gammaln
 
+from jgd.core.median import median_interval
 from jgd.sweep.lanes.settings import as_loss
 
-RESAMPLES = 2000
 TAIL = 40.0
 
 
 class Summary(NamedTuple):
-    """The spread of a few values, with a bootstrap interval of their median."""
+    """Hold the median of a few values, their quartiles, and an interval for the median of all that there could be.
+
+    The interval lies between two of the values, and holds that median with the probability `level`, whatever the
+    distribution: at least 95% from six values on; below, it is the range of the values, whose level is 50, 75, 87.5 and
+    93.75% for two to five. One value has none: its ends are NaN and its level is 0.
+    """
 
     median: float
     lower_quartile: float
     upper_quartile: float
-    low: float  # the interval's ends
+    low: float  # the interval's ends; NaN where one failed
     high: float
+    level: float
 
 
 class Paired(NamedTuple):
@@ -48,8 +53,8 @@ def rank(values: np.ndarray, mode: str) -> np.ndarray:
 def summarize(values: np.ndarray, mode: str, confidence: float = 0.95) -> Summary:
     """The summary of f[seeds]; a seed that failed counts as worst, and if that reaches a number, it is NaN.
 
-    The interval is the percentile bootstrap of the median: of all resamples where there are few, else of 2,000 drawn
-    with a fixed seed. Three seeds make it their range.
+    The interval is that of the sign test, by `jgd.core.median.median_ranks`. A percentile bootstrap, often seen in its
+    place, holds the median of normal values in 76, 93 and 93% of cases for 3, 5 and 10 seeds where it says 95%.
     """
     return _summary(as_loss(np.asarray(values, float), mode), mode, confidence)
 
@@ -119,20 +124,14 @@ def _best_of(losses: np.ndarray, k: np.ndarray, places: int) -> np.ndarray:
 
 
 def _summary(losses: np.ndarray, mode: str, confidence: float) -> Summary:
-    losses, n = np.sort(losses), len(losses)
-    if n**n <= RESAMPLES * 2:
-        picks = np.array(list(itertools.product(range(n), repeat=n)))
-    else:
-        picks = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
-    outside = (1 - confidence) / 2
+    *ends, level = median_interval(losses, confidence)
     with np.errstate(invalid="ignore"):  # the middle between two infinities
         # Nearest ranks, because infinities cannot be interpolated.
-        ends = np.quantile(np.median(losses[picks], axis=1), [outside, 1 - outside], method="nearest")
         quartiles = np.quantile(losses, [0.25, 0.75], method="nearest" if np.isinf(losses).any() else "linear")
         found = np.array([np.median(losses), *quartiles, *ends])
     found = np.where(np.isfinite(found), found, np.nan) * (1 if mode == "min" else -1)
     median, q1, q3, low, high = found.tolist()
-    return Summary(median, q1, q3, low, high) if mode == "min" else Summary(median, q3, q1, high, low)
+    return Summary(median, q1, q3, low, high, level) if mode == "min" else Summary(median, q3, q1, high, low, level)
 
 
 def _log_choose(n: Any, k: Any) -> np.ndarray:

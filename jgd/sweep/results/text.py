@@ -1,9 +1,15 @@
 """A result in words: what a terminal shows, and the sentences that reports share with it."""
 
+import math
+
+from jgd.core.median import level_text, median_ranks
 from jgd.pages.sheet import Sheet
 from jgd.pages.text import count
 from jgd.sweep.results.outcomes import Outcomes
+from jgd.sweep.results.statistics import Summary
 from jgd.sweep.spaces.space import Trial, short
+
+FEW = 5  # seeds, below which an interval is called by what it is, their range
 
 
 def described(result: Outcomes, *, running: bool = False) -> Sheet:
@@ -18,17 +24,35 @@ def described(result: Outcomes, *, running: bool = False) -> Sheet:
         f"{what} of {len(result.trials)} trials{many}{steps}: {result.counts()}; "
         f"{count(result.programs, 'program')}, {compiled}run in {result.run_seconds:.1f} s"
     )
+    interval = interval_title(seeds)
     rows = [
-        [
-            row.space,
-            short(row.summary.median),
-            f"{short(row.summary.low)} .. {short(row.summary.high)}",
-            setting(row.trial),
-        ]
+        [row.space, short(row.summary.median), *([between(row.summary)] if interval else []), setting(row.trial)]
         for row in result.standings()
     ]
-    header = ["space", metric, "95% over seeds", "best setting"]
+    header = ["space", metric, *([interval] if interval else []), "best setting"]
     return Sheet([head], header, rows, [*boundary_warnings(result), *schedule_note(result)])
+
+
+def interval_title(seeds: int) -> str:
+    """Head a column of intervals over so many seeds, with their true level; empty for one seed, which has none."""
+    level = level_text(median_ranks(seeds)[1])
+    if seeds < 2:
+        return ""
+    return f"{level} over {seeds} seeds" if seeds >= FEW else f"range of {seeds} ({level})"
+
+
+def interval_meaning(seeds: int) -> str:
+    """Say in a sentence what the intervals over so many seeds promise; empty for one seed."""
+    level = level_text(median_ranks(seeds)[1])
+    if seeds < 2:
+        return ""
+    kind = "The range of the seeds" if seeds < FEW else "The interval over seeds"
+    return f"{kind} holds the median of ever more seeds with a probability of {level}."
+
+
+def between(summary: Summary, by: str = " .. ") -> str:
+    """Write an interval as `0.1 .. 0.3`; an end that a failed seed has opened is `failed`."""
+    return by.join(short(x) if math.isfinite(x) else "failed" for x in (summary.low, summary.high))
 
 
 def setting(trial: Trial) -> str:
