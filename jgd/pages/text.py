@@ -1,4 +1,6 @@
-"""Numbers and names as a person writes them."""
+"""Numbers, names and tables as a person writes them."""
+
+from collections.abc import Sequence
 
 
 def count(number: int, what: str) -> str:
@@ -14,3 +16,17 @@ def label_of(metric: str) -> str:
 def capital(text: str) -> str:
     """With a capital at its beginning."""
     return text[:1].upper() + text[1:]
+
+
+def plain(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """A table in plain text: columns as wide as needed, the first `left` flush left and the others flush right."""
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(header), "  ".join("-" * width for width in widths), *map(line, rows)])
