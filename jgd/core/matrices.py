@@ -89,7 +89,7 @@ def cut(place: str, shape: Sequence[int], axes: Any) -> Cut:
 
 
 def is_axes(x: Any) -> bool:
-    """Whether `x` declares the axes of a leaf, or that it is no matrix: MatrixAxes, optax's twins, or none."""
+    """Whether `x` declares the axes of a leaf, or that it is no matrix: `MatrixAxes`, optax's twin of it, or `None`."""
     return x is None or isinstance(x, optax.MaskedNode) or hasattr(x, "reduction_axis")
 
 
@@ -137,7 +137,7 @@ def declared_axes(place: str, declared: Any, params: Params) -> DeclaredAxes:
                 f"{place}: at {name_of(path)} the tree of axes has {found!r}, expected MatrixAxes(inputs, outputs), or "
                 "None for what is no matrix."
             )
-        rows.append((jax.tree_util.keystr(path), leaf.axes if hasattr(leaf.axes, "reduction_axis") else None))
+        rows.append((jax.tree_util.keystr(path), _hashable(leaf.axes)))
     return DeclaredAxes(tuple(rows))
 
 
@@ -158,6 +158,13 @@ class _Leaf:
     """Keeps a `None`, or axes that are tuples, whole in a tree."""
 
     axes: Any
+
+
+def _hashable(axes: Any) -> MatrixAxes | None:
+    if not hasattr(axes, "reduction_axis"):
+        return None
+    groups = (axes.reduction_axis, axes.output_axis)
+    return MatrixAxes(*(tuple(group) if isinstance(group, Iterable) else group for group in groups))
 
 
 def _is_matrix_rule(node: Any) -> bool:

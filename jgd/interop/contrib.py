@@ -1,13 +1,10 @@
-"""What stands for names of `optax.contrib` in the drop-in namespace: optax's signatures and formulas, as jgd's values."""
+"""Muon for the drop-in's `optax.contrib`: optax's signatures and formulas, as jgd's values."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jgd.core import InputError
 from jgd.core.errors import unknown
 from jgd.core.matrices import MatrixAxes
 from jgd.core.types import Params, Rate, Scalar
@@ -57,7 +54,7 @@ def muon(
     declared = _rank_two if muon_weight_dimension_numbers is None else muon_weight_dimension_numbers
     matrices = chain(
         _scale_by_muon(
-            _last(ns_coeffs, ns_steps),
+            ns_coeffs,
             ns_steps,
             beta,
             eps,
@@ -93,9 +90,9 @@ def scale_by_muon(
     nesterov: bool = True,
     weight_dimension_numbers: Any = None,
 ) -> ScaleByMuon:
-    """Muon's rule as optax has it: corrected for bias, and without the factor for shapes, which `scale_by_shape` has."""
+    """Muon's rule as optax has it: corrected for bias, and without the factor for a matrix's shape."""
     return _scale_by_muon(
-        _last(ns_coeffs, ns_steps),
+        ns_coeffs,
         ns_steps,
         beta,
         eps,
@@ -110,15 +107,3 @@ def scale_by_muon(
 def _rank_two(params: Params) -> Any:
     """Every leaf of rank 2 as a matrix, embeddings and heads as well: optax's default."""
     return jax.tree.map(lambda x: MatrixAxes(0, 1) if jnp.ndim(x) == 2 else None, params)
-
-
-def _last(ns_coeffs: Sequence[Any], ns_steps: int) -> Sequence[Any]:
-    """Of more triples than steps, the last count, as in optax."""
-    if np.ndim(ns_coeffs) < 2:
-        return ns_coeffs
-    if len(ns_coeffs) < ns_steps:
-        raise InputError(
-            f"contrib.muon(ns_steps={ns_steps}): there are {len(ns_coeffs)} triples of coefficients; give one for each "
-            "step, or fewer steps."
-        )
-    return ns_coeffs[len(ns_coeffs) - ns_steps :]

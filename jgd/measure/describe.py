@@ -79,10 +79,10 @@ class Description:
         table = [row.cells() for row in self.rows]
         shown = [i for i in range(len(HEAD)) if i in (0, 1, 8) or any(cells[i] != "-" for cells in table)]
         narrow = [[cells[i] for i in shown] for cells in table]
-        total = (
-            f"{len(self.rows)} {'leaf' if len(self.rows) == 1 else 'leaves'}, {bytes_text(self.parameter_bytes)}; state: "
-            f"{bytes_text(self.state_bytes)}, {bytes_text(self.other_bytes)} of them in counters and the like"
-        )
+        sizes = (self.parameter_bytes, self.state_bytes, self.other_bytes)
+        parameters, state, other = map(bytes_text, sizes)
+        leaves = f"{len(self.rows)} {'leaf' if len(self.rows) == 1 else 'leaves'}"
+        total = f"{leaves}: {parameters} of parameters, {state} of state, {other} of it in counters and the like"
         return f"{plain([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{total}"
 
     __repr__ = __str__
@@ -174,17 +174,12 @@ def _name(transform: Any) -> str:
 
 def _rate(value: Any) -> str:
     """A number, or the name of a schedule or of what else stands for one."""
-    if isinstance(value, numbers.Real) or (jnp.ndim(value) == 0 and _is_known(value)):
+    is_array = hasattr(value, "shape") and hasattr(value, "dtype")
+    if isinstance(value, numbers.Real) or (is_array and not value.shape and not isinstance(value, jax.core.Tracer)):
         return f"{float(value):.4g}"
-    if isinstance(value, Function):
-        return getattr(value.fn, "__name__", type(value.fn).__name__)
-    return (
-        type(value).__name__ if callable(value) or not hasattr(value, "shape") else f"{value.dtype}{list(value.shape)}"
-    )
-
-
-def _is_known(value: Any) -> bool:
-    return hasattr(value, "dtype") and not isinstance(value, jax.core.Tracer)
+    if is_array:
+        return f"{value.dtype}{list(value.shape)}"
+    return getattr(value.fn if isinstance(value, Function) else value, "__name__", type(value).__name__)
 
 
 def _state_bytes(state: State, params: Params) -> tuple[dict[Any, int], int]:

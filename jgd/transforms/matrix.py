@@ -90,17 +90,12 @@ class ScaleByMuon:
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The orthogonal matrices nearest to the momentum, scaled."""
         beta = jnp.asarray(self.beta)
-        ahead, past = jnp.ones(()), jnp.ones(())
-        if self.bias_correction:
-            count = increment(state.count)
-            past = 1 / one_minus_pow(beta, count)
-            ahead = 1 / one_minus_pow(beta, increment(count)) if self.nesterov else past
+        count = increment(state.count) if self.bias_correction else None
+        ahead = self._ahead(beta, count)
 
         def rule(g: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
             b = beta * b + (1 - beta) * g
-            if self.bias_correction:
-                return beta * (ahead * b) + (1 - beta) * (past * g) if self.nesterov else ahead * b, b
-            return beta * b + (1 - beta) * g if self.nesterov else b, b
+            return ahead(g, b), b
 
         # Widened here, so that the look-ahead is not rounded to half precision on its way to the iteration.
         wide = jax.tree.map(widen, grads)
@@ -113,7 +108,7 @@ class ScaleByMuon:
             (self._size(one) * one.array(x)).astype(jnp.result_type(g))
             for one, x, g in zip(cuts, orthogonal, leaves, strict=True)
         ]
-        state = CorrectedMuonState(count, mu) if self.bias_correction else ScaleByMuonState(mu)
+        state = ScaleByMuonState(mu) if count is None else CorrectedMuonState(count, mu)
         return jax.tree.unflatten(structure, updates), state
 
     def cost(self, params: Params) -> Cost:
@@ -140,6 +135,13 @@ class ScaleByMuon:
         if self.weight_dimension_numbers is not None:
             axes = declared_axes("ScaleByMuon", self.weight_dimension_numbers, params).of(params)
         return [_cut(path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
+
+    def _ahead(self, beta: jax.Array, count: jax.Array | None) -> Callable[[jax.Array, jax.Array], jax.Array]:
+        """What is made orthogonal, of a gradient and the momentum that already has it."""
+        if count is None:
+            return lambda g, b: beta * b + (1 - beta) * g if self.nesterov else b
+        now, following = one_minus_pow(beta, count), one_minus_pow(beta, increment(count))
+        return lambda g, b: beta * b / following + (1 - beta) * g / now if self.nesterov else b / now
 
     def _size(self, one: Cut) -> Any:
         _, rows, columns = one.sizes

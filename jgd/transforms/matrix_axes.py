@@ -163,8 +163,11 @@ def _leaves(rows: list[tuple[tuple[str, ...], tuple[int, ...]]], stacked: list[b
 def _bias(known: Container[tuple[str, ...]], names: tuple[str, ...]) -> tuple[str, ...]:
     """The bias beside a kernel, if any: `b1` for `w1`, `bias` for `kernel`, `in_proj_bias` for `in_proj_weight`."""
     *layer, name = names or ("",)
-    candidates = (re.sub(r"kernel|weight", "bias", name), re.sub(r"^[wW]", "b", name), "bias")
-    return next(((*layer, c) for c in candidates if c != name and (*layer, c) in known), ())
+    if re.search("kernel|weight", name):
+        candidates = [re.sub("kernel|weight", "bias", name), "bias"]
+    else:
+        candidates = [re.sub("^[wW]", "b", name)] if re.match("[wW]", name) else []
+    return next(((*layer, c) for c in candidates if (*layer, c) in known), ())
 
 
 def _guess(leaf: _Leaf) -> MatrixAxes | None:
