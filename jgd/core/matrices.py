@@ -175,6 +175,6 @@ def _axes(place: str, axes: Any, rank: int, chosen: Any) -> tuple[int, ...]:
     """One or several axes as numbers from 0."""
     several = tuple(chosen) if isinstance(chosen, Iterable) else (chosen,)
     for axis in several:
-        if not isinstance(axis, numbers.Integral) or not -rank <= axis < rank:
+        if not isinstance(axis, numbers.Integral) or not -rank <= int(axis) < rank:
             raise InputError(f"{place} has {rank} axes and {axes}: there is no axis {axis!r}; declare others.")
     return tuple(int(axis) % rank for axis in several)

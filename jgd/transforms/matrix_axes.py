@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.matrices import MatrixAxes
@@ -97,9 +98,17 @@ class MatrixAxesByPath:
 
 
 class _Leaf(NamedTuple):
-    """A leaf as its names, its shape, whether it is a bias or the shape of its own, and the names beside its layer."""
+    """A leaf as its neighbours show it.
+
+    names     Along its path.
+    layers    Those without its own, from where the paths of the tree first part.
+    is_bias   Whether it stands beside a kernel as its bias.
+    bias      The shape of the bias beside it, if any.
+    beside    The names beside its layer.
+    """
 
     names: tuple[str, ...]
+    layers: tuple[str, ...]
     shape: tuple[int, ...]
     is_bias: bool
     bias: tuple[int, ...] | None
@@ -128,16 +137,21 @@ def _guesses(params: Params, *, hidden: bool, stacked: list[bool] | None = None)
         last = MatrixAxes(-2, -1)
         return [axes or (last if len(leaf.shape) > 1 else None) for leaf, axes in zip(leaves, guesses, strict=True)]
     readouts = _readouts(leaves, guesses)
-    return [
-        None
-        if axes is None or i in readouts or NOT_HIDDEN.search("/".join(leaf.names))
-        else (MatrixAxes(*(tuple(axis + 1 for axis in group) for group in axes)) if deep[i] else axes)
+    hidden_ones = [
+        None if i in readouts or NOT_HIDDEN.search("/".join(leaf.names)) else axes
         for i, (leaf, axes) in enumerate(zip(leaves, guesses, strict=True))
     ]
+    return [_behind_layers(axes) if axes and behind else axes for axes, behind in zip(hidden_ones, deep, strict=True)]
+
+
+def _behind_layers(axes: MatrixAxes) -> MatrixAxes:
+    """The same axes of an array with one more before them."""
+    inputs, outputs = (np.atleast_1d(group) + 1 for group in axes)
+    return MatrixAxes(tuple(inputs.tolist()), tuple(outputs.tolist()))
 
 
 def _leaves(rows: list[tuple[tuple[str, ...], tuple[int, ...]]], stacked: list[bool]) -> list[_Leaf]:
-    """The leaves with their neighbours, by names from where the paths first part."""
+    """The leaves with their neighbours."""
     shapes = {names: shape[1:] if deep else shape for (names, shape), deep in zip(rows, stacked, strict=True)}
     above: dict[tuple[str, ...], set[str]] = {}
     for names in shapes:
@@ -150,24 +164,25 @@ def _leaves(rows: list[tuple[tuple[str, ...], tuple[int, ...]]], stacked: list[b
     known = set(biases.values())
     return [
         _Leaf(
-            names[start:],
+            names,
+            names[start:-1],
             shapes[names],
             names in known,
-            shapes.get(biases[names]),
+            None if (bias := biases[names]) is None else shapes[bias],
             frozenset(above.get(names[:-2], ())),
         )
         for names, _ in rows
     ]
 
 
-def _bias(known: Container[tuple[str, ...]], names: tuple[str, ...]) -> tuple[str, ...]:
+def _bias(known: Container[tuple[str, ...]], names: tuple[str, ...]) -> tuple[str, ...] | None:
     """The bias beside a kernel, if any: `b1` for `w1`, `bias` for `kernel`, `in_proj_bias` for `in_proj_weight`."""
     *layer, name = names or ("",)
     if re.search("kernel|weight", name):
         candidates = [re.sub("kernel|weight", "bias", name), "bias"]
     else:
         candidates = [re.sub("^[wW]", "b", name)] if re.match("[wW]", name) else []
-    return next(((*layer, c) for c in candidates if (*layer, c) in known), ())
+    return next(((*layer, c) for c in candidates if (*layer, c) in known), None)
 
 
 def _guess(leaf: _Leaf) -> MatrixAxes | None:
@@ -185,7 +200,8 @@ def _guess(leaf: _Leaf) -> MatrixAxes | None:
 
 def _out_last(leaf: _Leaf) -> MatrixAxes | None:
     """The axes of a kernel (in..., out...) by its bias (out...), or of layers of both."""
-    shape, bias = leaf.shape, leaf.bias or ()
+    shape = leaf.shape
+    bias = tuple(leaf.bias or ())
     rank, width = len(shape), len(bias)
     found = []
     if 0 < width < rank and shape[rank - width :] == bias:
@@ -201,7 +217,8 @@ def _out_last(leaf: _Leaf) -> MatrixAxes | None:
 
 def _out_first(leaf: _Leaf) -> MatrixAxes | None:
     """The axes of a weight (out, in, ...) by its bias (out,), (out, 1, ...) or that of layers of both."""
-    shape, bias = leaf.shape, leaf.bias or ()
+    shape = leaf.shape
+    bias = tuple(leaf.bias or ())
     rank = len(shape)
     # A stack of linear layers with one output each has such shapes too.
     if 1 < len(bias) == rank - 1 and math.prod(bias[1:]) == 1 and (shape[1] > 1 or CONV.search(leaf.layer)):
@@ -237,7 +254,7 @@ def _readouts(leaves: list[_Leaf], guesses: list[MatrixAxes | None]) -> set[int]
         axes is not None and not NOT_HIDDEN.search("/".join(x.names)) for x, axes in zip(leaves, guesses, strict=True)
     ]
     for i, leaf in enumerate(leaves):
-        layers = leaf.names[:-1]
+        layers = leaf.layers
         if not hidden[i] or len(leaf.shape) != 2 or not layers or sum(hidden) == 1:
             continue
         layer = NUMBERED.fullmatch("/".join(layers))

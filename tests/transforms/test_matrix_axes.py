@@ -229,5 +229,14 @@ def test_patterns_come_before_the_guess_and_the_first_decides():
     assert eval(repr(which), vars(jgd)) == which
 
 
+def test_names_above_all_leaves_count_and_a_single_matrix_is_one():
+    deep = {"kernel": jnp.ones((3, 4)), "bias": jnp.ones(4)}
+    assert chosen({"head": {"a": {"dense": deep}, "b": {"dense": deep}}}) == {}
+    assert chosen(jnp.ones((3, 4))) == {"": IN_OUT}
+    assert chosen([jnp.ones((3, 4)), jnp.ones((4, 5))]) == {"0": IN_OUT, "1": IN_OUT}
+    assert chosen({"Dense_0": deep}) == {"Dense_0/kernel": IN_OUT}
+    assert chosen({}) == {}
+
+
 def test_complex_matrices_are_none():
     assert jgd.matrix_axes({"w": jnp.ones((3, 4), complex)}) == {"w": None}
