@@ -117,6 +117,8 @@ def declared_axes(place: str, declared: Any, params: Params) -> DeclaredAxes:
     """
     if isinstance(declared, DeclaredAxes):
         return declared
+    if not jax.tree.leaves(params):  # an empty tree, or optax.tree_map_params, which asks with a placeholder
+        return DeclaredAxes(())
     tree = thaw(declared, params)
 
     def spread_over(axes: Any, below: Params) -> list[_Leaf]:

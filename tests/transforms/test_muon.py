@@ -116,6 +116,13 @@ def test_axes_are_declared_by_pattern_by_tree_and_by_function(how):
     problems.close({n: updates[n] for n in rest}, adam.update(rest, adam.init(rest))[0], rtol=1e-6)
 
 
+def test_optax_finds_the_parameters_in_a_state_with_declared_axes():
+    params = problems.params({"a": (2, 3, 4), "b": (3,)})
+    opt = jgd.muon(0.1, muon_weight_dimension_numbers={"a": jgd.MatrixAxes(0, (1, 2)), "b": None})
+    state = optax.tree_map_params(opt, lambda x: x + 1, opt.init(params))
+    assert float(state.inner_states["muon"].inner_state[0].mu["a"][0, 0, 0]) == 1.0
+
+
 def test_the_size_is_that_of_the_declared_sides():
     x = problems.params({"x": (2, 8, 3)})
     for axes, size in ((jgd.MatrixAxes(1, (0, 2)), 1.0), (jgd.MatrixAxes(0, (1, 2)), 12**0.5)):
