@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 # Values: what every optimizer is.
 from jgd.core import InputError as InputError
+from jgd.core import MatrixAxes as MatrixAxes
 from jgd.core import Schedule as Schedule
 from jgd.core import Status as Status
 from jgd.core import Stop as Stop
@@ -66,6 +67,8 @@ from jgd.transforms import clip_by_global_norm as clip_by_global_norm
 from jgd.transforms import clip_by_norm as clip_by_norm
 from jgd.transforms import identity as identity
 from jgd.transforms import masked as masked
+from jgd.transforms import matrix_axes as matrix_axes
+from jgd.transforms import matrix_axes_by_path as matrix_axes_by_path
 from jgd.transforms import multi_steps as multi_steps
 from jgd.transforms import partition as partition
 from jgd.transforms import scale as scale
@@ -87,6 +90,7 @@ if TYPE_CHECKING:
     from jgd import measure as measure
     from jgd import sweep as sweep
     from jgd import tasks as tasks
+    from jgd.measure.describe import describe as describe
     from jgd.solvers import Solution as Solution
     from jgd.solvers import minimize as minimize
     from jgd.solvers import multistart as multistart
@@ -95,7 +99,11 @@ if TYPE_CHECKING:
     from jgd.train import fit as fit
 
 _SOLVERS, _TRAIN = ("Solution", "minimize", "multistart"), ("Run", "Task", "fit")
-_LATER = {**dict.fromkeys(_SOLVERS, "jgd.solvers"), **dict.fromkeys(_TRAIN, "jgd.train")}
+_LATER = {
+    **dict.fromkeys(_SOLVERS, "jgd.solvers"),
+    **dict.fromkeys(_TRAIN, "jgd.train"),
+    "describe": "jgd.measure.describe",
+}
 
 __version__ = "0.1.0"
 

@@ -2,6 +2,7 @@
 
 from jgd.core.errors import InputError as InputError
 from jgd.core.frozen import frozen as frozen
+from jgd.core.matrices import MatrixAxes as MatrixAxes
 from jgd.core.record import Function as Function
 from jgd.core.record import as_function as as_function
 from jgd.core.record import hyper as hyper

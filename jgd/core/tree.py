@@ -1,6 +1,7 @@
 """Arithmetic on pytrees: rules lifted from one array to a tree, moments, norms and casts."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -159,6 +160,14 @@ def check_inexact(place: str, tree: Any) -> None:
 def name_of(path: Any) -> str:
     """A path in a tree as a person writes it: `['layers'][0].kernel`, or `the root`."""
     return jax.tree_util.keystr(path) or "the root"
+
+
+def path_names(path: Any) -> tuple[str, ...]:
+    """The names along a path; those that are paths themselves are taken apart, as `layers.0.weight`, `mlp/~/linear`."""
+    keys = [getattr(key, "key", getattr(key, "name", getattr(key, "idx", None))) for key in path]
+    if keys and isinstance(path[-1], jax.tree_util.GetAttrKey) and keys[-1] in ("value", "raw_value"):
+        keys = keys[:-1]  # of flax.nnx's variables
+    return tuple(name for key in keys for name in re.split(r"[./]", str(key)) if name not in ("", "~"))
 
 
 def check_params(place: str, params: Params) -> None:

@@ -14,6 +14,7 @@ from jgd import optimizers as _optimizers
 from jgd import schedules as _schedules
 from jgd import transforms as _transforms
 from jgd.interop import adapt as _adapt
+from jgd.interop import contrib as _contrib
 from jgd.interop.convert import FromOptax as FromOptax
 from jgd.interop.convert import to_optax as to_optax
 
@@ -34,7 +35,7 @@ def _submodule(theirs: ModuleType, *sources: ModuleType) -> ModuleType:
 
 globals().update(
     _public(_optax) | _adapt.replaced(_optax, _optimizers, _transforms, _schedules),
-    contrib=_submodule(_optax.contrib),
+    contrib=_submodule(_optax.contrib, _contrib),
     schedules=_submodule(_optax.schedules, _schedules),
     transforms=_submodule(_optax.transforms, _transforms),
     GradientTransformation=_adapt.GradientTransformation,

@@ -2,6 +2,8 @@
 
 from jgd.measure.compare import Ratio as Ratio
 from jgd.measure.compare import compare as compare
+from jgd.measure.describe import Description as Description
+from jgd.measure.describe import describe as describe
 from jgd.measure.device import Copy as Copy
 from jgd.measure.device import bandwidth as bandwidth
 from jgd.measure.device import cores as cores

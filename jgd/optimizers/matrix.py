@@ -1,18 +1,26 @@
 """Optimizers for matrices, with AdamW for what is not one."""
 
-import re
+from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
+from jgd.core import InputError
+from jgd.core.frozen import frozen
+from jgd.core.matrices import declared_axes
 from jgd.core.types import Params, Rate, Scalar
 from jgd.optimizers.adaptive import adamw
-from jgd.transforms import Partition, add_decayed_weights, chain, partition, scale_by_learning_rate, scale_by_muon
+from jgd.transforms import (
+    Partition,
+    add_decayed_weights,
+    chain,
+    every_matrix_axes,
+    matrix_axes,
+    partition,
+    scale_by_learning_rate,
+    scale_by_muon,
+)
 from jgd.transforms.matrix import NEWTON_SCHULZ
-
-NOT_HIDDEN = re.compile(r"embed|(?<!multi)(?<!multi_)head|logits|wte|wpe|vocab|token(?!_?mix)|readout", re.IGNORECASE)
-"""Names in a leaf's path that mark embeddings and output heads; multi-head attention and token mixing are hidden."""
 
 
 def muon(
@@ -31,17 +39,34 @@ def muon(
     adam_eps_root: Scalar = 0.0,
     adam_weight_decay: Rate = 0.0,
     adam_learning_rate: Rate | None = None,
+    muon_weight_dimension_numbers: Any = None,
     consistent_rms: Scalar | None = None,
     ns_dtype: Any = None,
     param_labels: Any = None,
 ) -> Partition:
     """Muon for hidden matrices and AdamW for all else; see `ScaleByMuon` for the rule and where it differs from optax.
 
-    `muon_labels(params)` shows which leaf gets which; `param_labels`, a tree of "muon" and "adam" or a function of
-    the parameters, replaces it. `adam_learning_rate` is `learning_rate` unless given. With `consistent_rms=0.2` both
-    sides step by about as much, so that AdamW's tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
+    `matrix_axes` guesses which leaves are hidden matrices, and which of their axes are inputs and outputs;
+    `jgd.describe(optimizer, params)` shows it. `muon_weight_dimension_numbers` replaces the guess: a tree of
+    `MatrixAxes`, the parameters' or a prefix of it, with `None` for what AdamW gets; a function of the parameters that
+    returns one; or `matrix_axes_by_path({...})`. Or `param_labels`, a tree of "muon" and "adam" or a function of the
+    parameters, says which leaves alone: the axes are guessed, or else a leaf is (..., in, out).
+
+    `adam_learning_rate` is `learning_rate` unless given. With `consistent_rms=0.2` both sides step by about as much,
+    so that AdamW's tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
     State: 4 bytes a parameter in matrices, 8 elsewhere.
     """
+    declared, labels = muon_weight_dimension_numbers, param_labels
+    if declared is not None and labels is not None:
+        raise InputError(
+            "muon(muon_weight_dimension_numbers, param_labels): both say which leaves are matrices; give one of them."
+        )
+    if declared is not None:
+        labels = MuonLabels(declared)
+    elif labels is None:
+        declared, labels = matrix_axes, muon_labels
+    else:
+        declared = every_matrix_axes
     matrices = chain(
         scale_by_muon(
             ns_coeffs,
@@ -50,6 +75,7 @@ def muon(
             eps,
             mu_dtype,
             nesterov=nesterov,
+            weight_dimension_numbers=declared,
             consistent_rms=consistent_rms,
             ns_dtype=ns_dtype,
         ),
@@ -63,19 +89,24 @@ def muon(
         eps_root=adam_eps_root,
         weight_decay=adam_weight_decay,
     )
-    labels = muon_labels if param_labels is None else param_labels
     return partition({"muon": matrices, "adam": rest}, labels)
 
 
 def muon_labels(params: Params) -> Any:
-    """Label matrices "muon", and all else "adam", matrices whose path names an embedding or a head among it.
+    """Label hidden matrices "muon" and all else "adam", as `matrix_axes` guesses them."""
+    return MuonLabels(matrix_axes)(params)
 
-    Only leaves of rank 2 count as matrices: a rank-3 leaf may be a stack of them or an attention kernel, which only
-    you know; label it "muon" yourself to treat its last two axes as matrices.
-    """
 
-    def label(path: Any, leaf: Any) -> str:
-        hidden = jnp.ndim(leaf) == 2 and not NOT_HIDDEN.search(jax.tree_util.keystr(path))
-        return "muon" if hidden and not jnp.iscomplexobj(leaf) else "adam"
+@dataclass(frozen=True)
+class MuonLabels:
+    """A function of the parameters: "muon" for the leaves whose axes are declared, and "adam" for the others."""
 
-    return jax.tree_util.tree_map_with_path(label, params)
+    declared: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "declared", frozen(self.declared))
+
+    def __call__(self, params: Params) -> Any:
+        """A tree of labels."""
+        axes = declared_axes("muon(muon_weight_dimension_numbers)", self.declared, params).of(params)
+        return jax.tree.unflatten(jax.tree.structure(params), ["adam" if x is None else "muon" for x in axes])

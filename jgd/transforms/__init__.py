@@ -26,6 +26,9 @@ from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
 from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
 from jgd.transforms.matrix import ScaleByMuon as ScaleByMuon
 from jgd.transforms.matrix import scale_by_muon as scale_by_muon
+from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
+from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
+from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
 from jgd.transforms.momentum import Trace as Trace
 from jgd.transforms.momentum import trace as trace
 from jgd.transforms.root_mean_square import ScaleByRms as ScaleByRms

@@ -11,6 +11,7 @@ from jgd.core import InputError, Transform, part, record, static
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import unknown
 from jgd.core.frozen import frozen, thaw
+from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -64,19 +65,25 @@ class Masked:
         """The inner state on the leaves that are kept."""
         if not jax.tree.leaves(params):  # an empty tree, or optax.tree_map_params, which asks with a placeholder
             return optax.MaskedState(self.inner.init(params))
-        return optax.MaskedState(self.inner.init(_keep(self._flags(params), params)))
+        return optax.MaskedState(for_params(self.inner, params).init(self.kept(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """Inner updates where the mask is true, the gradients elsewhere."""
-        flags = self._flags(grads if params is None else params)
+        whole = grads if params is None else params
+        flags = self._flags(whole)
         kept_params = None if params is None else _keep(flags, params)
-        updates, inner = self.inner.update(_keep(flags, grads), state.inner_state, kept_params, **extra)
+        kept = _keep(flags, grads)
+        updates, inner = for_params(self.inner, whole).update(kept, state.inner_state, kept_params, **extra)
         merged = jax.tree.map(lambda keep, new, old: new if keep else old, flags, updates, grads)
         return merged, optax.MaskedState(inner)
 
     def cost(self, params: Params) -> Cost:
         """What the inner transform costs on the leaves that are kept."""
-        return cost(self.inner, _keep(self._flags(params), params))
+        return cost(for_params(self.inner, params), self.kept(params))
+
+    def kept(self, params: Params) -> Params:
+        """The parameters with `optax.MaskedNode` in place of the leaves where the mask is false."""
+        return _keep(self._flags(params), params)
 
     def _flags(self, params: Params) -> Any:
         flags = thaw(self.mask, params)
@@ -109,21 +116,22 @@ class Partition:
 
     def init(self, params: Params) -> State:
         """The states by label."""
-        masks = self._masks(params)
+        masks = self.masks(params)
         return optax.transforms.PartitionState({k: masks[k].init(params) for k in self.transforms})
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """Each leaf's updates from its own transform."""
-        masks, states = self._masks(grads if params is None else params), {}
+        masks, states = self.masks(grads if params is None else params), {}
         for label in self.transforms:
             grads, states[label] = masks[label].update(grads, state.inner_states[label], params, **extra)
         return grads, optax.transforms.PartitionState(states)
 
     def cost(self, params: Params) -> Cost:
         """What the transforms cost together, each on its own leaves."""
-        return total(mask.cost(params) for mask in self._masks(params).values())
+        return total(mask.cost(params) for mask in self.masks(params).values())
 
-    def _masks(self, params: Params) -> dict[Hashable, Masked]:
+    def masks(self, params: Params) -> dict[Hashable, Masked]:
+        """Each transform, masked to the leaves of its label."""
         labels = thaw(self.param_labels, params)
         for label in jax.tree.leaves(labels):
             if label not in self.transforms:

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import optax
 
 from jgd.core.errors import InputError, unknown
-from jgd.core.types import Params, Transform
+from jgd.core.types import Transform
 from jgd.core.user_code import attempt, look_up
 from jgd.optimizers import (
     adagrad,
@@ -17,14 +16,13 @@ from jgd.optimizers import (
     heavy_ball,
     lion,
     muon,
-    muon_labels,
     nadam,
     nadamw,
     nesterov,
     rmsprop,
     sgd,
 )
-from jgd.transforms import as_transform, chain, clip_by_global_norm
+from jgd.transforms import as_transform, chain, clip_by_global_norm, matrix_axes
 
 RATE = 1e-3
 
@@ -47,12 +45,8 @@ class Case(NamedTuple):
 
 
 def _optax_muon() -> Any:
-    # Only jgd tells embeddings from hidden matrices, so its labels serve both.
-    def which(params: Params) -> Any:
-        matrix = optax.contrib.MuonDimensionNumbers()
-        return jax.tree.map(lambda label: matrix if label == "muon" else None, muon_labels(params))
-
-    return optax.contrib.muon(RATE, nesterov=False, muon_weight_dimension_numbers=which)
+    # Only jgd tells embeddings from hidden matrices, so its guess serves both.
+    return optax.contrib.muon(RATE, nesterov=False, muon_weight_dimension_numbers=matrix_axes)
 
 
 # Settings under which all compute the same: torch's RMSProp has eps outside the root, and optax's Muon corrects its

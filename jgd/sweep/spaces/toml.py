@@ -28,7 +28,10 @@ from jgd.core.errors import InputError, unknown
 from jgd.sweep.spaces.functions import Named, choice, grid, integer, loguniform, normal, quantized, uniform
 
 RANGES = {"uniform": uniform, "loguniform": loguniform, "integer": integer, "normal": normal}
-NOT_PARTS = ("apply_updates", "as_transform", "chain", "masked", "partition", "muon_labels")  # they take functions
+NOT_PARTS = (  # they take functions
+    *("apply_updates", "as_transform", "chain", "masked", "partition", "muon_labels"),
+    *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
+)
 ENDINGS = {"schedule": "_schedule"}  # that a name may leave out
 
 

@@ -1,0 +1,109 @@
+"""Muon for the drop-in's `optax.contrib`: optax's signatures and formulas, as jgd's values."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.errors import unknown
+from jgd.core.matrices import MatrixAxes
+from jgd.core.types import Params, Rate, Scalar
+from jgd.optimizers import adamw
+from jgd.optimizers.matrix import MuonLabels
+from jgd.transforms import Partition, ScaleByMuon, add_decayed_weights, chain, partition, scale_by_learning_rate
+from jgd.transforms import scale_by_muon as _scale_by_muon
+from jgd.transforms.matrix import NEWTON_SCHULZ
+
+DION = (
+    (4.0848, -6.8946, 2.9270),
+    (3.9505, -6.3029, 2.6377),
+    (3.7418, -5.5913, 2.3037),
+    (2.8769, -3.1427, 1.2046),
+    (2.8366, -3.0525, 1.2012),
+)
+COEFFICIENTS = {"standard": NEWTON_SCHULZ, "dion": DION}
+
+
+def muon(
+    learning_rate: Rate,
+    ns_coeffs: Any = NEWTON_SCHULZ,
+    ns_steps: int = 5,
+    beta: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    weight_decay: Rate = 0.0,
+    weight_decay_mask: Any = None,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = True,
+    adam_b1: Scalar = 0.9,
+    adam_b2: Scalar = 0.999,
+    adam_eps_root: Scalar = 0.0,
+    adam_weight_decay: Rate = 0.0,
+    adam_learning_rate: Rate | None = None,
+    muon_weight_dimension_numbers: Any = None,
+    consistent_rms: Scalar | None = None,
+) -> Partition:
+    """Muon as `optax.contrib.muon` has it: both momentum terms corrected for bias, and every leaf of rank 2 a matrix.
+
+    `jgd.muon` guesses the hidden matrices instead: pass `muon_weight_dimension_numbers=jgd.matrix_axes` for its choice.
+    """
+    if isinstance(ns_coeffs, str):
+        if ns_coeffs not in COEFFICIENTS:
+            raise unknown("contrib.muon(ns_coeffs)", ns_coeffs, COEFFICIENTS)
+        ns_coeffs = COEFFICIENTS[ns_coeffs]
+    declared = _rank_two if muon_weight_dimension_numbers is None else muon_weight_dimension_numbers
+    matrices = chain(
+        _scale_by_muon(
+            ns_coeffs,
+            ns_steps,
+            beta,
+            eps,
+            mu_dtype,
+            nesterov=nesterov,
+            weight_dimension_numbers=declared,
+            consistent_rms=consistent_rms,
+            bias_correction=True,
+        ),
+        add_decayed_weights(weight_decay, weight_decay_mask),
+        scale_by_learning_rate(learning_rate),
+    )
+    rest = adamw(
+        learning_rate if adam_learning_rate is None else adam_learning_rate,
+        adam_b1,
+        adam_b2,
+        eps,
+        adam_eps_root,
+        mu_dtype,
+        adam_weight_decay,
+        nesterov=nesterov,
+    )
+    return partition({"muon": matrices, "adam": rest}, MuonLabels(declared))
+
+
+def scale_by_muon(
+    ns_coeffs: Any = NEWTON_SCHULZ,
+    ns_steps: int = 5,
+    beta: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = True,
+    weight_dimension_numbers: Any = None,
+) -> ScaleByMuon:
+    """Muon's rule as optax has it: corrected for bias, and without the factor for a matrix's shape."""
+    return _scale_by_muon(
+        ns_coeffs,
+        ns_steps,
+        beta,
+        eps,
+        mu_dtype,
+        nesterov=nesterov,
+        weight_dimension_numbers=weight_dimension_numbers,
+        bias_correction=True,
+        shape_scaling=False,
+    )
+
+
+def _rank_two(params: Params) -> Any:
+    """Every leaf of rank 2 as a matrix, embeddings and heads as well: optax's default."""
+    return jax.tree.map(lambda x: MatrixAxes(0, 1) if jnp.ndim(x) == 2 else None, params)

@@ -1,0 +1,197 @@
+"""What an optimizer does to each parameter: its part and rule, its matrices, its rates and the bytes of its state."""
+
+import numbers
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+
+from jgd.core import Function, Transform
+from jgd.core.matrices import for_params
+from jgd.core.record import part_names
+from jgd.core.tree import path_names, tree_bytes
+from jgd.core.types import Params, State
+from jgd.measure.units import bytes_text
+from jgd.pages.text import plain_table
+from jgd.transforms import (
+    AddDecayedWeights,
+    Chain,
+    Foreign,
+    Identity,
+    Masked,
+    Partition,
+    ScaleByLearningRate,
+    ScaleByMuon,
+    as_transform,
+)
+
+HEAD = ("parameter", "shape", "dtype", "part", "rule", "matrices", "learning rate", "weight decay", "state")
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What an optimizer does to one parameter.
+
+    path            Names with slashes, as patterns over paths see them.
+    shape, dtype    Of the parameter.
+    part            The labels of the partitions that it passes, as in `muon`; empty without one.
+    rule            The transforms that act on it but for rates and decay, in their order; empty where none does.
+    matrices        How the rule cuts it: `64 x (4·16)`, inputs by outputs; empty where it does not.
+    learning_rate   As written down: a number, or a schedule's name; empty where there is none to read.
+    weight_decay    The same; a mask that leaves the parameter out leaves it empty.
+    state_bytes     Of the arrays of the state that stand at the parameter's path.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    part: str = ""
+    rule: str = ""
+    matrices: str = ""
+    learning_rate: str = ""
+    weight_decay: str = ""
+    state_bytes: int = 0
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of the printed table."""
+        shape = " x ".join(map(str, self.shape)) or "scalar"
+        texts = (self.part, self.rule, self.matrices, self.learning_rate, self.weight_decay)
+        return (self.path, shape, self.dtype, *(text or "-" for text in texts), bytes_text(self.state_bytes))
+
+
+@dataclass(frozen=True)
+class Description:
+    """One row for each parameter, and the bytes of the state that belong to none, such as counters; prints a table."""
+
+    rows: tuple[Leaf, ...]
+    parameter_bytes: int
+    other_bytes: int
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of the whole state."""
+        return self.other_bytes + sum(row.state_bytes for row in self.rows)
+
+    def __str__(self) -> str:
+        table = [row.cells() for row in self.rows]
+        shown = [i for i in range(len(HEAD)) if i in (0, 1, 8) or any(cells[i] != "-" for cells in table)]
+        narrow = [[cells[i] for i in shown] for cells in table]
+        sizes = (self.parameter_bytes, self.state_bytes, self.other_bytes)
+        parameters, state, other = map(bytes_text, sizes)
+        leaves = f"{len(self.rows)} {'leaf' if len(self.rows) == 1 else 'leaves'}"
+        total = f"{leaves}: {parameters} of parameters, {state} of state, {other} of it in counters and the like"
+        return f"{plain_table([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{total}"
+
+    __repr__ = __str__
+
+
+def describe(optimizer: Any, params: Params) -> Description:
+    """Tell what an optimizer does to each parameter: `print(jgd.describe(jgd.muon(0.02), params))`.
+
+    `params` are arrays or their shapes; nothing is computed. Each row has the label that `partition` or `muon` gives
+    the leaf, the rules that act on it, how they cut it into matrices, its learning rate and weight decay where they
+    can be read, and the bytes of its state. optax's own transforms are opaque: only their name and state are told.
+    """
+    transform = as_transform(optimizer)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), params)
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
+    found = {path: _Found() for path in paths}
+    _visit(for_params(transform, shapes), shapes, found)
+    bytes_of, other = _state_bytes(jax.eval_shape(transform.init, shapes), shapes)
+    rows = [
+        Leaf(
+            "/".join(path_names(path)) or "the root",
+            leaf.shape,
+            leaf.dtype.name,
+            " > ".join(found[path].parts),
+            " > ".join(found[path].rules),
+            " > ".join(found[path].matrices),
+            " * ".join(found[path].rates),
+            " + ".join(found[path].decays),
+            bytes_of.get(path, 0),
+        )
+        for path, leaf in zip(paths, jax.tree.leaves(shapes), strict=True)
+    ]
+    return Description(tuple(rows), tree_bytes(shapes), other)
+
+
+@dataclass
+class _Found:
+    """What the walk has found for one parameter."""
+
+    parts: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+    matrices: list[str] = field(default_factory=list)
+    rates: list[str] = field(default_factory=list)
+    decays: list[str] = field(default_factory=list)
+
+
+def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
+    """Note what `transform` does to the leaves of `params`, which masks have thinned out."""
+    here = [found[path] for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    if isinstance(transform, Masked):
+        _visit(for_params(transform.inner, params), transform.kept(params), found)
+    elif isinstance(transform, Partition):
+        for label, mask in transform.masks(params).items():
+            for path, _ in jax.tree_util.tree_leaves_with_path(mask.kept(params)):
+                found[path].parts.append(str(label))
+            _visit(mask, params, found)
+    elif isinstance(transform, Chain):
+        for link in transform.transforms:
+            _visit(link, params, found)
+    elif not isinstance(transform, Identity):
+        if not isinstance(transform, (ScaleByLearningRate, AddDecayedWeights)):
+            for leaf in here:
+                leaf.rules.append(_name(transform))
+        if isinstance(transform, ScaleByMuon):
+            for leaf, one in zip(here, transform.cuts(params), strict=True):
+                leaf.matrices.append(str(one))
+        for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):
+            for leaf in here if hasattr(transform, name) else ():
+                getattr(leaf, column).append(_rate(getattr(transform, name)))
+        for inner in _inner(transform):
+            _visit(inner, params, found)
+
+
+def _inner(transform: Any) -> Iterator[Any]:
+    """The transforms that a wrapper holds."""
+    for name in part_names(transform):
+        if isinstance(getattr(transform, name), Transform):
+            yield getattr(transform, name)
+
+
+def _name(transform: Any) -> str:
+    """A record's name; `optax.adamw` for a pair of functions from there."""
+    if not isinstance(transform, Foreign):
+        return type(transform).__name__
+    function = transform.init_fn
+    package = (getattr(function, "__module__", None) or "").partition(".")[0]
+    return f"{package}.{getattr(function, '__qualname__', 'transform').partition('.')[0]}"
+
+
+def _rate(value: Any) -> str:
+    """A number, or the name of a schedule or of what else stands for one."""
+    is_array = hasattr(value, "shape") and hasattr(value, "dtype")
+    if isinstance(value, numbers.Real) or (is_array and not value.shape and not isinstance(value, jax.core.Tracer)):
+        return f"{float(value):.4g}"
+    if is_array:
+        return f"{value.dtype}{list(value.shape)}"
+    return getattr(value.fn if isinstance(value, Function) else value, "__name__", type(value).__name__)
+
+
+def _state_bytes(state: State, params: Params) -> tuple[dict[Any, int], int]:
+    """The bytes of the arrays of a state by the parameter whose path theirs ends with, and those of all others."""
+    paths = {path for path, _ in jax.tree_util.tree_leaves_with_path(params)}
+    found: dict[Any, int] = {}
+    other = 0
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        ends = (path[start:] for start in range(len(path) + (leaf.shape == jnp.shape(params) if () in paths else 0)))
+        owner = next((end for end in ends if end in paths), None)
+        if owner is None:
+            other += tree_bytes(leaf)
+        else:
+            found[owner] = found.get(owner, 0) + tree_bytes(leaf)
+    return found, other

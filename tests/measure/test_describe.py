@@ -1,0 +1,96 @@
+"""The table of what an optimizer does to each parameter."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+import jgd
+from jgd.interop import FromOptax
+from tests import problems
+from tests.table import ROWS
+
+PARAMS = {
+    "block": {"query": {"kernel": jnp.ones((64, 4, 16)), "bias": jnp.ones((4, 16))}},
+    "stack": jnp.ones((3, 8, 4), jnp.bfloat16),
+}
+
+
+def rows(optimizer, params=PARAMS):
+    return {row.path: row for row in jgd.describe(optimizer, params).rows}
+
+
+def test_muon_s_choice_is_shown():
+    axes = jgd.matrix_axes_by_path({"stack": jgd.MatrixAxes(2, 1)})
+    optimizer = jgd.muon(0.02, weight_decay=0.1, adam_learning_rate=3e-4, muon_weight_dimension_numbers=axes)
+    found = rows(jgd.multi_steps(jgd.chain(jgd.clip_by_global_norm(1.0), optimizer), 4))
+    kernel, bias = found["block/query/kernel"], found["block/query/bias"]
+    assert (kernel.part, kernel.matrices, kernel.learning_rate, kernel.weight_decay) == (
+        "muon",
+        "64 x (4·16)",
+        "0.02",
+        "0.1",
+    )
+    assert (bias.part, bias.matrices, bias.learning_rate, bias.weight_decay) == ("adam", "", "0.0003", "0")
+    assert found["stack"].matrices == "3 of 4 x 8"
+    assert found["stack"].dtype == "bfloat16"
+    assert kernel.rule == "MultiSteps > ClipByGlobalNorm > ScaleByMuon"
+    assert (kernel.state_bytes, bias.state_bytes) == (2 * 4 * 64 * 64, 3 * 4 * 64)  # an accumulator, and the moments
+
+
+def test_masks_and_schedules_are_respected():
+    rate = jgd.cosine_decay_schedule(1e-3, 10)
+    mask = {"block": True, "stack": False}
+    found = rows(jgd.adamw(rate, weight_decay=0.1, mask=mask))
+    assert {path: row.weight_decay for path, row in found.items()} == {
+        "block/query/bias": "0.1",
+        "block/query/kernel": "0.1",
+        "stack": "",
+    }
+    assert found["stack"].learning_rate == type(rate).__name__
+    frozen = rows(jgd.masked(jgd.adam(1e-3), mask))
+    assert (frozen["stack"].rule, frozen["stack"].state_bytes) == ("", 0)
+
+
+def test_it_prints_one_line_for_each_leaf_and_a_total():
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), PARAMS)
+    text = str(jgd.describe(jgd.muon(0.02), shapes))
+    assert text == repr(jgd.describe(jgd.muon(0.02), PARAMS))
+    lines = text.splitlines()
+    assert lines[0].split() == [
+        "parameter",
+        "shape",
+        "dtype",
+        "part",
+        "rule",
+        "matrices",
+        "learning",
+        "rate",
+        "weight",
+        "decay",
+        "state",
+    ]
+    assert "64 x 4 x 16" in lines[3]
+    assert "64 x (4·16)" in lines[3]
+    assert len(lines) == 6
+    assert lines[-1] == "3 leaves: 16.8 kB of parameters, 17.7 kB of state, 4.00 B of it in counters and the like"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_state_of_every_transform_is_counted(row):
+    params = row.params()
+    found = jgd.describe(row.make(), params)
+    state = jax.eval_shape(row.make().init, params)
+    assert found.state_bytes == sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+    assert found.other_bytes == sum(
+        x.dtype.itemsize for x in jax.tree.leaves(state) if not jnp.issubdtype(x.dtype, jnp.inexact)
+    )
+
+
+def test_optax_s_own_are_opaque():
+    assert rows(optax.adamw(1e-3))["stack"].rule == "optax.chain"
+    row = rows(FromOptax(optax.adamw, 1e-3))["stack"]
+    assert (row.rule, row.learning_rate, row.state_bytes) == ("FromOptax", "0.001", 2 * 2 * 96)
+    only = rows(jgd.adam(0.1), jnp.ones(3))["the root"]
+    assert (only.state_bytes, only.learning_rate) == (24, "0.1")
+    assert str(jgd.describe(jgd.adam(jnp.asarray(0.1)), problems.params())).count("0.1") == 3
