@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.outline import brief
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
@@ -220,6 +221,7 @@ def _repr(self: Any) -> str:
         value = self.__dict__[field.name]
         default = value is None if field.metadata.get("kind") == "hyper" else value is field.default
         if not default and not (isinstance(value, str) and value == field.default):
+            value = brief(value)
             name = getattr(value, "__qualname__", None) if callable(value) else None
             shown.append(f"{field.name}={name or repr(value)}")
     return f"{type(self).__name__}({', '.join(shown)})"

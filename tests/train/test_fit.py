@@ -244,7 +244,7 @@ def test_the_callback_sees_the_latest_values_and_can_end_the_run():
         FULL, jgd.sgd(0.1), steps=60, eval_every=20, callback=lambda step, m: seen.append((step, m)) or step == 40
     )
     assert [step for step, _ in seen] == [20, 40]
-    assert (run.status, run.steps) == (Status.INTERRUPTED, 40)
+    assert (run.status, run.steps) == (Status.CALLBACK, 40)
     assert seen[-1][1] == {
         "loss": run.metrics["loss"][-1],
         "largest": run.metrics["largest"][-1],
