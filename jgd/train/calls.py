@@ -5,6 +5,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
+import jax
+import jax.core
+
 from jgd.core.errors import InputError
 from jgd.core.record import Function, record, static
 
@@ -25,7 +28,12 @@ class OnHost:
     fn: Callable[..., Any] = static()
 
     def __call__(self, *args: Any) -> Any:
-        """The function's own answer."""
+        """The function's own answer, to real arrays."""
+        if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args)):
+            raise InputError(
+                "Task(evaluate=on_host(...)): only jgd.fit evaluates on the host; pass a function that can be traced, "
+                "without on_host, where it is compiled, as in a sweep."
+            )
         return self.fn(*args)
 
 

@@ -40,7 +40,7 @@ def given_by(task: Task, key: jax.Array, start: Any, params: Params, opt_state: 
             raise InputError(
                 "fit(start=): it brings its own params and model_state; pass start alone, or the others without it."
             )
-        params, model_state = _from_run(start, like)
+        params, model_state = _from_run(start, task, key)
     if model_state is not None and not has_state(task):
         raise InputError("fit(model_state=): the task has no state; leave it out, or take a state in the loss.")
     for name, tree, template in (("params", params, like.params), ("model_state", model_state, like.model_state)):
@@ -100,7 +100,7 @@ def _is_spread(tree: Any) -> bool:
     return any(isinstance(x, jax.Array) and len(x.sharding.device_set) > 1 for x in jax.tree.leaves(tree))
 
 
-def _from_run(start: Any, like: Given) -> tuple[Params, State]:
+def _from_run(start: Any, task: Task, key: jax.Array) -> tuple[Params, State]:
     """The last parameters and the model's state of a run, or of the checkpoint in a run's folder."""
     if isinstance(start, Run):
         return start.params, start.model_state
@@ -111,20 +111,9 @@ def _from_run(start: Any, like: Given) -> tuple[Params, State]:
     if not path.is_file():
         raise InputError(f"{place}: there is no checkpoint.safetensors in it; name the dir of a fit.")
     arrays, _ = storage.load(path)
-    params = storage.fill(_zeros(like.params), arrays, "state.carry.params", place=place)
-    return params, storage.fill(_zeros(like.model_state), arrays, "state.carry.model_state", place=place)
-
-
-def _zeros(tree: Any) -> Any:
-    """Keys like those of which these are the shapes; shapes of arrays as they are."""
-
-    def zeros(x: Any) -> Any:
-        if not storage.is_key(x):
-            return x
-        words = jax.eval_shape(jax.random.key_data, x)
-        return jax.random.wrap_key_data(jnp.zeros(words.shape, words.dtype), impl=jax.random.key_impl(x))
-
-    return jax.tree.map(zeros, tree)
+    params, model_state = first_model(task, key)
+    params = storage.fill(params, arrays, "state.carry.params", place=place)
+    return params, storage.fill(model_state, arrays, "state.carry.model_state", place=place)
 
 
 def _check(name: str, tree: Any, like: Any) -> None:
