@@ -45,7 +45,8 @@ class Checkpoint:
     """
 
     def __init__(self, dir: str | os.PathLike[str]) -> None:
-        self._place = f"fit(dir={os.fspath(dir)!r})"
+        shown = os.fspath(dir) if isinstance(dir, os.PathLike) else dir
+        self._place = f"fit(dir={shown!r})"
         self._folder = folder_of(dir, self._place)
         self._path = self._folder / "checkpoint.safetensors"
         self._spec: dict[str, str] = {}

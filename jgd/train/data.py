@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 
 from jgd.core.errors import InputError
@@ -26,7 +27,7 @@ def as_arrays(data: Any, place: str) -> Any:
     def convert(path: Any, leaf: Any) -> Any:
         return _as_array(leaf, f"{place}: the leaf at {name_of(path)}")
 
-    return jax.tree_util.tree_map_with_path(convert, data)
+    return jax.tree_util.tree_map_with_path(convert, data, is_leaf=lambda x: hasattr(x, "__next__"))
 
 
 def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
@@ -35,11 +36,6 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
     if not rows:
         raise InputError("Task(data): there are no arrays in it; pass a pytree of arrays with one leading axis.")
     for name, leaf in rows:
-        if hasattr(leaf, "__next__"):
-            raise InputError(
-                f"Task(data): the leaf at {name} is a {type(leaf).__name__}, which can be read only once; pass a "
-                "function data(epoch) that returns a fresh iterator."
-            )
         if not isinstance(leaf, jax.Array) or leaf.ndim == 0:
             raise InputError(
                 f"Task(data): the leaf at {name} is {shown(leaf)}, expected an array with a leading axis of examples; "
@@ -78,6 +74,11 @@ def check_stream(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
 
 
 def _as_array(leaf: Any, place: str) -> Any:
+    if hasattr(leaf, "__next__"):
+        raise InputError(
+            f"{place} is a {type(leaf).__name__}, which can be read only once; pass a function data(epoch) that "
+            "returns a fresh iterator."
+        )
     module = type(leaf).__module__.partition(".")[0]
     if isinstance(leaf, jax.Array):
         return leaf
@@ -94,11 +95,10 @@ def _native(array: np.ndarray, place: str) -> np.ndarray:
     """An array in the machine's byte order, of a dtype that JAX has, whose numbers keep their values."""
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    try:
-        kept = np.dtype(jax.dtypes.canonicalize_dtype(array.dtype))
-    except TypeError:
+    if array.dtype.kind not in "biufc" and not hasattr(ml_dtypes, array.dtype.name):
         remedy = "convert it to numbers, for example with .astype('float32')"
-        raise InputError(f"{place} is an array of dtype {array.dtype}, which JAX does not have; {remedy}.") from None
+        raise InputError(f"{place} is an array of dtype {array.dtype}, which JAX does not have; {remedy}.")
+    kept = np.dtype(jax.dtypes.canonicalize_dtype(array.dtype))
     if kept != array.dtype and array.dtype.kind in "iu" and array.size:
         low, high = int(array.min()), int(array.max())
         if low < np.iinfo(kept).min or high > np.iinfo(kept).max:

@@ -23,6 +23,12 @@ def _batch_size(value: Any) -> int | None:
     return None if value is None else whole("Task", "batch_size", value, otherwise="; pass None for the full batch")
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"Task(allow_nan={value!r}): allow_nan must be True or False.")
+    return value
+
+
 def _function(expected: str) -> Callable[[Any], Any]:
     """A converter that takes a callable and refuses anything else, naming the signature that it should have."""
     name = expected.split("(")[0]
@@ -69,7 +75,7 @@ class Task:
         default=None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
     )
     name: str | None = static(default=None)
-    allow_nan: bool = static(default=False)
+    allow_nan: bool = static(default=False, convert=_flag)
 
 
 def is_stream(task: Task) -> bool:
