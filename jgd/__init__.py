@@ -97,8 +97,9 @@ if TYPE_CHECKING:
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
+    from jgd.train import on_host as on_host
 
-_SOLVERS, _TRAIN = ("Solution", "minimize", "multistart"), ("Run", "Task", "fit")
+_SOLVERS, _TRAIN = ("Solution", "minimize", "multistart"), ("Run", "Task", "fit", "on_host")
 _LATER = {
     **dict.fromkeys(_SOLVERS, "jgd.solvers"),
     **dict.fromkeys(_TRAIN, "jgd.train"),

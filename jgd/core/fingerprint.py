@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -16,7 +16,8 @@ from jgd.core.storage import is_key
 from jgd.core.values import names
 
 SHOWN = 3  # differences in a message
-CONSTANTS = 8  # of a program, shown in its text
+_WITH = " with constants "
+CONSTANTS = 64  # of a program, kept in its text
 # Parameters of JAX's primitives that say where code stands, how it is called or where arrays lie, not what is computed.
 IMMATERIAL = frozenset(
     (
@@ -46,10 +47,17 @@ def leaf_texts(title: str, value: Any) -> dict[str, str]:
 def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     """The first few entries that differ, as a clause; empty where none does."""
     differing = [name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name)]
-    return "; ".join(
-        f"{name} is {theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here"
-        for name in differing[:SHOWN]
-    )
+    return "; ".join(_clause(name, theirs.get(name, "absent"), ours.get(name, "absent")) for name in differing[:SHOWN])
+
+
+def _clause(name: str, theirs: str, ours: str) -> str:
+    """How an entry differs; two programs by the constants that only one of them has."""
+    there, here = (set(text.partition(_WITH)[2].split(", ")) - {""} for text in (theirs, ours))
+    if not (theirs.startswith("program ") and ours.startswith("program ")):
+        return f"{name} is {theirs} there and {ours} here"
+    held = [(sorted(there - here), "there"), (sorted(here - there), "here")]
+    numbers = [f"{', '.join(only[:SHOWN])} only {place}" for only, place in held if only]
+    return f"{name} is another program here" + (f", with {' and '.join(numbers)}" if numbers else "")
 
 
 def program_fingerprint(fn: Callable[..., Any], *args: Any) -> str:
@@ -65,14 +73,14 @@ def program_fingerprint(fn: Callable[..., Any], *args: Any) -> str:
     constants: dict[str, None] = {}
     digest = _digest_closed(closed, constants, {})
     shown = ", ".join(list(constants)[:CONSTANTS]) + (", ..." if len(constants) > CONSTANTS else "")
-    return f"program {digest}" + (f" with constants {shown}" if shown else "")
+    return f"program {digest}" + (f"{_WITH}{shown}" if shown else "")
 
 
 def code_fingerprint(fn: Any) -> str:
     """Describe a function that is not traced: a hash of its bytecode, its defaults and what it closes over.
 
-    Names of modules and globals count by name, not by what they hold. Bytecode is Python's own, so another version of
-    Python is another function.
+    Globals count by name, not by what they hold, and lists and sets not at all: they are where functions keep count.
+    Bytecode is Python's own, so another version of Python is another function.
     """
     return f"code {_hash(_code_text(fn, set()))}"
 
@@ -131,9 +139,13 @@ def _param_text(value: Any, constants: dict[str, None], seen: dict[int, Any]) ->
 
 def _code_text(value: Any, above: set[int]) -> str:
     """A function as its code and all that it holds; JAX's own, and what has no code, as a name."""
+    if dataclasses.is_dataclass(value) and callable(getattr(value, "fn", None)):
+        value = cast(Any, value).fn  # a record that holds a function
     if isinstance(value, functools.partial):
         value = (value.func, value.args, value.keywords)
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (list, set)):
+        return type(value).__name__
+    if isinstance(value, tuple):
         return f"{[_code_text(item, above) for item in value]}"
     if isinstance(value, dict):
         return f"{[(repr(key), _code_text(item, above)) for key, item in value.items()]}"

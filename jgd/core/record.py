@@ -15,6 +15,7 @@ import numpy as np
 from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError
 from jgd.core.notebook import record_html
+from jgd.core.outline import brief
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
@@ -257,6 +258,7 @@ def _repr(self: Any) -> str:
         value = self.__dict__[field.name]
         default = value is None if field.metadata.get("kind") == "hyper" else value is field.default
         if not default and not (isinstance(value, str) and value == field.default):
+            value = brief(value)
             name = getattr(value, "__qualname__", None) if callable(value) else None
             shown.append(f"{field.name}={name or repr(value)}")
     return f"{type(self).__name__}({', '.join(shown)})"

@@ -47,6 +47,16 @@ class Status(enum.IntEnum):
         "was interrupted",
         "call it again with the same arguments, among them a dir, to go on from the last segment",
     )
+    CALLBACK = (
+        8,
+        "was ended by its callback",
+        'nothing to do, or pass resume="changed" and its dir to go on from there',
+    )
+    TIME = (
+        9,
+        "ran out of its seconds",
+        "call it again with the same arguments, among them a dir, to go on from the last segment",
+    )
 
     @classmethod
     def of(cls, code: Any) -> "Status":

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import whole
+from jgd.core.errors import InputError, unknown, whole
 from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
 from jgd.core.types import Scalar
@@ -16,6 +16,18 @@ def _count(name: str) -> Any:
         return None if value is None else whole("Stop", name, value, otherwise=", or None for no limit")
 
     return convert
+
+
+def _metric(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"Stop(metric={value!r}): metric must be a name among what evaluate returns.")
+    return value
+
+
+def _mode(value: Any) -> str:
+    if value not in ("min", "max"):
+        raise unknown("Stop(mode=)", value, ("min", "max"))
+    return value
 
 
 @record
@@ -29,6 +41,10 @@ class Stop:
     patience       stop after this many steps in a row in which the best value so far did not fall by more than
                    `min_delta`. On mini-batches the values are noisy: choose it as long as an epoch or longer.
     max_steps      the most steps to take.
+    seconds        stop after the segment in which this much time has passed, compilation included; for `fit` alone.
+    metric         what `value` and `patience` look at instead of the loss of a step: an entry of what `evaluate`
+                   returns, such as "validation_loss". Patience then counts evaluations; for `fit` alone.
+    mode           "max" where a larger metric is better: `value` is then a least value, and the best the largest.
 
     A value, a gradient or an update that is infinite or NaN always stops. Where several rules hold at one step, the
     order is: non-finite, value, gradient_norm, step_norm, patience.
@@ -40,9 +56,17 @@ class Stop:
     patience: int | None = static(default=None, convert=_count("patience"))
     min_delta: Scalar = hyper(default=0.0, interval="[0, inf)")
     max_steps: int | None = static(default=None, convert=_count("max_steps"))
+    seconds: Scalar | None = hyper(default=None, interval="(0, inf)")
+    metric: str | None = static(default=None, convert=_metric)
+    mode: str = static(default="min", convert=_mode)
 
     def begin(self) -> "Watch":
         """What a plateau needs to know before the first step."""
+        if self.metric is not None or self.seconds is not None:
+            field = "metric" if self.metric is not None else "seconds"
+            raise InputError(
+                f"Stop({field}={getattr(self, field)!r}): only jgd.fit looks at {field}; leave it out here."
+            )
         return Watch(jnp.array(jnp.inf, float), jnp.zeros((), jnp.int32))
 
     def check(
@@ -75,7 +99,7 @@ class Stop:
     @property
     def has_rule(self) -> bool:
         """Whether anything but a non-finite value can stop a run."""
-        rules = (self.gradient_norm, self.value, self.step_norm, self.patience, self.max_steps)
+        rules = (self.gradient_norm, self.value, self.step_norm, self.patience, self.max_steps, self.seconds)
         return any(rule is not None for rule in rules)
 
 

@@ -85,12 +85,14 @@ def named(tree: Any, prefix: str = "") -> dict[str, Any]:
 def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, place: str) -> Any:
     """The pytree like `template` whose leaves are the arrays saved under its paths: the inverse of `named`.
 
-    An array that is missing, or whose shape or dtype differs, is an error that names `place` and the path.
+    An array that is missing, or whose shape or dtype differs, is an error that names `place` and the path. What is
+    spread over several devices in the template lies there as it does in the template.
     """
 
     def leaf(path: Any, like: Any) -> Any:
         name = prefix + jax.tree_util.keystr(path)
-        expected = np.asarray(jax.random.key_data(like) if is_key(like) else like)
+        expected = jax.eval_shape(jax.random.key_data, like) if is_key(like) else like
+        expected = expected if hasattr(expected, "shape") else np.asarray(expected)
         found = arrays.get(name)
         if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
             shown = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
@@ -100,6 +102,8 @@ def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, p
             )
         if is_key(like):
             return jax.random.wrap_key_data(jnp.array(found), impl=jax.random.key_impl(like))
+        if isinstance(like, jax.Array) and len(like.sharding.device_set) > 1:
+            return jax.device_put(found, like.sharding)
         return jnp.array(found)  # a copy: what is donated later must not be this file's bytes
 
     return jax.tree_util.tree_map_with_path(leaf, template)

@@ -6,6 +6,7 @@ from typing import Any
 import jax.core
 import numpy as np
 
+from jgd.core.outline import brief
 from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.core.types import Params
@@ -36,5 +37,5 @@ class Solution:
             return "\n  ".join([f"{np.size(self.status)} solutions", *reasons])
         return (
             f"Solution after {int(self.steps)} steps: value {float(self.value):.6g}, gradient norm "
-            f"{float(self.gradient_norm):.3g}\n  {Status.of(self.status)}\n  params: {self.params}"
+            f"{float(self.gradient_norm):.3g}\n  {Status.of(self.status)}\n  params: {brief(self.params)}"
         )

@@ -5,13 +5,39 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
+import jax
+import jax.core
+
 from jgd.core.errors import InputError
-from jgd.core.record import Function
+from jgd.core.record import Function, record, static
 
 KEYS = ("key", "rng", "rngs", "prng", "rng_key", "prng_key", "random_key")  # names of a loss's argument for a key
 STATES = ("state", "model_state")  # names of a second argument for a model's state
 LOSS = "(params, batch), (params, batch, key), (params, state, batch) or (params, state, batch, key)"
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@record
+class OnHost:
+    """An evaluation that runs in Python: over an iterator larger than memory, with any library.
+
+    `Task(..., evaluate=on_host(evaluate))` calls `evaluate(params)` or `evaluate(params, state)` with real arrays; it
+    returns a dict of numbers. For `fit` alone: a sweep evaluates its lanes within compiled programs.
+    """
+
+    fn: Callable[..., Any] = static()
+
+    def __call__(self, *args: Any) -> Any:
+        """The function's own answer, to real arrays."""
+        if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args)):
+            raise InputError(
+                "Task(evaluate=on_host(...)): only jgd.fit evaluates on the host; pass a function that can be traced, "
+                "without on_host, where it is compiled, as in a sweep."
+            )
+        return self.fn(*args)
+
+
+on_host = OnHost
 
 
 class LossCall(NamedTuple):
@@ -63,7 +89,7 @@ def takes_state(evaluate: Callable[..., Any]) -> bool:
 
 def signature_of(fn: Callable[..., Any]) -> inspect.Signature | None:
     """How a function, or a record that is called like one, is called; `None` where Python does not know."""
-    fn = fn.fn if isinstance(fn, Function) else fn
+    fn = fn.fn if isinstance(fn, (Function, OnHost)) else fn
     try:
         # Of a record, signature tells how its class is called.
         return inspect.signature(cast(Any, fn).__call__ if dataclasses.is_dataclass(fn) else fn)

@@ -1,32 +1,29 @@
 """Train one task with one optimizer in compiled segments: metrics, stopping rules, progress, and resume."""
 
-import dataclasses
 import os
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from jgd.core.compilation import compile_seconds
-from jgd.core.errors import InputError, whole
-from jgd.core.status import Status
+from jgd.core.errors import InputError, unknown, whole
 from jgd.core.stop import Stop
-from jgd.core.types import Transform
+from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
-from jgd.train.checkpoint import Checkpoint, Curves, Progressed, describe
-from jgd.train.interrupt import Interrupt
+from jgd.train.callback import Callback, caller
+from jgd.train.checkpoint import Checkpoint, Progressed
+from jgd.train.identity import describe
 from jgd.train.loop import root_key
-from jgd.train.progress import Progress
 from jgd.train.result import Run
-from jgd.train.segments import begin_run, evaluate, run_segment
-from jgd.train.stream import Feed, Position
-from jgd.train.task import Task, check_task, is_stream
+from jgd.train.start import Given, begin_run, given_by
+from jgd.train.stream import Position
+from jgd.train.task import Task, batch_shapes, check_task
+from jgd.train.training import Clock, Plan, finish, train
 from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
-Callback = Callable[[int, dict[str, float]], Any]
 
 
 def fit(
@@ -37,7 +34,14 @@ def fit(
     seed: int = 0,
     stop: Stop | None = None,
     eval_every: int | None = None,
+    keep_best: str | None = None,
+    mode: str | None = None,
+    start: Run | str | os.PathLike[str] | None = None,
+    params: Params = None,
+    opt_state: State = None,
+    model_state: State = None,
     dir: str | os.PathLike[str] | None = None,
+    resume: str = "same",
     progress: bool | None = None,
     callback: Callback | None = None,
 ) -> Run:
@@ -46,52 +50,64 @@ def fit(
     eval_every  The steps in a compiled segment, 100 unless given. At the end of each segment, and only there, the task
                 is evaluated, the checkpoint written, the progress line moved, `callback` called and Ctrl-C heeded. One
                 program serves all segments, and a second a shorter last one: a divisor of `steps` needs only one.
+    keep_best   An entry of what the task's `evaluate` returns: `run.best` has the parameters and the state of the
+                evaluation at which it was best, and the folder keeps them beside the last. `mode` says which is better,
+                "min" or "max"; it may be left out where `stop` has the same metric.
+    start       A run, or the folder of one, with whose last parameters and model state this run begins; its optimizer
+                starts anew. `params`, `opt_state` and `model_state` give each of them by itself. Nothing of theirs is
+                changed or donated.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
-                happened; `steps` may then be larger. A kill at any moment loses at most the current segment.
-    progress    `None` shows a line where standard error is a terminal and rich is installed.
-    callback    `callback(step, metrics)` with the latest number of each metric and evaluation; a true answer ends the
-                run there as interrupted.
+                happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
+                a rule or the callback has ended stays ended.
+    resume      "changed" goes on from what lies in `dir` although the call is another: another rate, schedule, rule,
+                frozen part, seed or loss, or more steps after an end. `run.history` says what changed at which step,
+                and what of the optimizer's state begins anew because it was not there before. "same" refuses.
+    progress    `None` shows a line in a notebook, and where standard error is a terminal and rich is installed.
+    callback    `callback(snapshot)`, a record with step, metrics, params, opt_state, model_state and optimizer; or
+                `callback(step, metrics)`. `True` ends the run there with `Status.CALLBACK`; an optimizer of the same
+                structure, such as `jgd.with_hyperparams(snapshot.optimizer, ...)`, is gone on with. A kill while it
+                runs loses its answer.
 
     Every draw is a function of `seed` and of the step's number. All numbers of the optimizer, the task and the rules
     are arguments of the compiled program: another learning rate compiles nothing. Ctrl-C ends the run after the
     segment, with `Status.INTERRUPTED`.
 
     The step at which a rule holds is evaluated and not taken; those after it are computed to the segment's end and
-    dropped. A loss that is not finite always stops the run, unless the optimizer skips bad batches (`apply_if_finite`,
-    `multi_steps` with a skip function): then an update that is not finite does. A gradient that is NaN while its loss
-    is finite is seen one step later, when the parameters are NaN too; with a threshold for `gradient_norm` or
-    `step_norm`, at once.
+    dropped. A rule on a metric of `evaluate` is asked at the ends of segments. A loss that is not finite always stops
+    the run, unless the optimizer skips bad batches (`apply_if_finite`, `multi_steps` with a skip function): then an
+    update that is not finite does. A gradient that is NaN while its loss is finite is seen one step later, when the
+    parameters are NaN too; with a threshold for `gradient_norm` or `step_norm`, at once.
     """
-    clock = time.perf_counter(), compile_seconds()
-    plan = _plan(task, optimizer, steps, stop, eval_every)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise InputError(f"fit(seed={seed!r}): seed must be a whole number; keys are made from it.")
-    state = begin_run(plan.task, plan.optimizer, plan.stop, root_key(seed))
-    checkpoint, run = None, Progressed(state, {}, {}, Position(0, 0))
-    if dir is not None:
-        spec = describe(plan.task, plan.optimizer, plan.stop, seed=int(seed), eval_every=plan.length)
-        checkpoint = Checkpoint(dir, spec)
-        run = checkpoint.load(state) or run
-    if int(run.state.steps) > plan.steps:
+    clock = Clock(time.perf_counter(), compile_seconds())
+    if resume not in ("same", "changed"):
+        raise unknown("fit(resume=)", resume, ("same", "changed"))
+    plan = _plan(task, optimizer, steps, stop, eval_every, keep_best, mode)
+    call, key = None if callback is None else caller(callback), root_key(_seed(seed))
+    checkpoint = None if dir is None else Checkpoint(dir)
+    given = given_by(plan.task, key, start, params, opt_state, model_state)
+    state = begin_run(plan.task, plan.optimizer, plan.in_segment, key, given)
+    run = Progressed(state, plan.optimizer, Position(0, 0))
+    if checkpoint:
+        run = checkpoint.open(_spec(plan, given, seed), run, resume)
+    before = int(run.state.steps)
+    if before > plan.steps:
         raise InputError(
-            f"fit(steps={steps}): the checkpoint in {os.fspath(dir or '')!r} has taken {int(run.state.steps)} steps; "
+            f"fit(steps={steps}): the checkpoint in {os.fspath(dir or '')!r} has taken {before} steps; "
             "ask for at least as many, or use another dir."
         )
-    run = _train(plan, run, checkpoint, progress, callback)
-    return _finish(plan, run, time.perf_counter() - clock[0], compile_seconds() - clock[1])
+    run, told = train(plan, run, checkpoint, progress, call, clock)
+    return finish(plan, run, told, before, clock)
 
 
-class _Plan(NamedTuple):
-    """What to do, checked."""
-
-    task: Task
-    optimizer: Transform
-    stop: Stop
-    steps: int
-    length: int  # steps in a segment
-
-
-def _plan(task: Task, optimizer: Any, steps: int, stop: Stop | None, eval_every: int | None) -> _Plan:
+def _plan(
+    task: Task,
+    optimizer: Any,
+    steps: int,
+    stop: Stop | None,
+    eval_every: int | None,
+    keep_best: str | None,
+    mode: str | None,
+) -> Plan:
     if not isinstance(task, Task):
         raise InputError(f"fit(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
     if stop is not None and not isinstance(stop, Stop):
@@ -102,78 +118,38 @@ def _plan(task: Task, optimizer: Any, steps: int, stop: Stop | None, eval_every:
     optimizer = as_transform(optimizer)
     _check_numbers("optimizer", optimizer)
     _check_numbers("task", task)
-    check_task(task)
-    return _Plan(task, optimizer, dataclasses.replace(stop, max_steps=None), steps, length)
+    known = check_task(task).judged
+    for place, metric in (("Stop(metric=)", stop.metric), ("fit(keep_best=)", keep_best)):
+        if metric is not None and task.evaluate is None:
+            raise InputError(f"{place[:-1]}{metric!r}): the task has no evaluate; pass one that returns {metric!r}.")
+        if metric is not None and known and metric not in known:
+            raise unknown(place, metric, known)
+    if stop.metric is not None and stop.value is None and stop.patience is None:
+        raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
+    return Plan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop))
 
 
-def _train(
-    plan: _Plan, run: Progressed, checkpoint: Checkpoint | None, progress: bool | None, callback: Callback | None
-) -> Progressed:
-    """Segment after segment, until the steps are taken, a rule holds or somebody interrupts."""
-    done = int(run.state.steps)
-    feed = Feed(plan.task.data, run.position) if is_stream(plan.task) else None
-    with Interrupt() as interrupt, Progress(plan.task.name or "fit", plan.steps, done, progress) as line:
-        try:
-            while done < plan.steps and run.state.status == Status.RUNNING and not interrupt.requested:
-                # Segments end at multiples of their length, so that a resumed run is cut like an uninterrupted one.
-                run = _segment(plan, run, min(plan.length - done % plan.length, plan.steps - done), feed)
-                done = int(run.state.steps)
-                if checkpoint:
-                    checkpoint.save(run)
-                latest = _latest(run)
-                line.update(done, f"loss {latest['loss']:.6g}")
-                if callback and callback(done, latest):
-                    break
-        except KeyboardInterrupt:
-            # The data or the callback raised it; or it is the second Ctrl-C, which means at once.
-            if interrupt.requested or any(x.is_deleted() for x in jax.tree.leaves(run.state)):
-                raise
-    return run
+def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:
+    if mode is not None and mode not in ("min", "max"):
+        raise unknown("fit(mode=)", mode, ("min", "max"))
+    if mode is not None and keep_best is None:
+        raise InputError(f"fit(mode={mode!r}): it says which value of keep_best is better; pass keep_best too.")
+    if keep_best is not None and mode is None and stop.metric != keep_best:
+        raise InputError(f"fit(keep_best={keep_best!r}): say which is better, with mode='min' or mode='max'.")
+    return mode or stop.mode
 
 
-def _segment(plan: _Plan, run: Progressed, size: int, feed: Feed | None) -> Progressed:
-    """The run one segment further. The state that it came with is donated."""
-    before = int(run.state.steps)
-    batches = feed.take(size) if feed else None
-    end = before + size
-    if size == 1 < plan.length:
-        # XLA takes a loop of one step apart and may round otherwise, so a last step on its own is one of two.
-        batches, size = jax.tree.map(lambda x: x.repeat(2, axis=0), batches), 2
-    state, curves = run_segment(plan.task, plan.optimizer, plan.stop, run.state, batches, end, length=size)
-    after = int(state.steps)
-    curves = {name: np.asarray(curve)[: after - before] for name, curve in curves.items()}
-    evaluations = run.evaluations
-    if plan.task.evaluate is not None:
-        values = {"step": np.asarray(after), **evaluate(plan.task, plan.optimizer, state.carry)}
-        evaluations = _append(evaluations, {name: np.asarray(x)[None] for name, x in values.items()})
-    return Progressed(state, _append(run.metrics, curves), evaluations, feed.position if feed else run.position)
+def _seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise InputError(f"fit(seed={seed!r}): seed must be a whole number; keys are made from it.")
+    if not -(2**31) <= seed < 2**64:
+        raise InputError(f"fit(seed={seed}): seed must lie in [-2**31, 2**64), which a key can hold.")
+    return int(seed)
 
 
-def _append(curves: Curves, new: Curves) -> Curves:
-    return {name: np.concatenate([curves[name], x]) if name in curves else x for name, x in new.items()}
-
-
-def _latest(run: Progressed) -> dict[str, float]:
-    return {name: float(curve[-1]) for curves in (run.evaluations, run.metrics) for name, curve in curves.items()}
-
-
-def _finish(plan: _Plan, run: Progressed, seconds: float, compiling: float) -> Run:
-    state, steps = run.state, int(run.state.steps)
-    status = Status.of(state.status)
-    if status is Status.RUNNING:
-        status = Status.MAX_STEPS if steps >= plan.steps else Status.INTERRUPTED
-    return Run(
-        params=state.carry.params,
-        opt_state=state.carry.opt_state,
-        model_state=state.carry.model_state,
-        status=status,
-        steps=steps,
-        # jit sorts the names; the loss and the step come first.
-        metrics=dict(sorted(run.metrics.items(), key=lambda item: item[0] != "loss")),
-        evaluations=dict(sorted(run.evaluations.items(), key=lambda item: item[0] != "step")),
-        seconds=seconds,
-        compile_seconds=compiling,
-    )
+def _spec(plan: Plan, given: Given, seed: int) -> dict[str, str]:
+    numbers = {"seed": int(seed), "eval_every": plan.length, "keep_best": plan.keep_best, "mode": plan.mode}
+    return describe(plan.task, plan.optimizer, plan.stop, batch_shapes(plan.task), given, **numbers)
 
 
 def _check_numbers(place: str, value: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
@@ -29,7 +30,13 @@ class Step(NamedTuple):
 
 
 def root_key(seed: Any) -> jax.Array:
-    """The key of a run. Always threefry, since under vmap other generators draw otherwise than alone."""
+    """The key of a run. Always threefry, since under vmap other generators draw otherwise than alone.
+
+    A whole number of up to 64 bits is used in full; without 64-bit mode JAX itself would drop all but the last 32.
+    """
+    if isinstance(seed, (int, np.integer)) and seed >= 2**32:
+        words = np.array([int(seed) >> 32, int(seed) % 2**32], np.uint32)
+        return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
     return jax.random.key(seed, impl="threefry2x32")
 
 

@@ -1,7 +1,7 @@
 """What a training run ends in: parameters, curves and the reason that it stopped."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,15 @@ from jgd.core.status import Status
 from jgd.core.types import Params, State
 from jgd.pages.figure import new_figure
 from jgd.pages.sheet import Sheet
+from jgd.train.judging import Best
+
+
+class Change(NamedTuple):
+    """What a run went on with from a step on, in place of what it had before."""
+
+    step: int
+    by: str  # "resume" or "callback"
+    changes: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -29,6 +38,11 @@ class Run:
     evaluations: dict[str, np.ndarray]  # "step" and what evaluate returned, each of shape [evaluations]
     seconds: float  # of this call, compilation included
     compile_seconds: float  # of this call
+    reason: str = ""  # at which step it stopped, and why, in a sentence
+    best: Best | None = None  # where keep_best asked for it
+    history: tuple[Change, ...] = ()  # what was changed on the way, by a resume or a callback
+    steps_here: int = 0  # of all steps, those that this call took; the others were read from a folder
+    notes: tuple[str, ...] = ()  # what else is to be known
 
     def __repr__(self) -> str:
         return str(self._sheet())
@@ -41,7 +55,18 @@ class Run:
         steps = self.evaluations.get("step")
         rows += [_summary(name, curve, steps) for name, curve in self.evaluations.items() if name != "step"]
         head = f"Run of {self.steps} steps, {self.seconds:.2f} s of which {self.compile_seconds:.2f} s compiling"
-        return Sheet([head], ("", "last", "lowest", "highest"), rows if self.steps else (), [str(self.status)], left=4)
+        foot = [line for line in (*self._remarks(), self.reason, str(self.status)) if line]
+        return Sheet([head], ("", "last", "lowest", "highest"), rows if self.steps else (), foot, left=4)
+
+    def _remarks(self) -> list[str]:
+        """What is said beside the numbers: the best point, what was read from a folder, and what was changed."""
+        read = self.steps - self.steps_here
+        return [
+            *([f"best at step {self.best.step}: {self.best.value:.6g}"] if self.best else []),
+            *([f"read from the folder: {read} steps" + ("" if self.steps_here else ", nothing ran")] if read else []),
+            *(f"changed at step {x.step} by the {x.by}: {'; '.join(x.changes)}" for x in self.history),
+            *self.notes,
+        ]
 
     def dataframe(self) -> Any:
         """A pandas table with a row a step; evaluations stand in the rows of their steps, NaN elsewhere."""

@@ -11,7 +11,7 @@ from jgd.core.status import Status
 from jgd.core.stop import Stop, Watch
 from jgd.core.tree import global_norm, where
 from jgd.core.types import Transform
-from jgd.train.loop import Carry, advance, batch_at, begin, evaluation, pick
+from jgd.train.loop import Carry, advance, batch_at, evaluation, pick
 from jgd.train.task import Task
 
 
@@ -24,11 +24,9 @@ class RunState(NamedTuple):
     steps: jax.Array  # i32[], the steps evaluated so far
 
 
-@jax.jit
-def begin_run(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> RunState:
-    """The state before the first step."""
-    running = jnp.array(Status.RUNNING, jnp.int32)
-    return RunState(begin(task, optimizer, key), stop.begin(), running, jnp.zeros((), jnp.int32))
+def status_code(status: Status) -> jax.Array:
+    """A status as a run's state holds it."""
+    return jnp.array(int(status), jnp.int32)
 
 
 @functools.partial(jax.jit, static_argnames="length", donate_argnames="state")

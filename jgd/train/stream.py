@@ -10,6 +10,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.tree import name_of
+from jgd.train.data import as_arrays
 
 
 class Position(NamedTuple):
@@ -48,6 +49,7 @@ class Feed:
             self.position = Position(epoch + 1, 0)
             self._batches = self._open()
             return self._next()
+        batch = as_arrays(batch, f"Task(data): batch {index} of epoch {epoch}")
         self._check(batch)
         self.position = Position(epoch, index + 1)
         return batch

@@ -6,26 +6,27 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jgd.core.errors import InputError, whole
+from jgd.core.outline import outline, shown
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, Scalar, State
-from jgd.train.calls import loss_call, takes_state
+from jgd.train.calls import OnHost, loss_call, takes_state
+from jgd.train.data import check_arrays, check_stream, resident
 
 REAL = (jnp.integer, jnp.floating)
 STATE_HINT = ", as the state of a model whose loss is loss(params, state, batch, key)"
 
 
-def _resident(data: Any) -> Any:
-    """NumPy arrays as JAX arrays, once; a factory of iterators as a `Function`; anything else unchanged."""
-    data = as_function(data)
-    return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, data)
-
-
 def _batch_size(value: Any) -> int | None:
     return None if value is None else whole("Task", "batch_size", value, otherwise="; pass None for the full batch")
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"Task(allow_nan={value!r}): allow_nan must be True or False.")
+    return value
 
 
 def _function(expected: str) -> Callable[[Any], Any]:
@@ -52,11 +53,14 @@ class Task:
               loss's second argument is called `state`: `loss(params, state, batch)` or `loss(params, state, batch,
               key)`, which return `(loss, (state, aux))`. The state is any pytree of arrays; a step keeps the one that
               its loss returned, unless that loss is not finite.
-    data      A pytree of arrays with one leading axis of n examples, kept on the device; or, for `fit` alone, a
-              function `data(epoch) -> iterator of batches` of one shape, the same batches for the same epoch.
+    data      A pytree of arrays with one leading axis of n examples, kept on the device: of JAX, NumPy, torch or pandas
+              (a table is an array with a column each); or, for `fit` alone, a function `data(epoch) -> iterator of
+              batches` of one shape, the same batches for the same epoch.
     batch_size  Examples in a step: each epoch is shuffled without replacement, and the n % batch_size examples at its
               end are left out of it (others in each epoch). `None` is the full batch, in its own order.
-    evaluate  `evaluate(params) -> {name: scalar}`, or `evaluate(params, state)`, called at the ends of segments.
+    evaluate  `evaluate(params) -> {name: scalar}`, or `evaluate(params, state)`, called at the ends of segments;
+              traced, like the loss, unless it is `jgd.on_host(evaluate)`.
+    allow_nan  Whether NaN and infinities in the data are meant, as where the loss masks missing entries.
 
     A loss or an evaluation that needs numbers or arrays of its own should be a callable pytree, such as
     `jax.tree_util.Partial(loss, smoothing)`: its leaves are then arguments of the compiled program. What a plain
@@ -65,17 +69,23 @@ class Task:
 
     init: Callable[[jax.Array], Params] = part(convert=_function("init(key) -> params"))
     loss: Callable[..., Any] = part(convert=_function("loss(params, batch) -> scalar"))
-    data: Any = part(convert=_resident)
+    data: Any = part(convert=resident)
     batch_size: int | None = static(default=None, convert=_batch_size)
     evaluate: Callable[[Params], dict[str, Scalar]] | None = part(
         default=None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
     )
     name: str | None = static(default=None)
+    allow_nan: bool = static(default=False, convert=_flag)
 
 
 def is_stream(task: Task) -> bool:
     """Whether the data come from a factory of iterators."""
     return callable(task.data)
+
+
+def is_on_host(task: Task) -> bool:
+    """Whether the evaluation runs in Python, where nothing is traced."""
+    return isinstance(task.evaluate, OnHost)
 
 
 def num_examples(task: Task) -> int:
@@ -101,7 +111,7 @@ def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     if not isinstance(made, tuple) or len(made) != 2:
         raise InputError(
             f"{_place(task, 'init')}: init must return (params, state), because the loss takes a state, but it "
-            f"returned {_shown(made)}."
+            f"returned {shown(made)}."
         )
     return made
 
@@ -116,7 +126,7 @@ def loss_and_metrics(
     if not _is_real_scalar(value):
         expected = "(scalar, (state, aux))" if call.state else "(scalar, aux)"
         raise InputError(
-            f"{place}: the loss must be a real floating scalar or {expected}, but it is {_shown(value)}; reduce it, "
+            f"{place}: the loss must be a real floating scalar or {expected}, but it is {shown(value)}; reduce it, "
             "for example with .mean()."
         )
     if not call.state:
@@ -124,7 +134,7 @@ def loss_and_metrics(
     if not isinstance(rest, tuple) or len(rest) != 2:
         raise InputError(
             f"{place}: a loss with a state must return (loss, (state, aux)), but beside the loss it returned "
-            f"{_shown(rest)}; where there is no aux, return (loss, (state, None))."
+            f"{shown(rest)}; where there is no aux, return (loss, (state, None))."
         )
     return jnp.asarray(value), (rest[0], _metrics(place, rest[1]))
 
@@ -136,16 +146,31 @@ def judge(task: Task, params: Params, model_state: State) -> dict[str, Any]:
     return task.evaluate(params, model_state) if takes_state(task.evaluate) else task.evaluate(params)
 
 
+def batch_shapes(task: Task) -> Any:
+    """The shapes of a batch; the data are checked on the way."""
+    check = check_stream if is_stream(task) else check_arrays
+    return check(task.data, task.batch_size, task.allow_nan)
+
+
+def check_evaluation(task: Task, values: Any) -> None:
+    """Refuse what an evaluation returned unless it is a dict of scalars."""
+    if not _is_metrics(values):
+        raise InputError(
+            f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
+            f"{shown(values)}; for example {{'accuracy': accuracy.mean()}}."
+        )
+
+
 class Curves(NamedTuple):
     """The names of what training tells: at each step, and by the task's `evaluate`."""
 
     steps: tuple[str, ...]  # "loss" first
-    judged: tuple[str, ...]
+    judged: tuple[str, ...]  # none of an evaluation on the host, which only tells when it runs
 
 
 def check_task(task: Task) -> Curves:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
-    batch = _check_stream(task) if is_stream(task) else _check_arrays(task)
+    batch = batch_shapes(task)
     key = jax.random.key(0, impl="threefry2x32")
     params, state = _shapes(task, "init", "init(key)", partial(init_model, task), key)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
@@ -157,75 +182,20 @@ def check_task(task: Task) -> Curves:
     if not jax.tree.leaves(params):
         raise InputError(f"{_place(task, 'init')}: init(key) returned no parameters; return a pytree of arrays.")
     loss = partial(loss_and_metrics, task)
-    call = f"the loss on a batch of {_outline(batch)}"
+    call = f"the loss on a batch of {outline(batch)}"
     _, (next_state, metrics) = _shapes(task, "loss", call, loss, params, state, batch, key)
     _check_state(_place(task, "loss"), state, next_state)
-    if task.evaluate is None:
-        return Curves(("loss", *metrics), ())
-    if takes_state(task.evaluate) and not has_state(task):
+    if task.evaluate is not None and takes_state(task.evaluate) and not has_state(task):
         raise InputError(
             f"{_place(task, 'evaluate')}: it asks for a state, but the loss has none; call the loss's second argument "
             "state, as in loss(params, state, batch, key), or write evaluate(params)."
         )
+    if task.evaluate is None or is_on_host(task):
+        return Curves(("loss", *metrics), ())
     call = "evaluate(params, state)" if takes_state(task.evaluate) else "evaluate(params)"
     values = _shapes(task, "evaluate", call, partial(judge, task), params, state)
-    if not _is_metrics(values):
-        raise InputError(
-            f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
-            f"{_shown(values)}; for example {{'accuracy': accuracy.mean()}}."
-        )
+    check_evaluation(task, values)
     return Curves(("loss", *metrics), tuple(values))
-
-
-def _check_arrays(task: Task) -> Any:
-    """Check data that are arrays; the shapes of one batch."""
-    rows = [(name_of(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(task.data)]
-    if not rows:
-        raise InputError("Task(data): there are no arrays in it; pass a pytree of arrays with one leading axis.")
-    for name, leaf in rows:
-        if not isinstance(leaf, jax.Array) or leaf.ndim == 0:
-            raise InputError(
-                f"Task(data): the leaf at {name} is {_shown(leaf)}, expected an array with a leading axis of examples; "
-                "pass arrays, not lists or numbers."
-            )
-        if leaf.shape[0] != rows[0][1].shape[0]:
-            raise InputError(
-                f"Task(data): the leaf at {name} has {leaf.shape[0]} examples, but the one at {rows[0][0]} has "
-                f"{rows[0][1].shape[0]}; all need one leading axis of the same length."
-            )
-        if leaf.size == 0:
-            raise InputError(f"Task(data): the leaf at {name} is empty, {_shown(leaf)}; pass at least one example.")
-        _check_finite(f"Task(data): the leaf at {name}", leaf)
-    n, size = num_examples(task), task.batch_size or num_examples(task)
-    if size > n:
-        raise InputError(
-            f"Task(batch_size={size}): there are only {n} examples; use a batch_size of at most {n}, or None for all."
-        )
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype), task.data)
-
-
-def _check_stream(task: Task) -> Any:
-    """Check the first batch of a factory of iterators; its shapes."""
-    batch = next(iter(task.data(0)), None)
-    if batch is None:
-        raise InputError("Task(data): data(0) yields nothing; an epoch needs at least one batch.")
-    if task.batch_size is not None:
-        raise InputError(
-            f"Task(batch_size={task.batch_size}): the data come in batches of their own; leave batch_size out."
-        )
-    for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
-        _check_finite(f"Task(data): the leaf at {name_of(path)} of the first batch", leaf)
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), batch)
-
-
-def _check_finite(place: str, leaf: Any) -> None:
-    if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) or bool(jnp.all(jnp.isfinite(leaf))):
-        return
-    bad = np.argwhere(~np.isfinite(np.asarray(leaf)))
-    raise InputError(
-        f"{place} holds {len(bad)} NaN or infinite values, the first at index {tuple(bad[0].tolist())}; "
-        "remove or replace them."
-    )
 
 
 def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: Any) -> Any:
@@ -248,13 +218,13 @@ def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
         return {}
     if not isinstance(aux, dict) or not all(isinstance(name, str) for name in aux):
         raise InputError(
-            f"{place}: aux must be a dict of scalars by name, which are recorded, but it is {_shown(aux)}; for what a "
+            f"{place}: aux must be a dict of scalars by name, which are recorded, but it is {shown(aux)}; for what a "
             "model changes beside its parameters write loss(params, state, batch, key)."
         )
     for name, x in aux.items():
         if not _is_number(x):
             raise InputError(
-                f"{place}: aux[{name!r}] is {_shown(x)}, expected a real scalar, recorded at each step; reduce it, "
+                f"{place}: aux[{name!r}] is {shown(x)}, expected a real scalar, recorded at each step; reduce it, "
                 "for example with .mean(), or leave it out."
             )
     if "loss" in aux:
@@ -264,7 +234,7 @@ def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
 
 def _check_state(place: str, state: Any, new: Any) -> None:
     """The loss returns a state of the structure, shapes and dtypes of the one that it got."""
-    ours, theirs = ({name_of(p): _shown(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
+    ours, theirs = ({name_of(p): shown(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
     for name in {**ours, **theirs}:
         if ours.get(name) != theirs.get(name):
             raise InputError(
@@ -290,19 +260,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_real_scalar(value: Any) -> bool:
     return _is_number(value) and jnp.issubdtype(jnp.result_type(value), jnp.floating)
-
-
-def _shown(value: Any) -> str:
-    """A value as an error shows it: an array by its type and shape, a tree by those of its leaves."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{value.dtype}{list(value.shape)}"
-    if isinstance(value, (dict, list, tuple)):
-        return f"a {type(value).__name__} holding {_outline(value)}"
-    return f"{value!r} ({type(value).__name__})"
-
-
-def _outline(tree: Any) -> str:
-    return ", ".join(f"{name_of(p)}: {_shown(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"
 
 
 def _place(task: Task, field: str) -> str:

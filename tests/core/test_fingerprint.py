@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jgd.core.fingerprint import code_fingerprint, program_fingerprint
+from jgd.core.fingerprint import code_fingerprint, differences, program_fingerprint
 
 X = jax.ShapeDtypeStruct((3,), jnp.float32)
 
@@ -88,6 +88,15 @@ def test_the_numbers_are_shown():
     assert program_fingerprint(made("    return 1000.0 * x"), X).endswith("with constants 1000.0")
 
 
+def test_a_difference_names_the_numbers_that_differ():
+    there, here = ({"loss": program_fingerprint(made(f"    return 0.5 * x + {s}"), X)} for s in (1.0, 1000.0))
+    assert differences(there, here) == "loss is another program here, with 1.0 only there and 1000.0 only here"
+    code = {"loss": program_fingerprint(jnp.sin, X)}
+    assert differences(code, {"loss": program_fingerprint(jnp.cos, X)}) == "loss is another program here"
+    assert differences({"seed": "0"}, {"seed": "1"}) == "seed is 0 there and 1 here"
+    assert differences(there, dict(there)) == ""
+
+
 def test_shapes_and_dtypes_count():
     texts = {
         program_fingerprint(jnp.sin, jax.ShapeDtypeStruct(s, d)) for s, d in (((3,), "f4"), ((4,), "f4"), ((3,), "f2"))
@@ -97,7 +106,7 @@ def test_shapes_and_dtypes_count():
 
 PROGRAM = """
 import jax, jax.numpy as jnp
-from jgd.core.fingerprint import code_fingerprint, program_fingerprint
+from jgd.core.fingerprint import code_fingerprint, differences, program_fingerprint
 def f(x):
     grown = jax.lax.while_loop(lambda c: c < 3.0, jnp.exp, 0.0)
     return jax.nn.relu(x).sum() + jax.random.normal(jax.random.key(1), ()) + grown

@@ -13,6 +13,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError, Status
+from jgd.core.record import Placeholder
 from jgd.core.stop import Stop
 from jgd.train import Task, fit
 from jgd.train.loop import begin, root_key, segment
@@ -217,8 +218,8 @@ BAD = {
     "eval_every": ({"eval_every": 0}, "fit(eval_every=0): eval_every must be a whole number"),
     "stop": ({"stop": 0.1}, "fit(stop=0.1): stop must be a jgd.Stop"),
     "task": ({"task": problems.loss}, "task must be a jgd.Task"),
-    "a factory": ({"optimizer": jgd.adam}, "is not a gradient transformation"),
-    "a space": ({"optimizer": jgd.sgd(object())}, "the optimizer's learning_rate is <object object"),
+    "a factory": ({"optimizer": jgd.adam}, "must be a gradient transformation"),
+    "a space": ({"optimizer": jgd.sgd(Placeholder())}, "the optimizer's learning_rate is <jgd.core.record.Placeholder object"),
     "a space of tasks": (
         {"task": Task(problems.init, jax.tree_util.Partial(problems.loss, object()), problems.arrays())},
         "not a number; pass a number, or give a search space to jgd.sweep.run",
@@ -244,7 +245,7 @@ def test_the_callback_sees_the_latest_values_and_can_end_the_run():
         FULL, jgd.sgd(0.1), steps=60, eval_every=20, callback=lambda step, m: seen.append((step, m)) or step == 40
     )
     assert [step for step, _ in seen] == [20, 40]
-    assert (run.status, run.steps) == (Status.INTERRUPTED, 40)
+    assert (run.status, run.steps) == (Status.CALLBACK, 40)
     assert seen[-1][1] == {
         "loss": run.metrics["loss"][-1],
         "largest": run.metrics["largest"][-1],

@@ -92,6 +92,10 @@ fit(problems.task(stream=True), jgd.adam(0.1), steps=100_000, eval_every=7, dir=
 """
 
 
+def interrupt(step, metrics):
+    raise KeyboardInterrupt
+
+
 def test_a_kill_at_any_moment_loses_at_most_a_segment(tmp_path):
     dice, reached = random.Random(1), 0
     for _ in range(2):
@@ -104,7 +108,7 @@ def test_a_kill_at_any_moment_loses_at_most_a_segment(tmp_path):
         assert lines[0] == reached + EVERY, "it went on where the one before was killed"
         reached = lines[-1]
         # What is on disk may be one segment ahead of what was printed, and never behind.
-        stored = go(problems.task(stream=True), tmp_path, steps=100_000, callback=lambda step, metrics: True).steps
+        stored = go(problems.task(stream=True), tmp_path, steps=100_000, callback=interrupt).steps
         assert stored - EVERY in (reached, reached + EVERY)
         reached = stored
     run = go(problems.task(stream=True), tmp_path, steps=reached + EVERY)
@@ -137,7 +141,8 @@ def test_a_damaged_checkpoint_is_refused(kind, tmp_path):
 
 
 def other_loss(params, batch, key):
-    return problems.noisy_loss(params, batch, key)
+    value, aux = problems.noisy_loss(params, batch, key)
+    return 1000.0 * value, aux
 
 
 MOVED = {name: x + 1 for name, x in problems.arrays().items()}
@@ -152,7 +157,7 @@ OTHER = {
     "batch_size": (lambda folder: go(problems.task(4, noisy=True), folder), "batch_size is 5 there and 4 here"),
     "loss": (
         lambda folder: go(Task(problems.init, other_loss, problems.arrays(), 5, problems.evaluate), folder),
-        "loss is Function(fn=noisy_loss) there and Function(fn=other_loss) here",
+        "loss is another program here, with 1000.0 only here",
     ),
     "data": (
         lambda folder: go(Task(problems.init, problems.noisy_loss, MOVED, 5, problems.evaluate), folder),
