@@ -219,7 +219,7 @@ BAD = {
     "stop": ({"stop": 0.1}, "fit(stop=0.1): stop must be a jgd.Stop"),
     "task": ({"task": problems.loss}, "task must be a jgd.Task"),
     "a factory": ({"optimizer": jgd.adam}, "must be a gradient transformation"),
-    "a space": ({"optimizer": jgd.sgd(Placeholder())}, "the optimizer's learning_rate is <jgd.core.record.Placeholder object"),
+    "a space": ({"optimizer": jgd.sgd(Placeholder())}, "the optimizer's learning_rate is <jgd"),
     "a space of tasks": (
         {"task": Task(problems.init, jax.tree_util.Partial(problems.loss, object()), problems.arrays())},
         "not a number; pass a number, or give a search space to jgd.sweep.run",
