@@ -7,6 +7,7 @@ import jax
 import optax
 
 from jgd.core import InputError, Transform, record, static
+from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -33,6 +34,8 @@ class Foreign:
 
 def as_transform(value: Any) -> Transform:
     """`value` as a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
+    if isinstance(value, Pair):
+        return value
     if not isinstance(value, Transform):
         raise InputError(
             f"as_transform: {value!r} is not a gradient transformation; expected an object with init and update, "
