@@ -6,6 +6,9 @@ from jgd.transforms.adaptive import scale_by_adam as scale_by_adam
 from jgd.transforms.adaptive import scale_by_amsgrad as scale_by_amsgrad
 from jgd.transforms.as_transform import Foreign as Foreign
 from jgd.transforms.as_transform import as_transform as as_transform
+from jgd.transforms.averaging import EmaParams as EmaParams
+from jgd.transforms.averaging import ema_params as ema_params
+from jgd.transforms.averaging import eval_params as eval_params
 from jgd.transforms.clip import Clip as Clip
 from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
 from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
