@@ -65,6 +65,7 @@ from jgd.transforms import clip as clip
 from jgd.transforms import clip_by_block_rms as clip_by_block_rms
 from jgd.transforms import clip_by_global_norm as clip_by_global_norm
 from jgd.transforms import clip_by_norm as clip_by_norm
+from jgd.transforms import current_hyperparams as current_hyperparams
 from jgd.transforms import ema_params as ema_params
 from jgd.transforms import eval_params as eval_params
 from jgd.transforms import identity as identity

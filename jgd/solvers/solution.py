@@ -3,12 +3,16 @@
 import dataclasses
 from typing import Any
 
+import jax
 import jax.core
 import numpy as np
 
 from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.core.types import Params
+
+SHOWN = 8
+"""Entries of an array that are printed; larger ones are outlined."""
 
 
 @record
@@ -36,5 +40,14 @@ class Solution:
             return "\n  ".join([f"{np.size(self.status)} solutions", *reasons])
         return (
             f"Solution after {int(self.steps)} steps: value {float(self.value):.6g}, gradient norm "
-            f"{float(self.gradient_norm):.3g}\n  {Status.of(self.status)}\n  params: {self.params}"
+            f"{float(self.gradient_norm):.3g}\n  {Status.of(self.status)}\n  params: {_shown(self.params)}"
         )
+
+
+def _shown(params: Params) -> str:
+    """Parameters as text, an array of more than `SHOWN` entries by its type and shape."""
+    return str(jax.tree.map(lambda x: x if np.size(x) <= SHOWN else _Outline(f"{x.dtype}{list(x.shape)}"), params))
+
+
+class _Outline(str):
+    __repr__ = str.__str__

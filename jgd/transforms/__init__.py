@@ -27,6 +27,7 @@ from jgd.transforms.compose import partition as partition
 from jgd.transforms.compose import scheduled as scheduled
 from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
 from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
+from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
 from jgd.transforms.matrix import ScaleByMuon as ScaleByMuon
 from jgd.transforms.matrix import scale_by_muon as scale_by_muon
 from jgd.transforms.momentum import Trace as Trace
