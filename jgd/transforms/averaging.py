@@ -26,8 +26,8 @@ class EmaParamsState(NamedTuple):
 class EmaParams:
     """Keeps a = decay a + (1 - decay) p of the parameters p after each step of `inner`, whose updates pass unchanged.
 
-    With `debias` the average begins at zero and `eval_params` divides it by 1 - decay^t, as optax's `ema` does; without,
-    it begins at the first parameters after a step, as torch's `AveragedModel` with `get_ema_multi_avg_fn` does. Put it
+    With `debias` the average begins at zero and `eval_params` divides it by 1 - decay^t, as optax's `ema` does;
+    without, it begins at the first parameters after a step, as torch's `AveragedModel` with `get_ema_multi_avg_fn` does. Put it
     around everything that changes the updates, and inside what decides whether to step: `multi_steps(ema_params(...))`
     and `apply_if_finite(ema_params(...))` average the steps that were taken, the other order every call.
     State: 4 bytes a parameter and a counter.
@@ -118,8 +118,7 @@ def _masked(inner: Any, state: State, params: Params) -> Params:
     if kept is None:
         return params
     new = eval_params(inner, state, kept)
-    is_hole = lambda x: isinstance(x, optax.MaskedNode)  # noqa: E731
-    return jax.tree.map(lambda n, p: p if is_hole(n) else n, new, params, is_leaf=is_hole)
+    return jax.tree.map(lambda n, p: p if _is_hole(n) else n, new, params, is_leaf=_is_hole)
 
 
 def _placeholders(state: State, params: Params) -> Params | None:
@@ -128,6 +127,9 @@ def _placeholders(state: State, params: Params) -> Params | None:
     for node in jax.tree.leaves(state, is_leaf=is_average):
         if is_average(node):
             average = node.ema if isinstance(node, EmaParamsState) else node.z
-            is_hole = lambda x: isinstance(x, optax.MaskedNode)  # noqa: E731
-            return jax.tree.map(lambda a, p: a if is_hole(a) else p, average, params, is_leaf=is_hole)
+            return jax.tree.map(lambda a, p: a if _is_hole(a) else p, average, params, is_leaf=_is_hole)
     return None
+
+
+def _is_hole(x: Any) -> bool:
+    return isinstance(x, optax.MaskedNode)

@@ -30,7 +30,8 @@ def test_every_row_is_an_instance_of_optax_s_classes_and_keeps_its_leaves():
         assert optax.with_extra_args_support(opt) is opt, row.name
         leaves, structure = jax.tree.flatten(opt)
         rebuilt = structure.unflatten(leaves)
-        assert type(rebuilt) is type(opt) and jax.tree.structure(rebuilt) == structure
+        assert type(rebuilt) is type(opt)
+        assert jax.tree.structure(rebuilt) == structure
         assert jax.tree.leaves(rebuilt) == leaves
 
 
@@ -40,7 +41,10 @@ def test_it_is_read_like_optax_s_pair(name):
     init, update = opt
     assert (opt[0], opt[1], opt[-1]) == (init, update, update)
     assert opt[:] == tuple(opt) == (init, update) == (opt.init, opt.update)
-    assert len(opt) == 2 and bool(opt) and init in opt and list(reversed(opt)) == [update, init]
+    assert len(opt) == 2
+    assert bool(opt)
+    assert init in opt
+    assert list(reversed(opt)) == [update, init]
     with pytest.raises(IndexError):
         _ = opt[2]
 
@@ -51,7 +55,8 @@ def test_it_is_compared_by_identity_and_copied_whole(name):
     local = name in ("partition", "foreign")  # holds functions that no pickle finds
     same = [copy.copy(opt), copy.deepcopy(opt)] + ([] if local else [pickle.loads(pickle.dumps(opt))])
     for other in same:
-        assert other != opt and opt == opt
+        assert other != opt
+        assert opt == opt
         assert jax.tree.structure(other) == jax.tree.structure(opt)
         assert all(jnp.all(a == b) for a, b in zip(jax.tree.leaves(other), jax.tree.leaves(opt), strict=True))
     assert len({opt, *same}) == 1 + len(same)
@@ -69,7 +74,8 @@ def test_replacing_a_function_gives_optax_s_plain_pair_and_a_field_gives_a_recor
     opt = jgd.adam(0.1)
     pair = opt._replace(init=lambda params: "mine")
     assert type(pair) is optax.GradientTransformationExtraArgs
-    assert pair.init(None) == "mine" and pair.update == opt.update
+    assert pair.init(None) == "mine"
+    assert pair.update == opt.update
     assert repr(dataclasses.replace(opt[0].__self__, transforms=(jgd.scale(2.0),))) == "chain(Scale(step_size=2.0))"
 
 
