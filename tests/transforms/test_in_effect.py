@@ -60,7 +60,7 @@ def test_a_step_s_scalars_and_unknown_names():
 
     seen = step(opt, opt.init(P))
     assert {k: float(v) for k, v in seen.items()} == dict(zip(names, (1.0, 5.0, 5.0, 5.0), strict=True))
-    with pytest.raises(jgd.InputError, match="unknown name 'learning_rat'. Did you mean learning_rate"):
+    with pytest.raises(jgd.InputError, match=r"unknown name 'learning_rat'\. Did you mean learning_rate"):
         check_metrics("fit", ("learning_rat",), opt, P)
     with pytest.raises(jgd.InputError, match="must be names"):
         check_metrics("fit", "learning_rate", opt, P)
