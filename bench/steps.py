@@ -14,6 +14,8 @@ import jgd
 from bench.rows import Row
 from jgd.measure import Compilation, Program, compare, interleave, random_like
 
+OPTAX = (optax.GradientTransformation, optax.GradientTransformationExtraArgs)
+
 Pair = tuple[Any, Any]  # the same optimizer by jgd and by optax
 
 
@@ -89,7 +91,7 @@ def _program(
     opt: Any, carried: Any, grads: Any, *, grad: Callable[[Any], Any] | None = None, closed: bool = False
 ) -> Program:
     """Of parameters and state, or of their shapes."""
-    apply = optax.apply_updates if isinstance(opt, optax.GradientTransformation) else jgd.apply_updates
+    apply = optax.apply_updates if type(opt) in OPTAX else jgd.apply_updates
 
     def step(params: Any, state: Any, grads: Any, opt: Any) -> Any:
         updates, state = opt.update(grad(params) if grad else grads, state, params)

@@ -10,6 +10,7 @@ from jgd.core import Schedule as Schedule
 from jgd.core import Status as Status
 from jgd.core import Stop as Stop
 from jgd.core import Transform as Transform
+from jgd.core import global_norm as global_norm
 from jgd.core import hyper as hyper
 from jgd.core import hyperparams as hyperparams
 from jgd.core import part as part
@@ -65,6 +66,9 @@ from jgd.transforms import clip as clip
 from jgd.transforms import clip_by_block_rms as clip_by_block_rms
 from jgd.transforms import clip_by_global_norm as clip_by_global_norm
 from jgd.transforms import clip_by_norm as clip_by_norm
+from jgd.transforms import current_hyperparams as current_hyperparams
+from jgd.transforms import ema_params as ema_params
+from jgd.transforms import eval_params as eval_params
 from jgd.transforms import identity as identity
 from jgd.transforms import masked as masked
 from jgd.transforms import matrix_axes as matrix_axes

@@ -13,6 +13,7 @@ from jgd.core.stacking import LeafStacks as LeafStacks
 from jgd.core.stacking import stack_leaves as stack_leaves
 from jgd.core.status import Status as Status
 from jgd.core.stop import Stop as Stop
+from jgd.core.tree import global_norm as global_norm
 from jgd.core.types import Schedule as Schedule
 from jgd.core.types import Transform as Transform
 from jgd.core.values import hyperparams as hyperparams

@@ -6,7 +6,7 @@ import inspect
 import math
 import numbers
 import operator
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import jax
@@ -16,6 +16,7 @@ from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError
 from jgd.core.notebook import record_html
 from jgd.core.outline import brief
+from jgd.core.pair import as_pair
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
@@ -64,7 +65,8 @@ def record(cls: type[T]) -> type[T]:
 
     What a user constructs is converted and checked. What JAX rebuilds from leaves is not: there tracers, `None`,
     axes and sentinels stand where numbers were. Records compare and hash by identity, since they may hold arrays;
-    compare `jax.tree.structure` and the leaves instead.
+    compare `jax.tree.structure` and the leaves instead. A class with `init` and `update` becomes a `Pair` as well,
+    which optax and all who ask for its class accept.
     """
     # dataclasses would write and compile an __init__ and two guards for each class: half the time of importing jgd.
     cls = dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
@@ -95,19 +97,19 @@ def record(cls: type[T]) -> type[T]:
         return tuple(zip(keys, children, strict=True)), aux
 
     def unflatten(aux: tuple[Hashable, ...], children: Any) -> Any:
-        self = object.__new__(cls)
+        self = cls.__new__(cls)
         self.__dict__.update(zip(data, children, strict=True))
         self.__dict__.update(zip(meta, aux, strict=True))
         return self
 
     setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
     cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
-    if hasattr(cls, "init") and hasattr(cls, "update"):
-        setattr(cls, "__iter__", _unpack)  # noqa: B010  unlike object, it has one
-        setattr(cls, "update", _explained(cls.__dict__["update"]))  # noqa: B010
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _repr
     setattr(cls, "_repr_html_", record_html)  # noqa: B010  what a notebook shows
+    if hasattr(cls, "init") and hasattr(cls, "update"):
+        setattr(cls, "update", _explained(cls.__dict__["update"]))  # noqa: B010
+        cls = as_pair(cls)
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
     return cls
 
@@ -157,11 +159,6 @@ def _frozen(self: Any, name: str, *value: Any) -> None:
     raise dataclasses.FrozenInstanceError(
         f"{type(self).__name__} is a value and cannot be changed; use jgd.with_hyperparams(value, {name}=...)."
     )
-
-
-def _unpack(self: Any) -> Iterator[Any]:
-    """`init, update = optimizer`, as optax's pairs of functions allow."""
-    return iter((self.init, self.update))
 
 
 def _explained(update: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ import optax
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.frozen import Frozen, frozen
+from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, State, Transform, Updates
 from jgd.transforms import as_transform
 
@@ -22,9 +23,9 @@ from jgd.transforms import as_transform
 def to_optax(opt: Any) -> optax.GradientTransformationExtraArgs:
     """A jgd transform as optax's pair of functions, with extra arguments forwarded.
 
-    optax code takes jgd's transforms as they are; but optax's own wrappers forward `value=` and the like only to
-    members of this class, and `flax.nnx.Optimizer` refuses values that hold arrays, as those of `jgd.select` do. The
-    hyperparameters become constants of the two functions.
+    jgd's transforms are members of this class as they are. The conversion is for what looks into a pytree and refuses
+    the arrays that it finds, as `flax.nnx.Optimizer` does with a value from `jgd.select`: here the hyperparameters
+    become constants of the two functions.
     """
     value = as_transform(opt)
     return optax.GradientTransformationExtraArgs(value.init, value.update)  # type: ignore[arg-type]
@@ -32,15 +33,13 @@ def to_optax(opt: Any) -> optax.GradientTransformationExtraArgs:
 
 def is_value(x: Any) -> bool:
     """Whether `x` is a transform and a pytree, as jgd's are and optax's pairs are not."""
-    return (
-        isinstance(x, Transform)
-        and not isinstance(x, (type, optax.GradientTransformation))
-        and not jax.tree_util.all_leaves([x])
-    )
+    if isinstance(x, (Pair, type)) or not isinstance(x, Transform):
+        return isinstance(x, Pair)
+    return not isinstance(x, optax.GradientTransformation) and not jax.tree_util.all_leaves([x])
 
 
 @jax.tree_util.register_pytree_with_keys_class
-class FromOptax:
+class FromOptax(Pair):
     """Any optax factory as a value: `FromOptax(optax.adafactor, learning_rate=1e-3, factored=False)`.
 
     The numbers that are given are the hyperparameters, and so are those inside schedules and transforms that are
@@ -109,10 +108,6 @@ class FromOptax:
                 "while it compiles; name it in static_args, which makes it structure."
             ) from error
 
-    def __iter__(self) -> Iterator[Any]:
-        """`init, update = optimizer`, as optax's pairs of functions allow."""
-        return iter((self.init, self.update))
-
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """The numbers by the names of optax's arguments; the rest is structure."""
         children = [(jax.tree_util.GetAttrKey(name), value) for name, value in self._numbers.items()]
@@ -126,14 +121,14 @@ class FromOptax:
     @classmethod
     def tree_unflatten(cls, structure: Any, children: Any) -> "FromOptax":
         """Rebuilt by JAX, unchecked: tracers and sentinels may stand where numbers were."""
-        self = object.__new__(cls)
+        self = cls.__new__(cls)
         self._factory, self._static_args, names, options = structure
         self._numbers, self._options = dict(zip(names, children, strict=True)), dict(options)
         return self
 
     def _replace(self, **changes: Any) -> "FromOptax":
         """A copy with other arguments, checked again: what `jgd.with_hyperparams` calls."""
-        new = object.__new__(type(self))
+        new = type(self).__new__(type(self))
         arguments = {name: self._argument(name) for name in (*self._numbers, *self._options)}
         new._fill(self._factory, self._static_args, {**arguments, **changes})
         return new

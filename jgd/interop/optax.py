@@ -1,8 +1,8 @@
 """optax's whole public namespace, with jgd's values where jgd has the name: `from jgd.interop import optax`.
 
 Existing code runs unchanged. What has a name in both is jgd's: the same parameters, and a value instead of a pair of
-functions; a call with a parameter that only optax knows is optax's. All else is optax's own object, except that its
-wrappers, which forward extra arguments only to optax's class, get jgd's transforms through `to_optax`.
+functions; a call with a parameter that only optax knows is optax's. All else is optax's own object: its classes, of
+which jgd's transforms are instances, and its wrappers, which forward extra arguments to such.
 """
 
 from types import ModuleType
@@ -38,8 +38,6 @@ globals().update(
     contrib=_submodule(_optax.contrib, _contrib),
     schedules=_submodule(_optax.schedules, _schedules),
     transforms=_submodule(_optax.transforms, _transforms),
-    GradientTransformation=_adapt.GradientTransformation,
-    GradientTransformationExtraArgs=_adapt.GradientTransformationExtraArgs,
 )
 
 

@@ -1,29 +1,28 @@
 """Schedules of one phase: constant, linear, polynomial, exponential, cosine."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jgd.core.record import hyper, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
-from jgd.schedules.curves import SHORTEST, blend, geometric, half_cosine, power, progress, time_of
+from jgd.schedules.curves import SHORTEST, blend, geometric, half_cosine, power, progress
+from jgd.schedules.time import OfTime, Time
 
 
 @record
-class Constant:
+class Constant(OfTime):
     """The same value at every step."""
 
     value: Scalar = hyper()
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        return jnp.broadcast_to(widen(self.value), jnp.shape(count))
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        return jnp.broadcast_to(widen(self.value), time.whole.shape)
 
 
 @record
-class Linear:
+class Linear(OfTime):
     """A straight line from `init_value` at `transition_begin` to `end_value`, `transition_steps` later; flat outside.
 
     A transition of 0 steps jumps to `end_value` at `transition_begin`, the limit of short ones. optax holds
@@ -35,14 +34,14 @@ class Linear:
     transition_steps: Scalar = hyper(interval="[0, inf)")
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        share = progress(time_of(count), self.transition_begin, self.transition_steps)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        share = progress(time, self.transition_begin, self.transition_steps)
         return blend(self.init_value, self.end_value, share)
 
 
 @record
-class Polynomial:
+class Polynomial(OfTime):
     """end_value + (init_value - end_value) (1 - p)^power, with p the share of `transition_steps` that has passed.
 
     A transition of 0 steps jumps to `end_value` at `transition_begin`, where optax holds `init_value`.
@@ -54,14 +53,14 @@ class Polynomial:
     transition_steps: Scalar = hyper(interval="[0, inf)")
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        share = progress(time_of(count), self.transition_begin, self.transition_steps)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        share = progress(time, self.transition_begin, self.transition_steps)
         return blend(self.end_value, self.init_value, power(1 - share, self.power))
 
 
 @record
-class ExponentialDecay:
+class ExponentialDecay(OfTime):
     """init_value * decay_rate^p, with p the time since `transition_begin` in units of `transition_steps`.
 
     With `staircase` p is rounded down. `end_value` is a lower bound for a rate below 1 and an upper bound otherwise.
@@ -76,9 +75,9 @@ class ExponentialDecay:
     staircase: bool = static(default=False)
     end_value: Scalar | None = hyper(default=None)
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        passed = jnp.maximum(time_of(count) - widen(self.transition_begin), 0.0)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        passed = jnp.maximum(time.since(self.transition_begin).value, 0.0)
         periods = passed / jnp.maximum(widen(self.transition_steps), SHORTEST)
         value = widen(self.init_value) * geometric(self.decay_rate, jnp.floor(periods) if self.staircase else periods)
         if self.end_value is None:
@@ -88,7 +87,7 @@ class ExponentialDecay:
 
 
 @record
-class CosineDecay:
+class CosineDecay(OfTime):
     """init_value ((1 - alpha) ((1 + cos(pi p)) / 2)^exponent + alpha), with p the share of `decay_steps` passed.
 
     (Loshchilov and Hutter 2017, arXiv:1608.03983), one cycle.
@@ -99,9 +98,9 @@ class CosineDecay:
     alpha: Scalar = hyper(default=0.0)
     exponent: Scalar = hyper(default=1.0, interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        curve = power(half_cosine(progress(time_of(count), 0.0, self.decay_steps)), self.exponent)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        curve = power(half_cosine(progress(time, 0.0, self.decay_steps)), self.exponent)
         return widen(self.init_value) * blend(self.alpha, 1.0, curve)
 
 

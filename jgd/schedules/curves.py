@@ -1,4 +1,4 @@
-"""What schedules are made of: time, the share of a phase that has passed, and the curves drawn over it.
+"""What schedules are made of: the share of a phase that has passed, and the curves drawn over it.
 
 Everything here is computed in float32 at least, is finite for every finite input, and has a finite derivative there.
 """
@@ -11,24 +11,17 @@ import jax.numpy as jnp
 
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
+from jgd.schedules.time import Time
 
 SHORTEST = 1e-6
 """A traced phase shorter than this many steps counts as this long, which keeps its derivative finite."""
 
 
-def time_of(count: Any) -> jax.Array:
-    """`count` as a float of at least 0: a negative count means the first step, where optax extrapolates.
-
-    The dtype is weak for integers, so a schedule of Python floats promotes nothing. Float32 is exact up to 2^24 steps.
-    """
-    return jnp.maximum(widen(float(count) if isinstance(count, numbers.Integral) else count * 1.0), 0.0)
-
-
-def progress(time: jax.Array, begin: Scalar, steps: Scalar) -> jax.Array:
+def progress(time: Time, begin: Scalar, steps: Scalar) -> jax.Array:
     """The share of a phase that has passed, in [0, 1]; a phase of no length jumps from 0 to 1 at `begin`."""
-    begin, steps = widen(begin), widen(steps)
-    passed = jnp.clip((time - begin) / jnp.maximum(steps, SHORTEST), 0.0, 1.0)
-    return jnp.where(steps > 0, passed, jnp.where(time < begin, 0.0, 1.0))
+    passed, steps = time.since(begin).value, widen(steps)
+    share = jnp.clip(passed / jnp.maximum(steps, SHORTEST), 0.0, 1.0)
+    return jnp.where(steps > 0, share, jnp.where(passed < 0, 0.0, 1.0))
 
 
 def blend(start: Scalar, end: Scalar, share: jax.Array) -> jax.Array:

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.errors import InputError
-from jgd.core.record import Function, as_function, hyper, hypers, part, record
+from jgd.core.record import as_function, hyper, hypers, part, record
 from jgd.core.tree import widen
 from jgd.core.types import Rate, Scalar, Schedule
-from jgd.schedules.curves import SHORTEST, geometric, half_cosine, is_plain, progress, time_of, whole
+from jgd.schedules.curves import SHORTEST, geometric, half_cosine, is_plain, progress, whole
+from jgd.schedules.time import OfTime, Time, ask
 from jgd.schedules.warmup import WarmupCosineDecay, warmup_cosine_decay_schedule
 
 
@@ -28,7 +29,7 @@ def _schedules(values: Any) -> tuple[Schedule, ...]:
 
 
 @record
-class Join:
+class Join(OfTime):
     """Each schedule in its turn: `schedules[i]` until step `boundaries[i]`, then the next, whose count starts at 0.
 
     A boundary may be fractional (a swept one is): the next schedule then starts at a fraction too, except that a plain
@@ -38,24 +39,22 @@ class Join:
     schedules: tuple[Schedule, ...] = part(convert=_schedules)
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
         if len(self.schedules) != len(self.boundaries) + 1:
             raise InputError(
                 f"Join: got {len(self.schedules)} schedules and {len(self.boundaries)} boundaries; "
                 "there is one boundary between each two schedules."
             )
-        time = time_of(count)
-        value = self.schedules[0](count if isinstance(self.schedules[0], Function) else time)
+        value = ask(self.schedules[0], time)
         for boundary, schedule in zip(self.boundaries, self.schedules[1:], strict=True):
-            since = jnp.maximum(time - widen(boundary), 0.0)
-            since = since.astype(jnp.int32) if isinstance(schedule, Function) else since
-            value = jnp.where(time < boundary, value, schedule(since))
+            since = time.since(boundary)
+            value = jnp.where(since.value < 0, value, ask(schedule, since.positive()))
         return value
 
 
 @record
-class Switch:
+class Switch(OfTime):
     """`values[0]` until step `boundaries[0]`, then the next, and so on: numbers, or schedules that see every step.
 
     Unlike in a `Join`, the count of a later schedule does not start at 0. Numbers are returned exactly.
@@ -64,23 +63,22 @@ class Switch:
     values: tuple[Rate, ...] = hypers()
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
         if len(self.values) != len(self.boundaries) + 1:
             raise InputError(
                 f"Switch: got {len(self.values)} values and {len(self.boundaries)} boundaries; "
                 "there is one boundary between each two values."
             )
-        time = time_of(count)
-        first, *others = (x(count) if callable(x) else jnp.broadcast_to(widen(x), jnp.shape(time)) for x in self.values)
-        value = first
+        shape = time.whole.shape
+        value, *others = (ask(x, time) if callable(x) else jnp.broadcast_to(widen(x), shape) for x in self.values)
         for boundary, other in zip(self.boundaries, others, strict=True):
-            value = jnp.where(time < widen(boundary), value, other)
+            value = jnp.where(time.since(boundary).value < 0, value, other)
         return value
 
 
 @record
-class Restarts:
+class Restarts(OfTime):
     """Warm-ups and cosine decays one after another; each cycle lasts its own `decay_steps`, the last one for ever.
 
     (SGDR: Loshchilov and Hutter 2017, arXiv:1608.03983.)
@@ -88,14 +86,14 @@ class Restarts:
 
     cycles: tuple[WarmupCosineDecay, ...] = part(convert=tuple)
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        lengths = [widen(cycle.decay_steps) for cycle in self.cycles]
-        return Join(self.cycles, tuple(accumulate(lengths[:-1])))(count)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        lengths = [cycle.decay_steps for cycle in self.cycles]
+        return Join(self.cycles, tuple(accumulate(lengths[:-1]))).at_time(time)
 
 
 @record
-class CosineRestarts:
+class CosineRestarts(OfTime):
     """Half cosines from `init_value` to `end_value`, for ever; each cycle is `cycle_multiplier` times as long.
 
     The first takes `decay_steps`, and each starts `peak_multiplier` times as high above `end_value` as the one before.
@@ -109,14 +107,28 @@ class CosineRestarts:
     cycle_multiplier: Scalar = hyper(default=1.0, interval="[1, inf)")
     peak_multiplier: Scalar = hyper(default=1.0, interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        time, end = time_of(count), widen(self.end_value)
-        cycle = self._cycle(time)
-        begin = self._start(cycle)
-        curve = half_cosine(progress(time, begin, self._start(cycle + 1) - begin))
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        end = widen(self.end_value)
+        cycle, share = self._phase(time)
         height = (widen(self.init_value) - end) * geometric(self.peak_multiplier, cycle)
-        return end + height * curve
+        return end + height * half_cosine(share)
+
+    def _phase(self, time: Time) -> tuple[jax.Array, jax.Array]:
+        """The number of the cycle, and the share of it that has passed."""
+        cycle = self._cycle(time.value)
+        begin = self._start(cycle)
+        share = progress(time, begin, self._start(cycle + 1) - begin)
+        if jnp.issubdtype(time.whole.dtype, jnp.inexact):
+            return cycle, share
+        # Cycles of one whole length are counted in integers, for ever; grown ones are long where float32 is coarse.
+        steps = widen(self.decay_steps)
+        length = jnp.clip(jax.lax.stop_gradient(steps), 1.0, 1e9).astype(time.whole.dtype)
+        even = (widen(self.cycle_multiplier) == 1) & (length == steps)
+        number = time.whole // length * 1.0
+        moved = number * (jax.lax.stop_gradient(steps) - steps)  # zero; its derivative is that of the cycle's beginning
+        passed = jnp.clip((time.whole % length * 1.0 + time.fraction + moved) / jnp.maximum(steps, 1.0), 0.0, 1.0)
+        return jnp.where(even, number, cycle), jnp.where(even, passed, share)
 
     def _cycle(self, time: jax.Array) -> jax.Array:
         """The number of the cycle: the closed form's, moved to a neighbour where rounding put it beyond an end."""

@@ -10,7 +10,8 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.record import hyper, hypers, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
-from jgd.schedules.curves import blend, half_cosine, progress, reciprocal, time_of, whole
+from jgd.schedules.curves import blend, half_cosine, progress, reciprocal, whole
+from jgd.schedules.time import OfTime, Time
 
 CURVES = {"linear": lambda share: 1 - share, "cosine": half_cosine}
 """How `PiecewiseInterpolate` goes from one value (1) to the next (0) as the share of the phase goes from 0 to 1."""
@@ -23,24 +24,23 @@ def _curve(name: Any) -> Any:
 
 
 @record
-class PiecewiseConstant:
+class PiecewiseConstant(OfTime):
     """`init_value`, multiplied by `scales[i]` from step `boundaries[i]` on. The order of the boundaries is free."""
 
     init_value: Scalar = hyper()
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
     scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        time = time_of(count)
-        value = jnp.broadcast_to(widen(self.init_value), jnp.shape(time))
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        value = jnp.broadcast_to(widen(self.init_value), time.whole.shape)
         for boundary, scale in _pairs(self):
-            value = jnp.where(time < boundary, value, value * scale)
+            value = jnp.where(time.since(boundary).value < 0, value, value * scale)
         return value
 
 
 @record
-class PiecewiseInterpolate:
+class PiecewiseInterpolate(OfTime):
     """From each value to the next, `init_value` times the `scales` so far, which is reached at its boundary.
 
     It starts at step 0 and is flat after the last boundary. The boundaries rise; a phase of no length is a jump.
@@ -51,20 +51,20 @@ class PiecewiseInterpolate:
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
     scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        time, begin, start = time_of(count), jnp.asarray(0.0), widen(self.init_value)
-        value = jnp.broadcast_to(start, jnp.shape(time))
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        begin, start = 0.0, widen(self.init_value)
+        value = jnp.broadcast_to(start, time.whole.shape)
         for boundary, scale in _pairs(self):
             end = start * scale
             share = CURVES[self.interpolate_type](progress(time, begin, boundary - begin))
-            value = jnp.where(time < begin, value, blend(end, start, share))
+            value = jnp.where(time.since(begin).value < 0, value, blend(end, start, share))
             begin, start = boundary, end
         return value
 
 
 @record
-class LinearOneCycle:
+class LinearOneCycle(OfTime):
     """Three straight lines: up to `peak_value`, back down to where it began, then down further.
 
     It begins at peak_value / div_factor, peaks at `pct_start` of the `transition_steps`, is back at `pct_final` and
@@ -79,16 +79,16 @@ class LinearOneCycle:
     div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
     final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
         steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
         turns = (whole(widen(self.pct_start) * steps), whole(widen(self.pct_final) * steps), steps)
         scales = (self.div_factor, reciprocal(self.div_factor), reciprocal(self.final_div_factor))
-        return PiecewiseInterpolate("linear", low, turns, scales)(count)
+        return PiecewiseInterpolate("linear", low, turns, scales).at_time(time)
 
 
 @record
-class CosineOneCycle:
+class CosineOneCycle(OfTime):
     """Half a cosine up from peak_value / div_factor to `peak_value`, half a cosine down to far below the beginning.
 
     It peaks at `pct_start` of the `transition_steps`, rounded down to whole steps as in optax (derivatives ignore the
@@ -101,11 +101,11 @@ class CosineOneCycle:
     div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
     final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
         steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
         scales = (self.div_factor, reciprocal(self.div_factor) * reciprocal(self.final_div_factor))
-        return PiecewiseInterpolate("cosine", low, (whole(widen(self.pct_start) * steps), steps), scales)(count)
+        return PiecewiseInterpolate("cosine", low, (whole(widen(self.pct_start) * steps), steps), scales).at_time(time)
 
 
 def piecewise_constant_schedule(
@@ -150,11 +150,11 @@ def _columns(table: Mapping[int, Scalar] | None) -> tuple[tuple[Any, ...], tuple
     return tuple(steps), tuple((table or {})[step] for step in steps)
 
 
-def _pairs(schedule: PiecewiseConstant | PiecewiseInterpolate) -> list[tuple[jax.Array, jax.Array]]:
+def _pairs(schedule: PiecewiseConstant | PiecewiseInterpolate) -> list[tuple[Any, jax.Array]]:
     boundaries, scales = schedule.boundaries, schedule.scales
     if len(boundaries) != len(scales):
         raise InputError(
             f"{type(schedule).__name__}: got {len(boundaries)} boundaries and {len(scales)} scales; "
             "each boundary needs its scale."
         )
-    return [(widen(boundary), widen(scale)) for boundary, scale in zip(boundaries, scales, strict=True)]
+    return [(boundary, widen(scale)) for boundary, scale in zip(boundaries, scales, strict=True)]

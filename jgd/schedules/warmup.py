@@ -11,7 +11,8 @@ from jgd.core.record import hyper, record, static
 from jgd.core.tree import safe_sqrt, widen
 from jgd.core.types import Scalar
 from jgd.schedules.basic import ExponentialDecay, Linear
-from jgd.schedules.curves import blend, half_cosine, is_plain, power, progress, time_of
+from jgd.schedules.curves import blend, half_cosine, is_plain, power, progress
+from jgd.schedules.time import OfTime, Time
 
 COOLDOWNS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "linear": lambda share: 1 - share,
@@ -28,7 +29,7 @@ def _cooldown(name: Any) -> Any:
 
 
 @record
-class WarmupConstant:
+class WarmupConstant(OfTime):
     """A straight line from `init_value` to `peak_value` over `warmup_steps`, then `peak_value`.
 
     With 0 warm-up steps it is `peak_value` from the start; optax's then stays at `init_value` for ever.
@@ -38,13 +39,13 @@ class WarmupConstant:
     peak_value: Scalar = hyper()
     warmup_steps: Scalar = hyper(interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        return Linear(self.init_value, self.peak_value, self.warmup_steps, 0.0)(count)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        return Linear(self.init_value, self.peak_value, self.warmup_steps, 0.0).at_time(time)
 
 
 @record
-class WarmupCosineDecay:
+class WarmupCosineDecay(OfTime):
     """A linear warm-up to `peak_value`, then half a cosine to `end_value`, which it reaches at `decay_steps`.
 
     `decay_steps` is the whole length, warm-up included. Where it does not exceed `warmup_steps` (only a sweep or a
@@ -59,15 +60,15 @@ class WarmupCosineDecay:
     end_value: Scalar = hyper(default=0.0)
     exponent: Scalar = hyper(default=1.0, interval="[0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        time, warmup = time_of(count), widen(self.warmup_steps)
-        curve = power(half_cosine(progress(time, warmup, widen(self.decay_steps) - warmup)), self.exponent)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        length = widen(self.decay_steps) - widen(self.warmup_steps)
+        curve = power(half_cosine(progress(time, self.warmup_steps, length)), self.exponent)
         return _warm_up(self, time, blend(self.end_value, self.peak_value, curve))
 
 
 @record
-class WarmupExponentialDecay:
+class WarmupExponentialDecay(OfTime):
     """A linear warm-up to `peak_value`, then `ExponentialDecay`, whose clock starts when the warm-up ends."""
 
     init_value: Scalar = hyper()
@@ -79,9 +80,8 @@ class WarmupExponentialDecay:
     staircase: bool = static(default=False)
     end_value: Scalar | None = hyper(default=None)
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        time = time_of(count)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
         fall = ExponentialDecay(
             self.peak_value,
             self.transition_steps,
@@ -90,11 +90,11 @@ class WarmupExponentialDecay:
             self.staircase,
             self.end_value,
         )
-        return _warm_up(self, time, fall(time - widen(self.warmup_steps)))
+        return _warm_up(self, time, fall.at_time(time.since(self.warmup_steps)))
 
 
 @record
-class WarmupStableDecay:
+class WarmupStableDecay(OfTime):
     """A linear warm-up, `peak_value` for `stable_steps`, then a cooldown to `end_value` over `decay_steps`.
 
     The three lengths add up. `cooldown` is `"linear"`, `"cosine"` or `"sqrt"`, which is 1 - sqrt(p), the best of those
@@ -110,15 +110,14 @@ class WarmupStableDecay:
     end_value: Scalar = hyper(default=0.0)
     cooldown: str = static(default="linear", convert=_cooldown)
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        time, plateau_end = time_of(count), widen(self.warmup_steps) + widen(self.stable_steps)
-        curve = COOLDOWNS[self.cooldown](progress(time, plateau_end, self.decay_steps))
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        curve = COOLDOWNS[self.cooldown](progress(time.since(self.warmup_steps), self.stable_steps, self.decay_steps))
         return _warm_up(self, time, blend(self.end_value, self.peak_value, curve))
 
 
 @record
-class InverseSqrt:
+class InverseSqrt(OfTime):
     """A linear warm-up, then peak_value / sqrt(1 + (count - warmup_steps) / timescale).
 
     Without a `timescale` it is `warmup_steps`, which makes the decay peak_value * sqrt(warmup_steps / count)
@@ -130,11 +129,11 @@ class InverseSqrt:
     init_value: Scalar = hyper(default=0.0)
     timescale: Scalar | None = hyper(default=None, interval="(0, inf)")
 
-    def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
-        time, warmup = time_of(count), widen(self.warmup_steps)
-        scale = jnp.maximum(warmup if self.timescale is None else widen(self.timescale), 1.0)
-        fall = widen(self.peak_value) * jax.lax.rsqrt(1 + jnp.maximum(time - warmup, 0.0) / scale)
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        scale = jnp.maximum(widen(self.warmup_steps if self.timescale is None else self.timescale), 1.0)
+        passed = jnp.maximum(time.since(self.warmup_steps).value, 0.0)
+        fall = widen(self.peak_value) * jax.lax.rsqrt(1 + passed / scale)
         return _warm_up(self, time, fall)
 
 
@@ -196,7 +195,7 @@ def inverse_sqrt_schedule(
     return InverseSqrt(peak_value, warmup_steps, init_value, timescale)
 
 
-def _warm_up(schedule: Any, time: jax.Array, after: jax.Array) -> jax.Array:
+def _warm_up(schedule: Any, time: Time, after: jax.Array) -> jax.Array:
     """A straight line from `init_value` to `peak_value` over `warmup_steps`, then `after`."""
     rise = blend(schedule.init_value, schedule.peak_value, progress(time, 0.0, schedule.warmup_steps))
-    return jnp.where(time < widen(schedule.warmup_steps), rise, after)
+    return jnp.where(time.since(schedule.warmup_steps).value < 0, rise, after)

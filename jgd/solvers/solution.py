@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import jax
 import jax.core
 import numpy as np
 
@@ -10,6 +11,9 @@ from jgd.core.outline import brief
 from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.core.types import Params
+
+SHOWN = 8
+"""Entries of an array that are printed; larger ones are outlined."""
 
 
 @record

@@ -6,6 +6,9 @@ from jgd.transforms.adaptive import scale_by_adam as scale_by_adam
 from jgd.transforms.adaptive import scale_by_amsgrad as scale_by_amsgrad
 from jgd.transforms.as_transform import Foreign as Foreign
 from jgd.transforms.as_transform import as_transform as as_transform
+from jgd.transforms.averaging import EmaParams as EmaParams
+from jgd.transforms.averaging import ema_params as ema_params
+from jgd.transforms.averaging import eval_params as eval_params
 from jgd.transforms.clip import Clip as Clip
 from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
 from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -24,6 +27,7 @@ from jgd.transforms.compose import partition as partition
 from jgd.transforms.compose import scheduled as scheduled
 from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
 from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
+from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
 from jgd.transforms.matrix import ScaleByMuon as ScaleByMuon
 from jgd.transforms.matrix import scale_by_muon as scale_by_muon
 from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes

@@ -9,6 +9,7 @@ import optax
 from jgd.core import Transform, record, static
 from jgd.core.arguments import TRANSFORM, admits, shown
 from jgd.core.errors import ExpectationError
+from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -35,6 +36,8 @@ class Foreign:
 
 def as_transform(value: Any) -> Transform:
     """`value` as a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
+    if isinstance(value, Pair):
+        return value
     if not admits(TRANSFORM, value):
         raise ExpectationError(shown(value), TRANSFORM.expected)
     if isinstance(value, optax.GradientTransformation) or jax.tree_util.all_leaves([value]):

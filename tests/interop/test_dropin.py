@@ -87,23 +87,24 @@ def test_a_parameter_that_only_optax_has_gets_optax_s(monkeypatch):
     assert isinstance(masked, optax.GradientTransformationExtraArgs)
 
 
-def test_isinstance_accepts_values_and_pairs():
+def test_optax_s_classes_are_its_own_and_know_values():
     for classes in (dropin.GradientTransformation, dropin.GradientTransformationExtraArgs):
         assert isinstance(dropin.adam(0.1), classes)
-        assert isinstance(optax.with_extra_args_support(optax.adam(0.1)), classes)
         assert not isinstance(dropin.adam, classes)
         assert not isinstance(jnp.ones(3), classes)
-        own = classes(lambda params: (), lambda updates, state, params=None, **extra: (updates, state))
-        assert isinstance(own, classes)
-        assert isinstance(own, classes.original), "optax itself must take it"
-    assert not isinstance(optax.GradientTransformation(None, None), dropin.GradientTransformationExtraArgs)
-    assert issubclass(dropin.GradientTransformationExtraArgs, dropin.GradientTransformation)
+    assert dropin.GradientTransformation is optax.GradientTransformation
+    assert dropin.contrib.prodigy is optax.contrib.prodigy
 
-    class Mine(dropin.GradientTransformation):
-        pass
 
-    assert not isinstance(dropin.adam(0.1), Mine)
-    assert isinstance(Mine(None, None), Mine)
+def test_a_library_of_optax_alone_passes_the_loss_to_a_plateau():
+    """It asks optax's own class, as numpyro does, and must not lose `value=` on the way."""
+    for module in (dropin, optax):
+        opt = module.chain(module.adam(0.1), module.contrib.reduce_on_plateau(0.5, patience=0, accumulation_size=1))
+        assert isinstance(opt, optax.GradientTransformation)
+        foreign, state = optax.with_extra_args_support(opt), opt.init(PARAMS)
+        for value in (1.0, 2.0, 3.0):
+            _, state = foreign.update(GRADS[0], state, PARAMS, value=jnp.asarray(value))
+        assert float(optax.tree.get(state, "scale")) == 0.5  # halved: the value that came was higher
 
 
 # The functions of optax that take transforms: through each, `value=` reaches a Polyak step inside a jgd chain.
@@ -129,15 +130,6 @@ def test_optax_s_wrappers_pass_extra_arguments_on_to_values(name):
         updates, _ = opt.update(GRADS[0], opt.init(PARAMS), PARAMS, value=jnp.asarray(0.3))
         paths.append(updates)
     problems.close(*paths, rtol=1e-5, atol=1e-7)  # float32
-
-
-def test_all_of_optax_s_wrappers_are_known():
-    """A function of optax that takes a transform and is new must be wrapped, or be jgd's own."""
-    words = {"inner", "optimizer", "inner_factory", "fast_optimizer", "base_optimizer", "tx", "opt", "linesearch"}
-    for module, ours in ((optax, dropin), (optax.contrib, dropin.contrib), (optax.transforms, dropin.transforms)):
-        for name, value in public(module).items():
-            if inspect.isfunction(value) and words & set(inspect.signature(value).parameters):
-                assert getattr(ours, name) is not value, name
 
 
 def test_injected_hyperparameters_are_ours():

@@ -207,3 +207,11 @@ def test_a_step_that_is_not_taken_is_not_small():
         solution = jgd.minimize(lambda p: jnp.sum(p**2), opt, jnp.ones(2), Stop(step_norm=1e-3))
         assert solution.status is Status.STEP_NORM
         assert solution.gradient_norm < 2e-2  # the last rate is 0.1
+
+
+def test_a_solution_never_prints_a_large_array():
+    solution = jgd.minimize(lambda p: jnp.sum(p["w"] ** 2) + p["b"] ** 2, jgd.sgd(0.1), {"w": jnp.ones(500), "b": 1.0})
+    text = repr(solution)
+    assert "float32[500]" in text
+    assert "b" in text
+    assert len(text) < 400

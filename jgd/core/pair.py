@@ -1,0 +1,59 @@
+"""Transforms as optax's class: a pair of `init` and `update` that is unpacked, indexed and asked for by its type."""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
+
+import optax
+
+T = TypeVar("T")
+
+
+class Pair(optax.GradientTransformationExtraArgs):
+    """optax's class with methods in place of functions, which every record with `init` and `update` inherits from.
+
+    Libraries ask `isinstance(x, optax.GradientTransformation)`, and optax's wrappers forward `value=` and the like
+    only to members of GradientTransformationExtraArgs. The tuple that optax's class is stays empty, because bound
+    methods in it would be circles that only the garbage collector frees; it is read through the methods below.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A value without contents; `__init__` and JAX fill its attributes."""
+        return tuple.__new__(cls)
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.init, self.update))
+
+    def __getitem__(self, index: Any) -> Any:
+        return (self.init, self.update)[index]
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed((self.init, self.update))
+
+    def __contains__(self, function: Any) -> bool:
+        return function in (self.init, self.update)
+
+    def __getnewargs__(self) -> tuple[()]:
+        """Nothing: copies and pickles carry the attributes alone."""
+        return ()
+
+    def _replace(self, **changes: Any) -> Any:
+        """Make optax's plain pair with one function replaced; `jgd.with_hyperparams` replaces numbers."""
+        return optax.GradientTransformationExtraArgs(*self)._replace(**changes)
+
+    # Compared and hashed by identity, like all records; a sum or a multiple of a transform means nothing.
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
+    __lt__, __le__, __gt__, __ge__ = object.__lt__, object.__le__, object.__gt__, object.__ge__
+    __add__: Any = None
+    __mul__: Any = None
+    __rmul__: Any = None
+
+
+def as_pair(cls: type[T]) -> type[T]:
+    """A class with `init` and `update` as one that inherits from `Pair` too, under the same name."""
+    if issubclass(cls, Pair):
+        return cls
+    names = ("__module__", "__qualname__", "__doc__")
+    return cast(type[T], type(cls.__name__, (cls, Pair), {name: getattr(cls, name) for name in names}))

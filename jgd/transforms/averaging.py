@@ -1,0 +1,135 @@
+"""Averages of the parameters, and the weights that a method means to be evaluated."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jgd.core import Transform, hyper, part, record, static
+from jgd.core.cost import Cost, cost, total
+from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
+from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.transforms.as_transform import as_transform
+
+
+class EmaParamsState(NamedTuple):
+    """The number of steps averaged, the average, and the state of the transform."""
+
+    count: jax.Array  # i32[]
+    ema: Params
+    inner_state: State
+
+
+@record
+class EmaParams:
+    """Keeps a = decay a + (1 - decay) p of the parameters p after each step of `inner`, whose updates pass unchanged.
+
+    With `debias` the average begins at zero and `eval_params` divides it by 1 - decay^t, as optax's `ema` does;
+    without, it begins at the first parameters after a step, as torch's `AveragedModel` with `get_ema_multi_avg_fn`
+    does. Put it around everything that changes the updates, and inside what decides whether to step:
+    `multi_steps(ema_params(...))` and `apply_if_finite(ema_params(...))` average the steps that were taken, the other order every call.
+    State: 4 bytes a parameter and a counter.
+    """
+
+    inner: Transform = part(convert=as_transform)
+    decay: Scalar = hyper(default=0.999, interval="[0, 1)")
+    debias: bool = static(default=True)
+
+    def init(self, params: Params) -> State:
+        """An empty average and the inner state."""
+        return EmaParamsState(zero_count(), full_like(params), self.inner.init(params))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The inner updates; the average moves towards what they lead to."""
+        check_params("EmaParams.update", params)
+        updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
+        kept = jnp.asarray(self.decay) if self.debias else jnp.where(state.count == 0, 0.0, self.decay)
+
+        def average(p: Any, u: Any, a: jax.Array) -> jax.Array:
+            new = (widen(p) + widen(u)).astype(jnp.result_type(p))  # what apply_updates makes of it
+            return (kept * widen(a) + (1 - kept) * widen(new)).astype(a.dtype)
+
+        ema = jax.tree.map(average, params, updates, state.ema)
+        return updates, EmaParamsState(increment(state.count), ema, inner)
+
+    def eval_params(self, state: State, params: Params) -> Params:
+        """The average, in the parameters' dtypes; before the first step, the parameters."""
+        started = state.count > 0
+        weight = one_minus_pow(self.decay, jnp.maximum(state.count, 1)) if self.debias else 1.0
+        mean = jax.tree.map(lambda a, p: (widen(a) / weight).astype(jnp.result_type(p)), state.ema, params)
+        return where(started, mean, params)
+
+    def cost(self, params: Params) -> Cost:
+        """One more pass over the parameters and the average."""
+        average = jax.eval_shape(lambda: full_like(params))
+        return total([Cost(tree_bytes(params) + 2 * tree_bytes(average)), cost(self.inner, params)])
+
+
+def ema_params(inner: Any, decay: Scalar = 0.999, debias: bool = True) -> EmaParams:
+    """Keep an exponential moving average of the parameters, which `jgd.eval_params` returns."""
+    return EmaParams(inner, decay, debias)
+
+
+def eval_params(optimizer: Any, state: State, params: Params) -> Params:
+    """The weights that `optimizer` means to be evaluated, at `state`: an average, schedule-free's x, else `params`.
+
+    A transform says so by a method `eval_params(state, params)`; it is found within chains, masks, partitions,
+    accumulation and guards, the outermost first, and so is the state of optax's `schedule_free` (under
+    `optax.contrib.schedule_free` itself or `FromOptax`). Under a mask or a partition, leaves of others stay `params`.
+    Runs under `jit`, `vmap` and `scan`.
+    """
+    own = getattr(optimizer, "eval_params", None)
+    if callable(own):
+        return own(state, params)
+    if isinstance(state, optax.contrib.ScheduleFreeState):
+        return optax.contrib.schedule_free_eval_params(state, params)
+    if isinstance(state, optax.MaskedState):
+        return _masked(getattr(optimizer, "inner", None), state.inner_state, params)
+    if isinstance(state, optax.transforms.PartitionState):
+        inner = getattr(optimizer, "transforms", {})
+        for label, one in state.inner_states.items():
+            params = _masked(inner.get(label), one.inner_state, params)
+        return params
+    for inner, one in inner_states(optimizer, state):
+        params = eval_params(inner, one, params)
+    return params
+
+
+def inner_states(optimizer: Any, state: State) -> Iterator[tuple[Any, State]]:
+    """The transforms within a wrapper with their states; `None` for a transform that only optax's closures know."""
+    links = getattr(optimizer, "transforms", None)
+    if isinstance(state, dict):  # optax's named_chain
+        yield from ((None, one) for one in state.values())
+    elif isinstance(state, tuple) and not hasattr(state, "_fields"):
+        known = links if isinstance(links, tuple) else (None,) * len(state)
+        yield from zip(known, state, strict=True)
+    else:
+        inner = getattr(optimizer, "inner", getattr(optimizer, "opt", None))
+        for name in ("inner_state", "inner_opt_state", "base_optimizer_state"):
+            if hasattr(state, name):
+                yield inner, getattr(state, name)
+
+
+def _masked(inner: Any, state: State, params: Params) -> Params:
+    """Evaluated where the state has leaves; optax's placeholders, which have none, stand where others are in charge."""
+    kept = _placeholders(state, params)
+    if kept is None:
+        return params
+    new = eval_params(inner, state, kept)
+    return jax.tree.map(lambda n, p: p if _is_hole(n) else n, new, params, is_leaf=_is_hole)
+
+
+def _placeholders(state: State, params: Params) -> Params | None:
+    """`params` with the placeholders of a masked average in `state`; `None` where there is no such average."""
+    is_average = lambda x: isinstance(x, (EmaParamsState, optax.contrib.ScheduleFreeState))  # noqa: E731
+    for node in jax.tree.leaves(state, is_leaf=is_average):
+        if is_average(node):
+            average = node.ema if isinstance(node, EmaParamsState) else node.z
+            return jax.tree.map(lambda a, p: a if _is_hole(a) else p, average, params, is_leaf=_is_hole)
+    return None
+
+
+def _is_hole(x: Any) -> bool:
+    return isinstance(x, optax.MaskedNode)

@@ -1,0 +1,74 @@
+"""Hyperparameters in effect, schedules evaluated at the count in their own state, and scalars to watch at a step."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+
+from jgd.core.errors import InputError, unknown
+from jgd.core.tree import global_norm, zero_count
+from jgd.core.types import Grads, Params, State, Updates
+from jgd.core.values import hyperparams
+from jgd.transforms.averaging import inner_states
+from jgd.transforms.compose import Chain, Masked, Partition, Scheduled
+
+NORMS = ("gradient_norm", "update_norm", "params_norm")
+
+
+def current_hyperparams(optimizer: Any, state: State) -> dict[str, Any]:
+    """Every hyperparameter by its name with the value that the next step takes at `state`.
+
+    A schedule stands under the name of the hyperparameter that it is for (`learning_rate`), evaluated at its own
+    counter; so do the values of `scheduled`, and those that optax's `inject_hyperparams` keeps in its state.
+    Numbers that only optax's closures know are not seen. Runs under `jit`, `vmap` and `scan`.
+    """
+    return hyperparams(_in_effect(optimizer, state))
+
+
+def check_metrics(place: str, metrics: Iterable[str], optimizer: Any, params: Params) -> tuple[str, ...]:
+    """The names of `metrics=`, or the error that lists those that this optimizer knows; from shapes alone."""
+    if isinstance(metrics, str) or not all(isinstance(name, str) for name in metrics):
+        raise InputError(f'{place}(metrics={metrics!r}): metrics must be names, such as ("learning_rate",).')
+    state = jax.eval_shape(optimizer.init, params)
+    known = (*NORMS, *jax.eval_shape(current_hyperparams, optimizer, state))
+    for name in metrics:
+        if name not in known:
+            raise unknown(f"{place}(metrics)", name, known)
+    return tuple(dict.fromkeys(metrics))
+
+
+def observe(
+    metrics: Iterable[str], optimizer: Any, state: State, *, params: Params, grads: Grads, updates: Updates
+) -> dict[str, jax.Array]:
+    """The scalars asked for, of the step that `optimizer` takes from `state` and `params`: those before the step."""
+    trees, metrics = {"gradient_norm": grads, "update_norm": updates, "params_norm": params}, tuple(metrics)
+    values = current_hyperparams(optimizer, state) if set(metrics) - set(NORMS) else {}
+    return {name: global_norm(trees[name]) if name in trees else jax.numpy.asarray(values[name]) for name in metrics}
+
+
+def _in_effect(node: Any, state: State) -> Any:
+    """`node` as a tree of its numbers, each schedule replaced by its value at the count in `state`."""
+    injected = getattr(state, "hyperparams", None)
+    if isinstance(injected, dict):  # optax's inject_hyperparams
+        return injected
+    if isinstance(node, Scheduled):
+        return _in_effect(node.at(state.count), state.inner_state)
+    if isinstance(node, Masked):
+        return _in_effect(node.inner, state.inner_state)
+    if isinstance(node, Partition):
+        return {key: _in_effect(one, state.inner_states[key].inner_state) for key, one in node.transforms.items()}
+    inner = list(inner_states(node, state))
+    if isinstance(node, Chain) or not dataclasses.is_dataclass(node) or not jax.tree.leaves(node):
+        known = {} if isinstance(node, Chain) or not jax.tree.leaves(node) else {"own": node}
+        return {**known, **{str(i): _in_effect(one, below) for i, (one, below) in enumerate(inner)}}
+    count = getattr(state, "gradient_step", getattr(state, "count", None))
+    count = zero_count() if count is None or callable(count) else count
+    tree: dict[str, Any] = {}
+    for field in dataclasses.fields(node):
+        kind, value = field.metadata.get("kind"), getattr(node, field.name)
+        if kind in ("hyper", "hypers"):
+            tree[field.name] = value(count) if callable(value) else value
+        elif kind == "part" and hasattr(value, "update") and inner:
+            tree[field.name] = _in_effect(value, inner[0][1])
+    return tree

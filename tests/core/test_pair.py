@@ -1,0 +1,96 @@
+"""Every transform is a member of optax's class: asked for by type, unpacked, indexed, copied, told from others."""
+
+import copy
+import dataclasses
+import pickle
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+import jgd
+from jgd.interop import FromOptax
+from tests.table import ROWS
+
+OPTIMIZERS = {
+    "adam": lambda: jgd.adam(0.1),
+    "partition": lambda: jgd.partition({"m": jgd.muon(0.1)}, {"w": "m"}),
+    "foreign": lambda: jgd.chain(optax.adam(0.1)),
+    "FromOptax": lambda: FromOptax(optax.adam, 0.1),
+    "stacked": lambda: jgd.stack([jgd.adam(0.1), jgd.adam(0.2)]),
+}
+EACH = pytest.mark.parametrize("name", OPTIMIZERS)
+
+
+def test_every_row_is_an_instance_of_optax_s_classes_and_keeps_its_leaves():
+    for row in ROWS:
+        opt = row.make()
+        assert isinstance(opt, optax.GradientTransformation), row.name
+        assert optax.with_extra_args_support(opt) is opt, row.name
+        leaves, structure = jax.tree.flatten(opt)
+        rebuilt = structure.unflatten(leaves)
+        assert type(rebuilt) is type(opt)
+        assert jax.tree.structure(rebuilt) == structure
+        assert jax.tree.leaves(rebuilt) == leaves
+
+
+@EACH
+def test_it_is_read_like_optax_s_pair(name):
+    opt = OPTIMIZERS[name]()
+    init, update = opt
+    assert (opt[0], opt[1], opt[-1]) == (init, update, update)
+    assert opt[:] == tuple(opt) == (init, update) == (opt.init, opt.update)
+    assert len(opt) == 2
+    assert bool(opt)
+    assert init in opt
+    assert list(reversed(opt)) == [update, init]
+    with pytest.raises(IndexError):
+        _ = opt[2]
+
+
+@EACH
+def test_it_is_compared_by_identity_and_copied_whole(name):
+    opt = OPTIMIZERS[name]()
+    local = name in ("partition", "foreign")  # holds functions that no pickle finds
+    same = [copy.copy(opt), copy.deepcopy(opt)] + ([] if local else [pickle.loads(pickle.dumps(opt))])
+    for other in same:
+        assert other != opt
+        assert opt == opt
+        assert jax.tree.structure(other) == jax.tree.structure(opt)
+        assert all(jnp.all(a == b) for a, b in zip(jax.tree.leaves(other), jax.tree.leaves(opt), strict=True))
+    assert len({opt, *same}) == 1 + len(same)
+
+
+def test_arithmetic_and_order_mean_nothing():
+    for wrong in (lambda a: a + a, lambda a: 2 * a, lambda a: a < a):
+        with pytest.raises(TypeError):
+            wrong(jgd.adam(0.1))
+    with pytest.raises(jgd.InputError, match="must be a number"):
+        jgd.scale(jgd.adam(0.1))
+
+
+def test_replacing_a_function_gives_optax_s_plain_pair_and_a_field_gives_a_record():
+    opt = jgd.adam(0.1)
+    pair = opt._replace(init=lambda params: "mine")
+    assert type(pair) is optax.GradientTransformationExtraArgs
+    assert pair.init(None) == "mine"
+    assert pair.update == opt.update
+    assert repr(dataclasses.replace(opt[0].__self__, transforms=(jgd.scale(2.0),))) == "chain(Scale(step_size=2.0))"
+
+
+def test_a_record_of_one_s_own_is_one_too():
+    @jgd.record
+    class Halve:
+        factor: float = jgd.hyper(default=0.5)
+
+        def init(self, params):
+            return ()
+
+        def update(self, grads, state, params=None, **extra):
+            return jax.tree.map(lambda g: self.factor * g, grads), state
+
+    opt = optax.chain(Halve(), optax.scale(-1.0))
+    assert isinstance(Halve(), optax.GradientTransformationExtraArgs)
+    assert float(opt.update(jnp.ones(()), opt.init(jnp.ones(())))[0]) == -0.5
+    assert not isinstance(jgd.constant_schedule(1.0), tuple), "a record that is no transform is no pair"
