@@ -29,7 +29,8 @@ class EmaParams:
     With `debias` the average begins at zero and `eval_params` divides it by 1 - decay^t, as optax's `ema` does;
     without, it begins at the first parameters after a step, as torch's `AveragedModel` with `get_ema_multi_avg_fn`
     does. Put it around everything that changes the updates, and inside what decides whether to step:
-    `multi_steps(ema_params(...))` and `apply_if_finite(ema_params(...))` average the steps that were taken, the other order every call.
+    `multi_steps(ema_params(...))` and `apply_if_finite(ema_params(...))` average the steps that were taken, the
+    other order every call.
     State: 4 bytes a parameter and a counter.
     """
 
