@@ -1,10 +1,13 @@
-"""Real problems to compare optimizers on, none of which needs a download."""
+"""Real problems to compare optimizers on, none of which needs a download, and models of other libraries as tasks."""
 
 from jgd.tasks import suite as suite
 from jgd.tasks.builtin import breast_cancer as breast_cancer
 from jgd.tasks.builtin import diabetes as diabetes
 from jgd.tasks.builtin import digits as digits
 from jgd.tasks.builtin import mnist5k as mnist5k
+from jgd.tasks.models import from_equinox as from_equinox
+from jgd.tasks.models import from_linen as from_linen
+from jgd.tasks.models import from_nnx as from_nnx
 from jgd.tasks.registry import BUILTIN as BUILTIN
 from jgd.tasks.registry import Entry as Entry
 from jgd.tasks.registry import load as load

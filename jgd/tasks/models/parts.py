@@ -1,0 +1,46 @@
+"""What the adapters share: a task from functions of a model in one piece, and the answer of a loss taken apart."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.record import as_function
+from jgd.train.calls import OnHost, loss_call
+from jgd.train.task import Task
+
+
+def task_of(
+    init: Callable[..., Any],
+    apply: Callable[..., Any],
+    judge: Callable[..., Any],
+    loss: Callable[..., Any],
+    data: Any,
+    evaluate: Callable[..., Any] | None,
+    validation: Any,
+    **options: Any,
+) -> Task:
+    """The task whose loss is `apply(loss, params, state, batch, key)`, and its evaluation `judge(...)`.
+
+    The numbers in the user's functions, and the validation data, are leaves of the task.
+    """
+    judged = None
+    if evaluate is not None:
+        kind = OnHost if isinstance(evaluate, OnHost) else lambda fn: fn
+        held = None if validation is None else jax.tree.map(jnp.asarray, validation)
+        inner = evaluate.fn if isinstance(evaluate, OnHost) else as_function(evaluate)
+        judged = kind((partial if isinstance(evaluate, OnHost) else jax.tree_util.Partial)(judge, inner, held))
+    return Task(init, jax.tree_util.Partial(apply, as_function(loss)), data, evaluate=judged, **options)
+
+
+def call_loss(loss: Callable[..., Any], model: Any, batch: Any, key: jax.Array) -> tuple[Any, Any]:
+    """The user's `loss(model, batch)` or `loss(model, batch, key)`: its value and its aux, `None` where it has none."""
+    out = loss_call(loss, "loss")(loss, model, None, batch, key)
+    return out if isinstance(out, tuple) and len(out) == 2 else (out, None)
+
+
+def call_evaluate(evaluate: Callable[..., Any], model: Any, validation: Any) -> dict[str, Any]:
+    """The user's `evaluate(model)`, or `evaluate(model, validation)` where there are such data."""
+    return evaluate(model) if validation is None else evaluate(model, validation)
