@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from jgd.core.values import names
 from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import describe
-from jgd.train.loop import root_key
+from jgd.train.loop import check_watched, root_key
 from jgd.train.result import Run
 from jgd.train.start import Given, begin_run, given_by
 from jgd.train.stream import Position
@@ -34,6 +35,7 @@ def fit(
     seed: int = 0,
     stop: Stop | None = None,
     eval_every: int | None = None,
+    metrics: Sequence[str] = (),
     keep_best: str | None = None,
     mode: str | None = None,
     start: Run | str | os.PathLike[str] | None = None,
@@ -50,6 +52,8 @@ def fit(
     eval_every  The steps in a compiled segment, 100 unless given. At the end of each segment, and only there, the task
                 is evaluated, the checkpoint written, the progress line moved, `callback` called and Ctrl-C heeded. One
                 program serves all segments, and a second a shorter last one: a divisor of `steps` needs only one.
+    metrics     Names to record at each step beside the loss and its aux: "gradient_norm", "update_norm", "params_norm",
+                and any hyperparameter, such as "learning_rate", as it was in effect at that step.
     keep_best   An entry of what the task's `evaluate` returns: `run.best` has the parameters and the state of the
                 evaluation at which it was best, and the folder keeps them beside the last. `mode` says which is better,
                 "min" or "max"; it may be left out where `stop` has the same metric.
@@ -81,7 +85,7 @@ def fit(
     clock = Clock(time.perf_counter(), compile_seconds())
     if resume not in ("same", "changed"):
         raise unknown("fit(resume=)", resume, ("same", "changed"))
-    plan = _plan(task, optimizer, steps, stop, eval_every, keep_best, mode)
+    plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode)
     call, key = None if callback is None else caller(callback), root_key(_seed(seed))
     checkpoint = None if dir is None else Checkpoint(dir)
     given = given_by(plan.task, key, start, params, opt_state, model_state)
@@ -105,6 +109,7 @@ def _plan(
     steps: int,
     stop: Stop | None,
     eval_every: int | None,
+    metrics: Sequence[str],
     keep_best: str | None,
     mode: str | None,
 ) -> Plan:
@@ -118,7 +123,9 @@ def _plan(
     optimizer = as_transform(optimizer)
     _check_numbers("optimizer", optimizer)
     _check_numbers("task", task)
-    known = check_task(task).judged
+    curves = check_task(task)
+    watched = check_watched("fit", metrics, optimizer, task, curves)
+    known = curves.judged
     for place, metric in (("Stop(metric=)", stop.metric), ("fit(keep_best=)", keep_best)):
         if metric is not None and task.evaluate is None:
             raise InputError(f"{place[:-1]}{metric!r}): the task has no evaluate; pass one that returns {metric!r}.")
@@ -126,7 +133,7 @@ def _plan(
             raise unknown(place, metric, known)
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
-    return Plan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop))
+    return Plan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
 
 
 def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:
@@ -149,6 +156,7 @@ def _seed(seed: Any) -> int:
 
 def _spec(plan: Plan, given: Given, seed: int) -> dict[str, str]:
     numbers = {"seed": int(seed), "eval_every": plan.length, "keep_best": plan.keep_best, "mode": plan.mode}
+    numbers |= {"metrics": plan.watched} if plan.watched else {}
     return describe(plan.task, plan.optimizer, plan.stop, batch_shapes(plan.task), given, **numbers)
 
 

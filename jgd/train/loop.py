@@ -1,14 +1,18 @@
 """Training as pure functions, for `fit` and for sweeps: begin, one step, and a segment of steps in one scan."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.errors import InputError
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
-from jgd.train.task import Task, init_model, is_stream, judge, loss_and_metrics, num_batches, num_examples
+from jgd.train.task import Curves, Task, init_model, is_stream, judge, loss_and_metrics, num_batches, num_examples
+from jgd.transforms.averaging import eval_params
+from jgd.transforms.in_effect import check_metrics, observe
 from jgd.transforms.scale import apply_updates
 
 
@@ -52,8 +56,8 @@ def first_model(task: Task, key: jax.Array) -> tuple[Params, State]:
 
 
 def judged_params(optimizer: Transform, carry: Carry) -> Params:
-    """The parameters that evaluations, stopping rules on them and the best of a run mean."""
-    return carry.params
+    """The parameters that evaluations and the best of a run mean: an average where the method keeps one."""
+    return eval_params(optimizer, carry.opt_state, carry.params)
 
 
 def evaluation(task: Task, optimizer: Transform, carry: Carry) -> dict[str, Any]:
@@ -80,8 +84,13 @@ def segment(
     return jax.lax.scan(body, carry, (start + jnp.arange(length), picks))
 
 
-def advance(task: Task, optimizer: Transform, carry: Carry, number: Any, batch: Any) -> tuple[Carry, Step]:
-    """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches."""
+def advance(
+    task: Task, optimizer: Transform, carry: Carry, number: Any, batch: Any, watched: tuple[str, ...] = ()
+) -> tuple[Carry, Step]:
+    """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
+
+    `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`.
+    """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
 
@@ -91,13 +100,27 @@ def advance(task: Task, optimizer: Transform, carry: Carry, number: Any, batch: 
     (value, (new_state, metrics)), grads = jax.value_and_grad(objective, has_aux=True)(params)
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
-    updates, opt_state = optimizer.update(
+    updates, new_opt_state = optimizer.update(
         grads, opt_state, params, value=value, grad=grads, value_fn=lambda params: objective(params)[0]
     )
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
-    new = Carry(apply_updates(params, updates), opt_state, model_state, key)
-    return new, Step({"loss": value, **metrics}, grads, updates)
+    new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)
+    seen = observe(watched, optimizer, opt_state, params=params, grads=grads, updates=updates)
+    return new, Step({"loss": value, **metrics, **seen}, grads, updates)
+
+
+def check_watched(
+    place: str, metrics: Sequence[str], optimizer: Transform, task: Task, curves: Curves
+) -> tuple[str, ...]:
+    """The names of `metrics=`, or an error where one is unknown or is that of a curve which the task records itself."""
+    if not metrics:
+        return ()
+    params = jax.eval_shape(lambda: first_model(task, root_key(0))[0])
+    watched = check_metrics(place, metrics, optimizer, params)
+    if both := sorted(set(watched) & {*curves.steps, *curves.judged}):
+        raise InputError(f"{place}(metrics={both[0]!r}): the task records a curve of this name; rename that one.")
+    return watched
 
 
 def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | None:

@@ -29,9 +29,17 @@ def status_code(status: Status) -> jax.Array:
     return jnp.array(int(status), jnp.int32)
 
 
-@functools.partial(jax.jit, static_argnames="length", donate_argnames="state")
+@functools.partial(jax.jit, static_argnames=("length", "watched"), donate_argnames="state")
 def run_segment(
-    task: Task, optimizer: Transform, stop: Stop, state: RunState, batches: Any, end: Any, *, length: int
+    task: Task,
+    optimizer: Transform,
+    stop: Stop,
+    state: RunState,
+    batches: Any,
+    end: Any,
+    *,
+    length: int,
+    watched: tuple[str, ...] = (),
 ) -> tuple[RunState, dict[str, jax.Array]]:
     """Take up to `length` steps, none from step `end` on; the metrics of those that were not taken mean nothing.
 
@@ -45,7 +53,7 @@ def run_segment(
 
     def body(state: RunState, x: Any) -> tuple[RunState, dict[str, jax.Array]]:
         number, draw = x
-        return _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw))
+        return _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw), watched)
 
     return jax.lax.scan(body, state, (start + jnp.arange(length), draws))
 
@@ -57,14 +65,21 @@ def evaluate(task: Task, optimizer: Transform, carry: Carry) -> dict[str, Any]:
 
 
 def _guarded(
-    task: Task, optimizer: Transform, stop: Stop, state: RunState, number: Any, wanted: Any, batch: Any
+    task: Task,
+    optimizer: Transform,
+    stop: Stop,
+    state: RunState,
+    number: Any,
+    wanted: Any,
+    batch: Any,
+    watched: tuple[str, ...],
 ) -> tuple[RunState, dict[str, jax.Array]]:
     """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
 
     The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
     a pass of its own, which a small model feels, so it is made only where something asks for it.
     """
-    new, step = advance(task, optimizer, state.carry, number, batch)
+    new, step = advance(task, optimizer, state.carry, number, batch, watched)
     loss, skips = step.metrics["loss"], _skips_bad_batches(state.carry.opt_state)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)

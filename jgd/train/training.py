@@ -37,6 +37,7 @@ class Plan(NamedTuple):
     length: int  # steps in a segment
     keep_best: str | None
     mode: str  # of keep_best
+    watched: tuple[str, ...]  # further metrics of each step
 
     @property
     def in_segment(self) -> Stop:
@@ -138,7 +139,9 @@ def _segment(plan: Plan, run: Progressed, size: int, feed: Feed | None, judge: J
     if size == 1 < plan.length:
         # XLA takes a loop of one step apart and may round otherwise, so a last step on its own is one of two.
         batches, size = jax.tree.map(lambda x: x.repeat(2, axis=0), batches), 2
-    state, curves = run_segment(plan.task, run.optimizer, plan.in_segment, first, batches, end, length=size)
+    state, curves = run_segment(
+        plan.task, run.optimizer, plan.in_segment, first, batches, end, length=size, watched=plan.watched
+    )
     # The compiler chooses where what it returns lies; every segment is to begin as the first did.
     run.state = put_like(state, first)
     after = int(state.steps)
