@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from types import CodeType
-from typing import Any, cast
+from typing import Any
 
 import jax
 import numpy as np
@@ -139,8 +139,8 @@ def _param_text(value: Any, constants: dict[str, None], seen: dict[int, Any]) ->
 
 def _code_text(value: Any, above: set[int]) -> str:
     """A function as its code and all that it holds; JAX's own, and what has no code, as a name."""
-    if dataclasses.is_dataclass(value) and callable(getattr(value, "fn", None)):
-        value = cast(Any, value).fn  # a record that holds a function
+    if dataclasses.is_dataclass(value) and callable(held := getattr(value, "fn", None)):
+        return _code_text(held, above)  # of a record that holds a function
     if isinstance(value, functools.partial):
         value = (value.func, value.args, value.keywords)
     if isinstance(value, (list, set)):

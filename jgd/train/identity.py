@@ -31,7 +31,7 @@ def describe(task: Task, optimizer: Transform, stop: Stop, batch: Any, given: An
     parts = {"init": task.init, "loss": task.loss, "evaluate": task.evaluate, "data": task.data}
     for title, value in {**parts, "optimizer": optimizer, "stop": stop, "given": given}.items():
         spec |= leaf_texts(title, value)
-    modes = {"x64": jax.config.jax_enable_x64, "matmul_precision": jax.config.jax_default_matmul_precision}
+    modes = {name: getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")}
     numbers |= {**modes, "batch_size": task.batch_size}
     return spec | {name: repr(value) for name, value in numbers.items()} | step
 

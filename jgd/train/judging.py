@@ -51,9 +51,9 @@ class Judge:
         metric, patience = self._stop.metric, self._stop.patience
         if metric is None:
             return None
-        asked = self._value is not None and math.isfinite(self._last)
-        if asked and not is_better(self._value, self._last, self._stop.mode):
-            return Status.VALUE, f"{metric} is {self._last:.6g}, and its threshold {self._value:.6g}"
+        target = math.nan if self._value is None else self._value
+        if math.isfinite(self._last) and (self._last == target or is_better(self._last, target, self._stop.mode)):
+            return Status.VALUE, f"{metric} is {self._last:.6g}, and its threshold {target:.6g}"
         if patience is None or self._waited < patience:
             return None
         since = f"on {self._best:.6g}, of step {self._at}, in {self._waited} evaluations"

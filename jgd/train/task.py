@@ -71,7 +71,7 @@ class Task:
     loss: Callable[..., Any] = part(convert=_function("loss(params, batch) -> scalar"))
     data: Any = part(convert=resident)
     batch_size: int | None = static(default=None, convert=_batch_size)
-    evaluate: Callable[[Params], dict[str, Scalar]] | None = part(
+    evaluate: Callable[..., dict[str, Scalar]] | None = part(
         default=None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
     )
     name: str | None = static(default=None)

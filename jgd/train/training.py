@@ -173,8 +173,12 @@ def _keep_best(plan: Plan, run: Progressed, values: dict[str, Any]) -> None:
     value = named(values, plan.keep_best, "fit(keep_best=)")
     if np.isfinite(value) and (run.best is None or is_better(value, run.best.value, plan.mode)):
         carry = run.state.carry
-        kept = jax.tree.map(lambda x: x.copy(), (judged_params(run.optimizer, carry), carry.model_state))
-        run.best = Best(*kept, values["step"], value)
+        params, state = (_copied(x) for x in (judged_params(run.optimizer, carry), carry.model_state))
+        run.best = Best(params, state, values["step"], value)
+
+
+def _copied(tree: Any) -> Any:
+    return jax.tree.map(lambda x: x.copy(), tree)
 
 
 def _heed(callback: Callable[[Snapshot], Any], run: Progressed, done: int, latest: dict[str, float]) -> bool:

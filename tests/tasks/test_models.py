@@ -113,7 +113,7 @@ def test_batch_norm_and_dropout_train_resume_and_evaluate(name, tmp_path):
     run = jgd.fit(task, jgd.adam(0.05), steps=60, eval_every=20)
     # Half of the old mean each step: after 60 steps it is that of the last few batches, not the initial 0.
     assert any(np.all(np.abs(mean - X.mean(0)) < 2.5) and mean.mean() > 1.0 for mean in statistics(run.model_state))
-    assert run.evaluations["held_out"][-1] < min(0.6, run.evaluations["held_out"][0] + 1e-3)
+    assert run.evaluations["held_out"][-1] < 0.6  # chance is 0.69
 
     def interrupt(step, metrics):
         if step == 20:

@@ -188,3 +188,14 @@ def test_gradients_that_were_accumulated_in_vain_are_named():
         run = fit(TASK, jgd.multi_steps(jgd.sgd(0.1), 4), steps=10)
     assert "the last 2 gradients" in str(run)
     fit(TASK, jgd.multi_steps(jgd.sgd(0.1), 4), steps=8)
+
+
+def test_init_runs_and_is_not_compiled():
+    kinds = []
+
+    def init(key):
+        kinds.append(isinstance(key, jax.core.Tracer))
+        return problems.init(key)
+
+    fit(jgd.Task(init, problems.loss, problems.arrays()), jgd.sgd(0.1), steps=2)
+    assert kinds[-1] is False
