@@ -1,6 +1,9 @@
 """The cases: which function of which module yields each table, what it needs, and what is drawn of it."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class Chart(NamedTuple):
@@ -23,6 +26,7 @@ class Case(NamedTuple):
     seconds: float  # that it takes on two cores
     needs: tuple[str, ...] = ()  # packages without which there is nothing to measure; missing peers are only left out
     chart: Chart | None = None
+    options: Mapping[str, Any] = MappingProxyType({})  # arguments that are not the function's defaults
 
     @property
     def module(self) -> str:
@@ -33,6 +37,12 @@ class Case(NamedTuple):
     def arguments(self) -> list[str]:
         """What follows the module: the case's name, where the module has several."""
         return self.place.split(":")[1:]
+
+
+def function_of(place: str) -> Any:
+    """The function of a case whose place is `module:case`."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 CASES: dict[str, Case] = {
