@@ -18,7 +18,7 @@ from bench.rows import Claim, Yields, alone
 from jgd.measure import free_bytes
 from jgd.sweep import replay
 
-WIDTH = 32768  # of the wide task, whose lanes take some megabytes each
+ENTRIES = 1 << 21  # parameters of the large task, 8 MiB a lane
 ROOM = 3 << 28  # bytes that a CPU's process leaves itself
 CLOSE = 1e-4  # relative: the rounding of another program, over all steps
 STEPS, EVERY = 4, 2
@@ -26,7 +26,7 @@ STEPS, EVERY = 4, 2
 
 def out_of_memory(quick: bool = False, times: int = 2) -> Yields:
     """So many times the lanes that fit: halved until they do, and the values are those of few lanes."""
-    task = wide(WIDTH)
+    task = large(ENTRIES)
     few = _sweep(task, 4, 4)  # before the limit, so that it is no part of the room
     lane = 4 * sum(x.size for x in jax.tree.leaves(jax.eval_shape(task.init, jax.random.key(0))))
     room = _limit() if jax.default_backend() == "cpu" else free_bytes(jax.local_devices()[0])
@@ -49,7 +49,7 @@ def out_of_memory(quick: bool = False, times: int = 2) -> Yields:
 
 def divergence(quick: bool = False, lanes: int = 16) -> Yields:
     """Two lanes of a sweep blow up; the others keep their bits, and each is what a replay of it alone gives."""
-    task, fine = wide(64), np.geomspace(1e-3, 1e-1, 4 if quick else lanes)
+    task, fine = small(), np.geomspace(1e-3, 1e-1, 4 if quick else lanes)
     bad = fine.copy()
     bad[[1, -1]] = 1e30
     healthy, hurt = (_sweep(task, len(fine), len(fine), rates) for rates in (fine, bad))
@@ -69,27 +69,30 @@ def divergence(quick: bool = False, lanes: int = 16) -> Yields:
     yield Claim("replay: largest difference to the lane", float(max(apart)), CLOSE, at_least=False, unit="")
 
 
-def wide(width: int) -> jgd.Task:
-    """A regression of 4 examples by 64 inputs to `width` outputs: many parameters, and few operations."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(4, 64)).astype(np.float32)
-    y = np.tanh(x @ rng.normal(size=(64, width))).astype(np.float32)
+def large(entries: int) -> jgd.Task:
+    """A bowl: many parameters, and few operations on each."""
+    middle = np.random.default_rng(0).normal(size=(1, entries)).astype(np.float32)
+    return jgd.Task(lambda key: jnp.zeros(entries), lambda p, batch: jnp.sum((p[None] - batch) ** 2), middle)
 
-    def init(key: jax.Array) -> jax.Array:
-        return jnp.zeros((64, width))  # drawing so many would take longer than the steps
+
+def small() -> jgd.Task:
+    """A regression of 16 examples by products of matrices, 64 to 64."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 64)).astype(np.float32)
+    y = np.tanh(x @ rng.normal(size=(64, 64))).astype(np.float32)
 
     def loss(params: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
         return jnp.mean((batch["x"] @ params - batch["y"]) ** 2)
 
-    return jgd.Task(init, loss, {"x": x, "y": y})
+    return jgd.Task(lambda key: 0.1 * jax.random.normal(key, (64, 64)), loss, {"x": x, "y": y})
 
 
 def _sweep(task: jgd.Task, trials: int, lanes: int, rates: np.ndarray | None = None) -> jgd.sweep.Result:
     """A sweep of rates; the first few are the same for any number of trials."""
     found = np.tile(np.geomspace(1e-3, 1e-1, 4), -(-trials // 4))[:trials] if rates is None else rates
     return jgd.sweep.run(
-        task, jgd.sgd(jnp.asarray(found, jnp.float32)), num_trials=trials, sampler="grid", lanes=lanes, steps=STEPS, eval_every=EVERY, progress=False,
-        devices=jax.local_devices()[:1],
+        task, jgd.sgd(jnp.asarray(found, jnp.float32)), num_trials=trials, sampler="grid", lanes=lanes, steps=STEPS,
+        eval_every=EVERY, progress=False, devices=jax.local_devices()[:1],
     )  # fmt: skip
 
 

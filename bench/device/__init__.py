@@ -1,1 +1,1 @@
-"""One run on an accelerator, in minutes: `bash bench/device.sh`. Cases are those of `python -m bench` and their like."""
+"""One run on an accelerator, in minutes: `bash bench/device.sh`. Its cases are those of `python -m bench`, and more."""

@@ -1,7 +1,8 @@
-"""Runs sections, each within its share of the time and in processes of its own, and records each row as it comes.
+"""Runs sections, each within its share of the time and in its own processes, and records each row as it comes.
 
-A section's cases share a process, which costs an accelerator seconds to start. A case that raises leaves it running; one
-that crashes it, or that takes longer than its part of the section's seconds, ends it, and another goes on with the next.
+A section's cases share a process, as an accelerator takes seconds to start one. A case that raises leaves it running;
+one that crashes it, or that takes longer than its part of the section's seconds, ends it, and another goes on with the
+next.
 """
 
 import contextlib

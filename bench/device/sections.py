@@ -16,6 +16,7 @@ class Section(NamedTuple):
     environment: Mapping[str, str] = MappingProxyType({})
 
 
+NAMES = "adamw,sgd,lion,adamw_clipped,heavy_ball,adam"  # in order of worth
 LITTLE_MEMORY = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.08"}  # so that running out of it is quick, and disturbs nobody
 
 SECTIONS: dict[str, Section] = {
@@ -32,7 +33,7 @@ SECTIONS: dict[str, Section] = {
         "parameters": Case(
             "bench.scaling:parameters", "A step against the number of parameters, in one leaf", 60,
             chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),
-            options={"least": 1e6, "names": "adamw,sgd,lion,adamw_clipped,heavy_ball,adam", "peers": "torch,torch-foreach", "block_seconds": 0.02},
+            options={"least": 1e6, "names": NAMES, "peers": "torch,torch-foreach", "block_seconds": 0.02},
         ),
     }),
     "muon": Section("Muon beside AdamW and a training step", 70, {

@@ -1,7 +1,7 @@
 """Runs cases one after another in one process, and tells what they yield as it comes.
 
-As a command: `python -m bench.device.worker EVENTS PLAN`. EVENTS is a file that gets a line of JSON for each event; PLAN
-is JSON as `runner` writes it. Where a case crashes the process, what it had told is there.
+As a command: `python -m bench.device.worker EVENTS PLAN`. EVENTS is a file that gets a line of JSON for each event;
+PLAN is JSON as `runner` writes it. Where a case crashes the process, what it had told is there.
 """
 
 import faulthandler

@@ -2,13 +2,17 @@
 
 import warnings
 
+import jax
+
 from jgd.core.errors import InputError
 from jgd.sweep.lanes.layout import Layout, halve
+
+FROM_XLA = (jax.errors.JaxRuntimeError, ValueError)  # a call that is dispatched at once raises the second
 
 
 def fewer_lanes(error: Exception, layout: Layout, devices: int, spaces: str) -> Layout:
     """A layout with half the lanes after an error that says that memory ran out; any other error is raised again."""
-    # XLA's CPU backend says INTERNAL where a dispatched computation meets its memory's end.
+    # XLA's CPU backend says INTERNAL where memory runs out in a computation that was dispatched before.
     if not any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating")):
         raise error
     halved = halve(layout, devices)

@@ -11,7 +11,7 @@ import numpy as np
 
 from jgd.core import storage
 from jgd.sweep.engine.compiling import Compiling
-from jgd.sweep.engine.fitting import fewer_lanes
+from jgd.sweep.engine.fitting import FROM_XLA, fewer_lanes
 from jgd.sweep.engine.work_queue import Ledger, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
 from jgd.sweep.lanes.compiler import Preparation, Prepared
@@ -132,7 +132,7 @@ class Loop:
         while True:
             try:
                 return self.run(ready, start, until)
-            except jax.errors.JaxRuntimeError as error:
+            except FROM_XLA as error:
                 layout = self._fewer(ready.group, ready.layout, error)
             self.ledger.set_back(ready.group, start)
             if (again := next(self._prepare([(ready.group, layout)], until), None)) is None:
@@ -172,7 +172,7 @@ class Loop:
                     left.pop(0)
                     yield ready
                     passed, clock = self._passed(), time.perf_counter()
-            except jax.errors.JaxRuntimeError as error:  # no caller's: that one is raised where it runs
+            except FROM_XLA as error:  # no caller's: that one is raised where it runs
                 left[0] = left[0][0], self._fewer(*left[0], error)
 
     def _seconds_to(self, until: int) -> float | None:
