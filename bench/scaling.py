@@ -12,7 +12,7 @@ import optax
 
 import jgd
 from bench.passes import likeness, passes
-from bench.rows import Claim, Row, Yields, alone, timed
+from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
 from bench.steps import on_one_place, same, step
 from jgd.commands.bench.cases import CASES, Case
 from jgd.commands.bench.peers import InJax, check_same, difference, peers_of
@@ -135,7 +135,7 @@ def at_size(
     for side, timing in times.items():
         spread = timed(timing.seconds, times["jgd, closed over"].seconds)
         if side in ("copy", "jgd, closed over"):
-            spread = {key: value for key, value in spread.items() if not key.startswith("ratio")}
+            spread = without_ratio(spread)
         moved = moved_by_copy if side == "copy" else least
         row: Row = {
             "optimizer": name,

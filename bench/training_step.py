@@ -19,7 +19,7 @@ import numpy as np
 
 import jgd
 from bench.gpt2 import SMALL, TINY, Size, first_parameters, gradient, operations, parameters, tokens
-from bench.rows import Claim, Row, Yields, alone, timed
+from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
 from bench.steps import step
 from jgd.commands.bench.cases import CASES
 from jgd.measure import Program, interleave, random_like
@@ -86,7 +86,7 @@ def _beside(size: Size, makers: Mapping[str, Callable[[], Any]], blocks: int, bl
     times = interleave(sides, blocks=blocks, block_seconds=block_seconds)
     passes, rows = times[PASSES].median, {}
     for name, timing in times.items():
-        row: Row = {"name": name, **_without_ratio(timed(timing.seconds, timing.seconds))}
+        row: Row = {"name": name, **without_ratio(timed(timing.seconds, timing.seconds))}
         if name == PASSES:
             row["TFLOP_per_second"] = operations(size) / timing.median / 1e12
         else:
@@ -116,10 +116,6 @@ def _passes(size: Size) -> tuple[Program, str]:
         assert np.isfinite(value), f"the model's loss is {value}"
         return program, f"attention by {attention or 'XLA'}, loss {value:.2f}"
     raise AssertionError("no attention works here")
-
-
-def _without_ratio(row: Row) -> Row:
-    return {name: value for name, value in row.items() if not name.startswith("ratio")}
 
 
 class InTorch:

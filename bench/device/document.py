@@ -88,7 +88,8 @@ def unmeasured(results: dict[str, Any]) -> list[str]:
         said.append("Sizes were small (--quick), so figures show that the cases work, and not how fast they are.")
     for case in results["cases"].values():
         if case["status"] != "done":
-            kept = f"; {len(case['rows'])} rows were kept" if case["rows"] else ""
+            count = len(case["rows"])
+            kept = f"; {count} row{'s were' if count > 1 else ' was'} kept" if count else ""
             error = case["error"].strip().splitlines()
             said.append(f"{case['title']}: {case['status']}{': ' + error[-1] if error else ''}{kept}.")
         said += [f"{case['title']}: {row['unmeasured']}." for row in case["rows"] if row.get("unmeasured")]

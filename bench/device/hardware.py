@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bench.machine import describe
-from bench.rows import Row, Yields, timed
-from jgd.measure import Program, cores, free_bytes, interleave, random_like
-from jgd.measure.device import Copy
+from bench.rows import Row, Yields, timed, without_ratio
+from jgd.measure import Copy, Program, Timing, cores, free_bytes, interleave, random_like
 
 SMI = "name,driver_version,memory.total,memory.used,clocks.sm,clocks.mem,power.limit,mig.mode.current"
 MEBI = 1 << 20
@@ -86,9 +85,8 @@ def _product(size: int, dtype: np.dtype, precision: jax.lax.PrecisionLike) -> Pr
     return Program(lambda x, a: jnp.matmul(x, a, precision=precision).astype(dtype), a, a, carry=1)
 
 
-def _spread(timing: object) -> Row:
-    row = timed(timing.seconds, timing.seconds)  # type: ignore[attr-defined]
-    return {name: value for name, value in row.items() if not name.startswith("ratio")}
+def _spread(timing: Timing) -> Row:
+    return without_ratio(timed(timing.seconds, timing.seconds))
 
 
 def _smi() -> dict[str, str]:
