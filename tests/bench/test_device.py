@@ -1,4 +1,4 @@
-"""A run on a device: a case that raises, is killed or takes too long stops no other, and results are whole after each."""
+"""A run on a device: a case that raises, dies or takes too long stops no other, and results are whole after each."""
 
 import inspect
 import json
@@ -73,7 +73,7 @@ def test_what_raises_is_killed_or_takes_too_long_stops_no_other(run, tmp_path):
         "first": Section("First", 10, {
             "a": case("raises"), "b": case("killed", by=11), "c": case("killed", by=9), "d": case("good", count=3),
         }),
-        "second": Section("Second", 10, {"e": case("slow", seconds=1), "f": case("good", needs=("no_such_package",))}),
+        "second": Section("Second", 1, {"e": case("slow", seconds=1), "f": case("good", needs=("no_such_package",))}),
         "third": Section("Third", 10, {"g": case("good")}),
     }  # fmt: skip
     found = run(sections, document=Watched)
