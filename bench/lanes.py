@@ -25,7 +25,7 @@ def lanes(quick: bool = False, repeats: int = 2, steps: int = 60, networks: str 
     """Networks with 1 to 4096 lanes on each device, and with jgd's own choice; the time is that of a trial."""
     keep_in(tempfile.mkdtemp())
     on_cpu = jax.default_backend() == "cpu"
-    for network in networks.split(",")[: 2 if quick else None]:
+    for network in networks.split(",")[: 1 if quick else None]:
         task, most = NETWORKS[network](), MOST_ON_CPU.get(network, 16) if on_cpu else 4096
         most = 4 if quick else most
         trials = most * jax.local_device_count() * (1 if network == "tiny" else 2)
@@ -61,7 +61,7 @@ def lane_memory(quick: bool = False, steps: int = 20, networks: str = "digits,tr
         }
     for network in networks.split(",")[: 1 if quick else None]:
         task, worst = NETWORKS[network](), 0.0
-        for width in (1, 4) if quick else (1, 8, 64) if on_cpu else (1, 16, 256, 1024, 4096):
+        for width in (2,) if quick else (1, 8, 64) if on_cpu else (1, 16, 256, 1024, 4096):
             arguments = _arguments(task, width * jax.local_device_count(), steps, width)
             before = device.memory_stats() or {}
             result = jgd.sweep.run(**arguments)

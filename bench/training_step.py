@@ -37,6 +37,8 @@ def share(quick: bool = False, blocks: int = 5, block_seconds: float = 0.05) -> 
         "jgd, Muon, bfloat16": lambda: step(jgd.muon(RATE, ns_dtype="bfloat16"), parameters(size)),
         "jgd, Muon": lambda: step(jgd.muon(RATE), parameters(size)),
     }
+    if quick:
+        del sides["jgd, Muon"]
     rows = yield from _beside(size, sides, 3 if quick else blocks, block_seconds / 5 if quick else block_seconds)
     for name in ("jgd, AdamW", "jgd, Muon, bfloat16"):
         if name in rows:
@@ -57,6 +59,9 @@ def per_leaf(quick: bool = False, blocks: int = 3, block_seconds: float = 0.05) 
     else:
         yield {"name": "torch", "note": "not installed here", "unmeasured": "torch is not installed here"}
     sides["jgd, Muon, per leaf"] = lambda: step(leaf_by_leaf(parameters(size), None), parameters(size))
+    if quick:
+        for name in ("jgd, Muon, bfloat16", "jgd, Muon, per leaf"):
+            del sides[name]
     yield from _beside(size, sides, 3 if quick else blocks, block_seconds / 5 if quick else block_seconds)
 
 

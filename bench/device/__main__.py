@@ -41,12 +41,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="SECTION", help="sections to run; all unless given")
     parser.add_argument("--list", action="store_true", help="show the sections, their seconds and their cases")
     parser.add_argument("--quick", action="store_true", help="small sizes: whether everything works")
-    parser.add_argument("--minutes", type=float, default=8, help="in which all of it ends (default: 8)")
+    parser.add_argument("--minutes", type=float, help="in which all of it ends (default: 8; with --quick 30)")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write; a page stands beside it")
     parser.add_argument("--page", type=Path, metavar="FILE.json", help="write the page of these results anew")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in SECTIONS]:
         parser.error(f"there is no section {unknown[0]!r}; expected {', '.join(SECTIONS)}.")
+    if options.minutes is None:
+        options.minutes = 30 if options.quick else 8
     if not options.minutes > 0:
         parser.error(f"--minutes {options.minutes}: expected more than 0.")
     return options

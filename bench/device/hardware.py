@@ -46,13 +46,14 @@ def facts(quick: bool = False) -> Yields:
 
 def copies(quick: bool = False) -> Yields:
     """`x * a` in place over arrays of 1 MiB to above the last cache: bytes read and written a second."""
-    whole = Copy()
-    sizes = [1, 16] if quick else [1, 16, 256]
-    sides = {f"{size} MiB": _copy(size * MEBI) for size in sizes}
-    times = interleave({**sides, "above the cache": whole}, blocks=3 if quick else 7, block_seconds=0.05)
-    for (name, timing), size in zip(times.items(), [*(size * MEBI for size in sizes), whole.moved // 2], strict=True):
-        rate = 2 * size / timing.median / 1e9
-        yield {"array": name, "array_bytes": size, **_spread(timing), "GB_per_second": rate}
+    sizes = {f"{size} MiB": size * MEBI for size in ((1, 16) if quick else (1, 16, 256))}
+    sides = {name: _copy(size) for name, size in sizes.items()}
+    if not quick:
+        sides["above the cache"] = whole = Copy()
+        sizes["above the cache"] = whole.moved // 2
+    for name, timing in interleave(sides, blocks=3 if quick else 7, block_seconds=0.05).items():
+        rate = 2 * sizes[name] / timing.median / 1e9
+        yield {"array": name, "array_bytes": sizes[name], **_spread(timing), "GB_per_second": rate}
 
 
 def products(quick: bool = False) -> Yields:

@@ -52,7 +52,7 @@ SECTIONS: dict[str, Section] = {
         ),
         "digits": Case(
             "bench.digits:digits", "A sweep of 256 learning rates on digits", 30, ("sklearn",),
-            options={"repeats": 2, "few": 1},
+            options={"repeats": 2, "compiled_once": True},
         ),
         "cold_and_warm": Case(
             "bench.compiling:cold_and_warm", "Compiling a sweep, and reading its programs", 20, ("sklearn",),
