@@ -44,7 +44,7 @@ def digits(
 ) -> Yields:
     """256 rates, 200 steps: throughput against a hand-written scan, torch, re-jitting, and the floor."""
     if quick:
-        trials, steps, repeats, few = 32, 40, 2, 1
+        trials, steps, repeats, few = 32, 40, 1, 1
     task = fixed_start(jgd.tasks.digits(batch_size=BATCH))
     work = Work(task, np.geomspace(1e-4, 1e-1, trials), 1, steps, steps, "validation_loss")
     batches = [batches_of(task, steps, 0)]
@@ -55,6 +55,8 @@ def digits(
         "re-jit, step": partial(rejit, work, batches, few, False),
         FLOOR: products(work),
     }
+    if not quick:
+        with_jgd(work._replace(rates=work.rates[: cores()]))  # warmed up, as torch's processes are
     if compiled_once:
         del sides["re-jit, scan"], sides["re-jit, step"]
     rows = yield from _with_torch(work, batches, sides, repeats, seldom=("re-jit, scan", "re-jit, step", "torch"))
@@ -85,6 +87,7 @@ def race(quick: bool = False, steps: int = 300, repeats: int = 3, few: int = 3) 
         "jitted step": loop(work, batches),
         "re-jit, step": partial(rejit, work, batches, few, False),
     }
+    with_jgd(work._replace(rates=work.rates[: cores()]))
     yield from _with_torch(work, batches, sides, repeats, seldom=("re-jit, step",))
 
 
@@ -129,8 +132,7 @@ def products(work: Work) -> Callable[[], Ran]:
 def _with_torch(
     work: Work, batches: Sequence[np.ndarray], sides: dict[str, Callable[[], Ran]], repeats: int, seldom: Sequence[str]
 ) -> Generator[Row | Claim, None, dict[str, Row]]:
-    """The rows of all sides, torch among them where it is installed. jgd is warmed up, as torch's processes are."""
-    with_jgd(work._replace(rates=work.rates[: cores()]))
+    """The rows of all sides, torch among them where it is installed."""
     if not find_spec("torch"):
         rows = yield from compared(work, sides, repeats, seldom)
         yield {"name": "torch", "note": "not installed: pip install '.[torch]'"}

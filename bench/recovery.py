@@ -19,24 +19,24 @@ from jgd.measure import free_bytes
 from jgd.sweep import replay
 
 ENTRIES = 1 << 21  # parameters of the large task, 8 MiB a lane
-ROOM = 3 << 28  # bytes that a CPU's process leaves itself
+ROOM = 1 << 29  # bytes that a CPU's process leaves itself
 CLOSE = 1e-4  # relative: the rounding of another program, over all steps
-STEPS, EVERY = 4, 2
+STEPS = 4
 
 
-def out_of_memory(quick: bool = False, times: int = 2) -> Yields:
-    """So many times the lanes that fit: halved until they do, and the values are those of few lanes."""
+def out_of_memory(quick: bool = False, times: float = 1.5) -> Yields:
+    """Parameters of so many times the memory: halved until they do, and the values are those of few lanes."""
     task = large(ENTRIES)
-    few = _sweep(task, 4, 4)  # before the limit, so that it is no part of the room
+    few = _sweep(task, 4, 4, steps=2)  # before the limit, so that it is no part of the room
     lane = 4 * sum(x.size for x in jax.tree.leaves(jax.eval_shape(task.init, jax.random.key(0))))
     room = _limit() if jax.default_backend() == "cpu" else free_bytes(jax.local_devices()[0])
     if room is None:
         yield {"note": "this device does not tell its memory", "unmeasured": "a device that does not tell its memory"}
         return
-    lanes = 4 * (times * room // (4 * lane) + 1)  # its parameters alone are more than there is
+    lanes = 4 * (int(times * room) // (4 * lane) + 1)  # its parameters alone are more than there is
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        result = _sweep(task, lanes, lanes)
+        result = _sweep(task, lanes, lanes, steps=2)
     told = [str(one.message) for one in said if "memory ran out" in str(one.message)]
     apart = np.max(np.abs(result.values[: len(few.values)] - few.values) / np.abs(few.values))
     complete = int((result.status == "complete").sum())
@@ -87,12 +87,14 @@ def small() -> jgd.Task:
     return jgd.Task(lambda key: 0.1 * jax.random.normal(key, (64, 64)), loss, {"x": x, "y": y})
 
 
-def _sweep(task: jgd.Task, trials: int, lanes: int, rates: np.ndarray | None = None) -> jgd.sweep.Result:
+def _sweep(
+    task: jgd.Task, trials: int, lanes: int, rates: np.ndarray | None = None, steps: int = STEPS
+) -> jgd.sweep.Result:
     """A sweep of rates; the first few are the same for any number of trials."""
     found = np.tile(np.geomspace(1e-3, 1e-1, 4), -(-trials // 4))[:trials] if rates is None else rates
     return jgd.sweep.run(
-        task, jgd.sgd(jnp.asarray(found, jnp.float32)), num_trials=trials, sampler="grid", lanes=lanes, steps=STEPS,
-        eval_every=EVERY, progress=False, devices=jax.local_devices()[:1],
+        task, jgd.sgd(jnp.asarray(found, jnp.float32)), num_trials=trials, sampler="grid", lanes=lanes, steps=steps,
+        eval_every=steps // 2, progress=False, devices=jax.local_devices()[:1],
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What an optimizer takes of a training step: GPT-2 small, one forward and backward pass in bfloat16, 8 x 1,024 tokens.
+"""The optimizer's part of a training step: GPT-2 small, one forward and backward pass in bfloat16, 8 x 1,024 tokens.
 
 forward and backward   one pass of each; on a GPU with cuDNN's attention where it is there
 jgd, AdamW             on all parameters

@@ -1,4 +1,4 @@
-"""What a run on a device has found so far, as one JSON and one page, each always whole."""
+"""Keeps the results of a run on a device as one JSON and one page, each always whole."""
 
 import json
 import time
@@ -77,7 +77,7 @@ def write_page(path: Path, results: dict[str, Any]) -> Path:
 
 
 def unmeasured(results: dict[str, Any]) -> list[str]:
-    """What these results leave open, a sentence each: cases without an end, and what needs an accelerator."""
+    """Tell what these results leave open, a sentence each: cases without an end, and what needs an accelerator."""
     said = []
     if (results["machine"] or UNKNOWN)["platform"] in ("cpu", ""):
         said.append(

@@ -1,4 +1,4 @@
-"""What is there: the device, its memory and driver, and what a copy and matrix products reach on it."""
+"""Describes the device, its memory and driver, and measures what a copy and matrix products reach on it."""
 
 import os
 import platform
@@ -91,7 +91,7 @@ def _spread(timing: Timing) -> Row:
 
 
 def _smi() -> dict[str, str]:
-    """What nvidia-smi says, where it is; it only reads."""
+    """Ask nvidia-smi, where it is; it only reads."""
     command = ["nvidia-smi", f"--query-gpu={SMI}", "--format=csv,noheader"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout

@@ -17,7 +17,7 @@ TINY = ["--optimizers", "adam,lion", "--trials", "2", "--seeds", "1", "--steps",
 
 
 def race(quick: bool = False) -> Yields:
-    """What the command prints with --json: a row for each optimizer, and one of what it took."""
+    """Run the command with --json: a row for each optimizer, and one of what it took."""
     with tempfile.TemporaryDirectory() as folder:
         keep_in(str(Path(folder) / "programs"))
         printed = io.StringIO()

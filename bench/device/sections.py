@@ -48,7 +48,7 @@ SECTIONS: dict[str, Section] = {
         "lanes": Case(
             "bench.lanes:lanes", "Trials a second against lanes side by side", 60, ("sklearn",),
             Chart("lanes", ("trials_per_second",), "network"),
-            options={"networks": "digits,tiny,convolution,transformer"},
+            options={"networks": "tiny,digits,convolution,transformer"},
         ),
         "digits": Case(
             "bench.digits:digits", "A sweep of 256 learning rates on digits", 30, ("sklearn",),
