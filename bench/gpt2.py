@@ -5,7 +5,7 @@ Float32 parameters are cast to bfloat16 where they are used; logits and the loss
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,8 @@ import numpy as np
 
 from jgd.commands.bench.trees import gpt2_small
 from jgd.measure import random_like
+
+Attention = Literal["xla", "cudnn"] | None
 
 
 class Size(NamedTuple):
@@ -51,7 +53,7 @@ def tokens(size: Size) -> jax.Array:
     return jnp.asarray(np.random.default_rng(0).integers(vocabulary, size=(size.batch, size.context + 1)), jnp.int32)
 
 
-def loss(params: Any, batch: jax.Array, heads: int, attention: str | None = None) -> jax.Array:
+def loss(params: Any, batch: jax.Array, heads: int, attention: Attention = None) -> jax.Array:
     """The mean cross-entropy of each next token of i32[batch, context + 1]."""
     params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
     x = params["wte"][batch[:, :-1]] + params["wpe"][None, : batch.shape[1] - 1]
@@ -62,7 +64,7 @@ def loss(params: Any, batch: jax.Array, heads: int, attention: str | None = None
     return jnp.mean(jax.nn.logsumexp(logits, axis=-1) - taken)
 
 
-def gradient(size: Size, attention: str | None = None) -> Callable[[Any, jax.Array], Any]:
+def gradient(size: Size, attention: Attention = None) -> Callable[[Any, jax.Array], Any]:
     """One forward and backward pass, `(params, batch) -> (loss, grads)`."""
     return jax.value_and_grad(partial(loss, heads=size.heads, attention=attention))
 
@@ -75,7 +77,7 @@ def operations(size: Size) -> float:
     return 6.0 * count * examples + 12.0 * size.blocks * width * size.context * examples
 
 
-def _block(params: Any, x: jax.Array, heads: int, attention: str | None) -> jax.Array:
+def _block(params: Any, x: jax.Array, heads: int, attention: Attention) -> jax.Array:
     split = _dense(params["attn"]["c_attn"], _norm(params["ln_1"], x)).reshape(*x.shape[:2], 3, heads, -1)
     seen = jax.nn.dot_product_attention(
         split[:, :, 0], split[:, :, 1], split[:, :, 2], is_causal=True, implementation=attention

@@ -125,12 +125,12 @@ class Run:
             self.running = event["begin"]
             weights = [self.section.cases[name].seconds for name in self.todo]
             self.case_begun = now = time.monotonic()
-            share = self.section.cases[self.running].seconds / sum(weights)
+            share = self.section.cases[event["begin"]].seconds / (sum(weights) or 1.0)
             self.deadline = now + share * max(0.0, self.ends - now)
-            self.cases[self.running]["status"] = "running"
-        elif "row" in event:
+            self.cases[event["begin"]]["status"] = "running"
+        elif self.running and "row" in event:
             self.cases[self.running]["rows"].append(event["row"])
-        elif "claim" in event:
+        elif self.running and "claim" in event:
             self.cases[self.running]["claims"].append(event["claim"])
         elif "end" in event:
             self._ended(event["end"], "failed" if event["error"] else "done", event["error"])
