@@ -1,4 +1,7 @@
-"""The same runs in torch: `torch.optim.Adam(fused=True)`, one process for each core with one thread each."""
+"""The same runs in torch: `torch.optim.Adam(fused=True)`, one process for each core with one thread each.
+
+Where JAX has a GPU, so does torch: a few processes share it, as one alone leaves it idle between its kernels.
+"""
 
 import multiprocessing
 import time
@@ -15,6 +18,7 @@ from bench.workload import Ran, Work
 from jgd.measure import cores
 
 WARM_UP = 4  # runs of each process before the first that counts
+ON_GPU = 4  # processes that share one
 
 
 class Torch:
@@ -25,16 +29,19 @@ class Torch:
         data = {name: np.asarray(x) for name, x in work.task.data.items()}
         held_out = [np.asarray(x) for x in jax.tree.leaves(work.task.evaluate)]
         layers = jax.tree.map(np.asarray, work.task.init(jax.random.key(0)))
-        given = data, held_out, layers, list(batches), work.every
+        self.on_gpu = jax.default_backend() == "gpu"
+        given = data, held_out, layers, list(batches), work.every, "cuda" if self.on_gpu else "cpu"
+        processes = min(ON_GPU, cores()) if self.on_gpu else cores()
         spawn = multiprocessing.get_context("spawn")
-        self.pool = ProcessPoolExecutor(cores(), mp_context=spawn, initializer=start, initargs=given)
-        list(self.pool.map(train, (work.runs * WARM_UP)[: WARM_UP * cores()]))
+        self.pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=start, initargs=given)
+        list(self.pool.map(train, (work.runs * WARM_UP)[: WARM_UP * processes]))
+        self.note = f"fused, {processes} processes {'on the GPU' if self.on_gpu else 'of one thread'}"
 
     def __call__(self) -> Ran:
         """All runs, shared out one by one."""
         clock = time.perf_counter()
         ends = list(self.pool.map(train, self.work.runs))
-        return Ran(time.perf_counter() - clock, 0.0, np.array(ends), f"fused, {cores()} processes of one thread")
+        return Ran(time.perf_counter() - clock, 0.0, np.array(ends), self.note)
 
     def submit(self, rate: float, seed: int = 0) -> Future[float]:
         """One run, when a process is free."""
@@ -51,7 +58,9 @@ def start(*given: Any) -> None:
     """What a worker keeps."""
     torch: Any = import_module("torch")
     torch.set_num_threads(1)
-    data, (x_valid, y_valid), layers, batches, every = given
+    data, (x_valid, y_valid), layers, batches, every, device = given
+    torch.set_default_device(device)
+    torch.set_float32_matmul_precision("high")  # tf32 on a GPU, as JAX has it there
     tensors = torch.tensor(data["x"]), torch.tensor(data["y"]).long()
     judged = torch.tensor(x_valid), torch.tensor(y_valid).long()
     globals()["GIVEN"] = tensors, judged, layers, [torch.tensor(b).long() for b in batches], every

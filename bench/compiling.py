@@ -10,6 +10,7 @@ Sides run in turn, and each time from nothing.
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -17,9 +18,12 @@ from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 import jgd
 from bench.baseline_jax import scan
+from bench.networks import NETWORKS
 from bench.rows import Claim, Row, Yields, alone, in_turn, timed
 from bench.workload import Ran, Work, batches_of, fixed_start, with_jgd
+from jgd.sweep import loguniform
 
+T = TypeVar("T")
 RATES = np.geomspace(1e-4, 1e-1, 32)
 
 
@@ -49,13 +53,33 @@ def compiling(quick: bool = False, repeats: int = 2) -> Yields:
     yield Claim(text, rows["jgd, again", most]["compiling_percent"], 25, at_least=False, unit="%")
 
 
-def kept(folder: str | None, run: Callable[[], Ran]) -> Ran:
+def cold_and_warm(quick: bool = False, trials: int = 32, steps: int = 20) -> Yields:
+    """Seconds that a sweep waits for its programs: compiled, and read from the folder where they then are."""
+    for name in ("tiny",) if quick else ("digits", "convolution", "transformer"):
+        task, space = NETWORKS[name](), jgd.adam(loguniform(1e-4, 1e-1))
+
+        def run(task: jgd.Task = task, space: jgd.Transform = space) -> jgd.sweep.Result:
+            return jgd.sweep.run(task, space, num_trials=trials, steps=steps, eval_every=steps, progress=False)
+
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            cold, warm = (kept(folder, run) for _ in range(2))
+        keep_in(None)
+        row: Row = {"network": name, "programs": cold.compilations, "cold_seconds": cold.compile_seconds}
+        yield {**row, "warm_seconds": warm.compile_seconds, "run_seconds": warm.run_seconds}
+
+
+def kept(folder: str | None, run: Callable[[], T]) -> T:
     """Run with programs read from a folder, or compiled if there is none."""
-    reset_cache()  # JAX settles on a folder at the first program
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    keep_in(folder)
     return run()
 
 
+def keep_in(folder: str | None) -> None:
+    """Keep all programs in a folder from now on, or in none: JAX settles on a folder at the first program."""
+    reset_cache()
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
 if __name__ == "__main__":
-    alone(compiling)
+    alone(compiling, cold_and_warm)

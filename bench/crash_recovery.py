@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.crash_worker import spaces, task
+from bench.crash_worker import STEPS, spaces, task
 from bench.rows import Claim, Yields, alone
 from jgd.sweep import Result, load, replay
 
 TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another program over all steps
+FEW = 480  # steps of a quick run
 KINDS = {
     "all to the end": ([], 1),
     "halving": (["--halving"], 1),
@@ -29,10 +30,12 @@ KINDS = {
 }
 
 
-def kills(quick: bool = False, count: int = 2, seed: int = 0) -> Yields:
+def kills(quick: bool = False, count: int = 2, seed: int = 0, only: str = "") -> Yields:
     """Kills with and without rules and rounds, and of workers; what is counted must all be bit for bit the same."""
-    for name, (flags, workers) in KINDS.items():
-        row = survive(flags, workers, 2 if quick else count, random.Random(seed))
+    for name in [only] if only else KINDS:
+        flags, workers = KINDS[name]
+        flags = [*flags, "--steps", str(FEW if quick else STEPS)]
+        row = survive(flags, workers, min(2, count) if quick else count, random.Random(seed))
         yield {"name": name, **row}
         text = f"{name}: sweeps that ended bit for bit as the uninterrupted one"
         yield Claim(text, row["alike"], row["ended"], unit="")

@@ -1,6 +1,6 @@
 """The sweep that bench.crash_recovery kills: two programs, in which some lanes diverge.
 
-As a command: `python -m bench.crash_worker [--halving | --asha] [--workers N] DIR`.
+As a command: `python -m bench.crash_worker [--halving | --asha] [--workers N] [--steps N] DIR`.
 """
 
 import argparse
@@ -44,13 +44,15 @@ def main() -> None:
     parser.add_argument("--halving", action="store_true", help="end lanes on the way")
     parser.add_argument("--asha", action="store_true", help="and ask a sampler that learns, round by round")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the folder")
+    parser.add_argument("--steps", type=int, default=STEPS)
     args = parser.parse_args()
-    stop = halving(STEPS // 8) if args.halving else asha(STEPS // 8) if args.asha else None
+    first = args.steps // 8
+    stop = halving(first) if args.halving else asha(first) if args.asha else None
     asked = {"sampler": "tpe", "rounds": 3} if args.asha else {"sampler": "sobol"}
     options = {"num_trials": 12, "seeds": 2, "progress": False, "stop": stop, **asked}
     # Workers differ from one process in their layout; lanes one by one have the same program in any.
     shared = {"lanes": 1, "workers": args.workers, "dir": args.folder}
-    run(task(), spaces(), steps=STEPS, eval_every=EVERY, **shared, **options)
+    run(task(), spaces(), steps=args.steps, eval_every=EVERY, **shared, **options)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from typing import Any
 
 from jgd.measure.units import BYTES, SECONDS
 
-HIDDEN = ("low_seconds", "high_seconds", "ratio_low", "ratio_high")  # shown beside their medians
+# Shown beside their medians, or among what a page says is unmeasured.
+HIDDEN = ("low_seconds", "high_seconds", "ratio_low", "ratio_high", "unmeasured")
 
 
 def columns(rows: Sequence[dict[str, Any]]) -> list[str]:

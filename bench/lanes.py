@@ -1,4 +1,4 @@
-"""Trials a second against lanes side by side, by `jgd.sweep.run(lanes=)`: the scaling curve of a device.
+"""Trials a second against lanes side by side, by `jgd.sweep.run(lanes=)`: the scaling curve of a device; and memory.
 
 One lane is a loop: trials follow one another on each device. On an accelerator lanes fill it; on a CPU they gain only
 while a step is so small that its instructions are mostly dispatch, and lose when their states outgrow the cache.
@@ -6,37 +6,75 @@ while a step is so small that its instructions are mostly dispatch, and lose whe
 
 import tempfile
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 import jgd
+from bench.compiling import keep_in
+from bench.networks import NETWORKS
 from bench.rows import Claim, Row, Yields, alone, in_turn, timed
 
 MOST_ON_CPU = {"tiny": 4096, "digits": 64}  # lanes on a device; beyond, a curve only falls further
+TURNS = 64  # of its lanes that a width takes at most, so that one lane alone is not measured for minutes
+OFF = 25  # percent by which a plan's bytes may differ from those that the device counts
 
 
-def lanes(quick: bool = False, repeats: int = 2, steps: int = 60) -> Yields:
-    """A perceptron of 33 parameters and digits', with 1 to 4096 lanes on each device, and with jgd's own choice."""
-    jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+def lanes(quick: bool = False, repeats: int = 2, steps: int = 60, networks: str = "tiny,digits") -> Yields:
+    """Networks with 1 to 4096 lanes on each device, and with jgd's own choice; the time is that of a trial."""
+    keep_in(tempfile.mkdtemp())
     on_cpu = jax.default_backend() == "cpu"
-    for network, task in {"tiny": tiny(), "digits": jgd.tasks.digits()}.items():
-        most = MOST_ON_CPU[network] if on_cpu else 4096
-        most = 16 if quick else most
+    for network in networks.split(",")[: 1 if quick else None]:
+        task, most = NETWORKS[network](), MOST_ON_CPU.get(network, 16) if on_cpu else 4096
+        most = 4 if quick else most
         trials = most * jax.local_device_count() * (1 if network == "tiny" else 2)
         chosen = seconds_of(task, trials, steps, None)[1]
         widths = sorted({chosen, *(4**i for i in range(7) if 4**i <= most)})
-        found = in_turn({str(w): partial(seconds_of, task, trials, steps, w) for w in widths}, 2 if quick else repeats)
+        counts = {width: min(trials, TURNS * width * jax.local_device_count()) for width in widths}
+        sides = {str(width): partial(seconds_of, task, counts[width], steps, width) for width in widths}
+        found = in_turn(sides, 1 if quick else repeats)
         rates: dict[int, float] = {}
+        one = [seconds / counts[widths[0]] for seconds, _ in found[str(widths[0])]]
         for width, turns in zip(widths, found.values(), strict=True):
-            spread = timed([x for x, _ in turns], [x for x, _ in found["1"]])
-            rates[width] = trials / spread["seconds"]
+            spread = timed([seconds / counts[width] for seconds, _ in turns], one)
+            rates[width] = 1 / spread["seconds"]
             row: Row = {"network": network, "lanes": width, "choice": "jgd's" if width == chosen else ""}
-            yield {**row, "trials": trials, **spread, "trials_per_second": rates[width]}
+            if (ran := turns[0][1]) != width:
+                row["note"] = f"memory held {ran}"
+            yield {**row, "trials": counts[width], **spread, "trials_per_second": rates[width]}
         text = f"{network}: throughput with the lanes that jgd chose, {chosen}, of the best width's"
         yield Claim(text, 100 * rates[chosen] / max(rates.values()), 90, unit="%")
+
+
+def lane_memory(quick: bool = False, steps: int = 20, networks: str = "digits,transformer") -> Yields:
+    """Bytes on each device by the plan, and by the device's own count, for more and more lanes side by side.
+
+    A device counts its peak since the process began: a width that stays below those before it has none.
+    """
+    device, on_cpu = jax.local_devices()[0], jax.default_backend() == "cpu"
+    if "peak_bytes_in_use" not in (device.memory_stats() or {}):
+        yield {
+            "network": "",
+            "note": "no count",
+            "unmeasured": f"the memory of {device.device_kind}, which counts none",
+        }
+    for network in ["tiny"] if quick else networks.split(","):
+        task, worst = NETWORKS[network](), 0.0
+        for width in (2,) if quick else (1, 8, 64) if on_cpu else (1, 16, 256, 1024, 4096):
+            arguments = _arguments(task, width * jax.local_device_count(), steps, width)
+            before = device.memory_stats() or {}
+            result = jgd.sweep.run(**arguments)
+            after = (device.memory_stats() or {}).get("peak_bytes_in_use", 0)
+            predicted = jgd.sweep.plan(**arguments).resident_bytes
+            row: Row = {"network": network, "lanes": width, "predicted_bytes": predicted}
+            if after > before.get("peak_bytes_in_use", 0):
+                row["peak_bytes"] = after - before["bytes_in_use"]
+                row["predicted_percent"] = 100 * predicted / row["peak_bytes"]
+                worst = max(worst, abs(row["predicted_percent"] - 100))
+            yield {**row, "ran": result.groups[0].layout.width}
+        if worst:
+            yield Claim(f"{network}: the plan's bytes off the device's count", worst, OFF, at_least=False, unit="%")
 
 
 def seconds_of(task: jgd.Task, trials: int, steps: int, width: int | None) -> tuple[float, int]:
@@ -45,29 +83,15 @@ def seconds_of(task: jgd.Task, trials: int, steps: int, width: int | None) -> tu
     Making trials, the same for all widths, is left out: one in two or three sweeps of 8,192 meets a garbage collection
     of 80 ms there.
     """
-    rates = jnp.geomspace(1e-4, 1e-1, trials)
-    result = jgd.sweep.run(
-        task, jgd.adam(rates), num_trials=trials, sampler="grid", steps=steps, eval_every=steps, lanes=width,
-        progress=False,
-    )  # fmt: skip
+    result = jgd.sweep.run(**_arguments(task, trials, steps, width))
     return result.run_seconds, result.groups[0].layout.width
 
 
-def tiny() -> jgd.Task:
-    """A regression of 64 examples by 4-4-1 neurons, the full batch."""
-    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
-    layers = {"first": (5, 4), "second": (5, 1)}
-
-    def init(key: jax.Array) -> dict[str, jax.Array]:
-        return {name: jax.random.normal(jax.random.fold_in(key, shape[1]), shape) for name, shape in layers.items()}
-
-    def loss(params: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array:
-        first, second = params["first"], params["second"]
-        hidden = jnp.tanh(batch["x"] @ first[:4] + first[4:])
-        return jnp.mean((hidden @ second[:4] + second[4:] - batch["y"]) ** 2)
-
-    return jgd.Task(init, loss, {"x": x, "y": np.sin(x.sum(axis=1, keepdims=True))})
+def _arguments(task: jgd.Task, trials: int, steps: int, width: int | None) -> dict[str, Any]:
+    rates = jgd.adam(jnp.geomspace(1e-4, 1e-1, trials))
+    options = {"num_trials": trials, "sampler": "grid", "steps": steps, "eval_every": steps}
+    return {"task": task, "spaces": rates, "lanes": width, "progress": False, **options}
 
 
 if __name__ == "__main__":
-    alone(lanes)
+    alone(lanes, lane_memory)

@@ -2,6 +2,7 @@
 
 import html
 import itertools
+from importlib.util import find_spec
 from typing import Any
 
 from bench.format import cell, claim_text, columns, heading
@@ -15,7 +16,8 @@ def render(results: dict[str, Any]) -> str:
     machine, cases = results["machine"], results["cases"]
     title = f"jgd's benchmarks on {machine['device']}"
     claims = [(name, claim) for name, case in cases.items() for claim in case["claims"]]
-    return page(title, [_head(title, results, claims), _claims(claims), *(_case(*item) for item in cases.items())])
+    parts = [_head(title, results, claims), _sections(results), _claims(claims)]
+    return page(title, [*parts, *(_case(*item) for item in cases.items()), _STYLE])
 
 
 def _head(title: str, results: dict[str, Any], claims: list[Any]) -> str:
@@ -38,6 +40,30 @@ def _head(title: str, results: dict[str, Any], claims: list[Any]) -> str:
     )
 
 
+def _sections(results: dict[str, Any]) -> str:
+    """Of a run on a device: what is unmeasured, and its sections with their time; nothing of other results."""
+    if "sections" not in results:
+        return ""
+    rows = []
+    for name, one in results["sections"].items():
+        cases = {case: results["cases"][case]["status"] for case in one["cases"]}
+        links = ", ".join(f'<a href="#{case}">{case}</a>{_status(status)}' for case, status in cases.items())
+        took = f"{one['seconds']:.0f} of {one['budget']:.0f} s"
+        texts = [name, html.escape(one["title"]), html.escape(one["status"]), took, links]
+        rows.append(list(zip(texts, [name, one["title"], one["status"], one["seconds"], links], strict=True)))
+    head = ["section", "", "cases", "time", ""]
+    caption = "Sections run in order of worth, each within its part of the time; what one leaves goes to the next."
+    open_ = "".join(f"<li>{html.escape(line)}</li>" for line in results["unmeasured"])
+    return (
+        f"<section class=bench><h2>Unmeasured</h2><ul>{open_ or '<li>Nothing.</li>'}</ul></section>"
+        f"<section class=bench><h2>Sections</h2>{table(head, rows, caption)}</section>"
+    )
+
+
+def _status(status: str) -> str:
+    return "" if status == "done" else f' <span class="warn">({html.escape(status)})</span>'
+
+
 def _claims(claims: list[Any]) -> str:
     if not claims:
         return ""
@@ -52,15 +78,14 @@ def _claims(claims: list[Any]) -> str:
         ]
         keys = ["met" if claim["met"] else "missed", name, claim["text"], claim["value"], claim["goal"], claim["why"]]
         rows.append(list(zip([*texts, html.escape(claim["why"])], keys, strict=True)))
-    return f"<section class=bench><h2>Goals</h2>{table(head, rows, '')}</section>{_STYLE}"
+    return f"<section class=bench><h2>Goals</h2>{table(head, rows, '')}</section>"
 
 
 def _case(name: str, case: dict[str, Any]) -> str:
     body = ""
     if case["status"] != "done":
-        body += f'<p class="warn">{case["status"]}: <code>{html.escape(case.get("error", ""))}</code></p>'
-    if case["chart"] and case["rows"]:
-        body += f"<figure>{_chart(name, case['chart'], case['rows'])}</figure>"
+        body += f'<p class="warn">{case["status"]}: <code class="error">{html.escape(case.get("error", ""))}</code></p>'
+    body += _picture(name, case)
     if case["rows"]:
         names = columns(case["rows"])
         rows = [[(html.escape(cell(x, row)), row.get(x, "")) for x in names] for row in case["rows"]]
@@ -69,6 +94,16 @@ def _case(name: str, case: dict[str, Any]) -> str:
     said = [f"{html.escape(claim['text'])}: {html.escape(claim_text(claim))}" for claim in case["claims"]]
     body += f"<ul>{''.join(f'<li>{item}</li>' for item in said)}</ul>" if said else ""
     return f'<section class=bench id="{name}"><h2>{html.escape(case["title"])}</h2>{body}</section>'
+
+
+def _picture(name: str, case: dict[str, Any]) -> str:
+    """The chart of a case that has points for one, where it can be drawn."""
+    chart = case["chart"]
+    if not chart or not any(chart["x"] in row and any(y in row for y in chart["ys"]) for row in case["rows"]):
+        return ""
+    if not find_spec("matplotlib"):
+        return '<p class="soft">Without matplotlib there is no picture.</p>'
+    return f"<figure>{_chart(name, chart, case['rows'])}</figure>"
 
 
 def _chart(name: str, chart: dict[str, Any], rows: list[dict[str, Any]]) -> str:
@@ -131,4 +166,5 @@ def _dress(axes: Any) -> None:
 
 # Texts of tables stand left, and no row is a winner.
 _STYLE = """<style>.bench td, .bench th { text-align: left; white-space: normal; }
+.bench .error { white-space: pre-wrap; }
 .bench .winner td { background: none; font-weight: inherit; }</style>"""

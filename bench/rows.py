@@ -67,6 +67,11 @@ def timed(seconds: Iterable[float], ours: Iterable[float]) -> Row:
     return {**row, "ratio": ratio.ratio, "ratio_low": ratio.low, "ratio_high": ratio.high}
 
 
+def without_ratio(row: Row) -> Row:
+    """A timing that is compared with no other."""
+    return {name: value for name, value in row.items() if not name.startswith("ratio")}
+
+
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     """The median relative difference of two sides' final losses, over the runs that are finite on both."""
     both = np.isfinite(ours) & np.isfinite(theirs)

@@ -1,7 +1,9 @@
 """Runs cases one by one, each in a process of its own, and collects what they found; one that fails stops no other."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,14 +66,14 @@ def _failure(command: Sequence[str], patience: float) -> str | None:
         except subprocess.TimeoutExpired:
             return f"took more than {patience:.0f} s"
         finally:
-            _end(process)
+            end_group(process)
         said.seek(0)
         lines = [line for line in said.read().splitlines() if not line.startswith("{")]
         return None if code == 0 else f"exit status {code}: " + "\n".join(lines[-8:])
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a case that is still running, and the processes that it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, 9)
-        process.wait()
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a case that is still running, and the processes that it started, those too that outlive it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

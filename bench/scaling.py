@@ -1,6 +1,6 @@
 """Steps against the number of parameters, and against the number of arrays that hold them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -12,80 +12,167 @@ import optax
 
 import jgd
 from bench.passes import likeness, passes
-from bench.rows import Claim, Row, Yields, alone, timed
+from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
 from bench.steps import on_one_place, same, step
+from jgd.commands.bench.cases import CASES, Case
+from jgd.commands.bench.peers import InJax, check_same, difference, peers_of
+from jgd.commands.bench.trees import load_tree
 from jgd.measure import Program, floor, free_bytes, interleave, random_like, state_bytes
 
-OPTIMIZERS = {
-    "sgd": (jgd.sgd(1e-3), optax.sgd(1e-3)),
-    "lion": (jgd.lion(1e-3), optax.lion(1e-3)),
-    "adamw": (jgd.adamw(1e-3), optax.adamw(1e-3)),
-}
 DRAWING = 3  # arrays of the size of the parameters that drawing random numbers takes on top
 SPARE = 0.9  # of the free memory that may be used
 SMALL, LARGE = 10**6, 10**8  # parameters up to which passing numbers may matter, and from which on blocks are fewer
 BLOCK_SECONDS = 0.05
 TOTAL = 1 << 18  # parameters of all leaves together
+ON_ACCELERATOR = 85  # percent of a copy's bandwidth that a step of a large leaf reaches, where outputs fuse into a pass
 
 
-def parameters(quick: bool = False, most: float = 1e9) -> Yields:
+def parameters(
+    quick: bool = False,
+    most: float = 1e9,
+    least: float = 1e4,
+    names: str = "sgd,lion,adamw",
+    peers: str = "",
+    block_seconds: float = BLOCK_SECONDS,
+) -> Yields:
     """One leaf of 10^4 to 10^9 parameters, as far as memory goes: GB/s of the least bytes, and of a copy of as many."""
-    sizes = [10**i for i in range(4, 10) if 10**i <= (1e5 if quick else most)]
+    sizes = [10**i for i in range(4, 10) if least <= 10**i <= most]
+    sizes = [10**4, 10**5] if quick else sizes
     slowest: dict[str, Row] = {}
-    for name, pair in OPTIMIZERS.items():
-        same(name, pair)
+    yield from not_installed(peers)
+    for name in names.split(",")[: 1 if quick else None]:
+        case = checked(name)
         for size in sizes:
             params = jax.ShapeDtypeStruct((size,), jnp.float32)
-            if not fits(pair[0], params):
-                yield {"optimizer": name, "parameters": size, "note": "more than the free memory"}
+            if not fits(case.ours, params, 1 + len(peers_there(peers))):
+                note = f"{name} of {size:,} parameters is more than the free memory"
+                yield {"optimizer": name, "parameters": size, "note": note, "unmeasured": note}
                 break
-            rows = list(at_size(name, pair, params, blocks=4 if quick or size >= LARGE else 9))
+            blocks = 4 if quick or size >= LARGE else 9
+            rows = list(at_size(name, case, params, blocks, peers=peers_there(peers), block_seconds=block_seconds))
             yield from rows
             differ = [row for row in rows if row["side"] == "optax" and row["program"] != "the same"]
             slowest |= {f"{name} of {size:,}": row for row in differ}
-    at, row = min(slowest.items(), key=lambda item: item[1]["ratio_high"])
-    text = "optax's time over jgd's where programs differ, the high end of its interval, where that is least"
-    yield Claim(text, row["ratio_high"], 1.0, why=at)
+            if size >= LARGE and jax.default_backend() != "cpu":
+                yield _of_the_copy(f"{name}, {size:,} parameters", rows)
+    if slowest:
+        at, row = min(slowest.items(), key=lambda item: item[1]["ratio_high"])
+        text = "optax's time over jgd's where programs differ, the high end of its interval, where that is least"
+        yield Claim(text, row["ratio_high"], 1.0, why=at)
 
 
-def fits(optimizer: Any, params: Any) -> bool:
-    """Whether parameters, gradients, state, a copy's array and what drawing them takes are free."""
+def trees(
+    quick: bool = False,
+    names: str = "adamw,sgd,lion",
+    tree: str = "gpt2-small",
+    peers: str = "torch,torch-foreach",
+    block_seconds: float = BLOCK_SECONDS,
+) -> Yields:
+    """A step over many leaves of different sizes at once: those of a model."""
+    found = load_tree("mlp" if quick else tree)
+    yield from not_installed(peers)
+    for name in names.split(",")[: 1 if quick else None]:
+        rows = list(
+            at_size(name, checked(name), found.params, 4, peers=peers_there(peers), block_seconds=block_seconds)
+        )
+        yield from ({"tree": found.name, "leaves": found.as_json()["leaves"], **row} for row in rows)
+        if jax.default_backend() != "cpu":
+            yield _of_the_copy(f"{name}, {found.name}", rows)
+
+
+def checked(name: str) -> Case:
+    """The case of that name, where jgd and optax compute the same."""
+    case = CASES[name]()
+    assert case.optax is not None
+    same(name, (case.ours, case.optax()))
+    return case
+
+
+def peers_there(text: str) -> list[str]:
+    """Those of the peers in `torch,torch-foreach` that are installed."""
+    return [name for name in filter(None, text.split(",")) if find_spec(name.partition("-")[0])]
+
+
+def not_installed(peers: str) -> Iterator[Row]:
+    """A row for each package among the peers that is missing."""
+    for package in dict.fromkeys(name.partition("-")[0] for name in filter(None, peers.split(","))):
+        if not find_spec(package):
+            yield {"side": package, "note": "not installed here", "unmeasured": f"{package} is not installed here"}
+
+
+def fits(optimizer: Any, params: Any, contestants: int = 1) -> bool:
+    """Whether parameters, gradients, state, a copy's array and what drawing them takes are free, for so many."""
     free = free_bytes(jax.local_devices()[0])
-    needed = (3 + DRAWING) * 4 * params.size + state_bytes(optimizer, params)
+    each = 2 * 4 * params.size + state_bytes(optimizer, params)
+    needed = contestants * each + (1 + DRAWING) * 4 * params.size
     return free is None or needed < SPARE * free
 
 
-def at_size(name: str, pair: Any, params: Any, blocks: int) -> Iterator[Row]:
-    """Rows of a copy, and of steps at one place in memory, all in turn.
+def at_size(
+    name: str,
+    case: Case,
+    params: Any,
+    blocks: int,
+    peers: Sequence[str] = (),
+    block_seconds: float = BLOCK_SECONDS,
+) -> Iterator[Row]:
+    """Rows of a copy, and of steps at one place in memory, all in turn; torch's have a place of their own.
 
     jgd's optimizer is closed over, as optax's is; where a step takes microseconds, there is one more row with it as an
     argument, whose numbers cost some to pass.
     """
-    sides = {"jgd, closed over": "jgd", "optax": "optax", "jgd": "jgd, an argument"}
-    if params.size > SMALL:
-        sides.pop("jgd")
-    copy = Program(lambda x, a: x * a, random_like(params, 0), jnp.float32(1), carry=1, own=True)
-    steps = on_one_place(pair, params, tuple(sides))
-    program = likeness(*(passes(steps[side].program) for side in ("jgd, closed over", "optax"))) or "another"
-    times = interleave({"copy": copy, **steps}, blocks=blocks, block_seconds=BLOCK_SECONDS)
-    least, moved_by_copy = floor(pair[0], params).bytes, 8 * params.size
+    assert case.optax is not None
+    entries, sides = sum(x.size for x in jax.tree.leaves(params)), {"jgd, closed over": "jgd", "optax": "optax"}
+    if entries <= SMALL:
+        sides["jgd"] = "jgd, an argument"
+    line = random_like(jax.ShapeDtypeStruct((entries,), jnp.float32), 0)
+    copy = Program(lambda x, a: x * a, line, jnp.float32(1), carry=1, own=True)
+    steps = on_one_place((case.ours, case.optax()), params, tuple(sides))
+    found = {side: passes(turn.program) for side, turn in steps.items()}
+    others, missing = _by_others(name, case, params, peers)
+    times = interleave({"copy": copy, **steps, **others}, blocks=blocks, block_seconds=block_seconds)
+    least, moved_by_copy = floor(case.ours, params).bytes, 8 * entries
     for side, timing in times.items():
         spread = timed(timing.seconds, times["jgd, closed over"].seconds)
         if side in ("copy", "jgd, closed over"):
-            spread = {key: value for key, value in spread.items() if not key.startswith("ratio")}
+            spread = without_ratio(spread)
         moved = moved_by_copy if side == "copy" else least
         row: Row = {
             "optimizer": name,
             "side": sides.get(side, side),
-            "parameters": params.size,
+            "parameters": entries,
             **spread,
             "GB_per_second": moved / timing.median / 1e9,
         }
         if side == "optax":
-            row["program"] = program
+            row["program"] = likeness(found["jgd, closed over"], found["optax"]) or "another"
+        if side in found:
+            row |= {"passes": len(found[side]), "bytes_each": sum(one.moved for one in found[side]) / entries}
+            row["temporary_bytes"] = steps[side].program.memory.temporaries
         if side != "copy":
             row["of_the_copy_percent"] = 100 * least / moved_by_copy * times["copy"].median / timing.median
         yield row
+    for side, why in missing.items():
+        yield {"optimizer": name, "side": side, "parameters": entries, "note": why, "unmeasured": f"{side}: {why}"}
+
+
+def _by_others(name: str, case: Case, params: Any, peers: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Runners of torch's kernels that have led where ours lead, and of those without one, why."""
+    runners, missing = {}, {}
+    for side, peer in peers_of(case, peers).items():
+        try:
+            check_same(name, side, difference(InJax(case.ours), peer, params))
+            runners[side] = peer.runner(params)
+            runners[side].run(1)  # which makes its state, where memory may run out
+        except Exception as error:
+            runners.pop(side, None)
+            missing[side] = f"{name}: {str(error).splitlines()[0][:160]}"
+    return runners, missing
+
+
+def _of_the_copy(what: str, rows: Sequence[Row]) -> Claim:
+    reached = next(row["of_the_copy_percent"] for row in rows if row["side"] == "jgd")
+    return Claim(f"{what}: the least bytes, at the bandwidth of a copy", reached, ON_ACCELERATOR, unit="%")
 
 
 def leaves(quick: bool = False) -> Yields:
@@ -160,4 +247,4 @@ def _rows(sides: dict[str, Any], count: int) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    alone(parameters, leaves)
+    alone(parameters, trees, leaves)

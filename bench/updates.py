@@ -14,7 +14,7 @@ import optax
 
 import jgd
 from bench.passes import likeness, passes
-from bench.rows import Claim, Row, Yields, alone, timed
+from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
 from bench.steps import Pair, on_one_place, program_rows, same, step
 from jgd.measure import compare, interleave, random_like, state_bytes
 
@@ -96,7 +96,7 @@ def against_optax(name: str, pair: Pair, params: Any) -> Row:
         row |= {"ratio": ratio.ratio, "ratio_low": ratio.low, "ratio_high": ratio.high}
         row["optax_seconds"] = times["optax"].median
     else:
-        row = {key: value for key, value in row.items() if not key.startswith("ratio")}
+        row = without_ratio(row)
     return {
         **row,
         "temporary_bytes": sides["jgd"].program.memory.temporaries,

@@ -11,7 +11,9 @@ import numpy as np
 import jgd
 from bench.rows import Claim, Row, difference, in_turn, timed
 
-TOLERANCE = 1e-3  # of the median difference of final losses: rounding, which many steps at high rates blow up
+# Of the median difference of final losses: rounding, which many steps at high rates blow up; a GPU's products of
+# float32 round to tf32, each program's in its own order.
+TOLERANCE, TOLERANCE_ON_GPU = 1e-3, 3e-2
 Tree = Any
 
 
@@ -90,7 +92,7 @@ def compared(
         row["compile_seconds"] = float(np.median([ran.compile_seconds for ran in turns]))
         if turns[0].ends.size:
             row["difference"] = difference(ours[0].ends, turns[0].ends)
-            if not row["difference"] < TOLERANCE:
+            if not row["difference"] < (TOLERANCE_ON_GPU if jax.default_backend() == "gpu" else TOLERANCE):
                 raise AssertionError(f"{name} ends otherwise than jgd: {row['difference']:.2g} of the {work.metric}")
         rows[name] = {**row, "note": turns[0].note}
         yield rows[name]

@@ -1,6 +1,7 @@
 """Steps of an optimizer as programs, on random parameters and gradients."""
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from jgd.core.types import Grads, Params, State
 from jgd.measure.program import Program
 from jgd.transforms import apply_updates
 
+LARGE = 1 << 26  # numbers of a leaf from which on it is filled on its device
 PERIOD = 1_000_003  # random numbers that large arrays repeat; prime, so that no row equals another
 
 
@@ -42,11 +44,20 @@ def random_like(tree: Any, seed: int) -> Any:
     def draw(leaf: Any) -> jax.Array:
         dtype = jnp.result_type(leaf)
         offset, size = rng.integers(PERIOD), math.prod(jnp.shape(leaf))
-        real = np.resize(np.roll(numbers, offset), size).reshape(jnp.shape(leaf))
+        rolled, sharding = np.roll(numbers, offset), getattr(leaf, "sharding", None)
+        whole = sharding is None or len(sharding.device_set) == 1
+        real = _repeated(jnp.asarray(rolled), size) if whole and size >= LARGE else np.resize(rolled, size)
+        real = real.reshape(jnp.shape(leaf))
         values = real * (1 + 1j) if jnp.issubdtype(dtype, jnp.complexfloating) else real
-        return jax.device_put(values.astype(dtype), getattr(leaf, "sharding", None))
+        return jax.device_put(values.astype(dtype), sharding)
 
     return jax.tree.map(draw, tree)
+
+
+@partial(jax.jit, static_argnums=1)
+def _repeated(numbers: jax.Array, size: int) -> jax.Array:
+    """Repeat f32[n] to a size on its device, as `np.resize` does: gigabytes would take seconds to get there."""
+    return numbers[jax.lax.iota(jnp.uint32, size) % len(numbers)]
 
 
 @checked()

@@ -18,9 +18,11 @@ from bench.page import render
 from bench.rows import Claim, difference, in_turn, timed
 from bench.runner import run_case
 
-FILES = sorted(pathlib.Path(command.__file__).parent.glob("*.py"))
+FILES = sorted(pathlib.Path(command.__file__).parent.rglob("*.py"))
 PUBLIC = {"jgd", "jgd.sweep", "jgd.measure", "jgd.tasks"}
 PUBLIC |= {"jgd.measure.units", "jgd.pages.page", "jgd.pages.palette", "jgd.pages.svg"}  # what pages are made of
+PUBLIC |= {"jgd.commands", "jgd.commands.bench.cases", "jgd.commands.bench.peers", "jgd.commands.bench.trees"}
+PUBLIC |= {"jgd.core.storage"}
 GOOD = '''"""A case."""
 from bench.rows import Claim, alone
 def good(quick: bool = False, count: int = 3):

@@ -29,6 +29,18 @@ CONSTANT = PROGRAM.replace("%negated = f32[] negate(%p2)", "%negated = f32[] con
 COPYING = PROGRAM.replace("  %next", "  %copied = f32[4096]{0} copy(%params)\n  %next")
 ADDING = PROGRAM.replace("  ROOT %sum", "  %more = f32[4096]{0} add(%scaled, %rate)\n  ROOT %sum")
 
+GRAPH = (
+    PROGRAM.replace("ENTRY %main", "%command_buffer").replace("ROOT %out", "ROOT %inner")
+    + """
+ENTRY %main.2 (params: f32[4096], grads: f32[4096], rate.1: f32[]) -> (f32[4096], s32[]) {
+  %params = f32[4096]{0} parameter(0)
+  %grads = f32[4096]{0} parameter(1)
+  %rate.1 = f32[] parameter(2)
+  ROOT %out = (f32[4096]{0}, s32[]) call(%params, %grads, %rate.1), to_apply=%command_buffer
+}
+"""
+)
+
 
 def read(text):
     """The passes of a program with this text."""
@@ -39,6 +51,10 @@ def test_a_pass_counts_what_it_moves_and_what_it_does():
     (one,) = read(PROGRAM)
     assert one.moved == 3 * 4 * 4096  # what is scalar does not count
     assert one.work == ("add", "multiply")
+
+
+def test_a_graph_of_a_gpu_counts_by_its_parts():
+    assert read(GRAPH) == read(PROGRAM)
 
 
 def test_where_numbers_come_from_makes_no_difference_and_work_and_copies_do():

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jgd
-from bench.scaling import at_count, at_size, fits
+from bench.scaling import at_count, at_size, checked, fits
 from bench.steps import on_one_place, same
 from bench.updates import against_optax
 
@@ -25,7 +25,7 @@ def test_what_is_larger_than_the_memory_is_left_out():
 
 
 def test_small_steps_have_one_more_side_and_what_is_compared_has_ratios():
-    rows = {row["side"]: row for row in at_size("adamw", PAIR, shape(1000), blocks=2)}
+    rows = {row["side"]: row for row in at_size("adamw", checked("adamw"), shape(1000), blocks=2)}
     assert list(rows) == ["copy", "jgd", "optax", "jgd, an argument"]
     assert [side for side, row in rows.items() if "ratio" in row] == ["optax", "jgd, an argument"]
     ours = rows["jgd"]

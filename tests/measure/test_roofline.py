@@ -147,6 +147,16 @@ def test_random_numbers_follow_shapes_and_dtypes_and_differ():
         random_like({"a": jnp.ones(3, jnp.int32)}, 0)
 
 
+def test_large_leaves_are_filled_on_their_device_with_the_same_numbers(monkeypatch):
+    monkeypatch.setattr("jgd.measure.steps.PERIOD", 7)
+    tree = {"a": jax.ShapeDtypeStruct((4, 5), jnp.bfloat16), "b": np.ones(6)}
+    small = random_like(tree, 0)
+    monkeypatch.setattr("jgd.measure.steps.LARGE", 10)
+    large = random_like(tree, 0)
+    assert [x.tolist() for x in large.values()] == [x.tolist() for x in small.values()]
+    assert large["a"].dtype == jnp.bfloat16
+
+
 def test_a_step_is_the_optimizer_s():
     params, opt = {"w": jnp.ones((4, 3))}, jgd.adam(0.1)
     program = step_program(opt, params)

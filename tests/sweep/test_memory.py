@@ -66,6 +66,22 @@ def test_half_as_many_lanes_go_on(expected, monkeypatch, tmp_path, lanes, calls,
         np.testing.assert_allclose(result.curves[name], curve, **CLOSE)
 
 
+@pytest.mark.parametrize(
+    "full",
+    [
+        jax.errors.JaxRuntimeError("INTERNAL: Error dispatching computation: Out of memory allocating 8 bytes."),
+        ValueError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes."),
+    ],
+    ids=["dispatched before", "at once"],
+)
+def test_memory_runs_out_in_the_words_of_a_cpu(expected, monkeypatch, full):
+    monkeypatch.setattr("tests.sweep.test_memory.FULL", full)
+    short_of_memory(monkeypatch, 8)
+    with pytest.warns(UserWarning, match="memory ran out with 16 lanes"):
+        result = sweep(lanes=8)
+    np.testing.assert_allclose(result.curves["loss"], expected.curves["loss"], **CLOSE)
+
+
 def test_later_stages_keep_to_what_memory_holds(expected, monkeypatch):
     short_of_memory(monkeypatch, 4)
     with pytest.warns(UserWarning, match=r"it goes on with . and .; run\(lanes=.\) begins with that") as told:

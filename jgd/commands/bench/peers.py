@@ -107,9 +107,8 @@ class TorchSteps:
             self._torch.cuda.synchronize()
 
     def _tensor(self, x: Any) -> Any:
-        narrow = x.dtype == jnp.bfloat16  # which numpy and torch have no common name for
-        tensor = self._torch.tensor(np.asarray(x, np.float32) if narrow else np.array(x))
-        tensor = tensor.to(self._torch.bfloat16) if narrow else tensor
+        # Of the same memory, on a GPU too, and then apart from it.
+        tensor = self._torch.from_dlpack(jnp.asarray(x)).clone()
         return tensor.cuda() if self._cuda else tensor
 
 

@@ -15,7 +15,7 @@ from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_o
 from jgd.sweep.lanes.compiler import CompilingLine, Preparation, Prepared
 from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.group import Group
-from jgd.sweep.lanes.layout import GroupReport, Layout, fewer_lanes, narrow
+from jgd.sweep.lanes.layout import FROM_XLA, GroupReport, Layout, fewer_lanes, narrow
 from jgd.sweep.lanes.program import Lane, LaneState, Shared
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.lineage import Lineage
@@ -131,7 +131,7 @@ class Loop:
         while True:
             try:
                 return self.run(ready, start, until)
-            except jax.errors.JaxRuntimeError as error:
+            except FROM_XLA as error:
                 layout = self._fewer(ready.group, ready.layout, error)
             self.queue.set_back(ready.group, start)
             if (again := next(self._prepare([(ready.group, layout)], until), None)) is None:
@@ -171,7 +171,7 @@ class Loop:
                     left.pop(0)
                     yield ready
                     passed, clock = self.passed(), time.perf_counter()
-            except jax.errors.JaxRuntimeError as error:  # no caller's: that one is raised where it runs
+            except FROM_XLA as error:  # no caller's: that one is raised where it runs
                 left[0] = left[0][0], self._fewer(*left[0], error)
 
     def _seconds_to(self, until: int) -> float | None:

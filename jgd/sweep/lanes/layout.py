@@ -17,6 +17,7 @@ from jgd.train.task import num_examples
 CACHE_BYTES = 1 << 16  # lanes of a CPU core that together fit into this run faster side by side than one by one
 CHUNK_BYTES = 1 << 28  # the state that is resident at a time on a CPU, at most: more of it only delays the next segment
 CHUNKS_PER_PROCESS = 4  # where lanes run one by one, so that a quick process can take more than a slow one
+FROM_XLA = (jax.errors.JaxRuntimeError, ValueError)  # a call that is dispatched at once raises the second
 SHARE = 4  # a sweep takes one part in so many of the memory that is free
 
 
@@ -89,7 +90,8 @@ def halve(layout: Layout, devices: int) -> Layout | None:
 
 def fewer_lanes(error: Exception, layout: Layout, devices: int, spaces: str) -> Layout:
     """A layout with half the lanes after an error that says that memory ran out; any other error is raised again."""
-    if "RESOURCE_EXHAUSTED" not in str(error):
+    # XLA's CPU backend says INTERNAL where memory runs out in a computation that was dispatched before.
+    if not any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating")):
         raise error
     halved = halve(layout, devices)
     if halved is None:

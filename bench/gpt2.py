@@ -1,0 +1,98 @@
+"""GPT-2 small as plain functions, to have a training step beside an optimizer's: `trees.gpt2_small` are its parameters.
+
+Float32 parameters are cast to bfloat16 where they are used; logits and the loss are float32 (Radford et al. 2019).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.commands.bench.trees import gpt2_small
+from jgd.measure import random_like
+
+Attention = Literal["xla", "cudnn"] | None
+
+
+class Size(NamedTuple):
+    """What a model is made of, and a batch for it."""
+
+    blocks: int
+    heads: int
+    batch: int
+    context: int
+
+
+SMALL = Size(12, 12, 8, 1024)
+TINY = Size(1, 2, 2, 32)
+
+
+def parameters(size: Size) -> Any:
+    """Shapes: GPT-2 small's; of another number of blocks, the same tree with few and narrow ones."""
+    whole = gpt2_small()
+    if size == SMALL:
+        return whole
+    kept = {name: x for name, x in whole.items() if not name.startswith("h") or int(name[1:]) < size.blocks}
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(tuple(-(-n // 24) for n in x.shape), x.dtype), kept)
+
+
+def first_parameters(size: Size) -> Any:
+    """Random ones of a model's size: weights about 0.02, scales about one."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, x: 1.0 + 0 * x if "scale" in jax.tree_util.keystr(path) else 0.02 * x,
+        random_like(parameters(size), 0),
+    )
+
+
+def tokens(size: Size) -> jax.Array:
+    """A batch, i32[batch, context + 1]."""
+    vocabulary = parameters(size)["wte"].shape[0]
+    return jnp.asarray(np.random.default_rng(0).integers(vocabulary, size=(size.batch, size.context + 1)), jnp.int32)
+
+
+def loss(params: Any, batch: jax.Array, heads: int, attention: Attention = None) -> jax.Array:
+    """The mean cross-entropy of each next token of i32[batch, context + 1]."""
+    params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
+    x = params["wte"][batch[:, :-1]] + params["wpe"][None, : batch.shape[1] - 1]
+    for name in sorted((name for name in params if name[0] == "h"), key=lambda name: int(name[1:])):
+        x = _block(params[name], x, heads, attention)
+    logits = (_norm(params["ln_f"], x) @ params["wte"].T).astype(jnp.float32)
+    taken = jnp.take_along_axis(logits, batch[:, 1:, None], axis=-1)[..., 0]
+    return jnp.mean(jax.nn.logsumexp(logits, axis=-1) - taken)
+
+
+def gradient(size: Size, attention: Attention = None) -> Callable[[Any, jax.Array], Any]:
+    """One forward and backward pass, `(params, batch) -> (loss, grads)`."""
+    return jax.value_and_grad(partial(loss, heads=size.heads, attention=attention))
+
+
+def operations(size: Size) -> float:
+    """Of a forward and a backward pass: six a parameter and token, and those of the attention."""
+    shapes = parameters(size)
+    count = sum(x.size for x in jax.tree.leaves(shapes)) - shapes["wpe"].size
+    width, examples = shapes["wpe"].shape[1], size.batch * size.context
+    return 6.0 * count * examples + 12.0 * size.blocks * width * size.context * examples
+
+
+def _block(params: Any, x: jax.Array, heads: int, attention: Attention) -> jax.Array:
+    split = _dense(params["attn"]["c_attn"], _norm(params["ln_1"], x)).reshape(*x.shape[:2], 3, heads, -1)
+    seen = jax.nn.dot_product_attention(
+        split[:, :, 0], split[:, :, 1], split[:, :, 2], is_causal=True, implementation=attention
+    )
+    x = x + _dense(params["attn"]["c_proj"], seen.reshape(x.shape))
+    hidden = jax.nn.gelu(_dense(params["mlp"]["c_fc"], _norm(params["ln_2"], x)))
+    return x + _dense(params["mlp"]["c_proj"], hidden)
+
+
+def _dense(params: Any, x: jax.Array) -> jax.Array:
+    return x @ params["kernel"] + params["bias"][None, None]
+
+
+def _norm(params: Any, x: jax.Array) -> jax.Array:
+    wide = x.astype(jnp.float32)
+    wide = wide - jnp.mean(wide, axis=-1, keepdims=True)
+    wide = wide * jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + 1e-5)
+    return wide.astype(x.dtype) * params["scale"][None, None] + params["bias"][None, None]
