@@ -88,7 +88,7 @@ def _case(name: str, case: dict[str, Any]) -> str:
     body += _picture(name, case)
     if case["rows"]:
         names = columns(case["rows"])
-        rows = [[(html.escape(cell(x, row)), row.get(x, "")) for x in names] for row in case["rows"]]
+        rows = [[(_cell(x, row), row.get(x, "")) for x in names] for row in case["rows"]]
         seconds = f"{case['seconds']:.0f} s in all: <code>{html.escape(case['command'])}</code>"
         body += table([heading(x) for x in names], rows, seconds)
     said = [f"{html.escape(claim['text'])}: {html.escape(claim_text(claim))}" for claim in case["claims"]]
@@ -96,14 +96,21 @@ def _case(name: str, case: dict[str, Any]) -> str:
     return f'<section class=bench id="{name}"><h2>{html.escape(case["title"])}</h2>{body}</section>'
 
 
+def _cell(column: str, row: dict[str, Any]) -> str:
+    """A value as HTML; only texts may be broken over lines."""
+    shown = html.escape(cell(column, row))
+    return shown if isinstance(row.get(column), str) else f"<span class=number>{shown}</span>"
+
+
 def _picture(name: str, case: dict[str, Any]) -> str:
     """The chart of a case that has points for one, where it can be drawn."""
     chart = case["chart"]
-    if not chart or not any(chart["x"] in row and any(y in row for y in chart["ys"]) for row in case["rows"]):
+    ys = [y for y in chart["ys"] if any(chart["x"] in row and y in row for row in case["rows"])] if chart else []
+    if not ys:
         return ""
     if not find_spec("matplotlib"):
         return '<p class="soft">Without matplotlib there is no picture.</p>'
-    return f"<figure>{_chart(name, chart, case['rows'])}</figure>"
+    return f"<figure>{_chart(name, {**chart, 'ys': ys}, case['rows'])}</figure>"
 
 
 def _chart(name: str, chart: dict[str, Any], rows: list[dict[str, Any]]) -> str:
@@ -166,5 +173,6 @@ def _dress(axes: Any) -> None:
 
 # Texts of tables stand left, and no row is a winner.
 _STYLE = """<style>.bench td, .bench th { text-align: left; white-space: normal; }
+.bench .number { white-space: nowrap; }
 .bench .error { white-space: pre-wrap; }
 .bench .winner td { background: none; font-weight: inherit; }</style>"""

@@ -39,7 +39,6 @@ def parameters(
     sizes = [10**i for i in range(4, 10) if least <= 10**i <= most]
     sizes = [10**4, 10**5] if quick else sizes
     slowest: dict[str, Row] = {}
-    yield from not_installed(peers)
     for name in names.split(",")[: 1 if quick else None]:
         case = checked(name)
         for size in sizes:
@@ -55,6 +54,7 @@ def parameters(
             slowest |= {f"{name} of {size:,}": row for row in differ}
             if size >= LARGE and jax.default_backend() != "cpu":
                 yield _of_the_copy(f"{name}, {size:,} parameters", rows)
+    yield from not_installed(peers)
     if slowest:
         at, row = min(slowest.items(), key=lambda item: item[1]["ratio_high"])
         text = "optax's time over jgd's where programs differ, the high end of its interval, where that is least"
@@ -70,7 +70,6 @@ def trees(
 ) -> Yields:
     """A step over many leaves of different sizes at once: those of a model."""
     found = load_tree("mlp" if quick else tree)
-    yield from not_installed(peers)
     for name in names.split(",")[: 1 if quick else None]:
         rows = list(
             at_size(name, checked(name), found.params, 4, peers=peers_there(peers), block_seconds=block_seconds)
@@ -78,6 +77,7 @@ def trees(
         yield from ({"tree": found.name, "leaves": found.as_json()["leaves"], **row} for row in rows)
         if jax.default_backend() != "cpu":
             yield _of_the_copy(f"{name}, {found.name}", rows)
+    yield from not_installed(peers)
 
 
 def checked(name: str) -> Case:

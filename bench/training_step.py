@@ -56,13 +56,13 @@ def per_leaf(quick: bool = False, blocks: int = 3, block_seconds: float = 0.05) 
     }
     if find_spec("torch"):
         sides["torch, Muon, per leaf, bfloat16"] = lambda: InTorch(parameters(size))
-    else:
-        yield {"name": "torch", "note": "not installed here", "unmeasured": "torch is not installed here"}
     sides["jgd, Muon, per leaf"] = lambda: step(leaf_by_leaf(parameters(size), None), parameters(size))
     if quick:
         for name in ("jgd, Muon, bfloat16", "jgd, Muon, per leaf"):
             del sides[name]
     yield from _beside(size, sides, 3 if quick else blocks, block_seconds / 5 if quick else block_seconds)
+    if not find_spec("torch"):
+        yield {"name": "torch", "note": "not installed here", "unmeasured": "torch is not installed here"}
 
 
 def leaf_by_leaf(params: Any, dtype: str | None) -> Any:

@@ -53,7 +53,7 @@ def copies(quick: bool = False) -> Yields:
         sizes["above the cache"] = whole.moved // 2
     for name, timing in interleave(sides, blocks=3 if quick else 7, block_seconds=0.05).items():
         rate = 2 * sizes[name] / timing.median / 1e9
-        yield {"array": name, "array_bytes": sizes[name], **_spread(timing), "GB_per_second": rate}
+        yield {"array": name, **_spread(timing), "GB_per_second": rate}
 
 
 def products(quick: bool = False) -> Yields:
