@@ -7,7 +7,9 @@ import re
 import pytest
 
 from jgd.commands import main
-from jgd.measure import device
+from jgd.commands.bench.rows import HEADER, Row, cells
+from jgd.core.cost import Cost
+from jgd.measure import Timing, compare, device
 
 TINY = ["bench", "--params", "3000x3", "--blocks", "2"]
 
@@ -226,3 +228,22 @@ def test_files_that_are_no_results_are_refused(text, words, tmp_path, capsys):
     assert "cannot read" in capsys.readouterr().err
     assert main(["compare", bad, bad, "--fail-above", "few"]) == 2
     assert "--fail-above few: expected a percentage of at least 0, such as 5%." in capsys.readouterr().err
+
+
+def test_a_ratio_never_says_the_opposite_of_the_medians_beside_it():
+    def row(seconds, ours):
+        timing, other = Timing(tuple(seconds), 1), Timing(tuple(ours), 1)
+        ratio, medians = compare(other, timing), timing.median / other.median
+        return Row("adam", "optax", timing, timing, None, Cost(1), 1, 1, None, 1.0, ratio, None, medians)
+
+    def shown(found):
+        return cells(found)[HEADER.index("vs ours")], found.verdict
+
+    ours = [1.0, 1.1, 1.0, 1.2, 1.0, 1.1]
+    assert shown(row([1.5 * x for x in ours], ours)) == ("1.50x", "slower")
+    text, verdict = shown(row([1.1, 1.05, 1.1, 1.25, 0.9, 1.2], ours))
+    assert (text[:3], verdict) == ("~1.", "")  # by chance
+    # Slower in most pairs, and yet with the smaller median.
+    opposed = row([1.02, 2.02, 3.02, 4.02, 1.5, 0.1, 0.2], [1.0, 2.0, 3.0, 4.0, 2.5, 2.6, 0.19])
+    assert opposed.ratio.ratio > 1 > opposed.median_ratio
+    assert shown(opposed) == ("~1x", "")
