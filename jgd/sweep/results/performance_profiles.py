@@ -80,8 +80,8 @@ def scores(
 ) -> list[Score]:
     """The solvers from best to worst, by f[solvers, problems, draws, seeds] of what their studies cost.
 
-    The ranges come from a bootstrap, see `Score`: draws and seeds are resampled, the same for all solvers, so that what they
-    share cancels from differences. With `resample_problems` the problems are too: the ranges are then about
+    The ranges come from a bootstrap, see `Score`: draws and seeds are resampled, the same for all solvers, so that what
+    they share cancels from differences. With `resample_problems` the problems are too: the ranges are then about
     problems like these, and wider; with few problems they mean nothing.
     """
     studies = np.asarray(studies, float)
