@@ -54,7 +54,7 @@ def test_noise_is_told_by_the_fit():
 @pytest.mark.parametrize(
     "constant",
     [integer(3, 3), quantized(uniform(0.6, 1.4), 1.0), choice([0.1, 0.1])],
-    ids=["integer", "step", "options"],
+    ids=["integer", "step", "same"],
 )
 def test_a_constant_decides_nothing(constant):
     points = np.stack([_by_value(constant, A), B], axis=1)

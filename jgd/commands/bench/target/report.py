@@ -154,8 +154,8 @@ def _notes(rounds: Sequence[Round], budget: Budget, command: str) -> list[str]:
         "is the median over studies, and a score the profile's integral: AlgoPerf's external tuning ruleset "
         "(arXiv:2306.07179). Where it is not: the tasks are small, none is held out, and time is measured apart.",
         "Resampled: the middle 95% of the scores of 1,000 resamples of the studies, the same for all optimizers. With "
-        "few studies that is narrower than an interval of 95%: with five it holds the true score in 70 to 80% of simulated "
-        "cases, with twenty in 85 to 95%. It speaks of another run of these tasks, not of other tasks.",
+        "few studies that is narrower than an interval of 95%: with five it holds the true score in 70 to 80% of "
+        "simulated cases, with twenty in 85 to 95%. It speaks of another run of these tasks, not of other tasks.",
         f"Steps are known to those between evaluations: {html.escape(every)}.",
         "Time is steps times the step time of a lone run on one device, without evaluations; compiling is that of its "
         "one program, once.",
