@@ -64,7 +64,8 @@ def timed(seconds: Iterable[float], ours: Iterable[float]) -> Row:
     low, high = timing.quartiles
     ratio = compare(other, timing, paired=len(timing.seconds) == len(other.seconds))
     row: Row = {"seconds": timing.median, "low_seconds": low, "high_seconds": high, "repeats": len(timing.seconds)}
-    return {**row, "ratio": ratio.ratio, "ratio_low": ratio.low, "ratio_high": ratio.high}
+    low, high = (ratio.low, ratio.high) if ratio.level else (ratio.ratio, ratio.ratio)
+    return {**row, "ratio": ratio.ratio, "ratio_low": low, "ratio_high": high}
 
 
 def without_ratio(row: Row) -> Row:

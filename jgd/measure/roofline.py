@@ -8,27 +8,33 @@ import numpy as np
 from jgd.core.arguments import checked
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import InputError
+from jgd.core.median import level_text, median_interval
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Params
-from jgd.measure.compare import median_interval
 from jgd.measure.device import Copy, default_device, flops, last_cache_bytes
 from jgd.measure.program import Memory
 from jgd.measure.steps import num_parameters, state_bytes, step_program
 from jgd.measure.timing import BLOCK_SECONDS, BLOCKS, Timing, interleave
-from jgd.measure.units import bytes_text, time_text
+from jgd.measure.units import bytes_text, plain, time_text
 
 NOISE = 0.05  # how far above the floor the low end of an interval may lie before it is called impossible
 
 
 class Share(NamedTuple):
-    """The floor's time in percent of the step's, with a bootstrap interval over blocks."""
+    """The floor's time in percent of the step's, with an interval over blocks and the probability that it holds."""
 
     percent: float
-    low: float
+    low: float  # NaN for fewer than two blocks
     high: float
+    level: float  # at least 0.95 from six blocks on, 0.9375 for five, and 0 for one
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields; the ends of no interval are null."""
+        return plain(self)
 
     def __str__(self) -> str:
-        return f"{self.percent:.0f}% ({self.low:.0f} to {self.high:.0f})"
+        interval = f" ({self.low:.0f} to {self.high:.0f}, {level_text(self.level)})" if self.level else ""
+        return f"{self.percent:.0f}%{interval}"
 
 
 class Roofline(NamedTuple):
@@ -56,7 +62,7 @@ class Roofline(NamedTuple):
             "state_bytes": self.state_bytes,
             "bandwidth": self.bandwidth,
             "copy_bandwidth": self.copy,
-            "floor": None if self.share is None else self.share._asdict(),
+            "floor": None if self.share is None else self.share.as_json(),
             "timing": self.timing.as_json(),
             "memory": self.memory.as_json(),
         }
@@ -118,8 +124,9 @@ def judge(place: str, optimizer: Any, params: Params, step: Timing, copied: Timi
     if on_one * touched < 2 * last_cache_bytes(default_device()) and products < np.median(moving):
         return None
     floors = np.maximum(moving, products)
-    share = Share(*median_interval(100 * floors / np.asarray(step.seconds)))
-    if share.low > 100 * (1 + NOISE):
+    percents = 100 * floors / np.asarray(step.seconds)
+    share = Share(float(np.median(percents)), *median_interval(percents))
+    if (share.low if share.level else share.percent) > 100 * (1 + NOISE):
         raise InputError(
             f"{place}: {share} of the floor is impossible, so either its declared {bytes_text(least.bytes)} are more "
             "than the least, or the machine was disturbed; measure again on an idle machine, then check its cost()."

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
@@ -15,6 +16,11 @@ def time_text(seconds: float) -> str:
 def bytes_text(count: float) -> str:
     """Three digits with their decimal unit: `498 MB`."""
     return _text(count, BYTES)
+
+
+def plain(row: Any) -> dict[str, Any]:
+    """The fields of a named tuple as JSON has them: null for NaN."""
+    return {name: None if value != value else value for name, value in row._asdict().items()}
 
 
 def _text(value: float, units: Sequence[tuple[float, str]]) -> str:

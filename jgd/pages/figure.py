@@ -15,6 +15,11 @@ def new_figure(width: float, height: float, purpose: str) -> Any:
     return _class(require("matplotlib.figure", purpose).Figure)((width, height), layout="constrained")
 
 
+def literal(text: str) -> str:
+    """Write a name so that matplotlib draws its dollar signs instead of reading a formula between them."""
+    return text.replace("$", r"\$")
+
+
 @functools.cache
 def _class(base: Any) -> Any:
     return type("Figure", (base,), {"__module__": __name__, "__doc__": base.__doc__, "_repr_png_": _png})

@@ -24,7 +24,7 @@ class Entry(NamedTuple):
     mode: str
     target: float
     trials: int = 16
-    seeds: int = 3
+    seeds: int = 5
     steps: int = 300
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jgd.core.optional import require
 from jgd.core.status import Status
 from jgd.core.types import Params, State
-from jgd.pages.figure import new_figure
+from jgd.pages.figure import literal, new_figure
 from jgd.pages.sheet import Sheet
 from jgd.train.judging import Best
 
@@ -93,7 +93,7 @@ class Run:
 
 def _draw(axes: Any, steps: np.ndarray, curves: dict[str, np.ndarray]) -> None:
     for name, curve in curves.items():
-        axes.plot(steps, curve, label=name)
+        axes.plot(steps, curve, label=literal(name))
     finite = [curve[np.isfinite(curve)] for curve in curves.values()]
     if all(curve.size and curve.min() > 0 and curve.max() > 100 * curve.min() for curve in finite):
         axes.set_yscale("log")

@@ -8,7 +8,7 @@ from jax.tree_util import Partial
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
+from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, uniform
 from jgd.sweep.spaces.space import Origin, Trial, axes, with_grids
 from jgd.train import Task
 
@@ -63,6 +63,18 @@ def test_ends_of_ranges_are_told():
     at = [trial_at(0, "", task_with(1.0), optimizer, found, [u] * 3).at_edge for u in (0.01, 0.5, 1.0)]
     assert at == [{"learning_rate": "low", "b2": "low"}, {}, {"learning_rate": "high", "b2": "high"}]
     assert (integer(1, 3).edge(0.5), integer(1, 3).edge(0.9), normal(0, 1).edge(1.0)) == (None, "high", None)
+
+
+def test_on_a_fine_lattice_what_is_near_an_end_is_at_it():
+    def ends(distribution):
+        return [distribution.edge(u) for u in (0.03, 0.5, 0.97)]
+
+    lattices = [integer(0, 999), quantized(uniform(0, 1), 0.001), quantized(loguniform(1e-3, 1), 1e-5)]
+    for lattice in (*lattices, grid(np.geomspace(1e-3, 1, 100))):
+        assert ends(lattice) == ["low", None, "high"]
+    # On a coarse one, only the ends are; of one value or without ends, none is.
+    assert [quantized(uniform(0, 1), 0.1).edge(u) for u in (0.04, 0.06, 0.94, 0.96)] == ["low", None, None, "high"]
+    assert {integer(3, 3).edge(0.0), quantized(normal(0, 1), 0.1).edge(0.0), grid([1, 2]).edge(0.0)} == {None}
 
 
 def trials(optimizer, units, task=None):

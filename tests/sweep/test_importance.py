@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jgd.sweep.results.importance import importance
+from jgd.sweep import choice, integer, loguniform, quantized, uniform
+from jgd.sweep.results.importance import _by_value, importance
 
 NAMES = ["a", "b", "c"]
 POINTS = np.random.default_rng(0).random((300, 3))
@@ -48,3 +49,22 @@ def test_noise_is_told_by_the_fit():
     assert importance(POINTS, np.random.default_rng(1).random(300), NAMES).fit < 0.1
     still = importance(POINTS, np.ones(300), NAMES)
     assert (list(still.alone.values()), still.together, still.fit) == ([0.0] * 3, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [integer(3, 3), quantized(uniform(0.6, 1.4), 1.0), choice([0.1, 0.1])],
+    ids=["integer", "step", "same"],
+)
+def test_a_constant_decides_nothing(constant):
+    points = np.stack([_by_value(constant, A), B], axis=1)
+    assert np.ptp(points[:, 0]) == 0
+    found = importance(points, np.random.default_rng(1).random(300) + 0.1 * A, ["constant", "other"])
+    assert found.alone["constant"] == 0
+
+
+def test_a_lattice_counts_by_its_values_in_their_order():
+    for lattice in (integer(1, 4), quantized(loguniform(1, 100), 5)):
+        values, units = np.array([lattice.at(u) for u in A]), _by_value(lattice, A)
+        assert len(set(units)) == len(set(values))
+        assert (np.argsort(units, kind="stable") == np.argsort(values, kind="stable")).all()

@@ -173,3 +173,24 @@ def test_what_is_not_there_is_named(result):
         result.plot.named("axes")
     with pytest.raises(InputError, match="it shows all spaces"):
         result.plot.named("best_of_k", space="wild")
+
+
+def test_names_with_dollars_are_drawn_as_they_are():
+    spaces = {
+        "a$\\frac{$": jgd.adam(loguniform(1e-3, 1.0), b1=uniform(0.5, 0.9)),
+        "b$x$": jgd.sgd(choice({"$c$": loguniform(1e-3, 0.1), "$\\nothing$": 0.1})),
+    }
+    result = sweep(spaces, seeds=1)
+    for kind in KINDS:
+        svg = to_svg(result.plot.named(kind), kind, {}, kind)
+        assert "b$x$" in svg or "a$\\frac{$" in svg or kind == "parallel"
+    assert "$c$" in to_svg(result.plot.axis(space="b$x$"), "axis", {}, "axis")
+
+
+def test_random_trials_are_not_joined_and_those_of_a_grid_are():
+    for sampler, joined in (("random", False), ("grid", True)):
+        result = sweep(jgd.sgd(loguniform(1e-3, 0.3)), sampler=sampler)
+        (panel,) = visible(result.plot.sensitivity())
+        line = next(line for line in panel.lines if len(line.get_xdata()) == 12)
+        assert (line.get_linestyle() == "-") == joined
+        assert line.get_marker() == "o"

@@ -41,7 +41,7 @@ def test_it_answers_first(result, tmp_path):
     best = result.best()
     assert "A &lt;study&gt;" in said
     assert f"Best is trial {best.number} of" in said
-    assert said.index("Best is trial") < said.index("Does it stand?") < said.index("Trials") < said.index("Programs")
+    assert said.index("Best is trial") < said.index("How sure is it?") < said.index("Trials") < said.index("Programs")
     assert f"jgd.sweep.replay(result, trial={best.number}, seed=0)" in said
     assert "wi&lt;l&gt;d" in said
     assert "wi<l>d" not in page
@@ -87,3 +87,14 @@ def test_the_second_half_of_the_trials_is_weighed():
 def test_an_interrupted_sweep_says_so(result):
     cut = dataclasses.replace(result, interrupted=True)
     assert "The sweep was interrupted" in texts(sweep_report(cut))
+
+
+def test_captions_speak_of_what_is_there_and_many_seeds_take_one_cell():
+    page = texts(sweep_report(sweep(jgd.sgd(loguniform(1e-3, 0.3)), seeds=1)))
+    assert "dashed" not in page
+    assert "each seed" not in page
+    many = sweep(jgd.sgd(loguniform(1e-3, 0.3)), seeds=7, num_trials=2, target=1.0)
+    page = texts(sweep_report(many))
+    assert "The dashed line is the target" in page
+    assert "range of seeds" in page
+    assert "98% interval over 7 seeds" in page or "98% over 7 seeds" in page

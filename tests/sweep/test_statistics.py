@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jgd.sweep.results.statistics import best_of, compare, first_reached, rank, summarize
+from jgd.sweep.results.statistics import ahead, best_of, compare, first_reached, rank, summarize
 
 NAN, INF = np.nan, np.inf
 
@@ -123,3 +123,15 @@ def test_the_best_of_many_thousands_is_exact_in_bounded_memory():
     # 1e5, so their differences, and with them the chances, are good to 1e-10.
     np.testing.assert_allclose(found.expected, ((n + 1) / (k + 1) - 1) / n, atol=1e-9)
     assert found.median[-1] == 0
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_ahead_is_where_the_interval_of_the_pairs_leaves_out_a_tie(mode):
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 6, 9, 16):
+        for shift in (0.0, 1.0, 3.0):
+            a, b = rng.normal(size=n), rng.normal(size=n) + (shift if mode == "min" else -shift)
+            found = compare(a, b, mode).difference
+            assert ahead(a, b, mode) == (found.high < 0 if mode == "min" else found.low > 0)
+    assert not ahead(np.array([1.0]), np.array([2.0]), "min")
+    assert ahead(np.array([1.0, 1.0]), np.array([NAN, NAN]), mode)

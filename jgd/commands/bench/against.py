@@ -18,10 +18,11 @@ MORE = """
   jgd bench --out before; ...; jgd bench --out after
   jgd compare before/results.json after/results.json --fail-above 5%
 
-The ratio is the second's time over the first's, with a 95% bootstrap interval over blocks. Where memory limits a step,
-times are taken relative to the copy that ran in turn with it, so that a busy machine is not a slower optimizer. The
-interval is that of one process: two runs of the same differ by some percent more, so fail above 5% or 10%, not 1%. The
-files are those that jgd bench writes: any JSON with machine, versions, and rows of case, seconds and copy will do.
+The ratio is the second's time over the first's, with an interval over blocks: at least 95% from six blocks on, and the
+true level stands with it. Where memory limits a step, times are taken relative to the copy that ran in turn with it,
+so that a busy machine is not a slower optimizer. The interval is that of one process: two runs of the same differ by
+some percent more, so fail above 5% or 10%, not 1%. The files are those that jgd bench writes: any JSON with machine,
+versions, and rows of case, seconds and copy will do.
 
 exit status: 0 nothing got slower, 1 something got slower than --fail-above, 2 an input cannot be used
 """
@@ -58,8 +59,8 @@ def compare_files(options: argparse.Namespace) -> int:
             )
         )
         return int(bool(slower))
-    lines = [[case, _time(old[case]), _time(new[case]), str(ratios[case]), _verdict(ratios[case])] for case in common]
-    print(plain_table(["case", "before", "after", "ratio (95%)", ""], lines))
+    lines = [[case, _time(old[case]), _time(new[case]), str(ratios[case]), ratios[case].verdict] for case in common]
+    print(plain_table(["case", "before", "after", "ratio (interval)", ""], lines))
     for missing, where in ((set(old) - set(new), options.before), (set(new) - set(old), options.after)):
         if missing:
             print(f"Only in {where}: {', '.join(sorted(missing))}.")
@@ -75,10 +76,6 @@ def _ratio(old: dict[str, Any], new: dict[str, Any]) -> Ratio:
         Timing(tuple(np.divide(row["seconds"], row["copy"]) if relative else row["seconds"]), 1) for row in (old, new)
     ]
     return compare(*timings, paired=False)
-
-
-def _verdict(ratio: Ratio) -> str:
-    return "slower" if ratio.low > 1 else "faster" if ratio.high < 1 else ""
 
 
 def _time(row: dict[str, Any]) -> str:

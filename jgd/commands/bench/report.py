@@ -8,6 +8,7 @@ from typing import Any
 from jgd.commands.bench.peers import NARROW, STEPS, TOLERANCE
 from jgd.commands.bench.pictures import color_of, roofline_figure, times_figure, who
 from jgd.commands.bench.rows import HEADER, Row, cells
+from jgd.core.median import level_text, median_ranks
 from jgd.measure.units import bytes_text
 from jgd.pages.page import facts, figure, notes, page, table, whisker
 from jgd.pages.palette import VARIABLES
@@ -63,7 +64,8 @@ def _verdict(rows: Sequence[Row]) -> str:
     for by in who(rows)[1:]:
         ratios = [row.ratio for row in rows if row.by == by and row.ratio is not None]
         middle = math.exp(sum(math.log(ratio.ratio) for ratio in ratios) / len(ratios))
-        slower, faster = sum(ratio.low > 1 for ratio in ratios), sum(ratio.high < 1 for ratio in ratios)
+        verdicts = [row.verdict for row in rows if row.by == by]
+        slower, faster = verdicts.count("slower"), verdicts.count("faster")
         said.append(
             f"{by} takes {middle:.2f} times as long as jgd, slower in {slower} of {len(ratios)} and faster in {faster}"
         )
@@ -76,7 +78,7 @@ def _table(rows: Sequence[Row]) -> str:
         text = [html.escape(cell) for cell in cells(row)]
         color = VARIABLES[color_of(rows, row.by)]
         text[1] = f'<span class="dot" style="background:{color}"></span>{text[1]}'
-        drawn = "" if row.share is None else whisker(*row.share, (0.0, 100.0), color)
+        drawn = "" if row.share is None else whisker(*row.share[:3], (0.0, 100.0), color)
         low, high = row.timing.quartiles
         compilation = row.timing.compilation
         keys = [
@@ -92,10 +94,11 @@ def _table(rows: Sequence[Row]) -> str:
             math.nan if row.memory is None else row.memory.temporaries,
         ]
         lines.append(list(zip([*text[:6], drawn, *text[6:]], [*keys[:6], keys[5], *keys[6:]], strict=True)))
-    heads = [html.escape(name) for name in [*HEADER[:6], "", *HEADER[6:]]]
+    heads = [html.escape(name) for name in [*HEADER[:6], "0 to 100%", *HEADER[6:]]]
     caption = (
         "Medians over blocks; IQR is the distance of the quartiles in percent of the median. GB/s counts the least "
-        "bytes. The whisker is the share of the floor with its 95% interval, from 0 to 100%."
+        f"bytes. The bar is the share of the floor with its interval over blocks ({_level(rows)}). A ratio to ours "
+        "with a tilde may be chance; it is ~1x where blocks in pairs and the medians disagree."
     )
     return table(heads, lines, caption, ranked=False)
 
@@ -115,10 +118,16 @@ def _notes(document: Mapping[str, Any], rows: Sequence[Row], command: str) -> li
         found.append(
             f"Peers were timed after {STEPS} of their steps, on gradients of sizes 0.0001 to 10 and axes of at most "
             f"{NARROW}, had led where ours lead: to {max(apart):.1g} of the way at most ({TOLERANCE:g} is allowed). "
-            "Ratios are of paired blocks; one counts as slower or faster where its 95% interval leaves out 1."
+            f"Ratios are of paired blocks; one counts as slower or faster where its interval ({_level(rows)}) leaves "
+            "out 1 and the medians agree."
         )
     versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
     return [*found, f"Versions: {html.escape(versions)}.", f"Run again: <code>{html.escape(command)}</code>"]
+
+
+def _level(rows: Sequence[Row]) -> str:
+    """The probability with which an interval over so many blocks holds the truth."""
+    return level_text(median_ranks(len(rows[0].timing.seconds))[1])
 
 
 def _remark(line: str) -> str:

@@ -36,11 +36,20 @@ class Row(NamedTuple):
     operations: float  # of a step, by the compiler's count
     ratio: Ratio | None  # of its time to ours
     difference: float | None  # from where our steps lead
+    median_ratio: float | None  # of the two medians that a table shows
 
     @property
     def bandwidth(self) -> float:
         """The least bytes over the time, bytes a second."""
         return self.least.bytes / self.timing.median
+
+    @property
+    def verdict(self) -> str:
+        """Tell whether it is "slower" or "faster" than ours; empty where that may be chance or the medians disagree."""
+        if self.ratio is None or not self.median_ratio:
+            return ""
+        found = self.ratio.verdict
+        return found if found == ("slower" if self.median_ratio > 1 else "faster") else ""
 
 
 def measure_case(name: str, case: Case, tree: Tree, names: Sequence[str], blocks: int, seconds: float) -> list[Row]:
@@ -73,6 +82,7 @@ def measure_case(name: str, case: Case, tree: Tree, names: Sequence[str], blocks
                 max(ours_counted, sum(least.flops.values())),
                 None if by == "jgd" else compare(timings["jgd"], timing),
                 apart.get(by),
+                None if by == "jgd" else timing.median / timings["jgd"].median,
             )
         )
     return rows
@@ -89,11 +99,20 @@ def cells(row: Row) -> list[str]:
         f"{100 * (high - low) / row.timing.median:.0f}%",
         f"{row.bandwidth / 1e9:#.3g}".rstrip("."),
         "-" if row.share is None else f"{row.share.percent:.0f}%",
-        "" if row.ratio is None else f"{row.ratio.ratio:.2f}x",
+        _against(row),
         f"{row.state_bytes / row.parameters:.1f}",
         "-" if compilation is None else time_text(compilation.seconds),
         "-" if row.memory is None else bytes_text(row.memory.temporaries),
     ]
+
+
+def _against(row: Row) -> str:
+    """Its time over ours, from blocks in pairs; a tilde where that may be chance, `~1x` where the medians disagree."""
+    if row.ratio is None or row.median_ratio is None:
+        return ""
+    if (row.ratio.ratio > 1) != (row.median_ratio > 1):
+        return "~1x"
+    return f"{'' if row.verdict else '~'}{row.ratio.ratio:.2f}x"
 
 
 def busy() -> str:
@@ -129,7 +148,7 @@ def as_json(tree: Tree, row: Row) -> dict[str, Any]:
         "copy": None if row.share is None else list(row.copied.seconds),
         **timing,
         "bandwidth": row.bandwidth,
-        "percent_of_floor": None if row.share is None else row.share._asdict(),
+        "percent_of_floor": None if row.share is None else row.share.as_json(),
         "least_bytes": row.least.bytes,
         "least_flops": dict(row.least.flops),
         "state_bytes_per_parameter": row.state_bytes / row.parameters,

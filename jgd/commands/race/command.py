@@ -28,14 +28,14 @@ from jgd.tasks.registry import BUILTIN, load
 
 ABOUT = "Race optimizers on a task: a sweep of learning rates and seeds for each, ending in a table and a report."
 MORE = f"""
-Without options: scikit-learn's digits, a two-layer network, eight optimizers, 16 learning rates each, 3 seeds.
+Without options: scikit-learn's digits, a two-layer network, eight optimizers, 16 learning rates each, 5 seeds.
 
 tasks       {", ".join(BUILTIN)}, or your own as file.py:task, where task is a jgd.Task or a
             function that returns one
 optimizers  {", ".join(list(RACERS)[:8])},
             {", ".join(list(RACERS)[8:])}
 
-  jgd race --task breast_cancer --seeds 5
+  jgd race --task breast_cancer --seeds 10
   jgd race --optimizers adam,muon --trials 32 --steps 1000
   jgd race --task my_task.py:task --optimizers adamw=1e-5:1e-2,lion=1e-6:1e-3 --metric accuracy
   jgd race --json --trials 4 > standings.json
@@ -58,7 +58,7 @@ OPTIONS = {
         "as adam=1e-4:1e-1; or all (default: the first eight below)",
     },
     "--trials": {"type": int, "help": "learning rates for each optimizer (default: the task's own; digits 16)"},
-    "--seeds": {"type": int, "help": "seeds for each learning rate (default: the task's own; digits 3)"},
+    "--seeds": {"type": int, "help": "seeds for each learning rate (default: the task's own; digits 5)"},
     "--steps": {"type": int, "help": "steps of each run (default: the task's own; digits 300)"},
     "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
     "--metric": {"help": "what decides: loss, or a value of the task's evaluate"},

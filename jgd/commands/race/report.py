@@ -10,10 +10,12 @@ from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.pages.text import capital, count, label_of
 from jgd.sweep.plots.curves import curves_figure
+from jgd.sweep.report.captions import caption_of
 from jgd.sweep.report.page import cost_facts
 from jgd.sweep.report.tables import interval_cell, scale_of, space_cell
 from jgd.sweep.result import Result
-from jgd.sweep.results.text import interval_meaning, interval_title
+from jgd.sweep.results.statistics import ahead
+from jgd.sweep.results.text import interval_meaning, interval_phrase
 from jgd.sweep.spaces.space import short
 
 
@@ -31,15 +33,9 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
     for name in dict.fromkeys(name for row in standings for name in row.setting):
         drawn = result.plot.sensitivity(name)
         title = f"{capital(label)} against {name.replace('_', ' ')}"
-        caption = (
-            "Each point is one training run to the end: the median over seeds, the band is the range of all seeds. The "
-            "ring is the best setting, a cross a setting of which a seed diverged; the other optimizers are grey. A "
-            "broad plateau is an optimizer that is easy to tune."
-        )
-        body.append(figure(title, to_svg(drawn, f"s-{name}", VARIABLES, title), caption))
+        body.append(figure(title, to_svg(drawn, f"s-{name}", VARIABLES, title), caption_of(result, "sensitivity")))
     title = f"{capital(label)} while training, each at its best setting"
-    caption = "The median and the range of all seeds. The dashed line is the target, the ring where it was reached."
-    body.append(figure(title, to_svg(curves_figure(result), "curves", VARIABLES, title), caption))
+    body.append(figure(title, to_svg(curves_figure(result), "curves", VARIABLES, title), caption_of(result, "curves")))
     body.append(_method(result, command))
     return page(f"Race on {task}", body)
 
@@ -50,9 +46,9 @@ def _verdict(result: Result, standings: Sequence[Row]) -> str:
         return "No optimizer has a setting that reached the end."
     label = label_of(result.settings.metric)
     said = f"<b>{html.escape(best.optimizer)}</b> ends best, with {label} {best.value:.3g}"
-    near = [row for row in standings[1:] if row.low <= best.value <= row.high]
-    if near:
-        said += f"; {interval_title(best.seeds)}, {len(near)} of the {len(standings) - 1} others reach it too"
+    if best.seeds > 1 and len(standings) > 1:
+        said += f"; seed by seed it is ahead of {_behind(result)} of the {len(standings) - 1} others beyond chance "
+        said += f"({interval_phrase(best.seeds)})"
     reached = [row for row in standings if math.isfinite(row.steps_to_target)]
     if reached:
         steps = min(row.steps_to_target for row in reached)
@@ -60,6 +56,12 @@ def _verdict(result: Result, standings: Sequence[Row]) -> str:
         first = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
         said += f". First to reach {short(result.settings.target)}: {first}, after {steps:.0f} steps"
     return said + "."
+
+
+def _behind(result: Result) -> int:
+    """How many optimizers' best settings are worse than the best one's, by the sign test over seeds in pairs."""
+    best, *others = (result.values[row.trial.number] for row in result.standings())
+    return sum(ahead(best, other, result.settings.mode) for other in others)
 
 
 def _table(result: Result, standings: Sequence[Row]) -> str:

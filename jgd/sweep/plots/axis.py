@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jgd.core.errors import unknown
+from jgd.pages.figure import literal
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.plots.style import log_ticks
 from jgd.sweep.results.outcomes import Outcomes
@@ -41,6 +42,15 @@ class Swept(NamedTuple):
         return index + 0.5 * ((np.array(self.numbers) * 0.618034) % 1 - 0.5)
 
     @property
+    def even(self) -> bool:
+        """Whether the trials lie evenly along the axis, as those of a grid do, so that a line through them means much.
+
+        Trials at random differ in their distances by far more than a tenth.
+        """
+        gaps = np.diff(np.sort(self.units))
+        return self.labels is None and gaps.size > 0 and gaps.min() > 0 and bool(gaps.max() <= 1.1 * gaps.min())
+
+    @property
     def bins(self) -> np.ndarray:
         """Which part of the range each trial lies in, i[trials]: a value if they are few, else an even part."""
         distinct = list(dict.fromkeys(self.values))
@@ -61,7 +71,7 @@ class Swept(NamedTuple):
         """The scale, the limits and the ticks of a panel's horizontal axis."""
         if self.labels is not None:
             panel.set_xlim(-0.6, len(self.labels) - 0.4)
-            panel.set_xticks(range(len(self.labels)), self.labels)
+            panel.set_xticks(range(len(self.labels)), map(literal, self.labels))
             return
         ends = [*self.places, *_at(self.axis.distribution, np.array([0.01, 0.99]))]
         low, high = min(ends), max(ends)

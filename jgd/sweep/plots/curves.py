@@ -34,7 +34,8 @@ def sensitivity_figure(result: Outcomes, name: str) -> Any:
     for panel, (space, row) in zip(panels, rows.items(), strict=True):
         for other, (x, numbers) in best.items():
             if other != space:
-                panel.plot(x, result.medians[numbers], color=FAINT, linewidth=0.7, zorder=1)
+                look = _look(result, rows[other])
+                panel.plot(x, result.medians[numbers], color=FAINT, markersize=2, zorder=1, **look | {"linewidth": 0.7})
         _draw_sensitivity(panel, result, row, *best[space])
     widest = max(rows.values(), key=lambda row: len(row.numbers))
     ends = [x for row in rows.values() for x in row.places]
@@ -102,12 +103,12 @@ def _draw_sensitivity(panel: Any, result: Outcomes, row: Swept, x: np.ndarray, n
     color, middle = color_of(result, row.space), result.medians[numbers]
     whole = np.isfinite(middle)
     ends = [np.where(whole, over_seeds(end, result.values[numbers].T), np.nan) for end in (np.min, np.max)]
-    line = {"linewidth": 1.6, "linestyle": "none" if row.labels else "-"}
-    if row.labels:
+    look = _look(result, row)
+    if look["linestyle"] == "none":
         panel.vlines(x, *ends, color=color, linewidth=1.2, alpha=0.5, zorder=2)
     else:
         panel.fill_between(x, *ends, color=color, alpha=0.2, linewidth=0, zorder=2)
-    panel.plot(x, middle, color=color, marker="o", markersize=2.8, zorder=3, **line)
+    panel.plot(x, middle, color=color, markersize=2.8, zorder=3, **look | {"marker": "o"})
     lost = (result.status[row.numbers] == "diverged").any(axis=1)
     height = [DEADLINE[result.settings.mode]] * int(lost.sum())
     panel.plot(row.places[lost], height, "x", color=color, ms=5, transform=panel.get_xaxis_transform(), zorder=4)
@@ -118,6 +119,16 @@ def _draw_sensitivity(panel: Any, result: Outcomes, row: Swept, x: np.ndarray, n
         panel.plot(row.places[i], value, "o", markersize=8, markerfacecolor="none", color=color, zorder=4)
         at = f"{row.values[i]:.2g}" if row.labels is None else row.values[i]
         note(panel, f"{value:.3g} at {at}")
+
+
+def _look(result: Outcomes, row: Swept) -> dict[str, Any]:
+    """Points of a space as a line where it has a meaning: through a grid, or through the best of each part of a range.
+
+    Trials at random differ in more than their place, so that a line through all of them is a zigzag.
+    """
+    alone = len(result.trials[row.numbers[0]].axes) == 1
+    joined = row.even if alone else row.labels is None
+    return {"linewidth": 1.6, "linestyle": "-" if joined else "none", "marker": "" if joined else "o"}
 
 
 def _draw_curve(panel: Any, result: Outcomes, curve: np.ndarray, color: str, name: str = "", zorder: float = 3) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.optional import require
+from jgd.pages.figure import literal
 from jgd.pages.palette import COLORS, FAINT, INK
 from jgd.sweep.plots.axis import Swept, swept
 from jgd.sweep.plots.style import blank, color_of, legend, metric_label, power, scale, thinned
@@ -73,10 +74,10 @@ def _draw_lines(panel: Any, result: Outcomes, space: str, ranked: list[int], col
 
 def _draw_scale(panel: Any, x: int, one: _Scale) -> None:
     panel.plot([x, x], [0, 1], color=INK, linewidth=1, zorder=4)
-    panel.text(x, 1.06, one.name, ha="center", va="bottom", fontsize=8.5, color=INK, fontweight="bold")
+    panel.text(x, 1.06, literal(one.name), ha="center", va="bottom", fontsize=8.5, color=INK, fontweight="bold")
     for height, text in zip(one.heights, one.texts, strict=True):
         panel.plot([x - 0.02, x + 0.02], [height, height], color=INK, linewidth=1, zorder=4)
-        panel.text(x + 0.045, height, text, va="center", fontsize=7.5, color=INK, zorder=5)
+        panel.text(x + 0.045, height, literal(text), va="center", fontsize=7.5, color=INK, zorder=5)
 
 
 def _heights(row: Swept, ranked: Sequence[int]) -> list[float]:

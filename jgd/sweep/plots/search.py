@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.pages.figure import literal
 from jgd.pages.palette import FAINT, INK, WARN
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.plots.style import (
@@ -84,7 +85,7 @@ def importance_figure(result: Outcomes, space: str | None) -> Any:
     most = max(len(shares.alone) for shares in found.values())
     figure, panels = space_panels(result, list(found), height=0.5 + 0.28 * (most + 1), sharey=False)
     for panel, (one, shares) in zip(panels, found.items(), strict=True):
-        names = [*(name.replace("_", " ") for name in shares.alone), "several together"]
+        names = [*(literal(name.replace("_", " ")) for name in shares.alone), "several together"]
         color, y = color_of(result, one), np.arange(len(names))
         panel.barh(y, [*shares.alone.values(), shares.together], 0.7, color=[*[color] * len(shares.alone), FAINT])
         panel.set_yticks(y, names)

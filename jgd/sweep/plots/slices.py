@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.pages.figure import literal
 from jgd.pages.palette import FAINT, INK, WARN
 from jgd.sweep.plots.axis import Swept, swept
 from jgd.sweep.plots.style import (
@@ -46,9 +47,11 @@ def _figure(result: Outcomes, names: Sequence[str], space: str | None, *, isolat
     many, handles = len(result.spaces) > 1 and space is None, []
     for panel, row in zip(found, rows, strict=True):
         row.frame(panel)
-        panel.set_xlabel(row.axis.name.replace("_", " "), fontsize=9, color=INK)
+        panel.set_xlabel(literal(row.axis.name.replace("_", " ")), fontsize=9, color=INK)
         if many:
-            panel.set_title(row.space, color=color_of(result, row.space), fontweight="bold", loc="left", fontsize=9)
+            panel.set_title(
+                literal(row.space), color=color_of(result, row.space), fontweight="bold", loc="left", fontsize=9
+            )
         handles += _draw_points(panel, result, row, faint=isolate)
         if isolate:
             handles += _draw_best_of_bins(panel, result, row)

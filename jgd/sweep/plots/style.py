@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.optional import require
-from jgd.pages.figure import new_figure
+from jgd.pages.figure import literal, new_figure
 from jgd.pages.palette import COLORS, FAINT, GRID, INK
 from jgd.pages.text import label_of
 from jgd.sweep.lanes.settings import as_loss
@@ -50,7 +50,7 @@ def space_panels(result: Outcomes, spaces: Sequence[str], **options: Any) -> tup
     ranks = [row.space for row in result.standings()]
     for panel, space in zip(found, spaces, strict=True):
         title = f"{ranks.index(space) + 1}  {space}" if len(ranks) > 1 else space
-        panel.set_title(title, color=color_of(result, space), fontweight="bold", loc="left", fontsize=10)
+        panel.set_title(literal(title), color=color_of(result, space), fontweight="bold", loc="left", fontsize=10)
     if not spaces:
         say(figure, "No trial has a value.")
     return figure, found
@@ -69,13 +69,13 @@ def style(panel: Any) -> None:
 
 def label(figure: Any, x: str, y: str) -> None:
     """Name the axes of all panels."""
-    figure.supxlabel(x, fontsize=9, color=INK)
-    figure.supylabel(y, fontsize=9, color=INK)
+    figure.supxlabel(literal(x), fontsize=9, color=INK)
+    figure.supylabel(literal(y), fontsize=9, color=INK)
 
 
 def note(panel: Any, text: str, color: str = INK) -> None:
     """A remark at the right end of a panel's title."""
-    panel.set_title(text, color=color, loc="right", fontsize=8)
+    panel.set_title(literal(text), color=color, loc="right", fontsize=8)
 
 
 def say(figure: Any, text: str) -> None:

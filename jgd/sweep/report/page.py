@@ -1,4 +1,4 @@
-"""The page of a sweep: the answer first, then what it rests on, every trial, what it cost, and how to have it again."""
+"""The page of a sweep: the answer first, then what it rests on, every trial, what it cost, and how to reproduce it."""
 
 import contextlib
 import html
@@ -15,31 +15,16 @@ from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.pages.text import capital, count, label_of
 from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.report.captions import caption_of
 from jgd.sweep.report.tables import programs_table, spaces_table, trials_table
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.statistics import half_as_many
-from jgd.sweep.results.text import between, boundary_warnings, interval_meaning, interval_title
+from jgd.sweep.results.text import between, boundary_warnings, interval_meaning, interval_phrase, interval_title
 from jgd.sweep.spaces.space import Trial, short
 from jgd.sweep.storage.spec import environment
 from jgd.train.task import Task
 
 SPACES = 4  # the best, of which hyperparameters are drawn one by one
-CAPTIONS = {
-    "curves": "The median over seeds and the range of all of them. The dashed line is the target.",
-    "isolation": "Each small point is a trial, its median over seeds. The line joins the best trial of each part of "
-    "the range, with the range of its seeds: where it is flat, the others make up for this hyperparameter. What is "
-    "far worse lies at the frame's edge.",
-    "sensitivity": "Each point is a trial: the median over seeds, the band is the range of all of them. The ring is "
-    "the best, a cross a trial of which a seed diverged. A broad plateau is easy to tune.",
-    "parallel": "Each line is a trial, the stronger the better; the best is thick. Dotted lines pass the axes of parts "
-    "that a trial did not choose.",
-    "best_of_k": "What so many trials of random search would have ended in: the median and the quartiles over all ways "
-    "to draw them. A curve that still improves at its right end asks for more trials. Samplers that learn have no such "
-    "curve.",
-    "best_so_far": "Points are trials in the order in which they were proposed; the line is the best until then.",
-    "importance": "How much of the trials' ranking over the whole space each hyperparameter decides (a functional "
-    "analysis of variance over a forest of small trees). It says little of what matters near the best.",
-}
 
 
 class Provenance(NamedTuple):
@@ -117,7 +102,7 @@ def _trust(result: Outcomes, learns: bool) -> str:
     best = result.ranking()[0]
     if not math.isfinite(result.medians[best.number]):
         hint = "Lower the learning rates, or let the sweep run to its end."
-        return notes("What to do", [html.escape(f"{capital(result.counts())}. {hint}")])
+        return notes("No best setting", [html.escape(f"{capital(result.counts())}. {hint}")])
     items = (
         [_rivals(result, best)]
         if len(result.settings.seeds) > 1
@@ -133,7 +118,7 @@ def _trust(result: Outcomes, learns: bool) -> str:
     items.append(
         "The best was chosen by the same values that are shown, so it looks a little better than it is; new seeds tell."
     )
-    return notes("Does it stand?", [item for item in items if item])
+    return notes("How sure is it?", [item for item in items if item])
 
 
 def _rivals(result: Outcomes, best: Trial) -> str:
@@ -143,10 +128,10 @@ def _rivals(result: Outcomes, best: Trial) -> str:
     limit = as_loss(np.array([bad]), result.settings.mode)[0]
     others = int(np.sum(losses <= limit)) - 1
     if others < 1:
-        return f"No other trial's median is as good as the bad end of the best one's {interval_title(seeds)}."
+        return f"No other trial's median is as good as the bad end of the best one's {interval_phrase(seeds)}."
     return (
         f"The {'median' if others == 1 else 'medians'} of {count(others, 'other trial')} of "
-        f"{len(result.trials) - 1:,} lie{'s' * (others == 1)} within the best one's {interval_title(seeds)}: these "
+        f"{len(result.trials) - 1:,} lie{'s' * (others == 1)} within the best one's {interval_phrase(seeds)}: these "
         "seeds do not tell them apart. " + interval_meaning(seeds)
     )
 
@@ -189,11 +174,11 @@ def _pictures(result: Outcomes, learns: bool) -> list[str]:
         shown.append(("parallel", f"All trials of {best.space} at once", result.plot.parallel(best.space)))
     kind = "best_so_far" if learns else "best_of_k"
     if ended and len(result.trials) > len(result.spaces):
-        shown.append((kind, "Has enough been sampled?", result.plot.named(kind)))
+        shown.append((kind, "Number of trials", result.plot.named(kind)))
     with contextlib.suppress(InputError):  # too few trials to tell
-        shown.append(("importance", "What decides", result.plot.importance()))
+        shown.append(("importance", "Importance of the hyperparameters", result.plot.importance()))
     return [
-        figure(title, to_svg(drawn, f"{kind}-{i}", VARIABLES, title), CAPTIONS[kind])
+        figure(title, to_svg(drawn, f"{kind}-{i}", VARIABLES, title), caption_of(result, kind))
         for i, (kind, title, drawn) in enumerate(shown)
     ]
 
@@ -204,7 +189,7 @@ def _provenance(provenance: Provenance) -> str:
         f"Ran with {html.escape(where)}.",
         *(f"Again: <code>{html.escape(line)}</code>" for line in provenance.again),
     ]
-    return notes("How to have it again", items)
+    return notes("Reproduce", items)
 
 
 def _replay_call(result: Outcomes) -> str:

@@ -16,6 +16,7 @@ from jgd.sweep.results.text import between, interval_meaning, interval_title, se
 from jgd.sweep.spaces.space import Trial, short
 
 MOST_TRIALS = 5000  # in a page; all of them are in `Result.to_csv`
+MOST_SEEDS = 5  # in a table, each with its value; of more, the range
 MOST_COLUMNS = 12  # of hyperparameters; more share one
 
 
@@ -82,17 +83,15 @@ def trials_table(result: Outcomes) -> str:
     spaces, lines = {space: space_cell(result, space) for space in result.spaces}, []
     for rank, trial in enumerate(ranked, 1):
         i = trial.number
-        seeds = " ".join(number_cell(value)[0] for value in values[i])
-        best = np.nanmin(values[i]) if np.isfinite(values[i]).any() else math.nan
         cells = [(str(rank), rank), spaces[trial.space], (str(i), i), number_cell(medians[i])]
-        cells += [(seeds, best)] if values.shape[1] > 1 else []
-        cells += [_status_cell(status[i]), (f"{taken[i]:,}", taken[i])]
         params = trial.params
-        cells += [_value_cell(params.get(name)) for name in columns]
-        lines.append(cells if columns else [*cells, _setting_cell(trial)])
+        cells += [_value_cell(params.get(name)) for name in columns] if columns else [_setting_cell(trial)]
+        cells += [_status_cell(status[i]), (f"{taken[i]:,}", taken[i])]
+        lines.append([*cells, *([_seeds_cell(values[i])] if values.shape[1] > 1 else [])])
     head = ["", "space", "trial", label_of(result.settings.metric)]
-    head += ["each seed"] if values.shape[1] > 1 else []
-    head += ["status", "steps", *(name.replace("_", " ").replace(".", "\n") for name in columns or ["setting"])]
+    head += [name.replace("_", " ").replace(".", "\n") for name in columns or ["setting"]]
+    head += ["status", "steps"]
+    head += [] if values.shape[1] == 1 else ["each seed"] if values.shape[1] <= MOST_SEEDS else ["range of\nseeds"]
     left_out = len(result.trials) - len(ranked)
     caption = "Ranked by the median over seeds; a click on a heading sorts."
     if left_out:
@@ -134,6 +133,16 @@ def _status_cell(status: Sequence[str]) -> Cell:
     pairs = [f"{n} {name}" for name, n in zip(names, numbers, strict=True)]
     text = str(names[0]) if len(names) == 1 else ", ".join(pairs)
     return text, text
+
+
+def _seeds_cell(values: np.ndarray) -> Cell:
+    """The values of all seeds, or of many the least and the greatest, with all of them at a touch of the pointer."""
+    texts = [number_cell(value)[0] for value in values]
+    finite = values[np.isfinite(values)]
+    low, high = (float(f(finite)) if finite.size else math.nan for f in (np.min, np.max))
+    if len(texts) <= MOST_SEEDS:
+        return " ".join(texts), low
+    return f'<span title="{" ".join(texts)}">{number_cell(low)[0]} to {number_cell(high)[0]}</span>', low
 
 
 def _setting_cell(trial: Trial) -> Cell:

@@ -6,6 +6,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.space import Trial
 
 TREES = 48
@@ -42,9 +43,7 @@ def importance_of(trials: list[Trial], values: np.ndarray, mode: str) -> Importa
         )
     points = np.array([trial.units for trial in trials])
     for i, axis in enumerate(axes):
-        if size := axis.distribution.listed:
-            # Where within its share of the interval an option was drawn decides nothing.
-            points[:, i] = (np.minimum((points[:, i] * size).astype(int), size - 1) + 0.5) / size
+        points[:, i] = _by_value(axis.distribution, points[:, i])
     losses = np.median(as_loss(values, mode), axis=1)
     return importance(points, losses, [axis.name for axis in axes])
 
@@ -81,6 +80,17 @@ def importance(points: np.ndarray, losses: np.ndarray, names: list[str]) -> Impo
         float(max(0.0, 1 - mean.sum())) if shares else 0.0,
         float(1 - rest / total) if total > 0 else 0.0,
     )
+
+
+def _by_value(distribution: Distribution, units: np.ndarray) -> np.ndarray:
+    """One unit for each value: where within a value's share of the interval it was drawn decides nothing."""
+    values = [distribution.shown(unit) for unit in units.tolist()]
+    if size := distribution.listed:
+        options = [distribution.shown((i + 0.5) / size) for i in range(size)]
+        return np.array([(options.index(value) + 0.5) / size for value in values])
+    # The units of a value lie between those of its neighbours, so their mean keeps the order.
+    _, value, counts = np.unique(np.array(values, float), return_inverse=True, return_counts=True)
+    return (np.bincount(value, weights=units) / counts)[value]
 
 
 def _ranks(losses: np.ndarray) -> np.ndarray:

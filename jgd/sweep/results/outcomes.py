@@ -158,7 +158,7 @@ class Outcomes:
     def summary(self, trial: None = None, *, by: str) -> dict[str, Summary]: ...
 
     def summary(self, trial: Trial | int | None = None, *, by: str | None = None) -> Summary | dict[str, Summary]:
-        """Median, quartiles and bootstrap interval of values over seeds: of a trial, the best unless given.
+        """Median, quartiles and interval of values over seeds, see `Summary`: of a trial, the best unless given.
 
         With `by`, of groups of trials: "trial", "space", or a hyperparameter, by its values or by quarters of them if
         they are many. Each seed then counts with the median of the group's trials, and those without the

@@ -12,7 +12,11 @@ RESAMPLES = 1000
 
 
 class Score(NamedTuple):
-    """A solver's integrated performance profile, with 95% bootstrap intervals."""
+    """A solver's integrated performance profile, with the middle 95% of what resampled studies give.
+
+    These ranges are no 95% intervals. In simulations they hold the true score in 40 to 50% of cases with three studies,
+    in 70 to 80% with five, in 80 to 90% with ten and in 85 to 95% with twenty.
+    """
 
     solver: str
     score: float  # 1 is first on every problem, 0 is `tau` times behind on every one
@@ -20,7 +24,7 @@ class Score(NamedTuple):
     high: float
     solved: float  # the share of the problems, 0 to 1
     behind: float  # the best solver's score minus this one's, resampled in pairs
-    behind_low: float  # above 0: what separates the two is more than chance
+    behind_low: float  # above 0: it is behind in 97.5% of the resamples
     behind_high: float
 
 
@@ -76,8 +80,8 @@ def scores(
 ) -> list[Score]:
     """The solvers from best to worst, by f[solvers, problems, draws, seeds] of what their studies cost.
 
-    The intervals are percentile bootstraps: draws and seeds are resampled, the same for all solvers, so that what they
-    share cancels from differences. With `resample_problems` the problems are too: the intervals are then about
+    The ranges come from a bootstrap, see `Score`: draws and seeds are resampled, the same for all solvers, so that what
+    they share cancels from differences. With `resample_problems` the problems are too: the ranges are then about
     problems like these, and wider; with few problems they mean nothing.
     """
     studies = np.asarray(studies, float)

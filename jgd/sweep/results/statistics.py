@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from jgd.core.median import median_interval
+from jgd.core.median import median_interval, median_ranks
 from jgd.sweep.lanes.settings import as_loss
 
 TAIL = 40.0
@@ -65,6 +65,13 @@ def compare(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -
     with np.errstate(invalid="ignore"):
         losses = np.where(ours == theirs, 0.0, ours - theirs)
     return Paired(_summary(losses, mode, confidence), float(np.mean((losses < 0) + 0.5 * (losses == 0))))
+
+
+def ahead(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> bool:
+    """Whether f[seeds] are better than f[seeds] in so many seeds that the interval of `compare` leaves out a tie."""
+    ours, theirs = as_loss(np.asarray(a, float), mode), as_loss(np.asarray(b, float), mode)
+    k, level = median_ranks(len(ours), confidence)
+    return level > 0 and int(np.sum(ours < theirs)) >= len(ours) + 1 - k
 
 
 def best_of(values: np.ndarray, mode: str) -> BestOfK:

@@ -41,6 +41,12 @@ def interval_title(seeds: int) -> str:
     return f"{level} over {seeds} seeds" if seeds >= FEW else f"range of {seeds} ({level})"
 
 
+def interval_phrase(seeds: int) -> str:
+    """Name the interval over so many seeds in a sentence, as in `97% interval over 6 seeds`."""
+    level = level_text(median_ranks(seeds)[1])
+    return f"{level} interval over {seeds} seeds" if seeds >= FEW else f"range of {seeds} seeds ({level})"
+
+
 def interval_meaning(seeds: int) -> str:
     """Say in a sentence what the intervals over so many seeds promise; empty for one seed."""
     level = level_text(median_ranks(seeds)[1])

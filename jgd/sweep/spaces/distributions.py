@@ -96,8 +96,8 @@ class Integer(Distribution):
         return (wanted + 0.5) / size
 
     def edge(self, unit: float) -> str | None:
-        """The first and the last of the whole numbers."""
-        return {self.low: "low", self.high: "high"}.get(self.at(unit)) if self.low < self.high else None
+        """The first and the last of the whole numbers, and on a fine lattice those near them."""
+        return _end(self.at(unit) - self.low, self.high - self.low)
 
     def __repr__(self) -> str:
         return f"integer({self.low}, {self.high})"
@@ -153,10 +153,11 @@ class Listed(Distribution):
         return "log" if wide else "linear"
 
     def edge(self, unit: float) -> str | None:
-        """The smallest and the largest of ordered options, where there are others between them."""
+        """The smallest and the largest of ordered options with others between them, and of many those near them."""
         if not self.ordered or len(self.options) < 3:
             return None
-        return {min(self.options): "low", max(self.options): "high"}.get(self.at(unit))
+        values = sorted(set(self.options))
+        return _end(values.index(self.at(unit)), len(values) - 1)
 
     def __repr__(self) -> str:
         return f"{'grid' if self.ordered else 'choice'}({list(self.options)!r})"
@@ -199,11 +200,14 @@ class Quantized(Distribution):
         return first, math.floor(high / self.step + 1e-9) if math.isfinite(high) else high
 
     def edge(self, unit: float) -> str | None:
-        """The first and the last of the multiples."""
+        """The first and the last of the multiples, and on a fine lattice those near them on the range's scale."""
         first, last = self.multiples
-        if first == last:
+        if not math.isfinite(first) or not math.isfinite(last):
             return None
-        return {first: "low", last: "high"}.get(round(self.at(unit) / self.step))
+        count = round(self.at(unit) / self.step)
+        if self.scale == "log" and first > 0:
+            return _end(math.log(count / first), math.log(last / first))
+        return _end(count - first, last - first)
 
     def __repr__(self) -> str:
         return f"quantized({self.inner!r}, {self.step:g})"
@@ -267,6 +271,13 @@ class Parts(Distribution):
     def tree_unflatten(cls, labels: tuple[str, ...], options: Sequence[Any]) -> "Parts":
         """What `tree_flatten_with_keys` took apart."""
         return cls(tuple(options), labels)
+
+
+def _end(distance: float, span: float) -> str | None:
+    """Which end a value is at, or within a share `EDGE` of the span from it; `distance` is that from the low end."""
+    if span <= 0:
+        return None
+    return "low" if distance <= EDGE * span else "high" if distance >= (1 - EDGE) * span else None
 
 
 def _pick(unit: float, count: int) -> int:

@@ -1,14 +1,18 @@
 """`jgd bench` and `jgd compare` in this process: files, tables, JSON, errors, and no test of how fast anything is."""
 
 import copy
+import importlib
 import json
 import re
 
 import pytest
 
 from jgd.commands import main
-from jgd.measure import device
+from jgd.commands.bench.rows import HEADER, Row, cells
+from jgd.core.cost import Cost
+from jgd.measure import Timing, compare, device
 
+ROOFLINE = importlib.import_module("jgd.measure.roofline")  # whose name in the package is its function
 TINY = ["bench", "--params", "3000x3", "--blocks", "2"]
 
 
@@ -55,8 +59,8 @@ def test_the_table_the_results_and_the_page(benched):
 
 
 def test_where_memory_is_the_limit_the_floor_and_the_copy_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("jgd.measure.roofline.last_cache_bytes", lambda device: 0)
-    monkeypatch.setattr("jgd.measure.roofline.NOISE", 1e9)  # on so few numbers anything may be faster than a copy
+    monkeypatch.setattr(ROOFLINE, "last_cache_bytes", lambda device: 0)
+    monkeypatch.setattr(ROOFLINE, "NOISE", 1e9)  # on so few numbers anything may be faster than a copy
     assert main([*TINY, "--optimizers", "sgd", "--out", str(tmp_path / "out")]) == 0
     (row,) = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
     assert row["percent_of_floor"]["percent"] > 0
@@ -99,7 +103,7 @@ boast, number = Boast(), 3
         (["--params", "1e14"], "choose fewer parameters or fewer peers"),
         (["--optimizers", "adamm"], "Did you mean adam"),
         (["--optimizers", ","], "there is no name in it"),
-        (["--optimizers", "own.py:number"], "3 is not a gradient transformation"),
+        (["--optimizers", "own.py:number"], "3 must be a gradient transformation"),
         (["--optimizers", "own.py:boast"], "of the floor is impossible, so either its declared 1000 TB are more"),
         (["--peers", "jax"], "--peers: unknown name 'jax'"),
         (["--blocks", "1"], "--blocks 1: expected a whole number, at least 2."),
@@ -110,7 +114,7 @@ def test_bad_input_is_one_sentence_and_status_2(arguments, words, capsys, tmp_pa
     (tmp_path / "own.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jgd.commands.bench.rows.free_bytes", lambda device: 1 << 34)
-    monkeypatch.setattr("jgd.measure.roofline.last_cache_bytes", lambda device: 0)
+    monkeypatch.setattr(ROOFLINE, "last_cache_bytes", lambda device: 0)
     assert main([*TINY, *arguments]) == 2
     error = capsys.readouterr().err
     assert words in error
@@ -226,3 +230,22 @@ def test_files_that_are_no_results_are_refused(text, words, tmp_path, capsys):
     assert "cannot read" in capsys.readouterr().err
     assert main(["compare", bad, bad, "--fail-above", "few"]) == 2
     assert "--fail-above few: expected a percentage of at least 0, such as 5%." in capsys.readouterr().err
+
+
+def test_a_ratio_never_says_the_opposite_of_the_medians_beside_it():
+    def row(seconds, ours):
+        timing, other = Timing(tuple(seconds), 1), Timing(tuple(ours), 1)
+        ratio, medians = compare(other, timing), timing.median / other.median
+        return Row("adam", "optax", timing, timing, None, Cost(1), 1, 1, None, 1.0, ratio, None, medians)
+
+    def shown(found):
+        return cells(found)[HEADER.index("vs ours")], found.verdict
+
+    ours = [1.0, 1.1, 1.0, 1.2, 1.0, 1.1]
+    assert shown(row([1.5 * x for x in ours], ours)) == ("1.50x", "slower")
+    text, verdict = shown(row([1.1, 1.05, 1.1, 1.25, 0.9, 1.2], ours))
+    assert (text[:3], verdict) == ("~1.", "")  # by chance
+    # Slower in most pairs, and yet with the smaller median.
+    opposed = row([1.02, 2.02, 3.02, 4.02, 1.5, 0.1, 0.2], [1.0, 2.0, 3.0, 4.0, 2.5, 2.6, 0.19])
+    assert opposed.ratio.ratio > 1 > opposed.median_ratio
+    assert shown(opposed) == ("~1x", "")

@@ -45,7 +45,7 @@ best trial needed, and a miss is infinite; an optimizer's cost on a task is the 
 share of tasks that it solves within tau times the best cost, averaged over tau from 1 to {TAU:g}: 1 is always first.
 Where they are not AlgoPerf's: tasks are small and known beforehand, only learning rates are tuned, steps come from
 sweeps and are exact to a hundredth of the budget, and times are steps times the step time of a lone run, without
-evaluations. Settings and seeds are the same for all optimizers, and intervals resample studies.
+evaluations. Settings and seeds are the same for all optimizers, and ranges resample studies.
 The folder gets report.html and results.json.
 
 exit status: 0 done, 2 an input cannot be used, 130 interrupted by Ctrl-C (finished tasks are written)
