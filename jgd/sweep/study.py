@@ -137,7 +137,8 @@ class Study:
 
     def proposals(self) -> Proposals:
         """What asks the sampler for trials, from its beginning."""
-        return Proposals(self.train, self.named, self.sampler, self.seed, self.where)
+        repeats = self.settings.evolve is not None  # its members part ways even where they begin alike
+        return Proposals(self.train, self.named, self.sampler, self.seed, self.where, repeats)
 
     def engine(self) -> Engine:
         """What trains the trials on the devices."""

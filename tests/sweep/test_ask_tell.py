@@ -6,7 +6,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, grid, loguniform, uniform
+from jgd.sweep import choice, grid, integer, loguniform, quantized, uniform
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.train import Task
 
@@ -129,3 +129,51 @@ def test_a_long_list_is_tried_at_its_smallest_and_largest_only(monkeypatch):
     monkeypatch.undo()
     with pytest.raises(InputError, match=r"b1=1.5"):
         proposals({"adam": jgd.adam(0.1, b1=jnp.array([0.5, 1.5, 0.9]))}, "grid")
+
+
+def test_each_of_a_few_settings_is_one_trial():
+    for sampler in ("random", "sobol", "tpe"):
+        made = proposals({"adam": jgd.adam(0.1, b1=choice([0.5, 0.9]), b2=integer(0, 0))}, sampler)
+        with pytest.warns(UserWarning, match="'adam' has only 2 settings, each of which is one trial"):
+            trials = made.ask(24)
+        assert sorted(trial.params["b1"] for trial in trials) == [0.5, 0.9]
+        made.tell(trials, [1.0, 2.0])
+        assert made.ask(5) == []  # and it warns once
+    assert len(Proposals(TASK, {"adam": jgd.adam(0.1, b1=choice([0.5, 0.9]))}, "random", 0, None, True).ask(24)) == 24
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_all_settings_of_a_discrete_space_are_tried_before_any_is_repeated(sampler):
+    space = {"adam": jgd.adam(quantized(uniform(0.1, 0.5), 0.1), b1=choice([0.0, 0.5, 0.9, 0.99]))}
+    rounds = []
+    for _ in range(2):
+        made, found = proposals(space, sampler), []
+        for _ in range(5):
+            trials = made.ask(4)
+            made.tell(trials, [trial.params["b1"] + trial.params["learning_rate"] for trial in trials])
+            found += [tuple(trial.params.values()) for trial in trials]
+        rounds.append(found)
+    assert len(set(rounds[0])) == len(rounds[0]) == 20
+    assert rounds[0] == rounds[1]
+
+
+def test_a_sampler_hears_of_a_setting_as_often_as_it_proposes_it():
+    class Stubborn(Listening):
+        def ask(self, count):
+            self.asked += count
+            return np.full((count, 1), 0.1 if self.asked < 5 else 0.9)
+
+    sampler = Stubborn()
+    made = proposals({"adam": jgd.adam(0.1, b1=choice([0.2, 0.5, 0.9]))}, sampler)
+    trials = made.ask(2)
+    assert [trial.params["b1"] for trial in trials] == [0.2, 0.9]
+    made.tell(trials, [1.0, 2.0])
+    # The points 0, 1 and others until one is new, all of the same two settings.
+    assert set(sampler.told) == set(range(sampler.asked))
+    assert sampler.told[0] == sampler.told[1] == 1.0
+    # What it never proposes is drawn at random; it does not hear of that.
+    last = made.ask(1)
+    assert [trial.params["b1"] for trial in last] == [0.5]
+    heard = dict(sampler.told)
+    made.tell(last, [0.5])
+    assert sampler.told == heard

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+import jgd
 from jgd.core import InputError
-from jgd.sweep import grid, integer, loguniform, normal, uniform
+from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
 from jgd.sweep.samplers.by_name import SAMPLERS, make_sampler
-from jgd.sweep.spaces.space import Axis
+from jgd.sweep.spaces.space import Axis, num_settings, setting_at
+from jgd.sweep.spaces.space import axes as space_axes
 
 
 def axes(*distributions):
@@ -45,6 +47,23 @@ def test_a_grid_is_every_combination_with_both_ends():
     assert sorted({integer(1, 3).at(u) for (u,) in make_sampler("grid", axes(integer(1, 3)), 0).ask(50)}) == [1, 2, 3]
     assert len(make_sampler("grid", axes(integer(1, 3)), 0).ask(50)) == 3
     assert len(make_sampler("grid", axes(*[uniform(0, 1)] * 3), 0).ask(64)) == 64  # 64 ** (1 / 3) is 3.9999
+
+
+def test_a_grid_multiplies_only_the_axes_that_matter():
+    space = choice({"sgd": jgd.sgd(grid([0.1, 1.0])), "adam": jgd.adam(grid([1e-3, 1e-2, 1e-1]))})
+    found = space_axes(None, space)
+    points = make_sampler("grid", found, 0).ask(5)
+    assert len(points) == len({setting_at(found, point) for point in points}) == num_settings(found) == 5
+    # Ranges take as many values as fit: 4 of one, and 4 x 4 of the other, in 20 trials.
+    ranges = choice({"sgd": jgd.sgd(uniform(0, 1)), "adam": jgd.adam(uniform(0, 1), b1=uniform(0, 0.9))})
+    assert len(make_sampler("grid", space_axes(None, ranges), 0).ask(20)) == 20
+
+
+def test_a_grid_that_cannot_have_two_values_of_each_range_is_refused():
+    seven = axes(*[uniform(0, 1)] * 6, integer(1, 9))
+    with pytest.raises(InputError, match=r"two values of each range make 128 combinations; raise num_trials to that"):
+        make_sampler("grid", seven, 0).ask(64)
+    assert len(make_sampler("grid", seven, 0).ask(128)) == 128
 
 
 def test_a_grid_has_nothing_more_to_give():

@@ -7,6 +7,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, uniform
+from jgd.sweep.spaces.distributions import Integer, Quantized
 
 UNITS = np.linspace(0, 1, 10_001)
 
@@ -31,10 +32,47 @@ def test_shares_of_the_unit_interval_are_shares_of_probability():
     np.testing.assert_allclose(np.quantile(values["normal(1, 2)"], [0.1587, 0.5]), [-1, 1], atol=1e-2)
 
 
-@pytest.mark.parametrize("distribution", [integer(1, 4), choice([1, 2, 3, 4]), grid(np.array([1, 2, 3, 4]))], ids=repr)
+ALIKE = [integer(1, 4), choice([1, 2, 3, 4]), grid(np.array([1, 2, 3, 4])), quantized(integer(8, 39), 8)]
+ALIKE += [quantized(uniform(0.1, 0.4), 0.1), quantized(integer(1, 4), 1)]
+
+
+@pytest.mark.parametrize("distribution", ALIKE, ids=repr)
 def test_every_option_is_equally_likely(distribution):
     _, counts = np.unique([distribution.at(u) for u in UNITS[:-1]], return_counts=True)
     np.testing.assert_array_equal(counts, [2500] * 4)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "step"),
+    [
+        (integer(1, 64, log=True), 1),
+        (quantized(integer(8, 64, log=True), 8), 8),
+        (quantized(loguniform(1, 8), 0.5), 0.5),
+    ],
+    ids=repr,
+)
+def test_under_a_logarithm_a_lattice_point_is_as_likely_as_the_factors_that_round_to_it(distribution, step):
+    values, counts = np.unique([distribution.at(u) for u in UNITS[:-1]], return_counts=True)
+    low, high = values[0] - step / 2, values[-1] + step / 2
+    shares = np.log((values + step / 2) / (values - step / 2)) / np.log(high / low)
+    np.testing.assert_allclose(counts / 10_000, shares, atol=2e-4)
+    assert len(values) == distribution.size
+    assert sorted(distribution.at(u) for u in distribution.grid(1000)) == values.tolist()
+    ends = [distribution.at(u) for u in distribution.grid(3)]
+    assert (ends[0], ends[-1], len(ends)) == (values[0], values[-1], 3)
+    assert distribution.scale == "log"
+
+
+def test_folders_written_before_keep_their_values():
+    old = Quantized(uniform(0.1, 0.5), 0.1)  # as it is read from a listing
+    assert [old.at(u) for u in (0.12, 0.3, 0.9)] == [0.1, 0.2, 0.5]
+    assert Integer(1, 3).at(0.5) == 2
+
+
+def test_the_ends_of_a_fine_lattice_are_as_wide_as_those_of_a_range():
+    for fine in (integer(1, 1000), quantized(uniform(0, 1), 1e-3), integer(1, 1000, log=True)):
+        assert [fine.edge(u) for u in (0.002, 0.03, 0.5, 0.97)] == ["low", "low", None, "high"]
+    assert integer(1, 1).edge(0.5) is None
 
 
 def test_a_grid_lists_numbers_of_one_kind():
@@ -54,6 +92,8 @@ def test_a_grid_lists_numbers_of_one_kind():
         (lambda: uniform(0, float("inf")), "high must be a finite number"),
         (lambda: integer(0.5, 2), r"integer\(low=0.5\): low must be a whole number"),
         (lambda: integer(5, 2), "swap them"),
+        (lambda: integer(0, 8, log=True), r"integer\(low=0, high=8, log=True\): low must be positive under a log"),
+        (lambda: integer(1, 8, log="yes"), r"integer\(log='yes'\): log must be True or False"),
         (lambda: normal(0, -1), "std must be positive"),
         (lambda: choice([]), "nothing to choose from"),
         (lambda: choice(3), r"choice\(3\): expected a list"),
@@ -73,11 +113,10 @@ def test_bad_distributions_are_refused_in_one_sentence(make, words):
 
 
 def test_quantized_values_are_multiples_within_the_range():
-    shares = {0.1: 0.125, 0.2: 0.25, 0.3: 0.25, 0.4: 0.25, 0.5: 0.125}
     values, counts = np.unique([quantized(uniform(0.1, 0.5), 0.1).at(u) for u in UNITS], return_counts=True)
-    assert values.tolist() == list(shares)  # exactly, without the noise of products
-    # Every unit counts 1 / 10001; a boundary may fall on either side.
-    np.testing.assert_allclose(counts / len(UNITS), list(shares.values()), atol=2e-4)
+    assert values.tolist() == [0.1, 0.2, 0.3, 0.4, 0.5]  # exactly, without the noise of products
+    # All alike, the ends too; every unit counts 1 / 10001, and a boundary may fall on either side.
+    np.testing.assert_allclose(counts / len(UNITS), [0.2] * 5, atol=2e-4)
     sizes = quantized(integer(10, 100), 32)
     assert {sizes.at(u) for u in UNITS} == {32, 64, 96}
     assert type(sizes.at(0.5)) is int

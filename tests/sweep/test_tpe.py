@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from jgd.sweep import choice, loguniform, uniform
+from jgd.sweep import choice, integer, loguniform, uniform
 from jgd.sweep.samplers.points import Random
 from jgd.sweep.samplers.tpe import STARTUP, Tpe
-from jgd.sweep.spaces.space import Axis
+from jgd.sweep.spaces.space import Axis, num_settings, setting_at
 
 PLANE = [Axis("x", uniform(0, 1), ("x",)), Axis("y", loguniform(1, 10), ("y",))]
 PARTS = [
@@ -95,3 +95,14 @@ def test_failures_alone_are_no_good_points():
     gap = np.linalg.norm(again[:, None] - points[None], axis=2).min(axis=1)
     by_chance = np.linalg.norm(np.random.default_rng(1).random((32, 1, 2)) - points[None], axis=2).min(axis=1)
     assert np.median(gap) > np.median(by_chance)
+
+
+def test_it_proposes_every_setting_of_a_discrete_space_once_before_it_repeats_any():
+    found = [Axis("n", integer(1, 8), ("n",)), Axis("c", choice([0.1, 0.2, 0.3]), ("c",))]
+    sampler, seen = Tpe(found, 0), []
+    sampler.tell(range(STARTUP), [float(sum(point)) for point in sampler.ask(STARTUP)])
+    seen = {setting_at(found, point) for point in sampler._points}
+    left = num_settings(found) - len(seen)
+    points = sampler.ask(left)
+    assert len(seen | {setting_at(found, point) for point in points}) == 24
+    assert sampler.ask(3).shape == (3, 2)  # and goes on

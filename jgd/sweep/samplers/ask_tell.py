@@ -1,33 +1,51 @@
 """The trials of a sweep: what its samplers propose for each space, round after round, and hear of it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+import dataclasses
+import warnings
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.samplers.by_name import make_sampler
-from jgd.sweep.samplers.points import HearsOfPruned, Sampler
+from jgd.sweep.samplers.points import Grid, HearsOfPruned, Sampler
 from jgd.sweep.spaces.distributions import Listed, Parts
-from jgd.sweep.spaces.space import Axis, Origin, Trial, axes, check_extremes, params_at, with_grids
+from jgd.sweep.spaces.space import (
+    Axis,
+    Origin,
+    Trial,
+    axes,
+    check_extremes,
+    num_settings,
+    params_at,
+    setting_at,
+    with_grids,
+)
 
 Where = Callable[[dict[str, Any]], Any]
 TRIES = 1000  # points that a condition may reject for each one that it accepts, on average
+FRUITLESS = 20  # calls of a sampler in a row that bring no new setting, after which random points help it out
+AT_RANDOM = 64  # of those
 
 
 class Proposals:
     """Trials of one or several spaces, numbered from zero over all of them and all rounds.
 
     `where(params)` says whether a trial's values by name go together; points for which it is false are drawn again,
-    and a sampler hears of them as failures.
+    and a sampler hears of them as failures. A setting of a space that has only so many is one trial: where a sampler
+    proposes it again, it hears what became of that one, and another is drawn, until there are none. With `repeats`, as
+    a population needs, all are trials.
     """
 
-    def __init__(self, task: Any, spaces: Mapping[str, Any], sampler: Any, seed: int, where: Where | None) -> None:
+    def __init__(
+        self, task: Any, spaces: Mapping[str, Any], sampler: Any, seed: int, where: Where | None, repeats: bool = False
+    ) -> None:
         if where is not None and not callable(where):
             raise InputError(f"run(where={where!r}): expected a function of a trial's params that returns a bool.")
         self._sampler_name, self._where, self._count = sampler, where, 0
+        self._seed, self._repeats = seed, repeats
         self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
-        self._told: dict[int, int] = {}  # what its sampler calls each trial that it has not heard of
 
     def ask(self, num_trials: int) -> list[Trial]:
         """The next `num_trials` of each space, fewer where a sampler has no more; of a space without axes just one."""
@@ -35,10 +53,9 @@ class Proposals:
         for space in self._spaces:
             points = self._points(space, num_trials)
             start = len(trials)
-            for row, point in points:
+            for rows, point in points:
                 trials.append(Trial(self._count, space.name, space.axes, tuple(point), space.origin))
-                if space.sampler is not None:
-                    self._told[self._count] = row
+                space.rows[self._count] = rows
                 self._count += 1
             check_extremes(trials[start:])
         return trials
@@ -50,19 +67,23 @@ class Proposals:
 
         `pruned` are the steps after which rules have ended trials, whose losses are of then; None of all others.
         """
+        named = {space.name: space for space in self._spaces}
         heard: dict[str, list[tuple[int, float, int | None]]] = {}
         for trial, loss, steps in zip(trials, losses, pruned or [None] * len(trials), strict=True):
-            if trial.number in self._told:
-                heard.setdefault(trial.space, []).append((self._told.pop(trial.number), float(loss), steps))
-        for space in self._spaces:
-            if space.sampler is not None and space.name in heard:
-                _tell(space.sampler, heard[space.name])
+            space = named[trial.space]
+            rows = space.rows.pop(trial.number, [])
+            heard.setdefault(trial.space, []).extend((row, float(loss), steps) for row in rows)
+            if space.size is not None:
+                space.known[setting_at(space.axes, trial.units)].became = float(loss), steps
+        for name, rows in heard.items():
+            _tell(named[name].sampler, rows)
 
     def _space(self, name: str, task: Any, optimizer: Any, sampler: Any, seed: int, count: int) -> "_Space":
         task, optimizer = with_grids(task), with_grids(optimizer)
         found = axes(task, optimizer)
         made = make_sampler(sampler, found, seed, count) if found else None
-        space = _Space(name, Origin(task, optimizer), tuple(found), made, [])
+        size = None if self._repeats or not found else num_settings(found)
+        space = _Space(name, Origin(task, optimizer), tuple(found), made, size)
         for i in range(len(found)):
             # The ends as well, so that a bound out of range does not take an unlucky draw to be noticed.
             for point in _ends(found, i):
@@ -70,36 +91,62 @@ class Proposals:
                     check_extremes([Trial(0, name, space.axes, tuple(point), space.origin)])
         return space
 
-    def _points(self, space: "_Space", count: int) -> list[tuple[int, list[float]]]:
-        """The next accepted points of a space, with their numbers among all that its sampler was asked for."""
+    def _points(self, space: "_Space", count: int) -> list[tuple[list[int], list[float]]]:
+        """The next accepted points of a space, each with its numbers among all that its sampler was asked for."""
         first = not space.asked
         if space.sampler is None:
-            space.asked.append(1)
+            space.asked = 1
             if first and not self._accepts(space, []):
                 raise InputError(f"run(where=): it rejects {space.name!r}, which has no distributions; leave it out.")
-            return [(0, [])] if first else []
-        kept: list[tuple[int, list[float]]] = []
-        drawn = 0
-        while len(kept) < count:
+            return [([], [])] if first else []
+        kept: list[tuple[list[int], list[float]]] = []
+        drawn = fruitless = 0
+        while len(kept) < count and not space.spent:
+            before, start = len(kept), space.asked
             points = self._ask(space, count - len(kept), drawn)
-            start = sum(space.asked)
-            space.asked.append(len(points))
+            space.asked += len(points)
             drawn += len(points)
-            accepted = [self._accepts(space, point) for point in points]
-            kept += [(start + i, point) for i, point in enumerate(points) if accepted[i]]
-            rejected = [start + i for i in range(len(points)) if not accepted[i]]
-            if rejected:
-                space.sampler.tell(rejected, [float("inf")] * len(rejected))
-            if self._where is None or not points:
+            self._sort(space, list(enumerate(points, start)), kept, count)
+            if not points or (self._where is None and space.size is None):
                 break
+            fruitless = 0 if len(kept) > before else fruitless + 1
+            if space.size is not None and fruitless >= FRUITLESS:
+                others = np.random.default_rng((self._seed, space.asked)).random((AT_RANDOM, len(space.axes)))
+                drawn += len(others)
+                self._sort(space, [(None, point) for point in others.tolist()], kept, count)
             if drawn >= TRIES * count and len(kept) < count:
                 raise InputError(
                     f"run(where=): it accepted {len(kept)} of {drawn} points of {space.name!r}, and {count} are "
                     "needed; narrow the ranges, or loosen the condition."
                 )
+        if space.spent and len(kept) < count and not isinstance(space.sampler, Grid):
+            space.warn()
         if not kept and first:
             raise InputError(f"run(where=): it rejects every point of {space.name!r}; loosen the condition.")
         return kept
+
+    def _sort(
+        self, space: "_Space", rows: Sequence[tuple[int | None, list[float]]], kept: list[Any], count: int
+    ) -> None:
+        """Add the new ones of accepted points to `kept`; of the others the sampler hears, now or with their trial."""
+        heard: list[tuple[int, float, int | None]] = []
+        for row, point in rows:
+            if len(kept) >= count:
+                break
+            setting = None if space.size is None else setting_at(space.axes, point)
+            if (known := space.known.get(setting)) is None:
+                accepted = self._accepts(space, point)
+                known = _Setting([], None if accepted else (float("inf"), None))
+                if setting is not None:
+                    space.known[setting] = known
+                if accepted:
+                    kept.append((known.rows, point))
+            if row is not None and known.became is None:
+                known.rows.append(row)
+            elif row is not None and known.became is not None:
+                heard.append((row, *known.became))
+        if heard and space.sampler is not None:
+            _tell(space.sampler, heard)
 
     def _ask(self, space: "_Space", count: int, drawn: int) -> list[list[float]]:
         """Points from the sampler, checked; none where it has no more."""
@@ -126,14 +173,43 @@ class Proposals:
             ) from None
 
 
-class _Space(NamedTuple):
+@dataclasses.dataclass
+class _Setting:
+    """A setting that has been proposed."""
+
+    rows: list[int]  # its numbers among the sampler's points, which have not been told of it
+    became: tuple[float, int | None] | None  # its loss, and the steps after which a rule has ended it
+
+
+@dataclasses.dataclass(eq=False)
+class _Space:
     """A space and its sampler; None where there is nothing to sample."""
 
     name: str
     origin: Origin
     axes: tuple[Axis, ...]
     sampler: Sampler | None
-    asked: list[int]  # points, call by call
+    size: int | None  # the settings that it has, where each is to be one trial
+    asked: int = 0  # points
+    rows: dict[int, list[int]] = dataclasses.field(default_factory=dict)  # by the numbers of trials not told of
+    known: dict[Hashable, _Setting] = dataclasses.field(default_factory=dict)
+    warned: bool = False
+
+    @property
+    def spent(self) -> bool:
+        """Whether all its settings have been proposed."""
+        return self.size is not None and len(self.known) >= self.size
+
+    def warn(self) -> None:
+        """Warn, once, that there are no more trials."""
+        if not self.warned:
+            plural = "settings, each of which is" if self.size != 1 else "setting, which is"
+            warnings.warn(
+                f"run(num_trials=): {self.name!r} has only {self.size} {plural} one trial, so there are fewer trials "
+                "than asked for; more seeds tell them apart better.",
+                stacklevel=5,
+            )
+        self.warned = True
 
 
 def _tell(sampler: Sampler, heard: Sequence[tuple[int, float, int | None]]) -> None:

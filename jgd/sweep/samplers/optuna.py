@@ -150,7 +150,7 @@ def _distribution(optuna: Any, one: Distribution) -> Any:
     if isinstance(one, (Uniform, LogUniform)):
         return of.FloatDistribution(one.low, one.high, log=isinstance(one, LogUniform))
     if isinstance(one, Integer):
-        return of.IntDistribution(one.low, one.high)
+        return of.IntDistribution(one.low, one.high, log=one.log)
     if isinstance(one, Normal):
         return of.FloatDistribution(one.mean - TAIL * one.std, one.mean + TAIL * one.std)
     if isinstance(one, Quantized):
@@ -162,7 +162,8 @@ def _quantized(of: Any, one: Quantized) -> Any:
     """Steps from the first multiple to the last; Optuna has none on a logarithmic scale."""
     low, high = one.at(0.0), one.at(1.0)
     if isinstance(one.step, int):
-        return of.IntDistribution(low, high, step=one.step)
+        log = one.scale == "log"  # where Optuna has a step of one alone
+        return of.IntDistribution(low, high, log=log, step=1 if log else one.step)
     return (
         of.FloatDistribution(low, high, log=True)
         if one.scale == "log"

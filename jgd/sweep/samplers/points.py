@@ -1,6 +1,8 @@
 """Samplers: points of the unit cube, one for each trial, on a grid, at random or in a low-discrepancy sequence."""
 
+import bisect
 import itertools
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -9,7 +11,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from jgd.core.errors import InputError
-from jgd.sweep.spaces.space import Axis
+from jgd.sweep.spaces.space import Axis, Combination, combinations
 
 
 class Sampler(Protocol):
@@ -84,29 +86,46 @@ class Halton(LowDiscrepancy):
 
 
 class Grid:
-    """Every combination: all options of listed axes, and as many even steps of each other axis as `count` allows."""
+    """Every combination: all options of listed axes, and as many even steps of each other axis as `count` allows.
+
+    Axes of options that a point does not choose are not multiplied: they stay at their middles.
+    """
 
     def __init__(self, axes: Sequence[Axis], seed: int) -> None:
-        self._distributions = [axis.distribution for axis in axes]
-        self._spent = False
+        self._axes, self._spent = list(axes), False
 
     def ask(self, count: int) -> np.ndarray:
         """At most `count` points, ends included, the last axis fastest; none the second time."""
         if self._spent:
-            return np.empty((0, len(self._distributions)))
+            return np.empty((0, len(self._axes)))
         self._spent = True
-        listed = [d.listed for d in self._distributions if d.listed]
-        combinations = int(np.prod(listed)) if listed else 1
-        if combinations > count:
+        kinds = combinations(self._axes)
+        if (listed := self._total(kinds, 1)) > count:
             raise InputError(
-                f"run(num_trials={count}, sampler='grid'): the listed values alone make {combinations} combinations; "
+                f"run(num_trials={count}, sampler='grid'): the listed values alone make {listed} combinations; "
                 "raise num_trials, or use the sampler 'random'."
             )
-        free = len(self._distributions) - len(listed)
-        # The rounding keeps 64 ** (1 / 3) from being 3.9999.
-        steps = int((count / combinations) ** (1 / free) + 1e-9) if free else 1
-        points = list(itertools.product(*(d.grid(steps) for d in self._distributions)))
-        return np.array(points).reshape(len(points), len(self._distributions))
+        if (needed := self._total(kinds, 2)) > count:
+            raise InputError(
+                f"run(num_trials={count}, sampler='grid'): two values of each range make {needed} combinations; raise "
+                "num_trials to that, or use the sampler 'sobol' or 'random'."
+            )
+        steps = 1 + bisect.bisect_right(range(2, count + 1), count, key=lambda steps: self._total(kinds, steps))
+        points = [
+            point for middle, active in kinds for point in itertools.product(*self._levels(middle, active, steps))
+        ]
+        return np.array(sorted(points)).reshape(len(points), len(self._axes))
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
         """Nothing: the points do not depend on the values."""
+
+    def _levels(self, point: Sequence[float], active: Sequence[bool], steps: int) -> list[list[float]]:
+        """The units of each axis at a combination of parts."""
+        rows = zip(self._axes, point, active, strict=True)
+        return [axis.distribution.grid(steps).tolist() if on and not axis.of_parts else [x] for axis, x, on in rows]
+
+    def _total(self, kinds: Sequence[Combination], steps: int) -> int:
+        """How many points there are with so many steps of each range."""
+        lengths = [len(axis.distribution.grid(steps)) for axis in self._axes]
+        free = [1 if axis.of_parts else length for axis, length in zip(self._axes, lengths, strict=True)]
+        return sum(math.prod(x for x, on in zip(free, active, strict=True) if on) for _, active in kinds)

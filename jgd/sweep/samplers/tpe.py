@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from jgd.sweep.samplers.points import Sobol
-from jgd.sweep.spaces.space import Axis, is_active
+from jgd.sweep.spaces.space import Axis, is_active, num_settings, setting_at
 
 STARTUP = 10  # points before the first model
 CANDIDATES = 24  # for each point, of which the most promising is proposed
@@ -15,6 +15,7 @@ GOOD = 0.15  # the share of points that are good ones
 MOST_GOOD = 25
 FEW = 3  # complete points, with fewer of which pruned ones may be good
 WIDTH = 0.2  # of a kernel over a whole axis, shrinking as points become many
+UNIFORM_TRIES = 50  # to find a setting that has not been proposed
 STRAY = 0.2  # the probability that a kernel gives to other options than its own
 
 
@@ -37,6 +38,7 @@ class Tpe:
         self._axes = list(axes)
         self._options = np.array([_options(axis) for axis in axes])
         self._rng, self._first = np.random.default_rng(seed), Sobol(axes, seed)
+        self._finite, self._seen = num_settings(axes) is not None, set()
         self._points = np.empty((0, len(axes)))
         self._values = np.empty(0)  # NaN until told
         self._steps = np.empty(0)  # after which they were pruned; infinity of all others
@@ -71,6 +73,8 @@ class Tpe:
         return order[: min(int(np.ceil(GOOD * len(told))), MOST_GOOD, max(complete, min(FEW, int(well.sum()))))]
 
     def _add(self, points: np.ndarray) -> None:
+        if self._finite:
+            self._seen |= {setting_at(self._axes, point) for point in points.tolist()}
         self._points = np.concatenate([self._points, points])
         self._values = np.concatenate([self._values, np.full(len(points), np.nan)])
         self._steps = np.concatenate([self._steps, np.full(len(points), np.inf)])
@@ -80,8 +84,19 @@ class Tpe:
         good = self.good()
         bad = np.setdiff1d(np.arange(len(self._points)), good)
         above, below = self._mixture(bad), self._mixture(good)
-        candidates = below.draw(CANDIDATES, self._rng)
+        candidates = self._unseen(below.draw(CANDIDATES, self._rng))
         return candidates[np.argmax(below.log_density(candidates) - above.log_density(candidates))]
+
+    def _unseen(self, candidates: np.ndarray) -> np.ndarray:
+        """Those whose settings have not been proposed, else uniform points of that kind, else all."""
+        tries = 0
+        while self._finite and tries < UNIFORM_TRIES:
+            others = self._rng.random(candidates.shape) if tries else candidates
+            new = [setting_at(self._axes, point) not in self._seen for point in others.tolist()]
+            if any(new):
+                return others[new]
+            tries += 1
+        return candidates
 
     def _mixture(self, rows: np.ndarray) -> "_Mixture":
         points = self._points[rows]

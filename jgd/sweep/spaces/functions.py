@@ -38,14 +38,24 @@ def loguniform(low: float, high: float) -> Any:
     return LogUniform(low, high)
 
 
-def integer(low: int, high: int) -> Any:
-    """Every whole number from `low` to `high`, both included, is equally likely."""
+def integer(low: int, high: int, *, log: bool = False) -> Any:
+    """Every whole number from `low` to `high`, both included, is equally likely; with `log`, every factor is.
+
+    `integer(1, 1000, log=True)` draws as often from 1 to 10 as from 100 to 1000.
+    """
     for name, value in (("low", low), ("high", high)):
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise InputError(f"integer({name}={value!r}): {name} must be a whole number; for others, use uniform.")
     if low > high:
         raise InputError(f"integer(low={low}, high={high}): low must not be above high; swap them.")
-    return Integer(int(low), int(high))
+    if not isinstance(log, bool):
+        raise InputError(f"integer(log={log!r}): log must be True or False.")
+    if log and low < 1:
+        raise InputError(
+            f"integer(low={low}, high={high}, log=True): low must be positive under a logarithm; raise it, or leave "
+            "log out."
+        )
+    return Integer(int(low), int(high), log)
 
 
 def normal(mean: float, std: float) -> Any:
@@ -57,10 +67,11 @@ def normal(mean: float, std: float) -> Any:
 
 
 def quantized(distribution: Any, step: float) -> Any:
-    """What `distribution` draws, rounded to a multiple of `step` within its range: `quantized(uniform(0, 1), 0.05)`.
+    """The multiples of `step` within the range of `distribution`, spread as it is: `quantized(uniform(0, 1), 0.05)`.
 
-    A multiple is as likely as the values that are nearest to it, so the two at the ends of a uniform range are half as
-    likely as the others. Multiples of a whole step of `integer` are whole.
+    All multiples are equally likely under `uniform` and `integer`, the ends too; under a logarithm each is as likely as
+    the factors that round to it; a normal distribution's values are rounded. Multiples of a whole step of `integer` are
+    whole.
     """
     step = _number("quantized", "step", step)
     whole = isinstance(distribution, Integer) and step.is_integer()
@@ -70,7 +81,7 @@ def quantized(distribution: Any, step: float) -> Any:
         )
     if step <= 0:
         raise InputError(f"quantized(step={step:g}): step must be positive.")
-    made = Quantized(distribution, int(step) if whole else step)
+    made = Quantized(distribution, int(step) if whole else step, even=True)
     if made.multiples[0] > made.multiples[1]:
         raise InputError(
             f"quantized({distribution!r}, step={step:g}): the range holds no multiple of {step:g}; lower the step."

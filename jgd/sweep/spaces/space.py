@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -25,6 +27,11 @@ class Axis(NamedTuple):
     distribution: Distribution
     paths: tuple[str, ...]
     when: tuple[Route, ...] = ((),)  # for each place, the choices that lead there
+
+    @property
+    def of_parts(self) -> bool:
+        """Whether it chooses parts."""
+        return isinstance(self.distribution, Parts)
 
 
 class Origin(NamedTuple):
@@ -151,6 +158,41 @@ def chosen_parts(trial: Trial) -> Route:
     """The options that a trial's choices of parts take; trials of a space that take the same have one structure."""
     rows = enumerate(zip(trial.axes, trial.units, is_active(trial.axes, trial.units), strict=True))
     return tuple((i, _index(x, unit)) for i, (x, unit, on) in rows if on and isinstance(x.distribution, Parts))
+
+
+Combination = tuple[tuple[float, ...], list[bool]]
+
+
+def combinations(space_axes: Sequence[Axis]) -> list[Combination]:
+    """Each combination of parts as a point, with middles elsewhere, and which axes matter there."""
+    units = [axis.distribution.grid(1).tolist() if axis.of_parts else [0.5] for axis in space_axes]
+    found: dict[tuple[float, ...], list[bool]] = {}
+    for point in itertools.product(*units):
+        matters = is_active(space_axes, point)
+        found.setdefault(tuple(x if on else 0.5 for x, on in zip(point, matters, strict=True)), matters)
+    return list(found.items())
+
+
+def num_settings(space_axes: Sequence[Axis]) -> int | None:
+    """How many different settings a space has; `None` where a range is continuous."""
+    total = 0
+    for _, matters in combinations(space_axes):
+        sizes = [
+            axis.distribution.size for axis, on in zip(space_axes, matters, strict=True) if on and not axis.of_parts
+        ]
+        known = [size for size in sizes if size is not None]
+        if len(known) < len(sizes):
+            return None
+        total += math.prod(known)
+    return total
+
+
+def setting_at(space_axes: Sequence[Axis], units: Sequence[float]) -> Hashable:
+    """What is equal for two points exactly where they are the same setting."""
+    rows = zip(space_axes, units, is_active(space_axes, units), strict=True)
+    return tuple(
+        (_index(axis, x) if axis.of_parts else axis.distribution.at(x)) if on else None for axis, x, on in rows
+    )
 
 
 def params_at(space_axes: Sequence[Axis], units: Sequence[float]) -> dict[str, Any]:
