@@ -2,22 +2,16 @@
 
 import jax
 import jax.numpy as jnp
-import pytest
 
 import jgd
 from jgd.core.compilation import programs_on_disk
 from jgd.sweep import loguniform, plan, run, uniform
-from jgd.sweep.lanes.programs import MOST, PROGRAMS, Programs, program_key
+from jgd.sweep.lanes.programs import MOST, Programs, program_key
 from tests.train import problems
 
 RATE = loguniform(1e-3, 0.1)
 OPTIONS = {"num_trials": 4, "steps": 4, "progress": False}
 SCALE = 1.0
-
-
-@pytest.fixture(autouse=True)
-def empty():
-    PROGRAMS.clear()
 
 
 def scaled(scale):
