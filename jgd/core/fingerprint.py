@@ -69,11 +69,31 @@ def program_fingerprint(fn: Callable[..., Any], *args: Any) -> str:
     host function in a callback is known by its code (`code_fingerprint`). Other versions of JAX may trace another
     program, so compare texts of one version only. Costs a trace.
     """
-    closed = jax.make_jaxpr(fn)(*args)
+    return jaxpr_fingerprint(jax.make_jaxpr(fn)(*args))
+
+
+def jaxpr_fingerprint(closed: Any) -> str:
+    """Describe a traced program as `program_fingerprint` does."""
     constants: dict[str, None] = {}
     digest = _digest_closed(closed, constants, {})
     shown = ", ".join(list(constants)[:CONSTANTS]) + (", ..." if len(constants) > CONSTANTS else "")
     return f"program {digest}" + (f"{_WITH}{shown}" if shown else "")
+
+
+def calls_host(closed: Any) -> bool:
+    """Tell whether a traced program calls functions of the host while it runs."""
+    seen: set[int] = set()
+
+    def calls(value: Any) -> bool:
+        if isinstance(value, (tuple, list)):
+            return any(map(calls, value))
+        inner = getattr(value, "jaxpr", value)
+        if not hasattr(inner, "eqns") or id(inner) in seen:
+            return False
+        seen.add(id(inner))
+        return any("callback" in eqn.primitive.name or any(map(calls, eqn.params.values())) for eqn in inner.eqns)
+
+    return calls(closed)
 
 
 def code_fingerprint(fn: Any) -> str:

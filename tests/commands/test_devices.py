@@ -5,7 +5,7 @@ import pathlib
 import jax
 import pytest
 
-from jgd.commands.devices import fresh_programs, keep_programs
+from jgd.core.compilation import fresh_programs, keep_programs
 
 SETTINGS = ("jax_enable_compilation_cache", "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
 

@@ -2,7 +2,14 @@
 
 import pytest
 
+from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.sweep.storage import store
+
+
+@pytest.fixture(autouse=True)
+def no_programs():
+    """No test finds programs that an earlier one has compiled, so that each can count its own."""
+    PROGRAMS.clear()
 
 
 @pytest.fixture

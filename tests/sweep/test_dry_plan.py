@@ -85,3 +85,17 @@ def test_functions_that_own_their_loop_are_compiled_but_not_called():
     assert [row.chosen for row in found.programs] == [{"wide": "False"}, {"wide": "True"}]
     assert found.run_seconds is None
     assert "unknown time" in repr(found)
+
+
+def test_programs_that_only_later_rounds_may_need_are_counted():
+    schedules = choice({"flat": RATE, "cosine": jgd.cosine_decay_schedule(RATE, 12)})
+    space = choice(
+        {"adam": jgd.adam(schedules), "sgd": jgd.sgd(choice({"flat": RATE, "fixed": 0.1})), "lion": jgd.lion(RATE)}
+    )
+    options = {**OPTIONS, "num_trials": 8, "rounds": 8, "sampler": "tpe", "eval_every": 12}
+    found = plan(problems.task(5), space, **options)
+    assert (len(found.programs), found.possible_programs) == (1, 2 + 2 + 1)
+    assert ": 1 program in the first round, up to 5 in all, on " in repr(found)
+    assert found.to_json()["possible_programs"] == 5
+    whole = plan(problems.task(5), space, **{**options, "rounds": 1})
+    assert whole.possible_programs == len(whole.programs)

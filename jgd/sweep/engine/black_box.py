@@ -23,6 +23,7 @@ from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.group import Group, group, name_spaces
 from jgd.sweep.lanes.layout import Layout, spread
 from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
+from jgd.sweep.lanes.programs import compiled
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.distributions import Distribution
@@ -80,6 +81,7 @@ class BlackBoxEngine:
     def __init__(self, settings: Settings, devices: Devices, lanes: int | None, workers: int) -> None:
         self._settings, self.devices, self.lanes, self._workers = settings, devices, lanes, workers
         self._programs: dict[Any, Any] = {}
+        self._compilations = 0
         self._origins: dict[int, tuple[Any, Origin]] = {}  # by the ids of others, which are kept so that they stay
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
@@ -132,7 +134,7 @@ class BlackBoxEngine:
         reports = [queue.report(one, layout) for one, layout in zip(groups, layouts, strict=True)]
         cut = bool(records.going.any())
         compiling, running = seconds.tolist()
-        return Outcome(records, reports, len(self._programs), compiling, running, cut, interrupt.requested)
+        return Outcome(records, reports, self._compilations, compiling, running, cut, interrupt.requested)
 
     def _train(self, one: Group, layout: Layout, queue: WorkQueue, interrupt: Interrupt, line: Progress) -> np.ndarray:
         """The lanes of a group that no other process has; returns the seconds of compiling and running."""
@@ -182,8 +184,9 @@ class BlackBoxEngine:
             )
             train = partial(_train_lane, one, self._settings.metric, layout.width)
             with _one_sentence():
-                lowered = jax.jit(over_lanes(train, self.devices.mesh, layout.width)).lower(lanes, shared)
-            self._programs[key] = lowered.compile()
+                traced = jax.jit(over_lanes(train, self.devices.mesh, layout.width)).trace(lanes, shared)
+            self._programs[key], new = compiled(traced, (lanes, shared))
+            self._compilations += new
         return _Ready(self._programs[key], rows, shared)
 
     def _run(self, ready: "_Ready", who: Members) -> Block:

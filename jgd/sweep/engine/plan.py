@@ -1,6 +1,7 @@
 """The plan of a sweep: its programs, how their lanes run, memory and time, told before it runs."""
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from jgd.sweep.lanes.layout import Layout, free_on_each
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.distributions import Parts
-from jgd.sweep.spaces.space import active
+from jgd.sweep.spaces.space import Axis, Trial, active, chosen_parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Plan:
     devices: str
     num_devices: int
     free_bytes: int  # of memory, on each device
-    compile_seconds: float
+    possible_programs: int  # that may come in all rounds; those that are known come in the first
+    compile_seconds: float  # of all that may come
     run_seconds: float | None
 
     @property
@@ -81,8 +83,10 @@ class Plan:
         seeds = "" if self.seeds == 1 else f" x {self.seeds} seeds"
         steps = "" if self.steps == 1 else f" x {self.steps:,} steps"  # a function's one call
         rounds = "" if self.rounds == 1 else f" in {self.rounds} rounds"
+        first = len(self.programs)
+        may = "" if self.possible_programs == first else f" in the first round, up to {self.possible_programs} in all,"
         head = (
-            f"Plan of {self.trials:,} trials{seeds}{steps}{rounds}: {_count(len(self.programs))} on "
+            f"Plan of {self.trials:,} trials{seeds}{steps}{rounds}: {_count(first)}{may} on "
             f"{self.devices}, compiled in about {duration(self.compile_seconds)}, run in {duration(self.run_seconds)}"
         )
         header = ["program", "varies", "lanes", "side by side", "chunks", "bytes a lane", "memory", "run"]
@@ -112,7 +116,7 @@ class Plan:
 
 
 def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, engine: Engine) -> Plan:
-    """The plan of a sweep whose rounds are all like the first."""
+    """The plan of a sweep whose rounds are all like the first, but for programs that only later ones may need."""
     trials = proposals.ask(sizes[0])
     groups, share = engine.group(trials, len(sizes) > 1), sum(sizes) / sizes[0]
     engine.metrics(groups)
@@ -124,6 +128,7 @@ def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, en
         _planned(one, layout, cost, settings, engine, share)
         for one, layout, cost in zip(groups, layouts, costs, strict=True)
     ]
+    possible = len(groups) if len(sizes) == 1 else max(len(groups), _possible(trials))
     devices, known = engine.devices.list, [row.run_seconds for row in rows if row.run_seconds is not None]
     return Plan(
         rows,
@@ -135,9 +140,22 @@ def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, en
         count(len(devices), f"{devices[0].device_kind} device"),
         len(devices),
         free_on_each(devices),
-        choosing + compiling,
+        possible,
+        (choosing + compiling) * possible / len(groups),
         sum(known) if len(known) == len(rows) else None,
     )
+
+
+def _possible(trials: Sequence[Trial]) -> int:
+    """The structures that the spaces of these trials hold: one for each way in which their choices of parts can fall."""
+    return sum(_structures(trial.axes) for trial in {trial.space: trial for trial in trials}.values())
+
+
+def _structures(axes: Sequence[Axis]) -> int:
+    """The ways in which choices of parts can fall, where a choice inside an option counts with that option alone."""
+    options = [len(x.distribution.options) if isinstance(x.distribution, Parts) else 1 for x in axes]
+    points = itertools.product(*([(i + 0.5) / count for i in range(count)] for count in options))
+    return len({chosen_parts(Trial(0, "", tuple(axes), point, None)) for point in points})
 
 
 def _planned(

@@ -26,10 +26,10 @@ from jgd.sweep.lanes.program import (
     pick_program,
     segment_program,
 )
+from jgd.sweep.lanes.programs import PROGRAMS, Compiled, compile_as, program_key
 from jgd.sweep.lanes.settings import Settings
 from jgd.train.task import Task
 
-Compiled = Callable[..., Any]
 OFTEN = 1.0  # seconds between two looks at what has been compiled
 
 
@@ -58,6 +58,7 @@ class Preparation:
         self._pool = ThreadPoolExecutor(self._threads)
         self._tasks: dict[Any, _OfTask] = {}
         self._programs: dict[Any, _Pending] = {}
+        self._begun: dict[Any, Future[Compiled]] = {}  # those of here, by what they compute
 
     @property
     def overlaps(self) -> bool:
@@ -152,14 +153,13 @@ class Preparation:
         zero = self.devices.scalar(0)
         beginning = Shared(numbers, of_task.first_shape, None, zero)
         program = begin_program(group, self.devices.mesh, layout.width)
-        shapes = jax.eval_shape(program, lanes, beginning)
+        begin, shapes = self._later(program, lanes, beginning)
         states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), shapes)
         segments = {}
         for length in self.lengths:
             shared = Shared(numbers, None, of_task.pick_shapes[length], zero)
             run = segment_program(group, self.devices.mesh, layout.width, length)
-            segments[length] = self._later(run, states, lanes, shared)
-        begin = self._later(program, lanes, beginning)
+            segments[length], _ = self._later(run, states, lanes, shared)
         self._programs[key] = _Pending(group, layout, rows, numbers, of_task, begin, segments)
         return self._programs[key]
 
@@ -169,16 +169,17 @@ class Preparation:
         shapes = jax.tree.structure(task), _shapes(task)
         key = id(group.trials[0].task) if group.shares_task else shapes
         if key not in self._tasks:
-            everywhere = partial(jax.tree.map, self._everywhere)
-            draw = {length: pick_program(task, self.devices.mesh, length) for length in self.lengths}
-            draw_args = self.seeds, self.devices.scalar(0)
-            first = first_program(self.devices.mesh) if group.shares_task else None
+            first = first_shape = None
+            if group.shares_task:
+                program = first_program(jax.tree.structure(task), self.devices.mesh)
+                first, first_shape = self._later(program, jax.tree.leaves(task), self.seeds)
+            drawn = {
+                length: self._later(pick_program(task, self.devices.mesh, length), self.seeds, self.devices.scalar(0))
+                for length in self.lengths
+            }
+            picks, shapes = ({length: pair[i] for length, pair in drawn.items()} for i in (0, 1))
             self._tasks[key] = _OfTask(
-                task,
-                None if first is None else everywhere(jax.eval_shape(first, task, self.seeds)),
-                None if first is None else self._later(first, task, self.seeds),
-                {length: everywhere(jax.eval_shape(program, *draw_args)) for length, program in draw.items()},
-                {length: self._later(program, *draw_args) for length, program in draw.items()},
+                task, jax.tree.map(self._everywhere, first_shape), first, jax.tree.map(self._everywhere, shapes), picks
             )
         return self._tasks[key]
 
@@ -189,15 +190,27 @@ class Preparation:
             row.layout,
             row.rows,
             row.numbers,
-            None if first is None else first.result()(row.of_task.task, self.seeds),
+            None if first is None else first.result()(jax.tree.leaves(row.of_task.task), self.seeds),
             row.begin.result(),
             {length: program.result() for length, program in row.of_task.picks.items()},
             {length: program.result() for length, program in row.segments.items()},
         )
 
-    def _later(self, program: Any, *args: Any) -> Future[Compiled]:
+    def _later(self, program: Any, *args: Any) -> tuple[Future[Compiled], Any]:
+        """The program, which this process has or the pool compiles, and the shapes of its results."""
+        traced = program.trace(*args)
+        key = program_key(traced, args)
+        if key in self._begun:
+            return self._begun[key], traced.out_info
+        future: Future[Compiled] = Future()
+        if (found := PROGRAMS.find(key)) is not None:
+            future.set_result(found)
+            return future, traced.out_info
         self.compilations += 1
-        return self._pool.submit(self._timed, program.lower(*args).compile)
+        future = self._pool.submit(self._timed, partial(compile_as, key, traced.lower()))
+        if key is not None:
+            self._begun[key] = future
+        return future, traced.out_info
 
     def _timed(self, compile: Callable[[], Compiled]) -> Compiled:
         clock = time.perf_counter()

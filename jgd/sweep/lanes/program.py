@@ -85,10 +85,11 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
     return jax.jit(segment, donate_argnames="states")
 
 
-def first_program(mesh: Mesh) -> Any:
-    """A jitted `(task, seeds) -> first parameters and model states`, a row for each seed."""
+def first_program(structure: Any, mesh: Mesh) -> Any:
+    """A jitted `(leaves, seeds) -> first parameters and model states` of a task, a row for each seed."""
 
-    def first(task: Task, seeds: jax.Array) -> tuple[Params, State]:
+    def first(leaves: list[Any], seeds: jax.Array) -> tuple[Params, State]:
+        task = jax.tree.unflatten(structure, leaves)
         return jax.vmap(lambda seed: first_model(task, root_key(seed)))(seeds)
 
     return jax.jit(first, out_shardings=NamedSharding(mesh, EVERYWHERE))

@@ -13,15 +13,17 @@ import numpy as np
 from jgd.commands.bench.target.contest import MEASURES, Budget, Round, costs, play, standings
 from jgd.commands.bench.target.goals import Goal, goals_of
 from jgd.commands.bench.target.report import cells, header, target_report
-from jgd.commands.devices import describe_devices, fresh_programs, use_every_core
+from jgd.commands.devices import describe_devices, use_every_core
 from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.output_folder import new_folder
 from jgd.commands.race.optimizers import DEFAULT, RACERS, spaces
 from jgd.commands.results_json import jsonable, versions
 from jgd.commands.terminal import print_table, winner
+from jgd.core.compilation import fresh_programs
 from jgd.core.optional import require
 from jgd.core.storage import write_whole
 from jgd.pages.text import count
+from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.sweep.results.performance_profiles import TAU
 from jgd.tasks.registry import BUILTIN
 from jgd.train.progress import Progress
@@ -90,6 +92,7 @@ def target(options: argparse.Namespace) -> int:
             for number, goal in enumerate(goals):
                 if not options.json:
                     print(f"{goal.name}: {count(len(optimizers), 'optimizer')} to {goal} on {devices} ...", flush=True)
+                PROGRAMS.clear()
                 with fresh_programs():  # for each, as the next may be the same task with another target
                     one = play(goal, optimizers, budget, partial(line.begin, number))
                 if one is None:
