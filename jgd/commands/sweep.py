@@ -14,7 +14,7 @@ from jgd.commands.criterion import first_metric, judge_of, only_metric
 from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import RESUMABLE, STATUSES, finish
 from jgd.commands.options import ONLY_OUTPUT, add_command, line_of
-from jgd.commands.output_folder import new_folder
+from jgd.commands.output_folder import check_file, new_folder
 from jgd.commands.problem import note_for, spaces_of
 from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError, unknown
@@ -118,6 +118,7 @@ def add_sweep(commands: Any) -> None:
 def sweep(options: argparse.Namespace) -> int:
     """Run the sweep, or tell what it would do; the exit status."""
     require("matplotlib", "the report's pictures")
+    check_file(options.out)
     parts = shares(starts(options))
     if options.dry_run and options.workers:
         raise InputError("jgd sweep --dry-run tells what one process would do; leave --workers out.")
