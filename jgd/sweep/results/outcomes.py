@@ -1,6 +1,7 @@
 """What trials came to: their curves and values, the best of them, and statistics."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -52,6 +53,7 @@ class Outcomes:
     run_seconds: float
     interrupted: bool
     lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers
+    asked: Mapping[str, str] | None = None  # of a folder's sweep: what it was asked to do, as texts to compare
 
     @property
     def steps(self) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import jax
 
@@ -33,6 +33,11 @@ def same_study(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
         names = {name for name in names if not name.startswith(CODE)}
     kept = [name for name in {**theirs, **ours} if name in names]
     return differences({x: theirs[x] for x in kept if x in theirs}, {x: ours[x] for x in kept if x in ours})
+
+
+def without(texts: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """The texts but for these."""
+    return {name: text for name, text in texts.items() if name not in names}
 
 
 def warn_of_code(place: str, theirs: Mapping[str, str]) -> None:

@@ -42,7 +42,7 @@ def describe_problem(task: Any, spaces: Mapping[str, Any], code: Mapping[str, st
     for title, value in parts.items():
         asked |= leaf_texts(title, value)
     asked |= {"batch_size": repr(task.batch_size)} if one else {}
-    return {**asked, **code, "x64": repr(jax.config.jax_enable_x64), "format": FORMAT, TRACED: traced_by()}
+    return {"x64": repr(jax.config.jax_enable_x64), **asked, **code, "format": FORMAT, TRACED: traced_by()}
 
 
 def listing(trials: Sequence[Trial]) -> Json:
@@ -67,6 +67,11 @@ def trials_of(listing: Json) -> list[Trial]:
         Trial(number, row["space"], tuple(axes[i] for i in row["axes"]), tuple(row["units"]), None)
         for number, row in enumerate(listing["trials"])
     ]
+
+
+def distributions_of(listing: Json) -> list[Json]:
+    """The distributions of a listing's axes, to compare: with all fields, as those of an older version may be fewer."""
+    return [_encode(_decode(row["distribution"])) for row in listing["axes"]]
 
 
 def settings_json(settings: Settings) -> Json:
