@@ -56,7 +56,7 @@ def test_more_of_a_sampler_that_learns_goes_on_learning(tmp_path):
 
 def test_more_trials_survive_kills(tmp_path, monkeypatch, every_segment):
     sweep(tmp_path)
-    result, kills = through_kills(monkeypatch, lambda: sweep(tmp_path, num_trials=6), every=3)
+    result, kills = through_kills(monkeypatch, lambda: sweep(tmp_path, num_trials=6), every=4)
     assert kills > 1
     assert by_setting(result) == by_setting(sweep(num_trials=6))
 

@@ -228,9 +228,17 @@ class Parts(Distribution):
         """The position of the option at `unit`."""
         return _pick(unit, len(self.options))
 
-    def shown(self, unit: float) -> str:
-        """The option's label."""
-        return self.labels[self.index(unit)]
+    def shown(self, unit: float) -> Any:
+        """A plain option itself, a number, a text, a flag or None, unless a mapping has named it; else its label."""
+        return self.values[self.index(unit)]
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What results name each option by."""
+        whole = all(x.is_integer() for x in self.options if isinstance(x, float))
+        pairs = enumerate(zip(self.options, self.labels, strict=True))
+        shown = ((x, label, _is_plain(x) and label in (plain_label(x), f"option {i}")) for i, (x, label) in pairs)
+        return tuple((int(x) if isinstance(x, float) and whole else x) if own else label for x, label, own in shown)
 
     def grid(self, count: int) -> np.ndarray:
         """All options, whatever `count`."""
@@ -266,6 +274,15 @@ class Parts(Distribution):
     def tree_unflatten(cls, labels: tuple[str, ...], options: Sequence[Any]) -> "Parts":
         """What `tree_flatten_with_keys` took apart."""
         return cls(tuple(options), labels)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def plain_label(value: Any) -> str:
+    """The label that a number, a text, a flag or None has unless it is given another."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _pick(unit: float, count: int) -> int:

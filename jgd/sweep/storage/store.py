@@ -152,6 +152,7 @@ class Store:
         known = read_known(path) if path.exists() else {"listing": trials, "groups": [], "environments": []}
         self._compare(known, trials)
         old = parts_of(known) if "arguments" in known else self.parts
+        rows = {row["first"]: row for row in (*known["groups"], *groups)}
         new = {
             "asked": self.asked,
             "hash": self._hash,
@@ -161,7 +162,7 @@ class Store:
             **others,
             # Of a sampler that proposes round after round, either may know more of the trials.
             "listing": max(known["listing"], trials, key=lambda x: len(x["trials"])),
-            "groups": [*groups, *(x for x in known["groups"] if x["first"] not in {y["first"] for y in groups})],
+            "groups": [rows[first] for first in sorted(rows)],
             "rounds": sorted({*known.get("rounds", []), *others["rounds"]}),  # the numbers of their first trials
             # Whether no round follows, though more were asked for.
             "over": known.get("over", False) and old == self.parts,
