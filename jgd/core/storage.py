@@ -25,7 +25,16 @@ _CODES = {
 
 REPLACE = "delete it to start afresh, or put a sound copy in its place"
 # What reading wrong content raises: a missing key, another type or size, texts nested without end, sizes beyond memory.
-_WRONG = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, MemoryError, StopIteration)
+_WRONG = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    StopIteration,
+)
 
 
 def folder_path(place: str, dir: Any) -> Path:

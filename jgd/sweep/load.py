@@ -111,9 +111,7 @@ def _compare(place: str, theirs: Mapping[str, str], names: Sequence[str], task: 
     """Refuse a task and spaces that are not those of a folder, whose trials are of the spaces with these names."""
     train, named = name_problem(task, spaces)
     if missing := [name for name in names if name not in named]:
-        raise InputError(
-            f"load(spaces=): it has no {missing[0]!r}, only {', '.join(named)}; pass those of the sweep."
-        )
+        raise InputError(f"load(spaces=): it has no {missing[0]!r}, only {', '.join(named)}; pass those of the sweep.")
     ours = describe_problem(train, named, code_texts(train, named))
     # What `run` was asked for beside its problem has no part here.
     told = {name: text for name, text in theirs.items() if name in ours or name.startswith(PROBLEM)}

@@ -117,7 +117,7 @@ class Study:
         dir = None if self.dir is None else folder_path("run", self.dir)
         eval_every = self.eval_every
         if eval_every is None and dir is not None and not owns_loop:
-            eval_every = eval_every_of(dir, self.steps)
+            eval_every = eval_every_of(dir)
         rules, rounds = as_rules(self.stop, self.target), min(num_trials, rounds)
         settings = arguments.check_settings(
             1 if owns_loop else self.steps, self.seeds, self.metric, self.mode, eval_every, self.target, rules,

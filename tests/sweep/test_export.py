@@ -12,7 +12,9 @@ OPTIONS = [True, False, None, 100, "relu"]
 
 
 def train(hp, key):
-    score = {True: 3.0, False: 0.0, None: 1.0, "relu": 4.0}.get(hp["flag"] if not hasattr(hp["flag"], "dtype") else 5, 2)
+    score = {True: 3.0, False: 0.0, None: 1.0, "relu": 4.0}.get(
+        hp["flag"] if not hasattr(hp["flag"], "dtype") else 5, 2
+    )
     return {"loss": score + 0.0 * hp["loss"], "seed": score}
 
 
@@ -50,7 +52,9 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path, swept):
         rows = list(csv.DictReader(file))
     assert "'=rate" in rows[0]
     assert {row["flag"] for row in rows} == set(map(str, OPTIONS))
-    write_csv([{"a": text, "+b": -1.5} for text in ("=1+1", "+x", "-x", "@x", "\tx", "-1e3", -2, "x=1", None)], tmp_path / "b")
+    write_csv(
+        [{"a": text, "+b": -1.5} for text in ("=1+1", "+x", "-x", "@x", "\tx", "-1e3", -2, "x=1", None)], tmp_path / "b"
+    )
     with open(tmp_path / "b", newline="") as file:
         header, *found = list(csv.reader(file))
     assert header == ["a", "'+b"]

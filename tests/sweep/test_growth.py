@@ -5,7 +5,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, halving, load, loguniform, population, run
+from jgd.sweep import halving, load, loguniform, population, run
 from tests.sweep.killing import through_kills
 from tests.train import problems
 

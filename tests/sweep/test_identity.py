@@ -135,7 +135,7 @@ def test_reading_from_the_folder_is_said(small):
 
 def test_load_refuses_other_spaces_and_code(small):
     assert load(small, scaled(1.0), jgd.sgd(0.1)).best_optimizer()
-    with pytest.raises(InputError, match="space optimizer is .* there"):
+    with pytest.raises(InputError, match=r"space optimizer is .* there"):
         load(small, scaled(1.0), jgd.lion(0.1))
     with pytest.raises(InputError, match="code of loss is"):
         load(small, scaled(1000.0), jgd.sgd(0.1))
@@ -150,7 +150,7 @@ def test_merge_refuses_parts_of_other_studies(tmp_path, small):
     one, other = part("a", jgd.sgd(0.1)), part("b", jgd.sgd(0.2), seeds=[8])
     with pytest.raises(InputError, match=r"merge: .*learning_rate is 0.1 in one and 0.2 here"):
         merge([one, other])
-    with pytest.raises(InputError, match="merge: .*space optimizer is chain"):
+    with pytest.raises(InputError, match=r"merge: .*space optimizer is chain"):
         merge([tmp_path / "a", part("c", jgd.lion(0.1), seeds=[9])])
     with pytest.raises(InputError, match="code of loss is"):
         merge([tmp_path / "a", small])

@@ -140,7 +140,9 @@ def train_in_rounds(
         many = len(part) > 1
         groups = engine.group(asked, many)
         names |= dict.fromkeys(engine.metrics(groups))
-        keys = [(one.structure, one.varying) if many else (i, one.structure, one.varying) for i, one in enumerate(groups)]
+        keys = [
+            (one.structure, one.varying) if many else (i, one.structure, one.varying) for i, one in enumerate(groups)
+        ]
         for key, one in zip(keys, groups, strict=True):
             most = max(len(one.trials), part[0]) if many else len(one.trials)
             if key not in layouts:

@@ -16,7 +16,6 @@ from jgd.sweep.lanes.curves import Records
 from jgd.sweep.storage.checks import check_chunk, check_sweep
 from jgd.sweep.storage.spec import Json
 
-
 REMAKE = "delete it and run the same call again, which makes it anew"
 MOST_LANES = 2**31  # of a chunk
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -85,10 +85,7 @@ class Refusal:
         )
 
 
-def eval_every_of(dir: str | os.PathLike[str], steps: Any) -> int | None:
-    """Where a folder has another number of steps than this, its distance of points, to which more steps can be added."""
+def eval_every_of(dir: str | os.PathLike[str]) -> int | None:
+    """The distance of a folder's points, which more steps keep, whatever it would be by default; None of a new one."""
     path = Path(dir) / "sweep.json"
-    if not path.exists():
-        return None
-    known = settings_of(read_known(path)["settings"])
-    return known.eval_every if known.steps != steps else None
+    return settings_of(read_known(path)["settings"]).eval_every if path.exists() else None
