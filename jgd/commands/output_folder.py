@@ -1,6 +1,7 @@
 """The folder that a command writes into."""
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -34,6 +35,18 @@ def new_folder(wanted: Path | None, title: str, option: str = "--out") -> Iterat
         if not existed:
             with contextlib.suppress(OSError):  # it is not empty, as it should be
                 path.rmdir()
+
+
+def check_file(path: Path | None, option: str = "--out") -> None:
+    """Refuse a file that could not be written at the end of the work, before the work."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{option} {path}: it is a folder; name a file, such as {path / 'report.html'}.")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} {path}: there is no folder {path.parent}; make it, or name a file elsewhere.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"{option} {path}: cannot write there (permission denied); name a file elsewhere.")
 
 
 def _make_unique(path: Path) -> Path:

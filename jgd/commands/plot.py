@@ -6,6 +6,7 @@ from typing import Any
 
 from jgd.commands.finish import provenance_of
 from jgd.commands.options import add_command
+from jgd.commands.output_folder import check_file
 from jgd.core.errors import InputError
 from jgd.core.optional import require
 from jgd.core.storage import write_whole
@@ -39,6 +40,7 @@ def add_plot(commands: Any) -> None:
 def plot(options: argparse.Namespace) -> int:
     """Write the picture, or the report."""
     require("matplotlib", "a picture of a sweep")
+    check_file(options.out)
     result, kind = load(options.dir), options.kind
     out = options.out or options.dir / ("report.html" if kind is None else f"{kind}.png")
     ending = out.suffix.removeprefix(".").lower()

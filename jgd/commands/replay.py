@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jgd.commands.options import add_command
+from jgd.commands.output_folder import check_file
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.results_json import jsonable
 from jgd.core.errors import InputError
@@ -45,6 +46,7 @@ def add_replay(commands: Any) -> None:
 
 def run_replay(options: argparse.Namespace) -> int:
     """Train one trial, and print its metrics beside those of its lane."""
+    check_file(options.out)
     _, task, spaces = code_of(options)
     if options.out is not None and is_black_box(task):
         raise InputError(

@@ -8,6 +8,7 @@ from typing import Any
 from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import STATUSES, finish
 from jgd.commands.options import add_command
+from jgd.commands.output_folder import check_file
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.sweep import interrupted
 from jgd.commands.workers import SHARING, accompanied, starts
@@ -33,6 +34,7 @@ def add_resume(commands: Any) -> None:
 def run_resume(options: argparse.Namespace) -> int:
     """Go on, and end as `jgd sweep` does."""
     require("matplotlib", "the report's pictures")
+    check_file(options.out)
     parts = shares(starts(options))
     with on_cores(parts[0]):
         name, task, spaces = code_of(options)

@@ -14,7 +14,7 @@ from jgd.commands.criterion import first_metric, judge_of, only_metric
 from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import RESUMABLE, STATUSES, finish
 from jgd.commands.options import ONLY_OUTPUT, add_command, line_of
-from jgd.commands.output_folder import new_folder
+from jgd.commands.output_folder import check_file, new_folder
 from jgd.commands.problem import note_for, spaces_of
 from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError, unknown
@@ -67,7 +67,8 @@ compiled. In TOML its spaces are tables of numbers, texts and distributions by n
   jgd show runs/mine; jgd plot runs/mine --kind isolation; jgd replay runs/mine 17; jgd resume runs/mine
 
 The folder keeps every segment: Ctrl-C, a kill or a full disk loses at most the running one, and the same command, or
-jgd resume, goes on to the same bits. It gets report.html and trials.csv at the end.
+jgd resume, goes on to the same bits. It gets report.html and trials.csv at the end. The same command with more --trials
+trains the others. jgd resume and jgd replay ask before they run Python code that only the folder names; --trust says yes.
 
 --workers N shares the trials among N processes on this machine, each with a part of the cores. On a CPU that is not
 faster: one process has a device for each core already, and each further one starts and compiles anew. It is where the
@@ -76,7 +77,7 @@ code holds Python's lock, as a host callback does. On several machines or GPUs s
   srun -n 8 jgd sweep digits --space space.toml --dir /shared/mine --workers 8 --join     # or a job array of 8
 
 They meet in the folder alone, which needs working file locks, and not through jax.distributed: what a dead process ran
-another takes over, and a late one joins by the same command, or by jgd resume /shared/mine --workers 8 --join.
+another takes over, and a late one joins by the same command, or by jgd resume /shared/mine --workers 8 --join --trust.
 
 {STATUSES}
 """
@@ -118,6 +119,7 @@ def add_sweep(commands: Any) -> None:
 def sweep(options: argparse.Namespace) -> int:
     """Run the sweep, or tell what it would do; the exit status."""
     require("matplotlib", "the report's pictures")
+    check_file(options.out)
     parts = shares(starts(options))
     if options.dry_run and options.workers:
         raise InputError("jgd sweep --dry-run tells what one process would do; leave --workers out.")
@@ -156,7 +158,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
         arguments |= {"dir": folder, "note": note_for(options.task, options.space, steps)}
         try:
             call = partial(run, task, spaces, **arguments, workers=options.workers)
-            result, well = accompanied(call, options, folder, parts)
+            result, well = accompanied(call, options, folder, parts, options.task, options.space)
         except InputError:
             if not options.join:
                 _clear(folder)

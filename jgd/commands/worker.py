@@ -22,6 +22,7 @@ def work(options: argparse.Namespace) -> int:
     while not (options.dir / "sweep.json").exists():
         time.sleep(PAUSE)
     with on_cores(options.cores):
+        options.trust = True  # the first process has asked
         _, task, spaces = code_of(options)
         result = resume(options.dir, task, spaces, lanes=options.lanes, progress=False, workers=options.workers)
     return RESUMABLE if result.interrupted else DONE

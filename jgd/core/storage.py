@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,55 @@ _CODES = {
     "uint64": "U64", "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
     "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "complex64": "C64",
 }  # fmt: skip
+
+
+REPLACE = "delete it to start afresh, or put a sound copy in its place"
+# What reading wrong content raises: a missing key, another type or size, texts nested without end, sizes beyond memory.
+_WRONG = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    StopIteration,
+)
+
+
+def folder_path(place: str, dir: Any) -> Path:
+    """Turn what a user names as a folder into a path, with `~` for the home; `place` is the call, as in `run`.
+
+    What is no text or path, an empty one, one with a NUL byte and the address of a store elsewhere (`gs://`, `s3://`)
+    are errors.
+    """
+    text = os.fspath(dir) if isinstance(dir, (str, os.PathLike)) else dir
+    shown = f"{place}(dir={text!r})"
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InputError(f"{shown}: dir must be the path of a folder, as a text or a pathlib.Path, without NUL bytes.")
+    # A pathlib.Path has already made one slash of two.
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):
+        raise InputError(
+            f"{shown}: only folders of this machine's file system can be used, and this is an address; name a folder, "
+            "such as one where the store is mounted."
+        )
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"{shown}: the home folder that ~ stands for is not known; write the path in full.") from None
+
+
+@contextmanager
+def intact(path: str | os.PathLike[str], remedy: str) -> Iterator[None]:
+    """Turn what wrong content of a file raises into one error that calls the file damaged and ends with the remedy."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _WRONG as error:
+        reason = " ".join(str(error).split())[:100] or "unreadable"
+        name = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise InputError(f"{os.fspath(path)}: the file is damaged ({name}{reason}); {remedy}.") from None
 
 
 def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
@@ -55,12 +106,8 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and the metadata of a file that `save` wrote; a damaged file is an error that says what to do."""
     data = Path(path).read_bytes()
-    try:
+    with intact(path, REPLACE):
         return _decode(data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: the file is damaged ({error}); delete it to start afresh, or put a sound copy in its place."
-        ) from None
 
 
 def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -69,9 +116,10 @@ def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
         size = int.from_bytes(file.read(8), "little")
         head = file.read(min(size, os.fstat(file.fileno()).st_size))  # a torn file may promise any size
     try:
-        return json.loads(json.loads(head)["__metadata__"]["meta"])
-    except (ValueError, KeyError, TypeError):
+        meta = json.loads(json.loads(head)["__metadata__"]["meta"])
+    except _WRONG:
         return {}
+    return meta if isinstance(meta, dict) else {}
 
 
 def named(tree: Any, prefix: str = "") -> dict[str, Any]:
@@ -149,7 +197,10 @@ def _decode(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         shape = entry["shape"] if kind is None else entry["shape"][:-1]
         block = np.frombuffer(payload[first:last], _dtype(kind or kinds[entry["dtype"]]))
         arrays[name] = block.reshape(shape)
-    return arrays, json.loads(metadata["meta"])
+    meta = json.loads(metadata["meta"])
+    if not isinstance(meta, dict):
+        raise TypeError("its metadata is no mapping")
+    return arrays, meta
 
 
 def _digest(header: dict[str, Any], payload: list[memoryview]) -> str:

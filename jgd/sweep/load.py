@@ -2,23 +2,29 @@
 
 import dataclasses
 import os
+import re
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.storage import folder_path
 from jgd.sweep.engine.black_box import name_problem
 from jgd.sweep.engine.rounds import together
+from jgd.sweep.fingerprints import code_texts
 from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.layout import GroupReport, Layout
 from jgd.sweep.lanes.settings import Settings, lineage_of
 from jgd.sweep.result import Result
 from jgd.sweep.spaces.space import Origin, Trial, axes, with_grids
 from jgd.sweep.storage.files import Saved, read_chunks, read_sweep, restore
-from jgd.sweep.storage.spec import Json, settings_of, trials_of
+from jgd.sweep.storage.growth import parts_of
+from jgd.sweep.storage.identity import CODE, TRACED, same_study, warn_of_code
+from jgd.sweep.storage.spec import Json, describe_problem, settings_of, trials_of
+
+PROBLEM = ("init", "loss", "evaluate", "data", "task", "batch_size", "space ", "x64", CODE)  # the names of its texts
 
 
 def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> Result:
@@ -27,12 +33,13 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
     Everything but the trials' tasks and optimizers is read from the files. With the `task` and `spaces` of the sweep
     the trials have those too, so that `best_optimizer` and `replay` work.
     """
-    folder = Path(dir)
-    known = read_sweep(dir, "load")
+    folder, known = folder_path("load", dir), read_sweep(dir, "load")
     settings, trials = settings_of(known["settings"]), trials_of(known["listing"])
     if (task is None) != (spaces is None):
         raise InputError(f"load(dir={os.fspath(dir)!r}): pass both task and spaces, as the sweep had them, or neither.")
     if task is not None:
+        names = list(dict.fromkeys(trial.space for trial in trials))
+        _compare(f"load(dir={os.fspath(dir)!r})", known["asked"], names, task, spaces)
         trials = _whole(trials, task, spaces)
     lineage = lineage_of(trials, settings)
     records, saved = Records(len(trials), settings, known["metrics"], lineage), read_chunks(folder, known["hash"])
@@ -41,18 +48,19 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
     records.settle(rounds, np.array([trial.space for trial in trials]))
     reports = _reports(known, saved)
     seconds = sum(report.seconds for report in reports)
-    more = len(known["rounds"]) < known["arguments"]["rounds"] and not known.get("over")
+    more = len(known["rounds"]) < sum(map(len, parts_of(known))) and not known.get("over")
     cut = bool(records.going.any()) or more
-    known = records.curves, records.reached, records.diverged_at, records.ended
+    found = records.curves, records.reached, records.diverged_at, records.ended
     trials = lineage.trials if lineage else trials
-    return Result(trials, settings, *known, reports, 0, 0.0, seconds, cut, lineage)
+    return Result(trials, settings, *found, reports, 0, 0.0, seconds, cut, lineage, known["asked"])
 
 
 def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
     """One result of several, or of their folders: parts of a study that ran apart, with other seeds or trials.
 
     Trials of the same space with the same values are one; of a lane in several parts the furthest counts. Lanes that
-    no part has are pending. Steps, points, metric and mode must agree.
+    no part has are pending. Steps, points, metric and mode must agree, and so must the task and what a space of one
+    name is, but for the ranges of its distributions; of folders also the code.
     """
     results = [part if isinstance(part, Result) else load(part) for part in parts]
     if not results:
@@ -63,6 +71,7 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
             "the results side by side."
         )
     settings = _common(results)
+    _refuse_other_problems(results)
     trials: dict[Any, Trial] = {}
     for result in results:
         for identity, trial in zip(_identities(result), result.trials, strict=True):
@@ -98,6 +107,48 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
     )
 
 
+def _compare(place: str, theirs: Mapping[str, str], names: Sequence[str], task: Any, spaces: Any) -> None:
+    """Refuse a task and spaces that are not those of a folder, whose trials are of the spaces with these names."""
+    train, named = name_problem(task, spaces)
+    if missing := [name for name in names if name not in named]:
+        raise InputError(f"load(spaces=): it has no {missing[0]!r}, only {', '.join(named)}; pass those of the sweep.")
+    ours = describe_problem(train, named, code_texts(train, named))
+    # What `run` was asked for beside its problem has no part here.
+    told = {name: text for name, text in theirs.items() if name in ours or name.startswith(PROBLEM)}
+    if shown := same_study(told, ours):
+        raise InputError(f"{place}: the sweep there is another ({shown}); pass what it was made with.")
+    warn_of_code(place, theirs)
+
+
+def _refuse_other_problems(results: Sequence[Result]) -> None:
+    """Refuse results whose trials would be taken for one another's."""
+    first, *others = map(_problem, results)
+    for other in others:
+        known = {name: text for name, text in other.items() if name in first}
+        if shown := same_study({name: first[name] for name in known}, known):
+            raise InputError(
+                f"merge: the sweeps are of other problems or spaces ({shown.replace(' there', ' in one')}), so their "
+                "trials do not make one study; give each space a name of its own in run(task, {name: space}), or "
+                "compare the results side by side."
+            )
+
+
+def _problem(result: Result) -> dict[str, str]:
+    """What a result's trials are of, as texts to compare: without the ranges of distributions, which may differ."""
+    asked = result.asked
+    if asked is None:
+        origins = {trial.space: trial.origin for trial in result.trials if trial.origin is not None}
+        task = next((origin.task for origin in origins.values()), None)
+        asked = describe_problem(task, {name: origin.optimizer for name, origin in origins.items()}, {})
+    kept = {name: text for name, text in asked.items() if name in ("format", TRACED) or name.startswith(PROBLEM)}
+    return {name: text if not name.startswith("space ") or _is_fixed(text) else "swept" for name, text in kept.items()}
+
+
+def _is_fixed(text: str) -> bool:
+    """Whether the text of a leaf or of a structure holds no distribution or grid."""
+    return re.match(r"(uniform|loguniform|integer|normal|choice|grid|quantized)\(|\w+\[\d+\] with", text) is None
+
+
 def _whole(trials: Sequence[Trial], task: Any, spaces: Any) -> list[Trial]:
     """Trials with what their tasks and optimizers are made from."""
     train, named = name_problem(task, spaces)
@@ -105,8 +156,7 @@ def _whole(trials: Sequence[Trial], task: Any, spaces: Any) -> list[Trial]:
     found = {name: tuple(axes(origin.task, origin.optimizer)) for name, origin in origins.items()}
     made = []
     for trial in trials:
-        if (name := trial.space) not in named:
-            raise InputError(f"load(spaces=): it has no {name!r}, only {', '.join(named)}; pass those of the sweep.")
+        name = trial.space
         whole = Trial(trial.number, name, found[name], trial.units, origins[name])
         if len(trial.units) != len(found[name]) or repr(whole.params) != repr(trial.params):
             raise InputError(f"load(spaces=): they make {whole!r} where the sweep had {trial!r}; pass those it had.")

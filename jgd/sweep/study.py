@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-
 from jgd.core.errors import whole
+from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
 from jgd.sweep.engine.plan import Plan, make_plan
 from jgd.sweep.engine.rounds import Engine, TaskEngine, train_in_rounds
+from jgd.sweep.fingerprints import code_texts
 from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.population import as_population
@@ -21,7 +21,8 @@ from jgd.sweep.pruners.rules import as_rules
 from jgd.sweep.result import Result
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.samplers.by_name import rounds_of
-from jgd.sweep.storage.spec import describe, plain
+from jgd.sweep.storage.growth import eval_every_of, split
+from jgd.sweep.storage.spec import describe, describe_problem, plain
 from jgd.sweep.storage.store import Store
 
 Arguments = ParamSpec("Arguments")
@@ -113,9 +114,13 @@ class Study:
             arguments.check_kind(self.task)
         num_trials, seed = whole("run", "num_trials", self.num_trials), whole("run", "seed", self.seed, 0)
         rounds = rounds_of(self.sampler) if self.rounds is None else whole("run", "rounds", self.rounds)
+        dir = None if self.dir is None else folder_path("run", self.dir)
+        eval_every = self.eval_every
+        if eval_every is None and dir is not None and not owns_loop:
+            eval_every = eval_every_of(dir)
         rules, rounds = as_rules(self.stop, self.target), min(num_trials, rounds)
         settings = arguments.check_settings(
-            1 if owns_loop else self.steps, self.seeds, self.metric, self.mode, self.eval_every, self.target, rules,
+            1 if owns_loop else self.steps, self.seeds, self.metric, self.mode, eval_every, self.target, rules,
             as_population(self.evolve, rules, num_trials, rounds, self.where), seed,
         )  # fmt: skip
         train, named = name_problem(self.task, self.spaces)
@@ -125,6 +130,7 @@ class Study:
             "rounds": rounds,
             "lanes": None if self.lanes is None else whole("run", "lanes", self.lanes),
             "workers": arguments.check_workers(self.workers, self.dir),
+            "dir": dir,
             "devices": arguments.local_devices(self.devices),
         }
         for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
@@ -133,7 +139,7 @@ class Study:
     @property
     def sizes(self) -> list[int]:
         """Trials of each space, round by round."""
-        return [len(part) for part in np.array_split(np.arange(self.num_trials), self.rounds or 1)]
+        return split(self.num_trials, self.rounds or 1)
 
     def proposals(self) -> Proposals:
         """What asks the sampler for trials, from its beginning."""
@@ -153,14 +159,17 @@ class Study:
             return nullcontext()
         names = ("num_trials", "sampler", "seed", "rounds", "where")
         others = {name: getattr(self, name) for name in names}
-        spec = describe(self.train, self.named, self.settings, **others)
-        return Store(self.dir, spec, plain(others), self.note, self.workers or 1)
+        problem = describe_problem(self.train, self.named, code_texts(self.train, self.named))
+        spec = describe(problem, self.settings, **others)
+        return Store(self.dir, spec, plain(others), self.settings, self.sizes, self.note, self.workers or 1)
 
     def run(self) -> Result:
         """Train the trials; see `jgd.sweep.run`."""
         proposals, engine = self.proposals(), self.engine()
         with self.store() as store:
-            return Result.of(train_in_rounds(proposals, self.sizes, self.settings, engine, self.progress, store))
+            parts = store.parts if store else [self.sizes]
+            found = train_in_rounds(proposals, parts, self.settings, engine, self.progress, store)
+        return Result.of(dataclasses.replace(found, asked=store.asked if store else None))
 
     def plan(self) -> Plan:
         """Foretell `run`; see `jgd.sweep.plan`."""

@@ -67,6 +67,6 @@ def test_ctrl_c_leaves_a_sweep_that_another_process_ends(tmp_path):
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (3, "")
     assert "jgd resume d goes on." in out
-    done = jgd("resume", "d", "--json", cwd=tmp_path)
+    done = jgd("resume", "d", "--trust", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == {"complete": 2}

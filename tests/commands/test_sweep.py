@@ -1,6 +1,7 @@
 """`jgd sweep`, `show`, `plot`, `replay` and `resume` in this process: folders, tables, JSON, errors, exit statuses."""
 
 import csv
+import io
 import json
 import signal
 
@@ -126,7 +127,7 @@ def test_an_interrupted_sweep_is_gone_on_with_from_anywhere(capsys, folder, monk
     assert "Not ended yet. If no process runs it: jgd resume cut" in capsys.readouterr().out
     (folder / "space.toml").unlink()  # its text is in the folder
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    assert main(["resume", str(folder / "cut")]) == 0
+    assert main(["resume", str(folder / "cut"), "--trust"]) == 0
     for name, curve in load(folder / "whole").curves.items():
         np.testing.assert_array_equal(load(folder / "cut").curves[name], curve)
 
@@ -156,7 +157,7 @@ def test_plot_writes_a_picture_or_the_report(capsys, swept, folder):
 
 
 def test_replay_agrees_with_the_lane_and_takes_new_seeds(capsys, swept, folder):
-    assert main(["replay", "d", "--seed", "1", "--out", "p.safetensors", "--json"]) == 0
+    assert main(["replay", "d", "--trust", "--seed", "1", "--out", "p.safetensors", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["trial"] == load("d").best().number
     # Another program, and the rounding of its sums.
@@ -164,7 +165,7 @@ def test_replay_agrees_with_the_lane_and_takes_new_seeds(capsys, swept, folder):
     arrays, meta = load_arrays(folder / "p.safetensors")
     assert meta == {"trial": document["trial"], "seed": 1}
     assert [x.shape for x in arrays.values()] == [(2,)]
-    assert main(["replay", "d", "3", "--seed", "9"]) == 0
+    assert main(["replay", "d", "--trust", "3", "--seed", "9"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("trial 3: sgd(learning_rate=")
     assert lines[-1].split()[2:] == ["-", "-"]
@@ -221,7 +222,7 @@ def test_what_a_folder_does_not_have_is_named(capsys, swept):
         (["plot", "d", "--kind", "curves", "--name", "rate"], "it shows all names; leave the name out"),
         (["plot", "d", "--kind", "axis", "--out", "x.html"], "expected a .png, .svg or .pdf for a picture"),
         (["plot", "d", "--out", "x.png"], "or an .html for the whole report"),
-        (["replay", "d", "99"], "the sweep has trials 0 to 11"),
+        (["replay", "d", "--trust", "99"], "the sweep has trials 0 to 11"),
     ):
         refused(arguments, words, capsys)
 
@@ -232,3 +233,43 @@ def refused(arguments, words, capsys):
     assert words in captured.err
     assert captured.err.startswith("jgd: ")
     assert captured.err.count("\n") == 1
+
+
+def test_code_that_only_a_folder_names_is_run_when_trusted(folder, capsys, monkeypatch):
+    assert main(["sweep", "mine.py:task", "--space", "mine.py:space", *TINY, "--dir", "d"]) == 0
+    (folder / "mine.py").write_text(CODE + "\nopen('ran', 'w').close()\n")
+    for command in ("resume", "replay"):
+        assert main([command, "d"]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "mine.py:task, which has changed since the sweep was made and " in said
+        assert "pass --trust if you know it" in said
+    assert not (folder / "ran").exists()
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert main(["replay", "d"]) == 2
+    assert "Run it? [y/N]" in capsys.readouterr().err
+    assert not (folder / "ran").exists()
+    assert main(["replay", "d", "--trust"]) == 0
+    assert "has changed since the sweep in d was made" in capsys.readouterr().err
+    assert main(["replay", "d", "--task", "mine.py:task", "--space", "mine.py:space"]) == 0
+
+
+@pytest.mark.parametrize(
+    "command", [["sweep", "mine.py:task", "--space", "space.toml", *TINY], ["resume", "d"], ["plot", "d"]]
+)
+def test_a_report_that_cannot_be_written_is_found_before_the_work(folder, capsys, command):
+    for out, words in (("none/x.html", "there is no folder none; make it"), (".", "it is a folder")):
+        assert main([*command, "--out", out]) == 2
+        assert f"--out {out}: {words}" in capsys.readouterr().err
+    assert not (folder / "runs").exists()
+
+
+def test_a_folder_is_a_path_of_this_machine(folder, capsys, monkeypatch):
+    assert main(["show", "gs://bucket/run"]) == 2
+    assert "only folders of this machine's file system" in capsys.readouterr().err
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--dir", "~/d"]) == 0
+    assert (folder / "home" / "d" / "report.html").exists()
+    assert main(["show", "~/d"]) == 0

@@ -94,7 +94,7 @@ def test_two_processes_share_a_sweep_and_go_on_with_one_and_one_speaks(folder):
     assert "--workers 2 --dir d" in (folder / "d" / "report.html").read_text()
     for path in list(folder.glob("d/chunks/*"))[:2]:
         path.unlink()
-    done = jgd("resume", "d", *TWO, "--lanes", "1", "--json", cwd=folder)
+    done = jgd("resume", "d", "--trust", *TWO, "--lanes", "1", "--json", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     close(load("d"), load("alone"))
 

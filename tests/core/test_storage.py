@@ -2,6 +2,8 @@
 
 import errno
 import json
+import pathlib
+import random
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from jgd.core import InputError, storage
+from tests.fuzzing import mutated
 
 DTYPES = [
     *("bool", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "bfloat16"),
@@ -112,3 +115,61 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         storage.save(tmp_path / "a", {"x": np.arange(4)}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     np.testing.assert_array_equal(storage.load(tmp_path / "a")[0]["x"], np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("dir", "expected"),
+    [
+        (3, r"run\(dir=3\): dir must be the path of a folder"),
+        ("", r"run\(dir=''\): dir must be the path of a folder"),
+        (b"runs", r"dir must be the path"),
+        ("a\0b", r"without NUL bytes"),
+        ("gs://bucket/run", r"run\(dir='gs://bucket/run'\): only folders of this machine"),
+        (pathlib.Path("s3://bucket/run"), r"run\(dir=.s3:/bucket/run.\): only folders"),
+        ("~nobody-of-this-name/x", r"write the path in full"),
+    ],
+)
+def test_what_is_no_folder_is_refused(dir, expected):
+    with pytest.raises(InputError, match=expected):
+        storage.folder_path("run", dir)
+
+
+def test_a_tilde_is_the_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for dir in ("~/runs", pathlib.Path("~/runs")):
+        assert storage.folder_path("run", dir) == pathlib.Path("/home/somebody/runs")
+    assert storage.folder_path("run", "a/~b:c") == pathlib.Path("a/~b:c")
+
+
+def test_wrong_content_under_a_valid_checksum_is_damaged(tmp_path):
+    file, rng = tmp_path / "a.safetensors", random.Random(0)
+    blocks = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([1], "datetime64[s]")}
+    storage.save(file, blocks, {"point": 3})
+    data = file.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header, payload = json.loads(data[8 : 8 + size]), data[8 + size :]
+    refused = 0
+    for _ in range(300):
+        wrong = mutated(header, rng)
+        if isinstance(metadata := wrong.get("__metadata__"), dict):
+            metadata.pop("sha256", None)
+            metadata["sha256"] = storage._digest(wrong, [memoryview(payload)])
+        text = json.dumps(wrong).encode()
+        file.write_bytes(len(text).to_bytes(8, "little") + text + payload)
+        try:
+            arrays, meta = storage.load(file)
+            assert all(isinstance(x, np.ndarray) for x in arrays.values())
+            assert isinstance(meta, dict)
+        except InputError as error:
+            refused += 1
+            assert "the file is damaged (" in str(error)
+        assert isinstance(storage.peek(file), dict)
+    assert refused > 150
+
+
+def test_a_header_of_brackets_is_damaged(tmp_path):
+    file = tmp_path / "a.safetensors"
+    file.write_bytes((100_000).to_bytes(8, "little") + b"[" * 100_000)
+    with pytest.raises(InputError, match=r"a.safetensors: the file is damaged \(RecursionError"):
+        storage.load(file)
+    assert storage.peek(file) == {}

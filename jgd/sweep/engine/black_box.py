@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError, unknown
+from jgd.core.fingerprint import program_fingerprint
 from jgd.core.record import as_function
 from jgd.sweep.engine.loop import Outcome
 from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of
@@ -63,6 +64,13 @@ def metrics_of(train: Any, spaces: Any) -> list[str]:
     trials = Proposals(*name_black_box(train, spaces), "random", 0, None).ask(1)
     frozen = [dataclasses.replace(trial, origin=_frozen(trial.origin)) for trial in trials]
     return list(dict.fromkeys(name for trial in frozen for name in _shapes(trial)))
+
+
+def program_text(trial: Trial) -> str:
+    """What a trial's function computes, as a text to compare; see `jgd.core.fingerprint.program_fingerprint`."""
+    trial = dataclasses.replace(trial, origin=_frozen(trial.origin))
+    with _one_sentence():
+        return program_fingerprint(_call, trial.task, trial.optimizer, root_key(0))
 
 
 def refuse_inside(**given: Any) -> None:

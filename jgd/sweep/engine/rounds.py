@@ -112,7 +112,7 @@ class TaskEngine:
 
 def train_in_rounds(
     proposals: Proposals,
-    sizes: Sequence[int],
+    parts: Sequence[Sequence[int]],
     settings: Settings,
     engine: Engine,
     progress: bool | None,
@@ -120,23 +120,31 @@ def train_in_rounds(
 ) -> Outcomes:
     """Rounds of so many trials of each space. A structure is compiled in the first round that has it.
 
+    What a later call has asked for is another part of rounds: those of one part share their programs, and what an
+    earlier one has trained is as if there were no later one.
+
     A structure keeps the chunks of its first round, which are as long as if all trials had chosen it, so that another
     mix of structures needs no other programs; on a CPU what fills a chunk up costs nothing.
     """
+    sizes = [size for part in parts for size in part]
+    wholes = [part for part in parts for _ in part]  # of each round, the rounds of its part
     trials = proposals.ask(sizes[0])
     warn_of_flips(trials, settings)
     asked, before, names = trials, None, dict.fromkeys(())
     reports: dict[Any, GroupReport] = {}
     layouts: dict[Any, Layout] = {}
-    seconds, many = np.zeros(2), len(sizes) > 1
+    seconds = np.zeros(2)
     # The same chunks give the same bits, whatever memory is free now and whatever would be measured.
     stored = {} if store is None or engine.lanes else store.layouts(engine.devices.list)
-    for following in (*sizes[1:], 0):
+    for part, following in zip(wholes, (*sizes[1:], 0), strict=True):
+        many = len(part) > 1
         groups = engine.group(asked, many)
         names |= dict.fromkeys(engine.metrics(groups))
-        keys = [(one.structure, one.varying) if many else len(reports) + i for i, one in enumerate(groups)]
+        keys = [
+            (one.structure, one.varying) if many else (i, one.structure, one.varying) for i, one in enumerate(groups)
+        ]
         for key, one in zip(keys, groups, strict=True):
-            most = max(len(one.trials), sizes[0]) if many else len(one.trials)
+            most = max(len(one.trials), part[0]) if many else len(one.trials)
             if key not in layouts:
                 layouts[key] = stored.get(key_of(one)) or engine.layout(one, most)
         chosen = [layouts[key] for key in keys]

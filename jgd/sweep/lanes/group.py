@@ -96,7 +96,7 @@ def kinds_of(trials: Sequence[Trial]) -> list[Kind]:
     """The kinds of trials, in the order of their first ones."""
     found: dict[Any, list[int]] = {}
     for i, trial in enumerate(trials):
-        chosen = tuple(axis.distribution.shown(unit) for axis, unit in trial.choices)
+        chosen = tuple(axis.distribution.index(unit) for axis, unit in trial.choices)  # type: ignore[attr-defined]
         found.setdefault((id(trial.origin), chosen), []).append(i)
     return [_kind(trials, np.array(positions)) for positions in found.values()]
 

@@ -1,29 +1,59 @@
-"""Tables of trials in files."""
+"""Tables of trials: their columns, and files of them."""
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jgd.core.optional import require
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
+
+
+NO_STEP = ("diverged_at",)  # columns in which None is no value of a choice
+
+
+def joined(head: Mapping[str, Any], params: Mapping[str, Any], tail: Mapping[str, Any], metrics: Any) -> dict[str, Any]:
+    """A row of the table's own columns, with a trial's values between its head and tail, and the metrics behind.
+
+    A value whose name another column has gets the prefix `params_`, and a metric that is called as one of the table's
+    own columns `metrics_`.
+    """
+    metrics = _prefixed(metrics, {**head, **tail}, "metrics_")
+    return {**head, **_prefixed(params, {**head, **tail, **metrics}, "params_"), **tail, **metrics}
+
 
 def write_csv(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Rows as comma-separated values, in UTF-8; what a row does not have is empty."""
+    """Rows as comma-separated values, in UTF-8; what a row does not have is empty, and None that it has is "None".
+
+    A text that a spreadsheet would take for a formula, as one that begins with "=", has an apostrophe before it, as
+    OWASP advises ("CSV Injection"); numbers stay as they are.
+    """
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _columns(rows))
-        writer.writeheader()
-        writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+        writer = csv.writer(file)
+        columns = _columns(rows)
+        writer.writerow(map(_harmless, columns))
+        writer.writerows([_cell(row, name) for name in columns] for row in rows)
 
 
 def write_parquet(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Rows as a Parquet file; a column of numbers and names is one of texts."""
+    """Rows as a Parquet file; a column of numbers and names, or of numbers and flags, is one of texts."""
     arrow = require("pyarrow", "Result.to_parquet()", "parquet")
     parquet = require("pyarrow.parquet", "Result.to_parquet()", "parquet")
     columns = {name: _alike([_plain(row.get(name)) for row in rows]) for name in _columns(rows)}
     parquet.write_table(arrow.table(columns), os.fspath(path))
+
+
+def _prefixed(named: Mapping[str, Any], taken: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in named.items():
+        column = name
+        while column in taken or column in found or (column != name and column in named):
+            column = prefix + column
+        found[column] = value
+    return found
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -34,6 +64,29 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _cell(row: Mapping[str, Any], name: str) -> Any:
+    value = _plain(row.get(name, ""))
+    if value is None:
+        return "" if name in NO_STEP else "None"
+    return _harmless(value)
+
+
+def _harmless(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    return f"'{value}" if value.startswith(FORMULA) and not _is_number(value) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text == text.strip()
+
+
 def _alike(column: list[Any]) -> list[Any]:
-    kinds = {isinstance(value, str) for value in column if value is not None}
+    given = [x for x in column if x is not None]
+    kinds = {"flag" if isinstance(x, bool) else "text" if isinstance(x, str) else "number" for x in given}
     return [None if value is None else str(value) for value in column] if len(kinds) > 1 else column

@@ -1,6 +1,7 @@
 """What trials came to: their curves and values, the best of them, and statistics."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -11,6 +12,7 @@ from jgd.sweep.lanes.curves import AT_TARGET, PRUNED
 from jgd.sweep.lanes.layout import GroupReport
 from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.pruners.lineage import Lineage
+from jgd.sweep.results.export import joined
 from jgd.sweep.results.importance import Importance, importance_of
 from jgd.sweep.results.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
 from jgd.sweep.results.summaries import summaries
@@ -52,6 +54,7 @@ class Outcomes:
     run_seconds: float
     interrupted: bool
     lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers
+    asked: Mapping[str, str] | None = None  # of a folder's sweep: what it was asked to do, as texts to compare
 
     @property
     def steps(self) -> np.ndarray:
@@ -228,10 +231,12 @@ class Outcomes:
         for trial in self.trials:
             for i, seed in enumerate(self.settings.seeds):
                 at = trial.number, i
-                row = {"trial": trial.number, "space": trial.space, "seed": seed, **trial.params, "status": status[at]}
-                row["diverged_at"] = self.diverged_at[at] if self.diverged_at[at] >= 0 else None
-                row["steps_to_target"] = reached[at]
-                rows.append(row | {name: values[at] for name, values in final.items()})
+                head = {"trial": trial.number, "space": trial.space, "seed": seed}
+                tail = {"status": status[at], "diverged_at": None, "steps_to_target": reached[at]}
+                if self.diverged_at[at] >= 0:
+                    tail["diverged_at"] = self.diverged_at[at]
+                last = {name: values[at] for name, values in final.items()}
+                rows.append(joined(head, trial.params, tail, last))
         return rows
 
     def _standing(self, best: Trial) -> Standing:

@@ -37,8 +37,8 @@ def _keys(trials: list[Trial], by: str) -> dict[int, tuple[Any, str]]:
     params = {trial.number: trial.params[by] for trial in trials if by in trial.params}
     distinct = list(dict.fromkeys(params.values()))
     if isinstance(axes[by], Parts):
-        labels = axes[by].labels  # type: ignore[attr-defined]
-        return {number: (labels.index(value), value) for number, value in params.items()}
+        options = axes[by].values  # type: ignore[attr-defined]
+        return {number: (options.index(value), short(value)) for number, value in params.items()}
     if len(distinct) <= 2 * BINS:
         return {number: (value, short(value)) for number, value in params.items()}
     values = np.array(list(params.values()), float)

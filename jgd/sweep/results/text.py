@@ -20,9 +20,12 @@ def described(result: Outcomes, *, running: bool = False) -> Sheet:
     what = "Interrupted sweep" if result.interrupted and not running else "Sweep"
     # A folder does not know what compiling took.
     compiled = f"compiled in {result.compile_seconds:.1f} s, " if result.compilations else ""
+    spent = f"{compiled}run in {result.run_seconds:.1f} s"
+    if result.asked and not result.interrupted and not result.compile_seconds and not result.run_seconds:
+        spent = "read from its folder, nothing ran"
     head = (
         f"{what} of {len(result.trials)} trials{many}{steps}: {result.counts()}; "
-        f"{count(result.programs, 'program')}, {compiled}run in {result.run_seconds:.1f} s"
+        f"{count(result.programs, 'program')}, {spent}"
     )
     interval = interval_title(seeds)
     rows = [

@@ -144,7 +144,7 @@ def _distribution(optuna: Any, one: Distribution) -> Any:
     """The nearest of Optuna's distributions."""
     of = optuna.distributions
     if isinstance(one, Parts):
-        return of.CategoricalDistribution(one.labels)
+        return of.CategoricalDistribution(one.values)
     if one.listed is not None:
         return of.CategoricalDistribution(one.options)  # type: ignore[attr-defined]
     if isinstance(one, (Uniform, LogUniform)):

@@ -274,9 +274,17 @@ class Parts(Distribution):
         """The position of the option at `unit`."""
         return _pick(unit, len(self.options))
 
-    def shown(self, unit: float) -> str:
-        """The option's label."""
-        return self.labels[self.index(unit)]
+    def shown(self, unit: float) -> Any:
+        """A plain option itself, a number, a text, a flag or None, unless a mapping has named it; else its label."""
+        return self.values[self.index(unit)]
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What results name each option by."""
+        whole = all(x.is_integer() for x in self.options if isinstance(x, float))
+        pairs = enumerate(zip(self.options, self.labels, strict=True))
+        shown = ((x, label, _is_plain(x) and label in (plain_label(x), f"option {i}")) for i, (x, label) in pairs)
+        return tuple((int(x) if isinstance(x, float) and whole else x) if own else label for x, label, own in shown)
 
     def grid(self, count: int) -> np.ndarray:
         """All options, whatever `count`."""
@@ -343,6 +351,15 @@ def _lattice_grid(count: int, first: int, last: int, log: bool) -> np.ndarray:
         wanted = np.array([round(math.sqrt(first * last)) if log else first + (size - 1) // 2])
     # In the middle of each share, so that no rounding takes a neighbour.
     return np.log(wanted / low) / math.log((last + 0.5) / low) if log else (wanted - first + 0.5) / size
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def plain_label(value: Any) -> str:
+    """The label that a number, a text, a flag or None has unless it is given another."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _pick(unit: float, count: int) -> int:

@@ -15,7 +15,7 @@ from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.types import Transform
 from jgd.sweep.spaces.distributions import Distribution as Distribution
-from jgd.sweep.spaces.distributions import Integer, Listed, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.sweep.spaces.distributions import Integer, Listed, LogUniform, Normal, Parts, Quantized, Uniform, plain_label
 from jgd.transforms.as_transform import as_transform
 
 
@@ -94,7 +94,8 @@ def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
 
     A part is an optimizer, a schedule, a function, a task or `None`. It may hold distributions of its own, which are
     drawn for the trials that choose it and absent from the `params` of the others. A mapping names the options in
-    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their types do.
+    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their types do, and a number, a
+    text, a flag or `None` stands there itself.
     """
     named = isinstance(options, Mapping)
     labels = [str(name) for name in options] if named else None
@@ -167,7 +168,7 @@ def _labels(parts: Iterable[Any]) -> list[str]:
 
 def _name(part: Any) -> str:
     if part is None or isinstance(part, (float, bool, str)):
-        return f"{part:g}" if isinstance(part, float) else str(part)
+        return plain_label(part)
     if links := getattr(part, "transforms", None):
         return _name(links[0])
     function = getattr(part, "fn", None)

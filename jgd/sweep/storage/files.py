@@ -13,7 +13,11 @@ from jgd.core import storage
 from jgd.core.errors import InputError
 from jgd.sweep.lanes.chunk import Arrays, Chunk, Members
 from jgd.sweep.lanes.curves import Records
+from jgd.sweep.storage.checks import check_chunk, check_sweep
 from jgd.sweep.storage.spec import Json
+
+REMAKE = "delete it and run the same call again, which makes it anew"
+MOST_LANES = 2**31  # of a chunk
 
 
 class Saved(NamedTuple):
@@ -38,12 +42,17 @@ def read_chunk(path: Path, spec_hash: str) -> Saved:
     """What `write_chunk` wrote, for the sweep with this hash."""
     arrays, meta = storage.load(path)
     refuse_other(path, meta, spec_hash)
-    real = arrays.pop("real")
-    arrays = {name: _filled(x, real, meta["size"]) for name, x in arrays.items()}
-    members = Members(**_under("members/", arrays))
-    state = {name: x for name, x in arrays.items() if name.startswith("state")} or None
-    chunk = Chunk(members, path.stem, meta["point"], state, meta["seconds"], meta["lane_steps"])
-    return Saved(meta["group"], chunk, _under("rows/", arrays))
+    with storage.intact(path, storage.REPLACE):
+        real, size = arrays.pop("real"), meta["size"]
+        if not isinstance(size, int) or not len(real) <= size < MOST_LANES:
+            raise ValueError("its size cannot be")
+        arrays = {name: _filled(x, real, size) for name, x in arrays.items()}
+        members = Members(**_under("members/", arrays))
+        state = {name: x for name, x in arrays.items() if name.startswith("state")} or None
+        chunk = Chunk(members, path.stem, meta["point"], state, meta["seconds"], meta["lane_steps"])
+        rows = _under("rows/", arrays)
+        check_chunk(meta["group"], chunk, rows)
+        return Saved(meta["group"], chunk, rows)
 
 
 def read_chunks(folder: Path, spec_hash: str, group: int | None = None) -> list[Saved]:
@@ -54,37 +63,58 @@ def read_chunks(folder: Path, spec_hash: str, group: int | None = None) -> list[
 
 def refuse_other(path: Path, meta: Json, spec_hash: str) -> None:
     """Refuse a chunk of another sweep."""
-    if meta["hash"] != spec_hash:
+    if meta.get("hash") != spec_hash:
         raise InputError(f"{path}: the file is of another sweep; move it away, or name another dir.")
 
 
 def restore(records: Records, saved: Sequence[Saved]) -> None:
-    """Enter what is on disk into the records."""
+    """Enter what is on disk into the records. Files of a sweep that had fewer steps have fewer points.
+
+    Of those, lanes that had come to their end left no state to go on from: they begin again.
+    """
+    shape = *records.reached.shape, len(records.settings.points)
     for row in saved:
         members, real = row.chunk.members, row.chunk.members.real
-        records.put(members.trial[real], members.seed[real], {name: x[real] for name, x in row.rows.items()})
+        rows = {name: x[real] for name, x in row.rows.items()}
+        at = members.trial[real], members.seed[real]
+        with storage.intact(f"chunks/{row.chunk.name}.safetensors", storage.REPLACE):
+            curves = {f"curves/{name}": rows[f"curves/{name}"] for name in records.curves}
+            points = min((x.shape[1] for x in curves.values()), default=0)
+            for x, most in zip((*at, rows["reached"]), (shape[0] - 1, shape[1] - 1, points), strict=True):
+                if np.any(x > most):
+                    raise ValueError("its lanes are none of the sweep")
+            missing = shape[2] - points
+            if missing < 0:
+                raise ValueError("it has more points than the sweep")
+            rows |= {name: np.pad(x, ((0, 0), (0, missing)), constant_values=np.nan) for name, x in curves.items()}
+        over = (rows["reached"] == points) & (rows["diverged_at"] < 0) & bool(missing and row.chunk.state is None)
+        records.put(at[0][~over], at[1][~over], {name: x[~over] for name, x in rows.items()})
 
 
 def read_sweep(folder: str | os.PathLike[str], place: str) -> Json:
     """What a folder knows of its sweep; `place` is who asks."""
-    path = Path(folder) / "sweep.json"
+    path = storage.folder_path(place, folder) / "sweep.json"
     if not path.exists():
         raise InputError(f"{place}(dir={os.fspath(folder)!r}): there is no sweep.json; name the dir of a sweep.")
-    return read_json(path)
+    return read_known(path)
+
+
+def read_known(path: Path) -> Json:
+    """The content of a `sweep.json`, which makes sense."""
+    content = read_json(path)
+    with storage.intact(path, REMAKE):
+        check_sweep(content)
+    return content
 
 
 def read_json(path: Path) -> Json:
     """The content of a file that `write_json` wrote."""
-    try:
+    with storage.intact(path, REMAKE):
         whole = json.loads(path.read_bytes())
         content = whole["content"]
         if whole["sha256"] != digest(content):
             raise ValueError("its checksum does not match its content")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: the file is damaged ({error}); delete it and run the same call again, which makes it anew."
-        ) from None
-    return content
+        return content
 
 
 def write_json(path: Path, content: Json) -> None:

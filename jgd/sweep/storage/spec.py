@@ -17,14 +17,23 @@ from jgd.sweep.pruners.population import Population
 from jgd.sweep.pruners.rules import KINDS
 from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.space import Axis, Trial
+from jgd.sweep.storage.identity import FORMAT, TRACED, traced_by
 from jgd.train.task import Task
 
 Json = dict[str, Any]
-FORMAT = "2"  # of the files
 
 
-def describe(task: Any, spaces: Mapping[str, Any], settings: Settings, **others: Any) -> dict[str, str]:
-    """What `run` was asked to do. Functions are known by their names: their code is not compared."""
+def describe(problem: Mapping[str, str], settings: Settings, **others: Any) -> dict[str, str]:
+    """What `run` was asked to do: a problem's texts, with those of the settings and of other arguments."""
+    numbers = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)} | others
+    return {**problem, **{name: steady_repr(value) for name, value in numbers.items()}}
+
+
+def describe_problem(task: Any, spaces: Mapping[str, Any], code: Mapping[str, str]) -> dict[str, str]:
+    """What is trained, as texts to compare: structures, numbers, checksums of data, whether in 64 bits, and the code.
+
+    Functions are known here by their names; `code` has their programs.
+    """
     one = isinstance(task, Task)  # and no choice of tasks
     names = ("init", "loss", "evaluate", "data")
     parts = {name: getattr(task, name) for name in names} if one else {"task": task}
@@ -32,10 +41,8 @@ def describe(task: Any, spaces: Mapping[str, Any], settings: Settings, **others:
     asked = {title: structure_text(value) for title, value in parts.items()}
     for title, value in parts.items():
         asked |= leaf_texts(title, value)
-    asked["format"] = FORMAT
-    numbers = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    numbers |= {**({"batch_size": task.batch_size} if one else {}), **others}
-    return asked | {name: steady_repr(value) for name, value in numbers.items()}
+    asked |= {"batch_size": repr(task.batch_size)} if one else {}
+    return {"x64": repr(jax.config.jax_enable_x64), **asked, **code, "format": FORMAT, TRACED: traced_by()}
 
 
 def listing(trials: Sequence[Trial]) -> Json:
@@ -60,6 +67,11 @@ def trials_of(listing: Json) -> list[Trial]:
         Trial(number, row["space"], tuple(axes[i] for i in row["axes"]), tuple(row["units"]), None)
         for number, row in enumerate(listing["trials"])
     ]
+
+
+def distributions_of(listing: Json) -> list[Json]:
+    """The distributions of a listing's axes, to compare: with all fields, as those of an older version may be fewer."""
+    return [_encode(_decode(row["distribution"])) for row in listing["axes"]]
 
 
 def settings_json(settings: Settings) -> Json:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from jgd.core.errors import InputError
-from jgd.core.fingerprint import differences
 from jgd.sweep.lanes.chunk import Arrays, Chunk
 from jgd.sweep.lanes.layout import Layout
-from jgd.sweep.storage.files import Saved, as_json, digest, read_chunk, read_chunks, read_json, write_chunk, write_json
+from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.storage.files import Saved, as_json, digest, read_chunk, read_chunks, read_known, write_chunk, write_json
+from jgd.sweep.storage.growth import GROWING, MERGED, grown, parts_of
+from jgd.sweep.storage.identity import same_study, warn_of_code, without
 from jgd.sweep.storage.lock import take
-from jgd.sweep.storage.spec import Json, describe_devices
+from jgd.sweep.storage.spec import Json, describe_devices, distributions_of
 from jgd.sweep.storage.workers import Peers
 from jgd.sweep.storage.writer import Writer
 
@@ -32,8 +34,9 @@ PAUSE = 0.2  # seconds between two writes of a running chunk, so that segments o
 class Store:
     """The folder, open for writing.
 
-    `asked` tells its sweep from others, `arguments` are those that JSON can hold, and `note` is the caller's. With
-    several `workers`, other processes may have it open too, as long as they say the same.
+    `asked` tells its sweep from others, `arguments` are those that JSON can hold, `sizes` the trials of each space,
+    round by round, and `note` is the caller's. With several `workers`, other processes may have it open too, as long as
+    they say the same.
     """
 
     def __init__(
@@ -41,10 +44,13 @@ class Store:
         folder: str | os.PathLike[str],
         asked: dict[str, str],
         arguments: Json,
+        settings: Settings,
+        sizes: list[int],
         note: Any = None,
         workers: int = 1,
     ) -> None:
         self.folder, self.asked, self.workers, self._handle = Path(folder), asked, workers, -1
+        self._settings, self._sizes, self._known = settings, sizes, False
         self._kept = {"arguments": arguments} | ({} if note is None else {"note": as_json(note)})
         self._hash, self._written = digest(asked), -PAUSE
         self._place = f"run(dir={os.fspath(folder)!r})"
@@ -65,6 +71,11 @@ class Store:
                 "pass workers=2 or more to all of them, so that they share it."
             )
         self._writer = Writer()
+        try:
+            self._look()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,7 +89,7 @@ class Store:
         path = self.folder / "sweep.json"
         if self.workers > 1 or not path.exists():
             return {}
-        known = read_json(path)
+        known = read_known(path)
         if known["environments"][-1]["devices"] != describe_devices(devices):
             return {}
         return {row["first"]: Layout(*row["layout"]) for row in known["groups"]}
@@ -100,7 +111,7 @@ class Store:
         """Take down that no round follows."""
         path = self.folder / "sweep.json"
         with self.turn():
-            if not (known := read_json(path)).get("over"):
+            if not (known := read_known(path)).get("over"):
                 self._write(path, partial(write_json, path, {**known, "over": True}))
 
     @contextmanager
@@ -136,35 +147,59 @@ class Store:
     def _enter(self, trials: Json, groups: Sequence[Json], *, environment: Json, **others: Any) -> None:
         """Compare with what is there, and add what is new."""
         path = self.folder / "sweep.json"
-        known = read_json(path) if path.exists() else {"listing": trials, "groups": [], "environments": []}
+        if not self._known:  # another process may have begun since
+            self._look()
+        known = read_known(path) if path.exists() else {"listing": trials, "groups": [], "environments": []}
         self._compare(known, trials)
+        old = parts_of(known) if "arguments" in known else self.parts
+        rows = {row["first"]: row for row in (*known["groups"], *groups)}
         new = {
             "asked": self.asked,
             "hash": self._hash,
+            "parts": self.parts,
             "note": known.get("note"),
             **self._kept,
             **others,
             # Of a sampler that proposes round after round, either may know more of the trials.
             "listing": max(known["listing"], trials, key=lambda x: len(x["trials"])),
-            "groups": [*groups, *(x for x in known["groups"] if x["first"] not in {y["first"] for y in groups})],
+            "groups": [rows[first] for first in sorted(rows)],
             "rounds": sorted({*known.get("rounds", []), *others["rounds"]}),  # the numbers of their first trials
-            "over": known.get("over", False),  # whether no round follows, though more were asked for
+            # Whether no round follows, though more were asked for.
+            "over": known.get("over", False) and old == self.parts,
             "environments": [*(x for x in known["environments"] if x != environment), environment],
         }
         new = json.loads(json.dumps(new))
         if new != known:
             self._write(path, partial(write_json, path, new))
 
+    def _look(self) -> None:
+        """Compare with the sweep that is there, and take over what tells it from others and how it has grown."""
+        path, self.parts = self.folder / "sweep.json", [self._sizes]
+        if not path.exists():
+            return
+        known, ours = read_known(path), self.asked
+        theirs = known["asked"]
+        if shown := same_study(without(theirs, GROWING), without(ours, GROWING)):
+            self._refuse(shown, merges=not same_study(without(theirs, MERGED), without(ours, MERGED)))
+        warn_of_code(self._place, theirs)
+        self.parts, changed = grown(known, ours, self._settings, self._sizes, self._place)
+        self.asked, self._hash, self._known = theirs | changed, known["hash"], True
+        if shown := same_study(self.asked, ours):
+            self._refuse(shown, merges=True)
+
     def _compare(self, known: Json, trials: Json) -> None:
-        shown = differences(known.get("asked", self.asked), self.asked)
+        """Refuse other trials than those that are there; names may have changed since."""
         both = zip(known["listing"]["trials"], trials["trials"], strict=False)
-        axes = zip(known["listing"]["axes"], trials["axes"], strict=False)
-        if not shown and any(theirs != ours for pairs in (both, axes) for theirs, ours in pairs):
-            shown = "the sampler proposes other trials here than there"
-        if shown:
-            raise InputError(
-                f"{self._place}: the sweep there is another ({shown}); pass what it was made with, or name another dir."
-            )
+        axes = zip(distributions_of(known["listing"]), distributions_of(trials), strict=False)
+        if any(theirs != ours for pairs in (both, axes) for theirs, ours in pairs):
+            self._refuse("the sampler proposes other trials here than there")
+
+    def _refuse(self, shown: str, merges: bool = False) -> None:
+        more = ", and jgd.sweep.merge makes one result of both" if merges else ""
+        raise InputError(
+            f"{self._place}: the sweep there is another ({shown}); pass what it was made with, or name another "
+            f"dir{more}."
+        )
 
     def _write(self, path: Path, write: Any) -> None:
         try:
