@@ -138,5 +138,7 @@ def test_quantized_values_are_multiples_within_the_range():
 def test_parts_are_labelled(options, labels):
     parts = choice(options)
     assert parts.labels == labels
-    assert [parts.shown(u) for u in parts.grid(2)] == list(labels)
+    named = dict(zip(labels, options if isinstance(options, list) else labels, strict=True))
+    plain = {label: x for label, x in named.items() if x is None or isinstance(x, (bool, float))}
+    assert [parts.shown(u) for u in parts.grid(2)] == [plain.get(label, label) for label in labels]
     assert (parts.listed, parts.edge(0.0)) == (len(labels), None)
