@@ -20,6 +20,8 @@ from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.distributions import Parts
 from jgd.sweep.spaces.space import Axis, Trial, active, chosen_parts
 
+COUNTED = 10_000  # combinations of options that are looked at one by one
+
 
 @dataclasses.dataclass(frozen=True)
 class PlannedProgram:
@@ -128,7 +130,7 @@ def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, en
         _planned(one, layout, cost, settings, engine, share)
         for one, layout, cost in zip(groups, layouts, costs, strict=True)
     ]
-    possible = len(groups) if len(sizes) == 1 else max(len(groups), _possible(trials))
+    possible = len(groups) if len(sizes) == 1 else max(len(groups), min(_possible(trials), round(len(trials) * share)))
     devices, known = engine.devices.list, [row.run_seconds for row in rows if row.run_seconds is not None]
     return Plan(
         rows,
@@ -147,13 +149,18 @@ def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, en
 
 
 def _possible(trials: Sequence[Trial]) -> int:
-    """The structures that the spaces of these trials hold: one for each way in which their choices of parts can fall."""
+    """The structures that the spaces of these trials hold, one for each way in which choices of parts can fall."""
     return sum(_structures(trial.axes) for trial in {trial.space: trial for trial in trials}.values())
 
 
 def _structures(axes: Sequence[Axis]) -> int:
-    """The ways in which choices of parts can fall, where a choice inside an option counts with that option alone."""
+    """The ways in which choices of parts can fall, where a choice inside an option counts with that option alone.
+
+    Beyond `COUNTED` combinations all count, so that it is an upper bound.
+    """
     options = [len(x.distribution.options) if isinstance(x.distribution, Parts) else 1 for x in axes]
+    if math.prod(options) > COUNTED:
+        return math.prod(options)
     points = itertools.product(*([(i + 0.5) / count for i in range(count)] for count in options))
     return len({chosen_parts(Trial(0, "", tuple(axes), point, None)) for point in points})
 
