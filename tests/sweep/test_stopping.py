@@ -89,8 +89,9 @@ def test_halving_by_hand():
     assert [POINTS[count - 1] for count in rule.decides(POINTS)] == [4, 8, 16]
     losses = np.array([[9, 3], [9, 1], [9, np.inf], [9, 1], [9, 0.5]])
     candidates = np.array([True, True, True, True, False])
-    # Three of five go on, of which the fifth has been ended by another rule.
-    assert rule.losers(losses, candidates, POINTS).tolist() == [False, False, True, False, False]
+    # Two of five go on: floor(5 / 2). The fifth has been ended by another rule.
+    assert rule.losers(losses, candidates, POINTS).tolist() == [True, False, True, False, False]
+    assert Halving(4, 8).losers(losses, candidates, POINTS).tolist() == [True, False, True, True, False]  # at least one
     assert [POINTS[count - 1] for count in Halving(3, 2).decides(POINTS)] == [4, 6, 12, 24]
 
 

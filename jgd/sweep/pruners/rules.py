@@ -58,7 +58,7 @@ class Halving(Rule):
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
         """All but the best of a power of `eta`; ties go to the first."""
         rung = self.decides(points).index(losses.shape[1])
-        return _all_but(math.ceil(len(losses) / self.eta ** (rung + 1)), losses[:, -1], candidates)
+        return _all_but(max(1, len(losses) // self.eta ** (rung + 1)), losses[:, -1], candidates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Asha(Halving):
         rungs = self.decides(points)
         before = rungs[: rungs.index(losses.shape[1])]
         set_out = candidates & np.isfinite(losses[:, before[-1] - 1]) if before else candidates
-        return _all_but(math.ceil(set_out.sum() / self.eta), losses[:, -1], candidates)
+        return _all_but(max(1, int(set_out.sum()) // self.eta), losses[:, -1], candidates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,15 +147,18 @@ class AtTarget(Rule):
 def halving(min_steps: int, eta: int = 2) -> Rule:
     """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
 
-    64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps (Jamieson & Talwalkar 2016,
-    arXiv:1502.07943). With a sampler that works in rounds each round is halved by itself, however good it is: see
-    `asha`.
+    64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps; of n trials a rung keeps
+    floor(n / eta**rung), and at least one (Jamieson & Talwalkar 2016, arXiv:1502.07943; the floor as in Li et al. 2016,
+    arXiv:1603.06560, Alg. 1). With a sampler that works in rounds each round is halved by itself, however good it is:
+    see `asha`.
     """
     return Halving(whole("halving", "min_steps", min_steps, 1), whole("halving", "eta", eta, 2))
 
 
 def asha(min_steps: int, eta: int = 2) -> Rule:
     """Halving over rounds: at a rung a trial goes on if it is among the best 1 in `eta` that have come there so far.
+
+    Those are floor(n / eta) of n, and at least one.
 
     For samplers that learn (`run(rounds=)`): a round that is worse than the earlier ones ends at its first rung, and
     one that is better goes on whole. Trials that have ended count, at the rungs that they came to, and stay ended; what
