@@ -13,6 +13,7 @@ from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
 from jgd.sweep.engine.plan import Plan, make_plan
 from jgd.sweep.engine.rounds import Engine, TaskEngine, train_in_rounds
+from jgd.sweep.engine.time_limit import TimeLimit
 from jgd.sweep.fingerprints import code_texts
 from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.settings import Settings
@@ -70,6 +71,8 @@ class Study:
                 segment. Another call is refused, with the difference. `jgd.sweep.load(dir)` reads it, and
                 `jgd.sweep.resume(dir, task, spaces)` is the same call. On other devices, or with other `lanes`, it goes
                 on too, to the same result within rounding.
+    max_seconds After so many, compilation included, the sweep ends with the running segment, as by Ctrl-C: the result
+                says so, and with `dir` the same call goes on. At least one segment runs.
     note        Whatever JSON can hold, kept in `dir` for `jgd.sweep.note(dir)`; not compared, and the last one counts.
     workers     How many processes share the trials out through `dir`, each on its own devices: the same call in each of
                 them, under `jax.distributed` (then their number unless given) or started by hand or as an array of
@@ -98,6 +101,7 @@ class Study:
     devices: Sequence[Any] | None = None
     progress: bool | None = None
     dir: str | os.PathLike[str] | None = None
+    max_seconds: float | None = None
     note: Any = None
     workers: int | None = None
 
@@ -131,6 +135,7 @@ class Study:
             "lanes": None if self.lanes is None else whole("run", "lanes", self.lanes),
             "workers": arguments.check_workers(self.workers, self.dir),
             "dir": dir,
+            "max_seconds": arguments.check_seconds(self.max_seconds),
             "devices": arguments.local_devices(self.devices),
         }
         for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
@@ -147,7 +152,8 @@ class Study:
 
     def engine(self) -> Engine:
         """What trains the trials on the devices."""
-        devices, shared = Devices(self.devices or ()), (self.lanes, self.workers or 1)
+        devices, limit = Devices(self.devices or ()), TimeLimit(self.max_seconds)
+        shared = self.lanes, self.workers or 1, limit
         if is_black_box(self.task):
             return BlackBoxEngine(self.settings, devices, *shared)
         return TaskEngine(self.settings, devices, *shared, arguments.curve_names)
