@@ -55,6 +55,9 @@ class Study:
     rounds      In how many parts the trials are proposed, trained by the same programs, and told to the sampler: 8 for
                 those that learn, else 1.
     where       `where(params)` of a trial's values by name: points for which it is false are drawn again.
+    enqueue     Known settings to begin with, `[{"learning_rate": 1e-3, ...}]`, by names as in `trial.params`; of several
+                spaces a dict of such lists. They are the first trials, and count among `num_trials`; "tpe" and
+                Optuna's samplers learn from them.
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.
     target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
@@ -93,6 +96,7 @@ class Study:
     seed: int = 0
     rounds: int | None = None
     where: Callable[[dict[str, Any]], Any] | None = None
+    enqueue: Any = None
     eval_every: int | None = None
     target: float | None = None
     stop: Any = None
@@ -148,7 +152,7 @@ class Study:
 
     def proposals(self) -> Proposals:
         """What asks the sampler for trials, from its beginning."""
-        return Proposals(self.train, self.named, self.sampler, self.seed, self.where)
+        return Proposals(self.train, self.named, self.sampler, self.seed, self.where, self.enqueue)
 
     def engine(self) -> Engine:
         """What trains the trials on the devices."""
@@ -165,6 +169,7 @@ class Study:
         names = ("num_trials", "sampler", "seed", "rounds", "where")
         others = {name: getattr(self, name) for name in names}
         problem = describe_problem(self.train, self.named, code_texts(self.train, self.named))
+        others |= {} if self.enqueue is None else {"enqueue": self.enqueue}
         spec = describe(problem, self.settings, **others)
         return Store(self.dir, spec, plain(others), self.settings, self.sizes, self.note, self.workers or 1)
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.samplers.by_name import make_sampler
-from jgd.sweep.samplers.points import HearsOfPruned, Sampler
+from jgd.sweep.samplers.enqueued import by_space, point_of
+from jgd.sweep.samplers.points import HearsOfPruned, Sampler, TakesPoints
 from jgd.sweep.spaces.distributions import Listed, Parts
 from jgd.sweep.spaces.space import Axis, Origin, Trial, axes, check_extremes, params_at, with_grids
 
@@ -22,11 +23,21 @@ class Proposals:
     and a sampler hears of them as failures.
     """
 
-    def __init__(self, task: Any, spaces: Mapping[str, Any], sampler: Any, seed: int, where: Where | None) -> None:
+    def __init__(
+        self,
+        task: Any,
+        spaces: Mapping[str, Any],
+        sampler: Any,
+        seed: int,
+        where: Where | None,
+        enqueue: Any = None,
+    ) -> None:
         if where is not None and not callable(where):
             raise InputError(f"run(where={where!r}): expected a function of a trial's params that returns a bool.")
         self._sampler_name, self._where, self._count = sampler, where, 0
         self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
+        for name, settings in by_space(enqueue, list(spaces)).items():
+            self._enqueue(next(space for space in self._spaces if space.name == name), settings)
         self._told: dict[int, int] = {}  # what its sampler calls each trial that it has not heard of
 
     def ask(self, num_trials: int) -> list[Trial]:
@@ -37,7 +48,7 @@ class Proposals:
             start = len(trials)
             for row, point in points:
                 trials.append(Trial(self._count, space.name, space.axes, tuple(point), space.origin))
-                if space.sampler is not None:
+                if space.sampler is not None and row is not None:
                     self._told[self._count] = row
                 self._count += 1
             check_extremes(trials[start:])
@@ -62,7 +73,7 @@ class Proposals:
         task, optimizer = with_grids(task), with_grids(optimizer)
         found = axes(task, optimizer)
         made = make_sampler(sampler, found, seed, count) if found else None
-        space = _Space(name, Origin(task, optimizer), tuple(found), made, [])
+        space = _Space(name, Origin(task, optimizer), tuple(found), made, [], [])
         for i in range(len(found)):
             # The ends as well, so that a bound out of range does not take an unlucky draw to be noticed.
             for point in _ends(found, i):
@@ -70,15 +81,34 @@ class Proposals:
                     check_extremes([Trial(0, name, space.axes, tuple(point), space.origin)])
         return space
 
-    def _points(self, space: "_Space", count: int) -> list[tuple[int, list[float]]]:
-        """The next accepted points of a space, with their numbers among all that its sampler was asked for."""
+    def _enqueue(self, space: "_Space", settings: Sequence[Mapping[str, Any]]) -> None:
+        """Have these settings come first; a sampler that can hear of them proposes them itself."""
+        points = [point_of(space.name, space.axes, one) for one in settings]
+        for point, one in zip(points, settings, strict=True):
+            if not self._accepts(space, point):
+                raise InputError(f"run(enqueue=): run(where=) rejects {dict(one)!r} of {space.name!r}; leave it out.")
+            check_extremes([Trial(0, space.name, space.axes, tuple(point), space.origin)])
+        if isinstance(space.sampler, TakesPoints):
+            space.sampler.enqueue(points)
+        elif space.sampler is not None:
+            space.queue.extend(points)
+
+    def _points(self, space: "_Space", count: int) -> list[tuple[int | None, list[float]]]:
+        """The next accepted points of a space, with their numbers among all that its sampler was asked for.
+
+        Those that were enqueued, and that the sampler does not know, have none.
+        """
+        if space.queue:
+            queued = [space.queue.pop(0) for _ in range(min(count, len(space.queue)))]
+            rest = self._points(space, count - len(queued)) if len(queued) < count else []
+            return [*((None, point) for point in queued), *rest]
         first = not space.asked
         if space.sampler is None:
             space.asked.append(1)
             if first and not self._accepts(space, []):
                 raise InputError(f"run(where=): it rejects {space.name!r}, which has no distributions; leave it out.")
             return [(0, [])] if first else []
-        kept: list[tuple[int, list[float]]] = []
+        kept: list[tuple[int | None, list[float]]] = []
         drawn = 0
         while len(kept) < count:
             points = self._ask(space, count - len(kept), drawn)
@@ -134,6 +164,7 @@ class _Space(NamedTuple):
     axes: tuple[Axis, ...]
     sampler: Sampler | None
     asked: list[int]  # points, call by call
+    queue: list[list[float]]  # points that come first, and that the sampler does not know
 
 
 def _tell(sampler: Sampler, heard: Sequence[tuple[int, float, int | None]]) -> None:
