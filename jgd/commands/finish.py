@@ -55,6 +55,7 @@ def finish(
     if result.interrupted:
         if not options.json:
             left = count(int((result.status == "pending").sum()), "run")
-            print(f"Interrupted with {left} not ended: jgd resume {shlex.quote(str(folder))} goes on.")
+            why = "Out of time" if result.out_of_time else "Interrupted"
+            print(f"{why} with {left} not ended: jgd resume {shlex.quote(str(folder))} goes on.")
         return RESUMABLE
     return DONE if well and np.isfinite(result.medians).any() else FAILED

@@ -1,12 +1,20 @@
 """What commands share of their options: entering them, checking their numbers, and the line that runs them again."""
 
 import argparse
+import math
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jgd.core.errors import InputError
 
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+MAX_TIME: dict[str, dict[str, Any]] = {
+    "--max-time": {
+        "metavar": "TIME",
+        "help": "end after this, such as 10m or 1.5h, with the running segment; resumable",
+    },
+}
 ONLY_OUTPUT = ("--json", "--out")  # what changes nothing of what is run
 
 
@@ -34,6 +42,20 @@ def counts(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
         if value is not None and value < 1:
             raise InputError(f"--{name} {value}: expected a whole number, at least 1.")
     return given
+
+
+def seconds_of(options: argparse.Namespace) -> float | None:
+    """The time of `--max-time`, such as 90, 90s, 10m or 1.5h, in seconds."""
+    if (text := options.max_time) is None:
+        return None
+    number, unit = (text[:-1], text[-1]) if text[-1:] in SECONDS else (text, "s")
+    try:
+        seconds = float(number) * SECONDS[unit]
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise InputError(f"--max-time {text}: expected a time above zero, such as 90 (seconds), 10m or 1.5h.")
+    return seconds
 
 
 def line_of(

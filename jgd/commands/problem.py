@@ -102,8 +102,8 @@ def _ask(options: argparse.Namespace, known: dict[str, Any]) -> None:
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return
     raise InputError(
-        f"{options.dir}: it names Python code to run ({shown}); pass --trust if you know it, or name your own by --task "
-        "and --space."
+        f"{options.dir}: it names Python code to run ({shown}); pass --trust if you know it, or name your own by "
+        "--task and --space."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import STATUSES, finish
-from jgd.commands.options import add_command
+from jgd.commands.options import MAX_TIME, add_command, seconds_of
 from jgd.commands.output_folder import check_file
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.sweep import interrupted
@@ -20,6 +20,7 @@ OF_RESUME = {
     "dir": {"type": Path, "help": "the sweep's folder"},
     **CODE,
     "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    **MAX_TIME,
     **SHARING,
     "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
@@ -35,10 +36,13 @@ def run_resume(options: argparse.Namespace) -> int:
     """Go on, and end as `jgd sweep` does."""
     require("matplotlib", "the report's pictures")
     check_file(options.out)
+    seconds = seconds_of(options)
     parts = shares(starts(options))
     with on_cores(parts[0]):
         name, task, spaces = code_of(options)
-        again = partial(resume, options.dir, task, spaces, lanes=options.lanes, workers=options.workers)
+        again = partial(
+            resume, options.dir, task, spaces, lanes=options.lanes, workers=options.workers, max_seconds=seconds
+        )
         try:
             result, well = accompanied(again, options, options.dir, parts, options.task, options.space)
         except KeyboardInterrupt:

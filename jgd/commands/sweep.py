@@ -13,7 +13,7 @@ from typing import Any
 from jgd.commands.criterion import first_metric, judge_of, only_metric
 from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import RESUMABLE, STATUSES, finish
-from jgd.commands.options import ONLY_OUTPUT, add_command, line_of
+from jgd.commands.options import MAX_TIME, ONLY_OUTPUT, add_command, line_of, seconds_of
 from jgd.commands.output_folder import check_file, new_folder
 from jgd.commands.problem import note_for, spaces_of
 from jgd.commands.workers import SHARING, accompanied, starts
@@ -68,7 +68,8 @@ compiled. In TOML its spaces are tables of numbers, texts and distributions by n
 
 The folder keeps every segment: Ctrl-C, a kill or a full disk loses at most the running one, and the same command, or
 jgd resume, goes on to the same bits. It gets report.html and trials.csv at the end. The same command with more --trials
-trains the others. jgd resume and jgd replay ask before they run Python code that only the folder names; --trust says yes.
+trains the others. jgd resume and jgd replay ask before they run Python code that only the folder names, unless --trust
+says yes.
 
 --workers N shares the trials among N processes on this machine, each with a part of the cores. On a CPU that is not
 faster: one process has a device for each core already, and each further one starts and compiles anew. It is where the
@@ -102,6 +103,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--target": {"type": float, "help": "count the steps until the metric is here"},
     "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
     "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    **MAX_TIME,
     **SHARING,
     "--dir": {"type": Path, "help": "the sweep's folder, new or to go on with (default: a new one in runs)"},
     "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
@@ -120,6 +122,7 @@ def sweep(options: argparse.Namespace) -> int:
     """Run the sweep, or tell what it would do; the exit status."""
     require("matplotlib", "the report's pictures")
     check_file(options.out)
+    seconds_of(options)
     parts = shares(starts(options))
     if options.dry_run and options.workers:
         raise InputError("jgd sweep --dry-run tells what one process would do; leave --workers out.")
@@ -157,7 +160,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
             print(f"{'Going on with' if known else 'Sweeping'} {options.task} in {folder}.", flush=True)
         arguments |= {"dir": folder, "note": note_for(options.task, options.space, steps)}
         try:
-            call = partial(run, task, spaces, **arguments, workers=options.workers)
+            call = partial(run, task, spaces, **arguments, workers=options.workers, max_seconds=seconds_of(options))
             result, well = accompanied(call, options, folder, parts, options.task, options.space)
         except InputError:
             if not options.join:
@@ -171,7 +174,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
 def _line(options: argparse.Namespace, folder: Path) -> str:
     """The command that runs the same sweep again."""
     command = f"jgd sweep {shlex.quote(options.task)}"
-    line = line_of(command, options, OPTIONS, without=(*ONLY_OUTPUT, "--dir", "--dry-run", "--join"))
+    line = line_of(command, options, OPTIONS, without=(*ONLY_OUTPUT, "--dir", "--dry-run", "--join", "--max-time"))
     return f"{line} --dir {shlex.quote(str(folder))}"
 
 

@@ -30,6 +30,16 @@ def check_workers(workers: int | None, dir: Any) -> int:
     return workers
 
 
+def check_seconds(seconds: Any) -> float | None:
+    """The time limit, a positive number."""
+    if seconds is None:
+        return None
+    number = isinstance(seconds, numbers.Real) and not isinstance(seconds, bool) and seconds > 0
+    if not number or math.isnan(seconds):
+        raise InputError(f"run(max_seconds={seconds!r}): max_seconds must be a positive number of seconds.")
+    return float(seconds)
+
+
 def local_devices(devices: Sequence[Any] | None) -> list[Any]:
     """The devices to use: those of this process, all unless given."""
     chosen = list(jax.local_devices() if devices is None else devices)

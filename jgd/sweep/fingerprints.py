@@ -16,8 +16,10 @@ from jgd.train.task import Task, check_task, init_model, judge, loss_and_metrics
 
 
 def code_texts(train: Any, spaces: Mapping[str, Any]) -> dict[str, str]:
-    """Describe what a study computes by its traced programs: of `init`, the loss with its gradient, and `evaluate` of
-    each task, and of each optimizer; or of the function that owns its loop.
+    """Describe what a study computes by its traced programs.
+
+    Of each task those are of `init`, of the loss with its gradient and of `evaluate`; of each optimizer, of its first
+    state and its step; or that of the function that owns its loop.
 
     Numbers and data are arguments there, so only shapes are read. Every option of every choice is traced once; costs a
     trace of each, and compiles nothing.

@@ -52,7 +52,7 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
     cut = bool(records.going.any()) or more
     found = records.curves, records.reached, records.diverged_at, records.ended
     trials = lineage.trials if lineage else trials
-    return Result(trials, settings, *found, reports, 0, 0.0, seconds, cut, lineage, known["asked"])
+    return Result(trials, settings, *found, reports, 0, 0.0, seconds, cut, lineage, asked=known["asked"])
 
 
 def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:

@@ -23,6 +23,7 @@ def resume(
     devices: Sequence[Any] | None = None,
     progress: bool | None = None,
     workers: int | None = None,
+    max_seconds: float | None = None,
 ) -> Result:
     """Go on with the sweep in a folder: `run` with the arguments that it was started with.
 
@@ -57,6 +58,7 @@ def resume(
         progress=progress,
         dir=dir,
         workers=workers,
+        max_seconds=max_seconds,
     )
 
 

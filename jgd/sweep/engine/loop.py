@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jgd.core import storage
+from jgd.sweep.engine.time_limit import Ending, TimeLimit
 from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
 from jgd.sweep.lanes.compiler import CompilingLine, Preparation, Prepared
@@ -21,7 +22,6 @@ from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.spaces.space import Trial
 from jgd.sweep.storage.store import Store
-from jgd.train.interrupt import Interrupt
 from jgd.train.progress import Progress
 
 
@@ -48,16 +48,20 @@ def execute(
     store: Store | None = None,
     before: Records | None = None,
     lineage: Lineage | None = None,
+    limit: TimeLimit | None = None,
 ) -> Outcome:
     """Compile the programs that have lanes to run, then run them, from where the store has got to.
 
     The groups are of the last of `trials`; `before` has the records of the others; `lineage` is that of a population.
-    Ctrl-C ends after the segment, with what was recorded until then.
+    Ctrl-C, or the end of the `limit`, ends after the segment, with what was recorded until then.
     """
     queue = WorkQueue(trials, groups, layouts, settings, preparation.devices, metrics, store, before, lineage)
     records, spaces = queue.records, np.array([trial.space for trial in trials])
     rounds = (np.arange(len(trials)) >= queue.start).astype(int)  # the earlier ones as one, since they are decided
-    with Interrupt() as interrupt, Progress("sweep", records.going.size * settings.steps, show=progress) as line:
+    with (
+        Ending(limit or TimeLimit(None)) as interrupt,
+        Progress("sweep", records.going.size * settings.steps, show=progress) as line,
+    ):
         loop = Loop(preparation, settings, queue, interrupt, line)
         try:
             while (until := records.settle(rounds, spaces)) and not interrupt.requested:
@@ -84,7 +88,7 @@ class Loop:
         preparation: Preparation,
         settings: Settings,
         queue: WorkQueue,
-        interrupt: Interrupt,
+        interrupt: Ending,
         line: Progress,
     ) -> None:
         self.preparation, self.settings, self.queue, self.records = preparation, settings, queue, queue.records
@@ -233,6 +237,7 @@ class Loop:
             shared = Shared(ready.numbers, None, ready.picks[end - start](self.preparation.seeds, step), step)
             states, block = ready.segments[end - start](states, lanes, shared)
             well = self.records.add(jax.device_get(block), *at, alive, point)
+            self.interrupt.limit.ran = True
             taken, seconds = int(alive.sum()) * (end - start), time.perf_counter() - clock
             self.lane_steps += taken
             over = end == self.settings.steps or not well.any()

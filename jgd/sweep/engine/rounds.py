@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jgd.sweep.engine.loop import Outcome, execute
+from jgd.sweep.engine.time_limit import TimeLimit
 from jgd.sweep.engine.work_queue import key_of
 from jgd.sweep.lanes.autotune import ProgramCost, measure, measured
 from jgd.sweep.lanes.compiler import Preparation
@@ -29,6 +30,7 @@ class Engine(Protocol):
 
     devices: Devices
     lanes: int | None  # side by side, if the user has said so
+    limit: TimeLimit
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
         """Trials by structure; see `jgd.sweep.lanes.group.group`."""
@@ -69,9 +71,11 @@ class TaskEngine:
         devices: Devices,
         lanes: int | None,
         workers: int,
+        limit: TimeLimit,
         metrics: Callable[[Sequence[Group], str], list[str]],
     ) -> None:
         self._settings, self.lanes, self._workers, self._metrics = settings, lanes, workers, metrics
+        self.limit = limit
         self._preparation, self.devices = Preparation(settings, devices), devices
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
@@ -106,7 +110,7 @@ class TaskEngine:
     ) -> Outcome:
         """Train the groups, from where the store has got to."""
         lineage = lineage_of(trials, self._settings)
-        known = self._settings, self._preparation, metrics, progress, store, before, lineage
+        known = self._settings, self._preparation, metrics, progress, store, before, lineage, self.limit
         return execute(trials, groups, layouts, *known)
 
 
@@ -161,7 +165,7 @@ def train_in_rounds(
     cut = outcome.interrupted or (outcome.requested and following > 0)
     if store and not cut:
         store.end()
-    return dataclasses.replace(result, interrupted=cut)
+    return dataclasses.replace(result, interrupted=cut, out_of_time=cut and engine.limit.over)
 
 
 def together(a: GroupReport, b: GroupReport) -> GroupReport:

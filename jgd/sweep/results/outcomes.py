@@ -54,6 +54,7 @@ class Outcomes:
     run_seconds: float
     interrupted: bool
     lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers
+    out_of_time: bool = False  # whether `max_seconds` has interrupted it
     asked: Mapping[str, str] | None = None  # of a folder's sweep: what it was asked to do, as texts to compare
 
     @property

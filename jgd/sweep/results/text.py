@@ -18,6 +18,7 @@ def described(result: Outcomes, *, running: bool = False) -> Sheet:
     many = "" if seeds == 1 else f" x {seeds} seeds"
     steps = "" if result.settings.steps == 1 else f" x {result.settings.steps} steps"  # a function's one call
     what = "Interrupted sweep" if result.interrupted and not running else "Sweep"
+    what = "Sweep out of time (max_seconds), which the same call goes on with," if result.out_of_time else what
     # A folder does not know what compiling took.
     compiled = f"compiled in {result.compile_seconds:.1f} s, " if result.compilations else ""
     spent = f"{compiled}run in {result.run_seconds:.1f} s"

@@ -9,7 +9,8 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.sweep.samplers.by_name import make_sampler
-from jgd.sweep.samplers.points import Grid, HearsOfPruned, Sampler
+from jgd.sweep.samplers.enqueued import by_space, point_of
+from jgd.sweep.samplers.points import Grid, HearsOfPruned, Sampler, TakesPoints
 from jgd.sweep.spaces.distributions import Listed, Parts
 from jgd.sweep.spaces.space import (
     Axis,
@@ -39,13 +40,22 @@ class Proposals:
     """
 
     def __init__(
-        self, task: Any, spaces: Mapping[str, Any], sampler: Any, seed: int, where: Where | None, repeats: bool = False
+        self,
+        task: Any,
+        spaces: Mapping[str, Any],
+        sampler: Any,
+        seed: int,
+        where: Where | None,
+        enqueue: Any = None,
+        repeats: bool = False,
     ) -> None:
         if where is not None and not callable(where):
             raise InputError(f"run(where={where!r}): expected a function of a trial's params that returns a bool.")
         self._sampler_name, self._where, self._count = sampler, where, 0
         self._seed, self._repeats = seed, repeats
         self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
+        for name, settings in by_space(enqueue, list(spaces)).items():
+            self._enqueue(next(space for space in self._spaces if space.name == name), settings)
 
     def ask(self, num_trials: int) -> list[Trial]:
         """The next `num_trials` of each space, fewer where a sampler has no more; of a space without axes just one."""
@@ -91,6 +101,18 @@ class Proposals:
                     check_extremes([Trial(0, name, space.axes, tuple(point), space.origin)])
         return space
 
+    def _enqueue(self, space: "_Space", settings: Sequence[Mapping[str, Any]]) -> None:
+        """Have these settings come first; a sampler that can hear of them proposes them itself."""
+        points = [point_of(space.name, space.axes, one) for one in settings]
+        for point, one in zip(points, settings, strict=True):
+            if not self._accepts(space, point):
+                raise InputError(f"run(enqueue=): run(where=) rejects {dict(one)!r} of {space.name!r}; leave it out.")
+            check_extremes([Trial(0, space.name, space.axes, tuple(point), space.origin)])
+        if isinstance(space.sampler, TakesPoints):
+            space.sampler.enqueue(points)
+        elif space.sampler is not None:
+            space.queue.extend(points)
+
     def _points(self, space: "_Space", count: int) -> list[tuple[list[int], list[float]]]:
         """The next accepted points of a space, each with its numbers among all that its sampler was asked for."""
         first = not space.asked
@@ -101,6 +123,8 @@ class Proposals:
             return [([], [])] if first else []
         kept: list[tuple[list[int], list[float]]] = []
         drawn = fruitless = 0
+        while space.queue and len(kept) < count:
+            self._sort(space, [(None, space.queue.pop(0))], kept, count)
         while len(kept) < count and not space.spent:
             before, start = len(kept), space.asked
             points = self._ask(space, count - len(kept), drawn)
@@ -193,6 +217,7 @@ class _Space:
     asked: int = 0  # points
     rows: dict[int, list[int]] = dataclasses.field(default_factory=dict)  # by the numbers of trials not told of
     known: dict[Hashable, _Setting] = dataclasses.field(default_factory=dict)
+    queue: list[list[float]] = dataclasses.field(default_factory=list)  # come first, unknown to the sampler
     warned: bool = False
 
     @property

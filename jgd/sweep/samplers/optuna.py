@@ -60,6 +60,16 @@ class _AskTell:
         """The next points."""
         return np.array([self._next() for _ in range(count)]).reshape(count, len(self._axes))
 
+    def enqueue(self, points: Sequence[Sequence[float]]) -> None:
+        """Propose these before any others."""
+        for point in points:
+            params: dict[str, Any] = {}
+            for axis, unit, matters in zip(self._axes, point, is_active(self._axes, point), strict=True):
+                size = axis.distribution.listed
+                if matters:
+                    params[axis.name] = unit if size is None else min(int(unit * size), size - 1)
+            self._study.enqueue_trial(params)
+
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
         """What became of points, by their numbers from zero over all asks."""
         states = self._optuna.trial.TrialState

@@ -39,6 +39,15 @@ class HearsOfPruned(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesPoints(Protocol):
+    """A sampler that proposes given points itself, and so learns of what became of them."""
+
+    def enqueue(self, points: Sequence[Sequence[float]]) -> None:
+        """Return these, f64[n, axes], from the next calls of `ask`, before any others."""
+        ...
+
+
 class Random:
     """Independent points. Asking for more only adds points."""
 

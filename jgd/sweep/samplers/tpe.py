@@ -39,19 +39,31 @@ class Tpe:
         self._options = np.array([_options(axis) for axis in axes])
         self._rng, self._first = np.random.default_rng(seed), Sobol(axes, seed)
         self._finite, self._seen = num_settings(axes) is not None, set()
-        self._points = np.empty((0, len(axes)))
+        self._points, self._queue = np.empty((0, len(axes))), np.empty((0, len(axes)))
         self._values = np.empty(0)  # NaN until told
         self._steps = np.empty(0)  # after which they were pruned; infinity of all others
 
+    def enqueue(self, points: Sequence[Sequence[float]]) -> None:
+        """Propose these before any others."""
+        self._queue = np.concatenate([self._queue, np.asarray(points, float).reshape(-1, len(self._axes))])
+
     def ask(self, count: int) -> np.ndarray:
         """The next points."""
+        queued, self._queue = self._queue[:count], self._queue[count:]
+        self._add(queued)
+        if len(queued) == count:
+            return self._points[-count:]
+        before = len(self._points) - len(queued)
+        self._ask(count - len(queued))
+        return self._points[before:]
+
+    def _ask(self, count: int) -> None:
         told = int(np.sum(~np.isnan(self._values)))
         if told < STARTUP:
             self._add(self._first.ask(count))
         else:
             for _ in range(count):
                 self._add(self._propose()[None])
-        return self._points[-count:]
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
         """What became of points, by their numbers from zero over all asks."""

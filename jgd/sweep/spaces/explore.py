@@ -48,8 +48,8 @@ def scaled(distribution: Distribution, unit: float, factor: float) -> float:
     if isinstance(distribution, Listed):
         return _neighbour(distribution, unit, int(up))
     if isinstance(distribution, (Integer, Quantized)):
-        return _unit_of(distribution, _on_lattice(distribution, value, factor, int(up)))
-    return _unit_of(distribution, value * factor)
+        return unit_of(distribution, _on_lattice(distribution, value, factor, int(up)))
+    return unit_of(distribution, value * factor)
 
 
 def _neighbour(distribution: Listed, unit: float, up: int) -> float:
@@ -68,7 +68,7 @@ def _on_lattice(distribution: Integer | Quantized, value: float, factor: float, 
     return distribution.multiple(multiple) if isinstance(distribution, Quantized) else multiple
 
 
-def _unit_of(distribution: Distribution, value: float) -> float:
+def unit_of(distribution: Distribution, value: float) -> float:
     """The middle of the units whose value this is, or the end of the interval that is nearest to it.
 
     Found by bisection: a value never falls as the unit rises. The middle, because at the edge of a lattice point's

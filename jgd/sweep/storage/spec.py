@@ -89,7 +89,11 @@ def settings_of(known: Json) -> Settings:
 
 def plain(arguments: Json) -> Json:
     """The arguments of `run` that JSON can hold; what is an object, such as a sampler or a function, is left out."""
-    return {name: x for name, x in arguments.items() if x is None or isinstance(x, (bool, int, float, str))}
+    return {name: x for name, x in arguments.items() if name == "enqueue" or _is_plain(x)}
+
+
+def _is_plain(x: Any) -> bool:
+    return x is None or isinstance(x, (bool, int, float, str))
 
 
 def environment(devices: Sequence[Any]) -> dict[str, str]:
