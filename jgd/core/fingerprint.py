@@ -159,8 +159,8 @@ def _param_text(value: Any, constants: dict[str, None], seen: dict[int, Any]) ->
 
 def _code_text(value: Any, above: set[int]) -> str:
     """A function as its code and all that it holds; JAX's own, and what has no code, as a name."""
-    if dataclasses.is_dataclass(value) and callable(held := getattr(value, "fn", None)):
-        return _code_text(held, above)  # of a record that holds a function
+    if (held := _held_function(value)) is not None:
+        return _code_text(held, above)
     if isinstance(value, functools.partial):
         value = (value.func, value.args, value.keywords)
     if isinstance(value, (list, set)):
@@ -185,6 +185,12 @@ def _code_text(value: Any, above: set[int]) -> str:
         return "itself"
     cells = [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
     return _code_text((code, value.__defaults__, value.__kwdefaults__, tuple(cells)), above | {id(value)})
+
+
+def _held_function(value: Any) -> Any:
+    """The function in a record that holds one."""
+    held = getattr(value, "fn", None) if dataclasses.is_dataclass(value) else None
+    return held if callable(held) else None
 
 
 def _plain(leaf: Any) -> Any:

@@ -69,8 +69,8 @@ def fit(
     progress    `None` shows a line in a notebook, and where standard error is a terminal and rich is installed.
     callback    `callback(snapshot)`, a record with step, metrics, params, opt_state, model_state and optimizer; or
                 `callback(step, metrics)`. `True` ends the run there with `Status.CALLBACK`; an optimizer of the same
-                structure, such as `jgd.with_hyperparams(snapshot.optimizer, ...)`, is gone on with. A kill while it
-                runs loses its answer.
+                structure, such as `jgd.with_hyperparams(snapshot.optimizer, ...)`, is gone on with. Its answer
+                is written with the segment; after a kill in between it is called again for that segment.
 
     Every draw is a function of `seed` and of the step's number. All numbers of the optimizer, the task and the rules
     are arguments of the compiled program: another learning rate compiles nothing. Ctrl-C ends the run after the

@@ -83,12 +83,12 @@ def train(
                 # Segments end at multiples of their length, so that a resumed run is cut like an uninterrupted one.
                 told = _segment(plan, run, min(plan.length - done % plan.length, plan.steps - done), feed, judge)
                 done = int(run.state.steps)
-                if checkpoint:
-                    checkpoint.save(run)
                 latest = {**run.evaluations.last(), **run.metrics.last()}
                 line.update(done, f"loss {latest['loss']:.6g}")
-                if callback and _heed(callback, run, done, latest):
-                    told = told if told.status else Told(Status.CALLBACK)
+                try:
+                    if callback:
+                        _heed(callback, run, done, latest)
+                finally:  # what the callback asked for is written with the segment, and a segment in spite of its error
                     if checkpoint:
                         checkpoint.save(run)
                 if plan.stop.seconds is not None and clock.seconds >= float(np.asarray(plan.stop.seconds)):
@@ -181,8 +181,8 @@ def _copied(tree: Any) -> Any:
     return jax.tree.map(lambda x: x.copy(), tree)
 
 
-def _heed(callback: Callable[[Snapshot], Any], run: Progressed, done: int, latest: dict[str, float]) -> bool:
-    """Call the callback and do what it asks for; whether that changed the run."""
+def _heed(callback: Callable[[Snapshot], Any], run: Progressed, done: int, latest: dict[str, float]) -> None:
+    """Call the callback and do what it asks for."""
     carry = run.state.carry
     snapshot = Snapshot(done, latest, carry.params, carry.opt_state, carry.model_state, run.optimizer)
     answer = answer_of(callback(snapshot), run.optimizer)
@@ -191,7 +191,6 @@ def _heed(callback: Callable[[Snapshot], Any], run: Progressed, done: int, lates
         run.history += (Change(done, "callback", answer.changes),)
     if answer.stop and run.state.status == Status.RUNNING:
         run.state = run.state._replace(status=status_code(Status.CALLBACK))
-    return answer.stop or answer.optimizer is not None
 
 
 def _judge(plan: Plan, run: Progressed) -> Judge:
