@@ -11,11 +11,11 @@ from jgd.sweep.spaces.space import Axis, is_active, num_settings, setting_at
 
 STARTUP = 10  # points before the first model
 CANDIDATES = 24  # for each point, of which the most promising is proposed
-GOOD = 0.15  # the share of points that are good ones
+GOOD = 0.1  # the share of points that are good ones
 MOST_GOOD = 25
 FEW = 3  # complete points, with fewer of which pruned ones may be good
-WIDTH = 0.2  # of a kernel over a whole axis, shrinking as points become many
 UNIFORM_TRIES = 50  # to find a setting that has not been proposed
+NARROWEST = 0.02  # width of a kernel
 STRAY = 0.2  # the probability that a kernel gives to other options than its own
 
 
@@ -28,8 +28,8 @@ class Tpe:
     Pruned points count as bad, but for those that got furthest while fewer than three are complete. (Optuna's fills the
     share of good ones up with them. Measured under halving and ASHA with eta 3, that found worse values on two of three
     problems: what is ahead in the middle is a poor guide to what is best at the end.)
-    The first points are Sobol's. (Bergstra et al. 2011; kernels over all axes together as in Falkner et al. 2018,
-    arXiv:1807.01774, Sec. 4.1.)
+    Kernels are as wide as their points are spread. The first points are Sobol's. (Bergstra et al. 2011; kernels over all
+    axes together as in Falkner et al. 2018, arXiv:1807.01774, Sec. 4.1.)
     """
 
     rounds = 8
@@ -40,6 +40,7 @@ class Tpe:
         self._rng, self._first = np.random.default_rng(seed), Sobol(axes, seed)
         self._finite, self._seen = num_settings(axes) is not None, set()
         self._points, self._queue = np.empty((0, len(axes))), np.empty((0, len(axes)))
+        self._matters = np.empty((0, len(axes)), bool)
         self._values = np.empty(0)  # NaN until told
         self._steps = np.empty(0)  # after which they were pruned; infinity of all others
 
@@ -88,6 +89,8 @@ class Tpe:
         if self._finite:
             self._seen |= {setting_at(self._axes, point) for point in points.tolist()}
         self._points = np.concatenate([self._points, points])
+        matters = np.array([is_active(self._axes, point) for point in points], bool).reshape(points.shape)
+        self._matters = np.concatenate([self._matters, matters])
         self._values = np.concatenate([self._values, np.full(len(points), np.nan)])
         self._steps = np.concatenate([self._steps, np.full(len(points), np.inf)])
 
@@ -111,11 +114,15 @@ class Tpe:
         return candidates
 
     def _mixture(self, rows: np.ndarray) -> "_Mixture":
-        points = self._points[rows]
-        matters = np.array([is_active(self._axes, point) for point in points]).reshape(points.shape)
-        dims = points.shape[1]
-        width = max(WIDTH * len(rows) ** (-1 / (dims + 4)), 1 / min(100, len(rows) + 1)) if len(rows) else 1.0
-        return _Mixture(points, matters, self._options, width)
+        points, matters = self._points[rows], self._matters[rows]
+        if not len(rows):
+            return _Mixture(points, matters, self._options, np.ones(len(self._options)))
+        count = np.maximum(matters.sum(axis=0), 1)
+        mean = np.where(matters, points, 0).sum(axis=0) / count
+        # The spread of the points and of one more with that of the whole interval, shrunk by Scott's rule.
+        spread = (np.where(matters, points - mean, 0) ** 2).sum(axis=0) + 1 / 12
+        width = np.sqrt(spread / (count + 1)) * count ** (-1 / (points.shape[1] + 4))
+        return _Mixture(points, matters, self._options, np.clip(width, NARROWEST, 1))
 
 
 class _Mixture(NamedTuple):
@@ -124,7 +131,7 @@ class _Mixture(NamedTuple):
     points: np.ndarray  # f64[n, axes]
     matters: np.ndarray  # bool[n, axes]
     options: np.ndarray  # i64[axes], zero for numbers
-    width: float
+    width: np.ndarray  # f64[axes]
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Points, f64[count, axes]."""
