@@ -10,7 +10,8 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.optional import require
 from jgd.sweep.samplers.points import Sampler
-from jgd.sweep.spaces.distributions import Distribution, Integer, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.sweep.spaces.distributions import Distribution, LogUniform, Normal, Parts, Uniform
+from jgd.sweep.spaces.lattice import Integer, Quantized
 from jgd.sweep.spaces.space import Axis, Trial, is_active, params_at
 
 TAIL = 6.0  # standard deviations within which a normal axis draws: its unit interval ends at 1e-9
@@ -144,7 +145,7 @@ def _distribution(optuna: Any, one: Distribution) -> Any:
     """The nearest of Optuna's distributions."""
     of = optuna.distributions
     if isinstance(one, Parts):
-        return of.CategoricalDistribution(one.labels)
+        return of.CategoricalDistribution(tuple(map(one.shown, one.grid(1))))
     if one.listed is not None:
         return of.CategoricalDistribution(one.options)  # type: ignore[attr-defined]
     if isinstance(one, (Uniform, LogUniform)):

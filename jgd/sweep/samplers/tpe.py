@@ -7,7 +7,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from jgd.sweep.samplers.points import Sobol
-from jgd.sweep.spaces.space import Axis, is_active, num_settings, setting_at
+from jgd.sweep.spaces.combinations import num_settings, setting_at
+from jgd.sweep.spaces.space import Axis, is_active
 
 STARTUP = 10  # points before the first model
 CANDIDATES = 24  # for each point, of which the most promising is proposed
