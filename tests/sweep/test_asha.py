@@ -87,7 +87,7 @@ def reference(curves, rounds, spaces, rungs, eta):
             for i in here:
                 came = sorted(board[spaces[i], k])
                 place = [number for _, number in came].index(i)
-                if place >= math.ceil(len(came) / eta) and np.isfinite(curves[i, 0, rung - 1]):
+                if place >= max(1, len(came) // eta) and np.isfinite(curves[i, 0, rung - 1]):
                     ended[i] = k + 1
     return ended
 

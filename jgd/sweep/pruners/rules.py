@@ -56,9 +56,9 @@ class Halving(Rule):
         return [count for count in found if count < len(points)]
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """All but the best of a power of `eta`; ties go to the first."""
+        """All but the best floor(n / eta^(rung + 1)) of n, and at least one; ties go to the first."""
         rung = self.decides(points).index(losses.shape[1])
-        return _all_but(math.ceil(len(losses) / self.eta ** (rung + 1)), losses[:, -1], candidates)
+        return _all_but(max(1, len(losses) // self.eta ** (rung + 1)), losses[:, -1], candidates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Asha(Halving):
     across_rounds = True
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """All but the best 1 in `eta` of those that set out for this rung; ties go to the first."""
+        """All but the best floor(n / eta) of n that set out for this rung, and at least one; ties go to the first."""
         rungs = self.decides(points)
         before = rungs[: rungs.index(losses.shape[1])]
         set_out = candidates & np.isfinite(losses[:, before[-1] - 1]) if before else candidates
-        return _all_but(math.ceil(set_out.sum() / self.eta), losses[:, -1], candidates)
+        return _all_but(max(1, int(set_out.sum()) // self.eta), losses[:, -1], candidates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +147,7 @@ class AtTarget(Rule):
 def halving(min_steps: int, eta: int = 2) -> Rule:
     """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
 
-    64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps (Jamieson & Talwalkar 2016,
+    Of n, floor(n / eta) go on, but at least one. 64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps (Jamieson & Talwalkar 2016,
     arXiv:1502.07943). With a sampler that works in rounds each round is halved by itself, however good it is: see
     `asha`.
     """
