@@ -147,9 +147,9 @@ class AtTarget(Rule):
 def halving(min_steps: int, eta: int = 2) -> Rule:
     """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
 
-    Of n, floor(n / eta) go on, but at least one. 64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps (Jamieson & Talwalkar 2016,
-    arXiv:1502.07943). With a sampler that works in rounds each round is halved by itself, however good it is: see
-    `asha`.
+    Of n, floor(n / eta) go on, but at least one. 64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a
+    third of the steps (Jamieson & Talwalkar 2016, arXiv:1502.07943). With a sampler that works in rounds each round is
+    halved by itself, however good it is: see `asha`.
     """
     return Halving(whole("halving", "min_steps", min_steps, 1), whole("halving", "eta", eta, 2))
 
