@@ -2,6 +2,8 @@
 
 import copy
 
+from jgd.core import InputError
+
 WRONG = (None, True, -1, 10**30, 1.5, float("inf"), "", "x", "\0", [], [[]], {}, {"a": 1}, [1, "a"])
 
 
@@ -26,3 +28,12 @@ def mutated(content, rng):
     else:
         node[last] = rng.choice(WRONG)
     return content
+
+
+def refusal(call):
+    """What an `InputError` of the call says, or None where it is taken."""
+    try:
+        call()
+    except InputError as error:
+        return str(error)
+    return None

@@ -189,6 +189,8 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
         if not hasattr(value, "__iter__"):
             raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
         return tuple(_number(self, field, item) for item in value)
+    if kind == "static" and isinstance(value, Placeholder):
+        return value  # a space takes some, and refuses others
     convert, expect = field.metadata.get("convert"), field.metadata.get("expect")
     if expect is not None and value is not field.default and not admits(expect, value):
         raise _refusal(self, field, expect.expected)
@@ -207,7 +209,7 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
                 "function that is known before compilation",
             ) from None
         a_flag = field.type is bool and convert is None
-        if a_flag and not admits(FLAG, value) and not isinstance(value, Placeholder):  # which a space refuses
+        if a_flag and not admits(FLAG, value):
             raise _refusal(self, field, f"{FLAG.expected}, not {type(value).__name__}")
     return value
 

@@ -26,7 +26,7 @@ def hyperparams(value: Any) -> dict[str, Any]:
 def names(value: Any) -> list[str]:
     """The names of the leaves, in the order of `jax.tree.leaves`."""
     paths = _leaf_paths(value)
-    return [".".join(_shortest(path, paths)) for path in paths]
+    return [".".join(shortest_name(path, paths)) for path in paths]
 
 
 def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **named: Any) -> T:
@@ -51,7 +51,7 @@ def find(value: Any, name: str) -> Path:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            known = ", ".join(".".join(_shortest(path, paths)) for path in matches)
+            known = ", ".join(".".join(shortest_name(path, paths)) for path in matches)
             raise InputError(f"{type(value).__name__}: the name {name!r} is ambiguous; use one of: {known}.")
     raise unknown(type(value).__name__, name, names(value))
 
@@ -93,7 +93,7 @@ def _is_within(name: str, path: Path) -> bool:
     return name == path[-1]
 
 
-def _shortest(path: Path, paths: Sequence[Path]) -> Path:
+def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
     """The fewest parts of `path` that no other path has; words are preferred to positions, near parts to far ones."""
     if not path:
         return ("value",)

@@ -30,6 +30,7 @@ from jgd.sweep.spaces.functions import integer as integer
 from jgd.sweep.spaces.functions import loguniform as loguniform
 from jgd.sweep.spaces.functions import normal as normal
 from jgd.sweep.spaces.functions import quantized as quantized
+from jgd.sweep.spaces.functions import structural as structural
 from jgd.sweep.spaces.functions import uniform as uniform
 from jgd.sweep.spaces.space import Trial as Trial
 from jgd.sweep.spaces.toml import read_spaces as read_spaces

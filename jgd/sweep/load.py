@@ -157,7 +157,11 @@ def _whole(trials: Sequence[Trial], task: Any, spaces: Any) -> list[Trial]:
     made = []
     for trial in trials:
         name = trial.space
-        whole = Trial(trial.number, name, found[name], trial.units, origins[name])
+        # Names have become shorter since some folders were written; the paths are what they were.
+        same = [axis.paths for axis in found[name]] == [axis.paths for axis in trial.axes]
+        called = trial.axes if same else found[name]
+        own = tuple(axis._replace(name=old.name) for axis, old in zip(found[name], called, strict=True))
+        whole = Trial(trial.number, name, own, trial.units, origins[name])
         if len(trial.units) != len(found[name]) or repr(whole.params) != repr(trial.params):
             raise InputError(f"load(spaces=): they make {whole!r} where the sweep had {trial!r}; pass those it had.")
         made.append(whole)

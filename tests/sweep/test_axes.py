@@ -29,12 +29,12 @@ def test_axes_are_found_in_the_optimizer_and_in_the_task():
     rate = loguniform(1e-3, 1)
     task, optimizer = task_with(uniform(1, 2)), jgd.adam(rate, b1=uniform(0.5, 0.99))
     found = axes(task, optimizer)
-    assert {axis.name: len(axis.paths) for axis in found} == {"b1": 1, "learning_rate": 1, "loss.0": 1}
+    assert {axis.name: len(axis.paths) for axis in found} == {"b1": 1, "learning_rate": 1, "scale": 1}
     trial = trial_at(3, "adam", task, optimizer, found, [0.0, 0.5, 1.0])
-    assert trial.params == {"b1": 0.5, "learning_rate": pytest.approx(0.0316, rel=1e-2), "loss.0": 2.0}
+    assert trial.params == {"b1": 0.5, "learning_rate": pytest.approx(0.0316, rel=1e-2), "scale": 2.0}
     assert jgd.hyperparams(trial.optimizer)["learning_rate"] == trial.params["learning_rate"]
     assert jax.tree.leaves(trial.task.loss) == [2.0]
-    assert repr(trial) == "trial 3: adam(b1=0.5, learning_rate=0.03162, loss.0=2)"
+    assert repr(trial) == "trial 3: adam(b1=0.5, learning_rate=0.03162, scale=2)"
 
 
 def test_one_object_in_two_places_is_one_axis():
@@ -130,7 +130,7 @@ def test_a_loss_and_a_task_can_be_chosen():
     loss = choice({"half": Partial(scaled, 0.5), "any": Partial(scaled, uniform(1, 2))})
     task = Task(lambda key: jnp.zeros(2), loss, jnp.ones((4, 2)))
     found, (first, second) = trials(jgd.sgd(0.1), [[0.0, 0.0], [1.0, 1.0]], task)
-    assert [axis.name for axis in found] == ["loss", "any.0"]
+    assert [axis.name for axis in found] == ["loss", "any.scale"]
     assert (jax.tree.leaves(first.task.loss), jax.tree.leaves(second.task.loss)) == ([0.5], [2.0])
     sizes = choice({f"{n}": Task(lambda key: jnp.zeros(2), scaled, jnp.ones((4, 2)), batch_size=n) for n in (1, 2)})
     _, (small, large) = trials(jgd.sgd(0.1), [[0.0], [1.0]], sizes)
@@ -151,3 +151,24 @@ def test_an_array_where_a_number_stands_is_a_grid(values):
     found, (trial,) = trials(space, [[0.0, 1.0]])
     assert repr(found[1].distribution) == repr(grid(values.tolist()))
     assert jgd.hyperparams(trial.optimizer)["learning_rate"] == float(values[1])
+
+
+def test_arguments_of_a_partial_are_called_as_its_function_calls_them():
+    loss = Partial(lambda dropout, params, batch, scale: 0.0, uniform(0, 1), scale=uniform(1, 2))
+    task = Task(lambda key: jnp.zeros(2), loss, jnp.ones((4, 2)))
+    found = axes(task, jgd.sgd(0.1))
+    assert [(axis.name, axis.paths) for axis in found] == [
+        ("dropout", ("task.loss.0.0",)),
+        ("scale", ("task.loss.1.scale",)),
+    ]
+    two = Task(Partial(lambda scale, key: jnp.zeros(2), uniform(0, 1)), loss, jnp.ones((4, 2)))
+    assert [axis.name for axis in axes(two, jgd.sgd(0.1))] == ["init.scale", "dropout", "loss.scale"]
+
+
+def test_shared_objects_that_end_alike_are_called_by_their_first_options():
+    first, second = uniform(0.1, 0.9), uniform(0.1, 0.8)
+    options = {"adam": jgd.adam(0.1, b1=first), "nadam": jgd.nadam(0.1, b1=first)}
+    options |= {"lion": jgd.lion(0.1, b1=second), "adamw": jgd.adamw(0.1, b1=second)}
+    found = axes(task_with(1.0), choice(options))
+    assert [axis.name for axis in found] == ["optimizer", "adam.b1", "lion.b1"]
+    assert found[1].paths == ("optimizer.adam.transforms.0.b1", "optimizer.nadam.transforms.0.b1")

@@ -97,8 +97,9 @@ def test_texts_flags_and_parts_are_structure():
 
 def test_what_the_function_holds_is_an_argument_and_may_be_swept():
     held = Partial(lambda data, hp, key: train(hp, key, data), choice([DATA, 2 * DATA]))
-    found = sweep(held, {"rate": 0.01, "momentum": 0.0}, num_trials=8)
-    assert len({trial.params["task.0"] for trial in found.trials}) == 2
+    with pytest.warns(UserWarning, match="only 2 settings"):
+        found = sweep(held, {"rate": 0.01, "momentum": 0.0}, num_trials=8)
+    assert len({trial.params["data"] for trial in found.trials}) == 2
     assert len(np.unique(found.values[:, 0].round(4))) == 2
 
 

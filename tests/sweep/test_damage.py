@@ -11,7 +11,7 @@ import pytest
 from jgd.core import InputError, storage
 from jgd.sweep import load, resume
 from jgd.sweep.storage.files import read_json, write_json
-from tests.fuzzing import mutated
+from tests.fuzzing import mutated, refusal
 from tests.sweep.test_identity import SPACES, TASK, sweep
 
 OLD = pathlib.Path(__file__).parent / "data" / "made_by_0_1_0" / "whole"
@@ -33,11 +33,9 @@ def test_a_sweep_file_that_makes_no_sense_is_one_sentence(copied):
     content, rng, refused = read_json(copied / "sweep.json"), random.Random(1), 0
     for _ in range(120):
         write_json(copied / "sweep.json", mutated(content, rng))
-        try:
-            read_wholly(copied)
-        except InputError as error:
-            refused += 1
-            assert "\n" not in str(error)
+        said = refusal(lambda: read_wholly(copied))
+        refused += said is not None
+        assert "\n" not in (said or "")
     assert refused > 40
 
 
@@ -62,11 +60,9 @@ def test_a_chunk_that_makes_no_sense_is_one_sentence(copied, kind):
             storage.save(
                 path, {**arrays, name: rng.choice(others)} if rng.random() < 0.8 else without(arrays, name), meta
             )
-        try:
-            read_wholly(copied)
-        except InputError as error:
-            refused += 1
-            assert "\n" not in str(error)
+        said = refusal(lambda: read_wholly(copied))
+        refused += said is not None
+        assert "\n" not in (said or "")
     assert refused > 12
 
 
@@ -80,10 +76,8 @@ def test_going_on_with_wrong_content_is_one_sentence_too(copied):
         warnings.simplefilter("ignore")
         for _ in range(20):
             write_json(copied / "sweep.json", mutated(content, rng))
-            try:
-                resume(copied, TASK, SPACES, progress=False)
-            except InputError as error:
-                assert "\n" not in str(error)
+            said = refusal(lambda: resume(copied, TASK, SPACES, progress=False))
+            assert "\n" not in (said or "")
             for path in (OLD / "chunks").iterdir():
                 shutil.copy(path, copied / "chunks")
 

@@ -7,7 +7,8 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
 from jgd.sweep.samplers.by_name import SAMPLERS, make_sampler
-from jgd.sweep.spaces.space import Axis, num_settings, setting_at
+from jgd.sweep.spaces.combinations import num_settings, setting_at
+from jgd.sweep.spaces.space import Axis
 from jgd.sweep.spaces.space import axes as space_axes
 
 

@@ -7,7 +7,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, uniform
-from jgd.sweep.spaces.distributions import Integer, Quantized
+from jgd.sweep.spaces.lattice import Integer, Quantized
 
 UNITS = np.linspace(0, 1, 10_001)
 

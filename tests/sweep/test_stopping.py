@@ -250,3 +250,15 @@ def test_a_folder_knows_what_earlier_rounds_decided_while_a_later_one_waits(tmp_
     assert cut.status[8:, 0].tolist() == ["pending"] * 8
     assert (cut.status[:8] == "pruned").sum() == 6
     np.testing.assert_array_equal(load(tmp_path).status, cut.status)
+
+
+@pytest.mark.parametrize(("trials", "eta", "kept"), [(10, 3, [3, 1]), (7, 2, [3, 1]), (2, 3, [1, 1])])
+def test_rungs_keep_the_floor_and_at_least_one(trials, eta, kept):
+    points = np.array([1, eta, eta**2, eta**3])
+    for rule in (halving(1, eta), asha(1, eta)):
+        candidates, losses = np.ones(trials, bool), np.arange(trials, dtype=float)[:, None].repeat(2, 1)
+        for count, expected in zip((1, 2), kept, strict=True):
+            reached = np.where(candidates[:, None], losses[:, :count], np.inf)
+            reached[:, 0] = losses[:, 0]
+            candidates = candidates & ~rule.losers(reached, candidates, points)
+            assert np.flatnonzero(candidates).tolist() == list(range(expected))

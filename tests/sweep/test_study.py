@@ -160,7 +160,7 @@ def test_numbers_of_the_task_can_be_swept():
     task = Task(Partial(init, uniform(0.5, 2.0)), problems.loss, problems.arrays(), 5, evaluate=problems.evaluate)
     result = sweep(task, jgd.sgd(uniform(0.01, 0.1)), metric="distance")
     assert result.programs == 1
-    assert set(result.best_params) == {"init.0", "learning_rate"}
+    assert set(result.best_params) == {"scale", "learning_rate"}
     alone = replay(result, 2, 1)
     np.testing.assert_allclose(result.curves["distance"][2, 1], alone.curves["distance"], **CLOSE)
 

@@ -4,7 +4,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, read_spaces, uniform
+from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, read_spaces, structural, uniform
 from jgd.sweep.spaces.toml import parse_spaces
 
 LINES = {
@@ -123,3 +123,20 @@ def test_shares_of_steps_lie_between_none_and_all():
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match="cannot read it"):
         read_spaces(tmp_path / "none.toml")
+
+
+def test_sizes_and_factors_of_whole_numbers_are_read():
+    text = """
+    [train]
+    width = { structural = [16, 32] }
+    depth = { integer = [1, 8], log = true }
+    batch = { integer = [8, 64], log = true, step = 8 }
+    """
+    (space,) = parse_spaces(text, "spaces.toml", closed=True).values()
+    assert repr(space["width"]) == repr(structural([16, 32]))
+    assert repr(space["depth"]) == repr(integer(1, 8, log=True))
+    assert repr(space["batch"]) == repr(quantized(integer(8, 64, log=True), 8))
+    with pytest.raises(InputError, match=r"beside uniform.*'log'"):
+        parse_spaces("[train]\nrate = { uniform = [1, 2], log = true }", "spaces.toml", closed=True)
+    with pytest.raises(InputError, match=r"spaces.toml: train.width.structural: structural.*0.5 is no whole number"):
+        parse_spaces("[train]\nwidth = { structural = [1, 0.5] }", "spaces.toml", closed=True)

@@ -6,7 +6,8 @@ import pytest
 from jgd.sweep import choice, integer, loguniform, uniform
 from jgd.sweep.samplers.points import Random
 from jgd.sweep.samplers.tpe import STARTUP, Tpe
-from jgd.sweep.spaces.space import Axis, num_settings, setting_at
+from jgd.sweep.spaces.combinations import num_settings, setting_at
+from jgd.sweep.spaces.space import Axis
 
 PLANE = [Axis("x", uniform(0, 1), ("x",)), Axis("y", loguniform(1, 10), ("y",))]
 PARTS = [

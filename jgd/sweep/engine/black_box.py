@@ -296,5 +296,6 @@ def _one_sentence() -> Iterator[None]:
         reason = str(error).strip().splitlines() or ["no message"]
         raise InputError(
             f"run: train(hp, key) failed with {type(error).__name__}: {reason[0].rstrip('.')}; a number that a "
-            "distribution stands for must not decide shapes or branches."
+            "distribution stands for must not decide shapes or branches; list whole numbers that do as "
+            "sweep.structural([16, 32])."
         ) from error

@@ -7,7 +7,10 @@ from jgd.train.interrupt import Interrupt
 
 
 class TimeLimit:
-    """Seconds from here on, compilation included; it is over once a segment has run in them, so that any call goes on."""
+    """Count seconds from here on, compilation included.
+
+    It is over only once a segment has run in them, so that any call goes on.
+    """
 
     def __init__(self, seconds: float | None) -> None:
         self._until = math.inf if seconds is None else time.monotonic() + seconds

@@ -125,7 +125,8 @@ class Preparation:
             reason = str(error).strip().splitlines() or ["no message"]
             raise InputError(
                 f"run: the program of {group.trials[0].space!r} failed with {type(error).__name__}: "
-                f"{reason[0].rstrip('.')}; a number that a distribution stands for must not decide shapes or branches."
+                f"{reason[0].rstrip('.')}; a number that a distribution stands for must not decide shapes or branches; "
+                "list whole numbers that do as sweep.structural([16, 32])."
             ) from error
 
     def _submit(self, group: Group, layout: Layout) -> "_Pending":

@@ -56,7 +56,7 @@ class Halving(Rule):
         return [count for count in found if count < len(points)]
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """All but the best of a power of `eta`; ties go to the first."""
+        """All but the best floor(n / eta^(rung + 1)) of n, and at least one; ties go to the first."""
         rung = self.decides(points).index(losses.shape[1])
         return _all_but(max(1, len(losses) // self.eta ** (rung + 1)), losses[:, -1], candidates)
 
@@ -68,7 +68,7 @@ class Asha(Halving):
     across_rounds = True
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """All but the best 1 in `eta` of those that set out for this rung; ties go to the first."""
+        """All but the best floor(n / eta) of n that set out for this rung, and at least one; ties go to the first."""
         rungs = self.decides(points)
         before = rungs[: rungs.index(losses.shape[1])]
         set_out = candidates & np.isfinite(losses[:, before[-1] - 1]) if before else candidates

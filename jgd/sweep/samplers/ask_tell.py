@@ -11,18 +11,9 @@ from jgd.core.errors import InputError
 from jgd.sweep.samplers.by_name import make_sampler
 from jgd.sweep.samplers.enqueued import by_space, point_of
 from jgd.sweep.samplers.points import Grid, HearsOfPruned, Sampler, TakesPoints
+from jgd.sweep.spaces.combinations import num_settings, setting_at
 from jgd.sweep.spaces.distributions import Listed, Parts
-from jgd.sweep.spaces.space import (
-    Axis,
-    Origin,
-    Trial,
-    axes,
-    check_extremes,
-    num_settings,
-    params_at,
-    setting_at,
-    with_grids,
-)
+from jgd.sweep.spaces.space import Axis, Origin, Trial, axes, check_extremes, params_at, with_grids
 
 Where = Callable[[dict[str, Any]], Any]
 TRIES = 1000  # points that a condition may reject for each one that it accepts, on average

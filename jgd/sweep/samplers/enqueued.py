@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jgd.core.errors import InputError, unknown
-from jgd.sweep.spaces.distributions import Distribution, Integer, Listed, Parts, Quantized
+from jgd.sweep.spaces.distributions import Distribution, Listed, Parts
 from jgd.sweep.spaces.explore import unit_of
+from jgd.sweep.spaces.lattice import Integer, Quantized
 from jgd.sweep.spaces.space import Axis, is_active
 
 CLOSE = 1e-9  # relative, within which a value is one of the space

@@ -10,7 +10,8 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.optional import require
 from jgd.sweep.samplers.points import Sampler
-from jgd.sweep.spaces.distributions import Distribution, Integer, LogUniform, Normal, Parts, Quantized, Uniform
+from jgd.sweep.spaces.distributions import Distribution, LogUniform, Normal, Parts, Uniform
+from jgd.sweep.spaces.lattice import Integer, Quantized
 from jgd.sweep.spaces.space import Axis, Trial, is_active, params_at
 
 TAIL = 6.0  # standard deviations within which a normal axis draws: its unit interval ends at 1e-9

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from jgd.core.errors import InputError
-from jgd.sweep.spaces.space import Axis, Combination, combinations
+from jgd.sweep.spaces.combinations import Combination, combinations
+from jgd.sweep.spaces.space import Axis
 
 
 class Sampler(Protocol):

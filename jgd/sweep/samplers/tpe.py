@@ -7,7 +7,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from jgd.sweep.samplers.points import Sobol
-from jgd.sweep.spaces.space import Axis, is_active, num_settings, setting_at
+from jgd.sweep.spaces.combinations import num_settings, setting_at
+from jgd.sweep.spaces.space import Axis, is_active
 
 STARTUP = 10  # points before the first model
 CANDIDATES = 24  # for each point, of which the most promising is proposed
@@ -28,8 +29,8 @@ class Tpe:
     Pruned points count as bad, but for those that got furthest while fewer than three are complete. (Optuna's fills the
     share of good ones up with them. Measured under halving and ASHA with eta 3, that found worse values on two of three
     problems: what is ahead in the middle is a poor guide to what is best at the end.)
-    Kernels are as wide as their points are spread. The first points are Sobol's. (Bergstra et al. 2011; kernels over all
-    axes together as in Falkner et al. 2018, arXiv:1807.01774, Sec. 4.1.)
+    Kernels are as wide as their points are spread. The first points are Sobol's. (Bergstra et al. 2011; kernels over
+    all axes together as in Falkner et al. 2018, arXiv:1807.01774, Sec. 4.1.)
     """
 
     rounds = 8

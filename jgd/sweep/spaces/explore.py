@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jgd.sweep.spaces.distributions import Distribution, Integer, Listed, Parts, Quantized
+from jgd.sweep.spaces.distributions import Distribution, Listed, Parts
+from jgd.sweep.spaces.lattice import Integer, Quantized
 from jgd.sweep.spaces.space import Axis, is_active
 
 BISECTIONS = 80  # of the unit interval, after which its ends are neighbouring floats

@@ -15,7 +15,8 @@ from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.types import Transform
 from jgd.sweep.spaces.distributions import Distribution as Distribution
-from jgd.sweep.spaces.distributions import Integer, Listed, LogUniform, Normal, Parts, Quantized, Uniform, plain_label
+from jgd.sweep.spaces.distributions import Listed, LogUniform, Normal, Parts, Structural, Uniform, Whole, plain_label
+from jgd.sweep.spaces.lattice import Integer, Quantized
 from jgd.transforms.as_transform import as_transform
 
 
@@ -104,6 +105,25 @@ def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
         return Listed(_alike(listed))
     parts = tuple(map(_part, listed))
     return Parts(parts, tuple(_labels(parts) if labels is None else labels))
+
+
+def structural(options: Iterable[int]) -> Any:
+    """One of some whole numbers that shape the program, such as a width, a depth or a `batch_size`: a program each.
+
+    It may stand for any argument of a task's functions, as in `Task(Partial(init, width=structural([16, 32])), ...)`,
+    for its `batch_size`, for a whole number that is structure of an optimizer, and in what `train(hp, key)` is called
+    with. There it is a plain whole number, never traced. Each is equally likely.
+    """
+    options = _options("structural", options)
+    for value in options:
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+            raise InputError(
+                f"structural({list(options)!r}): {value!r} is no whole number; choose between other parts with choice."
+            )
+    whole = tuple(Whole(value) for value in options)
+    if len(set(whole)) < len(whole):
+        raise InputError(f"structural({list(options)!r}): a number is listed twice; list each once.")
+    return Structural(whole, tuple(map(str, whole)))
 
 
 def grid(values: Iterable[float]) -> Any:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import functools
-import itertools
-import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,9 +10,9 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.types import Transform
-from jgd.core.values import names
-from jgd.sweep.spaces.distributions import Distribution, Parts
+from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
 from jgd.sweep.spaces.functions import grid
+from jgd.sweep.spaces.places import Place, key_name, names_of, places
 from jgd.train.task import Task
 
 Route = tuple[tuple[int, int], ...]  # choices, by the positions of their axes, with the options that they must take
@@ -107,26 +105,25 @@ class Trial:
 
 
 def axes(task: Any, optimizer: Any) -> list[Axis]:
-    """The distributions of a space, one axis for each object, named as `jgd.hyperparams` names leaves.
+    """The distributions of a space, one axis for each object, with the shortest names that tell them apart.
 
     A choice comes before the distributions of its options, which are axes too: every point has a coordinate for each,
     and those of options that it does not choose mean nothing.
     """
     space = {"task": task, "optimizer": optimizer}
     _refuse_structure(space)
-    found: dict[int, list[_Place]] = {}
-    for place in _places(space):
+    found: dict[int, list[Place]] = {}
+    for place in places(space):
         found.setdefault(id(place.distribution), []).append(place)
     position = {key: i for i, key in enumerate(found)}
-    named = _names([_shared_name(places) for places in found.values()], found)
     return [
         Axis(
             name,
-            places[0].distribution,
-            tuple(".".join(place.path) for place in places),
-            tuple(tuple((position[key], option) for key, option in place.when) for place in places),
+            group[0].distribution,
+            tuple(".".join(place.path) for place in group),
+            tuple(tuple((position[key], option) for key, option in place.when) for place in group),
         )
-        for name, places in zip(named, found.values(), strict=True)
+        for name, group in zip(names_of(list(found.values())), found.values(), strict=True)
     ]
 
 
@@ -149,7 +146,7 @@ def is_active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[bool]:
     """Which axes matter at a point: not those of options that it does not choose."""
 
     def taken(route: Route) -> bool:
-        return all(_index(space_axes[i], units[i]) == option for i, option in route)
+        return all(index_at(space_axes[i], units[i]) == option for i, option in route)
 
     return [any(map(taken, axis.when)) for axis in space_axes]
 
@@ -157,42 +154,7 @@ def is_active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[bool]:
 def chosen_parts(trial: Trial) -> Route:
     """The options that a trial's choices of parts take; trials of a space that take the same have one structure."""
     rows = enumerate(zip(trial.axes, trial.units, is_active(trial.axes, trial.units), strict=True))
-    return tuple((i, _index(x, unit)) for i, (x, unit, on) in rows if on and isinstance(x.distribution, Parts))
-
-
-Combination = tuple[tuple[float, ...], list[bool]]
-
-
-def combinations(space_axes: Sequence[Axis]) -> list[Combination]:
-    """Each combination of parts as a point, with middles elsewhere, and which axes matter there."""
-    units = [axis.distribution.grid(1).tolist() if axis.of_parts else [0.5] for axis in space_axes]
-    found: dict[tuple[float, ...], list[bool]] = {}
-    for point in itertools.product(*units):
-        matters = is_active(space_axes, point)
-        found.setdefault(tuple(x if on else 0.5 for x, on in zip(point, matters, strict=True)), matters)
-    return list(found.items())
-
-
-def num_settings(space_axes: Sequence[Axis]) -> int | None:
-    """How many different settings a space has; `None` where a range is continuous."""
-    total = 0
-    for _, matters in combinations(space_axes):
-        sizes = [
-            axis.distribution.size for axis, on in zip(space_axes, matters, strict=True) if on and not axis.of_parts
-        ]
-        known = [size for size in sizes if size is not None]
-        if len(known) < len(sizes):
-            return None
-        total += math.prod(known)
-    return total
-
-
-def setting_at(space_axes: Sequence[Axis], units: Sequence[float]) -> Hashable:
-    """What is equal for two points exactly where they are the same setting."""
-    rows = zip(space_axes, units, is_active(space_axes, units), strict=True)
-    return tuple(
-        (_index(axis, x) if axis.of_parts else axis.distribution.at(x)) if on else None for axis, x, on in rows
-    )
+    return tuple((i, index_at(x, unit)) for i, (x, unit, on) in rows if on and isinstance(x.distribution, Parts))
 
 
 def params_at(space_axes: Sequence[Axis], units: Sequence[float]) -> dict[str, Any]:
@@ -216,68 +178,10 @@ def short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-class _Place(NamedTuple):
-    """A distribution where it stands."""
-
-    distribution: Distribution
-    path: tuple[str, ...]
-    name: str
-    when: tuple[tuple[int, int], ...]  # ids of choices, and their options
-
-
-def _places(space: Any) -> list[_Place]:
-    """Every distribution of a space, choices before what their options hold."""
-    by_path = dict(zip(_paths(space), names(space), strict=True))
-
-    def walk(node: Any, path: tuple[str, ...], when: tuple[tuple[int, int], ...], above: str) -> Iterator[_Place]:
-        for keys, leaf in jax.tree_util.tree_leaves_with_path(node, is_leaf=_is_distribution):
-            here = (*path, *map(_key_name, keys))
-            # An option that is a distribution itself has only a label, which says little without the choice's name.
-            name = "" if keys else f"{above}.{here[-1]}"
-            if isinstance(leaf, Parts):
-                name = name or _name_of_choice(space, leaf, here)
-                yield _Place(leaf, here, name, when)
-                for i, (label, option) in enumerate(zip(leaf.labels, leaf.options, strict=True)):
-                    yield from walk(option, (*here, label), (*when, (id(leaf), i)), name)
-            elif isinstance(leaf, Distribution):
-                yield _Place(leaf, here, name or by_path[here], when)
-
-    return list(walk(space, (), (), ""))
-
-
-def _name_of_choice(space: Any, choice: Parts, path: tuple[str, ...]) -> str:
-    """The name that it would have if it were a number."""
-    whole = jax.tree.map(lambda x: 0.0 if x is choice else x, space, is_leaf=lambda x: x is choice)
-    return dict(zip(_paths(whole), names(whole), strict=True))[path]
-
-
-def _shared_name(places: Sequence[_Place]) -> str:
-    """What all the paths end in, which means all the places; else the first place's name."""
-    ends = {place.path[-1] for place in places}
-    return ends.pop() if len(places) > 1 and len(ends) == 1 else places[0].name
-
-
-def _names(wanted: list[str], found: dict[int, list[_Place]]) -> list[str]:
-    """The names that differ, and the whole path of the others: two objects in two places each may end alike."""
-    paths = [".".join(places[0].path) for places in found.values()]
-    return [name if wanted.count(name) == 1 else path for name, path in zip(wanted, paths, strict=True)]
-
-
-def _paths(tree: Any) -> list[tuple[str, ...]]:
-    return [tuple(map(_key_name, keys)) for keys, _ in jax.tree_util.tree_leaves_with_path(tree)]
-
-
-def _key_name(key: Any) -> str:
-    return jax.tree_util.keystr((key,), simple=True)
-
-
-def _index(axis: Axis, unit: float) -> int:
+def index_at(axis: Axis, unit: float) -> int:
+    """The option of parts at a unit."""
     assert isinstance(axis.distribution, Parts)
     return axis.distribution.index(unit)
-
-
-def _is_distribution(value: Any) -> bool:
-    return isinstance(value, Distribution)
 
 
 def _fill(node: Any, units: dict[int, float]) -> Any:
@@ -286,12 +190,12 @@ def _fill(node: Any, units: dict[int, float]) -> Any:
         if id(node) not in units:
             return node
         value = node.at(units[id(node)])
-        return _fill(value, units) if isinstance(node, Parts) else value
+        return _fill(value, units) if isinstance(node, Parts) and not isinstance(node, Structural) else value
     return _over_children(node, lambda child, kind: _fill(child, units))
 
 
 def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
-    """A node with `fn(child, kind)` of its children, which are all but structure; itself where none changes."""
+    """A node with `fn(child, kind)` of its children, which are all but fixed structure; itself where none changes."""
     if dataclasses.is_dataclass(node) and not isinstance(node, (type, Distribution)):
         changes = {}
         for field in dataclasses.fields(node):
@@ -299,7 +203,7 @@ def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
             if kind == "hypers":
                 new = _over_children(old, lambda child, _: fn(child, "hyper"))
             else:
-                new = old if kind == "static" else fn(old, kind)
+                new = fn(old, kind) if kind != "static" or isinstance(old, Structural) else old
             if new is not old:
                 changes[field.name] = new
         return dataclasses.replace(node, **changes) if changes else node
@@ -311,7 +215,7 @@ def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
     changed = any(a is not b for a, b in zip(old, new, strict=True))
     replace: Any = getattr(node, "_replace", None)
     if changed and replace:  # a named tuple, or what checks its arguments again, as FromOptax does
-        return replace(**{_key_name(path[0]): child for (path, _), child in zip(keys, new, strict=True)})
+        return replace(**{key_name(path[0]): child for (path, _), child in zip(keys, new, strict=True)})
     return structure.unflatten(new) if changed else node
 
 
@@ -320,11 +224,12 @@ def _refuse_structure(node: Any) -> None:
     if dataclasses.is_dataclass(node) and not isinstance(node, (type, Distribution)):
         for field in dataclasses.fields(node):
             value = getattr(node, field.name)
-            if field.metadata.get("kind") == "static" and isinstance(value, Distribution):
+            inside = field.metadata.get("kind") == "static" and isinstance(value, Distribution)
+            if inside and not isinstance(value, Structural):
                 raise InputError(
                     f"{type(node).__name__}({field.name}={value!r}): {field.name} is structure, which no distribution "
-                    "can stand for; choose between whole optimizers or tasks, as in "
-                    f"choice([{type(node).__name__}({field.name}=...), ...])."
+                    "can stand for; list whole numbers as sweep.structural([16, 32]), or choose between whole "
+                    f"optimizers or tasks, as in choice([{type(node).__name__}({field.name}=...), ...])."
                 )
             _refuse_structure(value)
     elif not isinstance(node, Distribution) or isinstance(node, Parts):

@@ -8,7 +8,8 @@
     optimizer = "adam"
     learning_rate = { schedule = "cosine_decay", init_value = { loguniform = [1e-4, 1e-1] }, decay_steps = "steps" }
 
-A list of numbers is a grid, `{ choice = [...] }` and `{ choice = { label = ... } }` choose, `chain = [...]` composes,
+A list of numbers is a grid, `{ structural = [16, 32] }` lists sizes, `{ integer = [1, 64], log = true }` draws
+factors, `{ choice = [...] }` and `{ choice = { label = ... } }` choose, `chain = [...]` composes,
 "steps" stands for the steps of the sweep and `{ steps = 0.1 }` for a tenth of them.
 What does not fit on a line goes into a table of its own, `[adam.learning_rate]`, with its keys below.
 
@@ -19,13 +20,24 @@ import inspect
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jgd.optimizers
 import jgd.schedules
 import jgd.transforms
 from jgd.core.errors import InputError, unknown
-from jgd.sweep.spaces.functions import Named, choice, grid, integer, loguniform, normal, quantized, uniform
+from jgd.sweep.spaces.functions import (
+    Named,
+    choice,
+    grid,
+    integer,
+    loguniform,
+    normal,
+    quantized,
+    structural,
+    uniform,
+)
 
 RANGES = {"uniform": uniform, "loguniform": loguniform, "integer": integer, "normal": normal}
 NOT_PARTS = (  # they take functions
@@ -55,7 +67,7 @@ def parse_spaces(text: str, place: str, steps: int | None = None, *, closed: boo
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{place}: it is not TOML: {error}.") from None
-    alone = {*RANGES, "choice", "grid"} if closed else set()  # tables that are no spaces
+    alone = {*RANGES, "choice", "grid", "structural"} if closed else set()  # tables that are no spaces
     loose = [name for name, x in tables.items() if not isinstance(x, dict) or (len(x) <= 2 and alone & set(x))]
     if loose or not tables:
         what = f"{loose[0]} {_why_no_table(tables[loose[0]], alone)}" if loose else "there is no space in it"
@@ -79,7 +91,7 @@ class _Reader:
         self.steps = steps
         modules = {"optimizer": jgd.optimizers, "schedule": jgd.schedules, "transform": jgd.transforms}
         self.known = {kind: _functions(module, ENDINGS.get(kind, "")) for kind, module in modules.items()}
-        self.kinds = (*self.known, "chain", "choice", "grid", *RANGES, "steps")
+        self.kinds = (*self.known, "chain", "choice", "grid", "structural", *RANGES, "steps")
 
     def space(self, place: str, name: str, table: dict[str, Any]) -> Any:
         """A table of the first level, which is an optimizer."""
@@ -110,7 +122,8 @@ class _Reader:
             raise InputError(f"{place}: {kind} stands alone, but {next(iter(others))!r} is beside it; take that out.")
         if kind == "steps":
             return self.share(place, given[kind])
-        return {"chain": self.chain, "choice": self.choice, "grid": self.grid}[kind](f"{place}.{kind}", given[kind])
+        read = {"chain": self.chain, "choice": self.choice, "grid": self.grid, "structural": self.structural}
+        return read[kind](f"{place}.{kind}", given[kind])
 
     def call(self, place: str, kind: str, name: Any, arguments: dict[str, Any]) -> Any:
         """An optimizer, a schedule or a transform with its arguments."""
@@ -134,17 +147,23 @@ class _Reader:
 
     def range(self, place: str, kind: str, ends: Any, others: dict[str, Any]) -> Any:
         """A distribution of two numbers, maybe rounded to steps."""
-        if wrong := [name for name in others if name != "step"]:
-            raise unknown(f"{place}: beside {kind}", wrong[0], ["step"])
+        known = ["step", "log"] if kind == "integer" else ["step"]
+        if wrong := [name for name in others if name not in known]:
+            raise unknown(f"{place}: beside {kind}", wrong[0], known)
         if not isinstance(ends, list) or len(ends) != 2:
             names = "mean, std" if kind == "normal" else "low, high"
             raise InputError(f"{place}.{kind} = {ends!r}: expected two numbers, {{ {kind} = [{names}] }}.")
-        made = _told(f"{place}.{kind}", RANGES[kind], *ends)
-        return _told(place, quantized, made, others["step"]) if others else made
+        drawn = partial(integer, log=others.get("log", False)) if kind == "integer" else RANGES[kind]
+        made = _told(f"{place}.{kind}", drawn, *ends)
+        return _told(place, quantized, made, others["step"]) if "step" in others else made
 
     def grid(self, place: str, values: Any) -> Any:
         """Numbers, all of them taken by the grid sampler."""
         return _told(place, grid, values)
+
+    def structural(self, place: str, values: Any) -> Any:
+        """Whole numbers that shape the program."""
+        return _told(place, structural, values)
 
     def choice(self, place: str, options: Any) -> Any:
         """Numbers or parts, in a list or by their labels."""

@@ -1,0 +1,131 @@
+"""Where distributions stand in a space, and what a person would call them."""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from jax.tree_util import Partial
+
+from jgd.core.values import shortest_name
+from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
+
+Path = tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """A distribution where it stands."""
+
+    distribution: Distribution
+    path: Path
+    name: str
+    when: tuple[tuple[int, int], ...]  # ids of choices, and their options
+
+
+def places(space: Any) -> list[Place]:
+    """Every distribution of a space, choices before what their options hold.
+
+    A name is the last part of the path, preceded by as few others as tell it from those of all other leaves. Arguments
+    of a `Partial` are called as its function calls them.
+    """
+    rows, found = list(_rows(space, (), (), ())), []
+    said: dict[Path, str] = {}
+    for row in rows:
+        if not isinstance(row.leaf, Distribution):
+            continue
+        if row.alone:  # an option has only a label, which says little without the choice's name
+            name = f"{said[row.path[:-1]]}.{row.path[-1]}"
+        else:
+            # A choice is named as if it were a number, which has nothing inside.
+            others = [one.spoken for one in rows if not _is_choice(one.leaf) and one.path[: len(row.path)] != row.path]
+            name = ".".join(shortest_name(row.spoken, others))
+        said[row.path] = name
+        found.append(Place(row.leaf, row.path, name, row.when))
+    return found
+
+
+def names_of(groups: Sequence[Sequence[Place]]) -> list[str]:
+    """A name for each distribution, given all its places: the fewest words that tell it from the others.
+
+    One in several places is called by what all their paths end in, which means all of them, else by its first place.
+    """
+    wanted = [_shared_name(group) for group in groups]
+    for closer in (lambda place: place.name, lambda place: ".".join(place.path)):
+        twice = {name for name in wanted if wanted.count(name) > 1}
+        wanted = [closer(group[0]) if name in twice else name for name, group in zip(wanted, groups, strict=True)]
+    return wanted
+
+
+def key_name(key: Any) -> str:
+    """A key of a path as a text."""
+    return jax.tree_util.keystr((key,), simple=True)
+
+
+def _shared_name(group: Sequence[Place]) -> str:
+    ends = {place.path[-1] for place in group}
+    return ends.pop() if len(group) > 1 and len(ends) == 1 else group[0].name
+
+
+class _Row(NamedTuple):
+    """A leaf of a space or of a part of it, with its path, and that as a person would say it."""
+
+    leaf: Any
+    path: Path
+    spoken: Path
+    when: tuple[tuple[int, int], ...]
+    alone: bool  # whether it is an option itself
+
+
+def _rows(node: Any, path: Path, spoken: Path, when: tuple[tuple[int, int], ...]) -> Iterator[_Row]:
+    for keys, words, leaf in _leaves(node, (), ()):
+        here, said = path + keys, spoken + words
+        yield _Row(leaf, here, said, when, not keys)
+        if _is_choice(leaf) and not isinstance(leaf, Structural):
+            for i, (label, option) in enumerate(zip(leaf.labels, leaf.options, strict=True)):
+                yield from _rows(option, (*here, label), (*said, label), (*when, (id(leaf), i)))
+
+
+def _leaves(node: Any, path: Path, spoken: Path) -> Iterator[tuple[Path, Path, Any]]:
+    """Every leaf, and every distribution where structure stands, with its path from `node`."""
+    if isinstance(node, Distribution):
+        yield path, spoken, node
+    elif isinstance(node, Partial):
+        names = _parameters(node)
+        for i, child in enumerate(node.args):
+            name = names[i] if i < len(names) else str(i)
+            yield from _leaves(child, (*path, "0", str(i)), (*spoken, name))
+        for name in sorted(node.keywords):
+            yield from _leaves(node.keywords[name], (*path, "1", name), (*spoken, name))
+    elif is_record(node):
+        for field in dataclasses.fields(node):
+            value = getattr(node, field.name)
+            if field.metadata.get("kind") != "static" or isinstance(value, Distribution):
+                yield from _leaves(value, (*path, field.name), (*spoken, field.name))
+    else:
+        for keys, child in jax.tree_util.tree_leaves_with_path(node, is_leaf=lambda x: x is not node):
+            if keys:
+                name = key_name(keys[0])
+                yield from _leaves(child, (*path, name), (*spoken, name))
+            else:
+                yield path, spoken, child
+
+
+def is_record(node: Any) -> bool:
+    """Whether it is a record of jgd's, whose fields say what they are."""
+    if not dataclasses.is_dataclass(node) or isinstance(node, type):
+        return False
+    return any("kind" in field.metadata for field in dataclasses.fields(node))
+
+
+def _parameters(partial: Partial) -> list[str]:
+    """The names of a function's positional parameters, as far as it tells them."""
+    try:
+        parameters = inspect.signature(partial.func).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+
+
+def _is_choice(leaf: Any) -> bool:
+    return isinstance(leaf, Parts)
