@@ -55,7 +55,7 @@ class Study:
     rounds      In how many parts the trials are proposed, trained by the same programs, and told to the sampler: 8 for
                 those that learn, else 1.
     where       `where(params)` of a trial's values by name: points for which it is false are drawn again.
-    enqueue     Known settings to begin with, `[{"learning_rate": 1e-3, ...}]`, by names as in `trial.params`; for several
+    enqueue     Settings to begin with, `[{"learning_rate": 1e-3, ...}]`, by names as in `trial.params`; for several
                 spaces a dict of such lists. They are the first trials, and count among `num_trials`; "tpe" and Optuna's
                 samplers learn from them.
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
