@@ -56,6 +56,7 @@ def main():
     stop = jgd.Stop(metric="loss", patience=5)
     run = jgd.fit(task, jgd.adamw(0.003), steps=300, eval_every=20, stop=stop, keep_best="accuracy", mode="max")
     print(run)
+    assert run.best is not None
     assert run.best.value > 0.95
 
     model = Net(nnx.Rngs(0))

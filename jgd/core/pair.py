@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 import optax
 
 T = TypeVar("T")
+_OBJECT: Any = object
 
 
 class Pair(optax.GradientTransformationExtraArgs):
@@ -44,8 +45,8 @@ class Pair(optax.GradientTransformationExtraArgs):
         return optax.GradientTransformationExtraArgs(*self)._replace(**changes)
 
     # Compared and hashed by identity, like all records; a sum or a multiple of a transform means nothing.
-    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
-    __lt__, __le__, __gt__, __ge__ = object.__lt__, object.__le__, object.__gt__, object.__ge__
+    __eq__, __ne__, __hash__ = _OBJECT.__eq__, _OBJECT.__ne__, _OBJECT.__hash__
+    __lt__, __le__, __gt__, __ge__ = _OBJECT.__lt__, _OBJECT.__le__, _OBJECT.__gt__, _OBJECT.__ge__
     __add__: Any = None
     __mul__: Any = None
     __rmul__: Any = None
@@ -56,4 +57,5 @@ def as_pair(cls: type[T]) -> type[T]:
     if issubclass(cls, Pair):
         return cls
     names = ("__module__", "__qualname__", "__doc__")
-    return cast(type[T], type(cls.__name__, (cls, Pair), {name: getattr(cls, name) for name in names}))
+    bases: Any = (cls, Pair)
+    return cast(type[T], type(cls.__name__, bases, {name: getattr(cls, name) for name in names}))

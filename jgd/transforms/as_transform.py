@@ -1,7 +1,7 @@
 """Transforms from elsewhere: anything with optax's two functions, taken in as a record."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import optax
@@ -37,7 +37,7 @@ class Foreign:
 def as_transform(value: Any) -> Transform:
     """`value` as a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
     if isinstance(value, Pair):
-        return value
+        return cast(Transform, value)
     if not admits(TRANSFORM, value):
         raise ExpectationError(shown(value), TRANSFORM.expected)
     if isinstance(value, optax.GradientTransformation) or jax.tree_util.all_leaves([value]):

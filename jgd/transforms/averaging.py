@@ -90,7 +90,8 @@ def eval_params(optimizer: Any, state: State, params: Params) -> Params:
         return _masked(getattr(optimizer, "inner", None), state.inner_state, params)
     if isinstance(state, optax.transforms.PartitionState):
         inner = getattr(optimizer, "transforms", {})
-        for label, one in state.inner_states.items():
+        inner_states_of: Any = state.inner_states
+        for label, one in inner_states_of.items():
             params = _masked(inner.get(label), one.inner_state, params)
         return params
     for inner, one in inner_states(optimizer, state):

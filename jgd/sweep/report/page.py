@@ -15,6 +15,7 @@ from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.pages.text import capital, count, label_of
 from jgd.sweep.lanes.settings import as_loss
+from jgd.sweep.plots.accessor import Plots
 from jgd.sweep.report.captions import caption_of
 from jgd.sweep.report.tables import programs_table, spaces_table, trials_table
 from jgd.sweep.results.outcomes import Outcomes
@@ -154,29 +155,29 @@ def _enough(result: Outcomes, best: Trial) -> str:
 
 def _pictures(result: Outcomes, learns: bool) -> list[str]:
     """The pictures that have something to show."""
-    names = dict.fromkeys(axis.name for trial in result.trials for axis in trial.axes)
+    plots, names = Plots(result), dict.fromkeys(axis.name for trial in result.trials for axis in trial.axes)
     label, ended = capital(label_of(result.settings.metric)), np.isfinite(result.medians).any()
     shown: list[tuple[str, str, Any]] = []
     if ended and len(result.steps) > 1:
         title = f"{label} while training, {'each at its best' if len(result.spaces) > 1 else 'the best few'}"
-        shown.append(("curves", title, result.plot.curves()))
+        shown.append(("curves", title, plots.curves()))
     alone = all(len(trial.axes) <= 1 for trial in result.trials)
     for row in [] if alone or not names else result.standings()[:SPACES]:
         if row.trial.axes:
             of = f" of {row.space}" if len(result.spaces) > 1 else ""
             title = f"{label} against each hyperparameter{of}"
-            shown.append(("isolation", title, result.plot.isolation(space=row.space)))
+            shown.append(("isolation", title, plots.isolation(space=row.space)))
     for name in names if alone else ():
         title = f"{label} against {name.replace('_', ' ')}"
-        shown.append(("sensitivity", title, result.plot.sensitivity(name)))
+        shown.append(("sensitivity", title, plots.sensitivity(name)))
     best = result.ranking()[0]
     if len(best.axes) > 1 and ended:
-        shown.append(("parallel", f"All trials of {best.space} at once", result.plot.parallel(best.space)))
+        shown.append(("parallel", f"All trials of {best.space} at once", plots.parallel(best.space)))
     kind = "best_so_far" if learns else "best_of_k"
     if ended and len(result.trials) > len(result.spaces):
-        shown.append((kind, "Number of trials", result.plot.named(kind)))
+        shown.append((kind, "Number of trials", plots.named(kind)))
     with contextlib.suppress(InputError):  # too few trials to tell
-        shown.append(("importance", "Importance of the hyperparameters", result.plot.importance()))
+        shown.append(("importance", "Importance of the hyperparameters", plots.importance()))
     return [
         figure(title, to_svg(drawn, f"{kind}-{i}", VARIABLES, title), caption_of(result, kind))
         for i, (kind, title, drawn) in enumerate(shown)

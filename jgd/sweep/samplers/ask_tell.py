@@ -77,7 +77,8 @@ class Proposals:
             if space.size is not None:
                 space.known[setting_at(space.axes, trial.units)].became = float(loss), steps
         for name, rows in heard.items():
-            _tell(named[name].sampler, rows)
+            if (sampler := named[name].sampler) is not None:
+                _tell(sampler, rows)
 
     def _space(self, name: str, task: Any, optimizer: Any, sampler: Any, seed: int, count: int) -> "_Space":
         task, optimizer = with_grids(task), with_grids(optimizer)
