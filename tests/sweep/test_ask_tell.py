@@ -177,3 +177,10 @@ def test_a_sampler_hears_of_a_setting_as_often_as_it_proposes_it():
     heard = dict(sampler.told)
     made.tell(last, [0.5])
     assert sampler.told == heard
+
+
+def test_a_number_listed_twice_is_one_trial_of_a_grid_and_said():
+    made = proposals({"sgd": jgd.sgd(grid([0.1, 0.1, 0.2]))}, "grid")
+    with pytest.warns(UserWarning, match="'sgd' has only 2 settings"):
+        assert len(made.ask(3)) == 2
+    assert len(proposals({"sgd": jgd.sgd(grid([0.1, 0.2]))}, "grid").ask(3)) == 2  # smaller by design

@@ -77,7 +77,7 @@ class Proposals:
             if space.size is not None:
                 space.known[setting_at(space.axes, trial.units)].became = float(loss), steps
         for name, rows in heard.items():
-            if (sampler := named[name].sampler) is not None:
+            if (sampler := named[name].sampler) is not None and rows:
                 _tell(sampler, rows)
 
     def _space(self, name: str, task: Any, optimizer: Any, sampler: Any, seed: int, count: int) -> "_Space":
@@ -135,7 +135,8 @@ class Proposals:
                     f"run(where=): it accepted {len(kept)} of {drawn} points of {space.name!r}, and {count} are "
                     "needed; narrow the ranges, or loosen the condition."
                 )
-        if space.spent and len(kept) < count and not isinstance(space.sampler, Grid):
+        by_design = isinstance(space.sampler, Grid) and drawn <= len(space.known)  # a grid may be smaller than asked
+        if space.spent and len(kept) < count and not by_design:
             space.warn()
         if not kept and first:
             raise InputError(f"run(where=): it rejects every point of {space.name!r}; loosen the condition.")
