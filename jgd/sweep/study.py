@@ -55,8 +55,8 @@ class Study:
     rounds      In how many parts the trials are proposed, trained by the same programs, and told to the sampler: 8 for
                 those that learn, else 1.
     where       `where(params)` of a trial's values by name: points for which it is false are drawn again.
-    enqueue     Known settings to begin with, `[{"learning_rate": 1e-3, ...}]`, by names as in `trial.params`; of several
-                spaces a dict of such lists. They are the first trials, and count among `num_trials`; "tpe" and
+    enqueue     Known settings to begin with, `[{"learning_rate": 1e-3, ...}]`, by names as in `trial.params`; of
+                several spaces a dict of such lists. They are the first trials, and count among `num_trials`; "tpe" and
                 Optuna's samplers learn from them.
     eval_every  Steps in a compiled segment, about a thirtieth of `steps` unless given. Curves have a point at the end
                 of each. A second program serves a shorter last one: a divisor of `steps` needs none.

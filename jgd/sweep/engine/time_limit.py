@@ -7,7 +7,7 @@ from jgd.train.interrupt import Interrupt
 
 
 class TimeLimit:
-    """Seconds from here on, compilation included; it is over once a segment has run in them, so that any call goes on."""
+    """Seconds from here on, compilation included. Over after a segment at the earliest, so that each call goes on."""
 
     def __init__(self, seconds: float | None) -> None:
         self._until = math.inf if seconds is None else time.monotonic() + seconds
@@ -24,6 +24,10 @@ class Ending(Interrupt):
 
     def __init__(self, limit: TimeLimit) -> None:
         self.limit, self._asked = limit, False
+
+    def __enter__(self) -> "Ending":
+        super().__enter__()
+        return self
 
     @property
     def requested(self) -> bool:  # type: ignore[override]

@@ -42,7 +42,7 @@ def describe_problem(task: Any, spaces: Mapping[str, Any], code: Mapping[str, st
     for title, value in parts.items():
         asked |= leaf_texts(title, value)
     asked |= {"batch_size": repr(task.batch_size)} if one else {}
-    return {"x64": repr(jax.config.jax_enable_x64), **asked, **code, "format": FORMAT, TRACED: traced_by()}
+    return {"x64": repr(jax.config.read("jax_enable_x64")), **asked, **code, "format": FORMAT, TRACED: traced_by()}
 
 
 def listing(trials: Sequence[Trial]) -> Json:
