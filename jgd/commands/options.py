@@ -12,7 +12,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 MAX_TIME: dict[str, dict[str, Any]] = {
     "--max-time": {
         "metavar": "TIME",
-        "help": "end after this, such as 10m or 1.5h, with the running segment; resumable",
+        "help": "end with a segment after this, such as 10m; resumable",
     },
 }
 ONLY_OUTPUT = ("--json", "--out")  # what changes nothing of what is run

@@ -34,8 +34,7 @@ def check_seconds(seconds: Any) -> float | None:
     """The time limit, a positive number."""
     if seconds is None:
         return None
-    number = isinstance(seconds, numbers.Real) and not isinstance(seconds, bool)
-    if not number or not float(seconds) > 0:
+    if not isinstance(seconds, numbers.Real) or isinstance(seconds, bool) or not float(seconds) > 0:
         raise InputError(f"run(max_seconds={seconds!r}): max_seconds must be a positive number of seconds.")
     return float(seconds)
 

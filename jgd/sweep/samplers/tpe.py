@@ -98,7 +98,7 @@ class Tpe:
     def _propose(self) -> np.ndarray:
         """The best of candidates drawn from the density of good points."""
         good = self.good()
-        bad = np.setdiff1d(np.arange(len(self._points)), good)
+        bad = np.delete(np.arange(len(self._points)), good)
         above, below = self._mixture(bad), self._mixture(good)
         candidates = self._unseen(below.draw(CANDIDATES, self._rng))
         return candidates[np.argmax(below.log_density(candidates) - above.log_density(candidates))]
@@ -136,33 +136,35 @@ class _Mixture(NamedTuple):
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Points, f64[count, axes]."""
-        chosen = rng.integers(0, len(self.points) + 1, count)
-        uniform = rng.random((count, self.points.shape[1]))
-        out = uniform.copy()
-        for i, row in enumerate(chosen):
-            if row == len(self.points):
-                continue
-            x, many = self.points[row], self.options > 0
-            low, high = ndtr(-x / self.width), ndtr((1 - x) / self.width)
-            near = x + self.width * ndtri(low + uniform[i] * (high - low))
-            stay = rng.random(len(x)) >= STRAY
-            near = np.where(many, np.where(stay, x, uniform[i]), near)
-            out[i] = np.where(self.matters[row], np.clip(near, 0, 1), uniform[i])
-        return out
+        chosen = rng.integers(0, len(self.points) + 1, count)  # the last is the uniform one
+        uniform, stay = rng.random((count, self.points.shape[1])), rng.random((count, self.points.shape[1])) >= STRAY
+        if not len(self.points):
+            return uniform
+        rows = np.minimum(chosen, len(self.points) - 1)
+        x = self.points[rows]
+        low, high = ndtr(-x / self.width), ndtr((1 - x) / self.width)
+        near = np.clip(x + self.width * ndtri(low + uniform * (high - low)), 0, 1)
+        near = np.where(self.options > 0, np.where(stay, x, uniform), near)
+        return np.where(self.matters[rows] & (chosen < len(self.points))[:, None], near, uniform)
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Up to a constant that is the same for all mixtures of these axes, f64[count]."""
         if not len(self.points):
             return np.zeros(len(x))
-        a, b = x[:, None, :], self.points[None]
-        mass = ndtr((1 - b) / self.width) - ndtr(-b / self.width)
-        number = -0.5 * ((a - b) / self.width) ** 2 - np.log(self.width * mass * np.sqrt(2 * np.pi))
-        sizes = np.maximum(self.options, 1)
-        same = _index(a, sizes) == _index(b, sizes)
-        option = np.log(np.where(same, 1 - STRAY + STRAY / sizes, STRAY / sizes) * sizes)
-        each = np.where(self.matters[None], np.where(self.options > 0, option, number), 0.0).sum(axis=2)
-        each = np.concatenate([each, np.zeros((len(x), 1))], axis=1)
-        return np.logaddexp.reduce(each, axis=1) - np.log(each.shape[1])
+        number = (self.matters & (self.options == 0)).astype(float)
+        a, b = x / self.width, self.points / self.width
+        mass = ndtr((1 - self.points) / self.width) - ndtr(-self.points / self.width)
+        peak = np.sum(number * np.log(self.width * mass * np.sqrt(2 * np.pi)), axis=1)
+        # The squared distances as products of matrices, which are far quicker than f64[count, n, axes].
+        each = -0.5 * (a**2 @ number.T - 2 * a @ (number * b).T + np.sum(number * b**2, axis=1)) - peak
+        for i in np.flatnonzero(self.options):
+            size, mine = self.options[i], self.points[:, i]
+            same = _index(x[:, i, None], size) == _index(mine, size)
+            option = np.log(np.where(same, 1 - STRAY + STRAY / size, STRAY / size) * size)
+            each += np.where(self.matters[:, i], option, 0.0)
+        most = np.maximum(each.max(axis=1), 0.0)  # the uniform kernel's logarithm is 0
+        total = np.exp(each - most[:, None]).sum(axis=1) + np.exp(-most)
+        return most + np.log(total / (each.shape[1] + 1))
 
 
 def _options(axis: Axis) -> int:
