@@ -63,9 +63,7 @@ def main():
         change = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), snapshot.params, pretrained.params)
         moved[snapshot.step] = {"embed": change["embed"], **{k: change[k]["w"] for k in ("backbone", "head")}}
 
-    run = jgd.fit(
-        even_words, optimizer, steps=STEPS, eval_every=100, params=pretrained.params, callback=watch
-    )
+    run = jgd.fit(even_words, optimizer, steps=STEPS, eval_every=100, params=pretrained.params, callback=watch)
     print("\nLargest change of a weight since the pretrained parameters:")
     for step, change in moved.items():
         print(f"  step {step}: " + ", ".join(f"{name} {x:.4f}" for name, x in change.items()))
