@@ -165,7 +165,7 @@ def test_replay_agrees_with_the_lane_and_takes_new_seeds(capsys, swept, folder):
     arrays, meta = load_arrays(folder / "p.safetensors")
     assert meta == {"trial": document["trial"], "seed": 1}
     assert [x.shape for x in arrays.values()] == [(2,)]
-    assert main(["replay", "d", "--trust", "3", "--seed", "9"]) == 0
+    assert main(["replay", "d", "3", "--trust", "--seed", "9"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("trial 3: sgd(learning_rate=")
     assert lines[-1].split()[2:] == ["-", "-"]
@@ -222,7 +222,7 @@ def test_what_a_folder_does_not_have_is_named(capsys, swept):
         (["plot", "d", "--kind", "curves", "--name", "rate"], "it shows all names; leave the name out"),
         (["plot", "d", "--kind", "axis", "--out", "x.html"], "expected a .png, .svg or .pdf for a picture"),
         (["plot", "d", "--out", "x.png"], "or an .html for the whole report"),
-        (["replay", "d", "--trust", "99"], "the sweep has trials 0 to 11"),
+        (["replay", "d", "99", "--trust"], "the sweep has trials 0 to 11"),
     ):
         refused(arguments, words, capsys)
 
