@@ -1,4 +1,4 @@
-"""What decides a race: the metric, its direction and the target."""
+"""The criterion of a race: the metric, its direction and the target."""
 
 import argparse
 import dataclasses
@@ -19,7 +19,7 @@ MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return
 
 
 class Judge(NamedTuple):
-    """What a race is decided by."""
+    """Hold the metric that decides a race, its direction and its target."""
 
     metric: str
     mode: str
@@ -27,7 +27,7 @@ class Judge(NamedTuple):
 
 
 def judge_of(options: argparse.Namespace, otherwise: Callable[[], str]) -> Judge:
-    """What the options say, and else what the task is known for, or the metric that is found `otherwise`."""
+    """Take the criterion from the options, else from what the task is known for, or the metric found `otherwise`."""
     entry = BUILTIN.get(options.task)
     metric = options.metric or (entry.metric if entry else otherwise())
     known = entry is not None and metric == entry.metric
@@ -58,7 +58,7 @@ def first_metric(task: Task) -> str:
 
 
 def only_metric(name: str, train: Any, spaces: Any) -> str:
-    """What a function that owns its loop returns, if that is one number."""
+    """Name the only metric that a function that owns its loop returns, if there is only one."""
     found = metrics_of(train, spaces)
     if len(found) > 1:
         raise InputError(f"{name} returns {', '.join(found)}; say which of them ranks, as in --metric {found[0]}.")

@@ -14,7 +14,7 @@ from jgd.pages.text import count
 
 
 def set_up(number: int | None = None) -> None:
-    """What a command that trains asks of JAX: a device for each of these cores, and to keep what it compiles."""
+    """Set JAX up for a command that trains: a device for each of these cores, and a cache of compiled programs."""
     use_every_core(number)
     keep_programs()
 

@@ -1,4 +1,4 @@
-"""What commands share of their options: entering them, checking their numbers, and the line that runs them again."""
+"""Options that commands share: entering them, checking their numbers, and the line that runs them again."""
 
 import argparse
 import math

@@ -38,7 +38,7 @@ def spaces_of(task: Any, name: str, steps: int | None) -> Any:
 
 
 def note_for(task: str, space: str, steps: int | None) -> dict[str, Any]:
-    """What a folder needs to know to be gone on with, from any folder; the text of a TOML file is kept whole."""
+    """Note what resuming needs, from any folder; the text of a TOML file is kept whole."""
     toml = space.endswith(".toml")
     text = Path(space).read_text(encoding="utf-8") if toml else None
     return {

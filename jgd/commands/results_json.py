@@ -13,7 +13,7 @@ from jgd.sweep.result import Result
 
 
 def document_of(result: Result, task: str, devices: str, folder: Path) -> dict[str, Any]:
-    """What was run, how it ended, and what it cost."""
+    """Put into JSON what was run, how it ended, and its cost."""
     settings = result.settings
     return {
         "task": task,

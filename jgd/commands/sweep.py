@@ -198,7 +198,7 @@ def _clear(folder: Path) -> None:
 
 
 def _metric(name: str, task: Any, spaces: Any) -> str:
-    """What ranks if the user does not say."""
+    """Choose the metric that ranks if the user does not name one."""
     return only_metric(name, task, spaces) if is_black_box(task) else first_metric(_sample(task))
 
 

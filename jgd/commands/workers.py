@@ -57,7 +57,7 @@ def accompanied(
     task: str | None = None,
     space: str | None = None,
 ) -> tuple[Result, bool]:
-    """What `call` makes of the sweep in the folder, with a worker for each part of the cores but the first.
+    """Call `call` on the sweep in the folder, with a worker for each part of the cores but the first.
 
     Also whether none of them has failed. They take the task and the space from the folder's note unless given.
     """

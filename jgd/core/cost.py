@@ -1,4 +1,4 @@
-"""What an update costs at least, as each transform declares it: the bytes that it moves, its matrix products."""
+"""The least cost of an update, as each transform declares it: the bytes that it moves, its matrix products."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -24,7 +24,7 @@ class Cost(NamedTuple):
 
 
 def cost(transform: Any, params: Params) -> Cost:
-    """What `transform.cost(params)` declares, or else that the state is read and written once.
+    """Return what `transform.cost(params)` declares, or else that the state is read and written once.
 
     `params` are arrays or their shapes. A transform declares a cost when it needs more, such as a second pass over the
     gradients for their norm, or less, or when it holds others.

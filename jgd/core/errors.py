@@ -7,7 +7,7 @@ from typing import Any
 
 
 class InputError(ValueError):
-    """What the caller gave cannot be used; the message names the place, the value and the remedy."""
+    """Refuse what the caller gave; the message names the place, the value and the remedy."""
 
 
 class ExpectationError(InputError):

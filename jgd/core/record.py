@@ -141,7 +141,7 @@ class Interval:
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """What takes these values out of a dict as a tuple, in C where it can: a jitted step flattens its optimizer."""
+    """Make a getter of these values of a dict as a tuple, in C where it can: a jitted step flattens its optimizer."""
     if len(names) > 1:
         return operator.itemgetter(*names)
     return (lambda values: (values[names[0]],)) if names else lambda values: ()

@@ -61,7 +61,7 @@ class Stop:
     mode: str = static(default="min", convert=_mode)
 
     def begin(self) -> "Watch":
-        """What a plateau needs to know before the first step."""
+        """Begin the record of a plateau, before the first step."""
         if self.metric is not None or self.seconds is not None:
             field = "metric" if self.metric is not None else "seconds"
             raise InputError(

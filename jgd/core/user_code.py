@@ -1,4 +1,4 @@
-"""What a user's file or module holds, by a name such as `file.py:task`; the user's failures become one sentence."""
+"""Values in a user's file or module, by a name such as `file.py:task`; the user's failures become one sentence."""
 
 import importlib
 import importlib.util

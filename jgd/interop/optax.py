@@ -45,7 +45,7 @@ __all__ = (*_public(_optax), "FromOptax", "to_optax")  # pyright: ignore[reportU
 
 
 def __getattr__(name: str) -> Any:
-    """What optax itself resolves when asked: deprecated names, with its warning, and its version."""
+    """Resolve what optax itself resolves when asked: deprecated names, with its warning, and its version."""
     return getattr(_optax, name)
 
 

@@ -1,4 +1,4 @@
-"""What a step costs on this device: time, memory, and how far it is from the floor that the device's memory sets."""
+"""The cost of a step on this device: time, memory, and how far it is from the floor that the device's memory sets."""
 
 from jgd.measure.compare import Ratio as Ratio
 from jgd.measure.compare import compare as compare

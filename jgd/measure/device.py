@@ -1,4 +1,4 @@
-"""What this device can do at most, by measurement: a copy through its memory, and a product of matrices."""
+"""The most that this device can do, by measurement: a copy through its memory, and a product of matrices."""
 
 import functools
 import os
@@ -56,7 +56,7 @@ def flops(dtype: Any = "float32", device: Any = None) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What figures are figures of: the platform, the kind of device, how many, and the cores of the host."""
+    """Describe the machine of a figure: the platform, the kind of device, how many, and the cores of the host."""
     device = default_device()
     kind = _processor() if device.platform == "cpu" else device.device_kind
     return {"platform": device.platform, "device": kind, "devices": len(jax.local_devices()), "cores": cores()}

@@ -8,7 +8,7 @@ import jax
 
 
 def operations(fn: Callable[..., Any], *args: Any) -> float:
-    """What `fn(*args)` computes: two for each term of a matrix product or convolution, one for any other number made.
+    """Count the operations of `fn(*args)`: two for a term of a matrix product or convolution, one for any other number.
 
     So sums and decompositions of matrices count less than they take. Loops over a known length count whole, `while`
     loops once, and of branches the most expensive counts. Arguments may be shapes. XLA's own count takes lowering or

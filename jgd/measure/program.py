@@ -111,7 +111,7 @@ class Program:
 
     @property
     def memory(self) -> Memory:
-        """What it needs, by the compiler's account; the peak as the devices tell it now."""
+        """Bytes that it needs, by the compiler's account; the peak as the devices tell it now."""
         found = self._compiled.memory_analysis()
         return Memory(
             found.argument_size_in_bytes,

@@ -20,7 +20,7 @@ CANDIDATES = Kind(
 
 
 class Runner(Protocol):
-    """What can be timed: a `Program`, or a peer's step in another library."""
+    """Something that can be timed: a `Program`, or a peer's step in another library."""
 
     def run(self, calls: int) -> Any:
         """Call it so often and wait for the last; each call depends on the one before."""

@@ -1,1 +1,1 @@
-"""What reports are made of: one look, tables, pictures as SVG, and words. Pages load nothing."""
+"""The parts of a report: one look, tables, pictures as SVG, and words. Pages load nothing."""

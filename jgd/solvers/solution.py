@@ -1,4 +1,4 @@
-"""What a minimization ends in: the point, how good it is, and why it stopped there."""
+"""The solution of a minimization: the point, how good it is, and why it stopped there."""
 
 import dataclasses
 from typing import Any

@@ -60,7 +60,7 @@ def check_settings(
     evolve: Population | None = None,
     seed: int = 0,
 ) -> Settings:
-    """What holds for every trial, or an error that says which argument is wrong."""
+    """Return what holds for every trial, or refuse the argument that is wrong."""
     steps = whole("run", "steps", steps)
     split = _even_split(steps, evolve.every if evolve else steps)
     every = min(steps, split if eval_every is None else whole("run", "eval_every", eval_every))

@@ -28,7 +28,7 @@ PROBLEM = ("init", "loss", "evaluate", "data", "task", "batch_size", "space ", "
 
 
 def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> Result:
-    """What a sweep's folder holds, at any time, even while it is being written. Nothing is compiled.
+    """Read the result in a sweep's folder, at any time, even while it is being written. Nothing is compiled.
 
     Everything but the trials' tasks and optimizers is read from the files. With the `task` and `spaces` of the sweep
     the trials have those too, so that `best_optimizer` and `replay` work.
@@ -169,7 +169,7 @@ def _whole(trials: Sequence[Trial], task: Any, spaces: Any) -> list[Trial]:
 
 
 def _reports(known: Json, saved: Sequence[Saved]) -> list[GroupReport]:
-    """What the groups have cost, those of several rounds that share a program together."""
+    """Report the cost of the groups, those of several rounds that share a program together."""
     reports: dict[Any, GroupReport] = {}
     seen: Counter[Any] = Counter()
     for group in sorted(known["groups"], key=lambda group: group["first"]):
@@ -202,7 +202,7 @@ def _common(results: Sequence[Result]) -> Settings:
 
 
 def _identities(result: Result) -> list[Any]:
-    """What trials are known by in other sweeps: space and values, and which of those that are alike."""
+    """Identify trials across sweeps: by space and values, and which of those that are alike."""
     seen: Counter[Any] = Counter()
     found = []
     for trial in result.trials:

@@ -63,5 +63,5 @@ def resume(
 
 
 def note(dir: str | os.PathLike[str]) -> Any:
-    """What `run(note=)` has left in a sweep's folder, or None."""
+    """Read what `run(note=)` has left in a sweep's folder, or None."""
     return read_sweep(dir, "note").get("note")

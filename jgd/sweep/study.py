@@ -151,12 +151,12 @@ class Study:
         return split(self.num_trials, self.rounds or 1)
 
     def proposals(self) -> Proposals:
-        """What asks the sampler for trials, from its beginning."""
+        """Begin to ask the sampler for trials."""
         repeats = self.settings.evolve is not None  # its members part ways even where they begin alike
         return Proposals(self.train, self.named, self.sampler, self.seed, self.where, self.enqueue, repeats)
 
     def engine(self) -> Engine:
-        """What trains the trials on the devices."""
+        """Make the engine that trains the trials on the devices."""
         devices, limit = Devices(self.devices or ()), TimeLimit(self.max_seconds)
         shared = self.lanes, self.workers or 1, limit
         if is_black_box(self.task):

@@ -41,7 +41,7 @@ on_host = OnHost
 
 
 class LossCall(NamedTuple):
-    """What a loss takes beside parameters and a batch."""
+    """Say what a loss takes beside parameters and a batch."""
 
     state: bool  # a model's state, before the batch
     key: str | int | None  # a key by this name, or at this position, or none

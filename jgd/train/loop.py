@@ -17,7 +17,7 @@ from jgd.transforms.scale import apply_updates
 
 
 class Carry(NamedTuple):
-    """What one step hands to the next. Nothing else is needed to go on from it."""
+    """Hold what one step hands to the next. Nothing else is needed to go on from it."""
 
     params: Params
     opt_state: State
@@ -26,7 +26,7 @@ class Carry(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one step computed on its way to the next carry."""
+    """Hold what one step computed on its way to the next carry."""
 
     metrics: dict[str, jax.Array]
     grads: Any

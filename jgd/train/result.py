@@ -1,4 +1,4 @@
-"""What a training run ends in: parameters, curves and the reason that it stopped."""
+"""The result of a training run: parameters, curves and the reason that it stopped."""
 
 import dataclasses
 from typing import Any, NamedTuple

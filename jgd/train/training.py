@@ -28,7 +28,7 @@ from jgd.train.task import Task, check_evaluation, is_on_host, is_stream
 
 
 class Plan(NamedTuple):
-    """What to do, checked."""
+    """Hold what to do, checked."""
 
     task: Task
     optimizer: Transform

@@ -44,7 +44,7 @@ class Chain:
         return grads, tuple(states)
 
     def cost(self, params: Params) -> Cost:
-        """What the links cost together."""
+        """Add the costs of the links."""
         return total(cost(link, params) for link in self.transforms)
 
     def __repr__(self) -> str:
@@ -78,7 +78,7 @@ class Masked:
         return merged, optax.MaskedState(inner)
 
     def cost(self, params: Params) -> Cost:
-        """What the inner transform costs on the leaves that are kept."""
+        """Return the cost of the inner transform on the leaves that are kept."""
         return cost(for_params(self.inner, params), self.kept(params))
 
     def kept(self, params: Params) -> Params:
@@ -127,7 +127,7 @@ class Partition:
         return grads, optax.transforms.PartitionState(states)
 
     def cost(self, params: Params) -> Cost:
-        """What the transforms cost together, each on its own leaves."""
+        """Add the costs of the transforms, each on its own leaves."""
         return total(mask.cost(params) for mask in self.masks(params).values())
 
     def masks(self, params: Params) -> dict[Hashable, Masked]:
@@ -167,7 +167,7 @@ class Scheduled:
         return updates, ScheduledState(increment(state.count), inner)
 
     def cost(self, params: Params) -> Cost:
-        """What the inner transform costs."""
+        """Return the cost of the inner transform."""
         return cost(self.at(zero_count()), params)
 
     def at(self, count: Any) -> Transform:

@@ -93,7 +93,7 @@ class TorchSteps:
         self._optimizer = kind(self.params, lr=RATE, **spec.settings, **{kernel: True})
 
     def set_gradient(self, grads: Params) -> None:
-        """What the next steps use."""
+        """Set the gradient that the next steps use."""
         for param, grad in zip(self.params, jax.tree.leaves(grads), strict=True):
             param.grad = self._tensor(grad)
 

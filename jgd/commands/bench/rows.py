@@ -124,7 +124,7 @@ def busy() -> str:
 
 
 def remarks(rows: Sequence[Row], cases: dict[str, Case], names: Sequence[str]) -> list[str]:
-    """What the table does not say."""
+    """Say in sentences what the table does not show."""
     found = []
     for package, peer in {PEERS[name]: name for name in names}.items():
         lacking = [name for name, case in cases.items() if not peers_of(case, [peer])]

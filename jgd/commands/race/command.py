@@ -147,7 +147,7 @@ def _print(result: Result, folder: Path) -> None:
 
 
 def _about(task: str) -> str:
-    """What the task is, in its own words."""
+    """Describe the task in its own words."""
     if task not in BUILTIN:
         return f"A task of {task.rpartition(':')[0]}."
     return (BUILTIN[task].make.__doc__ or "").split("\n")[0].replace("`", "")

@@ -1,4 +1,4 @@
-"""What a race ends in, as rows: the ranked table on a terminal, in plain text and as JSON."""
+"""The table of a race: ranked rows on a terminal, in plain text and as JSON."""
 
 import math
 from typing import Any, NamedTuple
@@ -66,7 +66,7 @@ def cells(row: Row) -> list[str]:
 
 
 def remarks(result: Result) -> list[str]:
-    """What the table does not say."""
+    """Say in sentences what the table does not show."""
     found = [
         f"! The best rate of {space} is at the {end} end of its range, and better may lie beyond: "
         f"--optimizers {space}=LOW:HIGH"

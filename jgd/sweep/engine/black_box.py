@@ -55,7 +55,7 @@ def name_black_box(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def name_problem(task: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
-    """What a sweep trains, and its spaces by name."""
+    """Return what a sweep trains, and its spaces by name."""
     return name_black_box(task, spaces) if is_black_box(task) else (task, name_spaces(spaces))
 
 
@@ -168,7 +168,7 @@ class BlackBoxEngine:
         return np.array([compiled - clock, time.perf_counter() - compiled])
 
     def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[ProgramCost], float]:
-        """What their programs cost: they are compiled, but a call is a whole trial, so none is run."""
+        """Measure the cost of their programs: they are compiled, but a call is a whole trial, so none is run."""
         clock, devices = time.perf_counter(), len(self.devices.list)
         for one, layout in zip(groups, layouts, strict=True):
             self._compile(one, one_call(layout.width, devices))
@@ -214,7 +214,7 @@ class _Ready(NamedTuple):
 
 
 def call(train: Callable[[Any, jax.Array], Any], hp: Any, key: jax.Array) -> dict[str, jax.Array]:
-    """What the function returns as metrics; a number alone is its loss."""
+    """Call the function, and return its metrics; a number alone is its loss."""
     out = train(hp, key)
     metrics = dict(out) if isinstance(out, Mapping) else {"loss": out}
     for name, value in metrics.items():
@@ -271,7 +271,7 @@ def _frozen(origin: Any) -> Origin:
 
 
 def _freeze(tree: Any) -> Any:
-    """What is no number as structure; where a distribution stands there will be a number."""
+    """Turn what is no number into structure; where a distribution stands there will be a number."""
     return jax.tree.map(lambda x: x if _is_number(x) or isinstance(x, Distribution) else _Static(x), tree)
 
 

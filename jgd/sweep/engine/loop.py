@@ -26,7 +26,7 @@ from jgd.train.progress import Progress
 
 
 class Outcome(NamedTuple):
-    """What came of a sweep."""
+    """Hold what the loop leaves of a sweep or of one of its rounds."""
 
     records: Records
     groups: list[GroupReport]

@@ -41,7 +41,7 @@ class PlannedProgram:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Plan:
-    """What `run` would do. Times are those of this machine as it was while the plan was made.
+    """Tell what `run` would do. Times are those of this machine as it was while the plan was made.
 
     Of a function that owns its loop, the time of a run is not known: it would take a whole trial to learn it.
     """

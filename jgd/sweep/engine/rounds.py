@@ -26,7 +26,7 @@ FALL = 2.0  # a value that falls by less than this after the first decision is n
 
 
 class Engine(Protocol):
-    """What trains trials, groups of one structure at a time."""
+    """Train trials, groups of one structure at a time."""
 
     devices: Devices
     lanes: int | None  # side by side, if the user has said so
@@ -45,7 +45,7 @@ class Engine(Protocol):
         ...
 
     def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[ProgramCost], float]:
-        """What their programs cost, and the seconds that compiling took; nothing of it is kept."""
+        """Measure the cost of their programs, and the seconds that compiling took; nothing of it is kept."""
         ...
 
     def execute(
@@ -95,7 +95,7 @@ class TaskEngine:
         return spread(alone, total, len(self.devices.list), self._workers)
 
     def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[ProgramCost], float]:
-        """What their programs cost: a segment of each is run."""
+        """Measure the cost of their programs: a segment of each is run."""
         return measure(self._preparation, groups, layouts)
 
     def execute(
@@ -169,14 +169,14 @@ def train_in_rounds(
 
 
 def together(a: GroupReport, b: GroupReport) -> GroupReport:
-    """What two rounds of one group cost."""
+    """Add the costs of two rounds of one group."""
     layout = a.layout._replace(chunks=a.layout.chunks + b.layout.chunks)
     spaces = tuple(dict.fromkeys(a.spaces + b.spaces))
     return GroupReport(spaces, a.trials + b.trials, layout, a.seconds + b.seconds, a.lane_steps + b.lane_steps)
 
 
 def _became(result: Outcomes, trials: Sequence[int]) -> tuple[list[float], list[int | None]]:
-    """What samplers hear of trials: losses, and of those that a rule ended the steps after which they had them.
+    """Return what samplers are told of trials: losses, and for pruned ones the steps after which they had them.
 
     Medians over seeds: of the final values, or of the last ones, by which rules have judged. What was ended and had no
     value then has failed.
@@ -230,7 +230,7 @@ def warn_of_flips(trials: Sequence[Trial], settings: Settings) -> None:
 
 
 def _schedules(node: Any) -> Iterator[Any]:
-    """What stands for a number and is a function of the step."""
+    """Yield the schedules: functions of the step that stand for a number."""
     if dataclasses.is_dataclass(node):
         for field in dataclasses.fields(node):
             value = getattr(node, field.name)

@@ -156,7 +156,7 @@ class WorkQueue:
         return f"{key}-{max(taken, default=-1) + 1}{ours}"
 
     def report(self, group: Group, layout: Layout) -> GroupReport:
-        """What the chunks of a group have cost."""
+        """Report the cost of the chunks of a group."""
         chunks = self.chunks_of(key_of(group))
         seconds, lane_steps = sum(x.seconds for x in chunks), sum(x.lane_steps for x in chunks)
         return GroupReport(spaces_of(group), len(group.trials), layout, seconds, lane_steps)
@@ -168,7 +168,7 @@ class WorkQueue:
 
 
 def key_of(group: Group) -> int:
-    """What a group is known by in a store."""
+    """Return the number by which a store knows a group: that of its first trial."""
     return group.trials[0].number
 
 

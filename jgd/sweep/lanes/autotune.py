@@ -29,7 +29,7 @@ ENOUGH = 16  # lanes on a device in a call that is timed
 
 
 class ProgramCost(NamedTuple):
-    """What a group's program takes on each device."""
+    """Hold the bytes and the seconds of a group's program on each device."""
 
     lane: int  # bytes that a lane hands from one segment to the next
     fixed: float  # further bytes, the data among them, and
@@ -49,7 +49,7 @@ class ProgramCost(NamedTuple):
 def measure(
     preparation: Preparation, groups: Sequence[Group], layouts: Sequence[Layout]
 ) -> tuple[list[ProgramCost], float]:
-    """What each group costs in its layout, and the seconds that compiling them all took together.
+    """Measure the cost of each group in its layout, and the seconds that compiling them all took together.
 
     Further programs, of this width and of another, are compiled for the memory alone.
     """

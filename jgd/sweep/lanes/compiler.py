@@ -165,7 +165,7 @@ class Preparation:
         return self._programs[key]
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
-        """What depends on the task and the seeds alone, and so serves all groups."""
+        """Compile what depends on the task and the seeds alone, and so serves all groups."""
         # A task that varies has nothing in its picks but sizes.
         shapes = jax.tree.structure(task), _shapes(task)
         key = id(group.trials[0].task) if group.shares_task else shapes

@@ -1,4 +1,4 @@
-"""What is known of every lane of a sweep: its curves, how far it is, whether it ended early, from whom it went on."""
+"""The record of every lane of a sweep: its curves, how far it is, whether it ended early, from whom it went on."""
 
 from collections.abc import Sequence
 
@@ -96,7 +96,7 @@ class Records:
             self.lineage.restart()
 
     def rows(self, trials: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        """What is known of some lanes, as arrays with a row for each."""
+        """Return the record of some lanes, as arrays with a row for each."""
         at = trials, seeds
         curves = {f"curves/{name}": curve[at] for name, curve in self.curves.items()}
         return {"reached": self.reached[at], "diverged_at": self.diverged_at[at], **curves}

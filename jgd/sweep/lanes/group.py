@@ -1,4 +1,4 @@
-"""What a sweep will run: trials grouped by structure, one program for each."""
+"""Trials grouped by structure, one program for each group."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -30,7 +30,7 @@ class Layout(NamedTuple):
 
 
 class GroupReport(NamedTuple):
-    """What a group cost."""
+    """Hold the cost of a group."""
 
     spaces: tuple[str, ...]
     trials: int

@@ -19,7 +19,7 @@ EVERYWHERE = PartitionSpec()
 
 
 class Lane(NamedTuple):
-    """What tells a lane from the others; in a program every leaf has a leading axis of lanes."""
+    """Hold what differs from lane to lane; in a program every leaf has a leading axis of lanes."""
 
     numbers: list[Any]  # the leaves of task and optimizer that differ between trials
     seed: Any  # u32[]
@@ -28,7 +28,7 @@ class Lane(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What all lanes read."""
+    """Hold what all lanes read."""
 
     numbers: list[Any]  # the leaves that do not differ, the data among them
     first: Any  # first parameters and model states, a row for each seed; None where each lane makes its own
@@ -37,7 +37,7 @@ class Shared(NamedTuple):
 
 
 class LaneState(NamedTuple):
-    """What a lane hands from one segment to the next; its key is made from its seed again."""
+    """Hold the state that a lane hands from one segment to the next; its key is made from its seed again."""
 
     params: Params
     opt_state: State
@@ -46,7 +46,7 @@ class LaneState(NamedTuple):
 
 
 class Block(NamedTuple):
-    """What the host sees of a segment."""
+    """Hold what the host sees of a segment."""
 
     metrics: dict[str, jax.Array]  # means over the segment's steps, and evaluations at its end
     diverged_at: jax.Array  # i32[], the first of the losses that were not finite, if the lane is lost, else -1

@@ -1,4 +1,4 @@
-"""What holds for every trial of a sweep, and the order that its metric sets."""
+"""Settings that hold for every trial of a sweep, and the order that its metric sets."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from jgd.sweep.spaces.space import Trial
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Settings:
-    """What holds for every trial of a sweep."""
+    """Hold what is the same for every trial of a sweep."""
 
     seeds: tuple[int, ...]
     steps: int

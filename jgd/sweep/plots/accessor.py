@@ -59,7 +59,7 @@ class Plots:
         return best_so_far_figure(self._result)
 
     def best_of_k(self) -> Any:
-        """What so many random trials bring, its median and quartiles; a curve that is still rising asks for more."""
+        """Draw the best of so many random trials, median and quartiles; a curve that is still rising asks for more."""
         return best_of_k_figure(self._result)
 
     def importance(self, space: str | None = None) -> Any:

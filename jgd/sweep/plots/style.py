@@ -1,4 +1,4 @@
-"""What all pictures of a sweep share: figures and panels of one look, scales, ticks, marks and notes."""
+"""The style of all pictures of a sweep: figures and panels of one look, scales, ticks, marks and notes."""
 
 import math
 from collections.abc import Sequence
@@ -79,12 +79,12 @@ def note(panel: Any, text: str, color: str = INK) -> None:
 
 
 def say(figure: Any, text: str) -> None:
-    """What is there to see, where there is nothing to see."""
+    """Write a sentence into a panel that has nothing to draw."""
     figure.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=10)
 
 
 def legend(figure: Any, handles: Sequence[Any]) -> None:
-    """What the marks mean, below all panels; each kind once."""
+    """Explain the marks below all panels; each kind once."""
     kinds: dict[str, Any] = {}
     for handle in handles:
         kinds.setdefault(handle.get_label(), handle)

@@ -43,7 +43,7 @@ class Lineage:
         return [phase[i] for phase, i in zip(self.phases, self.ancestors(trial), strict=True)]
 
     def schedule(self, trial: int, name: str) -> Switch:
-        """What a hyperparameter was on the way to a trial, step by step; it reproduces the numbers exactly."""
+        """Return the schedule of a hyperparameter on the way to a trial; it reproduces the numbers exactly."""
         path = [one.params for one in self.path(trial)]
         if name not in path[0]:
             raise unknown("Lineage.schedule(name=)", name, path[0])

@@ -59,7 +59,7 @@ def sweep_report(result: Outcomes, title: str | None = None, provenance: Provena
 
 
 def cost_facts(result: Outcomes, devices: str = "") -> str:
-    """What a sweep took, as a row of figures; of one that was gone on with, all its parts together."""
+    """Show the cost of a sweep as a row of figures; of a resumed one, all its parts together."""
     seconds = max(result.run_seconds, sum(one.seconds for one in result.groups))
     once = result.settings.steps == 1  # a function's one call
     shown = {
@@ -138,7 +138,7 @@ def _rivals(result: Outcomes, best: Trial) -> str:
 
 
 def _enough(result: Outcomes, best: Trial) -> str:
-    """What the second half of the trials brought."""
+    """Say whether the second half of the trials still improved the best."""
     size, half = count(len(result.ranking(best.space)), "trial"), half_as_many(result.best_of_k(best.space))
     where = f" of {html.escape(best.space)}" if len(result.spaces) > 1 else ""
     if half is None:

@@ -100,7 +100,7 @@ def trials_table(result: Outcomes) -> str:
 
 
 def programs_table(result: Outcomes) -> str:
-    """What each compiled program ran, and what that took."""
+    """Tabulate what each compiled program ran, and how long it took."""
     lines = []
     for i, one in enumerate(result.groups, 1):
         spaces = ", ".join(one.spaces)

@@ -1,1 +1,1 @@
-"""What trials came to: their curves, statistics over seeds, and exports."""
+"""The outcomes of trials: their curves, statistics over seeds, and exports."""

@@ -1,4 +1,4 @@
-"""What trials came to: their curves and values, the best of them, and statistics."""
+"""The outcomes of a sweep's trials: their curves and values, the best of them, and statistics."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -94,7 +94,7 @@ def best_of(values: np.ndarray, mode: str) -> BestOfK:
 
 
 def half_as_many(rows: BestOfK) -> float | None:
-    """What half as many trials reach three times in four; None where they are fewer than two or may all fail.
+    """Return what half as many trials reach three times in four; None where they are fewer than two or may all fail.
 
     Their median would tell nothing: half of the trials hold the best of all every other time.
     """

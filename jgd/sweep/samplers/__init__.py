@@ -1,1 +1,1 @@
-"""What proposes the points of a space."""
+"""Samplers: they propose the points of a space."""

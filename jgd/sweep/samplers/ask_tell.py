@@ -64,7 +64,7 @@ class Proposals:
     def tell(
         self, trials: Sequence[Trial], losses: Sequence[float], pruned: Sequence[int | None] | None = None
     ) -> None:
-        """What became of trials: lower is better, infinity has failed.
+        """Tell the sampler the losses of trials: lower is better, infinity has failed.
 
         `pruned` are the steps after which rules have ended trials, whose losses are of then; None of all others.
         """

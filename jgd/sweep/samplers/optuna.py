@@ -72,14 +72,14 @@ class _AskTell:
             self._study.enqueue_trial(params)
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """What became of points, by their numbers from zero over all asks."""
+        """Hear the losses of points, by their numbers from zero over all asks."""
         states = self._optuna.trial.TrialState
         for i, value in zip(ids, values, strict=True):
             failed = not np.isfinite(value)
             self._study.tell(self._trials[i], None if failed else value, states.PRUNED if failed else states.COMPLETE)
 
     def tell_pruned(self, ids: Sequence[int], values: Sequence[float], steps: Sequence[int]) -> None:
-        """What points had reached after so many steps, at which they were ended."""
+        """Hear the losses that pruned points had reached, and after how many steps."""
         for i, value, step in zip(ids, values, steps, strict=True):
             self._trials[i].report(value, step)
             self._study.tell(self._trials[i], state=self._optuna.trial.TrialState.PRUNED)

@@ -27,7 +27,7 @@ class Sampler(Protocol):
         ...
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """What became of points, by their numbers from zero over all asks: lower is better, infinity has failed."""
+        """Hear the losses of points, by their numbers from zero over all asks: lower is better, infinity has failed."""
         ...
 
 

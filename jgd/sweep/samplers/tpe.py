@@ -68,11 +68,11 @@ class Tpe:
                 self._add(self._propose()[None])
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """What became of points, by their numbers from zero over all asks."""
+        """Hear the losses of points, by their numbers from zero over all asks."""
         self._values[np.asarray(ids, int)] = values
 
     def tell_pruned(self, ids: Sequence[int], values: Sequence[float], steps: Sequence[int]) -> None:
-        """What points had reached after so many steps, at which they were ended."""
+        """Hear the losses that pruned points had reached, and after how many steps."""
         self.tell(ids, values)
         self._steps[np.asarray(ids, int)] = steps
 

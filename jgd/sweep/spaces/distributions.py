@@ -211,7 +211,7 @@ class Parts(Distribution):
 
     @classmethod
     def tree_unflatten(cls, labels: tuple[str, ...], options: Sequence[Any]) -> "Parts":
-        """What `tree_flatten_with_keys` took apart."""
+        """Rebuild what `tree_flatten_with_keys` took apart."""
         return cls(tuple(options), labels)
 
 

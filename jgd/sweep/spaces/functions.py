@@ -1,4 +1,4 @@
-"""What stands in a search space where a number or a part would stand: the functions that make distributions.
+"""Functions that make distributions, which stand in a search space where a number or a part would stand.
 
 They are annotated as returning `Any`, so that type checkers accept a distribution wherever an optimizer's signature
 asks for a number.

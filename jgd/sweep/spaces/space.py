@@ -33,7 +33,7 @@ class Axis(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What the trials of a space are made from."""
+    """Hold the task and the optimizer, with distributions in them, that a space's trials are made from."""
 
     task: Any
     optimizer: Any

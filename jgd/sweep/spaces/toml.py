@@ -142,7 +142,7 @@ class _Reader:
         return _told(place, lambda: function(**made))
 
     def arguments(self, place: str, given: dict[str, Any]) -> dict[str, Any]:
-        """What a function is called with."""
+        """Return the arguments of a function's call."""
         return {key: self.value(f"{place}.{key}", value) for key, value in given.items()}
 
     def range(self, place: str, kind: str, ends: Any, others: dict[str, Any]) -> Any:

@@ -39,7 +39,7 @@ def write_chunk(path: Path, chunk: Chunk, rows: Arrays, meta: Json) -> None:
 
 
 def read_chunk(path: Path, spec_hash: str) -> Saved:
-    """What `write_chunk` wrote, for the sweep with this hash."""
+    """Read what `write_chunk` wrote, for the sweep with this hash."""
     arrays, meta = storage.load(path)
     refuse_other(path, meta, spec_hash)
     with storage.intact(path, storage.REPLACE):
@@ -92,7 +92,7 @@ def restore(records: Records, saved: Sequence[Saved]) -> None:
 
 
 def read_sweep(folder: str | os.PathLike[str], place: str) -> Json:
-    """What a folder knows of its sweep; `place` is who asks."""
+    """Read what a folder knows of its sweep; `place` is who asks."""
     path = storage.folder_path(place, folder) / "sweep.json"
     if not path.exists():
         raise InputError(f"{place}(dir={os.fspath(folder)!r}): there is no sweep.json; name the dir of a sweep.")
@@ -124,7 +124,7 @@ def write_json(path: Path, content: Json) -> None:
 
 
 def as_json(note: Any) -> Any:
-    """What `run(note=)` is once it has been JSON."""
+    """Return `run(note=)` as it is once it has been JSON."""
     try:
         return json.loads(json.dumps(note, allow_nan=False))
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What a sweep was asked to do, as JSON: texts to compare, its trials with their axes, and where it ran."""
+"""The spec of a sweep as JSON: texts to compare, its trials with their axes, and where it ran."""
 
 import dataclasses
 import json
@@ -120,7 +120,7 @@ def describe_devices(devices: Sequence[Any]) -> str:
 
 
 class _Shown:
-    """What stands for an option that is no number: its text."""
+    """Stand for an option that is no number, by its text."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -119,7 +119,7 @@ class Drift:
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """What is left of the update."""
+        """Return what is left of the update."""
         return jax.tree.map(lambda u: u - self.velocity, grads), state
 
 

@@ -1,4 +1,4 @@
-"""What a problem of the suite is: a task with a target, a budget, and a setting that is known to win it."""
+"""A problem of the suite: a task with a target, a budget, and a setting that is known to win it."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

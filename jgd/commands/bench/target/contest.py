@@ -24,7 +24,7 @@ BLOCKS, BLOCK_SECONDS = 5, 0.05
 
 
 class Budget(NamedTuple):
-    """What every optimizer gets on every task."""
+    """Bound the tuning that every optimizer gets on every task."""
 
     studies: int
     trials: int  # settings in a study
@@ -121,7 +121,7 @@ def standings(rounds: Sequence[Round], names: Sequence[str], measure: str) -> li
 
 
 def costs(rounds: Sequence[Round], names: Sequence[str], measure: str) -> dict[str, list[float]]:
-    """What each optimizer typically needed on each goal, the median over its studies."""
+    """Cost of each optimizer on each goal: the median over its studies."""
     return dict(zip(names, typical(_table(rounds, measure)).tolist(), strict=True))
 
 
