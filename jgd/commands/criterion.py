@@ -18,7 +18,7 @@ from jgd.train.task import Task, check_task, is_stream
 MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return|correct", re.IGNORECASE)
 
 
-class Judge(NamedTuple):
+class Criterion(NamedTuple):
     """Hold the metric that decides a race, its direction and its target."""
 
     metric: str
@@ -26,14 +26,14 @@ class Judge(NamedTuple):
     target: float | None
 
 
-def judge_of(options: argparse.Namespace, otherwise: Callable[[], str]) -> Judge:
+def judge_of(options: argparse.Namespace, otherwise: Callable[[], str]) -> Criterion:
     """Take the criterion from the options, else from what the task is known for, or the metric found `otherwise`."""
     entry = BUILTIN.get(options.task)
     metric = options.metric or (entry.metric if entry else otherwise())
     known = entry is not None and metric == entry.metric
     mode = options.mode or (entry.mode if entry and known else "max" if MORE_IS_BETTER.search(metric) else "min")
     target = options.target if options.target is not None else entry.target if entry and known else None
-    return Judge(metric, mode, target)
+    return Criterion(metric, mode, target)
 
 
 def with_target(result: Result) -> Result:

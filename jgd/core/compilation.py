@@ -1,4 +1,4 @@
-"""What compiling has taken in this process, and where compiled programs are kept on disk."""
+"""Seconds of compiling in this process, and where compiled programs are kept on disk."""
 
 import contextlib
 import os

@@ -111,7 +111,7 @@ def frozen_axes(declared: Any) -> Any:
 
 
 def declared_axes(place: str, declared: Any, params: Params) -> DeclaredAxes:
-    """What a tree of axes, or a function of the parameters that returns one, declares for each leaf of `params`.
+    """Return what a tree of axes, or a function that returns one, declares for each leaf of `params`.
 
     The tree is the parameters' or a prefix of it, with `None` for what is no matrix.
     """

@@ -1,4 +1,4 @@
-"""What stands for optax's names in the drop-in namespace: jgd's functions of the same names."""
+"""Stand-ins for optax's names in the drop-in namespace: jgd's functions of the same names."""
 
 import functools
 import inspect

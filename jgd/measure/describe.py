@@ -1,4 +1,4 @@
-"""What an optimizer does to each parameter: its part and rule, its matrices, its rates and the bytes of its state."""
+"""The treatment of each parameter by an optimizer: part and rule, matrices, rates and the bytes of its state."""
 
 import numbers
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ HEAD = ("parameter", "shape", "dtype", "part", "rule", "matrices", "learning rat
 
 @dataclass(frozen=True)
 class Leaf:
-    """What an optimizer does to one parameter.
+    """Hold what an optimizer does to one parameter.
 
     path            Names with slashes, as patterns over paths see them.
     shape, dtype    Of the parameter.
@@ -120,7 +120,7 @@ def describe(optimizer: Any, params: Params) -> Description:
 
 @dataclass
 class _Found:
-    """What the walk has found for one parameter."""
+    """Hold what the walk has found for one parameter."""
 
     parts: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)

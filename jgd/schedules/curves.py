@@ -1,4 +1,4 @@
-"""What schedules are made of: the share of a phase that has passed, and the curves drawn over it.
+"""The parts of schedules: the share of a phase that has passed, and the curves drawn over it.
 
 Everything here is computed in float32 at least, is finite for every finite input, and has a finite derivative there.
 """

@@ -134,7 +134,7 @@ def _refuse_other_problems(results: Sequence[Result]) -> None:
 
 
 def _problem(result: Result) -> dict[str, str]:
-    """What a result's trials are of, as texts to compare: without the ranges of distributions, which may differ."""
+    """Describe the problem of a result's trials as texts to compare, without the ranges of distributions."""
     asked = result.asked
     if asked is None:
         origins = {trial.space: trial.origin for trial in result.trials if trial.origin is not None}

@@ -1,4 +1,4 @@
-"""What a callback sees at the end of a segment, and what its answer means."""
+"""The callback of a run: what it sees at the end of a segment, and what its answer means."""
 
 import inspect
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Callback = Callable[..., Any]
 
 
 class Answer(NamedTuple):
-    """What a callback asked for."""
+    """Hold what a callback asked for."""
 
     stop: bool
     optimizer: Transform | None = None  # to go on with
@@ -55,7 +55,7 @@ def caller(callback: Any) -> Callable[[Snapshot], Any]:
 
 
 def answer_of(answer: Any, optimizer: Transform) -> Answer:
-    """What the answer of a callback means: nothing, a stop, or another optimizer of the same structure."""
+    """Read the answer of a callback: nothing, a stop, or another optimizer of the same structure."""
     if answer is None or isinstance(answer, (bool, np.bool_)) or getattr(answer, "dtype", None) == jnp.bool_:
         return Answer(bool(answer))
     if not isinstance(answer, Transform):

@@ -21,7 +21,7 @@ from jgd.train.result import Run
 from jgd.train.start import Given, begin_run, given_by
 from jgd.train.stream import Position
 from jgd.train.task import Task, batch_shapes, check_task
-from jgd.train.training import Clock, Plan, finish, train
+from jgd.train.training import Clock, FitPlan, finish, train
 from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
@@ -112,7 +112,7 @@ def _plan(
     metrics: Sequence[str],
     keep_best: str | None,
     mode: str | None,
-) -> Plan:
+) -> FitPlan:
     if not isinstance(task, Task):
         raise InputError(f"fit(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
     if stop is not None and not isinstance(stop, Stop):
@@ -133,7 +133,7 @@ def _plan(
             raise unknown(place, metric, known)
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
-    return Plan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
+    return FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
 
 
 def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:
@@ -154,7 +154,7 @@ def _seed(seed: Any) -> int:
     return int(seed)
 
 
-def _spec(plan: Plan, given: Given, seed: int) -> dict[str, str]:
+def _spec(plan: FitPlan, given: Given, seed: int) -> dict[str, str]:
     numbers = {"seed": int(seed), "eval_every": plan.length, "keep_best": plan.keep_best, "mode": plan.mode}
     numbers |= {"metrics": plan.watched} if plan.watched else {}
     return describe(plan.task, plan.optimizer, plan.stop, batch_shapes(plan.task), given, **numbers)

@@ -1,4 +1,4 @@
-"""What tells one run from another: its numbers, the programs of its functions, and checksums of its data."""
+"""The identity of a run: its numbers, the programs of its functions, and checksums of its data."""
 
 import dataclasses
 import warnings
@@ -19,7 +19,7 @@ PROGRAMS = ("init", "loss", "evaluate", "data", "step")  # entries that are made
 
 
 def describe(task: Task, optimizer: Transform, stop: Stop, batch: Any, given: Any, **numbers: Any) -> dict[str, str]:
-    """What a run was asked to do, as texts to compare.
+    """Describe what a run was asked to do, as texts to compare.
 
     `batch` has the shapes of a batch, and `given` is what the run begins with in place of what `init` returns. How long
     it may take (`max_steps`, `seconds`) is no part of it. Costs a trace of a step.

@@ -1,4 +1,4 @@
-"""What evaluations decide: when a run stops, and which of its points was the best."""
+"""Decisions by evaluations: when a run stops, and which of its points was the best."""
 
 import math
 from collections.abc import Mapping

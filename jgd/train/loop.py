@@ -10,7 +10,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
-from jgd.train.task import Curves, Task, init_model, is_stream, judge, loss_and_metrics, num_batches, num_examples
+from jgd.train.task import CurveNames, Task, init_model, is_stream, judge, loss_and_metrics, num_batches, num_examples
 from jgd.transforms.averaging import eval_params
 from jgd.transforms.in_effect import check_metrics, observe
 from jgd.transforms.scale import apply_updates
@@ -111,7 +111,7 @@ def advance(
 
 
 def check_watched(
-    place: str, metrics: Sequence[str], optimizer: Transform, task: Task, curves: Curves
+    place: str, metrics: Sequence[str], optimizer: Transform, task: Task, curves: CurveNames
 ) -> tuple[str, ...]:
     """The names of `metrics=`, or an error where one is unknown or is that of a curve which the task records itself."""
     if not metrics:

@@ -14,7 +14,7 @@ from jgd.train.judging import Best
 
 
 class Change(NamedTuple):
-    """What a run went on with from a step on, in place of what it had before."""
+    """Record what a run went on with from a step on, in place of what it had before."""
 
     step: int
     by: str  # "resume" or "callback"
@@ -59,7 +59,7 @@ class Run:
         return Sheet([head], ("", "last", "lowest", "highest"), rows if self.steps else (), foot, left=4)
 
     def _remarks(self) -> list[str]:
-        """What is said beside the numbers: the best point, what was read from a folder, and what was changed."""
+        """Say what stands beside the numbers: the best point, what was read from a folder, and what was changed."""
         read = self.steps - self.steps_here
         return [
             *([f"best at step {self.best.step}: {self.best.value:.6g}"] if self.best else []),

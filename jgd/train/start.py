@@ -23,7 +23,7 @@ from jgd.train.task import Task, has_state
 
 
 class Given(NamedTuple):
-    """What a run begins with in place of what `init` makes; `None` where nothing is given."""
+    """Hold what a run begins with in place of what `init` makes; `None` where nothing is given."""
 
     params: Params = None
     opt_state: State = None

@@ -161,14 +161,14 @@ def check_evaluation(task: Task, values: Any) -> None:
         )
 
 
-class Curves(NamedTuple):
+class CurveNames(NamedTuple):
     """The names of what training tells: at each step, and by the task's `evaluate`."""
 
     steps: tuple[str, ...]  # "loss" first
     judged: tuple[str, ...]  # none of an evaluation on the host, which only tells when it runs
 
 
-def check_task(task: Task) -> Curves:
+def check_task(task: Task) -> CurveNames:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
     batch = batch_shapes(task)
     key = jax.random.key(0, impl="threefry2x32")
@@ -191,11 +191,11 @@ def check_task(task: Task) -> Curves:
             "state, as in loss(params, state, batch, key), or write evaluate(params)."
         )
     if task.evaluate is None or is_on_host(task):
-        return Curves(("loss", *metrics), ())
+        return CurveNames(("loss", *metrics), ())
     call = "evaluate(params, state)" if takes_state(task.evaluate) else "evaluate(params)"
     values = _shapes(task, "evaluate", call, partial(judge, task), params, state)
     check_evaluation(task, values)
-    return Curves(("loss", *metrics), tuple(values))
+    return CurveNames(("loss", *metrics), tuple(values))
 
 
 def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: Any) -> Any:

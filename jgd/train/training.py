@@ -27,7 +27,7 @@ from jgd.train.stream import Feed
 from jgd.train.task import Task, check_evaluation, is_on_host, is_stream
 
 
-class Plan(NamedTuple):
+class FitPlan(NamedTuple):
     """Hold what to do, checked."""
 
     task: Task
@@ -66,7 +66,7 @@ class Told(NamedTuple):
 
 
 def train(
-    plan: Plan,
+    plan: FitPlan,
     run: Progressed,
     checkpoint: Checkpoint | None,
     progress: bool | None,
@@ -104,7 +104,7 @@ def train(
     return run, told
 
 
-def finish(plan: Plan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
+def finish(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
     """The run as its caller gets it."""
     state, steps = run.state, int(run.state.steps)
     status = Status.of(state.status)
@@ -131,7 +131,7 @@ def finish(plan: Plan, run: Progressed, told: Told, before: int, clock: Clock) -
     )
 
 
-def _segment(plan: Plan, run: Progressed, size: int, feed: Feed | None, judge: Judge) -> Told:
+def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge: Judge) -> Told:
     """Take the run one segment further. The state that it came with is donated."""
     before, first = int(run.state.steps), run.state
     batches = feed.take(size) if feed else None
@@ -167,7 +167,7 @@ def _evaluate(task: Task, run: Progressed) -> dict[str, Any]:
     return {name: np.asarray(x, None if hasattr(x, "dtype") else np.float32) for name, x in values.items()}
 
 
-def _keep_best(plan: Plan, run: Progressed, values: dict[str, Any]) -> None:
+def _keep_best(plan: FitPlan, run: Progressed, values: dict[str, Any]) -> None:
     if plan.keep_best is None:
         return
     value = named(values, plan.keep_best, "fit(keep_best=)")
@@ -193,8 +193,8 @@ def _heed(callback: Callable[[Snapshot], Any], run: Progressed, done: int, lates
         run.state = run.state._replace(status=status_code(Status.CALLBACK))
 
 
-def _judge(plan: Plan, run: Progressed) -> Judge:
-    """What the evaluations so far have said, from the last change of course on."""
+def _judge(plan: FitPlan, run: Progressed) -> Judge:
+    """Judge the evaluations so far, from the last change of course on."""
     since = max((change.step for change in run.history if change.by == "resume"), default=0)
     judge, rows = Judge(plan.stop, since), run.evaluations.rows()
     if plan.stop.metric is not None:
@@ -203,7 +203,7 @@ def _judge(plan: Plan, run: Progressed) -> Judge:
     return judge
 
 
-def _judged_reason(plan: Plan, run: Progressed, status: Status) -> str:
+def _judged_reason(plan: FitPlan, run: Progressed, status: Status) -> str:
     """The sentence of a rule on a metric that ended the run in an earlier call."""
     found = _judge(plan, run).verdict() if status in (Status.VALUE, Status.PLATEAU) else None
     return found[1] if found else ""
@@ -215,7 +215,7 @@ def _reason(status: Status, metrics: dict[str, np.ndarray]) -> str:
 
 
 def _notes(opt_state: Any, status: Status) -> tuple[str, ...]:
-    """What would go unseen: gradients that were accumulated and not applied."""
+    """Note what would go unseen: gradients that were accumulated and not applied."""
     if status in (Status.INTERRUPTED, Status.TIME):
         return ()
     left = [int(np.max(node.mini_step)) for node in _accumulators(opt_state)]

@@ -137,7 +137,7 @@ class ScaleByMuon:
         return [_cut(path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
 
     def _ahead(self, beta: jax.Array, count: jax.Array | None) -> Callable[[jax.Array, jax.Array], jax.Array]:
-        """What is made orthogonal, of a gradient and the momentum that already has it."""
+        """Return what is made orthogonal, of a gradient and the momentum that already has it."""
         if count is None:
             return lambda g, b: beta * b + (1 - beta) * g if self.nesterov else b
         now, following = one_minus_pow(beta, count), one_minus_pow(beta, increment(count))

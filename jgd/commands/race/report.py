@@ -4,7 +4,7 @@ import html
 import math
 from collections.abc import Sequence
 
-from jgd.commands.race.table import Row, cells, header, remarks, rows
+from jgd.commands.race.table import RaceRow, cells, header, remarks, rows
 from jgd.pages.page import figure, notes, page, table
 from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
@@ -40,7 +40,7 @@ def race_report(result: Result, task: str, about: str, devices: str, command: st
     return page(f"Race on {task}", body)
 
 
-def _verdict(result: Result, standings: Sequence[Row]) -> str:
+def _verdict(result: Result, standings: Sequence[RaceRow]) -> str:
     best = standings[0]
     if not math.isfinite(best.value):
         return "No optimizer has a setting that reached the end."
@@ -64,7 +64,7 @@ def _behind(result: Result) -> int:
     return sum(ahead(best, other, result.settings.mode) for other in others)
 
 
-def _table(result: Result, standings: Sequence[Row]) -> str:
+def _table(result: Result, standings: Sequence[RaceRow]) -> str:
     lines, seeds = [], len(result.settings.seeds)
     many = seeds > 1
     for row in standings:

@@ -16,7 +16,7 @@ from jgd.sweep.spaces.space import short
 from jgd.train.loop import begin, root_key
 
 
-class Row(NamedTuple):
+class RaceRow(NamedTuple):
     """An optimizer in the race."""
 
     rank: int
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     edges: dict[str, str]
 
 
-def rows(result: Result) -> list[Row]:
+def rows(result: Result) -> list[RaceRow]:
     """The optimizers from best to worst."""
     return [_row(rank, result, standing) for rank, standing in enumerate(result.standings(), 1)]
 
@@ -49,7 +49,7 @@ def header(result: Result) -> list[str]:
     return [*names, "diverged\ntrials", "state\nB/param", "time\nµs/step"]
 
 
-def cells(row: Row) -> list[str]:
+def cells(row: RaceRow) -> list[str]:
     """A row as text."""
     setting = ", ".join(f"{value:.2g}" for value in row.setting.values())
     return [
@@ -86,11 +86,11 @@ def as_json(result: Result) -> list[dict[str, Any]]:
     return [{key: jsonable(value) for key, value in row._asdict().items()} for row in rows(result)]
 
 
-def _row(rank: int, result: Result, standing: Standing) -> Row:
+def _row(rank: int, result: Result, standing: Standing) -> RaceRow:
     trial, summary = standing.trial, standing.summary
     ran = [report for report in result.groups if standing.space in report.spaces]  # none, if interrupted before
     carry = jax.eval_shape(begin, trial.task, trial.optimizer, root_key(0))
-    return Row(
+    return RaceRow(
         rank,
         standing.space,
         trial.params,

@@ -67,7 +67,7 @@ def metrics_of(train: Any, spaces: Any) -> list[str]:
 
 
 def program_text(trial: Trial) -> str:
-    """What a trial's function computes, as a text to compare; see `jgd.core.fingerprint.program_fingerprint`."""
+    """Fingerprint what a trial's function computes; see `jgd.core.fingerprint.program_fingerprint`."""
     trial = dataclasses.replace(trial, origin=_frozen(trial.origin))
     with _one_sentence():
         return program_fingerprint(_call, trial.task, trial.optimizer, root_key(0))

@@ -61,7 +61,7 @@ def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
 
     With `steady`, a group of other trials of the same spaces and structure has the same program.
     """
-    alike: dict[Any, list[Kind]] = {}
+    alike: dict[Any, list[TrialKind]] = {}
     for kind in kinds_of(trials):
         leaves, structure = jax.tree.flatten(trials[kind.positions[0]].problem)
         signature = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
@@ -84,7 +84,7 @@ def _may_vary(trials: Sequence[Trial], varying: Sequence[bool]) -> tuple[bool, .
     return tuple(varies or (number and part in swept) for varies, part, number in rows)
 
 
-class Kind(NamedTuple):
+class TrialKind(NamedTuple):
     """Trials of one origin that choose the same parts: their leaves differ only where distributions stand."""
 
     positions: np.ndarray  # i[trials], among all
@@ -92,7 +92,7 @@ class Kind(NamedTuple):
     values: dict[int, list[float]]  # of the leaves that are distributions, for each trial
 
 
-def kinds_of(trials: Sequence[Trial]) -> list[Kind]:
+def kinds_of(trials: Sequence[Trial]) -> list[TrialKind]:
     """The kinds of trials, in the order of their first ones."""
     found: dict[Any, list[int]] = {}
     for i, trial in enumerate(trials):
@@ -101,13 +101,13 @@ def kinds_of(trials: Sequence[Trial]) -> list[Kind]:
     return [_kind(trials, np.array(positions)) for positions in found.values()]
 
 
-def differ(kinds: Sequence[Kind], i: int) -> bool:
+def differ(kinds: Sequence[TrialKind], i: int) -> bool:
     """Whether a leaf is not the same in all trials."""
     values = [x for kind in kinds for x in kind.values.get(i, kind.leaves[i : i + 1])]
     return not all(_same(x, values[0]) for x in values)
 
 
-def stack(kinds: Sequence[Kind], i: int, like: Any, count: int) -> np.ndarray:
+def stack(kinds: Sequence[TrialKind], i: int, like: Any, count: int) -> np.ndarray:
     """A leaf of so many trials along a first axis, as JAX would take each."""
     column = np.empty((count, *np.shape(like)), jnp.result_type(like))
     for kind in kinds:
@@ -120,7 +120,7 @@ def is_plain(value: Any) -> bool:
     return isinstance(value, (bool, int, float, complex))
 
 
-def _kind(trials: Sequence[Trial], positions: np.ndarray) -> Kind:
+def _kind(trials: Sequence[Trial], positions: np.ndarray) -> TrialKind:
     first = trials[positions[0]]
     leaves = jax.tree.leaves(first.outline)  # a distribution of numbers is a leaf
     axis_of = {id(axis.distribution): i for i, axis in enumerate(first.axes)}
@@ -130,7 +130,7 @@ def _kind(trials: Sequence[Trial], positions: np.ndarray) -> Kind:
         for i, leaf in enumerate(leaves)
         if isinstance(leaf, Distribution)
     }
-    return Kind(positions, leaves, values)
+    return TrialKind(positions, leaves, values)
 
 
 def _same(a: Any, b: Any) -> bool:

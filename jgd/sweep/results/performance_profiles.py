@@ -29,7 +29,7 @@ class Score(NamedTuple):
 
 
 def studies_of(reached: np.ndarray, trials: int) -> np.ndarray:
-    """Return the cost of each study, f[draws, seeds]: the least that any of its trials needed, infinity if none arrived.
+    """Return the cost of each study, f[draws, seeds]: the least of its trials, infinity if none arrived.
 
     `reached` is f[draws * trials, seeds], as `Result.steps_to_target()[members]`: the steps or seconds that each trial
     needed, NaN where it never arrived. A study is `trials` consecutive trials under one seed.

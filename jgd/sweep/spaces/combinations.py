@@ -34,7 +34,7 @@ def num_settings(space_axes: Sequence[Axis]) -> int | None:
 
 
 def setting_at(space_axes: Sequence[Axis], units: Sequence[float]) -> Hashable:
-    """What is equal for two points exactly where they are the same setting."""
+    """Return a key that is equal for two points exactly where they are the same setting."""
     rows = zip(space_axes, units, is_active(space_axes, units), strict=True)
     return tuple(
         (index_at(axis, x) if axis.of_parts else axis.distribution.at(x)) if on else None for axis, x, on in rows

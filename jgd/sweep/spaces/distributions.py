@@ -173,7 +173,7 @@ class Parts(Distribution):
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """What results name each option by."""
+        """Return the value or the label by which results name each option."""
         whole = all(x.is_integer() for x in self.options if isinstance(x, float))
         pairs = enumerate(zip(self.options, self.labels, strict=True))
         shown = ((x, label, _is_plain(x) and label in (plain_label(x), f"option {i}")) for i, (x, label) in pairs)

@@ -19,7 +19,7 @@ AT_TARGET = "AtTarget"  # the rule that compares no trials
 
 
 class Grown(NamedTuple):
-    """What a folder is after a call that asks for more."""
+    """Hold what a folder is after a call that asks for more."""
 
     parts: list[list[int]]  # trials of each space, round by round, for each call that asked for more
     asked: dict[str, str]  # the texts that are other than before
@@ -37,7 +37,7 @@ def parts_of(known: Json) -> list[list[int]]:
 
 
 def grown(known: Json, asked: Mapping[str, str], settings: Settings, sizes: list[int], place: str) -> Grown:
-    """What becomes of a folder that is asked for these trials, seeds and steps; an error where it cannot be."""
+    """Plan the growth of a folder to these trials, seeds and steps, or refuse what cannot be."""
     parts, before = parts_of(known), settings_of(known["settings"])
     there = sum(map(sum, parts))
     more, changed = sum(sizes) - there, {}

@@ -15,13 +15,13 @@ TRACED = "traced by"
 
 
 def traced_by() -> str:
-    """What a traced program depends on beside its function: versions of JAX, Python and this package."""
+    """Return what a traced program depends on beside its function: versions of JAX, Python and this package."""
     version = sys.modules["jgd"].__version__  # the package itself is above this layer
     return f"jax {jax.__version__}, jgd {version} and Python {sys.version_info.major}.{sys.version_info.minor}"
 
 
 def same_study(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """What tells two studies apart, as a clause; empty where nothing does.
+    """Say what tells two studies apart, as a clause; empty where nothing does.
 
     Programs are compared only where the same versions have traced them, and of a folder of format 2 only what it knows.
     """

@@ -24,13 +24,13 @@ Json = dict[str, Any]
 
 
 def describe(problem: Mapping[str, str], settings: Settings, **others: Any) -> dict[str, str]:
-    """What `run` was asked to do: a problem's texts, with those of the settings and of other arguments."""
+    """Describe what `run` was asked to do: a problem's texts, with those of the settings and of other arguments."""
     numbers = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)} | others
     return {**problem, **{name: steady_repr(value) for name, value in numbers.items()}}
 
 
 def describe_problem(task: Any, spaces: Mapping[str, Any], code: Mapping[str, str]) -> dict[str, str]:
-    """What is trained, as texts to compare: structures, numbers, checksums of data, whether in 64 bits, and the code.
+    """Describe what is trained: structures, numbers, checksums of data, whether in 64 bits, and the code.
 
     Functions are known here by their names; `code` has their programs.
     """

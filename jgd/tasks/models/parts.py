@@ -1,4 +1,4 @@
-"""What the adapters share: a task from functions of a model in one piece, and the answer of a loss taken apart."""
+"""The parts that adapters share: a task from a model in one piece, and the answer of a loss taken apart."""
 
 from collections.abc import Callable
 from functools import partial
