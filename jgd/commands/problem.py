@@ -25,7 +25,7 @@ CODE: dict[str, dict[str, Any]] = {
 }
 
 
-def spaces_of(task: Any, name: str, steps: int | None) -> Any:
+def look_up_spaces(task: Any, name: str, steps: int | None) -> Any:
     """The spaces of a TOML file, or of `file.py:space`, for this task."""
     if name.endswith(".toml"):
         return read_spaces(name, steps, closed=is_black_box(task))
@@ -64,11 +64,11 @@ def code_of(options: argparse.Namespace) -> tuple[str, Any, Any]:
     name = options.task if options.task is not None else known["task"]  # type: ignore[index]
     task, steps = load_problem(name), known["steps"] if known else None
     if options.space is not None:
-        return name, task, spaces_of(task, options.space, steps)
+        return name, task, look_up_spaces(task, options.space, steps)
     assert known is not None
     if known["text"] is not None:
         return name, task, parse_spaces(known["text"], known["space"], steps, closed=is_black_box(task))
-    return name, task, spaces_of(task, known["space"], steps)
+    return name, task, look_up_spaces(task, known["space"], steps)
 
 
 def _is_note(known: Any) -> bool:

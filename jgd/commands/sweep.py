@@ -15,7 +15,7 @@ from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import RESUMABLE, STATUSES, finish
 from jgd.commands.options import MAX_TIME, ONLY_OUTPUT, add_command, line_of, seconds_of
 from jgd.commands.output_folder import check_file, new_folder
-from jgd.commands.problem import note_for, spaces_of
+from jgd.commands.problem import look_up_spaces, note_for
 from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError, unknown
 from jgd.core.optional import require
@@ -133,7 +133,7 @@ def sweep(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
     task, known = load_problem(options.task), BUILTIN.get(options.task)
     steps = None if is_black_box(task) else options.steps or (known.steps if known else 300)
-    spaces = spaces_of(task, options.space, steps)
+    spaces = look_up_spaces(task, options.space, steps)
     judge = judge_of(options, lambda: _metric(options.task, task, spaces))
     arguments: dict[str, Any] = {
         "num_trials": options.trials,

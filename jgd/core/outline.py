@@ -25,7 +25,7 @@ def brief(tree: Any) -> Any:
     return jax.tree.map(lambda x: Outline(x) if isinstance(x, (jax.Array, np.ndarray)) and x.size > WHOLE else x, tree)
 
 
-def shown(value: Any) -> str:
+def outlined(value: Any) -> str:
     """A value as an error shows it: an array by its type and shape, a tree by those of its leaves."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}{list(value.shape)}"
@@ -36,4 +36,4 @@ def shown(value: Any) -> str:
 
 def outline(tree: Any) -> str:
     """The leaves of a tree with their paths, arrays by type and shape."""
-    return ", ".join(f"{name_of(p)}: {shown(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"
+    return ", ".join(f"{name_of(p)}: {outlined(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"

@@ -8,7 +8,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.median import level_text, median_interval
 from jgd.measure.timing import Timing
-from jgd.measure.units import plain
+from jgd.measure.units import plain_row
 
 
 class Ratio(NamedTuple):
@@ -22,7 +22,7 @@ class Ratio(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The fields; the ends of no interval are null."""
-        return plain(self)
+        return plain_row(self)
 
     def __str__(self) -> str:
         interval = f" ({self.low:.3f} to {self.high:.3f}, {level_text(self.level)})" if self.level else ""

@@ -15,7 +15,7 @@ from jgd.measure.device import Copy, default_device, flops, last_cache_bytes
 from jgd.measure.program import Memory
 from jgd.measure.steps import num_parameters, state_bytes, step_program
 from jgd.measure.timing import BLOCK_SECONDS, BLOCKS, Timing, interleave
-from jgd.measure.units import bytes_text, plain, time_text
+from jgd.measure.units import bytes_text, plain_row, time_text
 
 NOISE = 0.05  # how far above the floor the low end of an interval may lie before it is called impossible
 
@@ -30,7 +30,7 @@ class Share(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The fields; the ends of no interval are null."""
-        return plain(self)
+        return plain_row(self)
 
     def __str__(self) -> str:
         interval = f" ({self.low:.0f} to {self.high:.0f}, {level_text(self.level)})" if self.level else ""

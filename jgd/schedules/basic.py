@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jgd.core.record import hyper, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
-from jgd.schedules.curves import SHORTEST, blend, geometric, half_cosine, power, progress
+from jgd.schedules.curves import SHORTEST, blend, geometric, half_cosine, power_curve, progress
 from jgd.schedules.time import OfTime, Time
 
 
@@ -56,7 +56,7 @@ class Polynomial(OfTime):
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
         share = progress(time, self.transition_begin, self.transition_steps)
-        return blend(self.end_value, self.init_value, power(1 - share, self.power))
+        return blend(self.end_value, self.init_value, power_curve(1 - share, self.power))
 
 
 @record
@@ -100,7 +100,7 @@ class CosineDecay(OfTime):
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
-        curve = power(half_cosine(progress(time, 0.0, self.decay_steps)), self.exponent)
+        curve = power_curve(half_cosine(progress(time, 0.0, self.decay_steps)), self.exponent)
         return widen(self.init_value) * blend(self.alpha, 1.0, curve)
 
 

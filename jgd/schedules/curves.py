@@ -34,7 +34,7 @@ def half_cosine(share: jax.Array) -> jax.Array:
     return 0.5 * (1 + jnp.cos(jnp.pi * share))
 
 
-def power(base: jax.Array, exponent: Scalar) -> jax.Array:
+def power_curve(base: jax.Array, exponent: Scalar) -> jax.Array:
     """base^exponent for a base in [0, 1], with derivative zero at base 0 instead of infinity."""
     exponent, positive = widen(exponent), base > 0
     return jnp.where(positive, jnp.where(positive, base, 1.0) ** exponent, jnp.where(exponent == 0, 1.0, 0.0))
@@ -53,11 +53,11 @@ def reciprocal(factor: Scalar) -> jax.Array:
     return 1 / jnp.maximum(widen(factor), 1e-9)
 
 
-def whole(steps: jax.Array) -> jax.Array:
+def whole_steps(steps: jax.Array) -> jax.Array:
     """`steps` rounded down, forgiving 4e-6 of rounding error; its derivative is that of `steps`, not zero."""
     return steps + jax.lax.stop_gradient(jnp.floor(steps * (1 + 4e-6)) - steps)
 
 
-def is_plain(*values: Any) -> bool:
+def are_plain(*values: Any) -> bool:
     """Whether all are Python numbers, whose relations can be checked when a schedule is built."""
     return all(isinstance(value, numbers.Real) for value in values)

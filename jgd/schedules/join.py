@@ -11,7 +11,7 @@ from jgd.core.errors import InputError
 from jgd.core.record import as_function, hyper, hypers, part, record
 from jgd.core.tree import widen
 from jgd.core.types import Rate, Scalar, Schedule
-from jgd.schedules.curves import SHORTEST, geometric, half_cosine, is_plain, progress, whole
+from jgd.schedules.curves import SHORTEST, are_plain, geometric, half_cosine, progress, whole_steps
 from jgd.schedules.time import OfTime, Time, ask
 from jgd.schedules.warmup import WarmupCosineDecay, warmup_cosine_decay_schedule
 
@@ -148,12 +148,12 @@ class CosineRestarts(OfTime):
         safe = jnp.where(grows, growth, 1.0)
         grown = jnp.expm1(jnp.where(grows, cycle * jnp.log1p(safe), 0.0)) / safe
         even = cycle * (1 + jnp.where(grows, 0.0, growth) * (cycle - 1) / 2)
-        return whole(widen(self.decay_steps) * jnp.where(grows, grown, even))
+        return whole_steps(widen(self.decay_steps) * jnp.where(grows, grown, even))
 
 
 def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Scalar]) -> Join:
     """Each schedule until its boundary, then the next: `join_schedules([warmup, decay], [100])`."""
-    if is_plain(*boundaries) and list(boundaries) != sorted(boundaries):
+    if are_plain(*boundaries) and list(boundaries) != sorted(boundaries):
         raise InputError(f"join_schedules(boundaries={list(boundaries)!r}): boundaries must rise; sort the phases.")
     if len(schedules) != len(boundaries) + 1:
         raise InputError(
@@ -168,7 +168,7 @@ def switch_schedule(values: Sequence[Rate], boundaries: Sequence[Scalar]) -> Swi
 
     What a population finds is one of these (`jgd.sweep.Lineage.schedule`).
     """
-    if is_plain(*boundaries) and list(boundaries) != sorted(boundaries):
+    if are_plain(*boundaries) and list(boundaries) != sorted(boundaries):
         raise InputError(f"switch_schedule(boundaries={list(boundaries)!r}): boundaries must rise; sort the values.")
     if len(values) != len(boundaries) + 1:
         raise InputError(

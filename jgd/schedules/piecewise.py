@@ -10,7 +10,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.record import hyper, hypers, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
-from jgd.schedules.curves import blend, half_cosine, progress, reciprocal, whole
+from jgd.schedules.curves import blend, half_cosine, progress, reciprocal, whole_steps
 from jgd.schedules.time import OfTime, Time
 
 CURVES = {"linear": lambda share: 1 - share, "cosine": half_cosine}
@@ -82,7 +82,7 @@ class LinearOneCycle(OfTime):
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
         steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
-        turns = (whole(widen(self.pct_start) * steps), whole(widen(self.pct_final) * steps), steps)
+        turns = (whole_steps(widen(self.pct_start) * steps), whole_steps(widen(self.pct_final) * steps), steps)
         scales = (self.div_factor, reciprocal(self.div_factor), reciprocal(self.final_div_factor))
         return PiecewiseInterpolate("linear", low, turns, scales).at_time(time)
 
@@ -105,7 +105,8 @@ class CosineOneCycle(OfTime):
         """The value at `time`."""
         steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
         scales = (self.div_factor, reciprocal(self.div_factor) * reciprocal(self.final_div_factor))
-        return PiecewiseInterpolate("cosine", low, (whole(widen(self.pct_start) * steps), steps), scales).at_time(time)
+        turns = (whole_steps(widen(self.pct_start) * steps), steps)
+        return PiecewiseInterpolate("cosine", low, turns, scales).at_time(time)
 
 
 def piecewise_constant_schedule(

@@ -11,7 +11,7 @@ from jgd.core.record import hyper, record, static
 from jgd.core.tree import safe_sqrt, widen
 from jgd.core.types import Scalar
 from jgd.schedules.basic import ExponentialDecay, Linear
-from jgd.schedules.curves import blend, half_cosine, is_plain, power, progress
+from jgd.schedules.curves import are_plain, blend, half_cosine, power_curve, progress
 from jgd.schedules.time import OfTime, Time
 
 COOLDOWNS: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -63,7 +63,7 @@ class WarmupCosineDecay(OfTime):
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
         length = widen(self.decay_steps) - widen(self.warmup_steps)
-        curve = power(half_cosine(progress(time, self.warmup_steps, length)), self.exponent)
+        curve = power_curve(half_cosine(progress(time, self.warmup_steps, length)), self.exponent)
         return _warm_up(self, time, blend(self.end_value, self.peak_value, curve))
 
 
@@ -146,7 +146,7 @@ def warmup_cosine_decay_schedule(
     exponent: Scalar = 1.0,
 ) -> WarmupCosineDecay:
     """`WarmupCosineDecay`, refusing a total length `decay_steps` that leaves nothing after the warm-up."""
-    if is_plain(warmup_steps, decay_steps) and not warmup_steps < decay_steps:
+    if are_plain(warmup_steps, decay_steps) and not warmup_steps < decay_steps:
         raise InputError(
             f"warmup_cosine_decay_schedule(warmup_steps={warmup_steps!r}, decay_steps={decay_steps!r}): decay_steps is "
             "the length of the whole schedule and must exceed warmup_steps; add the warm-up to it."

@@ -12,7 +12,7 @@ from jgd.sweep.spaces.distributions import Parts
 from jgd.sweep.spaces.space import Origin, Trial, axes, chosen_parts, with_grids
 from jgd.sweep.storage.identity import CODE
 from jgd.train.loop import first_model, root_key
-from jgd.train.task import Task, check_task, init_model, judge, loss_and_metrics
+from jgd.train.task import Task, check_task, init_model, judge_model, loss_and_metrics
 
 
 def code_texts(train: Any, spaces: Mapping[str, Any]) -> dict[str, str]:
@@ -78,7 +78,7 @@ def _task_texts(task: Task, params: Any, state: Any) -> dict[str, str]:
     found: dict[str, Callable[[], str]] = {
         "init": lambda: program_fingerprint(init_model, task, root_key(0)),
         "loss": lambda: program_fingerprint(loss, task, params, state, batch, root_key(0)),
-        "evaluate": lambda: program_fingerprint(judge, task, params, state),
+        "evaluate": lambda: program_fingerprint(judge_model, task, params, state),
     }
     return {part: text() for part, text in found.items() if getattr(task, part) is not None}
 

@@ -22,8 +22,8 @@ from jgd.sweep.pruners.rules import as_rules
 from jgd.sweep.result import Result
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.samplers.by_name import rounds_of
-from jgd.sweep.storage.growth import eval_every_of, split
-from jgd.sweep.storage.spec import describe, describe_problem, plain
+from jgd.sweep.storage.growth import eval_every_of, round_sizes
+from jgd.sweep.storage.spec import describe_problem, plain_arguments, study_spec
 from jgd.sweep.storage.store import Store
 
 Arguments = ParamSpec("Arguments")
@@ -148,7 +148,7 @@ class Study:
     @property
     def sizes(self) -> list[int]:
         """Trials of each space, round by round."""
-        return split(self.num_trials, self.rounds or 1)
+        return round_sizes(self.num_trials, self.rounds or 1)
 
     def proposals(self) -> Proposals:
         """Begin to ask the sampler for trials."""
@@ -171,8 +171,8 @@ class Study:
         others = {name: getattr(self, name) for name in names}
         problem = describe_problem(self.train, self.named, code_texts(self.train, self.named))
         others |= {} if self.enqueue is None else {"enqueue": self.enqueue}
-        spec = describe(problem, self.settings, **others)
-        return Store(self.dir, spec, plain(others), self.settings, self.sizes, self.note, self.workers or 1)
+        spec = study_spec(problem, self.settings, **others)
+        return Store(self.dir, spec, plain_arguments(others), self.settings, self.sizes, self.note, self.workers or 1)
 
     def run(self) -> Result:
         """Train the trials; see `jgd.sweep.run`."""

@@ -15,13 +15,13 @@ from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
 from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
-from jgd.train.identity import describe
+from jgd.train.identity import run_spec
 from jgd.train.loop import check_watched, root_key
 from jgd.train.result import Run
 from jgd.train.start import Given, begin_run, given_by
 from jgd.train.stream import Position
 from jgd.train.task import Task, batch_shapes, check_task
-from jgd.train.training import Clock, FitPlan, finish, train
+from jgd.train.training import Clock, FitPlan, finish_run, train
 from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
@@ -100,7 +100,7 @@ def fit(
             "ask for at least as many, or use another dir."
         )
     run, told = train(plan, run, checkpoint, progress, call, clock)
-    return finish(plan, run, told, before, clock)
+    return finish_run(plan, run, told, before, clock)
 
 
 def _plan(
@@ -157,7 +157,7 @@ def _seed(seed: Any) -> int:
 def _spec(plan: FitPlan, given: Given, seed: int) -> dict[str, str]:
     numbers = {"seed": int(seed), "eval_every": plan.length, "keep_best": plan.keep_best, "mode": plan.mode}
     numbers |= {"metrics": plan.watched} if plan.watched else {}
-    return describe(plan.task, plan.optimizer, plan.stop, batch_shapes(plan.task), given, **numbers)
+    return run_spec(plan.task, plan.optimizer, plan.stop, batch_shapes(plan.task), given, **numbers)
 
 
 def _check_numbers(place: str, value: Any) -> None:

@@ -18,7 +18,7 @@ from jgd.train.task import Task, init_model, is_on_host, is_stream, loss_and_met
 PROGRAMS = ("init", "loss", "evaluate", "data", "step")  # entries that are made by tracing or from bytecode
 
 
-def describe(task: Task, optimizer: Transform, stop: Stop, batch: Any, given: Any, **numbers: Any) -> dict[str, str]:
+def run_spec(task: Task, optimizer: Transform, stop: Stop, batch: Any, given: Any, **numbers: Any) -> dict[str, str]:
     """Describe what a run was asked to do, as texts to compare.
 
     `batch` has the shapes of a batch, and `given` is what the run begins with in place of what `init` returns. How long

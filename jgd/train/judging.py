@@ -40,7 +40,7 @@ class Judge:
         step, metric = int(evaluation["step"]), self._stop.metric
         if metric is None or step <= self._since:
             return
-        self._last = named(evaluation, metric, "Stop(metric=)")
+        self._last = metric_value(evaluation, metric, "Stop(metric=)")
         if math.isnan(self._best) or is_better(self._last, self._best, self._stop.mode, self._delta):
             self._best, self._at, self._waited = self._last, step, 0
         else:
@@ -60,7 +60,7 @@ class Judge:
         return Status.PLATEAU, f"{metric} has not improved {since}"
 
 
-def named(evaluation: Mapping[str, Any], metric: str, place: str) -> float:
+def metric_value(evaluation: Mapping[str, Any], metric: str, place: str) -> float:
     """A metric's number, or the error that there is none of this name."""
     if metric == "step" or metric not in evaluation:
         raise unknown(place, metric, [name for name in evaluation if name != "step"])

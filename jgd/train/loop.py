@@ -10,7 +10,16 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
-from jgd.train.task import CurveNames, Task, init_model, is_stream, judge, loss_and_metrics, num_batches, num_examples
+from jgd.train.task import (
+    CurveNames,
+    Task,
+    init_model,
+    is_stream,
+    judge_model,
+    loss_and_metrics,
+    num_batches,
+    num_examples,
+)
 from jgd.transforms.averaging import eval_params
 from jgd.transforms.in_effect import check_metrics, observe
 from jgd.transforms.scale import apply_updates
@@ -62,7 +71,7 @@ def judged_params(optimizer: Transform, carry: Carry) -> Params:
 
 def evaluation(task: Task, optimizer: Transform, carry: Carry) -> dict[str, Any]:
     """The task's evaluation of what has been reached, nothing where it has none."""
-    return judge(task, judged_params(optimizer, carry), carry.model_state)
+    return judge_model(task, judged_params(optimizer, carry), carry.model_state)
 
 
 def segment(

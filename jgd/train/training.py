@@ -17,7 +17,7 @@ from jgd.core.types import Transform
 from jgd.train.callback import Snapshot, answer_of
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.interrupt import Interrupt
-from jgd.train.judging import Best, Judge, is_better, named
+from jgd.train.judging import Best, Judge, is_better, metric_value
 from jgd.train.loop import evaluation, judged_params
 from jgd.train.progress import Progress
 from jgd.train.result import Change, Run
@@ -104,7 +104,7 @@ def train(
     return run, told
 
 
-def finish(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
+def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
     """The run as its caller gets it."""
     state, steps = run.state, int(run.state.steps)
     status = Status.of(state.status)
@@ -170,7 +170,7 @@ def _evaluate(task: Task, run: Progressed) -> dict[str, Any]:
 def _keep_best(plan: FitPlan, run: Progressed, values: dict[str, Any]) -> None:
     if plan.keep_best is None:
         return
-    value = named(values, plan.keep_best, "fit(keep_best=)")
+    value = metric_value(values, plan.keep_best, "fit(keep_best=)")
     if np.isfinite(value) and (run.best is None or is_better(value, run.best.value, plan.mode)):
         carry = run.state.carry
         params, state = (_copied(x) for x in (judged_params(run.optimizer, carry), carry.model_state))

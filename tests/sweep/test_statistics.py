@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jgd.sweep.results.statistics import ahead, best_of, compare, first_reached, rank, summarize
+from jgd.sweep.results.statistics import ahead, best_of, compare_pairs, first_reached, rank, summarize
 
 NAN, INF = np.nan, np.inf
 
@@ -72,19 +72,19 @@ def test_passing_by_a_target_is_not_staying_there():
 def test_pairs_take_out_what_seeds_have_in_common(mode):
     common = np.array([0.0, 100.0, -50.0, 7.0, 20.0])
     a, b = common + np.array([1, 2, 3, 1, 2]), common
-    found = compare(a, b, mode)
+    found = compare_pairs(a, b, mode)
     assert (found.difference.median, found.difference.low, found.difference.high) == (2.0, 1.0, 3.0)
     assert found.better == (0.0 if mode == "min" else 1.0)
-    assert compare(b, a, mode).difference.median == -2.0
+    assert compare_pairs(b, a, mode).difference.median == -2.0
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_a_failed_seed_loses_its_pair(mode):
-    found = compare(np.array([NAN, 1.0, NAN, 1.0]), np.array([1.0, NAN, NAN, 1.0]), mode)
+    found = compare_pairs(np.array([NAN, 1.0, NAN, 1.0]), np.array([1.0, NAN, NAN, 1.0]), mode)
     assert found.better == 0.5
     assert found.difference.median == 0.0
     assert np.isnan([found.difference.low, found.difference.high]).all()
-    assert compare(np.array([NAN]), np.array([0.0]), mode).better == 0.0
+    assert compare_pairs(np.array([NAN]), np.array([0.0]), mode).better == 0.0
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
@@ -131,7 +131,7 @@ def test_ahead_is_where_the_interval_of_the_pairs_leaves_out_a_tie(mode):
     for n in (2, 3, 6, 9, 16):
         for shift in (0.0, 1.0, 3.0):
             a, b = rng.normal(size=n), rng.normal(size=n) + (shift if mode == "min" else -shift)
-            found = compare(a, b, mode).difference
+            found = compare_pairs(a, b, mode).difference
             assert ahead(a, b, mode) == (found.high < 0 if mode == "min" else found.low > 0)
     assert not ahead(np.array([1.0]), np.array([2.0]), "min")
     assert ahead(np.array([1.0, 1.0]), np.array([NAN, NAN]), mode)

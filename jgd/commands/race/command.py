@@ -16,7 +16,7 @@ from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.output_folder import new_folder
 from jgd.commands.race.optimizers import DEFAULT, RACERS, spaces
 from jgd.commands.race.report import race_report
-from jgd.commands.race.table import as_json, cells, header, remarks, rows
+from jgd.commands.race.table import race_cells, race_header, race_json, race_remarks, rows
 from jgd.commands.results_json import document_of
 from jgd.commands.terminal import print_table, winner
 from jgd.core.optional import require
@@ -96,7 +96,7 @@ def race(options: argparse.Namespace) -> int:
             metric=judge.metric, mode=judge.mode, target=judge.target, sampler="grid",
         )  # fmt: skip
         result = with_target(result)
-        document = document_of(result, options.task, devices, folder) | {"standings": as_json(result)}
+        document = document_of(result, options.task, devices, folder) | {"standings": race_json(result)}
         line = line_of("jgd race", options, OPTIONS)
         _write(folder, result, document, race_report(result, options.task, _about(options.task), devices, line))
     if options.json:
@@ -135,9 +135,9 @@ def _write(folder: Path, result: Result, document: dict[str, Any], report: str) 
 def _print(result: Result, folder: Path) -> None:
     """The table, in colours on a terminal."""
     print()
-    print_table(header(result), [cells(row) for row in rows(result)], winner)
+    print_table(race_header(result), [race_cells(row) for row in rows(result)], winner)
     print()
-    for line in remarks(result):
+    for line in race_remarks(result):
         print(line)
     rate = result.lane_steps / max(result.run_seconds, 1e-9)
     print(

@@ -4,7 +4,7 @@ import html
 import math
 from collections.abc import Sequence
 
-from jgd.commands.race.table import RaceRow, cells, header, remarks, rows
+from jgd.commands.race.table import RaceRow, race_cells, race_header, race_remarks, rows
 from jgd.pages.page import figure, notes, page, table
 from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
@@ -68,14 +68,14 @@ def _table(result: Result, standings: Sequence[RaceRow]) -> str:
     lines, seeds = [], len(result.settings.seeds)
     many = seeds > 1
     for row in standings:
-        text = [html.escape(cell) for cell in cells(row)]
+        text = [html.escape(cell) for cell in race_cells(row)]
         text[1], _ = space_cell(result, row.optimizer)
         drawn = [interval_cell(result, row.optimizer, row.value, row.low, row.high)[0]] if many else []
         setting = next(iter(row.setting.values()), math.nan)
         keys = [row.rank, row.optimizer, setting, row.value, *([row.value, row.low] if many else [])]
         keys += [row.steps_to_target, row.diverged, row.state_bytes, row.microseconds]
         lines.append(list(zip([*text[:4], *drawn, *text[4:]], keys, strict=True)))
-    names = header(result)
+    names = race_header(result)
     ranked = f"the median over {seeds} seeds at the last step" if many else "the last step of the one seed"
     caption = (
         f"Ranked by {ranked}. Steps and state belong to the best setting; diverged trials to all settings. "
@@ -86,7 +86,7 @@ def _table(result: Result, standings: Sequence[RaceRow]) -> str:
 
 
 def _warnings(result: Result) -> str:
-    return "".join(f'<p class="warn">{html.escape(line)}</p>' for line in remarks(result))
+    return "".join(f'<p class="warn">{html.escape(line)}</p>' for line in race_remarks(result))
 
 
 def _method(result: Result, command: str) -> str:

@@ -39,7 +39,7 @@ def rows(result: Result) -> list[RaceRow]:
     return [_row(rank, result, standing) for rank, standing in enumerate(result.standings(), 1)]
 
 
-def header(result: Result) -> list[str]:
+def race_header(result: Result) -> list[str]:
     """The names of the columns; a line break is where a narrow table may break them."""
     settings = result.settings
     target = "steps to\ntarget" if settings.target is None else f"steps to\n{short(settings.target)}"
@@ -49,7 +49,7 @@ def header(result: Result) -> list[str]:
     return [*names, "diverged\ntrials", "state\nB/param", "time\nµs/step"]
 
 
-def cells(row: RaceRow) -> list[str]:
+def race_cells(row: RaceRow) -> list[str]:
     """A row as text."""
     setting = ", ".join(f"{value:.2g}" for value in row.setting.values())
     return [
@@ -65,7 +65,7 @@ def cells(row: RaceRow) -> list[str]:
     ]
 
 
-def remarks(result: Result) -> list[str]:
+def race_remarks(result: Result) -> list[str]:
     """Say in sentences what the table does not show."""
     found = [
         f"! The best rate of {space} is at the {end} end of its range, and better may lie beyond: "
@@ -81,7 +81,7 @@ def remarks(result: Result) -> list[str]:
     return found
 
 
-def as_json(result: Result) -> list[dict[str, Any]]:
+def race_json(result: Result) -> list[dict[str, Any]]:
     """The rows as JSON has them: what is not finite is null."""
     return [{key: jsonable(value) for key, value in row._asdict().items()} for row in rows(result)]
 

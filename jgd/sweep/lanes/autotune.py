@@ -14,7 +14,7 @@ from jgd.measure.operations import operations
 from jgd.sweep.lanes.chunk import members_of
 from jgd.sweep.lanes.compiler import Preparation, Prepared
 from jgd.sweep.lanes.group import Group
-from jgd.sweep.lanes.layout import Layout, in_calls, lane_bytes, room_bytes, state_bytes
+from jgd.sweep.lanes.layout import Layout, in_calls, lane_bytes, lane_state_bytes, room_bytes
 from jgd.sweep.lanes.program import Shared
 from jgd.train.loop import begin, root_key, segment
 
@@ -63,7 +63,7 @@ def measure(
     for row, *pair in zip(ready, single, double, strict=True):
         share = row.layout.width * devices / row.layout.chunk
         programs = [(x.layout.width, x.layout.width, x.segments[length]) for x in pair]
-        costs.append(line(programs, state_bytes(row.group), segment_seconds(preparation, row) / length * share))
+        costs.append(line(programs, lane_state_bytes(row.group), segment_seconds(preparation, row) / length * share))
     return costs, compiling
 
 
@@ -131,7 +131,7 @@ def measured(preparation: Preparation, group: Group, rule: Layout, total: int) -
     ready = preparation.compile([group] * len(calls), calls)
     longest = max(preparation.lengths)
     programs = [(x.layout.width, x.layout.chunk // len(devices), x.segments[longest]) for x in ready]
-    cost = line(programs, state_bytes(group), None)
+    cost = line(programs, lane_state_bytes(group), None)
     fitting = [x for x in ready if cost.resident(x.layout, len(devices)) <= room or x.layout.width == rule.width]
     seconds = {x.layout.width: segment_seconds(preparation, x) / x.layout.chunk for x in fitting}
     best = min(seconds, key=seconds.__getitem__)
@@ -146,7 +146,7 @@ def _is_long(group: Group, lane_steps: int, preparation: Preparation) -> bool:
     room = LONG * len(devices) * RATES.get(devices[0].platform, FASTEST)
     task, optimizer = group.trials[0].problem
     examples = task.batch_size or jax.tree.leaves(task.data)[0].shape[0]
-    if REUSE * 6 * state_bytes(group) / 4 * examples * lane_steps < room:
+    if REUSE * 6 * lane_state_bytes(group) / 4 * examples * lane_steps < room:
         return False
     carry = jax.eval_shape(begin, task, optimizer, root_key(0))
     return lane_steps * operations(partial(segment, length=1), task, optimizer, carry, jnp.int32(0)) >= room

@@ -30,7 +30,7 @@ class Group(NamedTuple):
     def rows(self) -> list[np.ndarray]:
         """The leaves that differ, each stacked along a first axis of trials."""
         first, kinds = jax.tree.leaves(self.trials[0].problem), kinds_of(self.trials)
-        return [stack(kinds, i, leaf, len(self.trials)) for i, leaf in enumerate(first) if self.varying[i]]
+        return [stack_column(kinds, i, leaf, len(self.trials)) for i, leaf in enumerate(first) if self.varying[i]]
 
     def rebuild(self, fixed: Sequence[Any], varying: Sequence[Any]) -> tuple[Task, Any]:
         """The task and the optimizer with these leaves."""
@@ -80,7 +80,7 @@ def _may_vary(trials: Sequence[Trial], varying: Sequence[bool]) -> tuple[bool, .
     swept = {path.split(".")[0] for found in origins for axis in found for path in axis.paths}
     task, optimizer = (jax.tree.leaves(part) for part in trials[0].problem)
     parts = ["task"] * len(task) + ["optimizer"] * len(optimizer)
-    rows = zip(varying, parts, map(is_plain, (*task, *optimizer)), strict=True)
+    rows = zip(varying, parts, map(is_python_number, (*task, *optimizer)), strict=True)
     return tuple(varies or (number and part in swept) for varies, part, number in rows)
 
 
@@ -107,7 +107,7 @@ def differ(kinds: Sequence[TrialKind], i: int) -> bool:
     return not all(_same(x, values[0]) for x in values)
 
 
-def stack(kinds: Sequence[TrialKind], i: int, like: Any, count: int) -> np.ndarray:
+def stack_column(kinds: Sequence[TrialKind], i: int, like: Any, count: int) -> np.ndarray:
     """A leaf of so many trials along a first axis, as JAX would take each."""
     column = np.empty((count, *np.shape(like)), jnp.result_type(like))
     for kind in kinds:
@@ -115,7 +115,7 @@ def stack(kinds: Sequence[TrialKind], i: int, like: Any, count: int) -> np.ndarr
     return column
 
 
-def is_plain(value: Any) -> bool:
+def is_python_number(value: Any) -> bool:
     """Whether it is one of Python's numbers."""
     return isinstance(value, (bool, int, float, complex))
 
@@ -134,4 +134,4 @@ def _kind(trials: Sequence[Trial], positions: np.ndarray) -> TrialKind:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return a is b or (is_plain(a) and is_plain(b) and a == b)
+    return a is b or (is_python_number(a) and is_python_number(b) and a == b)

@@ -137,10 +137,10 @@ def lane_bytes(group: Group) -> int:
     trial = group.trials[0]
     share = (trial.task.batch_size or num_examples(trial.task)) / num_examples(trial.task)
     data = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(trial.task.data))
-    return max(1, state_bytes(group) + int(share * data))
+    return max(1, lane_state_bytes(group) + int(share * data))
 
 
-def state_bytes(group: Group) -> int:
+def lane_state_bytes(group: Group) -> int:
     """Bytes that a lane hands from one segment to the next: parameters, optimizer state and the model's."""
     trial = group.trials[0]
     carry = jax.eval_shape(begin, trial.task, trial.optimizer, root_key(0))

@@ -8,13 +8,13 @@ from jgd.pages.palette import COLORS, FAINT, INK
 from jgd.sweep.plots.axis import Swept, swept
 from jgd.sweep.plots.style import (
     DEADLINE,
-    color_of,
     label,
     legend,
     metric_label,
-    note,
     over_seeds,
-    scale,
+    panel_note,
+    set_scale,
+    space_color,
     space_panels,
 )
 from jgd.sweep.results.outcomes import Outcomes
@@ -30,7 +30,7 @@ def sensitivity_figure(result: Outcomes, name: str) -> Any:
     rows = {row.space: row for row in found if row.labels is None} or {row.space: row for row in found}
     best = {space: _best_along(result, row) for space, row in rows.items()}
     figure, panels = space_panels(result, list(rows))
-    scale(panels[0], result, result.values)
+    set_scale(panels[0], result, result.values)
     for panel, (space, row) in zip(panels, rows.items(), strict=True):
         for other, (x, numbers) in best.items():
             if other != space:
@@ -51,7 +51,7 @@ def curves_figure(result: Outcomes) -> Any:
     curves = {space: curve for space, curve in curves.items() if np.isfinite(curve).any()}
     figure, panels = space_panels(result, list(curves))
     for panel, space in zip(panels, curves, strict=True):
-        color = color_of(result, space)
+        color = space_color(result, space)
         for other, curve in curves.items():
             if other != space:
                 panel.plot(result.steps, over_seeds(np.median, curve), color=FAINT, linewidth=0.7, zorder=1)
@@ -59,9 +59,9 @@ def curves_figure(result: Outcomes) -> Any:
         if _draw_target(panel, result) and np.isfinite(reached := best[space].steps_to_target):
             target = result.settings.target
             panel.plot(reached, target, "o", markersize=8, markerfacecolor="none", color=color, zorder=4)
-            note(panel, f"{short(target)} at step {reached:.0f}")
+            panel_note(panel, f"{short(target)} at step {reached:.0f}")
     if curves:
-        scale(panels[0], result, np.array(list(curves.values())))
+        set_scale(panels[0], result, np.array(list(curves.values())))
         panels[0].set_xlim(0, result.steps[-1])
         panels[0].locator_params(axis="x", nbins=4)
     label(figure, "step", metric_label(result))
@@ -83,7 +83,7 @@ def best_curves_figure(result: Outcomes, space: str | None, best: int) -> Any:
         for place, i in reversed(list(enumerate(leaders))):
             _draw_curve(panel, result, curves[i], COLORS[place % len(COLORS)], f"trial {i}", zorder=3 - 0.1 * place)
         _draw_target(panel, result)
-        scale(panel, result, curves[leaders])
+        set_scale(panel, result, curves[leaders])
         panel.set_xlim(0, result.steps[-1])
         panel.set_xlabel("step", fontsize=9, color=INK)
         legend(figure, [line for line in panel.lines if line.get_label().startswith("trial")][::-1])
@@ -100,7 +100,7 @@ def _best_along(result: Outcomes, row: Swept) -> tuple[np.ndarray, list[int]]:
 
 
 def _draw_sensitivity(panel: Any, result: Outcomes, row: Swept, x: np.ndarray, numbers: list[int]) -> None:
-    color, middle = color_of(result, row.space), result.medians[numbers]
+    color, middle = space_color(result, row.space), result.medians[numbers]
     whole = np.isfinite(middle)
     ends = [np.where(whole, over_seeds(end, result.values[numbers].T), np.nan) for end in (np.min, np.max)]
     look = _look(result, row)
@@ -118,7 +118,7 @@ def _draw_sensitivity(panel: Any, result: Outcomes, row: Swept, x: np.ndarray, n
         i = row.numbers.index(best.number)
         panel.plot(row.places[i], value, "o", markersize=8, markerfacecolor="none", color=color, zorder=4)
         at = f"{row.values[i]:.2g}" if row.labels is None else row.values[i]
-        note(panel, f"{value:.3g} at {at}")
+        panel_note(panel, f"{value:.3g} at {at}")
 
 
 def _look(result: Outcomes, row: Swept) -> dict[str, Any]:

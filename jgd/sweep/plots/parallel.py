@@ -10,7 +10,7 @@ from jgd.core.optional import require
 from jgd.pages.figure import literal
 from jgd.pages.palette import COLORS, FAINT, INK
 from jgd.sweep.plots.axis import Swept, swept
-from jgd.sweep.plots.style import blank, color_of, legend, metric_label, power, scale, thinned
+from jgd.sweep.plots.style import blank, legend, metric_label, power_of_ten, set_scale, space_color, thinned
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import short
 
@@ -51,7 +51,7 @@ def parallel_figure(result: Outcomes, space: str | None) -> Any:
 
 def _draw_lines(panel: Any, result: Outcomes, space: str, ranked: list[int], columns: np.ndarray) -> list[Any]:
     """From the worst, below, to the best, above; the marks, for the legend."""
-    chosen, color = set(thinned(result, ranked, LINES)), color_of(result, space)
+    chosen, color = set(thinned(result, ranked, LINES)), space_color(result, space)
     shown = [place for place, number in enumerate(ranked) if number in chosen]
     whole, handles = np.isfinite(result.medians[ranked]), []
     x, ended = np.arange(columns.shape[1]), int(whole[shown].sum())
@@ -100,7 +100,7 @@ def _scale_of(row: Swept) -> _Scale:
         logarithmic, known = options.scale == "log", np.array(values, float)
         wanted = _ticks(min(values), max(values), logarithmic)
         heights = np.interp(wanted, known, units).tolist()
-        texts = [power(x) if logarithmic else short(float(x)) for x in wanted]
+        texts = [power_of_ten(x) if logarithmic else short(float(x)) for x in wanted]
     return _Scale(name, heights, texts)
 
 
@@ -118,7 +118,7 @@ def _metric_heights(result: Outcomes, ranked: Sequence[int]) -> tuple[list[float
     """Where trials end on the metric's axis, the best end above, and that axis."""
     probe, up = blank(1, 1).subplots(), result.settings.mode == "max"
     ends = result.medians[ranked]
-    scale(probe, result, ends)
+    set_scale(probe, result, ends)
 
     def height(values: Any) -> np.ndarray:
         points = np.stack([np.zeros(len(values)), np.asarray(values, float)], axis=1)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jgd.pages.palette import COLORS, FAINT
-from jgd.sweep.plots.style import label, note, panels
+from jgd.sweep.plots.style import label, panel_note, panels
 from jgd.sweep.results.performance_profiles import TAU, integrated_scores, performance_profile, performance_ratios
 
 
@@ -29,7 +29,7 @@ def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU) -> An
         panel.set_title(f"{rank}  {names[i]}", color=color, fontweight="bold", loc="left", fontsize=10)
         panel.fill_between(*_steps(taus, profiles[i]), color=color, alpha=0.15, linewidth=0, step="post", zorder=2)
         panel.plot(*_steps(taus, profiles[i]), color=color, linewidth=1.8, drawstyle="steps-post", zorder=3)
-        note(panel, f"{scores[i]:.2f}")
+        panel_note(panel, f"{scores[i]:.2f}")
     found[0].set_xlim(1, tau)
     found[0].set_ylim(0, 102)
     label(figure, "times the least that anyone needed", "problems solved, %")

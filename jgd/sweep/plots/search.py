@@ -9,11 +9,11 @@ from jgd.pages.figure import literal
 from jgd.pages.palette import FAINT, INK, WARN
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.plots.style import (
-    color_of,
     label,
     metric_label,
-    note,
-    scale,
+    panel_note,
+    set_scale,
+    space_color,
     space_panels,
     thinned,
     within,
@@ -31,10 +31,10 @@ def best_so_far_figure(result: Outcomes) -> Any:
     best = {space: _running_best(result.medians[numbers], mode) for space, numbers in members.items()}
     figure, panels = space_panels(result, list(members))
     if panels:
-        scale(panels[0], result, result.values)
+        set_scale(panels[0], result, result.values)
         panels[0].set_xlim(0.5, max(map(len, members.values())) + 0.5)
     for panel, (space, numbers) in zip(panels, members.items(), strict=True):
-        color, ends = color_of(result, space), result.medians[numbers]
+        color, ends = space_color(result, space), result.medians[numbers]
         for other, line in best.items():
             if other != space:
                 panel.step(np.arange(len(line)) + 1, line, where="post", color=FAINT, linewidth=0.7, zorder=1)
@@ -44,7 +44,7 @@ def best_so_far_figure(result: Outcomes) -> Any:
         panel.plot(x, within(panel, result.medians[shown]), **look, color=color, zorder=2)
         panel.step(np.arange(len(ends)) + 1, best[space], where="post", color=color, linewidth=1.8, zorder=3)
         if shown:
-            note(panel, f"best: {1 + int(np.argmin(as_loss(ends, mode)))} of {len(ends)}")
+            panel_note(panel, f"best: {1 + int(np.argmin(as_loss(ends, mode)))} of {len(ends)}")
     label(figure, "trials of the space, in the order of their numbers", metric_label(result))
     return figure
 
@@ -56,18 +56,18 @@ def best_of_k_figure(result: Outcomes) -> Any:
     if panels:
         panels[0].set_xscale("log", base=2)
         panels[0].xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-        scale(panels[0], result, np.concatenate([np.concatenate(rows[1:]) for rows in found.values()]))
+        set_scale(panels[0], result, np.concatenate([np.concatenate(rows[1:]) for rows in found.values()]))
     for panel, (space, rows) in zip(panels, found.items(), strict=True):
         for other, others in found.items():
             if other != space:
                 panel.plot(np.arange(len(others.median)) + 1, others.median, color=FAINT, linewidth=0.7, zorder=1)
-        k, color = np.arange(len(rows.median)) + 1, color_of(result, space)
+        k, color = np.arange(len(rows.median)) + 1, space_color(result, space)
         bad = panel.get_ylim()[result.settings.mode == "min"]
         ends = [np.where(np.isfinite(end), end, bad) for end in (rows.lower_quartile, rows.upper_quartile)]
         panel.fill_between(k, *ends, color=color, alpha=0.2, linewidth=0, zorder=2)
         panel.plot(k, rows.median, color=color, linewidth=1.8, zorder=3, marker="o" if len(k) == 1 else "")
         if (half := half_as_many(rows)) is not None:
-            note(panel, f"half as many: {short(half)}")
+            panel_note(panel, f"half as many: {short(half)}")
     label(figure, "random trials", metric_label(result))
     return figure
 
@@ -86,7 +86,7 @@ def importance_figure(result: Outcomes, space: str | None) -> Any:
     figure, panels = space_panels(result, list(found), height=0.5 + 0.28 * (most + 1), sharey=False)
     for panel, (one, shares) in zip(panels, found.items(), strict=True):
         names = [*(literal(name.replace("_", " ")) for name in shares.alone), "several together"]
-        color, y = color_of(result, one), np.arange(len(names))
+        color, y = space_color(result, one), np.arange(len(names))
         panel.barh(y, [*shares.alone.values(), shares.together], 0.7, color=[*[color] * len(shares.alone), FAINT])
         panel.set_yticks(y, names)
         panel.set_ylim(most + 0.5, -0.5)
@@ -94,7 +94,7 @@ def importance_figure(result: Outcomes, space: str | None) -> Any:
         for i, share in enumerate([*shares.alone.values(), shares.together]):
             panel.text(share, i, f" {share:.0%}", va="center", fontsize=8, color=INK)
         if shares.fit < POOR_FIT:
-            note(panel, "too noisy to tell", WARN)
+            panel_note(panel, "too noisy to tell", WARN)
     panels[0].set_xlim(0, 1.15)
     panels[0].set_xticks([0, 0.5, 1], ["0", "50%", "100%"])
     figure.supxlabel("share of the trials' ranking", fontsize=9, color=INK)

@@ -11,14 +11,14 @@ from jgd.pages.palette import FAINT, INK, WARN
 from jgd.sweep.plots.axis import Swept, swept
 from jgd.sweep.plots.style import (
     DEADLINE,
-    color_of,
     label,
     last_medians,
     legend,
     metric_label,
-    note,
+    panel_note,
     panels,
-    scale,
+    set_scale,
+    space_color,
     thinned,
     within,
 )
@@ -43,14 +43,14 @@ def _figure(result: Outcomes, names: Sequence[str], space: str | None, *, isolat
     if not rows:
         raise InputError("Result.plot: nothing was swept; there is no hyperparameter to draw against.")
     figure, found = panels(len(rows), sharex=False, height=2.15)
-    scale(found[0], result, result.values)
+    set_scale(found[0], result, result.values)
     many, handles = len(result.spaces) > 1 and space is None, []
     for panel, row in zip(found, rows, strict=True):
         row.frame(panel)
         panel.set_xlabel(literal(row.axis.name.replace("_", " ")), fontsize=9, color=INK)
         if many:
             panel.set_title(
-                literal(row.space), color=color_of(result, row.space), fontweight="bold", loc="left", fontsize=9
+                literal(row.space), color=space_color(result, row.space), fontweight="bold", loc="left", fontsize=9
             )
         handles += _draw_points(panel, result, row, faint=isolate)
         if isolate:
@@ -63,7 +63,7 @@ def _figure(result: Outcomes, names: Sequence[str], space: str | None, *, isolat
 
 def _draw_points(panel: Any, result: Outcomes, row: Swept, *, faint: bool) -> list[Any]:
     """The trials by what became of them; the marks, for the legend."""
-    color, place = color_of(result, row.space), dict(zip(row.numbers, row.places, strict=True))
+    color, place = space_color(result, row.space), dict(zip(row.numbers, row.places, strict=True))
     ends, lasts, status = result.medians, last_medians(result), result.status
     whole = [i for i in row.numbers if np.isfinite(ends[i])]
     pruned = [i for i in row.numbers if (status[i] == "pruned").any()]
@@ -94,7 +94,7 @@ def _draw_best_of_bins(panel: Any, result: Outcomes, row: Swept) -> list[Any]:
     best = row.best_of_bins(result)
     if not best:
         return []
-    color, place = color_of(result, row.space), dict(zip(row.numbers, row.places, strict=True))
+    color, place = space_color(result, row.space), dict(zip(row.numbers, row.places, strict=True))
     x, y, seeds = [place[i] for i in best], result.medians[best], result.values[best]
     # A seed that failed reaches to the frame's bad end.
     seeds = np.where(np.isfinite(seeds), seeds, panel.get_ylim()[result.settings.mode == "min"])
@@ -113,10 +113,10 @@ def _draw_best(panel: Any, result: Outcomes, row: Swept) -> list[Any]:
     i = row.numbers.index(best.number)
     end = best.at_edge.get(row.axis.name)
     text = short(row.values[i]) if not isinstance(row.values[i], float) else f"{row.values[i]:.2g}"
-    note(panel, f"{text}, at the {end} end!" if end else text, WARN if end else INK)
+    panel_note(panel, f"{text}, at the {end} end!" if end else text, WARN if end else INK)
     if end:
         low, high = panel.get_xlim()
         panel.axvline(low if end == "low" else high, color=WARN, linewidth=3, zorder=5)
     x, y = row.places[i], result.medians[best.number]
     ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none", "zorder": 6}
-    return panel.plot(x, y, **ring, color=color_of(result, row.space), label="best")
+    return panel.plot(x, y, **ring, color=space_color(result, row.space), label="best")

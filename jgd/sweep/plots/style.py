@@ -20,7 +20,7 @@ SHOWN = 600  # trials in a panel; more are no more readable, and make a page slo
 DEADLINE = {"max": 0.04, "min": 0.96}  # the height at the bad end of a panel where diverged trials are marked
 
 
-def color_of(result: Outcomes, space: str) -> str:
+def space_color(result: Outcomes, space: str) -> str:
     """The colour of a space in every picture."""
     return COLORS[result.spaces.index(space) % len(COLORS)]
 
@@ -50,7 +50,7 @@ def space_panels(result: Outcomes, spaces: Sequence[str], **options: Any) -> tup
     ranks = [row.space for row in result.standings()]
     for panel, space in zip(found, spaces, strict=True):
         title = f"{ranks.index(space) + 1}  {space}" if len(ranks) > 1 else space
-        panel.set_title(literal(title), color=color_of(result, space), fontweight="bold", loc="left", fontsize=10)
+        panel.set_title(literal(title), color=space_color(result, space), fontweight="bold", loc="left", fontsize=10)
     if not spaces:
         say(figure, "No trial has a value.")
     return figure, found
@@ -73,7 +73,7 @@ def label(figure: Any, x: str, y: str) -> None:
     figure.supylabel(literal(y), fontsize=9, color=INK)
 
 
-def note(panel: Any, text: str, color: str = INK) -> None:
+def panel_note(panel: Any, text: str, color: str = INK) -> None:
     """A remark at the right end of a panel's title."""
     panel.set_title(literal(text), color=color, loc="right", fontsize=8)
 
@@ -97,11 +97,11 @@ def log_ticks(axis: Any) -> None:
     """A few powers of ten, written 1e-3."""
     ticks = require("matplotlib.ticker", "a picture of a sweep")
     axis.set_major_locator(ticks.LogLocator(numticks=5))
-    axis.set_major_formatter(ticks.FuncFormatter(lambda x, _: power(x)))
+    axis.set_major_formatter(ticks.FuncFormatter(lambda x, _: power_of_ten(x)))
     axis.set_minor_locator(ticks.NullLocator())
 
 
-def power(value: float) -> str:
+def power_of_ten(value: float) -> str:
     """A power of ten as on an axis: 1e-3."""
     return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
 
@@ -131,7 +131,7 @@ def thinned(result: Outcomes, numbers: Sequence[int], limit: int = SHOWN) -> lis
     return [*order[: limit // 2], *rest[np.linspace(0, len(rest) - 1, limit - limit // 2).astype(int)]]
 
 
-def scale(axes: Any, result: Outcomes, values: np.ndarray) -> None:
+def set_scale(axes: Any, result: Outcomes, values: np.ndarray) -> None:
     """A vertical axis that shows differences among the good ones, and leaves hopeless ones out of the frame."""
     finite = values[np.isfinite(values)]
     if not finite.size:

@@ -10,7 +10,7 @@ import numpy as np
 from jgd.pages.page import Cell, table, whisker
 from jgd.pages.palette import VARIABLES
 from jgd.pages.text import label_of
-from jgd.sweep.plots.style import color_of
+from jgd.sweep.plots.style import space_color
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.text import between, interval_meaning, interval_title, setting
 from jgd.sweep.spaces.space import Trial, short
@@ -22,7 +22,7 @@ MOST_COLUMNS = 12  # of hyperparameters; more share one
 
 def space_cell(result: Outcomes, space: str) -> Cell:
     """A space's name behind a dot of its colour."""
-    dot = f'<span class="dot" style="background:{VARIABLES[color_of(result, space)]}"></span>'
+    dot = f'<span class="dot" style="background:{VARIABLES[space_color(result, space)]}"></span>'
     return dot + html.escape(space), space
 
 
@@ -34,7 +34,7 @@ def interval_cell(result: Outcomes, space: str, median: float, low: float, high:
     # An interval that is open, because a seed failed, reaches to the scale's bad end.
     bad = ends[result.settings.mode == "min"]
     low, high = (v if math.isfinite(v) else bad for v in (low, high))
-    return whisker(median, low, high, ends, VARIABLES[color_of(result, space)]), median
+    return whisker(median, low, high, ends, VARIABLES[space_color(result, space)]), median
 
 
 def scale_of(result: Outcomes) -> str:

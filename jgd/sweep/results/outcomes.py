@@ -14,7 +14,16 @@ from jgd.sweep.lanes.settings import Settings, as_loss
 from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.results.export import joined
 from jgd.sweep.results.importance import Importance, importance_of
-from jgd.sweep.results.statistics import BestOfK, Paired, Summary, best_of, compare, first_reached, rank, summarize
+from jgd.sweep.results.statistics import (
+    BestOfK,
+    Paired,
+    Summary,
+    best_of,
+    compare_pairs,
+    first_reached,
+    rank,
+    summarize,
+)
 from jgd.sweep.results.summaries import summaries
 from jgd.sweep.spaces.space import Trial
 
@@ -55,7 +64,7 @@ class Outcomes:
     interrupted: bool
     lineage: Lineage | None = None  # of a population: who went on from whom, and with which numbers
     out_of_time: bool = False  # whether `max_seconds` has interrupted it
-    asked: Mapping[str, str] | None = None  # of a folder's sweep: what it was asked to do, as texts to compare
+    asked: Mapping[str, str] | None = None  # of a folder's sweep: what it was asked to do, as texts to compare_pairs
 
     @property
     def steps(self) -> np.ndarray:
@@ -178,7 +187,7 @@ class Outcomes:
         The best trials were chosen by the same values, so of two that are as good, the one of the larger space seems
         better; run them under new seeds to be sure.
         """
-        return compare(self.values[self._number(a)], self.values[self._number(b)], self.settings.mode)
+        return compare_pairs(self.values[self._number(a)], self.values[self._number(b)], self.settings.mode)
 
     def best_of_k(self, space: str | None = None) -> BestOfK:
         """The best of 1, 2, ... random trials, by their medians over seeds, which tells whether enough were sampled.

@@ -59,7 +59,7 @@ def summarize(values: np.ndarray, mode: str, confidence: float = 0.95) -> Summar
     return _summary(as_loss(np.asarray(values, float), mode), mode, confidence)
 
 
-def compare(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> Paired:
+def compare_pairs(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> Paired:
     """f[seeds] against f[seeds], each seed against itself; where both failed they tie."""
     ours, theirs = as_loss(np.asarray(a, float), mode), as_loss(np.asarray(b, float), mode)
     with np.errstate(invalid="ignore"):

@@ -123,7 +123,7 @@ def write_json(path: Path, content: Json) -> None:
     storage.write_whole(path, [text.encode()])
 
 
-def as_json(note: Any) -> Any:
+def note_as_json(note: Any) -> Any:
     """Return `run(note=)` as it is once it has been JSON."""
     try:
         return json.loads(json.dumps(note, allow_nan=False))

@@ -25,7 +25,7 @@ class Grown(NamedTuple):
     asked: dict[str, str]  # the texts that are other than before
 
 
-def split(num_trials: int, rounds: int) -> list[int]:
+def round_sizes(num_trials: int, rounds: int) -> list[int]:
     """The trials of each space, round by round."""
     return [len(part) for part in np.array_split(np.arange(num_trials), min(rounds, num_trials))]
 
@@ -33,7 +33,7 @@ def split(num_trials: int, rounds: int) -> list[int]:
 def parts_of(known: Json) -> list[list[int]]:
     """The trials of each space, round by round, for each call that asked a folder for more."""
     arguments = known["arguments"]
-    return known.get("parts") or [split(arguments["num_trials"], arguments["rounds"])]
+    return known.get("parts") or [round_sizes(arguments["num_trials"], arguments["rounds"])]
 
 
 def grown(known: Json, asked: Mapping[str, str], settings: Settings, sizes: list[int], place: str) -> Grown:
@@ -50,7 +50,7 @@ def grown(known: Json, asked: Mapping[str, str], settings: Settings, sizes: list
             raise refuse("a population cannot be joined later", "")
         if asked["sampler"] == "'grid'":
             raise refuse("a grid is no part of a larger one", "")
-        parts = [*parts, split(more, len(sizes))]
+        parts = [*parts, round_sizes(more, len(sizes))]
         changed |= {name: asked[name] for name in ("num_trials", "rounds")}
     elif len(parts) > 1:  # its first calls had other rounds
         changed |= {"rounds": asked["rounds"]}

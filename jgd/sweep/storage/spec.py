@@ -23,7 +23,7 @@ from jgd.train.task import Task
 Json = dict[str, Any]
 
 
-def describe(problem: Mapping[str, str], settings: Settings, **others: Any) -> dict[str, str]:
+def study_spec(problem: Mapping[str, str], settings: Settings, **others: Any) -> dict[str, str]:
     """Describe what `run` was asked to do: a problem's texts, with those of the settings and of other arguments."""
     numbers = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)} | others
     return {**problem, **{name: steady_repr(value) for name, value in numbers.items()}}
@@ -87,7 +87,7 @@ def settings_of(known: Json) -> Settings:
     return Settings(**{**known, "seeds": tuple(known["seeds"]), "stop": rules, "evolve": evolve})
 
 
-def plain(arguments: Json) -> Json:
+def plain_arguments(arguments: Json) -> Json:
     """The arguments of `run` that JSON can hold; what is an object, such as a sampler or a function, is left out."""
     return {name: x for name, x in arguments.items() if name == "enqueue" or _is_plain(x)}
 
@@ -109,12 +109,12 @@ def environment(devices: Sequence[Any]) -> dict[str, str]:
         "jaxlib": jaxlib.version.__version__,
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
-        "devices": describe_devices(devices),
+        "devices": devices_text(devices),
         "commit": commit,
     }
 
 
-def describe_devices(devices: Sequence[Any]) -> str:
+def devices_text(devices: Sequence[Any]) -> str:
     """How many, and of which kind."""
     return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
 

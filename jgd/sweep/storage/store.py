@@ -20,11 +20,20 @@ from jgd.core.errors import InputError
 from jgd.sweep.lanes.chunk import Arrays, Chunk
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.storage.files import Saved, as_json, digest, read_chunk, read_chunks, read_known, write_chunk, write_json
+from jgd.sweep.storage.files import (
+    Saved,
+    digest,
+    note_as_json,
+    read_chunk,
+    read_chunks,
+    read_known,
+    write_chunk,
+    write_json,
+)
 from jgd.sweep.storage.growth import GROWING, MERGED, grown, parts_of
 from jgd.sweep.storage.identity import same_study, warn_of_code, without
 from jgd.sweep.storage.lock import take
-from jgd.sweep.storage.spec import Json, describe_devices, distributions_of
+from jgd.sweep.storage.spec import Json, devices_text, distributions_of
 from jgd.sweep.storage.workers import Peers
 from jgd.sweep.storage.writer import Writer
 
@@ -51,7 +60,7 @@ class Store:
     ) -> None:
         self.folder, self.asked, self.workers, self._handle = Path(folder), asked, workers, -1
         self._settings, self._sizes, self._known = settings, sizes, False
-        self._kept = {"arguments": arguments} | ({} if note is None else {"note": as_json(note)})
+        self._kept = {"arguments": arguments} | ({} if note is None else {"note": note_as_json(note)})
         self._hash, self._written = digest(asked), -PAUSE
         self._place = f"run(dir={os.fspath(folder)!r})"
 
@@ -90,7 +99,7 @@ class Store:
         if self.workers > 1 or not path.exists():
             return {}
         known = read_known(path)
-        if known["environments"][-1]["devices"] != describe_devices(devices):
+        if known["environments"][-1]["devices"] != devices_text(devices):
             return {}
         return {row["first"]: Layout(*row["layout"]) for row in known["groups"]}
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from jgd.commands.bench.target.contest import MEASURES, Budget, Round, costs, play, standings
 from jgd.commands.bench.target.goals import Goal, goals_of
-from jgd.commands.bench.target.report import cells, header, target_report
+from jgd.commands.bench.target.report import target_cells, target_header, target_report
 from jgd.commands.devices import describe_devices, use_every_core
 from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.output_folder import new_folder
@@ -158,7 +158,7 @@ def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, dev
 def _print(rounds: Sequence[Round], names: Sequence[str], folder: Path, cut: bool) -> None:
     """The tables, in colours on a terminal."""
     print()
-    print_table(header(rounds), cells(rounds, names), winner)
+    print_table(target_header(rounds), target_cells(rounds, names), winner)
     print()
     if cut:
         print("Interrupted: only finished tasks count.")

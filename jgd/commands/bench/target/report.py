@@ -13,13 +13,13 @@ from jgd.sweep.plots.performance_profiles import profile_figure
 from jgd.sweep.results.performance_profiles import TAU, Score
 
 
-def header(rounds: Sequence[Round]) -> list[str]:
+def target_header(rounds: Sequence[Round]) -> list[str]:
     """The names of a terminal's columns; a line break is where a narrow table may break them."""
     tasks = [f"{one.goal.name}\nsteps" for one in rounds]
     return ["", "optimizer", "score\nby steps", "resampled", "behind\nthe first", "score\nby time", *tasks]
 
 
-def cells(rounds: Sequence[Round], names: Sequence[str]) -> list[list[str]]:
+def target_cells(rounds: Sequence[Round], names: Sequence[str]) -> list[list[str]]:
     """A row for each optimizer, from the best by steps."""
     by_time = {row.solver: row.score for row in standings(rounds, names, "time")}
     steps = costs(rounds, names, "steps")
