@@ -110,7 +110,7 @@ _LATER = {
     "describe": "jgd.measure.describe",
 }
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.fingerprint import program_fingerprint
 from jgd.core.record import as_function
 from jgd.sweep.engine.loop import Outcome
+from jgd.sweep.engine.static_leaves import static_origin, thaw
 from jgd.sweep.engine.time_limit import Ending, TimeLimit
 from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of
 from jgd.sweep.lanes.autotune import ProgramCost, line, one_call
@@ -28,7 +29,6 @@ from jgd.sweep.lanes.program import Block, Lane, Shared, over_lanes
 from jgd.sweep.lanes.programs import compiled
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.samplers.ask_tell import Proposals
-from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.functions import Named
 from jgd.sweep.spaces.space import Origin, Trial
 from jgd.sweep.storage.store import Store
@@ -62,13 +62,13 @@ def name_problem(task: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
 def metrics_of(train: Any, spaces: Any) -> list[str]:
     """The names of what a function returns for a trial of each space, found from shapes alone."""
     trials = Proposals(*name_black_box(train, spaces), "random", 0, None).ask(1)
-    frozen = [dataclasses.replace(trial, origin=_frozen(trial.origin)) for trial in trials]
+    frozen = [dataclasses.replace(trial, origin=static_origin(trial.origin)) for trial in trials]
     return list(dict.fromkeys(name for trial in frozen for name in _shapes(trial)))
 
 
 def program_text(trial: Trial) -> str:
     """Fingerprint what a trial's function computes; see `jgd.core.fingerprint.program_fingerprint`."""
-    trial = dataclasses.replace(trial, origin=_frozen(trial.origin))
+    trial = dataclasses.replace(trial, origin=static_origin(trial.origin))
     with _one_sentence():
         return program_fingerprint(_call, trial.task, trial.optimizer, root_key(0))
 
@@ -98,7 +98,7 @@ class BlackBoxEngine:
         return group([dataclasses.replace(trial, origin=self._frozen(trial.origin)) for trial in trials], steady)
 
     def _frozen(self, origin: Any) -> Origin:
-        known = self._origins.setdefault(id(origin), (origin, _frozen(origin)))
+        known = self._origins.setdefault(id(origin), (origin, static_origin(origin)))
         return known[1]
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
@@ -235,7 +235,7 @@ def _shapes(trial: Trial) -> dict[str, Any]:
 
 
 def _call(train: Any, hp: Any, key: jax.Array) -> dict[str, jax.Array]:
-    return call(_thaw(train), _thaw(hp), key)
+    return call(thaw(train), thaw(hp), key)
 
 
 def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared) -> Block:
@@ -249,40 +249,6 @@ def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared)
         return train()
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(train))
     return jax.lax.cond(lane.alive, train, lambda: blank)
-
-
-@jax.tree_util.register_pytree_node_class
-class _Static:
-    """A leaf that is no number, as structure."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def tree_flatten(self) -> tuple[tuple[()], Any]:
-        return (), self.value
-
-    @classmethod
-    def tree_unflatten(cls, value: Any, children: Any) -> "_Static":
-        return cls(value)
-
-
-def _frozen(origin: Any) -> Origin:
-    return origin._replace(finish=_freeze)
-
-
-def _freeze(tree: Any) -> Any:
-    """Turn what is no number into structure; where a distribution stands there will be a number."""
-    return jax.tree.map(lambda x: x if _is_number(x) or isinstance(x, Distribution) else _Static(x), tree)
-
-
-def _thaw(tree: Any) -> Any:
-    return jax.tree.map(
-        lambda x: x.value if isinstance(x, _Static) else x, tree, is_leaf=lambda x: isinstance(x, _Static)
-    )
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (int, float, complex, np.ndarray, np.number, jax.Array)) and not isinstance(x, bool)
 
 
 @contextmanager
