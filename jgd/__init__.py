@@ -1,4 +1,23 @@
-"""jgd: gradient descent as a value. This file is the table of contents."""
+"""jgd: gradient descent as a value. This file is the table of contents.
+
+Values: InputError, MatrixAxes, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams, part, record,
+    select, stack, stack_leaves, static, with_hyperparams.
+Optimizers: adagrad, adam, adamw, amsgrad, gradient_descent, heavy_ball, lion, muon, muon_labels, nadam, nadamw,
+    nesterov, rmsprop, sgd.
+Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
+    exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
+    piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
+    warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
+    warmup_stable_decay_schedule.
+Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
+    clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
+    multi_steps, partition, scale, scale_by_adam, scale_by_amsgrad, scale_by_learning_rate, scale_by_lion,
+    scale_by_muon, scale_by_rms, scale_by_rss, scale_by_schedule, scale_by_stddev, scheduled, trace.
+Loops, studies and measures: interop, measure, sweep, tasks, describe, Solution, minimize, multistart, Run, Task, fit,
+    on_host.
+
+`help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -114,6 +133,8 @@ __version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":  # of `from jgd import *` and of help
+        return __dir__()
     if name in ("interop", "measure", "sweep", "tasks"):
         return importlib.import_module(f"jgd.{name}")
     if name in _LATER:
@@ -122,4 +143,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, "interop", "measure", "sweep", "tasks"})
+    here = (name for name, value in globals().items() if getattr(value, "__module__", "").startswith("jgd."))
+    return sorted({*here, *_LATER, "interop", "measure", "sweep", "tasks"})

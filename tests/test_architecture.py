@@ -109,3 +109,36 @@ def test_importing_jgd_loads_no_optional_package():
 def test_everything_public_has_a_docstring():
     bare = [name for name, value in vars(jgd).items() if not name.startswith("_") and not (value.__doc__ or "").strip()]
     assert bare == []
+
+
+def test_the_table_of_contents_is_whole_and_shows_nothing_private():
+    assert [name for name in dir(jgd) if name not in (jgd.__doc__ or "")] == []
+    assert [name for name in dir(jgd) if name.startswith("_") or name in ("importlib", "Any", "TYPE_CHECKING")] == []
+    assert {"adam", "fit", "sweep", "chain", "linear_schedule"} <= set(dir(jgd))
+    names: dict = {}
+    exec("from jgd import *", names)
+    assert set(dir(jgd)) <= set(names)
+
+
+SAME_IN_PUBLIC = {"load", "muon", "scale_by_muon"}  # of a task and of a study; ours and optax's, in the drop-in
+
+
+@pytest.mark.parametrize("kind", [ast.ClassDef, ast.FunctionDef], ids=["classes", "functions"])
+def test_one_name_for_one_thing(kind):
+    homes: dict = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, kind) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: where for name, where in homes.items() if len(where) > 1 and name not in SAME_IN_PUBLIC} == {}
+
+
+def test_no_docstring_begins_with_what():
+    found = [
+        f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and (ast.get_docstring(node) or "").startswith("What ")
+    ]
+    assert found == []
