@@ -16,7 +16,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.fingerprint import program_fingerprint
 from jgd.core.record import as_function
 from jgd.sweep.engine.loop import Outcome
-from jgd.sweep.engine.static_leaves import static_origin, thaw
+from jgd.sweep.engine.static_leaves import static_origin, with_values
 from jgd.sweep.engine.time_limit import Ending, TimeLimit
 from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of
 from jgd.sweep.lanes.autotune import ProgramCost, line, one_call
@@ -235,7 +235,7 @@ def _shapes(trial: Trial) -> dict[str, Any]:
 
 
 def _call(train: Any, hp: Any, key: jax.Array) -> dict[str, jax.Array]:
-    return call(thaw(train), thaw(hp), key)
+    return call(with_values(train), with_values(hp), key)
 
 
 def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared) -> Block:

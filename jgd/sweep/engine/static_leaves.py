@@ -34,7 +34,7 @@ def _freeze(tree: Any) -> Any:
     return jax.tree.map(lambda x: x if _is_number(x) or isinstance(x, Distribution) else _Static(x), tree)
 
 
-def thaw(tree: Any) -> Any:
+def with_values(tree: Any) -> Any:
     """The tree with what is no number back in its place."""
     return jax.tree.map(
         lambda x: x.value if isinstance(x, _Static) else x, tree, is_leaf=lambda x: isinstance(x, _Static)
