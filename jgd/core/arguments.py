@@ -5,7 +5,7 @@ import inspect
 import math
 import numbers
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
@@ -66,6 +66,16 @@ DEVICES = Kind(
 )
 DTYPE = Kind("be a dtype, such as 'float32'", lambda x: _is_dtype(x))
 ARRAYS = Kind("be a pytree of arrays or of shapes", lambda x: all(_is_array(leaf) for leaf in jax.tree.leaves(x)))
+
+MASK = Kind(
+    "be a tree of True and False, the parameters' or a prefix of it, or a function of the parameters that returns one",
+    lambda x: callable(x) or _leaves_are(lambda leaf: getattr(leaf, "dtype", None) == np.bool_ or FLAG.admits(leaf), x),
+)
+LABELS = Kind(
+    "be a tree of labels, the parameters' or a prefix of it, or a function of the parameters that returns one",
+    lambda x: callable(x) or _leaves_are(_is_label, x),
+)
+BY_LABEL = Kind("be a dict of transforms by label, with at least one", lambda x: isinstance(x, Mapping) and bool(x))
 
 KINDS: dict[str, Kind] = {
     "block_seconds": POSITIVE,
@@ -144,6 +154,16 @@ def _is_real(x: Any) -> bool:
 
 def _is_dtype(x: Any) -> bool:
     return not isinstance(x, (int, float)) and bool(jax.numpy.dtype(x))
+
+
+def _is_label(x: Any) -> bool:
+    return isinstance(x, Hashable) and not isinstance(x, (bool, float, complex))
+
+
+def _leaves_are(fitting: Callable[[Any], bool], tree: Any) -> bool:
+    """Whether a tree holds something, and nothing that does not fit."""
+    leaves = tree.leaves if hasattr(tree, "leaves") and hasattr(tree, "structure") else jax.tree.leaves(tree)
+    return tree is not None and all(map(fitting, leaves))
 
 
 def _is_array(x: Any) -> bool:

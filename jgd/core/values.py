@@ -2,12 +2,14 @@
 
 import dataclasses
 import itertools
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import shown
 from jgd.core.errors import InputError, unknown
 
 T = TypeVar("T")
@@ -58,8 +60,8 @@ def find(value: Any, name: str) -> Path:
 
 def stack(values: Sequence[T]) -> T:
     """Values of one structure as one value whose leaves have a leading axis: what `jax.vmap` maps over."""
-    if not values:
-        raise InputError("stack: got no values; pass at least one.")
+    if not isinstance(values, (list, tuple)) or not values:
+        raise InputError(f"stack(values={shown(values)}): pass a list of at least one value of one structure.")
     first = jax.tree.structure(values[0])
     for i, value in enumerate(values):
         if jax.tree.structure(value) != first:
@@ -71,7 +73,17 @@ def stack(values: Sequence[T]) -> T:
 
 
 def select(stacked: T, index: Any) -> T:
-    """One value, or a slice of them, out of a stack; the inverse of `stack`."""
+    """One value, or a slice of them, out of a stack; the inverse of `stack`.
+
+    A whole number that is known must lie within the stack; a traced one is clamped to it, as JAX does.
+    """
+    size = min((jnp.shape(x)[0] if jnp.ndim(x) else 0 for x in jax.tree.leaves(stacked)), default=0)
+    if not size:
+        raise InputError("select(stacked): its leaves have no common leading axis; pass what stack returned.")
+    if isinstance(index, numbers.Integral) and not -size <= index < size:
+        raise InputError(f"select(index={index}): the stack holds {size} values; index must lie in [{-size}, {size}).")
+    if isinstance(index, (bool, str, float)) or index is None:
+        raise InputError(f"select(index={index!r}): index must be a whole number, a slice or an array of them.")
     return jax.tree.map(lambda x: x[index], stacked)
 
 

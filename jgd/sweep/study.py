@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
+from jgd.core.arguments import check as check_arguments
 from jgd.core.errors import whole
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
@@ -115,6 +116,7 @@ class Study:
 
     def __post_init__(self) -> None:
         """Check every argument, and keep what is made of it."""
+        check_arguments("run", inspect.signature(type(self)), vars(self), {"dir": None})
         owns_loop = is_black_box(self.task)
         if owns_loop:
             refuse_inside(steps=self.steps, eval_every=self.eval_every, stop=self.stop, evolve=self.evolve)

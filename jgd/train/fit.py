@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jgd.core.arguments import checked
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.stop import Stop
@@ -27,6 +28,7 @@ from jgd.transforms.as_transform import as_transform
 SEGMENT = 100
 
 
+@checked(params=None)
 def fit(
     task: Task,
     optimizer: Transform,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import InputError, Transform, part, record, static
+from jgd.core.arguments import BY_LABEL, LABELS, MASK
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import unknown
 from jgd.core.frozen import frozen, thaw
@@ -59,7 +60,7 @@ class Masked:
     """
 
     inner: Transform = part(convert=as_transform)
-    mask: Any = static(convert=frozen)
+    mask: Any = static(convert=frozen, expect=MASK)
 
     def init(self, params: Params) -> State:
         """The inner state on the leaves that are kept."""
@@ -100,7 +101,7 @@ def _by_label(table: Mapping[Any, Any]) -> dict[Hashable, Transform]:
             f"Partition(transforms): the labels {', '.join(map(repr, table))} cannot be sorted, as JAX sorts the keys "
             "of a dict; use labels of one kind, such as strings."
         ) from None
-    return {label: as_transform(inner) for label, inner in table.items()}
+    return {label: as_transform(inner) for label, inner in dict(table).items()}
 
 
 @record
@@ -111,8 +112,8 @@ class Partition:
     one. Each transform keeps state for its own leaves only.
     """
 
-    transforms: dict[Hashable, Transform] = part(convert=_by_label)
-    param_labels: Any = static(convert=frozen)
+    transforms: dict[Hashable, Transform] = part(convert=_by_label, expect=BY_LABEL)
+    param_labels: Any = static(convert=frozen, expect=LABELS)
 
     def init(self, params: Params) -> State:
         """The states by label."""
@@ -187,7 +188,7 @@ def masked(inner: Any, mask: Any | Callable[[Params], Any]) -> Masked:
 
 def partition(transforms: Mapping[Any, Any], param_labels: Any | Callable[[Params], Any]) -> Partition:
     """Apply to each leaf the transform that its label names."""
-    return Partition(dict(transforms), param_labels)
+    return Partition(transforms, param_labels)
 
 
 def scheduled(inner: Any) -> Scheduled:

@@ -8,11 +8,14 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Transform, as_function, hyper, part, record, static
+from jgd.core.arguments import function_of
 from jgd.core.cost import Cost, cost, total
 from jgd.core.frozen import dtype_name
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
+
+SKIP = function_of("(grads, gradient_step, params) -> (skip, info)")
 
 
 @record
@@ -26,9 +29,9 @@ class MultiSteps:
     """
 
     opt: Transform = part(convert=as_transform)
-    every_k_schedule: Rate = hyper(interval="[1, inf)")
+    every_k_schedule: Rate = hyper(interval="[1, inf)", whole=True)
     use_grad_mean: bool = static(default=True)
-    should_skip_update_fn: Callable[..., Any] | None = part(default=None, convert=as_function)
+    should_skip_update_fn: Callable[..., Any] | None = part(default=None, convert=as_function, expect=SKIP)
     accumulator_dtype: Any = static(default="float32", convert=dtype_name)
 
     def init(self, params: Params) -> State:
@@ -96,7 +99,7 @@ class ApplyIfFinite:
     """
 
     inner: Transform = part(convert=as_transform)
-    max_consecutive_errors: Scalar = hyper(interval="[0, inf]")
+    max_consecutive_errors: Scalar = hyper(interval="[0, inf]", whole=True)
 
     def init(self, params: Params) -> State:
         """No errors yet."""

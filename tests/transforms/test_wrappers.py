@@ -70,7 +70,7 @@ def test_a_mask_that_does_not_fit_and_a_label_without_transform_are_named():
     grads = {"a": ONE, "b": ONE}
     with pytest.raises(jgd.InputError, match=r"mask .*must have the parameters' structure"):
         jgd.masked(jgd.sgd(0.1), {"a": True}).init(grads)
-    with pytest.raises(jgd.InputError, match="must be True or False"):
+    with pytest.raises(jgd.InputError, match="must be a tree of True and False"):
         jgd.masked(jgd.sgd(0.1), {"a": 1.5, "b": True}).init(grads)
     with pytest.raises(jgd.InputError, match=r"unknown name 'slw'. Did you mean slow\?"):
         jgd.partition({"fast": jgd.sgd(1.0), "slow": jgd.sgd(0.1)}, {"a": "fast", "b": "slw"}).init(grads)
