@@ -58,10 +58,9 @@ TRANSFORM = Kind(
 DEVICES = Kind(
     "be a list of different devices, such as jax.devices()",
     lambda x: (
-        not isinstance(x, str)
-        and isinstance(x, Iterable)
-        and 0 < len(list(x)) == len(set(x))
-        and all(isinstance(one, jax.Device) for one in x)
+        isinstance(x, Iterable)
+        and all(hasattr(one, "process_index") for one in x)
+        and 0 < len(list(x)) == len({id(one) for one in x})
     ),
 )
 DTYPE = Kind("be a dtype, such as 'float32'", lambda x: _is_dtype(x))

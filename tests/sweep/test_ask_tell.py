@@ -139,7 +139,8 @@ def test_each_of_a_few_settings_is_one_trial():
         assert sorted(trial.params["b1"] for trial in trials) == [0.5, 0.9]
         made.tell(trials, [1.0, 2.0])
         assert made.ask(5) == []  # and it warns once
-    assert len(Proposals(TASK, {"adam": jgd.adam(0.1, b1=choice([0.5, 0.9]))}, "random", 0, None, True).ask(24)) == 24
+    spaces = {"adam": jgd.adam(0.1, b1=choice([0.5, 0.9]))}
+    assert len(Proposals(TASK, spaces, "random", 0, None, repeats=True).ask(24)) == 24
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])

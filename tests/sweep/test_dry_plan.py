@@ -82,7 +82,7 @@ def test_functions_that_own_their_loop_are_compiled_but_not_called():
 
     found = plan(train, {"x": uniform(0, 1), "wide": choice([True, False])}, num_trials=8)
     assert called == []
-    assert [row.chosen for row in found.programs] == [{"wide": "False"}, {"wide": "True"}]
+    assert [row.chosen for row in found.programs] == [{"wide": False}, {"wide": True}]
     assert found.run_seconds is None
     assert "unknown time" in repr(found)
 

@@ -53,7 +53,7 @@ def test_a_task_is_chosen_in_a_folder_too(tmp_path):
 
 def test_leaves_come_column_by_column_as_each_trial_has_them():
     spaces = {"any": OPTIMIZERS, "whole": jgd.adam(quantized(uniform(0.1, 0.3), 0.1), b1=choice([0, 0.5]))}
-    trials = Proposals(TASK, spaces, "random", 0, None).ask(40)
+    trials = Proposals(TASK, spaces, "random", 0, None, repeats=True).ask(40)
     for one in group(trials):
         leaves = [jax.tree.leaves(trial.problem) for trial in one.trials]
         columns = [column for column, varies in zip(zip(*leaves, strict=True), one.varying, strict=True) if varies]

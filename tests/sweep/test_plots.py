@@ -134,7 +134,7 @@ LITTLE = {
     "one trial": (jgd.adam(loguniform(1e-3, 1.0)), {"num_trials": 1, "seeds": 1}),
     "all diverged": (jgd.sgd(loguniform(1e10, 1e12)), {}),
     "nothing swept": (jgd.sgd(0.1), {}),
-    "whole numbers": (jgd.adam(jgd.cosine_decay_schedule(0.1, integer(1, 3))), {"num_trials": 4}),
+    "whole numbers": (jgd.adam(jgd.cosine_decay_schedule(0.1, integer(1, 3))), {"num_trials": 3}),
 }
 
 

@@ -69,7 +69,7 @@ def test_survivors_go_on_in_narrower_programs(whole):
 
 
 def test_trials_compete_within_their_space_and_over_seeds():
-    spaces = {"sgd": SPACE, "still": jgd.sgd(grid([0.0, 0.0, 0.0, 1e-6])), "adam": jgd.adam(loguniform(1e-3, 1.0))}
+    spaces = {"sgd": SPACE, "still": jgd.sgd(grid([0.0, 1e-8, 1e-7, 1e-6])), "adam": jgd.adam(loguniform(1e-3, 1.0))}
     result = sweep(spaces, stop=halving(8), num_trials=16, seeds=3)
     for space, left in (("sgd", 4), ("still", 1), ("adam", 4)):
         members = [trial.number for trial in result.trials if trial.space == space]

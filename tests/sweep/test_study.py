@@ -288,7 +288,7 @@ def fails_traced(scale, params, batch):
         (lambda: sweep(seeds=[-1]), "from 0 to 2**32 - 1"),
         (lambda: sweep(target=float("nan")), "run(target=nan): target must be a finite number"),
         (lambda: sweep(spaces=[]), "run(spaces): there is no space"),
-        (lambda: sweep(spaces=jgd.adam), "not a gradient transformation"),
+        (lambda: sweep(spaces=jgd.adam), "must be a gradient transformation"),
         (lambda: sweep(task=3), "task must be a jgd.Task"),
         (lambda: sweep(task=problems.task(stream=True)), "a sweep needs arrays"),
         (lambda: sweep(spaces=jgd.adam(1e-3, b1=uniform(0.9, 1.1))), "ScaleByAdam(b1=1.1): b1 must lie in [0, 1)."),

@@ -20,7 +20,7 @@ from tests.sweep.killing import Killed, assert_same
 from tests.train import problems
 
 TASK = problems.task(5)
-SPACES = {"adam": jgd.adam(loguniform(1e-3, 1.0)), "sgd": jgd.sgd(grid([0.01, 0.1, 0.2, 1e12]))}
+SPACES = {"adam": jgd.adam(loguniform(1e-3, 1.0)), "sgd": jgd.sgd(grid([0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 1e12]))}
 
 
 def sweep(folder=None, workers=None, **options):

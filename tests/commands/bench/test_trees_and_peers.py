@@ -96,7 +96,7 @@ class Tensor:
     def requires_grad_(self):
         return self
 
-    detach = float = cpu = requires_grad_
+    detach = float = cpu = clone = requires_grad_
 
     def numpy(self):
         return self.array
@@ -122,7 +122,8 @@ def fake_torch(made):
             p.grad.array = p.grad.array * min(1.0, max_norm / norm)
 
     torch = types.ModuleType("torch")
-    torch.tensor, torch.optim = Tensor, types.SimpleNamespace(SGD=SGD)
+    torch.tensor = torch.from_dlpack = Tensor
+    torch.optim = types.SimpleNamespace(SGD=SGD)
     torch.nn = types.SimpleNamespace(utils=types.SimpleNamespace(clip_grad_norm_=clip_grad_norm_))
     torch.cuda = types.SimpleNamespace(is_available=lambda: False)
     return torch
