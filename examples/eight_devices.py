@@ -15,7 +15,7 @@ import numpy as np
 
 import jgd
 
-STEPS, KILLED_AT = 60, 40
+STEPS, EVERY, KILLED_AT = 60, 20, 40
 
 
 def spread(*axes):
@@ -42,7 +42,7 @@ def task():
 
 
 def train(dir=None, callback=None):
-    return jgd.fit(task(), jgd.adam(0.01), steps=STEPS, eval_every=20, dir=dir, callback=callback)
+    return jgd.fit(task(), jgd.adam(0.01), steps=STEPS, eval_every=EVERY, dir=dir, callback=callback)
 
 
 def die(step, metrics):
@@ -55,7 +55,7 @@ def go_on(folder):
     resumed, whole = train(folder), train()
     print(f"\nResumed in another process:\n{resumed}\n")
     print("w1 lies as", resumed.params["w1"].sharding.spec, "on", len(resumed.params["w1"].devices()), "devices.")
-    assert resumed.steps_here == STEPS - KILLED_AT
+    assert resumed.steps_here == STEPS - KILLED_AT + EVERY  # of which it lost the segment that it died in
     both = [jax.tree.leaves((run.params, run.opt_state)) for run in (resumed, whole)]
     for ours, theirs in zip(*both, strict=True):
         assert ours.sharding == theirs.sharding

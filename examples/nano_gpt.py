@@ -68,7 +68,7 @@ def main():
     for ours, theirs in zip(*(jax.tree.leaves((r.params, r.opt_state)) for r in (resumed, whole)), strict=True):
         assert np.array_equal(ours, theirs)
     print("Every bit is as in a run that was not interrupted.")
-
+    assert task.evaluate is not None
     averaged = jgd.eval_params(optimizer, resumed.opt_state, resumed.params)
     mean = task.evaluate(averaged, resumed.model_state)["bits_per_character"]
     print(f"Bits per character of the averaged weights: {mean:.3f}.")

@@ -80,7 +80,7 @@ def select(stacked: T, index: Any) -> T:
     size = min((jnp.shape(x)[0] if jnp.ndim(x) else 0 for x in jax.tree.leaves(stacked)), default=0)
     if not size:
         raise InputError("select(stacked): its leaves have no common leading axis; pass what stack returned.")
-    if isinstance(index, numbers.Integral) and not -size <= index < size:
+    if isinstance(index, numbers.Integral) and not -size <= int(index) < size:
         raise InputError(f"select(index={index}): the stack holds {size} values; index must lie in [{-size}, {size}).")
     if isinstance(index, (bool, str, float)) or index is None:
         raise InputError(f"select(index={index!r}): index must be a whole number, a slice or an array of them.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 
 from jgd.core.arguments import checked
 from jgd.core.compilation import compile_seconds
@@ -31,7 +32,7 @@ SEGMENT = 100
 @checked(params=None)
 def fit(
     task: Task,
-    optimizer: Transform,
+    optimizer: Transform | optax.GradientTransformation,
     *,
     steps: int,
     seed: int = 0,

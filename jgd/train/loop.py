@@ -1,6 +1,6 @@
 """Training as pure functions, for `fit` and for sweeps: begin, one step, and a segment of steps in one scan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -69,7 +69,7 @@ def judged_params(optimizer: Transform, carry: Carry) -> Params:
     return eval_params(optimizer, carry.opt_state, carry.params)
 
 
-def evaluation(task: Task, optimizer: Transform, carry: Carry) -> dict[str, Any]:
+def evaluation(task: Task, optimizer: Transform, carry: Carry) -> Mapping[str, Any]:
     """The task's evaluation of what has been reached, nothing where it has none."""
     return judge_model(task, judged_params(optimizer, carry), carry.model_state)
 

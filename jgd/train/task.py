@@ -1,6 +1,6 @@
 """The problem to train on: how parameters begin, what is minimised, on which data, and how it is judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from jgd.core.errors import InputError, whole
 from jgd.core.outline import outline, outlined
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
-from jgd.core.types import Params, Scalar, State
+from jgd.core.types import Params, State
 from jgd.train.calls import OnHost, loss_call, takes_state
 from jgd.train.data import check_arrays, check_stream, resident
 
@@ -71,7 +71,7 @@ class Task:
     loss: Callable[..., Any] = part(convert=_function("loss(params, batch) -> scalar"))
     data: Any = part(convert=resident)
     batch_size: int | None = static(default=None, convert=_batch_size)
-    evaluate: Callable[..., dict[str, Scalar]] | None = part(
+    evaluate: Callable[..., Mapping[str, Any]] | None = part(
         default=None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
     )
     name: str | None = static(default=None)
@@ -139,7 +139,7 @@ def loss_and_metrics(
     return jnp.asarray(value), (rest[0], _metrics(place, rest[1]))
 
 
-def judge_model(task: Task, params: Params, model_state: State) -> dict[str, Any]:
+def judge_model(task: Task, params: Params, model_state: State) -> Mapping[str, Any]:
     """The task's evaluation, nothing where it has none."""
     if task.evaluate is None:
         return {}

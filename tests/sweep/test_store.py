@@ -305,9 +305,7 @@ def test_load_with_task_and_spaces_is_whole(tmp_path, whole):
         load(tmp_path, TASK)
     with pytest.raises(InputError, match=r"has no 'adam', only optimizer"):
         load(tmp_path, TASK, jgd.sgd(0.1))
-    with pytest.raises(
-        InputError, match=r"adam.learning_rate is loguniform\(0.001, 1\) there and .*0.0001, 1\) here"
-    ):
+    with pytest.raises(InputError, match=r"adam.learning_rate is loguniform\(0.001, 1\) there and .*0.0001, 1\) here"):
         load(tmp_path, TASK, {**SPACES, "adam": jgd.adam(loguniform(1e-4, 1.0))})
     with pytest.raises(InputError, match=r"there is no sweep.json"):
         load(tmp_path / "nothing")
