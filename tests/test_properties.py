@@ -84,7 +84,8 @@ def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparame
     problems.close(step(opt), one_step(opt, grads, params), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
     for name, value in jgd.hyperparams(opt).items():
         for scale in np.linspace(0.5, 1.0, 50):
-            step(jgd.with_hyperparams(opt, {name: float(value) * scale if value > 1 else float(value * scale)}))
+            whole = name in ("every_k_schedule", "max_consecutive_errors")
+            step(jgd.with_hyperparams(opt, {name: float(np.ceil(value * scale) if whole else value * scale)}))
     assert step._cache_size() == 1
 
 

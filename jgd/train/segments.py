@@ -1,6 +1,7 @@
 """The compiled pieces of `fit`: the first carry, and segments of steps that a stopping rule can freeze."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -59,7 +60,7 @@ def run_segment(
 
 
 @jax.jit
-def evaluate(task: Task, optimizer: Transform, carry: Carry) -> dict[str, Any]:
+def evaluate(task: Task, optimizer: Transform, carry: Carry) -> Mapping[str, Any]:
     """The task's evaluation, nothing where it has none."""
     return evaluation(task, optimizer, carry)
 
