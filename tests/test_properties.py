@@ -12,6 +12,7 @@ import jgd
 from tests import problems
 from tests.table import OPTIMIZERS, ROWS, WRAPPERS
 
+WHOLE = ("every_k_schedule", "max_consecutive_errors")  # hyperparameters without a fraction
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 EACH_STEPPING = pytest.mark.parametrize(
     "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]
@@ -84,8 +85,8 @@ def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparame
     problems.close(step(opt), one_step(opt, grads, params), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
     for name, value in jgd.hyperparams(opt).items():
         for scale in np.linspace(0.5, 1.0, 50):
-            whole = name in ("every_k_schedule", "max_consecutive_errors")
-            step(jgd.with_hyperparams(opt, {name: float(np.ceil(value * scale) if whole else value * scale)}))
+            new = np.ceil(value * scale) if name in WHOLE else value * scale
+            step(jgd.with_hyperparams(opt, {name: float(new)}))
     assert step._cache_size() == 1
 
 
@@ -111,7 +112,7 @@ def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
     for name, x in jgd.hyperparams(opt).items():
         # One-sided differences of second order, inwards: many hyperparameters stand at the end of their range.
         h = 1e-5 * max(min(abs(x), abs(1 - x)), 1e-3)  # small against x, and against 1 - x for a decay
-        near, far = (float(value(jgd.with_hyperparams(opt, {name: x + k * h}))) for k in (1, 2))
+        near, far = (float(value(jgd.with_hyperparams(opt, {name: jnp.asarray(x + k * h)}))) for k in (1, 2))
         slope = (4 * near - 3 * float(value(opt)) - far) / (2 * h)
         # Truncation is O(h^2) and the difference loses 1e-16 * value / h.
         np.testing.assert_allclose(slopes[name], slope, rtol=1e-4, atol=1e-5, err_msg=name)
@@ -250,8 +251,9 @@ def test_hyperparameters_can_be_read_and_replaced_by_name(row):
     assert len(values) == len(jax.tree.leaves(opt))
     problems.close(jgd.with_hyperparams(opt, values), opt, rtol=0)
     for name, value in values.items():
-        changed = jgd.hyperparams(jgd.with_hyperparams(opt, {name: value / 2}))
-        assert changed == {**values, name: value / 2}
+        new = 2 * value if name in WHOLE else value / 2
+        changed = jgd.hyperparams(jgd.with_hyperparams(opt, {name: new}))
+        assert changed == {**values, name: new}
         with pytest.raises(jgd.InputError, match="must lie in"):
             jgd.with_hyperparams(opt, {name: float("nan")})
 
