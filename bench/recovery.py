@@ -51,7 +51,7 @@ def divergence(quick: bool = False, lanes: int = 16) -> Yields:
     """Two lanes of a sweep blow up; the others keep their bits, and each is what a replay of it alone gives."""
     task, fine = small(), np.geomspace(1e-3, 1e-1, 4 if quick else lanes)
     bad = fine.copy()
-    bad[[1, -1]] = 1e30
+    bad[[1, -1]] = 1e30, 2e30  # a setting that comes twice would be one trial
     healthy, hurt = (_sweep(task, len(fine), len(fine), rates) for rates in (fine, bad))
     others = bad == fine
     alike = sum(
@@ -91,7 +91,7 @@ def _sweep(
     task: jgd.Task, trials: int, lanes: int, rates: np.ndarray | None = None, steps: int = STEPS
 ) -> jgd.sweep.Result:
     """A sweep of rates; the first few are the same for any number of trials."""
-    found = np.tile(np.geomspace(1e-3, 1e-1, 4), -(-trials // 4))[:trials] if rates is None else rates
+    found = 1e-3 * 1.01 ** np.arange(trials) if rates is None else rates
     return jgd.sweep.run(
         task, jgd.sgd(jnp.asarray(found, jnp.float32)), num_trials=trials, sampler="grid", lanes=lanes, steps=steps,
         eval_every=steps // 2, progress=False, devices=jax.local_devices()[:1],
