@@ -1,6 +1,7 @@
 """One lane of a sweep again, alone: its curve and its trained parameters."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -79,7 +80,7 @@ def _segment(task: Task, optimizer: Any, carry: Carry, start: Any, *, length: in
 
 
 @jax.jit
-def _evaluate(task: Task, optimizer: Any, carry: Carry) -> dict[str, Any]:
+def _evaluate(task: Task, optimizer: Any, carry: Carry) -> Mapping[str, Any]:
     return evaluation(task, optimizer, carry)
 
 
