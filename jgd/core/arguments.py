@@ -44,7 +44,6 @@ def function_of(signature: str) -> Kind:
 FLAG = Kind("be True or False", lambda x: isinstance(x, (bool, np.bool_)))
 WHOLE = whole_from(1)
 COUNT = whole_from(0)
-TEXT = Kind("be a text", lambda x: isinstance(x, str))
 POSITIVE = Kind("be a positive number", lambda x: _is_real(x) and math.isfinite(x) and x > 0)
 SHARE = Kind("be a number between 0 and 1", lambda x: _is_real(x) and 0 < x < 1)
 FOLDER = Kind(

@@ -20,11 +20,6 @@ def record_html(value: Any) -> str:
     return f"{name}<table>{''.join(rows)}</table>" if rows else name
 
 
-def text_html(text: str) -> str:
-    """Show a text as it stands."""
-    return f"<pre>{html.escape(text)}</pre>"
-
-
 def _cell(value: Any) -> str:
     if dataclasses.is_dataclass(value) and hasattr(value, "_repr_html_"):
         return record_html(value)
