@@ -45,7 +45,7 @@ def test_each_lane_has_the_curves_of_its_fit(result):
     "options",
     [
         {},
-        {"stop": halving(4)},
+        {"stop": halving(4), "spaces": SPACES["adam"]},
         {"evolve": population(4), "spaces": jgd.adam(loguniform(0.01, 0.1))},
         {"sampler": "tpe", "rounds": 4, "spaces": choice([*SPACES.values()])},
     ],
