@@ -95,7 +95,9 @@ def test_what_cannot_be_watched_is_one_sentence(metrics, words):
 def test_a_name_that_only_an_option_has_which_nobody_chose_is_known():
     rates = jgd.constant_schedule(0.1)
     either = choice([jgd.sgd(rates), jgd.adam(rates)])
-    numbers = {sweep(spaces=either, num_trials=1, seed=seed, metrics=("b2",)).best_params["optimizer"] for seed in (0, 3)}
+    numbers = {
+        sweep(spaces=either, num_trials=1, seed=seed, metrics=("b2",)).best_params["optimizer"] for seed in (0, 3)
+    }
     assert len(numbers) == 2
 
 

@@ -1,4 +1,4 @@
-"""Writing in the background, in the order in which files are put: the disk always holds all that was put by some moment.
+"""Writing in the background, in the order in which files are put: the disk holds all that was put by some moment.
 
 So a file may be emptied once another one has been put that takes its place, as states are that have gone on in new
 chunks: no kill finds the first emptied and the second missing.
