@@ -162,7 +162,7 @@ def arrays_of(name: str, folder: Path, steps: int) -> Arrays:
 
 def bits(x: Any) -> np.ndarray:
     """An array, or the numbers in a key."""
-    return np.asarray(jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
+    return np.asarray(jax.random.key_data(x) if jax.numpy.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
 
 
 def same(a: Arrays, b: Arrays) -> bool:
