@@ -8,7 +8,7 @@ import numpy as np
 
 from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.pruners.population import Population
-from jgd.sweep.pruners.rules import Rule
+from jgd.sweep.pruners.rules import Pruner
 from jgd.sweep.spaces.space import Trial
 from jgd.train.loop import watchable
 from jgd.train.task import Task
@@ -24,7 +24,7 @@ class Settings:
     metric: str
     mode: str
     target: float | None
-    stop: tuple[Rule, ...] = ()
+    stop: tuple[Pruner, ...] = ()
     evolve: Population | None = None
     seed: int = 0  # of the sampler, and of what a population draws
     watched: tuple[str, ...] = ()  # further metrics of each step, where the optimizer knows them
