@@ -58,7 +58,7 @@ compiled. In TOML its spaces are tables of numbers, texts and distributions by n
   rate = {{ loguniform = [1e-3, 1] }}
   activation = {{ choice = ["relu", "tanh"] }}             # texts and flags are structure: a program for each
 
---metric says which of what it returns ranks. --steps, --eval-every and --stop have no meaning there.
+--metric says which of what it returns ranks. --steps, --eval-every, --metrics and --stop have no meaning there.
 
   jgd sweep digits --space space.toml --trials 64 --seeds 3
   jgd sweep my_task.py:task --space space.toml --steps 1000 --stop halving:50 --dir runs/mine
@@ -92,6 +92,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--steps": {"type": int, "help": "of each run (default: the task's own, or 300)"},
     "--metric": {"help": "what ranks: loss, or a value of the task's evaluate"},
     "--mode": {"choices": ("min", "max"), "help": "whether less or more of it is better (default: by its name)"},
+    "--metrics": {
+        "metavar": "NAMES",
+        "help": "further curves, with commas between them: gradient_norm, update_norm,\n"
+        "params_norm, or a hyperparameter in effect, such as learning_rate",
+    },
     "--sampler": {"choices": SAMPLERS, "default": "random", "help": "; ".join(SAMPLERS) + " (default: random)"},
     "--seed": {"type": int, "default": 0, "help": "of the sampler (default: 0)"},
     "--stop": {
@@ -142,6 +147,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
         "metric": judge.metric,
         "mode": judge.mode,
         "target": judge.target,
+        "metrics": options.metrics.split(",") if options.metrics else (),
         "sampler": options.sampler,
         "seed": options.seed,
         "stop": [_rule(text) for text in options.stop or []] or None,

@@ -1,5 +1,7 @@
 """Checks of the arguments of a sweep, and what is made of them."""
 
+import dataclasses
+import itertools
 import math
 import numbers
 from collections.abc import Sequence
@@ -13,8 +15,11 @@ from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.population import Population
 from jgd.sweep.pruners.rules import Pruner
+from jgd.sweep.spaces.combinations import combinations
 from jgd.sweep.spaces.distributions import Parts
+from jgd.train.loop import check_watched
 from jgd.train.task import Task, check_task, is_stream
+from jgd.transforms.in_effect import check_metrics
 
 POINTS = 30  # of a curve, unless eval_every says otherwise
 
@@ -59,6 +64,7 @@ def check_settings(
     rules: tuple[Pruner, ...] = (),
     evolve: Population | None = None,
     seed: int = 0,
+    metrics: Any = (),
 ) -> Settings:
     """Return what holds for every trial, or refuse the argument that is wrong."""
     steps = whole("run", "steps", steps)
@@ -69,7 +75,8 @@ def check_settings(
     if target is not None and not (isinstance(target, numbers.Real) and math.isfinite(target)):
         raise InputError(f"run(target={target!r}): target must be a finite number, a value of {metric!r}.")
     target = None if target is None else float(target)
-    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, rules, evolve, seed)
+    watched = check_metrics("run", metrics)
+    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, rules, evolve, seed, watched)
     settings.decisions  # noqa: B018  says now what is wrong with a rule
     return settings
 
@@ -113,8 +120,11 @@ def check_kind(task: Any) -> None:
         )
 
 
-def curve_names(groups: Sequence[Group], metric: str) -> list[str]:
-    """The names of the curves, found from shapes alone; the task is checked on the way."""
+def curve_names(groups: Sequence[Group], settings: Settings) -> list[str]:
+    """The names of the curves, found from shapes alone; the task is checked on the way.
+
+    Of what is watched, each name must be known to an optimizer of the spaces, be it one that no trial has chosen yet.
+    """
     known: dict[str, None] = {}
     for task in {id(one.trials[0].task): one.trials[0].task for one in groups}.values():
         steps, judged = check_task(task)
@@ -124,6 +134,10 @@ def curve_names(groups: Sequence[Group], metric: str) -> list[str]:
                 f"rename it, for example 'validation_{min(both)}'."
             )
         known.update(dict.fromkeys([*steps, *judged]))
-    if metric not in known:
-        raise unknown("run(metric=)", metric, known)
+    there, other = itertools.tee(one.trials[0] for one in groups)
+    structures = (dataclasses.replace(x, units=at) for x in other for at, _ in combinations(x.axes))
+    problems = (trial.problem for trial in itertools.chain(there, structures))
+    known.update(dict.fromkeys(check_watched("run", settings.watched, problems, known)))
+    if settings.metric not in known:
+        raise unknown("run(metric=)", settings.metric, known)
     return list(known)

@@ -188,7 +188,7 @@ def _report(group: Json, saved: Sequence[Saved]) -> GroupReport:
 
 
 def _common(results: Sequence[Result]) -> Settings:
-    """The settings of all, with the seeds of each."""
+    """The settings of all, with the seeds and the watched metrics of each."""
     first = results[0].settings
     for name in ("steps", "eval_every", "metric", "mode"):
         values = {getattr(result.settings, name) for result in results}
@@ -197,8 +197,11 @@ def _common(results: Sequence[Result]) -> Settings:
                 f"merge: the sweeps differ in {name} ({' and '.join(map(repr, sorted(values)))}), so their curves "
                 "cannot be compared; merge those that agree."
             )
-    seeds = tuple(dict.fromkeys(seed for result in results for seed in result.settings.seeds))
-    return dataclasses.replace(first, seeds=seeds)
+    seeds, watched = (
+        tuple(dict.fromkeys(one for result in results for one in getattr(result.settings, name)))
+        for name in ("seeds", "watched")
+    )
+    return dataclasses.replace(first, seeds=seeds, watched=watched)
 
 
 def _identities(result: Result) -> list[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.core.types import Params, State
 from jgd.sweep.engine.black_box import call
+from jgd.sweep.lanes.settings import watched_of
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
 from jgd.sweep.spaces.space import Trial
@@ -61,10 +62,10 @@ def replay(
         return Replay(None, result.steps, curves, curves[result.settings.metric])
     path = result.lineage.path(chosen.number) if result.lineage else [chosen]
     carry = jax.jit(begin)(path[0].task, path[0].optimizer, root_key(seed))
-    rows, start = [], 0
+    rows, start, watched = [], 0, watched_of(result.settings, path[0].task, path[0].optimizer)
     for end in result.steps.tolist():
         one = path[int(np.sum(result.lineage.steps <= start))] if result.lineage else chosen
-        carry, metrics = _segment(one.task, one.optimizer, carry, start, length=end - start)
+        carry, metrics = _segment(one.task, one.optimizer, carry, start, length=end - start, watched=watched)
         judged = _evaluate(one.task, one.optimizer, carry)
         rows.append(({name: np.asarray(x) for name, x in metrics.items()}, judged))
         start = end
@@ -74,9 +75,11 @@ def replay(
     return Replay(carry.params, result.steps, {**means, **judged}, losses, carry.model_state)
 
 
-@partial(jax.jit, static_argnames="length", donate_argnames="carry")
-def _segment(task: Task, optimizer: Any, carry: Carry, start: Any, *, length: int) -> tuple[Carry, dict[str, Any]]:
-    return segment(task, optimizer, carry, start, length)
+@partial(jax.jit, static_argnames=("length", "watched"), donate_argnames="carry")
+def _segment(
+    task: Task, optimizer: Any, carry: Carry, start: Any, *, length: int, watched: tuple[str, ...]
+) -> tuple[Carry, dict[str, Any]]:
+    return segment(task, optimizer, carry, start, length, watched)
 
 
 @jax.jit

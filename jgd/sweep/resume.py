@@ -43,7 +43,7 @@ def resume(
             )
     # A function that owns its loop has neither steps nor rules.
     inside = {"steps": settings.steps, "eval_every": settings.eval_every}
-    inside |= {"stop": settings.stop or None, "evolve": settings.evolve}
+    inside |= {"stop": settings.stop or None, "evolve": settings.evolve, "metrics": settings.watched}
     return run(
         task,
         spaces,

@@ -38,7 +38,7 @@ class Study:
     task        A `jgd.Task`, or for code that owns its loop a function `train(hp, key) -> {name: scalar}`: `spaces` is
                 then whatever it takes, such as a dict with distributions in it, a list of such is several spaces, and
                 each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every`,
-                `stop` and `evolve` have no meaning there and are refused; `dir` keeps finished calls, and
+                `metrics`, `stop` and `evolve` have no meaning there and are refused; `dir` keeps finished calls, and
                 resumes none inside.
     spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
                 An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
@@ -48,6 +48,9 @@ class Study:
                 the same batches, so trials can be compared in pairs; and the same as in `jgd.fit(seed=)`.
     metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
                 the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
+    metrics     Names of further curves, as in `jgd.fit`: "gradient_norm", "update_norm", "params_norm", and any
+                hyperparameter as it is in effect, such as "learning_rate". A point is the mean of the steps since the
+                last, as of the loss's aux. Trials whose optimizer has no such hyperparameter have no such curve.
     sampler     "random", "sobol", "halton", "grid" (all listed values, and even steps of the ranges, ends included),
                 "tpe", which learns from round to round where to look, `from_optuna(...)`, an object with `ask(count)`
                 and `tell(ids, values)`, or a function of (axes, seed) that returns one. Infinity has failed; what
@@ -93,6 +96,7 @@ class Study:
     seeds: int | Sequence[int] = 1
     metric: str = "loss"
     mode: str = "min"
+    metrics: Sequence[str] = ()
     sampler: Any = "random"
     seed: int = 0
     rounds: int | None = None
@@ -119,7 +123,8 @@ class Study:
         check_arguments("run", inspect.signature(type(self)), vars(self), {"dir": None})
         owns_loop = is_black_box(self.task)
         if owns_loop:
-            refuse_inside(steps=self.steps, eval_every=self.eval_every, stop=self.stop, evolve=self.evolve)
+            inside = {"eval_every": self.eval_every, "metrics": self.metrics or None}
+            refuse_inside(steps=self.steps, stop=self.stop, evolve=self.evolve, **inside)
         else:
             arguments.check_kind(self.task)
         num_trials, seed = whole("run", "num_trials", self.num_trials), whole("run", "seed", self.seed, 0)
@@ -131,7 +136,7 @@ class Study:
         rules, rounds = as_rules(self.stop, self.target), min(num_trials, rounds)
         settings = arguments.check_settings(
             1 if owns_loop else self.steps, self.seeds, self.metric, self.mode, eval_every, self.target, rules,
-            as_population(self.evolve, rules, num_trials, rounds, self.where), seed,
+            as_population(self.evolve, rules, num_trials, rounds, self.where), seed, self.metrics,
         )  # fmt: skip
         train, named = name_problem(self.task, self.spaces)
         made = {

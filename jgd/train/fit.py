@@ -127,7 +127,7 @@ def _plan(
     _check_numbers("optimizer", optimizer)
     _check_numbers("task", task)
     curves = check_task(task)
-    watched = check_watched("fit", metrics, optimizer, task, curves)
+    watched = check_watched("fit", metrics, [(task, optimizer)], (*curves.steps, *curves.judged))
     known = curves.judged
     for place, metric in (("Stop(metric=)", stop.metric), ("fit(keep_best=)", keep_best)):
         if metric is not None and task.evaluate is None:

@@ -86,6 +86,7 @@ def test_a_sweep_writes_its_folder_and_prints_its_answer(capsys, folder):
 
 def test_json_is_all_that_it_prints(capsys, folder):
     arguments = ["sweep", "mine.py:task", "--space", "mine.py:space", *TINY, "--sampler", "tpe", "--json"]
+    arguments += ["--metrics", "learning_rate,gradient_norm"]
     assert main([*arguments, "--out", "page.html"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -93,7 +94,9 @@ def test_json_is_all_that_it_prints(capsys, folder):
     (first,) = document["standings"]
     assert (document["metric"], document["mode"], document["trials"]) == ("loss", "min", 6)
     assert (document["interrupted"], document["status"]) == (False, {"complete": 6})
-    assert first["value"] == pytest.approx(load(document["folder"]).best_value)
+    result = load(document["folder"])
+    assert first["value"] == pytest.approx(result.best_value)
+    assert {*result.curves} == {"loss", "learning_rate", "gradient_norm"}
     assert document["folder"].startswith("runs/sweep-mine-")
     assert document["report"] == "page.html"
     assert "in the order in which they were proposed" in (folder / "page.html").read_text()  # TPE learns
