@@ -12,11 +12,11 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.outline import shown as shown
 from jgd.core.types import Transform
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
-LONGEST = 80  # characters of a value in an error
 
 
 class Kind(NamedTuple):
@@ -124,14 +124,6 @@ def check(place: str, signature: inspect.Signature, given: Mapping[str, Any], he
         default = signature.parameters[name].default
         if kind is not None and value is not default and not admits(kind, value):
             raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.")
-
-
-def shown(value: Any) -> str:
-    """Show a value in an error: an array by its dtype and shape, anything else by its repr, cut where it is long."""
-    if hasattr(value, "shape") and hasattr(value, "dtype") and np.ndim(value):
-        return f"{value.dtype}{list(value.shape)}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def admits(kind: Kind, value: Any) -> bool:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import shown
 from jgd.core.errors import InputError, unknown
+from jgd.core.outline import shown
 
 T = TypeVar("T")
 Path = tuple[str, ...]

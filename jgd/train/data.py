@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.core.outline import outlined
+from jgd.core.outline import shown
 from jgd.core.record import as_function
 from jgd.core.tree import name_of
 
@@ -38,7 +38,7 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
     for name, leaf in rows:
         if not isinstance(leaf, jax.Array) or leaf.ndim == 0:
             raise InputError(
-                f"Task(data): the leaf at {name} is {outlined(leaf)}, expected an array with a leading axis of "
+                f"Task(data): the leaf at {name} is {shown(leaf)}, expected an array with a leading axis of "
                 "examples; pass arrays, not lists or numbers."
             )
         if leaf.shape[0] != rows[0][1].shape[0]:
@@ -47,7 +47,7 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
                 f"{rows[0][1].shape[0]}; all need one leading axis of the same length."
             )
         if leaf.size == 0:
-            raise InputError(f"Task(data): the leaf at {name} is empty, {outlined(leaf)}; pass at least one example.")
+            raise InputError(f"Task(data): the leaf at {name} is empty, {shown(leaf)}; pass at least one example.")
         if not allow_nan:
             _check_finite(f"Task(data): the leaf at {name}", leaf)
     n = rows[0][1].shape[0]

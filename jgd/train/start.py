@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jgd.core import storage
 from jgd.core.errors import InputError
-from jgd.core.outline import outlined
+from jgd.core.outline import shown
 from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
@@ -105,7 +105,7 @@ def _from_run(start: Any, task: Task, key: jax.Array) -> tuple[Params, State]:
     if isinstance(start, Run):
         return start.params, start.model_state
     if not isinstance(start, (str, os.PathLike)):
-        raise InputError(f"fit(start={outlined(start)}): start must be a run, or the folder of one.")
+        raise InputError(f"fit(start={shown(start)}): start must be a run, or the folder of one.")
     place = f"fit(start={os.fspath(start)!r})"
     path: Path = folder_of(start, place) / "checkpoint.safetensors"
     if not path.is_file():
@@ -133,4 +133,4 @@ def _check(name: str, tree: Any, like: Any) -> None:
 
 
 def _kind(x: Any) -> str:
-    return f"{jnp.result_type(x)}{list(jnp.shape(x))}" if not storage.is_key(x) else outlined(x)
+    return f"{x.dtype if storage.is_key(x) else jnp.result_type(x)}{list(jnp.shape(x))}"

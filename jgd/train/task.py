@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.errors import InputError, whole
-from jgd.core.outline import outline, outlined
+from jgd.core.outline import outline, shown
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, State
@@ -111,7 +111,7 @@ def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     if not isinstance(made, tuple) or len(made) != 2:
         raise InputError(
             f"{_place(task, 'init')}: init must return (params, state), because the loss takes a state, but it "
-            f"returned {outlined(made)}."
+            f"returned {shown(made)}."
         )
     return made
 
@@ -126,7 +126,7 @@ def loss_and_metrics(
     if not _is_real_scalar(value):
         expected = "(scalar, (state, aux))" if call.state else "(scalar, aux)"
         raise InputError(
-            f"{place}: the loss must be a real floating scalar or {expected}, but it is {outlined(value)}; reduce it, "
+            f"{place}: the loss must be a real floating scalar or {expected}, but it is {shown(value)}; reduce it, "
             "for example with .mean()."
         )
     if not call.state:
@@ -134,7 +134,7 @@ def loss_and_metrics(
     if not isinstance(rest, tuple) or len(rest) != 2:
         raise InputError(
             f"{place}: a loss with a state must return (loss, (state, aux)), but beside the loss it returned "
-            f"{outlined(rest)}; where there is no aux, return (loss, (state, None))."
+            f"{shown(rest)}; where there is no aux, return (loss, (state, None))."
         )
     return jnp.asarray(value), (rest[0], _metrics(place, rest[1]))
 
@@ -157,7 +157,7 @@ def check_evaluation(task: Task, values: Any) -> None:
     if not _is_metrics(values):
         raise InputError(
             f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
-            f"{outlined(values)}; for example {{'accuracy': accuracy.mean()}}."
+            f"{shown(values)}; for example {{'accuracy': accuracy.mean()}}."
         )
 
 
@@ -218,13 +218,13 @@ def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
         return {}
     if not isinstance(aux, dict) or not all(isinstance(name, str) for name in aux):
         raise InputError(
-            f"{place}: aux must be a dict of scalars by name, which are recorded, but it is {outlined(aux)}; for what "
+            f"{place}: aux must be a dict of scalars by name, which are recorded, but it is {shown(aux)}; for what "
             "a model changes beside its parameters write loss(params, state, batch, key)."
         )
     for name, x in aux.items():
         if not _is_number(x):
             raise InputError(
-                f"{place}: aux[{name!r}] is {outlined(x)}, expected a real scalar, recorded at each step; reduce it, "
+                f"{place}: aux[{name!r}] is {shown(x)}, expected a real scalar, recorded at each step; reduce it, "
                 "for example with .mean(), or leave it out."
             )
     if "loss" in aux:
@@ -234,7 +234,7 @@ def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
 
 def _check_state(place: str, state: Any, new: Any) -> None:
     """The loss returns a state of the structure, shapes and dtypes of the one that it got."""
-    ours, theirs = ({name_of(p): outlined(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
+    ours, theirs = ({name_of(p): shown(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
     for name in {**ours, **theirs}:
         if ours.get(name) != theirs.get(name):
             raise InputError(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import jgd
-from jgd.core.arguments import KINDS, checked, one_of, shown, whole_from
+from jgd.core.arguments import KINDS, checked, one_of, whole_from
+from jgd.core.outline import shown
 
 GOOD = {
     "block_seconds": [0.1, np.float32(2)],
@@ -78,9 +79,3 @@ def test_a_default_of_none_admits_none_and_a_function_may_mean_something_else():
         call(1)
     with pytest.raises(jgd.InputError, match=r"call\(mode='least'\): mode must be one of 'min', 'max'\."):
         call(mode="least")
-
-
-def test_a_long_value_is_cut_and_an_array_is_named_by_its_shape():
-    assert shown(jnp.ones((3, 4))) == "float32[3, 4]"
-    assert len(shown("x" * 500)) == 80
-    assert shown({"a": 1}) == "{'a': 1}"

@@ -55,7 +55,7 @@ BAD = {
     "a state of no model": ({"model_state": jnp.ones(3)}, "fit(model_state=): the task has no state"),
     "two starts": ({"start": "runs/a", "params": {}}, "it brings its own params and model_state"),
     "no folder": ({"start": "runs/nowhere"}, "fit(start='runs/nowhere'): there is no checkpoint.safetensors in it"),
-    "no run": ({"start": 3}, "fit(start=3 (int)): start must be a run, or the folder of one"),
+    "no run": ({"start": 3}, "fit(start=3): start must be a run, or the folder of one"),
 }  # fmt: skip
 
 

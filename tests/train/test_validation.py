@@ -145,7 +145,7 @@ BAD = {
     "no evaluate": ({"task": problems.Task(WALK.init, WALK.loss, WALK.data), "keep_best": "score", "mode": "max"},
                     "fit(keep_best='score'): the task has no evaluate"),
     "the host returns no dict": ({"task": Task(WALK.init, WALK.loss, WALK.data, evaluate=jgd.on_host(lambda p: 1.0))},
-                                 "must return a dict of scalars, but it returned 1.0 (float)"),
+                                 "must return a dict of scalars, but it returned 1.0"),
     "the host lacks it": ({"task": Task(WALK.init, WALK.loss, WALK.data, evaluate=jgd.on_host(lambda p: {"a": 1.0})),
                            "keep_best": "b", "mode": "max"}, "fit(keep_best=): unknown name 'b'"),
 }  # fmt: skip
