@@ -1,5 +1,6 @@
 """Values as messages and prints show them: arrays by dtype and shape, never whole."""
 
+import contextlib
 from typing import Any
 
 import jax
@@ -31,10 +32,8 @@ def shown(value: Any) -> str:
     """Show a value in an error: every array by its dtype and shape, the rest by its repr, cut where it is long."""
     if _is_array(value):
         return repr(Outline(value))
-    try:
+    with contextlib.suppress(TypeError, ValueError):  # it is no tree, such as a dict whose keys have no order
         value = jax.tree.map(lambda x: Outline(x) if _is_array(x) else x, value)
-    except (TypeError, ValueError):  # no tree, such as a dict whose keys have no order
-        pass
     text = " ".join(repr(value).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 

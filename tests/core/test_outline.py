@@ -10,7 +10,10 @@ from jgd.core.outline import outline, shown
 
 def test_a_long_value_is_cut_and_an_array_is_named_by_its_shape():
     assert shown(jnp.ones((3, 4))) == "float32[3, 4]"
-    assert shown({"a": np.ones(3), "b": [2, jax.ShapeDtypeStruct((), jnp.int32)]}) == "{'a': float64[3], 'b': [2, int32[]]}"
+    assert (
+        shown({"a": np.ones(3), "b": [2, jax.ShapeDtypeStruct((), jnp.int32)]})
+        == "{'a': float64[3], 'b': [2, int32[]]}"
+    )
     assert shown(jgd.sgd(jnp.ones(2))) == "chain(Identity(), ScaleByLearningRate(learning_rate=float32[2]))"
     assert shown(jnp.float32(2)) == "Array(2., dtype=float32)"
     assert shown({1: 2, "a": 3}) == "{1: 2, 'a': 3}"

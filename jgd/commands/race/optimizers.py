@@ -57,18 +57,22 @@ def spaces(text: str) -> dict[str, Transform]:
         if name not in RACERS:
             raise unknown("--optimizers", name, RACERS)
         racer = RACERS[name]
-        low, high = _limits(part, limits) if limits else (racer.low, racer.high)
-        found[name] = racer.make(loguniform(low, high))
+        if name in found:
+            raise InputError(f"--optimizers {part}: {name} stands in it twice; name each once.")
+        found[name] = racer.make(_range(part, limits) if limits else loguniform(racer.low, racer.high))
     if not found:
         raise InputError(f"--optimizers {text!r}: there is no name in it; choose from {', '.join(RACERS)}.")
     return found
 
 
-def _limits(part: str, text: str) -> tuple[float, float]:
+def _range(part: str, text: str) -> Any:
     try:
         low, high = map(float, text.split(":"))
     except ValueError:
         raise InputError(
             f"--optimizers {part}: expected two learning rates after the =, written as adam=1e-4:1e-1."
         ) from None
-    return low, high
+    try:
+        return loguniform(low, high)
+    except InputError as error:
+        raise InputError(f"--optimizers {part}: {error}") from None
