@@ -10,9 +10,10 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
+import jax.core
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, suggestion
 from jgd.core.outline import shown as shown
 from jgd.core.types import Transform
 
@@ -26,6 +27,7 @@ class Kind(NamedTuple):
 
     expected: str
     admits: Callable[[Any], bool]
+    names: tuple[str, ...] = ()  # the texts that it admits, where they are few
 
 
 def whole_from(least: int) -> Kind:
@@ -35,7 +37,7 @@ def whole_from(least: int) -> Kind:
 
 def one_of(*known: str) -> Kind:
     """One of a few texts."""
-    return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known)
+    return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known, known)
 
 
 def function_of(signature: str) -> Kind:
@@ -48,7 +50,7 @@ def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
     return Kind(
         f"be a list of {what}{', at least one' if least else ''}",
         lambda x: (
-            isinstance(x, (Sequence, np.ndarray))
+            isinstance(x, (Sequence, np.ndarray, jax.Array))
             and not isinstance(x, (str, bytes))
             and len(x) >= least
             and all(admits(kind, one) for one in x)
@@ -175,7 +177,8 @@ def check(place: str, signature: inspect.Signature, given: Mapping[str, Any], he
     for name, value in given.items():
         kind = here[name] if name in here else KINDS.get(name)
         if kind is not None and value is not signature.parameters[name].default and not admits(kind, value):
-            raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.")
+            hint = suggestion(value, kind.names) if isinstance(value, str) else ""
+            raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.{hint}")
 
 
 def admits(kind: Kind, value: Any) -> bool:
@@ -191,7 +194,10 @@ def _is_whole(x: Any) -> bool:
 
 
 def _is_real(x: Any) -> bool:
-    return isinstance(x, numbers.Real) and not isinstance(x, bool)
+    """A number that is known, whether Python's, NumPy's or an array's."""
+    if isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer) and not x.shape:
+        return x.dtype.kind in "iuf"
+    return isinstance(x, numbers.Real) and not isinstance(x, (bool, np.bool_))
 
 
 def _is_path(x: Any) -> bool:

@@ -4,10 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jax
+
+from jgd.core.arguments import checked, instance_of
+
+DEVICE = instance_of("be a device, such as jax.devices()[0]", jax.Device)
 MEMORY = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")
 
 
+@checked(device=DEVICE)
 def free_bytes(device: Any) -> int | None:
     """Bytes that programs on a device could still take, or None where nobody tells; all of a CPU's devices share them.
 

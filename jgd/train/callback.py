@@ -39,10 +39,6 @@ class Answer(NamedTuple):
 
 def caller(callback: Any) -> Callable[[Snapshot], Any]:
     """The callback as a function of a snapshot: it takes that, or `(step, metrics)`."""
-    if not callable(callback):
-        raise InputError(
-            f"fit(callback={callback!r}): callback must be a function of a snapshot, or of (step, metrics)."
-        )
     try:
         signature = inspect.signature(callback)
     except (TypeError, ValueError):

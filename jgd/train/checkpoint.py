@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -45,9 +44,8 @@ class Checkpoint:
     """
 
     def __init__(self, dir: str | os.PathLike[str]) -> None:
-        shown = os.fspath(dir) if isinstance(dir, os.PathLike) else dir
-        self._place = f"fit(dir={shown!r})"
-        self._folder = folder_of(dir, self._place)
+        self._place = f"fit(dir={os.fspath(dir)!r})"
+        self._folder = storage.folder_path("fit", dir)
         self._path = self._folder / "checkpoint.safetensors"
         self._spec: dict[str, str] = {}
         self._sealed: list[str] = []
@@ -165,17 +163,6 @@ class Checkpoint:
             f"{self._place}: the checkpoint there is of another run ({shown}); pass what it was made with, "
             f'resume="changed" to go on from its state with what differs, another dir, or delete {self._path}.'
         )
-
-
-def folder_of(dir: Any, place: str) -> Path:
-    """A folder's path, with `~` as the home folder; what is no path on this machine is refused."""
-    try:
-        text = os.fspath(dir)
-    except TypeError:
-        raise InputError(f"{place}: dir must be a path, such as 'runs/one'.") from None
-    if isinstance(text, bytes) or "\0" in text or "://" in text:
-        raise InputError(f"{place}: dir must be the path of a folder on this machine; copy it there and name the copy.")
-    return Path(text).expanduser()
 
 
 def _as_it_is(arrays: Mapping[str, Any], template: RunState) -> tuple[Mapping[str, Any], list[str]]:

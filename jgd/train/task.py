@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError, whole
+from jgd.core.arguments import TEXT, WHOLE, Kind, checked, function_of, instance_of
+from jgd.core.errors import InputError
 from jgd.core.outline import outline, shown
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
@@ -19,26 +20,11 @@ REAL = (jnp.integer, jnp.floating)
 STATE_HINT = ", as the state of a model whose loss is loss(params, state, batch, key)"
 
 
+BATCH_SIZE = Kind("be a whole number, at least 1, or None for the full batch", WHOLE.admits)
+
+
 def _batch_size(value: Any) -> int | None:
-    return None if value is None else whole("Task", "batch_size", value, otherwise="; pass None for the full batch")
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(f"Task(allow_nan={value!r}): allow_nan must be True or False.")
-    return value
-
-
-def _function(expected: str) -> Callable[[Any], Any]:
-    """A converter that takes a callable and refuses anything else, naming the signature that it should have."""
-    name = expected.split("(")[0]
-
-    def convert(value: Any) -> Any:
-        if not callable(value):
-            raise InputError(f"Task({name}={value!r}): {name} must be a function {expected}.")
-        return as_function(value)
-
-    return convert
+    return None if value is None else int(value)
 
 
 @record
@@ -67,15 +53,18 @@ class Task:
     function closes over becomes a constant in it.
     """
 
-    init: Callable[[jax.Array], Params] = part(convert=_function("init(key) -> params"))
-    loss: Callable[..., Any] = part(convert=_function("loss(params, batch) -> scalar"))
+    init: Callable[[jax.Array], Params] = part(expect=function_of("init(key) -> params"), convert=as_function)
+    loss: Callable[..., Any] = part(expect=function_of("loss(params, batch) -> scalar"), convert=as_function)
     data: Any = part(convert=resident)
-    batch_size: int | None = static(default=None, convert=_batch_size)
+    batch_size: int | None = static(default=None, expect=BATCH_SIZE, convert=_batch_size)
     evaluate: Callable[..., Mapping[str, Any]] | None = part(
-        default=None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
+        default=None, expect=function_of("evaluate(params) -> {name: scalar}"), convert=as_function
     )
-    name: str | None = static(default=None)
-    allow_nan: bool = static(default=False, convert=_flag)
+    name: str | None = static(default=None, expect=TEXT)
+    allow_nan: bool = static(default=False)
+
+
+TASK = instance_of("be a jgd.Task(init, loss, data, ...)", Task)
 
 
 def is_stream(task: Task) -> bool:
@@ -168,6 +157,7 @@ class CurveNames(NamedTuple):
     judged: tuple[str, ...]  # none of an evaluation on the host, which only tells when it runs
 
 
+@checked(task=TASK)
 def check_task(task: Task) -> CurveNames:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
     batch = batch_shapes(task)

@@ -40,8 +40,6 @@ class Proposals:
         enqueue: Any = None,
         repeats: bool = False,
     ) -> None:
-        if where is not None and not callable(where):
-            raise InputError(f"run(where={where!r}): expected a function of a trial's params that returns a bool.")
         self._sampler_name, self._where, self._count = sampler, where, 0
         self._seed, self._repeats = seed, repeats
         self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
