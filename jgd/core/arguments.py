@@ -40,9 +40,12 @@ def one_of(*known: str) -> Kind:
     return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known, known)
 
 
-def function_of(signature: str) -> Kind:
-    """A function, called as `signature` says."""
-    return Kind(f"be a function {signature}", callable)
+def function_of(signature: str, *counts: int) -> Kind:
+    """A function, called as `signature` says; with `counts`, one that takes so many arguments by position."""
+    return Kind(
+        f"be a function {signature}",
+        lambda x: callable(x) and (not counts or any(takes(x, count) for count in counts)),
+    )
 
 
 def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
@@ -106,7 +109,7 @@ KINDS: dict[str, Kind] = {
     "batch_size": WHOLE,
     "block_seconds": POSITIVE,
     "blocks": WHOLE,
-    "callback": function_of("(snapshot) or (step, metrics)"),
+    "callback": function_of("(snapshot) or (step, metrics)", 1, 2),
     "carry": COUNT,
     "clock": function_of("() -> seconds"),
     "confidence": SHARE,
@@ -135,7 +138,7 @@ KINDS: dict[str, Kind] = {
     "seed": SEED,
     "steps": WHOLE,
     "target": FINITE,
-    "where": function_of("(params) -> True or False"),
+    "where": function_of("(params) -> True or False", 1),
     "width": WHOLE,
     "workers": WHOLE,
 }
@@ -161,13 +164,13 @@ def checked(**here: Kind | None) -> Callable[[Callable[Given, Answer]], Callable
             check(place, signature, given, here)
             return fn(*args, **kwargs)
 
-        setattr(call, "__kinds__", kinds_of(signature, here))  # noqa: B010
+        setattr(call, "__kinds__", kinds_by_name(signature, here))  # noqa: B010
         return call
 
     return decorate
 
 
-def kinds_of(signature: inspect.Signature, here: Mapping[str, Kind | None]) -> dict[str, Kind | None]:
+def kinds_by_name(signature: inspect.Signature, here: Mapping[str, Kind | None]) -> dict[str, Kind | None]:
     """The kind of each parameter by its name: of `here`, or else of `KINDS`; None where neither knows one."""
     return {name: here[name] if name in here else KINDS.get(name) for name in signature.parameters}
 
@@ -179,6 +182,24 @@ def check(place: str, signature: inspect.Signature, given: Mapping[str, Any], he
         if kind is not None and value is not signature.parameters[name].default and not admits(kind, value):
             hint = suggestion(value, kind.names) if isinstance(value, str) else ""
             raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.{hint}")
+
+
+def takes(fn: Callable[..., Any], count: int) -> bool:
+    """Whether a call with so many positional arguments fits; a builtin, which does not tell, takes any."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return True
+    return binds(signature, count)
+
+
+def binds(signature: inspect.Signature, count: int) -> bool:
+    """Whether a call with so many positional arguments fits a signature."""
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def admits(kind: Kind, value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Values as messages and prints show them: arrays by dtype and shape, never whole."""
 
 import contextlib
+import inspect
 from typing import Any
 
 import jax
@@ -29,18 +30,24 @@ def brief(tree: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Show a value in an error: every array by its dtype and shape, the rest by its repr, cut where it is long."""
+    """Show a value in an error: arrays by dtype and shape, a function with its arguments, the rest by its repr, cut."""
     if _is_array(value):
         return repr(Outline(value))
+    if inspect.isfunction(value):
+        return _cut(f"{value.__qualname__.rpartition('<locals>.')[2]}{inspect.signature(value)}")
     with contextlib.suppress(TypeError, ValueError):  # it is no tree, such as a dict whose keys have no order
         value = jax.tree.map(lambda x: Outline(x) if _is_array(x) else x, value)
-    text = " ".join(repr(value).split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return _cut(repr(value))
 
 
 def outline(tree: Any) -> str:
     """The leaves of a tree with their paths, arrays by type and shape."""
     return ", ".join(f"{name_of(p)}: {shown(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _is_array(x: Any) -> bool:

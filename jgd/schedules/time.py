@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.arguments import Kind, admits
+from jgd.core.errors import InputError
+from jgd.core.outline import shown
 from jgd.core.record import Function, Placeholder
 from jgd.core.tree import widen
 from jgd.core.types import Scalar, Transform
@@ -86,7 +88,13 @@ def ask(schedule: Any, time: Time) -> jax.Array:
     """A schedule's value at `time`. A plain function gets whole steps, since it may look them up in a table."""
     if isinstance(schedule, OfTime):
         return schedule.at_time(time)
-    return schedule(time.steps if isinstance(schedule, Function) else time.value)
+    value = schedule(time.steps if isinstance(schedule, Function) else time.value)
+    if not _is_number(value) or jnp.shape(value) not in ((), time.whole.shape):
+        raise InputError(
+            f"{shown(getattr(schedule, 'fn', schedule))}: as a schedule it returned {shown(value)}, expected a number; "
+            "return one for each count."
+        )
+    return value
 
 
 def _is_float(x: Any) -> bool:

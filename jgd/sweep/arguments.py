@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jgd.core.arguments import COUNT, WHOLE, Kind, admits, listed
+from jgd.core.arguments import COUNT, WHOLE, Kind, admits, listed, takes
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.outline import shown
 from jgd.core.types import Transform
@@ -30,7 +30,10 @@ SEEDS = Kind(
 )
 PROBLEM = Kind(
     "be a jgd.Task(init, loss, data, ...), or a function train(hp, key) that returns metrics",
-    lambda x: isinstance(x, (Task, Parts)) or (callable(x) and not isinstance(x, (type, Transform, Distribution))),
+    lambda x: (
+        isinstance(x, (Task, Parts))
+        or (callable(x) and takes(x, 2) and not isinstance(x, (type, Transform, Distribution)))
+    ),
 )
 OF_RUN: dict[str, Kind | None] = {
     "task": PROBLEM,

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from jgd.core.arguments import check as check_arguments
-from jgd.core.arguments import kinds_of
+from jgd.core.arguments import kinds_by_name
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
@@ -203,7 +203,7 @@ def arguments_of(
         call.__name__ = call.__qualname__ = fn.__name__
         call.__module__, call.__doc__ = fn.__module__, f"{inspect.cleandoc(fn.__doc__ or '')}\n\n{meaning}"
         call.__signature__ = signature  # type: ignore[attr-defined]
-        setattr(call, "__kinds__", kinds_of(signature, arguments.OF_RUN))  # noqa: B010
+        setattr(call, "__kinds__", kinds_by_name(signature, arguments.OF_RUN))  # noqa: B010
         return call
 
     return decorate

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jgd.core.arguments import TEXT, checked
+from jgd.core.arguments import TEXT, binds, checked
 from jgd.core.errors import InputError, unknown
 from jgd.core.user_code import attempt, look_up
 from jgd.tasks.builtin import breast_cancer, diabetes, digits, mnist5k
@@ -75,12 +75,4 @@ def _owns_its_loop(found: Any) -> bool:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
         return False
-    return not _binds(signature) and _binds(signature, None, None)
-
-
-def _binds(signature: inspect.Signature, *arguments: Any) -> bool:
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        return False
-    return True
+    return not binds(signature, 0) and binds(signature, 2)

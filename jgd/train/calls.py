@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.core
 
-from jgd.core.arguments import function_of
+from jgd.core.arguments import binds, function_of
 from jgd.core.errors import InputError
 from jgd.core.record import Function, record, static
 
@@ -96,15 +96,6 @@ def signature_of(fn: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(cast(Any, fn).__call__ if dataclasses.is_dataclass(fn) else fn)
     except (TypeError, ValueError):
         return None
-
-
-def binds(signature: inspect.Signature, count: int) -> bool:
-    """Whether a call with this many positional arguments fits."""
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
 
 
 def _names(parameters: list[inspect.Parameter]) -> list[str]:

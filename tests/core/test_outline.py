@@ -17,6 +17,7 @@ def test_a_long_value_is_cut_and_an_array_is_named_by_its_shape():
     assert shown(jgd.sgd(jnp.ones(2))) == "chain(Identity(), ScaleByLearningRate(learning_rate=float32[2]))"
     assert shown(jnp.float32(2)) == "Array(2., dtype=float32)"
     assert shown({1: 2, "a": 3}) == "{1: 2, 'a': 3}"
+    assert shown(lambda a, b=2: a) == "<lambda>(a, b=2)"
     assert len(shown("x" * 500)) == 80
 
 

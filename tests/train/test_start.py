@@ -111,7 +111,7 @@ def test_other_parameters_are_refused_even_so(tmp_path):
     wide = jgd.Task(lambda key: {"w": jnp.zeros(4), "b": 0.0}, lambda p, b: (p["w"] ** 2).sum(), problems.arrays(), 5)
     with pytest.raises(InputError, match=r"it holds float32\[3\] at state.carry.params\['w'\], expected float32\[4\]"):
         go(wide, dir=tmp_path, resume="changed")
-    with pytest.raises(InputError, match=r"fit\(resume=\): unknown name 'yes'"):
+    with pytest.raises(InputError, match=r"fit\(resume='yes'\): resume must be one of 'same', 'changed'"):
         go(resume="yes")
 
 

@@ -141,7 +141,7 @@ BAD = {
     "best of another": ({"keep_best": "accuracy", "mode": "max"}, "fit(keep_best=): unknown name 'accuracy'"),
     "best without a mode": ({"keep_best": "score"}, "say which is better, with mode='min' or mode='max'"),
     "mode without a best": ({"mode": "max"}, "it says which value of keep_best is better"),
-    "a wrong mode": ({"keep_best": "score", "mode": "most"}, "fit(mode=): unknown name 'most'"),
+    "a wrong mode": ({"keep_best": "score", "mode": "most"}, "fit(mode='most'): mode must be one of 'min', 'max'"),
     "no evaluate": ({"task": problems.Task(WALK.init, WALK.loss, WALK.data), "keep_best": "score", "mode": "max"},
                     "fit(keep_best='score'): the task has no evaluate"),
     "the host returns no dict": ({"task": Task(WALK.init, WALK.loss, WALK.data, evaluate=jgd.on_host(lambda p: 1.0))},

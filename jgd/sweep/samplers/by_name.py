@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from jgd.core.arguments import Kind
+from jgd.core.arguments import Kind, takes
 from jgd.core.errors import InputError, unknown
 from jgd.core.outline import shown
 from jgd.core.types import Transform
@@ -21,10 +21,12 @@ SAMPLERS: dict[str, Callable[..., Sampler]] = {
 }
 
 
+OBJECT = "an object with ask(count) and tell(ids, values)"
 SAMPLER = Kind(
-    f"be one of {', '.join(map(repr, SAMPLERS))}, an object with ask and tell, or a function of (axes, seed) that "
-    "returns one",
-    lambda x: isinstance(x, str) or _is_sampler(x) or (callable(x) and not isinstance(x, Transform)),
+    f"be one of {', '.join(map(repr, SAMPLERS))}, {OBJECT}, or a function of (axes, seed) that returns one",
+    lambda x: (
+        isinstance(x, str) or _is_sampler(x) or (callable(x) and takes(x, 2) and not isinstance(x, (str, Transform)))
+    ),
 )
 
 
@@ -46,12 +48,14 @@ def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1)
                 "pass a function of (axes, seed) that makes one for each."
             )
         return sampler
-    place = f"run(sampler={sampler!r})"
+    place = f"run(sampler={shown(sampler)})"
     made = attempt(f"{place}: sampler(axes, seed)", lambda: cast(Callable[..., Sampler], sampler)(axes, seed))
     if not _is_sampler(made):
-        raise InputError(f"{place}: sampler(axes, seed) returned {shown(made)}, expected an object with ask and tell.")
+        raise InputError(f"{place}: sampler(axes, seed) returned {shown(made)}, expected {OBJECT}.")
     return made
 
 
 def _is_sampler(x: Any) -> bool:
-    return callable(getattr(x, "ask", None)) and callable(getattr(x, "tell", None)) and not isinstance(x, type)
+    """Whether it has ask(count) and tell(ids, values)."""
+    ask, tell = getattr(x, "ask", None), getattr(x, "tell", None)
+    return callable(ask) and callable(tell) and not isinstance(x, type) and takes(ask, 1) and takes(tell, 2)

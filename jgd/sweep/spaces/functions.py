@@ -28,7 +28,7 @@ TO_ROUND = instance_of(
 )
 OPTIONS = Kind(
     "be a list of options, such as [0.1, 0.2], at least one",
-    lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes)) and np.size(x) > 0,
+    lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes)) and (not hasattr(x, "__len__") or len(x) > 0),
 )
 VALUES = listed("finite numbers, such as [0.1, 0.2]", FINITE, least=1)
 
@@ -139,8 +139,6 @@ def grid(values: Iterable[float]) -> Any:
 
 
 def _options(place: str, options: Iterable[Any]) -> tuple[Any, ...]:
-    if isinstance(options, (str, bytes)) or not isinstance(options, Iterable):
-        raise InputError(f"{place}({options!r}): expected a list of options, such as {place}([0.1, 0.2]).")
     options = tuple(options)
     if not options:
         raise InputError(f"{place}([]): there is nothing to choose from; list at least one option.")
