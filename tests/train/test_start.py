@@ -169,14 +169,14 @@ def test_other_answers_of_a_callback_are_refused(answer, words):
     with pytest.raises(InputError) as error:
         go(callback=lambda snapshot: answer)
     assert words in str(error.value)
-    with pytest.raises(InputError, match=r"fit\(callback=\): it takes \(a, b, c\), expected \(snapshot\) or"):
+    with pytest.raises(InputError, match=r"fit\(callback=<lambda>\(a, b, c\)\): callback must be a function \(snap"):
         go(callback=lambda a, b, c: None)
 
 
 def test_every_bit_of_a_seed_counts():
     runs = [go(seed=seed, steps=1).metrics["loss"][0] for seed in (5, 2**32 + 5, 2**40 + 5)]
     assert len(set(runs)) == 3
-    with pytest.raises(InputError, match=r"seed must lie in \[-2\*\*31, 2\*\*64\)"):
+    with pytest.raises(InputError, match=r"seed must be a whole number from 0 to 2\*\*64 - 1"):
         go(seed=2**64)
     key = jax.random.key_data(jgd.train.loop.root_key(2**40 + 5))
     with jax.enable_x64(True):

@@ -163,5 +163,5 @@ def test_only_fit_looks_at_a_metric_and_at_the_time():
     for stop in (Stop(metric="score", patience=1), Stop(seconds=1.0)):
         with pytest.raises(InputError, match=r"only jgd\.fit looks at"):
             jgd.minimize(lambda p: (p**2).sum(), jgd.sgd(0.1), jnp.ones(2), stop=stop)
-    with pytest.raises(InputError, match=r"Stop\(mode=\): unknown name 'best'"):
+    with pytest.raises(InputError, match=r"Stop\(mode='best'\): mode must be one of 'min', 'max'"):
         Stop(mode="best")
