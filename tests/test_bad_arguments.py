@@ -45,6 +45,7 @@ TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), 
 GOOD = {  # what a call needs beside the argument that is tried
     "decay_steps": 9,
     "every_k_schedule": 2,
+    "fn": jnp.sum,
     "index": 0,
     "learning_rate": 0.1,
     "value": jgd.sgd(0.1),

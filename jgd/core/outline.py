@@ -34,7 +34,8 @@ def shown(value: Any) -> str:
     if _is_array(value):
         return repr(Outline(value))
     if inspect.isfunction(value):
-        return _cut(f"{value.__qualname__.rpartition('<locals>.')[2]}{inspect.signature(value)}")
+        bare = [one.replace(annotation=one.empty) for one in inspect.signature(value).parameters.values()]
+        return _cut(f"{value.__qualname__.rpartition('<locals>.')[2]}{inspect.Signature(bare)}")
     with contextlib.suppress(TypeError, ValueError):  # it is no tree, such as a dict whose keys have no order
         value = jax.tree.map(lambda x: Outline(x) if _is_array(x) else x, value)
     return _cut(repr(value))

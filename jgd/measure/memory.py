@@ -4,11 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import jax
+from jgd.core.arguments import Kind, checked
 
-from jgd.core.arguments import checked, instance_of
-
-DEVICE = instance_of("be a device, such as jax.devices()[0]", jax.Device)
+DEVICE = Kind("be a device, such as jax.devices()[0]", lambda x: hasattr(x, "platform"))
 MEMORY = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")
 

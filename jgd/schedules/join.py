@@ -1,13 +1,13 @@
 """Schedules made of schedules: one after another, and cosine cycles that restart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import checked, instance_of, listed
+from jgd.core.arguments import Kind, admits, checked, instance_of, listed
 from jgd.core.errors import InputError
 from jgd.core.record import as_function, hyper, hypers, part, record
 from jgd.core.tree import widen
@@ -19,7 +19,8 @@ from jgd.schedules.warmup import WarmupCosineDecay, warmup_cosine_decay_schedule
 BOUNDARIES = listed("rising numbers of steps, at least 0", STEP)
 SCHEDULES = listed("functions of the count, where a number is jgd.constant_schedule(number)", SCHEDULE, least=1)
 CYCLE = listed("WarmupCosineDecay schedules", instance_of("be one", WarmupCosineDecay), least=1)
-CYCLES = listed("dicts of the arguments of warmup_cosine_decay_schedule", instance_of("be a dict", Mapping), least=1)
+ARGUMENTS = listed("dicts of the arguments of warmup_cosine_decay_schedule", instance_of("be one", Mapping), least=1)
+CYCLES = Kind(ARGUMENTS.expected, lambda x: isinstance(x, Iterator) or admits(ARGUMENTS, x))
 
 
 def _schedules(values: Any) -> tuple[Schedule, ...]:
@@ -180,7 +181,7 @@ def switch_schedule(values: Sequence[Rate], boundaries: Sequence[Scalar]) -> Swi
 
 
 @checked(cosine_kwargs=CYCLES)
-def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Scalar]]) -> Restarts:
+def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Scalar]]) -> Restarts:
     """Cosine cycles with warm restarts, one for each set of `warmup_cosine_decay_schedule`'s arguments."""
     return Restarts(tuple(map(_cycle, cosine_kwargs)))
 

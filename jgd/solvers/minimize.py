@@ -26,7 +26,7 @@ MAX_STEPS = 10_000
 TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
 
 
-@checked(has_aux=FLAG, args=TUPLE, fn=function_of("(params, *args) -> scalar"), stop=STOP)
+@checked(params=None, has_aux=FLAG, args=TUPLE, fn=function_of("(params, *args) -> scalar"), stop=STOP)
 def minimize(
     fn: Callable[..., Any],
     optimizer: Transform,

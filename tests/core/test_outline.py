@@ -18,6 +18,7 @@ def test_a_long_value_is_cut_and_an_array_is_named_by_its_shape():
     assert shown(jnp.float32(2)) == "Array(2., dtype=float32)"
     assert shown({1: 2, "a": 3}) == "{1: 2, 'a': 3}"
     assert shown(lambda a, b=2: a) == "<lambda>(a, b=2)"
+    assert shown(jgd.scale) == "scale(step_size)"
     assert len(shown("x" * 500)) == 80
 
 

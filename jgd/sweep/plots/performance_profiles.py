@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jgd.core.arguments import Kind, admits, checked, listed
+from jgd.core.arguments import FINITE, Kind, admits, checked, listed
 from jgd.pages.palette import COLORS, FAINT
 from jgd.sweep.plots.style import label, panel_note, panels
 from jgd.sweep.results.performance_profiles import TAU, integrated_scores, performance_profile, performance_ratios
@@ -20,7 +20,7 @@ COSTS = Kind(
         and all(admits(listed("numbers", COST, least=1), row) for row in x.values())
     ),
 )
-TAUS = Kind("be a number above 1", lambda x: isinstance(x, numbers.Real) and 1 < x < np.inf)
+TAUS = Kind("be a number above 1", lambda x: admits(FINITE, x) and x > 1)
 
 
 @checked(costs=COSTS, tau=TAUS)

@@ -171,9 +171,9 @@ class Proposals:
         try:
             points = np.asarray(answer, float)
         except (TypeError, ValueError):
-            points = np.full((), np.nan)
+            points = np.array(np.nan)
         empty = not points.size and (drawn or space.asked)
-        fits = points.ndim == 2 and points.shape[1] == size and len(points) <= count
+        fits = points.ndim == 2 and points.shape == (min(len(points), count), size)
         if not empty and not (fits and np.all((points >= 0) & (points <= 1))):
             found = f"f{list(points.shape)}" if points.ndim and not fits else shown(answer)
             raise InputError(

@@ -6,7 +6,7 @@ asks for a number.
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ TO_ROUND = instance_of(
 )
 OPTIONS = Kind(
     "be a list of options, such as [0.1, 0.2], at least one",
-    lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes)) and (not hasattr(x, "__len__") or len(x) > 0),
+    lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes)) and not (isinstance(x, Sized) and not len(x)),
 )
 VALUES = listed("finite numbers, such as [0.1, 0.2]", FINITE, least=1)
 
