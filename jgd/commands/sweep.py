@@ -125,7 +125,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def add_sweep(commands: Any) -> None:
     """Add the command to those of a parser."""
-    task = {"help": "a name, or file.py:task"}
+    task = {"type": to_name, "help": "a name, or file.py:task"}
     add_command(commands, "sweep", sweep, ABOUT, {"task": task, **OPTIONS}, MORE)
 
 

@@ -50,7 +50,7 @@ until then is written)
 
 
 OPTIONS = {
-    "--task": {"default": "digits", "help": "a name, or file.py:task (default: digits)"},
+    "--task": {"type": to_name, "default": "digits", "help": "a name, or file.py:task (default: digits)"},
     "--optimizers": {
         "default": DEFAULT,
         "metavar": "NAMES",
