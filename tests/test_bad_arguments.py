@@ -19,9 +19,10 @@ from jgd.sweep import loguniform, uniform
 
 MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
 EXCLUDED = {  # by module or name
-    "jgd.optimizers",  # the recipes get their door with the catalogue's decorator, and these transforms theirs
-    *("apply_updates", "current_hyperparams", "eval_params", "matrix_axes", "matrix_axes_by_path", "scale_by_muon"),
-    *("hyper", "part", "record", "static"),  # write records and fields
+    *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
+    *("matrix_axes", "matrix_axes_by_path"),  # likewise
+    *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
+    *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
     "Solution",  # is made by jgd alone
 }
 BAD = [
@@ -48,6 +49,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "fn": jnp.sum,
     "index": 0,
     "learning_rate": 0.1,
+    "momentum": 0.9,
     "value": jgd.sgd(0.1),
     "warmup_steps": 1,
     "cycles": (jgd.schedules.WarmupCosineDecay(0.0, 1.0, 1, 5),),
@@ -90,11 +92,13 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "transforms": TRANSFORMS,
     "tree": ARRAYS,
     "updates": ARRAYS,
+    "weight_decay_mask": MASK,
 }
 FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("data", "validation", "model", "module", "task"),  # by `check_task`, with the path; of a folder, compared
     *("enqueue", "note", "spaces"),  # by `jgd.sweep.samplers.enqueued`, by JSON, and as the task takes them
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
+    *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }
 
 
@@ -106,7 +110,7 @@ def public():
             value = getattr(module, name)
             home = getattr(value, "__module__", None) or ""
             called = inspect.isfunction(value) or hasattr(value, "__kinds__") or is_record(value)
-            known = {name, ".".join(home.split(".")[:2])}
+            known = {name, home, ".".join(home.split(".")[:2])}
             if called and not name.startswith("_") and home.startswith("jgd.") and not known & EXCLUDED:
                 found.setdefault(f"{module.__name__}.{name}", value) if value not in found.values() else None
     return found
@@ -133,8 +137,13 @@ def kinds(value):
     return found
 
 
+RATES = ("learning_rate", "weight_decay", "adam_weight_decay")  # None takes the link out of a recipe's chain
+
+
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
+    if bad is None and name in RATES:
+        return False
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (
         kind is not None
@@ -148,7 +157,7 @@ def needed(value, name):
     """The arguments that a call needs beside one; a door looks at it before others are missed."""
     has_door = bool(getattr(value, "__kinds__", {}).get(name))
     parameters = inspect.signature(value).parameters.values()
-    required = [p.name for p in parameters if p.default is p.empty or p.name == "learning_rate"]
+    required = [p.name for p in parameters if p.default is p.empty or p.name in ("learning_rate", "momentum")]
     return {one: GOOD.get(one, 0.5) for one in required if one != name and (one in GOOD or not has_door)}
 
 

@@ -13,7 +13,7 @@ from jgd.core.types import Transform
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.population import POPULATION, Population
-from jgd.sweep.pruners.rules import RULES, Rule
+from jgd.sweep.pruners.rules import RULES, Pruner
 from jgd.sweep.samplers.by_name import SAMPLER
 from jgd.sweep.spaces.distributions import Distribution, Parts
 from jgd.train.task import Task, check_task, is_stream
@@ -73,7 +73,7 @@ def check_settings(
     mode: str,
     eval_every: Any,
     target: Any,
-    rules: tuple[Rule, ...] = (),
+    rules: tuple[Pruner, ...] = (),
     evolve: Population | None = None,
     seed: int = 0,
 ) -> Settings:

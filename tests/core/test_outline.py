@@ -14,11 +14,11 @@ def test_a_long_value_is_cut_and_an_array_is_named_by_its_shape():
         shown({"a": np.ones(3), "b": [2, jax.ShapeDtypeStruct((), jnp.int32)]})
         == "{'a': float64[3], 'b': [2, int32[]]}"
     )
-    assert shown(jgd.sgd(jnp.ones(2))) == "chain(Identity(), ScaleByLearningRate(learning_rate=float32[2]))"
+    assert shown(jgd.sgd(jnp.ones(2))) == "chain(identity(), scale_by_learning_rate(learning_rate=float32[2]))"
     assert shown(jnp.float32(2)) == "Array(2., dtype=float32)"
     assert shown({1: 2, "a": 3}) == "{1: 2, 'a': 3}"
     assert shown(lambda a, b=2: a) == "<lambda>(a, b=2)"
-    assert shown(jgd.scale) == "scale(step_size)"
+    assert shown(jgd.global_norm) == "global_norm(tree)"
     assert len(shown("x" * 500)) == 80
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from jgd.core.arguments import POSITIVE, WHOLE, Kind, admits, checked, instance_of, listed
 from jgd.core.errors import InputError
-from jgd.sweep.pruners.rules import AtTarget, Rule, completing
+from jgd.sweep.pruners.rules import AtTarget, Pruner, completing
 from jgd.sweep.spaces.functions import is_number
 
 
@@ -73,7 +73,7 @@ def population(
     return Population(int(every), float(quantile), tuple(map(float, factors)), float(resample))
 
 
-def as_population(evolve: Any, stop: Sequence[Rule], num_trials: int, rounds: int, where: Any) -> Population | None:
+def as_population(evolve: Any, stop: Sequence[Pruner], num_trials: int, rounds: int, where: Any) -> Population | None:
     """The rule of `run(evolve=)`, which must go with the other arguments."""
     if evolve is None:
         return None
