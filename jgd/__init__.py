@@ -11,8 +11,8 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
     warmup_stable_decay_schedule.
 Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, current_hyperparams, ema_params, eval_params, identity, known_metrics, masked, matrix_axes,
-    matrix_axes_by_path, multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, trace.
+    clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
+    multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, trace.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -101,7 +101,6 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import scheduled as scheduled
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
-    from jgd.transforms.in_effect import known_metrics as known_metrics
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import trace as trace
@@ -156,7 +155,7 @@ lazy(
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.decay": ("add_decayed_weights",),
-        "jgd.transforms.in_effect": ("current_hyperparams", "known_metrics"),
+        "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("trace",),
         "jgd.transforms.scale": ("apply_updates", "identity", "scale", "scale_by_learning_rate", "scale_by_schedule"),

@@ -117,7 +117,14 @@ def one_minus_pow(decay: Scalar, count: jax.Array) -> jax.Array:
 
 def global_norm(tree: Any) -> jax.Array:
     """The Euclidean norm of all leaves together, accumulated in float32 at least; its gradient at zero is zero."""
-    squares = [jnp.sum(abs_sq(widen(x))) for x in jax.tree.leaves(tree)]
+    leaves = jax.tree.leaves(tree)
+    for i, x in enumerate(leaves):
+        if not hasattr(x, "dtype") and not isinstance(x, (int, float, complex)):
+            path, _ = jax.tree_util.tree_leaves_with_path(tree)[i]
+            raise InputError(
+                f"global_norm(tree): the leaf at {name_of(path)} is {x!r}, expected an array; leave it out."
+            )
+    squares = [jnp.sum(abs_sq(widen(x))) for x in leaves]
     return safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32)))
 
 

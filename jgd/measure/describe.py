@@ -10,6 +10,7 @@ import jax.core
 import jax.numpy as jnp
 
 from jgd.core import Function, MatrixRule, Transform
+from jgd.core.arguments import checked
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
@@ -87,6 +88,7 @@ class Description:
     __repr__ = __str__
 
 
+@checked()
 def describe(optimizer: Any, params: Params) -> Description:
     """Tell what an optimizer does to each parameter: `print(jgd.describe(jgd.muon(0.02), params))`.
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from jgd.core.arguments import check as check_arguments
-from jgd.core.errors import whole
+from jgd.core.arguments import kinds_by_name
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
@@ -120,15 +120,15 @@ class Study:
 
     def __post_init__(self) -> None:
         """Check every argument, and keep what is made of it."""
-        check_arguments("run", inspect.signature(type(self)), vars(self), {"dir": None})
+        check_arguments("run", inspect.signature(type(self)), vars(self), arguments.OF_RUN)
         owns_loop = is_black_box(self.task)
         if owns_loop:
             inside = {"eval_every": self.eval_every, "metrics": self.metrics or None}
             refuse_inside(steps=self.steps, stop=self.stop, evolve=self.evolve, **inside)
         else:
             arguments.check_kind(self.task)
-        num_trials, seed = whole("run", "num_trials", self.num_trials), whole("run", "seed", self.seed, 0)
-        rounds = rounds_of(self.sampler) if self.rounds is None else whole("run", "rounds", self.rounds)
+        num_trials, seed = int(self.num_trials), int(self.seed)
+        rounds = rounds_of(self.sampler) if self.rounds is None else int(self.rounds)
         dir = None if self.dir is None else folder_path("run", self.dir)
         eval_every = self.eval_every
         if eval_every is None and dir is not None and not owns_loop:
@@ -143,10 +143,10 @@ class Study:
             "num_trials": num_trials,
             "seed": seed,
             "rounds": rounds,
-            "lanes": None if self.lanes is None else whole("run", "lanes", self.lanes),
+            "lanes": None if self.lanes is None else int(self.lanes),
             "workers": arguments.check_workers(self.workers, self.dir),
             "dir": dir,
-            "max_seconds": arguments.check_seconds(self.max_seconds),
+            "max_seconds": None if self.max_seconds is None else float(self.max_seconds),
             "devices": arguments.local_devices(self.devices),
         }
         for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
@@ -208,6 +208,7 @@ def arguments_of(
         call.__name__ = call.__qualname__ = fn.__name__
         call.__module__, call.__doc__ = fn.__module__, f"{inspect.cleandoc(fn.__doc__ or '')}\n\n{meaning}"
         call.__signature__ = signature  # type: ignore[attr-defined]
+        setattr(call, "__kinds__", kinds_by_name(signature, arguments.OF_RUN))  # noqa: B010
         return call
 
     return decorate
