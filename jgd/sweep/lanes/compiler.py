@@ -15,6 +15,7 @@ from jgd.core.errors import InputError
 from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
 from jgd.sweep.lanes.devices import Devices
+from jgd.sweep.lanes.draws import draws_on_host, host_pick
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.program import (
@@ -22,7 +23,7 @@ from jgd.sweep.lanes.program import (
     LaneState,
     Shared,
     begin_program,
-    first_program,
+    first_models,
     pick_program,
     segment_program,
 )
@@ -145,73 +146,81 @@ class Preparation:
         )
         if key in self._programs:
             return self._programs[key]._replace(group=group, layout=layout, rows=rows, numbers=numbers, of_task=of_task)
-        lanes = Lane(
+        mesh, zero = self.devices.mesh, self.devices.scalar(0)
+        lanes = self._lanes_like(layout, rows)
+        # Copies of first parameters are made side by side: that is a smaller program.
+        width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
+        beginning = lanes, Shared(numbers, of_task.first, None, zero)
+        begin = begin_program(group, mesh, width).trace(*beginning)
+        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), begin.out_info)
+        segments = {}
+        for length in self.lengths:  # first, because they take longest to compile
+            args = states, lanes, Shared(numbers, None, of_task.pick_shapes[length], zero)
+            segments[length] = self._later(segment_program(group, mesh, layout.width, length).trace(*args), args)
+        pending = _Pending(group, layout, rows, numbers, of_task, self._later(begin, beginning), segments)
+        self._programs[key] = pending
+        return pending
+
+    def _lanes_like(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
+        """The shapes of a call's lanes."""
+        return Lane(
             [self._lanes(layout, row.shape[1:], row.dtype) for row in rows],
             self._lanes(layout, (), np.uint32),
             self._lanes(layout, (), np.int32),
             self._lanes(layout, (), np.bool_),
         )
-        zero = self.devices.scalar(0)
-        beginning = Shared(numbers, of_task.first_shape, None, zero)
-        program = begin_program(group, self.devices.mesh, layout.width)
-        begin, shapes = self._later(program, lanes, beginning)
-        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), shapes)
-        segments = {}
-        for length in self.lengths:
-            shared = Shared(numbers, None, of_task.pick_shapes[length], zero)
-            run = segment_program(group, self.devices.mesh, layout.width, length)
-            segments[length], _ = self._later(run, states, lanes, shared)
-        self._programs[key] = _Pending(group, layout, rows, numbers, of_task, begin, segments)
-        return self._programs[key]
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
-        """Compile what depends on the task and the seeds alone, and so serves all groups."""
+        """Make or compile what depends on the task and the seeds alone, and so serves all groups."""
         # A task that varies has nothing in its picks but sizes.
         shapes = jax.tree.structure(task), _shapes(task)
         key = id(group.trials[0].task) if group.shares_task else shapes
         if key not in self._tasks:
-            first = first_shape = None
+            first = None
             if group.shares_task:
-                program = first_program(jax.tree.structure(task), self.devices.mesh)
-                first, first_shape = self._later(program, jax.tree.leaves(task), self.seeds)
-            drawn = {
-                length: self._later(pick_program(task, self.devices.mesh, length), self.seeds, self.devices.scalar(0))
-                for length in self.lengths
-            }
-            picks, shapes = ({length: pair[i] for length, pair in drawn.items()} for i in (0, 1))
-            self._tasks[key] = _OfTask(
-                task, jax.tree.map(self._everywhere, first_shape), first, jax.tree.map(self._everywhere, shapes), picks
-            )
+                first = jax.tree.map(self.devices.share, first_models(group.trials[0].task, self.settings.seeds))
+            drawn = {length: self._picks(task, length) for length in self.lengths}
+            picks, pick_shapes = ({length: pair[i] for length, pair in drawn.items()} for i in (0, 1))
+            self._tasks[key] = _OfTask(group.trials[0].task, first, pick_shapes, picks)
         return self._tasks[key]
 
+    def _picks(self, task: Task, length: int) -> tuple[Future[Compiled], Any]:
+        """What draws the batches of a segment, and their shapes: the host itself where it is the device."""
+        if draws_on_host(self.devices.list[0].platform):
+            draw, shape = host_pick(task, self.settings.seeds, length, self.devices.on_every_one)
+            done: Future[Compiled] = Future()
+            done.set_result(draw)
+            return done, shape
+        args = self.seeds, self.devices.scalar(0)
+        traced = pick_program(task, self.devices.mesh, length).trace(*args)
+        return self._later(traced, args), jax.tree.map(self._everywhere, traced.out_info)
+
     def _collect(self, row: "_Pending") -> Prepared:
-        first = row.of_task.first
         return Prepared(
             row.group,
             row.layout,
             row.rows,
             row.numbers,
-            None if first is None else first.result()(jax.tree.leaves(row.of_task.task), self.seeds),
+            row.of_task.first,
             row.begin.result(),
             {length: program.result() for length, program in row.of_task.picks.items()},
             {length: program.result() for length, program in row.segments.items()},
         )
 
-    def _later(self, program: Any, *args: Any) -> tuple[Future[Compiled], Any]:
-        """The program, which this process has or the pool compiles, and the shapes of its results."""
-        traced = program.trace(*args)
+    def _later(self, traced: Any, args: Any) -> Future[Compiled]:
+        """The program of a trace, which this process has or the pool compiles."""
         key = program_key(traced, args)
         if key in self._begun:
-            return self._begun[key], traced.out_info
+            return self._begun[key]
         future: Future[Compiled] = Future()
         if (found := PROGRAMS.find(key)) is not None:
             future.set_result(found)
-            return future, traced.out_info
+            return future
         self.compilations += 1
         future = self._pool.submit(self._timed, partial(compile_as, key, traced.lower()))
         if key is not None:
             self._begun[key] = future
-        return future, traced.out_info
+        return future
 
     def _timed(self, compile: Callable[[], Compiled]) -> Compiled:
         clock = time.perf_counter()
@@ -232,11 +241,10 @@ def _shapes(tree: Any) -> Any:
 
 
 class _OfTask(NamedTuple):
-    """Programs of a task that are being compiled, and the shapes of what they return."""
+    """First parameters and model states, what draws batches or is being compiled to do so, and their shapes."""
 
-    task: Task
-    first_shape: Any
-    first: Future[Compiled] | None
+    task: Task  # kept, so that nothing else takes its id
+    first: Any
     pick_shapes: dict[int, Any]
     picks: dict[int, Future[Compiled]]
 
@@ -255,8 +263,7 @@ class _Pending(NamedTuple):
     @property
     def futures(self) -> list[Future[Compiled]]:
         """All that it waits for."""
-        first = self.of_task.first
-        return [self.begin, *self.segments.values(), *self.of_task.picks.values(), *([first] if first else [])]
+        return [self.begin, *self.segments.values(), *self.of_task.picks.values()]
 
 
 class CompilingLine:
