@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.compilation import cache_hits
 from jgd.core.errors import InputError
 from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
@@ -70,6 +69,15 @@ class Preparation:
         """All groups, ready. A group like one of an earlier call has that one's programs."""
         return list(self.one_by_one(groups, layouts))
 
+    def segments(self, ready: Sequence[Prepared], layouts: Sequence[Layout], length: int) -> list[Compiled]:
+        """The programs of a segment of these groups in other layouts, without what else they need to run."""
+        found = []
+        for one, layout in zip(ready, layouts, strict=True):
+            task, _ = one.group.rebuild(one.numbers, [row[0] for row in one.rows])
+            of_task = self._of_task(one.group, task)
+            found.append(self._segments(one.group, layout, one.rows, one.numbers, of_task, [length])[0][length])
+        return [future.result() for future in found]
+
     def one_by_one(
         self,
         groups: Sequence[Group],
@@ -91,6 +99,8 @@ class Preparation:
         if not before:
             tell(0, len(groups), 0.0)
         pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
+        for row in pending:
+            row.of_task.first()  # meanwhile programs compile
         new = list(self._programs.values())[before:]
         everything = {future for row in pending for future in row.futures}
         for row in pending:
@@ -146,29 +156,37 @@ class Preparation:
         )
         if key in self._programs:
             return self._programs[key]._replace(group=group, layout=layout, rows=rows, numbers=numbers, of_task=of_task)
-        mesh, zero = self.devices.mesh, self.devices.scalar(0)
-        lanes = self._lanes_like(layout, rows)
-        # Copies of first parameters are made side by side: that is a smaller program.
-        width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
-        beginning = lanes, Shared(numbers, of_task.first, None, zero)
-        begin = begin_program(group, mesh, width).trace(*beginning)
-        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), begin.out_info)
-        segments = {}
-        for length in self.lengths:  # first, because they take longest to compile
-            args = states, lanes, Shared(numbers, None, of_task.pick_shapes[length], zero)
-            segments[length] = self._later(segment_program(group, mesh, layout.width, length).trace(*args), args)
-        pending = _Pending(group, layout, rows, numbers, of_task, self._later(begin, beginning), segments)
-        self._programs[key] = pending
-        return pending
+        segments, begin = self._segments(group, layout, rows, numbers, of_task, self.lengths)
+        self._programs[key] = _Pending(group, layout, rows, numbers, of_task, self._later(*begin), segments)
+        return self._programs[key]
 
-    def _lanes_like(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
-        """The shapes of a call's lanes."""
-        return Lane(
+    def _segments(
+        self,
+        group: Group,
+        layout: Layout,
+        rows: Sequence[np.ndarray],
+        numbers: list[Any],
+        of_task: "_OfTask",
+        lengths: Sequence[int],
+    ) -> tuple[dict[int, Future[Compiled]], tuple[Any, Any]]:
+        """Leave the segments to the pool, as they take longest; and trace how lanes begin, with its arguments."""
+        mesh, zero = self.devices.mesh, self.devices.scalar(0)
+        lanes = Lane(
             [self._lanes(layout, row.shape[1:], row.dtype) for row in rows],
             self._lanes(layout, (), np.uint32),
             self._lanes(layout, (), np.int32),
             self._lanes(layout, (), np.bool_),
         )
+        # Copies of first parameters are made side by side: that is a smaller program.
+        width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
+        beginning = lanes, Shared(numbers, of_task.first_shape, None, zero)
+        begin = begin_program(group, mesh, width).trace(*beginning)
+        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), begin.out_info)
+        segments = {}
+        for length in lengths:
+            args = states, lanes, Shared(numbers, None, of_task.pick_shapes[length], zero)
+            segments[length] = self._later(segment_program(group, mesh, layout.width, length).trace(*args), args)
+        return segments, (begin, beginning)
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
         """Make or compile what depends on the task and the seeds alone, and so serves all groups."""
@@ -176,12 +194,12 @@ class Preparation:
         shapes = jax.tree.structure(task), _shapes(task)
         key = id(group.trials[0].task) if group.shares_task else shapes
         if key not in self._tasks:
-            first = None
-            if group.shares_task:
-                first = jax.tree.map(self.devices.share, first_models(group.trials[0].task, self.settings.seeds))
+            make = partial(first_models if group.shares_task else _nothing, group.trials[0].task, self.settings.seeds)
+            first_shape = jax.tree.map(self._everywhere, jax.eval_shape(make))
             drawn = {length: self._picks(task, length) for length in self.lengths}
             picks, pick_shapes = ({length: pair[i] for length, pair in drawn.items()} for i in (0, 1))
-            self._tasks[key] = _OfTask(group.trials[0].task, first, pick_shapes, picks)
+            first = cache(lambda: jax.device_put(make(), self.devices.on_every_one))
+            self._tasks[key] = _OfTask(group.trials[0].task, first, first_shape, pick_shapes, picks)
         return self._tasks[key]
 
     def _picks(self, task: Task, length: int) -> tuple[Future[Compiled], Any]:
@@ -201,7 +219,7 @@ class Preparation:
             row.layout,
             row.rows,
             row.numbers,
-            row.of_task.first,
+            row.of_task.first(),
             row.begin.result(),
             {length: program.result() for length, program in row.of_task.picks.items()},
             {length: program.result() for length, program in row.segments.items()},
@@ -235,6 +253,10 @@ class Preparation:
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.devices.on_every_one)
 
 
+def _nothing(*_: Any) -> None:
+    """Make nothing, where each lane makes its own."""
+
+
 def _shapes(tree: Any) -> Any:
     """Shapes and dtypes, to compare."""
     return tuple((np.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(tree))
@@ -244,7 +266,8 @@ class _OfTask(NamedTuple):
     """First parameters and model states, what draws batches or is being compiled to do so, and their shapes."""
 
     task: Task  # kept, so that nothing else takes its id
-    first: Any
+    first: Callable[[], Any]  # makes them, once
+    first_shape: Any
     pick_shapes: dict[int, Any]
     picks: dict[int, Future[Compiled]]
 
@@ -264,36 +287,3 @@ class _Pending(NamedTuple):
     def futures(self) -> list[Future[Compiled]]:
         """All that it waits for."""
         return [self.begin, *self.segments.values(), *self.of_task.picks.values()]
-
-
-class CompilingLine:
-    """Word the progress line while the programs of one stage compile: how many are done, and the seconds left.
-
-    `running` are the seconds that the stage's lanes then take, where they are known.
-
-    It promises nothing before a program is done, nor beyond the time that it has promised, nor where programs were
-    found in JAX's persistent cache: those take no time, and nobody knows whether the next are there too.
-    """
-
-    def __init__(
-        self,
-        running: float | None,
-        clock: Callable[[], float] = time.monotonic,
-        hits: Callable[[], int] = cache_hits,
-    ) -> None:
-        self._running, self._clock, self._hits = running, clock, hits
-        self._found, self._done, self._end = hits(), 0, 0.0
-
-    def note(self, done: int, total: int, left: float) -> str:
-        """The line with `done` of the programs done; `left` seconds are what the others will take, as far as known."""
-        if done > self._done:
-            self._done, self._end = done, self._clock() + left
-        said, left = f"compiling, {done} of {total} programs done", self._end - self._clock()
-        if not done or left <= 0 or self._hits() > self._found:
-            return said
-        then = "" if self._running is None else f", then about {_seconds_text(self._running)} of running"
-        return f"{said}, about {_seconds_text(left)} left{then}"
-
-
-def _seconds_text(seconds: float) -> str:
-    return f"{max(1, round(seconds)):,} s"
