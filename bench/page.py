@@ -35,8 +35,9 @@ def _head(title: str, results: dict[str, Any], claims: list[Any]) -> str:
     quick = '<p class="warn">A quick run: small sizes, so its figures mean little.</p>' if results["quick"] else ""
     return (
         f"<h1>{html.escape(title)}</h1><p class=soft>{html.escape(versions)}. Sides of a case run in turn; a ratio is "
-        "how many times as long as the first side, a median with its 95% bootstrap interval; a time stands with its "
-        f"interquartile range.</p>{quick}{facts(shown)}"
+        "how many times as long as the first side, a median with the sign test's interval: of at least 95% from six "
+        "repeats on, and below the range, whose level is 50, 75, 87.5 and 93.75% for two to five. A time stands with "
+        f"its interquartile range.</p>{quick}{facts(shown)}"
     )
 
 

@@ -1,5 +1,6 @@
 """The treatment of each parameter by an optimizer: part and rule, matrices, rates and the bytes of its state."""
 
+import dataclasses
 import numbers
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -180,7 +181,8 @@ def _rate(value: Any) -> str:
         return f"{float(value):.4g}"
     if is_array:
         return f"{value.dtype}{list(value.shape)}"
-    return getattr(value.fn if isinstance(value, Function) else value, "__name__", type(value).__name__)
+    value = value.fn if isinstance(value, Function) else value
+    return repr(value) if dataclasses.is_dataclass(value) else getattr(value, "__name__", type(value).__name__)
 
 
 def _state_bytes(state: State, params: Params) -> tuple[dict[Any, int], int]:

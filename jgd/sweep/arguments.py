@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from jgd.core.arguments import COUNT, WHOLE, Kind, admits, listed, takes
+from jgd.core.arguments import COUNT, TEXT, WHOLE, Kind, admits, listed, takes
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.outline import shown
 from jgd.core.types import Transform
@@ -42,6 +42,7 @@ PROBLEM = Kind(
 )
 OF_RUN: dict[str, Kind | None] = {
     "task": PROBLEM,
+    "metrics": listed("names of metrics", TEXT),
     "seeds": SEEDS,
     "sampler": SAMPLER,
     "stop": RULES,

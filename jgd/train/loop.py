@@ -23,6 +23,8 @@ from jgd.transforms.averaging import eval_params
 from jgd.transforms.in_effect import check_metrics, known_metrics, observe
 from jgd.transforms.scale import apply_updates
 
+USES = ("init", "data", "loss")  # of a run's key
+
 
 class Carry(NamedTuple):
     """Hold what one step hands to the next. Nothing else is needed to go on from it."""
@@ -151,7 +153,7 @@ def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | Non
     Each epoch is a permutation of its own, made from its number. All that the segment touches are made here, before
     the scan, so that no step sorts. Costs 4 * n bytes for each epoch touched.
     """
-    if is_stream(task) or task.batch_size in (None, num_examples(task)):
+    if not draws_batches(task):
         return None
     n, size, per_epoch = num_examples(task), task.batch_size, num_batches(task)
     touched = (length + per_epoch - 2) // per_epoch + 1
@@ -164,6 +166,11 @@ def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | Non
     return jax.lax.dynamic_slice_in_dim(rows, start % per_epoch, length)
 
 
+def draws_batches(task: Task) -> bool:
+    """Whether the steps use parts of the data, drawn anew for each epoch."""
+    return not (is_stream(task) or task.batch_size in (None, num_examples(task)))
+
+
 def batch_at(task: Task, rows: jax.Array | None) -> Any:
     """The batch made of these rows of the data."""
     if rows is None:
@@ -173,7 +180,7 @@ def batch_at(task: Task, rows: jax.Array | None) -> Any:
 
 def _subkey(key: jax.Array, use: str) -> jax.Array:
     """Independent keys for the three uses of a run's key."""
-    return jax.random.fold_in(key, ("init", "data", "loss").index(use))
+    return jax.random.fold_in(key, USES.index(use))
 
 
 def _strong(tree: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.tree import all_finite, widen
@@ -58,7 +59,7 @@ def mesh_of(devices: Sequence[Any]) -> Mesh:
 
 
 def begin_program(group: Group, mesh: Mesh, width: int) -> Any:
-    """A jitted `(lanes, shared) -> states`."""
+    """A jitted `(lanes, shared) -> states`, of all lanes side by side where first parameters are there to be copied."""
     return jax.jit(over_lanes(partial(_begin_lane, group), mesh, width))
 
 
@@ -89,14 +90,14 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: 
     return jax.jit(segment, donate_argnames="states")
 
 
-def first_program(structure: Any, mesh: Mesh) -> Any:
-    """A jitted `(leaves, seeds) -> first parameters and model states` of a task, a row for each seed."""
+def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
+    """The first parameters and model states of a task, a row for each seed.
 
-    def first(leaves: list[Any], seeds: jax.Array) -> tuple[Params, State]:
-        task = jax.tree.unflatten(structure, leaves)
-        return jax.vmap(lambda seed: first_model(task, root_key(seed)))(seeds)
-
-    return jax.jit(first, out_shardings=NamedSharding(mesh, EVERYWHERE))
+    They are made operation by operation, as in `jgd.fit`: compiling a program that is used once takes longer.
+    """
+    leaves, structure = jax.tree.flatten(task)
+    task = jax.tree.unflatten(structure, [jnp.asarray(x, jnp.result_type(x)) for x in leaves])
+    return jax.vmap(lambda seed: first_model(task, root_key(seed)))(np.array(seeds, np.uint32))
 
 
 def pick_program(task: Task, mesh: Mesh, length: int) -> Any:

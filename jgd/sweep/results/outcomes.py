@@ -60,7 +60,7 @@ class Outcomes:
     diverged_at: np.ndarray  # i[T, S], steps taken before its first loss that is not finite; -1 where all are
     ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.lanes.curves`
     groups: list[GroupReport]
-    compilations: int  # of whole programs, those for first parameters and batches among them
+    compilations: int  # of whole programs, those for first states and, on an accelerator, for batches among them
     compile_seconds: float  # in which nothing ran because programs were traced and compiled
     run_seconds: float
     interrupted: bool
