@@ -146,11 +146,11 @@ def test_goals():
         (["--tasks", "digits,digits"], "a task stands in it twice"),
         (["--tasks", "digit"], "Did you mean digits"),
         (["--tasks", "digits@0.9"], "expected what is to be reached after the @, as digits@accuracy>=0.97"),
-        (["--tasks", "digits@accuracy>=much"], "the target 'much' is not a number"),
+        (["--tasks", "digits@accuracy>=much"], "the target 'much' is not a finite number"),
         (["--tasks", "jgd.tasks.suite.landscapes:saddle"], "only built-in tasks have a target"),
         (["--tasks", "diabetes@rsme<=1"], "unknown name 'rsme'. Did you mean rmse"),
         (["--optimizers", "adan"], "unknown name 'adan'"),
-        (["--studies", "0"], "--studies 0: expected a whole number, at least 1."),
+        (["--studies", "0"], "--studies: '0' must be a whole number, at least 1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(arguments, words, capsys, tmp_path, monkeypatch):

@@ -186,7 +186,7 @@ def test_processes_that_join_share_a_folder_and_each_has_the_whole(folder, capsy
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--workers", "0"], "--workers 0: expected a whole number, at least 1."),
+        (["--workers", "0"], "--workers: '0' must be a whole number, at least 1"),
         (["--join", "--dir", "d"], "say how many, as in --workers 8 --join."),
         (["--join", *TWO], "name the folder that all the processes see, as in --dir /shared/runs/mine."),
         ([*TWO, "--dry-run"], "tells what one process would do; leave --workers out."),

@@ -213,8 +213,8 @@ def test_a_decay_that_a_rule_cuts_is_warned_of():
         (lambda: sweep(stop=median_rule(32)), "no point of the curves lies between min_steps and the end"),
         (lambda: sweep(stop=halving(1), eval_every=8), "two of its rungs, at 1, 2, 4, 8, 16 steps, end in one segment"),
         (lambda: sweep(stop=at_target()), "there is no target; pass run(target=) too"),
-        (lambda: sweep(stop="halving"), "run(stop='halving'): expected jgd.sweep.halving"),
-        (lambda: sweep(stop=[jgd.Stop(value=1)]), "expected jgd.sweep.halving"),
+        (lambda: sweep(stop="halving"), "run(stop='halving'): stop must be one of jgd.sweep.halving"),
+        (lambda: sweep(stop=[jgd.Stop(value=1)]), "stop must be one of jgd.sweep.halving"),
     ],
 )
 def test_bad_input_is_one_sentence(call, words):

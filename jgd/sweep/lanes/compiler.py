@@ -27,7 +27,7 @@ from jgd.sweep.lanes.program import (
     segment_program,
 )
 from jgd.sweep.lanes.programs import PROGRAMS, Compiled, compile_as, program_key
-from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.settings import Settings, watched_of
 from jgd.train.task import Task
 
 OFTEN = 1.0  # seconds between two looks at what has been compiled
@@ -133,7 +133,7 @@ class Preparation:
         """Trace what a group needs, and leave the compiling to the pool."""
         numbers = [self.devices.share(leaf) for leaf in group.fixed]
         rows = group.rows()
-        task, _ = group.rebuild(numbers, [row[0] for row in rows])
+        task, optimizer = group.rebuild(numbers, [row[0] for row in rows])
         of_task = self._of_task(group, task)
         key = (
             group.structure,
@@ -156,10 +156,10 @@ class Preparation:
         program = begin_program(group, self.devices.mesh, layout.width)
         begin, shapes = self._later(program, lanes, beginning)
         states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), shapes)
-        segments = {}
+        segments, watched = {}, watched_of(self.settings, task, optimizer)
         for length in self.lengths:
             shared = Shared(numbers, None, of_task.pick_shapes[length], zero)
-            run = segment_program(group, self.devices.mesh, layout.width, length)
+            run = segment_program(group, self.devices.mesh, layout.width, length, watched)
             segments[length], _ = self._later(run, states, lanes, shared)
         self._programs[key] = _Pending(group, layout, rows, numbers, of_task, begin, segments)
         return self._programs[key]
