@@ -20,6 +20,7 @@ from jgd.sweep import (
     run,
     uniform,
 )
+from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.train.loop import begin, root_key, segment
 from tests.sweep.killing import Killed, killed_at, through_kills
 from tests.train import problems
@@ -50,6 +51,7 @@ class Weighted:
 
 @pytest.fixture(scope="module")
 def one_by_one():
+    PROGRAMS.clear()  # its own are counted
     return sweep(lanes=1)
 
 
@@ -128,6 +130,7 @@ def test_lanes_chunks_and_devices_do_not_matter(one_by_one, monkeypatch, lanes, 
         np.testing.assert_allclose(result.curves[name], curve, **CLOSE)
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_one_program_serves_all_numbers(one_by_one):
     assert one_by_one.programs == 1
     assert one_by_one.compilations == 2  # first states, a segment

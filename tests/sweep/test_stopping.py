@@ -10,6 +10,7 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import asha, at_target, grid, halving, hyperband, load, loguniform, median_rule, run
 from jgd.sweep.engine import loop as engine_module
+from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.sweep.pruners.rules import Halving, Hyperband, Median
 from tests.sweep.killing import through_kills
 from tests.train import problems
@@ -29,6 +30,7 @@ def sweep(spaces=SPACE, **options):
 
 @pytest.fixture(scope="module")
 def whole():
+    PROGRAMS.clear()  # its own are counted
     return sweep(lanes=1)
 
 
@@ -60,6 +62,7 @@ def test_halving_keeps_the_best_and_changes_no_number(whole, lanes, devices):
     assert result.lane_steps == 64 + 32 + 32 + 32
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_survivors_go_on_in_narrower_programs(whole):
     wide = sweep(stop=halving(4), lanes=8, devices=jax.devices()[:1])
     # 16 lanes as two of eight; then 8, 4 and 2: the program for 8 is another, since a chunk had 16.

@@ -59,6 +59,7 @@ def test_the_shape_of_a_result(result):
     assert not result.interrupted
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_the_line_counts_programs_while_they_compile(monkeypatch):
     notes = []
     monkeypatch.setattr(engine_module.Progress, "update", lambda self, done, note="": notes.append((done, note)))
@@ -108,6 +109,7 @@ def segments_compiled(call):
     return [name for name in compiled[before:] if name and "segment" in name]
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_256_learning_rates_are_one_program():
     found = []
     assert len(segments_compiled(lambda: found.append(sweep(num_trials=256, seeds=1)))) == 1
@@ -116,6 +118,7 @@ def test_256_learning_rates_are_one_program():
     assert found[0].compilations == 2
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_trials_are_grouped_by_structure_across_spaces():
     spaces = {
         "adam": jgd.adam(loguniform(1e-3, 1)),
