@@ -30,11 +30,11 @@ KINDS = {
 }
 
 
-def kills(quick: bool = False, count: int = 2, seed: int = 0, only: str = "") -> Yields:
+def kills(quick: bool = False, count: int = 2, seed: int = 0, only: str = "", steps: int = STEPS) -> Yields:
     """Kills with and without rules and rounds, and of workers; what is counted must all be bit for bit the same."""
     for name in [only] if only else KINDS:
         flags, workers = KINDS[name]
-        flags = [*flags, "--steps", str(FEW if quick else STEPS)]
+        flags = [*flags, "--steps", str(FEW if quick else steps)]
         row = survive(flags, workers, min(2, count) if quick else count, random.Random(seed))
         yield {"name": name, **row}
         text = f"{name}: sweeps that ended bit for bit as the uninterrupted one"
