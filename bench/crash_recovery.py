@@ -70,7 +70,7 @@ class Rounds:
     def __init__(self, place: Path, flags: list[str], workers: int, rng: random.Random) -> None:
         self.rng, self.workers = rng, workers
         self.environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": str(place / "cache"),
+            "JAX_COMPILATION_CACHE_DIR": os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(place / "cache"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }

@@ -1,6 +1,7 @@
 """GPT-2 small as plain functions, to have a training step beside an optimizer's: `trees.gpt2_small` are its parameters.
 
-Its blocks are one scan over their stacked parameters, so that one of them is compiled, and not twelve. Float32 parameters are cast to bfloat16 where they are used; logits and the loss are float32 (Radford et al. 2019).
+Its blocks are one scan over their stacked parameters, so that one of them is compiled, and not twelve. Float32
+parameters are cast to bfloat16 where they are used; logits and the loss are float32 (Radford et al. 2019).
 """
 
 from collections.abc import Callable

@@ -135,7 +135,7 @@ def at_size(
     if entries <= SMALL:
         sides["jgd"] = "jgd, an argument"
     several = {f"jgd, closed over, {together} steps a call": together} if together else {}
-    sides |= {side: f"jgd, {together} steps a call" for side in several}
+    sides |= dict.fromkeys(several, f"jgd, {together} steps a call")
     line = random_like(jax.ShapeDtypeStruct((entries,), jnp.float32), 0)
     copy = Program(lambda x, a: x * a, line, jnp.float32(1), carry=1, own=True)
     steps = on_one_place((case.ours, case.optax()), params, tuple(sides), several)

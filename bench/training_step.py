@@ -98,7 +98,7 @@ def _beside(
             continue
         sides[name] = side
         yield early(_row(size, name, side, first))
-    times = interleave(sides, blocks=blocks, block_seconds=block_seconds)
+    times = interleave(sides, blocks=blocks, block_seconds=block_seconds) if sides else {}
     rows = {name: _row(size, name, side, times) for name, side in sides.items()}
     yield from rows.values()
     for name, why in failed.items():

@@ -21,7 +21,7 @@ FILES = (
     "tests/solvers", "tests/schedules",
 )  # fmt: skip
 FEW = ("tests/test_properties.py", "-k", "test_shapes_and_dtypes_never_change and (adamw or lion or muon)")
-PROCESSES = 12  # that share the device at most; each compiles for itself
+PROCESSES = 10  # that share the device at most; each compiles for itself
 AGAIN = 20  # failures that run once more on a CPU
 LAST = 12  # lines of pytest's own, where no test passed
 # Of all plugins only those that are named: others warn, and a warning is an error here.

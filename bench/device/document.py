@@ -109,7 +109,7 @@ def unmeasured(results: dict[str, Any]) -> list[str]:
 
 
 def merged(before: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
-    """Put a run's results into those of an earlier one: a case is the newest that has rows, under the newest machine."""
+    """Put a run's results into those of an earlier one: of each case the newest that has rows."""
     cases = {name: dict(case) for name, case in before["cases"].items()}
     for name, case in results["cases"].items():
         if case["rows"] or not cases.get(name, {}).get("rows"):

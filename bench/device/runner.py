@@ -48,7 +48,9 @@ def run_sections(sections: Mapping[str, Section], document: Document, quick: boo
 class Run:
     """A section on its way."""
 
-    def __init__(self, name: str, section: Section, document: Document, quick: bool, budget: float, programs: str) -> None:
+    def __init__(
+        self, name: str, section: Section, document: Document, quick: bool, budget: float, programs: str
+    ) -> None:
         self.programs = programs
         self.section, self.document, self.quick = section, document, quick
         self.known = document.results["sections"][name]

@@ -86,7 +86,7 @@ def test_what_raises_is_killed_or_takes_too_long_stops_no_other(run, tmp_path):
             "a": case("raises"), "b": case("killed", by=11), "c": case("killed", by=9), "d": case("good", count=3),
         }),
         "second": Section("Second", {
-            "e": case("slow", seconds=8), "f": case("good", seconds=0, needs=("no_such_package",)),
+            "e": case("slow", seconds=2), "f": case("good", seconds=0, needs=("no_such_package",)),
         }),
         "third": Section("Third", {"g": case("good")}),
     }  # fmt: skip
@@ -157,7 +157,7 @@ def test_outcomes_are_read_from_one_process_and_from_several():
 
 def test_early_rows_stay_until_others_take_their_places(run):
     cases = {"all": case("turns", hangs=False), "few": case("turns", seconds=1, hangs=True)}
-    found = run({"only": Section("Only", cases)}, seconds=12)["cases"]
+    found = run({"only": Section("Only", cases)}, seconds=5)["cases"]
     assert found["all"]["rows"] == [{"number": 10}, {"number": 11}, {"number": 12}]
     assert found["few"]["rows"] == [{"number": 10}, {"number": 1, "early": True}]
     rows = []
