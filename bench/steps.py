@@ -115,7 +115,7 @@ def _program(
     def step(params: Any, state: Any, grads: Any, opt: Any) -> Any:
         if steps == 1:
             return one(params, state, grads, opt)
-        return jax.lax.fori_loop(0, steps, lambda _, carry: one(*carry, grads, opt), (params, state))
+        return jax.lax.fori_loop(0, steps, lambda _, carry: one(carry[0], carry[1], grads, opt), (params, state))
 
     if closed or apply is optax.apply_updates:
         return Program(lambda params, state, grads: step(params, state, grads, opt), *carried, grads, carry=2, own=True)
