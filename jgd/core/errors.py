@@ -2,7 +2,7 @@
 
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
@@ -16,6 +16,20 @@ class ExpectationError(InputError):
     def __init__(self, value: str, expected: str) -> None:
         super().__init__(f"{value} must {expected}.")
         self.expected = expected
+
+
+class RefusalError(InputError):
+    """Refuse the value of one argument; a function that only passed the value on says so under its own name for it."""
+
+    def __init__(self, place: str, name: str, value: Any, expected: str, shown: Callable[[Any], str]) -> None:
+        super().__init__(f"{place}({name}={shown(value)}): {name} must {expected}.")
+        self.name, self.value, self.expected, self.shown = name, value, expected, shown
+
+    def renamed(self, place: str, given: Mapping[str, Any]) -> "RefusalError | None":
+        """The same about the argument of `given` that holds this very value; None where none does."""
+        holding = [name for name, value in given.items() if value is self.value]
+        name = self.name if self.name in holding else next(iter(holding), None)
+        return None if name is None else RefusalError(place, name, self.value, self.expected, self.shown)
 
 
 def unknown(place: str, name: object, known: Iterable[object]) -> InputError:

@@ -9,7 +9,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core import Function, Transform
+from jgd.core import Function, MatrixRule, Transform
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
@@ -24,7 +24,6 @@ from jgd.transforms import (
     Masked,
     Partition,
     ScaleByLearningRate,
-    ScaleByMuon,
     as_transform,
 )
 
@@ -146,7 +145,7 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         if not isinstance(transform, (ScaleByLearningRate, AddDecayedWeights)):
             for leaf in here:
                 leaf.rules.append(_name(transform))
-        if isinstance(transform, ScaleByMuon):
+        if isinstance(transform, MatrixRule):
             for leaf, one in zip(here, transform.cuts(params), strict=True):
                 leaf.matrices.append(str(one))
         for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):

@@ -12,7 +12,7 @@ from jgd.core.errors import InputError, unknown, whole
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.population import Population
-from jgd.sweep.pruners.rules import Rule
+from jgd.sweep.pruners.rules import Pruner
 from jgd.sweep.spaces.distributions import Parts
 from jgd.train.task import Task, check_task, is_stream
 
@@ -56,7 +56,7 @@ def check_settings(
     mode: str,
     eval_every: Any,
     target: Any,
-    rules: tuple[Rule, ...] = (),
+    rules: tuple[Pruner, ...] = (),
     evolve: Population | None = None,
     seed: int = 0,
 ) -> Settings:

@@ -29,7 +29,7 @@ BAD = [
     (lambda: jgd.multistart(3, SGD, PARAMS), "multistart(fn=3): fn must be a function"),
     (lambda: jgd.multistart(square, "adam", PARAMS), "multistart(optimizer='adam'): optimizer must be"),
     (lambda: jgd.masked(3, None), "Masked(inner=3): inner must be a gradient transformation"),
-    (lambda: jgd.adam(0.1, mu_dtype="int8"), "ScaleByAdam(mu_dtype='int8'): mu_dtype must be a floating"),
+    (lambda: jgd.adam(0.1, mu_dtype="int8"), "adam(mu_dtype='int8'): mu_dtype must be a floating"),
 ]  # fmt: skip
 
 

@@ -170,7 +170,7 @@ OTHER = {
     "rate": (lambda folder: go(TASKS["arrays"], folder, rate=0.2), "optimizer.learning_rate is 0.1 there and 0.2 here"),
     "optimizer": (
         lambda folder: fit(TASKS["arrays"], jgd.lion(0.1), steps=STEPS, eval_every=EVERY, dir=folder),
-        "optimizer is chain(ScaleByAdam(",
+        "optimizer is chain(scale_by_adam(",
     ),
     "seed": (lambda folder: go(TASKS["arrays"], folder, seed=1), "seed is 0 there and 1 here"),
     "stop": (lambda folder: go(TASKS["arrays"], folder, stop=Stop(patience=3)), "stop is Stop("),

@@ -14,7 +14,7 @@ from jgd.commands.criterion import first_metric, judge_of, with_target
 from jgd.commands.devices import describe_devices, set_up
 from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.output_folder import new_folder
-from jgd.commands.race.optimizers import DEFAULT, RACERS, spaces
+from jgd.commands.race.optimizers import DEFAULT, OPTIMIZERS, spaces
 from jgd.commands.race.report import race_report
 from jgd.commands.race.table import race_cells, race_header, race_json, race_remarks, rows
 from jgd.commands.results_json import document_of
@@ -32,8 +32,7 @@ Without options: scikit-learn's digits, a two-layer network, eight optimizers, 1
 
 tasks       {", ".join(BUILTIN)}, or your own as file.py:task, where task is a jgd.Task or a
             function that returns one
-optimizers  {", ".join(list(RACERS)[:8])},
-            {", ".join(list(RACERS)[8:])}
+optimizers  {OPTIMIZERS}
 
   jgd race --task breast_cancer --seeds 10
   jgd race --optimizers adam,muon --trials 32 --steps 1000

@@ -7,7 +7,7 @@ import numpy as np
 
 from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.pruners.population import Population
-from jgd.sweep.pruners.rules import Rule
+from jgd.sweep.pruners.rules import Pruner
 from jgd.sweep.spaces.space import Trial
 
 
@@ -21,7 +21,7 @@ class Settings:
     metric: str
     mode: str
     target: float | None
-    stop: tuple[Rule, ...] = ()
+    stop: tuple[Pruner, ...] = ()
     evolve: Population | None = None
     seed: int = 0  # of the sampler, and of what a population draws
 

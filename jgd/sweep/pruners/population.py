@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError, whole
-from jgd.sweep.pruners.rules import AtTarget, Rule, completing
+from jgd.sweep.pruners.rules import AtTarget, Pruner, completing
 from jgd.sweep.spaces.functions import is_number
 
 
@@ -75,7 +75,7 @@ def population(
     return Population(every, float(quantile), tuple(map(float, listed)), float(resample))
 
 
-def as_population(evolve: Any, stop: Sequence[Rule], num_trials: int, rounds: int, where: Any) -> Population | None:
+def as_population(evolve: Any, stop: Sequence[Pruner], num_trials: int, rounds: int, where: Any) -> Population | None:
     """The rule of `run(evolve=)`, which must go with the other arguments."""
     if evolve is None:
         return None

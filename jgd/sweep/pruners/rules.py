@@ -15,7 +15,7 @@ import numpy as np
 from jgd.core.errors import InputError, whole
 
 
-class Rule(Protocol):
+class Pruner(Protocol):
     """When it decides, and who loses."""
 
     across_rounds: ClassVar[bool] = False  # whether the trials of earlier rounds are rivals too
@@ -34,7 +34,7 @@ class Rule(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Halving(Rule):
+class Halving(Pruner):
     """See `halving`."""
 
     min_steps: int
@@ -76,7 +76,7 @@ class Asha(Halving):
 
 
 @dataclasses.dataclass(frozen=True)
-class Hyperband(Rule):
+class Hyperband(Pruner):
     """See `hyperband`."""
 
     min_steps: int
@@ -111,7 +111,7 @@ class Hyperband(Rule):
 
 
 @dataclasses.dataclass(frozen=True)
-class Median(Rule):
+class Median(Pruner):
     """See `median_rule`."""
 
     min_steps: int
@@ -132,7 +132,7 @@ class Median(Rule):
 
 
 @dataclasses.dataclass(frozen=True)
-class AtTarget(Rule):
+class AtTarget(Pruner):
     """See `at_target`. Lanes end one by one, wherever a segment ends."""
 
     def decides(self, points: np.ndarray) -> list[int]:
@@ -144,7 +144,7 @@ class AtTarget(Rule):
         return np.zeros(len(losses), bool)
 
 
-def halving(min_steps: int, eta: int = 2) -> Rule:
+def halving(min_steps: int, eta: int = 2) -> Pruner:
     """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
 
     64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps; of n trials a rung keeps
@@ -155,7 +155,7 @@ def halving(min_steps: int, eta: int = 2) -> Rule:
     return Halving(whole("halving", "min_steps", min_steps, 1), whole("halving", "eta", eta, 2))
 
 
-def asha(min_steps: int, eta: int = 2) -> Rule:
+def asha(min_steps: int, eta: int = 2) -> Pruner:
     """Halving over rounds: at a rung a trial goes on if it is among the best 1 in `eta` that have come there so far.
 
     Those are floor(n / eta) of n, and at least one.
@@ -172,7 +172,7 @@ def asha(min_steps: int, eta: int = 2) -> Rule:
     return Asha(whole("asha", "min_steps", min_steps, 1), whole("asha", "eta", eta, 2))
 
 
-def hyperband(min_steps: int, eta: int = 3) -> Rule:
+def hyperband(min_steps: int, eta: int = 3) -> Pruner:
     """Hyperband: trials in brackets that halve from `min_steps` on, from `eta * min_steps` on, and so on up to never.
 
     For when early values may mislead (Li et al. 2016, arXiv:1603.06560; the brackets have its proportions).
@@ -180,7 +180,7 @@ def hyperband(min_steps: int, eta: int = 3) -> Rule:
     return Hyperband(whole("hyperband", "min_steps", min_steps, 1), whole("hyperband", "eta", eta, 2))
 
 
-def median_rule(min_steps: int) -> Rule:
+def median_rule(min_steps: int) -> Pruner:
     """At every `min_steps`, trials end whose best value so far is worse than the median of all trials' means so far.
 
     (Golovin et al. 2017, "Google Vizier", sec. 3.2.2.) Where Vizier takes completed trials, lanes in lockstep take all
@@ -189,12 +189,12 @@ def median_rule(min_steps: int) -> Rule:
     return Median(whole("median_rule", "min_steps", min_steps, 1))
 
 
-def at_target() -> Rule:
+def at_target() -> Pruner:
     """A lane ends, as complete, at the first point where its metric has reached `run(target=)`."""
     return AtTarget()
 
 
-def as_rules(stop: Any, target: float | None) -> tuple[Rule, ...]:
+def as_rules(stop: Any, target: float | None) -> tuple[Pruner, ...]:
     """The rules of `run(stop=)`: none, one, or a list of them."""
     rules = () if stop is None else tuple(stop) if isinstance(stop, (list, tuple)) else (stop,)
     for rule in rules:

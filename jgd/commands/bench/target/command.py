@@ -16,7 +16,7 @@ from jgd.commands.bench.target.report import target_cells, target_header, target
 from jgd.commands.devices import describe_devices, use_every_core
 from jgd.commands.options import add_command, counts, line_of
 from jgd.commands.output_folder import new_folder
-from jgd.commands.race.optimizers import DEFAULT, RACERS, spaces
+from jgd.commands.race.optimizers import DEFAULT, OPTIMIZERS, spaces
 from jgd.commands.results_json import jsonable, versions
 from jgd.commands.terminal import print_table, winner
 from jgd.core.compilation import fresh_programs
@@ -34,8 +34,7 @@ Without options: four built-in tasks, eight optimizers, 5 studies of 5 learning 
 
 tasks       {", ".join(BUILTIN)}, or your own with what is to be reached,
             as file.py:task@accuracy>=0.97 or digits@validation_loss<=0.1; or all
-optimizers  {", ".join(list(RACERS)[:8])},
-            {", ".join(list(RACERS)[8:])}
+optimizers  {OPTIMIZERS}
 
   jgd bench target --tasks digits,diabetes --optimizers adam,muon
   jgd bench target --tasks my_task.py:task@loss<=0.3 --steps 1000
