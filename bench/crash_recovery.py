@@ -34,17 +34,17 @@ Arrays = dict[str, np.ndarray]
 
 def kills(quick: bool = False, count: int = 2, seed: int = 0) -> Yields:
     """Kills of a few kinds of study, of workers and of a run; what is counted must all be bit for bit the same."""
-    yield from _kills(SUITE, quick, min(2, count) if quick else count, seed)
+    yield from _kills(SUITE, FEW if quick else STEPS, min(2, count) if quick else count, seed)
 
 
-def every_kind(quick: bool = False, count: int = 3, seed: int = 0, only: str = "") -> Yields:
+def every_kind(quick: bool = False, count: int = 3, seed: int = 0, only: str = "", steps: int = STEPS) -> Yields:
     """The same of every kind, or of one; `quick` has fewer steps and as many kills."""
-    yield from _kills([only] if only else KINDS, quick, count, seed)
+    yield from _kills([only] if only else KINDS, FEW if quick else steps, count, seed)
 
 
-def _kills(names: Iterable[str], quick: bool, count: int, seed: int) -> Yields:
+def _kills(names: Iterable[str], steps: int, count: int, seed: int) -> Yields:
     for name in names:
-        row = survive(name, FEW if quick else STEPS, count, random.Random(seed))
+        row = survive(name, steps, count, random.Random(seed))
         yield {"name": name, **row}
         text = f"{name}: those that ended bit for bit as the uninterrupted one"
         yield Claim(text, row["alike"], row["ended"], unit="")
@@ -83,7 +83,7 @@ class Rounds:
     def __init__(self, name: str, place: Path, steps: int, rng: random.Random) -> None:
         self.rng, self.workers = rng, KINDS[name].workers
         self.environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": str(place / "cache"),
+            "JAX_COMPILATION_CACHE_DIR": os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(place / "cache"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }

@@ -90,7 +90,8 @@ def _case(name: str, case: dict[str, Any]) -> str:
     if case["rows"]:
         names = columns(case["rows"])
         rows = [[(_cell(x, row), row.get(x, "")) for x in names] for row in case["rows"]]
-        seconds = f"{case['seconds']:.0f} s in all: <code>{html.escape(case['command'])}</code>"
+        when = f" on {case['date'][:10]} at {(case['commit'] or 'no commit')[:10]}" if case.get("date") else ""
+        seconds = f"{case['seconds']:.0f} s in all{when}: <code>{html.escape(case['command'])}</code>"
         body += table([heading(x) for x in names], rows, seconds)
     said = [f"{html.escape(claim['text'])}: {html.escape(claim_text(claim))}" for claim in case["claims"]]
     body += f"<ul>{''.join(f'<li>{item}</li>' for item in said)}</ul>" if said else ""

@@ -79,8 +79,8 @@ def test_what_is_watched_belongs_to_the_study(tmp_path, result):
     [
         (("learning_rat",), "run(metrics): unknown name 'learning_rat'. Did you mean learning_rate"),
         (("eps",), "run(metrics): unknown name 'eps'"),
-        ("learning_rate", "run(metrics='learning_rate'): metrics must be names"),
-        (3, "run(metrics=3): metrics must be names"),
+        ("learning_rate", "run(metrics='learning_rate'): metrics must be"),
+        (3, "run(metrics=3): metrics must be"),
         (("loss",), "run(metrics='loss'): the task records a curve of this name"),
         (("distance",), "run(metrics='distance'): the task records a curve of this name"),
     ],
