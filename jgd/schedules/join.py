@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import Kind, admits, checked, instance_of, listed
 from jgd.core.errors import InputError
+from jgd.core.outline import brief
 from jgd.core.record import as_function, hyper, hypers, part, record
 from jgd.core.tree import widen
 from jgd.core.types import Rate, Scalar, Schedule
@@ -38,6 +39,7 @@ class Join(OfTime):
 
     schedules: tuple[Schedule, ...] = part(expect=SCHEDULES, convert=_schedules)
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
+    called = "join_schedules"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -62,6 +64,7 @@ class Switch(OfTime):
 
     values: tuple[Rate, ...] = hypers()
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
+    called = "switch_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -91,6 +94,9 @@ class Restarts(OfTime):
         lengths = [cycle.decay_steps for cycle in self.cycles]
         return Join(self.cycles, tuple(accumulate(lengths[:-1]))).at_time(time)
 
+    def __repr__(self) -> str:
+        return f"sgdr_schedule({[brief(vars(cycle)) for cycle in self.cycles]!r})"
+
 
 @record
 class CosineRestarts(OfTime):
@@ -106,6 +112,7 @@ class CosineRestarts(OfTime):
     end_value: Scalar = hyper(default=0.0)
     cycle_multiplier: Scalar = hyper(default=1.0, interval="[1, inf)")
     peak_multiplier: Scalar = hyper(default=1.0, interval="[0, inf)")
+    called = "cosine_restarts_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import Kind, admits, checked, one_of
 from jgd.core.errors import InputError
+from jgd.core.outline import brief
 from jgd.core.record import hyper, hypers, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
@@ -40,6 +41,9 @@ class PiecewiseConstant(OfTime):
             value = jnp.where(time.since(boundary).value < 0, value, value * scale)
         return value
 
+    def __repr__(self) -> str:
+        return f"piecewise_constant_schedule({brief(self.init_value)!r}, {_table(self)})"
+
 
 @record
 class PiecewiseInterpolate(OfTime):
@@ -64,6 +68,10 @@ class PiecewiseInterpolate(OfTime):
             begin, start = boundary, end
         return value
 
+    def __repr__(self) -> str:
+        first = f"{self.interpolate_type!r}, {brief(self.init_value)!r}"
+        return f"piecewise_interpolate_schedule({first}, {_table(self)})"
+
 
 @record
 class LinearOneCycle(OfTime):
@@ -80,6 +88,7 @@ class LinearOneCycle(OfTime):
     pct_final: Scalar = hyper(default=0.85, interval="[0, 1]")
     div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
     final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
+    called = "linear_onecycle_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -102,6 +111,7 @@ class CosineOneCycle(OfTime):
     pct_start: Scalar = hyper(default=0.3, interval="[0, 1]")
     div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
     final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
+    called = "cosine_onecycle_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -163,3 +173,9 @@ def _pairs(schedule: PiecewiseConstant | PiecewiseInterpolate) -> list[tuple[Any
             "each boundary needs its scale."
         )
     return [(boundary, widen(scale)) for boundary, scale in zip(boundaries, scales, strict=True)]
+
+
+def _table(schedule: PiecewiseConstant | PiecewiseInterpolate) -> str:
+    """Show the boundaries and scales as the dict that makes them."""
+    rows = zip(brief(schedule.boundaries), brief(schedule.scales), strict=False)
+    return f"{{{', '.join(f'{boundary!r}: {scale!r}' for boundary, scale in rows)}}}"

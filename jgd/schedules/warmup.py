@@ -36,6 +36,7 @@ class WarmupConstant(OfTime):
     init_value: Scalar = hyper()
     peak_value: Scalar = hyper()
     warmup_steps: Scalar = hyper(interval="[0, inf)")
+    called = "warmup_constant_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -57,6 +58,7 @@ class WarmupCosineDecay(OfTime):
     decay_steps: Scalar = hyper(interval="(0, inf)")
     end_value: Scalar = hyper(default=0.0)
     exponent: Scalar = hyper(default=1.0, interval="[0, inf)")
+    called = "warmup_cosine_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -77,6 +79,7 @@ class WarmupExponentialDecay(OfTime):
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
     staircase: bool = static(default=False)
     end_value: Scalar | None = hyper(default=None)
+    called = "warmup_exponential_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -107,6 +110,7 @@ class WarmupStableDecay(OfTime):
     init_value: Scalar = hyper(default=0.0)
     end_value: Scalar = hyper(default=0.0)
     cooldown: str = static(default="linear", expect=COOLDOWN)
+    called = "warmup_stable_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -126,6 +130,7 @@ class InverseSqrt(OfTime):
     warmup_steps: Scalar = hyper(interval="[0, inf)")
     init_value: Scalar = hyper(default=0.0)
     timescale: Scalar | None = hyper(default=None, interval="(0, inf)")
+    called = "inverse_sqrt_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
