@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
+    from jgd.optimizers.adan import adan as adan
+    from jgd.optimizers.adan import scale_by_adan as scale_by_adan
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -37,6 +40,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
+    from jgd.optimizers.lamb import lamb as lamb
+    from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
@@ -48,6 +55,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
+    from jgd.optimizers.novograd import novograd as novograd
+    from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
@@ -85,7 +95,10 @@ lazy(
             "scale_by_amsgrad",
         ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
@@ -97,6 +110,7 @@ lazy(
             "muon_labels",
             "scale_by_muon",
         ),
+        "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",

@@ -6,6 +6,16 @@ import jgd
 from tests.row import Row
 
 OVERRIDES: dict = {name: {"state_bytes": 8} for name in ("adabelief", "adamax", "adamaxw", "radam", "yogi")}
+OVERRIDES |= {name: {"state_bytes": 8} for name in ("lamb",)}
+OVERRIDES |= {
+    "adan": {  # optax's form; the paper's is in tests/optimizers/test_adan.py
+        "make": lambda: jgd.adan(0.05, one_minus_b2=True),
+        "state_bytes": 16,
+        "same_state": False,  # optax calls the counter t
+    },
+    "lars": {"make": lambda: jgd.lars(5.0), "oracle": lambda: optax.lars(5.0), "state_bytes": 4},
+    "novograd": {"state_bytes": None},
+}
 
 ROWS = [
     Row(
