@@ -2,9 +2,11 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: adagrad, adam, adamw, amsgrad, descend, gradient_descent, heavy_ball, lion, muon, muon_labels, nadam,
-    nadamw, nesterov, optimizer, rmsprop, scale_by_adam, scale_by_amsgrad, scale_by_lion, scale_by_muon, scale_by_rms,
-    scale_by_rss, scale_by_stddev, sgd, variant.
+Optimizers: adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, descend, gradient_descent, heavy_ball,
+    lamb, lars, lion, muon, muon_labels, nadam, nadamw, nesterov, novograd, optimizer, radam, rmsprop, scale_by_adam,
+    scale_by_adamax, scale_by_adan, scale_by_amsgrad, scale_by_belief, scale_by_lion, scale_by_muon,
+    scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_yogi, sgd, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from jgd import measure as measure
     from jgd import sweep as sweep
     from jgd import tasks as tasks
+    from jgd.optimizers.adabelief import adabelief as adabelief
+    from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
     from jgd.optimizers.adam import adam as adam
@@ -56,14 +60,26 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adamax import adamax as adamax
+    from jgd.optimizers.adamax import adamaxw as adamaxw
+    from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adan import adan as adan
+    from jgd.optimizers.adan import scale_by_adan as scale_by_adan
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.lamb import lamb as lamb
+    from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.novograd import novograd as novograd
+    from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.radam import radam as radam
+    from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
@@ -71,6 +87,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
+    from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
     from jgd.schedules.basic import cosine_decay_schedule as cosine_decay_schedule
     from jgd.schedules.basic import exponential_decay as exponential_decay
@@ -123,13 +141,21 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
+        "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adan": ("adan", "scale_by_adan"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
+        "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
+        "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
+        "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",
             "cosine_decay_schedule",

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from jgd.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from jgd.optimizers.adabelief import ScaleByBelief as ScaleByBelief
+    from jgd.optimizers.adabelief import adabelief as adabelief
+    from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
     from jgd.optimizers.adagrad import ScaleByRss as ScaleByRss
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
@@ -17,10 +20,19 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import adam as adam
     from jgd.optimizers.adam import adamw as adamw
     from jgd.optimizers.adam import amsgrad as amsgrad
+    from jgd.optimizers.adam import bias_corrections as bias_corrections
+    from jgd.optimizers.adam import corrected_mean as corrected_mean
     from jgd.optimizers.adam import nadam as nadam
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adamax import ScaleByAdamax as ScaleByAdamax
+    from jgd.optimizers.adamax import adamax as adamax
+    from jgd.optimizers.adamax import adamaxw as adamaxw
+    from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
+    from jgd.optimizers.adan import adan as adan
+    from jgd.optimizers.adan import scale_by_adan as scale_by_adan
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -28,6 +40,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
+    from jgd.optimizers.lamb import lamb as lamb
+    from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
@@ -39,6 +55,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
+    from jgd.optimizers.novograd import novograd as novograd
+    from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
+    from jgd.optimizers.radam import radam as radam
+    from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import ScaleByRms as ScaleByRms
     from jgd.optimizers.rmsprop import ScaleByRmsWithCountState as ScaleByRmsWithCountState
     from jgd.optimizers.rmsprop import ScaleByStddev as ScaleByStddev
@@ -50,10 +72,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
+    from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
+    from jgd.optimizers.yogi import yogi as yogi
 
 lazy(
     __name__,
     {
+        "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
@@ -61,12 +87,18 @@ lazy(
             "adam",
             "adamw",
             "amsgrad",
+            "bias_corrections",
+            "corrected_mean",
             "nadam",
             "nadamw",
             "scale_by_adam",
             "scale_by_amsgrad",
         ),
+        "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
@@ -78,6 +110,8 @@ lazy(
             "muon_labels",
             "scale_by_muon",
         ),
+        "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
+        "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
             "ScaleByRmsWithCountState",
@@ -88,5 +122,6 @@ lazy(
             "scale_by_stddev",
         ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

@@ -40,16 +40,13 @@ class ScaleByAdam(Rule):
         return zeros(p, self.mu_dtype), zeros(p, self.nu_dtype, real=True)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """One division for each scalar and not for each entry."""
-        pairs = ((self.b1, t), (self.b2, t), (self.b1, increment(t)))
-        return tuple(1 / one_minus_pow(b, count) for b, count in pairs)
+        return bias_corrections(self.b1, self.b2, t)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
-        r1, r2, ahead = shared
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
-        look = ahead * self.b1 * m + r1 * (1 - self.b1) * g if self.nesterov else r1 * m
-        return look / (safe_sqrt(r2 * v + self.eps_root) + self.eps), m, v
+        look = corrected_mean(shared, self.b1, g, m, nesterov=self.nesterov)
+        return look / (safe_sqrt(shared[1] * v + self.eps_root) + self.eps), m, v
 
 
 scale_by_adam = ScaleByAdam
@@ -153,3 +150,15 @@ def amsgrad(
     """AMSGrad: Adam whose second moment never shrinks (Reddi et al. 2018, arXiv:1904.09237)."""
     rule = ScaleByAmsgrad(b1, b2, eps, eps_root, mu_dtype, bias_correction_mu, bias_correction_nu)
     return descend(rule, learning_rate)
+
+
+def bias_corrections(b1: Scalar, b2: Scalar, t: jax.Array) -> tuple[jax.Array, ...]:
+    """1 / (1 - b1^t), 1 / (1 - b2^t) and 1 / (1 - b1^(t+1)): one division for each scalar and not for each entry."""
+    pairs = ((b1, t), (b2, t), (b1, increment(t)))
+    return tuple(1 / one_minus_pow(b, count) for b, count in pairs)
+
+
+def corrected_mean(shared: Any, b1: Scalar, g: jax.Array, m: jax.Array, *, nesterov: bool) -> jax.Array:
+    """The first moment without its bias, one step ahead with `nesterov`; `shared` is what `bias_corrections` makes."""
+    r1, _, ahead = shared
+    return ahead * b1 * m + r1 * (1 - b1) * g if nesterov else r1 * m
