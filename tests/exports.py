@@ -12,16 +12,10 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-<<<<<<< HEAD
-    "are_plain", "as_transform", "ask", "blend", "catalogue", "check_metrics", "every_matrix_axes", "geometric",
-    "half_cosine", "init_rate", "inner_states", "known_metrics", "matrices_and_labels", "next_rate", "observe",
-    "power_curve", "progress", "reciprocal", "root_above", "shrink", "step_if", "time_of", "whole_steps",
-=======
     "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
-    "every_matrix_axes", "geometric",
-    "half_cosine", "init_rate", "inner_states", "matrices_and_labels", "next_rate", "observe", "power_curve",
-    "progress", "reciprocal", "root_above", "shrink", "step_if", "time_of", "whole_steps",
->>>>>>> parity_adam
+    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics",
+    "matrices_and_labels", "next_rate", "observe", "power_curve", "progress", "reciprocal", "root_above", "shrink",
+    "step_if", "time_of", "whole_steps",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

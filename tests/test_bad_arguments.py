@@ -92,6 +92,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "transforms": TRANSFORMS,
     "tree": ARRAYS,
     "updates": ARRAYS,
+    "trust_ratio_mask": MASK,
     "weight_decay_mask": MASK,
 }
 FREE = {  # whatever lies there is taken, or looked at by what it is for
