@@ -2,9 +2,10 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: adagrad, adam, adamw, amsgrad, descend, gradient_descent, heavy_ball, lion, muon, muon_labels, nadam,
-    nadamw, nesterov, optimizer, rmsprop, scale_by_adam, scale_by_amsgrad, scale_by_lion, scale_by_muon, scale_by_rms,
-    scale_by_rss, scale_by_stddev, sgd, variant.
+Optimizers: adagrad, adam, adamw, amsgrad, dadapt_adamw, descend, dog, dowg, gradient_descent, heavy_ball, lion, muon,
+    muon_labels, nadam, nadamw, nesterov, optimizer, prodigy, rmsprop, scale_by_adam, scale_by_amsgrad,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_muon, scale_by_rms,
+    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_stddev, sgd, sign_sgd, signum, variant.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -59,11 +60,18 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.dog import dog as dog
+    from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
+    from jgd.optimizers.dog import scale_by_dog as scale_by_dog
+    from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
@@ -71,6 +79,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
+    from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
+    from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
+    from jgd.optimizers.sign_sgd import signum as signum
     from jgd.schedules.basic import constant_schedule as constant_schedule
     from jgd.schedules.basic import cosine_decay_schedule as cosine_decay_schedule
     from jgd.schedules.basic import exponential_decay as exponential_decay
@@ -126,10 +138,13 @@ lazy(
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
+        "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
+        "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.schedules.basic": (
             "constant_schedule",
             "cosine_decay_schedule",

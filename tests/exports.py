@@ -13,8 +13,8 @@ WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
     "are_plain", "as_transform", "ask", "blend", "catalogue", "check_metrics", "every_matrix_axes", "geometric",
-    "half_cosine", "init_rate", "inner_states", "known_metrics", "matrices_and_labels", "next_rate", "observe", "power_curve",
-    "progress", "reciprocal", "root_above", "shrink", "step_if", "time_of", "whole_steps",
+    "half_cosine", "init_rate", "inner_states", "known_metrics", "matrices_and_labels", "next_rate", "observe",
+    "power_curve", "progress", "reciprocal", "root_above", "shrink", "step_if", "time_of", "whole_steps",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
+    from jgd.optimizers.dog import ScaleByDog as ScaleByDog
+    from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
+    from jgd.optimizers.dog import dog as dog
+    from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
+    from jgd.optimizers.dog import scale_by_dog as scale_by_dog
+    from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
@@ -39,6 +47,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
+    from jgd.optimizers.prodigy import Prodigy as Prodigy
+    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.rmsprop import ScaleByRms as ScaleByRms
     from jgd.optimizers.rmsprop import ScaleByRmsWithCountState as ScaleByRmsWithCountState
     from jgd.optimizers.rmsprop import ScaleByStddev as ScaleByStddev
@@ -50,6 +62,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sign_sgd import ScaleBySign as ScaleBySign
+    from jgd.optimizers.sign_sgd import ScaleBySignum as ScaleBySignum
+    from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
+    from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
+    from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
+    from jgd.optimizers.sign_sgd import signum as signum
 
 lazy(
     __name__,
@@ -67,6 +85,16 @@ lazy(
             "scale_by_amsgrad",
         ),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.dog": (
+            "ScaleByDistanceOverGradients",
+            "ScaleByDog",
+            "ScaleByDowg",
+            "dog",
+            "dowg",
+            "scale_by_distance_over_gradients",
+            "scale_by_dog",
+            "scale_by_dowg",
+        ),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
@@ -78,6 +106,7 @@ lazy(
             "muon_labels",
             "scale_by_muon",
         ),
+        "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
             "ScaleByRmsWithCountState",
@@ -88,5 +117,13 @@ lazy(
             "scale_by_stddev",
         ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sign_sgd": (
+            "ScaleBySign",
+            "ScaleBySignum",
+            "scale_by_sign",
+            "scale_by_signum",
+            "sign_sgd",
+            "signum",
+        ),
     },
 )
