@@ -2,10 +2,10 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: adagrad, adam, adamw, amsgrad, dadapt_adamw, descend, dog, dowg, gradient_descent, heavy_ball, lion, muon,
-    muon_labels, nadam, nadamw, nesterov, optimizer, prodigy, rmsprop, scale_by_adam, scale_by_amsgrad,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_muon, scale_by_rms,
-    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_stddev, sgd, sign_sgd, signum, variant.
+Optimizers: adagrad, adam, adamw, amsgrad, dadapt_adamw, descend, dog, dowg, gradient_descent, heavy_ball, lion,
+    madgrad, muon, muon_labels, nadam, nadamw, nesterov, optimizer, prodigy, rmsprop, scale_by_adam, scale_by_amsgrad,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon,
+    scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_stddev, sgd, sign_sgd, signum, variant.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.madgrad import madgrad as madgrad
+    from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
@@ -140,6 +142,7 @@ lazy(
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
+        "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
+    from jgd.optimizers.madgrad import madgrad as madgrad
+    from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
@@ -96,6 +99,7 @@ lazy(
             "scale_by_dowg",
         ),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
+        "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",

@@ -15,6 +15,7 @@ OVERRIDES = {
         "state_bytes": 4,
         "descends": False,
     },
+    "madgrad": {"state_bytes": 12, "complex": False},
     "dowg": {"state_bytes": 4},
 }
 
