@@ -58,6 +58,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "interpolate_type": "linear",
     "loss": TASK.loss,
     "init": TASK.init,
+    "init_step": ("heuristic", 1e-6),
     "mask": True,
     "opt": jgd.sgd(0.1),
     "optimizer": jgd.sgd(0.1),
@@ -86,6 +87,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "opt": TRANSFORM,
     "optimizer": TRANSFORM,
     "param_labels": LABELS,
+    "param_dtype": DTYPE,
     "params": ARRAYS,
     "should_skip_update_fn": function_of("(updates, step, params)"),
     "stacked": ARRAYS,
@@ -98,6 +100,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
 FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("data", "validation", "model", "module", "task"),  # by `check_task`, with the path; of a folder, compared
     *("enqueue", "note", "spaces"),  # by `jgd.sweep.samplers.enqueued`, by JSON, and as the task takes them
+    *("betas", "init_step"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import FLAG, admits, shown
+from jgd.core.arguments import FLAG, MASK, admits, shown
 from jgd.core.errors import RefusalError, unknown
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY
 from jgd.transforms import Chain, add_decayed_weights, chain, scale_by_learning_rate
 
+MASKS = ("mask", "trust_ratio_mask", "weight_decay_mask")
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
@@ -105,17 +106,23 @@ def catalogue(pattern: str = "*") -> dict[str, OptimizerEntry]:
 def _speaks_for_itself(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
     """The recipe, whose refusals name its own arguments and whose docstring tells of each."""
     signature, name = inspect.signature(recipe), recipe.__name__
-    flags = [key for key, p in signature.parameters.items() if p.annotation is bool]
+    kinds = {
+        key: FLAG if p.annotation is bool else MASK
+        for key, p in signature.parameters.items()
+        if p.annotation is bool or key in MASKS
+    }
 
     @functools.wraps(recipe)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:
-        for key in flags:
-            if key in kwargs and not admits(FLAG, kwargs[key]):
-                raise RefusalError(name, key, kwargs[key], FLAG.expected, shown)
+        given = signature.bind(*args, **kwargs).arguments
+        for key, kind in kinds.items():
+            default = signature.parameters[key].default
+            if key in given and given[key] is not default and not admits(kind, given[key]):
+                raise RefusalError(name, key, given[key], kind.expected, shown)
         try:
             return recipe(*args, **kwargs)
         except RefusalError as refusal:
-            ours = refusal.renamed(name, signature.bind(*args, **kwargs).arguments)
+            ours = refusal.renamed(name, given)
             raise refusal if ours is None else ours from None
 
     lines = [f"        {key}: {GLOSSARY[key]}" for key in signature.parameters if key in GLOSSARY]

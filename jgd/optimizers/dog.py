@@ -8,7 +8,9 @@ import optax
 
 from jgd.core import Rule, global_norm, hyper, record, static
 from jgd.core.arguments import one_of
+from jgd.core.errors import RefusalError
 from jgd.core.frozen import dtype_name
+from jgd.core.outline import shown
 from jgd.core.tree import abs_sq, check_params, copied, map_unzip, ratio, safe_sqrt, scalar_of, widen
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import optimizer
@@ -59,6 +61,9 @@ class ScaleByDog:
 
 def scale_by_dog(init_step: _Beginning, eps: Scalar = 1e-8) -> ScaleByDog:
     """Scale gradients by the distance over the gradients; `init_step` is (kind, value)."""
+    if not isinstance(init_step, tuple) or len(init_step) != 2:
+        expected = 'be a pair of a kind and its value, such as ("heuristic", 1e-6)'
+        raise RefusalError("scale_by_dog", "init_step", init_step, expected, shown)
     return ScaleByDog(*init_step, eps)
 
 

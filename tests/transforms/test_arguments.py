@@ -26,8 +26,8 @@ BAD = [
     (lambda: jgd.select(PAIR, 2), "select(index=2): the stack holds 2 values; index must lie in [-2, 2)."),
     (lambda: jgd.select(PAIR, "first"), "select(index='first'): index must be a whole number"),
     (lambda: jgd.select(jgd.sgd(0.1), 0), "select(stacked): its leaves have no common leading axis"),
-    (lambda: jgd.stack("ab"), "stack(values='ab'): pass a list of at least one value"),
-    (lambda: jgd.stack([]), "stack(values=[]): pass a list of at least one value"),
+    (lambda: jgd.stack("ab"), "stack(values='ab'): values must be a list of at least one value"),
+    (lambda: jgd.stack([]), "stack(values=[]): values must be a list of at least one value"),
 ]  # fmt: skip
 
 

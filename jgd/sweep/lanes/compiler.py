@@ -205,7 +205,7 @@ class Preparation:
         return self._tasks[key]
 
     def _picks(self, task: Task, length: int) -> tuple[Future[Compiled], Any]:
-        """What draws the batches of a segment, and their shapes: the host itself where it is the device."""
+        """Return what draws the batches of a segment, and their shapes: the host itself where it is the device."""
         if draws_on_host(self.devices.list[0].platform):
             draw, shape = host_pick(task, self.settings.seeds, length, self.devices.on_every_one)
             done: Future[Compiled] = Future()
