@@ -122,7 +122,7 @@ def test_ctrl_c_leaves_what_was_done_and_says_so(capsys, tmp_path, monkeypatch):
         ([], "the following arguments are required: COMMAND"),
         (["race", "--nope"], "unrecognized arguments: --nope; jgd --help tells more."),
         (["race", "--task", "digit"], "Did you mean digits"),
-        (["race", "--optimizers", "adan"], "--optimizers: unknown name 'adan'. Did you mean adam"),
+        (["race", "--optimizers", "adamm"], "--optimizers: unknown name 'adamm'. Did you mean adam"),
         (["race", "--optimizers", ","], "there is no name in it"),
         (["race", "--optimizers", "adam=1"], "expected two learning rates after the =, written as adam=1e-4:1e-1"),
         (["race", "--optimizers", "adam=1:1e-3"], "loguniform(low=1, high=0.001): low must be below high; swap them."),

@@ -149,7 +149,7 @@ def test_goals():
         (["--tasks", "digits@accuracy>=much"], "the target 'much' is not a finite number"),
         (["--tasks", "jgd.tasks.suite.landscapes:saddle"], "only built-in tasks have a target"),
         (["--tasks", "diabetes@rsme<=1"], "unknown name 'rsme'. Did you mean rmse"),
-        (["--optimizers", "adan"], "unknown name 'adan'"),
+        (["--optimizers", "adamm"], "unknown name 'adamm'"),
         (["--studies", "0"], "--studies: '0' must be a whole number, at least 1"),
     ],
 )

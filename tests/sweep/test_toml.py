@@ -54,7 +54,7 @@ WRONG = {
     "[adam": "s.toml: it is not TOML: Expected ']'",
     "": "s.toml: there is no space in it; each space is a table",
     "x = 1": "s.toml: x stands outside of a table",
-    "[adan]\nlearning_rate = 1": "s.toml: adan: unknown name 'adan'. Did you mean adam",
+    "[adamm]\nlearning_rate = 1": "s.toml: adamm: unknown name 'adamm'. Did you mean adam",
     "[a]\noptimizer = 'adm'": "s.toml: a.optimizer: unknown name 'adm'. Did you mean adam",
     "[adam]\nlearning_rat = 1": "optimizer adam: unknown name 'learning_rat'. Did you mean learning_rate",
     "[adam]\nb1 = 0.5": "s.toml: adam: optimizer adam needs learning_rate",
