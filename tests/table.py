@@ -1,35 +1,21 @@
-"""One row for each optimizer, transform and wrapper. A row buys every property in test_properties.py and its oracle."""
+"""One row for each optimizer, transform and wrapper. A row buys every property in test_properties.py and its oracle.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+Every optimizer of the catalogue has a row with its defaults, whose oracle is optax's object of the same name; what is
+declared about it, and rows for other settings, are here or in tests/rows.
+"""
+
+import inspect
+import pkgutil
+from importlib import import_module
 
 import jax
 import optax
 
 import jgd
 import jgd.schedules
+from jgd.optimizers.catalogue import catalogue
 from tests import problems
-
-
-@dataclass(frozen=True)
-class Row:
-    """A transform, the oracle that nobody here wrote, and what is declared about it."""
-
-    name: str
-    make: Callable[[], Any]
-    oracle: Callable[[], Any] | None = None  # the same transform by optax
-    torch: str | None = None  # the same optimizer in tests/oracles/torch.npz
-    state_bytes: float = 0  # per float32 parameter, counters apart
-    descends: bool = True  # an optimizer: its updates are steps
-    complex: bool = True  # defined for complex parameters
-    shapes: Any = None  # other parameters than problems.SHAPES
-    rounding: float = 1.0  # how much more than an elementwise rule it amplifies rounding
-    same_state: bool = True  # the state is optax's, node by node
-
-    def params(self, dtype=None):
-        """Parameters for this row."""
-        return problems.params(self.shapes or problems.SHAPES, dtype)
+from tests.row import Row
 
 
 def _weights(params):
@@ -221,5 +207,29 @@ WRAPPERS = [
         same_state=False,
     ),
 ]
+
+
+def _default(entry, **declared):
+    """The row of an optimizer of the catalogue with its defaults."""
+    theirs = getattr(optax, entry.name, None) or getattr(optax.contrib, entry.name, None)
+    wanted = inspect.signature(entry.make).parameters.get("learning_rate")
+    rate = {} if wanted is None or wanted.default is not wanted.empty else {"learning_rate": RATE}
+    oracle = None if theirs is None else lambda: theirs(**rate)
+    return Row(
+        **{"name": entry.name, "make": lambda: entry.make(**rate), "oracle": oracle, "state_bytes": None} | declared
+    )
+
+
+RATE = 0.05
+PARTS = [
+    import_module(f"tests.rows.{module.name}") for module in pkgutil.iter_modules(import_module("tests.rows").__path__)
+]
+_OVERRIDES = {name: fields for part in PARTS for name, fields in getattr(part, "OVERRIDES", {}).items()}
+_WRITTEN = {row.name for row in OPTIMIZERS}
+OPTIMIZERS += [
+    _default(entry, **_OVERRIDES.get(name, {})) for name, entry in catalogue().items() if name not in _WRITTEN
+]
+OPTIMIZERS += [row for part in PARTS for row in getattr(part, "ROWS", []) if row.descends]
+TRANSFORMS += [row for part in PARTS for row in getattr(part, "ROWS", []) if not row.descends]
 
 ROWS = OPTIMIZERS + TRANSFORMS + WRAPPERS

@@ -171,7 +171,8 @@ def test_extra_arguments_are_ignored(row):
 @EACH
 def test_pickles_and_prints_what_can_be_pasted_back(row):
     opt = row.make()
-    named = {**vars(jgd.transforms), **vars(jgd.schedules), **_functions(opt)}
+    named = {**vars(jgd.schedules), **_functions(opt)}
+    exec("from jgd import *", named)
     copies = [eval(repr(opt), named)] if "Foreign" not in repr(opt) else []
     if not _has_local_functions(opt):
         copies.append(pickle.loads(pickle.dumps(opt)))
@@ -220,7 +221,7 @@ def test_the_state_is_optax_s_and_of_the_declared_size(row):
     shapes = jax.eval_shape(opt.init, large)
     size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes) if x.ndim)
     declared = 4 if row.name == "muon" else row.state_bytes
-    assert size == declared * 64 * 64
+    assert declared is None or size == declared * 64 * 64
 
 
 @EACH

@@ -2,7 +2,7 @@
 
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -18,12 +18,32 @@ class ExpectationError(InputError):
         self.expected = expected
 
 
+class RefusalError(InputError):
+    """Refuse the value of one argument; a function that only passed the value on says so under its own name for it."""
+
+    def __init__(self, place: str, name: str, value: Any, expected: str, shown: Callable[[Any], str]) -> None:
+        super().__init__(f"{place}({name}={shown(value)}): {name} must {expected}.")
+        self.name, self.value, self.expected, self.shown = name, value, expected, shown
+
+    def renamed(self, place: str, given: Mapping[str, Any]) -> "RefusalError | None":
+        """The same about the argument of `given` that holds this very value; None where none does."""
+        holding = [name for name, value in given.items() if value is self.value]
+        name = self.name if self.name in holding else next(iter(holding), None)
+        return None if name is None else RefusalError(place, name, self.value, self.expected, self.shown)
+
+
 def unknown(place: str, name: object, known: Iterable[object]) -> InputError:
     """The error for a name that is not among `known`; it suggests the nearest and lists them all."""
     names = [str(k) for k in known]
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return InputError(f"{place}: unknown name {str(name)!r}.{hint} Known: {', '.join(names) or 'none'}.")
+    return InputError(
+        f"{place}: unknown name {str(name)!r}.{suggestion(name, names)} Known: {', '.join(names) or 'none'}."
+    )
+
+
+def suggestion(name: object, known: Sequence[str]) -> str:
+    """Ask, with a space before it, whether the nearest of the known names was meant; nothing where none is near."""
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def whole(place: str, name: str, value: Any, least: int = 1, otherwise: str = "") -> int:

@@ -44,6 +44,11 @@ class Cut:
         count, rows, columns = (math.prod(self._lengths(axes)) for axes in (self.batch, self.inputs, self.outputs))
         return count, rows, columns
 
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """The lengths of the axes of the batch."""
+        return self._lengths(self.batch)
+
     def matrices(self, x: jax.Array) -> jax.Array:
         """`x` as f[*batch, in, out]; what already is so passes unchanged."""
         x = x if self._is_sorted else x.transpose(self._order)

@@ -6,6 +6,8 @@ import inspect
 import math
 import numbers
 import operator
+import re
+import sys
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast, dataclass_transform
 
@@ -13,7 +15,7 @@ import jax
 import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
-from jgd.core.errors import ExpectationError, InputError
+from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.notebook import record_html
 from jgd.core.outline import brief
 from jgd.core.pair import as_pair
@@ -38,9 +40,15 @@ def hyper(*, default: Any = _MISSING, interval: str = "(-inf, inf)", whole: bool
     return dataclasses.field(default=default, metadata={"kind": "hyper", "interval": bounds, "whole": whole})
 
 
-def hypers(*, default: Any = _MISSING, interval: str = "(-inf, inf)") -> Any:
-    """A sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one."""
-    return dataclasses.field(default=default, metadata={"kind": "hypers", "interval": Interval.parse(interval)})
+def hypers(
+    *, default: Any = _MISSING, interval: str = "(-inf, inf)", convert: Callable[[Any], Any] | None = None
+) -> Any:
+    """A sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one.
+
+    `convert` makes that sequence of what a user gives, such as a name.
+    """
+    kept = {"kind": "hypers", "interval": Interval.parse(interval), "convert": convert}
+    return dataclasses.field(default=default, metadata=kept)
 
 
 def static(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None, expect: Kind | None = None) -> Any:
@@ -74,7 +82,7 @@ def record(cls: type[T]) -> type[T]:
     data = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
     meta = tuple(f.name for f in fields if f.metadata.get("kind") == "static")
     keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
-    signature = inspect.Signature([_parameter(field) for field in fields])
+    signature = inspect.Signature(sorted(map(_parameter, fields), key=lambda parameter: parameter.kind))
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         try:
@@ -108,7 +116,8 @@ def record(cls: type[T]) -> type[T]:
         cls.__repr__ = _repr
     setattr(cls, "_repr_html_", record_html)  # noqa: B010  what a notebook shows
     if hasattr(cls, "init") and hasattr(cls, "update"):
-        setattr(cls, "update", _explained(cls.__dict__["update"]))  # noqa: B010
+        if "update" in cls.__dict__:
+            setattr(cls, "update", explained(cls.__dict__["update"]))  # noqa: B010
         cls = as_pair(cls)
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
     return cls
@@ -149,9 +158,8 @@ def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...
 
 def _parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.default is _MISSING else field.default
-    return inspect.Parameter(
-        field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=field.type
-    )
+    kind = inspect.Parameter.KEYWORD_ONLY if field.kw_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(field.name, kind, default=default, annotation=field.type)
 
 
 def _frozen(self: Any, name: str, *value: Any) -> None:
@@ -161,7 +169,7 @@ def _frozen(self: Any, name: str, *value: Any) -> None:
     )
 
 
-def _explained(update: Callable[..., Any]) -> Callable[..., Any]:
+def explained(update: Callable[..., Any]) -> Callable[..., Any]:
     """`update`, which says so when it is called with what is not its state."""
 
     @functools.wraps(update)
@@ -186,6 +194,7 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
     if kind == "hyper":
         return _number(self, field, value)
     if kind == "hypers":
+        value = field.metadata["convert"](value) if field.metadata["convert"] else value
         if not hasattr(value, "__iter__"):
             raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
         return tuple(_number(self, field, item) for item in value)
@@ -245,9 +254,7 @@ def _may_be_number(value: Any) -> bool:
 
 def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputError:
     """Built only when it is raised: the repr of an array waits for its device."""
-    return InputError(
-        f"{type(self).__name__}({field.name}={shown(self.__dict__[field.name])}): {field.name} must {expected}."
-    )
+    return RefusalError(type(self).__name__, field.name, self.__dict__[field.name], expected, shown)
 
 
 def _repr(self: Any) -> str:
@@ -260,7 +267,18 @@ def _repr(self: Any) -> str:
             value = brief(value)
             name = getattr(value, "__qualname__", None) if callable(value) else None
             shown.append(f"{field.name}={name or repr(value)}")
-    return f"{type(self).__name__}({', '.join(shown)})"
+    return f"{call_name(type(self))}({', '.join(shown)})"
+
+
+def call_name(cls: type) -> str:
+    """The name by which a record is called: `scale_by_lion` of `ScaleByLion` where that name is bound to the class.
+
+    A record that a function of another signature makes has that function's name as `called`.
+    """
+    if hasattr(cls, "called"):
+        return cls.called
+    lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+    return lower if getattr(sys.modules.get(cls.__module__), lower, None) is cls else cls.__name__
 
 
 @record

@@ -20,6 +20,7 @@ def map_unzip(
     place: str,
     read: tuple[Any, ...] = (),
     what: str = "gradient",
+    entrywise: bool = True,
 ) -> tuple[Any, ...]:
     """Lift `rule(g, *slots, *read) -> (update, *new_slots)` from one array to trees of them.
 
@@ -27,15 +28,18 @@ def map_unzip(
     `read` promote to (a bfloat16 update would swallow a decay of float32 parameters), and each slot to its own, so
     nothing drifts from step to step. Returns a tree of updates and one tree for each slot. A tree whose
     structure or shapes do not fit the gradient's is an error that names the first path that differs; `what` is what
-    it calls the gradient.
+    it calls the gradient. Where a rule is not `entrywise`, a leaf's slot may be of any shape, or a tree of arrays.
     """
     leaves, structure = jax.tree.flatten(grads)
-    columns = [_column(place, what, grads, structure, tree) for tree in (*slots, *read)]
+    shaped = [entrywise] * len(slots) + [True] * len(read)
+    columns = [
+        _column(place, what, grads, structure, tree, same) for tree, same in zip((*slots, *read), shaped, strict=True)
+    ]
     check_inexact(place, grads)
 
-    def lifted(g: Any, *rest: Any) -> tuple[jax.Array, ...]:
-        update, *new = rule(widen(g), *map(widen, rest))
-        kept = [jnp.asarray(n).astype(jnp.result_type(s)) for n, s in zip(new, rest, strict=False)]
+    def lifted(g: Any, *rest: Any) -> tuple[Any, ...]:
+        update, *new = rule(widen(g), *jax.tree.map(widen, rest))
+        kept = [cast_like(n, s) for n, s in zip(new, rest, strict=False)]
         dtype = jnp.result_type(g, *rest[len(slots) :])
         return jnp.asarray(update).astype(dtype), *kept
 
@@ -50,6 +54,11 @@ def map_unzip(
 def map_updates(rule: Callable[..., Any], grads: Grads, *read: Any, place: str) -> Updates:
     """Lift `rule(g, *read) -> update`, a rule without a state; see `map_unzip`."""
     return map_unzip(lambda *args: (rule(*args),), grads, place=place, read=read)[0]
+
+
+def cast_like(new: Any, old: Any) -> Any:
+    """A slot of a leaf, an array or a tree of them, in the dtypes that it had."""
+    return jax.tree.map(lambda n, o: jnp.asarray(n).astype(jnp.result_type(o)), new, old)
 
 
 def widen(x: Any) -> jax.Array:
@@ -72,10 +81,17 @@ def moment_dtype(x: Any, dtype: str | None = None, *, real: bool = False) -> Any
 def full_like(params: Params, value: Scalar = 0.0, dtype: str | None = None, *, real: bool = False) -> State:
     """A tree of accumulators filled with `value`, as `moment_dtype` has it; shardings follow the parameters'."""
     check_inexact("init", params)
-    return jax.tree.map(
-        lambda p: jnp.full_like(p if hasattr(p, "shape") else jnp.asarray(p), value, moment_dtype(p, dtype, real=real)),
-        params,
-    )
+    return jax.tree.map(lambda p: filled(p, value, dtype, real=real), params)
+
+
+def filled(p: Any, value: Scalar = 0.0, dtype: str | None = None, *, real: bool = False) -> jax.Array:
+    """An accumulator for one array, filled with `value`, as `moment_dtype` has it; it lies as the array lies."""
+    return jnp.full_like(p if hasattr(p, "shape") else jnp.asarray(p), value, moment_dtype(p, dtype, real=real))
+
+
+def zeros(p: Any, dtype: str | None = None, *, real: bool = False) -> jax.Array:
+    """An accumulator for one array, at zero."""
+    return filled(p, 0.0, dtype, real=real)
 
 
 def tree_bytes(tree: Any) -> int:
@@ -101,7 +117,14 @@ def one_minus_pow(decay: Scalar, count: jax.Array) -> jax.Array:
 
 def global_norm(tree: Any) -> jax.Array:
     """The Euclidean norm of all leaves together, accumulated in float32 at least; its gradient at zero is zero."""
-    squares = [jnp.sum(abs_sq(widen(x))) for x in jax.tree.leaves(tree)]
+    leaves = jax.tree.leaves(tree)
+    for i, x in enumerate(leaves):
+        if not hasattr(x, "dtype") and not isinstance(x, (int, float, complex)):
+            path, _ = jax.tree_util.tree_leaves_with_path(tree)[i]
+            raise InputError(
+                f"global_norm(tree): the leaf at {name_of(path)} is {x!r}, expected an array; leave it out."
+            )
+    squares = [jnp.sum(abs_sq(widen(x))) for x in leaves]
     return safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32)))
 
 
@@ -181,12 +204,14 @@ def _nth_name(tree: Any, index: int) -> str:
     return name_of(jax.tree_util.tree_leaves_with_path(tree)[index][0])
 
 
-def _column(place: str, what: str, grads: Grads, structure: Any, tree: Any) -> list[Any]:
+def _column(place: str, what: str, grads: Grads, structure: Any, tree: Any, shaped: bool) -> list[Any]:
     """The leaves of `tree` in the order of the gradient's, or an error that names the first path that differs."""
     try:
         column = structure.flatten_up_to(tree)
     except (ValueError, TypeError, KeyError):
         raise _mismatch(place, what, grads, tree) from None
+    if not shaped:
+        return column
     for i, (g, x) in enumerate(zip(jax.tree.leaves(grads), column, strict=True)):
         if not jax.tree_util.all_leaves([x]):
             raise _mismatch(place, what, grads, tree)

@@ -5,28 +5,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import unknown
 from jgd.core.matrices import MatrixAxes
+from jgd.core.newton_schulz import STANDARD
 from jgd.core.types import Params, Rate, Scalar
-from jgd.optimizers import adamw
-from jgd.optimizers.matrix import MuonLabels
-from jgd.transforms import Partition, ScaleByMuon, add_decayed_weights, chain, partition, scale_by_learning_rate
-from jgd.transforms import scale_by_muon as _scale_by_muon
-from jgd.transforms.matrix import NEWTON_SCHULZ
-
-DION = (
-    (4.0848, -6.8946, 2.9270),
-    (3.9505, -6.3029, 2.6377),
-    (3.7418, -5.5913, 2.3037),
-    (2.8769, -3.1427, 1.2046),
-    (2.8366, -3.0525, 1.2012),
-)
-COEFFICIENTS = {"standard": NEWTON_SCHULZ, "dion": DION}
+from jgd.optimizers import ScaleByMuon, adamw
+from jgd.optimizers.muon import MuonLabels
+from jgd.transforms import Partition, add_decayed_weights, chain, partition, scale_by_learning_rate
 
 
 def muon(
     learning_rate: Rate,
-    ns_coeffs: Any = NEWTON_SCHULZ,
+    ns_coeffs: Any = STANDARD,
     ns_steps: int = 5,
     beta: Scalar = 0.95,
     eps: Scalar = 1e-8,
@@ -47,13 +36,9 @@ def muon(
 
     `jgd.muon` guesses the hidden matrices instead: pass `muon_weight_dimension_numbers=jgd.matrix_axes` for its choice.
     """
-    if isinstance(ns_coeffs, str):
-        if ns_coeffs not in COEFFICIENTS:
-            raise unknown("contrib.muon(ns_coeffs)", ns_coeffs, COEFFICIENTS)
-        ns_coeffs = COEFFICIENTS[ns_coeffs]
     declared = _rank_two if muon_weight_dimension_numbers is None else muon_weight_dimension_numbers
     matrices = chain(
-        _scale_by_muon(
+        ScaleByMuon(
             ns_coeffs,
             ns_steps,
             beta,
@@ -81,7 +66,7 @@ def muon(
 
 
 def scale_by_muon(
-    ns_coeffs: Any = NEWTON_SCHULZ,
+    ns_coeffs: Any = STANDARD,
     ns_steps: int = 5,
     beta: Scalar = 0.95,
     eps: Scalar = 1e-8,
@@ -91,7 +76,7 @@ def scale_by_muon(
     weight_dimension_numbers: Any = None,
 ) -> ScaleByMuon:
     """Muon's rule as optax has it: corrected for bias, and without the factor for a matrix's shape."""
-    return _scale_by_muon(
+    return ScaleByMuon(
         ns_coeffs,
         ns_steps,
         beta,

@@ -11,7 +11,8 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core import Function, Transform
+from jgd.core import Function, MatrixRule, Transform
+from jgd.core.arguments import checked
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
@@ -26,7 +27,6 @@ from jgd.transforms import (
     Masked,
     Partition,
     ScaleByLearningRate,
-    ScaleByMuon,
     as_transform,
 )
 
@@ -92,7 +92,7 @@ class Description:
         return f"{above}{plain_table([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{total}"
 
     def _around(self) -> str:
-        """What the rules of several rows all begin with, such as a wrapper's name; each keeps one of its own."""
+        """Find how the rules of several rows all begin, such as with a wrapper; each keeps one of its own."""
         rules = [row.rule.split(ARROW)[:-1] for row in self.rows]
         if len(rules) < 2:
             return ""
@@ -102,6 +102,7 @@ class Description:
     __repr__ = __str__
 
 
+@checked()
 def describe(optimizer: Any, params: Params) -> Description:
     """Tell what an optimizer does to each parameter: `print(jgd.describe(jgd.muon(0.02), params))`.
 
@@ -160,7 +161,7 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         if not isinstance(transform, (ScaleByLearningRate, AddDecayedWeights)):
             for leaf in here:
                 leaf.rules.append(_name(transform))
-        if isinstance(transform, ScaleByMuon):
+        if isinstance(transform, MatrixRule):
             for leaf, one in zip(here, transform.cuts(params), strict=True):
                 leaf.matrices.append(str(one))
         for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):

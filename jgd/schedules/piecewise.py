@@ -6,21 +6,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError, unknown
+from jgd.core.arguments import Kind, admits, checked, one_of
+from jgd.core.errors import InputError
 from jgd.core.record import hyper, hypers, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
 from jgd.schedules.curves import blend, half_cosine, progress, reciprocal, whole_steps
-from jgd.schedules.time import OfTime, Time
+from jgd.schedules.time import NUMBER, STEP, OfTime, Time
 
 CURVES = {"linear": lambda share: 1 - share, "cosine": half_cosine}
 """How `PiecewiseInterpolate` goes from one value (1) to the next (0) as the share of the phase goes from 0 to 1."""
 
 
-def _curve(name: Any) -> Any:
-    if name not in CURVES:
-        raise unknown("PiecewiseInterpolate(interpolate_type)", name, CURVES)
-    return name
+TABLE = Kind(
+    "be a dict of numbers by step, at least 0, such as {100: 0.1}",
+    lambda x: isinstance(x, Mapping) and all(admits(STEP, at) and admits(NUMBER, scale) for at, scale in x.items()),
+)
+TYPE = one_of(*CURVES)
 
 
 @record
@@ -46,7 +48,7 @@ class PiecewiseInterpolate(OfTime):
     It starts at step 0 and is flat after the last boundary. The boundaries rise; a phase of no length is a jump.
     """
 
-    interpolate_type: str = static(convert=_curve)
+    interpolate_type: str = static(expect=TYPE)
     init_value: Scalar = hyper()
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
     scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
@@ -109,6 +111,7 @@ class CosineOneCycle(OfTime):
         return PiecewiseInterpolate("cosine", low, turns, scales).at_time(time)
 
 
+@checked(boundaries_and_scales=TABLE)
 def piecewise_constant_schedule(
     init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
 ) -> PiecewiseConstant:
@@ -116,6 +119,7 @@ def piecewise_constant_schedule(
     return PiecewiseConstant(init_value, *_columns(boundaries_and_scales))
 
 
+@checked(boundaries_and_scales=TABLE, interpolate_type=TYPE)
 def piecewise_interpolate_schedule(
     interpolate_type: str, init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
 ) -> PiecewiseInterpolate:

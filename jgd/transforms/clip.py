@@ -4,82 +4,65 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from jgd.core import hyper, record
+from jgd.core import Rule, hyper, record
 from jgd.core.cost import Cost
 from jgd.core.tree import abs_sq, global_norm, map_updates, safe_sqrt, tree_bytes
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 
 @record
-class Clip:
-    """u = min(max(g, -c), c), entry by entry. No state."""
+class Clip(Rule):
+    """u = min(max(g, -c), c), entry by entry."""
 
     max_delta: Scalar = hyper(interval="[0, inf]")
 
-    def init(self, params: Params) -> State:
-        """Empty."""
-        return optax.EmptyState()
+    def step(self, t: Any, g: jax.Array) -> jax.Array:
+        return jnp.clip(g, -self.max_delta, self.max_delta)
 
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The clipped gradients."""
-        c = self.max_delta
-        return map_updates(lambda g: jnp.clip(g, -c, c), grads, place="Clip.update"), state
+
+clip = Clip
 
 
 @record
-class ClipByNorm:
-    """u = g min(1, c / ||g||) for each leaf by itself. No state."""
+class ClipByNorm(Rule):
+    """u = g min(1, c / ||g||) for each leaf by itself."""
 
     max_norm: Scalar = hyper(interval="[0, inf]")
+    entrywise = False
 
-    def init(self, params: Params) -> State:
-        """Empty."""
-        return optax.EmptyState()
+    def step(self, t: Any, g: jax.Array) -> jax.Array:
+        return g * shrink(safe_sqrt(jnp.sum(abs_sq(g))), self.max_norm)
 
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The clipped gradients."""
 
-        def rule(g: jax.Array) -> jax.Array:
-            return g * shrink(safe_sqrt(jnp.sum(abs_sq(g))), self.max_norm)
-
-        return map_updates(rule, grads, place="ClipByNorm.update"), state
+clip_by_norm = ClipByNorm
 
 
 @record
-class ClipByBlockRms:
-    """u = g min(1, c / rms(g)) for each leaf by itself. No state."""
+class ClipByBlockRms(Rule):
+    """u = g min(1, c / rms(g)) for each leaf by itself."""
 
     threshold: Scalar = hyper(interval="[0, inf]")
+    entrywise = False
 
-    def init(self, params: Params) -> State:
-        """Empty."""
-        return optax.EmptyState()
+    def step(self, t: Any, g: jax.Array) -> jax.Array:
+        return g * shrink(safe_sqrt(jnp.sum(abs_sq(g)) / max(g.size, 1)), self.threshold)
 
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The clipped gradients."""
 
-        def rule(g: jax.Array) -> jax.Array:
-            return g * shrink(safe_sqrt(jnp.sum(abs_sq(g)) / max(g.size, 1)), self.threshold)
-
-        return map_updates(rule, grads, place="ClipByBlockRms.update"), state
+clip_by_block_rms = ClipByBlockRms
 
 
 @record
-class ClipByGlobalNorm:
+class ClipByGlobalNorm(Rule):
     """u = g min(1, c / ||g||), the norm taken over all leaves together (Pascanu et al. 2013, arXiv:1211.5063).
 
     The norm is accumulated in float32 at least, so a float16 gradient does not overflow it (optax accumulates in the
     gradient's dtype). An infinite entry becomes NaN and all others zero, and above 1.8e19, where the square of a norm
-    leaves float32, all become zero; see `apply_if_finite`. No state.
+    leaves float32, all become zero; see `apply_if_finite`.
     """
 
     max_norm: Scalar = hyper(interval="[0, inf]")
-
-    def init(self, params: Params) -> State:
-        """Empty."""
-        return optax.EmptyState()
+    entrywise = False
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The clipped gradients."""
@@ -91,24 +74,7 @@ class ClipByGlobalNorm:
         return Cost(tree_bytes(params))
 
 
-def clip(max_delta: Scalar) -> Clip:
-    """Clip every entry to [-max_delta, max_delta]."""
-    return Clip(max_delta)
-
-
-def clip_by_norm(max_norm: Scalar) -> ClipByNorm:
-    """Scale each leaf so that its Euclidean norm is at most `max_norm`."""
-    return ClipByNorm(max_norm)
-
-
-def clip_by_block_rms(threshold: Scalar) -> ClipByBlockRms:
-    """Scale each leaf so that its root mean square is at most `threshold`."""
-    return ClipByBlockRms(threshold)
-
-
-def clip_by_global_norm(max_norm: Scalar) -> ClipByGlobalNorm:
-    """Scale all gradients by one factor so that their common norm is at most `max_norm`."""
-    return ClipByGlobalNorm(max_norm)
+clip_by_global_norm = ClipByGlobalNorm
 
 
 def shrink(norm: jax.Array, limit: Scalar) -> jax.Array:

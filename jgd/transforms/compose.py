@@ -1,6 +1,6 @@
 """Transforms made of transforms: chains, masks, partitions and hyperparameters on a schedule."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -93,6 +93,9 @@ class Masked:
         return flags
 
 
+masked = Masked
+
+
 def _by_label(table: Mapping[Any, Any]) -> dict[Hashable, Transform]:
     try:
         sorted(table)
@@ -144,6 +147,9 @@ class Partition:
         }
 
 
+partition = Partition
+
+
 class ScheduledState(NamedTuple):
     """The step counter that the schedules see, and the state of the transform."""
 
@@ -153,7 +159,10 @@ class ScheduledState(NamedTuple):
 
 @record
 class Scheduled:
-    """A transform any of whose hyperparameters may be schedules: each step uses their values at its count."""
+    """A transform any of whose hyperparameters may be schedules: each step uses their values at its count.
+
+    `scheduled(adam(1e-3, b2=linear_schedule(0.9, 0.999, 1000)))`. A learning rate and a weight decay need no wrapper.
+    """
 
     inner: Transform = part(convert=as_transform)
 
@@ -176,27 +185,12 @@ class Scheduled:
         return _at(count, self.inner)
 
 
+scheduled = Scheduled
+
+
 def chain(*args: Any) -> Chain:
     """Apply transforms one after another: `chain(clip_by_global_norm(1.0), adam(1e-3))`. optax's are welcome."""
     return Chain(args)
-
-
-def masked(inner: Any, mask: Any | Callable[[Params], Any]) -> Masked:
-    """Apply `inner` where `mask` is true and pass the other gradients unchanged."""
-    return Masked(inner, mask)
-
-
-def partition(transforms: Mapping[Any, Any], param_labels: Any | Callable[[Params], Any]) -> Partition:
-    """Apply to each leaf the transform that its label names."""
-    return Partition(transforms, param_labels)
-
-
-def scheduled(inner: Any) -> Scheduled:
-    """Let any hyperparameter be a schedule: `scheduled(adam(1e-3, b2=linear_schedule(0.9, 0.999, 1000)))`.
-
-    A learning rate and a weight decay need no wrapper.
-    """
-    return Scheduled(inner)
 
 
 def _at(count: Any, node: Any) -> Any:

@@ -18,6 +18,7 @@ class AddDecayedWeights:
     """
 
     weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+    called = "add_decayed_weights"
 
     def init(self, params: Params) -> State:
         """A counter, if there is a schedule."""

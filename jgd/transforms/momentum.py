@@ -5,39 +5,32 @@ from typing import Any
 import jax
 import optax
 
-from jgd.core import hyper, record, static
+from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
-from jgd.core.tree import full_like, map_unzip
-from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.core.tree import zeros
+from jgd.core.types import Scalar
 
 
 @record
-class Trace:
-    """t = g + decay t; u = t, or g + decay t with Nesterov's look-ahead. State: 4 bytes a parameter.
+class Trace(Rule):
+    """t = g + decay t; u = t, or g + decay t with Nesterov's look-ahead.
 
     Heavy-ball momentum (Polyak 1964), and Nesterov's (1983) in the form of Sutskever et al. 2013: the same as
-    `torch.optim.SGD` without dampening. The sum is not normalised, so the step grows by 1 / (1 - decay).
+    `torch.optim.SGD` without dampening. The sum is not normalised, so the step grows by 1 / (1 - decay); at a decay of
+    1 it is the sum of all gradients.
     """
 
-    decay: Scalar = hyper(interval="[0, 1)")
+    decay: Scalar = hyper(interval="[0, 1]")
     nesterov: bool = static(default=False)
     accumulator_dtype: Any = static(default=None, convert=dtype_name)
+    layout = optax.TraceState
 
-    def init(self, params: Params) -> State:
-        """A zero sum."""
-        return optax.TraceState(full_like(params, dtype=self.accumulator_dtype))
+    def slots(self, p: Any) -> tuple[jax.Array]:
+        return (zeros(p, self.accumulator_dtype),)
 
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The sum with this gradient added."""
-
-        def rule(g: jax.Array, t: jax.Array) -> tuple[jax.Array, jax.Array]:
-            t = g + self.decay * t
-            return g + self.decay * t if self.nesterov else t, t
-
-        updates, new = map_unzip(rule, grads, state.trace, place="Trace.update")
-        return updates, optax.TraceState(new)
+    def step(self, t: Any, g: jax.Array, trace: jax.Array) -> tuple[jax.Array, ...]:
+        trace = g + self.decay * trace
+        return g + self.decay * trace if self.nesterov else trace, trace
 
 
-def trace(decay: Scalar, nesterov: bool = False, accumulator_dtype: Any = None) -> Trace:
-    """Replace the gradient by a decaying sum of past gradients."""
-    return Trace(decay, nesterov, accumulator_dtype)
+trace = Trace

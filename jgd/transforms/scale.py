@@ -1,10 +1,12 @@
 """Scaling: not at all, by a number, by the learning rate, by a schedule; and adding updates to parameters."""
 
+from dataclasses import KW_ONLY
 from typing import Any
 
+import jax
 import optax
 
-from jgd.core import hyper, record, static
+from jgd.core import Rule, hyper, record, static
 from jgd.core.tree import increment, map_unzip, map_updates, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 
@@ -22,29 +24,32 @@ class Identity:
         return grads, state
 
 
+identity = Identity
+
+
 @record
-class Scale:
-    """u = s g. No state."""
+class Scale(Rule):
+    """u = s g."""
 
     step_size: Scalar = hyper()
 
-    def init(self, params: Params) -> State:
-        """Empty."""
-        return optax.EmptyState()
+    def step(self, t: Any, g: jax.Array) -> jax.Array:
+        return self.step_size * g
 
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The scaled gradients."""
-        return map_updates(lambda g: self.step_size * g, grads, place="Scale.update"), state
+
+scale = Scale
 
 
 @record
 class ScaleByLearningRate:
-    """u = -lr g, or lr g if `flip_sign` is off. A schedule sees the number of steps taken before, 0 at first.
+    """u = -lr g, or lr g if `flip_sign` is off: the last link of most optimizers; g itself if the rate is `None`.
 
-    State: empty for a number, an i32 counter for a schedule.
+    A schedule sees the number of steps taken before, 0 at first. State: empty for a number, an i32 counter for a
+    schedule.
     """
 
-    learning_rate: Rate = hyper(interval="[0, inf)")
+    learning_rate: Rate | None = hyper(default=None, interval="[0, inf)")
+    _: KW_ONLY
     flip_sign: bool = static(default=True)
 
     def init(self, params: Params) -> State:
@@ -53,9 +58,14 @@ class ScaleByLearningRate:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """A step down the gradient."""
+        if self.learning_rate is None:
+            return grads, state
         rate, state = next_rate(self.learning_rate, state)
         rate = -rate if self.flip_sign else rate
         return map_updates(lambda g: rate * g, grads, place="ScaleByLearningRate.update"), state
+
+
+scale_by_learning_rate = ScaleByLearningRate
 
 
 @record
@@ -74,24 +84,7 @@ class ScaleBySchedule:
         return map_updates(lambda g: size * g, grads, place="ScaleBySchedule.update"), state
 
 
-def identity() -> Identity:
-    """Leaves the gradients as they are."""
-    return Identity()
-
-
-def scale(step_size: Scalar) -> Scale:
-    """Multiply by a number."""
-    return Scale(step_size)
-
-
-def scale_by_learning_rate(learning_rate: Rate | None = None, *, flip_sign: bool = True) -> Any:
-    """Multiply by minus the learning rate: the last link of most optimizers. `None` is no scaling, sign included."""
-    return Identity() if learning_rate is None else ScaleByLearningRate(learning_rate, flip_sign)
-
-
-def scale_by_schedule(step_size_fn: Rate) -> ScaleBySchedule:
-    """Multiply by a schedule's value."""
-    return ScaleBySchedule(step_size_fn)
+scale_by_schedule = ScaleBySchedule
 
 
 def apply_updates(params: Params, updates: Updates) -> Params:

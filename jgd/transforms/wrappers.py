@@ -119,20 +119,8 @@ class ApplyIfFinite:
         return total([Cost(tree_bytes(params)), cost(self.inner, params)])
 
 
-def multi_steps(
-    opt: Any,
-    every_k_schedule: Rate,
-    use_grad_mean: bool = True,
-    should_skip_update_fn: Callable[..., Any] | None = None,
-    accumulator_dtype: Any = "float32",
-) -> MultiSteps:
-    """Step once for every `every_k_schedule` batches, with the mean of their gradients."""
-    return MultiSteps(opt, every_k_schedule, use_grad_mean, should_skip_update_fn, accumulator_dtype)
-
-
-def apply_if_finite(inner: Any, max_consecutive_errors: Scalar) -> ApplyIfFinite:
-    """Ignore gradients with an infinite or NaN entry, up to so many in a row."""
-    return ApplyIfFinite(inner, max_consecutive_errors)
+multi_steps = MultiSteps
+apply_if_finite = ApplyIfFinite
 
 
 def step_if(

@@ -76,7 +76,7 @@ def test_replacing_a_function_gives_optax_s_plain_pair_and_a_field_gives_a_recor
     assert type(pair) is optax.GradientTransformationExtraArgs
     assert pair.init(None) == "mine"
     assert pair.update == opt.update
-    assert repr(dataclasses.replace(opt[0].__self__, transforms=(jgd.scale(2.0),))) == "chain(Scale(step_size=2.0))"
+    assert repr(dataclasses.replace(opt[0].__self__, transforms=(jgd.scale(2.0),))) == "chain(scale(step_size=2.0))"
 
 
 def test_a_record_of_one_s_own_is_one_too():

@@ -81,7 +81,7 @@ def differences(theirs, ours):
 
 def test_a_parameter_that_only_optax_has_gets_optax_s(monkeypatch):
     assert "mode" in inspect.signature(dropin.scale_by_lion).parameters
-    assert isinstance(dropin.scale_by_lion(b1=0.8), jgd.transforms.ScaleByLion)
+    assert isinstance(dropin.scale_by_lion(b1=0.8), jgd.optimizers.ScaleByLion)
     assert isinstance(dropin.scale_by_lion(mode="smooth"), optax.GradientTransformation)
     masked = dropin.masked(jgd.trace(0.9), {"w": True}, mask_compatible_extra_args=True)
     assert isinstance(masked, optax.GradientTransformationExtraArgs)

@@ -12,6 +12,8 @@ from jgd.sweep.lanes.compiling_line import CompilingLine
 from jgd.train.progress import Progress
 from tests.train import problems
 
+pytestmark = pytest.mark.usefixtures("no_programs")
+
 
 class World:
     """A clock and a count of programs that were found in the cache, both set by hand."""

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 import jgd
 from jgd.core.compilation import programs_on_disk
@@ -9,6 +10,7 @@ from jgd.sweep import loguniform, plan, run, uniform
 from jgd.sweep.lanes.programs import MOST, PROGRAMS, Programs, program_key
 from tests.train import problems
 
+pytestmark = pytest.mark.usefixtures("no_programs")
 RATE = loguniform(1e-3, 0.1)
 OPTIONS = {"num_trials": 4, "steps": 4, "progress": False}
 SCALE = 1.0

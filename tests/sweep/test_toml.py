@@ -66,7 +66,7 @@ WRONG = {
     "[adam]\nlearning_rate = { choice = [1], x = 2 }": "choice stands alone, but 'x' is beside it",
     "[adam]\nlearning_rate = { choice = 3 }": "choice = 3: expected a list of options",
     "[adam]\nlearning_rate = 'x'": "learning_rate must be a number in [0, inf), not str.",
-    "[adam]\nlearning_rate = 0.1\nb1 = 1.5": "s.toml: adam: ScaleByAdam(b1=1.5): b1 must lie in [0, 1).",
+    "[adam]\nlearning_rate = 0.1\nb1 = 1.5": "s.toml: adam: adam(b1=1.5): b1 must lie in [0, 1).",
     "[adam]\nlearning_rate = 'steps'": "how many steps the sweep has is not known here",
     "[a]\nchain = [1]": "a.chain: expected a list of tables",
 }

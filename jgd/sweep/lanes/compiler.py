@@ -27,7 +27,7 @@ from jgd.sweep.lanes.program import (
     segment_program,
 )
 from jgd.sweep.lanes.programs import PROGRAMS, Compiled, compile_as, program_key
-from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.settings import Settings, watched_of
 from jgd.train.task import Task
 
 OFTEN = 1.0  # seconds between two looks at what has been compiled
@@ -182,10 +182,12 @@ class Preparation:
         beginning = lanes, Shared(numbers, of_task.first_shape, None, zero)
         begin = begin_program(group, mesh, width).trace(*beginning)
         states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), begin.out_info)
+        watched = watched_of(self.settings, *group.rebuild(numbers, [row[0] for row in rows]))
         segments = {}
         for length in lengths:
             args = states, lanes, Shared(numbers, None, of_task.pick_shapes[length], zero)
-            segments[length] = self._later(segment_program(group, mesh, layout.width, length).trace(*args), args)
+            run = segment_program(group, mesh, layout.width, length, watched)
+            segments[length] = self._later(run.trace(*args), args)
         return segments, (begin, beginning)
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
@@ -203,7 +205,7 @@ class Preparation:
         return self._tasks[key]
 
     def _picks(self, task: Task, length: int) -> tuple[Future[Compiled], Any]:
-        """What draws the batches of a segment, and their shapes: the host itself where it is the device."""
+        """Find or compile what draws the batches of a segment, and their shapes: the host where it is the device."""
         if draws_on_host(self.devices.list[0].platform):
             draw, shape = host_pick(task, self.settings.seeds, length, self.devices.on_every_one)
             done: Future[Compiled] = Future()

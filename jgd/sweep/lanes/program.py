@@ -63,12 +63,16 @@ def begin_program(group: Group, mesh: Mesh, width: int) -> Any:
     return jax.jit(over_lanes(partial(_begin_lane, group), mesh, width))
 
 
-def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
+def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: tuple[str, ...] = ()) -> Any:
     """A jitted `(states, lanes, shared) -> (states, blocks)` that takes `length` steps. The states are donated.
+
+    `watched` names further metrics of a step, which the group's optimizer knows.
 
     A dead lane costs nothing where lanes run one by one; side by side with others it runs on unseen.
     """
-    train = jax.jit(partial(_train_lane, group, length))  # jitted so that asking for its shapes traces it only once
+    train = jax.jit(
+        partial(_train_lane, group, length, watched)
+    )  # jitted so that asking for its shapes traces it only once
 
     def lane(args: tuple[LaneState, Lane], shared: Shared) -> tuple[LaneState, Block]:
         state, lane = args
@@ -124,14 +128,16 @@ def _begin_lane(group: Group, lane: Lane, shared: Shared) -> LaneState:
     return LaneState(params, opt_state, model_state, jnp.int32(-1))
 
 
-def _train_lane(group: Group, length: int, state: LaneState, lane: Lane, shared: Shared) -> tuple[LaneState, Block]:
+def _train_lane(
+    group: Group, length: int, watched: tuple[str, ...], state: LaneState, lane: Lane, shared: Shared
+) -> tuple[LaneState, Block]:
     """A segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
     picks = None if shared.picks is None else shared.picks[lane.slot]
 
     def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
         number, rows = x
-        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows))
+        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows), watched)
         return carry, step.metrics
 
     carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))

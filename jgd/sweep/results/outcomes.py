@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from jgd.core.arguments import COUNT, admits
 from jgd.core.errors import InputError, unknown
+from jgd.core.outline import shown
 from jgd.core.types import Transform
 from jgd.sweep.lanes.curves import AT_TARGET, PRUNED
 from jgd.sweep.lanes.layout import GroupReport
@@ -258,6 +260,10 @@ class Outcomes:
 
     def _number(self, which: Trial | int | str) -> int:
         """The number of a trial, or of a space's best."""
+        if not isinstance(which, (Trial, str)) and not admits(COUNT, which):
+            raise InputError(
+                f"Result: {shown(which)} is no trial; pass a trial, its number, or the name of a space for its best."
+            )
         number = (
             which.number if isinstance(which, Trial) else self.best(which).number if isinstance(which, str) else which
         )

@@ -1,0 +1,123 @@
+"""The catalogue of optimizers: each recipe enters it where it is defined, and lists, races and tests read it."""
+
+import fnmatch
+import functools
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.arguments import FLAG, admits, shown
+from jgd.core.errors import RefusalError, unknown
+from jgd.core.tree import tree_bytes
+from jgd.core.types import Rate, Transform
+from jgd.optimizers.glossary import GLOSSARY
+from jgd.transforms import Chain, add_decayed_weights, chain, scale_by_learning_rate
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+
+
+class OptimizerEntry(NamedTuple):
+    """An optimizer of the catalogue."""
+
+    name: str
+    family: str  # the file that defines it
+    make: Callable[..., Any]
+    rates: tuple[float, float] | None  # of a search, four decades; None where the default rate is the method's own
+    needs: tuple[str, ...]  # extra arguments without which its update cannot act, such as value
+    summary: str  # one line
+
+    def default(self) -> Transform:
+        """The optimizer with its defaults, and where it has none, a rate in the middle of its range."""
+        wanted = inspect.signature(self.make).parameters.get("learning_rate")
+        if wanted is None or wanted.default is not wanted.empty or self.rates is None:
+            return self.make()
+        return self.make((self.rates[0] * self.rates[1]) ** 0.5)
+
+    def state_bytes(self, shape: tuple[int, ...] = (256, 256)) -> float:
+        """The bytes of state for each float32 parameter of an array of this shape; counters do not count."""
+        params = {"w": jax.ShapeDtypeStruct(shape, jnp.float32)}
+        state = jax.eval_shape(self.default().init, params)
+        arrays = [x for x in jax.tree.leaves(state) if x.ndim]
+        return tree_bytes(arrays) / tree_bytes(params) * 4
+
+
+CATALOGUE: dict[str, OptimizerEntry] = {}
+"""What has been imported; `catalogue` imports all of it."""
+
+
+def optimizer(
+    *, rates: tuple[float, float] | None = (1e-5, 1e-1), needs: tuple[str, ...] = ()
+) -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:
+    """Enter a recipe into the catalogue.
+
+    `rates` is the range over which its learning rate is searched, with the best one well inside. The recipe keeps its
+    signature; a refusal of what it passed on names its own argument; its docstring gains a line for each parameter.
+    """
+
+    def decorate(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
+        made = _speaks_for_itself(recipe)
+        summary = (recipe.__doc__ or "").strip().partition("\n")[0]
+        family = recipe.__module__.rpartition(".")[2]
+        CATALOGUE[recipe.__name__] = OptimizerEntry(recipe.__name__, family, made, rates, needs, summary)
+        return made
+
+    return decorate
+
+
+def variant(base: Callable[Given, Made], name: str, summary: str, **defaults: Any) -> Callable[Given, Made]:
+    """Enter another optimizer: `base` with other defaults, under a name and a sentence of its own."""
+    entry, signature = CATALOGUE[base.__name__], inspect.signature(base)
+    parameters = [p.replace(default=defaults.get(key, p.default)) for key, p in signature.parameters.items()]
+
+    def recipe(*args: Given.args, **kwargs: Given.kwargs) -> Made:
+        return base(*args, **(defaults | kwargs))  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue]
+
+    recipe.__name__ = recipe.__qualname__ = name
+    recipe.__module__ = inspect.getmodule(inspect.stack()[1].frame).__name__  # type: ignore[union-attr]
+    recipe.__doc__ = f"{summary}\n\n    {base.__name__} with {', '.join(f'{k}={v!r}' for k, v in defaults.items())}."
+    recipe.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return optimizer(rates=entry.rates, needs=entry.needs)(recipe)
+
+
+def descend(rule: Any, learning_rate: Rate | None, weight_decay: Rate | None = None, mask: Any = None) -> Chain:
+    """Chain a rule, decoupled weight decay if there is one, and the step down: p <- p - lr (u + wd p)."""
+    decay = [] if weight_decay is None else [add_decayed_weights(weight_decay, mask)]
+    return chain(rule, *decay, scale_by_learning_rate(learning_rate))
+
+
+def catalogue(pattern: str = "*") -> dict[str, OptimizerEntry]:
+    """The entries whose names match a pattern such as `adam*`, in order; all families are imported."""
+    from jgd import optimizers  # what this module belongs to: its names are resolved on first use
+
+    for home in sorted(set(vars(optimizers)["_homes"].values())):
+        import_module(home)
+    found = {name: CATALOGUE[name] for name in sorted(CATALOGUE) if fnmatch.fnmatch(name, pattern)}
+    if not found:
+        raise unknown("jgd.optimizers.list", pattern, sorted(CATALOGUE))
+    return found
+
+
+def _speaks_for_itself(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
+    """The recipe, whose refusals name its own arguments and whose docstring tells of each."""
+    signature, name = inspect.signature(recipe), recipe.__name__
+    flags = [key for key, p in signature.parameters.items() if p.annotation is bool]
+
+    @functools.wraps(recipe)
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:
+        for key in flags:
+            if key in kwargs and not admits(FLAG, kwargs[key]):
+                raise RefusalError(name, key, kwargs[key], FLAG.expected, shown)
+        try:
+            return recipe(*args, **kwargs)
+        except RefusalError as refusal:
+            ours = refusal.renamed(name, signature.bind(*args, **kwargs).arguments)
+            raise refusal if ours is None else ours from None
+
+    lines = [f"        {key}: {GLOSSARY[key]}" for key in signature.parameters if key in GLOSSARY]
+    call.__doc__ = "\n".join([(recipe.__doc__ or "").rstrip(), "", "    Args:", *lines, ""])
+    return call

@@ -1,0 +1,185 @@
+"""Muon: momentum made orthogonal, and AdamW for what is no matrix."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, NamedTuple
+
+import jax
+
+from jgd.core import InputError, MatrixRule, hyper, record, static
+from jgd.core.arguments import whole_from
+from jgd.core.frozen import dtype_name, frozen
+from jgd.core.matrices import declared_axes, frozen_axes
+from jgd.core.newton_schulz import STANDARD, coefficients, newton_schulz, steps_of
+from jgd.core.record import hypers
+from jgd.core.tree import increment, one_minus_pow, zeros
+from jgd.core.types import Params, Rate, Scalar, State
+from jgd.optimizers.adam import adamw
+from jgd.optimizers.catalogue import descend, optimizer
+from jgd.transforms import Partition, every_matrix_axes, matrix_axes, partition
+
+
+class ScaleByMuonState(NamedTuple):
+    """Momentum, shaped like the parameters."""
+
+    mu: State
+
+
+class CorrectedMuonState(NamedTuple):
+    """A step counter and momentum, shaped like the parameters."""
+
+    count: jax.Array  # i32[]
+    mu: State
+
+
+@record
+class ScaleByMuon(MatrixRule):
+    """b = beta b + (1-beta) g; u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`; O(UΣV') ≈ UV'.
+
+    (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
+    O is `newton_schulz` with `ns_steps` steps of `ns_coeffs`, (a, b, c) or one such triple after another, whose number
+    then counts, in `ns_dtype`, float32 at least by default.
+
+    `weight_dimension_numbers` cuts leaves into matrices of in x out, a tree of `MatrixAxes` or a function of the
+    parameters that returns one; without it a leaf is (..., in, out), its leading axes a batch. s is
+    sqrt(max(1, out/in)), or `consistent_rms` times sqrt(max(in, out)), which gives Adam's step size at 0.2
+    (Liu et al. 2025, arXiv:2502.16982), or 1 with `shape_scaling` off. `bias_correction` divides b by
+    1 - beta^(t+1) and g by 1 - beta^t, as `optax.contrib.muon` does, whose first steps differ from torch's.
+    Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
+    """
+
+    ns_coeffs: tuple[Scalar, ...] = hypers(default=STANDARD, convert=coefficients)
+    ns_steps: int = static(default=5, expect=whole_from(0))
+    beta: Scalar = hyper(default=0.95, interval="[0, 1)")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    mu_dtype: Any = static(default=None, convert=dtype_name)
+    _: KW_ONLY
+    nesterov: bool = static(default=True)
+    weight_dimension_numbers: Any = static(default=None, convert=frozen_axes)
+    consistent_rms: Scalar | None = hyper(default=None, interval="(0, inf)")
+    ns_dtype: Any = static(default=None, convert=dtype_name)
+    bias_correction: bool = static(default=False)
+    shape_scaling: bool = static(default=True)
+    wide = True
+
+    @property
+    def layout(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return CorrectedMuonState if self.bias_correction else ScaleByMuonState
+
+    def slots(self, p: Any) -> tuple[jax.Array]:
+        return (zeros(p, self.mu_dtype),)
+
+    def shared(self, t: Any) -> Any:
+        """The weights of momentum and gradient in what is made orthogonal."""
+        if not self.bias_correction:
+            return (self.beta, 1 - self.beta) if self.nesterov else (None, None)
+        now, following = one_minus_pow(self.beta, t), one_minus_pow(self.beta, increment(t))
+        return (self.beta / following, (1 - self.beta) / now) if self.nesterov else (1 / now, None)
+
+    def before(self, weights: Any, g: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:  # pyright: ignore
+        b = self.beta * b + (1 - self.beta) * g
+        of_b, of_g = weights
+        look = b if of_b is None else of_b * b
+        return look if of_g is None else look + of_g * g, b
+
+    def step(self, t: Any, x: jax.Array) -> jax.Array:
+        return newton_schulz(x, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype)
+
+    def size(self, rows: int, columns: int) -> Any:
+        if not self.shape_scaling:
+            return 1.0
+        if self.consistent_rms is not None:
+            return self.consistent_rms * max(rows, columns) ** 0.5
+        return max(1.0, columns / max(rows, 1)) ** 0.5
+
+    def flops(self, rows: int, columns: int) -> float:
+        m, n = sorted((rows, columns))
+        return steps_of(self.ns_coeffs, self.ns_steps) * (4 * m * m * n + 2 * m**3)
+
+
+scale_by_muon = ScaleByMuon
+
+
+@optimizer(rates=(1e-4, 1e0))
+def muon(
+    learning_rate: Rate,
+    ns_coeffs: Any = STANDARD,
+    ns_steps: int = 5,
+    beta: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    weight_decay: Rate = 0.0,
+    weight_decay_mask: Any = None,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = True,
+    adam_b1: Scalar = 0.9,
+    adam_b2: Scalar = 0.999,
+    adam_eps_root: Scalar = 0.0,
+    adam_weight_decay: Rate = 0.0,
+    adam_learning_rate: Rate | None = None,
+    muon_weight_dimension_numbers: Any = None,
+    consistent_rms: Scalar | None = None,
+    ns_dtype: Any = None,
+    param_labels: Any = None,
+) -> Partition:
+    """Muon for hidden matrices and AdamW for all else; see `ScaleByMuon` for the rule and where it differs from optax.
+
+    `matrix_axes` guesses which leaves are hidden matrices, and which of their axes are inputs and outputs;
+    `jgd.describe(optimizer, params)` shows it. `muon_weight_dimension_numbers` replaces the guess: a tree of
+    `MatrixAxes`, the parameters' or a prefix of it, with `None` for what AdamW gets; a function of the parameters that
+    returns one; or `matrix_axes_by_path({...})`. Or `param_labels`, a tree of "muon" and "adam" or a function of the
+    parameters, says which leaves alone: the axes are guessed, or else a leaf is (..., in, out).
+
+    `adam_learning_rate` is `learning_rate` unless given. With `consistent_rms=0.2` both sides step by about as much,
+    so that AdamW's tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
+    """
+    declared, labels = matrices_and_labels("muon", muon_weight_dimension_numbers, param_labels)
+    rule = ScaleByMuon(
+        ns_coeffs,
+        ns_steps,
+        beta,
+        eps,
+        mu_dtype,
+        nesterov=nesterov,
+        weight_dimension_numbers=declared,
+        consistent_rms=consistent_rms,
+        ns_dtype=ns_dtype,
+    )
+    rest = adamw(
+        learning_rate if adam_learning_rate is None else adam_learning_rate,
+        b1=adam_b1,
+        b2=adam_b2,
+        eps_root=adam_eps_root,
+        weight_decay=adam_weight_decay,
+    )
+    return partition({"muon": descend(rule, learning_rate, weight_decay, weight_decay_mask), "adam": rest}, labels)
+
+
+def matrices_and_labels(place: str, declared: Any, labels: Any) -> tuple[Any, Any]:
+    """The axes of the matrices, and which leaves are matrices, from what a recipe was given of the two."""
+    if declared is not None and labels is not None:
+        raise InputError(
+            f"{place}(muon_weight_dimension_numbers, param_labels): both say which leaves are matrices; give one."
+        )
+    if declared is not None:
+        return declared, MuonLabels(declared)
+    return (matrix_axes, muon_labels) if labels is None else (every_matrix_axes, labels)
+
+
+def muon_labels(params: Params) -> Any:
+    """Label hidden matrices "muon" and all else "adam", as `matrix_axes` guesses them."""
+    return MuonLabels(matrix_axes)(params)
+
+
+@dataclass(frozen=True)
+class MuonLabels:
+    """A function of the parameters: "muon" for the leaves whose axes are declared, and "adam" for the others."""
+
+    declared: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "declared", frozen(self.declared))
+
+    def __call__(self, params: Params) -> Any:
+        """A tree of labels."""
+        axes = declared_axes("muon(muon_weight_dimension_numbers)", self.declared, params).of(params)
+        return jax.tree.unflatten(jax.tree.structure(params), ["adam" if x is None else "muon" for x in axes])

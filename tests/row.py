@@ -1,0 +1,27 @@
+"""A row of the table of optimizers, transforms and wrappers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests import problems
+
+
+@dataclass(frozen=True)
+class Row:
+    """A transform, the oracle that nobody here wrote, and what is declared about it."""
+
+    name: str
+    make: Callable[[], Any]
+    oracle: Callable[[], Any] | None = None  # the same transform by optax
+    torch: str | None = None  # the same optimizer in tests/oracles/torch.npz
+    state_bytes: float | None = 0  # per float32 parameter, counters apart; None: not declared
+    descends: bool = True  # an optimizer: its updates are steps
+    complex: bool = True  # defined for complex parameters
+    shapes: Any = None  # other parameters than problems.SHAPES
+    rounding: float = 1.0  # how much more than an elementwise rule it amplifies rounding
+    same_state: bool = True  # the state is optax's, node by node
+
+    def params(self, dtype=None):
+        """Parameters for this row."""
+        return problems.params(self.shapes or problems.SHAPES, dtype)
