@@ -1,14 +1,16 @@
 """An optimizer as data: its hyperparameters by name, replaced, stacked and selected."""
 
 import dataclasses
+import inspect
 import itertools
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of
 from jgd.core.errors import InputError, unknown
@@ -29,9 +31,10 @@ def hyperparams(value: Any) -> dict[str, Any]:
     """Every hyperparameter by its name: `{"b1": 0.9, ..., "learning_rate": 0.001}`.
 
     A name is the last part of the leaf's path, preceded by as few others as tell it from the rest:
-    `adam.learning_rate` and `muon.learning_rate` where there are two.
+    `adam.learning_rate` and `muon.learning_rate` where there are two. A position says whose it is, as in
+    `learning_rate.values.0` of a schedule, and an argument of a `Partial` is called as its function calls it.
     """
-    return dict(zip(names(value), jax.tree.leaves(value), strict=True))
+    return dict(zip(_said(value), jax.tree.leaves(value), strict=True))
 
 
 def names(value: Any) -> list[str]:
@@ -55,7 +58,10 @@ def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **na
 
 def find(value: Any, name: str) -> Path:
     """The full path that `name` means: a leaf's, or else a part's."""
-    leaves = _leaf_paths(value)
+    leaves, spoken = _leaf_paths(value), list(_spoken(value))
+    said = [path for path, words in zip(leaves, spoken, strict=True) if _is_within(name, words)]
+    if len(said) == 1:
+        return said[0]
     parts = dict.fromkeys(path[:end] for path in leaves for end in range(1, len(path)))
     for paths in (leaves, list(parts)):
         exact = [path for path in paths if ".".join(path) == name]
@@ -65,7 +71,7 @@ def find(value: Any, name: str) -> Path:
         if matches:
             known = ", ".join(".".join(shortest_name(path, paths)) for path in matches)
             raise InputError(f"{type(value).__name__}: the name {name!r} is ambiguous; use one of: {known}.")
-    raise unknown(type(value).__name__, name, names(value))
+    raise unknown(type(value).__name__, name, _said(value))
 
 
 @checked(values=VALUES)
@@ -93,6 +99,46 @@ def select(stacked: T, index: Any) -> T:
     if isinstance(index, numbers.Integral) and not -size <= int(index) < size:
         raise InputError(f"select(index={index}): the stack holds {size} values; index must lie in [{-size}, {size}).")
     return jax.tree.map(lambda x: x[index], stacked)
+
+
+def parameter_names(partial: Partial) -> list[str]:
+    """The names of a function's positional parameters, as far as it tells them."""
+    try:
+        parameters = inspect.signature(partial.func).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+
+
+def _said(value: Any) -> list[str]:
+    """The names of the leaves as a person would say them."""
+    paths = list(_spoken(value))
+    found = [shortest_name(path, paths) for path in paths]
+    return [".".join(_with_owner(name, path)) for name, path in zip(found, paths, strict=True)]
+
+
+def _with_owner(name: Path, path: Path) -> Path:
+    """A name that ends in one word and a position, with the word that stands just before, as in a schedule's."""
+    owner = path[-3:-2]
+    fits = len(name) == 2 and path[-2:] == name and name[-1].isdigit() and owner and not owner[0].isdigit()
+    return (*owner, *name) if fits else name
+
+
+def _spoken(node: Any) -> Iterator[Path]:
+    """The paths of the leaves, in their order, with the arguments of each `Partial` by their names."""
+    if isinstance(node, Partial):
+        known = parameter_names(node)
+        words = [known[i] if i < len(known) else str(i) for i in range(len(node.args))]
+        children = [*zip(words, node.args, strict=True), *sorted(node.keywords.items())]
+    else:
+        rows = jax.tree_util.tree_leaves_with_path(node, is_leaf=lambda x: x is not node)
+        if any(not path for path, _ in rows):
+            yield ()
+            return
+        children = [(_part_name(path[0]), child) for path, child in rows]
+    for word, child in children:
+        for path in _spoken(child):
+            yield (word, *path)
 
 
 def _is_whole_array(x: Any) -> bool:

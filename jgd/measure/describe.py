@@ -1,6 +1,7 @@
 """The treatment of each parameter by an optimizer: part and rule, matrices, rates and the bytes of its state."""
 
 import dataclasses
+import itertools
 import numbers
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from jgd.transforms import (
     as_transform,
 )
 
+ARROW = " > "
 HEAD = ("parameter", "shape", "dtype", "part", "rule", "matrices", "learning rate", "weight decay", "state")
 
 
@@ -41,7 +43,7 @@ class Leaf:
     part            The labels of the partitions that it passes, as in `muon`; empty without one.
     rule            The transforms that act on it but for rates and decay, in their order; empty where none does.
     matrices        How the rule cuts it: `64 x (4·16)`, inputs by outputs; empty where it does not.
-    learning_rate   As written down: a number, or a schedule's name; empty where there is none to read.
+    learning_rate   As written down: a number, or a schedule; empty where there is none to read.
     weight_decay    The same; a mask that leaves the parameter out leaves it empty.
     state_bytes     Of the arrays of the state that stand at the parameter's path.
     """
@@ -77,14 +79,25 @@ class Description:
         return self.other_bytes + sum(row.state_bytes for row in self.rows)
 
     def __str__(self) -> str:
-        table = [row.cells() for row in self.rows]
+        around = self._around()
+        rows = [dataclasses.replace(row, rule=row.rule[len(around) :]) for row in self.rows]
+        table = [row.cells() for row in rows]
         shown = [i for i in range(len(HEAD)) if i in (0, 1, 8) or any(cells[i] != "-" for cells in table)]
         narrow = [[cells[i] for i in shown] for cells in table]
         sizes = (self.parameter_bytes, self.state_bytes, self.other_bytes)
         parameters, state, other = map(bytes_text, sizes)
         leaves = f"{len(self.rows)} {'leaf' if len(self.rows) == 1 else 'leaves'}"
         total = f"{leaves}: {parameters} of parameters, {state} of state, {other} of it in counters and the like"
-        return f"{plain_table([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{total}"
+        above = f"around all: {around.removesuffix(ARROW)}\n" if around else ""
+        return f"{above}{plain_table([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{total}"
+
+    def _around(self) -> str:
+        """Find how the rules of several rows all begin, such as with a wrapper; each keeps one of its own."""
+        rules = [row.rule.split(ARROW)[:-1] for row in self.rows]
+        if len(rules) < 2:
+            return ""
+        same = itertools.takewhile(lambda column: len(set(column)) == 1, zip(*rules, strict=False))
+        return "".join(column[0] + ARROW for column in same)
 
     __repr__ = __str__
 
@@ -109,7 +122,7 @@ def describe(optimizer: Any, params: Params) -> Description:
             leaf.shape,
             leaf.dtype.name,
             " > ".join(found[path].parts),
-            " > ".join(found[path].rules),
+            ARROW.join(found[path].rules),
             " > ".join(found[path].matrices),
             " * ".join(found[path].rates),
             " + ".join(found[path].decays),
@@ -169,13 +182,15 @@ def _name(transform: Any) -> str:
     """A record's name; `optax.adamw` for a pair of functions from there."""
     if not isinstance(transform, Foreign):
         return type(transform).__name__
-    function = transform.init_fn
+    # An init that several transforms share says nothing.
+    own = "<locals>" in getattr(transform.init_fn, "__qualname__", "")
+    function = transform.init_fn if own else transform.update_fn
     package = (getattr(function, "__module__", None) or "").partition(".")[0]
     return f"{package}.{getattr(function, '__qualname__', 'transform').partition('.')[0]}"
 
 
 def _rate(value: Any) -> str:
-    """A number, or the name of a schedule or of what else stands for one."""
+    """A number, a schedule with its numbers, or the name of what else stands for one."""
     is_array = hasattr(value, "shape") and hasattr(value, "dtype")
     if isinstance(value, numbers.Real) or (is_array and not value.shape and not isinstance(value, jax.core.Tracer)):
         return f"{float(value):.4g}"

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.tree_util import Partial
 
 import jgd
 
@@ -102,3 +103,21 @@ def test_names_with_dots_in_them_come_back():
     assert values == {"block.0.learning_rate": 0.1, "block.1.learning_rate": 0.2}
     changed = {name: value / 2 for name, value in values.items()}
     assert jgd.hyperparams(jgd.with_hyperparams(opt, changed)) == changed
+
+
+def test_an_argument_of_a_partial_is_called_as_its_function_calls_it():
+    loss = Partial(lambda dropout, params, batch, scale: 0.0, 0.3, scale=2.0)
+    task = jgd.Task(lambda key: jnp.zeros(2), loss, jnp.ones((4, 2)))
+    assert list(jgd.hyperparams(task)) == ["dropout", "scale", "data"]
+    changed = jgd.hyperparams(jgd.with_hyperparams(task, dropout=0.5))
+    assert (changed["dropout"], changed["scale"]) == (0.5, 2.0)
+    assert jgd.hyperparams(jgd.with_hyperparams(task, {"loss.0.0": 0.7}))["dropout"] == 0.7
+
+
+def test_a_position_says_whose_it_is():
+    rate = jgd.schedules.Switch((0.1, 0.01), (100,))
+    optimizer = jgd.partition({"fast": jgd.sgd(rate), "slow": jgd.adam(1e-3)}, lambda path: "fast")
+    names = list(jgd.hyperparams(optimizer))
+    assert names[:3] == ["learning_rate.values.0", "learning_rate.values.1", "learning_rate.boundaries.0"]
+    assert jgd.hyperparams(jgd.with_hyperparams(optimizer, {names[0]: 0.3}))[names[0]] == 0.3
+    assert list(jgd.hyperparams(rate)) == ["values.0", "values.1", "boundaries.0"]

@@ -47,7 +47,7 @@ def test_masks_and_schedules_are_respected():
         "block/query/kernel": "0.1",
         "stack": "",
     }
-    assert found["stack"].learning_rate == type(rate).__name__
+    assert found["stack"].learning_rate == repr(rate)
     frozen = rows(jgd.masked(jgd.adam(1e-3), mask))
     assert (frozen["stack"].rule, frozen["stack"].state_bytes) == ("", 0)
 
@@ -94,3 +94,17 @@ def test_optax_s_own_are_opaque():
     only = rows(jgd.adam(0.1), jnp.ones(3))["the root"]
     assert (only.state_bytes, only.learning_rate) == (24, "0.1")
     assert str(jgd.describe(jgd.adam(jnp.asarray(0.1)), problems.params())).count("0.1") == 3
+
+
+def test_schedules_shared_inits_and_wrappers_read_well():
+    params = {"a": jnp.zeros(2), "b": jnp.zeros(2)}
+    rate = jgd.schedules.Switch((0.1, 0.01), (100,))
+    frozen = jgd.partition({"on": jgd.sgd(rate, 0.9), "off": optax.set_to_zero()}, {"a": "on", "b": "off"})
+    on, off = jgd.describe(frozen, params).rows
+    assert on.learning_rate == "Switch(values=(0.1, 0.01), boundaries=(100.0,))"
+    assert off.rule == "optax.set_to_zero"
+    wrapped = jgd.describe(jgd.apply_if_finite(jgd.adam(0.1), 3), params)
+    assert str(wrapped).startswith("around all: ApplyIfFinite\nparameter")
+    assert str(wrapped).count("ApplyIfFinite") == 1
+    assert {row.rule for row in wrapped.rows} == {"ApplyIfFinite > ScaleByAdam"}
+    assert "around all" not in str(jgd.describe(jgd.adam(0.1), params))

@@ -1,14 +1,13 @@
 """Where distributions stand in a space, and what a person would call them."""
 
 import dataclasses
-import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 from jax.tree_util import Partial
 
-from jgd.core.values import shortest_name
+from jgd.core.values import parameter_names, shortest_name
 from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
 
 Path = tuple[str, ...]
@@ -91,7 +90,7 @@ def _leaves(node: Any, path: Path, spoken: Path) -> Iterator[tuple[Path, Path, A
     if isinstance(node, Distribution):
         yield path, spoken, node
     elif isinstance(node, Partial):
-        names = _parameters(node)
+        names = parameter_names(node)
         for i, child in enumerate(node.args):
             name = names[i] if i < len(names) else str(i)
             yield from _leaves(child, (*path, "0", str(i)), (*spoken, name))
@@ -116,15 +115,6 @@ def is_record(node: Any) -> bool:
     if not dataclasses.is_dataclass(node) or isinstance(node, type):
         return False
     return any("kind" in field.metadata for field in dataclasses.fields(node))
-
-
-def _parameters(partial: Partial) -> list[str]:
-    """The names of a function's positional parameters, as far as it tells them."""
-    try:
-        parameters = inspect.signature(partial.func).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
 
 
 def _is_choice(leaf: Any) -> bool:
