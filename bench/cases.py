@@ -76,7 +76,7 @@ CASES: dict[str, Case] = {
     "dispatch": Case("bench.dispatch", "What a call of a jitted step costs", 11),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 43, ("sklearn",)),
     "population": Case("bench.population", "Population-based training against random search", 36),
-    "kills": Case("bench.crash_recovery", "Sweeps killed at random moments", 46),
+    "kills": Case("bench.crash_recovery:kills", "Studies and a run killed at random moments", 50),
     "samplers": Case("bench.samplers", "Samplers at equal budgets", 52, ("sklearn",)),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 184, ("sklearn",)),
 }  # fmt: skip

@@ -63,20 +63,23 @@ def cold_and_warm(quick: bool = False, trials: int = 32, steps: int = 20) -> Yie
 
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             cold, warm = (kept(folder, run) for _ in range(2))
-        keep_in(None)
         row: Row = {"network": name, "programs": cold.compilations, "cold_seconds": cold.compile_seconds}
         yield {**row, "warm_seconds": warm.compile_seconds, "run_seconds": warm.run_seconds}
 
 
 def kept(folder: str | None, run: Callable[[], T]) -> T:
-    """Run with programs read from a folder, or compiled if there is none."""
+    """Run with programs read from a folder, or compiled if there is none, and with none that this process has."""
     keep_in(folder)
-    return run()
+    jax.clear_caches()  # jgd forgets its programs with JAX
+    found = run()
+    keep_in(None)
+    return found
 
 
 def keep_in(folder: str | None) -> None:
     """Keep all programs in a folder from now on, or in none: JAX settles on a folder at the first program."""
     reset_cache()
+    jax.config.update("jax_enable_compilation_cache", folder is not None)  # else jgd's own folder would have them
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 

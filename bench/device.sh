@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures jgd on this machine's accelerator, section by section, into one JSON and one page:
 #
-#   bash bench/device.sh [--quick] [--minutes 8] [--out FILE.json] [SECTION ...]
+#   bash bench/device.sh [--quick] [--minutes 8] [--out FILE.json] [SECTION | SECTION.CASE ...]
 #
 # It runs from the checkout and installs nothing. PYTHON names an interpreter that has jax and optax.
 set -euo pipefail

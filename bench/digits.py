@@ -15,6 +15,7 @@ compiling where that happens once, and everything where each run compiles.
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 
@@ -26,7 +27,7 @@ import jgd
 from bench.baseline_jax import loop, rejit, scan
 from bench.baseline_torch import Torch
 from bench.rows import Claim, Row, Yields, alone
-from bench.workload import Ran, Work, batches_of, compared, fixed_start, with_jgd
+from bench.workload import Ran, Work, batches_of, compared, fixed_start, later, with_jgd
 from jgd.measure import cores
 
 BATCH = 128
@@ -50,10 +51,10 @@ def digits(
     batches = [batches_of(task, steps, 0)]
     sides: dict[str, Callable[[], Ran]] = {
         "jgd": partial(with_jgd, work),
-        "jitted scan": scan(work, batches),
+        "jitted scan": later(partial(scan, work, batches)),
         "re-jit, scan": partial(rejit, work, batches, few, True),
         "re-jit, step": partial(rejit, work, batches, few, False),
-        FLOOR: products(work),
+        FLOOR: later(partial(products, work)),
     }
     if not quick:
         with_jgd(work._replace(rates=work.rates[: cores()]))  # warmed up, as torch's processes are
@@ -137,7 +138,8 @@ def _with_torch(
         rows = yield from compared(work, sides, repeats, seldom)
         yield {"name": "torch", "note": "not installed: pip install '.[torch]'"}
         return rows
-    with Torch(work, batches) as torch:
+    with ExitStack() as stack:
+        torch = later(lambda: stack.enter_context(Torch(work, batches)))
         return (yield from compared(work, {**sides, "torch": torch}, repeats, seldom))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from jgd.measure.units import BYTES, SECONDS
 
 # Shown beside their medians, or among what a page says is unmeasured.
-HIDDEN = ("low_seconds", "high_seconds", "ratio_low", "ratio_high", "unmeasured")
+HIDDEN = ("low_seconds", "high_seconds", "ratio_low", "ratio_high", "unmeasured", "early")
 
 
 def columns(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -1,6 +1,7 @@
 """GPT-2 small as plain functions, to have a training step beside an optimizer's: `trees.gpt2_small` are its parameters.
 
-Float32 parameters are cast to bfloat16 where they are used; logits and the loss are float32 (Radford et al. 2019).
+Its blocks are one scan over their stacked parameters, so that one of them is compiled, and not twelve. Float32
+parameters are cast to bfloat16 where they are used; logits and the loss are float32 (Radford et al. 2019).
 """
 
 from collections.abc import Callable
@@ -39,11 +40,25 @@ def parameters(size: Size) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(tuple(-(-n // 24) for n in x.shape), x.dtype), kept)
 
 
+def stacked(size: Size) -> Any:
+    """Shapes of the same parameters as the model takes them: under `h`, those of all blocks behind a leading axis."""
+    whole = parameters(size)
+    blocks = [whole.pop(f"h{i}") for i in range(size.blocks)]
+    return {**whole, "h": jax.tree.map(lambda x: jax.ShapeDtypeStruct((size.blocks, *x.shape), x.dtype), blocks[0])}
+
+
+def hidden(params: Any) -> Any:
+    """Label the matrices of stacked blocks "muon" and all else "adam"."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: "muon" if "['h']" in (at := jax.tree_util.keystr(path)) and "kernel" in at else "adam", params
+    )
+
+
 def first_parameters(size: Size) -> Any:
-    """Random ones of a model's size: weights about 0.02, scales about one."""
+    """Random ones of a model's size, stacked: weights about 0.02, scales about one."""
     return jax.tree_util.tree_map_with_path(
         lambda path, x: 1.0 + 0 * x if "scale" in jax.tree_util.keystr(path) else 0.02 * x,
-        random_like(parameters(size), 0),
+        random_like(stacked(size), 0),
     )
 
 
@@ -54,11 +69,10 @@ def tokens(size: Size) -> jax.Array:
 
 
 def loss(params: Any, batch: jax.Array, heads: int, attention: Attention = None) -> jax.Array:
-    """The mean cross-entropy of each next token of i32[batch, context + 1]."""
+    """The mean cross-entropy of each next token of i32[batch, context + 1]; parameters as `stacked` has them."""
     params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
     x = params["wte"][batch[:, :-1]] + params["wpe"][None, : batch.shape[1] - 1]
-    for name in sorted((name for name in params if name[0] == "h"), key=lambda name: int(name[1:])):
-        x = _block(params[name], x, heads, attention)
+    x, _ = jax.lax.scan(lambda x, block: (_block(block, x, heads, attention), None), x, params["h"])
     logits = (_norm(params["ln_f"], x) @ params["wte"].T).astype(jnp.float32)
     taken = jnp.take_along_axis(logits, batch[:, 1:, None], axis=-1)[..., 0]
     return jnp.mean(jax.nn.logsumexp(logits, axis=-1) - taken)

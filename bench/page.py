@@ -35,8 +35,9 @@ def _head(title: str, results: dict[str, Any], claims: list[Any]) -> str:
     quick = '<p class="warn">A quick run: small sizes, so its figures mean little.</p>' if results["quick"] else ""
     return (
         f"<h1>{html.escape(title)}</h1><p class=soft>{html.escape(versions)}. Sides of a case run in turn; a ratio is "
-        "how many times as long as the first side, a median with its 95% bootstrap interval; a time stands with its "
-        f"interquartile range.</p>{quick}{facts(shown)}"
+        "how many times as long as the first side, a median with the sign test's interval: of at least 95% from six "
+        "repeats on, and below the range, whose level is 50, 75, 87.5 and 93.75% for two to five. A time stands with "
+        f"its interquartile range.</p>{quick}{facts(shown)}"
     )
 
 
@@ -89,7 +90,8 @@ def _case(name: str, case: dict[str, Any]) -> str:
     if case["rows"]:
         names = columns(case["rows"])
         rows = [[(_cell(x, row), row.get(x, "")) for x in names] for row in case["rows"]]
-        seconds = f"{case['seconds']:.0f} s in all: <code>{html.escape(case['command'])}</code>"
+        when = f" on {case['date'][:10]} at {(case['commit'] or 'no commit')[:10]}" if case.get("date") else ""
+        seconds = f"{case['seconds']:.0f} s in all{when}: <code>{html.escape(case['command'])}</code>"
         body += table([heading(x) for x in names], rows, seconds)
     said = [f"{html.escape(claim['text'])}: {html.escape(claim_text(claim))}" for claim in case["claims"]]
     body += f"<ul>{''.join(f'<li>{item}</li>' for item in said)}</ul>" if said else ""

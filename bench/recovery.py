@@ -25,7 +25,10 @@ STEPS = 4
 
 
 def out_of_memory(quick: bool = False, times: float = 1.5) -> Yields:
-    """Parameters of so many times the memory: halved until they do, and the values are those of few lanes."""
+    """Lanes whose parameters are so many times the memory: halved until they fit, and values are those of few lanes.
+
+    Training takes several times its parameters, so half of the memory is too much already.
+    """
     task = large(ENTRIES)
     few = _sweep(task, 4, 4, steps=2)  # before the limit, so that it is no part of the room
     lane = 4 * sum(x.size for x in jax.tree.leaves(jax.eval_shape(task.init, jax.random.key(0))))
@@ -33,7 +36,7 @@ def out_of_memory(quick: bool = False, times: float = 1.5) -> Yields:
     if room is None:
         yield {"note": "this device does not tell its memory", "unmeasured": "a device that does not tell its memory"}
         return
-    lanes = 4 * (int(times * room) // (4 * lane) + 1)  # its parameters alone are more than there is
+    lanes = 4 * (int(times * room) // (4 * lane) + 1)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         result = _sweep(task, lanes, lanes, steps=2)

@@ -44,6 +44,17 @@ class Claim(NamedTuple):
 Yields = Iterator[Row | Claim]
 
 
+def early(row: Row) -> Row:
+    """Mark a row as that of a first turn, for a case that may be cut short before it has measured all sides in turn."""
+    return {**row, "early": True}
+
+
+def put(rows: list[Row], row: Row) -> None:
+    """Add a row to a case's, in the place of the first early one unless it is early itself."""
+    place = next((i for i, one in enumerate(rows) if one.get("early") and not row.get("early")), len(rows))
+    rows[place : place + 1] = [row]
+
+
 def in_turn(sides: Mapping[str, Callable[[], T]], repeats: int, seldom: Iterable[str] = ()) -> dict[str, list[T]]:
     """What all sides return, A B A B, so that what disturbs the machine disturbs all; the `seldom` ones run once."""
     found: dict[str, list[T]] = {name: [] for name in sides}
@@ -106,7 +117,7 @@ def alone(*cases: Callable[..., Yields]) -> None:
         if isinstance(item, Claim):
             claims.append(item.as_json())
         else:
-            rows.append(item)
+            put(rows, item)
             print(json.dumps(item), file=sys.stderr, flush=True)
     print(table(rows, claims))
     if out:

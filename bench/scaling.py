@@ -1,6 +1,6 @@
 """Steps against the number of parameters, and against the number of arrays that hold them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -12,12 +12,12 @@ import optax
 
 import jgd
 from bench.passes import likeness, passes
-from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
+from bench.rows import Claim, Row, Yields, alone, early, timed, without_ratio
 from bench.steps import on_one_place, same, step
 from jgd.commands.bench.cases import CASES, Case
 from jgd.commands.bench.peers import InJax, check_same, difference, peers_of
 from jgd.commands.bench.trees import load_tree
-from jgd.measure import Program, floor, free_bytes, interleave, random_like, state_bytes
+from jgd.measure import Program, Timing, floor, free_bytes, interleave, random_like, state_bytes
 
 DRAWING = 3  # arrays of the size of the parameters that drawing random numbers takes on top
 SPARE = 0.9  # of the free memory that may be used
@@ -67,16 +67,23 @@ def trees(
     tree: str = "gpt2-small",
     peers: str = "torch,torch-foreach",
     block_seconds: float = BLOCK_SECONDS,
+    together: int = 10,
 ) -> Yields:
-    """A step over many leaves of different sizes at once: those of a model."""
+    """A step over many leaves of different sizes at once: those of a model; and so many steps together in a call.
+
+    A call passes parameters, gradients and state array by array, about 600 of them for 148 leaves, which takes the host
+    milliseconds; steps together in a call, and steps on stacked leaves, are what the device takes.
+    """
     found = load_tree("mlp" if quick else tree)
     for name in names.split(",")[: 1 if quick else None]:
-        rows = list(
-            at_size(name, checked(name), found.params, 4, peers=peers_there(peers), block_seconds=block_seconds)
-        )
-        yield from ({"tree": found.name, "leaves": found.as_json()["leaves"], **row} for row in rows)
+        rows = []
+        given: Any = {"peers": peers_there(peers), "block_seconds": block_seconds, "together": together}
+        for row in at_size(name, checked(name), found.params, 4, **given):
+            yield {"tree": found.name, "leaves": found.as_json()["leaves"], **row}
+            rows += [] if row.get("early") else [row]
         if jax.default_backend() != "cpu":
-            yield _of_the_copy(f"{name}, {found.name}", rows)
+            within = f"jgd, {together} steps a call" if together else "jgd"
+            yield _of_the_copy(f"{name}, {found.name}, {within}", rows, within)
     yield from not_installed(peers)
 
 
@@ -115,43 +122,53 @@ def at_size(
     blocks: int,
     peers: Sequence[str] = (),
     block_seconds: float = BLOCK_SECONDS,
+    together: int = 0,
 ) -> Iterator[Row]:
     """Rows of a copy, and of steps at one place in memory, all in turn; torch's have a place of their own.
 
     jgd's optimizer is closed over, as optax's is; where a step takes microseconds, there is one more row with it as an
-    argument, whose numbers cost some to pass.
+    argument, whose numbers cost some to pass. With `together` there are rows of so many steps in a call, and of steps
+    on the leaves stacked, in memory of their own; and early rows, before torch starts.
     """
     assert case.optax is not None
     entries, sides = sum(x.size for x in jax.tree.leaves(params)), {"jgd, closed over": "jgd", "optax": "optax"}
     if entries <= SMALL:
         sides["jgd"] = "jgd, an argument"
+    several = {f"jgd, closed over, {together} steps a call": together} if together else {}
+    sides |= dict.fromkeys(several, f"jgd, {together} steps a call")
     line = random_like(jax.ShapeDtypeStruct((entries,), jnp.float32), 0)
     copy = Program(lambda x, a: x * a, line, jnp.float32(1), carry=1, own=True)
-    steps = on_one_place((case.ours, case.optax()), params, tuple(sides))
-    found = {side: passes(turn.program) for side, turn in steps.items()}
-    others, missing = _by_others(name, case, params, peers)
-    times = interleave({"copy": copy, **steps, **others}, blocks=blocks, block_seconds=block_seconds)
+    steps = on_one_place((case.ours, case.optax()), params, tuple(sides), several)
+    found = {side: passes(turn.program) for side, turn in steps.items() if side not in several}
+    runners: dict[str, Any] = {"copy": copy, **steps}
+    if together:
+        stacks = jax.eval_shape(lambda tree: jgd.stack_leaves(tree)[0], params)
+        runners["jgd, stacked"] = step(case.ours, stacks)
     least, moved_by_copy = floor(case.ours, params).bytes, 8 * entries
-    for side, timing in times.items():
-        spread = timed(timing.seconds, times["jgd, closed over"].seconds)
+
+    def row(side: str, times: Mapping[str, Timing]) -> Row:
+        seconds = [one / several.get(side, 1) for one in times[side].seconds]
+        spread = timed(seconds, times["jgd, closed over"].seconds)
         if side in ("copy", "jgd, closed over"):
             spread = without_ratio(spread)
         moved = moved_by_copy if side == "copy" else least
-        row: Row = {
-            "optimizer": name,
-            "side": sides.get(side, side),
-            "parameters": entries,
-            **spread,
-            "GB_per_second": moved / timing.median / 1e9,
-        }
+        row: Row = {"optimizer": name, "side": sides.get(side, side), "parameters": entries, **spread}
+        row["GB_per_second"] = moved / spread["seconds"] / 1e9
         if side == "optax":
             row["program"] = likeness(found["jgd, closed over"], found["optax"]) or "another"
         if side in found:
             row |= {"passes": len(found[side]), "bytes_each": sum(one.moved for one in found[side]) / entries}
             row["temporary_bytes"] = steps[side].program.memory.temporaries
         if side != "copy":
-            row["of_the_copy_percent"] = 100 * least / moved_by_copy * times["copy"].median / timing.median
-        yield row
+            row["of_the_copy_percent"] = 100 * least / moved_by_copy * times["copy"].median / spread["seconds"]
+        return row
+
+    if together:
+        times = interleave(runners, blocks=1, block_seconds=block_seconds)
+        yield from (early(row(side, times)) for side in times)
+    others, missing = _by_others(name, case, params, peers)
+    times = interleave({**runners, **others}, blocks=blocks, block_seconds=block_seconds)
+    yield from (row(side, times) for side in times)
     for side, why in missing.items():
         yield {"optimizer": name, "side": side, "parameters": entries, "note": why, "unmeasured": f"{side}: {why}"}
 
@@ -170,8 +187,8 @@ def _by_others(name: str, case: Case, params: Any, peers: Sequence[str]) -> tupl
     return runners, missing
 
 
-def _of_the_copy(what: str, rows: Sequence[Row]) -> Claim:
-    reached = next(row["of_the_copy_percent"] for row in rows if row["side"] == "jgd")
+def _of_the_copy(what: str, rows: Sequence[Row], side: str = "jgd") -> Claim:
+    reached = next(row["of_the_copy_percent"] for row in rows if row["side"] == side)
     return Claim(f"{what}: the least bytes, at the bandwidth of a copy", reached, ON_ACCELERATOR, unit="%")
 
 

@@ -3,7 +3,8 @@
 jgd's optimizer is an argument of its step, as in a sweep, unless it says that it is closed over, as optax's is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -25,8 +26,16 @@ def step(opt: Any, params: Any, grad: Callable[[Any], Any] | None = None) -> Pro
     return _program(opt, (values, opt.init(values)), random_like(params, 1), grad=grad)
 
 
-def on_one_place(pair: Pair, params: Any, sides: Sequence[str] = ("jgd", "optax")) -> "dict[str, Turn]":
-    """Steps of `jgd`, `jgd, closed over` and `optax` on the same gradients and, in turn, on the same parameters."""
+def on_one_place(
+    pair: Pair,
+    params: Any,
+    sides: Sequence[str] = ("jgd", "optax"),
+    steps: Mapping[str, int] = MappingProxyType({}),
+) -> "dict[str, Turn]":
+    """Steps of `jgd`, `jgd, closed over` and `optax` on the same gradients and, in turn, on the same parameters.
+
+    A call of a side takes one step, or as many as `steps` says.
+    """
     values, grads = random_like(params, 0), random_like(params, 1)
     carried, programs = None, {}
     for side in sides:
@@ -34,7 +43,7 @@ def on_one_place(pair: Pair, params: Any, sides: Sequence[str] = ("jgd", "optax"
         carried = (
             (values, opt.init(values)) if carried is None else jax.eval_shape(lambda p, o=opt: (p, o.init(p)), values)
         )
-        programs[side] = _program(opt, carried, grads, closed="closed" in side)
+        programs[side] = _program(opt, carried, grads, closed="closed" in side, steps=steps.get(side, 1))
     last = [programs[sides[0]]]
     return {side: Turn(program, last) for side, program in programs.items()}
 
@@ -88,14 +97,25 @@ def program_rows(sides: dict[str, Callable[[], Program]]) -> Any:
 
 
 def _program(
-    opt: Any, carried: Any, grads: Any, *, grad: Callable[[Any], Any] | None = None, closed: bool = False
+    opt: Any,
+    carried: Any,
+    grads: Any,
+    *,
+    grad: Callable[[Any], Any] | None = None,
+    closed: bool = False,
+    steps: int = 1,
 ) -> Program:
     """Of parameters and state, or of their shapes."""
     apply = optax.apply_updates if type(opt) in OPTAX else jgd.apply_updates
 
-    def step(params: Any, state: Any, grads: Any, opt: Any) -> Any:
+    def one(params: Any, state: Any, grads: Any, opt: Any) -> Any:
         updates, state = opt.update(grad(params) if grad else grads, state, params)
         return apply(params, updates), state
+
+    def step(params: Any, state: Any, grads: Any, opt: Any) -> Any:
+        if steps == 1:
+            return one(params, state, grads, opt)
+        return jax.lax.fori_loop(0, steps, lambda _, carry: one(carry[0], carry[1], grads, opt), (params, state))
 
     if closed or apply is optax.apply_updates:
         return Program(lambda params, state, grads: step(params, state, grads, opt), *carried, grads, carry=2, own=True)

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import optuna
 
@@ -59,7 +60,8 @@ def studies(quick: bool = False, trials: int = 96, steps: int = 200, repeats: in
 
 
 def with_jgd(work: Work, trials: int, sampler: str) -> Study:
-    """One call."""
+    """One call, which compiles."""
+    jax.clear_caches()  # jgd forgets its programs with JAX
     clock = time.perf_counter()
     result = jgd.sweep.run(
         work.task, jgd.adam(loguniform(LOW, HIGH)), num_trials=trials, steps=work.steps, eval_every=work.every,

@@ -1,13 +1,16 @@
 """The optimizer's part of a training step: GPT-2 small, one forward and backward pass in bfloat16, 8 x 1,024 tokens.
 
 forward and backward   one pass of each; on a GPU with cuDNN's attention where it is there
-jgd, AdamW             on all parameters
+jgd, AdamW             on all parameters, as the model has them: 16 arrays, the blocks' stacked
 jgd, Muon              on the 48 hidden matrices, AdamW on the rest; all of one shape in one batched iteration
-jgd, Muon, per leaf    the same rule, with an iteration for each matrix
+..., 148 arrays        the same where each block has arrays of its own, which a call passes one by one
+jgd, Muon, per leaf    the same rule on those, with an iteration for each matrix
 optax, torch           their Muon, leaf by leaf
+
+Passes and optimizers are programs of their own. Compiling takes most of a case's time, so an early row follows each.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,11 +21,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import jgd
-from bench.gpt2 import SMALL, TINY, Size, first_parameters, gradient, operations, parameters, tokens
-from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
+from bench.gpt2 import SMALL, TINY, Size, first_parameters, gradient, hidden, operations, parameters, stacked, tokens
+from bench.rows import Claim, Row, Yields, alone, early, timed, without_ratio
 from bench.steps import step
 from jgd.commands.bench.cases import CASES
-from jgd.measure import Program, interleave, random_like
+from jgd.measure import Program, Timing, interleave, random_like
 
 RATE = 1e-3
 PASSES = "forward and backward"
@@ -33,15 +36,16 @@ def share(quick: bool = False, blocks: int = 5, block_seconds: float = 0.05) -> 
     """AdamW and Muon, batched, in float32 and in bfloat16, in turn with a pass through the model."""
     size = TINY if quick else SMALL
     sides = {
-        "jgd, AdamW": lambda: step(jgd.adamw(RATE), parameters(size)),
-        "jgd, Muon, bfloat16": lambda: step(jgd.muon(RATE, ns_dtype="bfloat16"), parameters(size)),
-        "jgd, Muon": lambda: step(jgd.muon(RATE), parameters(size)),
+        "jgd, AdamW": lambda: step(jgd.adamw(RATE), stacked(size)),
+        "jgd, Muon, bfloat16": lambda: step(jgd.muon(RATE, ns_dtype="bfloat16", param_labels=hidden), stacked(size)),
+        "jgd, Muon": lambda: step(jgd.muon(RATE, param_labels=hidden), stacked(size)),
+        "jgd, AdamW, 148 arrays": lambda: step(jgd.adamw(RATE), parameters(size)),
     }
     if quick:
-        del sides["jgd, Muon"]
+        del sides["jgd, Muon"], sides["jgd, AdamW, 148 arrays"]
     rows = yield from _beside(size, sides, 3 if quick else blocks, block_seconds / 5 if quick else block_seconds)
     for name in ("jgd, AdamW", "jgd, Muon, bfloat16"):
-        if name in rows:
+        if "share_percent" in rows.get(name, {}):
             text = f"{name}: its part of a training step"
             yield Claim(text, rows[name]["share_percent"], GOAL, at_least=False, unit="%")
 
@@ -49,16 +53,17 @@ def share(quick: bool = False, blocks: int = 5, block_seconds: float = 0.05) -> 
 def per_leaf(quick: bool = False, blocks: int = 3, block_seconds: float = 0.05) -> Yields:
     """Muon with an iteration for each matrix: by jgd, by optax and by torch, beside the batched one."""
     size = TINY if quick else SMALL
-    sides: dict[str, Callable[[], Any]] = {
-        "jgd, Muon, bfloat16": lambda: step(jgd.muon(RATE, ns_dtype="bfloat16"), parameters(size)),
-        "jgd, Muon, per leaf, bfloat16": lambda: step(leaf_by_leaf(parameters(size), "bfloat16"), parameters(size)),
-        "optax, Muon, per leaf": lambda: step(CASES["muon"]().optax(), parameters(size)),  # type: ignore[misc]
-    }
+    sides: dict[str, Callable[[], Any]] = {}
     if find_spec("torch"):
         sides["torch, Muon, per leaf, bfloat16"] = lambda: InTorch(parameters(size))
-    sides["jgd, Muon, per leaf"] = lambda: step(leaf_by_leaf(parameters(size), None), parameters(size))
+    sides |= {
+        "jgd, Muon, bfloat16, 148 arrays": lambda: step(jgd.muon(RATE, ns_dtype="bfloat16"), parameters(size)),
+        "optax, Muon, per leaf": lambda: step(CASES["muon"]().optax(), parameters(size)),  # type: ignore[misc]
+        "jgd, Muon, per leaf, bfloat16": lambda: step(leaf_by_leaf(parameters(size), "bfloat16"), parameters(size)),
+        "jgd, Muon, per leaf": lambda: step(leaf_by_leaf(parameters(size), None), parameters(size)),
+    }
     if quick:
-        for name in ("jgd, Muon, bfloat16", "jgd, Muon, per leaf"):
+        for name in ("jgd, Muon, bfloat16, 148 arrays", "jgd, Muon, per leaf"):
             del sides[name]
     yield from _beside(size, sides, 3 if quick else blocks, block_seconds / 5 if quick else block_seconds)
     if not find_spec("torch"):
@@ -77,34 +82,42 @@ def leaf_by_leaf(params: Any, dtype: str | None) -> Any:
     return jgd.partition(own, structure.unflatten(labels))
 
 
-def _beside(size: Size, makers: Mapping[str, Callable[[], Any]], blocks: int, block_seconds: float) -> Any:
-    """A row for each side and one for the model's pass, all in turn; a side that cannot be made says why."""
-    program, note = _passes(size)
-    sides, failed = {PASSES: program}, {}
-    for name, make in makers.items():
+def _beside(
+    size: Size, makers: Mapping[str, Callable[[], Any]], blocks: int, block_seconds: float
+) -> Generator[Row, None, dict[str, Row]]:
+    """A row for the model's pass and one for each side, all in turn; a side that cannot be made says why."""
+    sides: dict[str, Any] = {}
+    first: dict[str, Timing] = {}
+    failed = {}
+    for name, make in {PASSES: lambda: _passes(size)[0], **makers}.items():
         try:
             side = make()
-            side.run(1)
-            sides[name] = side
+            first |= interleave({name: side}, blocks=1, block_seconds=block_seconds)
         except Exception as error:  # memory, or a peer that has no such optimizer
-            failed[name] = str(error).splitlines()[0][:160]
-    times = interleave(sides, blocks=blocks, block_seconds=block_seconds)
-    passes, rows = times[PASSES].median, {}
-    for name, timing in times.items():
-        row: Row = {"name": name, **without_ratio(timed(timing.seconds, timing.seconds))}
-        if name == PASSES:
-            row["TFLOP_per_second"] = operations(size) / timing.median / 1e12
-        else:
-            row["share_percent"] = 100 * timing.median / (timing.median + passes)
-        if timing.compilation is not None:
-            row["compile_seconds"] = timing.compilation.seconds
-            row["temporary_bytes"] = sides[name].memory.temporaries
-        row["note"] = note if name == PASSES else ""
-        rows[name] = row
-        yield row
+            failed[name] = (str(error).splitlines() or [type(error).__name__])[0][:160]
+            continue
+        sides[name] = side
+        yield early(_row(size, name, side, first))
+    times = interleave(sides, blocks=blocks, block_seconds=block_seconds) if sides else {}
+    rows = {name: _row(size, name, side, times) for name, side in sides.items()}
+    yield from rows.values()
     for name, why in failed.items():
         yield {"name": name, "note": why, "unmeasured": f"{name}: {why}"}
     return rows
+
+
+def _row(size: Size, name: str, side: Any, times: Mapping[str, Timing]) -> Row:
+    """A side's row, its share beside the pass where that has been timed; what an earlier case compiled took no time."""
+    timing = times[name]
+    row: Row = {"name": name, **without_ratio(timed(timing.seconds, timing.seconds))}
+    if name == PASSES:
+        row["TFLOP_per_second"] = operations(size) / timing.median / 1e12
+    elif PASSES in times:
+        row["share_percent"] = 100 * timing.median / (timing.median + times[PASSES].median)
+    if made := timing.compilation:
+        row |= {} if made.cached else {"compile_seconds": made.seconds}
+        row["temporary_bytes"] = side.memory.temporaries
+    return {**row, "note": _passes(size)[1] if name == PASSES else ""}
 
 
 @cache

@@ -5,6 +5,7 @@ their times would be noise: the row says so, and the claim is about the bytes th
 Other steps are timed too, both on the same arrays, since a step's speed depends on where in memory they lie.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +50,8 @@ def elementwise(quick: bool = False, only: str = "") -> Yields:
         if name in GOALS:
             yield Claim(f"{name}: optax's time over jgd's", row["ratio"], GOALS[name])
         elif "ratio" in row:
-            why = f"{row['ratio']:.2f}x, and at 95% from {row['ratio_low']:.2f}x"
+            level = math.floor(row["ratio_level_percent"] + 1e-9)
+            why = f"{row['ratio']:.2f}x, and with a level of {level}% from {row['ratio_low']:.2f}x"
             text = f"{name}: optax's time over jgd's, at most by its interval"
             yield Claim(text, row["ratio_high"], 1.0, why=why)
 
@@ -94,6 +96,7 @@ def against_optax(name: str, pair: Pair, params: Any) -> Row:
     if "optax" in times:
         ratio = compare(times["jgd"], times["optax"])
         row |= {"ratio": ratio.ratio, "ratio_low": ratio.low, "ratio_high": ratio.high}
+        row["ratio_level_percent"] = 100 * ratio.level
         row["optax_seconds"] = times["optax"].median
     else:
         row = without_ratio(row)

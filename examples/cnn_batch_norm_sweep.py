@@ -18,7 +18,7 @@ class Net(nn.Module):
 
     @nn.compact
     def __call__(self, x, train):
-        x = nn.BatchNorm(use_running_average=not train, momentum=0.9)(nn.Conv(8, (3, 3), strides=2)(x))
+        x = nn.BatchNorm(use_running_average=not train, momentum=0.9)(nn.Conv(4, (3, 3), strides=2)(x))
         x = nn.Dropout(0.1, deterministic=not train)(nn.relu(x))
         return nn.Dense(10)(x.reshape(len(x), -1))
 
@@ -41,7 +41,7 @@ def main():
     task = jgd.tasks.from_linen(Net(), loss, train, batch_size=32, evaluate=accuracy, validation=held_out)
 
     space = jgd.adam(loguniform(1e-4, 0.1))
-    options = {"num_trials": 6, "seeds": 2, "steps": 120, "eval_every": 40, "sampler": "sobol", "lanes": 6}
+    options = {"num_trials": 4, "seeds": 2, "steps": 80, "eval_every": 40, "sampler": "sobol", "lanes": 4}
     result = jgd.sweep.run(task, space, metric="accuracy", mode="max", **options)
     print(result)
 

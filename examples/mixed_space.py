@@ -45,7 +45,7 @@ rules = {
 space = jgd.multi_steps(choice(rules), integer(1, 4))  # one to four batches a step
 
 # %% the study
-options = {"num_trials": 16, "rounds": 2, "steps": 160, "eval_every": 40, "metric": "accuracy", "mode": "max"}
+options = {"num_trials": 8, "rounds": 2, "steps": 160, "eval_every": 40, "metric": "accuracy", "mode": "max"}
 result = jgd.sweep.run(task, space, sampler="tpe", stop=halving(min_steps=40), **options)
 print(result)  # or `result` alone, a notebook's table
 
@@ -59,4 +59,4 @@ result.plot.axis()
 # %% checked
 print(best.optimizer, "with", result.best_params)
 assert result.best_value > 0.9
-assert result.lane_steps < 16 * 160
+assert result.lane_steps < 8 * 160

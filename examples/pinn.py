@@ -22,7 +22,7 @@ def second_derivative(u):
 
 def init(key):
     keys = jax.random.split(key, 3)
-    sizes = [(1, 24), (24, 24), (24, 1)]
+    sizes = [(1, 16), (16, 16), (16, 1)]
     return [
         {"w": jax.random.normal(k, size) / jnp.sqrt(size[0]), "b": jnp.zeros(size[1])}
         for k, size in zip(keys, sizes, strict=True)
@@ -50,8 +50,8 @@ def error(params):
 
 
 def main():
-    task = jgd.Task(init, residual, data=jax.random.uniform(jax.random.key(7), (128,)), evaluate=error)
-    first = jgd.fit(task, jgd.adam(jgd.cosine_decay_schedule(1e-2, 1000)), steps=1000, eval_every=50)
+    task = jgd.Task(init, residual, data=jax.random.uniform(jax.random.key(7), (64,)), evaluate=error)
+    first = jgd.fit(task, jgd.adam(jgd.cosine_decay_schedule(1e-2, 500)), steps=500, eval_every=50)
     print(f"Adam:\n{first}\n")
 
     stop = jgd.Stop(metric="error", value=1e-4)

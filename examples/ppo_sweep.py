@@ -72,6 +72,6 @@ def train(hp, key):
 
 if __name__ == "__main__":
     space = {"learning_rate": loguniform(1e-4, 3e-2), "clip": uniform(0.05, 0.4), "entropy": loguniform(1e-4, 0.1)}
-    result = jgd.sweep.run(train, space, num_trials=16, seeds=3, metric="return", mode="max", sampler="sobol")
+    result = jgd.sweep.run(train, space, num_trials=8, seeds=2, metric="return", mode="max", sampler="sobol")
     print(result)
     assert result.best_value > 120

@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import jgd
 from jgd.sweep import halving, loguniform, uniform
 
-STEPS = 240
+STEPS = 160
 
 
 def two_moons():
     """Two half circles, one inside the other's arm, and a small network."""
     keys = jax.random.split(jax.random.key(0), 2)
-    angle = jax.random.uniform(keys[0], (400,), maxval=jnp.pi)
-    label = jnp.arange(400) % 2
+    angle = jax.random.uniform(keys[0], (200,), maxval=jnp.pi)
+    label = jnp.arange(200) % 2
     x = jnp.stack([jnp.cos(angle) + label, jnp.where(label == 1, -1, 1) * jnp.sin(angle) + 0.5 * label], axis=1)
     x = x + 0.15 * jax.random.normal(keys[1], x.shape)
 
@@ -45,7 +45,7 @@ def main():
         "nesterov": jgd.nesterov(loguniform(1e-4, 1.0), momentum=uniform(0.5, 0.99)),
     }
     with tempfile.TemporaryDirectory() as folder:
-        study = {"num_trials": 16, "seeds": 2, "steps": STEPS, "sampler": "sobol", "dir": f"{folder}/moons"}
+        study = {"num_trials": 8, "seeds": 2, "steps": STEPS, "sampler": "sobol", "dir": f"{folder}/moons"}
         result = jgd.sweep.run(two_moons(), spaces, **study)
         print(result)
         again = jgd.sweep.run(two_moons(), spaces, **study)
@@ -57,9 +57,9 @@ def main():
         result.plot.isolation("learning_rate", "decay").savefig(f"{folder}/isolation.svg")
         print("Written:", ", ".join(sorted(path.name for path in pathlib.Path(folder).iterdir())))
 
-    halved = jgd.sweep.run(two_moons(), spaces["adam"], num_trials=32, seeds=2, steps=STEPS, stop=halving(min_steps=30))
-    print(f"\n{halved}\nHalving took {halved.lane_steps} of {32 * 2 * STEPS} steps.")
-    assert halved.lane_steps < 0.5 * 32 * 2 * STEPS
+    halved = jgd.sweep.run(two_moons(), spaces["adam"], num_trials=16, seeds=2, steps=STEPS, stop=halving(min_steps=20))
+    print(f"\n{halved}\nHalving took {halved.lane_steps} of {16 * 2 * STEPS} steps.")
+    assert halved.lane_steps < 0.5 * 16 * 2 * STEPS
 
     run = jgd.fit(two_moons(), result.best_optimizer(), steps=STEPS)
     print(f"\nThe best optimizer, a value:\n  {result.best_optimizer()}\n\n{run}")

@@ -2,11 +2,12 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, descend, gradient_descent,
-    heavy_ball, lamb, lars, lion, muon, muon_labels, nadam, nadamw, nesterov, novograd, optimizer, radam, rmsprop,
-    scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_amsgrad, scale_by_belief, scale_by_lion,
-    scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_stddev,
-    scale_by_trust_ratio, scale_by_yogi, sgd, variant, yogi.
+Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
+    gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov, novograd,
+    optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
+    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion,
+    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign,
+    scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -70,16 +71,25 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.dog import dog as dog
+    from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
+    from jgd.optimizers.dog import scale_by_dog as scale_by_dog
+    from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.madgrad import madgrad as madgrad
+    from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
@@ -89,6 +99,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
+    from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
+    from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
+    from jgd.optimizers.sign_sgd import signum as signum
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -150,14 +164,18 @@ lazy(
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
+        "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
+        "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
+        "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",

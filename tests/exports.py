@@ -13,9 +13,9 @@ WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
     "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
-    "every_matrix_axes", "geometric",
-    "half_cosine", "init_rate", "inner_states", "matrices_and_labels", "next_rate", "observe", "power_curve",
-    "progress", "reciprocal", "root_above", "shrink", "step_if", "time_of", "whole_steps",
+    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics",
+    "matrices_and_labels", "next_rate", "observe", "power_curve", "progress", "reciprocal", "root_above", "shrink",
+    "step_if", "time_of", "whole_steps",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

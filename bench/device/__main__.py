@@ -1,8 +1,10 @@
 """One run on an accelerator, in minutes: `bash bench/device.sh`.
 
 Sections run in order of worth, each within its share of the time; one that fails, crashes or runs over it stops no
-other. After every row the JSON is written, after every section the page beside it. Without --out that is
-bench/results/<device>-<date>.json on an accelerator, and in the folder runs on a CPU or with --quick.
+other. They are all unless named, in the order of their names; `sweeps.digits` is one case of a section. After every row
+the JSON is written, after every section the page beside it. Without --out that is bench/results/<device>-<date>.json on
+an accelerator, and in the folder runs on a CPU or with --quick. A file that is there already, of the same device, keeps
+the cases that this run has no rows of; each has its date.
 """
 
 import argparse
@@ -15,7 +17,7 @@ from typing import Any, NoReturn
 
 from bench.device.document import Document, write_page
 from bench.device.runner import run_sections
-from bench.device.sections import SECTIONS
+from bench.device.sections import SECTIONS, chosen
 from bench.format import table
 from bench.runner import ROOT
 
@@ -38,15 +40,18 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench/device.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="SECTION", help="sections to run; all unless given")
+    parser.add_argument("names", nargs="*", metavar="SECTION", help="sections, or one case of one as in sweeps.digits")
     parser.add_argument("--list", action="store_true", help="show the sections, their seconds and their cases")
     parser.add_argument("--quick", action="store_true", help="small sizes: whether everything works")
     parser.add_argument("--minutes", type=float, help="in which all of it ends (default: 8; with --quick 30)")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="where to write; a page stands beside it")
     parser.add_argument("--page", type=Path, metavar="FILE.json", help="write the page of these results anew")
     options = parser.parse_args()
-    if unknown := [name for name in options.names if name not in SECTIONS]:
-        parser.error(f"there is no section {unknown[0]!r}; expected {', '.join(SECTIONS)}.")
+    try:
+        options.sections = chosen(options.names)
+    except KeyError as error:
+        expected = (f"{name}: {', '.join(one.cases)}" for name, one in SECTIONS.items())
+        parser.error(f"there is no section or case {error}; expected SECTION or SECTION.CASE of {'; '.join(expected)}.")
     if options.minutes is None:
         options.minutes = 30 if options.quick else 8
     if not options.minutes > 0:
@@ -56,8 +61,6 @@ def parse() -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """The sections that were asked for, in their order."""
-    names = options.names or list(SECTIONS)
-    chosen = {name: one for name, one in SECTIONS.items() if name in names}
     clock = time.monotonic()
 
     def place(machine: dict[str, Any]) -> Path:
@@ -66,11 +69,11 @@ def run(options: argparse.Namespace) -> int:
         kept = not options.quick and machine["platform"] not in ("cpu", "")
         return options.out or ROOT / ("bench/results" if kept else "runs/device") / file_name(machine)
 
-    document = Document(chosen, options.quick, options.minutes, place)
+    document = Document(options.sections, options.quick, options.minutes, place)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        run_sections(chosen, document, options.quick, 60 * options.minutes)
+        run_sections(options.sections, document, options.quick, 60 * options.minutes)
         interrupted = False
     except KeyboardInterrupt:
         interrupted = True

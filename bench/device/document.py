@@ -1,12 +1,17 @@
-"""Keeps the results of a run on a device as one JSON and one page, each always whole."""
+"""Keeps the results of a run on a device as one JSON and one page, each always whole.
+
+A file that a run before it has written on the same device keeps the cases that this run leaves out, or that yield no
+row in it.
+"""
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.device.sections import Section
+from bench.device.sections import SECTIONS, Section
 from bench.page import render
 from jgd.core.storage import write_whole
 
@@ -21,6 +26,7 @@ class Document:
 
     def __init__(self, sections: Mapping[str, Section], quick: bool, minutes: float, place: Any) -> None:
         self._place, self._clock = place, time.perf_counter()
+        self._before: dict[str, Any] | None = None  # of an earlier run
         self.path: Path | None = None
         self.results: dict[str, Any] = {
             "machine": None,
@@ -47,8 +53,11 @@ class Document:
         """The machine, told by the first process that has started JAX."""
         if self.results["machine"] is None:
             self.results["machine"] = machine
+            for case in self.results["cases"].values():
+                case |= {"date": machine["date"], "commit": machine["commit"]}
             self.path = Path(self._place(machine)).absolute()
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._before = _earlier(self.path, self.results)
 
     def write(self, page: bool = False) -> None:
         """The JSON and, if wanted, the page beside it."""
@@ -56,9 +65,10 @@ class Document:
         self.results["unmeasured"] = unmeasured(self.results)
         if self.path is None:
             return
-        write_whole(self.path, [f"{json.dumps(self.results, indent=1)}\n".encode()])
+        whole = merged(self._before, self.results) if self._before else self.results
+        write_whole(self.path, [f"{json.dumps(whole, indent=1)}\n".encode()])
         if page:
-            write_page(self.path, self.results)
+            write_page(self.path, whole)
 
     def end(self) -> None:
         """Write all, also where no process could describe the machine."""
@@ -92,12 +102,51 @@ def unmeasured(results: dict[str, Any]) -> list[str]:
             kept = f"; {count} row{'s were' if count > 1 else ' was'} kept" if count else ""
             error = case["error"].strip().splitlines()
             said.append(f"{case['title']}: {case['status']}{': ' + error[-1] if error else ''}{kept}.")
+        if again := case.get("again"):
+            said.append(f"{case['title']}: {again}; its rows are of {case['date'][:10]}.")
         said += [f"{case['title']}: {row['unmeasured']}." for row in case["rows"] if row.get("unmeasured")]
     return list(dict.fromkeys(said))
 
 
+def merged(before: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    """Put a run's results into those of an earlier one: of each case the newest that has rows."""
+    cases = {name: dict(case) for name, case in before["cases"].items()}
+    for name, case in results["cases"].items():
+        if case["rows"] or not cases.get(name, {}).get("rows"):
+            cases[name] = case
+        else:
+            error = case["error"].strip().splitlines()
+            why = f"run again on {case['date'][:10]}: {case['status']}{': ' + error[-1] if error else ''}"
+            cases[name]["again"] = why
+    order = [case for one in SECTIONS.values() for case in one.cases]
+    cases = dict(sorted(cases.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
+    sections = {}
+    for name, one in {**before["sections"], **results["sections"]}.items():
+        names = [case for case, found in cases.items() if found["section"] == name]
+        done = sum(cases[case]["status"] == "done" for case in names)
+        sections[name] = {**one, "cases": names, "status": f"{done} of {len(names)} done"}
+    both = {**results, "cases": cases, "sections": sections, "seconds": before["seconds"] + results["seconds"]}
+    return {**both, "unmeasured": unmeasured(both)}
+
+
+def _earlier(path: Path, results: dict[str, Any]) -> dict[str, Any] | None:
+    """What a file holds that these results may stand beside: those of a run of the same kind on the same device."""
+    if not path.exists():
+        return None
+    machine, before = results["machine"], json.loads(path.read_text())
+    if before.get("quick") != results["quick"] or any(
+        (before.get("machine") or {}).get(key) != machine[key] for key in ("device", "platform", "devices")
+    ):
+        print(f"{path} was of another device, or of other sizes: it is written anew.", file=sys.stderr)
+        return None
+    for case in before["cases"].values():
+        for key in ("date", "commit"):
+            case.setdefault(key, before["machine"][key])
+    return before
+
+
 def _empty(name: str, section: str, case: Any) -> dict[str, Any]:
     chart = case.chart and case.chart._asdict()
-    command = f"bash bench/device.sh {section}"
+    command = f"bash bench/device.sh {section}.{name}"
     known = {"section": section, "title": case.title, "command": command, "chart": chart, "rows": [], "claims": []}
-    return {**known, "status": NOT_REACHED, "error": "", "seconds": 0.0}
+    return {**known, "status": NOT_REACHED, "error": "", "seconds": 0.0, "date": "", "commit": None}

@@ -14,6 +14,7 @@ from bench.rows import Row, Yields, timed, without_ratio
 from jgd.measure import Copy, Program, Timing, cores, free_bytes, interleave, random_like
 
 SMI = "name,driver_version,memory.total,memory.used,clocks.sm,clocks.mem,power.limit,mig.mode.current"
+SETTINGS = ("XLA_", "JAX_", "CUDA_VISIBLE")  # of the environment
 MEBI = 1 << 20
 # Operands' dtype, and the precision that JAX is asked for.
 PRODUCTS = {
@@ -35,7 +36,7 @@ def facts(quick: bool = False) -> Yields:
         "cores of the host": cores(),
         "system": f"{platform.platform()}, Python {platform.python_version()}",
         **{f"version of {name}": version for name, version in machine["versions"].items()},
-        **{name: value for name, value in os.environ.items() if name.startswith(("XLA_", "JAX_", "CUDA_VISIBLE"))},
+        **{name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and "CACHE" not in name},
         **_smi(),
         "torch": _torch(),
     }
@@ -59,7 +60,7 @@ def copies(quick: bool = False) -> Yields:
 def products(quick: bool = False) -> Yields:
     """Products of square matrices in float32, with tf32's operands, and in bfloat16, in turn."""
     on_cpu = jax.default_backend() == "cpu"
-    for size in (256,) if quick else (512, 1024) if on_cpu else (1024, 4096, 8192, 16384):
+    for size in (256,) if quick else (512, 1024) if on_cpu else (1024, 4096, 8192):
         programs, seen = {}, {}
         for name, (dtype, precision) in PRODUCTS.items():
             try:

@@ -20,28 +20,38 @@ from typing import Any
 
 from bench.device.document import Document
 from bench.device.sections import Section
+from bench.rows import put
 from bench.runner import ROOT, end_group
 from jgd.measure import cores
 
+PROGRAMS = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 POLL = 0.05  # seconds between looks at what a process tells
 QUICK_FLAGS = "--xla_backend_optimization_level=0"  # compiles fast, and runs slowly
 LEAST = 3.0  # seconds under which no process is started
 
 
 def run_sections(sections: Mapping[str, Section], document: Document, quick: bool, seconds: float) -> None:
-    """All sections within so many seconds; what one leaves over goes to those after it."""
+    """All sections within so many seconds; what one leaves over goes to those after it.
+
+    Their processes share the programs that they compile: an accelerator takes a tenth of a second for the least of
+    them, and every process begins with dozens.
+    """
     ends, left = time.monotonic() + seconds, dict(sections)
-    for name, section in sections.items():
-        there = max(0.0, ends - time.monotonic())
-        budget = there * section.seconds / sum(one.seconds for one in left.values())
-        del left[name]
-        Run(name, section, document, quick, budget).all()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as programs:
+        for name, section in sections.items():
+            there = max(0.0, ends - time.monotonic())
+            budget = there * section.seconds / (sum(one.seconds for one in left.values()) or 1.0)
+            del left[name]
+            Run(name, section, document, quick, budget, programs).all()
 
 
 class Run:
     """A section on its way."""
 
-    def __init__(self, name: str, section: Section, document: Document, quick: bool, budget: float) -> None:
+    def __init__(
+        self, name: str, section: Section, document: Document, quick: bool, budget: float, programs: str
+    ) -> None:
+        self.programs = programs
         self.section, self.document, self.quick = section, document, quick
         self.known = document.results["sections"][name]
         self.cases = document.results["cases"]
@@ -98,8 +108,9 @@ class Run:
 
     def _environment(self) -> dict[str, str]:
         own = {"JAX_NUM_CPU_DEVICES": str(cores()), "PYTHONUNBUFFERED": "1", **self.section.environment}
-        if self.quick:
-            own["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_FLAGS}".strip()
+        own |= {"JAX_COMPILATION_CACHE_DIR": self.programs, **PROGRAMS}
+        flags = [os.environ.get("XLA_FLAGS", ""), own.get("XLA_FLAGS", ""), QUICK_FLAGS if self.quick else ""]
+        own["XLA_FLAGS"] = " ".join(filter(None, flags))
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         return os.environ | {"PYTHONPATH": path} | own
 
@@ -129,7 +140,7 @@ class Run:
             self.deadline = now + share * max(0.0, self.ends - now)
             self.cases[event["begin"]]["status"] = "running"
         elif self.running and "row" in event:
-            self.cases[self.running]["rows"].append(event["row"])
+            put(self.cases[self.running]["rows"], event["row"])
         elif self.running and "claim" in event:
             self.cases[self.running]["claims"].append(event["claim"])
         elif "end" in event:

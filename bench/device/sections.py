@@ -1,6 +1,6 @@
 """The sections of a run on a device, in order of worth, with their seconds and their cases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -8,69 +8,97 @@ from bench.cases import Case, Chart
 
 
 class Section(NamedTuple):
-    """Cases that share a process and a part of the time."""
+    """Cases that share a process and a part of the time: their seconds are of eight minutes, and divide any other."""
 
     title: str
-    seconds: float  # of eight minutes; other times are shared out in proportion
     cases: dict[str, Case]
     environment: Mapping[str, str] = MappingProxyType({})
 
+    @property
+    def seconds(self) -> float:
+        """Those of its cases."""
+        return sum(case.seconds for case in self.cases.values())
+
 
 NAMES = "adamw,sgd,lion,adamw_clipped,heavy_ball,adam"  # in order of worth
-LITTLE_MEMORY = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.08"}  # so that running out of it is quick, and disturbs nobody
+# Products by cuBLAS alone, which takes no time to choose: XLA's own compile dozens of kernels for each shape.
+LIBRARY = {"XLA_FLAGS": "--xla_gpu_enable_triton_gemm=false"}
+UNTUNED = {"XLA_FLAGS": "--xla_gpu_enable_triton_gemm=false --xla_gpu_autotune_level=0"}
+LITTLE_MEMORY = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.03"}  # so that running out of it is quick, and disturbs nobody
 
 SECTIONS: dict[str, Section] = {
-    "there": Section("What is there", 25, {
-        "facts": Case("bench.device.hardware:facts", "Device, memory, driver and versions", 3),
-        "copy": Case("bench.device.hardware:copies", "Bandwidth of a copy", 8),
+    "there": Section("What is there", {
+        "facts": Case("bench.device.hardware:facts", "Device, memory, driver and versions", 2),
+        "copy": Case("bench.device.hardware:copies", "Bandwidth of a copy", 5),
         "products": Case(
-            "bench.device.hardware:products", "Products of square matrices", 12,
+            "bench.device.hardware:products", "Products of square matrices", 15,
             chart=Chart("size", ("TFLOP_per_second",), "numbers"),
         ),
-    }),
-    "elementwise": Section("Steps of elementwise optimizers", 100, {
-        "tree": Case("bench.scaling:trees", "A step on the tree of GPT-2 small", 35, options={"block_seconds": 0.02}),
+    }, LIBRARY),
+    "elementwise": Section("Steps of elementwise optimizers", {
+        "tree": Case(
+            "bench.scaling:trees", "A step on the tree of GPT-2 small", 36,
+            options={"names": "adamw", "peers": "torch", "block_seconds": 0.02, "together": 10},
+        ),
         "parameters": Case(
-            "bench.scaling:parameters", "A step against the number of parameters, in one leaf", 60,
+            "bench.scaling:parameters", "A step against the number of parameters, in one leaf", 41,
             chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),
             options={"least": 1e6, "names": NAMES, "peers": "torch,torch-foreach", "block_seconds": 0.02},
         ),
     }),
-    "muon": Section("Muon beside AdamW and a training step", 70, {
-        "share": Case("bench.training_step:share", "The optimizer's share of a step of GPT-2 small", 45),
-        "per_leaf": Case("bench.training_step:per_leaf", "Newton-Schulz leaf by leaf, and by others", 25),
-    }),
-    "sweeps": Section("Sweeps", 130, {
+    "muon": Section("Muon beside AdamW and a training step", {
+        "share": Case("bench.training_step:share", "The optimizer's share of a step of GPT-2 small", 70),
+        "per_leaf": Case("bench.training_step:per_leaf", "Newton-Schulz leaf by leaf, and by others", 60),
+    }, LIBRARY),
+    "sweeps": Section("Sweeps", {
+        "digits": Case(
+            "bench.digits:digits", "A sweep of 256 learning rates on digits", 35, ("sklearn",),
+            options={"repeats": 2, "compiled_once": True},
+        ),
         "lane_memory": Case(
             "bench.lanes:lane_memory", "Memory against lanes, and the plan's word on it", 20, ("sklearn",),
             Chart("lanes", ("predicted_bytes", "peak_bytes"), "network"),
         ),
         "lanes": Case(
-            "bench.lanes:lanes", "Trials a second against lanes side by side", 60, ("sklearn",),
+            "bench.lanes:lanes", "Trials a second against lanes side by side", 37, ("sklearn",),
             Chart("lanes", ("trials_per_second",), "network"),
             options={"networks": "tiny,digits,convolution,transformer"},
         ),
-        "digits": Case(
-            "bench.digits:digits", "A sweep of 256 learning rates on digits", 30, ("sklearn",),
-            options={"repeats": 2, "compiled_once": True},
-        ),
         "cold_and_warm": Case(
-            "bench.compiling:cold_and_warm", "Compiling a sweep, and reading its programs", 20, ("sklearn",),
+            "bench.compiling:cold_and_warm", "Compiling a sweep, and reading its programs", 18, ("sklearn",),
         ),
     }),
-    "recovery": Section("Out of memory, divergence, replay, kill and resume", 45, {
-        "divergence": Case("bench.recovery:divergence", "A lane that diverges, and replays of the others", 10),
+    "recovery": Section("Out of memory, divergence, replay, kill and resume", {
+        "divergence": Case("bench.recovery:divergence", "A lane that diverges, and replays of the others", 5),
         "kill": Case(
-            "bench.crash_recovery:kills", "A sweep killed and continued", 20,
-            options={"count": 1, "only": "all to the end"},
+            "bench.crash_recovery:every_kind", "A sweep killed and continued", 30,
+            options={"count": 1, "only": "all to the end", "steps": 480},
         ),
         # Last, as on a CPU it limits the memory of its process.
-        "out_of_memory": Case("bench.recovery:out_of_memory", "A sweep whose lanes do not fit", 15),
-    }, LITTLE_MEMORY),
-    "tests": Section("The core of the tests", 60, {
-        "core": Case("bench.device.core_tests:core_tests", "Tests that fail on this device", 60, ("pytest", "chex")),
-    }),
-    "race": Section("The race", 50, {
-        "jgd_race": Case("bench.device.race:race", "jgd race", 50, ("sklearn", "matplotlib")),
+        "out_of_memory": Case(
+            "bench.recovery:out_of_memory", "A sweep whose lanes do not fit", 24,
+            options={"times": 0.5},  # an allocation that fails may wait ten seconds for memory: the fewer of them
+        ),
+    }, {**LITTLE_MEMORY, **UNTUNED}),
+    "tests": Section("The core of the tests", {
+        "core": Case("bench.device.core_tests:core_tests", "Tests that fail on this device", 72, ("pytest", "chex")),
+    }, UNTUNED),
+    "race": Section("The race", {
+        "jgd_race": Case("bench.device.race:race", "jgd race", 10, ("sklearn", "matplotlib")),
     }),
 }  # fmt: skip
+
+
+def chosen(names: Sequence[str]) -> dict[str, Section]:
+    """Find sections in the order of their names; `sweeps.digits` is a section of that case alone.
+
+    Without names they are all. A name that is none raises KeyError.
+    """
+    found: dict[str, Section] = {}
+    for name in names or SECTIONS:
+        section, _, case = name.partition(".")
+        whole = SECTIONS[section]
+        cases = {case: whole.cases[case]} if case else whole.cases
+        before = found[section].cases if section in found else {}
+        found[section] = whole._replace(cases={**before, **cases})
+    return found

@@ -3,12 +3,12 @@
 import argparse
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, unknown
 from jgd.sweep.engine.black_box import metrics_of
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.result import Result
@@ -26,13 +26,20 @@ class Criterion(NamedTuple):
     target: float | None
 
 
-def judge_of(options: argparse.Namespace, otherwise: Callable[[], str]) -> Criterion:
-    """Take the criterion from the options, else from what the task is known for, or the metric found `otherwise`."""
+def judge_of(
+    options: argparse.Namespace, known: Callable[[], Iterable[str]], otherwise: Callable[[], str]
+) -> Criterion:
+    """Take the criterion from the options, else from what the task is known for, or the metric found `otherwise`.
+
+    A metric of the options must be among the `known` ones.
+    """
     entry = BUILTIN.get(options.task)
+    if options.metric is not None and options.metric not in (names := list(known())):
+        raise unknown("--metric", options.metric, names)
     metric = options.metric or (entry.metric if entry else otherwise())
-    known = entry is not None and metric == entry.metric
-    mode = options.mode or (entry.mode if entry and known else "max" if MORE_IS_BETTER.search(metric) else "min")
-    target = options.target if options.target is not None else entry.target if entry and known else None
+    own = entry is not None and metric == entry.metric
+    mode = options.mode or (entry.mode if entry and own else "max" if MORE_IS_BETTER.search(metric) else "min")
+    target = options.target if options.target is not None else entry.target if entry and own else None
     return Criterion(metric, mode, target)
 
 
@@ -45,6 +52,12 @@ def with_target(result: Result) -> Result:
         return result
     target = float(middle if result.settings.mode == "min" else -middle)
     return dataclasses.replace(result, settings=dataclasses.replace(result.settings, target=target))
+
+
+def metric_names(task: Task) -> list[str]:
+    """The names of all curves of a task."""
+    found = check_task(task)
+    return [*found.steps, *found.judged]
 
 
 def first_metric(task: Task) -> str:

@@ -5,7 +5,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from jgd.commands.bench import add_bench, add_compare
@@ -16,7 +15,6 @@ from jgd.commands.resume import add_resume
 from jgd.commands.show import add_show
 from jgd.commands.sweep import add_sweep
 from jgd.core.errors import InputError
-from jgd.core.storage import folder_path
 
 UNREAD = 141  # as a shell says of what SIGPIPE has ended
 ABOUT = "jgd: gradient descent as a value. Races, sweeps and measurements, each with a table and a report."
@@ -38,11 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         add(commands)
 
     def command() -> int:
+        for text in argv or ():  # a shell passes none
+            if "\0" in text:
+                raise InputError(f"{text!r}: no name, number or path holds a NUL byte; leave it out.")
         options = parser.parse_args(argv)
-        if getattr(options, "dir", None) is not None:
-            options.dir = folder_path("jgd", options.dir)
-        if getattr(options, "out", None) is not None:
-            options.out = Path(options.out).expanduser()
         return options.command(options)
 
     return status_of(command)

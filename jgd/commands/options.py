@@ -1,11 +1,13 @@
-"""Options that commands share: entering them, checking their numbers, and the line that runs them again."""
+"""Options that commands share: entering them, checking what is written, and the line that runs them again."""
 
 import argparse
 import math
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from jgd.core.arguments import COUNT, FILE, FINITE, FOLDER, TEXT, WHOLE, Kind, admits
 from jgd.core.errors import InputError
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -16,6 +18,29 @@ MAX_TIME: dict[str, dict[str, Any]] = {
     },
 }
 ONLY_OUTPUT = ("--json", "--out")  # what changes nothing of what is run
+
+
+def to_kind(kind: Kind, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Make the type of an option: what `read` makes of its text, refused unless it is of the kind."""
+
+    def convert(text: str) -> Any:
+        try:
+            value = read(text)
+        except (ValueError, RuntimeError):  # no number; a home folder that is not known
+            value = None
+        if value is None or not admits(kind, value):
+            raise argparse.ArgumentTypeError(f"{text!r} must {kind.expected}")
+        return value
+
+    return convert
+
+
+def _to_path(text: str) -> Any:
+    return text and Path(text).expanduser()  # an empty text is no path, while Path makes the current folder of it
+
+
+to_whole, to_count, to_number = to_kind(WHOLE, int), to_kind(COUNT, int), to_kind(FINITE, float)
+to_name, to_folder, to_file = to_kind(TEXT, str), to_kind(FOLDER, _to_path), to_kind(FILE, _to_path)
 
 
 def add_command(
@@ -33,15 +58,6 @@ def add_command(
     for argument, settings in arguments.items():
         parser.add_argument(argument, **settings)
     return parser
-
-
-def counts(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """The values of these options, which must be at least 1 where they are given."""
-    given = {name: getattr(options, name) for name in names}
-    for name, value in given.items():
-        if value is not None and value < 1:
-            raise InputError(f"--{name} {value}: expected a whole number, at least 1.")
-    return given
 
 
 def seconds_of(options: argparse.Namespace) -> float | None:

@@ -18,8 +18,8 @@ def new_folder(wanted: Path | None, title: str, option: str = "--out") -> Iterat
     """
     name = f"{re.sub(r'[^A-Za-z0-9_]+', '-', title).strip('-')}-{time.strftime('%Y%m%d-%H%M%S')}"
     path = wanted if wanted is not None else Path("runs") / name
+    made = [folder for folder in (path, path.parent) if not folder.exists()]
     try:
-        existed = path.exists()
         if wanted is not None:
             path.mkdir(parents=True, exist_ok=True)
         else:
@@ -32,9 +32,9 @@ def new_folder(wanted: Path | None, title: str, option: str = "--out") -> Iterat
     try:
         yield path
     finally:
-        if not existed:
-            with contextlib.suppress(OSError):  # it is not empty, as it should be
-                path.rmdir()
+        with contextlib.suppress(OSError):  # it is not empty, as it should be
+            for folder in made:
+                folder.rmdir()
 
 
 def check_file(path: Path | None, option: str = "--out") -> None:

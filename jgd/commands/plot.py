@@ -1,11 +1,10 @@
 """`jgd plot`: one picture of a sweep from its folder, or the whole report."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from jgd.commands.finish import provenance_of
-from jgd.commands.options import add_command
+from jgd.commands.options import add_command, to_file, to_folder, to_name
 from jgd.commands.output_folder import check_file
 from jgd.core.errors import InputError
 from jgd.core.optional import require
@@ -24,11 +23,11 @@ MORE_PLOT = (
     "\n  jgd plot runs/mine --kind axis --name learning_rate\n"
 )
 OF_PLOT = {
-    "dir": {"type": Path, "help": "the sweep's folder"},
-    "--kind": {"help": "the picture (default: the whole report)"},
-    "--name": {"help": "the hyperparameter, for axis, isolation and sensitivity"},
-    "--space": {"help": "the space, for pictures of one"},
-    "--out": {"type": Path, "metavar": "FILE", "help": "what to write: a .png, .svg or .pdf, or an .html"},
+    "dir": {"type": to_folder, "help": "the sweep's folder"},
+    "--kind": {"type": to_name, "help": "the picture (default: the whole report)"},
+    "--name": {"type": to_name, "help": "the hyperparameter, for axis, isolation and sensitivity"},
+    "--space": {"type": to_name, "help": "the space, for pictures of one"},
+    "--out": {"type": to_file, "metavar": "FILE", "help": "what to write: a .png, .svg or .pdf, or an .html"},
 }
 
 
@@ -41,6 +40,9 @@ def plot(options: argparse.Namespace) -> int:
     """Write the picture, or the report."""
     require("matplotlib", "a picture of a sweep")
     check_file(options.out)
+    for option in ("name", "space"):
+        if options.kind is None and (given := getattr(options, option)) is not None:
+            raise InputError(f"--{option} {given}: the whole report shows all; pass --kind too, or leave it out.")
     result, kind = load(options.dir), options.kind
     out = options.out or options.dir / ("report.html" if kind is None else f"{kind}.png")
     ending = out.suffix.removeprefix(".").lower()

@@ -8,7 +8,7 @@ from typing import Any
 
 from jgd.core.errors import InputError
 from jgd.core.user_code import attempt, look_up
-from jgd.sweep.engine.black_box import is_black_box
+from jgd.sweep.engine.black_box import is_black_box, name_problem
 from jgd.sweep.resume import note
 from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.toml import parse_spaces, read_spaces
@@ -34,6 +34,10 @@ def look_up_spaces(task: Any, name: str, steps: int | None) -> Any:
     found = look_up("--space", name)
     if callable(found) and not isinstance(found, (Distribution, Task)):
         found = attempt(f"--space {name}: calling it", found)
+    try:
+        name_problem(task, found)
+    except InputError as error:
+        raise InputError(f"--space {name}: {error}") from None
     return found
 
 

@@ -2,13 +2,12 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from jgd.commands.options import add_command
+from jgd.commands.options import add_command, to_count, to_file, to_folder
 from jgd.commands.output_folder import check_file
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.results_json import jsonable
@@ -30,11 +29,11 @@ MORE = """
 The curves of a lane and of its replay agree within the rounding of another program.
 """
 OF_REPLAY = {
-    "dir": {"type": Path, "help": "the sweep's folder"},
-    "trial": {"type": int, "nargs": "?", "help": "its number (default: the best)"},
-    "--seed": {"type": int, "help": "(default: the sweep's first)"},
+    "dir": {"type": to_folder, "help": "the sweep's folder"},
+    "trial": {"type": to_count, "nargs": "?", "help": "its number (default: the best)"},
+    "--seed": {"type": to_count, "help": "(default: the sweep's first)"},
     **CODE,
-    "--out": {"type": Path, "metavar": "FILE", "help": "write the trained parameters, as safetensors"},
+    "--out": {"type": to_file, "metavar": "FILE", "help": "write the trained parameters, as safetensors"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
 }
 

@@ -2,12 +2,11 @@
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import STATUSES, finish
-from jgd.commands.options import MAX_TIME, add_command, seconds_of
+from jgd.commands.options import MAX_TIME, add_command, seconds_of, to_file, to_folder, to_whole
 from jgd.commands.output_folder import check_file
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.sweep import interrupted
@@ -17,12 +16,12 @@ from jgd.sweep.resume import resume
 
 RESUME = "Go on with an interrupted sweep from its folder, to the same bits as if nothing had happened."
 OF_RESUME = {
-    "dir": {"type": Path, "help": "the sweep's folder"},
+    "dir": {"type": to_folder, "help": "the sweep's folder"},
     **CODE,
-    "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    "--lanes": {"type": to_whole, "help": "side by side on a device (default: chosen)"},
     **MAX_TIME,
     **SHARING,
-    "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
+    "--out": {"type": to_file, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
 }
 

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
+from jgd.commands.options import to_count, to_folder
 from jgd.commands.results_json import jsonable, standings_json, status_counts
 from jgd.pages.text import label_of, plain_table
 from jgd.sweep.load import load
@@ -19,15 +19,15 @@ def add_show(commands: Any) -> None:
     """Add `show` to the commands of a parser."""
     parser = commands.add_parser("show", help=SHOW, description=SHOW)
     parser.set_defaults(command=show)
-    parser.add_argument("dir", type=Path, help="the sweep's folder")
-    parser.add_argument("--trials", type=int, default=10, help="how many of the best to list (default: 10)")
+    parser.add_argument("dir", type=to_folder, help="the sweep's folder")
+    parser.add_argument("--trials", type=to_count, default=10, help="how many of the best to list (default: 10)")
     parser.add_argument("--json", action="store_true", help="print JSON, and nothing else")
 
 
 def show(options: argparse.Namespace) -> int:
     """Print the tables."""
     result = load(options.dir)
-    best = result.ranking()[: max(0, options.trials)]
+    best = result.ranking()[: options.trials]
     if options.json:
         settings = result.settings
         document = {"folder": str(options.dir), "metric": settings.metric, "mode": settings.mode}

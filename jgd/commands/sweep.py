@@ -6,23 +6,34 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jgd.commands.criterion import first_metric, judge_of, only_metric
+from jgd.commands.criterion import first_metric, judge_of, metric_names, only_metric
 from jgd.commands.devices import on_cores, shares
 from jgd.commands.finish import RESUMABLE, STATUSES, finish
-from jgd.commands.options import MAX_TIME, ONLY_OUTPUT, add_command, line_of, seconds_of
+from jgd.commands.options import (
+    MAX_TIME,
+    ONLY_OUTPUT,
+    add_command,
+    line_of,
+    seconds_of,
+    to_count,
+    to_file,
+    to_folder,
+    to_name,
+    to_number,
+    to_whole,
+)
 from jgd.commands.output_folder import check_file, new_folder
 from jgd.commands.problem import look_up_spaces, note_for
 from jgd.commands.workers import SHARING, accompanied, starts
 from jgd.core.errors import InputError, unknown
 from jgd.core.optional import require
-from jgd.sweep.engine.black_box import is_black_box
+from jgd.sweep.engine.black_box import is_black_box, metrics_of
 from jgd.sweep.pruners.rules import asha, at_target, halving, hyperband, median_rule
 from jgd.sweep.spaces.space import Origin, Trial, axes
-from jgd.sweep.study import plan, run
+from jgd.sweep.study import Study, plan
 from jgd.tasks.registry import BUILTIN, load_problem
 from jgd.train.task import Task
 from jgd.transforms import identity
@@ -58,7 +69,7 @@ compiled. In TOML its spaces are tables of numbers, texts and distributions by n
   rate = {{ loguniform = [1e-3, 1] }}
   activation = {{ choice = ["relu", "tanh"] }}             # texts and flags are structure: a program for each
 
---metric says which of what it returns ranks. --steps, --eval-every and --stop have no meaning there.
+--metric says which of what it returns ranks. --steps, --eval-every, --metrics and --stop have no meaning there.
 
   jgd sweep digits --space space.toml --trials 64 --seeds 3
   jgd sweep my_task.py:task --space space.toml --steps 1000 --stop halving:50 --dir runs/mine
@@ -87,26 +98,31 @@ RULES = {"halving": halving, "asha": asha, "hyperband": hyperband, "median": med
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--space": {"required": True, "help": "space.toml, or file.py:space"},
-    "--trials": {"type": int, "default": 16, "help": "of each space (default: 16)"},
-    "--seeds": {"type": int, "default": 1, "help": "of each trial (default: 1)"},
-    "--steps": {"type": int, "help": "of each run (default: the task's own, or 300)"},
-    "--metric": {"help": "what ranks: loss, or a value of the task's evaluate"},
+    "--trials": {"type": to_whole, "default": 16, "help": "of each space (default: 16)"},
+    "--seeds": {"type": to_whole, "default": 1, "help": "of each trial (default: 1)"},
+    "--steps": {"type": to_whole, "help": "of each run (default: the task's own, or 300)"},
+    "--metric": {"type": to_name, "help": "what ranks: loss, or a value of the task's evaluate"},
     "--mode": {"choices": ("min", "max"), "help": "whether less or more of it is better (default: by its name)"},
+    "--metrics": {
+        "metavar": "NAMES",
+        "help": "further curves, with commas between them: gradient_norm, update_norm,\n"
+        "params_norm, or a hyperparameter in effect, such as learning_rate",
+    },
     "--sampler": {"choices": SAMPLERS, "default": "random", "help": "; ".join(SAMPLERS) + " (default: random)"},
-    "--seed": {"type": int, "default": 0, "help": "of the sampler (default: 0)"},
+    "--seed": {"type": to_count, "default": 0, "help": "of the sampler (default: 0)"},
     "--stop": {
         "action": "append",
         "metavar": "RULE",
         "help": "end trials early: halving:STEPS, asha:STEPS or hyperband:STEPS, from\n"
         "so many steps on, median:STEPS, target; may be repeated",
     },
-    "--target": {"type": float, "help": "count the steps until the metric is here"},
-    "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
-    "--lanes": {"type": int, "help": "side by side on a device (default: chosen)"},
+    "--target": {"type": to_number, "help": "count the steps until the metric is here"},
+    "--eval-every": {"type": to_whole, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
+    "--lanes": {"type": to_whole, "help": "side by side on a device (default: chosen)"},
     **MAX_TIME,
     **SHARING,
-    "--dir": {"type": Path, "help": "the sweep's folder, new or to go on with (default: a new one in runs)"},
-    "--out": {"type": Path, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
+    "--dir": {"type": to_folder, "help": "the sweep's folder, new or to go on with (default: a new one in runs)"},
+    "--out": {"type": to_file, "metavar": "FILE", "help": "the report (default: report.html in the folder)"},
     "--dry-run": {"action": "store_true", "help": "tell programs, memory and time; run nothing but probes"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
 }
@@ -114,7 +130,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def add_sweep(commands: Any) -> None:
     """Add the command to those of a parser."""
-    task = {"help": "a name, or file.py:task"}
+    task = {"type": to_name, "help": "a name, or file.py:task"}
     add_command(commands, "sweep", sweep, ABOUT, {"task": task, **OPTIONS}, MORE)
 
 
@@ -134,7 +150,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
     task, known = load_problem(options.task), BUILTIN.get(options.task)
     steps = None if is_black_box(task) else options.steps or (known.steps if known else 300)
     spaces = look_up_spaces(task, options.space, steps)
-    judge = judge_of(options, lambda: _metric(options.task, task, spaces))
+    judge = judge_of(options, lambda: _metrics(task, spaces), lambda: _metric(options.task, task, spaces))
     arguments: dict[str, Any] = {
         "num_trials": options.trials,
         "seeds": options.seeds,
@@ -142,6 +158,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
         "metric": judge.metric,
         "mode": judge.mode,
         "target": judge.target,
+        "metrics": options.metrics.split(",") if options.metrics else (),
         "sampler": options.sampler,
         "seed": options.seed,
         "stop": [_rule(text) for text in options.stop or []] or None,
@@ -155,13 +172,15 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
     with new_folder(
         options.dir, f"sweep-{Path(options.task.rpartition(':')[0] or options.task).stem}", "--dir"
     ) as folder:
-        if not options.json:
-            known = (folder / "sweep.json").exists()
-            print(f"{'Going on with' if known else 'Sweeping'} {options.task} in {folder}.", flush=True)
         arguments |= {"dir": folder, "note": note_for(options.task, options.space, steps)}
+        arguments |= {"workers": options.workers, "max_seconds": seconds_of(options)}
         try:
-            call = partial(run, task, spaces, **arguments, workers=options.workers, max_seconds=seconds_of(options))
-            result, well = accompanied(call, options, folder, parts, options.task, options.space)
+            study = Study(task, spaces, **arguments)
+            study.proposals()  # says what is wrong with a space before anything else is said
+            if not options.json:
+                known = (folder / "sweep.json").exists()
+                print(f"{'Going on with' if known else 'Sweeping'} {options.task} in {folder}.", flush=True)
+            result, well = accompanied(study.run, options, folder, parts, options.task, options.space)
         except InputError:
             if not options.join:
                 _clear(folder)
@@ -202,6 +221,11 @@ def _metric(name: str, task: Any, spaces: Any) -> str:
     return only_metric(name, task, spaces) if is_black_box(task) else first_metric(_sample(task))
 
 
+def _metrics(task: Any, spaces: Any) -> list[str]:
+    """Name all that can rank."""
+    return metrics_of(task, spaces) if is_black_box(task) else metric_names(_sample(task))
+
+
 def _sample(task: Task) -> Task:
     """The task with numbers where it has distributions, for its shapes."""
     swept = axes(task, identity())
@@ -213,11 +237,12 @@ def _rule(text: str) -> Any:
     name, *numbers = text.split(":")
     if name == "target" and not numbers:
         return at_target()
+    if name == "target":
+        raise InputError(f"--stop {text}: target takes no number of its own; pass --target too.")
     if name not in RULES:
         raise unknown("--stop", name, [*RULES, "target"])
     try:
         return RULES[name](*map(int, numbers))
     except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"--stop {text}: expected {name}:STEPS, such as {name}:25.") from None
+        reason = f"{error}" if isinstance(error, InputError) else f"expected {name}:STEPS, such as {name}:25."
+        raise InputError(f"--stop {text}: {reason}") from None

@@ -21,15 +21,17 @@ from typing import Any
 
 import jax
 
-from jgd.commands.options import counts
+from jgd.commands.options import to_whole
 from jgd.core.errors import InputError
+from jgd.measure import cores
 from jgd.pages.text import count
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
 
+PER_CORE = 8  # processes, beyond which a number of them is a mistake
 SHARING: dict[str, dict[str, Any]] = {
     "--workers": {
-        "type": int,
+        "type": to_whole,
         "metavar": "N",
         "help": "processes that share the folder: this one and N-1 that it starts",
     },
@@ -39,8 +41,13 @@ SHARING: dict[str, dict[str, Any]] = {
 
 def starts(options: argparse.Namespace) -> int:
     """How many processes on this machine the options ask for, with this one; what they cannot mean is an error."""
-    workers = counts(options, ["workers"])["workers"] or 1
+    workers = options.workers or 1
     if not options.join:
+        if workers > (most := PER_CORE * cores()):
+            raise InputError(
+                f"--workers {workers}: this machine has {count(cores(), 'core')}, and each process takes one and some "
+                f"hundred MB; ask for at most {most}, or start those of other machines there, with --join."
+            )
         return workers
     if workers == 1:
         raise InputError("--join: this process is one of several on a folder; say how many, as in --workers 8 --join.")

@@ -5,18 +5,21 @@ import inspect
 import math
 import numbers
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
+import jax.core
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, suggestion
+from jgd.core.outline import shown as shown
 from jgd.core.types import Transform
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
-LONGEST = 80  # characters of a value in an error
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of a store elsewhere; a pathlib.Path has made one slash of two
 
 
 class Kind(NamedTuple):
@@ -24,6 +27,7 @@ class Kind(NamedTuple):
 
     expected: str
     admits: Callable[[Any], bool]
+    names: tuple[str, ...] = ()  # the texts that it admits, where they are few
 
 
 def whole_from(least: int) -> Kind:
@@ -33,23 +37,49 @@ def whole_from(least: int) -> Kind:
 
 def one_of(*known: str) -> Kind:
     """One of a few texts."""
-    return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known)
+    return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known, known)
 
 
-def function_of(signature: str) -> Kind:
-    """A function, called as `signature` says."""
-    return Kind(f"be a function {signature}", callable)
+def function_of(signature: str, *counts: int) -> Kind:
+    """A function, called as `signature` says; with `counts`, one that takes so many arguments by position."""
+    return Kind(
+        f"be a function {signature}",
+        lambda x: callable(x) and (not counts or any(takes(x, count) for count in counts)),
+    )
+
+
+def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
+    """A list, a tuple or an array of values of a kind, at least so many."""
+    return Kind(
+        f"be a list of {what}{', at least one' if least else ''}",
+        lambda x: (
+            isinstance(x, (Sequence, np.ndarray, jax.Array))
+            and not isinstance(x, (str, bytes))
+            and len(x) >= least
+            and all(admits(kind, one) for one in x)
+        ),
+    )
+
+
+def instance_of(expected: str, *classes: type) -> Kind:
+    """A value of one of these classes, which `expected` tells how to make."""
+    return Kind(expected, lambda x: isinstance(x, classes))
 
 
 FLAG = Kind("be True or False", lambda x: isinstance(x, (bool, np.bool_)))
 WHOLE = whole_from(1)
 COUNT = whole_from(0)
+SEED = Kind("be a whole number from 0 to 2**64 - 1, which a key can hold", lambda x: _is_whole(x) and 0 <= x < 2**64)
+FINITE = Kind("be a finite number", lambda x: _is_real(x) and math.isfinite(x))
 POSITIVE = Kind("be a positive number", lambda x: _is_real(x) and math.isfinite(x) and x > 0)
 SHARE = Kind("be a number between 0 and 1", lambda x: _is_real(x) and 0 < x < 1)
+TEXT = Kind("be a name, as a text that is not empty", lambda x: isinstance(x, str) and bool(x))
 FOLDER = Kind(
-    "be the path of a folder, as a text or a pathlib.Path",
-    lambda x: isinstance(x, (str, os.PathLike)) and "\0" not in os.fspath(x) and os.fspath(x) != "",
+    "be the path of a folder on this machine, as a text or a pathlib.Path; an address is none, so name where the store "
+    "is mounted",
+    lambda x: _is_path(x) and not ADDRESS.match(os.fspath(x)),
 )
+FILE = Kind("be the path of a file, as a text or a pathlib.Path", lambda x: _is_path(x))
 TRANSFORM = Kind(
     "be a gradient transformation with init and update, such as jgd.adam(1e-3), called and not the function itself",
     lambda x: isinstance(x, Transform) and not isinstance(x, type),
@@ -76,23 +106,41 @@ LABELS = Kind(
 BY_LABEL = Kind("be a dict of transforms by label, with at least one", lambda x: isinstance(x, Mapping) and bool(x))
 
 KINDS: dict[str, Kind] = {
+    "batch_size": WHOLE,
     "block_seconds": POSITIVE,
     "blocks": WHOLE,
-    "callback": function_of("(step, metrics)"),
+    "callback": function_of("(snapshot) or (step, metrics)", 1, 2),
     "carry": COUNT,
     "clock": function_of("() -> seconds"),
     "confidence": SHARE,
+    "context": WHOLE,
     "devices": DEVICES,
     "dir": FOLDER,
     "dtype": DTYPE,
+    "eta": whole_from(2),
+    "eval_every": WHOLE,
     "fn": function_of("of its arguments"),
+    "hidden": WHOLE,
+    "keep_best": TEXT,
     "lanes": WHOLE,
+    "max_seconds": POSITIVE,
+    "metric": TEXT,
+    "min_steps": WHOLE,
+    "mode": one_of("min", "max"),
+    "num_trials": WHOLE,
     "optimizer": TRANSFORM,
     "own": FLAG,
     "paired": FLAG,
     "params": ARRAYS,
+    "path": FILE,
     "progress": FLAG,
-    "seed": COUNT,
+    "rounds": WHOLE,
+    "seed": SEED,
+    "steps": WHOLE,
+    "target": FINITE,
+    "where": function_of("(params) -> True or False", 1),
+    "width": WHOLE,
+    "workers": WHOLE,
 }
 """The meaning of a name in every public function that takes it; `checked` looks there."""
 
@@ -109,29 +157,49 @@ def checked(**here: Kind | None) -> Callable[[Callable[Given, Answer]], Callable
 
         @functools.wraps(fn)
         def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-            check(place, signature, signature.bind(*args, **kwargs).arguments, here)
+            try:
+                given = signature.bind_partial(*args, **kwargs).arguments
+            except TypeError:  # which Python words itself below, with the function's name
+                given = {}
+            check(place, signature, given, here)
             return fn(*args, **kwargs)
 
+        setattr(call, "__kinds__", kinds_by_name(signature, here))  # noqa: B010
         return call
 
     return decorate
+
+
+def kinds_by_name(signature: inspect.Signature, here: Mapping[str, Kind | None]) -> dict[str, Kind | None]:
+    """The kind of each parameter by its name: of `here`, or else of `KINDS`; None where neither knows one."""
+    return {name: here[name] if name in here else KINDS.get(name) for name in signature.parameters}
 
 
 def check(place: str, signature: inspect.Signature, given: Mapping[str, Any], here: Mapping[str, Kind | None]) -> None:
     """Refuse the first of the `given` arguments that is not of the kind that its name has."""
     for name, value in given.items():
         kind = here[name] if name in here else KINDS.get(name)
-        default = signature.parameters[name].default
-        if kind is not None and value is not default and not admits(kind, value):
-            raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.")
+        if kind is not None and value is not signature.parameters[name].default and not admits(kind, value):
+            hint = suggestion(value, kind.names) if isinstance(value, str) else ""
+            raise InputError(f"{place}({name}={shown(value)}): {name} must {kind.expected}.{hint}")
 
 
-def shown(value: Any) -> str:
-    """Show a value in an error: an array by its dtype and shape, anything else by its repr, cut where it is long."""
-    if hasattr(value, "shape") and hasattr(value, "dtype") and np.ndim(value):
-        return f"{value.dtype}{list(value.shape)}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+def takes(fn: Callable[..., Any], count: int) -> bool:
+    """Whether a call with so many positional arguments fits; a builtin, which does not tell, takes any."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return True
+    return binds(signature, count)
+
+
+def binds(signature: inspect.Signature, count: int) -> bool:
+    """Whether a call with so many positional arguments fits a signature."""
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def admits(kind: Kind, value: Any) -> bool:
@@ -147,7 +215,14 @@ def _is_whole(x: Any) -> bool:
 
 
 def _is_real(x: Any) -> bool:
-    return isinstance(x, numbers.Real) and not isinstance(x, bool)
+    """A number that is known, whether Python's, NumPy's or an array's."""
+    if isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer) and not x.shape:
+        return x.dtype.kind in "iuf"
+    return isinstance(x, numbers.Real) and not isinstance(x, (bool, np.bool_))
+
+
+def _is_path(x: Any) -> bool:
+    return isinstance(x, (str, os.PathLike)) and isinstance(os.fspath(x), str) and "\0" not in os.fspath(x) and x != ""
 
 
 def _is_dtype(x: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import difflib
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -35,9 +35,15 @@ class RefusalError(InputError):
 def unknown(place: str, name: object, known: Iterable[object]) -> InputError:
     """The error for a name that is not among `known`; it suggests the nearest and lists them all."""
     names = [str(k) for k in known]
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return InputError(f"{place}: unknown name {str(name)!r}.{hint} Known: {', '.join(names) or 'none'}.")
+    return InputError(
+        f"{place}: unknown name {str(name)!r}.{suggestion(name, names)} Known: {', '.join(names) or 'none'}."
+    )
+
+
+def suggestion(name: object, known: Sequence[str]) -> str:
+    """Ask, with a space before it, whether the nearest of the known names was meant; nothing where none is near."""
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def whole(place: str, name: str, value: Any, least: int = 1, otherwise: str = "") -> int:

@@ -4,7 +4,7 @@ import dataclasses
 import html
 from typing import Any
 
-from jgd.core.arguments import shown
+from jgd.core.outline import shown
 
 CELL = "text-align:left;vertical-align:top;padding:1px 8px"
 

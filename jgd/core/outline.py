@@ -1,13 +1,17 @@
 """Values as messages and prints show them: arrays by dtype and shape, never whole."""
 
+import contextlib
+import inspect
 from typing import Any
 
 import jax
+import jax.core
 import numpy as np
 
 from jgd.core.tree import name_of
 
 WHOLE = 8  # entries of an array that is still printed as it is
+LONGEST = 80  # characters of a value in an error
 
 
 class Outline:
@@ -25,15 +29,30 @@ def brief(tree: Any) -> Any:
     return jax.tree.map(lambda x: Outline(x) if isinstance(x, (jax.Array, np.ndarray)) and x.size > WHOLE else x, tree)
 
 
-def outlined(value: Any) -> str:
-    """A value as an error shows it: an array by its type and shape, a tree by those of its leaves."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{value.dtype}{list(value.shape)}"
-    if isinstance(value, (dict, list, tuple)):
-        return f"a {type(value).__name__} holding {outline(value)}"
-    return f"{value!r} ({type(value).__name__})"
+def shown(value: Any) -> str:
+    """Show a value in an error: arrays by dtype and shape, a function with its arguments, the rest by its repr, cut."""
+    if _is_array(value):
+        return repr(Outline(value))
+    if inspect.isfunction(value):
+        bare = [one.replace(annotation=one.empty) for one in inspect.signature(value).parameters.values()]
+        return _cut(f"{value.__qualname__.rpartition('<locals>.')[2]}{inspect.Signature(bare)}")
+    with contextlib.suppress(TypeError, ValueError):  # it is no tree, such as a dict whose keys have no order
+        value = jax.tree.map(lambda x: Outline(x) if _is_array(x) else x, value)
+    return _cut(repr(value))
 
 
 def outline(tree: Any) -> str:
     """The leaves of a tree with their paths, arrays by type and shape."""
-    return ", ".join(f"{name_of(p)}: {outlined(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"
+    return ", ".join(f"{name_of(p)}: {shown(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _is_array(x: Any) -> bool:
+    """Whether it is shown by its shape: an array of any size, or a number that has no value yet."""
+    if not (hasattr(x, "shape") and hasattr(x, "dtype")) or isinstance(x, type):
+        return False
+    return bool(x.shape) or isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct))

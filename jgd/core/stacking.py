@@ -7,6 +7,7 @@ import jax.core
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
+from jgd.core.arguments import ARRAYS, checked
 from jgd.core.errors import InputError
 from jgd.core.record import record, static
 from jgd.core.types import Params
@@ -42,6 +43,7 @@ class LeafStacks:
         return {kind: _stack(leaves) for kind, leaves in groups.items()}
 
 
+@checked(tree=ARRAYS)
 def stack_leaves(tree: Params) -> tuple[dict[str, jax.Array], LeafStacks]:
     """Leaves of one shape, dtype and sharding as one array, and the way back.
 

@@ -5,29 +5,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError, unknown, whole
+from jgd.core.arguments import KINDS, TEXT, WHOLE, Kind, instance_of
+from jgd.core.errors import InputError
 from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
 from jgd.core.types import Scalar
 
-
-def _count(name: str) -> Any:
-    def convert(value: Any) -> int | None:
-        return None if value is None else whole("Stop", name, value, otherwise=", or None for no limit")
-
-    return convert
+LIMIT = Kind("be a whole number, at least 1, or None for no limit", WHOLE.admits)
 
 
-def _metric(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise InputError(f"Stop(metric={value!r}): metric must be a name among what evaluate returns.")
-    return value
-
-
-def _mode(value: Any) -> str:
-    if value not in ("min", "max"):
-        raise unknown("Stop(mode=)", value, ("min", "max"))
-    return value
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 @record
@@ -53,12 +41,12 @@ class Stop:
     gradient_norm: Scalar | None = hyper(default=None, interval="[0, inf)")
     value: Scalar | None = hyper(default=None)
     step_norm: Scalar | None = hyper(default=None, interval="[0, inf)")
-    patience: int | None = static(default=None, convert=_count("patience"))
+    patience: int | None = static(default=None, expect=LIMIT, convert=_whole)
     min_delta: Scalar = hyper(default=0.0, interval="[0, inf)")
-    max_steps: int | None = static(default=None, convert=_count("max_steps"))
+    max_steps: int | None = static(default=None, expect=LIMIT, convert=_whole)
     seconds: Scalar | None = hyper(default=None, interval="(0, inf)")
-    metric: str | None = static(default=None, convert=_metric)
-    mode: str = static(default="min", convert=_mode)
+    metric: str | None = static(default=None, expect=TEXT)
+    mode: str = static(default="min", expect=KINDS["mode"])
 
     def begin(self) -> "Watch":
         """Begin the record of a plateau, before the first step."""
@@ -108,3 +96,6 @@ class Watch(NamedTuple):
 
     best: jax.Array  # f32[], f64[] in x64
     since: jax.Array  # i32[]
+
+
+STOP = instance_of("be a jgd.Stop, such as Stop(gradient_norm=1e-5, patience=500)", Stop)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from jgd.core.arguments import FOLDER, admits, shown
 from jgd.core.errors import InputError
 
 _CODES = {
@@ -37,26 +37,19 @@ _WRONG = (
 )
 
 
-def folder_path(place: str, dir: Any) -> Path:
+def folder_path(place: str, dir: Any, name: str = "dir") -> Path:
     """Turn what a user names as a folder into a path, with `~` for the home; `place` is the call, as in `run`.
 
-    What is no text or path, an empty one, one with a NUL byte and the address of a store elsewhere (`gs://`, `s3://`)
-    are errors.
+    What is no path of a folder on this machine is an error, which calls the argument by its name.
     """
-    text = os.fspath(dir) if isinstance(dir, (str, os.PathLike)) else dir
-    shown = f"{place}(dir={text!r})"
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise InputError(f"{shown}: dir must be the path of a folder, as a text or a pathlib.Path, without NUL bytes.")
-    # A pathlib.Path has already made one slash of two.
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):
-        raise InputError(
-            f"{shown}: only folders of this machine's file system can be used, and this is an address; name a folder, "
-            "such as one where the store is mounted."
-        )
+    if not admits(FOLDER, dir):
+        raise InputError(f"{place}({name}={shown(dir)}): {name} must {FOLDER.expected}.")
     try:
-        return Path(text).expanduser()
+        return Path(dir).expanduser()
     except RuntimeError:
-        raise InputError(f"{shown}: the home folder that ~ stands for is not known; write the path in full.") from None
+        raise InputError(
+            f"{place}({name}={shown(dir)}): the home folder that ~ stands for is not known; write the path in full."
+        ) from None
 
 
 @contextmanager

@@ -94,6 +94,17 @@ def zeros(p: Any, dtype: str | None = None, *, real: bool = False) -> jax.Array:
     return filled(p, 0.0, dtype, real=real)
 
 
+def copied(params: Params, dtype: str | None = None) -> State:
+    """A copy of the parameters, which a state may keep while they are donated; in `dtype` if one is given."""
+    check_inexact("init", params)
+    return jax.tree.map(lambda p: jnp.array(p, dtype, copy=True), params)
+
+
+def scalar_of(params: Params, value: Scalar = 0.0) -> jax.Array:
+    """A real scalar of a state, in float32 or, with wider parameters, in theirs."""
+    return jnp.array(value, jnp.finfo(jnp.result_type(jnp.float32, *jax.tree.leaves(params))).dtype, copy=True)
+
+
 def tree_bytes(tree: Any) -> int:
     """Bytes of the arrays of a tree, or of their shapes."""
     return sum(math.prod(jnp.shape(x)) * jnp.result_type(x).itemsize for x in jax.tree.leaves(tree))
@@ -117,8 +128,27 @@ def one_minus_pow(decay: Scalar, count: jax.Array) -> jax.Array:
 
 def global_norm(tree: Any) -> jax.Array:
     """The Euclidean norm of all leaves together, accumulated in float32 at least; its gradient at zero is zero."""
-    squares = [jnp.sum(abs_sq(widen(x))) for x in jax.tree.leaves(tree)]
+    leaves = jax.tree.leaves(tree)
+    for i, x in enumerate(leaves):
+        if not hasattr(x, "dtype") and not isinstance(x, (int, float, complex)):
+            path, _ = jax.tree_util.tree_leaves_with_path(tree)[i]
+            raise InputError(
+                f"global_norm(tree): the leaf at {name_of(path)} is {x!r}, expected an array; leave it out."
+            )
+    squares = [jnp.sum(abs_sq(widen(x))) for x in leaves]
     return safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32)))
+
+
+def global_dot(a: Any, b: Any) -> jax.Array:
+    """The real inner product of two trees of one structure, accumulated in float32 at least."""
+    parts = jax.tree.map(lambda x, y: jnp.sum((widen(x).conj() * widen(y)).real), a, b)
+    return sum(jax.tree.leaves(parts), start=jnp.zeros((), jnp.float32))
+
+
+def ratio(top: jax.Array, bottom: jax.Array) -> jax.Array:
+    """Top / bottom, and zero with zero slopes where the bottom is not positive."""
+    positive = bottom > 0
+    return jnp.where(positive, top / jnp.where(positive, bottom, 1.0), 0.0)
 
 
 @jax.custom_jvp

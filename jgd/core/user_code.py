@@ -26,6 +26,10 @@ def attempt(place: str, call: Callable[[], Any]) -> Any:
         return call()
     except InputError:
         raise
+    except SystemExit as error:
+        raise InputError(
+            f"{place} ended with exit status {error.code}; move what ends a process below if __name__ == '__main__'."
+        ) from error
     except Exception as error:
         reason = str(error).strip().splitlines() or ["no message"]
         raise InputError(f"{place} failed with {type(error).__name__}: {reason[0].rstrip('.')}.") from error

@@ -8,12 +8,21 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jgd.core.arguments import shown
+from jgd.core.arguments import ARRAYS, Kind, checked, instance_of
 from jgd.core.errors import InputError, unknown
 
 T = TypeVar("T")
 Path = tuple[str, ...]
+MAPPING = instance_of("be a mapping of names to new values", Mapping)
+VALUES = Kind(
+    "be a list of at least one value, all of one structure", lambda x: isinstance(x, (list, tuple)) and bool(x)
+)
+INDEX = Kind(
+    "be a whole number, a slice or an array of whole numbers",
+    lambda x: isinstance(x, slice) or (not isinstance(x, (bool, np.bool_)) and _is_whole_array(x)),
+)
 
 
 def hyperparams(value: Any) -> dict[str, Any]:
@@ -31,6 +40,7 @@ def names(value: Any) -> list[str]:
     return [".".join(shortest_name(path, paths)) for path in paths]
 
 
+@checked(changes=MAPPING)
 def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **named: Any) -> T:
     """A copy with some hyperparameters replaced, by name or by any longer path: `with_hyperparams(opt, b1=0.8)`.
 
@@ -58,10 +68,9 @@ def find(value: Any, name: str) -> Path:
     raise unknown(type(value).__name__, name, names(value))
 
 
+@checked(values=VALUES)
 def stack(values: Sequence[T]) -> T:
     """Values of one structure as one value whose leaves have a leading axis: what `jax.vmap` maps over."""
-    if not isinstance(values, (list, tuple)) or not values:
-        raise InputError(f"stack(values={shown(values)}): pass a list of at least one value of one structure.")
     first = jax.tree.structure(values[0])
     for i, value in enumerate(values):
         if jax.tree.structure(value) != first:
@@ -72,6 +81,7 @@ def stack(values: Sequence[T]) -> T:
     return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(x) for x in leaves]), *values)
 
 
+@checked(stacked=ARRAYS, index=INDEX)
 def select(stacked: T, index: Any) -> T:
     """One value, or a slice of them, out of a stack; the inverse of `stack`.
 
@@ -82,9 +92,11 @@ def select(stacked: T, index: Any) -> T:
         raise InputError("select(stacked): its leaves have no common leading axis; pass what stack returned.")
     if isinstance(index, numbers.Integral) and not -size <= int(index) < size:
         raise InputError(f"select(index={index}): the stack holds {size} values; index must lie in [{-size}, {size}).")
-    if isinstance(index, (bool, str, float)) or index is None:
-        raise InputError(f"select(index={index!r}): index must be a whole number, a slice or an array of them.")
     return jax.tree.map(lambda x: x[index], stacked)
+
+
+def _is_whole_array(x: Any) -> bool:
+    return isinstance(x, numbers.Integral) or (hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.integer))
 
 
 def _leaf_paths(value: Any) -> list[Path]:

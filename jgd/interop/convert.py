@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import optax
 
+from jgd.core.arguments import TRANSFORM, checked
 from jgd.core.errors import InputError, unknown
 from jgd.core.frozen import Frozen, frozen
 from jgd.core.pair import Pair
@@ -20,6 +21,7 @@ from jgd.core.types import Grads, Params, State, Transform, Updates
 from jgd.transforms import as_transform
 
 
+@checked(opt=TRANSFORM)
 def to_optax(opt: Any) -> optax.GradientTransformationExtraArgs:
     """A jgd transform as optax's pair of functions, with extra arguments forwarded.
 

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.median import level_text, median_interval
-from jgd.measure.timing import Timing
+from jgd.measure.timing import TIMING, Timing
 from jgd.measure.units import plain_row
 
 
@@ -34,6 +35,7 @@ class Ratio(NamedTuple):
         return "slower" if self.low > 1 else "faster" if self.high < 1 else ""
 
 
+@checked(a=TIMING, b=TIMING)
 def compare(a: Timing, b: Timing, *, paired: bool = True, confidence: float = 0.95) -> Ratio:
     """How many times as long a call of `b` takes as one of `a`: above 1, `a` is faster.
 

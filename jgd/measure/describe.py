@@ -1,5 +1,6 @@
 """The treatment of each parameter by an optimizer: part and rule, matrices, rates and the bytes of its state."""
 
+import dataclasses
 import numbers
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import jax.core
 import jax.numpy as jnp
 
 from jgd.core import Function, MatrixRule, Transform
+from jgd.core.arguments import checked
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
@@ -87,6 +89,7 @@ class Description:
     __repr__ = __str__
 
 
+@checked()
 def describe(optimizer: Any, params: Params) -> Description:
     """Tell what an optimizer does to each parameter: `print(jgd.describe(jgd.muon(0.02), params))`.
 
@@ -178,7 +181,8 @@ def _rate(value: Any) -> str:
         return f"{float(value):.4g}"
     if is_array:
         return f"{value.dtype}{list(value.shape)}"
-    return getattr(value.fn if isinstance(value, Function) else value, "__name__", type(value).__name__)
+    value = value.fn if isinstance(value, Function) else value
+    return repr(value) if dataclasses.is_dataclass(value) else getattr(value, "__name__", type(value).__name__)
 
 
 def _state_bytes(state: State, params: Params) -> tuple[dict[Any, int], int]:

@@ -9,12 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import Kind, checked
-from jgd.measure.memory import free_bytes
+from jgd.core.arguments import checked
+from jgd.measure.memory import DEVICE, free_bytes
 from jgd.measure.program import Program
 from jgd.measure.timing import interleave
 
-DEVICE = Kind("be a device, such as jax.devices()[0]", lambda x: isinstance(x, jax.Device))
 COPY_BYTES = 1 << 30
 UNKNOWN_CACHE = 64 << 20  # of a CPU whose system does not tell
 LARGEST_CACHE = 256 << 20  # of the accelerators on sale in 2026
@@ -25,6 +24,7 @@ PRODUCT_SECONDS = 0.02  # a product of matrices that takes so long is large enou
 class Copy(Program):
     """`x * a` in place over an array far above the last cache: what a step's bandwidth is measured against."""
 
+    @checked(device=DEVICE)
     def __init__(self, device: Any = None) -> None:
         device = device or default_device()
         room = free_bytes(device)

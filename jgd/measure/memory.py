@@ -4,10 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jgd.core.arguments import Kind, checked
+
+DEVICE = Kind("be a device, such as jax.devices()[0]", lambda x: hasattr(x, "platform"))
 MEMORY = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")
 
 
+@checked(device=DEVICE)
 def free_bytes(device: Any) -> int | None:
     """Bytes that programs on a device could still take, or None where nobody tells; all of a CPU's devices share them.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jgd.core.arguments import checked
+from jgd.core.arguments import TEXT, Kind, checked
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import InputError
 from jgd.core.median import level_text, median_interval
@@ -14,9 +14,10 @@ from jgd.core.types import Params
 from jgd.measure.device import Copy, default_device, flops, last_cache_bytes
 from jgd.measure.program import Memory
 from jgd.measure.steps import num_parameters, state_bytes, step_program
-from jgd.measure.timing import BLOCK_SECONDS, BLOCKS, Timing, interleave
+from jgd.measure.timing import BLOCK_SECONDS, BLOCKS, TIMING, Timing, interleave
 from jgd.measure.units import bytes_text, plain_row, time_text
 
+COPY = Kind("be a jgd.measure.Copy()", lambda x: hasattr(x, "moved"))
 NOISE = 0.05  # how far above the floor the low end of an interval may lie before it is called impossible
 
 
@@ -110,6 +111,7 @@ def roofline(optimizer: Any, params: Params, *, blocks: int = BLOCKS, block_seco
     return Roofline(num_parameters(params), least, size, timings["step"], rate, share, program.memory)
 
 
+@checked(place=TEXT, step=TIMING, copied=TIMING, copy=COPY)
 def judge(place: str, optimizer: Any, params: Params, step: Timing, copied: Timing, copy: Copy) -> Share | None:
     """The floor's share of the time of a step, by whomever, from blocks that ran in turn with a copy's.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from jgd.core.arguments import Kind, checked
+from jgd.core.arguments import Kind, checked, instance_of
 from jgd.measure.program import Clock, Compilation, Program
 from jgd.measure.units import time_text
 
@@ -56,6 +56,9 @@ class Timing(NamedTuple):
         low, high = map(time_text, self.quartiles)
         line = f"{time_text(self.median)} (IQR {low} to {high}; {len(self.seconds)} blocks of {self.calls} calls)"
         return line if self.compilation is None else f"{line}; {self.compilation}"
+
+
+TIMING = instance_of("be what jgd.measure.timing or interleave returned", Timing)
 
 
 @checked()

@@ -43,6 +43,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
+    from jgd.optimizers.dog import ScaleByDog as ScaleByDog
+    from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
+    from jgd.optimizers.dog import dog as dog
+    from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
+    from jgd.optimizers.dog import scale_by_dog as scale_by_dog
+    from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -50,6 +58,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
+    from jgd.optimizers.madgrad import madgrad as madgrad
+    from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
@@ -61,6 +72,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
+    from jgd.optimizers.prodigy import Prodigy as Prodigy
+    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
@@ -75,6 +90,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sign_sgd import ScaleBySign as ScaleBySign
+    from jgd.optimizers.sign_sgd import ScaleBySignum as ScaleBySignum
+    from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
+    from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
+    from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
+    from jgd.optimizers.sign_sgd import signum as signum
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -101,9 +122,20 @@ lazy(
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.dog": (
+            "ScaleByDistanceOverGradients",
+            "ScaleByDog",
+            "ScaleByDowg",
+            "dog",
+            "dowg",
+            "scale_by_distance_over_gradients",
+            "scale_by_dog",
+            "scale_by_dowg",
+        ),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
+        "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
@@ -115,6 +147,7 @@ lazy(
             "scale_by_muon",
         ),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
+        "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
@@ -126,6 +159,14 @@ lazy(
             "scale_by_stddev",
         ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sign_sgd": (
+            "ScaleBySign",
+            "ScaleBySignum",
+            "scale_by_sign",
+            "scale_by_signum",
+            "sign_sgd",
+            "signum",
+        ),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

@@ -15,6 +15,7 @@ class Constant(OfTime):
     """The same value at every step."""
 
     value: Scalar = hyper()
+    called = "constant_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -33,6 +34,7 @@ class Linear(OfTime):
     end_value: Scalar = hyper()
     transition_steps: Scalar = hyper(interval="[0, inf)")
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
+    called = "linear_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -52,6 +54,7 @@ class Polynomial(OfTime):
     power: Scalar = hyper(interval="[0, inf)")
     transition_steps: Scalar = hyper(interval="[0, inf)")
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
+    called = "polynomial_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -74,6 +77,7 @@ class ExponentialDecay(OfTime):
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
     staircase: bool = static(default=False)
     end_value: Scalar | None = hyper(default=None)
+    called = "exponential_decay"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -97,6 +101,7 @@ class CosineDecay(OfTime):
     decay_steps: Scalar = hyper(interval="(0, inf)")
     alpha: Scalar = hyper(default=0.0)
     exponent: Scalar = hyper(default=1.0, interval="[0, inf)")
+    called = "cosine_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""

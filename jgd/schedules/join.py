@@ -1,31 +1,32 @@
 """Schedules made of schedules: one after another, and cosine cycles that restart."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import Kind, admits, checked, instance_of, listed
 from jgd.core.errors import InputError
+from jgd.core.outline import brief
 from jgd.core.record import as_function, hyper, hypers, part, record
 from jgd.core.tree import widen
 from jgd.core.types import Rate, Scalar, Schedule
 from jgd.schedules.curves import SHORTEST, are_plain, geometric, half_cosine, progress, whole_steps
-from jgd.schedules.time import OfTime, Time, ask
+from jgd.schedules.time import SCHEDULE, STEP, VALUE, OfTime, Time, ask
 from jgd.schedules.warmup import WarmupCosineDecay, warmup_cosine_decay_schedule
+
+BOUNDARIES = listed("rising numbers of steps, at least 0", STEP)
+SCHEDULES = listed("functions of the count, where a number is jgd.constant_schedule(number)", SCHEDULE, least=1)
+CYCLE = listed("WarmupCosineDecay schedules", instance_of("be one", WarmupCosineDecay), least=1)
+ARGUMENTS = listed("dicts of the arguments of warmup_cosine_decay_schedule", instance_of("be one", Mapping), least=1)
+CYCLES = Kind(ARGUMENTS.expected, lambda x: isinstance(x, Iterator) or admits(ARGUMENTS, x))
 
 
 def _schedules(values: Any) -> tuple[Schedule, ...]:
     """Records as they are, plain functions as `Function`."""
-    schedules = tuple(map(as_function, values))
-    for i, schedule in enumerate(schedules):
-        if not callable(schedule):
-            raise InputError(
-                f"Join(schedules): schedule {i} is {schedule!r}, expected a function of the count; "
-                "a number is jgd.constant_schedule(number)."
-            )
-    return schedules
+    return tuple(map(as_function, values))
 
 
 @record
@@ -36,8 +37,9 @@ class Join(OfTime):
     function always gets whole steps, since it may look them up in a table.
     """
 
-    schedules: tuple[Schedule, ...] = part(convert=_schedules)
+    schedules: tuple[Schedule, ...] = part(expect=SCHEDULES, convert=_schedules)
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
+    called = "join_schedules"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -62,6 +64,7 @@ class Switch(OfTime):
 
     values: tuple[Rate, ...] = hypers()
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
+    called = "switch_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -84,12 +87,15 @@ class Restarts(OfTime):
     (SGDR: Loshchilov and Hutter 2017, arXiv:1608.03983.)
     """
 
-    cycles: tuple[WarmupCosineDecay, ...] = part(convert=tuple)
+    cycles: tuple[WarmupCosineDecay, ...] = part(expect=CYCLE, convert=tuple)
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
         lengths = [cycle.decay_steps for cycle in self.cycles]
         return Join(self.cycles, tuple(accumulate(lengths[:-1]))).at_time(time)
+
+    def __repr__(self) -> str:
+        return f"sgdr_schedule({[brief(vars(cycle)) for cycle in self.cycles]!r})"
 
 
 @record
@@ -106,6 +112,7 @@ class CosineRestarts(OfTime):
     end_value: Scalar = hyper(default=0.0)
     cycle_multiplier: Scalar = hyper(default=1.0, interval="[1, inf)")
     peak_multiplier: Scalar = hyper(default=1.0, interval="[0, inf)")
+    called = "cosine_restarts_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -151,6 +158,7 @@ class CosineRestarts(OfTime):
         return whole_steps(widen(self.decay_steps) * jnp.where(grows, grown, even))
 
 
+@checked(schedules=SCHEDULES, boundaries=BOUNDARIES)
 def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Scalar]) -> Join:
     """Each schedule until its boundary, then the next: `join_schedules([warmup, decay], [100])`."""
     if are_plain(*boundaries) and list(boundaries) != sorted(boundaries):
@@ -163,6 +171,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Scalar]) 
     return Join(tuple(schedules), tuple(boundaries))
 
 
+@checked(values=listed("numbers and schedules", VALUE, least=1), boundaries=BOUNDARIES)
 def switch_schedule(values: Sequence[Rate], boundaries: Sequence[Scalar]) -> Switch:
     """Each value until its boundary, then the next: `switch_schedule([0.1, 0.02], [100])`. A value may be a schedule.
 
@@ -178,12 +187,10 @@ def switch_schedule(values: Sequence[Rate], boundaries: Sequence[Scalar]) -> Swi
     return Switch(tuple(values), tuple(boundaries))
 
 
+@checked(cosine_kwargs=CYCLES)
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Scalar]]) -> Restarts:
     """Cosine cycles with warm restarts, one for each set of `warmup_cosine_decay_schedule`'s arguments."""
-    cycles = tuple(warmup_cosine_decay_schedule(**kwargs) for kwargs in cosine_kwargs)
-    if not cycles:
-        raise InputError("sgdr_schedule(cosine_kwargs=[]): expected at least one cycle's arguments.")
-    return Restarts(cycles)
+    return Restarts(tuple(map(_cycle, cosine_kwargs)))
 
 
 def cosine_restarts_schedule(
@@ -195,3 +202,13 @@ def cosine_restarts_schedule(
 ) -> CosineRestarts:
     """Half cosines for ever, each `cycle_multiplier` times as long as the one before."""
     return CosineRestarts(init_value, decay_steps, end_value, cycle_multiplier, peak_multiplier)
+
+
+def _cycle(arguments: Mapping[str, Scalar]) -> WarmupCosineDecay:
+    try:
+        return warmup_cosine_decay_schedule(**arguments)
+    except TypeError as error:
+        raise InputError(
+            f"sgdr_schedule(cosine_kwargs=[{dict(arguments)!r}, ...]): {error}; pass the arguments of "
+            "warmup_cosine_decay_schedule for each cycle."
+        ) from None

@@ -6,21 +6,24 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError, unknown
+from jgd.core.arguments import Kind, admits, checked, one_of
+from jgd.core.errors import InputError
+from jgd.core.outline import brief
 from jgd.core.record import hyper, hypers, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
 from jgd.schedules.curves import blend, half_cosine, progress, reciprocal, whole_steps
-from jgd.schedules.time import OfTime, Time
+from jgd.schedules.time import NUMBER, STEP, OfTime, Time
 
 CURVES = {"linear": lambda share: 1 - share, "cosine": half_cosine}
 """How `PiecewiseInterpolate` goes from one value (1) to the next (0) as the share of the phase goes from 0 to 1."""
 
 
-def _curve(name: Any) -> Any:
-    if name not in CURVES:
-        raise unknown("PiecewiseInterpolate(interpolate_type)", name, CURVES)
-    return name
+TABLE = Kind(
+    "be a dict of numbers by step, at least 0, such as {100: 0.1}",
+    lambda x: isinstance(x, Mapping) and all(admits(STEP, at) and admits(NUMBER, scale) for at, scale in x.items()),
+)
+TYPE = one_of(*CURVES)
 
 
 @record
@@ -38,6 +41,9 @@ class PiecewiseConstant(OfTime):
             value = jnp.where(time.since(boundary).value < 0, value, value * scale)
         return value
 
+    def __repr__(self) -> str:
+        return f"piecewise_constant_schedule({brief(self.init_value)!r}, {_table(self)})"
+
 
 @record
 class PiecewiseInterpolate(OfTime):
@@ -46,7 +52,7 @@ class PiecewiseInterpolate(OfTime):
     It starts at step 0 and is flat after the last boundary. The boundaries rise; a phase of no length is a jump.
     """
 
-    interpolate_type: str = static(convert=_curve)
+    interpolate_type: str = static(expect=TYPE)
     init_value: Scalar = hyper()
     boundaries: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
     scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
@@ -61,6 +67,10 @@ class PiecewiseInterpolate(OfTime):
             value = jnp.where(time.since(begin).value < 0, value, blend(end, start, share))
             begin, start = boundary, end
         return value
+
+    def __repr__(self) -> str:
+        first = f"{self.interpolate_type!r}, {brief(self.init_value)!r}"
+        return f"piecewise_interpolate_schedule({first}, {_table(self)})"
 
 
 @record
@@ -78,6 +88,7 @@ class LinearOneCycle(OfTime):
     pct_final: Scalar = hyper(default=0.85, interval="[0, 1]")
     div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
     final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
+    called = "linear_onecycle_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -100,6 +111,7 @@ class CosineOneCycle(OfTime):
     pct_start: Scalar = hyper(default=0.3, interval="[0, 1]")
     div_factor: Scalar = hyper(default=25.0, interval="(0, inf)")
     final_div_factor: Scalar = hyper(default=1e4, interval="(0, inf)")
+    called = "cosine_onecycle_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -109,6 +121,7 @@ class CosineOneCycle(OfTime):
         return PiecewiseInterpolate("cosine", low, turns, scales).at_time(time)
 
 
+@checked(boundaries_and_scales=TABLE)
 def piecewise_constant_schedule(
     init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
 ) -> PiecewiseConstant:
@@ -116,6 +129,7 @@ def piecewise_constant_schedule(
     return PiecewiseConstant(init_value, *_columns(boundaries_and_scales))
 
 
+@checked(boundaries_and_scales=TABLE, interpolate_type=TYPE)
 def piecewise_interpolate_schedule(
     interpolate_type: str, init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
 ) -> PiecewiseInterpolate:
@@ -159,3 +173,9 @@ def _pairs(schedule: PiecewiseConstant | PiecewiseInterpolate) -> list[tuple[Any
             "each boundary needs its scale."
         )
     return [(boundary, widen(scale)) for boundary, scale in zip(boundaries, scales, strict=True)]
+
+
+def _table(schedule: PiecewiseConstant | PiecewiseInterpolate) -> str:
+    """Show the boundaries and scales as the dict that makes them."""
+    rows = zip(brief(schedule.boundaries), brief(schedule.scales), strict=False)
+    return f"{{{', '.join(f'{boundary!r}: {scale!r}' for boundary, scale in rows)}}}"

@@ -7,11 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.record import Function
+from jgd.core.arguments import Kind, admits
+from jgd.core.errors import InputError
+from jgd.core.outline import shown
+from jgd.core.record import Function, Placeholder
 from jgd.core.tree import widen
-from jgd.core.types import Scalar
+from jgd.core.types import Scalar, Transform
 
 LARGEST = 2**31 - 1
+NUMBER = Kind("be a number, or what stands for one", lambda x: _is_number(x) or isinstance(x, Placeholder))
+STEP = Kind("be a number of steps, at least 0", lambda x: admits(NUMBER, x) and not (_is_real(x) and not x >= 0))
+SCHEDULE = Kind("be a function of the count", lambda x: callable(x) and not isinstance(x, (type, Transform)))
+VALUE = Kind("be a number or a function of the count", lambda x: admits(NUMBER, x) or admits(SCHEDULE, x))
 
 
 class Time(NamedTuple):
@@ -81,8 +88,23 @@ def ask(schedule: Any, time: Time) -> jax.Array:
     """A schedule's value at `time`. A plain function gets whole steps, since it may look them up in a table."""
     if isinstance(schedule, OfTime):
         return schedule.at_time(time)
-    return schedule(time.steps if isinstance(schedule, Function) else time.value)
+    value = schedule(time.steps if isinstance(schedule, Function) else time.value)
+    if not _is_number(value) or jnp.shape(value) not in ((), time.whole.shape):
+        raise InputError(
+            f"{shown(getattr(schedule, 'fn', schedule))}: as a schedule it returned {shown(value)}, expected a number; "
+            "return one for each count."
+        )
+    return value
 
 
 def _is_float(x: Any) -> bool:
     return jnp.issubdtype(x.dtype, jnp.inexact)
+
+
+def _is_real(x: Any) -> bool:
+    return isinstance(x, numbers.Real) and not isinstance(x, (bool, np.bool_))
+
+
+def _is_number(x: Any) -> bool:
+    """A real number, known or traced, or an array of a batch of them."""
+    return _is_real(x) or getattr(getattr(x, "dtype", None), "kind", "b") not in "USOb"

@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError, unknown
+from jgd.core.arguments import checked, one_of
+from jgd.core.errors import InputError
 from jgd.core.record import hyper, record, static
 from jgd.core.tree import safe_sqrt, widen
 from jgd.core.types import Scalar
@@ -22,10 +23,7 @@ COOLDOWNS: dict[str, Callable[[jax.Array], jax.Array]] = {
 """The curves by which `WarmupStableDecay` ends, from 1 to 0 as the share of the cooldown goes from 0 to 1."""
 
 
-def _cooldown(name: Any) -> Any:
-    if name not in COOLDOWNS:
-        raise unknown("WarmupStableDecay(cooldown)", name, COOLDOWNS)
-    return name
+COOLDOWN = one_of(*COOLDOWNS)
 
 
 @record
@@ -38,6 +36,7 @@ class WarmupConstant(OfTime):
     init_value: Scalar = hyper()
     peak_value: Scalar = hyper()
     warmup_steps: Scalar = hyper(interval="[0, inf)")
+    called = "warmup_constant_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -59,6 +58,7 @@ class WarmupCosineDecay(OfTime):
     decay_steps: Scalar = hyper(interval="(0, inf)")
     end_value: Scalar = hyper(default=0.0)
     exponent: Scalar = hyper(default=1.0, interval="[0, inf)")
+    called = "warmup_cosine_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -79,6 +79,7 @@ class WarmupExponentialDecay(OfTime):
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
     staircase: bool = static(default=False)
     end_value: Scalar | None = hyper(default=None)
+    called = "warmup_exponential_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -108,7 +109,8 @@ class WarmupStableDecay(OfTime):
     decay_steps: Scalar = hyper(interval="[0, inf)")
     init_value: Scalar = hyper(default=0.0)
     end_value: Scalar = hyper(default=0.0)
-    cooldown: str = static(default="linear", convert=_cooldown)
+    cooldown: str = static(default="linear", expect=COOLDOWN)
+    called = "warmup_stable_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -128,6 +130,7 @@ class InverseSqrt(OfTime):
     warmup_steps: Scalar = hyper(interval="[0, inf)")
     init_value: Scalar = hyper(default=0.0)
     timescale: Scalar | None = hyper(default=None, interval="(0, inf)")
+    called = "inverse_sqrt_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
@@ -175,6 +178,7 @@ def warmup_exponential_decay_schedule(
     )
 
 
+@checked(cooldown=COOLDOWN)
 def warmup_stable_decay_schedule(
     peak_value: Scalar,
     warmup_steps: Scalar,

@@ -9,11 +9,11 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core.arguments import FLAG, Kind, checked, function_of
+from jgd.core.arguments import FLAG, checked, function_of, instance_of
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.status import Status
-from jgd.core.stop import Stop, Watch
+from jgd.core.stop import STOP, Stop, Watch
 from jgd.core.tree import check_inexact, global_norm, where
 from jgd.core.types import Params, Transform
 from jgd.core.user_code import attempt
@@ -23,8 +23,7 @@ from jgd.transforms.scale import apply_updates
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
 MAX_STEPS = 10_000
-STOP = Kind("be a jgd.Stop, such as Stop(gradient_norm=1e-5)", lambda x: isinstance(x, Stop))
-TUPLE = Kind("be a tuple of further arguments of the function", lambda x: isinstance(x, tuple))
+TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
 
 
 @checked(params=None, has_aux=FLAG, args=TUPLE, fn=function_of("(params, *args) -> scalar"), stop=STOP)

@@ -8,18 +8,18 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core.arguments import FLAG, checked, function_of
+from jgd.core.arguments import ARRAYS, FLAG, checked, function_of
 from jgd.core.errors import InputError
 from jgd.core.status import Status
-from jgd.core.stop import Stop
+from jgd.core.stop import STOP, Stop
 from jgd.core.tree import name_of
 from jgd.core.types import Params, Transform
 from jgd.core.values import select
-from jgd.solvers.minimize import STOP, TUPLE, minimize
+from jgd.solvers.minimize import TUPLE, minimize
 from jgd.solvers.solution import Solution
 
 
-@checked(has_aux=FLAG, args=TUPLE, fn=function_of("(params, *args) -> scalar"), stop=STOP)
+@checked(starts=ARRAYS, has_aux=FLAG, args=TUPLE, fn=function_of("(params, *args) -> scalar"), stop=STOP)
 def multistart(
     fn: Callable[..., Any],
     optimizer: Transform,

@@ -1,42 +1,65 @@
 """Checks of the arguments of a sweep, and what is made of them."""
 
+import dataclasses
+import itertools
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
+from jgd.core.arguments import COUNT, TEXT, WHOLE, Kind, admits, listed, takes
 from jgd.core.errors import InputError, unknown, whole
+from jgd.core.outline import shown
+from jgd.core.types import Transform
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
-from jgd.sweep.pruners.population import Population
-from jgd.sweep.pruners.rules import Pruner
-from jgd.sweep.spaces.distributions import Parts
+from jgd.sweep.pruners.population import POPULATION, Population
+from jgd.sweep.pruners.rules import RULES, Pruner
+from jgd.sweep.samplers.by_name import SAMPLER
+from jgd.sweep.spaces.combinations import combinations
+from jgd.sweep.spaces.distributions import Distribution, Parts
+from jgd.train.loop import check_watched
 from jgd.train.task import Task, check_task, is_stream
+from jgd.transforms.in_effect import check_metrics
 
 POINTS = 30  # of a curve, unless eval_every says otherwise
 
 
+SEEDS = Kind(
+    "be how many, or a list of different whole numbers from 0 to 2**32 - 1",
+    lambda x: (
+        admits(WHOLE, x)
+        or (admits(listed("seeds", COUNT, least=1), x) and len(set(x)) == len(x) and all(one < 2**32 for one in x))
+    ),
+)
+PROBLEM = Kind(
+    "be a jgd.Task(init, loss, data, ...), or a function train(hp, key) that returns metrics",
+    lambda x: (
+        isinstance(x, (Task, Parts))
+        or (callable(x) and takes(x, 2) and not isinstance(x, (type, Transform, Distribution)))
+    ),
+)
+OF_RUN: dict[str, Kind | None] = {
+    "task": PROBLEM,
+    "metrics": listed("names of metrics", TEXT),
+    "seeds": SEEDS,
+    "sampler": SAMPLER,
+    "stop": RULES,
+    "evolve": POPULATION,
+}
+"""The kinds of the arguments of `run` whose names mean something else elsewhere, or nothing."""
+
+
 def check_workers(workers: int | None, dir: Any) -> int:
     """The number of processes; several need a folder that they share."""
-    workers = jax.process_count() if workers is None else whole("run", "workers", workers)
+    workers = jax.process_count() if workers is None else int(workers)
     if workers > 1 and dir is None:
         raise InputError(
             f"run: {workers} processes can share a sweep only through a folder; pass dir= with one that all of them "
             "see, or workers=1 if each is to run a sweep of its own."
         )
     return workers
-
-
-def check_seconds(seconds: Any) -> float | None:
-    """The time limit, a positive number."""
-    if seconds is None:
-        return None
-    if not isinstance(seconds, numbers.Real) or isinstance(seconds, bool) or not float(seconds) > 0:
-        raise InputError(f"run(max_seconds={seconds!r}): max_seconds must be a positive number of seconds.")
-    return float(seconds)
 
 
 def local_devices(devices: Sequence[Any] | None) -> list[Any]:
@@ -59,17 +82,15 @@ def check_settings(
     rules: tuple[Pruner, ...] = (),
     evolve: Population | None = None,
     seed: int = 0,
+    metrics: Any = (),
 ) -> Settings:
     """Return what holds for every trial, or refuse the argument that is wrong."""
     steps = whole("run", "steps", steps)
     split = _even_split(steps, evolve.every if evolve else steps)
-    every = min(steps, split if eval_every is None else whole("run", "eval_every", eval_every))
-    if mode not in ("min", "max"):
-        raise unknown("run(mode=)", mode, ("min", "max"))
-    if target is not None and not (isinstance(target, numbers.Real) and math.isfinite(target)):
-        raise InputError(f"run(target={target!r}): target must be a finite number, a value of {metric!r}.")
+    every = min(steps, split if eval_every is None else int(eval_every))
     target = None if target is None else float(target)
-    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, rules, evolve, seed)
+    watched = check_metrics("run", metrics)
+    settings = Settings(_seeds(seeds), steps, every, metric, mode, target, rules, evolve, seed, watched)
     settings.decisions  # noqa: B018  says now what is wrong with a rule
     return settings
 
@@ -87,15 +108,7 @@ def _even_split(steps: int, every: int) -> int:
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
-    if isinstance(seeds, (int, np.integer)) and not isinstance(seeds, bool):
-        return tuple(range(whole("run", "seeds", seeds)))
-    chosen = list(seeds) if isinstance(seeds, (Sequence, np.ndarray)) and not isinstance(seeds, str) else []
-    fitting = all(isinstance(s, (int, np.integer)) and 0 <= s < 2**32 for s in chosen)
-    if not chosen or not fitting or len(set(chosen)) < len(chosen):
-        raise InputError(
-            f"run(seeds={seeds!r}): expected how many, or a list of different whole numbers from 0 to 2**32 - 1."
-        )
-    return tuple(int(s) for s in chosen)
+    return tuple(range(seeds)) if admits(WHOLE, seeds) else tuple(int(s) for s in seeds)
 
 
 def check_kind(task: Any) -> None:
@@ -105,7 +118,9 @@ def check_kind(task: Any) -> None:
             check_kind(option)
         return
     if not isinstance(task, Task):
-        raise InputError(f"run(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
+        raise InputError(
+            f"run(task=choice(...)): an option is {shown(task)}, expected a jgd.Task(init, loss, data, ...)."
+        )
     if is_stream(task):
         raise InputError(
             "run(task): its data come from a factory of iterators, but a sweep needs arrays, which all lanes share on "
@@ -113,8 +128,11 @@ def check_kind(task: Any) -> None:
         )
 
 
-def curve_names(groups: Sequence[Group], metric: str) -> list[str]:
-    """The names of the curves, found from shapes alone; the task is checked on the way."""
+def curve_names(groups: Sequence[Group], settings: Settings) -> list[str]:
+    """The names of the curves, found from shapes alone; the task is checked on the way.
+
+    Of what is watched, each name must be known to an optimizer of the spaces, be it one that no trial has chosen yet.
+    """
     known: dict[str, None] = {}
     for task in {id(one.trials[0].task): one.trials[0].task for one in groups}.values():
         steps, judged = check_task(task)
@@ -124,6 +142,10 @@ def curve_names(groups: Sequence[Group], metric: str) -> list[str]:
                 f"rename it, for example 'validation_{min(both)}'."
             )
         known.update(dict.fromkeys([*steps, *judged]))
-    if metric not in known:
-        raise unknown("run(metric=)", metric, known)
+    there, other = itertools.tee(one.trials[0] for one in groups)
+    structures = (dataclasses.replace(x, units=at) for x in other for at, _ in combinations(x.axes))
+    problems = (trial.problem for trial in itertools.chain(there, structures))
+    known.update(dict.fromkeys(check_watched("run", settings.watched, problems, known)))
+    if settings.metric not in known:
+        raise unknown("run(metric=)", settings.metric, known)
     return list(known)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jgd.core.arguments import FOLDER, Kind, admits, checked, listed
 from jgd.core.errors import InputError
 from jgd.core.storage import folder_path
 from jgd.sweep.engine.black_box import name_problem
@@ -24,9 +25,15 @@ from jgd.sweep.storage.growth import parts_of
 from jgd.sweep.storage.identity import CODE, TRACED, same_study, warn_of_code
 from jgd.sweep.storage.spec import Json, describe_problem, settings_of, trials_of
 
+PARTS = listed(
+    "results of sweeps, or of their folders",
+    Kind("be one", lambda x: isinstance(x, Result) or admits(FOLDER, x)),
+    least=1,
+)
 PROBLEM = ("init", "loss", "evaluate", "data", "task", "batch_size", "space ", "x64", CODE)  # the names of its texts
 
 
+@checked()
 def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> Result:
     """Read the result in a sweep's folder, at any time, even while it is being written. Nothing is compiled.
 
@@ -55,6 +62,7 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
     return Result(trials, settings, *found, reports, 0, 0.0, seconds, cut, lineage, asked=known["asked"])
 
 
+@checked(parts=PARTS)
 def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
     """One result of several, or of their folders: parts of a study that ran apart, with other seeds or trials.
 
@@ -63,8 +71,6 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
     name is, but for the ranges of its distributions; of folders also the code.
     """
     results = [part if isinstance(part, Result) else load(part) for part in parts]
-    if not results:
-        raise InputError("merge([]): there is nothing to merge; pass results or dirs.")
     if any(result.lineage for result in results):
         raise InputError(
             "merge: a population decided by the seeds and trials that it had, so its parts do not make one; compare "
@@ -188,7 +194,7 @@ def _report(group: Json, saved: Sequence[Saved]) -> GroupReport:
 
 
 def _common(results: Sequence[Result]) -> Settings:
-    """The settings of all, with the seeds of each."""
+    """The settings of all, with the seeds and the watched metrics of each."""
     first = results[0].settings
     for name in ("steps", "eval_every", "metric", "mode"):
         values = {getattr(result.settings, name) for result in results}
@@ -197,8 +203,11 @@ def _common(results: Sequence[Result]) -> Settings:
                 f"merge: the sweeps differ in {name} ({' and '.join(map(repr, sorted(values)))}), so their curves "
                 "cannot be compared; merge those that agree."
             )
-    seeds = tuple(dict.fromkeys(seed for result in results for seed in result.settings.seeds))
-    return dataclasses.replace(first, seeds=seeds)
+    seeds, watched = (
+        tuple(dict.fromkeys(one for result in results for one in getattr(result.settings, name)))
+        for name in ("seeds", "watched")
+    )
+    return dataclasses.replace(first, seeds=seeds, watched=watched)
 
 
 def _identities(result: Result) -> list[Any]:

@@ -8,14 +8,20 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jgd.core.arguments import COUNT, FOLDER, Kind, admits, checked
 from jgd.core.errors import InputError
 from jgd.core.types import Params, State
+from jgd.sweep.arguments import PROBLEM
 from jgd.sweep.engine.black_box import call
+from jgd.sweep.lanes.settings import watched_of
 from jgd.sweep.load import load
 from jgd.sweep.result import Result
 from jgd.sweep.spaces.space import Trial
 from jgd.train.loop import Carry, begin, evaluation, root_key, segment
 from jgd.train.task import Task
+
+RESULT = Kind("be the result of a sweep, or its folder", lambda x: isinstance(x, Result) or admits(FOLDER, x))
+TRIAL = Kind("be a trial of the sweep, or its number", lambda x: isinstance(x, Trial) or admits(COUNT, x))
 
 
 class Replay(NamedTuple):
@@ -28,6 +34,7 @@ class Replay(NamedTuple):
     model_state: State = None  # what the loss hands on beside the parameters
 
 
+@checked(result=RESULT, trial=TRIAL, task=PROBLEM)
 def replay(
     result: Result | str | os.PathLike[str],
     trial: Trial | int | None = None,
@@ -49,10 +56,11 @@ def replay(
     the rounding of another program.
     """
     result = result if isinstance(result, Result) else load(result, task, spaces)
-    chosen = result.best() if trial is None else result.trials[trial] if isinstance(trial, int) else trial
+    known = range(len(result.trials))
+    if trial is not None and (trial.number if isinstance(trial, Trial) else int(trial)) not in known:
+        raise InputError(f"replay(trial={trial!r}): the sweep has trials 0 to {len(known) - 1}.")
+    chosen = result.best() if trial is None else trial if isinstance(trial, Trial) else result.trials[int(trial)]
     seed = result.settings.seeds[0] if seed is None else seed
-    if not 0 <= chosen.number < len(result.trials):
-        raise InputError(f"replay(trial={trial!r}): the sweep has trials 0 to {len(result.trials) - 1}.")
     if chosen.optimizer is None:
         raise InputError(f"replay(trial={trial!r}): a sweep's folder has only its values; pass task and spaces too.")
     if not isinstance(chosen.task, Task):
@@ -61,10 +69,10 @@ def replay(
         return Replay(None, result.steps, curves, curves[result.settings.metric])
     path = result.lineage.path(chosen.number) if result.lineage else [chosen]
     carry = jax.jit(begin)(path[0].task, path[0].optimizer, root_key(seed))
-    rows, start = [], 0
+    rows, start, watched = [], 0, watched_of(result.settings, path[0].task, path[0].optimizer)
     for end in result.steps.tolist():
         one = path[int(np.sum(result.lineage.steps <= start))] if result.lineage else chosen
-        carry, metrics = _segment(one.task, one.optimizer, carry, start, length=end - start)
+        carry, metrics = _segment(one.task, one.optimizer, carry, start, length=end - start, watched=watched)
         judged = _evaluate(one.task, one.optimizer, carry)
         rows.append(({name: np.asarray(x) for name, x in metrics.items()}, judged))
         start = end
@@ -74,9 +82,11 @@ def replay(
     return Replay(carry.params, result.steps, {**means, **judged}, losses, carry.model_state)
 
 
-@partial(jax.jit, static_argnames="length", donate_argnames="carry")
-def _segment(task: Task, optimizer: Any, carry: Carry, start: Any, *, length: int) -> tuple[Carry, dict[str, Any]]:
-    return segment(task, optimizer, carry, start, length)
+@partial(jax.jit, static_argnames=("length", "watched"), donate_argnames="carry")
+def _segment(
+    task: Task, optimizer: Any, carry: Carry, start: Any, *, length: int, watched: tuple[str, ...]
+) -> tuple[Carry, dict[str, Any]]:
+    return segment(task, optimizer, carry, start, length, watched)
 
 
 @jax.jit

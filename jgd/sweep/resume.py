@@ -4,14 +4,18 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jgd.core.arguments import checked
 from jgd.core.errors import InputError
+from jgd.sweep.arguments import PROBLEM
 from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.result import Result
+from jgd.sweep.samplers.by_name import SAMPLER
 from jgd.sweep.storage.files import read_sweep
 from jgd.sweep.storage.spec import settings_of
 from jgd.sweep.study import run
 
 
+@checked(task=PROBLEM, sampler=SAMPLER)
 def resume(
     dir: str | os.PathLike[str],
     task: Any,
@@ -43,7 +47,7 @@ def resume(
             )
     # A function that owns its loop has neither steps nor rules.
     inside = {"steps": settings.steps, "eval_every": settings.eval_every}
-    inside |= {"stop": settings.stop or None, "evolve": settings.evolve}
+    inside |= {"stop": settings.stop or None, "evolve": settings.evolve, "metrics": settings.watched}
     return run(
         task,
         spaces,
@@ -62,6 +66,7 @@ def resume(
     )
 
 
+@checked()
 def note(dir: str | os.PathLike[str]) -> Any:
     """Read what `run(note=)` has left in a sweep's folder, or None."""
     return read_sweep(dir, "note").get("note")

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from jgd.core.arguments import check as check_arguments
-from jgd.core.errors import whole
+from jgd.core.arguments import kinds_by_name
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
@@ -38,7 +38,7 @@ class Study:
     task        A `jgd.Task`, or for code that owns its loop a function `train(hp, key) -> {name: scalar}`: `spaces` is
                 then whatever it takes, such as a dict with distributions in it, a list of such is several spaces, and
                 each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every`,
-                `stop` and `evolve` have no meaning there and are refused; `dir` keeps finished calls, and
+                `metrics`, `stop` and `evolve` have no meaning there and are refused; `dir` keeps finished calls, and
                 resumes none inside.
     spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
                 An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
@@ -48,6 +48,9 @@ class Study:
                 the same batches, so trials can be compared in pairs; and the same as in `jgd.fit(seed=)`.
     metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
                 the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
+    metrics     Names of further curves, as in `jgd.fit`: "gradient_norm", "update_norm", "params_norm", and any
+                hyperparameter as it is in effect, such as "learning_rate". A point is the mean of the steps since the
+                last, as of the loss's aux. Trials whose optimizer has no such hyperparameter have no such curve.
     sampler     "random", "sobol", "halton", "grid" (all listed values, and even steps of the ranges, ends included),
                 "tpe", which learns from round to round where to look, `from_optuna(...)`, an object with `ask(count)`
                 and `tell(ids, values)`, or a function of (axes, seed) that returns one. Infinity has failed; what
@@ -93,6 +96,7 @@ class Study:
     seeds: int | Sequence[int] = 1
     metric: str = "loss"
     mode: str = "min"
+    metrics: Sequence[str] = ()
     sampler: Any = "random"
     seed: int = 0
     rounds: int | None = None
@@ -116,14 +120,15 @@ class Study:
 
     def __post_init__(self) -> None:
         """Check every argument, and keep what is made of it."""
-        check_arguments("run", inspect.signature(type(self)), vars(self), {"dir": None})
+        check_arguments("run", inspect.signature(type(self)), vars(self), arguments.OF_RUN)
         owns_loop = is_black_box(self.task)
         if owns_loop:
-            refuse_inside(steps=self.steps, eval_every=self.eval_every, stop=self.stop, evolve=self.evolve)
+            inside = {"eval_every": self.eval_every, "metrics": self.metrics or None}
+            refuse_inside(steps=self.steps, stop=self.stop, evolve=self.evolve, **inside)
         else:
             arguments.check_kind(self.task)
-        num_trials, seed = whole("run", "num_trials", self.num_trials), whole("run", "seed", self.seed, 0)
-        rounds = rounds_of(self.sampler) if self.rounds is None else whole("run", "rounds", self.rounds)
+        num_trials, seed = int(self.num_trials), int(self.seed)
+        rounds = rounds_of(self.sampler) if self.rounds is None else int(self.rounds)
         dir = None if self.dir is None else folder_path("run", self.dir)
         eval_every = self.eval_every
         if eval_every is None and dir is not None and not owns_loop:
@@ -131,17 +136,17 @@ class Study:
         rules, rounds = as_rules(self.stop, self.target), min(num_trials, rounds)
         settings = arguments.check_settings(
             1 if owns_loop else self.steps, self.seeds, self.metric, self.mode, eval_every, self.target, rules,
-            as_population(self.evolve, rules, num_trials, rounds, self.where), seed,
+            as_population(self.evolve, rules, num_trials, rounds, self.where), seed, self.metrics,
         )  # fmt: skip
         train, named = name_problem(self.task, self.spaces)
         made = {
             "num_trials": num_trials,
             "seed": seed,
             "rounds": rounds,
-            "lanes": None if self.lanes is None else whole("run", "lanes", self.lanes),
+            "lanes": None if self.lanes is None else int(self.lanes),
             "workers": arguments.check_workers(self.workers, self.dir),
             "dir": dir,
-            "max_seconds": arguments.check_seconds(self.max_seconds),
+            "max_seconds": None if self.max_seconds is None else float(self.max_seconds),
             "devices": arguments.local_devices(self.devices),
         }
         for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
@@ -203,6 +208,7 @@ def arguments_of(
         call.__name__ = call.__qualname__ = fn.__name__
         call.__module__, call.__doc__ = fn.__module__, f"{inspect.cleandoc(fn.__doc__ or '')}\n\n{meaning}"
         call.__signature__ = signature  # type: ignore[attr-defined]
+        setattr(call, "__kinds__", kinds_by_name(signature, arguments.OF_RUN))  # noqa: B010
         return call
 
     return decorate

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jgd.core.arguments import TEXT, binds, checked
 from jgd.core.errors import InputError, unknown
 from jgd.core.user_code import attempt, look_up
 from jgd.tasks.builtin import breast_cancer, diabetes, digits, mnist5k
@@ -37,6 +38,7 @@ BUILTIN = {
 }
 
 
+@checked(name=TEXT)
 def load(name: str) -> Task:
     """The task of a name, or of `file.py:task` or `package.module:task`, where `task` is a Task or makes one."""
     found = load_problem(name)
@@ -48,6 +50,7 @@ def load(name: str) -> Task:
     return found
 
 
+@checked(name=TEXT)
 def load_problem(name: str) -> Any:
     """The same, or a function `train(hp, key)` that owns its loop, or what makes one."""
     if name in BUILTIN:
@@ -72,12 +75,4 @@ def _owns_its_loop(found: Any) -> bool:
         signature = inspect.signature(found)
     except (TypeError, ValueError):
         return False
-    return not _binds(signature) and _binds(signature, None, None)
-
-
-def _binds(signature: inspect.Signature, *arguments: Any) -> bool:
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        return False
-    return True
+    return not binds(signature, 0) and binds(signature, 2)

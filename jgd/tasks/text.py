@@ -7,13 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jgd.core.arguments import checked
 from jgd.tasks.transformer import InitTransformer, apply_transformer
-from jgd.train.task import Task
+from jgd.train.task import BATCH_SIZE, Task
 
 VOCABULARY = 97  # 95 printable ASCII characters, the newline, and everything else as one
 JUDGED = 64  # windows of the held-out tenth, evenly spaced
 
 
+@checked(batch_size=BATCH_SIZE)
 def text(context: int = 64, width: int = 32, blocks: int = 1, batch_size: int = 8) -> Task:
     """Half a million characters of English, the topics of Python's `help`. Minimise `bits_per_character`.
 

@@ -1,6 +1,5 @@
 """The callback of a run: what it sees at the end of a segment, and what its answer means."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.arguments import takes
 from jgd.core.errors import InputError
+from jgd.core.outline import shown
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
-from jgd.train.calls import binds
 from jgd.transforms.as_transform import as_transform
 
 
@@ -39,19 +39,7 @@ class Answer(NamedTuple):
 
 def caller(callback: Any) -> Callable[[Snapshot], Any]:
     """The callback as a function of a snapshot: it takes that, or `(step, metrics)`."""
-    if not callable(callback):
-        raise InputError(
-            f"fit(callback={callback!r}): callback must be a function of a snapshot, or of (step, metrics)."
-        )
-    try:
-        signature = inspect.signature(callback)
-    except (TypeError, ValueError):
-        return callback
-    if binds(signature, 1):
-        return callback
-    if binds(signature, 2):
-        return lambda snapshot: callback(snapshot.step, snapshot.metrics)
-    raise InputError(f"fit(callback=): it takes {signature}, expected (snapshot) or (step, metrics).")
+    return callback if takes(callback, 1) else lambda snapshot: callback(snapshot.step, snapshot.metrics)
 
 
 def answer_of(answer: Any, optimizer: Transform) -> Answer:
@@ -60,7 +48,7 @@ def answer_of(answer: Any, optimizer: Transform) -> Answer:
         return Answer(bool(answer))
     if not isinstance(answer, Transform):
         raise InputError(
-            f"fit(callback=): it returned {answer!r}, expected None, True to end the run, or another optimizer."
+            f"fit(callback=): it returned {shown(answer)}, expected None, True to end the run, or another optimizer."
         )
     new = as_transform(answer)
     ours, theirs = jax.tree.structure(optimizer), jax.tree.structure(new)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.core
 
+from jgd.core.arguments import binds, function_of
 from jgd.core.errors import InputError
 from jgd.core.record import Function, record, static
 
@@ -25,7 +26,7 @@ class OnHost:
     returns a dict of numbers. For `fit` alone: a sweep evaluates its lanes within compiled programs.
     """
 
-    fn: Callable[..., Any] = static()
+    fn: Callable[..., Any] = static(expect=function_of("evaluate(params) -> {name: scalar}"))
 
     def __call__(self, *args: Any) -> Any:
         """The function's own answer, to real arrays."""
@@ -95,15 +96,6 @@ def signature_of(fn: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(cast(Any, fn).__call__ if dataclasses.is_dataclass(fn) else fn)
     except (TypeError, ValueError):
         return None
-
-
-def binds(signature: inspect.Signature, count: int) -> bool:
-    """Whether a call with this many positional arguments fits."""
-    try:
-        signature.bind(*range(count))
-    except TypeError:
-        return False
-    return True
 
 
 def _names(parameters: list[inspect.Parameter]) -> list[str]:

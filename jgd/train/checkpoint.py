@@ -1,6 +1,7 @@
 """A run on disk: what it was asked to do, so that nothing else resumes it, and all that it needs to go on."""
 
 import dataclasses
+import operator
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,9 +46,8 @@ class Checkpoint:
     """
 
     def __init__(self, dir: str | os.PathLike[str]) -> None:
-        shown = os.fspath(dir) if isinstance(dir, os.PathLike) else dir
-        self._place = f"fit(dir={shown!r})"
-        self._folder = folder_of(dir, self._place)
+        self._place = f"fit(dir={os.fspath(dir)!r})"
+        self._folder = storage.folder_path("fit", dir)
         self._path = self._folder / "checkpoint.safetensors"
         self._spec: dict[str, str] = {}
         self._sealed: list[str] = []
@@ -69,10 +69,11 @@ class Checkpoint:
         if not self._path.exists():
             return fresh
         arrays, meta = storage.load(self._path)
-        theirs = comparable(meta.get("spec", {}), spec, meta.get("jax", ""), self._place)
-        if (shown := differences(theirs, spec)) and resume != "changed":
-            raise InputError(self._refusal(shown, meta))
-        return self._read(arrays, meta, fresh, theirs, resume == "changed")
+        with storage.intact(self._path, storage.REPLACE):
+            theirs = comparable(meta.get("spec", {}), spec, meta.get("jax", ""), self._place)
+            if (shown := differences(theirs, spec)) and resume != "changed":
+                raise InputError(self._refusal(shown, meta))
+            return self._read(arrays, meta, fresh, theirs, resume == "changed")
 
     def save(self, run: Progressed) -> None:
         """Replace the checkpoint."""
@@ -115,8 +116,10 @@ class Checkpoint:
     ) -> Progressed:
         ours = self._spec
         differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
-        run = dataclasses.replace(fresh, position=Position(*meta["position"]))
-        run.history = tuple(Change(step, by, tuple(changes)) for step, by, changes in meta.get("history", []))
+        run = dataclasses.replace(fresh, position=Position(*map(_count, meta["position"])))
+        run.history = tuple(
+            Change(_count(step), str(by), tuple(map(str, changes))) for step, by, changes in meta.get("history", [])
+        )
         state, anew = (_over_missing if changed else _as_it_is)(arrays, fresh.state)
         run.state = storage.fill(fresh.state, state, "state", place=self._place)
         if changed:  # another seed draws otherwise from here on, and another rule begins to watch here
@@ -131,7 +134,7 @@ class Checkpoint:
         if changes := (*(_shown(name, theirs, ours) for name in differing), *(f"{name} begins anew" for name in anew)):
             run.history += (Change(int(run.state.steps), "resume", changes),)
         self._sealed = list(meta.get("sealed", []))
-        blocks = [storage.load(self._folder / name)[0] for name in self._sealed]
+        blocks = [storage.load(self._beside(name))[0] for name in self._sealed]
         run.metrics, run.evaluations = Curves(), Curves()
         for block in blocks:
             self._append(run, block)
@@ -147,13 +150,17 @@ class Checkpoint:
         run.evaluations.append(_under("evaluations/", arrays))
 
     def _load_best(self, best: Mapping[str, Any], state: RunState) -> Best:
-        path = self._folder / best["file"]
-        if not path.exists():
-            raise InputError(f"{self._place}: the file {path}, which its checkpoint names, is missing; put it back.")
-        arrays, place = storage.load(path)[0], f"{self._place}, {best['file']}"
+        arrays, place = storage.load(self._beside(best["file"]))[0], f"{self._place}, {best['file']}"
         params = storage.fill(state.carry.params, arrays, "params", place=place)
         model_state = storage.fill(state.carry.model_state, arrays, "model_state", place=place)
-        return Best(params, model_state, best["step"], best["value"])
+        return Best(params, model_state, _count(best["step"]), float(best["value"]))
+
+    def _beside(self, name: str) -> Path:
+        """The path of a file that the checkpoint names."""
+        path = self._folder / name
+        if not path.is_file():
+            raise InputError(f"{self._place}: the file {path}, which its checkpoint names, is missing; put it back.")
+        return path
 
     def _refusal(self, shown: str, meta: Mapping[str, Any]) -> str:
         if "format" not in meta:
@@ -167,15 +174,10 @@ class Checkpoint:
         )
 
 
-def folder_of(dir: Any, place: str) -> Path:
-    """A folder's path, with `~` as the home folder; what is no path on this machine is refused."""
-    try:
-        text = os.fspath(dir)
-    except TypeError:
-        raise InputError(f"{place}: dir must be a path, such as 'runs/one'.") from None
-    if isinstance(text, bytes) or "\0" in text or "://" in text:
-        raise InputError(f"{place}: dir must be the path of a folder on this machine; copy it there and name the copy.")
-    return Path(text).expanduser()
+def _count(x: Any) -> int:
+    if operator.index(x) < 0:
+        raise ValueError(f"{x} stands where a count is meant")
+    return operator.index(x)
 
 
 def _as_it_is(arrays: Mapping[str, Any], template: RunState) -> tuple[Mapping[str, Any], list[str]]:

@@ -1,5 +1,6 @@
 """Data as people hold them: arrays of NumPy, JAX, pandas and torch, taken or refused with their path."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -7,8 +8,9 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from jgd.core.arguments import takes
 from jgd.core.errors import InputError
-from jgd.core.outline import outlined
+from jgd.core.outline import shown
 from jgd.core.record import as_function
 from jgd.core.tree import name_of
 
@@ -38,7 +40,7 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
     for name, leaf in rows:
         if not isinstance(leaf, jax.Array) or leaf.ndim == 0:
             raise InputError(
-                f"Task(data): the leaf at {name} is {outlined(leaf)}, expected an array with a leading axis of "
+                f"Task(data): the leaf at {name} is {shown(leaf)}, expected an array with a leading axis of "
                 "examples; pass arrays, not lists or numbers."
             )
         if leaf.shape[0] != rows[0][1].shape[0]:
@@ -47,7 +49,7 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
                 f"{rows[0][1].shape[0]}; all need one leading axis of the same length."
             )
         if leaf.size == 0:
-            raise InputError(f"Task(data): the leaf at {name} is empty, {outlined(leaf)}; pass at least one example.")
+            raise InputError(f"Task(data): the leaf at {name} is empty, {shown(leaf)}; pass at least one example.")
         if not allow_nan:
             _check_finite(f"Task(data): the leaf at {name}", leaf)
     n = rows[0][1].shape[0]
@@ -59,9 +61,22 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct((batch_size or n, *x.shape[1:]), x.dtype), data)
 
 
+def batches_of(data: Any, epoch: int) -> Iterator[Any]:
+    """The batches of an epoch, from a factory of iterators."""
+    if not takes(getattr(data, "fn", data), 1):
+        raise InputError(
+            f"Task(data={shown(getattr(data, 'fn', data))}): data must be arrays, or a function data(epoch) that "
+            "returns an iterator of batches."
+        )
+    found = data(epoch)
+    if not hasattr(found, "__iter__"):
+        raise InputError(f"Task(data): data({epoch}) returned {shown(found)}, expected an iterator of batches.")
+    return iter(found)
+
+
 def check_stream(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
     """Check the first batch of a factory of iterators; its shapes."""
-    batch = next(iter(data(0)), None)
+    batch = next(batches_of(data, 0), None)
     if batch is None:
         raise InputError("Task(data): data(0) yields nothing; an epoch needs at least one batch.")
     if batch_size is not None:

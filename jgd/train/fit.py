@@ -9,10 +9,10 @@ import jax
 import numpy as np
 import optax
 
-from jgd.core.arguments import checked
+from jgd.core.arguments import ARRAYS, TEXT, checked, listed, one_of
 from jgd.core.compilation import compile_seconds
-from jgd.core.errors import InputError, unknown, whole
-from jgd.core.stop import Stop
+from jgd.core.errors import InputError, unknown
+from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
 from jgd.train.callback import Callback, caller
@@ -20,16 +20,24 @@ from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
 from jgd.train.loop import check_watched, root_key
 from jgd.train.result import Run
-from jgd.train.start import Given, begin_run, given_by
+from jgd.train.start import START, Given, begin_run, given_by
 from jgd.train.stream import Position
-from jgd.train.task import Task, batch_shapes, check_task
+from jgd.train.task import TASK, Task, batch_shapes, check_task
 from jgd.train.training import Clock, FitPlan, finish_run, train
 from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
 
 
-@checked(params=None)
+@checked(
+    task=TASK,
+    stop=STOP,
+    metrics=listed("names of metrics", TEXT),
+    start=START,
+    opt_state=ARRAYS,
+    model_state=ARRAYS,
+    resume=one_of("same", "changed"),
+)
 def fit(
     task: Task,
     optimizer: Transform | optax.GradientTransformation,
@@ -86,10 +94,8 @@ def fit(
     parameters are NaN too; with a threshold for `gradient_norm` or `step_norm`, at once.
     """
     clock = Clock(time.perf_counter(), compile_seconds())
-    if resume not in ("same", "changed"):
-        raise unknown("fit(resume=)", resume, ("same", "changed"))
     plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode)
-    call, key = None if callback is None else caller(callback), root_key(_seed(seed))
+    call, key = None if callback is None else caller(callback), root_key(int(seed))
     checkpoint = None if dir is None else Checkpoint(dir)
     given = given_by(plan.task, key, start, params, opt_state, model_state)
     state = begin_run(plan.task, plan.optimizer, plan.in_segment, key, given)
@@ -116,18 +122,13 @@ def _plan(
     keep_best: str | None,
     mode: str | None,
 ) -> FitPlan:
-    if not isinstance(task, Task):
-        raise InputError(f"fit(task={task!r}): task must be a jgd.Task(init, loss, data, ...).")
-    if stop is not None and not isinstance(stop, Stop):
-        raise InputError(f"fit(stop={stop!r}): stop must be a jgd.Stop, such as Stop(value=0.1, patience=500).")
     stop = stop or Stop()
-    steps = min(whole("fit", "steps", steps), stop.max_steps or steps)
-    length = whole("fit", "eval_every", SEGMENT if eval_every is None else eval_every)
+    steps, length = min(int(steps), stop.max_steps or int(steps)), int(eval_every or SEGMENT)
     optimizer = as_transform(optimizer)
     _check_numbers("optimizer", optimizer)
     _check_numbers("task", task)
     curves = check_task(task)
-    watched = check_watched("fit", metrics, optimizer, task, curves)
+    watched = check_watched("fit", metrics, [(task, optimizer)], (*curves.steps, *curves.judged))
     known = curves.judged
     for place, metric in (("Stop(metric=)", stop.metric), ("fit(keep_best=)", keep_best)):
         if metric is not None and task.evaluate is None:
@@ -140,21 +141,11 @@ def _plan(
 
 
 def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:
-    if mode is not None and mode not in ("min", "max"):
-        raise unknown("fit(mode=)", mode, ("min", "max"))
     if mode is not None and keep_best is None:
         raise InputError(f"fit(mode={mode!r}): it says which value of keep_best is better; pass keep_best too.")
     if keep_best is not None and mode is None and stop.metric != keep_best:
         raise InputError(f"fit(keep_best={keep_best!r}): say which is better, with mode='min' or mode='max'.")
     return mode or stop.mode
-
-
-def _seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise InputError(f"fit(seed={seed!r}): seed must be a whole number; keys are made from it.")
-    if not -(2**31) <= seed < 2**64:
-        raise InputError(f"fit(seed={seed}): seed must lie in [-2**31, 2**64), which a key can hold.")
-    return int(seed)
 
 
 def _spec(plan: FitPlan, given: Given, seed: int) -> dict[str, str]:

@@ -1,17 +1,16 @@
 """Training as pure functions, for `fit` and for sweeps: begin, one step, and a segment of steps in one scan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, unknown
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
 from jgd.train.task import (
-    CurveNames,
     Task,
     init_model,
     is_stream,
@@ -21,8 +20,10 @@ from jgd.train.task import (
     num_examples,
 )
 from jgd.transforms.averaging import eval_params
-from jgd.transforms.in_effect import check_metrics, observe
+from jgd.transforms.in_effect import check_metrics, known_metrics, observe
 from jgd.transforms.scale import apply_updates
+
+USES = ("init", "data", "loss")  # of a run's key
 
 
 class Carry(NamedTuple):
@@ -75,9 +76,11 @@ def evaluation(task: Task, optimizer: Transform, carry: Carry) -> Mapping[str, A
 
 
 def segment(
-    task: Task, optimizer: Transform, carry: Carry, start: Any, length: int
+    task: Task, optimizer: Transform, carry: Carry, start: Any, length: int, watched: tuple[str, ...] = ()
 ) -> tuple[Carry, dict[str, jax.Array]]:
     """Take `length` steps from step number `start`; the metrics are `{"loss": f[length], **scalars of aux}`.
+
+    Those that `watched` names, see `advance`, stand beside them.
 
     `start` is a traced i32 scalar and `length` a static size. Everything random is a function of the carry's key and of
     a step's number, so any split of a run into segments takes the same steps; XLA may round a segment of one step
@@ -87,7 +90,7 @@ def segment(
 
     def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
         number, rows = x
-        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows))
+        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows), watched)
         return carry, step.metrics
 
     return jax.lax.scan(body, carry, (start + jnp.arange(length), picks))
@@ -120,16 +123,28 @@ def advance(
 
 
 def check_watched(
-    place: str, metrics: Sequence[str], optimizer: Transform, task: Task, curves: CurveNames
+    place: str, metrics: Sequence[str], problems: Iterable[tuple[Task, Transform]], curves: Collection[str]
 ) -> tuple[str, ...]:
-    """The names of `metrics=`, or an error where one is unknown or is that of a curve which the task records itself."""
-    if not metrics:
-        return ()
-    params = jax.eval_shape(lambda: first_model(task, root_key(0))[0])
-    watched = check_metrics(place, metrics, optimizer, params)
-    if both := sorted(set(watched) & {*curves.steps, *curves.judged}):
+    """The names of `metrics=`, or an error where one is that of a curve of a task, or none of these problems knows it.
+
+    No more problems are looked at than it takes to find all names.
+    """
+    watched, known = check_metrics(place, metrics), dict.fromkeys(())
+    if both := sorted(set(watched) & set(curves)):
         raise InputError(f"{place}(metrics={both[0]!r}): the task records a curve of this name; rename that one.")
+    for task, optimizer in problems if watched else ():
+        known |= dict.fromkeys(watchable(task, optimizer))
+        if known.keys() >= set(watched):
+            break
+    for name in watched:
+        if name not in known:
+            raise unknown(f"{place}(metrics)", name, known)
     return watched
+
+
+def watchable(task: Task, optimizer: Transform) -> tuple[str, ...]:
+    """The names that `metrics=` may have where this optimizer trains this task."""
+    return known_metrics(optimizer, jax.eval_shape(lambda: first_model(task, root_key(0))[0]))
 
 
 def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | None:
@@ -138,7 +153,7 @@ def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | Non
     Each epoch is a permutation of its own, made from its number. All that the segment touches are made here, before
     the scan, so that no step sorts. Costs 4 * n bytes for each epoch touched.
     """
-    if is_stream(task) or task.batch_size in (None, num_examples(task)):
+    if not draws_batches(task):
         return None
     n, size, per_epoch = num_examples(task), task.batch_size, num_batches(task)
     touched = (length + per_epoch - 2) // per_epoch + 1
@@ -151,6 +166,11 @@ def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | Non
     return jax.lax.dynamic_slice_in_dim(rows, start % per_epoch, length)
 
 
+def draws_batches(task: Task) -> bool:
+    """Whether the steps use parts of the data, drawn anew for each epoch."""
+    return not (is_stream(task) or task.batch_size in (None, num_examples(task)))
+
+
 def batch_at(task: Task, rows: jax.Array | None) -> Any:
     """The batch made of these rows of the data."""
     if rows is None:
@@ -160,7 +180,7 @@ def batch_at(task: Task, rows: jax.Array | None) -> Any:
 
 def _subkey(key: jax.Array, use: str) -> jax.Array:
     """Independent keys for the three uses of a run's key."""
-    return jax.random.fold_in(key, ("init", "data", "loss").index(use))
+    return jax.random.fold_in(key, USES.index(use))
 
 
 def _strong(tree: Any) -> Any:

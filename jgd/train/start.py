@@ -2,24 +2,24 @@
 
 import os
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jgd.core import storage
+from jgd.core.arguments import FOLDER, Kind, admits
 from jgd.core.errors import InputError
-from jgd.core.outline import outlined
 from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
 from jgd.core.types import Params, State, Transform
-from jgd.train.checkpoint import folder_of
 from jgd.train.loop import Carry, first_model
 from jgd.train.result import Run
 from jgd.train.segments import RunState, status_code
 from jgd.train.task import Task, has_state
+
+START = Kind("be a run, or the folder of one", lambda x: isinstance(x, Run) or admits(FOLDER, x))
 
 
 class Given(NamedTuple):
@@ -104,10 +104,8 @@ def _from_run(start: Any, task: Task, key: jax.Array) -> tuple[Params, State]:
     """The last parameters and the model's state of a run, or of the checkpoint in a run's folder."""
     if isinstance(start, Run):
         return start.params, start.model_state
-    if not isinstance(start, (str, os.PathLike)):
-        raise InputError(f"fit(start={outlined(start)}): start must be a run, or the folder of one.")
-    place = f"fit(start={os.fspath(start)!r})"
-    path: Path = folder_of(start, place) / "checkpoint.safetensors"
+    place, folder = f"fit(start={os.fspath(start)!r})", storage.folder_path("fit", start, "start")
+    path = folder / "checkpoint.safetensors"
     if not path.is_file():
         raise InputError(f"{place}: there is no checkpoint.safetensors in it; name the dir of a fit.")
     arrays, _ = storage.load(path)
@@ -133,4 +131,4 @@ def _check(name: str, tree: Any, like: Any) -> None:
 
 
 def _kind(x: Any) -> str:
-    return f"{jnp.result_type(x)}{list(jnp.shape(x))}" if not storage.is_key(x) else outlined(x)
+    return f"{x.dtype if storage.is_key(x) else jnp.result_type(x)}{list(jnp.shape(x))}"

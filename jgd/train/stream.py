@@ -10,7 +10,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.tree import name_of
-from jgd.train.data import as_arrays
+from jgd.train.data import as_arrays, batches_of
 
 
 class Position(NamedTuple):
@@ -35,7 +35,7 @@ class Feed:
         return jax.tree.map(lambda *x: (jnp if isinstance(x[0], jax.Array) else np).stack(x), *batches)
 
     def _open(self) -> Iterator[Any]:
-        return itertools.islice(iter(self._factory(self.position.epoch)), self.position.index, None)
+        return itertools.islice(batches_of(self._factory, self.position.epoch), self.position.index, None)
 
     def _next(self) -> Any:
         batch = next(self._batches, None)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError, whole
-from jgd.core.outline import outline, outlined
+from jgd.core.arguments import TEXT, WHOLE, Kind, checked, function_of, instance_of
+from jgd.core.errors import InputError
+from jgd.core.outline import outline, shown
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, State
@@ -19,26 +20,11 @@ REAL = (jnp.integer, jnp.floating)
 STATE_HINT = ", as the state of a model whose loss is loss(params, state, batch, key)"
 
 
+BATCH_SIZE = Kind("be a whole number, at least 1, or None for the full batch", WHOLE.admits)
+
+
 def _batch_size(value: Any) -> int | None:
-    return None if value is None else whole("Task", "batch_size", value, otherwise="; pass None for the full batch")
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(f"Task(allow_nan={value!r}): allow_nan must be True or False.")
-    return value
-
-
-def _function(expected: str) -> Callable[[Any], Any]:
-    """A converter that takes a callable and refuses anything else, naming the signature that it should have."""
-    name = expected.split("(")[0]
-
-    def convert(value: Any) -> Any:
-        if not callable(value):
-            raise InputError(f"Task({name}={value!r}): {name} must be a function {expected}.")
-        return as_function(value)
-
-    return convert
+    return None if value is None else int(value)
 
 
 @record
@@ -67,15 +53,18 @@ class Task:
     function closes over becomes a constant in it.
     """
 
-    init: Callable[[jax.Array], Params] = part(convert=_function("init(key) -> params"))
-    loss: Callable[..., Any] = part(convert=_function("loss(params, batch) -> scalar"))
+    init: Callable[[jax.Array], Params] = part(expect=function_of("init(key) -> params"), convert=as_function)
+    loss: Callable[..., Any] = part(expect=function_of("loss(params, batch) -> scalar"), convert=as_function)
     data: Any = part(convert=resident)
-    batch_size: int | None = static(default=None, convert=_batch_size)
+    batch_size: int | None = static(default=None, expect=BATCH_SIZE, convert=_batch_size)
     evaluate: Callable[..., Mapping[str, Any]] | None = part(
-        default=None, convert=lambda fn: fn if fn is None else _function("evaluate(params) -> {name: scalar}")(fn)
+        default=None, expect=function_of("evaluate(params) -> {name: scalar}"), convert=as_function
     )
-    name: str | None = static(default=None)
-    allow_nan: bool = static(default=False, convert=_flag)
+    name: str | None = static(default=None, expect=TEXT)
+    allow_nan: bool = static(default=False)
+
+
+TASK = instance_of("be a jgd.Task(init, loss, data, ...)", Task)
 
 
 def is_stream(task: Task) -> bool:
@@ -111,7 +100,7 @@ def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     if not isinstance(made, tuple) or len(made) != 2:
         raise InputError(
             f"{_place(task, 'init')}: init must return (params, state), because the loss takes a state, but it "
-            f"returned {outlined(made)}."
+            f"returned {shown(made)}."
         )
     return made
 
@@ -126,7 +115,7 @@ def loss_and_metrics(
     if not _is_real_scalar(value):
         expected = "(scalar, (state, aux))" if call.state else "(scalar, aux)"
         raise InputError(
-            f"{place}: the loss must be a real floating scalar or {expected}, but it is {outlined(value)}; reduce it, "
+            f"{place}: the loss must be a real floating scalar or {expected}, but it is {shown(value)}; reduce it, "
             "for example with .mean()."
         )
     if not call.state:
@@ -134,7 +123,7 @@ def loss_and_metrics(
     if not isinstance(rest, tuple) or len(rest) != 2:
         raise InputError(
             f"{place}: a loss with a state must return (loss, (state, aux)), but beside the loss it returned "
-            f"{outlined(rest)}; where there is no aux, return (loss, (state, None))."
+            f"{shown(rest)}; where there is no aux, return (loss, (state, None))."
         )
     return jnp.asarray(value), (rest[0], _metrics(place, rest[1]))
 
@@ -157,7 +146,7 @@ def check_evaluation(task: Task, values: Any) -> None:
     if not _is_metrics(values):
         raise InputError(
             f"{_place(task, 'evaluate')}: evaluate must return a dict of scalars, but it returned "
-            f"{outlined(values)}; for example {{'accuracy': accuracy.mean()}}."
+            f"{shown(values)}; for example {{'accuracy': accuracy.mean()}}."
         )
 
 
@@ -168,6 +157,7 @@ class CurveNames(NamedTuple):
     judged: tuple[str, ...]  # none of an evaluation on the host, which only tells when it runs
 
 
+@checked(task=TASK)
 def check_task(task: Task) -> CurveNames:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
     batch = batch_shapes(task)
@@ -218,13 +208,13 @@ def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
         return {}
     if not isinstance(aux, dict) or not all(isinstance(name, str) for name in aux):
         raise InputError(
-            f"{place}: aux must be a dict of scalars by name, which are recorded, but it is {outlined(aux)}; for what "
+            f"{place}: aux must be a dict of scalars by name, which are recorded, but it is {shown(aux)}; for what "
             "a model changes beside its parameters write loss(params, state, batch, key)."
         )
     for name, x in aux.items():
         if not _is_number(x):
             raise InputError(
-                f"{place}: aux[{name!r}] is {outlined(x)}, expected a real scalar, recorded at each step; reduce it, "
+                f"{place}: aux[{name!r}] is {shown(x)}, expected a real scalar, recorded at each step; reduce it, "
                 "for example with .mean(), or leave it out."
             )
     if "loss" in aux:
@@ -234,7 +224,7 @@ def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
 
 def _check_state(place: str, state: Any, new: Any) -> None:
     """The loss returns a state of the structure, shapes and dtypes of the one that it got."""
-    ours, theirs = ({name_of(p): outlined(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
+    ours, theirs = ({name_of(p): shown(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
     for name in {**ours, **theirs}:
         if ours.get(name) != theirs.get(name):
             raise InputError(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
+    from jgd.transforms.in_effect import known_metrics as known_metrics
     from jgd.transforms.in_effect import observe as observe
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
@@ -89,7 +90,7 @@ lazy(
             "scheduled",
         ),
         "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
-        "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "observe"),
+        "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Trace", "trace"),
         "jgd.transforms.scale": (

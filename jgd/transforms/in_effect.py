@@ -1,12 +1,12 @@
 """Hyperparameters in effect, schedules evaluated at the count in their own state, and scalars to watch at a step."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import jax
 
-from jgd.core.errors import InputError, unknown
+from jgd.core.errors import InputError
 from jgd.core.tree import global_norm, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.core.values import hyperparams
@@ -26,15 +26,18 @@ def current_hyperparams(optimizer: Any, state: State) -> dict[str, Any]:
     return hyperparams(_in_effect(optimizer, state))
 
 
-def check_metrics(place: str, metrics: Iterable[str], optimizer: Any, params: Params) -> tuple[str, ...]:
-    """The names of `metrics=`, or the error that lists those that this optimizer knows; from shapes alone."""
-    if isinstance(metrics, str) or not all(isinstance(name, str) for name in metrics):
-        raise InputError(f'{place}(metrics={metrics!r}): metrics must be names, such as ("learning_rate",).')
+def known_metrics(optimizer: Any, params: Params) -> tuple[str, ...]:
+    """The names that `observe` knows for this optimizer, those of scalars; from shapes alone."""
     state = jax.eval_shape(optimizer.init, params)
-    known = (*NORMS, *jax.eval_shape(current_hyperparams, optimizer, state))
-    for name in metrics:
-        if name not in known:
-            raise unknown(f"{place}(metrics)", name, known)
+    shapes = jax.eval_shape(current_hyperparams, optimizer, state)
+    return (*NORMS, *(name for name, x in shapes.items() if not jax.numpy.shape(x)))
+
+
+def check_metrics(place: str, metrics: Any) -> tuple[str, ...]:
+    """The names of `metrics=`, each once; what is no list of names is an error."""
+    listed = isinstance(metrics, Collection) and not isinstance(metrics, str)
+    if not listed or not all(isinstance(name, str) for name in metrics):
+        raise InputError(f'{place}(metrics={metrics!r}): metrics must be names, such as ("learning_rate",).')
     return tuple(dict.fromkeys(metrics))
 
 

@@ -86,6 +86,7 @@ def test_a_sweep_writes_its_folder_and_prints_its_answer(capsys, folder):
 
 def test_json_is_all_that_it_prints(capsys, folder):
     arguments = ["sweep", "mine.py:task", "--space", "mine.py:space", *TINY, "--sampler", "tpe", "--json"]
+    arguments += ["--metrics", "learning_rate,gradient_norm"]
     assert main([*arguments, "--out", "page.html"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -93,7 +94,9 @@ def test_json_is_all_that_it_prints(capsys, folder):
     (first,) = document["standings"]
     assert (document["metric"], document["mode"], document["trials"]) == ("loss", "min", 6)
     assert (document["interrupted"], document["status"]) == (False, {"complete": 6})
-    assert first["value"] == pytest.approx(load(document["folder"]).best_value)
+    result = load(document["folder"])
+    assert first["value"] == pytest.approx(result.best_value)
+    assert {*result.curves} == {"loss", "learning_rate", "gradient_norm"}
     assert document["folder"].startswith("runs/sweep-mine-")
     assert document["report"] == "page.html"
     assert "in the order in which they were proposed" in (folder / "page.html").read_text()  # TPE learns
@@ -197,8 +200,8 @@ SWEEP = ["sweep", "mine.py:task", "--space", "space.toml"]
         ([*SWEEP[:3], "space"], "expected a TOML file, space.toml, or a value in Python"),
         ([*SWEEP[:3], "mine.py:spce"], "--space mine.py:spce: unknown name 'spce'. Did you mean space"),
         ([*SWEEP[:3], "mine.py:broken"], "3"),
-        ([*SWEEP, "--trials", "0"], "num_trials must be a whole number"),
-        ([*SWEEP, "--steps", "0"], "steps must be a whole number"),
+        ([*SWEEP, "--trials", "0"], "--trials: '0' must be a whole number"),
+        ([*SWEEP, "--steps", "0"], "--steps: '0' must be a whole number"),
         ([*SWEEP, "--metric", "los"], "unknown name 'los'. Did you mean loss"),
         ([*SWEEP, "--sampler", "sobl"], "invalid choice: 'sobl'"),
         ([*SWEEP, "--stop", "halvin:3"], "unknown name 'halvin'. Did you mean halving"),
@@ -268,7 +271,7 @@ def test_a_report_that_cannot_be_written_is_found_before_the_work(folder, capsys
 
 def test_a_folder_is_a_path_of_this_machine(folder, capsys, monkeypatch):
     assert main(["show", "gs://bucket/run"]) == 2
-    assert "only folders of this machine's file system" in capsys.readouterr().err
+    assert "must be the path of a folder on this machine" in capsys.readouterr().err
     monkeypatch.setenv("HOME", str(folder / "home"))
     assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--dir", "~/d"]) == 0
     assert (folder / "home" / "d" / "report.html").exists()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 
 import numpy as np
@@ -83,7 +84,7 @@ def close(a, b):
     np.testing.assert_array_equal(a.status, b.status)
 
 
-def test_two_processes_share_a_sweep_and_go_on_with_one_and_one_speaks(folder):
+def test_two_processes_share_a_sweep_and_go_on_with_one_and_one_speaks(folder, capsys):
     (folder / "go").touch()
     assert main([*SWEEP, "--dir", "alone"]) == 0
     done = jgd(*SWEEP, *TWO, "--dir", "d", cwd=folder)
@@ -94,8 +95,9 @@ def test_two_processes_share_a_sweep_and_go_on_with_one_and_one_speaks(folder):
     assert "--workers 2 --dir d" in (folder / "d" / "report.html").read_text()
     for path in list(folder.glob("d/chunks/*"))[:2]:
         path.unlink()
-    done = jgd("resume", "d", "--trust", *TWO, "--lanes", "1", "--json", cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
+    capsys.readouterr()
+    assert main(["resume", "d", "--trust", *TWO, "--lanes", "1", "--json"]) == 0
+    assert capsys.readouterr().err == ""
     close(load("d"), load("alone"))
 
 
@@ -114,13 +116,20 @@ def test_ctrl_c_ends_all_after_their_segments(folder):
     assert json.loads(out)["status"] == {"pending": 8}
 
 
-def test_a_killed_worker_loses_its_segment_only(folder):
-    process, pids = two_at_work(folder)
-    (worker,) = pids - {process.pid}
-    os.kill(worker, signal.SIGKILL)
-    (folder / "go").touch()
-    out, err = process.communicate(timeout=240)
-    assert process.returncode == 0
+def test_a_killed_worker_loses_its_segment_only(folder, capsys):
+    def kill_the_worker():
+        try:
+            pids = waiting_for(lambda: len(at_work(folder / "d")) == 2 and at_work(folder / "d"))
+            (worker,) = pids - {os.getpid()}
+            os.kill(worker, signal.SIGKILL)
+        finally:
+            (folder / "go").touch()
+
+    thread = threading.Thread(target=kill_the_worker)
+    thread.start()
+    assert main([*SWEEP, *TWO, "--dir", "d", "--json"]) == 0
+    thread.join()
+    out, err = capsys.readouterr()
     assert json.loads(out)["status"] == {"complete": 8}
     assert err == (
         "jgd: worker 2 of 2 was killed (SIGKILL); the others go on with what it ran, and another may join: "
@@ -163,19 +172,21 @@ def test_a_command_whose_worker_failed_has_status_1(folder, monkeypatch, capsys)
     assert "8 complete" in capsys.readouterr().out
 
 
-def test_processes_that_join_share_a_folder_and_each_has_the_whole(folder):
+def test_processes_that_join_share_a_folder_and_each_has_the_whole(folder, capsys):
     (folder / "go").touch()
-    processes = [begin(*SWEEP, *TWO, "--join", "--dir", "d", "--json", cwd=folder) for _ in range(2)]
-    results = [process.communicate(timeout=240) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], results
-    assert [json.loads(out)["status"] for out, _ in results] == [{"complete": 8}] * 2
+    command = [*SWEEP, *TWO, "--join", "--dir", "d", "--json"]
+    process = begin(*command, cwd=folder)
+    assert main(command) == 0
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert [json.loads(text)["status"] for text in (out, capsys.readouterr().out)] == [{"complete": 8}] * 2
     assert np.isfinite(load("d").medians).all()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--workers", "0"], "--workers 0: expected a whole number, at least 1."),
+        (["--workers", "0"], "--workers: '0' must be a whole number, at least 1"),
         (["--join", "--dir", "d"], "say how many, as in --workers 8 --join."),
         (["--join", *TWO], "name the folder that all the processes see, as in --dir /shared/runs/mine."),
         ([*TWO, "--dry-run"], "tells what one process would do; leave --workers out."),

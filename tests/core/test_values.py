@@ -74,7 +74,7 @@ def test_stack_and_select_are_inverses():
 def test_only_one_structure_can_be_stacked():
     with pytest.raises(jgd.InputError, match="stack: value 1 has another structure"):
         jgd.stack([jgd.adam(0.1), jgd.sgd(0.1)])
-    with pytest.raises(jgd.InputError, match="pass a list of at least one value"):
+    with pytest.raises(jgd.InputError, match="values must be a list of at least one value"):
         jgd.stack([])
 
 

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-import jgd.schedules as js
 from jgd.core import stack
 from tests.schedules.schedule_rows import ROWS, each, make
 
@@ -18,34 +17,36 @@ def evaluate(schedule, counts):
     return jax.vmap(schedule)(counts)
 
 
+values = jax.jit(evaluate)  # one program for each row, whoever asks
+
+
+def every_count(row):
+    """The counts of all phases, and far ones."""
+    # Endless restarts have no phase at the largest count: float32 is 128 steps wide there.
+    beyond = [10_000] if row.name.startswith("restarts") else [10_000, INT_MAX]
+    return np.append(np.arange(row.last + 1), beyond).astype(np.int32)
+
+
 def same(a, b):
     return jax.tree.structure(a) == jax.tree.structure(b) and jax.tree.leaves(a) == jax.tree.leaves(b)
 
 
 @each(ROWS)
 def test_agrees_with_its_oracle_and_compiles_once(row):
-    schedule, traces = make(row), []
-
-    @jax.jit
-    def values(schedule, counts):
-        traces.append(None)
-        return evaluate(schedule, counts)
-
-    # Endless restarts have no phase at the largest count: float32 is 128 steps wide there.
-    beyond = [10_000] if row.name.startswith("restarts") else [10_000, INT_MAX]
-    counts = np.append(np.arange(row.last + 1), beyond).astype(np.int32)
+    schedule, counts = make(row), every_count(row)
     expected, got = row.expected(counts), np.asarray(values(schedule, counts))
     # A few roundings of float32, relative to the largest value: a small end of a schedule is a difference of big terms.
     np.testing.assert_allclose(got, expected, rtol=2e-6, atol=1e-6 * np.abs(expected).max())
+    programs = values._cache_size()
     for i in range(50):
         values(jax.tree.map(lambda x, i=i: x * (1 + 0.01 * i), schedule), counts)
-    assert len(traces) == 1
+    assert values._cache_size() == programs
 
 
 @each(ROWS)
 def test_agrees_with_its_oracle_in_float64(row, x64):
     counts = np.arange(row.last + 1)
-    got = jax.jit(evaluate)(make(row), counts)
+    got = values(make(row), counts)
     assert got.dtype == jnp.float64
     # Only roundings of float64 remain, a few hundred of them at most.
     np.testing.assert_allclose(got, row.expected(counts), rtol=1e-12, atol=1e-13)
@@ -53,10 +54,10 @@ def test_agrees_with_its_oracle_in_float64(row, x64):
 
 @each(ROWS)
 def test_eager_is_jit_with_a_weak_dtype(row):
-    schedule = make(row)
-    jitted = jax.jit(lambda s, c: s(c))
-    for count in (0, 3, np.int32(11), jnp.asarray(29), jnp.asarray(1000, jnp.uint16)):
-        eager, compiled = schedule(count), jitted(schedule, count)
+    schedule, counts = make(row), (0, 3, np.int32(11), jnp.asarray(29), jnp.asarray(1000, jnp.uint16))
+    jitted = jax.jit(lambda s, counts: [s(c) for c in counts])(schedule, counts)
+    for count, compiled in zip(counts, jitted, strict=True):
+        eager = schedule(count)
         # Compiled code may fuse a product and a sum, or divide by a reciprocal: a few roundings.
         np.testing.assert_allclose(eager, compiled, rtol=1e-6, atol=1e-6)
         assert eager.shape == compiled.shape == ()
@@ -82,9 +83,8 @@ def test_computes_in_float32_for_half_precision_leaves(row):
 
 @each(ROWS)
 def test_vmap_over_schedules_is_a_loop(row):
-    schedule, counts = make(row), np.arange(0, row.last, 7, dtype=np.int32)
+    schedule, counts = make(row), every_count(row)
     variants = [jax.tree.map(lambda x, i=i: x * (1 + 0.1 * i), schedule) for i in range(3)]
-    values = jax.jit(evaluate)
     batched = jax.jit(jax.vmap(evaluate, in_axes=(0, None)))(stack(variants), counts)
     looped = np.stack([values(variant, counts) for variant in variants])
     # The same operations in another layout: transcendental functions may differ in the last place.
@@ -111,12 +111,14 @@ def test_values_and_derivatives_are_finite_whatever_is_traced(row):
 def test_derivatives_are_those_of_the_values(row, x64):
     leaves, structure = jax.tree.flatten(jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), make(row)))
     counts = jnp.asarray([1.3, 5.2, 11.4, 22.6, 27.3, 33.1])  # no boundary is within reach of a difference
-    total = jax.jit(lambda leaves: jnp.sum(jnp.sin(evaluate(jax.tree.unflatten(structure, leaves), counts))))
-    gradient, step = jax.grad(total)(leaves), 1e-6
+    total = jax.jit(
+        jax.value_and_grad(lambda leaves: jnp.sum(jnp.sin(evaluate(jax.tree.unflatten(structure, leaves), counts))))
+    )
+    gradient, step = total(leaves)[1], 1e-6
     for i, x in enumerate(leaves):
-        up, down = ([*leaves[:i], x + sign * step, *leaves[i + 1 :]] for sign in (1, -1))
+        up, down = (total([*leaves[:i], x + sign * step, *leaves[i + 1 :]])[0] for sign in (1, -1))
         # Central differences are off by step^2 f'''/6 and by 1e-16 / step.
-        np.testing.assert_allclose(gradient[i], (total(up) - total(down)) / (2 * step), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(gradient[i], (up - down) / (2 * step), rtol=1e-5, atol=1e-7)
 
 
 @each(ROWS)
@@ -134,7 +136,9 @@ def test_huge_python_counts_are_the_far_end(row):
 @each(ROWS)
 def test_text_and_pickle_give_it_back(row):
     schedule = make(row)
-    assert same(eval(repr(schedule), vars(js)), schedule)
+    public: dict = {}
+    exec("from jgd import *", public)
+    assert same(eval(repr(schedule), public), schedule)
     assert same(pickle.loads(pickle.dumps(schedule)), schedule)
 
 

@@ -1,11 +1,14 @@
 """What holds for single schedules: edge cases, errors, joins with foreign functions, names of leaves."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+import jgd
 import jgd.schedules as js
 from jgd.core import InputError, hyperparams, with_hyperparams
 from jgd.transforms import scale_by_learning_rate
@@ -152,3 +155,39 @@ def test_the_length_of_a_cycle_moves_the_next_one():
     longer = with_hyperparams(js.sgdr_schedule([cycle, cycle]), {"cycles.0.decay_steps": 15.0})
     assert float(longer(14)) < 0.1
     assert float(longer(15)) == 1.0
+
+
+@pytest.mark.parametrize("answer", [jnp.ones(2), None, "0.1", {}])
+def test_a_function_that_answers_no_number_is_refused_where_it_is_asked(answer):
+    joined = jgd.join_schedules([lambda count: answer, jgd.constant_schedule(0.1)], [2])
+    with pytest.raises(jgd.InputError, match=r"<lambda>\(count\): as a schedule it returned .*, expected a number"):
+        joined(1)
+    switched = jgd.switch_schedule([0.1, lambda count: answer], [2])
+    with pytest.raises(jgd.InputError, match="as a schedule it returned"):
+        switched(1)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: jgd.join_schedules([0.1, 0.2], [3]), "schedules must be a list of functions of the count"),
+        (lambda: jgd.join_schedules([jnp.sin, jnp.cos], [-1]), "boundaries must be a list of rising numbers"),
+        (lambda: jgd.join_schedules([jnp.sin, jnp.cos], b"x"), "boundaries must be"),
+        (lambda: jgd.join_schedules([jgd.sgd, 3], [1]), "schedules must be"),
+        (lambda: jgd.switch_schedule("ab", [1]), "values must be a list of numbers and schedules"),
+        (lambda: jgd.switch_schedule([1, 2], 3), "boundaries must be"),
+        (lambda: jgd.piecewise_constant_schedule(1.0, [1]), "boundaries_and_scales must be a dict of numbers by step"),
+        (lambda: jgd.piecewise_constant_schedule(1.0, {"1": 2}), "boundaries_and_scales must be"),
+        (
+            lambda: jgd.piecewise_interpolate_schedule("cubic", 1.0),
+            "interpolate_type must be one of 'linear', 'cosine'",
+        ),
+        (lambda: jgd.sgdr_schedule([{"init": 1}]), "unexpected keyword argument 'init'; pass the arguments of"),
+        (lambda: jgd.sgdr_schedule([]), "cosine_kwargs must be a list of dicts"),
+        (lambda: jgd.warmup_stable_decay_schedule(1, 1, 1, 1, cooldown="sqr"), "Did you mean sqrt?"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_sentence(call, words):
+    with pytest.raises(jgd.InputError, match=re.escape(words)) as error:
+        call()
+    assert "\n" not in str(error.value)

@@ -6,9 +6,9 @@ from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.sweep.storage import store
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_programs():
-    """No test finds programs that an earlier one has compiled, so that each can count its own."""
+    """A test that counts what is compiled finds no program of an earlier one; all others share theirs."""
     PROGRAMS.clear()
 
 

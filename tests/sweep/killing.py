@@ -1,7 +1,10 @@
 """Sweeps that are killed, and the comparison of their results with those of sweeps that are not."""
 
 import contextlib
+import itertools
 import os
+import shutil
+import threading
 
 import numpy as np
 
@@ -36,6 +39,38 @@ def through_kills(monkeypatch, sweep, every=13, after_each=lambda: None):
             except Killed:
                 kills += 1
                 after_each()
+
+
+def each_kill(monkeypatch, folder, call):
+    """What `call(folder / "whole")` returns, and the folders that a kill at any moment of its writing would leave.
+
+    A kill has no other effect than on its folder, so that is copied before and after each file is put in its place:
+    where the temporary file has been written, and where nothing has been done since. What is alike is kept once.
+    """
+    inner, lock, whole = os.replace, threading.Lock(), folder / "whole"
+    numbers, found = itertools.count(), {}
+
+    def keep():
+        copy = folder / f"kill {next(numbers)}"
+        with contextlib.suppress(
+            shutil.Error
+        ):  # raised at the end where a file has gone meanwhile, as another worker's
+            shutil.copytree(whole, copy)
+        files = sorted(path for path in copy.rglob("*") if path.is_file() and path.suffix != ".tmp")
+        content = tuple((path.relative_to(copy), path.read_bytes()) for path in files)
+        if content in found:  # of two, the one with the temporary file
+            shutil.rmtree(found[content])
+        found[content] = copy
+
+    def replace(*args):
+        with lock:
+            keep()
+            inner(*args)
+            keep()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", replace)
+        return call(whole), list(found.values())
 
 
 def assert_same(a, b):

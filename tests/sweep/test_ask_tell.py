@@ -100,6 +100,16 @@ def test_conditional_names_are_absent_from_params():
     assert all(trial.params.get("b1", 0) < 0.7 for trial in trials)
 
 
+class Answering:
+    """A sampler that answers as a function of the count does."""
+
+    def __init__(self, answer):
+        self.ask = answer
+
+    def tell(self, ids, values):
+        pass
+
+
 @pytest.mark.parametrize(
     ("space", "sampler", "where", "words"),
     [
@@ -107,8 +117,17 @@ def test_conditional_names_are_absent_from_params():
         (MOMENTA, "random", lambda p: False, r"it accepted 0 of 4000 points of 'adam', and 4 are needed"),
         (MOMENTA, "grid", lambda p: False, "it rejects every point of 'adam'; loosen the condition"),
         (jgd.sgd(0.1), "random", lambda p: False, "it rejects 'adam', which has no distributions; leave it out"),
-        (MOMENTA, "random", 3, r"run\(where=3\): expected a function of a trial's params"),
-        (MOMENTA, Listening(3), None, r"ask returned f\[4, 3\], expected f\[trials, 2\]"),
+        (MOMENTA, "random", lambda p: 3, r"run\(where=\): it returned 3 for {'b1': .*}, expected True or False"),
+        (MOMENTA, "random", lambda p: None, r"run\(where=\): it returned None for"),
+        (MOMENTA, "random", lambda p: np.ones(2, bool), r"run\(where=\): it returned bool\[2\] for"),
+        (MOMENTA, Listening(3), None, r"ask\(4\) returned f\[4, 3\], expected f\[trials, 2\] with 1 to 4 rows"),
+        (MOMENTA, Answering(lambda n: np.ones((n + 1, 2))), None, r"ask\(4\) returned f\[5, 2\]"),
+        (MOMENTA, Answering(lambda n: np.full((n, 2), 1.5)), None, r"ask\(4\) returned float64\[4, 2\], .* 0 to 1"),
+        (MOMENTA, Answering(lambda n: None), None, r"ask\(4\) returned None"),
+        (MOMENTA, Answering(lambda n: [[0.1], [0.1, 0.2]]), None, r"ask\(4\) returned \[\[0.1\], "),
+        (MOMENTA, Answering(lambda n: "points"), None, r"ask\(4\) returned 'points'"),
+        (MOMENTA, lambda axes, seed: 3, None, r"sampler\(axes, seed\) returned 3, expected an object with ask"),
+        (MOMENTA, lambda axes, seed: 1 / 0, None, r"sampler\(axes, seed\) failed with ZeroDivisionError"),
     ],
 )
 def test_bad_conditions_and_samplers_are_refused(space, sampler, where, words):

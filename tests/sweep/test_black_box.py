@@ -13,6 +13,7 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, load, loguniform, replay, resume, run, uniform
 from jgd.sweep.engine import work_queue
+from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.train.loop import root_key
 
 SPACE = {"rate": loguniform(1e-3, 10), "momentum": uniform(0, 0.9)}
@@ -39,6 +40,7 @@ def sweep(fn=train, space=SPACE, **options):
 
 @pytest.fixture(scope="module")
 def result():
+    PROGRAMS.clear()  # its own are counted
     return sweep()
 
 
@@ -68,6 +70,7 @@ def test_nothing_depends_on_width_or_devices(result, lanes, devices):
     np.testing.assert_allclose(other.values, result.values, **CLOSE)
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_many_lanes_run_in_many_calls_of_one_program():
     found = sweep(num_trials=100, seeds=1)
     assert found.groups[0].layout.chunks > 10
@@ -103,6 +106,7 @@ def test_what_the_function_holds_is_an_argument_and_may_be_swept():
     assert len(np.unique(found.values[:, 0].round(4))) == 2
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_spaces_rounds_and_optimizers():
     found = sweep(lambda hp, key: train({"rate": hp, "momentum": 0.0}, key), [loguniform(1e-3, 1), 0.5])
     assert found.spaces == ["space 0", "space 1"]

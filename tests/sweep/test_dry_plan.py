@@ -9,6 +9,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, loguniform, plan, run, uniform
+from jgd.sweep.lanes.programs import PROGRAMS
 from tests.train import problems
 
 RATE = loguniform(1e-3, 0.3)
@@ -18,6 +19,7 @@ OPTIONS = {"num_trials": 6, "seeds": 2, "steps": 12, "eval_every": 4, "sampler":
 
 @pytest.fixture(scope="module")
 def planned():
+    PROGRAMS.clear()  # it tells how long they compile
     return plan(problems.task(5), SPACES, **OPTIONS)
 
 

@@ -53,7 +53,7 @@ def test_it_repeats_by_its_own_seed_and_serves_many_spaces():
     spaces = {"sgd": jgd.sgd(loguniform(1e-3, 0.1)), "adam": jgd.adam(loguniform(1e-3, 0.1))}
     result = run(TASK, spaces, num_trials=3, steps=2, sampler=make, progress=False)
     assert len(result.trials) == 6
-    with pytest.raises(InputError, match=r"from_optuna\('tpe'\): expected one of Optuna's samplers"):
+    with pytest.raises(InputError, match=r"from_optuna\(sampler='tpe'\): sampler must be one of Optuna's samplers"):
         from_optuna("tpe")
 
 

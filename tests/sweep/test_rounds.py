@@ -41,6 +41,7 @@ def test_rounds_of_a_sampler_that_does_not_listen_are_one_round():
     assert parts.groups[0].trials == 16
 
 
+@pytest.mark.usefixtures("no_programs")
 @pytest.mark.parametrize(
     ("spaces", "task"),
     [

@@ -5,8 +5,9 @@ import pytest
 
 import jgd
 from jgd.core import InputError
+from jgd.core.arguments import admits
 from jgd.sweep import choice, grid, integer, loguniform, normal, uniform
-from jgd.sweep.samplers.by_name import SAMPLERS, make_sampler
+from jgd.sweep.samplers.by_name import SAMPLER, SAMPLERS, make_sampler
 from jgd.sweep.spaces.combinations import num_settings, setting_at
 from jgd.sweep.spaces.space import Axis
 from jgd.sweep.spaces.space import axes as space_axes
@@ -76,8 +77,9 @@ def test_a_grid_has_nothing_more_to_give():
 def test_bad_samplers_are_refused():
     with pytest.raises(InputError, match=r"unknown name 'sobl'. Did you mean sobol"):
         make_sampler("sobl", PLANE, 0)
-    with pytest.raises(InputError, match="expected one of random, sobol, halton, grid, tpe, an object"):
-        make_sampler(3, PLANE, 0)
+    deaf = type("Deaf", (), {"ask": lambda self: 0, "tell": lambda self, ids, values: 0})()
+    for sampler in (3, None, lambda axes: 0, deaf, jgd.sgd(0.1)):
+        assert not admits(SAMPLER, sampler)
     with pytest.raises(InputError, match="the listed values alone make 6 combinations; raise num_trials"):
         make_sampler("grid", axes(grid([1, 2]), grid([1, 2, 3])), 0).ask(5)
     assert set(SAMPLERS) == {"random", "sobol", "halton", "grid", "tpe"}

@@ -10,6 +10,7 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import asha, at_target, grid, halving, hyperband, load, loguniform, median_rule, run
 from jgd.sweep.engine import loop as engine_module
+from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.sweep.pruners.rules import Halving, Hyperband, Median
 from tests.sweep.killing import through_kills
 from tests.train import problems
@@ -29,6 +30,7 @@ def sweep(spaces=SPACE, **options):
 
 @pytest.fixture(scope="module")
 def whole():
+    PROGRAMS.clear()  # its own are counted
     return sweep(lanes=1)
 
 
@@ -60,6 +62,7 @@ def test_halving_keeps_the_best_and_changes_no_number(whole, lanes, devices):
     assert result.lane_steps == 64 + 32 + 32 + 32
 
 
+@pytest.mark.usefixtures("no_programs")
 def test_survivors_go_on_in_narrower_programs(whole):
     wide = sweep(stop=halving(4), lanes=8, devices=jax.devices()[:1])
     # 16 lanes as two of eight; then 8, 4 and 2: the program for 8 is another, since a chunk had 16.
@@ -210,8 +213,8 @@ def test_a_decay_that_a_rule_cuts_is_warned_of():
         (lambda: sweep(stop=median_rule(32)), "no point of the curves lies between min_steps and the end"),
         (lambda: sweep(stop=halving(1), eval_every=8), "two of its rungs, at 1, 2, 4, 8, 16 steps, end in one segment"),
         (lambda: sweep(stop=at_target()), "there is no target; pass run(target=) too"),
-        (lambda: sweep(stop="halving"), "run(stop='halving'): expected jgd.sweep.halving"),
-        (lambda: sweep(stop=[jgd.Stop(value=1)]), "expected jgd.sweep.halving"),
+        (lambda: sweep(stop="halving"), "run(stop='halving'): stop must be one of jgd.sweep.halving"),
+        (lambda: sweep(stop=[jgd.Stop(value=1)]), "stop must be one of jgd.sweep.halving"),
     ],
 )
 def test_bad_input_is_one_sentence(call, words):

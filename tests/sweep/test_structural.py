@@ -75,7 +75,7 @@ def test_a_traced_number_that_decides_a_shape_is_told_what_to_do():
         ([16, 0.5], r"structural\(\[16, 0.5\]\): 0.5 is no whole number; choose between other parts with choice"),
         ([True], "True is no whole number"),
         ([2, 2], "a number is listed twice; list each once"),
-        ([], "nothing to choose from"),
+        ([], "options must be a list of options"),
     ],
 )
 def test_bad_lists_are_refused(options, words):

@@ -167,19 +167,19 @@ def start(count, folder, steps):
     ]
 
 
-def test_four_processes_of_jax_distributed_share_a_sweep(tmp_path):
-    processes = start(4, tmp_path, 40)
-    assert [process.communicate()[0] for process in processes] == ["ended\n"] * 4
-    assert [process.returncode for process in processes] == [0] * 4
+def test_processes_of_jax_distributed_share_a_sweep(tmp_path):
+    processes = start(2, tmp_path, 40)
+    assert [process.communicate()[0] for process in processes] == ["ended\n"] * 2
+    assert [process.returncode for process in processes] == [0] * 2
     expected = sweep()
     assert_same(load(tmp_path), expected)
     expected.to_csv(tmp_path / "expected.csv")
-    for i in range(4):
+    for i in range(2):
         assert (tmp_path / f"result-{i}.csv").read_text() == (tmp_path / "expected.csv").read_text()
 
 
 def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
-    survivor, doomed = start(2, tmp_path, 800)
+    survivor, doomed = start(2, tmp_path, 200)
 
     def runs_a_chunk():
         written = {storage.peek(path).get("worker") for path in tmp_path.glob("chunks/*.safetensors")}
@@ -194,7 +194,7 @@ def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
     assert survivor.stdout.readline() == "ended\n"
     survivor.kill()  # JAX's runtime would have it wait for the dead one, and then end it
     survivor.communicate()
-    assert_same(load(tmp_path), sweep(steps=800))
+    assert_same(load(tmp_path), sweep(steps=200))
 
 
 @pytest.mark.filterwarnings("ignore:run. memory ran out:UserWarning")

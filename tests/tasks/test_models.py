@@ -1,5 +1,7 @@
 """Models of flax and equinox as their users write them: batch norm and dropout in training, and not in evaluation."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -102,6 +104,12 @@ TASKS = {
 }
 
 
+@functools.cache
+def task_of(name):
+    """One object for all tests, so that they share its programs."""
+    return TASKS[name]()
+
+
 def statistics(state):
     """The running means, f[4], wherever a library keeps them."""
     return [np.asarray(x) for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating) and x.shape == (4,)]
@@ -109,7 +117,7 @@ def statistics(state):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_batch_norm_and_dropout_train_resume_and_evaluate(name, tmp_path):
-    task = TASKS[name]()
+    task = task_of(name)
     run = jgd.fit(task, jgd.adam(0.05), steps=60, eval_every=20)
     # Half of the old mean each step: after 60 steps it is that of the last few batches, not the initial 0.
     assert any(np.all(np.abs(mean - X.mean(0)) < 2.5) and mean.mean() > 1.0 for mean in statistics(run.model_state))
@@ -127,26 +135,26 @@ def test_batch_norm_and_dropout_train_resume_and_evaluate(name, tmp_path):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_lane_of_a_sweep_has_its_own(name):
-    task = TASKS[name]()
+    task = task_of(name)
     result = jgd.sweep.run(
-        task, jgd.sgd(jgd.sweep.grid([0.01, 0.1])), steps=10, num_trials=2, sampler="grid", seeds=2, eval_every=5,
+        task, jgd.adam(jgd.sweep.grid([0.01, 0.05])), steps=20, num_trials=2, sampler="grid", seeds=2, eval_every=20,
         metric="held_out", progress=False,
     )  # fmt: skip
-    alone = jgd.fit(task, result.trials[1].optimizer, steps=10, seed=1, eval_every=5)
+    alone = jgd.fit(task, result.trials[1].optimizer, steps=20, seed=1, eval_every=20)
     np.testing.assert_allclose(result.curves["held_out"][1, 1], alone.evaluations["held_out"], rtol=1e-3)
     assert np.unique(result.curves["held_out"][..., -1]).size == 4
 
 
 def test_nnx_takes_the_steps_of_a_loop_in_flax():
-    task = TASKS["nnx"]()
+    task = task_of("nnx")
     carry = begin(task, jgd.sgd(0.1), root_key(3))
     model = nnx.eval_shape(lambda: NnxNet(nnx.Rngs(jax.random.key(0))))
     nnx.update(model, carry.params, carry.model_state)
     rows = pick(task, carry.key, 0, 5)
     model.train()
+    gradients = nnx.jit(nnx.value_and_grad(nnx_loss, has_aux=True))
     for i in range(5):
-        batch = batch_at(task, rows[i])
-        (_, _), grads = nnx.value_and_grad(nnx_loss, has_aux=True)(model, batch)
+        (_, _), grads = gradients(model, batch_at(task, rows[i]))
         nnx.update(model, jax.tree.map(lambda p, g: p - 0.1 * g, nnx.state(model, nnx.Param), grads))
     run = jgd.fit(task, jgd.sgd(0.1), steps=5, seed=3)
     # The same sums in another program, over five steps.

@@ -39,29 +39,24 @@ def test_the_witness_wins(problem):
     losses = np.asarray(values if problem.mode == "min" else -values)
     target = problem.target if problem.mode == "min" else -problem.target
     assert (losses[:, 0] > target).all(), "it is won before the first step"
+    if problem.metric == "excess":  # a target that the start nearly meets would tell nobody apart
+        assert (losses[:, 0] > 3 * target).all()
     assert (losses[:, -1] <= target).all(), f"the witness ends at {values[:, -1]}"
-
-
-def test_the_targets_are_not_beside_the_start():
-    """A target that the start nearly meets would tell nobody apart; ten times below it is far."""
-    for problem in PROBLEMS.values():
-        if problem.metric == "excess":
-            task = problem.make()
-            start = task.evaluate(task.init(jax.random.key(0)))["excess"]
-            assert start > 3 * problem.target, problem.name
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_have_their_minima(name, x64):
-    function = FUNCTIONS[name]
-    at = jnp.array(function.minimizer, float)
-    np.testing.assert_allclose(function.formula(at), function.minimum, atol=1e-9)  # the digits that are written down
-    np.testing.assert_allclose(jax.grad(function.formula)(at), 0, atol=1e-5)
+    function, rng = FUNCTIONS[name], np.random.default_rng(0)
+    at = np.array(function.minimizer, float)
+    near = at + 1e-2 * rng.normal(size=(1000, len(at)))
+    far = rng.uniform(-6, 6, size=(4000, len(at)))
+    value, slope, others = jax.jit(
+        lambda at, points: (*jax.value_and_grad(function.formula)(at), jax.vmap(function.formula)(points))
+    )(at, np.concatenate([near, far]))
+    np.testing.assert_allclose(value, function.minimum, atol=1e-9)  # the digits that are written down
+    np.testing.assert_allclose(slope, 0, atol=1e-5)
     # Nothing lower, near or far: the values are minima of the whole box.
-    near = at[None] + 1e-2 * jax.random.normal(jax.random.key(0), (1000, len(at)))
-    far = jax.random.uniform(jax.random.key(1), (4000, len(at)), minval=-6, maxval=6)
-    points = jnp.concatenate([near, far])
-    assert jnp.min(jax.vmap(function.formula)(points)) >= function.minimum - 1e-9
+    assert np.min(others) >= function.minimum - 1e-9
 
 
 def test_delay_hands_on_old_gradients():

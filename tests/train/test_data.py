@@ -92,6 +92,31 @@ def test_batches_of_a_stream_are_taken_alike():
     assert jgd.fit(found, jgd.sgd(0.1), steps=3).metrics["loss"][0] == 1.0
 
 
+def one_batch(epoch):
+    yield {"x": np.ones((2, 2))}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (lambda: iter([]), r"Task\(data=<lambda>\(\)\): data must be arrays, or a function data\(epoch\)"),
+        (lambda epoch: 3, r"data\(0\) returned 3, expected an iterator of batches"),
+        (lambda epoch: iter([]), r"data\(0\) yields nothing; an epoch needs at least one batch"),
+        (lambda epoch: one_batch(0) if epoch == 0 else None, r"data\(1\) returned None, expected an iterator"),
+        (lambda epoch: one_batch(0) if epoch == 0 else iter([]), r"data\(1\) yields nothing; return a fresh iterator"),
+        (
+            lambda epoch: iter([{"x": np.ones((2, 2))}, {"x": np.ones((1, 2))}]),
+            r"has float32\[1, 2\] at .*, but the first",
+        ),
+        (lambda epoch: iter([{"x": np.ones((2, 2))}, 3]), r"batch 1 of epoch 0 is PyTreeDef\(\*\), but the first was"),
+    ],
+)
+def test_a_stream_of_the_wrong_signature_or_answer_is_refused(data, words):
+    found = Task(lambda key: jnp.zeros(2), lambda p, b: ((b["x"] @ p) ** 2).mean(), data)
+    with pytest.raises(InputError, match=words):
+        jgd.fit(found, jgd.sgd(0.1), steps=3)
+
+
 def test_nan_may_be_meant():
     data = {"x": np.array([1.0, np.nan])}
     with pytest.raises(InputError, match="pass allow_nan=True where the loss deals with them"):

@@ -98,7 +98,7 @@ BAD = {
     "no pair": ({"init": lambda key: {"w": jnp.ones(2)}}, "init must return (params, state), because the loss takes a"),
     "a pair of losses": ({"loss": lambda params, state, batch: (params.sum(), state)},
                          "must return (loss, (state, aux)), but beside the loss it returned float32[3]; where there"),
-    "a bare loss": ({"loss": lambda params, state, batch: params.sum()}, "it returned None (NoneType)"),
+    "a bare loss": ({"loss": lambda params, state, batch: params.sum()}, "it returned None"),
     "another shape": ({"loss": lambda params, state, batch: (params.sum(), (state[:2], None))},
                       "the state that it returns has float32[2] at the root, but init's has float32[3]; return"),
     "another dtype": ({"loss": lambda params, state, batch: (params.sum(), (state > 0, None))}, "has bool[3] at"),

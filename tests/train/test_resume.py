@@ -13,7 +13,7 @@ import jgd
 from jgd.core import InputError, Status
 from jgd.core.stop import Stop
 from jgd.train import Task, checkpoint, fit
-from tests.sweep.killing import through_kills
+from tests.sweep.killing import each_kill, through_kills
 from tests.train import problems
 
 TASKS = {"arrays": problems.task(5, noisy=True), "stream": problems.task(stream=True)}
@@ -116,23 +116,32 @@ def test_a_kill_at_any_moment_loses_at_most_a_segment(tmp_path):
     problems.assert_same(content(run), content(go(problems.task(stream=True), steps=reached + EVERY)))
 
 
-@pytest.mark.parametrize("every", [4, 5])
-def test_kills_between_any_two_files_change_nothing(every, tmp_path, monkeypatch):
-    """With a model's state, the best kept, curves in sealed files, and an optimizer that the callback changes."""
-    monkeypatch.setattr(checkpoint, "SEAL", 20)
-
-    def slow_down(snapshot):
-        return jgd.with_hyperparams(snapshot.optimizer, learning_rate=0.02) if snapshot.step == 21 else None
-
-    def sweep(folder=None):
-        return go(problems.task_with_state(), folder, keep_best="distance", mode="min", callback=slow_down)
-
-    whole = sweep()
-    run, kills = through_kills(monkeypatch, lambda: sweep(tmp_path), every=every)
-    assert kills > 1
+def assert_same_run(run, whole):
     problems.assert_same((*content(run), run.model_state), (*content(whole), whole.model_state))
     problems.assert_same(run.best[:2], whole.best[:2])
-    assert (run.best[2:], run.history) == (whole.best[2:], whole.history)
+    assert (run.best[2:], run.history, run.reason) == (whole.best[2:], whole.history, whole.reason)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_kills_at_any_write_change_nothing(stream, tmp_path, monkeypatch):
+    """With a model's state, the best kept, curves in sealed files, and an optimizer that the callback changes."""
+    monkeypatch.setattr(checkpoint, "SEAL", 20)
+    stop, task = Stop(metric="distance", patience=3), problems.task_with_state(stream=stream)
+
+    def slow_down(snapshot):
+        return jgd.with_hyperparams(snapshot.optimizer, learning_rate=0.02) if snapshot.step == 14 else None
+
+    def call(folder=None):
+        return go(task, folder, 28, keep_best="distance", stop=stop, metrics=("learning_rate",), callback=slow_down)
+
+    whole = call()
+    run, left = each_kill(monkeypatch, tmp_path, call)
+    assert len(left) > 8
+    for one in (run, *map(call, left)):
+        assert_same_run(one, whole)
+    run, kills = through_kills(monkeypatch, lambda: call(tmp_path / "again"), every=4)  # one after another
+    assert kills > 1
+    assert_same_run(run, whole)
 
 
 def test_a_temporary_file_of_a_killed_process_is_ignored(tmp_path):

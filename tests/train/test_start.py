@@ -55,7 +55,7 @@ BAD = {
     "a state of no model": ({"model_state": jnp.ones(3)}, "fit(model_state=): the task has no state"),
     "two starts": ({"start": "runs/a", "params": {}}, "it brings its own params and model_state"),
     "no folder": ({"start": "runs/nowhere"}, "fit(start='runs/nowhere'): there is no checkpoint.safetensors in it"),
-    "no run": ({"start": 3}, "fit(start=3 (int)): start must be a run, or the folder of one"),
+    "no run": ({"start": 3}, "fit(start=3): start must be a run, or the folder of one"),
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_other_parameters_are_refused_even_so(tmp_path):
     wide = jgd.Task(lambda key: {"w": jnp.zeros(4), "b": 0.0}, lambda p, b: (p["w"] ** 2).sum(), problems.arrays(), 5)
     with pytest.raises(InputError, match=r"it holds float32\[3\] at state.carry.params\['w'\], expected float32\[4\]"):
         go(wide, dir=tmp_path, resume="changed")
-    with pytest.raises(InputError, match=r"fit\(resume=\): unknown name 'yes'"):
+    with pytest.raises(InputError, match=r"fit\(resume='yes'\): resume must be one of 'same', 'changed'"):
         go(resume="yes")
 
 
@@ -169,14 +169,14 @@ def test_other_answers_of_a_callback_are_refused(answer, words):
     with pytest.raises(InputError) as error:
         go(callback=lambda snapshot: answer)
     assert words in str(error.value)
-    with pytest.raises(InputError, match=r"fit\(callback=\): it takes \(a, b, c\), expected \(snapshot\) or"):
+    with pytest.raises(InputError, match=r"fit\(callback=<lambda>\(a, b, c\)\): callback must be a function \(snap"):
         go(callback=lambda a, b, c: None)
 
 
 def test_every_bit_of_a_seed_counts():
     runs = [go(seed=seed, steps=1).metrics["loss"][0] for seed in (5, 2**32 + 5, 2**40 + 5)]
     assert len(set(runs)) == 3
-    with pytest.raises(InputError, match=r"seed must lie in \[-2\*\*31, 2\*\*64\)"):
+    with pytest.raises(InputError, match=r"seed must be a whole number from 0 to 2\*\*64 - 1"):
         go(seed=2**64)
     key = jax.random.key_data(jgd.train.loop.root_key(2**40 + 5))
     with jax.enable_x64(True):

@@ -141,11 +141,11 @@ BAD = {
     "best of another": ({"keep_best": "accuracy", "mode": "max"}, "fit(keep_best=): unknown name 'accuracy'"),
     "best without a mode": ({"keep_best": "score"}, "say which is better, with mode='min' or mode='max'"),
     "mode without a best": ({"mode": "max"}, "it says which value of keep_best is better"),
-    "a wrong mode": ({"keep_best": "score", "mode": "most"}, "fit(mode=): unknown name 'most'"),
+    "a wrong mode": ({"keep_best": "score", "mode": "most"}, "fit(mode='most'): mode must be one of 'min', 'max'"),
     "no evaluate": ({"task": problems.Task(WALK.init, WALK.loss, WALK.data), "keep_best": "score", "mode": "max"},
                     "fit(keep_best='score'): the task has no evaluate"),
     "the host returns no dict": ({"task": Task(WALK.init, WALK.loss, WALK.data, evaluate=jgd.on_host(lambda p: 1.0))},
-                                 "must return a dict of scalars, but it returned 1.0 (float)"),
+                                 "must return a dict of scalars, but it returned 1.0"),
     "the host lacks it": ({"task": Task(WALK.init, WALK.loss, WALK.data, evaluate=jgd.on_host(lambda p: {"a": 1.0})),
                            "keep_best": "b", "mode": "max"}, "fit(keep_best=): unknown name 'b'"),
 }  # fmt: skip
@@ -163,5 +163,5 @@ def test_only_fit_looks_at_a_metric_and_at_the_time():
     for stop in (Stop(metric="score", patience=1), Stop(seconds=1.0)):
         with pytest.raises(InputError, match=r"only jgd\.fit looks at"):
             jgd.minimize(lambda p: (p**2).sum(), jgd.sgd(0.1), jnp.ones(2), stop=stop)
-    with pytest.raises(InputError, match=r"Stop\(mode=\): unknown name 'best'"):
+    with pytest.raises(InputError, match=r"Stop\(mode='best'\): mode must be one of 'min', 'max'"):
         Stop(mode="best")

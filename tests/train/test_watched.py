@@ -34,8 +34,8 @@ def test_asking_changes_no_bit():
     ("metrics", "words"),
     [
         (("learning_rat",), "fit(metrics): unknown name 'learning_rat'. Did you mean learning_rate"),
-        ("learning_rate", "fit(metrics='learning_rate'): metrics must be names"),
-        ((3,), "fit(metrics=(3,)): metrics must be names"),
+        ("learning_rate", "fit(metrics='learning_rate'): metrics must be a list of names"),
+        ((3,), "fit(metrics=(3,)): metrics must be a list of names"),
     ],
 )
 def test_an_unknown_name_is_one_sentence(metrics, words):

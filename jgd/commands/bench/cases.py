@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import optax
 
+from jgd.core.arguments import TRANSFORM, admits, shown
 from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.core.user_code import attempt, look_up
@@ -98,4 +99,6 @@ def _load(name: str) -> Case:
     found = look_up("--optimizers", name)
     if callable(found) and not isinstance(found, Transform):
         found = attempt(f"--optimizers {name}: calling it", found)
+    if not admits(TRANSFORM, found):
+        raise InputError(f"--optimizers {name}: it is {shown(found)}, and must {TRANSFORM.expected}.")
     return Case(as_transform(found))

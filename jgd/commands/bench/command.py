@@ -13,11 +13,11 @@ from jgd.commands.bench.report import bench_report
 from jgd.commands.bench.rows import HEADER, Row, as_json, busy, cells, measure_case, remarks
 from jgd.commands.bench.target import add_target
 from jgd.commands.bench.trees import KNOWN, Tree, load_tree
-from jgd.commands.options import add_command, line_of
+from jgd.commands.options import add_command, line_of, to_folder, to_kind
 from jgd.commands.output_folder import new_folder
 from jgd.commands.results_json import versions
 from jgd.commands.terminal import print_table
-from jgd.core.errors import InputError
+from jgd.core.arguments import whole_from
 from jgd.core.optional import require
 from jgd.core.storage import write_whole
 from jgd.measure import flops, machine
@@ -57,8 +57,8 @@ OPTIONS = {
     "--optimizers": {"default": DEFAULT, "metavar": "NAMES", "help": "names with commas between them, or all"},
     "--params": {"default": "gpt2-small", "metavar": "TREE", "help": "the parameters (default: gpt2-small)"},
     "--peers": {"default": "", "metavar": "NAMES", "help": "who else does the same work (default: nobody)"},
-    "--blocks": {"type": int, "default": 10, "help": "blocks of each (default: 10)"},
-    "--out": {"type": Path, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
+    "--blocks": {"type": to_kind(whole_from(2), int), "default": 10, "help": "blocks of each (default: 10)"},
+    "--out": {"type": to_folder, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
 }
 BLOCK_SECONDS = 0.1
@@ -73,8 +73,6 @@ def add_bench(commands: Any) -> None:
 def bench(options: argparse.Namespace) -> int:
     """Measure, write the folder and print the table; the exit status."""
     require("matplotlib", "the report's pictures")
-    if options.blocks < 2:
-        raise InputError(f"--blocks {options.blocks}: expected a whole number, at least 2.")
     cases, peers, tree = load_cases(options.optimizers), load_peers(options.peers), load_tree(options.params)
     with new_folder(options.out, f"bench-{Path(options.params).stem}") as folder:
         warning, rows = busy(), []

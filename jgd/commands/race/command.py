@@ -10,9 +10,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jgd.commands.criterion import first_metric, judge_of, with_target
+from jgd.commands.criterion import first_metric, judge_of, metric_names, with_target
 from jgd.commands.devices import describe_devices, set_up
-from jgd.commands.options import add_command, counts, line_of
+from jgd.commands.options import add_command, line_of, to_folder, to_name, to_number, to_whole
 from jgd.commands.output_folder import new_folder
 from jgd.commands.race.optimizers import DEFAULT, OPTIMIZERS, spaces
 from jgd.commands.race.report import race_report
@@ -49,25 +49,25 @@ until then is written)
 
 
 OPTIONS = {
-    "--task": {"default": "digits", "help": "a name, or file.py:task (default: digits)"},
+    "--task": {"type": to_name, "default": "digits", "help": "a name, or file.py:task (default: digits)"},
     "--optimizers": {
         "default": DEFAULT,
         "metavar": "NAMES",
         "help": "names with commas between them, each maybe with its own range,\n"
         "as adam=1e-4:1e-1; or all (default: the first eight below)",
     },
-    "--trials": {"type": int, "help": "learning rates for each optimizer (default: the task's own; digits 16)"},
-    "--seeds": {"type": int, "help": "seeds for each learning rate (default: the task's own; digits 5)"},
-    "--steps": {"type": int, "help": "steps of each run (default: the task's own; digits 300)"},
-    "--eval-every": {"type": int, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
-    "--metric": {"help": "what decides: loss, or a value of the task's evaluate"},
+    "--trials": {"type": to_whole, "help": "learning rates for each optimizer (default: the task's own; digits 16)"},
+    "--seeds": {"type": to_whole, "help": "seeds for each learning rate (default: the task's own; digits 5)"},
+    "--steps": {"type": to_whole, "help": "steps of each run (default: the task's own; digits 300)"},
+    "--eval-every": {"type": to_whole, "metavar": "STEPS", "help": "between evaluations (default: about a thirtieth)"},
+    "--metric": {"type": to_name, "help": "what decides: loss, or a value of the task's evaluate"},
     "--mode": {"choices": ("min", "max"), "help": "whether less or more of it is better (default: by its name)"},
     "--target": {
-        "type": float,
+        "type": to_number,
         "help": "count the steps until the metric is here (default: the task's\n"
         "own, or where the optimizer in the middle ends)",
     },
-    "--out": {"type": Path, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
+    "--out": {"type": to_folder, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
 }
 
@@ -83,7 +83,7 @@ def race(options: argparse.Namespace) -> int:
     racers = spaces(options.optimizers)
     set_up()
     task = load(options.task)
-    judge = judge_of(options, lambda: first_metric(task))
+    judge = judge_of(options, lambda: metric_names(task), lambda: first_metric(task))
     trials, seeds, steps = _budget(options)
     devices = describe_devices(jax.local_devices())
     with new_folder(options.out, f"race-{Path(options.task).stem}") as folder:
@@ -110,8 +110,8 @@ def race(options: argparse.Namespace) -> int:
 def _budget(options: argparse.Namespace) -> list[int]:
     """Trials, seeds and steps: the options', or else the task's own."""
     entry = BUILTIN.get(options.task, BUILTIN["digits"])
-    given = counts(options, ("trials", "seeds", "steps"))
-    return [getattr(entry, name) if value is None else value for name, value in given.items()]
+    given = ((name, getattr(options, name)) for name in ("trials", "seeds", "steps"))
+    return [getattr(entry, name) if value is None else value for name, value in given]
 
 
 def _write(folder: Path, result: Result, document: dict[str, Any], report: str) -> None:

@@ -19,8 +19,9 @@ def spaces(text: str) -> dict[str, Transform]:
         name, _, limits = part.partition("=")
         if name not in racers:
             raise unknown("--optimizers", name, racers)
-        low, high = _limits(part, limits) if limits else racers[name].rates
-        found[name] = racers[name].make(loguniform(low, high))
+        if name in found:
+            raise InputError(f"--optimizers {part}: {name} stands in it twice; name each once.")
+        found[name] = racers[name].make(_range(part, limits) if limits else loguniform(*racers[name].rates))
     if not found:
         raise InputError(f"--optimizers {text!r}: there is no name in it; choose from {', '.join(racers)}.")
     return found
@@ -31,11 +32,14 @@ def racing() -> dict[str, Any]:
     return {name: entry for name, entry in catalogue().items() if entry.rates and not entry.needs}
 
 
-def _limits(part: str, text: str) -> tuple[float, float]:
+def _range(part: str, text: str) -> Any:
     try:
         low, high = map(float, text.split(":"))
     except ValueError:
         raise InputError(
             f"--optimizers {part}: expected two learning rates after the =, written as adam=1e-4:1e-1."
         ) from None
-    return low, high
+    try:
+        return loguniform(low, high)
+    except InputError as error:
+        raise InputError(f"--optimizers {part}: {error}") from None

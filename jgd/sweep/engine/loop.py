@@ -13,7 +13,8 @@ from jgd.core import storage
 from jgd.sweep.engine.time_limit import Ending, TimeLimit
 from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
-from jgd.sweep.lanes.compiler import CompilingLine, Preparation, Prepared
+from jgd.sweep.lanes.compiler import Preparation, Prepared
+from jgd.sweep.lanes.compiling_line import CompilingLine
 from jgd.sweep.lanes.curves import Records
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import FROM_XLA, GroupReport, Layout, fewer_lanes, narrow

@@ -72,7 +72,7 @@ class TaskEngine:
         lanes: int | None,
         workers: int,
         limit: TimeLimit,
-        metrics: Callable[[Sequence[Group], str], list[str]],
+        metrics: Callable[[Sequence[Group], Settings], list[str]],
     ) -> None:
         self._settings, self.lanes, self._workers, self._metrics = settings, lanes, workers, metrics
         self.limit = limit
@@ -84,7 +84,7 @@ class TaskEngine:
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
         """The names of their curves."""
-        return self._metrics(groups, self._settings.metric)
+        return self._metrics(groups, self._settings)
 
     def layout(self, one: Group, trials: int) -> Layout:
         """How the lanes of a group run, as if it had so many trials."""

@@ -51,24 +51,31 @@ def measure(
 ) -> tuple[list[ProgramCost], float]:
     """Measure the cost of each group in its layout, and the seconds that compiling them all took together.
 
-    Further programs, of this width and of another, are compiled for the memory alone.
+    What is timed is the sweep's own programs where its lanes run one by one. A further segment, of twice the width, is
+    compiled for the memory alone.
     """
     devices = len(preparation.devices.list)
     clock = time.perf_counter()
     ready = preparation.compile(groups, [some_units(layout, devices) for layout in layouts])
     compiling = time.perf_counter() - clock
-    single = preparation.compile(groups, [one_call(layout.width, devices) for layout in layouts])
-    double = preparation.compile(groups, [one_call(2 * layout.width, devices) for layout in layouts])
     length, costs = max(preparation.lengths), []
-    for row, *pair in zip(ready, single, double, strict=True):
-        share = row.layout.width * devices / row.layout.chunk
-        programs = [(x.layout.width, x.layout.width, x.segments[length]) for x in pair]
-        costs.append(line(programs, lane_state_bytes(row.group), segment_seconds(preparation, row) / length * share))
+    double = preparation.segments(ready, [one_call(2 * layout.width, devices) for layout in layouts], length)
+    for row, twice in zip(ready, double, strict=True):
+        width, chunk = row.layout.width, row.layout.chunk // devices
+        programs = [(width, chunk, row.segments[length]), (2 * width, 2 * width, twice)]
+        seconds = segment_seconds(preparation, row, ENOUGH) / length * width / min(chunk, max(width, ENOUGH))
+        costs.append(line(programs, lane_state_bytes(row.group), seconds))
     return costs, compiling
 
 
 def some_units(layout: Layout, devices: int) -> Layout:
-    """A call of as many lanes as the layout's, up to `ENOUGH` on each device, so that what a call costs weighs less."""
+    """A call that is timed.
+
+    It is the sweep's own where lanes run one by one, as those that are not alive cost nothing there. Elsewhere it has
+    as many lanes as the layout's, up to `ENOUGH` on each device, so that what a call costs weighs less.
+    """
+    if layout.width == 1:
+        return layout._replace(chunks=1)
     units = max(1, min(ENOUGH, layout.chunk // devices) // layout.width)
     return Layout(layout.width, units * layout.width * devices, 1)
 
@@ -90,12 +97,17 @@ def line(programs: Sequence[tuple[int, int, Any]], lane: int, seconds: float | N
     return ProgramCost(lane, max(0.0, least - side * low), side, seconds)
 
 
-def segment_seconds(preparation: Preparation, ready: Prepared) -> float:
-    """Seconds that a call takes for the longest segment; the faster of two."""
+def segment_seconds(preparation: Preparation, ready: Prepared, most: int | None = None) -> float:
+    """Seconds that a call takes for the longest segment; the faster of two.
+
+    Of lanes that run one by one only the first `most` on each device are alive.
+    """
     numbers = np.array([trial.number for trial in ready.group.trials])
     seeds, length = len(preparation.settings.seeds), max(preparation.lengths)
     members = members_of(np.arange(ready.layout.chunk) % (len(numbers) * seeds), numbers, seeds)
-    lanes, states = preparation.begin(ready, members, members.real)
+    on_each = ready.layout.chunk // len(preparation.devices.list)
+    alive = members.real & (np.arange(ready.layout.chunk) % on_each < (most or on_each))
+    lanes, states = preparation.begin(ready, members, alive)
     step, taken = preparation.devices.scalar(0), []
     shared = Shared(ready.numbers, None, ready.picks[length](preparation.seeds, step), step)
     jax.block_until_ready((states, lanes, shared))

@@ -3,18 +3,18 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.compilation import cache_hits
 from jgd.core.errors import InputError
 from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
 from jgd.sweep.lanes.devices import Devices
+from jgd.sweep.lanes.draws import draws_on_host, host_pick
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.program import (
@@ -22,12 +22,12 @@ from jgd.sweep.lanes.program import (
     LaneState,
     Shared,
     begin_program,
-    first_program,
+    first_models,
     pick_program,
     segment_program,
 )
 from jgd.sweep.lanes.programs import PROGRAMS, Compiled, compile_as, program_key
-from jgd.sweep.lanes.settings import Settings
+from jgd.sweep.lanes.settings import Settings, watched_of
 from jgd.train.task import Task
 
 OFTEN = 1.0  # seconds between two looks at what has been compiled
@@ -69,6 +69,15 @@ class Preparation:
         """All groups, ready. A group like one of an earlier call has that one's programs."""
         return list(self.one_by_one(groups, layouts))
 
+    def segments(self, ready: Sequence[Prepared], layouts: Sequence[Layout], length: int) -> list[Compiled]:
+        """The programs of a segment of these groups in other layouts, without what else they need to run."""
+        found = []
+        for one, layout in zip(ready, layouts, strict=True):
+            task, _ = one.group.rebuild(one.numbers, [row[0] for row in one.rows])
+            of_task = self._of_task(one.group, task)
+            found.append(self._segments(one.group, layout, one.rows, one.numbers, of_task, [length])[0][length])
+        return [future.result() for future in found]
+
     def one_by_one(
         self,
         groups: Sequence[Group],
@@ -90,6 +99,8 @@ class Preparation:
         if not before:
             tell(0, len(groups), 0.0)
         pending = [self._trace(*pair) for pair in zip(groups, layouts, strict=True)]
+        for row in pending:
+            row.of_task.first()  # meanwhile programs compile
         new = list(self._programs.values())[before:]
         everything = {future for row in pending for future in row.futures}
         for row in pending:
@@ -145,73 +156,91 @@ class Preparation:
         )
         if key in self._programs:
             return self._programs[key]._replace(group=group, layout=layout, rows=rows, numbers=numbers, of_task=of_task)
+        segments, begin = self._segments(group, layout, rows, numbers, of_task, self.lengths)
+        self._programs[key] = _Pending(group, layout, rows, numbers, of_task, self._later(*begin), segments)
+        return self._programs[key]
+
+    def _segments(
+        self,
+        group: Group,
+        layout: Layout,
+        rows: Sequence[np.ndarray],
+        numbers: list[Any],
+        of_task: "_OfTask",
+        lengths: Sequence[int],
+    ) -> tuple[dict[int, Future[Compiled]], tuple[Any, Any]]:
+        """Leave the segments to the pool, as they take longest; and trace how lanes begin, with its arguments."""
+        mesh, zero = self.devices.mesh, self.devices.scalar(0)
         lanes = Lane(
             [self._lanes(layout, row.shape[1:], row.dtype) for row in rows],
             self._lanes(layout, (), np.uint32),
             self._lanes(layout, (), np.int32),
             self._lanes(layout, (), np.bool_),
         )
-        zero = self.devices.scalar(0)
-        beginning = Shared(numbers, of_task.first_shape, None, zero)
-        program = begin_program(group, self.devices.mesh, layout.width)
-        begin, shapes = self._later(program, lanes, beginning)
-        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), shapes)
+        # Copies of first parameters are made side by side: that is a smaller program.
+        width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
+        beginning = lanes, Shared(numbers, of_task.first_shape, None, zero)
+        begin = begin_program(group, mesh, width).trace(*beginning)
+        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), begin.out_info)
+        watched = watched_of(self.settings, *group.rebuild(numbers, [row[0] for row in rows]))
         segments = {}
-        for length in self.lengths:
-            shared = Shared(numbers, None, of_task.pick_shapes[length], zero)
-            run = segment_program(group, self.devices.mesh, layout.width, length)
-            segments[length], _ = self._later(run, states, lanes, shared)
-        self._programs[key] = _Pending(group, layout, rows, numbers, of_task, begin, segments)
-        return self._programs[key]
+        for length in lengths:
+            args = states, lanes, Shared(numbers, None, of_task.pick_shapes[length], zero)
+            run = segment_program(group, mesh, layout.width, length, watched)
+            segments[length] = self._later(run.trace(*args), args)
+        return segments, (begin, beginning)
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
-        """Compile what depends on the task and the seeds alone, and so serves all groups."""
+        """Make or compile what depends on the task and the seeds alone, and so serves all groups."""
         # A task that varies has nothing in its picks but sizes.
         shapes = jax.tree.structure(task), _shapes(task)
         key = id(group.trials[0].task) if group.shares_task else shapes
         if key not in self._tasks:
-            first = first_shape = None
-            if group.shares_task:
-                program = first_program(jax.tree.structure(task), self.devices.mesh)
-                first, first_shape = self._later(program, jax.tree.leaves(task), self.seeds)
-            drawn = {
-                length: self._later(pick_program(task, self.devices.mesh, length), self.seeds, self.devices.scalar(0))
-                for length in self.lengths
-            }
-            picks, shapes = ({length: pair[i] for length, pair in drawn.items()} for i in (0, 1))
-            self._tasks[key] = _OfTask(
-                task, jax.tree.map(self._everywhere, first_shape), first, jax.tree.map(self._everywhere, shapes), picks
-            )
+            make = partial(first_models if group.shares_task else _nothing, group.trials[0].task, self.settings.seeds)
+            first_shape = jax.tree.map(self._everywhere, jax.eval_shape(make))
+            drawn = {length: self._picks(task, length) for length in self.lengths}
+            picks, pick_shapes = ({length: pair[i] for length, pair in drawn.items()} for i in (0, 1))
+            first = cache(lambda: jax.device_put(make(), self.devices.on_every_one))
+            self._tasks[key] = _OfTask(group.trials[0].task, first, first_shape, pick_shapes, picks)
         return self._tasks[key]
 
+    def _picks(self, task: Task, length: int) -> tuple[Future[Compiled], Any]:
+        """What draws the batches of a segment, and their shapes: the host itself where it is the device."""
+        if draws_on_host(self.devices.list[0].platform):
+            draw, shape = host_pick(task, self.settings.seeds, length, self.devices.on_every_one)
+            done: Future[Compiled] = Future()
+            done.set_result(draw)
+            return done, shape
+        args = self.seeds, self.devices.scalar(0)
+        traced = pick_program(task, self.devices.mesh, length).trace(*args)
+        return self._later(traced, args), jax.tree.map(self._everywhere, traced.out_info)
+
     def _collect(self, row: "_Pending") -> Prepared:
-        first = row.of_task.first
         return Prepared(
             row.group,
             row.layout,
             row.rows,
             row.numbers,
-            None if first is None else first.result()(jax.tree.leaves(row.of_task.task), self.seeds),
+            row.of_task.first(),
             row.begin.result(),
             {length: program.result() for length, program in row.of_task.picks.items()},
             {length: program.result() for length, program in row.segments.items()},
         )
 
-    def _later(self, program: Any, *args: Any) -> tuple[Future[Compiled], Any]:
-        """The program, which this process has or the pool compiles, and the shapes of its results."""
-        traced = program.trace(*args)
+    def _later(self, traced: Any, args: Any) -> Future[Compiled]:
+        """The program of a trace, which this process has or the pool compiles."""
         key = program_key(traced, args)
         if key in self._begun:
-            return self._begun[key], traced.out_info
+            return self._begun[key]
         future: Future[Compiled] = Future()
         if (found := PROGRAMS.find(key)) is not None:
             future.set_result(found)
-            return future, traced.out_info
+            return future
         self.compilations += 1
         future = self._pool.submit(self._timed, partial(compile_as, key, traced.lower()))
         if key is not None:
             self._begun[key] = future
-        return future, traced.out_info
+        return future
 
     def _timed(self, compile: Callable[[], Compiled]) -> Compiled:
         clock = time.perf_counter()
@@ -226,17 +255,21 @@ class Preparation:
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.devices.on_every_one)
 
 
+def _nothing(*_: Any) -> None:
+    """Make nothing, where each lane makes its own."""
+
+
 def _shapes(tree: Any) -> Any:
     """Shapes and dtypes, to compare."""
     return tuple((np.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(tree))
 
 
 class _OfTask(NamedTuple):
-    """Programs of a task that are being compiled, and the shapes of what they return."""
+    """First parameters and model states, what draws batches or is being compiled to do so, and their shapes."""
 
-    task: Task
+    task: Task  # kept, so that nothing else takes its id
+    first: Callable[[], Any]  # makes them, once
     first_shape: Any
-    first: Future[Compiled] | None
     pick_shapes: dict[int, Any]
     picks: dict[int, Future[Compiled]]
 
@@ -255,38 +288,4 @@ class _Pending(NamedTuple):
     @property
     def futures(self) -> list[Future[Compiled]]:
         """All that it waits for."""
-        first = self.of_task.first
-        return [self.begin, *self.segments.values(), *self.of_task.picks.values(), *([first] if first else [])]
-
-
-class CompilingLine:
-    """Word the progress line while the programs of one stage compile: how many are done, and the seconds left.
-
-    `running` are the seconds that the stage's lanes then take, where they are known.
-
-    It promises nothing before a program is done, nor beyond the time that it has promised, nor where programs were
-    found in JAX's persistent cache: those take no time, and nobody knows whether the next are there too.
-    """
-
-    def __init__(
-        self,
-        running: float | None,
-        clock: Callable[[], float] = time.monotonic,
-        hits: Callable[[], int] = cache_hits,
-    ) -> None:
-        self._running, self._clock, self._hits = running, clock, hits
-        self._found, self._done, self._end = hits(), 0, 0.0
-
-    def note(self, done: int, total: int, left: float) -> str:
-        """The line with `done` of the programs done; `left` seconds are what the others will take, as far as known."""
-        if done > self._done:
-            self._done, self._end = done, self._clock() + left
-        said, left = f"compiling, {done} of {total} programs done", self._end - self._clock()
-        if not done or left <= 0 or self._hits() > self._found:
-            return said
-        then = "" if self._running is None else f", then about {_seconds_text(self._running)} of running"
-        return f"{said}, about {_seconds_text(left)} left{then}"
-
-
-def _seconds_text(seconds: float) -> str:
-    return f"{max(1, round(seconds)):,} s"
+        return [self.begin, *self.segments.values(), *self.of_task.picks.values()]

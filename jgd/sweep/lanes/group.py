@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import ExpectationError, InputError
+from jgd.core.outline import shown
 from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.space import Trial
 from jgd.train.task import Task
@@ -53,7 +54,15 @@ def name_spaces(spaces: Any) -> dict[str, Any]:
         named = {"optimizer": spaces}
     if not named:
         raise InputError("run(spaces): there is no space; pass an optimizer, or a list or dict of them.")
-    return {name: as_transform(space) for name, space in named.items()}
+    return {name: _as_space(name, space, alone=space is spaces) for name, space in named.items()}
+
+
+def _as_space(name: str, space: Any, *, alone: bool) -> Any:
+    try:
+        return as_transform(space)
+    except ExpectationError as error:
+        shown_name = "spaces" if alone else f"spaces[{name!r}]"
+        raise InputError(f"run({shown_name}={shown(space)}): {shown_name} must {error.expected}.") from None
 
 
 def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:

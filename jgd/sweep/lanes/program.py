@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.tree import all_finite, widen
@@ -58,16 +59,20 @@ def mesh_of(devices: Sequence[Any]) -> Mesh:
 
 
 def begin_program(group: Group, mesh: Mesh, width: int) -> Any:
-    """A jitted `(lanes, shared) -> states`."""
+    """A jitted `(lanes, shared) -> states`, of all lanes side by side where first parameters are there to be copied."""
     return jax.jit(over_lanes(partial(_begin_lane, group), mesh, width))
 
 
-def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
+def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: tuple[str, ...] = ()) -> Any:
     """A jitted `(states, lanes, shared) -> (states, blocks)` that takes `length` steps. The states are donated.
+
+    `watched` names further metrics of a step, which the group's optimizer knows.
 
     A dead lane costs nothing where lanes run one by one; side by side with others it runs on unseen.
     """
-    train = jax.jit(partial(_train_lane, group, length))  # jitted so that asking for its shapes traces it only once
+    train = jax.jit(
+        partial(_train_lane, group, length, watched)
+    )  # jitted so that asking for its shapes traces it only once
 
     def lane(args: tuple[LaneState, Lane], shared: Shared) -> tuple[LaneState, Block]:
         state, lane = args
@@ -85,14 +90,14 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int) -> Any:
     return jax.jit(segment, donate_argnames="states")
 
 
-def first_program(structure: Any, mesh: Mesh) -> Any:
-    """A jitted `(leaves, seeds) -> first parameters and model states` of a task, a row for each seed."""
+def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
+    """The first parameters and model states of a task, a row for each seed.
 
-    def first(leaves: list[Any], seeds: jax.Array) -> tuple[Params, State]:
-        task = jax.tree.unflatten(structure, leaves)
-        return jax.vmap(lambda seed: first_model(task, root_key(seed)))(seeds)
-
-    return jax.jit(first, out_shardings=NamedSharding(mesh, EVERYWHERE))
+    They are made operation by operation, as in `jgd.fit`: compiling a program that is used once takes longer.
+    """
+    leaves, structure = jax.tree.flatten(task)
+    task = jax.tree.unflatten(structure, [jnp.asarray(x, jnp.result_type(x)) for x in leaves])
+    return jax.vmap(lambda seed: first_model(task, root_key(seed)))(np.array(seeds, np.uint32))
 
 
 def pick_program(task: Task, mesh: Mesh, length: int) -> Any:
@@ -123,14 +128,16 @@ def _begin_lane(group: Group, lane: Lane, shared: Shared) -> LaneState:
     return LaneState(params, opt_state, model_state, jnp.int32(-1))
 
 
-def _train_lane(group: Group, length: int, state: LaneState, lane: Lane, shared: Shared) -> tuple[LaneState, Block]:
+def _train_lane(
+    group: Group, length: int, watched: tuple[str, ...], state: LaneState, lane: Lane, shared: Shared
+) -> tuple[LaneState, Block]:
     """A segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
     picks = None if shared.picks is None else shared.picks[lane.slot]
 
     def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
         number, rows = x
-        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows))
+        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows), watched)
         return carry, step.metrics
 
     carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))

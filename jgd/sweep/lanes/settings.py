@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.pruners.population import Population
 from jgd.sweep.pruners.rules import Pruner
 from jgd.sweep.spaces.space import Trial
+from jgd.train.loop import watchable
+from jgd.train.task import Task
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,6 +27,7 @@ class Settings:
     stop: tuple[Pruner, ...] = ()
     evolve: Population | None = None
     seed: int = 0  # of the sampler, and of what a population draws
+    watched: tuple[str, ...] = ()  # further metrics of each step, where the optimizer knows them
 
     @property
     def decisions(self) -> list[int]:
@@ -40,6 +44,12 @@ class Settings:
 def lineage_of(trials: Sequence[Trial], settings: Settings) -> Lineage | None:
     """The lineage of a population that begins with these trials."""
     return Lineage(trials, settings.evolve, settings.seed) if settings.evolve else None
+
+
+def watched_of(settings: Settings, task: Task, optimizer: Any) -> tuple[str, ...]:
+    """Those of the watched metrics that this optimizer knows."""
+    known = watchable(task, optimizer) if settings.watched else ()
+    return tuple(name for name in settings.watched if name in known)
 
 
 def as_loss(values: np.ndarray, mode: str) -> np.ndarray:

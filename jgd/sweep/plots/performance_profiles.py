@@ -1,15 +1,29 @@
 """The picture of performance profiles."""
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from jgd.core.arguments import FINITE, Kind, admits, checked, listed
 from jgd.pages.palette import COLORS, FAINT
 from jgd.sweep.plots.style import label, panel_note, panels
 from jgd.sweep.results.performance_profiles import TAU, integrated_scores, performance_profile, performance_ratios
 
+COST = Kind("be a number", lambda x: isinstance(x, numbers.Real))
+COSTS = Kind(
+    "be a dict of costs by solver, as many for each, infinity for a miss",
+    lambda x: (
+        isinstance(x, Mapping)
+        and len({len(row) for row in x.values()}) == 1
+        and all(admits(listed("numbers", COST, least=1), row) for row in x.values())
+    ),
+)
+TAUS = Kind("be a number above 1", lambda x: admits(FINITE, x) and x > 1)
 
+
+@checked(costs=COSTS, tau=TAUS)
 def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU) -> Any:
     """The share of problems solved within 1 to `tau` times the best, from costs by solver, infinity for a miss.
 

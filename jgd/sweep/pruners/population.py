@@ -1,13 +1,13 @@
 """Population-based training: at the ends of segments bad trials go on from good ones, with other numbers."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from jgd.core.errors import InputError, whole
+from jgd.core.arguments import POSITIVE, WHOLE, Kind, admits, checked, instance_of, listed
+from jgd.core.errors import InputError
 from jgd.sweep.pruners.rules import AtTarget, Pruner, completing
 from jgd.sweep.spaces.functions import is_number
 
@@ -46,6 +46,14 @@ class Population:
         return parents
 
 
+POPULATION = instance_of("be jgd.sweep.population(every=steps)", Population)
+QUANTILE = Kind("be a number in (0, 0.5]", lambda x: is_number(x) and 0 < x <= 0.5)
+PROBABILITY = Kind("be a probability, a number in [0, 1]", lambda x: is_number(x) and 0 <= x <= 1)
+FACTOR = Kind("be a factor", lambda x: admits(POSITIVE, x) and x != 1)
+FACTORS = listed("positive numbers other than 1, such as (0.8, 1.25)", FACTOR, least=1)
+
+
+@checked(every=WHOLE, quantile=QUANTILE, factors=FACTORS, resample=PROBABILITY)
 def population(
     every: int, quantile: float = 0.25, factors: Sequence[float] = (0.8, 1.25), resample: float = 0.25
 ) -> Population:
@@ -62,25 +70,13 @@ def population(
     found is a schedule of numbers rather than numbers: see `Result.best_schedule` and `Result.lineage`. It is greedy:
     what helps only later, such as a small learning rate too soon, wins early and costs later; a larger `every` helps.
     """
-    every = whole("population", "every", every)
-    if not is_number(quantile) or not 0 < quantile <= 0.5:
-        raise InputError(f"population(quantile={quantile!r}): quantile must be a number in (0, 0.5].")
-    if not is_number(resample) or not 0 <= resample <= 1:
-        raise InputError(f"population(resample={resample!r}): resample must be a probability, a number in [0, 1].")
-    listed = list(factors) if isinstance(factors, (Sequence, np.ndarray)) and not isinstance(factors, str) else []
-    if not listed or not all(is_number(x) and math.isfinite(x) and x > 0 and x != 1 for x in listed):
-        raise InputError(
-            f"population(factors={factors!r}): expected a list of positive numbers other than 1, such as (0.8, 1.25)."
-        )
-    return Population(every, float(quantile), tuple(map(float, listed)), float(resample))
+    return Population(int(every), float(quantile), tuple(map(float, factors)), float(resample))
 
 
 def as_population(evolve: Any, stop: Sequence[Pruner], num_trials: int, rounds: int, where: Any) -> Population | None:
     """The rule of `run(evolve=)`, which must go with the other arguments."""
     if evolve is None:
         return None
-    if not isinstance(evolve, Population):
-        raise InputError(f"run(evolve={evolve!r}): expected jgd.sweep.population(every=steps).")
     if pruning := [rule for rule in stop if not isinstance(rule, AtTarget)]:
         raise InputError(
             f"run(evolve=, stop={pruning[0]!r}): a population keeps its trials, which go on from better ones instead "

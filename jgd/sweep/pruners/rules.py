@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from jgd.core.errors import InputError, whole
+from jgd.core.arguments import Kind, checked
+from jgd.core.errors import InputError
 
 
 class Pruner(Protocol):
@@ -144,6 +145,7 @@ class AtTarget(Pruner):
         return np.zeros(len(losses), bool)
 
 
+@checked()
 def halving(min_steps: int, eta: int = 2) -> Pruner:
     """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
 
@@ -152,9 +154,10 @@ def halving(min_steps: int, eta: int = 2) -> Pruner:
     arXiv:1603.06560, Alg. 1). With a sampler that works in rounds each round is halved by itself, however good it is:
     see `asha`.
     """
-    return Halving(whole("halving", "min_steps", min_steps, 1), whole("halving", "eta", eta, 2))
+    return Halving(int(min_steps), int(eta))
 
 
+@checked()
 def asha(min_steps: int, eta: int = 2) -> Pruner:
     """Halving over rounds: at a rung a trial goes on if it is among the best 1 in `eta` that have come there so far.
 
@@ -169,24 +172,26 @@ def asha(min_steps: int, eta: int = 2) -> Pruner:
     In one round it is `halving`, but for failures: halving keeps as many as if none had diverged, and this keeps 1 in
     `eta` of what came through the rung before.
     """
-    return Asha(whole("asha", "min_steps", min_steps, 1), whole("asha", "eta", eta, 2))
+    return Asha(int(min_steps), int(eta))
 
 
+@checked()
 def hyperband(min_steps: int, eta: int = 3) -> Pruner:
     """Hyperband: trials in brackets that halve from `min_steps` on, from `eta * min_steps` on, and so on up to never.
 
     For when early values may mislead (Li et al. 2016, arXiv:1603.06560; the brackets have its proportions).
     """
-    return Hyperband(whole("hyperband", "min_steps", min_steps, 1), whole("hyperband", "eta", eta, 2))
+    return Hyperband(int(min_steps), int(eta))
 
 
+@checked()
 def median_rule(min_steps: int) -> Pruner:
     """At every `min_steps`, trials end whose best value so far is worse than the median of all trials' means so far.
 
     (Golovin et al. 2017, "Google Vizier", sec. 3.2.2.) Where Vizier takes completed trials, lanes in lockstep take all
     of their space, ended ones up to their ends.
     """
-    return Median(whole("median_rule", "min_steps", min_steps, 1))
+    return Median(int(min_steps))
 
 
 def at_target() -> Pruner:
@@ -198,10 +203,6 @@ def as_rules(stop: Any, target: float | None) -> tuple[Pruner, ...]:
     """The rules of `run(stop=)`: none, one, or a list of them."""
     rules = () if stop is None else tuple(stop) if isinstance(stop, (list, tuple)) else (stop,)
     for rule in rules:
-        if not isinstance(rule, tuple(KINDS.values())):
-            raise InputError(
-                f"run(stop={rule!r}): expected jgd.sweep.halving, asha, hyperband, median_rule, at_target, or a list."
-            )
         if isinstance(rule, AtTarget) and target is None:
             raise InputError("run(stop=at_target()): there is no target; pass run(target=) too.")
     return rules
@@ -220,3 +221,7 @@ def _all_but(keep: int, losses: np.ndarray, candidates: np.ndarray) -> np.ndarra
 
 
 KINDS = {kind.__name__: kind for kind in (Halving, Asha, Hyperband, Median, AtTarget)}
+RULES = Kind(
+    "be one of jgd.sweep.halving, asha, hyperband, median_rule and at_target, called, or a list of them",
+    lambda x: all(isinstance(one, tuple(KINDS.values())) for one in (x if isinstance(x, (list, tuple)) else [x])),
+)

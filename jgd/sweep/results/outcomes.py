@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from jgd.core.arguments import COUNT, admits
 from jgd.core.errors import InputError, unknown
+from jgd.core.outline import shown
 from jgd.core.types import Transform
 from jgd.sweep.lanes.curves import AT_TARGET, PRUNED
 from jgd.sweep.lanes.layout import GroupReport
@@ -58,7 +60,7 @@ class Outcomes:
     diverged_at: np.ndarray  # i[T, S], steps taken before its first loss that is not finite; -1 where all are
     ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.lanes.curves`
     groups: list[GroupReport]
-    compilations: int  # of whole programs, those for first parameters and batches among them
+    compilations: int  # of whole programs, those for first states and, on an accelerator, for batches among them
     compile_seconds: float  # in which nothing ran because programs were traced and compiled
     run_seconds: float
     interrupted: bool
@@ -258,6 +260,10 @@ class Outcomes:
 
     def _number(self, which: Trial | int | str) -> int:
         """The number of a trial, or of a space's best."""
+        if not isinstance(which, (Trial, str)) and not admits(COUNT, which):
+            raise InputError(
+                f"Result: {shown(which)} is no trial; pass a trial, its number, or the name of a space for its best."
+            )
         number = (
             which.number if isinstance(which, Trial) else self.best(which).number if isinstance(which, str) else which
         )

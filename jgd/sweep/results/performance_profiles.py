@@ -15,7 +15,9 @@ class Score(NamedTuple):
     """A solver's integrated performance profile, with the middle 95% of what resampled studies give.
 
     These ranges are no 95% intervals. In simulations they hold the true score in 40 to 50% of cases with three studies,
-    in 70 to 80% with five, in 80 to 90% with ten and in 85 to 95% with twenty.
+    in 70 to 80% with five, in 80 to 90% with ten and in 85 to 95% with twenty. No interval with a level that holds for
+    every distribution is known: a sign test bounds the median of one quantity, and a score is a function of the medians
+    of all solvers on all problems at once.
     """
 
     solver: str

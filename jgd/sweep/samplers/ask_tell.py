@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.outline import shown
 from jgd.sweep.samplers.by_name import make_sampler
 from jgd.sweep.samplers.enqueued import by_space, point_of
 from jgd.sweep.samplers.points import Grid, HearsOfPruned, Sampler, TakesPoints
@@ -40,8 +41,6 @@ class Proposals:
         enqueue: Any = None,
         repeats: bool = False,
     ) -> None:
-        if where is not None and not callable(where):
-            raise InputError(f"run(where={where!r}): expected a function of a trial's params that returns a bool.")
         self._sampler_name, self._where, self._count = sampler, where, 0
         self._seed, self._repeats = seed, repeats
         self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
@@ -168,12 +167,18 @@ class Proposals:
     def _ask(self, space: "_Space", count: int, drawn: int) -> list[list[float]]:
         """Points from the sampler, checked; none where it has no more."""
         assert space.sampler is not None
-        points, size = np.asarray(space.sampler.ask(count), float), len(space.axes)
+        answer, size = space.sampler.ask(count), len(space.axes)
+        try:
+            points = np.asarray(answer, float)
+        except (TypeError, ValueError):
+            points = np.array(np.nan)
         empty = not points.size and (drawn or space.asked)
-        if not empty and (points.ndim != 2 or points.shape[1] != size or not np.all((points >= 0) & (points <= 1))):
+        fits = points.ndim == 2 and points.shape == (min(len(points), count), size)
+        if not empty and not (fits and np.all((points >= 0) & (points <= 1))):
+            found = f"f{list(points.shape)}" if points.ndim and not fits else shown(answer)
             raise InputError(
-                f"run(sampler={self._sampler_name!r}): ask returned f{list(points.shape)}, expected f[trials, {size}] "
-                "with at least one row and numbers from 0 to 1."
+                f"run(sampler={shown(self._sampler_name)}): ask({count}) returned {found}, expected f[trials, {size}] "
+                f"with 1 to {count} rows and numbers from 0 to 1."
             )
         return points.tolist()
 
@@ -182,12 +187,15 @@ class Proposals:
             return True
         params = params_at(space.axes, point)
         try:
-            return bool(self._where(params))
+            answer = self._where(params)
         except KeyError as error:
             raise InputError(
                 f"run(where=): a trial of {space.name!r} has no {error}, only {', '.join(params) or 'no params'}; "
                 "where a name may be absent, use params.get(name, default)."
             ) from None
+        if not isinstance(answer, (bool, np.bool_)) and not (_is_flag(answer)):
+            raise InputError(f"run(where=): it returned {shown(answer)} for {params!r}, expected True or False.")
+        return bool(answer)
 
 
 @dataclasses.dataclass
@@ -228,6 +236,11 @@ class _Space:
                 stacklevel=5,
             )
         self.warned = True
+
+
+def _is_flag(answer: Any) -> bool:
+    """Whether it is an array of one truth value."""
+    return getattr(answer, "dtype", None) == np.bool_ and np.size(answer) == 1
 
 
 def _tell(sampler: Sampler, heard: Sequence[tuple[int, float, int | None]]) -> None:

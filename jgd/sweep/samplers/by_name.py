@@ -3,7 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from jgd.core.arguments import Kind, takes
 from jgd.core.errors import InputError, unknown
+from jgd.core.outline import shown
+from jgd.core.types import Transform
+from jgd.core.user_code import attempt
 from jgd.sweep.samplers.points import Grid, Halton, Random, Sampler, Sobol
 from jgd.sweep.samplers.tpe import Tpe
 from jgd.sweep.spaces.space import Axis
@@ -17,6 +21,15 @@ SAMPLERS: dict[str, Callable[..., Sampler]] = {
 }
 
 
+OBJECT = "an object with ask(count) and tell(ids, values)"
+SAMPLER = Kind(
+    f"be one of {', '.join(map(repr, SAMPLERS))}, {OBJECT}, or a function of (axes, seed) that returns one",
+    lambda x: (
+        isinstance(x, str) or _is_sampler(x) or (callable(x) and takes(x, 2) and not isinstance(x, (str, Transform)))
+    ),
+)
+
+
 def rounds_of(sampler: Any) -> int:
     """In how many rounds a sampler likes to be asked: one, unless it says that it learns."""
     return getattr(SAMPLERS.get(sampler) if isinstance(sampler, str) else sampler, "rounds", 1)
@@ -28,16 +41,21 @@ def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1)
         if sampler not in SAMPLERS:
             raise unknown("run(sampler=)", sampler, SAMPLERS)
         return SAMPLERS[sampler](axes, seed)
-    if hasattr(sampler, "ask") and hasattr(sampler, "tell") and not isinstance(sampler, type):
+    if _is_sampler(sampler):
         if spaces > 1:
             raise InputError(
                 f"run(sampler={sampler!r}): one sampler cannot serve {spaces} spaces; "
                 "pass a function of (axes, seed) that makes one for each."
             )
         return sampler
-    if not callable(sampler):
-        raise InputError(
-            f"run(sampler={sampler!r}): expected one of {', '.join(SAMPLERS)}, an object with ask and tell, "
-            "or a function of (axes, seed) that returns one."
-        )
-    return cast(Callable[..., Sampler], sampler)(axes, seed)
+    place = f"run(sampler={shown(sampler)})"
+    made = attempt(f"{place}: sampler(axes, seed)", lambda: cast(Callable[..., Sampler], sampler)(axes, seed))
+    if not _is_sampler(made):
+        raise InputError(f"{place}: sampler(axes, seed) returned {shown(made)}, expected {OBJECT}.")
+    return made
+
+
+def _is_sampler(x: Any) -> bool:
+    """Whether it has ask(count) and tell(ids, values)."""
+    ask, tell = getattr(x, "ask", None), getattr(x, "tell", None)
+    return callable(ask) and callable(tell) and not isinstance(x, type) and takes(ask, 1) and takes(tell, 2)

@@ -9,6 +9,7 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.optional import require
+from jgd.core.outline import shown
 from jgd.sweep.samplers.points import Sampler
 from jgd.sweep.spaces.distributions import Distribution, LogUniform, Normal, Parts, Uniform
 from jgd.sweep.spaces.lattice import Integer, Quantized
@@ -28,7 +29,8 @@ def from_optuna(sampler: Any) -> Callable[[Sequence[Axis], int], Sampler]:
     optuna = require("optuna", "from_optuna(...)", "optuna")
     if not isinstance(sampler, optuna.samplers.BaseSampler):
         raise InputError(
-            f"from_optuna({sampler!r}): expected one of Optuna's samplers, such as optuna.samplers.TPESampler(seed=0)."
+            f"from_optuna(sampler={shown(sampler)}): sampler must be one of Optuna's samplers, such as "
+            "optuna.samplers.TPESampler(seed=0)."
         )
     return _FromOptuna(sampler)
 

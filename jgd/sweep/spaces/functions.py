@@ -6,11 +6,12 @@ asks for a number.
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
 
+from jgd.core.arguments import FINITE, FLAG, POSITIVE, Kind, checked, instance_of, listed
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.types import Transform
@@ -19,16 +20,30 @@ from jgd.sweep.spaces.distributions import Listed, LogUniform, Normal, Parts, St
 from jgd.sweep.spaces.lattice import Integer, Quantized
 from jgd.transforms.as_transform import as_transform
 
+ANY_WHOLE = Kind(
+    "be a whole number; for others, use uniform", lambda x: is_number(x) and isinstance(x, numbers.Integral)
+)
+TO_ROUND = instance_of(
+    "be a uniform, loguniform, integer or normal distribution to round", Uniform, LogUniform, Integer, Normal
+)
+OPTIONS = Kind(
+    "be a list of options, such as [0.1, 0.2], at least one",
+    lambda x: isinstance(x, Iterable) and not isinstance(x, (str, bytes)) and not (isinstance(x, Sized) and not len(x)),
+)
+VALUES = listed("finite numbers, such as [0.1, 0.2]", FINITE, least=1)
+
 
 class Named(dict[str, Any]):
     """Several spaces by name, where a plain dict is one: those of a function that owns its loop."""
 
 
+@checked(low=FINITE, high=FINITE)
 def uniform(low: float, high: float) -> Any:
     """Every number from `low` to `high` is equally likely."""
     return Uniform(*_range("uniform", low, high))
 
 
+@checked(low=FINITE, high=FINITE)
 def loguniform(low: float, high: float) -> Any:
     """Every factor is equally likely: as many trials between 1e-4 and 1e-3 as between 1e-3 and 1e-2."""
     low, high = _range("loguniform", low, high)
@@ -39,18 +54,14 @@ def loguniform(low: float, high: float) -> Any:
     return LogUniform(low, high)
 
 
+@checked(low=ANY_WHOLE, high=ANY_WHOLE, log=FLAG)
 def integer(low: int, high: int, *, log: bool = False) -> Any:
     """Every whole number from `low` to `high`, both included, is equally likely; with `log`, every factor is.
 
     `integer(1, 1000, log=True)` draws as often from 1 to 10 as from 100 to 1000.
     """
-    for name, value in (("low", low), ("high", high)):
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise InputError(f"integer({name}={value!r}): {name} must be a whole number; for others, use uniform.")
     if low > high:
         raise InputError(f"integer(low={low}, high={high}): low must not be above high; swap them.")
-    if not isinstance(log, bool):
-        raise InputError(f"integer(log={log!r}): log must be True or False.")
     if log and low < 1:
         raise InputError(
             f"integer(low={low}, high={high}, log=True): low must be positive under a logarithm; raise it, or leave "
@@ -59,14 +70,13 @@ def integer(low: int, high: int, *, log: bool = False) -> Any:
     return Integer(int(low), int(high), log)
 
 
+@checked(mean=FINITE, std=POSITIVE)
 def normal(mean: float, std: float) -> Any:
     """The normal distribution; it has no bounds, so a value may leave the range of its hyperparameter."""
-    mean, std = _number("normal", "mean", mean), _number("normal", "std", std)
-    if std <= 0:
-        raise InputError(f"normal(mean={mean:g}, std={std:g}): std must be positive.")
-    return Normal(mean, std)
+    return Normal(float(mean), float(std))
 
 
+@checked(distribution=TO_ROUND, step=POSITIVE)
 def quantized(distribution: Any, step: float) -> Any:
     """The multiples of `step` within the range of `distribution`, spread as it is: `quantized(uniform(0, 1), 0.05)`.
 
@@ -74,14 +84,8 @@ def quantized(distribution: Any, step: float) -> Any:
     the factors that round to it; a normal distribution's values are rounded. Multiples of a whole step of `integer` are
     whole.
     """
-    step = _number("quantized", "step", step)
+    step = float(step)
     whole = isinstance(distribution, Integer) and step.is_integer()
-    if not isinstance(distribution, (Uniform, LogUniform, Integer, Normal)):
-        raise InputError(
-            f"quantized({distribution!r}): expected a uniform, loguniform, integer or normal distribution to round."
-        )
-    if step <= 0:
-        raise InputError(f"quantized(step={step:g}): step must be positive.")
     made = Quantized(distribution, int(step) if whole else step, even=True)
     if made.multiples[0] > made.multiples[1]:
         raise InputError(
@@ -90,6 +94,7 @@ def quantized(distribution: Any, step: float) -> Any:
     return made
 
 
+@checked(options=OPTIONS)
 def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
     """One of `options`, each equally likely: numbers, or parts of a space, each a program of its own.
 
@@ -107,6 +112,7 @@ def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
     return Parts(parts, tuple(_labels(parts) if labels is None else labels))
 
 
+@checked(options=OPTIONS)
 def structural(options: Iterable[int]) -> Any:
     """One of some whole numbers that shape the program, such as a width, a depth or a `batch_size`: a program each.
 
@@ -126,17 +132,13 @@ def structural(options: Iterable[int]) -> Any:
     return Structural(whole, tuple(map(str, whole)))
 
 
+@checked(values=VALUES)
 def grid(values: Iterable[float]) -> Any:
     """These numbers, in this order: a list or an array. The grid sampler takes all of them, others draw from them."""
-    options = _options("grid", values)
-    for value in options:
-        _number("grid", "value", value)
-    return Listed(_alike(options), ordered=True)
+    return Listed(_alike(values), ordered=True)
 
 
 def _options(place: str, options: Iterable[Any]) -> tuple[Any, ...]:
-    if isinstance(options, (str, bytes)) or not isinstance(options, Iterable):
-        raise InputError(f"{place}({options!r}): expected a list of options, such as {place}([0.1, 0.2]).")
     options = tuple(options)
     if not options:
         raise InputError(f"{place}([]): there is nothing to choose from; list at least one option.")

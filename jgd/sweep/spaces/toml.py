@@ -26,6 +26,7 @@ from typing import Any
 import jgd.optimizers
 import jgd.schedules
 import jgd.transforms
+from jgd.core.arguments import FLAG, checked
 from jgd.core.errors import InputError, unknown
 from jgd.sweep.spaces.functions import (
     Named,
@@ -47,6 +48,7 @@ NOT_PARTS = (  # they take functions
 ENDINGS = {"schedule": "_schedule"}  # that a name may leave out
 
 
+@checked(closed=FLAG)
 def read_spaces(path: str | os.PathLike[str], steps: int | None = None, *, closed: bool = False) -> dict[str, Any]:
     """The spaces of a TOML file by name, for `jgd.sweep.run`; `steps` are those that its "steps" stands for.
 

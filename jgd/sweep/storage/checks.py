@@ -52,6 +52,7 @@ def _check_settings(known: Json) -> None:
     _expect(_is_count(settings.steps) and _is_count(settings.eval_every), "steps")
     _expect(settings.eval_every <= settings.steps <= settings.eval_every * MOST_POINTS, "eval_every")
     _expect(settings.metric in known["metrics"] and settings.mode in ("min", "max"), "metric")
+    _every("watched", list(settings.watched), list, lambda name: _is_text(name) and name in known["metrics"])
     _expect(settings.target is None or _is_number(settings.target), "target")
     _expect(_is_whole(settings.seed), "seed")
     _expect(all(_is_whole(count) for count in settings.decisions), "stop")

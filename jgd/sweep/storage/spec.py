@@ -24,8 +24,13 @@ Json = dict[str, Any]
 
 
 def study_spec(problem: Mapping[str, str], settings: Settings, **others: Any) -> dict[str, str]:
-    """Describe what `run` was asked to do: a problem's texts, with those of the settings and of other arguments."""
+    """Describe what `run` was asked to do: a problem's texts, with those of the settings and of other arguments.
+
+    What is watched has the name of its argument, and no text where it is nothing, as in folders of earlier versions.
+    """
     numbers = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)} | others
+    watched = numbers.pop("watched")
+    numbers |= {"metrics": watched} if watched else {}
     return {**problem, **{name: steady_repr(value) for name, value in numbers.items()}}
 
 
@@ -84,7 +89,8 @@ def settings_of(known: Json) -> Settings:
     """The settings that `settings_json` took apart."""
     rules = tuple(KINDS[row["kind"]](**row["fields"]) for row in known["stop"])
     evolve = known["evolve"] and Population(**{**known["evolve"], "factors": tuple(known["evolve"]["factors"])})
-    return Settings(**{**known, "seeds": tuple(known["seeds"]), "stop": rules, "evolve": evolve})
+    watched = tuple(known.get("watched", ()))  # earlier versions had none
+    return Settings(**{**known, "seeds": tuple(known["seeds"]), "stop": rules, "evolve": evolve, "watched": watched})
 
 
 def plain_arguments(arguments: Json) -> Json:

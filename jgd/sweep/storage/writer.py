@@ -1,4 +1,8 @@
-"""Writing in the background: the newest version of each file."""
+"""Writing in the background, in the order in which files are put: the disk holds all that was put by some moment.
+
+So a file may be emptied once another one has been put that takes its place, as states are that have gone on in new
+chunks: no kill finds the first emptied and the second missing.
+"""
 
 import threading
 from collections.abc import Callable
@@ -14,17 +18,18 @@ class Writer:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="jgd-writer")
         self._lock = threading.Lock()
-        self._waiting: dict[Path, Callable[[], None]] = {}
+        self._waiting: list[tuple[Path, Callable[[], None]]] = []
         self._writes: list[Future[None]] = []  # one for each put
         self._failed = False
 
     def put(self, path: Path, write: Callable[[], None]) -> None:
-        """Have `write()` called soon, after what was put before, unless a newer version of this path is put."""
+        """Have `write()` called soon, after what was put before, unless a newer version of this path is put next."""
         self._forget_done()
         with self._lock:
-            # Last, even if an older version was first: the files written between the two may be what it relies on.
-            self._waiting.pop(path, None)
-            self._waiting[path] = write
+            # Only where no other file was put in between: that one may rely on the older version.
+            if self._waiting and self._waiting[-1][0] == path:
+                self._waiting.pop()
+            self._waiting.append((path, write))
         self._writes.append(self._pool.submit(self._write_next))
         while len(self._waiting) > AHEAD:
             self._writes[0].result()
@@ -42,8 +47,7 @@ class Writer:
 
     def _write_next(self) -> None:
         with self._lock:
-            path = next(iter(self._waiting), None)
-            write = None if path is None else self._waiting.pop(path)
+            write = self._waiting.pop(0)[1] if self._waiting else None
         if write is None or self._failed:
             return
         try:

@@ -5,13 +5,15 @@ from typing import Any
 
 import jax
 
+from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.optional import require
-from jgd.tasks.models.parts import task_of
+from jgd.tasks.models.parts import OPTIONS, task_of
 from jgd.train.calls import loss_call, signature_of, takes_state
 from jgd.train.task import Task
 
 
+@checked(**OPTIONS)
 def from_equinox(
     model: Any,
     loss: Callable[..., Any],

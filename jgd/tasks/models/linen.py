@@ -6,9 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import TEXT, checked, listed
 from jgd.core.errors import InputError
 from jgd.core.optional import require
-from jgd.tasks.models.parts import call_evaluate, call_loss, task_of
+from jgd.tasks.models.parts import OPTIONS, call_evaluate, call_loss, task_of
 from jgd.train.task import Task, batch_shapes
 
 
@@ -43,6 +44,7 @@ class Applied:
         return (self._variables or {}).get("params"), rest
 
 
+@checked(streams=listed("names of random streams", TEXT), **OPTIONS)
 def from_linen(
     module: Any,
     loss: Callable[..., Any],

@@ -5,13 +5,15 @@ from typing import Any
 
 import jax
 
+from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.optional import require
 from jgd.core.storage import is_key
-from jgd.tasks.models.parts import call_evaluate, call_loss, task_of
+from jgd.tasks.models.parts import OPTIONS, call_evaluate, call_loss, task_of
 from jgd.train.task import Task
 
 
+@checked(**OPTIONS)
 def from_nnx(
     model: Any,
     loss: Callable[..., Any],

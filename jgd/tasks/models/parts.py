@@ -7,9 +7,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import FLAG, TEXT, Kind, function_of
 from jgd.core.record import as_function
 from jgd.train.calls import OnHost, loss_call
-from jgd.train.task import Task
+from jgd.train.task import BATCH_SIZE, Task
+
+OPTIONS: dict[str, Kind | None] = {
+    "loss": function_of("loss(model, batch) -> scalar"),
+    "evaluate": function_of("evaluate(model) -> {name: scalar}"),
+    "batch_size": BATCH_SIZE,
+    "name": TEXT,
+    "allow_nan": FLAG,
+}
 
 
 def task_of(

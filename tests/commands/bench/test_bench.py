@@ -103,10 +103,10 @@ boast, number = Boast(), 3
         (["--params", "1e14"], "choose fewer parameters or fewer peers"),
         (["--optimizers", "adamm"], "Did you mean adam"),
         (["--optimizers", ","], "there is no name in it"),
-        (["--optimizers", "own.py:number"], "3 must be a gradient transformation"),
+        (["--optimizers", "own.py:number"], "own.py:number: it is 3, and must be a gradient transformation"),
         (["--optimizers", "own.py:boast"], "of the floor is impossible, so either its declared 1000 TB are more"),
         (["--peers", "jax"], "--peers: unknown name 'jax'"),
-        (["--blocks", "1"], "--blocks 1: expected a whole number, at least 2."),
+        (["--blocks", "1"], "--blocks: '1' must be a whole number, at least 2"),
         (["--out", "own.py"], "cannot write there"),
     ],
 )

@@ -14,7 +14,7 @@ from jgd.commands.bench.target.contest import MEASURES, Budget, Round, costs, pl
 from jgd.commands.bench.target.goals import Goal, goals_of
 from jgd.commands.bench.target.report import target_cells, target_header, target_report
 from jgd.commands.devices import describe_devices, use_every_core
-from jgd.commands.options import add_command, counts, line_of
+from jgd.commands.options import add_command, line_of, to_folder, to_whole
 from jgd.commands.output_folder import new_folder
 from jgd.commands.race.optimizers import DEFAULT, OPTIMIZERS, spaces
 from jgd.commands.results_json import jsonable, versions
@@ -64,10 +64,10 @@ OPTIONS = {
         "help": "names with commas between them, each maybe with its own range,\n"
         "as adam=1e-4:1e-1; or all (default: the first eight below)",
     },
-    "--studies": {"type": int, "default": 5, "help": "studies, each with a seed of its own (default: 5)"},
-    "--trials": {"type": int, "default": 5, "help": "learning rates in a study (default: 5)"},
-    "--steps": {"type": int, "help": "steps within which to get there (default: the task's own)"},
-    "--out": {"type": Path, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
+    "--studies": {"type": to_whole, "default": 5, "help": "studies, each with a seed of its own (default: 5)"},
+    "--trials": {"type": to_whole, "default": 5, "help": "learning rates in a study (default: 5)"},
+    "--steps": {"type": to_whole, "help": "steps within which to get there (default: the task's own)"},
+    "--out": {"type": to_folder, "metavar": "FOLDER", "help": "where to write (default: a new folder in runs)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else"},
 }
 
@@ -80,7 +80,6 @@ def add_target(commands: Any) -> None:
 def target(options: argparse.Namespace) -> int:
     """Run the contest, write its folder and print its tables; the exit status."""
     require("matplotlib", "the report's pictures")
-    counts(options, ("studies", "trials", "steps"))
     optimizers, budget = spaces(options.optimizers), Budget(options.studies, options.trials)
     use_every_core()
     goals = goals_of(options.tasks, options.steps)

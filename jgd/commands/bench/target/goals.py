@@ -1,12 +1,13 @@
 """Goals: tasks with what is to be reached on them, as a command line names them."""
 
+import math
 import re
 from functools import partial
 from typing import NamedTuple
 
 import jax
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, unknown
 from jgd.measure.steps import num_parameters
 from jgd.tasks.registry import BUILTIN, load
 from jgd.train.task import Task, check_task, init_model, is_stream, num_examples
@@ -58,10 +59,12 @@ def _goal(text: str, steps: int | None) -> Goal:
             f"--tasks {text}: its data come from a factory of iterators, but studies need arrays, which all runs share "
             "on the device; pass arrays."
         )
-    check_task(task)
+    known = check_task(task)
     budget = steps or (entry.steps if entry else STEPS)
     if match:
         mode = "max" if match["sign"] == ">=" else "min"
+        if match["metric"] not in (names := [*known.steps, *known.judged]):
+            raise unknown(f"--tasks {text}", match["metric"], names)
         return Goal(name, task, match["metric"], mode, _number(text, match["target"]), budget)
     if entry is None:
         raise InputError(f"--tasks {text}: only built-in tasks have a target; say which, as {text}@loss<=0.1.")
@@ -70,6 +73,9 @@ def _goal(text: str, steps: int | None) -> Goal:
 
 def _number(text: str, written: str) -> float:
     try:
-        return float(written)
+        target = float(written)
     except ValueError:
-        raise InputError(f"--tasks {text}: the target {written!r} is not a number; write it as 0.97.") from None
+        target = math.nan
+    if not math.isfinite(target):
+        raise InputError(f"--tasks {text}: the target {written!r} is not a finite number; write it as 0.97.")
+    return target

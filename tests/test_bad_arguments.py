@@ -1,0 +1,200 @@
+"""Bad arguments: every public function and record refuses at its door what no parameter of that name can mean."""
+
+import dataclasses
+import importlib
+import inspect
+import numbers
+import re
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError
+from jgd.core.arguments import ARRAYS, DTYPE, FLAG, LABELS, MASK, TRANSFORM, WHOLE, Kind, admits, function_of
+from jgd.core.record import Placeholder
+from jgd.core.types import Rate, Scalar, Transform
+from jgd.sweep import loguniform, uniform
+
+MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
+EXCLUDED = {  # by module or name
+    *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
+    *("matrix_axes", "matrix_axes_by_path"),  # likewise
+    *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
+    *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
+    "Solution",  # is made by jgd alone
+}
+BAD = [
+    *(None, "text", "", b"x", 2.5, -3, True, float("nan"), 1 + 2j, [], {}, (1, 2), object(), lambda: 0, np.ones(3)),
+    *(jgd.sgd(0.1), loguniform(1e-3, 1.0)),
+]
+
+
+def _may_be_number(x):
+    if isinstance(x, numbers.Real) and not isinstance(x, bool):
+        return x == x
+    if isinstance(x, Transform):
+        return False
+    return isinstance(x, (np.ndarray, Placeholder)) or callable(x)
+
+
+NUMBER = Kind("be a number, or what stands for one", _may_be_number)
+NUMBERS = Kind("be a sequence", lambda x: hasattr(x, "__iter__"))
+BY_ANNOTATION = {Scalar: NUMBER, Rate: NUMBER, Scalar | None: NUMBER, Rate | None: NUMBER, bool: FLAG}
+TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), np.ones((4, 1)))
+GOOD = {  # what a call needs beside the argument that is tried
+    "decay_steps": 9,
+    "every_k_schedule": 2,
+    "fn": jnp.sum,
+    "index": 0,
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "value": jgd.sgd(0.1),
+    "warmup_steps": 1,
+    "cycles": (jgd.schedules.WarmupCosineDecay(0.0, 1.0, 1, 5),),
+    "data": np.ones((4, 1)),
+    "inner": jgd.sgd(0.1),
+    "interpolate_type": "linear",
+    "loss": TASK.loss,
+    "init": TASK.init,
+    "mask": True,
+    "opt": jgd.sgd(0.1),
+    "optimizer": jgd.sgd(0.1),
+    "params": {"w": jnp.ones(2)},
+    "schedules": [jgd.constant_schedule(1.0)],
+    "spaces": jgd.sgd(uniform(0.1, 0.2)),
+    "steps": 2,
+    "stop": None,
+    "task": TASK,
+    "transforms": {"a": jgd.sgd(0.1)},
+    "updates": {"w": jnp.ones(2)},
+    "values": [1.0],
+}
+TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))
+BY_NAME = {  # of functions whose door is that of the record which they make
+    "accumulator_dtype": DTYPE,
+    "links": TRANSFORM,
+    "fn": function_of("of its arguments"),
+    "inner": TRANSFORM,
+    "mask": MASK,
+    "mu_dtype": DTYPE,
+    "ns_coeffs": NUMBERS,
+    "ns_dtype": DTYPE,
+    "ns_steps": WHOLE,
+    "nu_dtype": DTYPE,
+    "opt": TRANSFORM,
+    "optimizer": TRANSFORM,
+    "param_labels": LABELS,
+    "params": ARRAYS,
+    "should_skip_update_fn": function_of("(updates, step, params)"),
+    "stacked": ARRAYS,
+    "transforms": TRANSFORMS,
+    "tree": ARRAYS,
+    "updates": ARRAYS,
+    "trust_ratio_mask": MASK,
+    "weight_decay_mask": MASK,
+}
+FREE = {  # whatever lies there is taken, or looked at by what it is for
+    *("data", "validation", "model", "module", "task"),  # by `check_task`, with the path; of a folder, compared
+    *("enqueue", "note", "spaces"),  # by `jgd.sweep.samplers.enqueued`, by JSON, and as the task takes them
+    *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
+    *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
+}
+
+
+def public():
+    """Every function and record that users call, by its name."""
+    found = {}
+    for module in map(importlib.import_module, MODULES):
+        for name in dir(module):
+            value = getattr(module, name)
+            home = getattr(value, "__module__", None) or ""
+            called = inspect.isfunction(value) or hasattr(value, "__kinds__") or is_record(value)
+            known = {name, home, ".".join(home.split(".")[:2])}
+            if called and not name.startswith("_") and home.startswith("jgd.") and not known & EXCLUDED:
+                found.setdefault(f"{module.__name__}.{name}", value) if value not in found.values() else None
+    return found
+
+
+def is_record(value):
+    return dataclasses.is_dataclass(value) and any("kind" in f.metadata for f in dataclasses.fields(value))
+
+
+def kinds(value):
+    """The kind of each parameter: by the door, a record's field, or the annotation; None where none tells."""
+    parameters = inspect.signature(value).parameters
+    doors = getattr(value, "__kinds__", {})
+    fields = {f.name: f for f in dataclasses.fields(value)} if is_record(value) else {}
+    found = {}
+    for name, parameter in parameters.items():
+        meta = fields[name].metadata if name in fields else {}
+        by_field = {"hyper": NUMBER, "hypers": NUMBERS}.get(meta.get("kind"), meta.get("expect"))
+        by_annotation = next((k for a, k in BY_ANNOTATION.items() if a == parameter.annotation), None)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            found[name] = BY_NAME["links"] if value is jgd.chain else None
+            continue
+        found[name] = doors.get(name) or by_field or by_annotation or BY_NAME.get(name)
+    return found
+
+
+RATES = ("learning_rate", "weight_decay", "adam_weight_decay")  # None takes the link out of a recipe's chain
+
+
+def must_refuse(value, name, kind, bad):
+    """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
+    if bad is None and name in RATES:
+        return False
+    placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
+    return (
+        kind is not None
+        and not placed
+        and bad is not inspect.signature(value).parameters[name].default
+        and not admits(kind, bad)
+    )
+
+
+def needed(value, name):
+    """The arguments that a call needs beside one; a door looks at it before others are missed."""
+    has_door = bool(getattr(value, "__kinds__", {}).get(name))
+    parameters = inspect.signature(value).parameters.values()
+    required = [p.name for p in parameters if p.default is p.empty or p.name in ("learning_rate", "momentum")]
+    return {one: GOOD.get(one, 0.5) for one in required if one != name and (one in GOOD or not has_door)}
+
+
+def refused(value, name, bad):
+    """What is said of a bad argument, or what else becomes of it."""
+    given = {**needed(value, name), name: bad}
+    order = inspect.signature(value).parameters.values()
+    positional = [given.pop(p.name) for p in order if p.kind is p.POSITIONAL_ONLY and p.name in given]
+    spread = [given.pop(p.name) for p in order if p.kind is p.VAR_POSITIONAL and p.name in given]
+    try:
+        return f"took it: {value(*positional, *spread, **given)!r}"
+    except InputError as error:
+        said = str(error)
+        word = "transforms" if value is jgd.chain else name
+        fine = re.search(rf"\b{word}\b", said) and "\n" not in said and said.endswith((".", "?"))
+        return None if fine else f"said: {said}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("called", public())
+def test_what_no_parameter_can_mean_is_refused_with_its_name(called):
+    value = public()[called]
+    failed = {}
+    for name, kind in kinds(value).items():
+        for bad in BAD:
+            if must_refuse(value, name, kind, bad) and (said := refused(value, name, bad)):
+                failed[name, repr(bad)] = said
+    assert failed == {}
+
+
+def test_every_parameter_has_a_kind():
+    without = {
+        f"{called}({name})"
+        for called, value in public().items()
+        for name, kind in kinds(value).items()
+        if kind is None and name not in FREE
+    }
+    assert without == set()
