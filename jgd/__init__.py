@@ -2,12 +2,12 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
+Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
     gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov, novograd,
-    optimizer, prodigy, radam, rmsprop, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_amsgrad,
-    scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad,
-    scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum,
-    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, variant, yogi.
+    optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
+    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion,
+    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign,
+    scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from jgd import measure as measure
     from jgd import sweep as sweep
     from jgd import tasks as tasks
+    from jgd.optimizers.acprop import acprop as acprop
+    from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
     from jgd.optimizers.adagrad import adagrad as adagrad
@@ -155,6 +157,7 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from jgd.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from jgd.optimizers.acprop import ScaleByAcprop as ScaleByAcprop
+    from jgd.optimizers.acprop import acprop as acprop
+    from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import ScaleByBelief as ScaleByBelief
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
@@ -100,6 +103,7 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
         "jgd.optimizers.adam": (

@@ -6,7 +6,7 @@ import jgd
 from tests.row import Row
 
 OVERRIDES: dict = {name: {"state_bytes": 8} for name in ("adabelief", "adamax", "adamaxw", "radam", "yogi")}
-OVERRIDES |= {name: {"state_bytes": 8} for name in ("lamb",)}
+OVERRIDES |= {name: {"state_bytes": 8} for name in ("lamb", "acprop")}
 OVERRIDES |= {
     "adan": {  # optax's form; the paper's is in tests/optimizers/test_adan.py
         "make": lambda: jgd.adan(0.05, one_minus_b2=True),
