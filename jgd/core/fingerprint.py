@@ -46,8 +46,22 @@ def leaf_texts(title: str, value: Any) -> dict[str, str]:
 
 def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     """The first few entries that differ, as a clause; empty where none does."""
-    differing = [name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name)]
+    there, here = (
+        {name: text if text.startswith("program ") else _as_called(text) for name, text in texts.items()}
+        for texts in (theirs, ours)
+    )
+    differing = [name for name in {**there, **here} if here.get(name) != there.get(name)]
     return "; ".join(_clause(name, theirs.get(name, "absent"), ours.get(name, "absent")) for name in differing[:SHOWN])
+
+
+def _as_called(text: str) -> str:
+    """A text with records by the names that they are called by: `ScaleByAdam(...)`, as 0.1.0 wrote it, is one."""
+
+    def called(found: re.Match[str]) -> str:
+        lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", found[1]).lower()
+        return f"{lower.removesuffix('_schedule')}("
+
+    return re.sub(r"\b([A-Za-z_]\w*)\(", called, text)
 
 
 def _clause(name: str, theirs: str, ours: str) -> str:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import FLAG, MASK, admits, shown
 from jgd.core.errors import RefusalError, unknown
+from jgd.core.record import Placeholder
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY
@@ -117,8 +118,9 @@ def _speaks_for_itself(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
         given = signature.bind(*args, **kwargs).arguments
         for key, kind in kinds.items():
             default = signature.parameters[key].default
-            if key in given and given[key] is not default and not admits(kind, given[key]):
-                raise RefusalError(name, key, given[key], kind.expected, shown)
+            value = given.get(key, default)
+            if value is not default and not isinstance(value, Placeholder) and not admits(kind, value):
+                raise RefusalError(name, key, value, kind.expected, shown)
         try:
             return recipe(*args, **kwargs)
         except RefusalError as refusal:

@@ -28,6 +28,7 @@ import jgd.schedules
 import jgd.transforms
 from jgd.core.arguments import FLAG, checked
 from jgd.core.errors import InputError, unknown
+from jgd.optimizers.catalogue import catalogue
 from jgd.sweep.spaces.functions import (
     Named,
     choice,
@@ -91,8 +92,12 @@ class _Reader:
 
     def __init__(self, steps: int | None) -> None:
         self.steps = steps
-        modules = {"optimizer": jgd.optimizers, "schedule": jgd.schedules, "transform": jgd.transforms}
-        self.known = {kind: _functions(module, ENDINGS.get(kind, "")) for kind, module in modules.items()}
+        rules = {name: getattr(jgd.optimizers, name) for name in dir(jgd.optimizers) if name.startswith("scale_by_")}
+        self.known = {
+            "optimizer": {name: entry.make for name, entry in catalogue().items()},
+            "schedule": _functions(jgd.schedules, ENDINGS["schedule"]),
+            "transform": _functions(jgd.transforms, "") | rules,
+        }
         self.kinds = (*self.known, "chain", "choice", "grid", "structural", *RANGES, "steps")
 
     def space(self, place: str, name: str, table: dict[str, Any]) -> Any:
@@ -192,8 +197,9 @@ class _Reader:
 
 
 def _functions(module: Any, ending: str) -> dict[str, Callable[..., Any]]:
-    """The functions of a package by their names, without the ending."""
-    found = {name: x for name, x in vars(module).items() if inspect.isfunction(x) and name not in NOT_PARTS}
+    """The public functions of a package by their names, without the ending."""
+    public = (name for name in dir(module) if name in dir(jgd) and name not in NOT_PARTS)
+    found = {name: getattr(module, name) for name in public}
     return {name.removesuffix(ending): x for name, x in found.items()}
 
 
