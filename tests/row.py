@@ -20,6 +20,7 @@ class Row:
     complex: bool = True  # defined for complex parameters
     shapes: Any = None  # other parameters than problems.SHAPES
     rounding: float = 1.0  # how much more than an elementwise rule it amplifies rounding
+    oracle_error: float = 1e-11  # relative error that its oracle has in float64
     same_state: bool = True  # the state is optax's, node by node
 
     def params(self, dtype=None):

@@ -94,7 +94,7 @@ def zeros(p: Any, dtype: str | None = None, *, real: bool = False) -> jax.Array:
     return filled(p, 0.0, dtype, real=real)
 
 
-def copied(params: Params, dtype: str | None = None) -> State:
+def copied(params: Params, dtype: Any = None) -> State:
     """A copy of the parameters, which a state may keep while they are donated; in `dtype` if one is given."""
     check_inexact("init", params)
     return jax.tree.map(lambda p: jnp.array(p, dtype, copy=True), params)

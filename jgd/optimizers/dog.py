@@ -11,7 +11,7 @@ from jgd.core.arguments import one_of
 from jgd.core.errors import RefusalError
 from jgd.core.frozen import dtype_name
 from jgd.core.outline import shown
-from jgd.core.tree import abs_sq, check_params, copied, map_unzip, ratio, safe_sqrt, scalar_of, widen
+from jgd.core.tree import abs_sq, check_params, copied, global_dot, map_unzip, ratio, safe_sqrt, scalar_of, widen
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import Chain, add_decayed_weights, chain, identity, scale_by_learning_rate
@@ -163,7 +163,7 @@ def _travelled(place: str, grads: Grads, state: Any, params: Params) -> tuple[ja
     check_params(place, params)
     map_unzip(lambda g, x0, p: (g, x0), grads, state.init_params, place=place, read=(params,))  # checks that they fit
     away = jax.tree.map(lambda p, x0: widen(p) - widen(x0), params, state.init_params)
-    return tuple(sum(jnp.sum(abs_sq(widen(x))) for x in (jnp.zeros(()), *jax.tree.leaves(t))) for t in (away, grads))
+    return global_dot(away, away), global_dot(grads, grads)
 
 
 def _scaled(rate: jax.Array, grads: Grads, state: Any) -> Updates:

@@ -18,6 +18,7 @@ class ScaleByMadgrad(Rule):
     """v = v + l g^2; s = s + l g; u = (1-momentum) (x0 - s / (cbrt(v) + eps) - p), l = (lr + eps) sqrt(t).
 
     (Defazio & Jelassi 2021, arXiv:2101.11075, Alg. 1.) State: the first parameters and 8 bytes a parameter.
+    optax takes the root in float32 under x64 as well, so that it differs there by 1e-7.
     """
 
     learning_rate: Rate = hyper(interval="[0, inf)")
@@ -29,9 +30,9 @@ class ScaleByMadgrad(Rule):
         return zeros(p), zeros(p), copied(p)
 
     def shared(self, t: jax.Array) -> jax.Array:
-        """The weight of this step; its root is a float32 number under x64 as well, as optax's is."""
+        """The weight of this step."""
         rate = self.learning_rate(t - 1) if callable(self.learning_rate) else self.learning_rate
-        return (rate + self.eps) * jnp.sqrt(t)
+        return (rate + self.eps) * jnp.sqrt(t.astype(jnp.result_type(float)))
 
     def step(self, l: Any, g: Any, v: Any, s: Any, x0: Any, *, p: Any) -> tuple[jax.Array, ...]:  # noqa: E741
         v, s = v + l * g * g, s + l * g

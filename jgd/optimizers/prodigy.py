@@ -140,7 +140,7 @@ class DAdaptAdamw:
 
 def _rate(rule: Any, count: jax.Array, t: jax.Array, d: jax.Array) -> jax.Array:
     """Lr d, with Adam's bias correction."""
-    rate = rule.learning_rate(count) if callable(rule.learning_rate) else rule.learning_rate
+    rate: Any = rule.learning_rate(count) if callable(rule.learning_rate) else rule.learning_rate
     b1, b2 = rule.betas
     correction = jnp.sqrt(one_minus_pow(b2, t)) / one_minus_pow(b1, t) if rule.bias_correction else 1.0
     return rate * d * correction
