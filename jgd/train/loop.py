@@ -155,7 +155,8 @@ def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | Non
     """
     if not draws_batches(task):
         return None
-    n, size, per_epoch = num_examples(task), task.batch_size, num_batches(task)
+    n, per_epoch = num_examples(task), num_batches(task)
+    size = task.batch_size or n
     touched = (length + per_epoch - 2) // per_epoch + 1
     epochs = start // per_epoch + jnp.arange(touched)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(_subkey(key, "data"), epochs)

@@ -115,7 +115,7 @@ class Partition:
     one. Each transform keeps state for its own leaves only.
     """
 
-    transforms: Mapping[Hashable, Transform] = part(convert=_by_label, expect=BY_LABEL)
+    transforms: Mapping[Any, Any] = part(convert=_by_label, expect=BY_LABEL)
     param_labels: Any = static(convert=frozen, expect=LABELS)
 
     def init(self, params: Params) -> State:

@@ -95,7 +95,7 @@ def apply_updates(params: Params, updates: Updates) -> Params:
     return map_unzip(lambda u, p: (u, p + u), updates, params, place="apply_updates", what="update")[1]
 
 
-def init_rate(rate: Rate) -> State:
+def init_rate(rate: Rate | None) -> State:
     """The state that a number or a schedule needs."""
     return optax.ScaleByScheduleState(zero_count()) if callable(rate) else optax.EmptyState()
 

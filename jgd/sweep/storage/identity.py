@@ -49,7 +49,7 @@ def warn_of_code(place: str, theirs: Mapping[str, str]) -> None:
     else:
         return
     warnings.warn(
-        f"{place}: {reason}, so the code cannot be compared; make sure that it is the same, and expect last bits to "
-        "differ in what is trained from here on.",
+        f"{place}: {reason}, so the code cannot be compared; make sure that it is the same. Batches and last "
+        "bits of what is trained from here on may differ.",
         stacklevel=3,
     )
