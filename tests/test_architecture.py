@@ -128,7 +128,13 @@ def test_the_table_of_contents_is_whole_and_shows_nothing_private():
     assert set(dir(jgd)) <= set(names)
 
 
-SAME_IN_PUBLIC = {"load", "muon", "scale_by_muon"}  # of a task and of a study; ours and optax's, in the drop-in
+SAME_IN_PUBLIC = {
+    "load",
+    "muon",
+    "scale_by_muon",
+    "adan",
+    "scale_by_adan",
+}  # of a task and of a study; ours and optax's, in the drop-in
 
 
 @pytest.mark.parametrize("kind", [ast.ClassDef, ast.FunctionDef], ids=["classes", "functions"])

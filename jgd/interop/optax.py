@@ -15,6 +15,7 @@ from jgd import schedules as _schedules
 from jgd import transforms as _transforms
 from jgd.interop import adapt as _adapt
 from jgd.interop import contrib as _contrib
+from jgd.interop import optax_forms as _forms
 from jgd.interop.convert import FromOptax as FromOptax
 from jgd.interop.convert import to_optax as to_optax
 
@@ -34,8 +35,8 @@ def _submodule(theirs: ModuleType, *sources: ModuleType) -> ModuleType:
 
 
 globals().update(
-    _public(_optax) | _adapt.replaced(_optax, _optimizers, _transforms, _schedules),
-    contrib=_submodule(_optax.contrib, _contrib),
+    _public(_optax) | _adapt.replaced(_optax, _forms, _optimizers, _transforms, _schedules),
+    contrib=_submodule(_optax.contrib, _contrib, _optimizers),
     schedules=_submodule(_optax.schedules, _schedules),
     transforms=_submodule(_optax.transforms, _transforms),
 )

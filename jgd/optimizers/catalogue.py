@@ -100,7 +100,7 @@ def catalogue(pattern: str = "*") -> dict[str, OptimizerEntry]:
         import_module(home)
     found = {name: CATALOGUE[name] for name in sorted(CATALOGUE) if fnmatch.fnmatch(name, pattern)}
     if not found:
-        raise unknown("jgd.optimizers.list", pattern, sorted(CATALOGUE))
+        raise unknown("jgd list", pattern, sorted(CATALOGUE))
     return found
 
 

@@ -53,6 +53,7 @@ def test_shared_names_are_jgd_s_and_the_others_optax_s_own():
 # Where a signature is not optax's: what differs, and why.
 DIFFERENT = {
     "MultiSteps": "accumulator_dtype=float32 is kept by its name, which can be pickled and pasted back",
+    "scale_by_distance_over_gradients": "param_dtype=float32 is kept by its name, as above",
 }
 
 
@@ -93,7 +94,8 @@ def test_optax_s_classes_are_its_own_and_know_values():
         assert not isinstance(dropin.adam, classes)
         assert not isinstance(jnp.ones(3), classes)
     assert dropin.GradientTransformation is optax.GradientTransformation
-    assert dropin.contrib.prodigy is optax.contrib.prodigy
+    assert dropin.contrib.mechanize is optax.contrib.mechanize
+    assert dropin.contrib.prodigy is jgd.prodigy
 
 
 def test_a_library_of_optax_alone_passes_the_loss_to_a_plateau():

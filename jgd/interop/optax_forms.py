@@ -1,0 +1,29 @@
+"""Optimizers whose default is their source's form, in optax's form for the drop-in namespace."""
+
+from typing import Any
+
+from jgd.core.types import Rate, Scalar
+from jgd.optimizers.adan import ScaleByAdan
+from jgd.optimizers.catalogue import descend
+from jgd.transforms import Chain
+
+
+def scale_by_adan(
+    b1: Scalar = 0.98, b2: Scalar = 0.92, b3: Scalar = 0.99, eps: Scalar = 1e-8, eps_root: Scalar = 0.0
+) -> ScaleByAdan:
+    """Adan's rule as optax has it: 1 - b2 weighs the change of the gradient, where the paper has b2."""
+    return ScaleByAdan(b1, b2, b3, eps, eps_root, one_minus_b2=True)
+
+
+def adan(
+    learning_rate: Rate,
+    b1: Scalar = 0.98,
+    b2: Scalar = 0.92,
+    b3: Scalar = 0.99,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 1e-8,
+    weight_decay: Rate = 0.0,
+    mask: Any = None,
+) -> Chain:
+    """Adan as optax has it."""
+    return descend(scale_by_adan(b1, b2, b3, eps, eps_root), learning_rate, weight_decay, mask)
