@@ -42,7 +42,14 @@ def written() -> dict[pathlib.Path, str]:
         homes = modules(layer)
         found[ROOT / layer / "__init__.py"] = package(f"jgd.{layer}", summary, homes)
     found[ROOT / "__init__.py"] = contents()
-    return {path: formatted(text) for path, text in found.items()}
+    return found
+
+
+def meaning(text: str) -> list[str]:
+    """What a generated file says, however it is laid out: its docstring's words, imports, calls and constants."""
+    tree = ast.parse(text)
+    nodes = [x for x in ast.walk(tree) if isinstance(x, (ast.ImportFrom, ast.Call, ast.Assign))]
+    return sorted([" ".join((ast.get_docstring(tree) or "").split()), *map(ast.dump, nodes)])
 
 
 def modules(layer: str) -> dict[str, list[str]]:
@@ -123,4 +130,4 @@ def formatted(text: str) -> str:
 
 if __name__ == "__main__":
     for path, text in written().items():
-        path.write_text(text)
+        path.write_text(formatted(text))
