@@ -76,7 +76,7 @@ class MatrixRule(Rule):
         shared = rule.shared(t)
         reads, asked = self._asked(params, extra)
         cuts, leaves = self.cuts(grads), jax.tree.leaves(grads)
-        own = len(slots) - self._matrix_slot_count(leaves, cuts)
+        own = len(jax.eval_shape(lambda: self.slots(jax.ShapeDtypeStruct((1, 1), jnp.float32))))
 
         # Widened here, so that a momentum is not rounded to half precision on its way to the matrices.
         wide = jax.tree.map(widen, grads)
@@ -130,11 +130,6 @@ class MatrixRule(Rule):
         if declared is not None:
             axes = declared_axes(place, declared, params).of(params)
         return [_cut(place, path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
-
-    def _matrix_slot_count(self, leaves: Sequence[Any], cuts: Sequence[Cut]) -> int:
-        if not leaves:
-            return len(self._names)
-        return len(jax.eval_shape(lambda: self.matrix_slots(_matrix_of(cuts[0], leaves[0]))))
 
 
 def _matrix_of(one: Cut, p: Any) -> jax.ShapeDtypeStruct:

@@ -82,9 +82,9 @@ def test_the_state_of_every_transform_is_counted(row):
     found = jgd.describe(row.make(), params)
     state = jax.eval_shape(row.make().init, params)
     assert found.state_bytes == sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
-    assert found.other_bytes == sum(
-        x.dtype.itemsize for x in jax.tree.leaves(state) if not jnp.issubdtype(x.dtype, jnp.inexact)
-    )
+    counters = sum(x.dtype.itemsize for x in jax.tree.leaves(state) if not jnp.issubdtype(x.dtype, jnp.inexact))
+    scalars = 8 if row.name.startswith(("prodigy", "dadapt", "dog", "dowg")) else 0  # a distance and a sum, as floats
+    assert found.other_bytes == counters + scalars
 
 
 def test_optax_s_own_are_opaque():
@@ -101,7 +101,7 @@ def test_schedules_shared_inits_and_wrappers_read_well():
     rate = jgd.schedules.Switch((0.1, 0.01), (100,))
     frozen = jgd.partition({"on": jgd.sgd(rate, 0.9), "off": optax.set_to_zero()}, {"a": "on", "b": "off"})
     on, off = jgd.describe(frozen, params).rows
-    assert on.learning_rate == "Switch(values=(0.1, 0.01), boundaries=(100.0,))"
+    assert on.learning_rate == "switch_schedule(values=(0.1, 0.01), boundaries=(100.0,))"
     assert off.rule == "optax.set_to_zero"
     wrapped = jgd.describe(jgd.apply_if_finite(jgd.adam(0.1), 3), params)
     assert str(wrapped).startswith("around all: ApplyIfFinite\nparameter")

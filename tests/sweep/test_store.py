@@ -328,7 +328,7 @@ def test_merged_parts_are_the_whole(tmp_path, whole):
     assert jgd.hyperparams(more.best_optimizer()) == jgd.hyperparams(whole.best_optimizer())
     with pytest.raises(InputError, match=r"merge: the sweeps differ in steps \(10 and 20\)"):
         merge([parts, sweep(steps=10)])
-    with pytest.raises(InputError, match="nothing to merge"):
+    with pytest.raises(InputError, match="parts must be a list of results of sweeps, or of their folders"):
         merge([])
 
 
