@@ -11,7 +11,18 @@ from jgd.core.arguments import one_of
 from jgd.core.errors import RefusalError
 from jgd.core.frozen import dtype_name
 from jgd.core.outline import shown
-from jgd.core.tree import abs_sq, check_params, copied, global_dot, map_unzip, ratio, safe_sqrt, scalar_of, widen
+from jgd.core.tree import (
+    abs_sq,
+    check_params,
+    copied,
+    global_dot,
+    map_unzip,
+    map_updates,
+    ratio,
+    safe_sqrt,
+    scalar_of,
+    widen,
+)
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import Chain, add_decayed_weights, chain, identity, scale_by_learning_rate
@@ -51,7 +62,7 @@ class ScaleByDog:
         rate = ratio(r, safe_sqrt(total + self.eps))
         if self.kind == "learning_rate":
             rate = jnp.where(state.is_init_step, self.value, rate)
-        return _scaled(rate, grads, state), state._replace(
+        return map_updates(lambda g: rate * g, grads, place="scale_by_dog.update"), state._replace(
             is_init_step=jnp.array(False), max_dist=r, sum_sq_norm_grads=total
         )
 
@@ -88,7 +99,9 @@ class ScaleByDowg:
         far = jnp.maximum(state.estim_sq_dist, distance).astype(state.estim_sq_dist.dtype)
         total = (state.weighted_sq_norm_grads + far * squares).astype(far.dtype)
         rate = ratio(far, safe_sqrt(total) + self.eps)
-        return _scaled(rate, grads, state), state._replace(weighted_sq_norm_grads=total, estim_sq_dist=far)
+        return map_updates(lambda g: rate * g, grads, place="scale_by_dog.update"), state._replace(
+            weighted_sq_norm_grads=total, estim_sq_dist=far
+        )
 
 
 scale_by_dowg = ScaleByDowg
@@ -164,7 +177,3 @@ def _travelled(place: str, grads: Grads, state: Any, params: Params) -> tuple[ja
     map_unzip(lambda g, x0, p: (g, x0), grads, state.init_params, place=place, read=(params,))  # checks that they fit
     away = jax.tree.map(lambda p, x0: widen(p) - widen(x0), params, state.init_params)
     return global_dot(away, away), global_dot(grads, grads)
-
-
-def _scaled(rate: jax.Array, grads: Grads, state: Any) -> Updates:
-    return map_unzip(lambda g: (rate * g,), grads, place="scale_by_dog.update")[0]
