@@ -231,4 +231,6 @@ def _cubic(low: Trial, high: Trial, previous: Trial) -> jax.Array:
     at_k = (previous.value - low.value - low.slope * k) / k**2
     a = (at_h - at_k) / (h - k)
     b = at_h - a * h
-    return low.step + (jnp.sqrt(b * b - 3 * a * low.slope) - b) / (3 * a)
+    root = jnp.sqrt(b * b - 3 * a * low.slope)
+    # Of two equal forms the one that does not cancel; on a quadratic a is nothing but rounding.
+    return low.step + jnp.where(b > 0, -low.slope / (b + root), (root - b) / (3 * a))
