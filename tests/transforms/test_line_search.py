@@ -42,7 +42,7 @@ def test_on_a_quadratic_the_interpolation_is_exact():
     lengths = jnp.array([2.2, 3.0, 12.0, 40.0])
     updates, state = jax.jit(jax.vmap(lambda length: step(opt, square, x, -length * x)))(lengths)
     assert np.all(state.info.num_linesearch_steps <= 5)  # a half, until a parabola's minimum is well inside
-    np.testing.assert_allclose(x + updates, jnp.zeros((4, 2)), atol=1e-3)
+    np.testing.assert_allclose(x[None] + updates, jnp.zeros((4, 2)), atol=1e-3)
 
 
 def test_a_search_that_fails_never_goes_up_and_the_next_is_not_stuck():
