@@ -58,7 +58,7 @@ class ScaleByLBFGS:
 
         return optax.ScaleByLBFGSState(
             count=zero_count(),
-            params=jax.tree.map(jnp.zeros_like, params),
+            params=jax.tree.map(lambda p: jnp.zeros_like(p, dtype=jnp.result_type(p)), params),
             updates=jax.tree.map(zeros, params),
             diff_params_memory=pairs(),
             diff_updates_memory=pairs(),

@@ -169,7 +169,7 @@ def scaled(place: str, t: jax.Array, updates: Updates) -> Updates:
 def no_gradient(params: Params) -> State:
     """Zeros in the parameters' dtypes, where the gradient at the step taken will be kept."""
     check_inexact("init", params)
-    return jax.tree.map(jnp.zeros_like, params)
+    return jax.tree.map(lambda p: jnp.zeros_like(p, dtype=jnp.result_type(p)), params)
 
 
 def _taken(value_fn: Callable[..., Any], extra: dict[str, Any]) -> dict[str, Any]:

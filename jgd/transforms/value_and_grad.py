@@ -19,7 +19,7 @@ PLACE = "value_and_grad_from_state"
 
 @checked(value_fn=function_of("(params, ...) -> scalar"), argnums=ARGNUMS, has_aux=FLAG)
 def value_and_grad_from_state(
-    value_fn: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+    value_fn: Callable[..., Any], *, argnums: int | tuple[int, ...] = 0, has_aux: bool = False
 ) -> Callable[..., tuple[Any, Any]]:
     """Make `jax.value_and_grad(value_fn, argnums, has_aux)` that takes what it can from `state=`, an optimizer's state.
 

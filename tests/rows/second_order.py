@@ -27,7 +27,7 @@ def model(grads, params):
 
 SEARCH = {"scalar_bytes": 16, "extra": model, "reverse": False}  # a rate, a value and two errors
 
-OVERRIDES = {"lbfgs": {**SEARCH, "state_bytes": None, "objective": problems.bowl}}
+OVERRIDES = {"lbfgs": {**SEARCH, "state_bytes": None, "scalar_bytes": 56, "objective": problems.bowl}}
 
 ROWS = [
     Row(
@@ -35,6 +35,7 @@ ROWS = [
         lambda: jgd.lbfgs(0.9, 3, True, None),
         lambda: optax.lbfgs(0.9, 3, True, None),
         state_bytes=None,
+        scalar_bytes=12,  # a weight for each pair
         objective=problems.bowl,
     ),
     Row(
