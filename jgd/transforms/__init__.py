@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
     from jgd.transforms.in_effect import observe as observe
-    from jgd.transforms.line_search import Search as Search
-    from jgd.transforms.line_search import Trial as Trial
+    from jgd.transforms.line_search import RayPoint as RayPoint
+    from jgd.transforms.line_search import StepSearch as StepSearch
     from jgd.transforms.line_search import no_gradient as no_gradient
     from jgd.transforms.line_search import ray as ray
-    from jgd.transforms.line_search import scaled as scaled
+    from jgd.transforms.line_search import scaled_updates as scaled_updates
     from jgd.transforms.line_search import wolfe_errors as wolfe_errors
     from jgd.transforms.line_search import zoom_search as zoom_search
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
@@ -107,11 +107,11 @@ lazy(
         "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.line_search": (
-            "Search",
-            "Trial",
+            "RayPoint",
+            "StepSearch",
             "no_gradient",
             "ray",
-            "scaled",
+            "scaled_updates",
             "wolfe_errors",
             "zoom_search",
         ),

@@ -9,7 +9,7 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.tree import cast_like, check_inexact, increment, scalar_of, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.line_search import Trial, no_gradient, ray, scaled
+from jgd.transforms.line_search import RayPoint, no_gradient, ray, scaled
 
 # optax does not export the class of this field.
 _INFO = optax.ScaleByBacktrackingLinesearchState.__annotations__["info"]
@@ -81,15 +81,15 @@ class ScaleByBacktrackingLinesearch:
         if self.verbose:
             _tell(error > rule.atol, start, t, error)
         new = optax.ScaleByBacktrackingLinesearchState(t, value, grad, _INFO(count, error))
-        return scaled(place, t, grads), cast_like(new, state)
+        return scaled_updates(place, t, grads), cast_like(new, state)
 
 
 scale_by_backtracking_linesearch = ScaleByBacktrackingLinesearch
 
 
-def _tell(failed: jax.Array, start: Trial, t: jax.Array, error: jax.Array) -> None:
+def _tell(failed: jax.Array, start: RayPoint, t: jax.Array, error: jax.Array) -> None:
     """Print that a search failed."""
-    numbers = {"value": start.value, "slope": start.slope, "step": t, "error": error}
+    numbers: Any = {"value": start.value, "slope": start.slope, "step": t, "error": error}
     jax.lax.cond(
         failed,
         lambda: jax.debug.print(

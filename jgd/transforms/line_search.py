@@ -28,7 +28,7 @@ from jgd.transforms.scale import apply_updates
 NEEDED = ("value", "grad", "value_fn")
 
 
-class Trial(NamedTuple):
+class RayPoint(NamedTuple):
     """A point of phi(t): scalars of one dtype, and a tree that belongs to it, such as the gradient there."""
 
     step: jax.Array
@@ -37,24 +37,24 @@ class Trial(NamedTuple):
     aux: Any = ()
 
 
-class Search(NamedTuple):
+class StepSearch(NamedTuple):
     """The state of a search, and its result: `point` is the step to take."""
 
     count: jax.Array  # i32[], the points that were evaluated
-    trial: Trial  # the newest
+    trial: RayPoint  # the newest
     decrease_error: jax.Array  # of the newest; positive where it violates the condition, infinite where not finite
     curvature_error: jax.Array
-    kept: Trial  # the lowest with sufficient decrease, else the lowest below the start, else the start
+    kept: RayPoint  # the lowest with sufficient decrease, else the lowest below the start, else the start
     decreases: jax.Array  # bool[], whether `kept` has sufficient decrease
-    low: Trial  # the interval, of which low has the lower value and high may lie on either side of it
-    high: Trial
-    previous: Trial  # an end that the interval has lost, through which the cubic goes
+    low: RayPoint  # the interval, of which low has the lower value and high may lie on either side of it
+    high: RayPoint
+    previous: RayPoint  # an end that the interval has lost, through which the cubic goes
     bracketed: jax.Array  # bool[]
     done: jax.Array  # bool[], the newest meets both conditions, or is the largest step allowed
     failed: jax.Array  # bool[], the search gave up
 
     @property
-    def point(self) -> Trial:
+    def point(self) -> RayPoint:
         """The newest trial if the search succeeded, else the one that was kept."""
         return where(self.failed, self.kept, self.trial)
 
@@ -65,18 +65,18 @@ class Search(NamedTuple):
 
 
 def zoom_search(
-    phi: Callable[[jax.Array], Trial],
-    start: Trial,
+    phi: Callable[[jax.Array], RayPoint],
+    start: RayPoint,
     first: Scalar,
-    errors: Callable[[Trial], tuple[jax.Array, jax.Array]],
+    errors: Callable[[RayPoint], tuple[jax.Array, jax.Array]],
     *,
     max_steps: Scalar,
     max_step: Scalar | None = None,
     increase_factor: Scalar = 2.0,
     precision: Scalar = 1e-5,
     tol: Scalar = 0.0,
-) -> Search:
-    """Search a step t > 0 at which both errors are at most `tol` (Nocedal & Wright 2006, Alg. 3.5 and 3.6).
+) -> StepSearch:
+    """StepSearch a step t > 0 at which both errors are at most `tol` (Nocedal & Wright 2006, Alg. 3.5 and 3.6).
 
     `start` is phi at 0, `first` the first step to try, `errors(trial)` by how much a trial violates sufficient decrease
     and small curvature. Steps grow by `increase_factor`, up to `max_step`, until an interval holds a solution; the
@@ -88,7 +88,7 @@ def zoom_search(
     Forward-mode derivatives pass through; reverse-mode ones do not, as through any `while_loop`.
     """
 
-    def turn(old: Search) -> Search:
+    def turn(old: StepSearch) -> StepSearch:
         grown = jnp.where(old.count == 0, first, increase_factor * old.trial.step)
         largest = jnp.array(False) if max_step is None else grown >= max_step
         grown = grown if max_step is None else jnp.minimum(grown, max_step)
@@ -106,16 +106,18 @@ def zoom_search(
         count = increment(old.count)
         failed = ~done & ((count >= max_steps) | short)
         kept = where(better, new, old.kept)
-        state = Search(count, new, decrease, curvature, kept, decreases, low, high, previous, bracketed, done, failed)
+        state = StepSearch(
+            count, new, decrease, curvature, kept, decreases, low, high, previous, bracketed, done, failed
+        )
         return cast_like(state, old)
 
     bare, no, infinite = _bare(start), jnp.array(False), jnp.full_like(start.value, jnp.inf)
-    state = Search(zero_count(), start, infinite, infinite, start, no, bare, bare, bare, no, no, no)
+    state = StepSearch(zero_count(), start, infinite, infinite, start, no, bare, bare, bare, no, no, no)
     return jax.lax.while_loop(lambda state: ~(state.done | state.failed), turn, state)
 
 
 def wolfe_errors(
-    trial: Trial, start: Trial, slope_rtol: Scalar, curv_rtol: Scalar, approx_dec_rtol: Scalar | None
+    trial: RayPoint, start: RayPoint, slope_rtol: Scalar, curv_rtol: Scalar, approx_dec_rtol: Scalar | None
 ) -> tuple[jax.Array, jax.Array]:
     """Return by how much a trial violates phi(t) <= phi(0) + c1 t phi'(0) and |phi'(t)| <= c2 |phi'(0)|; 0 if it holds.
 
@@ -136,7 +138,7 @@ def wolfe_errors(
 
 def ray(
     place: str, updates: Updates, like: State, params: Params, extra: dict[str, Any]
-) -> tuple[Callable[..., Any], Callable[[jax.Array], Params], Trial]:
+) -> tuple[Callable[..., Any], Callable[[jax.Array], Params], RayPoint]:
     """Make what a search along `params + t updates` needs: value_fn, the point at t, and the start.
 
     The start's `aux` is the gradient as JAX returns it, in the dtypes of `like`.
@@ -156,12 +158,12 @@ def ray(
         raise InputError(f"{place}: value is {value.dtype}{list(value.shape)}, expected a real scalar; reduce it.")
     dtype = jnp.result_type(scalar_of(params), value)
     slope = global_dot(updates, grad).astype(dtype)
-    start = Trial(jnp.zeros((), dtype), value.astype(dtype), slope, raw)
+    start = RayPoint(jnp.zeros((), dtype), value.astype(dtype), slope, raw)
     fn = functools.partial(value_fn, **_taken(value_fn, extra))
-    return fn, lambda t: apply_updates(params, scaled(place, t, updates)), start
+    return fn, lambda t: apply_updates(params, scaled_updates(place, t, updates)), start
 
 
-def scaled(place: str, t: jax.Array, updates: Updates) -> Updates:
+def scaled_updates(place: str, t: jax.Array, updates: Updates) -> Updates:
     """T u in the dtypes of u, so that applying it gives the very point that was tried."""
     return map_updates(lambda u: t * u, updates, place=place)
 
@@ -183,11 +185,11 @@ def _taken(value_fn: Callable[..., Any], extra: dict[str, Any]) -> dict[str, Any
     return {name: x for name, x in extra.items() if name not in NEEDED and (any_name or name in names)}
 
 
-def _bare(trial: Trial) -> Trial:
+def _bare(trial: RayPoint) -> RayPoint:
     return trial._replace(aux=())
 
 
-def _interval(old: Search, new: Trial, too_high: jax.Array) -> tuple[Trial, Trial, Trial, jax.Array]:
+def _interval(old: StepSearch, new: RayPoint, too_high: jax.Array) -> tuple[RayPoint, RayPoint, RayPoint, jax.Array]:
     """The ends after a trial, the end that was lost, and whether there is an interval."""
     last = _bare(old.trial)
     # While the steps grow: the first that is too high, or that goes up again, ends the interval.
@@ -204,7 +206,7 @@ def _interval(old: Search, new: Trial, too_high: jax.Array) -> tuple[Trial, Tria
     return low, high, where(old.bracketed, lost, grown_low), old.bracketed | over | up
 
 
-def _between(low: Trial, high: Trial, previous: Trial) -> jax.Array:
+def _between(low: RayPoint, high: RayPoint, previous: RayPoint) -> jax.Array:
     """A step inside of the interval: the minimum of a model where it is well inside, else the middle."""
     left, right = jnp.minimum(low.step, high.step), jnp.maximum(low.step, high.step)
     width = right - left
@@ -217,14 +219,14 @@ def _between(low: Trial, high: Trial, previous: Trial) -> jax.Array:
     return jnp.where(well_inside(cubic, 0.2), cubic, middle)
 
 
-def _parabola(low: Trial, high: Trial) -> jax.Array:
+def _parabola(low: RayPoint, high: RayPoint) -> jax.Array:
     """The stationary point of the parabola with value and slope at low and value at high."""
     h = high.step - low.step
     curvature = 2 * (high.value - low.value - low.slope * h) / h**2
     return low.step - low.slope / curvature
 
 
-def _cubic(low: Trial, high: Trial, previous: Trial) -> jax.Array:
+def _cubic(low: RayPoint, high: RayPoint, previous: RayPoint) -> jax.Array:
     """The minimum of the cubic with value and slope at low and values at high and at the end lost; NaN if none."""
     h, k = high.step - low.step, previous.step - low.step
     at_h = (high.value - low.value - low.slope * h) / h**2  # = b + a h, and = b + a k at the other

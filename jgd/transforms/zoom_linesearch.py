@@ -10,7 +10,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import one_of
 from jgd.core.tree import cast_like, global_dot, scalar_of, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.line_search import Search, Trial, no_gradient, ray, scaled, wolfe_errors, zoom_search
+from jgd.transforms.line_search import StepSearch, RayPoint, no_gradient, ray, scaled_updates, wolfe_errors, zoom_search
 
 
 @record
@@ -57,10 +57,10 @@ class ScaleByZoomLinesearch:
         taken = state.learning_rate
         first = jnp.where(taken > 0, taken, 1.0) if self.initial_guess_strategy == "keep" else 1.0
 
-        def phi(t: jax.Array) -> Trial:
+        def phi(t: jax.Array) -> RayPoint:
             value, grad = jax.value_and_grad(fn)(point(t))
             slope = global_dot(jax.tree.map(jnp.conj, grad), grads)
-            return cast_like(Trial(t, widen(value), slope, grad), start)
+            return cast_like(RayPoint(t, widen(value), slope, grad), start)
 
         found = zoom_search(
             phi,
@@ -78,13 +78,13 @@ class ScaleByZoomLinesearch:
         end = found.point
         info = optax.ZoomLinesearchInfo(found.count, found.decrease_error, found.curvature_error)
         new = optax.ScaleByZoomLinesearchState(end.step, end.value, end.aux, info)
-        return scaled(place, end.step, grads), cast_like(new, state)
+        return scaled_updates(place, end.step, grads), cast_like(new, state)
 
 
 scale_by_zoom_linesearch = ScaleByZoomLinesearch
 
 
-def _tell(found: Search, start: Trial, precision: Scalar) -> None:
+def _tell(found: StepSearch, start: RayPoint, precision: Scalar) -> None:
     """Print why a search did not meet both conditions, in optax's words; nothing if it did."""
     limited = found.done & (found.curvature_error > 0) & ~found.bracketed
     unsafe = found.failed & ~found.decreases
@@ -98,7 +98,7 @@ def _tell(found: Search, start: Trial, precision: Scalar) -> None:
         "The linesearch failed because the provided direction is not a descent direction. ": unsafe
         & (start.slope >= 0),
     }
-    numbers = {
+    numbers: Any = {
         "value": start.value,
         "slope": start.slope,
         "step": found.point.step,

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jgd
-from jgd.transforms.line_search import Trial, wolfe_errors, zoom_search
+from jgd.transforms.line_search import RayPoint, wolfe_errors, zoom_search
 
 
 def square(x):
@@ -24,7 +24,7 @@ def step(opt, fn, x, direction, state=None, **extra):
 def test_zoom_takes_any_function_of_one_variable():
     def phi(t):
         value, slope = jax.value_and_grad(lambda t: (t - 3.0) ** 4 + jnp.sin(3 * t))(t)
-        return Trial(t, value, slope, {"twice": 2 * t})
+        return RayPoint(t, value, slope, {"twice": 2 * t})
 
     start = phi(jnp.array(0.0))
     found = zoom_search(phi, start, 0.1, lambda new: wolfe_errors(new, start, 1e-4, 0.05, None), max_steps=30)
