@@ -9,7 +9,7 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.tree import cast_like, check_inexact, increment, scalar_of, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.line_search import RayPoint, no_gradient, ray, scaled
+from jgd.transforms.line_search import RayPoint, no_gradient, ray, scaled_updates
 
 # optax does not export the class of this field.
 _INFO = optax.ScaleByBacktrackingLinesearchState.__annotations__["info"]

@@ -76,7 +76,7 @@ def zoom_search(
     precision: Scalar = 1e-5,
     tol: Scalar = 0.0,
 ) -> StepSearch:
-    """StepSearch a step t > 0 at which both errors are at most `tol` (Nocedal & Wright 2006, Alg. 3.5 and 3.6).
+    """Search a step t > 0 at which both errors are at most `tol` (Nocedal & Wright 2006, Alg. 3.5 and 3.6).
 
     `start` is phi at 0, `first` the first step to try, `errors(trial)` by how much a trial violates sufficient decrease
     and small curvature. Steps grow by `increase_factor`, up to `max_step`, until an interval holds a solution; the

@@ -10,7 +10,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import one_of
 from jgd.core.tree import cast_like, global_dot, scalar_of, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.line_search import StepSearch, RayPoint, no_gradient, ray, scaled_updates, wolfe_errors, zoom_search
+from jgd.transforms.line_search import RayPoint, StepSearch, no_gradient, ray, scaled_updates, wolfe_errors, zoom_search
 
 
 @record
