@@ -2,12 +2,13 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
-    gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov, novograd,
-    optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion,
-    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign,
-    scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, variant, yogi.
+Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, amsgrad, dadapt_adamw, descend,
+    dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov,
+    novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
+    scale_by_ademamix, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog,
+    scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms,
+    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_yogi, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -68,6 +69,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.ademamix import ademamix as ademamix
+    from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
+    from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
+    from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
@@ -163,6 +168,12 @@ lazy(
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
+        "jgd.optimizers.ademamix": (
+            "ademamix",
+            "scale_by_ademamix",
+            "scale_by_simplified_ademamix",
+            "simplified_ademamix",
+        ),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.ademamix import ScaleByAdemamix as ScaleByAdemamix
+    from jgd.optimizers.ademamix import ScaleBySimplifiedAdemamix as ScaleBySimplifiedAdemamix
+    from jgd.optimizers.ademamix import ademamix as ademamix
+    from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
+    from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
+    from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -121,6 +127,14 @@ lazy(
         ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
+        "jgd.optimizers.ademamix": (
+            "ScaleByAdemamix",
+            "ScaleBySimplifiedAdemamix",
+            "ademamix",
+            "scale_by_ademamix",
+            "scale_by_simplified_ademamix",
+            "simplified_ademamix",
+        ),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",

@@ -7,6 +7,7 @@ GLOSSARY: dict[str, str] = {
     "adam_eps_root": "added under AdamW's root, for what is no matrix",
     "adam_learning_rate": "learning rate for what is no matrix; the matrices' unless given",
     "adam_weight_decay": "decoupled weight decay for what is no matrix",
+    "alpha": "weight: of the slow mean of the gradients, or of the gradient beside a sum or a change of it",
     "b1": "decay of the first moment, in [0, 1)",
     "b2": "decay of the second moment, in [0, 1)",
     "b3": "decay of the third moment, in [0, 1)",

@@ -1,0 +1,31 @@
+"""More of Adam's kin, and other old rules: what is declared about them with their defaults, and other settings."""
+
+import optax
+
+import jgd
+import jgd.schedules
+from tests.row import Row
+
+_ALPHA = jgd.schedules.linear_schedule(0.5, 4.0, 10, 0.5)
+
+OVERRIDES: dict = {
+    "ademamix": {"state_bytes": 12, "same_state": False},  # optax has two counters
+    "simplified_ademamix": {"state_bytes": 8, "same_state": False},  # optax calls the counter t
+}
+
+ROWS = [
+    Row(
+        "ademamix_options",
+        lambda: jgd.ademamix(0.05, 0.8, 0.99, 0.95, _ALPHA, 1e-3, 1e-4, None, 0.1),
+        lambda: optax.contrib.ademamix(0.05, 0.8, 0.99, 0.95, _ALPHA, 1e-3, 1e-4, None, 0.1),
+        state_bytes=12,
+        same_state=False,
+    ),
+    Row(
+        "simplified_ademamix_options",
+        lambda: jgd.simplified_ademamix(0.01, 0.8, 0.9, _ALPHA, 1e-3, 1e-4, 0.1),
+        lambda: optax.contrib.simplified_ademamix(0.01, 0.8, 0.9, _ALPHA, 1e-3, 1e-4, 0.1),
+        state_bytes=8,
+        same_state=False,
+    ),
+]
