@@ -2,13 +2,14 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, amsgrad, dadapt_adamw, descend,
-    dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov,
-    novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_ademamix, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog,
-    scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms,
-    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio,
-    scale_by_yogi, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
+Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad, dadapt_adamw,
+    descend, dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw,
+    nesterov, novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon,
+    scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum,
+    scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum,
+    simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
     from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
+    from jgd.optimizers.adopt import adopt as adopt
+    from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
@@ -174,6 +177,7 @@ lazy(
             "scale_by_simplified_ademamix",
             "simplified_ademamix",
         ),
+        "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),

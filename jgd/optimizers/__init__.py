@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
     from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
+    from jgd.optimizers.adopt import ScaleByAdopt as ScaleByAdopt
+    from jgd.optimizers.adopt import adopt as adopt
+    from jgd.optimizers.adopt import quarter_root as quarter_root
+    from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -135,6 +139,7 @@ lazy(
             "scale_by_simplified_ademamix",
             "simplified_ademamix",
         ),
+        "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",

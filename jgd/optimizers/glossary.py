@@ -18,6 +18,7 @@ GLOSSARY: dict[str, str] = {
     "bias_correction_mu": "whether the first moment is divided by the sum of its weights",
     "bias_correction_nu": "whether the second moment is divided by the sum of its weights",
     "centered": "whether the mean gradient is subtracted, so that the variance divides",
+    "clip_value_fn": "a function of the number of steps taken before: the bound of a scaled gradient's entries",
     "consistent_rms": "the root mean square of an update's entries; 0.2 is AdamW's",
     "decay": "decay of the mean of squares, in [0, 1)",
     "eps": "added to a denominator, so that none is zero",
@@ -45,6 +46,7 @@ GLOSSARY: dict[str, str] = {
     "threshold": "length of the moving average from which steps are adaptive",
     "trust_coefficient": "length of a leaf's step over the leaf's norm, before the learning rate",
     "trust_ratio_mask": "where norms scale steps: a tree of flags, or a function of the parameters that returns one",
+    "use_clipping": "whether the entries of the scaled gradient are held to a bound",
     "weight_decay": "decoupled weight decay, a number or a schedule: p shrinks by lr wd p a step",
     "weight_decay_mask": "where weights decay: a tree of flags, or a function of the parameters that returns one",
 }

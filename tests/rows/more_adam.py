@@ -8,9 +8,11 @@ from tests.row import Row
 
 _ALPHA = jgd.schedules.linear_schedule(0.5, 4.0, 10, 0.5)
 
+
 OVERRIDES: dict = {
     "ademamix": {"state_bytes": 12, "same_state": False},  # optax has two counters
     "simplified_ademamix": {"state_bytes": 8, "same_state": False},  # optax calls the counter t
+    "adopt": {"state_bytes": 8},
 }
 
 ROWS = [
@@ -27,5 +29,17 @@ ROWS = [
         lambda: optax.contrib.simplified_ademamix(0.01, 0.8, 0.9, _ALPHA, 1e-3, 1e-4, 0.1),
         state_bytes=8,
         same_state=False,
+    ),
+    Row(
+        "adopt_options",
+        lambda: jgd.adopt(0.05, 0.8, 0.99, 1e-2, nesterov=True, clip_value_fn=abs),
+        lambda: optax.contrib.adopt(0.05, 0.8, 0.99, 1e-2, nesterov=True, clip_value_fn=abs),
+        state_bytes=8,
+    ),
+    Row(
+        "adopt_unclipped",
+        lambda: jgd.adopt(0.05, 0.8, 0.99, 0.5, use_clipping=False),
+        lambda: optax.contrib.adopt(0.05, 0.8, 0.99, 0.5, use_clipping=False),
+        state_bytes=8,
     ),
 ]
