@@ -42,6 +42,7 @@ GLOSSARY: dict[str, str] = {
     "nu_dtype": "dtype of the second moment; the parameters', float32 at least, unless given",
     "one_minus_b2": "whether 1 - b2 weighs the change of the gradient, as in optax, or b2, as in the paper",
     "param_labels": "which leaves are matrices: a tree of 'muon' and 'adam', or a function that returns one",
+    "rho": "decay of the means of squares, in (0, 1)",
     "safeguard_warmup": "whether the rate is left out of the estimate of the distance, as a warm-up needs",
     "threshold": "length of the moving average from which steps are adaptive",
     "trust_coefficient": "length of a leaf's step over the leaf's norm, before the learning rate",

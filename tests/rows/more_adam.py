@@ -13,6 +13,11 @@ OVERRIDES: dict = {
     "ademamix": {"state_bytes": 12, "same_state": False},  # optax has two counters
     "simplified_ademamix": {"state_bytes": 8, "same_state": False},  # optax calls the counter t
     "adopt": {"state_bytes": 8},
+    "adadelta": {  # from steps of 1e-3, 60 are too few
+        "oracle": lambda: optax.adadelta(1.0),
+        "state_bytes": 8,
+        "descends": False,
+    },
 }
 
 ROWS = [
@@ -40,6 +45,12 @@ ROWS = [
         "adopt_unclipped",
         lambda: jgd.adopt(0.05, 0.8, 0.99, 0.5, use_clipping=False),
         lambda: optax.contrib.adopt(0.05, 0.8, 0.99, 0.5, use_clipping=False),
+        state_bytes=8,
+    ),
+    Row(
+        "adadelta_options",
+        lambda: jgd.adadelta(20.0, 0.8, 1e-4, 0.1),
+        lambda: optax.adadelta(20.0, 0.8, 1e-4, 0.1),
         state_bytes=8,
     ),
 ]
