@@ -4,12 +4,12 @@ Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transf
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad,
     dadapt_adamw, descend, dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels,
-    nadam, nadamw, nesterov, novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adadelta,
+    nadam, nadamw, nesterov, novograd, optimizer, prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta,
     scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad,
     scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad,
-    scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum,
-    scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum,
-    simplified_ademamix, variant, yogi.
+    scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign,
+    scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd,
+    sign_sgd, signum, simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -105,6 +105,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
+    from jgd.optimizers.rprop import rprop as rprop
+    from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -192,6 +194,7 @@ lazy(
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
+        "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),

@@ -6,7 +6,8 @@ from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adadelta import ScaleByAdadelta
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
-from jgd.transforms import Chain, add_decayed_weights, chain, scale_by_learning_rate
+from jgd.optimizers.rprop import ScaleByRprop
+from jgd.transforms import Chain, add_decayed_weights, chain, scale, scale_by_learning_rate
 
 
 def scale_by_adan(
@@ -43,3 +44,25 @@ def adadelta(
         ScaleByAdadelta(rho, eps),
         scale_by_learning_rate(learning_rate),
     )
+
+
+def scale_by_rprop(
+    learning_rate: Scalar,
+    eta_minus: Scalar = 0.5,
+    eta_plus: Scalar = 1.2,
+    min_step_size: Scalar = 1e-6,
+    max_step_size: Scalar = 50.0,
+) -> ScaleByRprop:
+    """Rprop's rule as optax has it: each step is returned one call late."""
+    return ScaleByRprop(learning_rate, eta_minus, eta_plus, min_step_size, max_step_size, delayed=True)
+
+
+def rprop(
+    learning_rate: Scalar,
+    eta_minus: Scalar = 0.5,
+    eta_plus: Scalar = 1.2,
+    min_step_size: Scalar = 1e-6,
+    max_step_size: Scalar = 50.0,
+) -> Chain:
+    """Rprop as optax has it."""
+    return chain(scale_by_rprop(learning_rate, eta_minus, eta_plus, min_step_size, max_step_size), scale(-1.0))

@@ -99,6 +99,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
+    from jgd.optimizers.rprop import ScaleByRprop as ScaleByRprop
+    from jgd.optimizers.rprop import rprop as rprop
+    from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -181,6 +184,7 @@ lazy(
             "scale_by_rms",
             "scale_by_stddev",
         ),
+        "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",

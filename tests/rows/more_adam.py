@@ -1,5 +1,7 @@
 """More of Adam's kin, and other old rules: what is declared about them with their defaults, and other settings."""
 
+import jax
+import jax.numpy as jnp
 import optax
 
 import jgd
@@ -9,10 +11,21 @@ from tests.row import Row
 _ALPHA = jgd.schedules.linear_schedule(0.5, 4.0, 10, 0.5)
 
 
+def _at_once(delayed):
+    """The oracle of Rprop: optax keeps the step that it should have returned, and returns it one call late."""
+
+    def update(grads, state, params=None):
+        _, state = delayed.update(grads, state, params)
+        return jax.tree.map(jnp.negative, state[0].prev_updates), state
+
+    return optax.GradientTransformation(delayed.init, update)
+
+
 OVERRIDES: dict = {
     "ademamix": {"state_bytes": 12, "same_state": False},  # optax has two counters
     "simplified_ademamix": {"state_bytes": 8, "same_state": False},  # optax calls the counter t
     "adopt": {"state_bytes": 8},
+    "rprop": {"oracle": lambda: _at_once(optax.rprop(0.05)), "state_bytes": 8, "complex": False},
     "adadelta": {  # from steps of 1e-3, 60 are too few
         "oracle": lambda: optax.adadelta(1.0),
         "state_bytes": 8,
@@ -52,5 +65,19 @@ ROWS = [
         lambda: jgd.adadelta(20.0, 0.8, 1e-4, 0.1),
         lambda: optax.adadelta(20.0, 0.8, 1e-4, 0.1),
         state_bytes=8,
+    ),
+    Row(
+        "rprop_options",
+        lambda: jgd.rprop(0.05, 0.4, 1.5, 0.01, 0.3),
+        lambda: _at_once(optax.rprop(0.05, 0.4, 1.5, 0.01, 0.3)),
+        state_bytes=8,
+        complex=False,
+    ),
+    Row(
+        "rprop_delayed",
+        lambda: jgd.rprop(0.05, 0.4, 1.5, 0.06, 0.3, delayed=True),
+        lambda: optax.rprop(0.05, 0.4, 1.5, 0.06, 0.3),
+        state_bytes=8,
+        complex=False,
     ),
 ]
