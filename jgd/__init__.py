@@ -4,10 +4,11 @@ Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transf
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad,
     dadapt_adamw, descend, dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels,
-    nadam, nadamw, nesterov, novograd, optimizer, prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta,
-    scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad,
-    scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad,
-    scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign,
+    nadam, nadamw, nesterov, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer,
+    prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan,
+    scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients,
+    scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd,
+    scale_by_optimistic_gradient, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign,
     scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd,
     sign_sgd, signum, simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
@@ -98,6 +99,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.optimistic import optimistic_adam as optimistic_adam
+    from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
+    from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
+    from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import radam as radam
@@ -191,6 +196,12 @@ lazy(
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
+        "jgd.optimizers.optimistic": (
+            "optimistic_adam",
+            "optimistic_adam_v2",
+            "optimistic_gradient_descent",
+            "scale_by_optimistic_gradient",
+        ),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),

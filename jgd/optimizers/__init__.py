@@ -85,6 +85,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.optimistic import ScaleByOptimisticGradient as ScaleByOptimisticGradient
+    from jgd.optimizers.optimistic import optimistic_adam as optimistic_adam
+    from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
+    from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
+    from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
@@ -173,6 +178,13 @@ lazy(
             "scale_by_muon",
         ),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
+        "jgd.optimizers.optimistic": (
+            "ScaleByOptimisticGradient",
+            "optimistic_adam",
+            "optimistic_adam_v2",
+            "optimistic_gradient_descent",
+            "scale_by_optimistic_gradient",
+        ),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (

@@ -46,6 +46,7 @@ GLOSSARY: dict[str, str] = {
     "ns_steps": "steps of the Newton-Schulz iteration",
     "nu_dtype": "dtype of the second moment; the parameters', float32 at least, unless given",
     "one_minus_b2": "whether 1 - b2 weighs the change of the gradient, as in optax, or b2, as in the paper",
+    "optimism": "weight of the update's change; the learning rate unless given",
     "param_labels": "which leaves are matrices: a tree of 'muon' and 'adam', or a function that returns one",
     "rho": "decay of the means of squares, in (0, 1)",
     "safeguard_warmup": "whether the rate is left out of the estimate of the distance, as a warm-up needs",

@@ -1,5 +1,7 @@
 """More of Adam's kin, and other old rules: what is declared about them with their defaults, and other settings."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -21,10 +23,20 @@ def _at_once(delayed):
     return optax.GradientTransformation(delayed.init, update)
 
 
+def _optimistic_adam(*args, **kwargs):
+    """optax's, which warns that it will go in favour of `optimistic_adam_v2`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return optax.optimistic_adam(*args, **kwargs)
+
+
 OVERRIDES: dict = {
     "ademamix": {"state_bytes": 12, "same_state": False},  # optax has two counters
     "simplified_ademamix": {"state_bytes": 8, "same_state": False},  # optax calls the counter t
     "adopt": {"state_bytes": 8},
+    "optimistic_adam": {"oracle": lambda: _optimistic_adam(0.05), "state_bytes": 12, "same_state": False},
+    "optimistic_adam_v2": {"state_bytes": 12, "same_state": False},
+    "optimistic_gradient_descent": {"state_bytes": 4, "same_state": False},  # a counter where optax has a flag
     "rprop": {"oracle": lambda: _at_once(optax.rprop(0.05)), "state_bytes": 8, "complex": False},
     "adadelta": {  # from steps of 1e-3, 60 are too few
         "oracle": lambda: optax.adadelta(1.0),
@@ -79,5 +91,26 @@ ROWS = [
         lambda: optax.rprop(0.05, 0.4, 1.5, 0.06, 0.3),
         state_bytes=8,
         complex=False,
+    ),
+    Row(
+        "optimistic_gradient_descent_options",
+        lambda: jgd.optimistic_gradient_descent(0.05, 0.8, 0.4),
+        lambda: optax.optimistic_gradient_descent(0.05, 0.8, 0.4),
+        state_bytes=4,
+        same_state=False,
+    ),
+    Row(
+        "optimistic_adam_options",
+        lambda: jgd.optimistic_adam(0.05, 0.02, 0.8, 0.99, 1e-3, 1e-4, nesterov=False),
+        lambda: _optimistic_adam(0.05, 0.02, 0.8, 0.99, 1e-3, 1e-4, nesterov=False),
+        state_bytes=12,
+        same_state=False,
+    ),
+    Row(
+        "optimistic_adam_v2_options",
+        lambda: jgd.optimistic_adam_v2(0.05, alpha=0.8, beta=0.5, b1=0.8, b2=0.99, eps=1e-3, eps_root=1e-4),
+        lambda: optax.optimistic_adam_v2(0.05, alpha=0.8, beta=0.5, b1=0.8, b2=0.99, eps=1e-3, eps_root=1e-4),
+        state_bytes=12,
+        same_state=False,
     ),
 ]
