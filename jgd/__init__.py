@@ -2,15 +2,15 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad,
-    dadapt_adamw, descend, dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels,
-    nadam, nadamw, nesterov, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer,
-    prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients,
-    scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd,
-    scale_by_optimistic_gradient, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign,
-    scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd,
-    sign_sgd, signum, simplified_ademamix, variant, yogi.
+Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad, cocob,
+    dadapt_adamw, descend, dog, dowg, fromage, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon,
+    muon_labels, nadam, nadamw, nesterov, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent,
+    optimizer, prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon,
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss,
+    scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_yogi, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -82,11 +82,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.cocob import cocob as cocob
+    from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -189,7 +192,9 @@ lazy(
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
+        "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),

@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
+    from jgd.optimizers.cocob import cocob as cocob
+    from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.fromage import Fromage as Fromage
+    from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -153,6 +158,7 @@ lazy(
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
@@ -163,6 +169,7 @@ lazy(
             "scale_by_dog",
             "scale_by_dowg",
         ),
+        "jgd.optimizers.fromage": ("Fromage", "fromage"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),

@@ -10,6 +10,7 @@ import jgd
 import jgd.schedules
 from tests.row import Row
 
+_RATE = jgd.schedules.linear_schedule(0.1, 0.01, 10, 0.5)
 _ALPHA = jgd.schedules.linear_schedule(0.5, 4.0, 10, 0.5)
 
 
@@ -34,6 +35,8 @@ OVERRIDES: dict = {
     "ademamix": {"state_bytes": 12, "same_state": False},  # optax has two counters
     "simplified_ademamix": {"state_bytes": 8, "same_state": False},  # optax calls the counter t
     "adopt": {"state_bytes": 8},
+    "cocob": {"state_bytes": 20},
+    "fromage": {"state_bytes": 0, "same_state": False},  # optax has three links
     "optimistic_adam": {"oracle": lambda: _optimistic_adam(0.05), "state_bytes": 12, "same_state": False},
     "optimistic_adam_v2": {"state_bytes": 12, "same_state": False},
     "optimistic_gradient_descent": {"state_bytes": 4, "same_state": False},  # a counter where optax has a flag
@@ -93,13 +96,6 @@ ROWS = [
         complex=False,
     ),
     Row(
-        "optimistic_gradient_descent_options",
-        lambda: jgd.optimistic_gradient_descent(0.05, 0.8, 0.4),
-        lambda: optax.optimistic_gradient_descent(0.05, 0.8, 0.4),
-        state_bytes=4,
-        same_state=False,
-    ),
-    Row(
         "optimistic_adam_options",
         lambda: jgd.optimistic_adam(0.05, 0.02, 0.8, 0.99, 1e-3, 1e-4, nesterov=False),
         lambda: _optimistic_adam(0.05, 0.02, 0.8, 0.99, 1e-3, 1e-4, nesterov=False),
@@ -112,5 +108,11 @@ ROWS = [
         lambda: optax.optimistic_adam_v2(0.05, alpha=0.8, beta=0.5, b1=0.8, b2=0.99, eps=1e-3, eps_root=1e-4),
         state_bytes=12,
         same_state=False,
+    ),
+    Row(
+        "cocob_options",
+        lambda: jgd.cocob(_RATE, 3.0, 0.1, 0.1),
+        lambda: optax.contrib.cocob(_RATE, 3.0, 0.1, 0.1),
+        state_bytes=20,
     ),
 ]
