@@ -35,7 +35,7 @@ class ScaleByCocob(Rule):
         l, s, c = jnp.maximum(l, size), s + size, c - g  # noqa: E741
         r = jnp.maximum(r - (g.conj() * away).real, 0.0)
         # Without a gradient so far c is 0, and a slope of 1 / (alpha eps) is more than a float16 gradient holds.
-        stakes = jnp.where(s > 0, jnp.maximum(s + l, self.alpha * l), 0.0)
+        stakes = jnp.where(s == 0, 0.0, jnp.maximum(s + l, self.alpha * l))
         return ratio(c, stakes) * (1 + ratio(r, l)) - away, x0, c, l, s, r
 
 

@@ -32,3 +32,10 @@ def test_the_update_from_the_new_mean_is_the_papers_over_forty_orders_of_magnitu
     for k, wanted in zip((0, 5, 0, 9), exact, strict=True):
         update, state = opt.update(jnp.asarray(np.roll(sizes, k), jnp.float32), state)
         np.testing.assert_allclose(update, wanted, rtol=3e-6)  # squares of 1e-15 to 1e15 are within float32
+
+
+def test_a_state_that_is_not_finite_gives_no_silent_zero():
+    opt, params = jgd.scale_by_adadelta(), jnp.ones(2)
+    _, state = opt.update(jnp.array([jnp.nan, 1.0]), opt.init(params))
+    update, _ = opt.update(jnp.ones(2), state)
+    np.testing.assert_array_equal(jnp.isnan(update), [True, False])
