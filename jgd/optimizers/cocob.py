@@ -31,12 +31,13 @@ class ScaleByCocob(Rule):
         return copied(p), zeros(p), filled(p, self.eps, real=True), zeros(p, real=True), zeros(p, real=True)
 
     def step(self, t: Any, g: Any, x0: Any, c: Any, l: Any, s: Any, r: Any, *, p: Any) -> tuple[jax.Array, ...]:  # noqa: E741
-        size, away = jnp.abs(g), p - x0
+        size = jnp.abs(g)
         l, s, c = jnp.maximum(l, size), s + size, c - g  # noqa: E741
-        r = jnp.maximum(r - (g.conj() * away).real, 0.0)
+        won = r - (g.conj() * (p - x0)).real
+        r = jnp.where(won < 0, 0.0, won)
         # Without a gradient so far c is 0, and a slope of 1 / (alpha eps) is more than a float16 gradient holds.
         stakes = jnp.where(s == 0, 0.0, jnp.maximum(s + l, self.alpha * l))
-        return ratio(c, stakes) * (1 + ratio(r, l)) - away, x0, c, l, s, r
+        return ratio(c, stakes) * (1 + ratio(r, l)) + (x0 - p), x0, c, l, s, r
 
 
 scale_by_cocob = ScaleByCocob

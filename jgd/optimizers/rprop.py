@@ -44,9 +44,9 @@ class ScaleByRprop(Rule):
 
     def step(self, t: Any, g: jax.Array, d: jax.Array, old: jax.Array) -> tuple[jax.Array, ...]:
         agree = jnp.sign(g) * jnp.sign(old)  # the product of the gradients would underflow
-        new = d * jnp.where(agree > 0, self.eta_plus, jnp.where(agree < 0, self.eta_minus, 1.0))
-        new = jnp.clip(new, self.min_step_size, self.max_step_size)
-        d = jnp.where(agree == 0, d, new) if self.delayed else new
+        scaled = d * jnp.where(agree > 0, self.eta_plus, self.eta_minus)
+        kept, new = (jnp.clip(x, self.min_step_size, self.max_step_size) for x in (d, scaled))
+        d = jnp.where(agree == 0, d if self.delayed else kept, new)
         u = jnp.where(agree < 0, 0.0, d * jnp.sign(g))
         return (jnp.where(agree < 0, 0.0, old) if self.delayed else u), d, u
 
