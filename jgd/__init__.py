@@ -7,15 +7,17 @@ Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsg
     optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
     scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion,
     scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign,
-    scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, variant, yogi.
+    scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
+    schedule_free_sgd, sgd, sign_sgd, signum, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
-    piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
-    warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
-    warmup_stable_decay_schedule.
+    linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
+    sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
+    warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
 Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
-    multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, trace.
+    multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, schedule_free_eval_params, scheduled,
+    trace.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -95,6 +97,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
+    from jgd.optimizers.schedule_free import schedule_free as schedule_free
+    from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -119,12 +124,14 @@ if TYPE_CHECKING:
     from jgd.schedules.piecewise import piecewise_constant_schedule as piecewise_constant_schedule
     from jgd.schedules.piecewise import piecewise_interpolate_schedule as piecewise_interpolate_schedule
     from jgd.schedules.warmup import inverse_sqrt_schedule as inverse_sqrt_schedule
+    from jgd.schedules.warmup import linear_warmup_schedule as linear_warmup_schedule
     from jgd.schedules.warmup import warmup_constant_schedule as warmup_constant_schedule
     from jgd.schedules.warmup import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
     from jgd.schedules.warmup import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule
     from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
+    from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -174,6 +181,7 @@ lazy(
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
+        "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
@@ -193,12 +201,13 @@ lazy(
         ),
         "jgd.schedules.warmup": (
             "inverse_sqrt_schedule",
+            "linear_warmup_schedule",
             "warmup_constant_schedule",
             "warmup_cosine_decay_schedule",
             "warmup_exponential_decay_schedule",
             "warmup_stable_decay_schedule",
         ),
-        "jgd.transforms.averaging": ("ema_params", "eval_params"),
+        "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.decay": ("add_decayed_weights",),

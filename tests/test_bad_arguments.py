@@ -20,7 +20,7 @@ from jgd.sweep import loguniform, uniform
 MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
-    *("matrix_axes", "matrix_axes_by_path"),  # likewise
+    *("matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
     *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
     "Solution",  # is made by jgd alone
@@ -44,6 +44,8 @@ NUMBERS = Kind("be a sequence", lambda x: hasattr(x, "__iter__"))
 BY_ANNOTATION = {Scalar: NUMBER, Rate: NUMBER, Scalar | None: NUMBER, Rate | None: NUMBER, bool: FLAG}
 TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), np.ones((4, 1)))
 GOOD = {  # what a call needs beside the argument that is tried
+    "adv_optimizer": jgd.sgd(0.1),
+    "base_optimizer": jgd.sgd(0.1),
     "decay_steps": 9,
     "every_k_schedule": 2,
     "fn": jnp.sum,
@@ -94,6 +96,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "transforms": TRANSFORMS,
     "tree": ARRAYS,
     "updates": ARRAYS,
+    "state_dtype": DTYPE,
     "trust_ratio_mask": MASK,
     "weight_decay_mask": MASK,
 }

@@ -5,6 +5,9 @@ from typing import Any
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
+from jgd.optimizers.schedule_free import ScheduleFree
+from jgd.optimizers.schedule_free import schedule_free_adamw as own_schedule_free_adamw
+from jgd.optimizers.schedule_free import schedule_free_sgd as own_schedule_free_sgd
 from jgd.transforms import Chain
 
 
@@ -27,3 +30,44 @@ def adan(
 ) -> Chain:
     """Adan as optax has it."""
     return descend(scale_by_adan(b1, b2, b3, eps, eps_root), learning_rate, weight_decay, mask)
+
+
+def schedule_free(
+    base_optimizer: Any,
+    learning_rate: Rate,
+    b1: Scalar = 0.9,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+) -> ScheduleFree:
+    """Schedule-free learning as optax has it: a schedule weighs the average one step ahead of the base's."""
+    return ScheduleFree(base_optimizer, learning_rate, b1, weight_lr_power, state_dtype, weights_ahead=True)
+
+
+def schedule_free_sgd(
+    learning_rate: Scalar = 1.0,
+    warmup_steps: Scalar | None = None,
+    b1: Scalar = 0.9,
+    weight_decay: Rate | None = None,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+) -> ScheduleFree:
+    """Schedule-free SGD as optax has it: the warm-up's first step has a rate of zero."""
+    return own_schedule_free_sgd(
+        learning_rate, warmup_steps, b1, weight_decay, weight_lr_power, state_dtype, warmup_from_zero=True
+    )
+
+
+def schedule_free_adamw(
+    learning_rate: Scalar = 0.0025,
+    warmup_steps: Scalar | None = None,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    weight_decay: Rate = 0.0,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+) -> ScheduleFree:
+    """Schedule-free AdamW as optax has it: the warm-up's first step has a rate of zero."""
+    return own_schedule_free_adamw(
+        learning_rate, warmup_steps, b1, b2, eps, weight_decay, weight_lr_power, state_dtype, warmup_from_zero=True
+    )

@@ -1,0 +1,49 @@
+"""Rows of optimizers that wrap another one."""
+
+import optax
+
+import jgd
+from tests.row import Row
+
+OVERRIDES = {
+    "schedule_free_sgd": {  # at the default rate of 1 the bowl's curvature of 4 is too much
+        "make": lambda: jgd.schedule_free_sgd(0.1),
+        "oracle": lambda: optax.contrib.schedule_free_sgd(0.1),
+        "state_bytes": 4,
+        "scalar_bytes": 12,
+    },
+    "schedule_free_adamw": {
+        "make": lambda: jgd.schedule_free_adamw(0.1),
+        "oracle": lambda: optax.contrib.schedule_free_adamw(0.1),
+        "state_bytes": 8,
+        "scalar_bytes": 12,
+        "same_state": False,  # optax's state of the base is private
+    },
+}
+
+ROWS = [
+    Row(
+        "schedule_free",
+        lambda: jgd.schedule_free(jgd.sgd(0.05, 0.5), 0.05, 0.8, 1.0),
+        lambda: optax.contrib.schedule_free(optax.sgd(0.05, 0.5), 0.05, 0.8, 1.0),
+        state_bytes=8,
+        scalar_bytes=12,
+    ),
+    Row(
+        "schedule_free_sgd_optax",
+        lambda: jgd.schedule_free_sgd(0.1, 7, 0.8, 0.01, 1.5, warmup_from_zero=True),
+        lambda: optax.contrib.schedule_free_sgd(0.1, 7, 0.8, 0.01, 1.5),
+        state_bytes=4,
+        scalar_bytes=12,
+        oracle_error=1e-6,  # optax computes its warm-up in float32, under x64 as well
+    ),
+    Row(
+        "schedule_free_adamw_optax",
+        lambda: jgd.schedule_free_adamw(0.1, 7, 0.8, 0.99, 1e-3, 0.01, 1.5, warmup_from_zero=True),
+        lambda: optax.contrib.schedule_free_adamw(0.1, 7, 0.8, 0.99, 1e-3, 0.01, 1.5),
+        state_bytes=8,
+        scalar_bytes=12,
+        same_state=False,
+        oracle_error=1e-6,
+    ),
+]
