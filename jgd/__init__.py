@@ -3,8 +3,8 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
-    gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov, novograd,
-    optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
+    gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov, normalize,
+    novograd, optimizer, prodigy, radam, rmsprop, sam, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
     scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion,
     scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign,
     scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
@@ -97,6 +97,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
+    from jgd.optimizers.sam import normalize as normalize
+    from jgd.optimizers.sam import sam as sam
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
@@ -181,6 +183,7 @@ lazy(
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
+        "jgd.optimizers.sam": ("normalize", "sam"),
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),

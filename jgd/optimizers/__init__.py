@@ -86,6 +86,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
+    from jgd.optimizers.sam import Normalize as Normalize
+    from jgd.optimizers.sam import Sam as Sam
+    from jgd.optimizers.sam import normalize as normalize
+    from jgd.optimizers.sam import sam as sam
     from jgd.optimizers.schedule_free import ScheduleFree as ScheduleFree
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
@@ -162,6 +166,7 @@ lazy(
             "scale_by_rms",
             "scale_by_stddev",
         ),
+        "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": (

@@ -46,4 +46,29 @@ ROWS = [
         same_state=False,
         oracle_error=1e-6,
     ),
+    Row("normalize", jgd.normalize, optax.contrib.normalize, descends=False, passes=4),
+    Row(
+        "sam",
+        lambda: jgd.sam(jgd.sgd(0.1), jgd.chain(jgd.normalize(), jgd.sgd(0.1))),
+        lambda: optax.contrib.sam(optax.sgd(0.1), optax.chain(optax.contrib.normalize(), optax.sgd(0.1))),
+        state_bytes=4,
+        passes=-2,  # the copy is written every second time, which reads a norm
+    ),
+    Row(
+        "sam_kept",
+        lambda: jgd.sam(jgd.adam(0.1), jgd.sgd(0.01, 0.9), 3, False),
+        lambda: optax.contrib.sam(optax.adam(0.1), optax.sgd(0.01, 0.9), 3, False),
+        state_bytes=16,
+        passes=(8 + 16 + 16) / 3 - 32,  # Adam's state every third time, the climb's momentum at the others
+    ),
+    Row(
+        "sam_opaque",
+        lambda: jgd.sam(jgd.sgd(0.1), jgd.chain(jgd.normalize(), jgd.sgd(0.1)), opaque_mode=True),
+        lambda: optax.contrib.sam(
+            optax.sgd(0.1), optax.chain(optax.contrib.normalize(), optax.sgd(0.1)), opaque_mode=True
+        ),
+        passes=4,
+        extra=lambda grads, params: {"grad_fn": lambda p, i: p},
+        descends=False,  # by gradients that are not those of the bowl
+    ),
 ]
