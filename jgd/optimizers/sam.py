@@ -111,7 +111,12 @@ class Sam:
         return total([copy, inner[0], total([inner[1]], share=climbs)], share=1 / self.sync_period)
 
     def _one_step(self, grads: Grads, state: State, params: Params, extra: dict[str, Any]) -> tuple[Updates, State]:
-        start = where(state.steps_since_sync == 0, params, state.cache)
+        first = state.steps_since_sync == 0
+
+        def begin(g: jax.Array, kept: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:
+            return g, jnp.where(first, p, kept)
+
+        _, start = map_unzip(begin, grads, state.cache, place="Sam.update", read=(params,))
 
         def descend() -> tuple[Updates, State, State]:
             updates, new = self.optimizer.update(grads, state.opt_state, start, **extra)
@@ -127,7 +132,7 @@ class Sam:
         last = state.steps_since_sync == self.sync_period - 1
         updates, opt_state, adv_state = jax.lax.cond(last, descend, climb)
         steps = (state.steps_since_sync + 1) % self.sync_period
-        return updates, optax.contrib.SAMState(steps, opt_state, adv_state, cast_like(start, state.cache))
+        return updates, optax.contrib.SAMState(steps, opt_state, adv_state, start)
 
     def _all_steps(
         self, grads: Grads, state: State, params: Params, grad_fn: Callable[[Params, int], Grads], extra: dict[str, Any]

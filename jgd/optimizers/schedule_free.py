@@ -93,7 +93,7 @@ class ScheduleFree:
 
     def cost(self, params: Params) -> Cost:
         """The sequence z in and out, and the base's cost."""
-        z = jax.eval_shape(lambda: jax.tree.map(self._copy, params))
+        z = jax.eval_shape(lambda p: jax.tree.map(self._copy, p), params)
         return total([Cost(2 * tree_bytes(z)), cost(self.base_optimizer, params)])
 
     def _copy(self, p: Any) -> jax.Array:

@@ -63,10 +63,11 @@ ROWS = [
     ),
     Row(
         "sam_opaque",
-        lambda: jgd.sam(jgd.sgd(0.1), jgd.chain(jgd.normalize(), jgd.sgd(0.1)), opaque_mode=True),
+        lambda: jgd.sam(jgd.sgd(0.1, 0.9), jgd.chain(jgd.normalize(), jgd.sgd(0.1)), opaque_mode=True),
         lambda: optax.contrib.sam(
-            optax.sgd(0.1), optax.chain(optax.contrib.normalize(), optax.sgd(0.1)), opaque_mode=True
+            optax.sgd(0.1, 0.9), optax.chain(optax.contrib.normalize(), optax.sgd(0.1)), opaque_mode=True
         ),
+        state_bytes=4,
         passes=4,
         extra=lambda grads, params: {"grad_fn": lambda p, i: p},
         descends=False,  # by gradients that are not those of the bowl
