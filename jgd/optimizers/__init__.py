@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mechanize import Mechanize as Mechanize
+    from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
@@ -144,6 +146,7 @@ lazy(
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",

@@ -72,4 +72,20 @@ ROWS = [
         extra=lambda grads, params: {"grad_fn": lambda p, i: p},
         descends=False,  # by gradients that are not those of the bowl
     ),
+    Row(
+        "mechanize",
+        lambda: jgd.mechanize(jgd.adam(1.0), s_init=0.01),
+        lambda: optax.contrib.mechanize(optax.adam(1.0), s_init=0.01),
+        state_bytes=None,
+        scalar_bytes=96,
+        passes=4,  # all of it is read before a step, and the first parameters are not written
+    ),
+    Row(
+        "mechanize_few",
+        lambda: jgd.mechanize(jgd.sgd(1.0), 0.1, 1e-6, 0.01, 2),
+        lambda: optax.contrib.mechanize(optax.sgd(1.0), 0.1, 1e-6, 0.01, 2),
+        state_bytes=None,
+        scalar_bytes=32,
+        passes=4,
+    ),
 ]
