@@ -3,12 +3,12 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
-    gradient_descent, heavy_ball, lamb, lars, lion, madgrad, mechanize, muon, muon_labels, nadam, nadamw, nesterov,
-    normalize, novograd, optimizer, prodigy, radam, rmsprop, sam, scale_by_acprop, scale_by_adam, scale_by_adamax,
-    scale_by_adan, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss,
-    scale_by_sign, scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, variant, yogi.
+    galore, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, mechanize, muon, muon_labels, nadam, nadamw,
+    nesterov, normalize, novograd, optimizer, prodigy, radam, rmsprop, sam, scale_by_acprop, scale_by_adam,
+    scale_by_adamax, scale_by_adan, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog,
+    scale_by_dowg, scale_by_galore, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam,
+    scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi,
+    schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -78,6 +78,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -175,6 +177,7 @@ lazy(
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.galore": ("galore", "scale_by_galore"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),

@@ -77,6 +77,7 @@ GOOD = {  # what a call needs beside the argument that is tried
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))
 BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
+    "base_optimizer": TRANSFORM,
     "links": TRANSFORM,
     "fn": function_of("of its arguments"),
     "inner": TRANSFORM,
@@ -92,6 +93,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "param_dtype": DTYPE,
     "params": ARRAYS,
     "should_skip_update_fn": function_of("(updates, step, params)"),
+    "rank": WHOLE,
     "stacked": ARRAYS,
     "transforms": TRANSFORMS,
     "tree": ARRAYS,

@@ -5,6 +5,7 @@ from typing import Any
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
+from jgd.optimizers.galore import ScaleByGalore
 from jgd.optimizers.schedule_free import ScheduleFree
 from jgd.optimizers.schedule_free import schedule_free_adamw as own_schedule_free_adamw
 from jgd.optimizers.schedule_free import schedule_free_sgd as own_schedule_free_sgd
@@ -71,3 +72,29 @@ def schedule_free_adamw(
     return own_schedule_free_adamw(
         learning_rate, warmup_steps, b1, b2, eps, weight_decay, weight_lr_power, state_dtype, warmup_from_zero=True
     )
+
+
+def scale_by_galore(
+    rank: int = 128,
+    update_proj_gap: Scalar = 200,
+    scale: Scalar = 1.0,
+    base_optimizer: Any = None,
+    weight_dimension_numbers: Any = None,
+) -> ScaleByGalore:
+    """GaLore's rule as optax has it: the longer side of a matrix is projected."""
+    return ScaleByGalore(rank, update_proj_gap, scale, base_optimizer, weight_dimension_numbers, project_longer=True)
+
+
+def galore(
+    learning_rate: Rate,
+    rank: int = 128,
+    update_proj_gap: Scalar = 200,
+    scale: Scalar = 1.0,
+    base_optimizer: Any = None,
+    weight_decay: Rate = 0.0,
+    mask: Any = None,
+    weight_dimension_numbers: Any = None,
+) -> Chain:
+    """GaLore as optax has it."""
+    rule = scale_by_galore(rank, update_proj_gap, scale, base_optimizer, weight_dimension_numbers)
+    return descend(rule, learning_rate, weight_decay, mask)

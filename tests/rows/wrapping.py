@@ -6,6 +6,12 @@ import jgd
 from tests.row import Row
 
 OVERRIDES = {
+    "galore": {  # optax's form; the paper's is in tests/optimizers/test_galore.py
+        "make": lambda: jgd.galore(0.05, 2, project_longer=True),
+        "oracle": lambda: optax.contrib.galore(0.05, 2),
+        "state_bytes": None,
+        "oracle_error": 1e-5,  # optax computes singular vectors in float32, under x64 as well
+    },
     "schedule_free_sgd": {  # at the default rate of 1 the bowl's curvature of 4 is too much
         "make": lambda: jgd.schedule_free_sgd(0.1),
         "oracle": lambda: optax.contrib.schedule_free_sgd(0.1),
@@ -87,5 +93,16 @@ ROWS = [
         state_bytes=None,
         scalar_bytes=32,
         passes=4,
+    ),
+    Row(
+        "galore_lion",
+        lambda: jgd.galore(
+            0.05, 2, 100, 0.25, jgd.scale_by_lion(), 0.1, True, jgd.MatrixAxes(1, 0), project_longer=True
+        ),
+        lambda: optax.contrib.galore(
+            0.05, 2, 100, 0.25, optax.scale_by_lion(), 0.1, True, optax.contrib.GaLoreDimensionNumbers(1, 0)
+        ),
+        state_bytes=None,
+        oracle_error=1e-5,
     ),
 ]
