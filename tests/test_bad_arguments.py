@@ -13,6 +13,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.core.arguments import ARRAYS, DTYPE, FLAG, LABELS, MASK, TRANSFORM, WHOLE, Kind, admits, function_of
+from jgd.core.newton_schulz import PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.sweep import loguniform, uniform
@@ -93,6 +94,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "param_dtype": DTYPE,
     "params": ARRAYS,
     "should_skip_update_fn": function_of("(updates, step, params)"),
+    "preconditioning": PRECONDITIONING,
     "rank": WHOLE,
     "stacked": ARRAYS,
     "transforms": TRANSFORMS,

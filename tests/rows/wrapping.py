@@ -1,9 +1,28 @@
-"""Rows of optimizers that wrap another one."""
+"""Rows of optimizers that wrap another one, and of Muon's options."""
 
 import optax
 
 import jgd
+from tests import problems
 from tests.row import Row
+
+
+def _muon(name, **options):
+    """Two steps of the iteration, as optax has them."""
+    return Row(
+        name,
+        lambda: jgd.chain(
+            jgd.scale_by_muon(ns_steps=2, bias_correction=True, shape_scaling=False, **options), jgd.scale(-0.05)
+        ),
+        lambda: optax.chain(optax.contrib.scale_by_muon(ns_steps=2, **options), optax.scale(-0.05)),
+        state_bytes=4,
+        complex=False,
+        shapes=problems.MATRICES,
+        rounding=100,
+        oracle_error=1e-10,
+        same_state=False,  # optax keeps the coefficients in it
+    )
+
 
 OVERRIDES = {
     "galore": {  # optax's form; the paper's is in tests/optimizers/test_galore.py
@@ -105,4 +124,6 @@ ROWS = [
         state_bytes=None,
         oracle_error=1e-5,
     ),
+    _muon("muon_aol_adaptive", preconditioning="aol", adaptive=True),
+    _muon("muon_spectral", preconditioning="spectral"),
 ]
