@@ -263,7 +263,8 @@ def test_attention_and_mixing_are_hidden_layers():
 
 @pytest.mark.parametrize("preconditioning", ["spectral", "aol", "schatten"])
 def test_a_better_scale_ends_nearer_to_one(preconditioning):
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(6, 20)), jnp.float32)
+    rows = np.geomspace(1.0, 1e-2, 6)[:, None]
+    x = jnp.asarray(rows * np.random.default_rng(0).normal(size=(6, 20)), jnp.float32)
     values = [
         jnp.linalg.svd(newton_schulz(x, steps=2, preconditioning=kind), compute_uv=False)
         for kind in ("frobenius", preconditioning)
