@@ -134,6 +134,9 @@ SAME_IN_PUBLIC = {
     "scale_by_muon",
     "adan",
     "scale_by_adan",
+    "galore",
+    "schedule_free_adamw",
+    "schedule_free_sgd",
 }  # of a task and of a study; ours and optax's, in the drop-in
 
 
