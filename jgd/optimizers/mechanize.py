@@ -93,7 +93,8 @@ class Mechanize:
         m = jnp.maximum(b * state.m, jnp.abs(h) + self.eps)
         v = b**2 * state.v + h**2
         r = b * state.r + jnp.clip(h, -state.m, state.m) * state.s
-        s = ratio(self.s_init / self.num_betas * m + jnp.maximum(r, 0.0), safe_sqrt(v) + self.eps)
+        root = safe_sqrt(v) + self.eps
+        s = (self.s_init / self.num_betas * m + jnp.maximum(r, 0.0)) / jnp.where(root == 0, 1.0, root)
         return tuple(new.astype(state.s.dtype) for new in (r, m, v, s))
 
 

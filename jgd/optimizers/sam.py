@@ -10,7 +10,7 @@ import optax
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import TRANSFORM, Kind, whole_from
 from jgd.core.cost import Cost, cost, total
-from jgd.core.tree import cast_like, check_params, copied, global_norm, map_unzip, map_updates, ratio, tree_bytes, where
+from jgd.core.tree import cast_like, check_params, copied, global_norm, map_unzip, map_updates, tree_bytes, where
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms import apply_updates, as_transform, eval_params
 
@@ -27,7 +27,8 @@ class Normalize:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The gradients with a norm of 1."""
-        factor = ratio(jnp.ones(()), global_norm(grads))
+        norm = global_norm(grads)
+        factor = jnp.where(norm == 0, 0.0, 1 / jnp.where(norm == 0, 1.0, norm))
         return map_updates(lambda g: factor * g, grads, place="Normalize.update"), state
 
     def cost(self, params: Params) -> Cost:

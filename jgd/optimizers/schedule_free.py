@@ -97,7 +97,7 @@ class ScheduleFree:
         return total([Cost(2 * tree_bytes(z)), cost(self.base_optimizer, params)])
 
     def _copy(self, p: Any) -> jax.Array:
-        return jnp.array(p, moment_dtype(p, self.state_dtype) if self.state_dtype else None, copy=True)
+        return jnp.array(p, moment_dtype(p, self.state_dtype) if self.state_dtype else jnp.result_type(p), copy=True)
 
 
 schedule_free = ScheduleFree
