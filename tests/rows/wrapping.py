@@ -1,5 +1,6 @@
 """Rows of optimizers that wrap another one, and of Muon's options."""
 
+import jax
 import optax
 
 import jgd
@@ -7,21 +8,9 @@ from tests import problems
 from tests.row import Row
 
 
-def _muon(name, **options):
-    """Two steps of the iteration, as optax has them."""
-    return Row(
-        name,
-        lambda: jgd.chain(
-            jgd.scale_by_muon(ns_steps=2, bias_correction=True, shape_scaling=False, **options), jgd.scale(-0.05)
-        ),
-        lambda: optax.chain(optax.contrib.scale_by_muon(ns_steps=2, **options), optax.scale(-0.05)),
-        state_bytes=4,
-        complex=False,
-        shapes=problems.MATRICES,
-        rounding=100,
-        oracle_error=1e-10,
-        same_state=False,  # optax keeps the coefficients in it
-    )
+def _matrices(params):
+    """Every leaf is a matrix, which optax must be told."""
+    return jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), params)
 
 
 OVERRIDES = {
@@ -124,6 +113,25 @@ ROWS = [
         state_bytes=None,
         oracle_error=1e-5,
     ),
-    _muon("muon_aol_adaptive", preconditioning="aol", adaptive=True),
-    _muon("muon_spectral", preconditioning="spectral"),
+    Row(
+        "muon_aol_adaptive",
+        lambda: jgd.chain(
+            jgd.scale_by_muon(
+                ns_steps=2, adaptive=True, preconditioning="aol", bias_correction=True, shape_scaling=False
+            ),
+            jgd.scale(-0.05),
+        ),
+        lambda: optax.chain(
+            optax.contrib.scale_by_muon(
+                ns_steps=2, adaptive=True, preconditioning="aol", weight_dimension_numbers=_matrices
+            ),
+            optax.scale(-0.05),
+        ),
+        state_bytes=4,
+        complex=False,
+        shapes=problems.MATRICES,
+        rounding=100,
+        oracle_error=1e-10,
+        same_state=False,  # optax keeps the coefficients in it
+    ),
 ]
