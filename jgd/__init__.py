@@ -3,23 +3,24 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad, cocob,
-    dadapt_adamw, descend, dog, dowg, fromage, gradient_descent, heavy_ball, lamb, lars, lbfgs, lion, madgrad, muon,
-    muon_labels, nadam, nadamw, nesterov, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent,
-    optimizer, prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
-    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
-    scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_radam, scale_by_rms, scale_by_rprop,
-    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio,
-    scale_by_yogi, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
+    dadapt_adamw, descend, dog, dowg, fromage, galore, gradient_descent, heavy_ball, lamb, lars, lbfgs, lion, madgrad,
+    mechanize, muon, muon_labels, nadam, nadamw, nesterov, normalize, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta,
+    scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad,
+    scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_galore,
+    scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient,
+    scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum,
+    scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
+    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
-    piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
-    warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
-    warmup_stable_decay_schedule.
+    linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
+    sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
+    warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
 Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
     multi_steps, partition, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_schedule,
-    scale_by_zoom_linesearch, scheduled, trace, value_and_grad_from_state.
+    scale_by_zoom_linesearch, schedule_free_eval_params, scheduled, trace, value_and_grad_from_state.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -91,6 +92,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -100,6 +103,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
@@ -118,6 +122,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
     from jgd.optimizers.rprop import rprop as rprop
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
+    from jgd.optimizers.sam import normalize as normalize
+    from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import schedule_free as schedule_free
+    from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -142,12 +151,14 @@ if TYPE_CHECKING:
     from jgd.schedules.piecewise import piecewise_constant_schedule as piecewise_constant_schedule
     from jgd.schedules.piecewise import piecewise_interpolate_schedule as piecewise_interpolate_schedule
     from jgd.schedules.warmup import inverse_sqrt_schedule as inverse_sqrt_schedule
+    from jgd.schedules.warmup import linear_warmup_schedule as linear_warmup_schedule
     from jgd.schedules.warmup import warmup_constant_schedule as warmup_constant_schedule
     from jgd.schedules.warmup import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
     from jgd.schedules.warmup import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule
     from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
+    from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
     from jgd.transforms.backtracking_linesearch import (
         scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
     )
@@ -203,11 +214,13 @@ lazy(
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.fromage": ("fromage",),
+        "jgd.optimizers.galore": ("galore", "scale_by_galore"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mechanize": ("mechanize",),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
         "jgd.optimizers.optimistic": (
@@ -220,6 +233,8 @@ lazy(
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
+        "jgd.optimizers.sam": ("normalize", "sam"),
+        "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
@@ -239,12 +254,13 @@ lazy(
         ),
         "jgd.schedules.warmup": (
             "inverse_sqrt_schedule",
+            "linear_warmup_schedule",
             "warmup_constant_schedule",
             "warmup_cosine_decay_schedule",
             "warmup_exponential_decay_schedule",
             "warmup_stable_decay_schedule",
         ),
-        "jgd.transforms.averaging": ("ema_params", "eval_params"),
+        "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),

@@ -137,6 +137,9 @@ SAME_IN_PUBLIC = {
     "adadelta",
     "rprop",
     "scale_by_rprop",
+    "galore",
+    "schedule_free_adamw",
+    "schedule_free_sgd",
 }  # of a task and of a study; ours and optax's, in the drop-in
 
 

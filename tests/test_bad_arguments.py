@@ -13,6 +13,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.core.arguments import ARRAYS, DTYPE, FLAG, LABELS, MASK, TRANSFORM, WHOLE, Kind, admits, function_of
+from jgd.core.newton_schulz import PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.sweep import loguniform, uniform
@@ -20,7 +21,7 @@ from jgd.sweep import loguniform, uniform
 MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
-    *("matrix_axes", "matrix_axes_by_path"),  # likewise
+    *("matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
     *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
     "Solution",  # is made by jgd alone
@@ -44,6 +45,8 @@ NUMBERS = Kind("be a sequence", lambda x: hasattr(x, "__iter__"))
 BY_ANNOTATION = {Scalar: NUMBER, Rate: NUMBER, Scalar | None: NUMBER, Rate | None: NUMBER, bool: FLAG}
 TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), np.ones((4, 1)))
 GOOD = {  # what a call needs beside the argument that is tried
+    "adv_optimizer": jgd.sgd(0.1),
+    "base_optimizer": jgd.sgd(0.1),
     "decay_steps": 9,
     "every_k_schedule": 2,
     "fn": jnp.sum,
@@ -75,6 +78,7 @@ GOOD = {  # what a call needs beside the argument that is tried
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))
 BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
+    "base_optimizer": TRANSFORM,
     "links": TRANSFORM,
     "fn": function_of("of its arguments"),
     "inner": TRANSFORM,
@@ -90,10 +94,13 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "param_dtype": DTYPE,
     "params": ARRAYS,
     "should_skip_update_fn": function_of("(updates, step, params)"),
+    "preconditioning": PRECONDITIONING,
+    "rank": WHOLE,
     "stacked": ARRAYS,
     "transforms": TRANSFORMS,
     "tree": ARRAYS,
     "updates": ARRAYS,
+    "state_dtype": DTYPE,
     "trust_ratio_mask": MASK,
     "weight_decay_mask": MASK,
 }

@@ -17,6 +17,7 @@ WHOLE = (  # hyperparameters without a fraction
     "max_backtracking_steps",
     "max_consecutive_errors",
     "max_linesearch_steps",
+    "update_proj_gap",
 )
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 EACH_STEPPING = pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import one_of
 from jgd.core.errors import InputError, unknown
 from jgd.core.tree import safe_sqrt
 from jgd.core.types import Scalar
@@ -20,6 +21,8 @@ DION = (
     (2.8366, -3.0525, 1.2012),
 )
 COEFFICIENTS: dict[str, Any] = {"standard": STANDARD, "dion": DION}
+PRECONDITIONING = one_of("frobenius", "spectral", "aol", "schatten")
+"""How a matrix is scaled before the iteration; see `newton_schulz`."""
 
 
 def coefficients(value: Any) -> tuple[Any, ...]:
@@ -39,22 +42,46 @@ def coefficients(value: Any) -> tuple[Any, ...]:
 
 
 def newton_schulz(
-    x: jax.Array, ns_coeffs: Sequence[Any] = STANDARD, steps: int = 5, eps: Scalar = 1e-8, dtype: Any = None
+    x: jax.Array,
+    ns_coeffs: Sequence[Any] = STANDARD,
+    steps: int = 5,
+    eps: Scalar = 1e-8,
+    dtype: Any = None,
+    preconditioning: str = "frobenius",
 ) -> jax.Array:
-    """Iterate X <- a X + (b XX' + c (XX')^2) X from X / (||X|| + eps), for `x`: f[m, n] with m <= n.
+    """Iterate X <- a X + (b XX' + c (XX')^2) X from X = x, scaled, for `x`: f[m, n] with m <= n.
+
+    The scale is 1 / (||x|| + eps) by the Frobenius or the spectral norm, 1 / sqrt(||xx'||) by the norm of Schatten 4
+    (Grishina et al. 2025, arXiv:2506.10935), or for each row 1 / sqrt(sum_j |xx'|_ij), which is AOL's (Boissin et al.
+    2025, arXiv:2512.04632); the last two take the product from the first step, and their divisors are at least eps.
 
     `ns_coeffs` holds (a, b, c) for all steps, or one such triple after another, whose number then counts. It computes
-    in `dtype`, that of `x` unless given. Cost: 4 m² n + 2 m³ operations a step.
+    in `dtype`, that of `x` unless given. Cost: 4 m² n + 2 m³ operations a step, and singular values for "spectral".
     """
-    norm = safe_sqrt(jnp.sum(x * x))
-    out, x = x.dtype, x / (norm + eps)
+    out, count = x.dtype, steps_of(ns_coeffs, steps)
+    if preconditioning in ("aol", "schatten"):
+        x, gram = _by_product(x, eps, preconditioning) if count else (x, None)
+    else:
+        norm = jnp.linalg.norm(x, 2) if preconditioning == "spectral" else safe_sqrt(jnp.sum(x * x))
+        x, gram = x / (norm + eps), None
     x = x if dtype is None else x.astype(dtype)
-    for step in range(steps_of(ns_coeffs, steps)):
+    for step in range(count):
         first = 3 * step % len(ns_coeffs)
         a, b, c = (jnp.asarray(k).astype(x.dtype) for k in ns_coeffs[first : first + 3])
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
+        gram = x @ x.mT if gram is None else gram.astype(x.dtype)
+        x, gram = a * x + (b * gram + c * (gram @ gram)) @ x, None
     return x.astype(out)
+
+
+def _by_product(x: jax.Array, eps: Scalar, preconditioning: str) -> tuple[jax.Array, jax.Array]:
+    """`x` scaled by what xx' tells, and the product of the scaled one."""
+    gram = x @ x.mT
+    if preconditioning == "aol":
+        size = jnp.sum(jnp.abs(gram), axis=-1, keepdims=True)
+    else:
+        size = safe_sqrt(jnp.sum(gram * gram, keepdims=True))
+    scale = 1 / jnp.sqrt(jnp.maximum(size, eps))
+    return scale * x, scale * gram * scale.mT
 
 
 def steps_of(ns_coeffs: Sequence[Any], steps: int) -> int:

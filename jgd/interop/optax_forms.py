@@ -6,7 +6,11 @@ from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adadelta import ScaleByAdadelta
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
+from jgd.optimizers.galore import ScaleByGalore
 from jgd.optimizers.rprop import ScaleByRprop
+from jgd.optimizers.schedule_free import ScheduleFree
+from jgd.optimizers.schedule_free import schedule_free_adamw as own_schedule_free_adamw
+from jgd.optimizers.schedule_free import schedule_free_sgd as own_schedule_free_sgd
 from jgd.transforms import Chain, add_decayed_weights, chain, scale, scale_by_learning_rate
 
 
@@ -66,3 +70,70 @@ def rprop(
 ) -> Chain:
     """Rprop as optax has it."""
     return chain(scale_by_rprop(learning_rate, eta_minus, eta_plus, min_step_size, max_step_size), scale(-1.0))
+
+
+def schedule_free(
+    base_optimizer: Any,
+    learning_rate: Rate,
+    b1: Scalar = 0.9,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+) -> ScheduleFree:
+    """Schedule-free learning as optax has it: a schedule weighs the average one step ahead of the base's."""
+    return ScheduleFree(base_optimizer, learning_rate, b1, weight_lr_power, state_dtype, weights_ahead=True)
+
+
+def schedule_free_sgd(
+    learning_rate: Scalar = 1.0,
+    warmup_steps: Scalar | None = None,
+    b1: Scalar = 0.9,
+    weight_decay: Rate | None = None,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+) -> ScheduleFree:
+    """Schedule-free SGD as optax has it: the warm-up's first step has a rate of zero."""
+    return own_schedule_free_sgd(
+        learning_rate, warmup_steps, b1, weight_decay, weight_lr_power, state_dtype, warmup_from_zero=True
+    )
+
+
+def schedule_free_adamw(
+    learning_rate: Scalar = 0.0025,
+    warmup_steps: Scalar | None = None,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    weight_decay: Rate = 0.0,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+) -> ScheduleFree:
+    """Schedule-free AdamW as optax has it: the warm-up's first step has a rate of zero."""
+    return own_schedule_free_adamw(
+        learning_rate, warmup_steps, b1, b2, eps, weight_decay, weight_lr_power, state_dtype, warmup_from_zero=True
+    )
+
+
+def scale_by_galore(
+    rank: int = 128,
+    update_proj_gap: Scalar = 200,
+    scale: Scalar = 1.0,
+    base_optimizer: Any = None,
+    weight_dimension_numbers: Any = None,
+) -> ScaleByGalore:
+    """GaLore's rule as optax has it: the longer side of a matrix is projected."""
+    return ScaleByGalore(rank, update_proj_gap, scale, base_optimizer, weight_dimension_numbers, project_longer=True)
+
+
+def galore(
+    learning_rate: Rate,
+    rank: int = 128,
+    update_proj_gap: Scalar = 200,
+    scale: Scalar = 1.0,
+    base_optimizer: Any = None,
+    weight_decay: Rate = 0.0,
+    mask: Any = None,
+    weight_dimension_numbers: Any = None,
+) -> Chain:
+    """GaLore as optax has it."""
+    rule = scale_by_galore(rank, update_proj_gap, scale, base_optimizer, weight_dimension_numbers)
+    return descend(rule, learning_rate, weight_decay, mask)

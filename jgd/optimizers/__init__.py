@@ -69,6 +69,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
+    from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -82,6 +85,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mechanize import Mechanize as Mechanize
+    from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
@@ -115,6 +120,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.rprop import ScaleByRprop as ScaleByRprop
     from jgd.optimizers.rprop import rprop as rprop
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
+    from jgd.optimizers.sam import Normalize as Normalize
+    from jgd.optimizers.sam import Sam as Sam
+    from jgd.optimizers.sam import normalize as normalize
+    from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import ScheduleFree as ScheduleFree
+    from jgd.optimizers.schedule_free import schedule_free as schedule_free
+    from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -173,11 +186,13 @@ lazy(
             "scale_by_dowg",
         ),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
+        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
@@ -208,6 +223,8 @@ lazy(
             "scale_by_stddev",
         ),
         "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
+        "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
+        "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",

@@ -4,12 +4,13 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jgd.core import InputError, MatrixRule, hyper, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.frozen import dtype_name, frozen
 from jgd.core.matrices import declared_axes, frozen_axes
-from jgd.core.newton_schulz import STANDARD, coefficients, newton_schulz, steps_of
+from jgd.core.newton_schulz import PRECONDITIONING, STANDARD, coefficients, newton_schulz, steps_of
 from jgd.core.record import hypers
 from jgd.core.tree import increment, one_minus_pow, zeros
 from jgd.core.types import Params, Rate, Scalar, State
@@ -37,13 +38,15 @@ class ScaleByMuon(MatrixRule):
 
     (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
     O is `newton_schulz` with `ns_steps` steps of `ns_coeffs`, (a, b, c) or one such triple after another, whose number
-    then counts, in `ns_dtype`, float32 at least by default.
+    then counts, in `ns_dtype`, float32 at least by default; `preconditioning` scales the matrix before it.
 
     `weight_dimension_numbers` cuts leaves into matrices of in x out, a tree of `MatrixAxes` or a function of the
     parameters that returns one; without it a leaf is (..., in, out), its leading axes a batch. s is
     sqrt(max(1, out/in)), or `consistent_rms` times sqrt(max(in, out)), which gives Adam's step size at 0.2
     (Liu et al. 2025, arXiv:2502.16982), or 1 with `shape_scaling` off. `bias_correction` divides b by
-    1 - beta^(t+1) and g by 1 - beta^t, as `optax.contrib.muon` does, whose first steps differ from torch's.
+    1 - beta^(t+1) and g by 1 - beta^t, as `optax.contrib.muon` does, whose first steps differ from torch's. `adaptive`
+    multiplies O(x) by <x, O(x)>, about the dual norm of the matrix x (Bernstein & Newhouse 2024, arXiv:2409.20325);
+    optax takes that of all of a leaf's matrices together.
     Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
     """
 
@@ -54,6 +57,8 @@ class ScaleByMuon(MatrixRule):
     mu_dtype: Any = static(default=None, convert=dtype_name)
     _: KW_ONLY
     nesterov: bool = static(default=True)
+    adaptive: bool = static(default=False)
+    preconditioning: str = static(default="frobenius", expect=PRECONDITIONING)
     weight_dimension_numbers: Any = static(default=None, convert=frozen_axes)
     consistent_rms: Scalar | None = hyper(default=None, interval="(0, inf)")
     ns_dtype: Any = static(default=None, convert=dtype_name)
@@ -82,7 +87,8 @@ class ScaleByMuon(MatrixRule):
         return look if of_g is None else look + of_g * g, b
 
     def step(self, t: Any, x: jax.Array) -> jax.Array:
-        return newton_schulz(x, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype)
+        u = newton_schulz(x, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype, self.preconditioning)
+        return jnp.sum(x * u) * u if self.adaptive else u
 
     def size(self, rows: int, columns: int) -> Any:
         if not self.shape_scaling:
@@ -111,6 +117,8 @@ def muon(
     mu_dtype: Any = None,
     *,
     nesterov: bool = True,
+    adaptive: bool = False,
+    preconditioning: str = "frobenius",
     adam_b1: Scalar = 0.9,
     adam_b2: Scalar = 0.999,
     adam_eps_root: Scalar = 0.0,
@@ -140,6 +148,8 @@ def muon(
         eps,
         mu_dtype,
         nesterov=nesterov,
+        adaptive=adaptive,
+        preconditioning=preconditioning,
         weight_dimension_numbers=declared,
         consistent_rms=consistent_rms,
         ns_dtype=ns_dtype,

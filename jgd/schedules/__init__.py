@@ -47,11 +47,13 @@ if TYPE_CHECKING:
     from jgd.schedules.time import ask as ask
     from jgd.schedules.time import time_of as time_of
     from jgd.schedules.warmup import InverseSqrt as InverseSqrt
+    from jgd.schedules.warmup import LinearWarmup as LinearWarmup
     from jgd.schedules.warmup import WarmupConstant as WarmupConstant
     from jgd.schedules.warmup import WarmupCosineDecay as WarmupCosineDecay
     from jgd.schedules.warmup import WarmupExponentialDecay as WarmupExponentialDecay
     from jgd.schedules.warmup import WarmupStableDecay as WarmupStableDecay
     from jgd.schedules.warmup import inverse_sqrt_schedule as inverse_sqrt_schedule
+    from jgd.schedules.warmup import linear_warmup_schedule as linear_warmup_schedule
     from jgd.schedules.warmup import warmup_constant_schedule as warmup_constant_schedule
     from jgd.schedules.warmup import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
     from jgd.schedules.warmup import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule
@@ -105,11 +107,13 @@ lazy(
         "jgd.schedules.time": ("OfTime", "Time", "ask", "time_of"),
         "jgd.schedules.warmup": (
             "InverseSqrt",
+            "LinearWarmup",
             "WarmupConstant",
             "WarmupCosineDecay",
             "WarmupExponentialDecay",
             "WarmupStableDecay",
             "inverse_sqrt_schedule",
+            "linear_warmup_schedule",
             "warmup_constant_schedule",
             "warmup_cosine_decay_schedule",
             "warmup_exponential_decay_schedule",

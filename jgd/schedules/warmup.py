@@ -12,7 +12,7 @@ from jgd.core.record import hyper, record, static
 from jgd.core.tree import safe_sqrt, widen
 from jgd.core.types import Scalar
 from jgd.schedules.basic import ExponentialDecay, Linear
-from jgd.schedules.curves import are_plain, blend, half_cosine, power_curve, progress
+from jgd.schedules.curves import SHORTEST, are_plain, blend, half_cosine, power_curve, progress
 from jgd.schedules.time import OfTime, Time
 
 COOLDOWNS: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -41,6 +41,24 @@ class WarmupConstant(OfTime):
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
         return Linear(self.init_value, self.peak_value, self.warmup_steps, 0.0).at_time(time)
+
+
+@record
+class LinearWarmup(OfTime):
+    """peak_value min(1, (t+1) / warmup_steps): a warm-up whose first step already has a part of the rate.
+
+    So the authors' packages of schedule-free optimizers and others count; `warmup_constant_schedule` begins at its
+    `init_value`, and from 0 the first step is none.
+    """
+
+    peak_value: Scalar = hyper()
+    warmup_steps: Scalar = hyper(interval="[0, inf)")
+    called = "linear_warmup_schedule"
+
+    def at_time(self, time: Time) -> jax.Array:
+        """The value at `time`."""
+        share = (time.value + 1) / jnp.maximum(widen(self.warmup_steps), SHORTEST)
+        return widen(self.peak_value) * jnp.minimum(share, 1.0)
 
 
 @record
@@ -155,6 +173,11 @@ def warmup_cosine_decay_schedule(
             "the length of the whole schedule and must exceed warmup_steps; add the warm-up to it."
         )
     return WarmupCosineDecay(init_value, peak_value, warmup_steps, decay_steps, end_value, exponent)
+
+
+def linear_warmup_schedule(peak_value: Scalar, warmup_steps: Scalar) -> LinearWarmup:
+    """A linear warm-up whose first step has `peak_value / warmup_steps`, then `peak_value` for ever."""
+    return LinearWarmup(peak_value, warmup_steps)
 
 
 def warmup_constant_schedule(init_value: Scalar, peak_value: Scalar, warmup_steps: Scalar) -> WarmupConstant:

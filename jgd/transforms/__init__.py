@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import inner_states as inner_states
+    from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
     from jgd.transforms.backtracking_linesearch import ScaleByBacktrackingLinesearch as ScaleByBacktrackingLinesearch
     from jgd.transforms.backtracking_linesearch import (
         scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
@@ -80,7 +81,14 @@ lazy(
     __name__,
     {
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
-        "jgd.transforms.averaging": ("EmaParams", "EmaParamsState", "ema_params", "eval_params", "inner_states"),
+        "jgd.transforms.averaging": (
+            "EmaParams",
+            "EmaParamsState",
+            "ema_params",
+            "eval_params",
+            "inner_states",
+            "schedule_free_eval_params",
+        ),
         "jgd.transforms.backtracking_linesearch": ("ScaleByBacktrackingLinesearch", "scale_by_backtracking_linesearch"),
         "jgd.transforms.clip": (
             "Clip",

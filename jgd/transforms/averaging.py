@@ -9,9 +9,19 @@ import optax
 
 from jgd.core import Transform, hyper, part, record, static
 from jgd.core.cost import Cost, cost, total
+from jgd.core.errors import InputError
 from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
+
+HELD = {
+    "inner": "inner_state",
+    "opt": "inner_opt_state",
+    "base_optimizer": "base_optimizer_state",
+    "optimizer": "opt_state",
+    "adv_optimizer": "adv_state",
+}
+"""Where wrappers hold a transform, and where their states hold its state."""
 
 
 class EmaParamsState(NamedTuple):
@@ -77,15 +87,15 @@ def eval_params(optimizer: Any, state: State, params: Params) -> Params:
     """The weights that `optimizer` means to be evaluated, at `state`: an average, schedule-free's x, else `params`.
 
     A transform says so by a method `eval_params(state, params)`; it is found within chains, masks, partitions,
-    accumulation and guards, the outermost first, and so is the state of optax's `schedule_free` (under
-    `optax.contrib.schedule_free` itself or `FromOptax`). Under a mask or a partition, leaves of others stay `params`.
+    accumulation and guards, the outermost first, and so is the state of `schedule_free`, jgd's or optax's own. Under a
+    mask or a partition, leaves of others stay `params`.
     Runs under `jit`, `vmap` and `scan`.
     """
     own = getattr(optimizer, "eval_params", None)
     if callable(own):
         return own(state, params)
     if isinstance(state, optax.contrib.ScheduleFreeState):
-        return optax.contrib.schedule_free_eval_params(state, params)
+        return schedule_free_eval_params(state, params)
     if isinstance(state, optax.MaskedState):
         return _masked(getattr(optimizer, "inner", None), state.inner_state, params)
     if isinstance(state, optax.transforms.PartitionState):
@@ -99,6 +109,25 @@ def eval_params(optimizer: Any, state: State, params: Params) -> Params:
     return params
 
 
+def schedule_free_eval_params(state: State, params: Params) -> Params:
+    """The average x = (y - (1-b1) z) / b1 that schedule-free training means to be evaluated, of the parameters y.
+
+    `state` is that of `schedule_free` itself; `eval_params` finds it inside a chain, a mask or another wrapper.
+    """
+    if not isinstance(state, optax.contrib.ScheduleFreeState):
+        raise InputError(
+            f"schedule_free_eval_params: got a {type(state).__name__} for the state of schedule_free; pass that, or "
+            "call jgd.eval_params(optimizer, state, params), which finds it."
+        )
+    b1: Any = state.b1
+
+    def evaluated(y: Any, z: Any) -> jax.Array:
+        x = (widen(y) - (1 - widen(b1)) * widen(z)) / widen(b1)
+        return x.astype(jnp.result_type(y))
+
+    return jax.tree.map(evaluated, params, state.z)
+
+
 def inner_states(optimizer: Any, state: State) -> Iterator[tuple[Any, State]]:
     """The transforms within a wrapper with their states; `None` for a transform that only optax's closures know."""
     links = getattr(optimizer, "transforms", None)
@@ -108,10 +137,9 @@ def inner_states(optimizer: Any, state: State) -> Iterator[tuple[Any, State]]:
         known = links if isinstance(links, tuple) else (None,) * len(state)
         yield from zip(known, state, strict=True)
     else:
-        inner = getattr(optimizer, "inner", getattr(optimizer, "opt", None))
-        for name in ("inner_state", "inner_opt_state", "base_optimizer_state"):
-            if hasattr(state, name):
-                yield inner, getattr(state, name)
+        for field, kept in HELD.items():
+            if hasattr(state, kept):
+                yield getattr(optimizer, field, None), getattr(state, kept)
 
 
 def _masked(inner: Any, state: State, params: Params) -> Params:

@@ -67,11 +67,13 @@ def _in_effect(node: Any, state: State) -> Any:
         return {**known, **{str(i): _in_effect(one, below) for i, (one, below) in enumerate(inner)}}
     count = getattr(state, "gradient_step", getattr(state, "count", None))
     count = zero_count() if count is None or callable(count) else count
+    count = getattr(state, "step_count", count + 1) - 1  # schedule-free's state counts from 1
     tree: dict[str, Any] = {}
     for field in dataclasses.fields(node):
         kind, value = field.metadata.get("kind"), getattr(node, field.name)
         if kind in ("hyper", "hypers"):
             tree[field.name] = value(count) if callable(value) else value
-        elif kind == "part" and hasattr(value, "update") and inner:
-            tree[field.name] = _in_effect(value, inner[0][1])
+        elif kind == "part" and hasattr(value, "update"):
+            for below in [below for one, below in inner if one is value][:1]:
+                tree[field.name] = _in_effect(value, below)
     return tree

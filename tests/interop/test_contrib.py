@@ -27,6 +27,9 @@ SETTINGS = {
         "beta": 0.8,
         "eps": 1e-3,
     },
+    "spectral": {"preconditioning": "spectral", "eps": 1e-3},
+    "aol": {"preconditioning": "aol", "muon_weight_dimension_numbers": AXES, "ns_coeffs": "dion"},
+    "schatten and adaptive": {"preconditioning": "schatten", "adaptive": True, "weight_decay": 0.1},
 }
 
 
@@ -49,9 +52,8 @@ def test_the_rule_alone_has_no_factor_for_the_shape(x64):
     problems.close(*paths, rtol=1e-9, atol=1e-9)
 
 
-def test_options_that_only_optax_has_are_optax_s():
-    assert isinstance(dropin.contrib.muon(0.1, adaptive=True), optax.GradientTransformation)
-    assert list(jgd.hyperparams(dropin.contrib.muon(0.1)))  # a value otherwise
+def test_every_option_is_a_value_s():
+    assert list(jgd.hyperparams(dropin.contrib.muon(0.1, adaptive=True, preconditioning="aol")))
     with pytest.raises(jgd.InputError, match=r"unknown name 'dino'\. Did you mean dion"):
         dropin.contrib.muon(0.1, ns_coeffs="dino")
 

@@ -95,7 +95,7 @@ def test_optax_s_classes_are_its_own_and_know_values():
         assert not isinstance(dropin.adam, classes)
         assert not isinstance(jnp.ones(3), classes)
     assert dropin.GradientTransformation is optax.GradientTransformation
-    assert dropin.contrib.mechanize is optax.contrib.mechanize
+    assert dropin.contrib.mechanize is jgd.mechanize
     assert dropin.contrib.prodigy is jgd.prodigy
 
 

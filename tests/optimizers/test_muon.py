@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jgd
-from jgd.core.newton_schulz import STANDARD
+from jgd.core.newton_schulz import STANDARD, newton_schulz
 from tests import problems
 
 
@@ -259,3 +259,26 @@ def test_attention_and_mixing_are_hidden_layers():
     assert set(jgd.muon_labels({name: jnp.ones((4, 4)) for name in names}).values()) == {"muon"}
     names = ("head", "heads", "lm_head", "token_embedding", "token", "multi_head_attention_logits")
     assert set(jgd.muon_labels({name: jnp.ones((4, 4)) for name in names}).values()) == {"adam"}
+
+
+@pytest.mark.parametrize("preconditioning", ["spectral", "aol", "schatten"])
+def test_a_better_scale_ends_nearer_to_one(preconditioning):
+    rows = np.geomspace(1.0, 1e-2, 6)[:, None]
+    x = jnp.asarray(rows * np.random.default_rng(0).normal(size=(6, 20)), jnp.float32)
+    values = [
+        jnp.linalg.svd(newton_schulz(x, steps=2, preconditioning=kind), compute_uv=False)
+        for kind in ("frobenius", preconditioning)
+    ]
+    assert jnp.min(values[1]) > jnp.min(values[0])
+    zero, slope = jax.value_and_grad(lambda k: jnp.sum(newton_schulz(k * x, preconditioning=preconditioning)))(0.0)
+    assert zero == 0
+    assert jnp.isfinite(slope)
+
+
+def test_adaptive_steps_are_as_long_as_each_matrix_s_own_dual_norm():
+    stack = jnp.asarray(np.random.default_rng(1).normal(size=(2, 4, 6)), jnp.float32)
+    plain, adaptive = (jgd.scale_by_muon(beta=0.0, adaptive=flag) for flag in (False, True))
+    u, scaled = (opt.update(stack, opt.init(stack))[0] for opt in (plain, adaptive))
+    shape = (6 / 4) ** 0.5
+    norms = jnp.sum(stack * u / shape, axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(scaled, norms * u, rtol=1e-4, atol=1e-4)

@@ -78,6 +78,7 @@ ROWS = [
     Row("cosine", lambda m: m.cosine_decay_schedule(0.9, 25)),
     Row("cosine_power", lambda m: m.cosine_decay_schedule(0.9, 25, alpha=0.1, exponent=1.7)),
     Row("warmup_constant", lambda m: m.warmup_constant_schedule(0.1, 0.9, 12)),
+    Row("linear_warmup", lambda m: m.linear_warmup_schedule(0.9, 12), lambda t: 0.9 * min(1.0, (t + 1) / 12)),
     Row("warmup_cosine", lambda m: m.warmup_cosine_decay_schedule(0.0, 1.0, 6, 30, 0.05, 1.3)),
     Row("warmup_cosine_cold", lambda m: m.warmup_cosine_decay_schedule(0.0, 1.0, 0, 30)),
     Row("warmup_exponential", lambda m: m.warmup_exponential_decay_schedule(0.0, 1.0, 6, 8, 0.6, 2, end_value=0.1)),

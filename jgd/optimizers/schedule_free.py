@@ -1,0 +1,160 @@
+"""Schedule-free learning: any optimizer with a constant rate, whose averaged parameters need no decay of it."""
+
+from dataclasses import KW_ONLY
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jgd.core import Transform, hyper, part, record, static
+from jgd.core.arguments import TRANSFORM
+from jgd.core.cost import Cost, cost, total
+from jgd.core.frozen import dtype_name
+from jgd.core.tree import (
+    check_inexact,
+    check_params,
+    increment,
+    map_unzip,
+    moment_dtype,
+    ratio,
+    scalar_of,
+    tree_bytes,
+    widen,
+)
+from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.optimizers.catalogue import descend, optimizer
+from jgd.optimizers.rmsprop import scale_by_rms
+from jgd.optimizers.sgd import sgd
+from jgd.schedules import linear_warmup_schedule, warmup_constant_schedule
+from jgd.transforms import add_decayed_weights, as_transform, chain
+
+
+@record
+class ScheduleFree:
+    """z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = max(lr_1...lr_t)^r.
+
+    (Defazio et al. 2024, arXiv:2405.15682.) The parameters are y, where gradients are taken, and u is the step of
+    `base_optimizer`, which should have no momentum; x, the average, is what to evaluate: `jgd.eval_params`. r is
+    `weight_lr_power`. `learning_rate` is the base's, constant but for a warm-up, and only weighs the average. It is
+    computed as y = y + c (z - y) + (1 - b1 (1-c)) u with the old z, which divides by nothing.
+
+    optax gives the schedule of the weights the number of the step, which is 1 at first, while the base's sees 0:
+    `weights_ahead`. The state is optax's and holds b1 and z; z is in the parameters' dtypes or in `state_dtype`.
+    State: 4 bytes a parameter and the base's.
+    """
+
+    base_optimizer: Transform = part(convert=as_transform, expect=TRANSFORM)
+    learning_rate: Rate = hyper(interval="[0, inf)")
+    b1: Scalar = hyper(default=0.9, interval="(0, 1]")
+    weight_lr_power: Scalar = hyper(default=2.0, interval="[0, inf)")
+    state_dtype: Any = static(default=None, convert=dtype_name)
+    _: KW_ONLY
+    weights_ahead: bool = static(default=False)
+
+    def init(self, params: Params) -> State:
+        """All three sequences begin at the parameters."""
+        check_inexact("ScheduleFree.init", params)
+        return optax.contrib.ScheduleFreeState(
+            b1=scalar_of(params, self.b1),
+            weight_sum=scalar_of(params),
+            step_count=jnp.ones((), jnp.int32),
+            max_lr=scalar_of(params),
+            base_optimizer_state=self.base_optimizer.init(params),
+            z=jax.tree.map(self._copy, params),
+        )
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The step of y; z takes the base's own."""
+        check_params("ScheduleFree.update", params)
+        z, base_state = state.z, state.base_optimizer_state
+        steps, base_state = self.base_optimizer.update(grads, base_state, params, **extra)
+        b1 = jnp.asarray(self.b1)
+        rate: Any = self.learning_rate
+        if callable(rate):
+            rate = rate(state.step_count if self.weights_ahead else state.step_count - 1)
+        largest = jnp.maximum(state.max_lr, widen(rate))
+        weight = _power(largest, jnp.asarray(self.weight_lr_power))
+        total_weight = state.weight_sum + weight
+        c = ratio(weight, total_weight)
+
+        def move(u: jax.Array, z: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+            return c * (z - y) + (1 - b1 * (1 - c)) * u, z + u
+
+        updates, z = map_unzip(move, steps, z, place="ScheduleFree.update", read=(params,))
+        return updates, optax.contrib.ScheduleFreeState(
+            b1=b1.astype(state.b1.dtype),
+            weight_sum=total_weight.astype(state.weight_sum.dtype),
+            step_count=increment(state.step_count),
+            max_lr=largest.astype(state.max_lr.dtype),
+            base_optimizer_state=base_state,
+            z=z,
+        )
+
+    def cost(self, params: Params) -> Cost:
+        """The sequence z in and out, and the base's cost."""
+        z = jax.eval_shape(lambda p: jax.tree.map(self._copy, p), params)
+        return total([Cost(2 * tree_bytes(z)), cost(self.base_optimizer, params)])
+
+    def _copy(self, p: Any) -> jax.Array:
+        return jnp.array(p, moment_dtype(p, self.state_dtype) if self.state_dtype else jnp.result_type(p), copy=True)
+
+
+schedule_free = ScheduleFree
+
+
+@optimizer(rates=(1e-3, 1e1))
+def schedule_free_sgd(
+    learning_rate: Scalar = 1.0,
+    warmup_steps: Scalar | None = None,
+    b1: Scalar = 0.9,
+    weight_decay: Rate | None = None,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+    *,
+    warmup_from_zero: bool = False,
+) -> ScheduleFree:
+    """SGD without a schedule, evaluated at the average of its steps (Defazio et al. 2024, arXiv:2405.15682).
+
+    `jgd.eval_params(optimizer, state, params)` is what to evaluate. The weight decay is part of the gradient, taken
+    where that is. The warm-up begins at learning_rate / warmup_steps, as the authors' package has it; optax's begins at
+    0 for the steps, though not for the weights of the average.
+    """
+    rate = _warmed(learning_rate, warmup_steps, warmup_from_zero)
+    base = sgd(rate) if weight_decay is None else chain(add_decayed_weights(weight_decay), sgd(rate))
+    return ScheduleFree(base, rate, b1, weight_lr_power, state_dtype, weights_ahead=warmup_from_zero)
+
+
+@optimizer(rates=(1e-5, 1e-1))
+def schedule_free_adamw(
+    learning_rate: Scalar = 0.0025,
+    warmup_steps: Scalar | None = None,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    weight_decay: Rate = 0.0,
+    weight_lr_power: Scalar = 2.0,
+    state_dtype: Any = None,
+    *,
+    warmup_from_zero: bool = False,
+) -> ScheduleFree:
+    """AdamW without a schedule, evaluated at the average of its steps (Defazio et al. 2024, arXiv:2405.15682).
+
+    `jgd.eval_params(optimizer, state, params)` is what to evaluate. The warm-up begins at learning_rate / warmup_steps,
+    as the authors' package has it; optax's begins at 0 for the steps, though not for the weights of the average.
+    """
+    rate = _warmed(learning_rate, warmup_steps, warmup_from_zero)
+    base = descend(scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True), rate, weight_decay)
+    return ScheduleFree(base, rate, b1, weight_lr_power, state_dtype, weights_ahead=warmup_from_zero)
+
+
+def _warmed(rate: Scalar, steps: Scalar | None, from_zero: bool) -> Rate:
+    if steps is None:
+        return rate
+    return warmup_constant_schedule(0.0, rate, steps) if from_zero else linear_warmup_schedule(rate, steps)
+
+
+def _power(rate: jax.Array, power: jax.Array) -> jax.Array:
+    """rate^power, with 0^0 = 1 and zero slopes at a rate of zero."""
+    positive = rate > 0
+    return jnp.where(positive, jnp.where(positive, rate, 1.0) ** power, jnp.where(power == 0, 1.0, 0.0))
