@@ -2,12 +2,13 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
-    gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov, novograd,
-    optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion,
-    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign,
-    scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, variant, yogi.
+Optimizers: acprop, adabelief, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend,
+    dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov,
+    novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
+    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    scale_by_factored_rms, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam,
+    scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi,
+    sgd, sign_sgd, signum, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -15,7 +16,8 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     warmup_stable_decay_schedule.
 Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
-    multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, trace.
+    multi_steps, negate, partition, scale, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scheduled, trace.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adafactor import adafactor as adafactor
+    from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
     from jgd.optimizers.adam import adam as adam
@@ -125,6 +129,8 @@ if TYPE_CHECKING:
     from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
+    from jgd.transforms.block_scale import scale_by_param_block_norm as scale_by_param_block_norm
+    from jgd.transforms.block_scale import scale_by_param_block_rms as scale_by_param_block_rms
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -140,6 +146,7 @@ if TYPE_CHECKING:
     from jgd.transforms.momentum import trace as trace
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
+    from jgd.transforms.scale import negate as negate
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
@@ -159,6 +166,7 @@ lazy(
     {
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
+        "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
@@ -199,13 +207,21 @@ lazy(
             "warmup_stable_decay_schedule",
         ),
         "jgd.transforms.averaging": ("ema_params", "eval_params"),
+        "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.decay": ("add_decayed_weights",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("trace",),
-        "jgd.transforms.scale": ("apply_updates", "identity", "scale", "scale_by_learning_rate", "scale_by_schedule"),
+        "jgd.transforms.scale": (
+            "apply_updates",
+            "identity",
+            "negate",
+            "scale",
+            "scale_by_learning_rate",
+            "scale_by_schedule",
+        ),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.solvers": ("Solution", "minimize", "multistart"),
         "jgd.train": ("Run", "Task", "fit", "on_host"),

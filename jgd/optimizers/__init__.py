@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adabelief import ScaleByBelief as ScaleByBelief
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adafactor import ScaleByFactoredRms as ScaleByFactoredRms
+    from jgd.optimizers.adafactor import adafactor as adafactor
+    from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import ScaleByRss as ScaleByRss
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
@@ -105,6 +108,7 @@ lazy(
     {
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
+        "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import inner_states as inner_states
+    from jgd.transforms.block_scale import ScaleByParamBlockNorm as ScaleByParamBlockNorm
+    from jgd.transforms.block_scale import ScaleByParamBlockRms as ScaleByParamBlockRms
+    from jgd.transforms.block_scale import scale_by_param_block_norm as scale_by_param_block_norm
+    from jgd.transforms.block_scale import scale_by_param_block_rms as scale_by_param_block_rms
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -46,12 +50,14 @@ if TYPE_CHECKING:
     from jgd.transforms.momentum import Trace as Trace
     from jgd.transforms.momentum import trace as trace
     from jgd.transforms.scale import Identity as Identity
+    from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
     from jgd.transforms.scale import ScaleByLearningRate as ScaleByLearningRate
     from jgd.transforms.scale import ScaleBySchedule as ScaleBySchedule
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import init_rate as init_rate
+    from jgd.transforms.scale import negate as negate
     from jgd.transforms.scale import next_rate as next_rate
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
@@ -67,6 +73,12 @@ lazy(
     {
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
         "jgd.transforms.averaging": ("EmaParams", "EmaParamsState", "ema_params", "eval_params", "inner_states"),
+        "jgd.transforms.block_scale": (
+            "ScaleByParamBlockNorm",
+            "ScaleByParamBlockRms",
+            "scale_by_param_block_norm",
+            "scale_by_param_block_rms",
+        ),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -95,12 +107,14 @@ lazy(
         "jgd.transforms.momentum": ("Trace", "trace"),
         "jgd.transforms.scale": (
             "Identity",
+            "Negate",
             "Scale",
             "ScaleByLearningRate",
             "ScaleBySchedule",
             "apply_updates",
             "identity",
             "init_rate",
+            "negate",
             "next_rate",
             "scale",
             "scale_by_learning_rate",

@@ -1,0 +1,44 @@
+"""Rows of factored moments, Polyak's rates, noise and diagonal Hessians."""
+
+import optax
+
+import jgd
+from tests.row import Row
+
+OVERRIDES: dict = {
+    "adafactor": {  # the first step's size is the default threshold, where a clip has a kink
+        "make": lambda: jgd.adafactor(0.1, clipping_threshold=0.8),
+        "oracle": lambda: optax.adafactor(0.1, clipping_threshold=0.8),
+        "oracle_error": 1e-6,  # optax takes the power of the count in float32, under x64 as well
+    },
+}
+_NO_SCALARS = {"w": (4, 3), "rest": [(3,), (2, 5, 3)]}  # on which optax's SM3 fails
+OVERRIDES["sm3"] = {"shapes": _NO_SCALARS, "state_bytes": None}
+
+ROWS = [
+    Row(
+        "scale_by_sm3_mean",
+        lambda: jgd.scale_by_sm3(0.7, 0.9, 1e-4),
+        lambda: optax.scale_by_sm3(0.7, 0.9, 1e-4),
+        state_bytes=None,
+        descends=False,
+        shapes=_NO_SCALARS,
+    ),
+    *(
+        Row(  # scaled down, so that steps along the gradient do not run away
+            name,
+            lambda name=name: jgd.chain(getattr(jgd, name)(0.5), jgd.scale(-0.05)),
+            lambda name=name: optax.chain(getattr(optax, name)(0.5), optax.scale(-0.05)),
+            descends=False,
+        )
+        for name in ("scale_by_param_block_norm", "scale_by_param_block_rms")
+    ),
+    Row(
+        "adafactor_factored",
+        lambda: jgd.adafactor(0.1, 2, 0.7, 0, False, None, None, "float32", 0.01, 1e-8),
+        lambda: optax.adafactor(0.1, 2, 0.7, 0, False, None, None, "float32", 0.01, 1e-8),
+        state_bytes=None,
+        oracle_error=1e-6,
+        shapes={"w": (4, 3), "rest": [(3,), (2, 5, 3)]},
+    ),
+]
