@@ -7,8 +7,8 @@ Optimizers: acprop, adabelief, adafactor, adagrad, adam, adamax, adamaxw, adamw,
     novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
     scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
     scale_by_factored_rms, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam,
-    scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi,
-    sgd, sign_sgd, signum, variant, yogi.
+    scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_sm3, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_yogi, sgd, sign_sgd, signum, sm3, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -107,6 +107,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
+    from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -184,6 +186,7 @@ lazy(
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
+        "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",

@@ -12,7 +12,19 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.core.arguments import ARRAYS, DTYPE, FLAG, LABELS, MASK, TRANSFORM, WHOLE, Kind, admits, function_of
+from jgd.core.arguments import (
+    ARRAYS,
+    DTYPE,
+    FLAG,
+    LABELS,
+    MASK,
+    TRANSFORM,
+    WHOLE,
+    Kind,
+    admits,
+    function_of,
+    whole_from,
+)
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.sweep import loguniform, uniform
@@ -75,10 +87,12 @@ GOOD = {  # what a call needs beside the argument that is tried
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))
 BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
+    "dtype_momentum": DTYPE,
     "links": TRANSFORM,
     "fn": function_of("of its arguments"),
     "inner": TRANSFORM,
     "mask": MASK,
+    "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
     "ns_coeffs": NUMBERS,
     "ns_dtype": DTYPE,
@@ -141,12 +155,13 @@ def kinds(value):
     return found
 
 
-RATES = ("learning_rate", "weight_decay", "adam_weight_decay")  # None takes the link out of a recipe's chain
+# None takes the link out of a recipe's chain.
+LINKS = ("learning_rate", "weight_decay", "adam_weight_decay", "clipping_threshold", "clip_threshold")
 
 
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
-    if bad is None and name in RATES:
+    if bad is None and name in LINKS:
         return False
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (

@@ -99,6 +99,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
+    from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
+    from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -171,6 +174,7 @@ lazy(
             "sign_sgd",
             "signum",
         ),
+        "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )
