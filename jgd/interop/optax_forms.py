@@ -3,6 +3,7 @@
 from typing import Any
 
 from jgd.core.types import Rate, Scalar
+from jgd.optimizers import polyak as _polyak
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
 from jgd.transforms import Chain
@@ -27,3 +28,14 @@ def adan(
 ) -> Chain:
     """Adan as optax has it."""
     return descend(scale_by_adan(b1, b2, b3, eps, eps_root), learning_rate, weight_decay, mask)
+
+
+def polyak_sgd(
+    max_learning_rate: Scalar = 1.0,
+    scaling: Rate = 1.0,
+    f_min: Scalar = 0.0,
+    eps: Scalar = 0.0,
+    variant: str = "sps",
+) -> Chain:
+    """Polyak's step as optax has it: of gradients that are scaled first."""
+    return _polyak.polyak_sgd(max_learning_rate, scaling, f_min, eps, variant, scaling_first=True)

@@ -75,6 +75,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
+    from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
+    from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
@@ -154,6 +157,7 @@ lazy(
             "scale_by_muon",
         ),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
+        "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (

@@ -1,9 +1,20 @@
 """Rows of factored moments, Polyak's rates, noise and diagonal Hessians."""
 
+import jax
+import jax.numpy as jnp
 import optax
 
 import jgd
+from tests import problems
 from tests.row import Row
+
+
+def _loss(grads, params):
+    """The bowl's value; of complex parameters, one that a common phase does not change."""
+    if any(jnp.iscomplexobj(x) for x in jax.tree.leaves(params)):
+        return {"value": jgd.global_norm(params)}
+    return {"value": problems.bowl(params) + 1.0}
+
 
 OVERRIDES: dict = {
     "adafactor": {  # the first step's size is the default threshold, where a clip has a kink
@@ -14,8 +25,17 @@ OVERRIDES: dict = {
 }
 _NO_SCALARS = {"w": (4, 3), "rest": [(3,), (2, 5, 3)]}  # on which optax's SM3 fails
 OVERRIDES["sm3"] = {"shapes": _NO_SCALARS, "state_bytes": None}
+OVERRIDES["polyak_sgd"] = {"extra": _loss, "passes": 4, "same_state": False}  # optax's has an inner chain
 
 ROWS = [
+    Row(
+        "polyak_sgd_options",
+        lambda: jgd.polyak_sgd(0.7, 0.8, 0.5, 0.1, "sps+", scaling_first=True),
+        lambda: optax.polyak_sgd(0.7, 0.8, 0.5, 0.1, "sps+"),
+        extra=_loss,
+        passes=4,
+        same_state=False,
+    ),
     Row(
         "scale_by_sm3_mean",
         lambda: jgd.scale_by_sm3(0.7, 0.9, 1e-4),
