@@ -3,12 +3,12 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend,
-    dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov,
-    novograd, optimizer, polyak_sgd, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax,
-    scale_by_adan, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_factored_rms, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_polyak,
-    scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_sm3, scale_by_stddev,
-    scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, sm3, variant, yogi.
+    dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, momo, momo_adam, muon, muon_labels, nadam,
+    nadamw, nesterov, novograd, optimizer, polyak_sgd, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam,
+    scale_by_adamax, scale_by_adan, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog,
+    scale_by_dowg, scale_by_factored_rms, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd,
+    scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_sm3,
+    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, sm3, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.momo import momo as momo
+    from jgd.optimizers.momo import momo_adam as momo_adam
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
@@ -181,6 +183,7 @@ lazy(
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.momo": ("momo", "momo_adam"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),

@@ -23,6 +23,7 @@ from jgd.core.arguments import (
     Kind,
     admits,
     function_of,
+    one_of,
     whole_from,
 )
 from jgd.core.record import Placeholder
@@ -109,6 +110,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "tree": ARRAYS,
     "updates": ARRAYS,
     "trust_ratio_mask": MASK,
+    "variant": one_of("sps", "sps+"),
     "weight_decay_mask": MASK,
 }
 FREE = {  # whatever lies there is taken, or looked at by what it is for
@@ -156,7 +158,7 @@ def kinds(value):
 
 
 # None takes the link out of a recipe's chain.
-LINKS = ("learning_rate", "weight_decay", "adam_weight_decay", "clipping_threshold", "clip_threshold")
+LINKS = ("learning_rate", "weight_decay", "adam_weight_decay", "clipping_threshold", "clip_threshold", "scaling")
 
 
 def must_refuse(value, name, kind, bad):

@@ -3,10 +3,11 @@
 from typing import Any
 
 from jgd.core.types import Rate, Scalar
-from jgd.optimizers import polyak as _polyak
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
-from jgd.transforms import Chain
+from jgd.optimizers.momo import Momo, MomoAdam
+from jgd.optimizers.polyak import ScaleByPolyak
+from jgd.transforms import Chain, chain, scale_by_learning_rate
 
 
 def scale_by_adan(
@@ -38,4 +39,28 @@ def polyak_sgd(
     variant: str = "sps",
 ) -> Chain:
     """Polyak's step as optax has it: of gradients that are scaled first."""
-    return _polyak.polyak_sgd(max_learning_rate, scaling, f_min, eps, variant, scaling_first=True)
+    return chain(scale_by_learning_rate(scaling), ScaleByPolyak(f_min, max_learning_rate, eps, variant))
+
+
+def momo(
+    learning_rate: Rate = 1.0,
+    beta: Scalar = 0.9,
+    lower_bound: Scalar = 0.0,
+    weight_decay: Scalar = 0.0,
+    adapt_lower_bound: bool = False,
+) -> Momo:
+    """MoMo as optax has it: the decay does not divide the step."""
+    return Momo(learning_rate, beta, lower_bound, weight_decay, adapt_lower_bound, divide_step=False)
+
+
+def momo_adam(
+    learning_rate: Rate = 1e-2,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    lower_bound: Scalar = 0.0,
+    weight_decay: Scalar = 0.0,
+    adapt_lower_bound: bool = False,
+) -> MomoAdam:
+    """MoMo-Adam as optax has it: the decay does not divide the step."""
+    return MomoAdam(learning_rate, b1, b2, eps, lower_bound, weight_decay, adapt_lower_bound, divide_step=False)

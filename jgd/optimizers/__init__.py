@@ -64,6 +64,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.momo import Momo as Momo
+    from jgd.optimizers.momo import MomoAdam as MomoAdam
+    from jgd.optimizers.momo import MomoAdamState as MomoAdamState
+    from jgd.optimizers.momo import momo as momo
+    from jgd.optimizers.momo import momo_adam as momo_adam
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
@@ -146,6 +151,7 @@ lazy(
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",

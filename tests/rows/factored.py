@@ -26,8 +26,34 @@ OVERRIDES: dict = {
 _NO_SCALARS = {"w": (4, 3), "rest": [(3,), (2, 5, 3)]}  # on which optax's SM3 fails
 OVERRIDES["sm3"] = {"shapes": _NO_SCALARS, "state_bytes": None}
 OVERRIDES["polyak_sgd"] = {"extra": _loss, "passes": 4, "same_state": False}  # optax's has an inner chain
+OVERRIDES["momo"] = {"extra": _loss, "state_bytes": 4, "scalar_bytes": 12}
+OVERRIDES["momo_adam"] = {
+    "make": lambda: jgd.momo_adam(0.05),
+    "oracle": lambda: optax.contrib.momo_adam(0.05),
+    "extra": _loss,
+    "state_bytes": 8,
+    "scalar_bytes": 12,
+    "same_state": False,  # optax's is private
+}
 
 ROWS = [
+    Row(
+        "momo_options",
+        lambda: jgd.momo(0.3, 0.8, 0.4, 0.1, True, divide_step=False),
+        lambda: optax.contrib.momo(0.3, 0.8, 0.4, 0.1, True),
+        extra=_loss,
+        state_bytes=4,
+        scalar_bytes=12,
+    ),
+    Row(
+        "momo_adam_options",
+        lambda: jgd.momo_adam(0.05, 0.8, 0.99, 1e-3, 0.4, 0.1, True, divide_step=False),
+        lambda: optax.contrib.momo_adam(0.05, 0.8, 0.99, 1e-3, 0.4, 0.1, True),
+        extra=_loss,
+        state_bytes=8,
+        scalar_bytes=12,
+        same_state=False,
+    ),
     Row(
         "polyak_sgd_options",
         lambda: jgd.polyak_sgd(0.7, 0.8, 0.5, 0.1, "sps+", scaling_first=True),
