@@ -3,21 +3,23 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend,
-    dog, dowg, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, momo, momo_adam, muon, muon_labels, nadam,
-    nadamw, nesterov, novograd, optimizer, polyak_sgd, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam,
-    scale_by_adamax, scale_by_adan, scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog,
-    scale_by_dowg, scale_by_factored_rms, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd,
-    scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_sm3,
-    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, sm3, variant, yogi.
+    dog, dowg, dpsgd, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, momo, momo_adam, muon, muon_labels,
+    nadam, nadamw, nesterov, noisy_sgd, novograd, optimizer, polyak_sgd, prodigy, radam, rmsprop, scale_by_acprop,
+    scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_amsgrad, scale_by_belief,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_lion,
+    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rss,
+    scale_by_sign, scale_by_signum, scale_by_sm3, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd,
+    signum, sm3, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
     warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
     warmup_stable_decay_schedule.
-Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
-    multi_steps, negate, partition, scale, scale_by_learning_rate, scale_by_param_block_norm,
-    scale_by_param_block_rms, scale_by_schedule, scheduled, trace.
+Transforms: add_decayed_weights, add_noise, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms,
+    clip_by_global_norm, clip_by_norm, current_hyperparams, differentially_private_aggregate, ema_params, eval_params,
+    identity, masked, matrix_axes, matrix_axes_by_path, multi_steps, negate, partition, per_example_global_norm_clip,
+    per_example_layer_norm_clip, scale, scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms,
+    scale_by_schedule, scheduled, trace.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -92,6 +94,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
+    from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
@@ -150,6 +154,10 @@ if TYPE_CHECKING:
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.noise import add_noise as add_noise
+    from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
+    from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
+    from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
@@ -185,6 +193,7 @@ lazy(
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.momo": ("momo", "momo_adam"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
+        "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
@@ -223,6 +232,12 @@ lazy(
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("trace",),
+        "jgd.transforms.noise": ("add_noise",),
+        "jgd.transforms.per_example": (
+            "differentially_private_aggregate",
+            "per_example_global_norm_clip",
+            "per_example_layer_norm_clip",
+        ),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",

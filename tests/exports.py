@@ -14,8 +14,8 @@ WIDTH = 118
 INTERNAL = {
     "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
     "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics",
-    "matrices_and_labels", "next_rate", "observe", "power_curve", "progress", "reciprocal", "root_above", "shrink",
-    "step_if", "time_of", "whole_steps",
+    "matrices_and_labels", "next_rate", "named_recipe", "observe", "one_key", "power_curve", "progress", "reciprocal",
+    "root_above", "shrink", "step_if", "time_of", "whole_steps",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

@@ -26,6 +26,7 @@ from jgd.core.arguments import (
     one_of,
     whole_from,
 )
+from jgd.core.frozen import frozen_key
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.sweep import loguniform, uniform
@@ -58,6 +59,8 @@ BY_ANNOTATION = {Scalar: NUMBER, Rate: NUMBER, Scalar | None: NUMBER, Rate | Non
 TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), np.ones((4, 1)))
 GOOD = {  # what a call needs beside the argument that is tried
     "decay_steps": 9,
+    "grads": {"w": jnp.ones((2, 3))},
+    "seed": 0,
     "every_k_schedule": 2,
     "fn": jnp.sum,
     "index": 0,
@@ -85,10 +88,12 @@ GOOD = {  # what a call needs beside the argument that is tried
     "updates": {"w": jnp.ones(2)},
     "values": [1.0],
 }
+KEY = Kind("be a seed or a random key", lambda x: frozen_key(x) is not None)
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))
 BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
     "dtype_momentum": DTYPE,
+    "key": KEY,
     "links": TRANSFORM,
     "fn": function_of("of its arguments"),
     "inner": TRANSFORM,
@@ -116,7 +121,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
 FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("data", "validation", "model", "module", "task"),  # by `check_task`, with the path; of a folder, compared
     *("enqueue", "note", "spaces"),  # by `jgd.sweep.samplers.enqueued`, by JSON, and as the task takes them
-    *("betas", "init_step"),  # pairs, whose numbers the rule's record looks at
+    *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
     from jgd.optimizers.catalogue import catalogue as catalogue
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import named_recipe as named_recipe
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
@@ -77,6 +78,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
+    from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
@@ -136,7 +139,16 @@ lazy(
         ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
-        "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.catalogue": (
+            "Given",
+            "Made",
+            "OptimizerEntry",
+            "catalogue",
+            "descend",
+            "named_recipe",
+            "optimizer",
+            "variant",
+        ),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
@@ -162,6 +174,7 @@ lazy(
             "muon_labels",
             "scale_by_muon",
         ),
+        "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),

@@ -49,6 +49,13 @@ if TYPE_CHECKING:
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import Trace as Trace
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.noise import AddNoise as AddNoise
+    from jgd.transforms.noise import add_noise as add_noise
+    from jgd.transforms.noise import one_key as one_key
+    from jgd.transforms.per_example import DifferentiallyPrivateAggregate as DifferentiallyPrivateAggregate
+    from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
+    from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
+    from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
@@ -105,6 +112,13 @@ lazy(
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Trace", "trace"),
+        "jgd.transforms.noise": ("AddNoise", "add_noise", "one_key"),
+        "jgd.transforms.per_example": (
+            "DifferentiallyPrivateAggregate",
+            "differentially_private_aggregate",
+            "per_example_global_norm_clip",
+            "per_example_layer_norm_clip",
+        ),
         "jgd.transforms.scale": (
             "Identity",
             "Negate",

@@ -35,6 +35,11 @@ OVERRIDES["momo_adam"] = {
     "scalar_bytes": 12,
     "same_state": False,  # optax's is private
 }
+OVERRIDES["noisy_sgd"] = {
+    "oracle": None,  # float32 and float64 have other draws: see tests/optimizers/test_noisy_sgd.py
+    "complex": False,
+    "scalar_bytes": 4,  # the second word of its key
+}
 
 ROWS = [
     Row(
