@@ -19,7 +19,7 @@ from jgd.transforms.noise import one_key
 
 LIMIT = Kind(
     "be a number in [0, inf]",
-    lambda x: isinstance(x, jax.Array) or (isinstance(x, numbers.Real) and not isinstance(x, bool) and x >= 0),
+    lambda x: isinstance(x, jax.Array) or (isinstance(x, numbers.Real) and not isinstance(x, bool) and float(x) >= 0),
 )
 
 
