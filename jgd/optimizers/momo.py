@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
-from jgd.core.record import explained
 from jgd.core.tree import (
     abs_sq,
     check_extra,
@@ -62,7 +61,6 @@ class Momo:
         scalars = scalar_of(params), scalar_of(params), scalar_of(params, self.lower_bound)
         return optax.contrib.MomoState(full_like(params), *scalars, zero_count())
 
-    @explained
     def update(
         self, grads: Grads, state: State, params: Params = None, *, value: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
@@ -110,7 +108,6 @@ class MomoAdam:
         scalars = scalar_of(params), scalar_of(params), scalar_of(params, self.lower_bound)
         return MomoAdamState(full_like(params), full_like(params, real=True), *scalars, zero_count())
 
-    @explained
     def update(
         self, grads: Grads, state: State, params: Params = None, *, value: Any = None, **extra: Any
     ) -> tuple[Updates, State]:

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Rule, hyper, record
-from jgd.core.record import explained
 from jgd.core.tree import abs_sq, filled, map_unzip, ratio, safe_sqrt, zeros
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import descend, optimizer
@@ -35,7 +34,6 @@ class ScaleBySm3(Rule):
         axes = [jax.ShapeDtypeStruct((n,), jnp.result_type(p)) for n in shape] or [p]
         return [filled(x, real=True) for x in axes], zeros(p)
 
-    @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The momentum, and the next state."""
         # The sums have other shapes than the gradients, which are therefore compared with the momentum.

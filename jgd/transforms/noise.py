@@ -9,7 +9,6 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.errors import InputError
 from jgd.core.frozen import first_key, frozen_key, split_key
-from jgd.core.record import explained
 from jgd.core.tree import check_inexact, increment, safe_sqrt, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
@@ -31,7 +30,6 @@ class AddNoise:
         """A counter at zero, and the first key."""
         return optax.AddNoiseState(zero_count(), first_key(self.key))
 
-    @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The gradients with noise."""
         t = increment(state.count)

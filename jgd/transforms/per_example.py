@@ -11,7 +11,6 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import ARRAYS, FLAG, Kind, checked
 from jgd.core.errors import InputError
 from jgd.core.frozen import first_key, frozen_key, split_key
-from jgd.core.record import explained
 from jgd.core.tree import abs_sq, check_inexact, name_of, safe_sqrt, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.clip import shrink
@@ -41,7 +40,6 @@ class DifferentiallyPrivateAggregate:
         """The first key."""
         return optax.contrib.DifferentiallyPrivateAggregateState(first_key(self.key))
 
-    @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The mean of the clipped gradients, with noise."""
         place, clip = "DifferentiallyPrivateAggregate.update", jnp.asarray(self.l2_norm_clip)
