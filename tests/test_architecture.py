@@ -133,6 +133,9 @@ SAME_IN_PUBLIC = {
     "muon",
     "scale_by_muon",
     "adan",
+    "momo",
+    "momo_adam",
+    "polyak_sgd",
     "scale_by_adan",
 }  # of a task and of a study; ours and optax's, in the drop-in
 

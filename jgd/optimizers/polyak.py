@@ -8,7 +8,7 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.arguments import one_of
 from jgd.core.cost import Cost
-from jgd.core.tree import check_extra, global_dot, map_updates, ratio, tree_bytes
+from jgd.core.tree import check_extra, global_dot, map_unzip, map_updates, ratio, tree_bytes
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import Chain, chain, scale_by_learning_rate
@@ -38,12 +38,15 @@ class ScaleByPolyak:
         self, grads: Grads, state: State, params: Params = None, *, value: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
         """The scaled gradients."""
-        check_extra("ScaleByPolyak.update", "value", value)
+        place = "ScaleByPolyak.update"
+        check_extra(place, "value", value)
+        if params is not None:
+            map_unzip(lambda g, p: (g,), grads, place=place, read=(params,))  # checks that they fit
         squares = global_dot(grads, grads)
         gap = jnp.asarray(value).astype(squares.dtype) - self.f_min
         gap = jnp.maximum(gap, 0.0) if self.variant == "sps+" else gap
         rate = jnp.minimum(ratio(gap, squares + self.eps), self.max_learning_rate)
-        return map_updates(lambda g: rate * g, grads, place="ScaleByPolyak.update"), state
+        return map_updates(lambda g: rate * g, grads, place=place), state
 
     def cost(self, params: Params) -> Cost:
         """One more pass over the gradients: none may be scaled before all have been seen."""
