@@ -54,6 +54,7 @@ def test_shared_names_are_jgd_s_and_the_others_optax_s_own():
 DIFFERENT = {
     "adafactor": "dtype_momentum=float32 is kept by its name, as below",
     "scale_by_factored_rms": "decay_rate_fn=None stands for the paper's decay, which in optax is a private function",
+    "lbfgs": "its line search is jgd's own value",
     "MultiSteps": "accumulator_dtype=float32 is kept by its name, which can be pickled and pasted back",
     "scale_by_distance_over_gradients": "param_dtype=float32 is kept by its name, as above",
 }
