@@ -2,25 +2,28 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad, cocob,
-    dadapt_adamw, descend, dog, dowg, fromage, galore, gradient_descent, heavy_ball, lamb, lars, lbfgs, lion, madgrad,
-    mechanize, muon, muon_labels, nadam, nadamw, nesterov, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta,
-    scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad,
-    scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_galore,
+Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
+    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball, lamb,
+    lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd,
+    normalize, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd,
+    prodigy, radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
     scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient,
-    scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum,
-    scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
+    scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum,
+    scale_by_simplified_ademamix, scale_by_sm3, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
+    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
-    multi_steps, partition, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_schedule,
-    scale_by_zoom_linesearch, schedule_free_eval_params, scheduled, trace, value_and_grad_from_state.
+Transforms: add_decayed_weights, add_noise, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms,
+    clip_by_global_norm, clip_by_norm, current_hyperparams, differentially_private_aggregate, ema_params, eval_params,
+    identity, masked, matrix_axes, matrix_axes_by_path, multi_steps, negate, partition, per_example_global_norm_clip,
+    per_example_layer_norm_clip, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
+    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
+    schedule_free_eval_params, scheduled, trace, value_and_grad_from_state.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -61,6 +64,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
     from jgd.optimizers.adadelta import adadelta as adadelta
     from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
+    from jgd.optimizers.adafactor import adafactor as adafactor
+    from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
     from jgd.optimizers.adam import adam as adam
@@ -104,15 +109,21 @@ if TYPE_CHECKING:
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
     from jgd.optimizers.mechanize import mechanize as mechanize
+    from jgd.optimizers.momo import momo as momo
+    from jgd.optimizers.momo import momo_adam as momo_adam
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
+    from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
     from jgd.optimizers.optimistic import optimistic_adam as optimistic_adam
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
+    from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import radam as radam
@@ -135,6 +146,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
+    from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -162,6 +175,8 @@ if TYPE_CHECKING:
     from jgd.transforms.backtracking_linesearch import (
         scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
     )
+    from jgd.transforms.block_scale import scale_by_param_block_norm as scale_by_param_block_norm
+    from jgd.transforms.block_scale import scale_by_param_block_rms as scale_by_param_block_rms
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -175,8 +190,13 @@ if TYPE_CHECKING:
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.noise import add_noise as add_noise
+    from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
+    from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
+    from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
+    from jgd.transforms.scale import negate as negate
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
@@ -199,6 +219,7 @@ lazy(
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
+        "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
@@ -221,7 +242,9 @@ lazy(
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.mechanize": ("mechanize",),
+        "jgd.optimizers.momo": ("momo", "momo_adam"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
+        "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
         "jgd.optimizers.optimistic": (
             "optimistic_adam",
@@ -229,6 +252,7 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
@@ -237,6 +261,7 @@ lazy(
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
+        "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",
@@ -262,13 +287,27 @@ lazy(
         ),
         "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
+        "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.decay": ("add_decayed_weights",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("trace",),
-        "jgd.transforms.scale": ("apply_updates", "identity", "scale", "scale_by_learning_rate", "scale_by_schedule"),
+        "jgd.transforms.noise": ("add_noise",),
+        "jgd.transforms.per_example": (
+            "differentially_private_aggregate",
+            "per_example_global_norm_clip",
+            "per_example_layer_norm_clip",
+        ),
+        "jgd.transforms.scale": (
+            "apply_updates",
+            "identity",
+            "negate",
+            "scale",
+            "scale_by_learning_rate",
+            "scale_by_schedule",
+        ),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),

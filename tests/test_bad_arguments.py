@@ -12,7 +12,21 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.core.arguments import ARRAYS, DTYPE, FLAG, LABELS, MASK, TRANSFORM, WHOLE, Kind, admits, function_of
+from jgd.core.arguments import (
+    ARRAYS,
+    DTYPE,
+    FLAG,
+    LABELS,
+    MASK,
+    TRANSFORM,
+    WHOLE,
+    Kind,
+    admits,
+    function_of,
+    one_of,
+    whole_from,
+)
+from jgd.core.frozen import frozen_key
 from jgd.core.newton_schulz import PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
@@ -48,6 +62,8 @@ GOOD = {  # what a call needs beside the argument that is tried
     "adv_optimizer": jgd.sgd(0.1),
     "base_optimizer": jgd.sgd(0.1),
     "decay_steps": 9,
+    "grads": {"w": jnp.ones((2, 3))},
+    "seed": 0,
     "every_k_schedule": 2,
     "fn": jnp.sum,
     "index": 0,
@@ -75,14 +91,18 @@ GOOD = {  # what a call needs beside the argument that is tried
     "updates": {"w": jnp.ones(2)},
     "values": [1.0],
 }
+KEY = Kind("be a seed or a random key", lambda x: frozen_key(x) is not None)
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))
 BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
     "base_optimizer": TRANSFORM,
+    "dtype_momentum": DTYPE,
+    "key": KEY,
     "links": TRANSFORM,
     "fn": function_of("of its arguments"),
     "inner": TRANSFORM,
     "mask": MASK,
+    "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
     "ns_coeffs": NUMBERS,
     "ns_dtype": DTYPE,
@@ -102,12 +122,13 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "updates": ARRAYS,
     "state_dtype": DTYPE,
     "trust_ratio_mask": MASK,
+    "variant": one_of("sps", "sps+"),
     "weight_decay_mask": MASK,
 }
 FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("data", "validation", "model", "module", "task"),  # by `check_task`, with the path; of a folder, compared
     *("enqueue", "note", "spaces"),  # by `jgd.sweep.samplers.enqueued`, by JSON, and as the task takes them
-    *("betas", "init_step"),  # pairs, whose numbers the rule's record looks at
+    *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }
@@ -148,12 +169,13 @@ def kinds(value):
     return found
 
 
-RATES = ("learning_rate", "weight_decay", "adam_weight_decay")  # None takes the link out of a recipe's chain
+# None takes the link out of a recipe's chain.
+LINKS = ("learning_rate", "weight_decay", "adam_weight_decay", "clipping_threshold", "clip_threshold", "scaling")
 
 
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
-    if bad is None and name in RATES:
+    if bad is None and name in LINKS:
         return False
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (

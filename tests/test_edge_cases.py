@@ -65,7 +65,7 @@ def test_weakly_typed_parameters_leave_no_weak_state(row):
 def test_a_missing_gradient_is_one_clear_sentence(row):
     params, opt = row.params(), row.make()
     state = opt.init(params)
-    if all(jnp.ndim(x) == 0 for x in jax.tree.leaves(state)) and not row.extra:
+    if all(jnp.ndim(x) == 0 or x.dtype == jnp.uint32 for x in jax.tree.leaves(state)) and not row.extra:
         return  # nothing remembers the structure: the leaf keeps its value
     grads = {**params, "w": None}
     with pytest.raises(jgd.InputError, match=r"nothing at \['w'\]"):

@@ -1,8 +1,9 @@
 """Structure that is not a number: pytrees of flags, functions of the parameters and dtypes as hashable values."""
 
 import dataclasses
+import numbers
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.core
@@ -54,6 +55,43 @@ def dtype_name(dtype: Any) -> str | None:
     if canonical is None or not jnp.issubdtype(canonical, jnp.inexact):
         raise ExpectationError(f"dtype={dtype!r}", "be a floating or complex dtype, such as float32 or 'bfloat16'")
     return np.dtype(canonical).name
+
+
+class FrozenKey(NamedTuple):
+    """A random key as a hashable value, so that it can be structure."""
+
+    data: tuple[int, ...]
+    impl: str | None = None
+
+
+def frozen_key(key: Any) -> int | FrozenKey | None:
+    """A seed or a random key, typed or raw, as a hashable value; `None` stays `None`."""
+    if key is None or isinstance(key, FrozenKey):
+        return key
+    if isinstance(key, numbers.Integral) and not isinstance(key, bool):
+        return int(key)
+    dtype, concrete = getattr(key, "dtype", None), not isinstance(key, jax.core.Tracer)
+    if dtype is not None and concrete and jnp.issubdtype(dtype, jax.dtypes.prng_key) and not key.shape:
+        return FrozenKey(tuple(jax.random.key_data(key).tolist()), str(jax.random.key_impl(key)))
+    if dtype is not None and concrete and jnp.issubdtype(dtype, jnp.integer) and key.ndim < 2:
+        return FrozenKey(tuple(key.tolist())) if key.ndim else int(key)
+    raise ExpectationError(
+        f"key={key!r}", "be a seed or a random key that is known before compilation, such as jax.random.key(0)"
+    )
+
+
+def first_key(key: int | FrozenKey | None) -> jax.Array:
+    """The raw data of a key, u32[words], as a state keeps it; of seed 0 for `None`."""
+    if isinstance(key, FrozenKey):
+        return jnp.array(key.data, jnp.uint32)
+    return jax.random.key_data(jax.random.key(0 if key is None else key))
+
+
+def split_key(key: int | FrozenKey | None, data: jax.Array, count: int = 2) -> tuple[jax.Array, list[jax.Array]]:
+    """The raw data to keep, and `count - 1` keys to draw with; `key` tells the generator of `data`."""
+    impl = key.impl if isinstance(key, FrozenKey) else None
+    kept, *drawn = jax.random.split(jax.random.wrap_key_data(data, impl=impl), count)
+    return jax.random.key_data(kept), drawn
 
 
 def _is_flag(x: Any) -> bool:

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jgd.core.errors import InputError
 from jgd.core.pair import abstracted, explained
-from jgd.core.tree import check_inexact, check_params, increment, map_unzip, zero_count
+from jgd.core.tree import check_extra, check_inexact, check_params, increment, map_unzip, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -110,10 +109,8 @@ class Rule:
         if "p" in asked:
             check_params(f"{type(self).__name__}.update", params)
         for name, needed in asked.items():
-            if name != "p" and needed and extra.get(name) is None:
-                raise InputError(
-                    f"{type(self).__name__}.update: {name} is missing; call update(grads, state, params, {name}=...)."
-                )
+            if name != "p" and needed:
+                check_extra(f"{type(self).__name__}.update", name, extra.get(name))
         return "p" in asked, {name: extra[name] for name in asked if name != "p" and name in extra}
 
 

@@ -222,6 +222,12 @@ def check_params(place: str, params: Params) -> None:
         raise InputError(f"{place}: params is missing; call update(grads, state, params).")
 
 
+def check_extra(place: str, name: str, value: Any) -> None:
+    """Refuse a missing extra argument."""
+    if value is None:
+        raise InputError(f"{place}: {name} is missing; call update(grads, state, params, {name}=...).")
+
+
 def _nth_name(tree: Any, index: int) -> str:
     """Paths are built only for an error: for many leaves they cost more than the check."""
     return name_of(jax.tree_util.tree_leaves_with_path(tree)[index][0])

@@ -7,6 +7,8 @@ from jgd.optimizers.adadelta import ScaleByAdadelta
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
 from jgd.optimizers.galore import ScaleByGalore
+from jgd.optimizers.momo import Momo, MomoAdam
+from jgd.optimizers.polyak import ScaleByPolyak
 from jgd.optimizers.rprop import ScaleByRprop
 from jgd.optimizers.schedule_free import ScheduleFree
 from jgd.optimizers.schedule_free import schedule_free_adamw as own_schedule_free_adamw
@@ -137,3 +139,38 @@ def galore(
     """GaLore as optax has it."""
     rule = scale_by_galore(rank, update_proj_gap, scale, base_optimizer, weight_dimension_numbers)
     return descend(rule, learning_rate, weight_decay, mask)
+
+
+def polyak_sgd(
+    max_learning_rate: Scalar = 1.0,
+    scaling: Rate = 1.0,
+    f_min: Scalar = 0.0,
+    eps: Scalar = 0.0,
+    variant: str = "sps",
+) -> Chain:
+    """Polyak's step as optax has it: of gradients that are scaled first."""
+    return chain(scale_by_learning_rate(scaling), ScaleByPolyak(f_min, max_learning_rate, eps, variant))
+
+
+def momo(
+    learning_rate: Rate = 1.0,
+    beta: Scalar = 0.9,
+    lower_bound: Scalar = 0.0,
+    weight_decay: Scalar = 0.0,
+    adapt_lower_bound: bool = False,
+) -> Momo:
+    """MoMo as optax has it: the decay does not divide the step."""
+    return Momo(learning_rate, beta, lower_bound, weight_decay, adapt_lower_bound, divide_step=False)
+
+
+def momo_adam(
+    learning_rate: Rate = 1e-2,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    lower_bound: Scalar = 0.0,
+    weight_decay: Scalar = 0.0,
+    adapt_lower_bound: bool = False,
+) -> MomoAdam:
+    """MoMo-Adam as optax has it: the decay does not divide the step."""
+    return MomoAdam(learning_rate, b1, b2, eps, lower_bound, weight_decay, adapt_lower_bound, divide_step=False)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adadelta import ScaleByAdadelta as ScaleByAdadelta
     from jgd.optimizers.adadelta import adadelta as adadelta
     from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
+    from jgd.optimizers.adafactor import ScaleByFactoredRms as ScaleByFactoredRms
+    from jgd.optimizers.adafactor import adafactor as adafactor
+    from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import ScaleByRss as ScaleByRss
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
     from jgd.optimizers.catalogue import catalogue as catalogue
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import named_recipe as named_recipe
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
@@ -87,6 +91,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
     from jgd.optimizers.mechanize import Mechanize as Mechanize
     from jgd.optimizers.mechanize import mechanize as mechanize
+    from jgd.optimizers.momo import Momo as Momo
+    from jgd.optimizers.momo import MomoAdam as MomoAdam
+    from jgd.optimizers.momo import MomoAdamState as MomoAdamState
+    from jgd.optimizers.momo import momo as momo
+    from jgd.optimizers.momo import momo_adam as momo_adam
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
@@ -95,6 +104,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
+    from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
@@ -103,6 +114,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
+    from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
+    from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
@@ -138,6 +152,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
+    from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
+    from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -148,6 +165,7 @@ lazy(
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
+        "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
@@ -173,7 +191,16 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
-        "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.catalogue": (
+            "Given",
+            "Made",
+            "OptimizerEntry",
+            "catalogue",
+            "descend",
+            "named_recipe",
+            "optimizer",
+            "variant",
+        ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
@@ -193,6 +220,7 @@ lazy(
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
+        "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
@@ -203,6 +231,7 @@ lazy(
             "muon_labels",
             "scale_by_muon",
         ),
+        "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
         "jgd.optimizers.optimistic": (
             "ScaleByOptimisticGradient",
@@ -211,6 +240,7 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
@@ -234,6 +264,7 @@ lazy(
             "sign_sgd",
             "signum",
         ),
+        "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

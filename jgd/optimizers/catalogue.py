@@ -62,7 +62,7 @@ def optimizer(
     """
 
     def decorate(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
-        made = _speaks_for_itself(recipe)
+        made = named_recipe(recipe)
         summary = (recipe.__doc__ or "").strip().partition("\n")[0]
         family = recipe.__module__.rpartition(".")[2]
         CATALOGUE[recipe.__name__] = OptimizerEntry(recipe.__name__, family, made, rates, needs, summary)
@@ -104,7 +104,7 @@ def catalogue(pattern: str = "*") -> dict[str, OptimizerEntry]:
     return found
 
 
-def _speaks_for_itself(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
+def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
     """The recipe, whose refusals name its own arguments and whose docstring tells of each."""
     signature, name = inspect.signature(recipe), recipe.__name__
     kinds = {

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from jgd.transforms.backtracking_linesearch import (
         scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
     )
+    from jgd.transforms.block_scale import ScaleByParamBlockNorm as ScaleByParamBlockNorm
+    from jgd.transforms.block_scale import ScaleByParamBlockRms as ScaleByParamBlockRms
+    from jgd.transforms.block_scale import scale_by_param_block_norm as scale_by_param_block_norm
+    from jgd.transforms.block_scale import scale_by_param_block_rms as scale_by_param_block_rms
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -57,13 +61,22 @@ if TYPE_CHECKING:
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import Trace as Trace
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.noise import AddNoise as AddNoise
+    from jgd.transforms.noise import add_noise as add_noise
+    from jgd.transforms.noise import one_key as one_key
+    from jgd.transforms.per_example import DifferentiallyPrivateAggregate as DifferentiallyPrivateAggregate
+    from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
+    from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
+    from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.scale import Identity as Identity
+    from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
     from jgd.transforms.scale import ScaleByLearningRate as ScaleByLearningRate
     from jgd.transforms.scale import ScaleBySchedule as ScaleBySchedule
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import init_rate as init_rate
+    from jgd.transforms.scale import negate as negate
     from jgd.transforms.scale import next_rate as next_rate
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
@@ -90,6 +103,12 @@ lazy(
             "schedule_free_eval_params",
         ),
         "jgd.transforms.backtracking_linesearch": ("ScaleByBacktrackingLinesearch", "scale_by_backtracking_linesearch"),
+        "jgd.transforms.block_scale": (
+            "ScaleByParamBlockNorm",
+            "ScaleByParamBlockRms",
+            "scale_by_param_block_norm",
+            "scale_by_param_block_rms",
+        ),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -125,14 +144,23 @@ lazy(
         ),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Trace", "trace"),
+        "jgd.transforms.noise": ("AddNoise", "add_noise", "one_key"),
+        "jgd.transforms.per_example": (
+            "DifferentiallyPrivateAggregate",
+            "differentially_private_aggregate",
+            "per_example_global_norm_clip",
+            "per_example_layer_norm_clip",
+        ),
         "jgd.transforms.scale": (
             "Identity",
+            "Negate",
             "Scale",
             "ScaleByLearningRate",
             "ScaleBySchedule",
             "apply_updates",
             "identity",
             "init_rate",
+            "negate",
             "next_rate",
             "scale",
             "scale_by_learning_rate",

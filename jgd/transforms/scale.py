@@ -41,6 +41,17 @@ scale = Scale
 
 
 @record
+class Negate(Rule):
+    """u = -g: the last link of a recipe whose links before it keep the gradient's sign."""
+
+    def step(self, t: Any, g: jax.Array) -> jax.Array:
+        return -g
+
+
+negate = Negate
+
+
+@record
 class ScaleByLearningRate:
     """u = -lr g, or lr g if `flip_sign` is off: the last link of most optimizers; g itself if the rate is `None`.
 
