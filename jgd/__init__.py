@@ -13,9 +13,11 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
     warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
     warmup_stable_decay_schedule.
-Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
-    multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, trace.
+Transforms: add_cautious_decay, add_decayed_weights, add_initial_decay, apply_if_finite, apply_updates, by_path,
+    chain, clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, current_hyperparams, ema_params, eval_params,
+    freeze_until, identity, layerwise, masked, matrix_axes, matrix_axes_by_path, multi_steps, partition, scale,
+    scale_by_learning_rate, scale_by_schedule, scale_with_corrected_decay, scaled, scheduled,
+    subtract_decayed_weights, trace, weight_decay.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -125,6 +127,9 @@ if TYPE_CHECKING:
     from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
+    from jgd.transforms.by_path import by_path as by_path
+    from jgd.transforms.by_path import layerwise as layerwise
+    from jgd.transforms.by_path import scaled as scaled
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -133,7 +138,13 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
+    from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
+    from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
+    from jgd.transforms.decay import weight_decay as weight_decay
+    from jgd.transforms.freezing import freeze_until as freeze_until
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
@@ -199,9 +210,18 @@ lazy(
             "warmup_stable_decay_schedule",
         ),
         "jgd.transforms.averaging": ("ema_params", "eval_params"),
+        "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
-        "jgd.transforms.decay": ("add_decayed_weights",),
+        "jgd.transforms.decay": (
+            "add_cautious_decay",
+            "add_decayed_weights",
+            "add_initial_decay",
+            "scale_with_corrected_decay",
+            "subtract_decayed_weights",
+            "weight_decay",
+        ),
+        "jgd.transforms.freezing": ("freeze_until",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("trace",),

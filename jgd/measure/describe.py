@@ -21,12 +21,15 @@ from jgd.measure.units import bytes_text
 from jgd.pages.text import plain_table
 from jgd.transforms import (
     AddDecayedWeights,
+    ByPath,
     Chain,
     Foreign,
+    FrozenLeaves,
     Identity,
     Masked,
     Partition,
     ScaleByLearningRate,
+    ScaleWithCorrectedDecay,
     as_transform,
 )
 
@@ -154,11 +157,13 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
             for path, _ in jax.tree_util.tree_leaves_with_path(mask.kept(params)):
                 found[path].parts.append(str(label))
             _visit(mask, params, found)
+    elif isinstance(transform, ByPath):
+        _visit_groups(transform, params, found)
     elif isinstance(transform, Chain):
         for link in transform.transforms:
             _visit(link, params, found)
     elif not isinstance(transform, Identity):
-        if not isinstance(transform, (ScaleByLearningRate, AddDecayedWeights)):
+        if not isinstance(transform, (ScaleByLearningRate, ScaleWithCorrectedDecay, AddDecayedWeights)):
             for leaf in here:
                 leaf.rules.append(_name(transform))
         if isinstance(transform, MatrixRule):
@@ -167,8 +172,23 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):
             for leaf in here if hasattr(transform, name) else ():
                 getattr(leaf, column).append(_rate(getattr(transform, name)))
+        if isinstance(transform, ScaleWithCorrectedDecay):
+            for leaf, keep in zip(here, jax.tree.leaves(transform.decaying(params)), strict=True):
+                leaf.decays = leaf.decays if keep else leaf.decays[:-1]
         for inner in _inner(transform):
             _visit(inner, params, found)
+
+
+def _visit_groups(transform: ByPath, params: Params, found: dict[Any, _Found]) -> None:
+    """Note each leaf's group, what its transform does, and the multiplier of its rate."""
+    for mask in transform.partition(params).masks(params).values():
+        _visit(mask, params, found)
+    here = [found[path] for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    for leaf, label, factor in zip(here, transform.labels(params), transform.rate_factors(params), strict=True):
+        leaf.parts.insert(0, label)
+        if factor:
+            base, power = factor
+            leaf.rates.append(_rate(base) if power == 1 else f"{_rate(base)}^{power}")
 
 
 def _inner(transform: Any) -> Iterator[Any]:
@@ -179,7 +199,9 @@ def _inner(transform: Any) -> Iterator[Any]:
 
 
 def _name(transform: Any) -> str:
-    """A record's name; `optax.adamw` for a pair of functions from there."""
+    """A record's name; `optax.adamw` for a pair of functions from there; and "frozen"."""
+    if isinstance(transform, FrozenLeaves):
+        return "frozen"
     if not isinstance(transform, Foreign):
         return type(transform).__name__
     # An init that several transforms share says nothing.
