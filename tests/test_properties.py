@@ -12,7 +12,7 @@ import jgd
 from tests import problems
 from tests.table import OPTIMIZERS, ROWS, WRAPPERS
 
-WHOLE = ("every_k_schedule", "max_consecutive_errors")  # hyperparameters without a fraction
+WHOLE = ("every_k_schedule", "max_consecutive_errors", "steps")  # hyperparameters without a fraction
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 EACH_STEPPING = pytest.mark.parametrize(
     "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]

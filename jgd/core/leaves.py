@@ -57,6 +57,12 @@ def flags_of(mask: Any, params: Params) -> Any:
     return thaw(mask, params)
 
 
+def leaf_flags(mask: Any, params: Params) -> Any:
+    """The same with a flag for each leaf, where the mask's tree is a prefix; True everywhere if it is `None`."""
+    flags = True if mask is None else flags_of(mask, params)
+    return jax.tree.map(lambda keep, below: jax.tree.map(lambda _: bool(keep), below), flags, params)
+
+
 def fixed_leaves(transform: Any, params: Params) -> Any:
     """A tree of flags: where updates are zero at every step, so that no gradient is needed.
 

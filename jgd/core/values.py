@@ -164,7 +164,7 @@ def _is_within(name: str, path: Path) -> bool:
 
 
 def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
-    """The fewest parts of `path` that no other path has; words are preferred to positions and to lists, near parts to far."""
+    """The fewest parts of `path` that no other path has; words go before positions and lists, near parts before far."""
     if not path:
         return ("value",)
     rivals = [p for p in paths if p != path]

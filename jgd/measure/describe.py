@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jgd.core import Function, MatrixRule, Transform
 from jgd.core.arguments import checked
+from jgd.core.leaves import leaf_flags
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
@@ -24,6 +25,7 @@ from jgd.transforms import (
     ByPath,
     Chain,
     Foreign,
+    FreezeUntil,
     FrozenLeaves,
     Identity,
     Masked,
@@ -164,8 +166,9 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
             _visit(link, params, found)
     elif not isinstance(transform, Identity):
         if not isinstance(transform, (ScaleByLearningRate, ScaleWithCorrectedDecay, AddDecayedWeights)):
-            for leaf in here:
-                leaf.rules.append(_name(transform))
+            held = leaf_flags(transform.mask if isinstance(transform, FreezeUntil) else None, params)
+            for leaf, flag in zip(here, jax.tree.leaves(held), strict=True):
+                leaf.rules.extend([_name(transform)] if flag else [])
         if isinstance(transform, MatrixRule):
             for leaf, one in zip(here, transform.cuts(params), strict=True):
                 leaf.matrices.append(str(one))
@@ -173,7 +176,7 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
             for leaf in here if hasattr(transform, name) else ():
                 getattr(leaf, column).append(_rate(getattr(transform, name)))
         if isinstance(transform, ScaleWithCorrectedDecay):
-            for leaf, keep in zip(here, jax.tree.leaves(transform.decaying(params)), strict=True):
+            for leaf, keep in zip(here, jax.tree.leaves(leaf_flags(transform.mask, params)), strict=True):
                 leaf.decays = leaf.decays if keep else leaf.decays[:-1]
         for inner in _inner(transform):
             _visit(inner, params, found)

@@ -136,10 +136,9 @@ def _value_and_grad(objective: Callable[[Params], Any], params: Params, fixed: A
         rest = iter(moving)
         return objective(structure.unflatten([x if f else next(rest) for x, f in zip(leaves, still, strict=True)]))
 
-    value, moving = jax.value_and_grad(of_moving, has_aux=True)(
-        [x for x, f in zip(leaves, still, strict=True) if not f]
-    )
-    rest = iter(moving)
+    moving = [x for x, f in zip(leaves, still, strict=True) if not f]
+    value, grads_of_moving = jax.value_and_grad(of_moving, has_aux=True)(moving)
+    rest = iter(grads_of_moving)
     grads = [jnp.zeros_like(x) if f else next(rest) for x, f in zip(leaves, still, strict=True)]
     return value, structure.unflatten(grads)
 

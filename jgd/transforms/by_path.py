@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from jgd.core import InputError, Transform, as_function, hyper, part, record, static
-from jgd.core.arguments import PATTERN, TRANSFORM, Kind, admits, checked, shown
+from jgd.core.arguments import PATTERN, TRANSFORM, Kind, admits, shown
 from jgd.core.cost import Cost
 from jgd.core.leaves import check_patterns, fits, is_whole, leaf_paths
 from jgd.core.tree import widen
@@ -124,10 +124,44 @@ def _as_groups(groups: Mapping[str, Any]) -> "OrderedDict[str, Any]":
 
 @record
 class ByPath:
-    """Steps of `default`, and of `groups` for the leaves whose paths they fit; `by_path` says how."""
+    """Treat the leaves whose paths fit a pattern in another way than the rest, which `default` steps.
+
+    A key is a regular expression that is searched in each leaf's path, such as `block_0/attn/query/kernel`; `^` and `$`
+    bind it to the ends. The first that fits a leaf decides; one that has no leaf is an error. A value is
+
+    - an optimizer, such as `jgd.adamw(3e-4)`;
+    - a dict of hyperparameters that replace the default's, by the names of `jgd.hyperparams`; the others stay one
+      leaf for all groups;
+    - `jgd.scaled(0.1)`, a multiplier of the default's rate, or `jgd.layerwise(0.9)`, a power of it for each layer;
+    - `"frozen"`: updates of zero without a state; `fit` computes no gradients there. `default` may be so too.
+
+    A transform that takes a norm over all leaves, such as a clip, sees those of its group; before `by_path` in a chain
+    it sees all. Groups nest, and multipliers of the inner and the outer are taken together:
+
+    >>> import jax.numpy as jnp, jgd
+    >>> inner = jgd.by_path({r"(bias|scale)$": dict(weight_decay=0.0)}, jgd.adamw(1e-3, weight_decay=0.1))
+    >>> optimizer = jgd.by_path({r"^embed": "frozen", r"^block": jgd.layerwise(0.5)}, inner)
+    >>> layer = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
+    >>> params = {"embed": jnp.ones((4, 2)), "block_0": layer, "block_1": layer, "head": layer}
+    >>> [row.learning_rate for row in jgd.describe(optimizer, params).rows if row.path.endswith("bias")]
+    ['0.001 * 0.5^2', '0.001 * 0.5', '0.001']
+    >>> [name for name in jgd.hyperparams(inner) if "decay" in name]
+    ['(bias|scale)$.weight_decay', 'default.weight_decay']
+    """
 
     groups: Mapping[str, Any] = part(convert=_as_groups, expect=GROUPS)
     default: Any = part(convert=lambda x: FrozenLeaves() if isinstance(x, str) else as_transform(x), expect=WHOLE)
+
+    def check_fields(self) -> None:
+        """Refuse numbers that the default does not have, or not so, and multipliers of nothing."""
+        for pattern, group in self.groups.items():
+            place = f"by_path(groups={{{pattern!r}: {shown(group)}}})"
+            if isinstance(group, (Scaled, Layerwise)) and isinstance(self.default, FrozenLeaves):
+                raise InputError(f"{place}: the default is frozen and has no steps to scale; name an optimizer.")
+            try:
+                with_hyperparams(self.default, group if isinstance(group, Mapping) else {})
+            except InputError as error:
+                raise InputError(f"{place}: {error}") from None
 
     def init(self, params: Params) -> State:
         """The states by group; those that only scale the default's steps share its state, the frozen have none."""
@@ -200,40 +234,7 @@ class ByPath:
         return f"by_path({{{groups}}}, {self.default!r})"
 
 
-@checked(groups=GROUPS, default=WHOLE)
-def by_path(groups: Mapping[str, Any], default: Any) -> ByPath:
-    """Treat the leaves whose paths fit a pattern in another way than the rest, which `default` steps.
-
-    A key is a regular expression that is searched in each leaf's path, such as `block_0/attn/query/kernel`; `^` and `$`
-    bind it to the ends. The first that fits a leaf decides; one that has no leaf is an error. A value is
-
-    - an optimizer, such as `jgd.adamw(3e-4)`;
-    - a dict of hyperparameters that replace the default's, by the names of `jgd.hyperparams`; the others stay one
-      leaf for all groups;
-    - `jgd.scaled(0.1)`, a multiplier of the default's rate, or `jgd.layerwise(0.9)`, a power of it for each layer;
-    - `"frozen"`: updates of zero without a state; `fit` computes no gradients there. `default` may be so too.
-
-    A transform that takes a norm over all leaves, such as a clip, sees those of its group; before `by_path` in a chain
-    it sees all. Groups nest, and multipliers of the inner and the outer are taken together:
-
-    >>> import jax.numpy as jnp, jgd
-    >>> inner = jgd.by_path({r"(bias|scale)$": dict(weight_decay=0.0)}, jgd.adamw(1e-3, weight_decay=0.1))
-    >>> optimizer = jgd.by_path({r"^embed": "frozen", r"^block": jgd.layerwise(0.5)}, inner)
-    >>> layer = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
-    >>> params = {"embed": jnp.ones((4, 2)), "block_0": layer, "block_1": layer, "head": layer}
-    >>> [row.learning_rate for row in jgd.describe(optimizer, params).rows if row.path.endswith("bias")]
-    ['0.001 * 0.5^2', '0.001 * 0.5', '0.001']
-    >>> sorted(name for name in jgd.hyperparams(optimizer) if "decay" in name)
-    ['(bias|scale)$.weight_decay', '^block.decay', 'default.default.weight_decay']
-    """
-    made = ByPath(groups, default)
-    for pattern, group in made.groups.items():
-        if isinstance(group, Mapping):
-            try:
-                with_hyperparams(made.default, group)
-            except InputError as error:
-                raise InputError(f"by_path(groups={{{pattern!r}: {shown(group)}}}): {error}") from None
-    return made
+by_path = ByPath
 
 
 def _times(row: tuple[Scalar, int], u: Any) -> jax.Array:

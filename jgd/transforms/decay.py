@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jgd.core import InputError, Transform, hyper, record, static
 from jgd.core.arguments import MASK, one_of
 from jgd.core.frozen import frozen
-from jgd.core.leaves import check_patterns, flags_of
+from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.record import explained
 from jgd.core.tree import check_params, copied, increment, map_unzip, map_updates, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
@@ -162,14 +162,9 @@ class ScaleWithCorrectedDecay:
         rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
         decay = decay * rate / self.largest_rate()
         # Where nothing decays the compiler drops what is added, a multiple of the constant zero.
-        decayed = jax.tree.map(lambda keep, p: p if keep else jnp.zeros_like(p), self.decaying(params), params)
+        decayed = jax.tree.map(lambda keep, p: p if keep else jnp.zeros_like(p), leaf_flags(self.mask, params), params)
         updates = map_updates(lambda g, p: -rate * (g + decay * p), grads, decayed, place=place)
         return updates, CorrectedDecayState(increment(state.count))
-
-    def decaying(self, params: Params) -> Any:
-        """Where the mask is true, a flag for each leaf."""
-        flags = True if self.mask is None else flags_of(self.mask, params)
-        return jax.tree.map(lambda keep, below: jax.tree.map(lambda _: bool(keep), below), flags, params)
 
     def largest_rate(self) -> Scalar:
         """`peak`, or else that of the schedule."""

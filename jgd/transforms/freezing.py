@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jgd.core import hyper, record
-from jgd.core.arguments import MASK, checked
+from jgd.core import hyper, record, static
+from jgd.core.arguments import MASK
 from jgd.core.cost import Cost
+from jgd.core.frozen import frozen
+from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.compose import Masked
 
 
 @record
@@ -46,27 +47,28 @@ class FreezeUntilState(NamedTuple):
 
 @record
 class FreezeUntil:
-    """u = 0 until `steps` steps have been taken, then g. State: a counter."""
+    """Holds the leaves that `mask` fits for the first `steps` steps: `chain(adamw(1e-3), freeze_until(9, "^body"))`.
+
+    u = 0 there, and g afterwards. Put it after the optimizer, whose state is kept for all leaves and sees their
+    gradients from the start, so that moments are warm when the leaves are set free. `mask` is a pattern over the
+    leaves' paths, a tree of flags or a function of the parameters. State: an i32 counter.
+    """
 
     steps: Scalar = hyper(interval="[0, inf)", whole=True)
+    mask: Any = static(convert=frozen, expect=MASK)
 
     def init(self, params: Params) -> State:
         """A counter."""
+        if isinstance(self.mask, str):
+            check_patterns("FreezeUntil(mask)", [self.mask], params)
         return FreezeUntilState(zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """Zeros, or the gradients."""
-        frozen = state.count < self.steps
-        updates = jax.tree.map(lambda g: jnp.where(frozen, jnp.zeros_like(g), g), grads)
+        """Zeros where leaves are held, the gradients elsewhere."""
+        is_held = state.count < self.steps
+        held = leaf_flags(self.mask, grads if params is None else params)
+        updates = jax.tree.map(lambda flag, g: jnp.where(is_held, jnp.zeros_like(g), g) if flag else g, held, grads)
         return updates, FreezeUntilState(increment(state.count))
 
 
-@checked(steps=None, mask=MASK)
-def freeze_until(steps: Scalar, mask: Any) -> Masked:
-    """Hold the leaves that `mask` fits as they are for the first `steps` steps: `freeze_until(500, "^backbone")`.
-
-    Put it last, after the optimizer, in a chain. The links before it see the gradients from the start and keep their
-    state for all leaves, so that
-    moments are warm when the leaves are set free. `mask` is a pattern over their paths, a tree of flags or a function.
-    """
-    return Masked(FreezeUntil(steps), mask)
+freeze_until = FreezeUntil
