@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import optax
 
 import jgd
+import jgd.schedules
 from tests.row import Row
 
 REST = "^(?!w)"  # fits every path but that of w, whatever the tree
