@@ -56,6 +56,7 @@ class FreezeUntil:
 
     steps: Scalar = hyper(interval="[0, inf)", whole=True)
     mask: Any = static(convert=frozen, expect=MASK)
+    keeps_zeros = True
 
     def init(self, params: Params) -> State:
         """A counter."""

@@ -73,8 +73,8 @@ ROWS = [
     ),
     Row(
         "by_path_optimizers",
-        lambda: jgd.by_path({REST: jgd.sgd(0.05, 0.9)}, jgd.adam(0.05)),
-        _partition(optax.sgd(0.05, 0.9), optax.adam(0.05)),
+        lambda: jgd.by_path({REST: jgd.sgd(0.05, 0.9)}, jgd.rmsprop(0.01)),
+        _partition(optax.sgd(0.05, 0.9), optax.rmsprop(0.01)),
         state_bytes=4,
     ),
     Row(

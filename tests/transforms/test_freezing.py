@@ -91,7 +91,7 @@ def test_wrappers_tell_which_leaves_are_fixed():
     assert flags(FROZEN) == body
     for wrapped in (
         jgd.chain(jgd.clip_by_global_norm(1.0), FROZEN),
-        jgd.chain(FROZEN, jgd.scale(0.5)),
+        jgd.chain(FROZEN, jgd.freeze_until(2, "head"), jgd.scale(0.5)),
         jgd.multi_steps(FROZEN, 2),
         jgd.apply_if_finite(FROZEN, 2),
         jgd.ema_params(FROZEN),
