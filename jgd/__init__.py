@@ -18,12 +18,13 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: add_decayed_weights, add_noise, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms,
-    clip_by_global_norm, clip_by_norm, current_hyperparams, differentially_private_aggregate, ema_params, eval_params,
-    identity, masked, matrix_axes, matrix_axes_by_path, multi_steps, negate, partition, per_example_global_norm_clip,
-    per_example_layer_norm_clip, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
-    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    schedule_free_eval_params, scheduled, trace, value_and_grad_from_state.
+Transforms: add_cautious_decay, add_decayed_weights, add_initial_decay, add_noise, apply_if_finite, apply_updates,
+    by_path, chain, clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, current_hyperparams,
+    differentially_private_aggregate, ema_params, eval_params, freeze_until, identity, layerwise, masked, matrix_axes,
+    matrix_axes_by_path, multi_steps, negate, partition, per_example_global_norm_clip, per_example_layer_norm_clip,
+    scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
+    schedule_free_eval_params, scheduled, subtract_decayed_weights, trace, value_and_grad_from_state, weight_decay.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -177,6 +178,9 @@ if TYPE_CHECKING:
     )
     from jgd.transforms.block_scale import scale_by_param_block_norm as scale_by_param_block_norm
     from jgd.transforms.block_scale import scale_by_param_block_rms as scale_by_param_block_rms
+    from jgd.transforms.by_path import by_path as by_path
+    from jgd.transforms.by_path import layerwise as layerwise
+    from jgd.transforms.by_path import scaled as scaled
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -185,7 +189,13 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
+    from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
+    from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
+    from jgd.transforms.decay import weight_decay as weight_decay
+    from jgd.transforms.freezing import freeze_until as freeze_until
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
@@ -288,9 +298,18 @@ lazy(
         "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
+        "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
-        "jgd.transforms.decay": ("add_decayed_weights",),
+        "jgd.transforms.decay": (
+            "add_cautious_decay",
+            "add_decayed_weights",
+            "add_initial_decay",
+            "scale_with_corrected_decay",
+            "subtract_decayed_weights",
+            "weight_decay",
+        ),
+        "jgd.transforms.freezing": ("freeze_until",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("trace",),

@@ -31,6 +31,7 @@ from jgd.core.newton_schulz import PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.sweep import loguniform, uniform
+from jgd.transforms.decay import Decay
 
 MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
 EXCLUDED = {  # by module or name
@@ -56,7 +57,15 @@ def _may_be_number(x):
 
 NUMBER = Kind("be a number, or what stands for one", _may_be_number)
 NUMBERS = Kind("be a sequence", lambda x: hasattr(x, "__iter__"))
-BY_ANNOTATION = {Scalar: NUMBER, Rate: NUMBER, Scalar | None: NUMBER, Rate | None: NUMBER, bool: FLAG}
+BY_ANNOTATION = {
+    Scalar: NUMBER,
+    Rate: NUMBER,
+    Decay: NUMBER,
+    Decay | None: NUMBER,
+    Scalar | None: NUMBER,
+    Rate | None: NUMBER,
+    bool: FLAG,
+}
 TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), np.ones((4, 1)))
 GOOD = {  # what a call needs beside the argument that is tried
     "adv_optimizer": jgd.sgd(0.1),
@@ -64,8 +73,10 @@ GOOD = {  # what a call needs beside the argument that is tried
     "decay_steps": 9,
     "grads": {"w": jnp.ones((2, 3))},
     "seed": 0,
+    "default": jgd.sgd(0.1),
     "every_k_schedule": 2,
     "fn": jnp.sum,
+    "groups": {"w": "frozen"},
     "index": 0,
     "learning_rate": 0.1,
     "momentum": 0.9,

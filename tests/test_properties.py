@@ -18,6 +18,7 @@ WHOLE = (  # hyperparameters without a fraction
     "max_consecutive_errors",
     "max_linesearch_steps",
     "update_proj_gap",
+    "steps",
 )
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 EACH_STEPPING = pytest.mark.parametrize(

@@ -95,9 +95,17 @@ DEVICES = Kind(
 DTYPE = Kind("be a dtype, such as 'float32'", lambda x: _is_dtype(x))
 ARRAYS = Kind("be a pytree of arrays or of shapes", lambda x: all(_is_array(leaf) for leaf in jax.tree.leaves(x)))
 
+PATTERN = Kind(
+    "be a regular expression that is searched in the leaves' paths, such as 'kernel$'", lambda x: _is_pattern(x)
+)
 MASK = Kind(
-    "be a tree of True and False, the parameters' or a prefix of it, or a function of the parameters that returns one",
-    lambda x: callable(x) or _leaves_are(lambda leaf: getattr(leaf, "dtype", None) == np.bool_ or FLAG.admits(leaf), x),
+    "be a tree of True and False, the parameters' or a prefix of it, a function of the parameters that returns one, or "
+    "a regular expression that is searched in the leaves' paths, such as 'kernel$'",
+    lambda x: (
+        _is_pattern(x)
+        or callable(x)
+        or _leaves_are(lambda leaf: getattr(leaf, "dtype", None) == np.bool_ or FLAG.admits(leaf), x)
+    ),
 )
 LABELS = Kind(
     "be a tree of labels, the parameters' or a prefix of it, or a function of the parameters that returns one",
@@ -227,6 +235,13 @@ def _is_path(x: Any) -> bool:
 
 def _is_dtype(x: Any) -> bool:
     return not isinstance(x, (int, float)) and bool(jax.numpy.dtype(x))
+
+
+def _is_pattern(x: Any) -> bool:
+    try:
+        return isinstance(x, str) and bool(x) and bool(re.compile(x))
+    except re.error:
+        return False
 
 
 def _is_label(x: Any) -> bool:

@@ -75,7 +75,7 @@ def record(cls: type[T]) -> type[T]:
     What a user constructs is converted and checked. What JAX rebuilds from leaves is not: there tracers, `None`,
     axes and sentinels stand where numbers were. Records compare and hash by identity, since they may hold arrays;
     compare `jax.tree.structure` and the leaves instead. A class with `init` and `update` becomes a `Pair` as well,
-    which optax and all who ask for its class accept.
+    which optax and all who ask for its class accept. `check_fields`, where it has one, compares what was constructed.
     """
     # dataclasses would write and compile an __init__ and two guards for each class: half the time of importing jgd.
     cls = dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
@@ -94,6 +94,8 @@ def record(cls: type[T]) -> type[T]:
         self.__dict__.update(bound.arguments)
         for field in fields:
             self.__dict__[field.name] = _admit(self, field)
+        if hasattr(cls, "check_fields"):
+            self.check_fields()
 
     leaves, structure = _getter(data), _getter(meta)
 

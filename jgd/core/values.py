@@ -164,7 +164,7 @@ def _is_within(name: str, path: Path) -> bool:
 
 
 def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
-    """The fewest parts of `path` that no other path has; words are preferred to positions, near parts to far ones."""
+    """The fewest parts of `path` that no other path has; words go before positions and lists, near parts before far."""
     if not path:
         return ("value",)
     rivals = [p for p in paths if p != path]
@@ -176,7 +176,7 @@ def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
         unique = [name for name in found if not any(_is_within(".".join(name), rival) for rival in rivals)]
         unique = [name for name in unique if not all(part.isdigit() for part in name)]
         if unique:
-            return min(unique, key=lambda name: sum(part.isdigit() for part in name))
+            return min(unique, key=lambda name: sum(part.isdigit() or part == "transforms" for part in name))
     return path
 
 

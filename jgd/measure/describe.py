@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jgd.core import Function, MatrixRule, Transform
 from jgd.core.arguments import checked
+from jgd.core.leaves import leaf_flags
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
@@ -21,12 +22,16 @@ from jgd.measure.units import bytes_text
 from jgd.pages.text import plain_table
 from jgd.transforms import (
     AddDecayedWeights,
+    ByPath,
     Chain,
     Foreign,
+    FreezeUntil,
+    FrozenLeaves,
     Identity,
     Masked,
     Partition,
     ScaleByLearningRate,
+    ScaleWithCorrectedDecay,
     as_transform,
 )
 
@@ -154,21 +159,39 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
             for path, _ in jax.tree_util.tree_leaves_with_path(mask.kept(params)):
                 found[path].parts.append(str(label))
             _visit(mask, params, found)
+    elif isinstance(transform, ByPath):
+        _visit_groups(transform, params, found)
     elif isinstance(transform, Chain):
         for link in transform.transforms:
             _visit(link, params, found)
     elif not isinstance(transform, Identity):
-        if not isinstance(transform, (ScaleByLearningRate, AddDecayedWeights)):
-            for leaf in here:
-                leaf.rules.append(_name(transform))
+        if not isinstance(transform, (ScaleByLearningRate, ScaleWithCorrectedDecay, AddDecayedWeights)):
+            held = leaf_flags(transform.mask if isinstance(transform, FreezeUntil) else None, params)
+            for leaf, flag in zip(here, jax.tree.leaves(held), strict=True):
+                leaf.rules.extend([_name(transform)] if flag else [])
         if isinstance(transform, MatrixRule):
             for leaf, one in zip(here, transform.cuts(params), strict=True):
                 leaf.matrices.append(str(one))
         for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):
             for leaf in here if hasattr(transform, name) else ():
                 getattr(leaf, column).append(_rate(getattr(transform, name)))
+        if isinstance(transform, ScaleWithCorrectedDecay):
+            for leaf, keep in zip(here, jax.tree.leaves(leaf_flags(transform.mask, params)), strict=True):
+                leaf.decays = leaf.decays if keep else leaf.decays[:-1]
         for inner in _inner(transform):
             _visit(inner, params, found)
+
+
+def _visit_groups(transform: ByPath, params: Params, found: dict[Any, _Found]) -> None:
+    """Note each leaf's group, what its transform does, and the multiplier of its rate."""
+    for mask in transform.partition(params).masks(params).values():
+        _visit(mask, params, found)
+    here = [found[path] for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    for leaf, label, factor in zip(here, transform.labels(params), transform.rate_factors(params), strict=True):
+        leaf.parts.insert(0, label)
+        if factor:
+            base, power = factor
+            leaf.rates.append(_rate(base) if power == 1 else f"{_rate(base)}^{power}")
 
 
 def _inner(transform: Any) -> Iterator[Any]:
@@ -179,7 +202,9 @@ def _inner(transform: Any) -> Iterator[Any]:
 
 
 def _name(transform: Any) -> str:
-    """A record's name; `optax.adamw` for a pair of functions from there."""
+    """A record's name; `optax.adamw` for a pair of functions from there; and "frozen"."""
+    if isinstance(transform, FrozenLeaves):
+        return "frozen"
     if not isinstance(transform, Foreign):
         return type(transform).__name__
     # An init that several transforms share says nothing.

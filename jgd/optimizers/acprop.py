@@ -11,6 +11,7 @@ from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
+from jgd.transforms.decay import Decay
 
 
 @record
@@ -51,7 +52,7 @@ def acprop(
     b2: Scalar = 0.999,
     eps: Scalar = 1e-16,
     eps_root: Scalar = 1e-16,
-    weight_decay: Rate = 0.0,
+    weight_decay: Decay = 0.0,
     mask: Any = None,
 ) -> Chain:
     """ACProp: AdaBelief scaled by the step before (Zhuang et al. 2021, arXiv:2110.05454)."""

@@ -13,6 +13,7 @@ from jgd.core.tree import abs_sq, increment, one_minus_pow, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer, variant
 from jgd.transforms import Chain
+from jgd.transforms.decay import Decay
 
 
 @record
@@ -117,7 +118,7 @@ def adamw(
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     mu_dtype: Any = None,
-    weight_decay: Rate = 1e-4,
+    weight_decay: Decay = 1e-4,
     mask: Any = None,
     *,
     nesterov: bool = False,

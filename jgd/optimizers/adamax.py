@@ -11,6 +11,7 @@ from jgd.core.tree import one_minus_pow, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
+from jgd.transforms.decay import Decay
 
 
 @record
@@ -52,7 +53,7 @@ def adamaxw(
     b1: Scalar = 0.9,
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
-    weight_decay: Rate = 1e-4,
+    weight_decay: Decay = 1e-4,
     mask: Any = None,
 ) -> Chain:
     """AdaMax with decoupled weight decay."""

@@ -11,6 +11,7 @@ from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
+from jgd.transforms.decay import Decay
 
 
 @record
@@ -58,7 +59,7 @@ def adan(
     b3: Scalar = 0.99,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 1e-8,
-    weight_decay: Rate = 0.0,
+    weight_decay: Decay = 0.0,
     mask: Any = None,
     *,
     one_minus_b2: bool = False,

@@ -16,7 +16,8 @@ from jgd.core.record import Placeholder
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY
-from jgd.transforms import Chain, add_decayed_weights, chain, scale_by_learning_rate
+from jgd.transforms import Chain, WeightDecay, add_decayed_weights, chain, scale_by_learning_rate
+from jgd.transforms.decay import Decay
 
 MASKS = ("mask", "trust_ratio_mask", "weight_decay_mask")
 Given = ParamSpec("Given")
@@ -86,10 +87,22 @@ def variant(base: Callable[Given, Made], name: str, summary: str, **defaults: An
     return optimizer(rates=entry.rates, needs=entry.needs)(recipe)
 
 
-def descend(rule: Any, learning_rate: Rate | None, weight_decay: Rate | None = None, mask: Any = None) -> Chain:
-    """Chain a rule, decoupled weight decay if there is one, and the step down: p <- p - lr (u + wd p)."""
+def descend(
+    rule: Any,
+    learning_rate: Rate | None,
+    weight_decay: Decay | None = None,
+    mask: Any = None,
+    *,
+    then: tuple[Transform, ...] = (),
+) -> Chain:
+    """Chain a rule, weight decay if there is one, and the step down: p <- p - lr (u + wd p).
+
+    A number decays so, decoupled; `jgd.weight_decay` has other kinds. `then` are the links between decay and rate.
+    """
+    if isinstance(weight_decay, WeightDecay):
+        return weight_decay.chained((rule,), learning_rate, mask, then)
     decay = [] if weight_decay is None else [add_decayed_weights(weight_decay, mask)]
-    return chain(rule, *decay, scale_by_learning_rate(learning_rate))
+    return chain(rule, *decay, *then, scale_by_learning_rate(learning_rate))
 
 
 def catalogue(pattern: str = "*") -> dict[str, OptimizerEntry]:

@@ -24,8 +24,9 @@ from jgd.core.tree import (
     widen,
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
-from jgd.optimizers.catalogue import optimizer
-from jgd.transforms import Chain, add_decayed_weights, chain, identity, scale_by_learning_rate
+from jgd.optimizers.catalogue import descend, optimizer
+from jgd.transforms import Chain, WeightDecay, add_decayed_weights, chain, identity, scale_by_learning_rate
+from jgd.transforms.decay import Decay
 
 _Beginning = tuple[Literal["distance", "learning_rate", "heuristic"], Scalar]
 KINDS = one_of("distance", "learning_rate", "heuristic")
@@ -141,7 +142,7 @@ def dog(
     learning_rate: Rate = 1.0,
     init_step: _Beginning = ("heuristic", 1e-6),
     eps: Scalar = 1e-8,
-    weight_decay: Scalar | None = None,
+    weight_decay: Decay | None = None,
     mask: Any = None,
 ) -> Chain:
     """Descend at a rate of the distance over the gradients (Ivgi et al. 2023, arXiv:2302.12022).
@@ -156,7 +157,7 @@ def dowg(
     learning_rate: Rate = 1.0,
     init_estim_sq_dist: Scalar | None = None,
     eps: Scalar = 1e-4,
-    weight_decay: Scalar | None = None,
+    weight_decay: Decay | None = None,
     mask: Any = None,
 ) -> Chain:
     """Descend at a rate of the distance over weighted gradients (Khaled et al. 2023, arXiv:2305.16284).
@@ -166,7 +167,9 @@ def dowg(
     return _descent(ScaleByDowg(init_estim_sq_dist, eps), learning_rate, weight_decay, mask)
 
 
-def _descent(rule: Any, learning_rate: Rate, weight_decay: Scalar | None, mask: Any) -> Chain:
+def _descent(rule: Any, learning_rate: Rate, weight_decay: Decay | None, mask: Any) -> Chain:
+    if isinstance(weight_decay, WeightDecay):
+        return descend(rule, learning_rate, weight_decay, mask)
     decay = identity() if weight_decay is None else add_decayed_weights(weight_decay, mask)
     return chain(decay, rule, scale_by_learning_rate(learning_rate))
 

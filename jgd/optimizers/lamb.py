@@ -9,8 +9,9 @@ from jgd.core import Rule, hyper, record
 from jgd.core.tree import abs_sq, safe_sqrt
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adam import ScaleByAdam
-from jgd.optimizers.catalogue import optimizer
-from jgd.transforms import Chain, add_decayed_weights, chain, scale_by_learning_rate
+from jgd.optimizers.catalogue import descend, optimizer
+from jgd.transforms import Chain
+from jgd.transforms.decay import Decay
 
 
 @record
@@ -41,13 +42,8 @@ def lamb(
     b2: Scalar = 0.999,
     eps: Scalar = 1e-6,
     eps_root: Scalar = 0.0,
-    weight_decay: Rate = 0.0,
+    weight_decay: Decay = 0.0,
     mask: Any = None,
 ) -> Chain:
     """LAMB: AdamW scaled by the parameters' norms, for large batches (You et al. 2020, arXiv:1904.00962)."""
-    return chain(
-        ScaleByAdam(b1, b2, eps, eps_root),
-        add_decayed_weights(weight_decay, mask),
-        ScaleByTrustRatio(),
-        scale_by_learning_rate(learning_rate),
-    )
+    return descend(ScaleByAdam(b1, b2, eps, eps_root), learning_rate, weight_decay, mask, then=(ScaleByTrustRatio(),))

@@ -12,6 +12,7 @@ from jgd.core.tree import zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
+from jgd.transforms.decay import Decay
 
 
 @record
@@ -45,7 +46,7 @@ def lion(
     b1: Scalar = 0.9,
     b2: Scalar = 0.99,
     mu_dtype: Any = None,
-    weight_decay: Rate = 1e-3,
+    weight_decay: Decay = 1e-3,
     mask: Any = None,
 ) -> Chain:
     """Lion with decoupled weight decay. Try a tenth of AdamW's rate."""

@@ -17,6 +17,7 @@ from jgd.core.types import Params, Rate, Scalar, State
 from jgd.optimizers.adam import adamw
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Partition, every_matrix_axes, matrix_axes, partition
+from jgd.transforms.decay import Decay
 
 
 class ScaleByMuonState(NamedTuple):
@@ -112,7 +113,7 @@ def muon(
     ns_steps: int = 5,
     beta: Scalar = 0.95,
     eps: Scalar = 1e-8,
-    weight_decay: Rate = 0.0,
+    weight_decay: Decay = 0.0,
     weight_decay_mask: Any = None,
     mu_dtype: Any = None,
     *,
@@ -122,7 +123,7 @@ def muon(
     adam_b1: Scalar = 0.9,
     adam_b2: Scalar = 0.999,
     adam_eps_root: Scalar = 0.0,
-    adam_weight_decay: Rate = 0.0,
+    adam_weight_decay: Decay = 0.0,
     adam_learning_rate: Rate | None = None,
     muon_weight_dimension_numbers: Any = None,
     consistent_rms: Scalar | None = None,

@@ -83,6 +83,9 @@ def fit(
                 structure, such as `jgd.with_hyperparams(snapshot.optimizer, ...)`, is gone on with. Its answer
                 is written with the segment; after a kill in between it is called again for that segment.
 
+    Leaves that the optimizer keeps frozen, see `jgd.by_path`, are not differentiated: their gradients are zeros, in
+    norms and clips too.
+
     Every draw is a function of `seed` and of the step's number. All numbers of the optimizer, the task and the rules
     are arguments of the compiled program: another learning rate compiles nothing. Ctrl-C ends the run after the
     segment, with `Status.INTERRUPTED`.

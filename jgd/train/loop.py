@@ -1,6 +1,6 @@
 """Training as pure functions, for `fit` and for sweeps: begin, one step, and a segment of steps in one scan."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError, unknown
+from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
 from jgd.train.task import (
@@ -101,6 +102,8 @@ def advance(
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
+    Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients.
+
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`.
     """
     params, opt_state, model_state, key = carry
@@ -109,7 +112,7 @@ def advance(
     def objective(params: Params) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
         return loss_and_metrics(task, params, model_state, batch, key_now)
 
-    (value, (new_state, metrics)), grads = jax.value_and_grad(objective, has_aux=True)(params)
+    (value, (new_state, metrics)), grads = _value_and_grad(objective, params, fixed_leaves(optimizer, params))
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
     updates, new_opt_state = optimizer.update(
@@ -120,6 +123,24 @@ def advance(
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)
     seen = observe(watched, optimizer, opt_state, params=params, grads=grads, updates=updates)
     return new, Step({"loss": value, **metrics, **seen}, grads, updates)
+
+
+def _value_and_grad(objective: Callable[[Params], Any], params: Params, fixed: Any) -> tuple[Any, Any]:
+    """The objective's value and gradients, which are zeros, and not computed, where leaves are fixed."""
+    if not any(jax.tree.leaves(fixed)):
+        return jax.value_and_grad(objective, has_aux=True)(params)
+    leaves, structure = jax.tree.flatten(params)
+    still = jax.tree.leaves(fixed)
+
+    def of_moving(moving: list[Any]) -> Any:
+        rest = iter(moving)
+        return objective(structure.unflatten([x if f else next(rest) for x, f in zip(leaves, still, strict=True)]))
+
+    moving = [x for x, f in zip(leaves, still, strict=True) if not f]
+    value, grads_of_moving = jax.value_and_grad(of_moving, has_aux=True)(moving)
+    rest = iter(grads_of_moving)
+    grads = [jnp.zeros_like(x) if f else next(rest) for x, f in zip(leaves, still, strict=True)]
+    return value, structure.unflatten(grads)
 
 
 def check_watched(

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from jgd.transforms.block_scale import ScaleByParamBlockRms as ScaleByParamBlockRms
     from jgd.transforms.block_scale import scale_by_param_block_norm as scale_by_param_block_norm
     from jgd.transforms.block_scale import scale_by_param_block_rms as scale_by_param_block_rms
+    from jgd.transforms.by_path import ByPath as ByPath
+    from jgd.transforms.by_path import Layerwise as Layerwise
+    from jgd.transforms.by_path import Scaled as Scaled
+    from jgd.transforms.by_path import by_path as by_path
+    from jgd.transforms.by_path import layerwise as layerwise
+    from jgd.transforms.by_path import scaled as scaled
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -42,8 +48,25 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.decay import AddCautiousDecay as AddCautiousDecay
     from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
+    from jgd.transforms.decay import AddInitialDecay as AddInitialDecay
+    from jgd.transforms.decay import CorrectedDecayState as CorrectedDecayState
+    from jgd.transforms.decay import DecayRule as DecayRule
+    from jgd.transforms.decay import InitialDecayState as InitialDecayState
+    from jgd.transforms.decay import ScaleWithCorrectedDecay as ScaleWithCorrectedDecay
+    from jgd.transforms.decay import SubtractDecayedWeights as SubtractDecayedWeights
+    from jgd.transforms.decay import WeightDecay as WeightDecay
+    from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
+    from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
+    from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
+    from jgd.transforms.decay import weight_decay as weight_decay
+    from jgd.transforms.freezing import FreezeUntil as FreezeUntil
+    from jgd.transforms.freezing import FreezeUntilState as FreezeUntilState
+    from jgd.transforms.freezing import FrozenLeaves as FrozenLeaves
+    from jgd.transforms.freezing import freeze_until as freeze_until
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
@@ -109,6 +132,7 @@ lazy(
             "scale_by_param_block_norm",
             "scale_by_param_block_rms",
         ),
+        "jgd.transforms.by_path": ("ByPath", "Layerwise", "Scaled", "by_path", "layerwise", "scaled"),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -131,7 +155,24 @@ lazy(
             "partition",
             "scheduled",
         ),
-        "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
+        "jgd.transforms.decay": (
+            "AddCautiousDecay",
+            "AddDecayedWeights",
+            "AddInitialDecay",
+            "CorrectedDecayState",
+            "DecayRule",
+            "InitialDecayState",
+            "ScaleWithCorrectedDecay",
+            "SubtractDecayedWeights",
+            "WeightDecay",
+            "add_cautious_decay",
+            "add_decayed_weights",
+            "add_initial_decay",
+            "scale_with_corrected_decay",
+            "subtract_decayed_weights",
+            "weight_decay",
+        ),
+        "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "FrozenLeaves", "freeze_until"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.line_search": (
             "RayPoint",

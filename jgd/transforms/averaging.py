@@ -10,6 +10,7 @@ import optax
 from jgd.core import Transform, hyper, part, record, static
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import InputError
+from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -76,6 +77,10 @@ class EmaParams:
         """One more pass over the parameters and the average."""
         average = jax.eval_shape(lambda: full_like(params))
         return total([Cost(tree_bytes(params) + 2 * tree_bytes(average)), cost(self.inner, params)])
+
+    def fixed(self, params: Params) -> Any:
+        """Where the inner updates are zero."""
+        return fixed_leaves(self.inner, params)
 
 
 def ema_params(inner: Any, decay: Scalar = 0.999, debias: bool = True) -> EmaParams:

@@ -12,6 +12,7 @@ from jgd.core.arguments import BY_LABEL, LABELS, MASK
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import unknown
 from jgd.core.frozen import frozen, thaw
+from jgd.core.leaves import check_patterns, fixed_leaves, flags_of
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import increment, zero_count
@@ -48,6 +49,14 @@ class Chain:
         """Add the costs of the links."""
         return total(cost(link, params) for link in self.transforms)
 
+    def fixed(self, params: Params) -> Any:
+        """Where the last link's updates are zero, or those of one that only links follow which keep zeros zero."""
+        flags = jax.tree.map(lambda _: False, params)
+        for link in self.transforms:
+            own, kept = fixed_leaves(link, params), getattr(link, "keeps_zeros", False)
+            flags = jax.tree.map(lambda now, before, kept=kept: now or (kept and before), own, flags)
+        return flags
+
     def __repr__(self) -> str:
         return f"chain({', '.join(map(repr, self.transforms))})"
 
@@ -56,7 +65,8 @@ class Chain:
 class Masked:
     """Applies `inner` where the mask is true; elsewhere gradients pass unchanged and no state is kept.
 
-    `mask` is a tree of booleans, the parameters' or a prefix of it, or a function of the parameters that returns one.
+    `mask` is a tree of booleans, the parameters' or a prefix of it; a function of the parameters that returns one; or a
+    regular expression, which is searched in each leaf's path, such as `block_0/attn/query/kernel`.
     """
 
     inner: Transform = part(convert=as_transform)
@@ -66,6 +76,8 @@ class Masked:
         """The inner state on the leaves that are kept."""
         if not jax.tree.leaves(params):  # an empty tree, or optax.tree_map_params, which asks with a placeholder
             return optax.MaskedState(self.inner.init(params))
+        if isinstance(self.mask, str):
+            check_patterns("Masked(mask)", [self.mask], params)
         return optax.MaskedState(for_params(self.inner, params).init(self.kept(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -82,12 +94,20 @@ class Masked:
         """Return the cost of the inner transform on the leaves that are kept."""
         return cost(for_params(self.inner, params), self.kept(params))
 
+    def fixed(self, params: Params) -> Any:
+        """Where the mask is true and the inner transform's updates are zero."""
+        flags = self._flags(params)
+        inner = fixed_leaves(self.inner, _keep(flags, params))
+        return jax.tree.map(
+            lambda keep, own, p: own if keep else jax.tree.map(lambda _: False, p), flags, inner, params
+        )
+
     def kept(self, params: Params) -> Params:
         """The parameters with `optax.MaskedNode` in place of the leaves where the mask is false."""
         return _keep(self._flags(params), params)
 
     def _flags(self, params: Params) -> Any:
-        flags = thaw(self.mask, params)
+        flags = flags_of(self.mask, params)
         if not all(jnp.result_type(flag) == jnp.bool_ for flag in jax.tree.leaves(flags)):
             raise InputError(f"Masked(mask={flags!r}): every leaf of the mask must be True or False.")
         return flags
@@ -134,6 +154,10 @@ class Partition:
         """Add the costs of the transforms, each on its own leaves."""
         return total(mask.cost(params) for mask in self.masks(params).values())
 
+    def fixed(self, params: Params) -> Any:
+        """Where the updates of a leaf's own transform are zero."""
+        return jax.tree.map(lambda *flags: any(flags), *(mask.fixed(params) for mask in self.masks(params).values()))
+
     def masks(self, params: Params) -> dict[Hashable, Masked]:
         """Each transform, masked to the leaves of its label."""
         labels = thaw(self.param_labels, params)
@@ -179,6 +203,10 @@ class Scheduled:
     def cost(self, params: Params) -> Cost:
         """Return the cost of the inner transform."""
         return cost(self.at(zero_count()), params)
+
+    def fixed(self, params: Params) -> Any:
+        """Where the inner updates are zero."""
+        return fixed_leaves(self.inner, params)
 
     def at(self, count: Any) -> Transform:
         """The inner transform with every schedule replaced by its value at `count`: what to log."""

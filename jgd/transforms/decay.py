@@ -1,16 +1,47 @@
-"""Weight decay: before an adaptive rule it is an L2 penalty, after it, decoupled."""
+"""Weight decay: an L2 penalty before an adaptive rule, decoupled after it, and its other kinds."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from jgd.core import hyper, record
-from jgd.core.tree import check_params, map_updates
-from jgd.core.types import Grads, Params, Rate, State, Updates
-from jgd.transforms.compose import Masked, masked
-from jgd.transforms.scale import init_rate, next_rate
+import jax
+import jax.numpy as jnp
+
+from jgd.core import InputError, Transform, hyper, record, static
+from jgd.core.arguments import MASK, one_of
+from jgd.core.frozen import frozen
+from jgd.core.leaves import check_patterns, leaf_flags
+from jgd.core.record import explained
+from jgd.core.tree import check_params, copied, increment, map_unzip, map_updates, zero_count
+from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.transforms.compose import Chain, Masked, chain, masked
+from jgd.transforms.scale import init_rate, next_rate, scale_by_learning_rate
+
+
+class DecayRule:
+    """Lifts `step(wd, g, p)`, on one array, to a transform; wd is a number or a schedule's value at this step.
+
+    State: empty for a number, an i32 counter for a schedule.
+    """
+
+    weight_decay: Any
+    step: ClassVar[Callable[..., Any]]
+
+    def init(self, params: Params) -> State:
+        """A counter, if there is a schedule."""
+        return init_rate(self.weight_decay)
+
+    @explained
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The gradients with the decay."""
+        place = f"{type(self).__name__}.update"
+        check_params(place, params)
+        decay, state = next_rate(self.weight_decay, state)
+        return map_updates(lambda g, p: self.step(decay, g, p), grads, params, place=place), state
 
 
 @record
-class AddDecayedWeights:
+class AddDecayedWeights(DecayRule):
     """u = g + wd p. State: empty for a number, an i32 counter for a schedule.
 
     First in a chain it is L2 regularisation, whose gradient the adaptive rule then rescales; after the rule it is
@@ -20,18 +51,184 @@ class AddDecayedWeights:
     weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
     called = "add_decayed_weights"
 
-    def init(self, params: Params) -> State:
-        """A counter, if there is a schedule."""
-        return init_rate(self.weight_decay)
-
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients plus the decayed parameters."""
-        check_params("AddDecayedWeights.update", params)
-        decay, state = next_rate(self.weight_decay, state)
-        return map_updates(lambda g, p: g + decay * p, grads, params, place="AddDecayedWeights.update"), state
+    def step(self, wd: Any, g: jax.Array, p: jax.Array) -> jax.Array:
+        return g + wd * p
 
 
 def add_decayed_weights(weight_decay: Rate = 0.0, mask: Any = None) -> AddDecayedWeights | Masked:
     """Add `weight_decay * params`, where `mask` is true if one is given."""
     decay = AddDecayedWeights(weight_decay)
     return decay if mask is None else masked(decay, mask)
+
+
+@record
+class SubtractDecayedWeights(DecayRule):
+    """u = g - wd p: after the learning rate, a decay that is independent of it."""
+
+    weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+
+    def step(self, wd: Any, g: jax.Array, p: jax.Array) -> jax.Array:
+        return g - wd * p
+
+
+subtract_decayed_weights = SubtractDecayedWeights
+
+
+@record
+class AddCautiousDecay(DecayRule):
+    """u = g + wd p where the signs of g and p do not differ, and g elsewhere: what a step makes smaller, or leaves.
+
+    (Chen et al. 2025, arXiv:2510.12402, with g the rule's update.) Of complex entries the sign is that of Re(g* p).
+    """
+
+    weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+
+    def step(self, wd: Any, g: jax.Array, p: jax.Array) -> jax.Array:
+        # Of real entries the product of the signs: that of the entries may underflow.
+        agreed = (g.conj() * p).real if jnp.iscomplexobj(g) else jnp.sign(g) * jnp.sign(p)
+        return g + wd * jnp.where(agreed >= 0, p, 0)
+
+
+add_cautious_decay = AddCautiousDecay
+
+
+class InitialDecayState(NamedTuple):
+    """The first parameters, and the counter of a schedule."""
+
+    init_params: Params
+    rate: State
+
+
+@record
+class AddInitialDecay:
+    """u = g + wd (p - p0): decay towards the parameters at `init`, as fine-tuning asks for (L2-SP).
+
+    (Li et al. 2018, arXiv:1802.01483; there a penalty, which it is before the rule.) State: 4 bytes a parameter, and
+    an i32 counter for a schedule.
+    """
+
+    weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+
+    def init(self, params: Params) -> State:
+        """A copy of the parameters."""
+        return InitialDecayState(copied(params), init_rate(self.weight_decay))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The gradients plus the decayed way from the first parameters."""
+        check_params("AddInitialDecay.update", params)
+        decay, rate = next_rate(self.weight_decay, state.rate)
+        updates, first = map_unzip(
+            lambda g, p0, p: (g + decay * (p - p0), p0),
+            grads,
+            state.init_params,
+            place="AddInitialDecay.update",
+            read=(params,),
+        )
+        return updates, InitialDecayState(first, rate)
+
+
+add_initial_decay = AddInitialDecay
+
+
+class CorrectedDecayState(NamedTuple):
+    """The number of steps taken."""
+
+    count: jax.Array  # i32[]
+
+
+@record
+class ScaleWithCorrectedDecay:
+    """u = -lr (g + wd (lr / peak) p), and -lr g where `mask` is not true: rate and decay in one, last in a chain.
+
+    (AdamC, Defazio 2025, arXiv:2506.02285, who decays so the layers that a normalisation follows.) `peak` is the
+    schedule's largest value; one that has a `peak_value` needs none. State: an i32 counter.
+    """
+
+    learning_rate: Rate = hyper(interval="[0, inf)")
+    weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+    mask: Any = static(default=None, convert=frozen, expect=MASK)
+    peak: Scalar | None = hyper(default=None, interval="(0, inf)")
+
+    def init(self, params: Params) -> State:
+        """A counter."""
+        if isinstance(self.mask, str):
+            check_patterns("ScaleWithCorrectedDecay(mask)", [self.mask], params)
+        return CorrectedDecayState(zero_count())
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """A step down the gradient and the decay."""
+        place = "ScaleWithCorrectedDecay.update"
+        check_params(place, params)
+        rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
+        decay = decay * rate / self.largest_rate()
+        # Where nothing decays the compiler drops what is added, a multiple of the constant zero.
+        decayed = jax.tree.map(lambda keep, p: p if keep else jnp.zeros_like(p), leaf_flags(self.mask, params), params)
+        updates = map_updates(lambda g, p: -rate * (g + decay * p), grads, decayed, place=place)
+        return updates, CorrectedDecayState(increment(state.count))
+
+    def largest_rate(self) -> Scalar:
+        """`peak`, or else that of the schedule."""
+        peak = getattr(self.learning_rate, "peak_value", None) if self.peak is None else self.peak
+        if peak is None:
+            raise InputError(
+                f"ScaleWithCorrectedDecay(learning_rate={self.learning_rate!r}): its largest value is not known; pass "
+                "peak, or a schedule that has a peak_value."
+            )
+        return peak
+
+
+scale_with_corrected_decay = ScaleWithCorrectedDecay
+
+
+@record
+class WeightDecay:
+    """A kind of weight decay, for a recipe's `weight_decay=`: `adamw(1e-3, weight_decay=weight_decay(0.1, "l2"))`.
+
+    With u the rule's update, p <- p - lr u and, where `mask` is true or where there is none,
+
+    "decoupled"    lr wd p less (Loshchilov & Hutter 2019, arXiv:1711.05101): what a plain number means.
+    "l2"           wd p added to the gradient before the rule: a penalty, as in `torch.optim.Adam(weight_decay=)`.
+    "independent"  wd p less, whatever the rate is.
+    "corrected"    lr wd (lr / peak) p less (Defazio 2025, arXiv:2506.02285); `peak` is the schedule's largest value;
+                   one with a `peak_value` needs none.
+    "initial"      lr wd (p - p0) less, with p0 the first parameters (L2-SP, Li et al. 2018, arXiv:1802.01483).
+    "cautious"     lr wd p less where the signs of u and p do not differ (Chen et al. 2025, arXiv:2510.12402).
+    """
+
+    weight_decay: Rate = hyper(interval="[0, inf)")
+    kind: str = static(
+        default="decoupled", expect=one_of("decoupled", "l2", "independent", "corrected", "initial", "cautious")
+    )
+    _: KW_ONLY
+    mask: Any = static(default=None, convert=frozen, expect=MASK)
+    peak: Scalar | None = hyper(default=None, interval="(0, inf)")
+
+    def chained(self, links: tuple[Transform, ...], learning_rate: Rate | None, mask: Any, then: Any = ()) -> Chain:
+        """A rule's `links`, `then` those between decoupled decay and the rate, and the decay in its place."""
+        if mask is not None and self.mask is not None:
+            raise InputError(f"weight_decay(mask={self.mask!r}): the recipe has a mask of its own; give one of them.")
+        if self.peak is not None and self.kind != "corrected":
+            raise InputError(f"weight_decay(peak={self.peak!r}): only the kind 'corrected' has a peak; leave it out.")
+        mask = self.mask if mask is None else mask
+        if self.kind == "corrected":
+            if not callable(learning_rate):
+                raise InputError(
+                    f"weight_decay(kind='corrected'): the learning rate is {learning_rate!r}, expected a schedule; for "
+                    "a number take 'decoupled', which is the same."
+                )
+            last = ScaleWithCorrectedDecay(learning_rate, self.weight_decay, mask, self.peak)
+            last.largest_rate()
+            return chain(*links, *then, last)
+        make = KINDS.get(self.kind, AddDecayedWeights)
+        decay, rate = make(self.weight_decay), scale_by_learning_rate(learning_rate)
+        decay = decay if mask is None else masked(decay, mask)
+        if self.kind == "l2":
+            return chain(decay, *links, *then, rate)
+        return chain(*links, *then, rate, decay) if self.kind == "independent" else chain(*links, decay, *then, rate)
+
+
+KINDS = {"independent": SubtractDecayedWeights, "initial": AddInitialDecay, "cautious": AddCautiousDecay}
+
+weight_decay = WeightDecay
+
+Decay: TypeAlias = Rate | WeightDecay

@@ -1,7 +1,7 @@
 """Hyperparameters in effect, schedules evaluated at the count in their own state, and scalars to watch at a step."""
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ from jgd.core.tree import global_norm, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.core.values import hyperparams
 from jgd.transforms.averaging import inner_states
+from jgd.transforms.by_path import DEFAULT, ByPath
 from jgd.transforms.compose import Chain, Masked, Partition, Scheduled
 
 NORMS = ("gradient_norm", "update_norm", "params_norm")
@@ -61,6 +62,8 @@ def _in_effect(node: Any, state: State) -> Any:
         return _in_effect(node.inner, state.inner_state)
     if isinstance(node, Partition):
         return {key: _in_effect(one, state.inner_states[key].inner_state) for key, one in node.transforms.items()}
+    if isinstance(node, ByPath):
+        return _groups_in_effect(node, state)
     inner = list(inner_states(node, state))
     if isinstance(node, Chain) or not dataclasses.is_dataclass(node) or not jax.tree.leaves(node):
         known = {} if isinstance(node, Chain) or not jax.tree.leaves(node) else {"own": node}
@@ -77,3 +80,16 @@ def _in_effect(node: Any, state: State) -> Any:
             for below in [below for one, below in inner if one is value][:1]:
                 tree[field.name] = _in_effect(value, below)
     return tree
+
+
+def _groups_in_effect(node: ByPath, state: State) -> dict[str, Any]:
+    """The same for groups, under the names that their own numbers have."""
+    inner, groups = node.transforms, {}
+    known = {key: _in_effect(one, state.inner_states[key].inner_state) for key, one in inner.items()}
+    for pattern, group in node.groups.items():
+        if isinstance(group, Mapping):
+            values = hyperparams(known[pattern])
+            groups[pattern] = {name: values.get(name, value) for name, value in group.items()}
+        else:
+            groups[pattern] = known.get(pattern, group)
+    return {"groups": groups, "default": known[DEFAULT]}

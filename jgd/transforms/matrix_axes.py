@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.leaves import check_patterns, fits, leaf_paths
 from jgd.core.matrices import MatrixAxes
 from jgd.core.tree import path_names
 from jgd.core.types import Params
@@ -75,15 +76,11 @@ class MatrixAxesByPath:
 
     def __call__(self, params: Params) -> Any:
         """A tree of `MatrixAxes` and `None`."""
-        paths = ["/".join(path_names(path)) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-        for pattern in (*dict(self.patterns), *([self.stacked] if self.stacked else [])):
-            if paths and not any(re.search(pattern, path) for path in paths):
-                raise InputError(
-                    f"matrix_axes_by_path: the pattern {pattern!r} fits no path; there are {', '.join(paths[:8])}"
-                    f"{', ...' if len(paths) > 8 else ''}."
-                )
+        paths = leaf_paths(params)
+        patterns = (*dict(self.patterns), *([self.stacked] if self.stacked else []))
+        check_patterns("matrix_axes_by_path", patterns, params)
         structure = jax.tree.structure(params)
-        stacked = [bool(self.stacked and re.search(self.stacked, path)) for path in paths]
+        stacked = [bool(self.stacked and fits(self.stacked, path)) for path in paths]
         guess = _guesses(params, hidden=True, stacked=stacked)
         return jax.tree.unflatten(structure, [self._chosen(*row) for row in zip(paths, guess, strict=True)])
 
@@ -92,7 +89,7 @@ class MatrixAxesByPath:
 
     def _chosen(self, path: str, guess: MatrixAxes | None) -> Any:
         for pattern, axes in self.patterns:
-            if re.search(pattern, path):
+            if fits(pattern, path):
                 return None if axes == "adam" else axes
         return guess
 

@@ -15,6 +15,8 @@ from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 class Identity:
     """Leaves the gradients as they are."""
 
+    keeps_zeros = True
+
     def init(self, params: Params) -> State:
         """Empty."""
         return optax.EmptyState()
@@ -32,6 +34,7 @@ class Scale(Rule):
     """u = s g."""
 
     step_size: Scalar = hyper()
+    keeps_zeros = True
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
         return self.step_size * g
@@ -62,6 +65,7 @@ class ScaleByLearningRate:
     learning_rate: Rate | None = hyper(default=None, interval="[0, inf)")
     _: KW_ONLY
     flip_sign: bool = static(default=True)
+    keeps_zeros = True
 
     def init(self, params: Params) -> State:
         """A counter, if there is a schedule."""
@@ -84,6 +88,7 @@ class ScaleBySchedule:
     """u = s(count) g. State: an i32 counter."""
 
     step_size_fn: Rate = hyper()
+    keeps_zeros = True
 
     def init(self, params: Params) -> State:
         """A counter."""

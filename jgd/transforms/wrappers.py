@@ -11,6 +11,7 @@ from jgd.core import Transform, as_function, hyper, part, record, static
 from jgd.core.arguments import function_of
 from jgd.core.cost import Cost, cost, total
 from jgd.core.frozen import dtype_name
+from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -71,6 +72,10 @@ class MultiSteps:
         every = float(jnp.asarray(rate(zero_count()) if callable(rate) else rate))
         return total([Cost(2 * tree_bytes(sums)), total([cost(self.opt, params)], share=1 / every)])
 
+    def fixed(self, params: Params) -> Any:
+        """Where the inner updates are zero."""
+        return fixed_leaves(self.opt, params)
+
     def has_updated(self, state: State) -> jax.Array:
         """Whether the step that returned `state` let the inner transform step."""
         return (state.mini_step == 0) & (state.gradient_step > 0)
@@ -117,6 +122,10 @@ class ApplyIfFinite:
     def cost(self, params: Params) -> Cost:
         """One more pass over the gradients, before anything is written, and the inner transform's cost."""
         return total([Cost(tree_bytes(params)), cost(self.inner, params)])
+
+    def fixed(self, params: Params) -> Any:
+        """Where the inner updates are zero."""
+        return fixed_leaves(self.inner, params)
 
 
 multi_steps = MultiSteps

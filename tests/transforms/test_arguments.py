@@ -9,7 +9,7 @@ SGD = jgd.sgd(0.1)
 PAIR = jgd.stack([jgd.adam(0.1), jgd.adam(0.2)])
 BAD = [
     (lambda: jgd.chain(3), "Chain(transforms=(3,)): transforms must be"),
-    (lambda: jgd.masked(SGD, "bias"), "Masked(mask='bias'): mask must be a tree of True and False"),
+    (lambda: jgd.masked(SGD, "bi("), "Masked(mask='bi('): mask must be a tree of True and False"),
     (lambda: jgd.masked(SGD, {"w": 2.5}), "Masked(mask={'w': 2.5}): mask must be a tree of True and False"),
     (lambda: jgd.adamw(0.1, mask=3), "adamw(mask=3): mask must be a tree of True and False"),
     (lambda: jgd.partition({}, {"w": "a"}), "Partition(transforms={}): transforms must be a dict of transforms"),

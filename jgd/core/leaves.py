@@ -1,0 +1,78 @@
+"""Leaves of a tree of parameters: chosen by a pattern over their paths or by a mask, and those that never change."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import optax
+
+from jgd.core.errors import InputError
+from jgd.core.frozen import thaw
+from jgd.core.tree import path_names
+from jgd.core.types import Params
+
+
+def leaf_paths(params: Params) -> list[str]:
+    """The paths of the leaves as patterns see them, such as `block_0/attn/query/kernel`, in their order."""
+    return ["/".join(path_names(path)) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Whether a regular expression is found somewhere in a path; `^` and `$` bind it to the ends."""
+    return re.search(pattern, path) is not None
+
+
+def check_patterns(place: str, patterns: Iterable[str], params: Params) -> None:
+    """Refuse a pattern that fits no path and name the nearest ones.
+
+    Not where there are no leaves, or where a mask has hidden some, which a pattern may be for.
+    """
+    paths = leaf_paths(params)
+    if not paths or not is_whole(params):
+        return
+    for pattern in patterns:
+        if not any(fits(pattern, path) for path in paths):
+            near = sorted(paths, key=lambda path: -_likeness(pattern, path))
+            raise InputError(
+                f"{place}: the pattern {pattern!r} fits no path; there are {', '.join(near[:8])}"
+                f"{', ...' if len(near) > 8 else ''}."
+            )
+
+
+def is_whole(params: Params) -> bool:
+    """Whether no mask has put optax's placeholders in place of some leaves."""
+
+    def is_hidden(x: Any) -> bool:
+        return isinstance(x, optax.MaskedNode)
+
+    return not any(map(is_hidden, jax.tree.leaves(params, is_leaf=is_hidden)))
+
+
+def flags_of(mask: Any, params: Params) -> Any:
+    """The tree of flags that a mask means: itself, a function's answer, or where a pattern fits the leaf's path."""
+    if isinstance(mask, str):
+        return jax.tree.unflatten(jax.tree.structure(params), [fits(mask, path) for path in leaf_paths(params)])
+    return thaw(mask, params)
+
+
+def leaf_flags(mask: Any, params: Params) -> Any:
+    """The same with a flag for each leaf, where the mask's tree is a prefix; True everywhere if it is `None`."""
+    flags = True if mask is None else flags_of(mask, params)
+    return jax.tree.map(lambda keep, below: jax.tree.map(lambda _: bool(keep), below), flags, params)
+
+
+def fixed_leaves(transform: Any, params: Params) -> Any:
+    """A tree of flags: where updates are zero at every step, so that no gradient is needed.
+
+    A transform tells by a method `fixed(params)`; one without it is taken to change all leaves.
+    """
+    own = getattr(transform, "fixed", None)
+    return own(params) if callable(own) else jax.tree.map(lambda _: False, params)
+
+
+def _likeness(pattern: str, path: str) -> float:
+    """How near a path, or one of its names, is to the letters of a pattern."""
+    letters = re.sub(r"\\.|[^\w/]", "", pattern)
+    return max(difflib.SequenceMatcher(None, letters, text).ratio() for text in (path, *path.split("/")))
