@@ -13,9 +13,12 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
     warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
     warmup_stable_decay_schedule.
-Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
-    multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, trace.
+Transforms: adaptive_grad_clip, add_decayed_weights, apply_every, apply_if_finite, apply_updates, centralize, chain,
+    clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, current_hyperparams, ema, ema_params, eval_params,
+    identity, init_empty_state, keep_params_nonnegative, masked, matrix_axes, matrix_axes_by_path, multi_steps,
+    normalize_by_update_norm, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, set_to_zero,
+    skip_large_updates, skip_not_finite, stateless, stateless_with_tree_map, trace, unitwise_clip, unitwise_norm,
+    with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -123,6 +126,12 @@ if TYPE_CHECKING:
     from jgd.schedules.warmup import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
     from jgd.schedules.warmup import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule
     from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
+    from jgd.transforms.accumulation import apply_every as apply_every
+    from jgd.transforms.accumulation import skip_large_updates as skip_large_updates
+    from jgd.transforms.accumulation import skip_not_finite as skip_not_finite
+    from jgd.transforms.adaptive_clip import adaptive_grad_clip as adaptive_grad_clip
+    from jgd.transforms.adaptive_clip import unitwise_clip as unitwise_clip
+    from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.clip import clip as clip
@@ -133,16 +142,26 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.constraints import keep_params_nonnegative as keep_params_nonnegative
+    from jgd.transforms.constraints import set_to_zero as set_to_zero
+    from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
+    from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.normalize import centralize as centralize
+    from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.stateless import init_empty_state as init_empty_state
+    from jgd.transforms.stateless import stateless as stateless
+    from jgd.transforms.stateless import stateless_with_tree_map as stateless_with_tree_map
+    from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.solvers import Solution as Solution
@@ -198,14 +217,24 @@ lazy(
             "warmup_exponential_decay_schedule",
             "warmup_stable_decay_schedule",
         ),
+        "jgd.transforms.accumulation": ("apply_every", "skip_large_updates", "skip_not_finite"),
+        "jgd.transforms.adaptive_clip": ("adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
         "jgd.transforms.averaging": ("ema_params", "eval_params"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
+        "jgd.transforms.constraints": ("keep_params_nonnegative", "set_to_zero", "zero_nans"),
         "jgd.transforms.decay": ("add_decayed_weights",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
-        "jgd.transforms.momentum": ("trace",),
+        "jgd.transforms.momentum": ("ema", "trace"),
+        "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
         "jgd.transforms.scale": ("apply_updates", "identity", "scale", "scale_by_learning_rate", "scale_by_schedule"),
+        "jgd.transforms.stateless": (
+            "init_empty_state",
+            "stateless",
+            "stateless_with_tree_map",
+            "with_extra_args_support",
+        ),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.solvers": ("Solution", "minimize", "multistart"),
         "jgd.train": ("Run", "Task", "fit", "on_host"),

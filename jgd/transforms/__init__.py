@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING
 from jgd.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from jgd.transforms.accumulation import ApplyEveryK as ApplyEveryK
+    from jgd.transforms.accumulation import apply_every as apply_every
+    from jgd.transforms.accumulation import skip_large_updates as skip_large_updates
+    from jgd.transforms.accumulation import skip_not_finite as skip_not_finite
+    from jgd.transforms.adaptive_clip import AdaptiveGradClip as AdaptiveGradClip
+    from jgd.transforms.adaptive_clip import adaptive_grad_clip as adaptive_grad_clip
+    from jgd.transforms.adaptive_clip import unitwise_clip as unitwise_clip
+    from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
     from jgd.transforms.as_transform import Foreign as Foreign
     from jgd.transforms.as_transform import as_transform as as_transform
     from jgd.transforms.averaging import EmaParams as EmaParams
@@ -33,6 +41,12 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.constraints import KeepParamsNonnegative as KeepParamsNonnegative
+    from jgd.transforms.constraints import SetToZero as SetToZero
+    from jgd.transforms.constraints import ZeroNans as ZeroNans
+    from jgd.transforms.constraints import keep_params_nonnegative as keep_params_nonnegative
+    from jgd.transforms.constraints import set_to_zero as set_to_zero
+    from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.in_effect import check_metrics as check_metrics
@@ -43,8 +57,14 @@ if TYPE_CHECKING:
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
+    from jgd.transforms.momentum import Ema as Ema
     from jgd.transforms.momentum import Trace as Trace
+    from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.normalize import Centralize as Centralize
+    from jgd.transforms.normalize import NormalizeByUpdateNorm as NormalizeByUpdateNorm
+    from jgd.transforms.normalize import centralize as centralize
+    from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Scale as Scale
     from jgd.transforms.scale import ScaleByLearningRate as ScaleByLearningRate
@@ -56,6 +76,12 @@ if TYPE_CHECKING:
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.stateless import Stateless as Stateless
+    from jgd.transforms.stateless import StatelessWithTreeMap as StatelessWithTreeMap
+    from jgd.transforms.stateless import init_empty_state as init_empty_state
+    from jgd.transforms.stateless import stateless as stateless
+    from jgd.transforms.stateless import stateless_with_tree_map as stateless_with_tree_map
+    from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
     from jgd.transforms.wrappers import ApplyIfFinite as ApplyIfFinite
     from jgd.transforms.wrappers import MultiSteps as MultiSteps
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
@@ -65,6 +91,8 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.transforms.accumulation": ("ApplyEveryK", "apply_every", "skip_large_updates", "skip_not_finite"),
+        "jgd.transforms.adaptive_clip": ("AdaptiveGradClip", "adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
         "jgd.transforms.averaging": ("EmaParams", "EmaParamsState", "ema_params", "eval_params", "inner_states"),
         "jgd.transforms.clip": (
@@ -89,10 +117,19 @@ lazy(
             "partition",
             "scheduled",
         ),
+        "jgd.transforms.constraints": (
+            "KeepParamsNonnegative",
+            "SetToZero",
+            "ZeroNans",
+            "keep_params_nonnegative",
+            "set_to_zero",
+            "zero_nans",
+        ),
         "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
-        "jgd.transforms.momentum": ("Trace", "trace"),
+        "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
+        "jgd.transforms.normalize": ("Centralize", "NormalizeByUpdateNorm", "centralize", "normalize_by_update_norm"),
         "jgd.transforms.scale": (
             "Identity",
             "Scale",
@@ -105,6 +142,14 @@ lazy(
             "scale",
             "scale_by_learning_rate",
             "scale_by_schedule",
+        ),
+        "jgd.transforms.stateless": (
+            "Stateless",
+            "StatelessWithTreeMap",
+            "init_empty_state",
+            "stateless",
+            "stateless_with_tree_map",
+            "with_extra_args_support",
         ),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
     },

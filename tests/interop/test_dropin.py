@@ -43,7 +43,7 @@ def test_shared_names_are_jgd_s_and_the_others_optax_s_own():
     assert dropin.adam is jgd.adam
     assert dropin.schedules.linear_schedule is jgd.schedules.linear_schedule
     assert dropin.transforms.trace is jgd.transforms.trace
-    for name in ("adafactor", "l2_loss", "global_norm", "losses", "tree", "EmptyState", "skip_not_finite"):
+    for name in ("adafactor", "l2_loss", "global_norm", "losses", "tree", "EmptyState"):
         assert getattr(dropin, name) is getattr(optax, name)
     assert dropin.contrib.muon.__module__ == dropin.contrib.scale_by_muon.__module__ == "jgd.interop.contrib"
     shared = {*vars(jgd.optimizers), *vars(jgd.transforms), *vars(jgd.schedules)} & set(optax.__all__)

@@ -25,6 +25,7 @@ N = 2 * 256 * 256
 BEYOND = {
     "clip_by_global_norm": 4,
     "chain": 4,  # it clips
+    "normalize_by_update_norm": 4,
     "apply_if_finite": 4,  # looks at every gradient before it steps
     "multi_steps": 16 / 3 - 16,  # Adam's state every third time
     "muon": -8,  # all of these are matrices
