@@ -1,5 +1,6 @@
 """What a step of each optimizer compiles to, as counts that repeat exactly: `python -m tests.counters` writes them."""
 
+import functools
 import json
 import math
 import pathlib
@@ -24,7 +25,7 @@ def counters(row):
     shapes = {"w": (256, 128), "v": (128, 256)} if row.shapes else SHAPES
     params = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
     state = jax.eval_shape(opt.init, params)
-    traced = jax.jit(_step, donate_argnums=(1, 2)).trace(opt, params, state, params)
+    traced = jax.jit(functools.partial(_step, row), donate_argnums=(1, 2)).trace(opt, params, state, params)
     compiled = traced.lower().compile()
     passes, copies = _passes(compiled.as_text())
     return {
@@ -41,8 +42,8 @@ def measured():
     return {name: counters(row) for name, row in ROWS.items()}
 
 
-def _step(opt, params, state, grads):
-    updates, state = opt.update(grads, state, params)
+def _step(row, opt, params, state, grads):
+    updates, state = row.update(opt, grads, state, params)
     return jgd.apply_updates(params, updates), state
 
 

@@ -29,12 +29,15 @@ def gradients(steps, like, seed=1):
     return [draw(size) for size in 10.0 ** rng.uniform(-3, 1, size=steps)]
 
 
-def trajectory(opt, start, grads, **extra):
-    """The parameters after each step, stacked: what two implementations must agree on."""
+def trajectory(opt, start, grads, extra=None):
+    """The parameters after each step, stacked: what two implementations must agree on.
+
+    `extra` makes the extra arguments of a step from its gradients and parameters.
+    """
 
     def step(carry, g):
         p, state = carry
-        updates, state = opt.update(g, state, p, **extra)
+        updates, state = opt.update(g, state, p, **(extra(g, p) if extra else {}))
         p = jax.tree.map(lambda x, u: (x + u).astype(x.dtype), p, updates)
         return (p, state), p
 

@@ -16,13 +16,20 @@ class Row:
     oracle: Callable[[], Any] | None = None  # the same transform by optax
     torch: str | None = None  # the same optimizer in tests/oracles/torch.npz
     state_bytes: float | None = 0  # per float32 parameter, counters apart; None: not declared
+    scalar_bytes: int = 0  # of floating state that no parameter's size scales, such as a distance
+    passes: float = 0  # bytes a parameter moved beyond gradient, parameters and state: a norm reads all gradients first
     descends: bool = True  # an optimizer: its updates are steps
     complex: bool = True  # defined for complex parameters
     shapes: Any = None  # other parameters than problems.SHAPES
     rounding: float = 1.0  # how much more than an elementwise rule it amplifies rounding
     oracle_error: float = 1e-11  # relative error that its oracle has in float64
     same_state: bool = True  # the state is optax's, node by node
+    extra: Callable[[Any, Any], dict[str, Any]] | None = None  # what its update needs, of gradients and parameters
 
     def params(self, dtype=None):
         """Parameters for this row."""
         return problems.params(self.shapes or problems.SHAPES, dtype)
+
+    def update(self, opt, grads, state, params, **more):
+        """The step of a transform of this row, with the extra arguments that it needs."""
+        return opt.update(grads, state, params, **(self.extra(grads, params) if self.extra else {}) | more)

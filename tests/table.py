@@ -105,6 +105,7 @@ OPTIMIZERS = [
         complex=False,
         same_state=False,
         rounding=100,
+        passes=-8,  # all of these are matrices
     ),
     Row(
         "muon_matrices",
@@ -132,6 +133,7 @@ TRANSFORMS = [
         lambda: jgd.clip_by_global_norm(0.5),
         lambda: optax.clip_by_global_norm(0.5),
         descends=False,
+        passes=4,
     ),
     Row(
         "add_decayed_weights",
@@ -160,6 +162,7 @@ WRAPPERS = [
         lambda: jgd.chain(jgd.clip_by_global_norm(1.0), jgd.adam(0.05)),
         lambda: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.05)),
         state_bytes=8,
+        passes=4,
     ),
     Row(
         "masked",
@@ -178,6 +181,7 @@ WRAPPERS = [
         lambda: jgd.multi_steps(jgd.adam(0.05), 3, accumulator_dtype=float),
         lambda: optax.MultiSteps(optax.adam(0.05), 3, accumulator_dtype=float),
         state_bytes=12,
+        passes=16 / 3 - 16,  # Adam's state every third time
     ),
     Row(
         "multi_steps_sum",
@@ -190,6 +194,7 @@ WRAPPERS = [
         lambda: jgd.apply_if_finite(jgd.adam(0.05), 3),
         lambda: optax.apply_if_finite(optax.adam(0.05), 3),
         state_bytes=8,
+        passes=4,
     ),
     Row(
         "scheduled",

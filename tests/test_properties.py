@@ -22,9 +22,9 @@ SCALARS = ("zero_nans",)  # keep a scalar for each leaf
 ANY_DTYPE = ("set_to_zero",)  # take leaves of any dtype
 
 
-def one_step(opt, grads, params):
-    """The updates and the state after the first step."""
-    return opt.update(grads, opt.init(params), params)
+def one_step(row, opt, grads, params):
+    """The updates and the state after the first step of a row's transform."""
+    return row.update(opt, grads, opt.init(params), params)
 
 
 def gradient_like(params, seed=3):
@@ -35,11 +35,11 @@ def gradient_like(params, seed=3):
     )
 
 
-def loss_after_training(opt, params, steps=2):
+def loss_after_training(row, opt, params, steps=2):
     """The bowl's value after a few steps: a smooth function of the hyperparameters."""
     state = opt.init(params)
     for _ in range(steps):
-        updates, state = opt.update(jax.grad(problems.bowl)(params), state, params)
+        updates, state = row.update(opt, jax.grad(problems.bowl)(params), state, params)
         params = jgd.apply_updates(params, updates)
     return problems.bowl(params)
 
@@ -57,7 +57,7 @@ def test_the_loss_decreases(row):
         def step(carry, _):
             p, state = carry
             value, grads = jax.value_and_grad(problems.bowl)(p)
-            updates, state = opt.update(grads, state, p)
+            updates, state = row.update(opt, grads, state, p)
             return (jgd.apply_updates(p, updates), state), value
 
         return jax.lax.scan(step, (start, opt.init(start)), length=60)[1]
@@ -73,7 +73,7 @@ def test_shapes_and_dtypes_never_change(row, dtype, number):
     params = row.params(dtype)
     opt = jax.tree.map(lambda x: number(x) if number is float else jnp.asarray(x, jnp.float32), row.make())
     state = opt.init(params)
-    updates, new = jax.eval_shape(opt.update, params, state, params)
+    updates, new = jax.eval_shape(lambda p, s: row.update(opt, p, s, p), params, state)
     assert dtypes(updates) == dtypes(params)
     assert dtypes(new) == dtypes(state)
 
@@ -82,9 +82,9 @@ def test_shapes_and_dtypes_never_change(row, dtype, number):
 def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparameter(row):
     params, opt = row.params(), row.make()
     grads = gradient_like(params)
-    step = jax.jit(lambda opt: one_step(opt, grads, params))
+    step = jax.jit(lambda opt: one_step(row, opt, grads, params))
     # Fused arithmetic rounds otherwise than one operation at a time: a few units in the last place of sums of size 1.
-    problems.close(step(opt), one_step(opt, grads, params), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
+    problems.close(step(opt), one_step(row, opt, grads, params), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
     for name, value in jgd.hyperparams(opt).items():
         for scale in np.linspace(0.5, 1.0, 50):
             new = np.ceil(value * scale) if name in WHOLE else value * scale
@@ -99,8 +99,8 @@ def test_vmap_equals_a_loop(row):
         return  # nothing to stack
     grads = gradient_like(params)
     several = [jax.tree.map(lambda x, k=k: x * k, opt) for k in (0.5, 0.75, 1.0)]
-    step = jax.jit(lambda opt: one_step(opt, grads, params))
-    together = jax.jit(jax.vmap(lambda opt: one_step(opt, grads, params)))(jgd.stack(several))
+    step = jax.jit(lambda opt: one_step(row, opt, grads, params))
+    together = jax.jit(jax.vmap(lambda opt: one_step(row, opt, grads, params)))(jgd.stack(several))
     for i, alone in enumerate(several):
         # Batched arithmetic may be fused otherwise: units in the last place.
         problems.close(jgd.select(together, i), step(alone), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
@@ -109,7 +109,7 @@ def test_vmap_equals_a_loop(row):
 @EACH
 def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
     params, opt = row.params(), row.make()
-    value = jax.jit(lambda opt: loss_after_training(opt, params))
+    value = jax.jit(lambda opt: loss_after_training(row, opt, params))
     slopes = jgd.hyperparams(jax.jit(jax.grad(value))(opt))
     for name, x in jgd.hyperparams(opt).items():
         # One-sided differences of second order, inwards: many hyperparameters stand at the end of their range.
@@ -123,7 +123,7 @@ def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
 @EACH
 def test_a_step_lowers_for_gpus_and_tpus_as_it_stands(row):
     params, opt = row.params(), row.make()
-    traced = jax.jit(one_step).trace(opt, gradient_like(params), params)
+    traced = jax.jit(lambda *args: one_step(row, *args)).trace(opt, gradient_like(params), params)
     for platform in ("cuda", "rocm", "tpu"):
         traced.lower(lowering_platforms=(platform,))
 
@@ -135,7 +135,7 @@ def test_zero_gradients_give_finite_updates_and_hypergradients(row):
         zeros = jax.tree.map(jnp.zeros_like, params)
 
         def total(opt, params=params, zeros=zeros):
-            updates, _ = one_step(opt, zeros, params)
+            updates, _ = one_step(row, opt, zeros, params)
             return sum(jnp.sum(u.astype(jnp.float32)) for u in jax.tree.leaves(updates))
 
         value, slopes = jax.jit(jax.value_and_grad(total))(row.make())
@@ -148,7 +148,7 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
     params, opt = row.params(), row.make()
     grads = problems.gradients(STEPS, params)
     everything = jax.tree.map(lambda _: True, params)
-    plain = problems.trajectory(opt, params, grads)
+    plain = problems.trajectory(opt, params, grads, row.extra)
     doubled = [g for g in grads for _ in range(2)]
     for other in (optax, jgd):
         chained = other.chain(other.clip_by_global_norm(1e9), opt)
@@ -156,9 +156,9 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
         every_two = optax.MultiSteps(opt, 2) if other is optax else jgd.multi_steps(opt, 2)
         for wrapped in (chained, masked):
             # A clip far away and a mask of everything change nothing but the order of rounding.
-            problems.close(problems.trajectory(wrapped, params, grads), plain, rtol=1e-5, atol=1e-6)
+            problems.close(problems.trajectory(wrapped, params, grads, row.extra), plain, rtol=1e-5, atol=1e-6)
         # Twice the same batch has the mean of one.
-        path = problems.trajectory(every_two, params, doubled)
+        path = problems.trajectory(every_two, params, doubled, row.extra)
         problems.close(jax.tree.map(lambda x: x[1::2], path), plain, rtol=1e-4, atol=1e-5)
 
 
@@ -166,8 +166,9 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
 def test_extra_arguments_are_ignored(row):
     params, opt = row.params(), row.make()
     grads = gradient_like(params)
-    extra = opt.update(grads, opt.init(params), params, value=jnp.ones(()), grad=grads, unheard_of=object())
-    problems.close(extra, one_step(opt, grads, params), rtol=0)
+    known = {"value": jnp.ones(()), "grad": grads} | (row.extra(grads, params) if row.extra else {})
+    extra = opt.update(grads, opt.init(params), params, **known, unheard_of=object())
+    problems.close(extra, one_step(row, opt, grads, params), rtol=0)
 
 
 @EACH
@@ -188,10 +189,10 @@ def test_odd_trees(row):
     opt = row.make()
     if row.shapes is None:
         for params in ({}, {"a": None, "b": jnp.ones(3)}, [jnp.ones((0, 3)), jnp.ones(())], jnp.ones(2)):
-            updates, _ = one_step(opt, params, params)
+            updates, _ = one_step(row, opt, params, params)
             assert dtypes(updates) == dtypes(params)
     for params in ({}, [jnp.ones((0, 3)), jnp.ones((3, 0))]):
-        assert dtypes(one_step(opt, params, params)[0]) == dtypes(params)
+        assert dtypes(one_step(row, opt, params, params)[0]) == dtypes(params)
 
 
 @EACH
@@ -202,12 +203,12 @@ def test_a_complex_parameter_moves_like_its_modulus(row):
     opt, turn = row.make(), np.exp(0.7j).astype(np.complex64)
     params = jnp.array([1.0 + 1j, 2.0 - 1j], jnp.complex64)
     grads = jnp.array([0.5 - 0.3j, -0.2 + 0.9j], jnp.complex64)
-    update, state = one_step(opt, grads, params)
+    update, state = one_step(row, opt, grads, params)
     assert update.dtype == jnp.complex64
-    turned, _ = one_step(opt, turn * grads, turn * params)
+    turned, _ = one_step(row, opt, turn * grads, turn * params)
     # Rounding of complex products.
     np.testing.assert_allclose(turned, turn * update, rtol=1e-4, atol=1e-5)
-    again = opt.update(grads, state, params)
+    again = row.update(opt, grads, state, params)
     assert dtypes(again[1]) == dtypes(state)
 
 
@@ -233,7 +234,7 @@ def test_init_takes_abstract_and_numpy_parameters_and_the_state_can_be_donated(r
     assert dtypes(opt.init(jax.tree.map(np.asarray, params))) == concrete
     abstract = jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), params)
     assert dtypes(jax.eval_shape(opt.init, abstract)) == concrete
-    step = jax.jit(lambda g, s, p: opt.update(g, s, p), donate_argnums=(1, 2))
+    step = jax.jit(lambda g, s, p: row.update(opt, g, s, p), donate_argnums=(1, 2))
     step(gradient_like(params), opt.init(params), params)  # a state that aliases the parameters is donated twice
 
 
@@ -242,7 +243,7 @@ def test_counters_saturate(row):
     params, opt = row.params(), row.make()
     largest = jnp.iinfo(jnp.int32).max
     state = jax.tree.map(lambda x: jnp.full_like(x, largest) if x.dtype == jnp.int32 else x, opt.init(params))
-    updates, state = opt.update(gradient_like(params), state, params)
+    updates, state = row.update(opt, gradient_like(params), state, params)
     assert all(jnp.all(jnp.isfinite(u)) for u in jax.tree.leaves(updates))
     assert all(x >= 0 for x in jax.tree.leaves(state) if x.dtype == jnp.int32)
 
@@ -271,10 +272,10 @@ def test_a_gradient_that_does_not_fit_is_one_clear_sentence(row):
     state = opt.init(params)
     short = {k: v for k, v in params.items() if k != "w"}
     with pytest.raises(jgd.InputError, match=r"(?s)'w'"):
-        opt.update(short, state, short)
+        row.update(opt, short, state, short)
     wrong = {**params, "w": jnp.ones((7, 7))}
     with pytest.raises(jgd.InputError, match=r"'w'\].*\(7, 7\).*\(4, 3\)"):
-        opt.update(wrong, state, params)
+        row.update(opt, wrong, state, params)
 
 
 @EACH
@@ -286,7 +287,7 @@ def test_what_is_not_its_state_is_refused(row):
     with pytest.raises(
         jgd.InputError, match=r"got a dict.*update\(grads, state, params\)|, where the|mask .*structure"
     ):
-        opt.update(params, params, state)  # the state and the parameters have changed places
+        row.update(opt, params, params, state)  # the state and the parameters have changed places
 
 
 @EACH
@@ -295,7 +296,7 @@ def test_integer_leaves_are_refused_by_name(row):
     if row.name in ("identity", *ANY_DTYPE):
         return  # it computes with no leaf
     with pytest.raises(jgd.InputError, match=r"\['ids'\].*int32"):
-        one_step(opt, params, params)
+        one_step(row, opt, params, params)
 
 
 def _functions(opt):

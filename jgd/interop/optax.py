@@ -36,7 +36,7 @@ def _submodule(theirs: ModuleType, *sources: ModuleType) -> ModuleType:
 
 globals().update(
     _public(_optax) | _adapt.replaced(_optax, _forms, _optimizers, _transforms, _schedules),
-    contrib=_submodule(_optax.contrib, _contrib, _optimizers),
+    contrib=_submodule(_optax.contrib, _contrib, _forms, _optimizers, _transforms),
     schedules=_submodule(_optax.schedules, _schedules),
     transforms=_submodule(_optax.transforms, _transforms),
 )

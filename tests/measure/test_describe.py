@@ -83,8 +83,7 @@ def test_the_state_of_every_transform_is_counted(row):
     state = jax.eval_shape(row.make().init, params)
     assert found.state_bytes == sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
     counters = sum(x.dtype.itemsize for x in jax.tree.leaves(state) if not jnp.issubdtype(x.dtype, jnp.inexact))
-    scalars = 8 if row.name.startswith(("prodigy", "dadapt", "dog", "dowg")) else 0  # a distance and a sum, as floats
-    assert found.other_bytes == counters + scalars
+    assert found.other_bytes == counters + row.scalar_bytes
 
 
 def test_optax_s_own_are_opaque():

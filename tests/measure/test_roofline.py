@@ -21,24 +21,16 @@ roofline_module = import_module("jgd.measure.roofline")  # the function of this 
 
 LARGE = {"w": jax.ShapeDtypeStruct((256, 256), jnp.float32), "rest": [jax.ShapeDtypeStruct((256, 256), jnp.float32)]}
 N = 2 * 256 * 256
+
+
 # Beside 12 bytes for gradient and parameter, and the state in and out.
-BEYOND = {
-    "clip_by_global_norm": 4,
-    "chain": 4,  # it clips
-    "normalize_by_update_norm": 4,
-    "apply_if_finite": 4,  # looks at every gradient before it steps
-    "multi_steps": 16 / 3 - 16,  # Adam's state every third time
-    "muon": -8,  # all of these are matrices
-}
-
-
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 def test_the_floor_is_gradients_parameters_state_and_what_is_declared(row):
     found = floor(row.make(), LARGE)
     # A count of steps, and MultiSteps' own counters, are the rest: 8 bytes each.
     state = jax.eval_shape(row.make().init, LARGE) if row.state_bytes is None else ()
     kept = row.state_bytes or sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state) if x.ndim) / N
-    assert found.bytes / N == pytest.approx(12 + 2 * kept + BEYOND.get(row.name, 0), abs=40 / N)
+    assert found.bytes / N == pytest.approx(12 + 2 * kept + row.passes, abs=40 / N)
     assert bool(found.flops) == row.name.startswith("muon")
 
 

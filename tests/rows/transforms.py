@@ -20,6 +20,7 @@ ROWS = [
         "normalize_by_update_norm",
         lambda: jgd.normalize_by_update_norm(-0.7, 0.01),
         lambda: optax.normalize_by_update_norm(-0.7, 0.01),
+        passes=4,
         descends=False,
     ),
     Row("apply_every", lambda: jgd.apply_every(3), lambda: optax.apply_every(3), state_bytes=4, descends=False),
