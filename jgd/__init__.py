@@ -14,11 +14,12 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     warmup_constant_schedule, warmup_cosine_decay_schedule, warmup_exponential_decay_schedule,
     warmup_stable_decay_schedule.
 Transforms: adaptive_grad_clip, add_decayed_weights, apply_every, apply_if_finite, apply_updates, centralize, chain,
-    clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, current_hyperparams, ema, ema_params, eval_params,
-    identity, init_empty_state, keep_params_nonnegative, masked, matrix_axes, matrix_axes_by_path, multi_steps,
-    normalize_by_update_norm, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, set_to_zero,
-    skip_large_updates, skip_not_finite, stateless, stateless_with_tree_map, trace, unitwise_clip, unitwise_norm,
-    with_extra_args_support, zero_nans.
+    clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
+    current_hyperparams, ema, ema_params, eval_params, flatten, freeze, identity, init_empty_state,
+    keep_params_nonnegative, masked, matrix_axes, matrix_axes_by_path, multi_steps, named_chain,
+    normalize_by_update_norm, partition, reduce_on_plateau, scale, scale_by_learning_rate, scale_by_schedule,
+    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, split_real_and_imaginary,
+    stateless, stateless_with_tree_map, trace, unitwise_clip, unitwise_norm, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -142,17 +143,25 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.conditional import conditionally_mask as conditionally_mask
+    from jgd.transforms.conditional import conditionally_transform as conditionally_transform
     from jgd.transforms.constraints import keep_params_nonnegative as keep_params_nonnegative
     from jgd.transforms.constraints import set_to_zero as set_to_zero
     from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
+    from jgd.transforms.freezing import freeze as freeze
+    from jgd.transforms.freezing import selective_transform as selective_transform
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
+    from jgd.transforms.layouts import flatten as flatten
+    from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.named import named_chain as named_chain
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
+    from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import scale as scale
@@ -222,12 +231,17 @@ lazy(
         "jgd.transforms.averaging": ("ema_params", "eval_params"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
+        "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
         "jgd.transforms.constraints": ("keep_params_nonnegative", "set_to_zero", "zero_nans"),
         "jgd.transforms.decay": ("add_decayed_weights",),
+        "jgd.transforms.freezing": ("freeze", "selective_transform"),
         "jgd.transforms.in_effect": ("current_hyperparams",),
+        "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("ema", "trace"),
+        "jgd.transforms.named": ("named_chain",),
         "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
+        "jgd.transforms.plateau": ("reduce_on_plateau",),
         "jgd.transforms.scale": ("apply_updates", "identity", "scale", "scale_by_learning_rate", "scale_by_schedule"),
         "jgd.transforms.stateless": (
             "init_empty_state",

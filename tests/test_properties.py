@@ -12,13 +12,20 @@ import jgd
 from tests import problems
 from tests.table import OPTIMIZERS, ROWS, WRAPPERS
 
-WHOLE = ("every_k_schedule", "k", "max_consecutive_errors")  # hyperparameters without a fraction
+WHOLE = (
+    "accumulation_size",
+    "cooldown",
+    "every_k_schedule",
+    "k",
+    "max_consecutive_errors",
+    "patience",
+)  # hyperparameters without a fraction
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 EACH_STEPPING = pytest.mark.parametrize(
     "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]
 )
 STEPS = 6
-SCALARS = ("zero_nans",)  # keep a scalar for each leaf
+SCALARS = ("zero_nans", "reduce_on_plateau", "flatten")  # keep scalars, or one vector
 ANY_DTYPE = ("set_to_zero",)  # take leaves of any dtype
 
 
@@ -302,8 +309,9 @@ def test_integer_leaves_are_refused_by_name(row):
 def _functions(opt):
     """The functions that stand in an optimizer's structure, by the names that repr shows."""
     from tests import table
+    from tests.rows.transforms import even
 
-    return {f.__name__: f for f in (table._weights, table._kinds, jgd.muon_labels)}
+    return {f.__name__: f for f in (table._weights, table._kinds, jgd.muon_labels, even)}
 
 
 def _has_local_functions(opt):

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.conditional import ConditionallyMask as ConditionallyMask
+    from jgd.transforms.conditional import ConditionallyTransform as ConditionallyTransform
+    from jgd.transforms.conditional import conditionally_mask as conditionally_mask
+    from jgd.transforms.conditional import conditionally_transform as conditionally_transform
     from jgd.transforms.constraints import KeepParamsNonnegative as KeepParamsNonnegative
     from jgd.transforms.constraints import SetToZero as SetToZero
     from jgd.transforms.constraints import ZeroNans as ZeroNans
@@ -49,10 +53,18 @@ if TYPE_CHECKING:
     from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
+    from jgd.transforms.freezing import FreezeLabels as FreezeLabels
+    from jgd.transforms.freezing import freeze as freeze
+    from jgd.transforms.freezing import selective_transform as selective_transform
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
     from jgd.transforms.in_effect import observe as observe
+    from jgd.transforms.layouts import Flatten as Flatten
+    from jgd.transforms.layouts import RealAndImaginary as RealAndImaginary
+    from jgd.transforms.layouts import SplitRealAndImaginary as SplitRealAndImaginary
+    from jgd.transforms.layouts import flatten as flatten
+    from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
@@ -61,10 +73,14 @@ if TYPE_CHECKING:
     from jgd.transforms.momentum import Trace as Trace
     from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.named import NamedChain as NamedChain
+    from jgd.transforms.named import named_chain as named_chain
     from jgd.transforms.normalize import Centralize as Centralize
     from jgd.transforms.normalize import NormalizeByUpdateNorm as NormalizeByUpdateNorm
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
+    from jgd.transforms.plateau import ReduceOnPlateau as ReduceOnPlateau
+    from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Scale as Scale
     from jgd.transforms.scale import ScaleByLearningRate as ScaleByLearningRate
@@ -117,6 +133,12 @@ lazy(
             "partition",
             "scheduled",
         ),
+        "jgd.transforms.conditional": (
+            "ConditionallyMask",
+            "ConditionallyTransform",
+            "conditionally_mask",
+            "conditionally_transform",
+        ),
         "jgd.transforms.constraints": (
             "KeepParamsNonnegative",
             "SetToZero",
@@ -126,10 +148,20 @@ lazy(
             "zero_nans",
         ),
         "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
+        "jgd.transforms.freezing": ("FreezeLabels", "freeze", "selective_transform"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
+        "jgd.transforms.layouts": (
+            "Flatten",
+            "RealAndImaginary",
+            "SplitRealAndImaginary",
+            "flatten",
+            "split_real_and_imaginary",
+        ),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
+        "jgd.transforms.named": ("NamedChain", "named_chain"),
         "jgd.transforms.normalize": ("Centralize", "NormalizeByUpdateNorm", "centralize", "normalize_by_update_norm"),
+        "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),
         "jgd.transforms.scale": (
             "Identity",
             "Scale",

@@ -12,6 +12,7 @@ from jgd.core.types import Grads, Params, State, Updates
 from jgd.core.values import hyperparams
 from jgd.transforms.averaging import inner_states
 from jgd.transforms.compose import Chain, Masked, Partition, Scheduled
+from jgd.transforms.named import NamedChain
 
 NORMS = ("gradient_norm", "update_norm", "params_norm")
 
@@ -61,6 +62,8 @@ def _in_effect(node: Any, state: State) -> Any:
         return _in_effect(node.inner, state.inner_state)
     if isinstance(node, Partition):
         return {key: _in_effect(one, state.inner_states[key].inner_state) for key, one in node.transforms.items()}
+    if isinstance(node, NamedChain):
+        return {name: _in_effect(link, state[name]) for name, link in node.transforms.items()}
     inner = list(inner_states(node, state))
     if isinstance(node, Chain) or not dataclasses.is_dataclass(node) or not jax.tree.leaves(node):
         known = {} if isinstance(node, Chain) or not jax.tree.leaves(node) else {"own": node}

@@ -1,9 +1,20 @@
 """Rows of transforms and wrappers that are no optimizer."""
 
+import jax
+import jax.numpy as jnp
 import optax
 
 import jgd
 from tests.row import Row
+
+
+def even(step):
+    return step % 2 == 0
+
+
+def _loss(grads, params):
+    return {"value": sum(jnp.sum(jnp.abs(g)) for g in jax.tree.leaves(grads))}
+
 
 ROWS = [
     Row("set_to_zero", jgd.set_to_zero, optax.set_to_zero, descends=False),
@@ -32,4 +43,47 @@ ROWS = [
     ),
     Row("ema", lambda: jgd.ema(0.9), lambda: optax.ema(0.9), state_bytes=4, descends=False),
     Row("ema_plain", lambda: jgd.ema(0.9, False), lambda: optax.ema(0.9, False), state_bytes=4, descends=False),
+    Row(
+        "flatten",
+        lambda: jgd.flatten(jgd.chain(jgd.clip_by_global_norm(1.0), jgd.adam(0.05))),
+        lambda: optax.flatten(optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.05))),
+        passes=4,
+        state_bytes=8,
+    ),
+    Row(
+        "split_real_and_imaginary",
+        lambda: jgd.split_real_and_imaginary(jgd.adam(0.05)),
+        lambda: optax.contrib.split_real_and_imaginary(optax.adam(0.05)),
+        state_bytes=8,
+        complex=False,
+    ),
+    Row(
+        "named_chain",
+        lambda: jgd.named_chain(("later", jgd.clip_by_global_norm(1.0)), ("first", jgd.adam(0.05))),
+        lambda: optax.named_chain(("later", optax.clip_by_global_norm(1.0)), ("first", optax.adam(0.05))),
+        passes=4,
+        state_bytes=8,
+    ),
+    Row(
+        "conditionally_transform",
+        lambda: jgd.conditionally_transform(jgd.adam(0.05), even),
+        lambda: optax.conditionally_transform(optax.adam(0.05), even),
+        state_bytes=8,
+        descends=False,
+    ),
+    Row(
+        "conditionally_mask",
+        lambda: jgd.conditionally_mask(jgd.adam(0.05), even),
+        lambda: optax.conditionally_mask(optax.adam(0.05), even),
+        state_bytes=8,
+        descends=False,
+    ),
+    Row(
+        "reduce_on_plateau",
+        lambda: jgd.reduce_on_plateau(0.5, 1, 0.01, 0.001, 1),
+        lambda: optax.contrib.reduce_on_plateau(0.5, 1, 0.01, 0.001, 1),
+        scalar_bytes=12,
+        descends=False,
+        extra=_loss,
+    ),
 ]
