@@ -16,10 +16,11 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
 Transforms: adaptive_grad_clip, add_decayed_weights, apply_every, apply_if_finite, apply_updates, centralize, chain,
     clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
     current_hyperparams, ema, ema_params, eval_params, flatten, freeze, identity, init_empty_state,
-    keep_params_nonnegative, masked, matrix_axes, matrix_axes_by_path, multi_steps, named_chain,
-    normalize_by_update_norm, partition, reduce_on_plateau, scale, scale_by_learning_rate, scale_by_schedule,
-    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, split_real_and_imaginary,
-    stateless, stateless_with_tree_map, trace, unitwise_clip, unitwise_norm, with_extra_args_support, zero_nans.
+    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, masked, matrix_axes,
+    matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, normalize_by_update_norm, partition,
+    reduce_on_plateau, scale, scale_by_learning_rate, scale_by_schedule, scheduled, selective_transform, set_to_zero,
+    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
+    trace, unitwise_clip, unitwise_norm, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -152,12 +153,17 @@ if TYPE_CHECKING:
     from jgd.transforms.freezing import freeze as freeze
     from jgd.transforms.freezing import selective_transform as selective_transform
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
+    from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
+    from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
     from jgd.transforms.layouts import flatten as flatten
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.monitor import measure_with_ema as measure_with_ema
+    from jgd.transforms.monitor import monitor as monitor
+    from jgd.transforms.monitor import snapshot as snapshot
     from jgd.transforms.named import named_chain as named_chain
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
@@ -236,9 +242,11 @@ lazy(
         "jgd.transforms.decay": ("add_decayed_weights",),
         "jgd.transforms.freezing": ("freeze", "selective_transform"),
         "jgd.transforms.in_effect": ("current_hyperparams",),
+        "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("ema", "trace"),
+        "jgd.transforms.monitor": ("measure_with_ema", "monitor", "snapshot"),
         "jgd.transforms.named": ("named_chain",),
         "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
         "jgd.transforms.plateau": ("reduce_on_plateau",),

@@ -25,8 +25,8 @@ EACH_STEPPING = pytest.mark.parametrize(
     "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]
 )
 STEPS = 6
-SCALARS = ("zero_nans", "reduce_on_plateau", "flatten")  # keep scalars, or one vector
-ANY_DTYPE = ("set_to_zero",)  # take leaves of any dtype
+SCALARS = ("zero_nans", "reduce_on_plateau", "flatten", "snapshot")  # keep scalars, or one vector
+ANY_DTYPE = ("set_to_zero", "snapshot")  # take leaves of any dtype
 
 
 def one_step(row, opt, grads, params):
@@ -265,6 +265,8 @@ def test_hyperparameters_can_be_read_and_replaced_by_name(row):
         new = 2 * value if name in WHOLE else value / 2
         changed = jgd.hyperparams(jgd.with_hyperparams(opt, {name: new}))
         assert changed == {**values, name: new}
+        if row.name == "inject_hyperparams":
+            continue  # its numbers are looked at by the factory, before they are in a state
         with pytest.raises(jgd.InputError, match="must lie in"):
             jgd.with_hyperparams(opt, {name: float("nan")})
 
@@ -311,7 +313,7 @@ def _functions(opt):
     from tests import table
     from tests.rows.transforms import even
 
-    return {f.__name__: f for f in (table._weights, table._kinds, jgd.muon_labels, even)}
+    return {f.__name__: f for f in (table._weights, table._kinds, jgd.muon_labels, even, optax.tree.norm)}
 
 
 def _has_local_functions(opt):

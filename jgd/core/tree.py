@@ -216,6 +216,11 @@ def path_names(path: Any) -> tuple[str, ...]:
     return tuple(name for key in keys for name in re.split(r"[./]", str(key)) if name not in ("", "~"))
 
 
+def check_fits(place: str, grads: Grads, tree: Any) -> None:
+    """Refuse gradients whose structure or shapes are not those of `tree`, by the first path that differs."""
+    _column(place, "gradient", grads, jax.tree.structure(grads), tree, True)
+
+
 def check_params(place: str, params: Params) -> None:
     """Refuse a missing `params`."""
     if params is None:

@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
     from jgd.transforms.in_effect import observe as observe
+    from jgd.transforms.inject import InjectHyperparams as InjectHyperparams
+    from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
+    from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
     from jgd.transforms.layouts import Flatten as Flatten
     from jgd.transforms.layouts import RealAndImaginary as RealAndImaginary
     from jgd.transforms.layouts import SplitRealAndImaginary as SplitRealAndImaginary
@@ -73,6 +76,13 @@ if TYPE_CHECKING:
     from jgd.transforms.momentum import Trace as Trace
     from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.monitor import Measure as Measure
+    from jgd.transforms.monitor import MeasureWithEma as MeasureWithEma
+    from jgd.transforms.monitor import Monitor as Monitor
+    from jgd.transforms.monitor import Snapshot as Snapshot
+    from jgd.transforms.monitor import measure_with_ema as measure_with_ema
+    from jgd.transforms.monitor import monitor as monitor
+    from jgd.transforms.monitor import snapshot as snapshot
     from jgd.transforms.named import NamedChain as NamedChain
     from jgd.transforms.named import named_chain as named_chain
     from jgd.transforms.normalize import Centralize as Centralize
@@ -150,6 +160,7 @@ lazy(
         "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
         "jgd.transforms.freezing": ("FreezeLabels", "freeze", "selective_transform"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
+        "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": (
             "Flatten",
             "RealAndImaginary",
@@ -159,6 +170,15 @@ lazy(
         ),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
+        "jgd.transforms.monitor": (
+            "Measure",
+            "MeasureWithEma",
+            "Monitor",
+            "Snapshot",
+            "measure_with_ema",
+            "monitor",
+            "snapshot",
+        ),
         "jgd.transforms.named": ("NamedChain", "named_chain"),
         "jgd.transforms.normalize": ("Centralize", "NormalizeByUpdateNorm", "centralize", "normalize_by_update_norm"),
         "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),

@@ -12,6 +12,7 @@ from jgd.core.types import Grads, Params, State, Updates
 from jgd.core.values import hyperparams
 from jgd.transforms.averaging import inner_states
 from jgd.transforms.compose import Chain, Masked, Partition, Scheduled
+from jgd.transforms.inject import InjectHyperparams
 from jgd.transforms.named import NamedChain
 
 NORMS = ("gradient_norm", "update_norm", "params_norm")
@@ -53,6 +54,8 @@ def observe(
 
 def _in_effect(node: Any, state: State) -> Any:
     """`node` as a tree of its numbers, each schedule replaced by its value at the count in `state`."""
+    if isinstance(node, InjectHyperparams) and node.counts_alone:
+        return node.current(state)
     injected = getattr(state, "hyperparams", None)
     if isinstance(injected, dict):  # optax's inject_hyperparams
         return injected

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jgd.core import InputError, Transform, part, record
+from jgd.core import Transform, part, record
 from jgd.core.cost import Cost, cost
+from jgd.core.tree import check_fits, check_inexact
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
 
@@ -28,11 +29,8 @@ class Flatten:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The inner update of the vector, in the leaves' shapes."""
-        if params is not None and (shapes := _shapes(grads)) != _shapes(params):
-            raise InputError(
-                f"Flatten.update: the gradients have shapes {shapes}, but the parameters {_shapes(params)}; pass what "
-                "belongs to the parameters that init was called with."
-            )
+        if params is not None:
+            check_fits("Flatten.update", grads, params)
         flat = None if params is None else _vector(params)
         updates, state = self.inner.update(_vector(grads), state, flat, **extra)
         leaves, structure = jax.tree.flatten(grads)
@@ -88,6 +86,7 @@ split_real_and_imaginary = SplitRealAndImaginary
 
 def _vector(tree: Any) -> jax.Array:
     """All leaves, one after another; a copy even of one, which the caller may donate."""
+    check_inexact("Flatten", tree)
     leaves = [jnp.ravel(x) for x in jax.tree.leaves(tree)]
     dtype = jnp.result_type(*leaves) if leaves else jnp.result_type(float)
     return jnp.concatenate([jnp.zeros((0,), dtype), *leaves])
@@ -97,10 +96,6 @@ def _as(x: jax.Array, leaf: Any) -> jax.Array:
     """An update in its gradient's dtype; beside a complex leaf, a real one has no imaginary part."""
     real = jnp.iscomplexobj(x) and not jnp.iscomplexobj(leaf)
     return (x.real if real else x).astype(jnp.result_type(leaf))
-
-
-def _shapes(tree: Any) -> list[tuple[int, ...]]:
-    return [jnp.shape(x) for x in jax.tree.leaves(tree)]
 
 
 def _parts(tree: Any) -> Any:

@@ -37,9 +37,7 @@ class NamedChain:
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The updates of the last link."""
         if not isinstance(state, Mapping) or list(state) != list(self.transforms):
-            found = (
-                f"the states of {', '.join(map(str, state))}" if isinstance(state, Mapping) else type(state).__name__
-            )
+            found = f"a dict of {', '.join(map(str, state))}" if isinstance(state, Mapping) else type(state).__name__
             raise InputError(
                 f"NamedChain.update: got {found}, expected the states of {', '.join(self.transforms)}; pass the state "
                 "that this chain's init returned, as update(grads, state, params)."

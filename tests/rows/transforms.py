@@ -49,6 +49,7 @@ ROWS = [
         lambda: optax.flatten(optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.05))),
         passes=4,
         state_bytes=8,
+        scalar_bytes=128,  # no parameter's shape tells whose they are
     ),
     Row(
         "split_real_and_imaginary",
@@ -66,8 +67,8 @@ ROWS = [
     ),
     Row(
         "conditionally_transform",
-        lambda: jgd.conditionally_transform(jgd.adam(0.05), even),
-        lambda: optax.conditionally_transform(optax.adam(0.05), even),
+        lambda: jgd.chain(jgd.conditionally_transform(jgd.adam(0.05), even), jgd.scale(0.1)),
+        lambda: optax.chain(optax.conditionally_transform(optax.adam(0.05), even), optax.scale(0.1)),
         state_bytes=8,
         descends=False,
     ),
@@ -80,10 +81,24 @@ ROWS = [
     ),
     Row(
         "reduce_on_plateau",
-        lambda: jgd.reduce_on_plateau(0.5, 1, 0.01, 0.001, 1),
-        lambda: optax.contrib.reduce_on_plateau(0.5, 1, 0.01, 0.001, 1),
+        lambda: jgd.chain(jgd.reduce_on_plateau(0.5, 1, 0.01, 0.001, 1), jgd.scale(-0.1)),
+        lambda: optax.chain(optax.contrib.reduce_on_plateau(0.5, 1, 0.01, 0.001, 1), optax.scale(-0.1)),
         scalar_bytes=12,
         descends=False,
         extra=_loss,
+    ),
+    Row(
+        "inject_hyperparams",
+        lambda: jgd.inject_hyperparams(jgd.adam)(0.05, b2=0.99),
+        lambda: optax.inject_hyperparams(optax.adam)(0.05, b2=0.99),
+        state_bytes=8,
+        scalar_bytes=20,
+    ),
+    Row(
+        "snapshot",
+        lambda: jgd.snapshot("norm", optax.tree.norm),
+        lambda: optax.snapshot("norm", optax.tree.norm),
+        scalar_bytes=4,
+        descends=False,
     ),
 ]

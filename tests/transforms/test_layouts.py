@@ -23,7 +23,7 @@ def test_flatten_takes_empty_trees_none_and_mixed_dtypes():
 def test_flatten_says_which_shapes_do_not_fit():
     opt = jgd.flatten(jgd.sgd(0.1))
     params = {"a": jnp.ones(2), "b": jnp.ones(3)}
-    with pytest.raises(jgd.InputError, match=r"\[\(3,\), \(2,\)\], but the parameters \[\(2,\), \(3,\)\]"):
+    with pytest.raises(jgd.InputError, match=r"gradient at \['a'\] has shape \(3,\)"):
         opt.update({"a": jnp.ones(3), "b": jnp.ones(2)}, opt.init(params), params)
 
 
