@@ -15,12 +15,12 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     warmup_stable_decay_schedule.
 Transforms: adaptive_grad_clip, add_decayed_weights, apply_every, apply_if_finite, apply_updates, centralize, chain,
     clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
-    current_hyperparams, ema, ema_params, eval_params, flatten, freeze, identity, init_empty_state,
-    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, masked, matrix_axes,
+    current_hyperparams, ema, ema_params, eval_params, flatten, freeze, identity, incremental_update,
+    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, masked, matrix_axes,
     matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, normalize_by_update_norm, partition,
-    reduce_on_plateau, scale, scale_by_learning_rate, scale_by_schedule, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
-    trace, unitwise_clip, unitwise_norm, with_extra_args_support, zero_nans.
+    periodic_update, reduce_on_plateau, scale, scale_by_learning_rate, scale_by_schedule, scheduled,
+    selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary,
+    stateless, stateless_with_tree_map, trace, unitwise_clip, unitwise_norm, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -177,6 +177,8 @@ if TYPE_CHECKING:
     from jgd.transforms.stateless import stateless as stateless
     from jgd.transforms.stateless import stateless_with_tree_map as stateless_with_tree_map
     from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
+    from jgd.transforms.targets import incremental_update as incremental_update
+    from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.solvers import Solution as Solution
@@ -257,6 +259,7 @@ lazy(
             "stateless_with_tree_map",
             "with_extra_args_support",
         ),
+        "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.solvers": ("Solution", "minimize", "multistart"),
         "jgd.train": ("Run", "Task", "fit", "on_host"),

@@ -108,6 +108,8 @@ if TYPE_CHECKING:
     from jgd.transforms.stateless import stateless as stateless
     from jgd.transforms.stateless import stateless_with_tree_map as stateless_with_tree_map
     from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
+    from jgd.transforms.targets import incremental_update as incremental_update
+    from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.wrappers import ApplyIfFinite as ApplyIfFinite
     from jgd.transforms.wrappers import MultiSteps as MultiSteps
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
@@ -203,6 +205,7 @@ lazy(
             "stateless_with_tree_map",
             "with_extra_args_support",
         ),
+        "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
     },
 )
