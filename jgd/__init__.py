@@ -150,8 +150,6 @@ if TYPE_CHECKING:
     from jgd.transforms.constraints import set_to_zero as set_to_zero
     from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
-    from jgd.transforms.freezing import freeze as freeze
-    from jgd.transforms.freezing import selective_transform as selective_transform
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
     from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
@@ -173,6 +171,8 @@ if TYPE_CHECKING:
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.selective import freeze as freeze
+    from jgd.transforms.selective import selective_transform as selective_transform
     from jgd.transforms.stateless import init_empty_state as init_empty_state
     from jgd.transforms.stateless import stateless as stateless
     from jgd.transforms.stateless import stateless_with_tree_map as stateless_with_tree_map
@@ -242,7 +242,6 @@ lazy(
         "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
         "jgd.transforms.constraints": ("keep_params_nonnegative", "set_to_zero", "zero_nans"),
         "jgd.transforms.decay": ("add_decayed_weights",),
-        "jgd.transforms.freezing": ("freeze", "selective_transform"),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
@@ -253,6 +252,7 @@ lazy(
         "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
         "jgd.transforms.plateau": ("reduce_on_plateau",),
         "jgd.transforms.scale": ("apply_updates", "identity", "scale", "scale_by_learning_rate", "scale_by_schedule"),
+        "jgd.transforms.selective": ("freeze", "selective_transform"),
         "jgd.transforms.stateless": (
             "init_empty_state",
             "stateless",

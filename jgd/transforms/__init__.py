@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
-    from jgd.transforms.freezing import FreezeLabels as FreezeLabels
-    from jgd.transforms.freezing import freeze as freeze
-    from jgd.transforms.freezing import selective_transform as selective_transform
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
@@ -102,6 +99,9 @@ if TYPE_CHECKING:
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.selective import FreezeLabels as FreezeLabels
+    from jgd.transforms.selective import freeze as freeze
+    from jgd.transforms.selective import selective_transform as selective_transform
     from jgd.transforms.stateless import Stateless as Stateless
     from jgd.transforms.stateless import StatelessWithTreeMap as StatelessWithTreeMap
     from jgd.transforms.stateless import init_empty_state as init_empty_state
@@ -160,7 +160,6 @@ lazy(
             "zero_nans",
         ),
         "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
-        "jgd.transforms.freezing": ("FreezeLabels", "freeze", "selective_transform"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": (
@@ -197,6 +196,7 @@ lazy(
             "scale_by_learning_rate",
             "scale_by_schedule",
         ),
+        "jgd.transforms.selective": ("FreezeLabels", "freeze", "selective_transform"),
         "jgd.transforms.stateless": (
             "Stateless",
             "StatelessWithTreeMap",
