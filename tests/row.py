@@ -23,6 +23,7 @@ class Row:
     shapes: Any = None  # other parameters than problems.SHAPES
     rounding: float = 1.0  # how much more than an elementwise rule it amplifies rounding
     oracle_error: float = 1e-11  # relative error that its oracle has in float64
+    guards: bool = False  # turns what is not finite into zeros
     same_state: bool = True  # the state is optax's, node by node
     extra: Callable[[Any, Any], dict[str, Any]] | None = None  # what its update needs, of gradients and parameters
 

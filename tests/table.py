@@ -194,6 +194,7 @@ WRAPPERS = [
         lambda: jgd.apply_if_finite(jgd.adam(0.05), 3),
         lambda: optax.apply_if_finite(optax.adam(0.05), 3),
         state_bytes=8,
+        guards=True,
         passes=4,
     ),
     Row(

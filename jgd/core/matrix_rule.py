@@ -14,7 +14,7 @@ import numpy as np
 from jgd.core.cost import Cost
 from jgd.core.errors import InputError
 from jgd.core.matrices import Cut, MatrixAxes, cut, declared_axes
-from jgd.core.record import explained
+from jgd.core.pair import abstracted, explained
 from jgd.core.rule import Rule
 from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, name_of, tree_bytes, widen, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -55,6 +55,7 @@ class MatrixRule(Rule):
         """The operations of the products for one matrix."""
         return 0.0
 
+    @abstracted
     def init(self, params: Params) -> State:
         """A counter at zero, the slots of each leaf, and those of its matrices behind the axes of its batch."""
         check_inexact(f"{type(self).__name__}.init", params)

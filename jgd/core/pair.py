@@ -1,9 +1,13 @@
 """Transforms as optax's class: a pair of `init` and `update` that is unpacked, indexed and asked for by its type."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
+import jax
 import optax
+
+from jgd.core.errors import InputError
 
 T = TypeVar("T")
 _OBJECT: Any = object
@@ -59,3 +63,34 @@ def as_pair(cls: type[T]) -> type[T]:
     names = ("__module__", "__qualname__", "__doc__")
     bases: Any = (cls, Pair)
     return cast(type[T], type(cls.__name__, bases, {name: getattr(cls, name) for name in names}))
+
+
+def abstracted(init: Callable[..., Any]) -> Callable[..., Any]:
+    """`init`, which returns the shapes of a state for the shapes of parameters (`jax.ShapeDtypeStruct`)."""
+
+    @functools.wraps(init)
+    def call(self: Any, params: Any) -> Any:
+        if any(isinstance(x, jax.ShapeDtypeStruct) for x in jax.tree.leaves(params)):
+            return jax.eval_shape(lambda p: init(self, p), params)
+        return init(self, params)
+
+    return call
+
+
+def explained(update: Callable[..., Any]) -> Callable[..., Any]:
+    """`update`, which says so when it is called with what is not its state."""
+
+    @functools.wraps(update)
+    def call(self: Any, grads: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        try:
+            return update(self, grads, state, params, **extra)
+        except AttributeError as error:
+            # Every tuple has a method `count`, which is no counter.
+            if state is None or not (error.obj is state or getattr(error.obj, "__self__", None) is state):
+                raise
+            raise InputError(
+                f"{type(self).__name__}.update: got a {type(state).__name__} for its state; pass the state that its "
+                "init returned, as update(grads, state, params)."
+            ) from None
+
+    return call

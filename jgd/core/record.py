@@ -1,7 +1,6 @@
 """Records: frozen dataclasses that are pytrees, whose leaves are their hyperparameters."""
 
 import dataclasses
-import functools
 import inspect
 import math
 import numbers
@@ -18,7 +17,7 @@ from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.notebook import record_html
 from jgd.core.outline import brief
-from jgd.core.pair import as_pair
+from jgd.core.pair import abstracted, as_pair, explained
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
@@ -116,8 +115,9 @@ def record(cls: type[T]) -> type[T]:
         cls.__repr__ = _repr
     setattr(cls, "_repr_html_", record_html)  # noqa: B010  what a notebook shows
     if hasattr(cls, "init") and hasattr(cls, "update"):
-        if "update" in cls.__dict__:
-            setattr(cls, "update", explained(cls.__dict__["update"]))  # noqa: B010
+        for name, wrap in (("init", abstracted), ("update", explained)):
+            if name in cls.__dict__:
+                setattr(cls, name, wrap(cls.__dict__[name]))
         cls = as_pair(cls)
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
     return cls
@@ -167,25 +167,6 @@ def _frozen(self: Any, name: str, *value: Any) -> None:
     raise dataclasses.FrozenInstanceError(
         f"{type(self).__name__} is a value and cannot be changed; use jgd.with_hyperparams(value, {name}=...)."
     )
-
-
-def explained(update: Callable[..., Any]) -> Callable[..., Any]:
-    """`update`, which says so when it is called with what is not its state."""
-
-    @functools.wraps(update)
-    def call(self: Any, grads: Any, state: Any, params: Any = None, **extra: Any) -> Any:
-        try:
-            return update(self, grads, state, params, **extra)
-        except AttributeError as error:
-            # Every tuple has a method `count`, which is no counter.
-            if state is None or not (error.obj is state or getattr(error.obj, "__self__", None) is state):
-                raise
-            raise InputError(
-                f"{type(self).__name__}.update: got a {type(state).__name__} for its state; pass the state that its "
-                "init returned, as update(grads, state, params)."
-            ) from None
-
-    return call
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:

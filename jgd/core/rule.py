@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core.errors import InputError
-from jgd.core.record import explained
+from jgd.core.pair import abstracted, explained
 from jgd.core.tree import check_inexact, check_params, increment, map_unzip, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 
@@ -50,6 +50,7 @@ class Rule:
         """Make what takes the counter's place in `step`."""
         return t
 
+    @abstracted
     def init(self, params: Params) -> State:
         """A counter at zero and the slots of each leaf."""
         check_inexact(f"{type(self).__name__}.init", params)

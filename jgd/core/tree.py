@@ -113,7 +113,7 @@ def zeros(p: Any, dtype: str | None = None, *, real: bool = False) -> jax.Array:
 def copied(params: Params, dtype: Any = None) -> State:
     """A copy of the parameters, which a state may keep while they are donated; in `dtype` if one is given."""
     check_inexact("init", params)
-    return jax.tree.map(lambda p: jnp.array(p, dtype, copy=True), params)
+    return jax.tree.map(lambda p: jnp.array(p, dtype or jnp.result_type(p), copy=True), params)
 
 
 def scalar_of(params: Params, value: Scalar = 0.0) -> jax.Array:

@@ -1,0 +1,130 @@
+"""The edge cases that a toolkit must get right, as properties over the whole table: dtypes, odd trees, odd calls."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from tests import problems
+from tests.table import ROWS
+
+OURS = [row for row in ROWS if row.name != "foreign"]  # which is optax's own
+EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in OURS])
+MIXED = [("float32", "bfloat16"), ("bfloat16", "float32"), ("float16", "float32"), ("float32", "float16")]
+
+
+def kinds(tree):
+    """Shape, dtype and weakness of every leaf."""
+    return jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x), jax.typeof(x).weak_type), tree)
+
+
+def traced(row, opt, grads, params):
+    """The shapes of updates, new state and old state."""
+
+    def step(grads, params):
+        state = opt.init(params)
+        return *row.update(opt, grads, state, params), state
+
+    return jax.eval_shape(step, grads, params)
+
+
+@EACH
+def test_gradients_of_another_dtype_change_no_dtype(row):
+    for theirs, ours in MIXED:
+        grads, params = row.params(theirs), row.params(ours)
+        updates, new, old = traced(row, row.make(), grads, params)
+        assert kinds(new) == kinds(old), (theirs, ours)
+        moved = jax.eval_shape(jgd.apply_updates, params, updates)
+        assert kinds(moved) == kinds(params)
+
+
+@EACH
+def test_float32_stays_float32_where_64_bits_are_enabled(row, x64):
+    params = row.params("float32")
+    updates, new, old = traced(row, row.make(), params, params)
+    assert kinds(new) == kinds(old)
+    assert {x.dtype for x in jax.tree.leaves(updates)} == {jnp.dtype("float32")}
+    if not row.name.startswith("multi_steps"):  # whose rows ask for sums in 64 bits
+        assert jnp.dtype("float64") not in {x.dtype for x in jax.tree.leaves(new) if x.size > 1}
+
+
+@EACH
+def test_weakly_typed_parameters_leave_no_weak_state(row):
+    if row.shapes is not None:
+        return  # matrices, which are never weakly typed
+    params = {"a": jnp.asarray(1.0), "b": jnp.asarray(2.0)}
+    assert jax.typeof(params["a"]).weak_type
+    state = row.make().init(params)
+    assert not any(jax.typeof(x).weak_type for x in jax.tree.leaves(state))
+    _, new, old = traced(row, row.make(), params, params)
+    assert kinds(new) == kinds(old)
+
+
+@EACH
+def test_a_missing_gradient_is_one_clear_sentence(row):
+    params, opt = row.params(), row.make()
+    state = opt.init(params)
+    if all(jnp.ndim(x) == 0 for x in jax.tree.leaves(state)) and not row.extra:
+        return  # nothing remembers the structure: the leaf keeps its value
+    grads = {**params, "w": None}
+    with pytest.raises(jgd.InputError, match=r"nothing at \['w'\]"):
+        row.update(opt, grads, state, params)
+
+
+@EACH
+def test_missing_parameters_are_one_clear_sentence(row):
+    params, opt = row.params(), row.make()
+    extra = row.extra(params, params) if row.extra else {}
+    try:
+        updates, _ = opt.update(params, opt.init(params), **extra)
+    except jgd.InputError as error:
+        assert "params is missing; call update(grads, state, params" in str(error)  # noqa: PT017
+    else:
+        problems.close(updates, row.update(opt, params, opt.init(params), params)[0], rtol=1e-6, atol=1e-7)
+
+
+@EACH
+def test_abstract_parameters_make_an_abstract_state(row):
+    params, opt = row.params(), row.make()
+    shapes = jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), params)
+    state = opt.init(shapes)
+    assert kinds(jax.eval_shape(lambda: opt.init(params))) == jax.tree.map(
+        lambda x: (x.shape, x.dtype, x.weak_type), state
+    )
+
+
+@EACH
+def test_members_are_mapped_over_and_conditions_keep_lists(row):
+    params, opt = row.params(), row.make()
+    several = jax.tree.map(lambda p: jnp.stack([p, 2 * p]), params)
+
+    def step(params):
+        return row.update(opt, params, opt.init(params), params)
+
+    problems.close(
+        jax.tree.map(lambda x: x[1], jax.jit(jax.vmap(step))(several)),
+        jax.jit(step)(jax.tree.map(lambda p: 2 * p, params)),
+        rtol=1e-5 * row.rounding,
+        atol=1e-6 * row.rounding,
+    )
+    listed = jax.tree.leaves(params)
+    guarded = jgd.apply_if_finite(opt, 2)
+    if row.name not in ("masked", "partition", "adamw_masked"):  # whose masks are made for a dict
+        new = jax.eval_shape(lambda p: row.update(guarded, p, guarded.init(p), p)[1], listed)
+        assert jax.tree.structure(new) == jax.tree.structure(jax.eval_shape(guarded.init, listed))
+
+
+@EACH
+def test_a_gradient_that_is_not_finite_is_never_a_silent_zero(row):
+    """A NaN gives NaN where it is, in three steps at the latest, or the transform is one that guards."""
+    params, opt = row.params(), row.make()
+    grads = {**jax.tree.map(jnp.ones_like, params), "w": jnp.full_like(params["w"], jnp.nan)}
+    step, state, seen = jax.jit(lambda s: row.update(opt, grads, s, params)), opt.init(params), []
+    for _ in range(3):
+        updates, state = step(state)
+        seen.append(updates)
+    if row.guards:
+        assert all(np.all(np.isfinite(u)) for u in jax.tree.leaves(seen))
+    else:
+        assert any(np.all(np.isnan(updates["w"])) for updates in seen)
