@@ -54,7 +54,7 @@ class InjectHyperparams:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The inner update with the numbers of this step."""
-        values = self.current(state, params, **extra)
+        values = self.current(state, grads if params is None else params, **extra)
         states = {
             name: _stateful(one).update(state.hyperparams_states[name], **extra) for name, one in self.schedules.items()
         }
@@ -70,11 +70,8 @@ class InjectHyperparams:
         """The numbers by their names that the next step takes at `state`."""
         dtype = self._dtype(params)
         given = {name: _number(x, dtype) for name, x in state.hyperparams.items()}
-        moved = {
-            name: _number(_stateful(one)(state.hyperparams_states[name], **extra), dtype)
-            for name, one in self.schedules.items()
-        }
-        return given | moved
+        moved = {name: _stateful(one)(state.hyperparams_states[name], **extra) for name, one in self.schedules.items()}
+        return given | {name: jnp.asarray(x, given[name].dtype) for name, x in moved.items()}
 
     def at(self, values: Mapping[str, Any]) -> Transform:
         """The inner transform with these numbers."""

@@ -40,7 +40,7 @@ class Snapshot:
     def init(self, params: Params) -> State:
         """The measure of the parameters."""
         # A copy, should the measure return what it was given: parameters may be donated.
-        found = jax.tree.map(lambda x: jnp.array(x, copy=True), self.measure(params))
+        found = jax.tree.map(lambda x: jnp.array(x, jnp.result_type(x), copy=True), self.measure(params))
         return optax.SnapshotState({self.measure_name: found})
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

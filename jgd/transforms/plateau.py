@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import InputError, hyper, record
-from jgd.core.tree import increment, map_updates, scalar_of, zero_count
+from jgd.core.tree import check_fits, increment, map_updates, scalar_of, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 
@@ -47,6 +47,8 @@ class ReduceOnPlateau:
             raise InputError(
                 "ReduceOnPlateau.update: value is missing; call update(grads, state, params, value=...) with the loss."
             )
+        if params is not None:
+            check_fits("ReduceOnPlateau.update", grads, params)
         seen = state._asdict()["count"]  # every tuple has a method `count`
         mean = ((seen * state.avg_value + jnp.asarray(loss, dtype)) / (seen + 1)).astype(dtype)
         full = increment(seen) >= _whole(self.accumulation_size)

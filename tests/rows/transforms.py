@@ -17,8 +17,8 @@ def _loss(grads, params):
 
 
 ROWS = [
-    Row("set_to_zero", jgd.set_to_zero, optax.set_to_zero, descends=False),
-    Row("zero_nans", jgd.zero_nans, optax.zero_nans, descends=False, complex=False),
+    Row("set_to_zero", jgd.set_to_zero, optax.set_to_zero, descends=False, guards=True),
+    Row("zero_nans", jgd.zero_nans, optax.zero_nans, descends=False, complex=False, guards=True),
     Row(
         "keep_params_nonnegative",
         jgd.keep_params_nonnegative,
