@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from jgd.schedules.piecewise import linear_onecycle_schedule as linear_onecycle_schedule
     from jgd.schedules.piecewise import piecewise_constant_schedule as piecewise_constant_schedule
     from jgd.schedules.piecewise import piecewise_interpolate_schedule as piecewise_interpolate_schedule
-    from jgd.schedules.stateful import WrappedSchedule as WrappedSchedule
     from jgd.schedules.time import OfTime as OfTime
     from jgd.schedules.time import Time as Time
     from jgd.schedules.time import ask as ask
@@ -103,7 +102,6 @@ lazy(
             "piecewise_constant_schedule",
             "piecewise_interpolate_schedule",
         ),
-        "jgd.schedules.stateful": ("WrappedSchedule",),
         "jgd.schedules.time": ("OfTime", "Time", "ask", "time_of"),
         "jgd.schedules.warmup": (
             "InverseSqrt",

@@ -74,9 +74,9 @@ if TYPE_CHECKING:
     from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
     from jgd.transforms.monitor import Measure as Measure
+    from jgd.transforms.monitor import MeasureSnapshot as MeasureSnapshot
     from jgd.transforms.monitor import MeasureWithEma as MeasureWithEma
     from jgd.transforms.monitor import Monitor as Monitor
-    from jgd.transforms.monitor import Snapshot as Snapshot
     from jgd.transforms.monitor import measure_with_ema as measure_with_ema
     from jgd.transforms.monitor import monitor as monitor
     from jgd.transforms.monitor import snapshot as snapshot
@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from jgd.transforms.selective import FreezeLabels as FreezeLabels
     from jgd.transforms.selective import freeze as freeze
     from jgd.transforms.selective import selective_transform as selective_transform
+    from jgd.transforms.stateful import WrappedSchedule as WrappedSchedule
     from jgd.transforms.stateless import Stateless as Stateless
     from jgd.transforms.stateless import StatelessWithTreeMap as StatelessWithTreeMap
     from jgd.transforms.stateless import init_empty_state as init_empty_state
@@ -173,9 +174,9 @@ lazy(
         "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
         "jgd.transforms.monitor": (
             "Measure",
+            "MeasureSnapshot",
             "MeasureWithEma",
             "Monitor",
-            "Snapshot",
             "measure_with_ema",
             "monitor",
             "snapshot",
@@ -197,6 +198,7 @@ lazy(
             "scale_by_schedule",
         ),
         "jgd.transforms.selective": ("FreezeLabels", "freeze", "selective_transform"),
+        "jgd.transforms.stateful": ("WrappedSchedule",),
         "jgd.transforms.stateless": (
             "Stateless",
             "StatelessWithTreeMap",

@@ -20,8 +20,8 @@ from jgd.core.pair import Pair
 from jgd.core.record import Function, Placeholder
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
-from jgd.schedules.stateful import WrappedSchedule
 from jgd.transforms.as_transform import as_transform
+from jgd.transforms.stateful import WrappedSchedule
 
 STRUCTURE = ("mask", "_fn", "_numbers")  # how parameters end whose functions are no schedules
 

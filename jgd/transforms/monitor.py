@@ -27,7 +27,7 @@ MEASURES = Kind(
 
 
 @record
-class Snapshot:
+class MeasureSnapshot:
     """Passes gradients unchanged and keeps `measure(gradients)` in its state, by its name; at first, of the parameters.
 
     `optax.tree.get(state, "norm")` finds it. State: what the measure returns; its shapes and dtypes are those that it
@@ -36,6 +36,7 @@ class Snapshot:
 
     measure_name: str = static(expect=TEXT)
     measure: Callable[..., Any] = part(convert=as_function, expect=MEASURE)
+    called = "snapshot"
 
     def init(self, params: Params) -> State:
         """The measure of the parameters."""
@@ -53,7 +54,7 @@ class Snapshot:
         return Cost()
 
 
-snapshot = Snapshot
+snapshot = MeasureSnapshot
 
 
 @record

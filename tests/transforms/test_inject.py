@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jgd
-from jgd.schedules import WrappedSchedule
+from jgd.transforms import WrappedSchedule
 from tests import problems
 
 PARAMS = problems.params()
