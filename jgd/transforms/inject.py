@@ -12,17 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jgd.core import InputError, Transform, as_function, part, record, static
+from jgd.core import Transform, as_function, part, record, static
+from jgd.core.arguments import DTYPE, Kind, checked, function_of
 from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.frozen import Frozen, dtype_name, frozen
-from jgd.core.pair import Pair
 from jgd.core.record import Function, Placeholder
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.stateful import WrappedSchedule
 
+FACTORY = function_of("that makes an optimizer, such as jgd.adam, not called")
+NAMES = Kind(
+    "be the name of a parameter of inner_factory, or a list of such names",
+    lambda x: all(isinstance(name, str) and name for name in ([x] if isinstance(x, str) else x)),
+)
 STRUCTURE = ("mask", "_fn", "_numbers")  # how parameters end whose functions are no schedules
 
 
@@ -108,6 +113,7 @@ class InjectHyperparams:
         return self.hyperparam_dtype or jnp.finfo(jnp.result_type(jnp.float32, *_inexact(params))).dtype
 
 
+@checked(inner_factory=FACTORY, static_args=NAMES, hyperparam_dtype=DTYPE)
 def inject_hyperparams(
     inner_factory: Callable[..., Any], static_args: str | Iterable[str] = (), hyperparam_dtype: Any = None
 ) -> Callable[..., InjectHyperparams]:
@@ -118,11 +124,6 @@ def inject_hyperparams(
     functions of parameters that end with `mask` or `_fn` stay structure. jgd's optimizers need it only for what reads
     the state: their numbers are leaves as they are, and `scheduled` moves them.
     """
-    if not callable(inner_factory) or isinstance(inner_factory, Pair):
-        raise InputError(
-            f"inject_hyperparams(inner_factory={inner_factory!r}): inner_factory must be the function that makes an "
-            "optimizer, such as jgd.adam, not called."
-        )
     signature = inspect.signature(inner_factory)
     fixed = (static_args,) if isinstance(static_args, str) else tuple(static_args)
     for name in fixed:
@@ -152,11 +153,12 @@ def inject_hyperparams(
     return make
 
 
+@checked(inner_factory=FACTORY, static_args=NAMES, hyperparam_dtype=DTYPE)
 def inject_stateful_hyperparams(
     inner_factory: Callable[..., Any], static_args: str | Iterable[str] = (), hyperparam_dtype: Any = None
 ) -> Callable[..., InjectHyperparams]:
     """Do what `inject_hyperparams` does, which has replaced it: a deprecated name."""
-    warnings.warn("inject_stateful_hyperparams is deprecated; use inject_hyperparams.", DeprecationWarning, 2)
+    warnings.warn("inject_stateful_hyperparams is deprecated; use inject_hyperparams.", DeprecationWarning, 3)
     return inject_hyperparams(inner_factory, static_args, hyperparam_dtype)
 
 

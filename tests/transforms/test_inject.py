@@ -109,7 +109,7 @@ def test_transforms_and_foreign_factories_are_taken():
 def test_bad_arguments_are_said():
     with pytest.raises(jgd.InputError, match=r"Did you mean b1"):
         jgd.inject_hyperparams(jgd.adam, static_args="b1x")
-    with pytest.raises(jgd.InputError, match=r"inner_factory must be the function"):
+    with pytest.raises(jgd.InputError, match=r"inner_factory must be a function that makes"):
         jgd.inject_hyperparams(jgd.adam(0.1))
     with pytest.raises(jgd.InputError, match=r"b1 must lie in"):
         jgd.inject_hyperparams(jgd.adam)(0.1, b1=1.5)
