@@ -3,11 +3,12 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
-    gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov, novograd,
-    optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion,
-    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss, scale_by_sign,
-    scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum, variant, yogi.
+    gradient_descent, heavy_ball, lamb, lars, lbfgs, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov,
+    novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
+    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lbfgs,
+    scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss,
+    scale_by_sign, scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum,
+    variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -18,9 +19,10 @@ Transforms: adaptive_grad_clip, add_decayed_weights, apply_every, apply_if_finit
     current_hyperparams, ema, ema_params, eval_params, flatten, freeze, identity, incremental_update,
     init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, masked, matrix_axes,
     matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, normalize_by_update_norm, partition,
-    periodic_update, reduce_on_plateau, scale, scale_by_learning_rate, scale_by_schedule, scheduled,
-    selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary,
-    stateless, stateless_with_tree_map, trace, unitwise_clip, unitwise_norm, with_extra_args_support, zero_nans.
+    periodic_update, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
+    scale_by_schedule, scale_by_zoom_linesearch, scheduled, selective_transform, set_to_zero, skip_large_updates,
+    skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map, trace, unitwise_clip,
+    unitwise_norm, value_and_grad_from_state, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -84,6 +86,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
+    from jgd.optimizers.lbfgs import lbfgs as lbfgs
+    from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
     from jgd.optimizers.madgrad import madgrad as madgrad
@@ -136,6 +140,9 @@ if TYPE_CHECKING:
     from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
+    from jgd.transforms.backtracking_linesearch import (
+        scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
+    )
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -179,8 +186,10 @@ if TYPE_CHECKING:
     from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
     from jgd.transforms.targets import incremental_update as incremental_update
     from jgd.transforms.targets import periodic_update as periodic_update
+    from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
+    from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Solution as Solution
     from jgd.solvers import minimize as minimize
     from jgd.solvers import multistart as multistart
@@ -203,6 +212,7 @@ lazy(
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
+        "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
@@ -237,6 +247,7 @@ lazy(
         "jgd.transforms.accumulation": ("apply_every", "skip_large_updates", "skip_not_finite"),
         "jgd.transforms.adaptive_clip": ("adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
         "jgd.transforms.averaging": ("ema_params", "eval_params"),
+        "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
@@ -260,7 +271,9 @@ lazy(
             "with_extra_args_support",
         ),
         "jgd.transforms.targets": ("incremental_update", "periodic_update"),
+        "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
+        "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
         "jgd.solvers": ("Solution", "minimize", "multistart"),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),

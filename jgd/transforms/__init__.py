@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import inner_states as inner_states
+    from jgd.transforms.backtracking_linesearch import ScaleByBacktrackingLinesearch as ScaleByBacktrackingLinesearch
+    from jgd.transforms.backtracking_linesearch import (
+        scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
+    )
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -65,6 +69,13 @@ if TYPE_CHECKING:
     from jgd.transforms.layouts import SplitRealAndImaginary as SplitRealAndImaginary
     from jgd.transforms.layouts import flatten as flatten
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
+    from jgd.transforms.line_search import RayPoint as RayPoint
+    from jgd.transforms.line_search import StepSearch as StepSearch
+    from jgd.transforms.line_search import no_gradient as no_gradient
+    from jgd.transforms.line_search import ray as ray
+    from jgd.transforms.line_search import scaled_updates as scaled_updates
+    from jgd.transforms.line_search import wolfe_errors as wolfe_errors
+    from jgd.transforms.line_search import zoom_search as zoom_search
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
@@ -111,11 +122,14 @@ if TYPE_CHECKING:
     from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
     from jgd.transforms.targets import incremental_update as incremental_update
     from jgd.transforms.targets import periodic_update as periodic_update
+    from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
     from jgd.transforms.wrappers import ApplyIfFinite as ApplyIfFinite
     from jgd.transforms.wrappers import MultiSteps as MultiSteps
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.wrappers import step_if as step_if
+    from jgd.transforms.zoom_linesearch import ScaleByZoomLinesearch as ScaleByZoomLinesearch
+    from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
 
 lazy(
     __name__,
@@ -124,6 +138,7 @@ lazy(
         "jgd.transforms.adaptive_clip": ("AdaptiveGradClip", "adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
         "jgd.transforms.averaging": ("EmaParams", "EmaParamsState", "ema_params", "eval_params", "inner_states"),
+        "jgd.transforms.backtracking_linesearch": ("ScaleByBacktrackingLinesearch", "scale_by_backtracking_linesearch"),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -170,6 +185,15 @@ lazy(
             "flatten",
             "split_real_and_imaginary",
         ),
+        "jgd.transforms.line_search": (
+            "RayPoint",
+            "StepSearch",
+            "no_gradient",
+            "ray",
+            "scaled_updates",
+            "wolfe_errors",
+            "zoom_search",
+        ),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
         "jgd.transforms.monitor": (
@@ -208,6 +232,8 @@ lazy(
             "with_extra_args_support",
         ),
         "jgd.transforms.targets": ("incremental_update", "periodic_update"),
+        "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
+        "jgd.transforms.zoom_linesearch": ("ScaleByZoomLinesearch", "scale_by_zoom_linesearch"),
     },
 )

@@ -53,8 +53,10 @@ class InjectHyperparams:
         """The numbers, those of schedules at their first step."""
         dtype = self._dtype(params)
         states = {name: _stateful(one).init() for name, one in self.schedules.items()}
-        given = {name: _number(x, dtype) for name, x in self.numbers.items()}
-        values = given | {name: _number(_stateful(x)(states[name]), dtype) for name, x in self.schedules.items()}
+        given: dict[str, Any] = {name: _number(x, dtype) for name, x in self.numbers.items()}
+        values: dict[str, Any] = given | {
+            name: _number(_stateful(x)(states[name]), dtype) for name, x in self.schedules.items()
+        }
         return optax.InjectStatefulHyperparamsState(zero_count(), values, states, self.at(values).init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
