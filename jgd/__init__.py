@@ -18,13 +18,18 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: add_cautious_decay, add_decayed_weights, add_initial_decay, add_noise, apply_if_finite, apply_updates,
-    by_path, chain, clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, current_hyperparams,
-    differentially_private_aggregate, ema_params, eval_params, freeze_until, identity, layerwise, masked, matrix_axes,
-    matrix_axes_by_path, multi_steps, negate, partition, per_example_global_norm_clip, per_example_layer_norm_clip,
-    scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
-    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
-    schedule_free_eval_params, scheduled, subtract_decayed_weights, trace, value_and_grad_from_state, weight_decay.
+Transforms: adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay, add_noise, apply_every,
+    apply_if_finite, apply_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
+    clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
+    ema, ema_params, eval_params, flatten, freeze, freeze_until, identity, incremental_update, init_empty_state,
+    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, masked, matrix_axes,
+    matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
+    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, reduce_on_plateau, scale,
+    scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms,
+    scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled, schedule_free_eval_params,
+    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot,
+    split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace, unitwise_clip,
+    unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -170,6 +175,12 @@ if TYPE_CHECKING:
     from jgd.schedules.warmup import warmup_cosine_decay_schedule as warmup_cosine_decay_schedule
     from jgd.schedules.warmup import warmup_exponential_decay_schedule as warmup_exponential_decay_schedule
     from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
+    from jgd.transforms.accumulation import apply_every as apply_every
+    from jgd.transforms.accumulation import skip_large_updates as skip_large_updates
+    from jgd.transforms.accumulation import skip_not_finite as skip_not_finite
+    from jgd.transforms.adaptive_clip import adaptive_grad_clip as adaptive_grad_clip
+    from jgd.transforms.adaptive_clip import unitwise_clip as unitwise_clip
+    from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
@@ -189,6 +200,11 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.conditional import conditionally_mask as conditionally_mask
+    from jgd.transforms.conditional import conditionally_transform as conditionally_transform
+    from jgd.transforms.constraints import keep_params_nonnegative as keep_params_nonnegative
+    from jgd.transforms.constraints import set_to_zero as set_to_zero
+    from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
@@ -197,19 +213,39 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
+    from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
+    from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
+    from jgd.transforms.layouts import flatten as flatten
+    from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
+    from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.monitor import measure_with_ema as measure_with_ema
+    from jgd.transforms.monitor import monitor as monitor
+    from jgd.transforms.monitor import snapshot as snapshot
+    from jgd.transforms.named import named_chain as named_chain
     from jgd.transforms.noise import add_noise as add_noise
+    from jgd.transforms.normalize import centralize as centralize
+    from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
+    from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.selective import freeze as freeze
+    from jgd.transforms.selective import selective_transform as selective_transform
+    from jgd.transforms.stateless import init_empty_state as init_empty_state
+    from jgd.transforms.stateless import stateless as stateless
+    from jgd.transforms.stateless import stateless_with_tree_map as stateless_with_tree_map
+    from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
+    from jgd.transforms.targets import incremental_update as incremental_update
+    from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
@@ -295,12 +331,16 @@ lazy(
             "warmup_exponential_decay_schedule",
             "warmup_stable_decay_schedule",
         ),
+        "jgd.transforms.accumulation": ("apply_every", "skip_large_updates", "skip_not_finite"),
+        "jgd.transforms.adaptive_clip": ("adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
         "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
+        "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
+        "jgd.transforms.constraints": ("keep_params_nonnegative", "set_to_zero", "zero_nans"),
         "jgd.transforms.decay": (
             "add_cautious_decay",
             "add_decayed_weights",
@@ -311,14 +351,20 @@ lazy(
         ),
         "jgd.transforms.freezing": ("freeze_until",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
+        "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
+        "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
-        "jgd.transforms.momentum": ("trace",),
+        "jgd.transforms.momentum": ("ema", "trace"),
+        "jgd.transforms.monitor": ("measure_with_ema", "monitor", "snapshot"),
+        "jgd.transforms.named": ("named_chain",),
         "jgd.transforms.noise": ("add_noise",),
+        "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
         "jgd.transforms.per_example": (
             "differentially_private_aggregate",
             "per_example_global_norm_clip",
             "per_example_layer_norm_clip",
         ),
+        "jgd.transforms.plateau": ("reduce_on_plateau",),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",
@@ -327,6 +373,14 @@ lazy(
             "scale_by_learning_rate",
             "scale_by_schedule",
         ),
+        "jgd.transforms.selective": ("freeze", "selective_transform"),
+        "jgd.transforms.stateless": (
+            "init_empty_state",
+            "stateless",
+            "stateless_with_tree_map",
+            "with_extra_args_support",
+        ),
+        "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),

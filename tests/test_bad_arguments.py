@@ -39,6 +39,7 @@ EXCLUDED = {  # by module or name
     *("matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
     *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
+    "init_empty_state",  # looks at nothing
     "Solution",  # is made by jgd alone
 }
 BAD = [
@@ -90,9 +91,12 @@ GOOD = {  # what a call needs beside the argument that is tried
     "init": TASK.init,
     "init_step": ("heuristic", 1e-6),
     "mask": True,
+    "measure": jnp.sum,
+    "measure_name": "norm",
     "opt": jgd.sgd(0.1),
     "optimizer": jgd.sgd(0.1),
     "params": {"w": jnp.ones(2)},
+    "should_transform_fn": jnp.sum,
     "schedules": [jgd.constant_schedule(1.0)],
     "spaces": jgd.sgd(uniform(0.1, 0.2)),
     "steps": 2,
@@ -139,6 +143,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
 FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("data", "validation", "model", "module", "task"),  # by `check_task`, with the path; of a folder, compared
     *("enqueue", "note", "spaces"),  # by `jgd.sweep.samplers.enqueued`, by JSON, and as the task takes them
+    "gradient_step",  # nobody looks at it
     *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters

@@ -276,6 +276,10 @@ class Function:
         """The function's own value."""
         return self.fn(*args, **kwargs)
 
+    def __repr__(self) -> str:
+        """The function's name, which can be pasted back where it is known."""
+        return getattr(self.fn, "__qualname__", None) or repr(self.fn)
+
 
 def as_function(fn: Any) -> Any:
     """A callable that is a pytree, unchanged; a plain function, wrapped in `Function`."""

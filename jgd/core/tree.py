@@ -56,6 +56,22 @@ def map_updates(rule: Callable[..., Any], grads: Grads, *read: Any, place: str) 
     return map_unzip(lambda *args: (rule(*args),), grads, place=place, read=read)[0]
 
 
+def where_both(rule: Callable[[Any, Any], Any], first: Any, second: Any) -> Any:
+    """`rule(first, second)`, a tree like `first`, which passes unchanged where either of the two has a `None`."""
+    if jax.tree.structure(first) == jax.tree.structure(second):
+        return rule(first, second)
+
+    def pick(choose: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+        return jax.tree.map(choose, a, b, is_leaf=lambda x: x is None)
+
+    try:
+        kept = pick(lambda a, b: None if b is None else a, first, second)
+        other = pick(lambda a, b: None if a is None else b, first, second)
+    except (ValueError, TypeError, KeyError):
+        return rule(first, second)  # which says how they differ
+    return pick(lambda a, new: a if new is None else new, first, rule(kept, other))
+
+
 def cast_like(new: Any, old: Any) -> Any:
     """A slot of a leaf, an array or a tree of them, in the dtypes that it had."""
     return jax.tree.map(lambda n, o: jnp.asarray(n).astype(jnp.result_type(o)), new, old)
@@ -214,6 +230,11 @@ def path_names(path: Any) -> tuple[str, ...]:
     if keys and isinstance(path[-1], jax.tree_util.GetAttrKey) and keys[-1] in ("value", "raw_value"):
         keys = keys[:-1]  # of flax.nnx's variables
     return tuple(name for key in keys for name in re.split(r"[./]", str(key)) if name not in ("", "~"))
+
+
+def check_fits(place: str, grads: Grads, tree: Any) -> None:
+    """Refuse gradients whose structure or shapes are not those of `tree`, by the first path that differs."""
+    _column(place, "gradient", grads, jax.tree.structure(grads), tree, True)
 
 
 def check_params(place: str, params: Params) -> None:

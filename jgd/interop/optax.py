@@ -37,7 +37,7 @@ def _submodule(theirs: ModuleType, *sources: ModuleType) -> ModuleType:
 globals().update(
     _public(_optax) | _adapt.replaced(_optax, _forms, _optimizers, _transforms, _schedules),
     contrib=_submodule(_optax.contrib, _contrib, _forms, _optimizers, _transforms),
-    schedules=_submodule(_optax.schedules, _schedules),
+    schedules=_submodule(_optax.schedules, _schedules, _transforms),
     transforms=_submodule(_optax.transforms, _transforms),
 )
 

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING
 from jgd.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from jgd.transforms.accumulation import ApplyEveryK as ApplyEveryK
+    from jgd.transforms.accumulation import apply_every as apply_every
+    from jgd.transforms.accumulation import skip_large_updates as skip_large_updates
+    from jgd.transforms.accumulation import skip_not_finite as skip_not_finite
+    from jgd.transforms.adaptive_clip import AdaptiveGradClip as AdaptiveGradClip
+    from jgd.transforms.adaptive_clip import adaptive_grad_clip as adaptive_grad_clip
+    from jgd.transforms.adaptive_clip import unitwise_clip as unitwise_clip
+    from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
     from jgd.transforms.as_transform import Foreign as Foreign
     from jgd.transforms.as_transform import as_transform as as_transform
     from jgd.transforms.averaging import EmaParams as EmaParams
@@ -48,6 +56,16 @@ if TYPE_CHECKING:
     from jgd.transforms.compose import masked as masked
     from jgd.transforms.compose import partition as partition
     from jgd.transforms.compose import scheduled as scheduled
+    from jgd.transforms.conditional import ConditionallyMask as ConditionallyMask
+    from jgd.transforms.conditional import ConditionallyTransform as ConditionallyTransform
+    from jgd.transforms.conditional import conditionally_mask as conditionally_mask
+    from jgd.transforms.conditional import conditionally_transform as conditionally_transform
+    from jgd.transforms.constraints import KeepParamsNonnegative as KeepParamsNonnegative
+    from jgd.transforms.constraints import SetToZero as SetToZero
+    from jgd.transforms.constraints import ZeroNans as ZeroNans
+    from jgd.transforms.constraints import keep_params_nonnegative as keep_params_nonnegative
+    from jgd.transforms.constraints import set_to_zero as set_to_zero
+    from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import AddCautiousDecay as AddCautiousDecay
     from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
     from jgd.transforms.decay import AddInitialDecay as AddInitialDecay
@@ -71,6 +89,14 @@ if TYPE_CHECKING:
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
     from jgd.transforms.in_effect import observe as observe
+    from jgd.transforms.inject import InjectHyperparams as InjectHyperparams
+    from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
+    from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
+    from jgd.transforms.layouts import Flatten as Flatten
+    from jgd.transforms.layouts import RealAndImaginary as RealAndImaginary
+    from jgd.transforms.layouts import SplitRealAndImaginary as SplitRealAndImaginary
+    from jgd.transforms.layouts import flatten as flatten
+    from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.line_search import RayPoint as RayPoint
     from jgd.transforms.line_search import StepSearch as StepSearch
     from jgd.transforms.line_search import no_gradient as no_gradient
@@ -82,15 +108,32 @@ if TYPE_CHECKING:
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
+    from jgd.transforms.momentum import Ema as Ema
     from jgd.transforms.momentum import Trace as Trace
+    from jgd.transforms.momentum import ema as ema
     from jgd.transforms.momentum import trace as trace
+    from jgd.transforms.monitor import Measure as Measure
+    from jgd.transforms.monitor import MeasureSnapshot as MeasureSnapshot
+    from jgd.transforms.monitor import MeasureWithEma as MeasureWithEma
+    from jgd.transforms.monitor import Monitor as Monitor
+    from jgd.transforms.monitor import measure_with_ema as measure_with_ema
+    from jgd.transforms.monitor import monitor as monitor
+    from jgd.transforms.monitor import snapshot as snapshot
+    from jgd.transforms.named import NamedChain as NamedChain
+    from jgd.transforms.named import named_chain as named_chain
     from jgd.transforms.noise import AddNoise as AddNoise
     from jgd.transforms.noise import add_noise as add_noise
     from jgd.transforms.noise import one_key as one_key
+    from jgd.transforms.normalize import Centralize as Centralize
+    from jgd.transforms.normalize import NormalizeByUpdateNorm as NormalizeByUpdateNorm
+    from jgd.transforms.normalize import centralize as centralize
+    from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
     from jgd.transforms.per_example import DifferentiallyPrivateAggregate as DifferentiallyPrivateAggregate
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
+    from jgd.transforms.plateau import ReduceOnPlateau as ReduceOnPlateau
+    from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
@@ -104,6 +147,18 @@ if TYPE_CHECKING:
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.selective import FreezeLabels as FreezeLabels
+    from jgd.transforms.selective import freeze as freeze
+    from jgd.transforms.selective import selective_transform as selective_transform
+    from jgd.transforms.stateful import WrappedSchedule as WrappedSchedule
+    from jgd.transforms.stateless import Stateless as Stateless
+    from jgd.transforms.stateless import StatelessWithTreeMap as StatelessWithTreeMap
+    from jgd.transforms.stateless import init_empty_state as init_empty_state
+    from jgd.transforms.stateless import stateless as stateless
+    from jgd.transforms.stateless import stateless_with_tree_map as stateless_with_tree_map
+    from jgd.transforms.stateless import with_extra_args_support as with_extra_args_support
+    from jgd.transforms.targets import incremental_update as incremental_update
+    from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
     from jgd.transforms.wrappers import ApplyIfFinite as ApplyIfFinite
     from jgd.transforms.wrappers import MultiSteps as MultiSteps
@@ -116,6 +171,8 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.transforms.accumulation": ("ApplyEveryK", "apply_every", "skip_large_updates", "skip_not_finite"),
+        "jgd.transforms.adaptive_clip": ("AdaptiveGradClip", "adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
         "jgd.transforms.averaging": (
             "EmaParams",
@@ -155,6 +212,20 @@ lazy(
             "partition",
             "scheduled",
         ),
+        "jgd.transforms.conditional": (
+            "ConditionallyMask",
+            "ConditionallyTransform",
+            "conditionally_mask",
+            "conditionally_transform",
+        ),
+        "jgd.transforms.constraints": (
+            "KeepParamsNonnegative",
+            "SetToZero",
+            "ZeroNans",
+            "keep_params_nonnegative",
+            "set_to_zero",
+            "zero_nans",
+        ),
         "jgd.transforms.decay": (
             "AddCautiousDecay",
             "AddDecayedWeights",
@@ -174,6 +245,14 @@ lazy(
         ),
         "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "FrozenLeaves", "freeze_until"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
+        "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
+        "jgd.transforms.layouts": (
+            "Flatten",
+            "RealAndImaginary",
+            "SplitRealAndImaginary",
+            "flatten",
+            "split_real_and_imaginary",
+        ),
         "jgd.transforms.line_search": (
             "RayPoint",
             "StepSearch",
@@ -184,14 +263,26 @@ lazy(
             "zoom_search",
         ),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
-        "jgd.transforms.momentum": ("Trace", "trace"),
+        "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
+        "jgd.transforms.monitor": (
+            "Measure",
+            "MeasureSnapshot",
+            "MeasureWithEma",
+            "Monitor",
+            "measure_with_ema",
+            "monitor",
+            "snapshot",
+        ),
+        "jgd.transforms.named": ("NamedChain", "named_chain"),
         "jgd.transforms.noise": ("AddNoise", "add_noise", "one_key"),
+        "jgd.transforms.normalize": ("Centralize", "NormalizeByUpdateNorm", "centralize", "normalize_by_update_norm"),
         "jgd.transforms.per_example": (
             "DifferentiallyPrivateAggregate",
             "differentially_private_aggregate",
             "per_example_global_norm_clip",
             "per_example_layer_norm_clip",
         ),
+        "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),
         "jgd.transforms.scale": (
             "Identity",
             "Negate",
@@ -207,6 +298,17 @@ lazy(
             "scale_by_learning_rate",
             "scale_by_schedule",
         ),
+        "jgd.transforms.selective": ("FreezeLabels", "freeze", "selective_transform"),
+        "jgd.transforms.stateful": ("WrappedSchedule",),
+        "jgd.transforms.stateless": (
+            "Stateless",
+            "StatelessWithTreeMap",
+            "init_empty_state",
+            "stateless",
+            "stateless_with_tree_map",
+            "with_extra_args_support",
+        ),
+        "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
         "jgd.transforms.zoom_linesearch": ("ScaleByZoomLinesearch", "scale_by_zoom_linesearch"),

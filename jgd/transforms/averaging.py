@@ -1,6 +1,6 @@
 """Averages of the parameters, and the weights that a method means to be evaluated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -136,8 +136,8 @@ def schedule_free_eval_params(state: State, params: Params) -> Params:
 def inner_states(optimizer: Any, state: State) -> Iterator[tuple[Any, State]]:
     """The transforms within a wrapper with their states; `None` for a transform that only optax's closures know."""
     links = getattr(optimizer, "transforms", None)
-    if isinstance(state, dict):  # optax's named_chain
-        yield from ((None, one) for one in state.values())
+    if isinstance(state, dict):  # of a named chain
+        yield from ((links.get(name) if isinstance(links, Mapping) else None, one) for name, one in state.items())
     elif isinstance(state, tuple) and not hasattr(state, "_fields"):
         known = links if isinstance(links, tuple) else (None,) * len(state)
         yield from zip(known, state, strict=True)

@@ -11,8 +11,8 @@ from jgd.core import InputError, Transform, hyper, record, static
 from jgd.core.arguments import MASK, one_of
 from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
-from jgd.core.record import explained
-from jgd.core.tree import check_params, copied, increment, map_unzip, map_updates, zero_count
+from jgd.core.pair import abstracted, explained
+from jgd.core.tree import check_params, copied, increment, map_unzip, map_updates, where_both, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.compose import Chain, Masked, chain, masked
 from jgd.transforms.scale import init_rate, next_rate, scale_by_learning_rate
@@ -27,6 +27,7 @@ class DecayRule:
     weight_decay: Any
     step: ClassVar[Callable[..., Any]]
 
+    @abstracted
     def init(self, params: Params) -> State:
         """A counter, if there is a schedule."""
         return init_rate(self.weight_decay)
@@ -37,12 +38,16 @@ class DecayRule:
         place = f"{type(self).__name__}.update"
         check_params(place, params)
         decay, state = next_rate(self.weight_decay, state)
-        return map_updates(lambda g, p: self.step(decay, g, p), grads, params, place=place), state
+
+        def decayed(grads: Grads, params: Params) -> Updates:
+            return map_updates(lambda g, p: self.step(decay, g, p), grads, params, place=place)
+
+        return where_both(decayed, grads, params), state
 
 
 @record
 class AddDecayedWeights(DecayRule):
-    """u = g + wd p. State: empty for a number, an i32 counter for a schedule.
+    """u = g + wd p, and g where either is `None`. State: empty for a number, an i32 counter for a schedule.
 
     First in a chain it is L2 regularisation, whose gradient the adaptive rule then rescales; after the rule it is
     decoupled decay, shrinking the parameters by lr wd a step (Loshchilov & Hutter 2019, arXiv:1711.05101).

@@ -13,6 +13,8 @@ from jgd.core.values import hyperparams
 from jgd.transforms.averaging import inner_states
 from jgd.transforms.by_path import DEFAULT, ByPath
 from jgd.transforms.compose import Chain, Masked, Partition, Scheduled
+from jgd.transforms.inject import InjectHyperparams
+from jgd.transforms.named import NamedChain
 
 NORMS = ("gradient_norm", "update_norm", "params_norm")
 
@@ -53,6 +55,8 @@ def observe(
 
 def _in_effect(node: Any, state: State) -> Any:
     """`node` as a tree of its numbers, each schedule replaced by its value at the count in `state`."""
+    if isinstance(node, InjectHyperparams) and node.counts_alone:
+        return node.current(state)
     injected = getattr(state, "hyperparams", None)
     if isinstance(injected, dict):  # optax's inject_hyperparams
         return injected
@@ -64,6 +68,8 @@ def _in_effect(node: Any, state: State) -> Any:
         return {key: _in_effect(one, state.inner_states[key].inner_state) for key, one in node.transforms.items()}
     if isinstance(node, ByPath):
         return _groups_in_effect(node, state)
+    if isinstance(node, NamedChain):
+        return {name: _in_effect(link, state[name]) for name, link in node.transforms.items()}
     inner = list(inner_states(node, state))
     if isinstance(node, Chain) or not dataclasses.is_dataclass(node) or not jax.tree.leaves(node):
         known = {} if isinstance(node, Chain) or not jax.tree.leaves(node) else {"own": node}

@@ -1,4 +1,4 @@
-"""Momentum: a decaying sum of past gradients."""
+"""Momentum: a decaying sum or mean of past gradients."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import optax
 
 from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
-from jgd.core.tree import zeros
+from jgd.core.tree import one_minus_pow, zeros
 from jgd.core.types import Scalar
 
 
@@ -34,3 +34,26 @@ class Trace(Rule):
 
 
 trace = Trace
+
+
+@record
+class Ema(Rule):
+    """m = decay m + (1 - decay) g; u = m / (1 - decay^t), or m without `debias`: the mean of past gradients.
+
+    State: 4 bytes a parameter, or as `accumulator_dtype` says, and a counter. `ema_params` averages parameters.
+    """
+
+    decay: Scalar = hyper(interval="[0, 1)")
+    debias: bool = static(default=True)
+    accumulator_dtype: Any = static(default=None, convert=dtype_name)
+    layout = optax.EmaState
+
+    def slots(self, p: Any) -> tuple[jax.Array]:
+        return (zeros(p, self.accumulator_dtype),)
+
+    def step(self, t: Any, g: jax.Array, m: jax.Array) -> tuple[jax.Array, ...]:
+        m = self.decay * m + (1 - self.decay) * g
+        return m / one_minus_pow(self.decay, t) if self.debias else m, m
+
+
+ema = Ema

@@ -7,7 +7,7 @@ import jax
 import optax
 
 from jgd.core import Rule, hyper, record, static
-from jgd.core.tree import increment, map_unzip, map_updates, zero_count
+from jgd.core.tree import increment, map_unzip, map_updates, where_both, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 
 
@@ -106,9 +106,14 @@ scale_by_schedule = ScaleBySchedule
 def apply_updates(params: Params, updates: Updates) -> Params:
     """`params + updates`, each leaf in its parameter's dtype; the sum is taken in float32 at least.
 
-    A half-precision parameter swallows updates below half a unit in its last place: 1 + 0.001 is 1 in bfloat16.
+    A half-precision parameter swallows updates below half a unit in its last place: 1 + 0.001 is 1 in bfloat16. A
+    `None` for a parameter stays, and one for an update leaves its parameter as it is.
     """
-    return map_unzip(lambda u, p: (u, p + u), updates, params, place="apply_updates", what="update")[1]
+
+    def sums(params: Params, updates: Updates) -> Params:
+        return map_unzip(lambda u, p: (u, p + u), updates, params, place="apply_updates", what="update")[1]
+
+    return where_both(sums, params, updates)
 
 
 def init_rate(rate: Rate | None) -> State:

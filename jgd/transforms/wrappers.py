@@ -133,9 +133,16 @@ apply_if_finite = ApplyIfFinite
 
 
 def step_if(
-    condition: jax.Array, inner: Transform, grads: Grads, state: State, params: Params, **extra: Any
+    condition: jax.Array,
+    inner: Transform,
+    grads: Grads,
+    state: State,
+    params: Params,
+    *,
+    otherwise: Updates | None = None,
+    **extra: Any,
 ) -> tuple[Updates, State]:
-    """`inner.update` where the scalar `condition` holds, else zero updates and the same state.
+    """`inner.update` where the scalar `condition` holds, else the updates `otherwise`, or zeros, and the same state.
 
     A `lax.cond`: only one side runs, except under `vmap` with a batched condition.
     """
@@ -147,6 +154,9 @@ def step_if(
 
     def wait() -> tuple[Updates, State]:
         shapes = jax.eval_shape(step)[0]
-        return jax.tree.map(jnp.zeros_like, shapes), jax.tree.map(jnp.asarray, state)
+        old = jax.tree.map(jnp.asarray, state)
+        if otherwise is None:
+            return jax.tree.map(jnp.zeros_like, shapes), old
+        return jax.tree.map(lambda x, like: jnp.asarray(x).astype(like.dtype), otherwise, shapes), old
 
     return jax.lax.cond(condition, step, wait)

@@ -43,7 +43,7 @@ def test_shared_names_are_jgd_s_and_the_others_optax_s_own():
     assert dropin.adam is jgd.adam
     assert dropin.schedules.linear_schedule is jgd.schedules.linear_schedule
     assert dropin.transforms.trace is jgd.transforms.trace
-    for name in ("l2_loss", "global_norm", "losses", "tree", "EmptyState", "skip_not_finite"):
+    for name in ("l2_loss", "global_norm", "losses", "tree", "EmptyState"):
         assert getattr(dropin, name) is getattr(optax, name)
     assert dropin.contrib.muon.__module__ == dropin.contrib.scale_by_muon.__module__ == "jgd.interop.contrib"
     shared = {*vars(jgd.optimizers), *vars(jgd.transforms), *vars(jgd.schedules)} & set(optax.__all__)
@@ -104,12 +104,12 @@ def test_optax_s_classes_are_its_own_and_know_values():
 def test_a_library_of_optax_alone_passes_the_loss_to_a_plateau():
     """It asks optax's own class, as numpyro does, and must not lose `value=` on the way."""
     for module in (dropin, optax):
-        opt = module.chain(module.adam(0.1), module.contrib.reduce_on_plateau(0.5, patience=0, accumulation_size=1))
+        opt = module.chain(module.adam(0.1), module.contrib.reduce_on_plateau(0.5, patience=2, accumulation_size=1))
         assert isinstance(opt, optax.GradientTransformation)
         foreign, state = optax.with_extra_args_support(opt), opt.init(PARAMS)
         for value in (1.0, 2.0, 3.0):
             _, state = foreign.update(GRADS[0], state, PARAMS, value=jnp.asarray(value))
-        assert float(optax.tree.get(state, "scale")) == 0.5  # halved: the value that came was higher
+        assert float(optax.tree.get(state, "scale")) == 0.5  # halved: two values were higher than the first
 
 
 # The functions of optax that take transforms: through each, `value=` reaches a Polyak step inside a jgd chain.

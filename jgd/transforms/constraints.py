@@ -1,0 +1,55 @@
+"""Constraints on updates: none at all, none that is NaN, none that makes a parameter negative."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jgd.core import Rule, record
+from jgd.core.types import Grads, Params, State, Updates
+
+
+@record
+class SetToZero:
+    """u = 0, for leaves of any dtype: what is in charge of parameters that stay as they are. No state."""
+
+    def init(self, params: Params) -> State:
+        """Empty."""
+        return optax.EmptyState()
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """Zeros."""
+        return jax.tree.map(jnp.zeros_like, grads), state
+
+
+set_to_zero = SetToZero
+
+
+@record
+class ZeroNans(Rule):
+    """u = g, and 0 where g is NaN. State: a flag for each leaf, whether its last gradient had a NaN."""
+
+    layout = optax.ZeroNansState
+    entrywise = False
+
+    def slots(self, p: Any) -> tuple[jax.Array]:
+        return (jnp.zeros((), bool),)
+
+    def step(self, t: Any, g: jax.Array, found: jax.Array) -> tuple[jax.Array, ...]:
+        nan = jnp.isnan(g)
+        return jnp.where(nan, 0, g), jnp.any(nan)
+
+
+zero_nans = ZeroNans
+
+
+@record
+class KeepParamsNonnegative(Rule):
+    """u = g, and -p where p + g is negative: after the step such a parameter is zero. The last link of a chain."""
+
+    def step(self, t: Any, g: jax.Array, *, p: jax.Array) -> jax.Array:
+        return jnp.where(p + g < 0, -p, g)
+
+
+keep_params_nonnegative = KeepParamsNonnegative
