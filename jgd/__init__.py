@@ -3,13 +3,13 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad, cocob,
-    dadapt_adamw, descend, dog, dowg, fromage, gradient_descent, heavy_ball, lamb, lars, lion, madgrad, muon,
+    dadapt_adamw, descend, dog, dowg, fromage, gradient_descent, heavy_ball, lamb, lars, lbfgs, lion, madgrad, muon,
     muon_labels, nadam, nadamw, nesterov, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent,
     optimizer, prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
     scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lion, scale_by_madgrad, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss,
-    scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
+    scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_radam, scale_by_rms, scale_by_rprop,
+    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio,
     scale_by_yogi, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
@@ -18,7 +18,8 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     warmup_stable_decay_schedule.
 Transforms: add_decayed_weights, apply_if_finite, apply_updates, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, current_hyperparams, ema_params, eval_params, identity, masked, matrix_axes, matrix_axes_by_path,
-    multi_steps, partition, scale, scale_by_learning_rate, scale_by_schedule, scheduled, trace.
+    multi_steps, partition, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_schedule,
+    scale_by_zoom_linesearch, scheduled, trace, value_and_grad_from_state.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -93,6 +94,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
+    from jgd.optimizers.lbfgs import lbfgs as lbfgs
+    from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
     from jgd.optimizers.madgrad import madgrad as madgrad
@@ -145,6 +148,9 @@ if TYPE_CHECKING:
     from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
+    from jgd.transforms.backtracking_linesearch import (
+        scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
+    )
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -163,8 +169,10 @@ if TYPE_CHECKING:
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
+    from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Solution as Solution
     from jgd.solvers import minimize as minimize
     from jgd.solvers import multistart as multistart
@@ -197,6 +205,7 @@ lazy(
         "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
+        "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
@@ -236,6 +245,7 @@ lazy(
             "warmup_stable_decay_schedule",
         ),
         "jgd.transforms.averaging": ("ema_params", "eval_params"),
+        "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.decay": ("add_decayed_weights",),
@@ -243,7 +253,9 @@ lazy(
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("trace",),
         "jgd.transforms.scale": ("apply_updates", "identity", "scale", "scale_by_learning_rate", "scale_by_schedule"),
+        "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
+        "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
         "jgd.solvers": ("Solution", "minimize", "multistart"),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),

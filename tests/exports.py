@@ -14,8 +14,9 @@ WIDTH = 118
 INTERNAL = {
     "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
     "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics",
-    "matrices_and_labels", "next_rate", "observe", "power_curve", "progress", "quarter_root", "reciprocal",
-    "root_above", "shrink", "step_if", "time_of", "whole_steps",
+    "matrices_and_labels", "next_rate", "no_gradient", "observe", "power_curve", "progress", "quarter_root", "ray",
+    "reciprocal", "root_above", "scaled_updates", "shrink", "step_if", "time_of", "whole_steps", "wolfe_errors",
+    "zoom_search",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

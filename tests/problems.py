@@ -29,15 +29,20 @@ def gradients(steps, like, seed=1):
     return [draw(size) for size in 10.0 ** rng.uniform(-3, 1, size=steps)]
 
 
-def trajectory(opt, start, grads, extra=None):
+def trajectory(opt, start, grads, extra=None, objective=None):
     """The parameters after each step, stacked: what two implementations must agree on.
 
-    `extra` makes the extra arguments of a step from its gradients and parameters.
+    `extra` makes the extra arguments of a step from its gradients and parameters. With an objective the gradients are
+    its own, as many as are given.
     """
 
     def step(carry, g):
         p, state = carry
-        updates, state = opt.update(g, state, p, **(extra(g, p) if extra else {}))
+        more = extra(g, p) if extra else {}
+        if objective:
+            value, g = jax.value_and_grad(objective)(p)
+            more = {"value": value, "grad": g, "value_fn": objective} if extra else {}
+        updates, state = opt.update(g, state, p, **more)
         p = jax.tree.map(lambda x, u: (x + u).astype(x.dtype), p, updates)
         return (p, state), p
 

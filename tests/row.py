@@ -26,6 +26,8 @@ class Row:
     guards: bool = False  # turns what is not finite into zeros
     same_state: bool = True  # the state is optax's, node by node
     extra: Callable[[Any, Any], dict[str, Any]] | None = None  # what its update needs, of gradients and parameters
+    objective: Callable[[Any], Any] | None = None  # whose gradients a trajectory follows, in place of random ones
+    reverse: bool = True  # reverse-mode derivatives pass through its step; no while_loop is in it
 
     def params(self, dtype=None):
         """Parameters for this row."""
@@ -34,3 +36,7 @@ class Row:
     def update(self, opt, grads, state, params, **more):
         """The step of a transform of this row, with the extra arguments that it needs."""
         return opt.update(grads, state, params, **(self.extra(grads, params) if self.extra else {}) | more)
+
+    def trajectory(self, opt, start, grads):
+        """The parameters after each step of a transform of this row."""
+        return problems.trajectory(opt, start, grads, self.extra, self.objective)

@@ -20,7 +20,7 @@ WITH_TORCH = [pytest.param(row, id=row.name) for row in ROWS if row.torch]
 def test_agrees_with_optax_in_float64(row, x64):
     start = row.params()
     grads = problems.gradients(STEPS, start)
-    ours, theirs = (problems.trajectory(opt, start, grads, row.extra) for opt in (row.make(), row.oracle()))
+    ours, theirs = (row.trajectory(opt, start, grads) for opt in (row.make(), row.oracle()))
     # Both round each step to 1e-16; optax's 1 - b^t loses up to 3 digits to cancellation and 25 steps add up.
     problems.close(ours, theirs, rtol=row.oracle_error, atol=row.oracle_error / 10)
 
@@ -29,10 +29,10 @@ def test_agrees_with_optax_in_float64(row, x64):
 def test_float32_stays_close_to_optax_in_float64(row):
     start = row.params()
     grads = problems.gradients(STEPS, start)
-    ours = problems.trajectory(row.make(), start, grads, row.extra)
+    ours = row.trajectory(row.make(), start, grads)
     with jax.enable_x64(True):
         wide, *steps = (jax.tree.map(lambda x: np.asarray(x, np.float64), tree) for tree in (start, *grads))
-        exact = problems.trajectory(row.oracle(), jax.tree.map(jnp.asarray, wide), steps, row.extra)
+        exact = row.trajectory(row.oracle(), jax.tree.map(jnp.asarray, wide), steps)
     # What fast forms cost in rounding is in here. 25 steps of size 1 round to 3e-6 at most; in float32 1 - 0.999 is off
     # by 1.3e-5, whose half an AMSGrad without bias correction shows. (optax's own float32 is off by up to 1e-5.)
     problems.close(ours, jax.tree.map(np.asarray, exact), rtol=2e-5, atol=2e-5)
@@ -41,7 +41,7 @@ def test_float32_stays_close_to_optax_in_float64(row):
 @pytest.mark.parametrize("row", WITH_TORCH)
 def test_agrees_with_torch(row, x64):
     start = row.params()
-    ours = problems.trajectory(row.make(), start, problems.gradients(STEPS, start), row.extra)
+    ours = row.trajectory(row.make(), start, problems.gradients(STEPS, start))
     flat = np.concatenate([np.reshape(x, (STEPS, -1)) for x in jax.tree.leaves(ours)], axis=1)
     # Muon divides by norm + eps, torch by max(norm, eps): 1e-8 relative to norms above 1e-3. The rest is rounding.
     tolerance = 1e-4 if "muon" in row.name else 1e-11

@@ -12,7 +12,12 @@ import jgd
 from tests import problems
 from tests.table import OPTIMIZERS, ROWS, WRAPPERS
 
-WHOLE = ("every_k_schedule", "max_consecutive_errors")  # hyperparameters without a fraction
+WHOLE = (  # hyperparameters without a fraction
+    "every_k_schedule",
+    "max_backtracking_steps",
+    "max_consecutive_errors",
+    "max_linesearch_steps",
+)
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 EACH_STEPPING = pytest.mark.parametrize(
     "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]
@@ -108,7 +113,7 @@ def test_vmap_equals_a_loop(row):
 def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
     params, opt = row.params(), row.make()
     value = jax.jit(lambda opt: loss_after_training(row, opt, params))
-    slopes = jgd.hyperparams(jax.jit(jax.grad(value))(opt))
+    slopes = jgd.hyperparams(jax.jit((jax.grad if row.reverse else jax.jacfwd)(value))(opt))
     for name, x in jgd.hyperparams(opt).items():
         # One-sided differences of second order, inwards: many hyperparameters stand at the end of their range.
         h = 1e-5 * max(min(abs(x), abs(1 - x)), 1e-3)  # small against x, and against 1 - x for a decay
@@ -136,7 +141,8 @@ def test_zero_gradients_give_finite_updates_and_hypergradients(row):
             updates, _ = one_step(row, opt, zeros, params)
             return sum(jnp.sum(u.astype(jnp.float32)) for u in jax.tree.leaves(updates))
 
-        value, slopes = jax.jit(jax.value_and_grad(total))(row.make())
+        slope = jax.grad if row.reverse else jax.jacfwd
+        value, slopes = jax.jit(lambda opt: (total(opt), slope(total)(opt)))(row.make())  # noqa: B023
         assert jnp.isfinite(value)
         assert all(jnp.isfinite(s) for s in jax.tree.leaves(slopes)), jgd.hyperparams(slopes)
 
@@ -146,7 +152,7 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
     params, opt = row.params(), row.make()
     grads = problems.gradients(STEPS, params)
     everything = jax.tree.map(lambda _: True, params)
-    plain = problems.trajectory(opt, params, grads, row.extra)
+    plain = row.trajectory(opt, params, grads)
     doubled = [g for g in grads for _ in range(2)]
     for other in (optax, jgd):
         chained = other.chain(other.clip_by_global_norm(1e9), opt)
@@ -154,9 +160,9 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
         every_two = optax.MultiSteps(opt, 2) if other is optax else jgd.multi_steps(opt, 2)
         for wrapped in (chained, masked):
             # A clip far away and a mask of everything change nothing but the order of rounding.
-            problems.close(problems.trajectory(wrapped, params, grads, row.extra), plain, rtol=1e-5, atol=1e-6)
+            problems.close(row.trajectory(wrapped, params, grads), plain, rtol=1e-5, atol=1e-6)
         # Twice the same batch has the mean of one.
-        path = problems.trajectory(every_two, params, doubled, row.extra)
+        path = row.trajectory(every_two, params, doubled)
         problems.close(jax.tree.map(lambda x: x[1::2], path), plain, rtol=1e-4, atol=1e-5)
 
 

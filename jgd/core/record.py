@@ -28,15 +28,17 @@ class Placeholder:
     """Something that stands where a number will be, such as a distribution in a search space."""
 
 
-def hyper(*, default: Any = _MISSING, interval: str = "(-inf, inf)", whole: bool = False) -> Any:
+def hyper(
+    *, default: Any = _MISSING, interval: str = "(-inf, inf)", whole: bool = False, optional: bool = False
+) -> Any:
     """A number that is a leaf: traced, never recompiled for, checked against `interval` when it is a plain number.
 
     `interval` is written as in mathematics: `"[0, 1)"` contains 0 and not 1. Integers become floats, because
     `jax.grad` refuses integer leaves. A plain function becomes a `Function`, so a schedule may stand here too.
-    `None` means absent, where the annotation allows it. A `whole` number, such as a count of steps, has no fraction.
+    `None` means absent, where it is the default or the number is `optional`. A `whole` number has no fraction.
     """
-    bounds = Interval.parse(interval)
-    return dataclasses.field(default=default, metadata={"kind": "hyper", "interval": bounds, "whole": whole})
+    kept = {"kind": "hyper", "interval": Interval.parse(interval), "whole": whole, "optional": optional}
+    return dataclasses.field(default=default, metadata=kept)
 
 
 def hypers(
@@ -206,7 +208,7 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
 
 def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
     interval: Interval = field.metadata["interval"]
-    if value is None and field.default is None:
+    if value is None and (field.default is None or field.metadata.get("optional")):
         return None
     whole = field.metadata.get("whole", False)
     if value is None or isinstance(value, _NO_NUMBERS) or not _may_be_number(value):
@@ -243,7 +245,7 @@ def _repr(self: Any) -> str:
     shown = []
     for field in dataclasses.fields(self):
         value = self.__dict__[field.name]
-        default = value is None if field.metadata.get("kind") == "hyper" else value is field.default
+        default = value is field.default and (value is None or field.metadata.get("kind") != "hyper")
         if not default and not (isinstance(value, str) and value == field.default):
             value = brief(value)
             name = getattr(value, "__qualname__", None) if callable(value) else None

@@ -73,6 +73,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
+    from jgd.optimizers.lbfgs import ScaleByLBFGS as ScaleByLBFGS
+    from jgd.optimizers.lbfgs import lbfgs as lbfgs
+    from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
@@ -172,6 +175,7 @@ lazy(
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
+        "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": (

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import inner_states as inner_states
+    from jgd.transforms.backtracking_linesearch import ScaleByBacktrackingLinesearch as ScaleByBacktrackingLinesearch
+    from jgd.transforms.backtracking_linesearch import (
+        scale_by_backtracking_linesearch as scale_by_backtracking_linesearch,
+    )
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -39,6 +43,13 @@ if TYPE_CHECKING:
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
     from jgd.transforms.in_effect import observe as observe
+    from jgd.transforms.line_search import RayPoint as RayPoint
+    from jgd.transforms.line_search import StepSearch as StepSearch
+    from jgd.transforms.line_search import no_gradient as no_gradient
+    from jgd.transforms.line_search import ray as ray
+    from jgd.transforms.line_search import scaled_updates as scaled_updates
+    from jgd.transforms.line_search import wolfe_errors as wolfe_errors
+    from jgd.transforms.line_search import zoom_search as zoom_search
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
@@ -56,17 +67,21 @@ if TYPE_CHECKING:
     from jgd.transforms.scale import scale as scale
     from jgd.transforms.scale import scale_by_learning_rate as scale_by_learning_rate
     from jgd.transforms.scale import scale_by_schedule as scale_by_schedule
+    from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
     from jgd.transforms.wrappers import ApplyIfFinite as ApplyIfFinite
     from jgd.transforms.wrappers import MultiSteps as MultiSteps
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.wrappers import step_if as step_if
+    from jgd.transforms.zoom_linesearch import ScaleByZoomLinesearch as ScaleByZoomLinesearch
+    from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
 
 lazy(
     __name__,
     {
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
         "jgd.transforms.averaging": ("EmaParams", "EmaParamsState", "ema_params", "eval_params", "inner_states"),
+        "jgd.transforms.backtracking_linesearch": ("ScaleByBacktrackingLinesearch", "scale_by_backtracking_linesearch"),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -91,6 +106,15 @@ lazy(
         ),
         "jgd.transforms.decay": ("AddDecayedWeights", "add_decayed_weights"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
+        "jgd.transforms.line_search": (
+            "RayPoint",
+            "StepSearch",
+            "no_gradient",
+            "ray",
+            "scaled_updates",
+            "wolfe_errors",
+            "zoom_search",
+        ),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Trace", "trace"),
         "jgd.transforms.scale": (
@@ -106,6 +130,8 @@ lazy(
             "scale_by_learning_rate",
             "scale_by_schedule",
         ),
+        "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
+        "jgd.transforms.zoom_linesearch": ("ScaleByZoomLinesearch", "scale_by_zoom_linesearch"),
     },
 )

@@ -52,6 +52,7 @@ def test_shared_names_are_jgd_s_and_the_others_optax_s_own():
 
 # Where a signature is not optax's: what differs, and why.
 DIFFERENT = {
+    "lbfgs": "its line search is jgd's own value",
     "MultiSteps": "accumulator_dtype=float32 is kept by its name, which can be pickled and pasted back",
     "scale_by_distance_over_gradients": "param_dtype=float32 is kept by its name, as above",
     **dict.fromkeys(("adopt", "scale_by_adopt"), "clip_value_fn has a name, where optax's lambda cannot be pickled"),
