@@ -17,8 +17,8 @@ _ALPHA = jgd.schedules.linear_schedule(0.5, 4.0, 10, 0.5)
 def _at_once(delayed):
     """The oracle of Rprop: optax keeps the step that it should have returned, and returns it one call late."""
 
-    def update(grads, state, params=None):
-        _, state = delayed.update(grads, state, params)
+    def update(updates, state, params=None):
+        _, state = delayed.update(updates, state, params)
         return jax.tree.map(jnp.negative, state[0].prev_updates), state
 
     return optax.GradientTransformation(delayed.init, update)
