@@ -2,13 +2,15 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adagrad, adam, adamax, adamaxw, adamw, adan, amsgrad, dadapt_adamw, descend, dog, dowg,
-    gradient_descent, heavy_ball, lamb, lars, lbfgs, lion, madgrad, muon, muon_labels, nadam, nadamw, nesterov,
-    novograd, optimizer, prodigy, radam, rmsprop, scale_by_acprop, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_amsgrad, scale_by_belief, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lbfgs,
-    scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_radam, scale_by_rms, scale_by_rss,
-    scale_by_sign, scale_by_signum, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, sgd, sign_sgd, signum,
-    variant, yogi.
+Optimizers: acprop, adabelief, adadelta, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt, amsgrad, cocob,
+    dadapt_adamw, descend, dog, dowg, fromage, gradient_descent, heavy_ball, lamb, lars, lbfgs, lion, madgrad, muon,
+    muon_labels, nadam, nadamw, nesterov, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent,
+    optimizer, prodigy, radam, rmsprop, rprop, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
+    scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_radam, scale_by_rms, scale_by_rprop,
+    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_yogi, sgd, sign_sgd, signum, simplified_ademamix, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule, sgdr_schedule, switch_schedule,
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adadelta import adadelta as adadelta
+    from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
     from jgd.optimizers.adam import adam as adam
@@ -70,14 +74,23 @@ if TYPE_CHECKING:
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.ademamix import ademamix as ademamix
+    from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
+    from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
+    from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
+    from jgd.optimizers.adopt import adopt as adopt
+    from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.cocob import cocob as cocob
+    from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -92,6 +105,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.optimistic import optimistic_adam as optimistic_adam
+    from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
+    from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
+    from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import radam as radam
@@ -99,6 +116,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
+    from jgd.optimizers.rprop import rprop as rprop
+    from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -168,12 +187,22 @@ lazy(
     {
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
+        "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
+        "jgd.optimizers.ademamix": (
+            "ademamix",
+            "scale_by_ademamix",
+            "scale_by_simplified_ademamix",
+            "simplified_ademamix",
+        ),
+        "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
+        "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
@@ -181,9 +210,16 @@ lazy(
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
+        "jgd.optimizers.optimistic": (
+            "optimistic_adam",
+            "optimistic_adam_v2",
+            "optimistic_gradient_descent",
+            "scale_by_optimistic_gradient",
+        ),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
+        "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),

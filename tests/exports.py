@@ -12,10 +12,10 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics",
-    "corrected_mean", "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states",
-    "known_metrics", "matrices_and_labels", "next_rate", "no_gradient", "observe", "power_curve", "progress",
-    "ray", "reciprocal", "root_above", "scaled_updates", "shrink", "step_if", "time_of", "whole_steps", "wolfe_errors",
+    "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
+    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics",
+    "matrices_and_labels", "next_rate", "no_gradient", "observe", "power_curve", "progress", "quarter_root", "ray",
+    "reciprocal", "root_above", "scaled_updates", "shrink", "step_if", "time_of", "whole_steps", "wolfe_errors",
     "zoom_search",
 }  # fmt: skip
 VALUES = {

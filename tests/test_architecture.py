@@ -134,6 +134,9 @@ SAME_IN_PUBLIC = {
     "scale_by_muon",
     "adan",
     "scale_by_adan",
+    "adadelta",
+    "rprop",
+    "scale_by_rprop",
 }  # of a task and of a study; ours and optax's, in the drop-in
 
 

@@ -146,9 +146,9 @@ def global_dot(a: Any, b: Any) -> jax.Array:
 
 
 def ratio(top: jax.Array, bottom: jax.Array) -> jax.Array:
-    """Top / bottom, and zero with zero slopes where the bottom is not positive."""
-    positive = bottom > 0
-    return jnp.where(positive, top / jnp.where(positive, bottom, 1.0), 0.0)
+    """Top / bottom, and zero with zero slopes where the bottom is zero or negative; a NaN is passed on."""
+    none = bottom <= 0
+    return jnp.where(none, 0.0, top / jnp.where(none, 1.0, bottom))
 
 
 @jax.custom_jvp

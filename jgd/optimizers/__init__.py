@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adabelief import ScaleByBelief as ScaleByBelief
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adadelta import ScaleByAdadelta as ScaleByAdadelta
+    from jgd.optimizers.adadelta import adadelta as adadelta
+    from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
     from jgd.optimizers.adagrad import ScaleByRss as ScaleByRss
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
@@ -36,6 +39,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.ademamix import ScaleByAdemamix as ScaleByAdemamix
+    from jgd.optimizers.ademamix import ScaleBySimplifiedAdemamix as ScaleBySimplifiedAdemamix
+    from jgd.optimizers.ademamix import ademamix as ademamix
+    from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
+    from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
+    from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
+    from jgd.optimizers.adopt import ScaleByAdopt as ScaleByAdopt
+    from jgd.optimizers.adopt import adopt as adopt
+    from jgd.optimizers.adopt import quarter_root as quarter_root
+    from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -43,6 +56,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
+    from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
+    from jgd.optimizers.cocob import cocob as cocob
+    from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
@@ -51,6 +67,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.fromage import Fromage as Fromage
+    from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -75,6 +93,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
     from jgd.optimizers.novograd import novograd as novograd
     from jgd.optimizers.novograd import scale_by_novograd as scale_by_novograd
+    from jgd.optimizers.optimistic import ScaleByOptimisticGradient as ScaleByOptimisticGradient
+    from jgd.optimizers.optimistic import optimistic_adam as optimistic_adam
+    from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
+    from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
+    from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
@@ -89,6 +112,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
     from jgd.optimizers.rmsprop import scale_by_rms as scale_by_rms
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
+    from jgd.optimizers.rprop import ScaleByRprop as ScaleByRprop
+    from jgd.optimizers.rprop import rprop as rprop
+    from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -108,6 +134,7 @@ lazy(
     {
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
+        "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
@@ -124,7 +151,17 @@ lazy(
         ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
+        "jgd.optimizers.ademamix": (
+            "ScaleByAdemamix",
+            "ScaleBySimplifiedAdemamix",
+            "ademamix",
+            "scale_by_ademamix",
+            "scale_by_simplified_ademamix",
+            "simplified_ademamix",
+        ),
+        "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("Given", "Made", "OptimizerEntry", "catalogue", "descend", "optimizer", "variant"),
+        "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
@@ -135,6 +172,7 @@ lazy(
             "scale_by_dog",
             "scale_by_dowg",
         ),
+        "jgd.optimizers.fromage": ("Fromage", "fromage"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
@@ -151,6 +189,13 @@ lazy(
             "scale_by_muon",
         ),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
+        "jgd.optimizers.optimistic": (
+            "ScaleByOptimisticGradient",
+            "optimistic_adam",
+            "optimistic_adam_v2",
+            "optimistic_gradient_descent",
+            "scale_by_optimistic_gradient",
+        ),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
@@ -162,6 +207,7 @@ lazy(
             "scale_by_rms",
             "scale_by_stddev",
         ),
+        "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",

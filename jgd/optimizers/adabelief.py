@@ -38,7 +38,8 @@ class ScaleByBelief(Rule):
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, s: jax.Array) -> tuple[jax.Array, ...]:
         m = self.b1 * m + (1 - self.b1) * g
-        s = self.b2 * s + (1 - self.b2) * abs_sq(g - m) + self.eps_root
+        # eps_root is not added last: XLA computes again what ends in a sum with a scalar, from a copy of the old s.
+        s = self.b2 * s + self.eps_root + (1 - self.b2) * abs_sq(g - m)
         look = corrected_mean(shared, self.b1, g, m, nesterov=self.nesterov)
         return look / (safe_sqrt(shared[1] * s) + self.eps), m, s
 

@@ -110,3 +110,9 @@ def test_the_safe_root_s_derivatives_vanish_at_zero_and_are_right_elsewhere():
     first, second = jax.grad(tree.safe_sqrt), jax.grad(jax.grad(tree.safe_sqrt))
     assert first(0.0) == second(0.0) == 0
     np.testing.assert_allclose([first(4.0), second(4.0)], [1 / 4, -1 / 32], rtol=1e-6)  # a few float32 roundings
+
+
+def test_a_ratio_is_zero_over_nothing_and_passes_a_nan_on():
+    bottoms = jnp.array([2.0, 0.0, -1.0, jnp.nan])
+    np.testing.assert_array_equal(tree.ratio(jnp.ones(4), bottoms), [0.5, 0.0, 0.0, jnp.nan])
+    assert not jax.jacobian(tree.ratio)(jnp.ones(4), bottoms)[:, 1].any()
