@@ -1,5 +1,6 @@
 """Whom each optimizer agrees with, and how closely: `python -m tests.trust` writes tests/oracles/TRUST.md."""
 
+import functools
 import importlib.metadata
 import math
 import pathlib
@@ -43,18 +44,19 @@ def deviation(ours, theirs):
     return float(np.max(worst))  # NaN stays
 
 
-def from_optax(row):
-    """What a row has done and what optax has, for float64 enabled."""
+def deviations(row):
+    """{package: how far a row is from it}, for float64 enabled: one trajectory of the row for all of its oracles."""
     start = row.params()
     grads = problems.gradients(STEPS, start)
-    return [row.trajectory(opt, start, grads) for opt in (row.make(), row.oracle())]
+    ours = row.trajectory(row.make(), start, grads)
+    found = {"optax": deviation(ours, row.trajectory(row.oracle(), start, grads))} if row.oracle else {}
+    flat = flattened(ours)
+    return found | {path.partition(":")[0]: deviation(flat, TRAJECTORIES[path]) for path in row.recorded()}
 
 
-def from_recorded(row):
-    """f64[steps, parameters]: what a row has done, as it is recorded of others."""
-    start = row.params()
-    ours = row.trajectory(row.make(), start, problems.gradients(STEPS, start))
-    return np.concatenate([np.reshape(x, (STEPS, -1)) for x in jax.tree.leaves(ours)], axis=1)
+def flattened(path):
+    """f64[steps, parameters] of a tree of f64[steps, ...]: as trajectories are recorded."""
+    return np.concatenate([np.reshape(x, (STEPS, -1)) for x in jax.tree.leaves(path)], axis=1)
 
 
 def optimizer_of(row):
@@ -87,12 +89,13 @@ def text(rows, figures):
     lines, packages = [], oracles(rows)
     for name, entry in catalogue().items():
         agreed = [f"{x} {VERSIONS.get(x, '')}".strip() + f" `{_power(figures[name, x])}`" for x in packages[name]]
-        size = f"{entry.state_bytes():.3g}"
-        agreed = ", ".join(agreed) or "none: its own test"
+        size = f"{round(entry.state_bytes(), 2):g}"
+        agreed = ", ".join(agreed) or "optax, in a test of its own"
         lines.append(f"| `{name}` | {entry.family} | {size} | {agreed} | {source(entry)} |\n")
     return HEAD.format(steps=STEPS, optax=importlib.metadata.version("optax")) + "".join(lines)
 
 
+@functools.cache
 def figures():
     """{(optimizer, package): deviation} as the table has them."""
     found = {}
@@ -108,26 +111,21 @@ def measured(rows):
         name = optimizer_of(row)
         if name is None:
             continue
-        sizes = {"optax": deviation(*from_optax(row))} if row.oracle else {}
-        if row.recorded():
-            flat = from_recorded(row)
-            for path in row.recorded():
-                sizes[path.partition(":")[0]] = deviation(flat, TRAJECTORIES[path])
-        for package, size in sizes.items():
+        for package, size in deviations(row).items():
             print(f"{row.name:32} {package:20} {size:.1e}", flush=True)
             found[name, package] = max(size, found.get((name, package), 0.0))
     return found
 
 
-def known_size(row, package):
-    """The deviation that the table allows a row, or infinity where it is of no optimizer of the catalogue."""
+def allowed(row, package):
+    """The deviation that the table allows a row; infinity where it is of no optimizer of the catalogue."""
     name = optimizer_of(row)
     return math.inf if name is None else PLATFORMS * figures().get((name, package), 0.0)
 
 
 def _power(size):
-    """The next power of ten, and 1e-16 at least."""
-    return f"1e{max(math.ceil(math.log10(max(size, 1e-300))), -16)}"
+    """The next power of ten, and 1e-15 at least: what is equal to the last bit here need not be elsewhere."""
+    return f"1e{max(math.ceil(math.log10(max(size, 1e-300))), -15)}"
 
 
 if __name__ == "__main__":

@@ -8,27 +8,38 @@ import os
 
 os.environ["TORCHDYNAMO_DISABLE"] = "1"  # plain torch, step by step
 
-import adabelief_pytorch  # noqa: E402
-import dadaptation  # noqa: E402
-import dog  # noqa: E402
-import dowg  # noqa: E402
-import galore_torch  # noqa: E402
-import lion_pytorch  # noqa: E402
-import momo  # noqa: E402
-import parameterfree  # noqa: E402
-import prodigyopt  # noqa: E402
-import pytorch_optimizer as po  # noqa: E402
-import schedulefree  # noqa: E402
-import torch_optimizer as to  # noqa: E402
-from timm import optim as timm  # noqa: E402
+import adabelief_pytorch
+import dadaptation
+import dog
+import dowg
+import galore_torch
+import lion_pytorch
+import momo
+import parameterfree
+import prodigyopt
+import pytorch_optimizer as po
+import schedulefree
+import torch_optimizer as to
+from timm import optim as timm
 
-from tests.oracles.recording import Case, main  # noqa: E402
-from tests.rows.recorded import NO_SCALARS, loss  # noqa: E402
+from tests.oracles.recording import Case, main
+from tests.rows.recorded import NO_SCALARS, loss
 
-PACKAGES = (
-    "adabelief-pytorch dadaptation dog-optimizer dowg galore-torch lion-pytorch momo-opt parameterfree prodigyopt "
-    "pytorch-optimizer schedulefree timm torch-optimizer"
-).split()
+PACKAGES = [
+    "adabelief-pytorch",
+    "dadaptation",
+    "dog-optimizer",
+    "dowg",
+    "galore-torch",
+    "lion-pytorch",
+    "momo-opt",
+    "parameterfree",
+    "prodigyopt",
+    "pytorch-optimizer",
+    "schedulefree",
+    "timm",
+    "torch-optimizer",
+]
 
 
 def _galore(tensors):

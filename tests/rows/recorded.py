@@ -3,7 +3,6 @@
 They are compared with what tests/oracles recorded, and have the properties of the rows beside them.
 """
 
-import jax
 import jax.numpy as jnp
 
 import jgd
