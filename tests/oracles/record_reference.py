@@ -1,7 +1,7 @@
 """Record the trajectories of the authors' own packages, and of ports, that tests/test_oracles.py compares with.
 
-Run as `python -m tests.oracles.record_reference`; needs torch and PACKAGES, which the tests do not. galore-torch and
-pytorch-optimizer import transformers and bitsandbytes, and timm torchvision. With `--check`, compares.
+Run as `python -m tests.oracles.record_reference`; needs Python 3.12, torch and PACKAGES, which the tests do not.
+galore-torch and pytorch-optimizer import transformers and bitsandbytes, and timm torchvision. With `--check`, compares.
 """
 
 import os
@@ -19,7 +19,9 @@ import parameterfree
 import prodigyopt
 import pytorch_optimizer as po
 import schedulefree
+import torch
 import torch_optimizer as to
+from emerging_optimizers.scalar_optimizers.update_functions import calculate_sim_ademamix_update
 from timm import optim as timm
 
 from tests.oracles.recording import Case, main
@@ -30,6 +32,7 @@ PACKAGES = [
     "dadaptation",
     "dog-optimizer",
     "dowg",
+    "emerging-optimizers",
     "galore-torch",
     "lion-pytorch",
     "momo-opt",
@@ -49,6 +52,22 @@ def _galore(tensors):
         | {"proj_type": "std"},
     ]
     return galore_torch.GaLoreAdamW(groups, lr=0.05, eps=0.0, no_deprecation_warning=True)
+
+
+class _SimplifiedAdEMAMix(torch.optim.Optimizer):
+    """Descends by emerging-optimizers' update, which has no optimizer of its own."""
+
+    def step(self):
+        for p in self.param_groups[0]["params"]:
+            moments = self.state[p].setdefault("moments", [torch.zeros_like(p), torch.zeros_like(p)])
+            u = calculate_sim_ademamix_update(p.grad, *moments, **self.param_groups[0]["settings"])
+            p.sub_(self.param_groups[0]["lr"] * u)
+
+
+def _simplified_ademamix(tensors):
+    settings = {"betas": (0.99, 0.95), "eps": 0.0, "correct_bias": False, "alpha": 2.0, "step": 1}
+    settings |= {"num_beta_fast_warmup_steps": None, "min_beta_fast": 0.9}
+    return _SimplifiedAdEMAMix(tensors, {"lr": 0.0005, "settings": settings})
 
 
 def _give_closure(opt, value):
@@ -76,6 +95,7 @@ CASES = {
     "dog-optimizer:dog": Case(lambda t: dog.DoG(t, reps_rel=0.1, lr=0.5)),
     # The package's epsilon is 1 minus the argument; it clips gradients unless told not to, and fails on scalars.
     "dowg:dowg": Case(lambda t: dowg.ScalarDoWG(t, eps=1 - 1e-4, clip=1e9), NO_SCALARS, loss=loss, give=_give_closure),
+    "emerging-optimizers:simplified_ademamix": Case(_simplified_ademamix),
     "galore-torch:galore": Case(_galore),
     "lion-pytorch:lion": Case(lambda t: lion_pytorch.Lion(t, lr=0.02, weight_decay=1e-3)),
     "momo-opt:momo": Case(lambda t: momo.Momo(t, 0.3, 0.1, 0.8, 0.4, use_fstar=True), loss=loss),

@@ -26,9 +26,9 @@ def _loss(grads, params):
     return {"value": loss(params)}
 
 
-def _unaveraged(step):
-    """torch corrects the maximum of second moments for the present step's bias: a factor of the rate."""
-    return 0.05 * jnp.sqrt(1 - 0.999 ** (step + 1.0))
+def _root(b2, step):
+    """The root of the second moment's bias, as a factor of the rate: what it is without an eps."""
+    return jnp.sqrt(1 - b2 ** (step + 1.0))
 
 
 # Fields of the rows with the defaults.
@@ -51,7 +51,16 @@ RECORDED = [
     Row("sgd_torch", lambda: jgd.sgd(0.05, 0.9), torch="momentum"),
     # torch adds eps to moments before bias correction, jgd after it as Adam does.
     Row("radam_torch", lambda: jgd.radam(0.05, eps=0.0), torch="radam"),
-    Row("amsgrad_torch", lambda: jgd.amsgrad(_unaveraged, eps=0.0, bias_correction_nu=False), torch="amsgrad"),
+    Row(  # torch takes the maximum of second moments first, and corrects it for the present step's bias
+        "amsgrad_torch",
+        lambda: jgd.amsgrad(lambda step: 0.05 * _root(0.999, step), eps=0.0, bias_correction_nu=False),
+        torch="amsgrad",
+    ),
+    Row(  # the package corrects both biases or none
+        "simplified_ademamix_reference",
+        lambda: jgd.simplified_ademamix(lambda step: 0.0005 / _root(0.95, step), alpha=2.0, eps=0.0),
+        reference="emerging-optimizers:simplified_ademamix",
+    ),
     Row("adafactor_torch", lambda: jgd.adafactor(0.1, 0, clipping_threshold=1.1), torch="adafactor"),
     Row("lbfgs_torch", lambda: jgd.lbfgs(0.2, 3, True, None), torch="lbfgs", objective=gentle),
     # timm's Adan puts its eps outside the root alone, and decays before the step.
