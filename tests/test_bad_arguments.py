@@ -71,6 +71,8 @@ TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), 
 GOOD = {  # what a call needs beside the argument that is tried
     "adv_optimizer": jgd.sgd(0.1),
     "base_optimizer": jgd.sgd(0.1),
+    "max_backtracking_steps": 3,
+    "max_linesearch_steps": 3,
     "decay_steps": 9,
     "grads": {"w": jnp.ones((2, 3))},
     "seed": 0,
