@@ -193,7 +193,7 @@ LINKS = ("learning_rate", "weight_decay", "adam_weight_decay", "clipping_thresho
 
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
-    if bad is None and name in LINKS:
+    if bad is None and name in (*LINKS, "approx_dec_rtol"):  # None is Armijo's condition alone
         return False
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (
