@@ -21,8 +21,8 @@ def test_a_step_costs_what_the_table_says(name):
     assert found == KNOWN.get(name), "if it is meant, run `python -m tests.counters` and commit the table"
 
 
-# They read what they overwrite once more, for the step before's gradient, moment, step or distance, or keep it in a loop
-# or a branch: it must outlive the writing, unless all is fused into one pass.
+# They read what they overwrite once more, for the step before's gradient, moment, step or distance, or keep it in a
+# loop or a branch: it must outlive the writing, unless all is fused into one pass.
 COPYING = ("acprop", "adan", "adopt", "adopt_options", "adopt_unclipped", "dadapt_adamw_options", "rprop_delayed")
 COPYING += ("optimistic_adam", "optimistic_adam_options", "optimistic_adam_v2", "optimistic_adam_v2_options")
 COPYING += ("optimistic_gradient_descent", "galore", "lbfgs", "lbfgs_without_search", "noisy_sgd", "sam_kept")
