@@ -76,14 +76,6 @@ def oracles(rows):
     return {name: sorted(packages, key=lambda x: (x not in order, x)) for name, packages in found.items()}
 
 
-def source(entry):
-    """The paper that a docstring names first: authors, year, and where."""
-    text = " ".join(entry.make.__doc__.partition("Args:")[0].split())
-    author = r"[A-Z][\w'-]+(?: (?:& [A-Z][\w'-]+|et al\.))?"
-    found = re.search(rf"{author} \d{{4}}(?:, (?:arXiv:[\d.]+\d|[A-Z]\w+ \d+))?", text)
-    return found and found.group()
-
-
 def text(rows, figures):
     """The table, for {(optimizer, package): deviation}."""
     lines, packages = [], oracles(rows)
@@ -91,7 +83,7 @@ def text(rows, figures):
         agreed = [f"{x} {VERSIONS.get(x, '')}".strip() + f" `{_power(figures[name, x])}`" for x in packages[name]]
         size = f"{round(entry.state_bytes(), 2):g}"
         agreed = ", ".join(agreed) or "optax, in a test of its own"
-        lines.append(f"| `{name}` | {entry.family} | {size} | {agreed} | {source(entry)} |\n")
+        lines.append(f"| `{name}` | {entry.family} | {size} | {agreed} | {entry.source} |\n")
     return HEAD.format(steps=STEPS, optax=importlib.metadata.version("optax")) + "".join(lines)
 
 
