@@ -48,6 +48,8 @@ def test_every_optimizer_has_an_oracle():
 
 def test_the_table_of_trust_says_what_the_code_does():
     """Its names, families, bytes, oracles and sources; what it says of deviations is tested above, row by row."""
+    pairs = {(name, package) for name, packages in trust.oracles(COMPARED).items() for package in packages}
+    assert set(trust.figures()) == pairs, "run `python -m tests.trust`"
     known = trust.TABLE.read_text()
     expected = trust.text(COMPARED, trust.figures())
     unsourced = [name for name, entry in catalogue().items() if not entry.source]
