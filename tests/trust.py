@@ -1,10 +1,15 @@
-"""Whom each optimizer agrees with, and how closely: `python -m tests.trust` writes tests/oracles/TRUST.md."""
+"""Whom each optimizer agrees with, and how closely: `python -m tests.trust` writes tests/oracles/TRUST.md.
 
+`python -m tests.trust adam 'lion*'` measures these optimizers alone and keeps the other figures.
+"""
+
+import fnmatch
 import functools
 import importlib.metadata
 import math
 import pathlib
 import re
+import sys
 
 import jax
 import numpy as np
@@ -96,12 +101,12 @@ def figures():
     return found
 
 
-def measured(rows):
-    """{(optimizer, package): deviation} as they are now, the worst over the rows."""
+def measured(rows, patterns):
+    """{(optimizer, package): deviation} of the optimizers that fit a pattern, the worst over their rows."""
     found = {}
     for row in rows:
         name = optimizer_of(row)
-        if name is None:
+        if name is None or not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
             continue
         for package, size in deviations(row).items():
             print(f"{row.name:32} {package:20} {size:.1e}", flush=True)
@@ -125,5 +130,5 @@ if __name__ == "__main__":
     from tests.table import COMPARED
 
     with jax.enable_x64(True):
-        now = measured(COMPARED)
-    TABLE.write_text(text(COMPARED, now))
+        now = measured(COMPARED, sys.argv[1:] or ["*"])
+    TABLE.write_text(text(COMPARED, figures() | now if sys.argv[1:] else now))
