@@ -3,16 +3,17 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball, lamb,
-    lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd,
-    normalize, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd,
-    prodigy, radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
-    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
-    scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient,
-    scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum,
-    scale_by_simplified_ademamix, scale_by_sm3, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, variant, yogi.
+    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball,
+    hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon,
+    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop,
+    scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
+    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop,
+    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
+    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd,
+    sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -154,6 +155,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import signum as signum
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
+    from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
+    from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
+    from jgd.optimizers.sophia import sophia as sophia
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -308,6 +312,7 @@ lazy(
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
+        "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",

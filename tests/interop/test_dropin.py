@@ -57,6 +57,7 @@ DIFFERENT = {
     "lbfgs": "its line search is jgd's own value",
     "MultiSteps": "accumulator_dtype=float32 is kept by its name, which can be pickled and pasted back",
     "scale_by_distance_over_gradients": "param_dtype=float32 is kept by its name, as above",
+    "sophia": "hessian_diagonal_fn=None stands for Hutchinson's estimator, which in optax is a pair of functions",
     **dict.fromkeys(("adopt", "scale_by_adopt"), "clip_value_fn has a name, where optax's lambda cannot be pickled"),
 }
 
