@@ -16,6 +16,7 @@ from jgd.core.leaves import is_whole
 from jgd.core.tree import (
     cast_like,
     check_extra,
+    check_fits,
     check_inexact,
     check_params,
     full_like,
@@ -62,6 +63,7 @@ class HutchinsonEstimatorDiagHessian:
         fn = value_fn if obj_fn is None else obj_fn
         check_extra(place, "obj_fn", fn)
         check_inexact(place, params)
+        check_fits(place, grads, params)
         if not is_whole(params):
             raise InputError(
                 f"{place}: a mask hides some of the parameters, without which obj_fn has no value; put no mask around "
