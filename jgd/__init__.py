@@ -23,14 +23,14 @@ Transforms: adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_ini
     apply_if_finite, apply_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
     ema, ema_params, eval_params, flatten, freeze, freeze_until, identity, incremental_update, init_empty_state,
-    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, masked, matrix_axes,
-    matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
-    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, reduce_on_plateau, scale,
-    scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms,
-    scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled, schedule_free_eval_params,
-    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot,
-    split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace, unitwise_clip,
-    unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead, masked,
+    matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
+    normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
+    reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
+    schedule_free_eval_params, scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite,
+    snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
+    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -221,6 +221,7 @@ if TYPE_CHECKING:
     from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
     from jgd.transforms.layouts import flatten as flatten
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
+    from jgd.transforms.lookahead import lookahead as lookahead
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import ema as ema
@@ -358,6 +359,7 @@ lazy(
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
+        "jgd.transforms.lookahead": ("lookahead",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("ema", "trace"),
         "jgd.transforms.monitor": ("measure_with_ema", "monitor", "snapshot"),

@@ -20,6 +20,7 @@ WHOLE = (  # hyperparameters without a fraction
     "max_backtracking_steps",
     "max_consecutive_errors",
     "max_linesearch_steps",
+    "sync_period",
     "update_interval",
     "update_proj_gap",
     "steps",

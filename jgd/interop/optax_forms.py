@@ -14,7 +14,7 @@ from jgd.optimizers.schedule_free import ScheduleFree
 from jgd.optimizers.schedule_free import schedule_free_adamw as own_schedule_free_adamw
 from jgd.optimizers.schedule_free import schedule_free_sgd as own_schedule_free_sgd
 from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian, ScaleBySophia
-from jgd.transforms import Chain, add_decayed_weights, chain, scale, scale_by_learning_rate
+from jgd.transforms import Chain, Lookahead, add_decayed_weights, chain, scale, scale_by_learning_rate
 
 
 def scale_by_adan(
@@ -209,3 +209,8 @@ def sophia(
         bias_correction=True,
     )
     return descend(rule, learning_rate, weight_decay, weight_decay_mask)
+
+
+def lookahead(fast_optimizer: Any, sync_period: Scalar, slow_step_size: Scalar, reset_state: bool = False) -> Lookahead:
+    """Lookahead as optax has it: the slow parameters are kept with the fast ones, in `LookaheadParams`."""
+    return Lookahead(fast_optimizer, sync_period, slow_step_size, reset_state, slow_in_state=False)

@@ -104,6 +104,9 @@ if TYPE_CHECKING:
     from jgd.transforms.line_search import scaled_updates as scaled_updates
     from jgd.transforms.line_search import wolfe_errors as wolfe_errors
     from jgd.transforms.line_search import zoom_search as zoom_search
+    from jgd.transforms.lookahead import Lookahead as Lookahead
+    from jgd.transforms.lookahead import LookaheadSlowState as LookaheadSlowState
+    from jgd.transforms.lookahead import lookahead as lookahead
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
@@ -262,6 +265,7 @@ lazy(
             "wolfe_errors",
             "zoom_search",
         ),
+        "jgd.transforms.lookahead": ("Lookahead", "LookaheadSlowState", "lookahead"),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
         "jgd.transforms.monitor": (
