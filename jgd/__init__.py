@@ -19,18 +19,21 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay, add_noise, apply_every,
-    apply_if_finite, apply_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
+Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay,
+    add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite, apply_updates, average_incrementally_updates,
+    average_per_element_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
-    ema, ema_params, eval_params, flatten, freeze, freeze_until, identity, incremental_update, init_empty_state,
-    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead, masked,
-    matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
+    ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
+    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, identity, incremental_update,
+    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
+    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
     normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
-    reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
-    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
-    schedule_free_eval_params, scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite,
-    snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
-    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
+    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
+    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
+    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
+    subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
+    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
     on_host.
 
@@ -185,6 +188,17 @@ if TYPE_CHECKING:
     from jgd.transforms.adaptive_clip import adaptive_grad_clip as adaptive_grad_clip
     from jgd.transforms.adaptive_clip import unitwise_clip as unitwise_clip
     from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
+    from jgd.transforms.aggregating import accumulate_avg_updates as accumulate_avg_updates
+    from jgd.transforms.aggregating import average_incrementally_updates as average_incrementally_updates
+    from jgd.transforms.aggregating import average_per_element_updates as average_per_element_updates
+    from jgd.transforms.aggregating import get_batch_size_from_per_elt_updates as get_batch_size_from_per_elt_updates
+    from jgd.transforms.aggregating import (
+        get_per_element_mean_and_sum_sq_diff_grads as get_per_element_mean_and_sum_sq_diff_grads,
+    )
+    from jgd.transforms.aggregating import get_unbiased_mean_and_variance_ema as get_unbiased_mean_and_variance_ema
+    from jgd.transforms.aggregating import (
+        track_per_element_mean_and_variance_with_ema as track_per_element_mean_and_variance_with_ema,
+    )
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
@@ -237,6 +251,8 @@ if TYPE_CHECKING:
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
+    from jgd.transforms.process import process as process
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
@@ -339,6 +355,15 @@ lazy(
         ),
         "jgd.transforms.accumulation": ("apply_every", "skip_large_updates", "skip_not_finite"),
         "jgd.transforms.adaptive_clip": ("adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
+        "jgd.transforms.aggregating": (
+            "accumulate_avg_updates",
+            "average_incrementally_updates",
+            "average_per_element_updates",
+            "get_batch_size_from_per_elt_updates",
+            "get_per_element_mean_and_sum_sq_diff_grads",
+            "get_unbiased_mean_and_variance_ema",
+            "track_per_element_mean_and_variance_with_ema",
+        ),
         "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
@@ -372,6 +397,7 @@ lazy(
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("reduce_on_plateau",),
+        "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",
