@@ -60,7 +60,7 @@ class HutchinsonEstimatorDiagHessian:
         place = "HutchinsonEstimatorDiagHessian.update"
         kept, (key,) = split_key(self.random_seed, state.key)
         check_params(place, params)
-        fn = value_fn if obj_fn is None else obj_fn
+        fn: Any = value_fn if obj_fn is None else obj_fn
         check_extra(place, "obj_fn", fn)
         check_inexact(place, params)
         check_fits(place, grads, params)

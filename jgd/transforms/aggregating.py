@@ -15,7 +15,7 @@ import optax
 from optax.experimental import aggregating
 
 from jgd.core import InputError, Transform, hyper, record, static
-from jgd.core.arguments import Kind, checked, whole_from
+from jgd.core.arguments import ARRAYS, Kind, checked, whole_from
 from jgd.core.errors import ExpectationError
 from jgd.core.tree import (
     abs_sq,
@@ -237,6 +237,7 @@ class TrackPerElementMeanAndVarianceWithEma:
 track_per_element_mean_and_variance_with_ema = TrackPerElementMeanAndVarianceWithEma
 
 
+@checked(per_elt_updates=ARRAYS, per_elt_axis=AXES)
 def get_batch_size_from_per_elt_updates(per_elt_updates: Updates, per_elt_axis: Axes) -> int:
     """The number of examples: the size of one axis or of several together, the same for all leaves."""
     axes = (per_elt_axis,) if isinstance(per_elt_axis, int) else tuple(per_elt_axis)

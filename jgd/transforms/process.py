@@ -74,7 +74,8 @@ class ProcessPerElement(Process, aggregating.Aggregator):
 @checked(preprocessor=TRANSFORM, aggregator=TRANSFORM, postprocessor=TRANSFORM, aggregator_has_aux=FLAG)
 def process(preprocessor: Any, aggregator: Any, postprocessor: Any, aggregator_has_aux: bool = False) -> Transform:
     """Transform gradients of single examples, aggregate them, and transform the aggregate; see `Process`."""
-    kind = ProcessPerElement if isinstance(aggregator, aggregating.Aggregator) else Process
+    per_element = isinstance(aggregator, aggregating.Aggregator)
+    kind: Any = ProcessPerElement if per_element else Process
     return kind(preprocessor, aggregator, postprocessor, aggregator_has_aux)
 
 
