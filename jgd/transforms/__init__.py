@@ -102,7 +102,6 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import FreezeUntil as FreezeUntil
     from jgd.transforms.freezing import FreezeUntilState as FreezeUntilState
-    from jgd.transforms.freezing import FrozenLeaves as FrozenLeaves
     from jgd.transforms.freezing import freeze_until as freeze_until
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
@@ -284,7 +283,7 @@ lazy(
             "subtract_decayed_weights",
             "weight_decay",
         ),
-        "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "FrozenLeaves", "freeze_until"),
+        "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "freeze_until"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": (
