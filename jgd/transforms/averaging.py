@@ -14,6 +14,7 @@ from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
+from jgd.transforms.lookahead import LookaheadSlowState
 
 HELD = {
     "inner": "inner_state",
@@ -21,6 +22,7 @@ HELD = {
     "base_optimizer": "base_optimizer_state",
     "optimizer": "opt_state",
     "adv_optimizer": "adv_state",
+    "fast_optimizer": "fast_state",
 }
 """Where wrappers hold a transform, and where their states hold its state."""
 
@@ -89,10 +91,11 @@ def ema_params(inner: Any, decay: Scalar = 0.999, debias: bool = True) -> EmaPar
 
 
 def eval_params(optimizer: Any, state: State, params: Params) -> Params:
-    """The weights that `optimizer` means to be evaluated, at `state`: an average, schedule-free's x, else `params`.
+    """The weights that `optimizer` means to be evaluated, at `state`: an average, slow ones, else `params`.
 
     A transform says so by a method `eval_params(state, params)`; it is found within chains, masks, partitions,
-    accumulation and guards, the outermost first, and so is the state of `schedule_free`, jgd's or optax's own. Under a
+    accumulation and guards, the outermost first, and so is the state of `schedule_free`, jgd's or optax's own; of
+    `lookahead` it is the slow parameters. Under a
     mask or a partition, leaves of others stay `params`.
     Runs under `jit`, `vmap` and `scan`.
     """
@@ -158,10 +161,14 @@ def _masked(inner: Any, state: State, params: Params) -> Params:
 
 def _placeholders(state: State, params: Params) -> Params | None:
     """`params` with the placeholders of a masked average in `state`; `None` where there is no such average."""
-    is_average = lambda x: isinstance(x, (EmaParamsState, optax.contrib.ScheduleFreeState))  # noqa: E731
-    for node in jax.tree.leaves(state, is_leaf=is_average):
-        if is_average(node):
-            average = node.ema if isinstance(node, EmaParamsState) else node.z
+    averages: dict[type, str] = {
+        EmaParamsState: "ema",
+        optax.contrib.ScheduleFreeState: "z",
+        LookaheadSlowState: "slow",
+    }
+    for node in jax.tree.leaves(state, is_leaf=lambda x: type(x) in averages):
+        if type(node) in averages:
+            average = getattr(node, averages[type(node)])
             return jax.tree.map(lambda a, p: a if _is_hole(a) else p, average, params, is_leaf=_is_hole)
     return None
 

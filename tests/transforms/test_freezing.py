@@ -92,6 +92,11 @@ def test_wrappers_tell_which_leaves_are_fixed():
     for wrapped in (
         jgd.chain(jgd.clip_by_global_norm(1.0), FROZEN),
         jgd.chain(FROZEN, jgd.freeze_until(2, "head"), jgd.scale(0.5)),
+        jgd.chain(FROZEN, jgd.clip(1.0), jgd.chain(jgd.clip_by_global_norm(1.0), jgd.trace(0.9)), jgd.negate()),
+        jgd.chain(jgd.adam(0.1), jgd.freeze("^body")),
+        jgd.chain(jgd.adam(0.1), jgd.freeze("body/w"), jgd.freeze("body/v")),
+        jgd.partition({"a": jgd.sgd(0.1), "b": jgd.set_to_zero()}, {"body": "b", "head": "a"}),
+        jgd.selective_transform(jgd.adam(0.1), freeze_mask={"body": True, "head": False}),
         jgd.multi_steps(FROZEN, 2),
         jgd.apply_if_finite(FROZEN, 2),
         jgd.ema_params(FROZEN),
