@@ -30,8 +30,8 @@ Transforms: adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_ini
     scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot,
     split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace, unitwise_clip,
     unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
-Loops, studies and measures: interop, measure, sweep, tasks, Run, Solution, Task, describe, fit, minimize, multistart,
-    on_host.
+Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
+    describe, fit, minimize, multistart, on_host.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -62,8 +62,11 @@ from jgd.core.lazy import lazy
 if TYPE_CHECKING:
     from jgd import interop as interop
     from jgd import measure as measure
+    from jgd import optimizers as optimizers
+    from jgd import schedules as schedules
     from jgd import sweep as sweep
     from jgd import tasks as tasks
+    from jgd import transforms as transforms
     from jgd.optimizers.acprop import acprop as acprop
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
@@ -388,7 +391,7 @@ lazy(
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
     },
-    folders=("interop", "measure", "sweep", "tasks"),
+    folders=("interop", "measure", "optimizers", "schedules", "sweep", "tasks", "transforms"),
     also=(
         "InputError",
         "MatrixAxes",

@@ -13,7 +13,7 @@ WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
     "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
-    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics",
+    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics", "list",
     "matrices_and_labels", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve",
     "progress", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates", "shrink", "step_if", "time_of",
     "whole_steps", "wolfe_errors", "zoom_search",
@@ -29,7 +29,7 @@ LOOPS = {
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "sweep", "tasks")
+FOLDERS = ("interop", "measure", "optimizers", "schedules", "sweep", "tasks", "transforms")
 
 
 def written() -> dict[pathlib.Path, str]:

@@ -104,7 +104,7 @@ def test_init_files_only_re_export(path):
 def test_modules_are_small_and_say_what_they_hold(path):
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
-    assert len(text.splitlines()) <= LONGEST
+    assert len(text.splitlines()) <= LONGEST or "Written by `python -m tests.exports`" in text
 
 
 def test_importing_jgd_loads_no_optional_package():

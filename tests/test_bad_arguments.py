@@ -71,6 +71,8 @@ TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), 
 GOOD = {  # what a call needs beside the argument that is tried
     "adv_optimizer": jgd.sgd(0.1),
     "base_optimizer": jgd.sgd(0.1),
+    "max_backtracking_steps": 3,
+    "max_linesearch_steps": 3,
     "decay_steps": 9,
     "grads": {"w": jnp.ones((2, 3))},
     "seed": 0,
@@ -191,7 +193,7 @@ LINKS = ("learning_rate", "weight_decay", "adam_weight_decay", "clipping_thresho
 
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
-    if bad is None and name in LINKS:
+    if bad is None and name in (*LINKS, "approx_dec_rtol"):  # None is Armijo's condition alone
         return False
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (

@@ -21,11 +21,13 @@ def test_a_step_costs_what_the_table_says(name):
     assert found == KNOWN.get(name), "if it is meant, run `python -m tests.counters` and commit the table"
 
 
-# They read what they overwrite once more, for the step before's gradient, moment, step or distance: it must outlive the
-# writing, unless all is fused into one pass.
+# They read what they overwrite once more, for the step before's gradient, moment, step or distance, or keep it in a
+# loop or a branch: it must outlive the writing, unless all is fused into one pass.
 COPYING = ("acprop", "adan", "adopt", "adopt_options", "adopt_unclipped", "dadapt_adamw_options", "rprop_delayed")
 COPYING += ("optimistic_adam", "optimistic_adam_options", "optimistic_adam_v2", "optimistic_adam_v2_options")
-COPYING += ("optimistic_gradient_descent",)
+COPYING += ("optimistic_gradient_descent", "galore", "lbfgs", "lbfgs_without_search", "noisy_sgd", "sam_kept")
+COPYING += ("schedule_free_adamw", "schedule_free_sgd", "schedule_free_adamw_optax", "schedule_free_sgd_optax")
+COPYING += ("schedule_free", "backtracking_linesearch", "zoom_linesearch", "zoom_linesearch_armijo")
 KEPT = [row.name for row in OPTIMIZERS if row.name in KNOWN and "muon" not in row.name and row.name not in COPYING]
 
 

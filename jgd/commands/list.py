@@ -5,9 +5,8 @@ import json
 from typing import Any
 
 from jgd.optimizers.catalogue import OptimizerEntry, catalogue
-from jgd.pages.text import plain_table
 
-LIST = "List the optimizers of the catalogue: name, family, bytes of state, range of learning rates, and one line."
+LIST = "List the optimizers: name, family, bytes of state, range of learning rates, one line and the source."
 
 
 def add_list(commands: Any) -> None:
@@ -20,22 +19,11 @@ def add_list(commands: Any) -> None:
 
 def show_list(options: argparse.Namespace) -> int:
     """Print the table."""
-    entries = catalogue(options.pattern).values()
+    entries = catalogue(options.pattern)
     if options.json:
-        print(json.dumps([_described(entry) for entry in entries], indent=1))
+        print(json.dumps([_described(entry) for entry in entries.values()], indent=1))
         return 0
-    header = ["name", "family", "state B/param", "learning rates", "what it does"]
-    rows = [
-        [
-            entry.name,
-            entry.family,
-            f"{entry.state_bytes():.3g}",
-            "" if entry.rates is None else f"{entry.rates[0]:g} to {entry.rates[1]:g}",
-            entry.summary,
-        ]
-        for entry in entries
-    ]
-    print(plain_table(header, rows, left=5))
+    print(entries)
     return 0
 
 
@@ -47,4 +35,5 @@ def _described(entry: OptimizerEntry) -> dict[str, Any]:
         "rates": entry.rates,
         "needs": entry.needs,
         "summary": entry.summary,
+        "source": entry.source,
     }

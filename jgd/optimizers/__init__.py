@@ -55,8 +55,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
+    from jgd.optimizers.catalogue import OptimizerTable as OptimizerTable
     from jgd.optimizers.catalogue import catalogue as catalogue
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import list as list
     from jgd.optimizers.catalogue import named_recipe as named_recipe
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
@@ -195,8 +197,10 @@ lazy(
             "Given",
             "Made",
             "OptimizerEntry",
+            "OptimizerTable",
             "catalogue",
             "descend",
+            "list",
             "named_recipe",
             "optimizer",
             "variant",

@@ -3,6 +3,8 @@
 import fnmatch
 import functools
 import inspect
+import re
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -16,9 +18,11 @@ from jgd.core.record import Placeholder
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY
+from jgd.pages.text import plain_table
 from jgd.transforms import Chain, WeightDecay, add_decayed_weights, chain, scale_by_learning_rate
 from jgd.transforms.decay import Decay
 
+SOURCE = r"[A-Z][\w'-]+(?: et al\.| & [A-Z]\w+)? \d{4}(?:, (?:arXiv:\d+\.\d+|[A-Z]\w+ \d+))?"
 MASKS = ("mask", "trust_ratio_mask", "weight_decay_mask")
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -48,6 +52,33 @@ class OptimizerEntry(NamedTuple):
         arrays = [x for x in jax.tree.leaves(state) if x.ndim]
         return tree_bytes(arrays) / tree_bytes(params) * 4
 
+    @property
+    def source(self) -> str:
+        """The paper that its docstring names, or its rule's: authors, year and where it is."""
+        module = sys.modules[self.make.__module__]
+        rules = [x for x in vars(module).values() if inspect.isclass(x) and x.__module__ == module.__name__]
+        texts = [" ".join((x.__doc__ or "").split()) for x in (self.make, *rules, module)]
+        return next((found[0] for text in texts if (found := re.search(SOURCE, text))), "")
+
+
+class OptimizerTable(dict[str, OptimizerEntry]):
+    """Entries of the catalogue by name, which print as a table."""
+
+    def __repr__(self) -> str:
+        header = ["name", "family", "state B/param", "learning rates", "what it does", "source"]
+        rows = [
+            [
+                entry.name,
+                entry.family,
+                f"{entry.state_bytes():.3g}",
+                "" if entry.rates is None else f"{entry.rates[0]:g} to {entry.rates[1]:g}",
+                entry.summary,
+                entry.source,
+            ]
+            for entry in self.values()
+        ]
+        return plain_table(header, rows, left=6)
+
 
 CATALOGUE: dict[str, OptimizerEntry] = {}
 """What has been imported; `catalogue` imports all of it."""
@@ -64,7 +95,7 @@ def optimizer(
 
     def decorate(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
         made = named_recipe(recipe)
-        summary = (recipe.__doc__ or "").strip().partition("\n")[0]
+        summary = re.sub(rf" \({SOURCE}[^)]*\)", "", (recipe.__doc__ or "").strip().partition("\n")[0])
         family = recipe.__module__.rpartition(".")[2]
         CATALOGUE[recipe.__name__] = OptimizerEntry(recipe.__name__, family, made, rates, needs, summary)
         return made
@@ -105,16 +136,22 @@ def descend(
     return chain(rule, *decay, *then, scale_by_learning_rate(learning_rate))
 
 
-def catalogue(pattern: str = "*") -> dict[str, OptimizerEntry]:
-    """The entries whose names match a pattern such as `adam*`, in order; all families are imported."""
+def catalogue(pattern: str = "*") -> OptimizerTable:
+    """The entries whose names match a pattern such as `adam*`, in order, which print as a table.
+
+    `jgd.optimizers.list("adam*")`, or `jgd list 'adam*'`. All families are imported.
+    """
     from jgd import optimizers  # what this module belongs to: its names are resolved on first use
 
     for home in sorted(set(vars(optimizers)["_homes"].values())):
         import_module(home)
-    found = {name: CATALOGUE[name] for name in sorted(CATALOGUE) if fnmatch.fnmatch(name, pattern)}
+    found = OptimizerTable((name, CATALOGUE[name]) for name in sorted(CATALOGUE) if fnmatch.fnmatch(name, pattern))
     if not found:
         raise unknown("jgd list", pattern, sorted(CATALOGUE))
     return found
+
+
+list = catalogue
 
 
 def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:

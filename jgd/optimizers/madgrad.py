@@ -47,5 +47,8 @@ scale_by_madgrad = ScaleByMadgrad
 
 @optimizer(rates=(1e-4, 1e0))
 def madgrad(learning_rate: Rate, momentum: Scalar = 0.9, weight_decay: Scalar = 0.0, eps: Scalar = 1e-6) -> Chain:
-    """Dual averaging with momentum and a cube root; `weight_decay` is an L2 penalty (arXiv:2101.11075)."""
+    """Dual averaging with momentum and a cube root (Defazio & Jelassi 2021, arXiv:2101.11075).
+
+    `weight_decay` is an L2 penalty.
+    """
     return chain(add_decayed_weights(weight_decay), ScaleByMadgrad(learning_rate, momentum, eps))

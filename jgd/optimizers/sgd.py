@@ -17,7 +17,7 @@ def gradient_descent(learning_rate: Rate) -> Chain:
 def sgd(
     learning_rate: Rate, momentum: Scalar | None = None, nesterov: bool = False, accumulator_dtype: Any = None
 ) -> Chain:
-    """Stochastic gradient descent, with heavy-ball or Nesterov momentum if `momentum` is given."""
+    """Stochastic descent, with heavy-ball or Nesterov momentum if `momentum` is given (Robbins & Monro 1951)."""
     return descend(identity() if momentum is None else trace(momentum, nesterov, accumulator_dtype), learning_rate)
 
 
