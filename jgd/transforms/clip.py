@@ -16,6 +16,7 @@ class Clip(Rule):
     """u = min(max(g, -c), c), entry by entry."""
 
     max_delta: Scalar = hyper(interval="[0, inf]")
+    integers = True
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
         return jnp.clip(g, -self.max_delta, self.max_delta)

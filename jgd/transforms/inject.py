@@ -55,7 +55,7 @@ class InjectHyperparams:
         states = {name: _stateful(one).init() for name, one in self.schedules.items()}
         given: dict[str, Any] = {name: _number(x, dtype) for name, x in self.numbers.items()}
         values: dict[str, Any] = given | {
-            name: _number(_stateful(x)(states[name]), dtype) for name, x in self.schedules.items()
+            name: _moved(_stateful(x)(states[name]), dtype) for name, x in self.schedules.items()
         }
         return optax.InjectStatefulHyperparamsState(zero_count(), values, states, self.at(values).init(params))
 
@@ -194,9 +194,14 @@ def _stateful(schedule: Any) -> Any:
 
 def _number(x: Any, dtype: Any) -> jax.Array:
     """A number as the state keeps it; an array keeps the dtype that it was given."""
-    if (isinstance(x, jax.Array) and not x.weak_type) or jnp.issubdtype(jnp.result_type(x), jax.dtypes.extended):
+    if jnp.issubdtype(jnp.result_type(x), jax.dtypes.extended) or (isinstance(x, jax.Array) and not x.weak_type):
         return x
     return jnp.asarray(x, dtype)
+
+
+def _moved(x: Any, dtype: Any) -> jax.Array:
+    """A schedule's value as the state keeps it: that of a count or another whole number may have a fraction later."""
+    return _number(x, dtype) if jnp.issubdtype(jnp.result_type(x), jnp.inexact) else jnp.asarray(x, dtype)
 
 
 def _inexact(tree: Any) -> list[Any]:

@@ -24,6 +24,7 @@ class Trace(Rule):
     nesterov: bool = static(default=False)
     accumulator_dtype: Any = static(default=None, convert=dtype_name)
     layout = optax.TraceState
+    integers = True
 
     def slots(self, p: Any) -> tuple[jax.Array]:
         return (zeros(p, self.accumulator_dtype),)
