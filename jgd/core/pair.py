@@ -78,7 +78,7 @@ def abstracted(init: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def explained(update: Callable[..., Any]) -> Callable[..., Any]:
-    """`update`, which says so when it is called with what is not its state, and takes optax's `updates=` for `grads`."""
+    """`update`, which says so when it is called with what is not its state; optax's `updates=` means its `grads`."""
 
     @functools.wraps(update)
     def call(self: Any, *args: Any, **extra: Any) -> Any:

@@ -29,8 +29,8 @@ def map_unzip(
     `read` promote to (a bfloat16 update would swallow a decay of float32 parameters), and each slot to its own, so
     nothing drifts from step to step. Returns a tree of updates and one tree for each slot. A tree whose
     structure or shapes do not fit the gradient's is an error that names the first path that differs; `what` is what
-    it calls the gradient. Where a rule is not `entrywise`, a leaf's slot may be of any shape, or a tree of arrays. A rule
-    that takes `integers` makes float updates of them.
+    it calls the gradient. Where a rule is not `entrywise`, a leaf's slot may be of any shape, or a tree of arrays. Of
+    `integers`, which are refused unless that is set, a rule makes float updates.
     """
     leaves, structure = jax.tree.flatten(grads)
     shaped = [entrywise] * len(slots) + [True] * len(read)

@@ -119,6 +119,13 @@ def test_a_key_for_random_numbers_is_a_number_like_any():
     problems.close(updates, noise(jax.random.key(0), 0.5).update(PARAMS, optax.EmptyState())[0], rtol=1e-6)
 
 
+def test_a_seed_is_structure():
+    opt = jgd.inject_hyperparams(jgd.noisy_sgd)(0.1, eta=0.5, key=3)
+    state, plain = opt.init(PARAMS), jgd.noisy_sgd(0.1, eta=0.5, key=3)
+    assert set(state.hyperparams) == {"learning_rate", "eta", "gamma"}
+    problems.close(opt.update(PARAMS, state)[0], plain.update(PARAMS, plain.init(PARAMS))[0], rtol=1e-6)
+
+
 def test_a_schedule_s_state_is_found_while_the_drop_in_replaces_optax_s(monkeypatch):
     monkeypatch.setattr(optax.schedules, "WrappedSchedule", WrappedSchedule)
     assert int(WrappedSchedule(jgd.constant_schedule(1.0)).init()[0]) == 0
