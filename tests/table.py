@@ -102,7 +102,6 @@ OPTIMIZERS = [
         lambda: jgd.muon(0.05, weight_decay=0.1),
         torch="muon",
         state_bytes=8,
-        complex=False,
         same_state=False,
         rounding=100,
         passes=-8,  # all of these are matrices
