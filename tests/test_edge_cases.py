@@ -95,21 +95,9 @@ def test_abstract_parameters_make_an_abstract_state(row):
 
 
 @EACH
-def test_members_are_mapped_over_and_conditions_keep_lists(row):
-    params, opt = row.params(), row.make()
-    several = jax.tree.map(lambda p: jnp.stack([p, 2 * p]), params)
-
-    def step(params):
-        return row.update(opt, params, opt.init(params), params)
-
-    problems.close(
-        jax.tree.map(lambda x: x[1], jax.jit(jax.vmap(step))(several)),
-        jax.jit(step)(jax.tree.map(lambda p: 2 * p, params)),
-        rtol=1e-5 * row.rounding,
-        atol=1e-6 * row.rounding,
-    )
-    listed = jax.tree.leaves(params)
-    guarded = jgd.apply_if_finite(opt, 2)
+def test_conditions_keep_lists(row):
+    """A tree of lists passes through the branches of a condition as it is."""
+    listed, guarded = jax.tree.leaves(row.params()), jgd.apply_if_finite(row.make(), 2)
     if row.name not in ("masked", "partition", "adamw_masked"):  # whose masks are made for a dict
         new = jax.eval_shape(lambda p: row.update(guarded, p, guarded.init(p), p)[1], listed)
         assert jax.tree.structure(new) == jax.tree.structure(jax.eval_shape(guarded.init, listed))
