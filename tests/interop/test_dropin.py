@@ -135,7 +135,7 @@ def test_optax_s_wrappers_pass_extra_arguments_on_to_values(name):
         opt = AROUND[name](module, inner)
         updates, _ = opt.update(GRADS[0], opt.init(PARAMS), PARAMS, value=jnp.asarray(0.3))
         paths.append(updates)
-    problems.close(*paths, rtol=1e-5, atol=1e-7)  # float32
+    problems.close(*paths, rtol=1e-5, atol=5e-7)  # float32; some updates are differences of iterates of size 1
 
 
 def test_injected_hyperparameters_are_ours():
