@@ -103,7 +103,6 @@ OPTIMIZERS = [
         torch="muon",
         recorded_error=1e-4,  # it divides by norm + eps, torch by max(norm, eps): 1e-8 to norms above 1e-3
         state_bytes=8,
-        complex=False,
         same_state=False,
         rounding=100,
         passes=-8,  # all of these are matrices
