@@ -143,6 +143,8 @@ SAME_IN_PUBLIC = {
     "galore",
     "schedule_free_adamw",
     "schedule_free_sgd",
+    "lbfgs",
+    "optimistic_adam",
 }  # of a task and of a study; ours and optax's, in the drop-in
 
 

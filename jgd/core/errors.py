@@ -10,6 +10,10 @@ class InputError(ValueError):
     """Refuse what the caller gave; the message names the place, the value and the remedy."""
 
 
+class MissingError(InputError, TypeError):
+    """Refuse a call without an argument that it needs, which Python itself calls a TypeError."""
+
+
 class ExpectationError(InputError):
     """Refuse a value before it is known for which argument it was given; a record adds the argument's name."""
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ import optax
 
 from jgd.core.errors import InputError
 from jgd.core.frozen import thaw
-from jgd.core.tree import path_names
+from jgd.core.tree import name_of, path_names
 from jgd.core.types import Params
 
 
@@ -39,6 +39,19 @@ def check_patterns(place: str, patterns: Iterable[str], params: Params) -> None:
                 f"{place}: the pattern {pattern!r} fits no path; there are {', '.join(near[:8])}"
                 f"{', ...' if len(near) > 8 else ''}."
             )
+
+
+def prefix_mismatch(prefix: Any, tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> str:
+    """Say at which path a tree is no prefix of another; empty where their paths agree."""
+    ours = [path for path, _ in jax.tree_util.tree_leaves_with_path(prefix, is_leaf=is_leaf)]
+    theirs = [path for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+    for path in theirs:
+        if not any(path[: len(start)] == start for start in ours):
+            return f"it says nothing of {name_of(path)}"
+    for start in ours:
+        if not any(path[: len(start)] == start for path in theirs):
+            return f"there is nothing at {name_of(start)}"
+    return ""
 
 
 def is_whole(params: Params) -> bool:

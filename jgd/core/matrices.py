@@ -11,6 +11,7 @@ import optax
 
 from jgd.core.errors import InputError
 from jgd.core.frozen import frozen, thaw
+from jgd.core.leaves import prefix_mismatch
 from jgd.core.tree import name_of
 from jgd.core.types import Params
 
@@ -134,7 +135,7 @@ def declared_axes(place: str, declared: Any, params: Params) -> DeclaredAxes:
     except (ValueError, TypeError) as error:
         raise InputError(
             f"{place}: the tree of axes {tree!r} must have the parameters' structure {jax.tree.structure(params)} or "
-            f"be a prefix of it ({str(error).splitlines()[0]})."
+            f"be a prefix of it: {prefix_mismatch(tree, params, is_axes) or str(error).splitlines()[0]}."
         ) from None
     rows = []
     for (path, _), leaf in zip(jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(spread), strict=True):

@@ -27,7 +27,7 @@ class MatrixRule(Rule):
 
     The record's field `weight_dimension_numbers` cuts leaves into matrices: a tree of `MatrixAxes`, or a function of
     the parameters that returns one; without it, or where it is `None`, a leaf is (..., in, out), its leading axes a
-    batch. A leaf that is no real matrix is refused.
+    batch. A leaf that is no matrix is refused; a complex one is turned without being conjugated.
 
     Two functions act on the entries of a leaf, as in a `Rule`: `slots(p)`, and `before(t, g, *slots)`, which returns
     what the matrices are cut from and the new slots, such as a momentum. Two act on one matrix: `matrix_slots(x)`, of
@@ -194,10 +194,10 @@ def _in_cache(step: Callable[..., Any], *row: jax.Array) -> Any:
 def _cut(place: str, path: Any, leaf: Any, axes: Any) -> Cut:
     """How one leaf is cut, or the error that it is no matrix."""
     shape = jnp.shape(leaf)
-    if len(shape) < 2 or jnp.iscomplexobj(leaf):
+    if len(shape) < 2:
         raise InputError(
             f"{place}.init: the leaf at {name_of(path)} is {jnp.result_type(leaf)}{list(shape)}, "
-            "expected a real matrix (..., in, out); use jgd.muon or the like, which give other leaves to AdamW."
+            "expected a matrix (..., in, out); use jgd.muon or the like, which give other leaves to AdamW."
         )
     if axes is None and len(shape) > 2:
         raise InputError(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import one_of
 from jgd.core.errors import InputError, unknown
-from jgd.core.tree import safe_sqrt
+from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt
 from jgd.core.types import Scalar
 
 STANDARD = (3.4445, -4.775, 2.0315)
@@ -49,7 +49,7 @@ def newton_schulz(
     dtype: Any = None,
     preconditioning: str = "frobenius",
 ) -> jax.Array:
-    """Iterate X <- a X + (b XX' + c (XX')^2) X from X = x, scaled, for `x`: f[m, n] with m <= n.
+    """Iterate X <- a X + (b XX' + c (XX')^2) X from X = x, scaled, for `x`: f[m, n] with m <= n, real or complex.
 
     The scale is 1 / (||x|| + eps) by the Frobenius or the spectral norm, 1 / sqrt(||xx'||) by the norm of Schatten 4
     (Grishina et al. 2025, arXiv:2506.10935), or for each row 1 / sqrt(sum_j |xx'|_ij), which is AOL's (Boissin et al.
@@ -62,24 +62,24 @@ def newton_schulz(
     if preconditioning in ("aol", "schatten"):
         x, gram = _by_product(x, eps, preconditioning) if count else (x, None)
     else:
-        norm = jnp.linalg.norm(x, 2) if preconditioning == "spectral" else safe_sqrt(jnp.sum(x * x))
+        norm = jnp.linalg.norm(x, 2) if preconditioning == "spectral" else safe_sqrt(jnp.sum(abs_sq(x)))
         x, gram = x / (norm + eps), None
-    x = x if dtype is None else x.astype(dtype)
+    x = x if dtype is None else x.astype(moment_dtype(x, dtype))
     for step in range(count):
         first = 3 * step % len(ns_coeffs)
-        a, b, c = (jnp.asarray(k).astype(x.dtype) for k in ns_coeffs[first : first + 3])
-        gram = x @ x.mT if gram is None else gram.astype(x.dtype)
+        a, b, c = (jnp.asarray(k).astype(x.real.dtype) for k in ns_coeffs[first : first + 3])
+        gram = x @ x.conj().mT if gram is None else gram.astype(x.dtype)
         x, gram = a * x + (b * gram + c * (gram @ gram)) @ x, None
     return x.astype(out)
 
 
 def _by_product(x: jax.Array, eps: Scalar, preconditioning: str) -> tuple[jax.Array, jax.Array]:
     """`x` scaled by what xx' tells, and the product of the scaled one."""
-    gram = x @ x.mT
+    gram = x @ x.conj().mT
     if preconditioning == "aol":
         size = jnp.sum(jnp.abs(gram), axis=-1, keepdims=True)
     else:
-        size = safe_sqrt(jnp.sum(gram * gram, keepdims=True))
+        size = safe_sqrt(jnp.sum(abs_sq(gram), keepdims=True))
     scale = 1 / jnp.sqrt(jnp.maximum(size, eps))
     return scale * x, scale * gram * scale.mT
 

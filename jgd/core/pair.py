@@ -78,13 +78,16 @@ def abstracted(init: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def explained(update: Callable[..., Any]) -> Callable[..., Any]:
-    """`update`, which says so when it is called with what is not its state."""
+    """`update`, which says so when it is called with what is not its state; optax's `updates=` means its `grads`."""
 
     @functools.wraps(update)
-    def call(self: Any, grads: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+    def call(self: Any, *args: Any, **extra: Any) -> Any:
+        if not args and "updates" in extra:
+            args = (extra.pop("updates"),)
         try:
-            return update(self, grads, state, params, **extra)
+            return update(self, *args, **extra)
         except AttributeError as error:
+            state = args[1] if len(args) > 1 else extra.get("state")
             # Every tuple has a method `count`, which is no counter.
             if state is None or not (error.obj is state or getattr(error.obj, "__self__", None) is state):
                 raise

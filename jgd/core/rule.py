@@ -34,11 +34,13 @@ class Rule:
     `layout` shapes the state: a NamedTuple, whose field `count` is the counter and whose others are a tree for each
     slot in order, or the slots' names, which make a `RuleState`; without slots and layout there is no state. A rule
     that reads entries of a leaf together, such as its norm, says `entrywise = False`; its slots may be of any shape,
-    or trees of arrays.
+    or trees of arrays. One that only adds and multiplies says `integers = True`: it takes integer leaves as well, such
+    as a counter among the parameters, whose updates are floats.
     """
 
     layout: ClassVar[Any] = None
     entrywise: ClassVar[bool] = True
+    integers: ClassVar[bool] = False
     step: ClassVar[Callable[..., Any]]
 
     def slots(self, p: Any) -> tuple[Any, ...]:
@@ -52,7 +54,7 @@ class Rule:
     @abstracted
     def init(self, params: Params) -> State:
         """A counter at zero and the slots of each leaf."""
-        check_inexact(f"{type(self).__name__}.init", params)
+        check_inexact(f"{type(self).__name__}.init", params, integers=self.integers)
         leaves, structure = jax.tree.flatten(params)
         columns = zip(*map(self.slots, leaves), strict=True) if leaves else ((),) * len(self._names)
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])
@@ -77,6 +79,7 @@ class Rule:
             place=f"{type(self).__name__}.update",
             read=(params,) if reads else (),
             entrywise=self.entrywise,
+            integers=self.integers,
         )
         return updates, self._packed(t, new)
 

@@ -9,7 +9,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core.errors import InputError
+from jgd.core.errors import InputError, MissingError
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 
@@ -21,6 +21,7 @@ def map_unzip(
     read: tuple[Any, ...] = (),
     what: str = "gradient",
     entrywise: bool = True,
+    integers: bool = False,
 ) -> tuple[Any, ...]:
     """Lift `rule(g, *slots, *read) -> (update, *new_slots)` from one array to trees of them.
 
@@ -28,19 +29,21 @@ def map_unzip(
     `read` promote to (a bfloat16 update would swallow a decay of float32 parameters), and each slot to its own, so
     nothing drifts from step to step. Returns a tree of updates and one tree for each slot. A tree whose
     structure or shapes do not fit the gradient's is an error that names the first path that differs; `what` is what
-    it calls the gradient. Where a rule is not `entrywise`, a leaf's slot may be of any shape, or a tree of arrays.
+    it calls the gradient. Where a rule is not `entrywise`, a leaf's slot may be of any shape, or a tree of arrays. Of
+    `integers`, which are refused unless that is set, a rule makes float updates.
     """
     leaves, structure = jax.tree.flatten(grads)
     shaped = [entrywise] * len(slots) + [True] * len(read)
     columns = [
         _column(place, what, grads, structure, tree, same) for tree, same in zip((*slots, *read), shaped, strict=True)
     ]
-    check_inexact(place, grads)
+    check_inexact(place, grads, integers=integers)
 
     def lifted(g: Any, *rest: Any) -> tuple[Any, ...]:
         update, *new = rule(widen(g), *jax.tree.map(widen, rest))
         kept = [cast_like(n, s) for n, s in zip(new, rest, strict=False)]
         dtype = jnp.result_type(g, *rest[len(slots) :])
+        dtype = dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.promote_types(dtype, jnp.float32)
         return jnp.asarray(update).astype(dtype), *kept
 
     # Within a trace, a rule is traced once for each shape, not for each leaf; op by op it would be compiled each time.
@@ -51,9 +54,9 @@ def map_unzip(
     return tuple(jax.tree.unflatten(structure, [row[i] for row in rows]) for i in range(width))
 
 
-def map_updates(rule: Callable[..., Any], grads: Grads, *read: Any, place: str) -> Updates:
+def map_updates(rule: Callable[..., Any], grads: Grads, *read: Any, place: str, integers: bool = False) -> Updates:
     """Lift `rule(g, *read) -> update`, a rule without a state; see `map_unzip`."""
-    return map_unzip(lambda *args: (rule(*args),), grads, place=place, read=read)[0]
+    return map_unzip(lambda *args: (rule(*args),), grads, place=place, read=read, integers=integers)[0]
 
 
 def where_both(rule: Callable[[Any, Any], Any], first: Any, second: Any) -> Any:
@@ -202,8 +205,8 @@ def zero_count() -> jax.Array:
     return jnp.zeros((), jnp.int32)
 
 
-def check_inexact(place: str, tree: Any) -> None:
-    """Refuse integer and boolean leaves, whose updates would be truncated, and leaves that are no arrays."""
+def check_inexact(place: str, tree: Any, *, integers: bool = False) -> None:
+    """Refuse booleans, integers unless they are allowed, and leaves that are no arrays."""
     for i, leaf in enumerate(jax.tree.leaves(tree)):
         try:
             dtype = jnp.result_type(leaf)
@@ -212,7 +215,7 @@ def check_inexact(place: str, tree: Any) -> None:
                 f"{place}: the leaf at {_nth_name(tree, i)} is {leaf!r}, expected an array; keep it out of the "
                 "parameters, as equinox.filter and flax's split do."
             ) from None
-        if not jnp.issubdtype(dtype, jnp.inexact):
+        if not jnp.issubdtype(dtype, jnp.number if integers else jnp.inexact):
             raise InputError(
                 f"{place}: the leaf at {_nth_name(tree, i)} has dtype {dtype}, expected a floating or complex one; "
                 "convert it, or keep it out of the parameters."
@@ -240,13 +243,13 @@ def check_fits(place: str, grads: Grads, tree: Any) -> None:
 def check_params(place: str, params: Params) -> None:
     """Refuse a missing `params`."""
     if params is None:
-        raise InputError(f"{place}: params is missing; call update(grads, state, params).")
+        raise MissingError(f"{place}: params is missing; call update(grads, state, params).")
 
 
 def check_extra(place: str, name: str, value: Any) -> None:
     """Refuse a missing extra argument."""
     if value is None:
-        raise InputError(f"{place}: {name} is missing; call update(grads, state, params, {name}=...).")
+        raise MissingError(f"{place}: {name} is missing; call update(grads, state, params, {name}=...).")
 
 
 def _nth_name(tree: Any, index: int) -> str:

@@ -1,5 +1,6 @@
 """Optimizers whose default is their source's form, in optax's form for the drop-in namespace."""
 
+import warnings
 from typing import Any
 
 from jgd.core.types import Rate, Scalar
@@ -7,7 +8,10 @@ from jgd.optimizers.adadelta import ScaleByAdadelta
 from jgd.optimizers.adan import ScaleByAdan
 from jgd.optimizers.catalogue import descend
 from jgd.optimizers.galore import ScaleByGalore
+from jgd.optimizers.lbfgs import WOLFE, ScaleByLBFGS
+from jgd.optimizers.lbfgs import lbfgs as own_lbfgs
 from jgd.optimizers.momo import Momo, MomoAdam
+from jgd.optimizers.optimistic import optimistic_adam as own_optimistic_adam
 from jgd.optimizers.polyak import ScaleByPolyak
 from jgd.optimizers.rprop import ScaleByRprop
 from jgd.optimizers.schedule_free import ScheduleFree
@@ -51,6 +55,37 @@ def adadelta(
         ScaleByAdadelta(rho, eps),
         scale_by_learning_rate(learning_rate),
     )
+
+
+def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> ScaleByLBFGS:
+    """L-BFGS's rule as optax has it: it learns pairs of negative curvature too."""
+    return ScaleByLBFGS(memory_size, scale_init_precond, curvature_rtol=-2.0)
+
+
+def lbfgs(
+    learning_rate: Rate | None = None,
+    memory_size: int = 10,
+    scale_init_precond: bool = True,
+    linesearch: Any = WOLFE,
+) -> Chain:
+    """L-BFGS as optax has it: it learns pairs of negative curvature too."""
+    return own_lbfgs(learning_rate, memory_size, scale_init_precond, linesearch, curvature_rtol=-2.0)
+
+
+def optimistic_adam(
+    learning_rate: Rate,
+    optimism: Rate | None = None,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = True,
+) -> Chain:
+    """Adam with optimism, which optax has deprecated."""
+    warnings.warn("optimistic_adam is deprecated; use `optimistic_adam_v2` instead.", DeprecationWarning, 2)
+    return own_optimistic_adam(learning_rate, optimism, b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov)
 
 
 def scale_by_rprop(

@@ -139,7 +139,7 @@ class ScaleByLBFGS:
 
 scale_by_lbfgs = ScaleByLBFGS
 LINE_SEARCH = Kind(f"{TRANSFORM.expected}, or None", lambda x: x is None or admits(TRANSFORM, x))
-_WOLFE = scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
+WOLFE = scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
 
 
 @optimizer(rates=None, needs=("value", "grad", "value_fn"))
@@ -148,7 +148,7 @@ def lbfgs(
     learning_rate: Rate | None = None,
     memory_size: int = 10,
     scale_init_precond: bool = True,
-    linesearch: Any = _WOLFE,
+    linesearch: Any = WOLFE,
     *,
     curvature_rtol: Scalar | None = None,
 ) -> Chain:

@@ -89,7 +89,7 @@ class ScaleByMuon(MatrixRule):
 
     def step(self, t: Any, x: jax.Array) -> jax.Array:
         u = newton_schulz(x, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype, self.preconditioning)
-        return jnp.sum(x * u) * u if self.adaptive else u
+        return jnp.sum((x.conj() * u).real) * u if self.adaptive else u
 
     def size(self, rows: int, columns: int) -> Any:
         if not self.shape_scaling:

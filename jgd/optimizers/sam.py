@@ -10,6 +10,7 @@ import optax
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import TRANSFORM, Kind, whole_from
 from jgd.core.cost import Cost, cost, total
+from jgd.core.errors import MissingError
 from jgd.core.tree import cast_like, check_params, copied, global_norm, map_unzip, map_updates, tree_bytes, where
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms import apply_updates, as_transform, eval_params
@@ -90,7 +91,7 @@ class Sam:
         if not self.opaque_mode:
             return self._one_step(grads, state, params, extra)
         if grad_fn is None:
-            raise InputError(
+            raise MissingError(
                 "Sam.update: grad_fn is missing; call update(grads, state, params, grad_fn=...) in opaque_mode, where "
                 "grad_fn(params, i) returns the gradients for step i."
             )

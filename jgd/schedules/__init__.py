@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jgd.schedules.curves import power_curve as power_curve
     from jgd.schedules.curves import progress as progress
     from jgd.schedules.curves import reciprocal as reciprocal
+    from jgd.schedules.curves import transition as transition
     from jgd.schedules.curves import whole_steps as whole_steps
     from jgd.schedules.join import CosineRestarts as CosineRestarts
     from jgd.schedules.join import Join as Join
@@ -82,6 +83,7 @@ lazy(
             "power_curve",
             "progress",
             "reciprocal",
+            "transition",
             "whole_steps",
         ),
         "jgd.schedules.join": (

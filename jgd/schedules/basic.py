@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jgd.core.record import hyper, record, static
 from jgd.core.tree import widen
 from jgd.core.types import Scalar
-from jgd.schedules.curves import SHORTEST, blend, geometric, half_cosine, power_curve, progress
+from jgd.schedules.curves import SHORTEST, blend, geometric, half_cosine, power_curve, progress, transition
 from jgd.schedules.time import OfTime, Time
 
 
@@ -26,19 +26,18 @@ class Constant(OfTime):
 class Linear(OfTime):
     """A straight line from `init_value` at `transition_begin` to `end_value`, `transition_steps` later; flat outside.
 
-    A transition of 0 steps jumps to `end_value` at `transition_begin`, the limit of short ones. optax holds
-    `init_value` for ever there, without a word.
+    A transition of no steps, or fewer, never happens: the value stays at `init_value`, as in optax.
     """
 
     init_value: Scalar = hyper()
     end_value: Scalar = hyper()
-    transition_steps: Scalar = hyper(interval="[0, inf)")
+    transition_steps: Scalar = hyper()
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
     called = "linear_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
-        share = progress(time, self.transition_begin, self.transition_steps)
+        share = transition(time, self.transition_begin, self.transition_steps)
         return blend(self.init_value, self.end_value, share)
 
 
@@ -46,19 +45,19 @@ class Linear(OfTime):
 class Polynomial(OfTime):
     """end_value + (init_value - end_value) (1 - p)^power, with p the share of `transition_steps` that has passed.
 
-    A transition of 0 steps jumps to `end_value` at `transition_begin`, where optax holds `init_value`.
+    A transition of no steps, or fewer, never happens: the value stays at `init_value`, as in optax.
     """
 
     init_value: Scalar = hyper()
     end_value: Scalar = hyper()
     power: Scalar = hyper(interval="[0, inf)")
-    transition_steps: Scalar = hyper(interval="[0, inf)")
+    transition_steps: Scalar = hyper()
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
     called = "polynomial_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
-        share = progress(time, self.transition_begin, self.transition_steps)
+        share = transition(time, self.transition_begin, self.transition_steps)
         return blend(self.end_value, self.init_value, power_curve(1 - share, self.power))
 
 
@@ -67,13 +66,13 @@ class ExponentialDecay(OfTime):
     """init_value * decay_rate^p, with p the time since `transition_begin` in units of `transition_steps`.
 
     With `staircase` p is rounded down. `end_value` is a lower bound for a rate below 1 and an upper bound otherwise.
-    Growth without a bound stops at e^60 times `init_value`. A rate or a length of 0 is an error, where optax silently
-    holds `init_value`.
+    Growth without a bound stops at e^60 times `init_value`. With a rate of 0, or `transition_steps` of 0 or fewer, the
+    value stays at `init_value`, as in optax.
     """
 
     init_value: Scalar = hyper()
-    transition_steps: Scalar = hyper(interval="(0, inf)")
-    decay_rate: Scalar = hyper(interval="(0, inf)")
+    transition_steps: Scalar = hyper()
+    decay_rate: Scalar = hyper(interval="[0, inf)")
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
     staircase: bool = static(default=False)
     end_value: Scalar | None = hyper(default=None)
@@ -81,13 +80,13 @@ class ExponentialDecay(OfTime):
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
-        passed = jnp.maximum(time.since(self.transition_begin).value, 0.0)
-        periods = passed / jnp.maximum(widen(self.transition_steps), SHORTEST)
-        value = widen(self.init_value) * geometric(self.decay_rate, jnp.floor(periods) if self.staircase else periods)
-        if self.end_value is None:
-            return value
-        end = widen(self.end_value)
-        return jnp.where(widen(self.decay_rate) < 1, jnp.maximum(value, end), jnp.minimum(value, end))
+        start, rate, steps = widen(self.init_value), widen(self.decay_rate), widen(self.transition_steps)
+        periods = jnp.maximum(time.since(self.transition_begin).value, 0.0) / jnp.maximum(steps, SHORTEST)
+        value = start * geometric(rate, jnp.floor(periods) if self.staircase else periods)
+        if self.end_value is not None:
+            end = widen(self.end_value)
+            value = jnp.where(rate < 1, jnp.maximum(value, end), jnp.minimum(value, end))
+        return jnp.where((steps > 0) & (rate > 0), value, start)
 
 
 @record

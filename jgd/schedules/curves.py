@@ -24,6 +24,11 @@ def progress(time: Time, begin: Scalar, steps: Scalar) -> jax.Array:
     return jnp.where(steps > 0, share, jnp.where(passed < 0, 0.0, 1.0))
 
 
+def transition(time: Time, begin: Scalar, steps: Scalar) -> jax.Array:
+    """`progress`, but 0 for ever where the phase has no length."""
+    return jnp.where(widen(steps) > 0, progress(time, begin, steps), 0.0)
+
+
 def blend(start: Scalar, end: Scalar, share: jax.Array) -> jax.Array:
     """From `start` at share 0 to `end` at share 1, exact at both ends (optax's form rounds small ends away)."""
     return widen(start) * (1 - share) + widen(end) * share

@@ -11,7 +11,7 @@ from jgd.core.errors import InputError
 from jgd.core.record import hyper, record, static
 from jgd.core.tree import safe_sqrt, widen
 from jgd.core.types import Scalar
-from jgd.schedules.basic import ExponentialDecay, Linear
+from jgd.schedules.basic import ExponentialDecay
 from jgd.schedules.curves import SHORTEST, are_plain, blend, half_cosine, power_curve, progress
 from jgd.schedules.time import OfTime, Time
 
@@ -40,7 +40,7 @@ class WarmupConstant(OfTime):
 
     def at_time(self, time: Time) -> jax.Array:
         """The value at `time`."""
-        return Linear(self.init_value, self.peak_value, self.warmup_steps, 0.0).at_time(time)
+        return blend(self.init_value, self.peak_value, progress(time, 0.0, self.warmup_steps))
 
 
 @record
@@ -66,8 +66,8 @@ class WarmupCosineDecay(OfTime):
     """A linear warm-up to `peak_value`, then half a cosine to `end_value`, which it reaches at `decay_steps`.
 
     `decay_steps` is the whole length, warm-up included. Where it does not exceed `warmup_steps` (only a sweep or a
-    trace can bring that about) the value jumps to `end_value` after the warm-up. The curve of a `peak_value` of 0 goes
-    to `end_value` too; optax's stays at 0.
+    trace can bring that about) the value jumps to `end_value` after the warm-up. After a `peak_value` of 0 it stays 0,
+    as in optax.
     """
 
     init_value: Scalar = hyper()
@@ -82,7 +82,8 @@ class WarmupCosineDecay(OfTime):
         """The value at `time`."""
         length = widen(self.decay_steps) - widen(self.warmup_steps)
         curve = power_curve(half_cosine(progress(time, self.warmup_steps, length)), self.exponent)
-        return _warm_up(self, time, blend(self.end_value, self.peak_value, curve))
+        end = jnp.where(widen(self.peak_value) == 0, 0.0, self.end_value)
+        return _warm_up(self, time, blend(end, self.peak_value, curve))
 
 
 @record
@@ -92,8 +93,8 @@ class WarmupExponentialDecay(OfTime):
     init_value: Scalar = hyper()
     peak_value: Scalar = hyper()
     warmup_steps: Scalar = hyper(interval="[0, inf)")
-    transition_steps: Scalar = hyper(interval="(0, inf)")
-    decay_rate: Scalar = hyper(interval="(0, inf)")
+    transition_steps: Scalar = hyper()
+    decay_rate: Scalar = hyper(interval="[0, inf)")
     transition_begin: Scalar = hyper(default=0.0, interval="[0, inf)")
     staircase: bool = static(default=False)
     end_value: Scalar | None = hyper(default=None)

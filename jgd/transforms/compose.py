@@ -12,7 +12,7 @@ from jgd.core.arguments import BY_LABEL, LABELS, MASK
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import unknown
 from jgd.core.frozen import frozen, thaw
-from jgd.core.leaves import check_patterns, fixed_leaves, flags_of
+from jgd.core.leaves import check_patterns, fixed_leaves, flags_of, prefix_mismatch
 from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import increment, zero_count
@@ -250,5 +250,5 @@ def _keep(flags: Any, tree: Any) -> Any:
     except (ValueError, TypeError) as error:
         raise InputError(
             f"Masked: the mask {flags!r} must have the parameters' structure {jax.tree.structure(tree)} or be a prefix "
-            f"of it ({str(error).splitlines()[0]})."
+            f"of it: {prefix_mismatch(flags, tree) or str(error).splitlines()[0]}."
         ) from None

@@ -29,6 +29,7 @@ NAMES = Kind(
     lambda x: all(isinstance(name, str) and name for name in ([x] if isinstance(x, str) else x)),
 )
 STRUCTURE = ("mask", "_fn", "_numbers")  # how parameters end whose functions are no schedules
+SEEDS = ("key", "seed")  # parameters whose whole numbers are no sizes
 
 
 @record
@@ -55,7 +56,7 @@ class InjectHyperparams:
         states = {name: _stateful(one).init() for name, one in self.schedules.items()}
         given: dict[str, Any] = {name: _number(x, dtype) for name, x in self.numbers.items()}
         values: dict[str, Any] = given | {
-            name: _number(_stateful(x)(states[name]), dtype) for name, x in self.schedules.items()
+            name: _moved(_stateful(x)(states[name]), dtype) for name, x in self.schedules.items()
         }
         return optax.InjectStatefulHyperparamsState(zero_count(), values, states, self.at(values).init(params))
 
@@ -122,9 +123,9 @@ def inject_hyperparams(
     """Make a function like `inner_factory` whose transform keeps its numbers in its state.
 
     `opt = inject_hyperparams(adam)(learning_rate=1e-3)`; then `state.hyperparams["learning_rate"] = 1e-4`. Any number
-    may be a schedule, also one with a state (`WrappedSchedule`). Flags, texts, tuples, what `static_args` names, and
-    functions of parameters that end with `mask` or `_fn` stay structure. jgd's optimizers need it only for what reads
-    the state: their numbers are leaves as they are, and `scheduled` moves them.
+    may be a schedule, also one with a state (`WrappedSchedule`). Flags, texts, tuples, seeds, what `static_args` names,
+    and functions of parameters that end with `mask` or `_fn` stay structure. jgd's optimizers need it only for what
+    reads the state: their numbers are leaves as they are, and `scheduled` moves them.
     """
     signature = inspect.signature(inner_factory)
     fixed = (static_args,) if isinstance(static_args, str) else tuple(static_args)
@@ -166,7 +167,7 @@ def inject_stateful_hyperparams(
 
 def _sort(name: str, value: Any, fixed: tuple[str, ...]) -> str:
     """Whether an argument is a number, a schedule, a transform or structure."""
-    if name in fixed or isinstance(value, (bool, np.bool_)):
+    if name in fixed or isinstance(value, (bool, np.bool_)) or (name in SEEDS and isinstance(value, int)):
         return "options"
     if isinstance(value, optax.GradientTransformation):
         return "transforms"
@@ -194,9 +195,14 @@ def _stateful(schedule: Any) -> Any:
 
 def _number(x: Any, dtype: Any) -> jax.Array:
     """A number as the state keeps it; an array keeps the dtype that it was given."""
-    if (isinstance(x, jax.Array) and not x.weak_type) or jnp.issubdtype(jnp.result_type(x), jax.dtypes.extended):
+    if jnp.issubdtype(jnp.result_type(x), jax.dtypes.extended) or (isinstance(x, jax.Array) and not x.weak_type):
         return x
     return jnp.asarray(x, dtype)
+
+
+def _moved(x: Any, dtype: Any) -> jax.Array:
+    """A schedule's value as the state keeps it: that of a count or another whole number may have a fraction later."""
+    return _number(x, dtype) if jnp.issubdtype(jnp.result_type(x), jnp.inexact) else jnp.asarray(x, dtype)
 
 
 def _inexact(tree: Any) -> list[Any]:

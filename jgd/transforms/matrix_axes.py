@@ -129,7 +129,7 @@ def _guesses(params: Params, *, hidden: bool, stacked: list[bool] | None = None)
     rows = jax.tree_util.tree_leaves_with_path(params)
     deep = [False] * len(rows) if stacked is None else stacked
     leaves = _leaves([(path_names(path), jnp.shape(leaf)) for path, leaf in rows], deep)
-    guesses = [None if jnp.iscomplexobj(x) else _guess(leaf) for (_, x), leaf in zip(rows, leaves, strict=True)]
+    guesses = [_guess(leaf) for leaf in leaves]
     if not hidden:
         last = MatrixAxes(-2, -1)
         return [axes or (last if len(leaf.shape) > 1 else None) for leaf, axes in zip(leaves, guesses, strict=True)]

@@ -25,6 +25,7 @@ class Trace(Rule):
     accumulator_dtype: Any = static(default=None, convert=dtype_name)
     layout = optax.TraceState
     keeps_zeros = True
+    integers = True
 
     def slots(self, p: Any) -> tuple[jax.Array]:
         return (zeros(p, self.accumulator_dtype),)

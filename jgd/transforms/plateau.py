@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import InputError, hyper, record
+from jgd.core.errors import MissingError
 from jgd.core.tree import check_fits, increment, map_updates, scalar_of, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
@@ -44,7 +45,7 @@ class ReduceOnPlateau:
         """The gradients, scaled."""
         loss, dtype = extra.get("value"), state.avg_value.dtype
         if loss is None:
-            raise InputError(
+            raise MissingError(
                 "ReduceOnPlateau.update: value is missing; call update(grads, state, params, value=...) with the loss."
             )
         if params is not None:

@@ -35,6 +35,7 @@ class Scale(Rule):
 
     step_size: Scalar = hyper()
     keeps_zeros = True
+    integers = True
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
         return self.step_size * g
@@ -48,6 +49,7 @@ class Negate(Rule):
     """u = -g: the last link of a recipe whose links before it keep the gradient's sign."""
 
     keeps_zeros = True
+    integers = True
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
         return -g
@@ -79,7 +81,7 @@ class ScaleByLearningRate:
             return grads, state
         rate, state = next_rate(self.learning_rate, state)
         rate = -rate if self.flip_sign else rate
-        return map_updates(lambda g: rate * g, grads, place="ScaleByLearningRate.update"), state
+        return map_updates(lambda g: rate * g, grads, place="ScaleByLearningRate.update", integers=True), state
 
 
 scale_by_learning_rate = ScaleByLearningRate
@@ -99,7 +101,7 @@ class ScaleBySchedule:
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The gradients scaled by the schedule's value at this step."""
         size, state = next_rate(self.step_size_fn, state)
-        return map_updates(lambda g: size * g, grads, place="ScaleBySchedule.update"), state
+        return map_updates(lambda g: size * g, grads, place="ScaleBySchedule.update", integers=True), state
 
 
 scale_by_schedule = ScaleBySchedule
@@ -109,11 +111,13 @@ def apply_updates(params: Params, updates: Updates) -> Params:
     """`params + updates`, each leaf in its parameter's dtype; the sum is taken in float32 at least.
 
     A half-precision parameter swallows updates below half a unit in its last place: 1 + 0.001 is 1 in bfloat16. A
-    `None` for a parameter stays, and one for an update leaves its parameter as it is.
+    `None` for a parameter stays, and one for an update leaves its parameter as it is. The sum with an integer parameter
+    is cut off to a whole number.
     """
 
     def sums(params: Params, updates: Updates) -> Params:
-        return map_unzip(lambda u, p: (u, p + u), updates, params, place="apply_updates", what="update")[1]
+        rule, place = lambda u, p: (u, p + u), "apply_updates"
+        return map_unzip(rule, updates, params, place=place, what="update", integers=True)[1]
 
     return where_both(sums, params, updates)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
+from optax.schedules import WrappedSchedule as OptaxSchedule
 
 from jgd.core import as_function
 from jgd.core.tree import increment
@@ -24,7 +24,7 @@ class WrappedSchedule:
 
     def init(self) -> State:
         """A counter at zero."""
-        return optax.schedules.WrappedSchedule(self.schedule_fn).init()
+        return OptaxSchedule(self.schedule_fn).init()
 
     def update(self, state: State, **extra: Any) -> State:
         """The next count."""

@@ -94,3 +94,21 @@ def test_a_record_of_one_s_own_is_one_too():
     assert isinstance(Halve(), optax.GradientTransformationExtraArgs)
     assert float(opt.update(jnp.ones(()), opt.init(jnp.ones(())))[0]) == -0.5
     assert not isinstance(jgd.constant_schedule(1.0), tuple), "a record that is no transform is no pair"
+
+
+@pytest.mark.parametrize("name", ["adam", "partition", "foreign"])
+def test_gradients_may_have_optax_s_keyword(name):
+    opt, grads = OPTIMIZERS[name](), {"w": jnp.ones((2, 2))}
+    state = opt.init(grads)
+    updates, _ = opt.update(updates=grads, state=state, params=grads)
+    assert jnp.array_equal(updates["w"], opt.update(grads, state, grads)[0]["w"])
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'state'"):
+        opt.update(grads)
+
+
+def test_a_missing_argument_is_python_s_kind_of_error_too():
+    grads = jnp.ones(2)
+    for opt, name in ((jgd.scale_by_polyak(), "value"), (jgd.reduce_on_plateau(), "value"), (jgd.lamb(0.1), "params")):
+        with pytest.raises(TypeError, match=f"{name} is missing") as error:
+            opt.update(grads, opt.init(grads))
+        assert isinstance(error.value, jgd.InputError)

@@ -282,3 +282,22 @@ def test_adaptive_steps_are_as_long_as_each_matrix_s_own_dual_norm():
     shape = (6 / 4) ** 0.5
     norms = jnp.sum(stack * u / shape, axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(scaled, norms * u, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("preconditioning", ["frobenius", "spectral", "aol", "schatten"])
+def test_a_complex_matrix_turned_by_unitary_ones_has_its_update_turned(preconditioning):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(4, 6))
+    left, right = (np.linalg.qr(rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))[0] for n in (4, 6))
+    if preconditioning == "aol":  # whose scale is that of each row
+        left = np.diag(np.exp(1j * np.arange(4)))
+    turned = jnp.asarray(left @ x @ right, jnp.complex64)
+    opt = jgd.scale_by_muon(preconditioning=preconditioning, adaptive=True, ns_dtype="float32")
+    for g, want in ((turned, lambda u: left @ u @ right), (turned.T, lambda u: (left @ u @ right).T)):
+        got, _ = opt.update([g], opt.init([g]))
+        real, _ = opt.update([jnp.asarray(x, jnp.float32)], opt.init([jnp.asarray(x, jnp.float32)]))
+        size = (6 / 4) ** 0.5 if g is turned else 1.0  # outputs over inputs
+        wanted = want(np.asarray(real[0])) / (6 / 4) ** 0.5 * size
+        assert got[0].dtype == jnp.complex64
+        # Rounding that the iteration amplifies.
+        np.testing.assert_allclose(got[0], wanted, atol=2e-3 * np.abs(wanted).max())

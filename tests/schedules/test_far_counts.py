@@ -30,7 +30,7 @@ def test_boundaries_fall_at_their_very_step(edge, traced):
         ),
         "switch": js.switch_schedule([1.0, 0.25], [edge]),
         "linear": js.linear_schedule(1.0, 2.0, 4, transition_begin=edge),
-        "jump": js.linear_schedule(1.0, 2.0, 0, transition_begin=edge),
+        "jump": js.warmup_stable_decay_schedule(1.0, 0, edge, 0, end_value=2.0),
         "warmup": js.warmup_constant_schedule(0.5, 0.5, edge),
         "stairs": js.exponential_decay(1.0, 1, 0.5, transition_begin=edge, staircase=True),
         "interpolate": js.piecewise_interpolate_schedule("linear", 1.0, {edge: 1.0, edge + 4: 2.0}),

@@ -14,11 +14,9 @@ from jgd.core import InputError, hyperparams, with_hyperparams
 from jgd.transforms import scale_by_learning_rate
 
 ERRORS = {
-    "steps below 0": (lambda: js.linear_schedule(0.0, 1.0, -1), "Linear(transition_steps=-1)"),
     "beginning below 0": (lambda: js.linear_schedule(0.0, 1.0, 5, -2), "Linear(transition_begin=-2)"),
     "no decay steps": (lambda: js.cosine_decay_schedule(1.0, 0), "CosineDecay(decay_steps=0)"),
-    "rate of 0": (lambda: js.exponential_decay(1.0, 10, 0.0), "ExponentialDecay(decay_rate=0.0)"),
-    "period of 0": (lambda: js.exponential_decay(1.0, 0, 0.5), "ExponentialDecay(transition_steps=0)"),
+    "rate below 0": (lambda: js.exponential_decay(1.0, 10, -0.5), "ExponentialDecay(decay_rate=-0.5)"),
     "no time after the warm-up": (
         lambda: js.warmup_cosine_decay_schedule(0.0, 1.0, 10, 10),
         "must exceed warmup_steps",
@@ -55,17 +53,32 @@ def test_bad_input_is_one_clear_sentence(case):
     assert "\n" not in str(error.value)
 
 
-def test_a_transition_of_no_steps_jumps_where_optax_stays():
-    """optax holds init_value for ever, so a swept warm-up of 0 steps would train with a learning rate of 0."""
-    for schedule in (
-        js.linear_schedule(0.0, 1.0, 0),
-        js.polynomial_schedule(0.0, 1.0, 2, 0),
-        js.warmup_constant_schedule(0.0, 1.0, 0),
-    ):
-        assert [float(schedule(count)) for count in (0, 1, 50)] == [1.0, 1.0, 1.0]
-    assert float(optax.linear_schedule(0.0, 1.0, 0)(50)) == 0.0
-    later = js.linear_schedule(0.0, 1.0, 0, transition_begin=3)
-    assert [float(later(count)) for count in (2, 3)] == [0.0, 1.0]
+DEGENERATE = {
+    "linear": lambda m: m.linear_schedule(0.3, 1.0, 0),
+    "linear, less than none": lambda m: m.linear_schedule(0.3, 1.0, -1, transition_begin=3),
+    "polynomial": lambda m: m.polynomial_schedule(0.3, 1.0, 2, 0),
+    "exponential": lambda m: m.exponential_decay(0.3, 0, 0.5, end_value=0.4),
+    "exponential, less than none": lambda m: m.exponential_decay(0.3, -1, 0.5, staircase=True),
+    "rate of 0": lambda m: m.exponential_decay(0.3, 10, 0.0, end_value=0.4),
+    "rate of 0 after a warm-up": lambda m: m.warmup_exponential_decay_schedule(0.1, 0.3, 10, 10, 0.0),
+    "peak of 0": lambda m: m.warmup_cosine_decay_schedule(0.2, 0.0, 5, 20, -3.0),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_a_schedule_that_has_nothing_to_do_stays_as_in_optax(case):
+    counts = np.array([0, 1, 4, 15, 50])
+    schedule, expected = DEGENERATE[case](js), [DEGENERATE[case](optax)(count) for count in counts]
+    np.testing.assert_allclose(schedule(counts), expected, rtol=1e-6, atol=1e-8)
+    value, slopes = jax.value_and_grad(lambda s: s(15))(schedule)
+    assert all(np.isfinite(x) for x in jax.tree.leaves((value, slopes)))
+
+
+def test_a_warmup_of_no_steps_starts_at_its_peak():
+    """In optax it stays at init_value for ever: a swept warm-up of 0 steps would train with a learning rate of 0."""
+    schedule = js.warmup_constant_schedule(0.0, 1.0, 0)
+    assert [float(schedule(count)) for count in (0, 1, 50)] == [1.0, 1.0, 1.0]
+    assert float(optax.warmup_constant_schedule(0.0, 1.0, 0)(50)) == 0.0
 
 
 def test_a_swept_warmup_may_use_up_the_whole_length():

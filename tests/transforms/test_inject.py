@@ -96,6 +96,41 @@ def test_a_wrapped_schedule_has_the_count_for_its_state():
     assert jax.tree.structure(state) == jax.tree.structure(optax.schedules.WrappedSchedule(lambda c: c).init())
 
 
+def test_a_schedule_s_whole_numbers_become_floats():
+    class AddsFromZero(AddsLosses):
+        def init(self):
+            return super().init()._replace(total=jnp.zeros((), jnp.int32))
+
+    for schedule, size in ((AddsFromZero(), 0.3), (lambda count: count, 1.0)):
+        opt = jgd.inject_hyperparams(jgd.scale)(schedule)
+        state = opt.init(PARAMS)
+        for _ in range(2):
+            updates, state = opt.update(PARAMS, state, value=0.3)
+        problems.close(updates, jax.tree.map(lambda p, size=size: size * p, PARAMS), rtol=1e-6)
+
+
+def test_a_key_for_random_numbers_is_a_number_like_any():
+    def noise(key, size):
+        return optax.stateless(lambda g, _: jax.tree.map(lambda x: size * jax.random.normal(key, x.shape), g))
+
+    opt = jgd.inject_hyperparams(noise)(jax.random.key(0), 0.5)
+    state = jax.jit(opt.init)(PARAMS)
+    updates, _ = jax.jit(opt.update)(PARAMS, state)
+    problems.close(updates, noise(jax.random.key(0), 0.5).update(PARAMS, optax.EmptyState())[0], rtol=1e-6)
+
+
+def test_a_seed_is_structure():
+    opt = jgd.inject_hyperparams(jgd.noisy_sgd)(0.1, eta=0.5, key=3)
+    state, plain = opt.init(PARAMS), jgd.noisy_sgd(0.1, eta=0.5, key=3)
+    assert set(state.hyperparams) == {"learning_rate", "eta", "gamma"}
+    problems.close(opt.update(PARAMS, state)[0], plain.update(PARAMS, plain.init(PARAMS))[0], rtol=1e-6)
+
+
+def test_a_schedule_s_state_is_found_while_the_drop_in_replaces_optax_s(monkeypatch):
+    monkeypatch.setattr(optax.schedules, "WrappedSchedule", WrappedSchedule)
+    assert int(WrappedSchedule(jgd.constant_schedule(1.0)).init()[0]) == 0
+
+
 def test_transforms_and_foreign_factories_are_taken():
     opt = jgd.inject_hyperparams(lambda inner, factor: jgd.chain(inner, jgd.scale(factor)))(jgd.clip(1.0), 0.5)
     assert set(opt.init(PARAMS).hyperparams) == {"factor"}

@@ -68,8 +68,11 @@ def test_a_mask_may_be_a_prefix_or_a_function():
 
 def test_a_mask_that_does_not_fit_and_a_label_without_transform_are_named():
     grads = {"a": ONE, "b": ONE}
-    with pytest.raises(jgd.InputError, match=r"mask .*must have the parameters' structure"):
+    fits = r"mask .*must have the parameters' structure.* or be a prefix of it: "
+    with pytest.raises(jgd.InputError, match=fits + r"it says nothing of \['b'\]\."):
         jgd.masked(jgd.sgd(0.1), {"a": True}).init(grads)
+    with pytest.raises(jgd.InputError, match=fits + r"there is nothing at \['a'\]\[1\]\."):
+        jgd.masked(jgd.sgd(0.1), {"a": [True, False], "b": True}).init({"a": [ONE], "b": ONE})
     with pytest.raises(jgd.InputError, match="must be a tree of True and False"):
         jgd.masked(jgd.sgd(0.1), {"a": 1.5, "b": True}).init(grads)
     with pytest.raises(jgd.InputError, match=r"unknown name 'slw'. Did you mean slow\?"):
