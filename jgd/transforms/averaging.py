@@ -10,7 +10,7 @@ import optax
 from jgd.core import Transform, hyper, part, record, static
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import InputError
-from jgd.core.leaves import fixed_leaves
+from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
 from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -44,7 +44,7 @@ class EmaParams:
     does. Put it around everything that changes the updates, and inside what decides whether to step:
     `multi_steps(ema_params(...))` and `apply_if_finite(ema_params(...))` average the steps that were taken, the
     other order every call.
-    State: 4 bytes a parameter and a counter.
+    State: 4 bytes a parameter that `inner` may change, and a counter.
     """
 
     inner: Transform = part(convert=as_transform)
@@ -53,7 +53,8 @@ class EmaParams:
 
     def init(self, params: Params) -> State:
         """An empty average and the inner state."""
-        return EmaParamsState(zero_count(), full_like(params), self.inner.init(params))
+        moving = moving_leaves(self.inner, params, params)
+        return EmaParamsState(zero_count(), full_like(moving), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The inner updates; the average moves towards what they lead to."""
@@ -65,19 +66,21 @@ class EmaParams:
             new = (widen(p) + widen(u)).astype(jnp.result_type(p))  # what apply_updates makes of it
             return (kept * widen(a) + (1 - kept) * widen(new)).astype(a.dtype)
 
-        ema = jax.tree.map(average, params, updates, state.ema)
+        moving = (moving_leaves(self.inner, params, tree) for tree in (params, updates))
+        ema = jax.tree.map(average, *moving, state.ema)
         return updates, EmaParamsState(increment(state.count), ema, inner)
 
     def eval_params(self, state: State, params: Params) -> Params:
         """The average, in the parameters' dtypes; before the first step, the parameters."""
         started = state.count > 0
         weight = one_minus_pow(self.decay, jnp.maximum(state.count, 1)) if self.debias else 1.0
-        mean = jax.tree.map(lambda a, p: (widen(a) / weight).astype(jnp.result_type(p)), state.ema, params)
-        return where(started, mean, params)
+        moving = moving_leaves(self.inner, params, params)
+        mean = jax.tree.map(lambda a, p: (widen(a) / weight).astype(jnp.result_type(p)), state.ema, moving)
+        return where(started, with_moving(mean, params), params)
 
     def cost(self, params: Params) -> Cost:
         """One more pass over the parameters and the average."""
-        average = jax.eval_shape(lambda: full_like(params))
+        average = jax.eval_shape(lambda: full_like(moving_leaves(self.inner, params, params)))
         return total([Cost(tree_bytes(params) + 2 * tree_bytes(average)), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:

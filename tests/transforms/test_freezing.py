@@ -113,6 +113,27 @@ def test_wrappers_tell_which_leaves_are_fixed():
     assert flags(jgd.adam(0.1)) == none
 
 
+@pytest.mark.parametrize("wrap", [lambda x: jgd.multi_steps(x, 2), jgd.ema_params])
+def test_wrappers_keep_nothing_for_fixed_leaves_and_step_as_before(wrap):
+    params = problems.params(SHAPES)
+    opt, whole = wrap(FROZEN), wrap(jgd.adam(0.01))
+    sizes = [sum(x.size for x in jax.tree.leaves(jax.eval_shape(o.init, params)) if x.ndim) for o in (opt, whole)]
+    assert sizes[0] == 3 * 64 * 2  # the head's two moments, and its sum or average
+    assert sizes[1] == 3 * (64 * 2 + 2 * 64 * 64)
+    grads, state, other = problems.gradients(4, params), opt.init(params), whole.init(params)
+    start, mine, theirs = params, params, params
+    for g in grads:
+        updates, state = opt.update(g, state, mine)
+        mine = jgd.apply_updates(mine, updates)
+        updates, other = whole.update(g, other, theirs)
+        theirs = jgd.apply_updates(theirs, updates)
+    problems.close(mine["body"], start["body"], rtol=0)
+    problems.close(mine["head"], theirs["head"], rtol=1e-6)
+    found = jgd.eval_params(opt, state, mine)
+    problems.close(found["body"], start["body"], rtol=0)
+    problems.close(found["head"], jgd.eval_params(whole, other, theirs)["head"], rtol=1e-6)
+
+
 def test_leaves_are_set_free_at_a_step():
     optimizer = jgd.chain(jgd.adam(0.1), jgd.freeze_until(2, "^body"))
     params = problems.params({"body": (3,), "head": (2,)})
