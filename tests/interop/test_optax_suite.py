@@ -6,7 +6,7 @@ import pytest
 
 from tests.interop import optax_suite
 
-PARTS = ("_src/alias", "_src/(?!alias)", "contrib", r"^(?!_src|contrib)")
+PARTS = {"aliases": "_src/alias", "inner": "_src/(?!alias)", "contrib": "contrib", "outer": "^(?!_src|contrib)"}
 
 
 def patterns_without(patterns, names):
@@ -21,7 +21,7 @@ def about(pattern, names):
 
 
 def test_every_file_of_optax_s_tests_is_in_one_part_or_left_out_for_a_reason():
-    together = [name for part in PARTS for name in optax_suite.files(part)]
+    together = [name for part in PARTS.values() for name in optax_suite.files(part)]
     assert sorted(together) == optax_suite.files()
     everything = [path.relative_to(optax_suite.ROOT).as_posix() for path in optax_suite.ROOT.rglob("*_test.py")]
     patterns = [*optax_suite.LEFT_OUT]
@@ -32,7 +32,7 @@ def test_every_file_of_optax_s_tests_is_in_one_part_or_left_out_for_a_reason():
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_optax_s_own_tests_fail_only_where_jgd_decides_otherwise(part):
-    found = optax_suite.outcomes(part)
+    found = optax_suite.outcomes(PARTS[part])
     failed = {name for name, outcome in found.items() if outcome == "failed"}
     ran = failed | {name for name, outcome in found.items() if outcome == "passed"}
     assert failed == {name for name in ran if optax_suite.deviates(name)}
