@@ -23,8 +23,19 @@ LEFT_OUT = {
     r"^_src/(linear_algebra|numerics)_test": "what these hold stays optax's",
 }
 """A pattern over files -> why none of jgd's objects is in them."""
-LEFT_OUT_TESTS: dict[str, str] = {}
-"""A pattern over the names of tests -> why they are left out unless `--all` is given."""
+LEFT_OUT_TESTS = {
+    r"_src/alias_test.py::AliasTest::test_state_shape_dtype_shard_stability": (
+        "the dtypes of every row's state are properties in tests/test_properties.py and tests/test_edge_cases.py"
+    ),
+    r"_src/alias_test.py::LBFGSTest::test_(plain_)?preconditioning": "they call optax's private functions alone",
+    r"_src/alias_test.py::LBFGSTest::test_against_plain_implementation[4-9]$": "two of five functions will do",
+    r"contrib/_muon_test.py::MuonTest::test_(newton_schulz$|reshape_inverse)": "so do these",
+    r"transforms/_adding_test.py::AddingTest::test_add_noise_has_correct_variance_scaling$": (
+        "each draw is compared with optax's in tests/optimizers/test_noisy_sgd.py"
+    ),
+    r"transforms/_accumulation_test.py::AccumulationTest::test_multi_steps_mixed_precision1$": "one will do",
+}
+"""A pattern over the names of tests that take long -> why they are left out unless `--all` is given."""
 DEVIATIONS = {
     r"_src/alias_test.py::AliasTest::test_explicit_dtype(9|10|11)$": (
         "the momentum of bfloat16 parameters is kept in float32 unless mu_dtype or accumulator_dtype asks for less"
@@ -82,7 +93,7 @@ def patched() -> int:
 
 
 class Recorder:
-    """Notes what came of each test: `passed`, `skipped` or `failed`, with subtests under the name of their test."""
+    """Notes what came of each test: `passed`, `skipped`, `failed` or `left out`; a subtest counts as its test."""
 
     def __init__(self, path: str) -> None:
         self.path, self.found = path, {}
@@ -100,6 +111,10 @@ class Recorder:
         """Note a file that cannot be imported."""
         if report.failed:
             self.note(report)
+
+    def pytest_deselected(self, items: list[Any]) -> None:
+        """Note what is left out."""
+        self.found.update((item.nodeid, "left out") for item in items)
 
     def pytest_sessionfinish(self) -> None:
         """Write what was found."""
@@ -158,6 +173,6 @@ def deviates(name: str) -> bool:
 if __name__ == "__main__":
     found = outcomes("", *sys.argv[1:])
     for test, outcome in found.items():
-        if (outcome == "failed") != deviates(test) and outcome != "skipped":
+        if (outcome == "failed") != deviates(test) and outcome in ("passed", "failed"):
             print(outcome, test)
     print(", ".join(f"{count} {outcome}" for outcome, count in Counter(found.values()).items()))
