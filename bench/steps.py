@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -23,7 +24,12 @@ Pair = tuple[Any, Any]  # the same optimizer by jgd and by optax
 def step(opt: Any, params: Any, grad: Callable[[Any], Any] | None = None) -> Program:
     """A step with random gradients of its own unless `grad` gives the parameters' own."""
     values = random_like(params, 0)
-    return _program(opt, (values, opt.init(values)), random_like(params, 1), grad=grad)
+    return _program(opt, _started(opt, values), random_like(params, 1), grad=grad)
+
+
+def _started(opt: Any, values: Any) -> tuple[Any, Any]:
+    """Parameters and the first state, copied: optax's may hold the parameters, which cannot be donated twice."""
+    return values, jax.tree.map(jnp.copy, opt.init(values))
 
 
 def on_one_place(
@@ -34,18 +40,21 @@ def on_one_place(
 ) -> "dict[str, Turn]":
     """Steps of `jgd`, `jgd, closed over` and `optax` on the same gradients and, in turn, on the same parameters.
 
-    A call of a side takes one step, or as many as `steps` says.
+    A call of a side takes one step, or as many as `steps` says. A side whose state has other leaves has parameters of
+    its own.
     """
-    values, grads = random_like(params, 0), random_like(params, 1)
-    carried, programs = None, {}
+    grads, turns, first, last = random_like(params, 1), {}, None, []
     for side in sides:
         opt = pair[side == "optax"]
-        carried = (
-            (values, opt.init(values)) if carried is None else jax.eval_shape(lambda p, o=opt: (p, o.init(p)), values)
-        )
-        programs[side] = _program(opt, carried, grads, closed="closed" in side, steps=steps.get(side, 1))
-    last = [programs[sides[0]]]
-    return {side: Turn(program, last) for side, program in programs.items()}
+        shapes = jax.eval_shape(lambda p, o=opt: (p, o.init(p)), params)
+        leaves = [(x.shape, x.dtype) for x in jax.tree.leaves(shapes)]
+        shared = leaves == first
+        carried = shapes if shared else _started(opt, random_like(params, 0))
+        program = _program(opt, carried, grads, closed="closed" in side, steps=steps.get(side, 1))
+        if first is None:
+            first, last = leaves, [program]
+        turns[side] = Turn(program, last if shared or program is last[0] else [program])
+    return turns
 
 
 class Turn:

@@ -5,6 +5,7 @@ their times would be noise: the row says so, and the claim is about the bytes th
 Other steps are timed too, both on the same arrays, since a step's speed depends on where in memory they lie.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from bench.passes import likeness, passes
 from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
 from bench.steps import Pair, on_one_place, program_rows, same, step
 from jgd.measure import compare, interleave, random_like, state_bytes
+from jgd.optimizers.catalogue import catalogue
 
 ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
     "sgd": lambda lib: lib.sgd(1e-3),
@@ -35,6 +37,8 @@ ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
 }
 GOALS = {"lion": 1.8}  # times optax's speed, where ours moves less
 BLOCKS = 6
+OTHER_FORMS = ("adadelta", "adan", "galore", "muon", "rprop", "schedule_free_adamw", "schedule_free_sgd")
+"""What optax has under the name is another form of it."""
 
 
 def elementwise(quick: bool = False, only: str = "") -> Yields:
@@ -54,6 +58,22 @@ def elementwise(quick: bool = False, only: str = "") -> Yields:
             why = f"{row['ratio']:.2f}x, and with a level of {level}% from {row['ratio_low']:.2f}x"
             text = f"{name}: optax's time over jgd's, at most by its interval"
             yield Claim(text, row["ratio_high"], 1.0, why=why)
+
+
+def every(quick: bool = False, only: str = "") -> Yields:
+    """Every optimizer of the catalogue that optax has in the same form, on one leaf of 2^22 parameters."""
+    params = jax.ShapeDtypeStruct((1 << (14 if quick else 22),), jnp.float32)
+    for name, entry in catalogue().items():
+        theirs = getattr(optax, name, None) or getattr(optax.contrib, name, None)
+        if entry.needs or theirs is None or name in OTHER_FORMS or only not in ("", name):
+            continue
+        wanted = {"learning_rate": 1e-3} if "learning_rate" in inspect.signature(theirs).parameters else {}
+        row = against_optax(name, (entry.make(**wanted), theirs(**wanted)), params)
+        yield row
+        moved = 100 * row["bytes_each"] / row["optax_bytes_each"]
+        yield Claim(f"{name}: bytes that its passes move, of optax's", moved, 100, at_least=False, unit="%")
+        if "ratio_high" in row:
+            yield Claim(f"{name}: optax's time over jgd's, at most by its interval", row["ratio_high"], 1.0)
 
 
 def matrices(quick: bool = False, size: int = 128) -> Yields:
@@ -109,4 +129,4 @@ def against_optax(name: str, pair: Pair, params: Any) -> Row:
 
 
 if __name__ == "__main__":
-    alone(elementwise, matrices)
+    alone(elementwise, every, matrices)

@@ -1,5 +1,6 @@
 """The optimizers that can be benched, each with the same optimizer in optax and in torch where they have it."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from jgd.optimizers import (
     rmsprop,
     sgd,
 )
+from jgd.optimizers.catalogue import OptimizerEntry, catalogue
 from jgd.transforms import as_transform, chain, clip_by_global_norm, matrix_axes
 
 RATE = 1e-3
@@ -48,6 +50,19 @@ class Case(NamedTuple):
 def _optax_muon() -> Any:
     # Only jgd tells embeddings from hidden matrices, so its guess serves both.
     return optax.contrib.muon(RATE, nesterov=False, muon_weight_dimension_numbers=matrix_axes)
+
+
+def known() -> dict[str, Callable[[], Case]]:
+    """What can be benched by name: every optimizer of the catalogue that steps by gradients alone, and what is below.
+
+    What is not below has no peer: a name that optax shares may stand for another form there.
+    """
+    entries = {name: entry for name, entry in catalogue().items() if not entry.needs}
+    return {name: functools.partial(_alone, entry) for name, entry in entries.items()} | CASES
+
+
+def _alone(entry: OptimizerEntry) -> Case:
+    return Case(entry.default())
 
 
 # Settings under which all compute the same: torch's RMSProp has eps outside the root, and optax's Muon corrects its
@@ -84,17 +99,17 @@ DEFAULT = "sgd,heavy_ball,lion,rmsprop,adam,adamw,adamw_clipped"
 
 def load_cases(text: str) -> dict[str, Case]:
     """The cases of `adam,lion`, of `all`, or among them a user's own as `file.py:optimizer`."""
-    names = list(CASES) if text == "all" else [part.strip() for part in text.split(",") if part.strip()]
+    names = list(known()) if text == "all" else [part.strip() for part in text.split(",") if part.strip()]
     if not names:
-        raise InputError(f"--optimizers {text!r}: there is no name in it; choose from {', '.join(CASES)}.")
+        raise InputError(f"--optimizers {text!r}: there is no name in it; choose from {', '.join(known())}.")
     return {name: _load(name) for name in names}
 
 
 def _load(name: str) -> Case:
-    if name in CASES:
-        return CASES[name]()
+    if name in known():
+        return known()[name]()
     if ":" not in name:
-        error = str(unknown("--optimizers", name, CASES)).rstrip(".")
+        error = str(unknown("--optimizers", name, known())).rstrip(".")
         raise InputError(f"{error}; your own is written as file.py:optimizer.")
     found = look_up("--optimizers", name)
     if callable(found) and not isinstance(found, Transform):

@@ -34,7 +34,8 @@ on the shapes of GPT-2 small, 124 million parameters: about 4 GB, and 8 with two
 trees       {", ".join(KNOWN)}; 1e8 for so many parameters in one leaf, 1e8x64 in 64;
             or your own as file.py:params, a tree of arrays or shapes, or a function that returns one
 optimizers  {", ".join(list(CASES)[:9])},
-            {", ".join(list(CASES)[9:])}; or your own as file.py:optimizer
+            {", ".join(list(CASES)[9:])}, and without peers what `jgd list` has; or your own as
+            file.py:optimizer
 peers       {", ".join(PEERS)} (torch: fused kernels where it has them)
 
   jgd bench --params resnet50 --optimizers adam,lion
