@@ -6,7 +6,6 @@ from the first one's run, and its optimizer searches along lines: `fit` gives ev
 
 import jax
 import jax.numpy as jnp
-import optax
 
 import jgd
 
@@ -55,7 +54,7 @@ def main():
     print(f"Adam:\n{first}\n")
 
     stop = jgd.Stop(metric="error", value=1e-4)
-    second = jgd.fit(task, optax.lbfgs(), steps=300, eval_every=50, start=first, stop=stop)
+    second = jgd.fit(task, jgd.lbfgs(), steps=300, eval_every=50, start=first, stop=stop)
     print(f"L-BFGS from there:\n{second}\n")
     for x in (0.1, 0.3, 0.5, 0.9):
         print(f"u({x}) = {u(second.params, jnp.asarray(x)):.5f}, exactly {solution(x):.5f}")

@@ -3,33 +3,37 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball, lamb,
-    lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd,
-    normalize, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd,
-    prodigy, radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
-    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
-    scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient,
-    scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum,
-    scale_by_simplified_ademamix, scale_by_sm3, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, variant, yogi.
+    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball,
+    hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon,
+    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop,
+    scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
+    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop,
+    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
+    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd,
+    sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay, add_noise, apply_every,
-    apply_if_finite, apply_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
+Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay,
+    add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite, apply_updates, average_incrementally_updates,
+    average_per_element_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
-    ema, ema_params, eval_params, flatten, freeze, freeze_until, identity, incremental_update, init_empty_state,
-    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, masked, matrix_axes,
-    matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
-    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, reduce_on_plateau, scale,
-    scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms,
-    scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled, schedule_free_eval_params,
-    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot,
-    split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace, unitwise_clip,
-    unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
+    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, identity, incremental_update,
+    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
+    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
+    normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
+    process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
+    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
+    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
+    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
+    subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
+    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -157,6 +161,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import signum as signum
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
+    from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
+    from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
+    from jgd.optimizers.sophia import sophia as sophia
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -184,6 +191,17 @@ if TYPE_CHECKING:
     from jgd.transforms.adaptive_clip import adaptive_grad_clip as adaptive_grad_clip
     from jgd.transforms.adaptive_clip import unitwise_clip as unitwise_clip
     from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
+    from jgd.transforms.aggregating import accumulate_avg_updates as accumulate_avg_updates
+    from jgd.transforms.aggregating import average_incrementally_updates as average_incrementally_updates
+    from jgd.transforms.aggregating import average_per_element_updates as average_per_element_updates
+    from jgd.transforms.aggregating import get_batch_size_from_per_elt_updates as get_batch_size_from_per_elt_updates
+    from jgd.transforms.aggregating import (
+        get_per_element_mean_and_sum_sq_diff_grads as get_per_element_mean_and_sum_sq_diff_grads,
+    )
+    from jgd.transforms.aggregating import get_unbiased_mean_and_variance_ema as get_unbiased_mean_and_variance_ema
+    from jgd.transforms.aggregating import (
+        track_per_element_mean_and_variance_with_ema as track_per_element_mean_and_variance_with_ema,
+    )
     from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
@@ -220,6 +238,7 @@ if TYPE_CHECKING:
     from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
     from jgd.transforms.layouts import flatten as flatten
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
+    from jgd.transforms.lookahead import lookahead as lookahead
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import ema as ema
@@ -235,6 +254,8 @@ if TYPE_CHECKING:
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
+    from jgd.transforms.process import process as process
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
@@ -311,6 +332,7 @@ lazy(
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
+        "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",
@@ -336,6 +358,15 @@ lazy(
         ),
         "jgd.transforms.accumulation": ("apply_every", "skip_large_updates", "skip_not_finite"),
         "jgd.transforms.adaptive_clip": ("adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
+        "jgd.transforms.aggregating": (
+            "accumulate_avg_updates",
+            "average_incrementally_updates",
+            "average_per_element_updates",
+            "get_batch_size_from_per_elt_updates",
+            "get_per_element_mean_and_sum_sq_diff_grads",
+            "get_unbiased_mean_and_variance_ema",
+            "track_per_element_mean_and_variance_with_ema",
+        ),
         "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
@@ -356,6 +387,7 @@ lazy(
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
+        "jgd.transforms.lookahead": ("lookahead",),
         "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("ema", "trace"),
         "jgd.transforms.monitor": ("measure_with_ema", "monitor", "snapshot"),
@@ -368,6 +400,7 @@ lazy(
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("reduce_on_plateau",),
+        "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",

@@ -23,11 +23,17 @@ class Row:
     shapes: Any = None  # other parameters than problems.SHAPES
     rounding: float = 1.0  # how much more than an elementwise rule it amplifies rounding
     oracle_error: float = 1e-11  # relative error that its oracle has in float64
+    reference: str | None = None  # the same by an author's package or a port, in tests/oracles/reference.npz
+    recorded_error: float = 1e-11  # relative error of what is recorded
     guards: bool = False  # turns what is not finite into zeros
     same_state: bool = True  # the state is optax's, node by node
     extra: Callable[[Any, Any], dict[str, Any]] | None = None  # what its update needs, of gradients and parameters
     objective: Callable[[Any], Any] | None = None  # whose gradients a trajectory follows, in place of random ones
     reverse: bool = True  # reverse-mode derivatives pass through its step; no while_loop is in it
+
+    def recorded(self):
+        """The names of the recorded trajectories that it is compared with, each "package:name"."""
+        return [f"torch:{self.torch}"] * bool(self.torch) + [self.reference] * bool(self.reference)
 
     def params(self, dtype=None):
         """Parameters for this row."""

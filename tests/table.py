@@ -87,8 +87,8 @@ OPTIMIZERS = [
         lambda: optax.adamw(0.05, weight_decay=0.1, mask=_weights),
         state_bytes=8,
     ),
-    Row("nadam", lambda: jgd.nadam(0.05), lambda: optax.nadam(0.05), state_bytes=8),
-    Row("nadamw", lambda: jgd.nadamw(0.05), lambda: optax.nadamw(0.05), state_bytes=8),
+    Row("nadam", lambda: jgd.nadam(0.05), lambda: optax.nadam(0.05), "nadam", 8),
+    Row("nadamw", lambda: jgd.nadamw(0.05), lambda: optax.nadamw(0.05), "nadamw", 8),
     Row("amsgrad", lambda: jgd.amsgrad(0.05), lambda: optax.amsgrad(0.05), state_bytes=12),
     Row(
         "amsgrad_paper",
@@ -96,11 +96,12 @@ OPTIMIZERS = [
         lambda: optax.amsgrad(0.05, bias_correction_mu=False, bias_correction_nu=False),
         state_bytes=12,
     ),
-    Row("lion", lambda: jgd.lion(0.02), lambda: optax.lion(0.02), state_bytes=4),
+    Row("lion", lambda: jgd.lion(0.02), lambda: optax.lion(0.02), state_bytes=4, reference="lion-pytorch:lion"),
     Row(
         "muon",
         lambda: jgd.muon(0.05, weight_decay=0.1),
         torch="muon",
+        recorded_error=1e-4,  # it divides by norm + eps, torch by max(norm, eps): 1e-8 to norms above 1e-3
         state_bytes=8,
         same_state=False,
         rounding=100,
@@ -110,6 +111,7 @@ OPTIMIZERS = [
         "muon_matrices",
         lambda: jgd.chain(jgd.scale_by_muon(consistent_rms=0.2, nesterov=False), jgd.scale_by_learning_rate(0.05)),
         torch="muon_rms",
+        recorded_error=1e-4,
         state_bytes=4,
         complex=False,
         shapes=problems.MATRICES,
@@ -229,7 +231,10 @@ RATE = 0.05
 PARTS = [
     import_module(f"tests.rows.{module.name}") for module in pkgutil.iter_modules(import_module("tests.rows").__path__)
 ]
-_OVERRIDES = {name: fields for part in PARTS for name, fields in getattr(part, "OVERRIDES", {}).items()}
+_OVERRIDES: dict = {}
+for _part in PARTS:
+    for _name, _fields in getattr(_part, "OVERRIDES", {}).items():
+        _OVERRIDES[_name] = _OVERRIDES.get(_name, {}) | _fields
 _WRITTEN = {row.name for row in OPTIMIZERS}
 OPTIMIZERS += [
     _default(entry, **_OVERRIDES.get(name, {})) for name, entry in catalogue().items() if name not in _WRITTEN
@@ -238,3 +243,4 @@ OPTIMIZERS += [row for part in PARTS for row in getattr(part, "ROWS", []) if row
 TRANSFORMS += [row for part in PARTS for row in getattr(part, "ROWS", []) if not row.descends]
 
 ROWS = OPTIMIZERS + TRANSFORMS + WRAPPERS
+COMPARED = ROWS + [row for part in PARTS for row in getattr(part, "RECORDED", [])]

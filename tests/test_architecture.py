@@ -141,6 +141,7 @@ SAME_IN_PUBLIC = {
     "rprop",
     "scale_by_rprop",
     "galore",
+    "sophia",
     "schedule_free_adamw",
     "schedule_free_sgd",
     "lbfgs",

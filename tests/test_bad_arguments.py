@@ -14,6 +14,7 @@ import jgd
 from jgd.core import InputError
 from jgd.core.arguments import (
     ARRAYS,
+    COUNT,
     DTYPE,
     FLAG,
     LABELS,
@@ -74,6 +75,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "max_backtracking_steps": 3,
     "max_linesearch_steps": 3,
     "decay_steps": 9,
+    "fast_optimizer": jgd.sgd(0.1),
     "grads": {"w": jnp.ones((2, 3))},
     "seed": 0,
     "default": jgd.sgd(0.1),
@@ -82,6 +84,10 @@ GOOD = {  # what a call needs beside the argument that is tried
     "groups": {"w": "frozen"},
     "index": 0,
     "learning_rate": 0.1,
+    "aggregator": jgd.average_per_element_updates(),
+    "per_elt_updates": {"w": jnp.ones((2, 3))},
+    "postprocessor": jgd.sgd(0.1),
+    "preprocessor": jgd.sgd(0.1),
     "momentum": 0.9,
     "value": jgd.sgd(0.1),
     "warmup_steps": 1,
@@ -102,6 +108,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "schedules": [jgd.constant_schedule(1.0)],
     "spaces": jgd.sgd(uniform(0.1, 0.2)),
     "steps": 2,
+    "sync_period": 2,
     "stop": None,
     "task": TASK,
     "transforms": {"a": jgd.sgd(0.1)},
@@ -113,12 +120,16 @@ TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bo
 BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
     "base_optimizer": TRANSFORM,
+    "clip_value_fn": function_of("(count) -> bound"),
     "dtype_momentum": DTYPE,
     "key": KEY,
+    "linesearch": TRANSFORM,
     "links": TRANSFORM,
     "fn": function_of("of its arguments"),
+    "hessian_diagonal_fn": TRANSFORM,
     "inner": TRANSFORM,
     "mask": MASK,
+    "memory_size": WHOLE,
     "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
     "ns_coeffs": NUMBERS,
@@ -130,6 +141,8 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "param_labels": LABELS,
     "param_dtype": DTYPE,
     "params": ARRAYS,
+    "print_win_rate_every_n_steps": COUNT,
+    "random_seed": KEY,
     "should_skip_update_fn": function_of("(updates, step, params)"),
     "preconditioning": PRECONDITIONING,
     "rank": WHOLE,
@@ -145,7 +158,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
 FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("data", "validation", "model", "module", "task"),  # by `check_task`, with the path; of a folder, compared
     *("enqueue", "note", "spaces"),  # by `jgd.sweep.samplers.enqueued`, by JSON, and as the task takes them
-    "gradient_step",  # nobody looks at it
+    *("gradient_step", "state"),  # nobody looks at it; searched for what is asked for
     *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
@@ -188,7 +201,15 @@ def kinds(value):
 
 
 # None takes the link out of a recipe's chain.
-LINKS = ("learning_rate", "weight_decay", "adam_weight_decay", "clipping_threshold", "clip_threshold", "scaling")
+LINKS = (
+    "learning_rate",
+    "weight_decay",
+    "adam_weight_decay",
+    "clipping_threshold",
+    "clip_threshold",
+    "linesearch",
+    "scaling",
+)
 
 
 def must_refuse(value, name, kind, bad):

@@ -20,6 +20,8 @@ WHOLE = (  # hyperparameters without a fraction
     "max_backtracking_steps",
     "max_consecutive_errors",
     "max_linesearch_steps",
+    "sync_period",
+    "update_interval",
     "update_proj_gap",
     "steps",
     "patience",
@@ -33,7 +35,7 @@ EACH_STEPPING = pytest.mark.parametrize(
     "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]
 )
 STEPS = 6
-SCALARS = ("zero_nans", "reduce_on_plateau", "flatten", "snapshot")  # keep scalars, or one vector
+SCALARS = ("zero_nans", "reduce_on_plateau", "flatten", "snapshot", "hutchinson")  # keep scalars, or one vector
 INTEGERS = (  # only add and multiply
     *("identity", "scale", "scale_by_learning_rate", "scale_by_schedule", "trace", "clip", "masked", "foreign"),
     *("gradient_descent", "sgd", "heavy_ball", "nesterov", "by_path_optimizers"),

@@ -56,11 +56,7 @@ def prefix_mismatch(prefix: Any, tree: Any, is_leaf: Callable[[Any], bool] | Non
 
 def is_whole(params: Params) -> bool:
     """Whether no mask has put optax's placeholders in place of some leaves."""
-
-    def is_hidden(x: Any) -> bool:
-        return isinstance(x, optax.MaskedNode)
-
-    return not any(map(is_hidden, jax.tree.leaves(params, is_leaf=is_hidden)))
+    return not any(map(_is_hidden, jax.tree.leaves(params, is_leaf=_is_hidden)))
 
 
 def flags_of(mask: Any, params: Params) -> Any:
@@ -83,6 +79,23 @@ def fixed_leaves(transform: Any, params: Params) -> Any:
     """
     own = getattr(transform, "fixed", None)
     return own(params) if callable(own) else jax.tree.map(lambda _: False, params)
+
+
+def moving_leaves(transform: Any, params: Params, tree: Any) -> Any:
+    """`tree`, which is like `params`, with optax's placeholders for the leaves that `transform` never changes."""
+    flags = fixed_leaves(transform, params)
+    if not any(jax.tree.leaves(flags)):
+        return tree
+    return jax.tree.map(lambda is_fixed, x: optax.MaskedNode() if is_fixed else x, flags, tree)
+
+
+def with_moving(moving: Any, tree: Any) -> Any:
+    """`moving` with the leaves of `tree` in the place of optax's placeholders."""
+    return jax.tree.map(lambda new, x: x if _is_hidden(new) else new, moving, tree, is_leaf=_is_hidden)
+
+
+def _is_hidden(x: Any) -> bool:
+    return isinstance(x, optax.MaskedNode)
 
 
 def _likeness(pattern: str, path: str) -> float:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import optax as _optax
+import optax.experimental as _experimental
 
 from jgd import optimizers as _optimizers
 from jgd import schedules as _schedules
@@ -34,8 +35,16 @@ def _submodule(theirs: ModuleType, *sources: ModuleType) -> ModuleType:
     return module
 
 
+def _experiments() -> ModuleType:
+    """The module `experimental`, with its one module replaced."""
+    module = _submodule(_experimental)
+    module.__dict__["aggregating"] = _submodule(_experimental.aggregating, _transforms)
+    return module
+
+
 globals().update(
     _public(_optax) | _adapt.replaced(_optax, _forms, _optimizers, _transforms, _schedules),
+    experimental=_experiments(),
     contrib=_submodule(_optax.contrib, _contrib, _forms, _optimizers, _transforms),
     schedules=_submodule(_optax.schedules, _schedules, _transforms),
     transforms=_submodule(_optax.transforms, _transforms),

@@ -17,7 +17,8 @@ from jgd.optimizers.rprop import ScaleByRprop
 from jgd.optimizers.schedule_free import ScheduleFree
 from jgd.optimizers.schedule_free import schedule_free_adamw as own_schedule_free_adamw
 from jgd.optimizers.schedule_free import schedule_free_sgd as own_schedule_free_sgd
-from jgd.transforms import Chain, add_decayed_weights, chain, scale, scale_by_learning_rate
+from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian, ScaleBySophia
+from jgd.transforms import Chain, Lookahead, add_decayed_weights, chain, scale, scale_by_learning_rate
 
 
 def scale_by_adan(
@@ -209,3 +210,42 @@ def momo_adam(
 ) -> MomoAdam:
     """MoMo-Adam as optax has it: the decay does not divide the step."""
     return MomoAdam(learning_rate, b1, b2, eps, lower_bound, weight_decay, adapt_lower_bound, divide_step=False)
+
+
+def sophia(
+    learning_rate: Rate,
+    b1: Scalar = 0.965,
+    b2: Scalar = 0.99,
+    eps: Scalar = 1e-8,
+    weight_decay: Rate = 1e-4,
+    weight_decay_mask: Any = None,
+    gamma: Scalar = 0.01,
+    clip_threshold: Scalar | None = 1.0,
+    update_interval: Scalar = 10,
+    hessian_diagonal_fn: Any = None,
+    mu_dtype: Any = None,
+    verbose: bool = False,
+    print_win_rate_every_n_steps: int = 0,
+) -> Chain:
+    """Sophia as optax has it: the diagonal is renewed after the step, and the momentum divided by 1 - b1^t."""
+    prints = verbose and clip_threshold is not None and print_win_rate_every_n_steps > 0
+    rule = ScaleBySophia(
+        b1,
+        b2,
+        eps,
+        gamma,
+        clip_threshold,
+        update_interval,
+        HutchinsonEstimatorDiagHessian() if hessian_diagonal_fn is None else hessian_diagonal_fn,
+        mu_dtype,
+        prints,
+        print_win_rate_every_n_steps if prints else 0,
+        hessian_first=False,
+        bias_correction=True,
+    )
+    return descend(rule, learning_rate, weight_decay, weight_decay_mask)
+
+
+def lookahead(fast_optimizer: Any, sync_period: Scalar, slow_step_size: Scalar, reset_state: bool = False) -> Lookahead:
+    """Lookahead as optax has it: the slow parameters are kept with the fast ones, in `LookaheadParams`."""
+    return Lookahead(fast_optimizer, sync_period, slow_step_size, reset_state, slow_in_state=False)

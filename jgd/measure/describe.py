@@ -26,12 +26,12 @@ from jgd.transforms import (
     Chain,
     Foreign,
     FreezeUntil,
-    FrozenLeaves,
     Identity,
     Masked,
     Partition,
     ScaleByLearningRate,
     ScaleWithCorrectedDecay,
+    SetToZero,
     as_transform,
 )
 
@@ -203,7 +203,7 @@ def _inner(transform: Any) -> Iterator[Any]:
 
 def _name(transform: Any) -> str:
     """A record's name; `optax.adamw` for a pair of functions from there; and "frozen"."""
-    if isinstance(transform, FrozenLeaves):
+    if isinstance(transform, SetToZero):
         return "frozen"
     if not isinstance(transform, Foreign):
         return type(transform).__name__

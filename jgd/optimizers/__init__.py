@@ -157,6 +157,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
+    from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian as HutchinsonEstimatorDiagHessian
+    from jgd.optimizers.sophia import ScaleBySophia as ScaleBySophia
+    from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
+    from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
+    from jgd.optimizers.sophia import sophia as sophia
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -269,6 +274,13 @@ lazy(
             "signum",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
+        "jgd.optimizers.sophia": (
+            "HutchinsonEstimatorDiagHessian",
+            "ScaleBySophia",
+            "hutchinson_estimator_diag_hessian",
+            "scale_by_sophia",
+            "sophia",
+        ),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

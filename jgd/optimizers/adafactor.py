@@ -10,8 +10,7 @@ import optax
 
 from jgd.core import Rule, hyper, record, static
 from jgd.core.arguments import function_of, whole_from
-from jgd.core.frozen import dtype_name
-from jgd.core.tree import abs_sq, filled, ratio, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, filled, ratio, safe_sqrt
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import (
@@ -19,6 +18,7 @@ from jgd.transforms import (
     add_decayed_weights,
     chain,
     clip_by_block_rms,
+    ema,
     negate,
     scale_by_learning_rate,
     scale_by_param_block_rms,
@@ -84,22 +84,6 @@ class ScaleByFactoredRms(Rule):
 scale_by_factored_rms = ScaleByFactoredRms
 
 
-@record
-class _Mean(Rule):
-    """u = m, m = beta m + (1-beta) g."""
-
-    beta: Scalar = hyper(interval="[0, 1)")
-    accumulator_dtype: Any = static(default=None, convert=dtype_name)
-    layout = optax.EmaState
-
-    def slots(self, p: Any) -> tuple[jax.Array]:
-        return (zeros(p, self.accumulator_dtype),)
-
-    def step(self, t: jax.Array, g: jax.Array, m: jax.Array) -> tuple[jax.Array, ...]:
-        m = self.beta * m + (1 - self.beta) * g
-        return m, m
-
-
 @optimizer(rates=(1e-4, 1.0))
 def adafactor(
     learning_rate: Rate | None = None,
@@ -125,7 +109,7 @@ def adafactor(
         *([] if clipping_threshold is None else [clip_by_block_rms(clipping_threshold)]),
         *([] if learning_rate is None else [scale_by_learning_rate(learning_rate, flip_sign=False)]),
         *([scale_by_param_block_rms()] if multiply_by_parameter_scale else []),
-        *([] if momentum is None else [_Mean(momentum, dtype_momentum)]),
+        *([] if momentum is None else [ema(momentum, False, dtype_momentum)]),
         *([] if weight_decay_rate is None else [add_decayed_weights(weight_decay_rate, weight_decay_mask)]),
         negate(),
     )

@@ -134,7 +134,12 @@ def adamw(
 
 
 nadam = variant(adam, "nadam", "Adam with Nesterov's look-ahead (Dozat 2016).", nesterov=True)
-nadamw = variant(adamw, "nadamw", "NAdam with decoupled weight decay: AlgoPerf's baseline.", nesterov=True)
+nadamw = variant(
+    adamw,
+    "nadamw",
+    "NAdam with decoupled weight decay: AlgoPerf's baseline (Dahl et al. 2023, arXiv:2306.07179).",
+    nesterov=True,
+)
 
 
 @optimizer(rates=(3e-5, 3e-1))

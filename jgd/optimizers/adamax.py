@@ -56,5 +56,5 @@ def adamaxw(
     weight_decay: Decay = 1e-4,
     mask: Any = None,
 ) -> Chain:
-    """AdaMax with decoupled weight decay."""
+    """AdaMax with decoupled weight decay (Kingma & Ba 2015, arXiv:1412.6980, Alg. 2)."""
     return descend(ScaleByAdamax(b1, b2, eps), learning_rate, weight_decay, mask)

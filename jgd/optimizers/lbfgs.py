@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
-from jgd.core.arguments import whole_from
+from jgd.core.arguments import TRANSFORM, Kind, admits, checked, whole_from
 from jgd.core.tree import (
     cast_like,
     check_inexact,
@@ -138,10 +138,12 @@ class ScaleByLBFGS:
 
 
 scale_by_lbfgs = ScaleByLBFGS
+LINE_SEARCH = Kind(f"{TRANSFORM.expected}, or None", lambda x: x is None or admits(TRANSFORM, x))
 WOLFE = scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
 
 
 @optimizer(rates=None, needs=("value", "grad", "value_fn"))
+@checked(linesearch=LINE_SEARCH)
 def lbfgs(
     learning_rate: Rate | None = None,
     memory_size: int = 10,

@@ -49,5 +49,5 @@ def lion(
     weight_decay: Decay = 1e-3,
     mask: Any = None,
 ) -> Chain:
-    """Lion with decoupled weight decay. Try a tenth of AdamW's rate."""
+    """Lion with decoupled weight decay (Chen et al. 2023, arXiv:2302.06675). Try a tenth of AdamW's rate."""
     return descend(ScaleByLion(b1, b2, mu_dtype), learning_rate, weight_decay, mask)

@@ -82,6 +82,9 @@ def optimistic_adam_v2(
     mu_dtype: Any = None,
     nesterov: bool = True,
 ) -> Chain:
-    """Adam with optimism, lr (alpha u + beta (u - u_old)), so that a schedule of the rate scales both."""
+    """Adam with optimism, lr (alpha u + beta (u - u_old)), so that a schedule of the rate scales both.
+
+    (Daskalakis et al. 2018, arXiv:1711.00141, in optax's form.)
+    """
     adam = ScaleByAdam(b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov)
     return chain(adam, ScaleByOptimisticGradient(alpha, beta), scale_by_learning_rate(learning_rate))

@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from jgd.transforms.adaptive_clip import adaptive_grad_clip as adaptive_grad_clip
     from jgd.transforms.adaptive_clip import unitwise_clip as unitwise_clip
     from jgd.transforms.adaptive_clip import unitwise_norm as unitwise_norm
+    from jgd.transforms.aggregating import AccumulateAvgUpdates as AccumulateAvgUpdates
+    from jgd.transforms.aggregating import AverageIncrementallyUpdates as AverageIncrementallyUpdates
+    from jgd.transforms.aggregating import AveragePerElementUpdates as AveragePerElementUpdates
+    from jgd.transforms.aggregating import Axes as Axes
+    from jgd.transforms.aggregating import GetPerElementMeanAndSumSqDiffGrads as GetPerElementMeanAndSumSqDiffGrads
+    from jgd.transforms.aggregating import (
+        TrackPerElementMeanAndVarianceWithEma as TrackPerElementMeanAndVarianceWithEma,
+    )
+    from jgd.transforms.aggregating import accumulate_avg_updates as accumulate_avg_updates
+    from jgd.transforms.aggregating import average_incrementally_updates as average_incrementally_updates
+    from jgd.transforms.aggregating import average_per_element_updates as average_per_element_updates
+    from jgd.transforms.aggregating import get_batch_size_from_per_elt_updates as get_batch_size_from_per_elt_updates
+    from jgd.transforms.aggregating import (
+        get_per_element_mean_and_sum_sq_diff_grads as get_per_element_mean_and_sum_sq_diff_grads,
+    )
+    from jgd.transforms.aggregating import get_unbiased_mean_and_variance_ema as get_unbiased_mean_and_variance_ema
+    from jgd.transforms.aggregating import (
+        track_per_element_mean_and_variance_with_ema as track_per_element_mean_and_variance_with_ema,
+    )
     from jgd.transforms.as_transform import Foreign as Foreign
     from jgd.transforms.as_transform import as_transform as as_transform
     from jgd.transforms.averaging import EmaParams as EmaParams
@@ -83,7 +102,6 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import FreezeUntil as FreezeUntil
     from jgd.transforms.freezing import FreezeUntilState as FreezeUntilState
-    from jgd.transforms.freezing import FrozenLeaves as FrozenLeaves
     from jgd.transforms.freezing import freeze_until as freeze_until
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
@@ -104,6 +122,9 @@ if TYPE_CHECKING:
     from jgd.transforms.line_search import scaled_updates as scaled_updates
     from jgd.transforms.line_search import wolfe_errors as wolfe_errors
     from jgd.transforms.line_search import zoom_search as zoom_search
+    from jgd.transforms.lookahead import Lookahead as Lookahead
+    from jgd.transforms.lookahead import LookaheadSlowState as LookaheadSlowState
+    from jgd.transforms.lookahead import lookahead as lookahead
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
@@ -134,6 +155,10 @@ if TYPE_CHECKING:
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import ReduceOnPlateau as ReduceOnPlateau
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.process import Process as Process
+    from jgd.transforms.process import ProcessPerElement as ProcessPerElement
+    from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
+    from jgd.transforms.process import process as process
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
@@ -173,6 +198,21 @@ lazy(
     {
         "jgd.transforms.accumulation": ("ApplyEveryK", "apply_every", "skip_large_updates", "skip_not_finite"),
         "jgd.transforms.adaptive_clip": ("AdaptiveGradClip", "adaptive_grad_clip", "unitwise_clip", "unitwise_norm"),
+        "jgd.transforms.aggregating": (
+            "AccumulateAvgUpdates",
+            "AverageIncrementallyUpdates",
+            "AveragePerElementUpdates",
+            "Axes",
+            "GetPerElementMeanAndSumSqDiffGrads",
+            "TrackPerElementMeanAndVarianceWithEma",
+            "accumulate_avg_updates",
+            "average_incrementally_updates",
+            "average_per_element_updates",
+            "get_batch_size_from_per_elt_updates",
+            "get_per_element_mean_and_sum_sq_diff_grads",
+            "get_unbiased_mean_and_variance_ema",
+            "track_per_element_mean_and_variance_with_ema",
+        ),
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
         "jgd.transforms.averaging": (
             "EmaParams",
@@ -243,7 +283,7 @@ lazy(
             "subtract_decayed_weights",
             "weight_decay",
         ),
-        "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "FrozenLeaves", "freeze_until"),
+        "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "freeze_until"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": (
@@ -262,6 +302,7 @@ lazy(
             "wolfe_errors",
             "zoom_search",
         ),
+        "jgd.transforms.lookahead": ("Lookahead", "LookaheadSlowState", "lookahead"),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
         "jgd.transforms.monitor": (
@@ -283,6 +324,7 @@ lazy(
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),
+        "jgd.transforms.process": ("Process", "ProcessPerElement", "add_mean_variance_to_opt", "process"),
         "jgd.transforms.scale": (
             "Identity",
             "Negate",

@@ -10,10 +10,11 @@ import optax
 from jgd.core import Transform, hyper, part, record, static
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import InputError
-from jgd.core.leaves import fixed_leaves
+from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
 from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
+from jgd.transforms.lookahead import LookaheadSlowState
 
 HELD = {
     "inner": "inner_state",
@@ -21,6 +22,7 @@ HELD = {
     "base_optimizer": "base_optimizer_state",
     "optimizer": "opt_state",
     "adv_optimizer": "adv_state",
+    "fast_optimizer": "fast_state",
 }
 """Where wrappers hold a transform, and where their states hold its state."""
 
@@ -42,7 +44,7 @@ class EmaParams:
     does. Put it around everything that changes the updates, and inside what decides whether to step:
     `multi_steps(ema_params(...))` and `apply_if_finite(ema_params(...))` average the steps that were taken, the
     other order every call.
-    State: 4 bytes a parameter and a counter.
+    State: 4 bytes a parameter that `inner` may change, and a counter.
     """
 
     inner: Transform = part(convert=as_transform)
@@ -51,7 +53,8 @@ class EmaParams:
 
     def init(self, params: Params) -> State:
         """An empty average and the inner state."""
-        return EmaParamsState(zero_count(), full_like(params), self.inner.init(params))
+        moving = moving_leaves(self.inner, params, params)
+        return EmaParamsState(zero_count(), full_like(moving), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The inner updates; the average moves towards what they lead to."""
@@ -63,19 +66,21 @@ class EmaParams:
             new = (widen(p) + widen(u)).astype(jnp.result_type(p))  # what apply_updates makes of it
             return (kept * widen(a) + (1 - kept) * widen(new)).astype(a.dtype)
 
-        ema = jax.tree.map(average, params, updates, state.ema)
+        moving = (moving_leaves(self.inner, params, tree) for tree in (params, updates))
+        ema = jax.tree.map(average, *moving, state.ema)
         return updates, EmaParamsState(increment(state.count), ema, inner)
 
     def eval_params(self, state: State, params: Params) -> Params:
         """The average, in the parameters' dtypes; before the first step, the parameters."""
         started = state.count > 0
         weight = one_minus_pow(self.decay, jnp.maximum(state.count, 1)) if self.debias else 1.0
-        mean = jax.tree.map(lambda a, p: (widen(a) / weight).astype(jnp.result_type(p)), state.ema, params)
-        return where(started, mean, params)
+        moving = moving_leaves(self.inner, params, params)
+        mean = jax.tree.map(lambda a, p: (widen(a) / weight).astype(jnp.result_type(p)), state.ema, moving)
+        return where(started, with_moving(mean, params), params)
 
     def cost(self, params: Params) -> Cost:
         """One more pass over the parameters and the average."""
-        average = jax.eval_shape(lambda: full_like(params))
+        average = jax.eval_shape(lambda: full_like(moving_leaves(self.inner, params, params)))
         return total([Cost(tree_bytes(params) + 2 * tree_bytes(average)), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:
@@ -89,10 +94,11 @@ def ema_params(inner: Any, decay: Scalar = 0.999, debias: bool = True) -> EmaPar
 
 
 def eval_params(optimizer: Any, state: State, params: Params) -> Params:
-    """The weights that `optimizer` means to be evaluated, at `state`: an average, schedule-free's x, else `params`.
+    """The weights that `optimizer` means to be evaluated, at `state`: an average, slow ones, else `params`.
 
     A transform says so by a method `eval_params(state, params)`; it is found within chains, masks, partitions,
-    accumulation and guards, the outermost first, and so is the state of `schedule_free`, jgd's or optax's own. Under a
+    accumulation and guards, the outermost first, and so is the state of `schedule_free`, jgd's or optax's own; of
+    `lookahead` it is the slow parameters. Under a
     mask or a partition, leaves of others stay `params`.
     Runs under `jit`, `vmap` and `scan`.
     """
@@ -158,10 +164,14 @@ def _masked(inner: Any, state: State, params: Params) -> Params:
 
 def _placeholders(state: State, params: Params) -> Params | None:
     """`params` with the placeholders of a masked average in `state`; `None` where there is no such average."""
-    is_average = lambda x: isinstance(x, (EmaParamsState, optax.contrib.ScheduleFreeState))  # noqa: E731
-    for node in jax.tree.leaves(state, is_leaf=is_average):
-        if is_average(node):
-            average = node.ema if isinstance(node, EmaParamsState) else node.z
+    averages: dict[type, str] = {
+        EmaParamsState: "ema",
+        optax.contrib.ScheduleFreeState: "z",
+        LookaheadSlowState: "slow",
+    }
+    for node in jax.tree.leaves(state, is_leaf=lambda x: type(x) in averages):
+        if type(node) in averages:
+            average = getattr(node, averages[type(node)])
             return jax.tree.map(lambda a, p: a if _is_hole(a) else p, average, params, is_leaf=_is_hole)
     return None
 

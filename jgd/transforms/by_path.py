@@ -17,7 +17,7 @@ from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import with_hyperparams
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Partition
-from jgd.transforms.freezing import FrozenLeaves
+from jgd.transforms.constraints import SetToZero
 
 DEFAULT = "default"
 EMBEDDING = re.compile(r"embed|(?<![a-z])emb(?![a-z])|(?<![a-z])w[tp]e(?![a-z])|(cls|mask)_token", re.IGNORECASE)
@@ -102,7 +102,7 @@ def _as_group(pattern: Any, value: Any) -> Any:
         expected = f"{PATTERN.expected}, and not {DEFAULT!r}, which names the rest"
         raise InputError(f"by_path(groups): the key {pattern!r} must {expected}.")
     if isinstance(value, str) and value == "frozen":
-        return FrozenLeaves()
+        return SetToZero()
     if isinstance(value, Mapping) and value:
         return {str(name): _as_number(new) for name, new in value.items()}
     if isinstance(value, (Scaled, Layerwise)):
@@ -150,13 +150,13 @@ class ByPath:
     """
 
     groups: Mapping[str, Any] = part(convert=_as_groups, expect=GROUPS)
-    default: Any = part(convert=lambda x: FrozenLeaves() if isinstance(x, str) else as_transform(x), expect=WHOLE)
+    default: Any = part(convert=lambda x: SetToZero() if isinstance(x, str) else as_transform(x), expect=WHOLE)
 
     def check_fields(self) -> None:
         """Refuse numbers that the default does not have, or not so, and multipliers of nothing."""
         for pattern, group in self.groups.items():
             place = f"by_path(groups={{{pattern!r}: {shown(group)}}})"
-            if isinstance(group, (Scaled, Layerwise)) and isinstance(self.default, FrozenLeaves):
+            if isinstance(group, (Scaled, Layerwise)) and isinstance(self.default, SetToZero):
                 raise InputError(f"{place}: the default is frozen and has no steps to scale; name an optimizer.")
             try:
                 with_hyperparams(self.default, group if isinstance(group, Mapping) else {})
@@ -230,11 +230,15 @@ class ByPath:
         return found
 
     def __repr__(self) -> str:
-        groups = ", ".join(f"{pattern!r}: {group!r}" for pattern, group in self.groups.items())
-        return f"by_path({{{groups}}}, {self.default!r})"
+        groups = ", ".join(f"{pattern!r}: {_named(group)}" for pattern, group in self.groups.items())
+        return f"by_path({{{groups}}}, {_named(self.default)})"
 
 
 by_path = ByPath
+
+
+def _named(group: Any) -> str:
+    return "'frozen'" if isinstance(group, SetToZero) else repr(group)
 
 
 def _times(row: tuple[Scalar, int], u: Any) -> jax.Array:

@@ -16,6 +16,7 @@ class Clip(Rule):
     """u = min(max(g, -c), c), entry by entry."""
 
     max_delta: Scalar = hyper(interval="[0, inf]")
+    keeps_zeros = True
     integers = True
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
@@ -30,6 +31,7 @@ class ClipByNorm(Rule):
     """u = g min(1, c / ||g||) for each leaf by itself."""
 
     max_norm: Scalar = hyper(interval="[0, inf]")
+    keeps_zeros = True
     entrywise = False
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
@@ -44,6 +46,7 @@ class ClipByBlockRms(Rule):
     """u = g min(1, c / rms(g)) for each leaf by itself."""
 
     threshold: Scalar = hyper(interval="[0, inf]")
+    keeps_zeros = True
     entrywise = False
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
@@ -63,6 +66,7 @@ class ClipByGlobalNorm(Rule):
     """
 
     max_norm: Scalar = hyper(interval="[0, inf]")
+    keeps_zeros = True
     entrywise = False
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

@@ -57,6 +57,11 @@ class Chain:
             flags = jax.tree.map(lambda now, before, kept=kept: now or (kept and before), own, flags)
         return flags
 
+    @property
+    def keeps_zeros(self) -> bool:
+        """Whether all links do."""
+        return all(getattr(link, "keeps_zeros", False) for link in self.transforms)
+
     def __repr__(self) -> str:
         return f"chain({', '.join(map(repr, self.transforms))})"
 
@@ -101,6 +106,11 @@ class Masked:
         return jax.tree.map(
             lambda keep, own, p: own if keep else jax.tree.map(lambda _: False, p), flags, inner, params
         )
+
+    @property
+    def keeps_zeros(self) -> bool:
+        """Whether the inner transform does."""
+        return getattr(self.inner, "keeps_zeros", False)
 
     def kept(self, params: Params) -> Params:
         """The parameters with `optax.MaskedNode` in place of the leaves where the mask is false."""

@@ -7,12 +7,18 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Rule, record
+from jgd.core.cost import Cost
 from jgd.core.types import Grads, Params, State, Updates
 
 
 @record
 class SetToZero:
-    """u = 0, for leaves of any dtype: what is in charge of parameters that stay as they are. No state."""
+    """u = 0, for leaves of any dtype: what is in charge of parameters that stay as they are, "frozen" in `by_path`.
+
+    No state. `fit` computes no gradients for its leaves, which a norm before it then does not count.
+    """
+
+    keeps_zeros = True
 
     def init(self, params: Params) -> State:
         """Empty."""
@@ -21,6 +27,14 @@ class SetToZero:
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """Zeros."""
         return jax.tree.map(jnp.zeros_like, grads), state
+
+    def cost(self, params: Params) -> Cost:
+        """Nothing moves."""
+        return Cost()
+
+    def fixed(self, params: Params) -> Any:
+        """Everywhere."""
+        return jax.tree.map(lambda _: True, params)
 
 
 set_to_zero = SetToZero
@@ -31,6 +45,7 @@ class ZeroNans(Rule):
     """u = g, and 0 where g is NaN. State: a flag for each leaf, whether its last gradient had a NaN."""
 
     layout = optax.ZeroNansState
+    keeps_zeros = True
     entrywise = False
 
     def slots(self, p: Any) -> tuple[jax.Array]:

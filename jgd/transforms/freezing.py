@@ -4,39 +4,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import MASK
-from jgd.core.cost import Cost
 from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-
-
-@record
-class FrozenLeaves:
-    """Updates of zero, without a state, for which `fit` computes no gradients: the group "frozen" of `by_path`."""
-
-    def init(self, params: Params) -> State:
-        """Empty."""
-        return optax.EmptyState()
-
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """Zeros."""
-        return jax.tree.map(jnp.zeros_like, grads), state
-
-    def cost(self, params: Params) -> Cost:
-        """Nothing moves."""
-        return Cost()
-
-    def fixed(self, params: Params) -> Any:
-        """Everywhere."""
-        return jax.tree.map(lambda _: True, params)
-
-    def __repr__(self) -> str:
-        return "'frozen'"
 
 
 class FreezeUntilState(NamedTuple):

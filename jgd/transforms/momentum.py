@@ -24,6 +24,7 @@ class Trace(Rule):
     nesterov: bool = static(default=False)
     accumulator_dtype: Any = static(default=None, convert=dtype_name)
     layout = optax.TraceState
+    keeps_zeros = True
     integers = True
 
     def slots(self, p: Any) -> tuple[jax.Array]:
@@ -48,6 +49,7 @@ class Ema(Rule):
     debias: bool = static(default=True)
     accumulator_dtype: Any = static(default=None, convert=dtype_name)
     layout = optax.EmaState
+    keeps_zeros = True
 
     def slots(self, p: Any) -> tuple[jax.Array]:
         return (zeros(p, self.accumulator_dtype),)

@@ -48,6 +48,7 @@ scale = Scale
 class Negate(Rule):
     """u = -g: the last link of a recipe whose links before it keep the gradient's sign."""
 
+    keeps_zeros = True
     integers = True
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:

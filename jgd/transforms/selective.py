@@ -16,7 +16,7 @@ from jgd.transforms.constraints import set_to_zero
 def freeze(mask: Any) -> Masked:
     """Zero the updates where `mask` is true: the last link of a chain. A transform before it keeps its state there.
 
-    `selective_transform` keeps none.
+    `selective_transform` keeps none. `fit` computes no gradients there, which a norm before it then does not count.
     """
     return masked(set_to_zero(), mask)
 

@@ -11,7 +11,7 @@ from jgd.core import Transform, as_function, hyper, part, record, static
 from jgd.core.arguments import function_of
 from jgd.core.cost import Cost, cost, total
 from jgd.core.frozen import dtype_name
-from jgd.core.leaves import fixed_leaves
+from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -26,7 +26,7 @@ class MultiSteps:
     The other updates are zero, and `opt` does not run for them (under `vmap` it runs and is discarded).
     `every_k_schedule` is a number or a schedule of the steps taken. `should_skip_update_fn(grads, gradient_step,
     params) -> (skip, info)` drops a batch whole, e.g. `optax.skip_not_finite`. State: the accumulator, 4 bytes a
-    parameter, two counters, `info` and the inner state.
+    parameter that `opt` may change, two counters, `info` and the inner state.
     """
 
     opt: Transform = part(convert=as_transform)
@@ -37,8 +37,8 @@ class MultiSteps:
 
     def init(self, params: Params) -> State:
         """An empty accumulator and the inner state."""
-        sums = full_like(params, dtype=self.accumulator_dtype)
-        _, info = self._skip(sums, zero_count(), params)
+        sums = full_like(moving_leaves(self.opt, params, params), dtype=self.accumulator_dtype)
+        _, info = self._skip(with_moving(sums, params), zero_count(), params)
         return optax.MultiStepsState(zero_count(), zero_count(), self.opt.init(params), sums, info)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -50,12 +50,13 @@ class MultiSteps:
             # A running mean stays in range where a sum would overflow.
             return g, a + (g - a) / (n + 1) if self.use_grad_mean else a + g
 
-        _, sums = map_unzip(add, grads, sums, place="MultiSteps.update")
+        moving = moving_leaves(self.opt, grads if params is None else params, grads)
+        _, sums = map_unzip(add, moving, sums, place="MultiSteps.update")
         sums = where(skip, state.acc_grads, sums)
         rate = self.every_k_schedule
         every = jnp.round(jnp.asarray(rate(state.gradient_step) if callable(rate) else rate)).astype(jnp.int32)
         emit = ~skip & (n >= every - 1)
-        mean = jax.tree.map(lambda a, g: a.astype(jnp.result_type(g)), sums, grads)
+        mean = with_moving(jax.tree.map(lambda a, g: a.astype(jnp.result_type(g)), sums, moving), grads)
         updates, inner = step_if(emit, self.opt, mean, state.inner_opt_state, params, **extra)
         return updates, optax.MultiStepsState(
             mini_step=jnp.where(emit, 0, jnp.where(skip, n, increment(n))),
@@ -67,7 +68,8 @@ class MultiSteps:
 
     def cost(self, params: Params) -> Cost:
         """The sums each time, and the inner transform's cost once a round; a schedule's first round counts."""
-        sums = jax.eval_shape(lambda: full_like(params, dtype=self.accumulator_dtype))
+        moving = moving_leaves(self.opt, params, params)
+        sums = jax.eval_shape(lambda: full_like(moving, dtype=self.accumulator_dtype))
         rate = self.every_k_schedule
         every = float(jnp.asarray(rate(zero_count()) if callable(rate) else rate))
         return total([Cost(2 * tree_bytes(sums)), total([cost(self.opt, params)], share=1 / every)])

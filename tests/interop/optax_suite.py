@@ -79,6 +79,7 @@ def patched() -> int:
     spaces = [
         (optax, dropin),
         *((getattr(optax, n), getattr(dropin, n)) for n in ("contrib", "schedules", "transforms")),
+        (optax.experimental.aggregating, dropin.experimental.aggregating),
     ]
     ours = {}
     for theirs, mine in spaces:

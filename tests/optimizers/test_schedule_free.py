@@ -1,7 +1,5 @@
 """Schedule-free learning: the authors' package with a warm-up, what is evaluated, and what a state keeps."""
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,9 +8,8 @@ import pytest
 
 import jgd
 from jgd.interop import optax as dropin
-from tests import problems
+from tests import problems, trust
 
-RECORDED = np.load(pathlib.Path(__file__).parent.parent / "oracles" / "schedule_free.npz")
 OURS = {
     "sgd": lambda: jgd.schedule_free_sgd(0.5, 5, 0.8, 0.01),
     "adamw": lambda: jgd.schedule_free_adamw(0.05, 5, 0.9, 0.99, 1e-3, 0.01),
@@ -34,11 +31,10 @@ def both(opt, start, grads):
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_warm_up_is_the_authors(name, x64):
-    start = problems.params()
-    steps = RECORDED[name].shape[1]
-    for path, recorded in zip(both(OURS[name](), start, problems.gradients(steps, start)), RECORDED[name], strict=True):
-        flat = np.concatenate([np.reshape(x, (steps, -1)) for x in jax.tree.leaves(path)], axis=1)
-        np.testing.assert_allclose(flat, recorded, rtol=1e-11, atol=1e-12)
+    start, kind = problems.params(), f"schedulefree:schedule_free_{name}"
+    paths = both(OURS[name](), start, problems.gradients(trust.STEPS, start))
+    for path, recorded in zip(paths, (kind, f"{kind}_average"), strict=True):
+        np.testing.assert_allclose(trust.flattened(path), trust.TRAJECTORIES[recorded], rtol=1e-11, atol=1e-12)
 
 
 def test_the_drop_in_s_warm_up_is_optax_s(x64):

@@ -85,6 +85,13 @@ ROWS = [
         for name in ("scale_by_param_block_norm", "scale_by_param_block_rms")
     ),
     Row(
+        "adafactor_momentum",
+        lambda: jgd.adafactor(0.1, clipping_threshold=0.8, momentum=0.9, dtype_momentum=float),
+        lambda: optax.adafactor(0.1, clipping_threshold=0.8, momentum=0.9, dtype_momentum=float),
+        state_bytes=None,
+        oracle_error=1e-6,
+    ),
+    Row(
         "adafactor_factored",
         lambda: jgd.adafactor(0.1, 2, 0.7, 0, False, None, None, "float32", 0.01, 1e-8),
         lambda: optax.adafactor(0.1, 2, 0.7, 0, False, None, None, "float32", 0.01, 1e-8),

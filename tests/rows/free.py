@@ -30,6 +30,7 @@ ROWS = [
         lambda: optax.contrib.prodigy(0.9, (0.8, 0.99), 0.9, 1e-6, 0.1, 0.8, 0.01, True),
         state_bytes=16,
         scalar_bytes=8,
+        reference="prodigyopt:prodigy",
     ),
     Row(
         "dadapt_adamw_options",
@@ -37,6 +38,7 @@ ROWS = [
         lambda: optax.contrib.dadapt_adamw(0.9, (0.8, 0.99), 1e-6, 0.1, 0.01),
         state_bytes=12,
         scalar_bytes=8,
+        reference="dadaptation:dadapt_adamw",
     ),
     Row(
         "dog_options",

@@ -1,4 +1,4 @@
-"""Rows of L-BFGS and of the line searches."""
+"""Rows of L-BFGS, of the line searches and of Sophia."""
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +25,37 @@ def model(grads, params):
     return {"value": jnp.zeros(()), "grad": grads, "value_fn": value_fn}
 
 
+def _bowl(grads, params):
+    """The objective of a Hessian; of complex parameters, for which none is defined, it is not asked."""
+    return {"obj_fn": problems.bowl}
+
+
 SEARCH = {"scalar_bytes": 16, "extra": model, "reverse": False}  # a rate, a value and two errors
 
 OVERRIDES = {"lbfgs": {**SEARCH, "state_bytes": None, "scalar_bytes": 56, "objective": problems.bowl}}
 
+_SOPHIA = {  # the draws do not matter on the bowl, whose Hessian is diagonal; see tests/optimizers/test_sophia.py
+    "extra": _bowl,
+    "complex": False,
+    "state_bytes": None,  # 8, and its key
+    "scalar_bytes": 4,  # the second word of that
+}
+OVERRIDES["sophia"] = {  # optax's form; the paper's is in the test
+    **_SOPHIA,
+    "make": lambda: jgd.sophia(0.05, gamma=0.8, update_interval=3, hessian_first=False, bias_correction=True),
+    "oracle": lambda: optax.contrib.sophia(0.05, gamma=0.8, update_interval=3),
+}
+
 ROWS = [
+    Row("sophia_paper", lambda: jgd.sophia(0.05, gamma=0.8), **_SOPHIA),
+    Row(
+        "hutchinson",
+        jgd.hutchinson_estimator_diag_hessian,
+        optax.contrib.hutchinson_estimator_diag_hessian,
+        descends=False,
+        guards=True,  # it reads no gradient
+        **_SOPHIA,
+    ),
     Row(
         "lbfgs_without_search",
         lambda: jgd.lbfgs(0.9, 3, True, None),

@@ -13,6 +13,21 @@ def _matrices(params):
     return jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), params)
 
 
+def _paired(*args):
+    """optax's lookahead, with the pair of fast and slow parameters in its state."""
+    opt = optax.lookahead(*args)
+
+    def init(params):
+        pair = optax.LookaheadParams.init_synced(params)
+        return opt.init(pair), pair
+
+    def update(grads, state, params):
+        updates, new = opt.update(grads, state[0], state[1]._replace(fast=params))
+        return updates.fast, (new, optax.apply_updates(state[1], updates))
+
+    return optax.GradientTransformation(init, update)
+
+
 OVERRIDES = {
     "galore": {  # optax's form; the paper's is in tests/optimizers/test_galore.py
         "make": lambda: jgd.galore(0.05, 2, project_longer=True),
@@ -85,6 +100,20 @@ ROWS = [
         passes=4,
         extra=lambda grads, params: {"grad_fn": lambda p, i: p},
         descends=False,  # by gradients that are not those of the bowl
+    ),
+    Row(
+        "lookahead",
+        lambda: jgd.lookahead(jgd.adam(0.1), 2, 0.5),
+        lambda: _paired(optax.adam(0.1), 2, 0.5),
+        state_bytes=12,
+        same_state=False,  # optax's slow parameters are not in it
+    ),
+    Row(
+        "lookahead_reset",
+        lambda: jgd.lookahead(jgd.sgd(0.1, 0.9), 3, 0.8, True),
+        lambda: _paired(optax.sgd(0.1, 0.9), 3, 0.8, True),
+        state_bytes=8,
+        same_state=False,
     ),
     Row(
         "mechanize",

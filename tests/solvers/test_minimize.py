@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import scipy.optimize
 
 import jgd
 from jgd.core import InputError, Status
@@ -108,12 +109,27 @@ def test_it_runs_under_jit_with_the_optimizer_and_the_rule_as_arguments():
     assert traces[0].startswith("Solution(params=")
 
 
-@pytest.mark.parametrize("optimizer", [optax.lbfgs(), jgd.chain(jgd.identity(), optax.lbfgs())])
-def test_line_searches_of_optax_work(optimizer):
+@pytest.mark.parametrize("optimizer", [jgd.lbfgs(), optax.lbfgs(), jgd.chain(jgd.identity(), optax.lbfgs())])
+def test_line_searches_work(optimizer):
     found = minimize(rosenbrock, optimizer, jnp.array([-1.2, 1.0]), Stop(gradient_norm=1e-4))
     assert found.status is Status.GRADIENT_NORM
     assert int(found.steps) < 60
     np.testing.assert_allclose(found.params, 1.0, atol=1e-3)  # the least curvature there is 0.4
+
+
+def test_lbfgs_needs_no_more_steps_than_scipy_s(x64):
+    start = jnp.where(jnp.arange(10) % 2, 1.0, -1.2)
+
+    def chained(x):
+        return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    found = minimize(chained, jgd.lbfgs(), start, Stop(gradient_norm=1e-6))
+    assert found.status is Status.GRADIENT_NORM
+    np.testing.assert_allclose(found.params, 1.0, atol=1e-5)
+    options = {"gtol": 1e-7, "ftol": 0.0, "maxcor": 10}
+    value_and_grad = jax.jit(jax.value_and_grad(chained))
+    theirs = scipy.optimize.minimize(value_and_grad, start, jac=True, options=options, method="L-BFGS-B")
+    assert int(found.steps) < 1.25 * theirs.nit  # 83 and 77
 
 
 def test_arguments_and_aux():

@@ -92,6 +92,11 @@ def test_wrappers_tell_which_leaves_are_fixed():
     for wrapped in (
         jgd.chain(jgd.clip_by_global_norm(1.0), FROZEN),
         jgd.chain(FROZEN, jgd.freeze_until(2, "head"), jgd.scale(0.5)),
+        jgd.chain(FROZEN, jgd.clip(1.0), jgd.chain(jgd.clip_by_global_norm(1.0), jgd.trace(0.9)), jgd.negate()),
+        jgd.chain(jgd.adam(0.1), jgd.freeze("^body")),
+        jgd.chain(jgd.adam(0.1), jgd.freeze("body/w"), jgd.freeze("body/v")),
+        jgd.partition({"a": jgd.sgd(0.1), "b": jgd.set_to_zero()}, {"body": "b", "head": "a"}),
+        jgd.selective_transform(jgd.adam(0.1), freeze_mask={"body": True, "head": False}),
         jgd.multi_steps(FROZEN, 2),
         jgd.apply_if_finite(FROZEN, 2),
         jgd.ema_params(FROZEN),
@@ -106,6 +111,27 @@ def test_wrappers_tell_which_leaves_are_fixed():
     assert flags(jgd.chain(FROZEN, jgd.add_decayed_weights(0.1))) == none
     assert flags(jgd.masked(FROZEN, "head|v")) == none | {"body/v": True}
     assert flags(jgd.adam(0.1)) == none
+
+
+@pytest.mark.parametrize("wrap", [lambda x: jgd.multi_steps(x, 2), jgd.ema_params])
+def test_wrappers_keep_nothing_for_fixed_leaves_and_step_as_before(wrap):
+    params = problems.params(SHAPES)
+    opt, whole = wrap(FROZEN), wrap(jgd.adam(0.01))
+    sizes = [sum(x.size for x in jax.tree.leaves(jax.eval_shape(o.init, params)) if x.ndim) for o in (opt, whole)]
+    assert sizes[0] == 3 * 64 * 2  # the head's two moments, and its sum or average
+    assert sizes[1] == 3 * (64 * 2 + 2 * 64 * 64)
+    grads, state, other = problems.gradients(4, params), opt.init(params), whole.init(params)
+    start, mine, theirs = params, params, params
+    for g in grads:
+        updates, state = opt.update(g, state, mine)
+        mine = jgd.apply_updates(mine, updates)
+        updates, other = whole.update(g, other, theirs)
+        theirs = jgd.apply_updates(theirs, updates)
+    problems.close(mine["body"], start["body"], rtol=0)
+    problems.close(mine["head"], theirs["head"], rtol=1e-6)
+    found = jgd.eval_params(opt, state, mine)
+    problems.close(found["body"], start["body"], rtol=0)
+    problems.close(found["head"], jgd.eval_params(whole, other, theirs)["head"], rtol=1e-6)
 
 
 def test_leaves_are_set_free_at_a_step():
