@@ -25,8 +25,9 @@ LEFT_OUT = {
 """A pattern over files -> why none of jgd's objects is in them."""
 LEFT_OUT_TESTS = {
     r"_src/alias_test.py::AliasTest::test_state_shape_dtype_shard_stability": (
-        "the dtypes of every row's state are properties in tests/test_properties.py and tests/test_edge_cases.py"
+        "the dtypes of every row's state are held in tests/test_properties.py and tests/test_edge_cases.py"
     ),
+    r"contrib/_common_test.py::ContribTest::test_state_shape_dtype_shard_stability": "they are as well",
     r"_src/alias_test.py::LBFGSTest::test_(plain_)?preconditioning": "they call optax's private functions alone",
     r"_src/alias_test.py::LBFGSTest::test_against_plain_implementation[4-9]$": "two of five functions will do",
     r"contrib/_muon_test.py::MuonTest::test_(newton_schulz$|reshape_inverse)": "so do these",
