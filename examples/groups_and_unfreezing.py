@@ -48,7 +48,7 @@ def main():
     print(f"Pretrained: loss {pretrained.metrics['loss'][-1]:.3f}\n")
 
     groups = {
-        "frozen": optax.set_to_zero(),
+        "frozen": jgd.set_to_zero(),
         "backbone": jgd.adamw(jgd.switch_schedule((0.0, 3e-3), (UNFREEZE,)), weight_decay=1e-2),
         "head": jgd.adamw(1e-2, weight_decay=1e-2),
         "no decay": jgd.adam(1e-2),

@@ -70,6 +70,14 @@ def _simplified_ademamix(tensors):
     return _SimplifiedAdEMAMix(tensors, {"lr": 0.0005, "settings": settings})
 
 
+def _give_hessian(opt, value):
+    """The diagonal of the loss's Hessian, when it is due: without draws."""
+    group = opt.param_groups[0]
+    due, tensors = group.get("step", 0) % 10 == 0, group["params"]
+    curvatures = [torch.full_like(p, 1 + 3 * i / len(tensors)) for i, p in enumerate(tensors)]
+    opt.step(hessian=curvatures if due else None)
+
+
 def _give_closure(opt, value):
     opt.step(lambda: value)
 
@@ -111,6 +119,12 @@ CASES = {
     "pytorch-optimizer:fromage": Case(lambda t: po.Fromage(t, 0.05)),
     "pytorch-optimizer:polyak_sgd": Case(lambda t: po.AliG(t, 1.0), loss=loss, give=_give_closure),
     "pytorch-optimizer:sign_sgd": Case(lambda t: po.SignSGD(t, 0.05, momentum=0.0)),
+    # The package's threshold is in units of gamma, and so are its rate, eps and decay.
+    "pytorch-optimizer:sophia": Case(
+        lambda t: po.SophiaH(t, 0.05 / 0.8, (0.965, 0.99), 1e-4 * 0.8, p=0.8, eps=1e-8 / 0.8),
+        loss=loss,
+        give=_give_hessian,
+    ),
     "pytorch-optimizer:signum": Case(lambda t: po.SignSGD(t, 0.05, momentum=0.9)),
     "pytorch-optimizer:sm3": Case(lambda t: po.SM3(t, 0.05, momentum=0.9, eps=1e-8)),
     "schedulefree:schedule_free_sgd": Case(_free_sgd),

@@ -47,7 +47,7 @@ OVERRIDES["sophia"] = {  # optax's form; the paper's is in the test
 }
 
 ROWS = [
-    Row("sophia_paper", lambda: jgd.sophia(0.05, gamma=0.8), **_SOPHIA),
+    Row("sophia_paper", lambda: jgd.sophia(0.05, gamma=0.8), **_SOPHIA, reference="pytorch-optimizer:sophia"),
     Row(
         "hutchinson",
         jgd.hutchinson_estimator_diag_hessian,
