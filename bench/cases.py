@@ -64,7 +64,6 @@ CASES: dict[str, Case] = {
         Chart("steps", ("seconds", "compiling_percent"), "side"),
     ),
     "elementwise": Case("bench.updates:elementwise", "Steps of elementwise optimizers against optax's", 29),
-    "catalogue": Case("bench.updates:every", "Steps of every optimizer of the catalogue against optax's", 90),
     "parameters": Case(
         "bench.scaling:parameters", "A step against the number of parameters", 50,
         chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),

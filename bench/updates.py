@@ -19,7 +19,6 @@ from bench.passes import likeness, passes
 from bench.rows import Claim, Row, Yields, alone, timed, without_ratio
 from bench.steps import Pair, on_one_place, program_rows, same, step
 from jgd.measure import compare, interleave, random_like, state_bytes
-from jgd.optimizers.catalogue import catalogue
 
 ELEMENTWISE: dict[str, Callable[[Any], Any]] = {
     "sgd": lambda lib: lib.sgd(1e-3),
@@ -63,7 +62,7 @@ def elementwise(quick: bool = False, only: str = "") -> Yields:
 def every(quick: bool = False, only: str = "") -> Yields:
     """Every optimizer of the catalogue that optax has in the same form, on one leaf of 2^22 parameters."""
     params = jax.ShapeDtypeStruct((1 << (14 if quick else 22),), jnp.float32)
-    for name, entry in catalogue().items():
+    for name, entry in jgd.optimizers.list().items():
         theirs = getattr(optax, name, None) or getattr(optax.contrib, name, None)
         if entry.needs or theirs is None or name in OTHER_FORMS or only not in ("", name):
             continue
