@@ -53,7 +53,7 @@ def _optax_muon() -> Any:
 
 
 def known() -> dict[str, Callable[[], Case]]:
-    """List what can be benched by name: the optimizers of the catalogue that step by gradients alone, and what is below.
+    """List what can be benched by name: optimizers of the catalogue that step by gradients alone, and those below.
 
     What is not below has no peer: a name that optax shares may stand for another form there.
     """
