@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 SHAPES = {"w": (4, 3), "rest": [(3,), ()]}
+FEW = {"w": (3, 2), "rest": [(2,)]}  # compiles sooner
 MATRICES = {"w": (4, 3), "rest": [(3, 4), (2, 5)]}
 
 

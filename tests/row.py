@@ -39,6 +39,10 @@ class Row:
         """Parameters for this row."""
         return problems.params(self.shapes or problems.SHAPES, dtype)
 
+    def few(self, dtype=None):
+        """Fewer and smaller parameters for this row, for what compiles long."""
+        return problems.params(self.shapes or problems.FEW, dtype)
+
     def update(self, opt, grads, state, params, **more):
         """The step of a transform of this row, with the extra arguments that it needs."""
         return opt.update(grads, state, params, **(self.extra(grads, params) if self.extra else {}) | more)

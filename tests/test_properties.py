@@ -74,7 +74,7 @@ def dtypes(tree):
 
 @EACH_STEPPING
 def test_the_loss_decreases(row):
-    start = row.params()
+    start = row.few()
 
     @jax.jit
     def train(opt):
@@ -104,7 +104,7 @@ def test_shapes_and_dtypes_never_change(row, dtype, number):
 
 @EACH_SHORT
 def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparameter(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     grads = gradient_like(params)
     step = jax.jit(lambda opt: one_step(row, opt, grads, params))
     # Fused arithmetic rounds otherwise than one operation at a time: a few units in the last place of sums of size 1.
@@ -118,7 +118,7 @@ def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparame
 
 @EACH_SHORT
 def test_vmap_over_hyperparameters_and_members_equals_a_loop(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     scales = (0.5, 0.75, 1.0)
     several = [(jax.tree.map(lambda x, k=k: x * k, opt), jax.tree.map(lambda p, k=k: p * k, params)) for k in scales]
 
@@ -135,7 +135,7 @@ def test_vmap_over_hyperparameters_and_members_equals_a_loop(row):
 
 @EACH_SHORT
 def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     value = jax.jit(lambda opt: loss_after_training(row, opt, params))
     slopes = jgd.hyperparams(jax.jit((jax.grad if row.reverse else jax.jacfwd)(value))(opt))
     for name, x in jgd.hyperparams(opt).items():
@@ -158,7 +158,7 @@ def test_a_step_lowers_for_gpus_and_tpus_as_it_stands(row):
 @EACH_SHORT
 def test_zero_gradients_give_finite_updates_and_hypergradients(row):
     for dtype in ("float32", "bfloat16", "float16"):
-        params = row.params(dtype)
+        params = row.few(dtype)
         zeros = jax.tree.map(jnp.zeros_like, params)
 
         def total(opt, params=params, zeros=zeros):
@@ -173,7 +173,7 @@ def test_zero_gradients_give_finite_updates_and_hypergradients(row):
 
 @EACH_SHORT
 def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     grads = problems.gradients(STEPS, params)
     everything = jax.tree.map(lambda _: True, params)
     plain = row.trajectory(opt, params, grads)
