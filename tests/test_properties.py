@@ -74,7 +74,7 @@ def dtypes(tree):
 
 @EACH_STEPPING
 def test_the_loss_decreases(row):
-    start = row.few()
+    start = row.params()
 
     @jax.jit
     def train(opt):
