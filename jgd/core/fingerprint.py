@@ -55,13 +55,16 @@ def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
 
 
 def _as_called(text: str) -> str:
-    """A text with records by the names that they are called by: `ScaleByAdam(...)`, as 0.1.0 wrote it, is one."""
+    """A text with records by the names that they are called by: `ScaleByAdam(...)`, as 0.1.0 wrote it, is one.
+
+    0.1.0 wrote `Function(fn=loss)` for a function, too.
+    """
 
     def called(found: re.Match[str]) -> str:
         lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", found[1]).lower()
         return f"{lower.removesuffix('_schedule')}("
 
-    return re.sub(r"\b([A-Za-z_]\w*)\(", called, text)
+    return re.sub(r"\b([A-Za-z_]\w*)\(", called, re.sub(r"\bFunction\(fn=([^()]*)\)", r"\1", text))
 
 
 def _clause(name: str, theirs: str, ours: str) -> str:

@@ -11,7 +11,17 @@ from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import TRANSFORM, Kind, whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import MissingError
-from jgd.core.tree import cast_like, check_params, copied, global_norm, map_unzip, map_updates, tree_bytes, where
+from jgd.core.tree import (
+    cast_like,
+    check_fits,
+    check_params,
+    copied,
+    global_norm,
+    map_unzip,
+    map_updates,
+    tree_bytes,
+    where,
+)
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms import apply_updates, as_transform, eval_params
 
@@ -88,6 +98,7 @@ class Sam:
     ) -> tuple[Updates, State]:
         """A step of the climb or of the optimizer; in opaque mode all of them."""
         check_params("Sam.update", params)
+        check_fits("Sam.update", grads, params)
         if not self.opaque_mode:
             return self._one_step(grads, state, params, extra)
         if grad_fn is None:

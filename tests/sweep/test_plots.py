@@ -71,10 +71,10 @@ def test_an_axis_has_its_own_scale_and_every_trial_is_on_it(result):
 
 def test_choices_are_categories_and_parts_that_were_not_chosen_have_no_mark(result):
     panels = {panel.get_xlabel(): panel for panel in visible(result.plot.axis(space="mixed"))}
-    labels = [text.get_text() for text in panels["transforms.2"].get_xticklabels()]
+    labels = [text.get_text() for text in panels["optimizer.2"].get_xticklabels()]
     assert labels == ["adam", "sgd"]
     assert panels["adam.learning rate"].get_xscale() == "log"
-    chosen = sum(t.params.get("transforms.2") == "adam" for t in result.trials)
+    chosen = sum(t.params.get("optimizer.2") == "adam" for t in result.trials)
     panel = panels["adam.learning rate"]
     shown = [marks(panel, label) for label in ("trial", "pruned", "a seed diverged")]
     assert sum(len(line.get_xdata()) for line in shown if line) == chosen
