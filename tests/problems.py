@@ -8,6 +8,8 @@ import numpy as np
 SHAPES = {"w": (4, 3), "rest": [(3,), ()]}
 FEW = {"w": (3, 2), "rest": [(2,)]}  # compiles sooner
 MATRICES = {"w": (4, 3), "rest": [(3, 4), (2, 5)]}
+STEPS = 100  # of a trajectory that is compared with an oracle
+KEPT = [*range(20), *range(29, STEPS, 10)]  # the steps of them that are recorded, from 0: a deviation stays
 
 
 def params(shapes=SHAPES, dtype=None, seed=0):

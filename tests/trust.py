@@ -17,14 +17,13 @@ import numpy as np
 from jgd.optimizers.catalogue import catalogue
 from tests import problems
 
-STEPS = 25
 FOLDER = pathlib.Path(__file__).parent / "oracles"
 TABLE = FOLDER / "TRUST.md"
-_FILES = [np.load(FOLDER / name) for name in ("torch.npz", "reference.npz")]
+_FILES = [np.load(file) for file in sorted(FOLDER.glob("*.npz"))]
 TRAJECTORIES = {
     name if ":" in name else f"torch:{name}": file[name] for file in _FILES for name in file if name != "versions"
 }
-"""f64[steps, parameters] by "package:name"."""
+"""f64[kept, parameters] by "package:name"."""
 VERSIONS = dict(str(line).split() for file in _FILES for line in file["versions"])
 PLATFORMS = 10
 """What a figure may be off by elsewhere: other processors and versions of XLA order and fuse sums differently."""
@@ -52,7 +51,7 @@ def deviation(ours, theirs):
 def deviations(row):
     """{package: how far a row is from it}, for float64 enabled: one trajectory of the row for all of its oracles."""
     start = row.params()
-    grads = problems.gradients(STEPS, start)
+    grads = problems.gradients(problems.STEPS, start)
     ours = row.trajectory(row.make(), start, grads)
     found = {"optax": deviation(ours, row.trajectory(row.oracle(), start, grads))} if row.oracle else {}
     flat = flattened(ours)
@@ -60,8 +59,10 @@ def deviations(row):
 
 
 def flattened(path):
-    """f64[steps, parameters] of a tree of f64[steps, ...]: as trajectories are recorded."""
-    return np.concatenate([np.reshape(x, (STEPS, -1)) for x in jax.tree.leaves(path)], axis=1)
+    """f64[kept, parameters] of a tree of f64[steps, ...]: as trajectories are recorded."""
+    return np.concatenate(
+        [np.reshape(np.asarray(x), (len(x), -1))[problems.KEPT] for x in jax.tree.leaves(path)], axis=1
+    )
 
 
 def optimizer_of(row):
@@ -89,7 +90,7 @@ def text(rows, figures):
         size = f"{round(entry.state_bytes(), 2):g}"
         agreed = ", ".join(agreed) or "optax, in a test of its own"
         lines.append(f"| `{name}` | {entry.family} | {size} | {agreed} | {entry.source} |\n")
-    return HEAD.format(steps=STEPS, optax=importlib.metadata.version("optax")) + "".join(lines)
+    return HEAD.format(steps=problems.STEPS, optax=importlib.metadata.version("optax")) + "".join(lines)
 
 
 @functools.cache

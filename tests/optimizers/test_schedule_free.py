@@ -32,7 +32,7 @@ def both(opt, start, grads):
 @pytest.mark.parametrize("name", OURS)
 def test_the_warm_up_is_the_authors(name, x64):
     start, kind = problems.params(), f"schedulefree:schedule_free_{name}"
-    paths = both(OURS[name](), start, problems.gradients(trust.STEPS, start))
+    paths = both(OURS[name](), start, problems.gradients(problems.STEPS, start))
     for path, recorded in zip(paths, (kind, f"{kind}_average"), strict=True):
         np.testing.assert_allclose(trust.flattened(path), trust.TRAJECTORIES[recorded], rtol=1e-11, atol=1e-12)
 

@@ -21,8 +21,6 @@ torch.Tensor.float = torch.Tensor.double
 
 from tests import problems  # noqa: E402
 
-STEPS = 25
-
 
 class Case(NamedTuple):
     """An optimizer of torch, and what it runs on."""
@@ -51,7 +49,7 @@ def main(name: str, cases: dict[str, Case], packages: Iterable[str]) -> None:
 
 
 def run(case: Case) -> np.ndarray:
-    """f64[steps, parameters]: the parameters after each step, leaf after leaf."""
+    """f64[kept, parameters]: the parameters after each step of `problems.KEPT`, leaf after leaf."""
     start = problems.params(case.shapes)
     leaves, structure = jax.tree.flatten(start)
     # A torch weight is (out, in), a JAX kernel (in, out): matrices are transposed, which a few optimizers notice.
@@ -62,7 +60,7 @@ def run(case: Case) -> np.ndarray:
     def now():
         return structure.unflatten([t.detach().numpy().T.copy() for t in tensors])
 
-    for grads in problems.gradients(STEPS, start):
+    for grads in problems.gradients(problems.STEPS, start):
         if hasattr(opts[0], "train"):
             opts[0].train()
         if case.objective:
@@ -74,4 +72,4 @@ def run(case: Case) -> np.ndarray:
         if case.average:
             opts[0].eval()
         path.append(np.concatenate([np.ravel(x) for x in jax.tree.leaves(now())]))
-    return np.stack(path)
+    return np.stack(path)[problems.KEPT]

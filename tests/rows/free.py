@@ -18,7 +18,7 @@ OVERRIDES = {
         "descends": False,
     },
     # optax takes the root of the count in float32, under x64 as well
-    "madgrad": {"state_bytes": 12, "complex": False, "oracle_error": 1e-6},
+    "madgrad": {"state_bytes": 12, "complex": False, "oracle_error": 1e-5},
     "dowg": {"state_bytes": 4, "scalar_bytes": 8},
 }
 

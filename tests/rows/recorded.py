@@ -62,7 +62,13 @@ RECORDED = [
         reference="emerging-optimizers:simplified_ademamix",
     ),
     Row("adafactor_torch", lambda: jgd.adafactor(0.1, 0, clipping_threshold=1.1), torch="adafactor"),
-    Row("lbfgs_torch", lambda: jgd.lbfgs(0.2, 3, True, None), torch="lbfgs", objective=gentle),
+    Row(  # 100 steps that divide by products of differences, down to a minimum
+        "lbfgs_torch",
+        lambda: jgd.lbfgs(0.2, 3, True, None),
+        torch="lbfgs",
+        objective=gentle,
+        recorded_error=1e-9,
+    ),
     # timm's Adan puts its eps outside the root alone, and decays before the step.
     Row("adan_timm", lambda: jgd.adan(0.05, eps_root=0.0, weight_decay=0.02), reference="timm:adan"),
     Row("lamb_timm", lambda: jgd.lamb(0.05, weight_decay=0.02), reference="timm:lamb"),
