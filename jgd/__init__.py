@@ -2,18 +2,20 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball,
-    hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon,
-    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop,
-    scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
-    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamod, adamp, adamw,
+    adan, ademamix, adopt, amsgrad, cocob, dadapt_adamw, descend, diffgrad, dog, dowg, dpsgd, fromage, galore,
+    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize,
+    momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam,
+    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, polyak_sgd, prodigy, radam, rmsprop, rprop,
+    sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adamod,
+    scale_by_adamp, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief,
+    scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
     scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop,
-    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
-    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd,
-    sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_polyak, scale_by_radam, scale_by_rms,
+    scale_by_rprop, scale_by_rss, scale_by_sgdp, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
+    scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
+    schedule_free_adamw, schedule_free_sgd, sgd, sgdp, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant,
+    yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -75,6 +77,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adabound import adabound as adabound
+    from jgd.optimizers.adabound import scale_by_adabound as scale_by_adabound
     from jgd.optimizers.adadelta import adadelta as adadelta
     from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
     from jgd.optimizers.adafactor import adafactor as adafactor
@@ -91,6 +95,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adamod import adamod as adamod
+    from jgd.optimizers.adamod import scale_by_adamod as scale_by_adamod
+    from jgd.optimizers.adamp import adamp as adamp
+    from jgd.optimizers.adamp import scale_by_adamp as scale_by_adamp
+    from jgd.optimizers.adamp import scale_by_sgdp as scale_by_sgdp
+    from jgd.optimizers.adamp import sgdp as sgdp
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
     from jgd.optimizers.ademamix import ademamix as ademamix
@@ -104,6 +114,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.diffgrad import diffgrad as diffgrad
+    from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
@@ -135,6 +147,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.padam import padam as padam
+    from jgd.optimizers.padam import scale_by_padam as scale_by_padam
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
@@ -288,11 +302,14 @@ lazy(
     {
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
+        "jgd.optimizers.adabound": ("adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adamod": ("adamod", "scale_by_adamod"),
+        "jgd.optimizers.adamp": ("adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (
             "ademamix",
@@ -303,6 +320,7 @@ lazy(
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
+        "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.galore": ("galore", "scale_by_galore"),
@@ -322,6 +340,7 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.padam": ("padam", "scale_by_padam"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),

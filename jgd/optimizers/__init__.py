@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adabelief import ScaleByBelief as ScaleByBelief
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adabound import ScaleByAdabound as ScaleByAdabound
+    from jgd.optimizers.adabound import adabound as adabound
+    from jgd.optimizers.adabound import scale_by_adabound as scale_by_adabound
     from jgd.optimizers.adadelta import ScaleByAdadelta as ScaleByAdadelta
     from jgd.optimizers.adadelta import adadelta as adadelta
     from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
@@ -39,6 +42,15 @@ if TYPE_CHECKING:
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adamod import ScaleByAdamod as ScaleByAdamod
+    from jgd.optimizers.adamod import adamod as adamod
+    from jgd.optimizers.adamod import scale_by_adamod as scale_by_adamod
+    from jgd.optimizers.adamp import ScaleByAdamp as ScaleByAdamp
+    from jgd.optimizers.adamp import ScaleBySgdp as ScaleBySgdp
+    from jgd.optimizers.adamp import adamp as adamp
+    from jgd.optimizers.adamp import scale_by_adamp as scale_by_adamp
+    from jgd.optimizers.adamp import scale_by_sgdp as scale_by_sgdp
+    from jgd.optimizers.adamp import sgdp as sgdp
     from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
@@ -65,6 +77,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
+    from jgd.optimizers.diffgrad import diffgrad as diffgrad
+    from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
@@ -116,6 +131,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.padam import ScaleByPadam as ScaleByPadam
+    from jgd.optimizers.padam import padam as padam
+    from jgd.optimizers.padam import scale_by_padam as scale_by_padam
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
@@ -171,6 +189,7 @@ lazy(
     {
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
+        "jgd.optimizers.adabound": ("ScaleByAdabound", "adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
@@ -188,6 +207,8 @@ lazy(
             "scale_by_amsgrad",
         ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adamod": ("ScaleByAdamod", "adamod", "scale_by_adamod"),
+        "jgd.optimizers.adamp": ("ScaleByAdamp", "ScaleBySgdp", "adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (
             "ScaleByAdemamix",
@@ -211,6 +232,7 @@ lazy(
             "variant",
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
+        "jgd.optimizers.diffgrad": ("ScaleByDiffgrad", "diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
@@ -249,6 +271,7 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.padam": ("ScaleByPadam", "padam", "scale_by_padam"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),

@@ -1,0 +1,37 @@
+"""Rules beside Adam: what is declared about them with their defaults, and other settings that are recorded."""
+
+import jgd
+from tests.row import Row
+
+NO_SINGLES = {"w": (4, 3), "rest": [(3,), (2,)]}
+
+OVERRIDES: dict = {
+    "adabound": {"state_bytes": 8, "reference": "torch-optimizer:adabound"},
+    "adamod": {  # whose rates begin at a thousandth
+        "make": lambda: jgd.adamod(1.0),
+        "state_bytes": 12,
+        "reference": "torch-optimizer:adamod",
+    },
+    "adamp": {"state_bytes": 8, "reference": "timm:adamp"},
+    "diffgrad": {"state_bytes": 12, "reference": "torch-optimizer:diffgrad"},
+    "padam": {"state_bytes": 8, "reference": "pytorch-optimizer:padam"},
+    "sgdp": {"state_bytes": 4, "reference": "timm:sgdp"},
+}
+
+RECORDED = [
+    Row(
+        "adabound_amsgrad",
+        lambda: jgd.adabound(0.05, gamma=0.02, amsgrad=True),
+        reference="torch-optimizer:adabound_amsgrad",
+    ),
+    Row(  # some outputs are projected, some arrays whole, and some not
+        "adamp_options",
+        lambda: jgd.adamp(0.05, 0.8, 0.99, 1e-6, 0.1, 1.5, 0.2, True),
+        reference="timm:adamp_options",
+    ),
+    Row(
+        "sgdp_options",
+        lambda: jgd.sgdp(0.05, 0.9, 0.1, 0.1, 1.5, 0.2, True, 1e-6),
+        reference="timm:sgdp_options",
+    ),
+]
