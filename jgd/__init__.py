@@ -2,20 +2,20 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamod, adamp, adamw,
-    adan, ademamix, adopt, amsgrad, cocob, dadapt_adamw, descend, diffgrad, dog, dowg, dpsgd, fromage, galore,
+Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adamax, adamaxw, adamod, adamp,
+    adamw, adan, ademamix, adopt, amsgrad, cocob, dadapt_adamw, descend, diffgrad, dog, dowg, dpsgd, fromage, galore,
     gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize,
     momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam,
-    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, polyak_sgd, prodigy, radam, rmsprop, rprop,
-    sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adamod,
-    scale_by_adamp, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief,
-    scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, racs, radam, rmsprop,
+    rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam, scale_by_adamax,
+    scale_by_adamod, scale_by_adamp, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad,
+    scale_by_belief, scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
     scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_polyak, scale_by_radam, scale_by_rms,
-    scale_by_rprop, scale_by_rss, scale_by_sgdp, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
-    scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, sgd, sgdp, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant,
-    yogi.
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs,
+    scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sgd_sai, scale_by_sgdp, scale_by_sign,
+    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev,
+    scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sgd_sai, sgdp,
+    sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -85,6 +85,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adai import adai as adai
+    from jgd.optimizers.adai import scale_by_adai as scale_by_adai
     from jgd.optimizers.adam import adam as adam
     from jgd.optimizers.adam import adamw as adamw
     from jgd.optimizers.adam import amsgrad as amsgrad
@@ -149,10 +151,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.padam import padam as padam
     from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pnm import pnm as pnm
+    from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.racs import racs as racs
+    from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
@@ -169,6 +175,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sgd_sai import scale_by_sgd_sai as scale_by_sgd_sai
+    from jgd.optimizers.sgd_sai import sgd_sai as sgd_sai
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
@@ -306,6 +314,7 @@ lazy(
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
+        "jgd.optimizers.adai": ("adai", "scale_by_adai"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adamod": ("adamod", "scale_by_adamod"),
@@ -341,14 +350,17 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.padam": ("padam", "scale_by_padam"),
+        "jgd.optimizers.pnm": ("pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
+        "jgd.optimizers.racs": ("racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("normalize", "sam"),
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sgd_sai": ("scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),

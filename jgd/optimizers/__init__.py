@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adai import AdaiState as AdaiState
+    from jgd.optimizers.adai import ScaleByAdai as ScaleByAdai
+    from jgd.optimizers.adai import adai as adai
+    from jgd.optimizers.adai import scale_by_adai as scale_by_adai
     from jgd.optimizers.adam import ScaleByAdam as ScaleByAdam
     from jgd.optimizers.adam import ScaleByAmsgrad as ScaleByAmsgrad
     from jgd.optimizers.adam import adam as adam
@@ -134,6 +138,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.padam import ScaleByPadam as ScaleByPadam
     from jgd.optimizers.padam import padam as padam
     from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pnm import ScaleByPnm as ScaleByPnm
+    from jgd.optimizers.pnm import pnm as pnm
+    from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
@@ -141,6 +148,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.racs import ScaleByRacs as ScaleByRacs
+    from jgd.optimizers.racs import racs as racs
+    from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
@@ -166,6 +176,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sgd_sai import ScaleBySgdSai as ScaleBySgdSai
+    from jgd.optimizers.sgd_sai import scale_by_sgd_sai as scale_by_sgd_sai
+    from jgd.optimizers.sgd_sai import sgd_sai as sgd_sai
     from jgd.optimizers.sign_sgd import ScaleBySign as ScaleBySign
     from jgd.optimizers.sign_sgd import ScaleBySignum as ScaleBySignum
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
@@ -193,6 +206,7 @@ lazy(
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
+        "jgd.optimizers.adai": ("AdaiState", "ScaleByAdai", "adai", "scale_by_adai"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
             "ScaleByAmsgrad",
@@ -272,8 +286,10 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.padam": ("ScaleByPadam", "padam", "scale_by_padam"),
+        "jgd.optimizers.pnm": ("ScaleByPnm", "pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
+        "jgd.optimizers.racs": ("ScaleByRacs", "racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
@@ -288,6 +304,7 @@ lazy(
         "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sgd_sai": ("ScaleBySgdSai", "scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",
             "ScaleBySignum",

@@ -1,6 +1,6 @@
 """Record the trajectories of rules beside Adam that tests/test_oracles.py compares with.
 
-Run as `python -m tests.oracles.record_rest`; needs torch and PACKAGES, which the tests do not. With `--check`, compares.
+Run as `python -m tests.oracles.record_rest`; needs torch and PACKAGES, which the tests do not. `--check` compares.
 """
 
 import os
@@ -30,7 +30,7 @@ CASES = {
     "pytorch-optimizer:padam": Case(po.PAdam),
     "pytorch-optimizer:pnm": Case(lambda t: po.PNM(t, 0.05)),
     "pytorch-optimizer:racs": Case(lambda t: po.RACS(t, 1.0)),
-    "pytorch-optimizer:sgd_sai": Case(lambda t: po.SGDSaI(t, 0.05, momentum=0.0), problems.MATRICES),
+    "pytorch-optimizer:sgd_sai": Case(lambda t: po.SGDSaI(t, 0.05, momentum=0.0, weight_decay=0.0), problems.MATRICES),
     "pytorch-optimizer:tam": Case(lambda t: po.TAM(t, 0.05)),
     "pytorch-optimizer:tiger": Case(lambda t: po.Tiger(t, 0.05, weight_decay=0.0)),
     "sgd_sai:sgd_sai": Case(lambda t: sgd_sai.SGD_sai(t, 0.05, weight_decay=0.0), NO_SINGLES),

@@ -1,6 +1,7 @@
 """Rules beside Adam: what is declared about them with their defaults, and other settings that are recorded."""
 
 import jgd
+from tests import problems
 from tests.row import Row
 
 NO_SINGLES = {"w": (4, 3), "rest": [(3,), (2,)]}
@@ -12,9 +13,21 @@ OVERRIDES: dict = {
         "state_bytes": 12,
         "reference": "torch-optimizer:adamod",
     },
+    "adai": {  # pytorch-optimizer holds the mean above eps
+        "make": lambda: jgd.adai(0.05, eps=0.0),
+        "state_bytes": 12,
+        "reference": "pytorch-optimizer:adai",
+    },
     "adamp": {"state_bytes": 8, "reference": "timm:adamp"},
     "diffgrad": {"state_bytes": 12, "reference": "torch-optimizer:diffgrad"},
     "padam": {"state_bytes": 8, "reference": "pytorch-optimizer:padam"},
+    "pnm": {"state_bytes": 8, "reference": "pytorch-optimizer:pnm"},
+    "racs": {"make": lambda: jgd.racs(1.0), "state_bytes": 8 / 64, "reference": "pytorch-optimizer:racs"},
+    "sgd_sai": {  # of one entry, there is no deviation
+        "shapes": NO_SINGLES,
+        "state_bytes": 4,
+        "reference": "sgd_sai:sgd_sai",
+    },
     "sgdp": {"state_bytes": 4, "reference": "timm:sgdp"},
 }
 
@@ -33,5 +46,11 @@ RECORDED = [
         "sgdp_options",
         lambda: jgd.sgdp(0.05, 0.9, 0.1, 0.1, 1.5, 0.2, True, 1e-6),
         reference="timm:sgdp_options",
+    ),
+    Row(  # this one's momentum begins at zero, and its vectors have no deviation
+        "sgd_sai_matrices",
+        lambda: jgd.sgd_sai(0.05, 0.0),
+        shapes=problems.MATRICES,
+        reference="pytorch-optimizer:sgd_sai",
     ),
 ]
