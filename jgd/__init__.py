@@ -3,19 +3,20 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adamax, adamaxw, adamod, adamp,
-    adamw, adan, ademamix, adopt, amsgrad, cocob, dadapt_adamw, descend, diffgrad, dog, dowg, dpsgd, fromage, galore,
-    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize,
-    momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam,
-    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, racs, radam, rmsprop,
-    rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam, scale_by_adamax,
-    scale_by_adamod, scale_by_adamp, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad,
-    scale_by_belief, scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
+    adamw, adan, ademamix, adopt, amos, amsgrad, ano, cocob, dadapt_adamw, descend, diffgrad, dog, dowg, dpsgd,
+    exadam, fromage, galore, gradient_descent, grams, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars,
+    lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd,
+    normalize, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm,
+    polyak_sgd, prodigy, racs, radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta,
+    scale_by_adai, scale_by_adam, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adan, scale_by_ademamix,
+    scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_belief, scale_by_cocob, scale_by_diffgrad,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam, scale_by_factored_rms,
+    scale_by_galore, scale_by_grams, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
     scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs,
     scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sgd_sai, scale_by_sgdp, scale_by_sign,
-    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev,
+    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_tam,
     scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sgd_sai, sgdp,
-    sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+    sign_sgd, signum, simplified_ademamix, sm3, sophia, tam, tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -111,6 +112,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.amos import amos as amos
+    from jgd.optimizers.amos import scale_by_amos as scale_by_amos
+    from jgd.optimizers.ano import ano as ano
+    from jgd.optimizers.ano import scale_by_ano as scale_by_ano
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
@@ -123,9 +128,13 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.exadam import exadam as exadam
+    from jgd.optimizers.exadam import scale_by_exadam as scale_by_exadam
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.grams import grams as grams
+    from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -181,11 +190,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sign_sgd import tiger as tiger
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.tam import scale_by_tam as scale_by_tam
+    from jgd.optimizers.tam import tam as tam
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -327,12 +339,16 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
+        "jgd.optimizers.amos": ("amos", "scale_by_amos"),
+        "jgd.optimizers.ano": ("ano", "scale_by_ano"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.exadam": ("exadam", "scale_by_exadam"),
         "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.galore": ("galore", "scale_by_galore"),
+        "jgd.optimizers.grams": ("grams", "scale_by_grams"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
@@ -361,9 +377,10 @@ lazy(
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("scale_by_sgd_sai", "sgd_sai"),
-        "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
+        "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum", "tiger"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
+        "jgd.optimizers.tam": ("scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",

@@ -68,6 +68,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.amos import ScaleByAmos as ScaleByAmos
+    from jgd.optimizers.amos import amos as amos
+    from jgd.optimizers.amos import scale_by_amos as scale_by_amos
+    from jgd.optimizers.ano import ScaleByAno as ScaleByAno
+    from jgd.optimizers.ano import ano as ano
+    from jgd.optimizers.ano import scale_by_ano as scale_by_ano
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -92,11 +98,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.exadam import ScaleByExadam as ScaleByExadam
+    from jgd.optimizers.exadam import exadam as exadam
+    from jgd.optimizers.exadam import scale_by_exadam as scale_by_exadam
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.grams import ScaleByGrams as ScaleByGrams
+    from jgd.optimizers.grams import grams as grams
+    from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -185,6 +197,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sign_sgd import tiger as tiger
     from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
@@ -193,6 +206,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.tam import ScaleByTam as ScaleByTam
+    from jgd.optimizers.tam import scale_by_tam as scale_by_tam
+    from jgd.optimizers.tam import tam as tam
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -233,6 +249,8 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.amos": ("ScaleByAmos", "amos", "scale_by_amos"),
+        "jgd.optimizers.ano": ("ScaleByAno", "ano", "scale_by_ano"),
         "jgd.optimizers.catalogue": (
             "Given",
             "Made",
@@ -257,8 +275,10 @@ lazy(
             "scale_by_dog",
             "scale_by_dowg",
         ),
+        "jgd.optimizers.exadam": ("ScaleByExadam", "exadam", "scale_by_exadam"),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.grams": ("ScaleByGrams", "grams", "scale_by_grams"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
@@ -312,6 +332,7 @@ lazy(
             "scale_by_signum",
             "sign_sgd",
             "signum",
+            "tiger",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
         "jgd.optimizers.sophia": (
@@ -321,6 +342,7 @@ lazy(
             "scale_by_sophia",
             "sophia",
         ),
+        "jgd.optimizers.tam": ("ScaleByTam", "scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

@@ -43,11 +43,10 @@ class ScaleByAdai:
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The momentum without its bias, and the next state."""
         place, rule = "ScaleByAdai.update", jax.tree.map(jnp.asarray, self)
-        _, v = map_unzip(
-            lambda g, v: (g, rule.b2 * v + (1 - rule.b2) * abs_sq(g)), grads, state.v, place=place
-        )
+        _, v = map_unzip(lambda g, v: (g, rule.b2 * v + (1 - rule.b2) * abs_sq(g)), grads, state.v, place=place)
         leaves = jax.tree.leaves(v)
-        mean = sum(jnp.sum(widen(x)) for x in leaves) / max(1, sum(x.size for x in leaves))
+        total = sum((jnp.sum(widen(x)) for x in leaves), start=jnp.zeros((), jnp.float32))
+        mean = total / max(1, sum(x.size for x in leaves))
 
         def step(g: Any, m: Any, v: Any, product: Any) -> tuple[Any, ...]:
             d = jnp.clip(1 - rule.b1 * ratio(v, mean), 0.0, 1 - rule.eps)
@@ -63,7 +62,7 @@ scale_by_adai = ScaleByAdai
 
 @optimizer(rates=(1e-3, 1e1))
 def adai(learning_rate: Rate, b1: Scalar = 0.1, b2: Scalar = 0.99, eps: Scalar = 1e-3) -> Chain:
-    """Adai: momentum whose decay is smaller where gradients are larger, at one rate (Xie et al. 2022, arXiv:2006.15815).
+    """Adai: momentum whose decay is smaller where gradients are larger (Xie et al. 2022, arXiv:2006.15815).
 
     State: 12 bytes a parameter.
     """

@@ -14,10 +14,10 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByExadam(Rule):
-    """u = d (m + g) / (1 - b1^t) / (sqrt(e v / (1 - b2^t)) + eps), with two factors between 1 and 2:
+    """u = d (m + g) / (1 - b1^t) / (sqrt(e v / (1 - b2^t)) + eps), with d and e between 1 and 2.
 
     d = 1 + b2^t v / (v + eps) and e = 1 + b1^t |m|^2 / (|m|^2 + eps). m and v are means of g and |g|^2 with decays b1
-    and b2 (Adly 2024, arXiv:2412.20302). As in pytorch-optimizer, without the paper's rate that falls with time.
+    and b2 (Adly 2024, arXiv:2412.20302). As in pytorch-optimizer.
     """
 
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")

@@ -17,8 +17,8 @@ from jgd.transforms.decay import Decay
 class ScaleByPnm(Rule):
     """u = ((1 + b2) m - b2 n) / sqrt((1 + b2)^2 + b2^2), m = b1^2 m_old + (1 - b1^2) g.
 
-    Positive-negative momentum (Xie et al. 2021, arXiv:2103.17182): two momenta take turns, m_old being that of two steps
-    before and n that of the last. The square root keeps the size of the noise.
+    Positive-negative momentum (Xie et al. 2021, arXiv:2103.17182): two momenta take turns, m_old is that of two steps
+    before and n the last step's. The square root keeps the size of the noise.
     """
 
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")
@@ -44,9 +44,7 @@ scale_by_pnm = ScaleByPnm
 
 
 @optimizer(rates=(1e-3, 1e1))
-def pnm(
-    learning_rate: Rate, b1: Scalar = 0.9, b2: Scalar = 1.0, weight_decay: Decay = 0.0, mask: Any = None
-) -> Chain:
+def pnm(learning_rate: Rate, b1: Scalar = 0.9, b2: Scalar = 1.0, weight_decay: Decay = 0.0, mask: Any = None) -> Chain:
     """Positive-negative momentum, with decoupled weight decay (Xie et al. 2021, arXiv:2103.17182).
 
     State: 8 bytes a parameter.

@@ -60,7 +60,7 @@ def sgd_sai(
 ) -> Chain:
     """Momentum with a rate for each array from its first gradient, and decoupled decay (Xu et al. 2024).
 
-    (arXiv:2412.11768.) A rate is times the first gradient's norm over its standard deviation, which is about the root of
-    the number of entries. State: 4 bytes a parameter.
+    (arXiv:2412.11768.) The factor is the first gradient's norm over its standard deviation, about the root of the
+    number of entries. State: 4 bytes a parameter.
     """
     return descend(ScaleBySgdSai(momentum, eps), learning_rate, weight_decay, mask)

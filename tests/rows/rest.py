@@ -19,7 +19,11 @@ OVERRIDES: dict = {
         "reference": "pytorch-optimizer:adai",
     },
     "adamp": {"state_bytes": 8, "reference": "timm:adamp"},
+    "amos": {"state_bytes": 4, "reference": "pytorch-optimizer:amos"},
+    "ano": {"make": lambda: jgd.ano(0.05), "state_bytes": 8, "reference": "pytorch-optimizer:ano"},
     "diffgrad": {"state_bytes": 12, "reference": "torch-optimizer:diffgrad"},
+    "exadam": {"state_bytes": 8, "reference": "pytorch-optimizer:exadam"},
+    "grams": {"state_bytes": 8, "reference": "pytorch-optimizer:grams"},
     "padam": {"state_bytes": 8, "reference": "pytorch-optimizer:padam"},
     "pnm": {"state_bytes": 8, "reference": "pytorch-optimizer:pnm"},
     "racs": {"make": lambda: jgd.racs(1.0), "state_bytes": 8 / 64, "reference": "pytorch-optimizer:racs"},
@@ -29,6 +33,8 @@ OVERRIDES: dict = {
         "reference": "sgd_sai:sgd_sai",
     },
     "sgdp": {"state_bytes": 4, "reference": "timm:sgdp"},
+    "tam": {"state_bytes": 8, "reference": "pytorch-optimizer:tam"},
+    "tiger": {"state_bytes": 4, "reference": "pytorch-optimizer:tiger"},
 }
 
 RECORDED = [
@@ -46,6 +52,11 @@ RECORDED = [
         "sgdp_options",
         lambda: jgd.sgdp(0.05, 0.9, 0.1, 0.1, 1.5, 0.2, True, 1e-6),
         reference="timm:sgdp_options",
+    ),
+    Row(
+        "amos_momentum",
+        lambda: jgd.amos(0.05, 0.9, 0.8, 0.0, 0.5, 0.4),
+        reference="pytorch-optimizer:amos_momentum",
     ),
     Row(  # this one's momentum begins at zero, and its vectors have no deviation
         "sgd_sai_matrices",
