@@ -44,8 +44,9 @@ class ScaleByAdamp(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         look = self.b1 * m + (1 - self.b1) * g if self.nesterov else m
-        u, along = _projected(r1 * look / (safe_sqrt(r2 * v) + self.eps), g, p, self.delta, self.eps)
-        return u + self.weight_decay * jnp.where(along, self.weight_decay_ratio, 1.0) * p, m, v
+        u = r1 * look / (safe_sqrt(r2 * v) + self.eps)
+        k, found = _along(u, g, p, self.delta, self.eps)
+        return u + (self.weight_decay * jnp.where(found, self.weight_decay_ratio, 1.0) - k) * p, m, v
 
 
 @record
@@ -71,9 +72,9 @@ class ScaleBySgdp(Rule):
     def step(self, t: Any, g: jax.Array, m: jax.Array, *, p: jax.Array) -> tuple[jax.Array, ...]:
         m = self.momentum * m + (1 - self.dampening) * g
         look = g + self.momentum * m if self.nesterov else m
-        u, along = _projected(look, g, p, self.delta, self.eps)
+        k, found = _along(look, g, p, self.delta, self.eps)
         decay = self.weight_decay / (1 - self.momentum)
-        return u + decay * jnp.where(along, self.weight_decay_ratio, 1.0) * p, m
+        return look + (decay * jnp.where(found, self.weight_decay_ratio, 1.0) - k) * p, m
 
 
 scale_by_adamp = ScaleByAdamp
@@ -118,37 +119,22 @@ def sgdp(
     return descend(rule, learning_rate)
 
 
-def _projected(u: jax.Array, g: jax.Array, p: jax.Array, delta: Any, eps: Any) -> tuple[jax.Array, jax.Array]:
-    """`u` without its part along the weights `p`, if a normalisation follows them, and whether that is so.
+def _along(u: jax.Array, g: jax.Array, p: jax.Array, delta: Any, eps: Any) -> tuple[Any, Any]:
+    """The k by which u - k p has no part along the weights `p`, and whether a normalisation seems to follow them.
 
-    It is taken to follow each output's weights if every cosine between these and their gradient is below
-    delta / sqrt(their number), and else to follow the whole array if its cosine is below that. A kernel has its outputs
-    last; an array of less than two axes passes unchanged.
+    k is 0 where none does, and of an array of less than two axes; else each output's, or the whole array's.
     """
+    k, found = jnp.zeros(()), jnp.array(False)
     if p.ndim < 2:
-        return u, jnp.array(False)
-    found, done = u, jnp.array(False)
-    for axes in (tuple(range(p.ndim)), tuple(range(p.ndim - 1))):  # the outputs' last, for they come first
-        cosine, direct = _cosine(g, p, axes, eps), _unit(p, axes, eps)
-        fan_in = max(1, p.size // max(1, cosine.size))
+        return k, found
+    k = k.reshape((1,) * p.ndim)
+    pairs = ((g, p), (p, u), (g, g), (p, p))
+    outputs = [jnp.sum((x.conj() * y).real, tuple(range(p.ndim - 1)), keepdims=True) for x, y in pairs]
+    whole = [jnp.sum(x, keepdims=True) for x in outputs]
+    for gp, pu, gg, pp in (whole, outputs):  # the outputs' last, for they come first
+        norm = safe_sqrt(pp)
+        cosine = jnp.abs(gp) / (jnp.maximum(safe_sqrt(gg), eps) * jnp.maximum(norm, eps))
+        fan_in = max(1, p.size // max(1, gp.size))
         fits = jnp.max(cosine, initial=0.0) < delta / fan_in**0.5
-        found = jnp.where(fits, u - direct * _dot(direct, u, axes), found)
-        done = done | fits
-    return found, done
-
-
-def _dot(x: jax.Array, y: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    """The real inner product over axes, which are kept."""
-    return jnp.sum((x.conj() * y).real, axes, keepdims=True)
-
-
-def _norm(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    return safe_sqrt(jnp.sum(abs_sq(x), axes, keepdims=True))
-
-
-def _cosine(g: jax.Array, p: jax.Array, axes: tuple[int, ...], eps: Any) -> jax.Array:
-    return jnp.abs(_dot(g, p, axes)) / (jnp.maximum(_norm(g, axes), eps) * jnp.maximum(_norm(p, axes), eps))
-
-
-def _unit(p: jax.Array, axes: tuple[int, ...], eps: Any) -> jax.Array:
-    return p / (_norm(p, axes) + eps)
+        k, found = jnp.where(fits, pu / (norm + eps) / (norm + eps), k), found | fits
+    return k, found

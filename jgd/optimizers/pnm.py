@@ -29,15 +29,17 @@ class ScaleByPnm(Rule):
         return zeros(p), zeros(p)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """Which momentum's turn it is, and the scale."""
-        return t % 2 == 1, 1 / jnp.sqrt((1 + self.b2) ** 2 + self.b2**2)
+        """The gradient's share in each momentum, and the weight of each: the one whose turn it is counts positively."""
+        odd = t % 2 == 1
+        share, scale = 1 - self.b1**2, 1 / jnp.sqrt((1 + self.b2) ** 2 + self.b2**2)
+        plus, minus = scale * (1 + self.b2), -scale * self.b2
+        return *(jnp.where(x, share, 0.0) for x in (odd, ~odd)), *(jnp.where(x, plus, minus) for x in (odd, ~odd))
 
     def step(self, shared: Any, g: jax.Array, odd: jax.Array, even: jax.Array) -> tuple[jax.Array, ...]:
-        turn, scale = shared
-        m, n = jnp.where(turn, odd, even), jnp.where(turn, even, odd)
-        m = self.b1**2 * m + (1 - self.b1**2) * g
-        # Each momentum stays in its slot, which is overwritten in place; exchanged, they would be copied.
-        return scale * ((1 + self.b2) * m - self.b2 * n), jnp.where(turn, m, n), jnp.where(turn, n, m)
+        share_odd, share_even, weight_odd, weight_even = shared
+        odd = odd + share_odd * (g - odd)
+        even = even + share_even * (g - even)
+        return weight_odd * odd + weight_even * even, odd, even
 
 
 scale_by_pnm = ScaleByPnm
