@@ -65,9 +65,9 @@ def adabound(
     eps: Scalar = 1e-8,
     amsgrad: bool = False,
 ) -> Chain:
-    """AdaBound: Adam that turns into SGD, as each entry's rate is held to ever closer bounds (Luo et al. 2019).
+    """AdaBound: Adam that turns into SGD as bounds of its rates close (Luo et al. 2019, arXiv:1902.09843).
 
-    (arXiv:1902.09843.) At step t the bounds are final_learning_rate times 1 - 1 / (gamma t + 1) and 1 + 1 / (gamma t).
+    At step t the bounds are final_learning_rate times 1 - 1 / (gamma t + 1) and 1 + 1 / (gamma t).
     State: 8 bytes a parameter, 12 with `amsgrad`, which makes it AMSBound.
     """
     rule = ScaleByAdabound(learning_rate, b1, b2, final_learning_rate, gamma, eps, amsgrad=amsgrad)

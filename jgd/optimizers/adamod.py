@@ -54,8 +54,8 @@ def adamod(
     b3: Scalar = 0.999,
     eps: Scalar = 1e-8,
 ) -> Chain:
-    """AdaMod: Adam whose every entry's rate is at most the mean of its rates so far (Ding et al. 2019).
+    """AdaMod: Adam whose rates are at most the mean of their past (Ding et al. 2019, arXiv:1910.12249).
 
-    (arXiv:1910.12249.) State: 12 bytes a parameter.
+    State: 12 bytes a parameter.
     """
     return chain(ScaleByAdamod(learning_rate, b1, b2, b3, eps), scale(-1.0))

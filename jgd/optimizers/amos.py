@@ -73,8 +73,8 @@ def amos(
     d_coef: Scalar = 0.25,
     eps: Scalar = 1e-18,
 ) -> Chain:
-    """Amos: Adam-like steps with a decay of rate and weights that needs no schedule (Tian & Parikh 2022).
+    """Amos: steps like Adam's whose rate and decay need no schedule (Tian & Parikh 2022, arXiv:2210.11693).
 
-    (arXiv:2210.11693.) State: 4 bytes a parameter and two scalars for each array.
+    State: 4 bytes a parameter and two scalars for each array.
     """
     return chain(ScaleByAmos(learning_rate, beta, momentum, extra_l2, c_coef, d_coef, eps), scale(-1.0))

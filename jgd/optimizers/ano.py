@@ -52,8 +52,8 @@ def ano(
     weight_decay: Decay = 0.0,
     mask: Any = None,
 ) -> Chain:
-    """Ano: as far as the gradient, where the momentum's signs point, with decoupled decay (Kegreisz 2025).
+    """Ano: as far as the gradient, but where the momentum's signs point (Kegreisz 2025, arXiv:2508.18258).
 
-    (arXiv:2508.18258.)
+    With decoupled weight decay.
     """
     return descend(ScaleByAno(b1, b2, eps), learning_rate, weight_decay, mask)

@@ -48,8 +48,8 @@ def grams(
     weight_decay: Decay = 0.0,
     mask: Any = None,
 ) -> Chain:
-    """Grams: as far as Adam, but where the gradient's signs point, with decoupled decay (Cao et al. 2024).
+    """Grams: as far as Adam, but where the gradient's signs point (Cao et al. 2024, arXiv:2412.17107).
 
-    (arXiv:2412.17107.)
+    With decoupled weight decay.
     """
     return descend(ScaleByGrams(b1, b2, eps), learning_rate, weight_decay, mask)

@@ -49,8 +49,8 @@ def padam(
     partial: Scalar = 0.25,
     eps: Scalar = 1e-8,
 ) -> Chain:
-    """Partially adaptive Adam, which at a `partial` of 0.5 is Adam, and at 0 momentum (Chen et al. 2018).
+    """Partially adaptive Adam: momentum at a `partial` of 0, Adam at 0.5 (Chen et al. 2018, arXiv:1806.06763).
 
-    (arXiv:1806.06763.) Its rates are those of momentum rather than Adam's.
+    Its rates are those of momentum rather than Adam's.
     """
     return descend(ScaleByPadam(b1, b2, partial, eps), learning_rate)

@@ -58,9 +58,9 @@ def sgd_sai(
     weight_decay: Decay = 0.0,
     mask: Any = None,
 ) -> Chain:
-    """Momentum with a rate for each array from its first gradient, and decoupled decay (Xu et al. 2024).
+    """Momentum with a rate for each array from its first gradient (Xu et al. 2024, arXiv:2412.11768).
 
-    (arXiv:2412.11768.) The factor is the first gradient's norm over its standard deviation, about the root of the
-    number of entries. State: 4 bytes a parameter.
+    With decoupled weight decay. The rate's factor is the first gradient's norm over its standard deviation, about the
+    root of the number of entries. State: 4 bytes a parameter.
     """
     return descend(ScaleBySgdSai(momentum, eps), learning_rate, weight_decay, mask)
