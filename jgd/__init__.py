@@ -29,14 +29,14 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
     get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, identity, incremental_update,
     init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
-    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
-    normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
-    process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
+    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init, named_chain,
+    negate, normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip,
+    periodic_update, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
     scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
     scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
-    subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
-    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
+    stateless_with_tree_map, subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema,
+    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -305,6 +305,9 @@ if TYPE_CHECKING:
     from jgd.transforms.targets import incremental_update as incremental_update
     from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
+    from jgd.transforms.width import mup as mup
+    from jgd.transforms.width import mup_init as mup_init
+    from jgd.transforms.width import spectral_rates as spectral_rates
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
@@ -466,6 +469,7 @@ lazy(
         ),
         "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
+        "jgd.transforms.width": ("mup", "mup_init", "spectral_rates"),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
         "jgd.solvers": ("Solution", "minimize", "multistart"),
