@@ -2,18 +2,19 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball,
-    hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon,
-    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop,
-    scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
-    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
+Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adam_atan2, adamax, adamaxw, adamw, adan, ademamix,
+    adopt, amsgrad, came, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd, fromage, galore,
+    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, lamb, laprop, lars, lbfgs, lion, madgrad, mars,
+    mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
+    optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop,
+    rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adam_atan2, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_came,
+    scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms,
+    scale_by_galore, scale_by_laprop, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_mars, scale_by_muon,
     scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop,
     scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
-    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd,
-    sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+    scale_by_stable_adamw, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
+    schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, stable_adamw, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -30,10 +31,10 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
     process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
     scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
-    subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
-    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform,
+    set_to_zero, skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless,
+    stateless_with_tree_map, subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema,
+    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -88,6 +89,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
+    from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
@@ -99,7 +102,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.came import came as came
+    from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
@@ -114,6 +120,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.laprop import laprop as laprop
+    from jgd.optimizers.laprop import scale_by_laprop as scale_by_laprop
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lbfgs import lbfgs as lbfgs
     from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
@@ -121,6 +129,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mars import mars as mars
+    from jgd.optimizers.mars import scale_by_mars as scale_by_mars
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
@@ -164,6 +174,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
+    from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -229,6 +241,7 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import scale_then_decay as scale_then_decay
     from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
@@ -292,6 +305,7 @@ lazy(
         "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
+        "jgd.optimizers.adam_atan2": ("adam_atan2", "scale_by_adam_atan2"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (
@@ -301,16 +315,19 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
-        "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
+        "jgd.optimizers.came": ("came", "scale_by_came"),
+        "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.galore": ("galore", "scale_by_galore"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.laprop": ("laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mars": ("mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("mechanize",),
         "jgd.optimizers.momo": ("momo", "momo_adam"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
@@ -333,6 +350,7 @@ lazy(
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
+        "jgd.optimizers.stable_adamw": ("scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",
@@ -379,6 +397,7 @@ lazy(
             "add_cautious_decay",
             "add_decayed_weights",
             "add_initial_decay",
+            "scale_then_decay",
             "scale_with_corrected_decay",
             "subtract_decayed_weights",
             "weight_decay",

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adam_atan2 import ScaleByAdamAtan2 as ScaleByAdamAtan2
+    from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
+    from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
     from jgd.optimizers.adamax import ScaleByAdamax as ScaleByAdamax
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
@@ -52,12 +55,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.came import ScaleByCame as ScaleByCame
+    from jgd.optimizers.came import came as came
+    from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
     from jgd.optimizers.catalogue import OptimizerTable as OptimizerTable
     from jgd.optimizers.catalogue import catalogue as catalogue
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
     from jgd.optimizers.catalogue import list as list
     from jgd.optimizers.catalogue import named_recipe as named_recipe
     from jgd.optimizers.catalogue import optimizer as optimizer
@@ -81,6 +88,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.laprop import ScaleByLaprop as ScaleByLaprop
+    from jgd.optimizers.laprop import laprop as laprop
+    from jgd.optimizers.laprop import scale_by_laprop as scale_by_laprop
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lbfgs import ScaleByLBFGS as ScaleByLBFGS
     from jgd.optimizers.lbfgs import lbfgs as lbfgs
@@ -91,6 +101,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mars import ScaleByMars as ScaleByMars
+    from jgd.optimizers.mars import mars as mars
+    from jgd.optimizers.mars import scale_by_mars as scale_by_mars
     from jgd.optimizers.mechanize import Mechanize as Mechanize
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import Momo as Momo
@@ -162,6 +175,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.stable_adamw import ScaleByStableAdamw as ScaleByStableAdamw
+    from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
+    from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -187,6 +203,7 @@ lazy(
             "scale_by_adam",
             "scale_by_amsgrad",
         ),
+        "jgd.optimizers.adam_atan2": ("ScaleByAdamAtan2", "adam_atan2", "scale_by_adam_atan2"),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (
@@ -198,6 +215,7 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.came": ("ScaleByCame", "came", "scale_by_came"),
         "jgd.optimizers.catalogue": (
             "Given",
             "Made",
@@ -205,6 +223,7 @@ lazy(
             "OptimizerTable",
             "catalogue",
             "descend",
+            "descend_then_decay",
             "list",
             "named_recipe",
             "optimizer",
@@ -224,10 +243,12 @@ lazy(
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.laprop": ("ScaleByLaprop", "laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mars": ("ScaleByMars", "mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
         "jgd.optimizers.muon": (
@@ -281,6 +302,7 @@ lazy(
             "scale_by_sophia",
             "sophia",
         ),
+        "jgd.optimizers.stable_adamw": ("ScaleByStableAdamw", "scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

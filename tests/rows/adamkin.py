@@ -1,0 +1,27 @@
+"""Newer kin of Adam, and its projections: what is declared about them, and settings that are recorded."""
+
+import jgd
+from tests.row import Row
+
+OVERRIDES: dict = {
+    # Their own rates are too small for 60 steps.
+    "mars": {"make": lambda: jgd.mars(0.05), "state_bytes": 12, "reference": "timm:mars"},
+    "laprop": {"make": lambda: jgd.laprop(0.05), "state_bytes": 8, "reference": "timm:laprop"},
+    "stable_adamw": {"state_bytes": 8, "reference": "torch-optimi:stable_adamw"},
+    "adam_atan2": {
+        "make": lambda: jgd.adam_atan2(0.05, b=0.8, weight_decay=0.1),
+        "state_bytes": 8,
+        "complex": False,
+        "reference": "adam-atan2-pytorch:adam_atan2",
+    },
+    "came": {"state_bytes": 4 + 16 / 64, "reference": "came-pytorch:came"},
+}
+
+RECORDED = [
+    Row("mars_lion", lambda: jgd.mars(0.02, weight_decay=0.1, base="lion"), reference="timm:mars_lion"),
+    Row(
+        "ademamix_warmup",
+        lambda: jgd.ademamix(0.05, warmup_steps=60.0),
+        reference="pytorch-optimizer:ademamix_warmup",
+    ),
+]
