@@ -2,17 +2,18 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adam_atan2, adamax, adamaxw, adamw, adan, ademamix,
-    adopt, amsgrad, came, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd, fromage, galore,
-    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, lamb, laprop, lars, lbfgs, lion, madgrad, mars,
-    mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
-    optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop,
-    rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adam_atan2, scale_by_adamax,
-    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_came,
-    scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms,
-    scale_by_galore, scale_by_laprop, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_mars, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop,
-    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
+Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adam_atan2, adam_mini, adamax, adamaxw, adamw,
+    adan, ademamix, adopt, amsgrad, came, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd, fromage,
+    galore, gradient_descent, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian, lamb, laprop, lars,
+    lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, muon, muon_labels,
+    nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop,
+    scale_by_adadelta, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adan,
+    scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_came, scale_by_cocob,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
+    scale_by_laprop, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_novograd,
+    scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss,
+    scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
     scale_by_stable_adamw, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
     schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, stable_adamw, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
@@ -91,6 +92,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
     from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
     from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
+    from jgd.optimizers.adam_mini import adam_mini as adam_mini
+    from jgd.optimizers.adam_mini import guess_mini_blocks as guess_mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks as mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks_by_path as mini_blocks_by_path
+    from jgd.optimizers.adam_mini import scale_by_adam_mini as scale_by_adam_mini
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
@@ -306,6 +312,13 @@ lazy(
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adam_atan2": ("adam_atan2", "scale_by_adam_atan2"),
+        "jgd.optimizers.adam_mini": (
+            "adam_mini",
+            "guess_mini_blocks",
+            "mini_blocks",
+            "mini_blocks_by_path",
+            "scale_by_adam_mini",
+        ),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (

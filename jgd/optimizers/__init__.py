@@ -38,6 +38,15 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam_atan2 import ScaleByAdamAtan2 as ScaleByAdamAtan2
     from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
     from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
+    from jgd.optimizers.adam_mini import DeclaredBlocks as DeclaredBlocks
+    from jgd.optimizers.adam_mini import MiniBlocks as MiniBlocks
+    from jgd.optimizers.adam_mini import MiniBlocksByPath as MiniBlocksByPath
+    from jgd.optimizers.adam_mini import ScaleByAdamMini as ScaleByAdamMini
+    from jgd.optimizers.adam_mini import adam_mini as adam_mini
+    from jgd.optimizers.adam_mini import guess_mini_blocks as guess_mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks as mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks_by_path as mini_blocks_by_path
+    from jgd.optimizers.adam_mini import scale_by_adam_mini as scale_by_adam_mini
     from jgd.optimizers.adamax import ScaleByAdamax as ScaleByAdamax
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
@@ -204,6 +213,17 @@ lazy(
             "scale_by_amsgrad",
         ),
         "jgd.optimizers.adam_atan2": ("ScaleByAdamAtan2", "adam_atan2", "scale_by_adam_atan2"),
+        "jgd.optimizers.adam_mini": (
+            "DeclaredBlocks",
+            "MiniBlocks",
+            "MiniBlocksByPath",
+            "ScaleByAdamMini",
+            "adam_mini",
+            "guess_mini_blocks",
+            "mini_blocks",
+            "mini_blocks_by_path",
+            "scale_by_adam_mini",
+        ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (

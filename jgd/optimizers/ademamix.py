@@ -19,9 +19,10 @@ class ScaleByAdemamix(Rule):
     """u = (m1^ + alpha m2) / (sqrt(v^ + eps_root) + eps); m1, m2 and v are means of g, g and |g|^2.
 
     Their decays are b1, b3 and b2, and m2 alone is not corrected for its bias: it fills slowly (Pagliardini et al.
-    2024, arXiv:2409.03137). Over the first `warmup_steps` T, as in the paper, alpha grows with t / T and 1 / log b3 goes
-    on a line from that of b1, which is b3's half-life but for a constant. Without it, both may be schedules of the
-    number of steps taken before. v is float32 or wider, where optax keeps it in `mu_dtype`; one counter serves where optax has two that are equal.
+    2024, arXiv:2409.03137). Over the first T = `warmup_steps`, as in the paper, alpha grows with t / T, and 1 / log b3,
+    but for a constant its half-life, goes on a line from that of b1; or both are schedules of the number of steps taken
+    before. v is float32 or wider, where optax keeps it in `mu_dtype`; one counter serves where optax has two that are
+    equal.
     """
 
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")

@@ -23,6 +23,7 @@ GLOSSARY: dict[str, str] = {
     "bias_correction": "whether moments are divided by the sum of their weights",
     "bias_correction_mu": "whether the first moment is divided by the sum of its weights",
     "bias_correction_nu": "whether the second moment is divided by the sum of its weights",
+    "blocks": "how leaves are cut into blocks with one second moment each; guessed from paths unless given",
     "centered": "whether the mean gradient is subtracted, so that the variance divides",
     "clip_threshold": "bound of the entries of an update before the rate, and of CAME of their root mean square",
     "clip_value_fn": "a function of the number of steps taken before: the bound of a scaled gradient's entries",
@@ -47,8 +48,8 @@ GLOSSARY: dict[str, str] = {
     "eta_plus": "factor of a step's size where the gradient keeps its sign, above 1",
     "f_min": "the least value of the loss, or a bound below it",
     "factored": "whether the mean of squares is kept as its rows and columns where a leaf is large",
-    "gamma": "of noise, the exponent of its decline, eta / t^gamma; of Sophia, a factor of the Hessian's diagonal; of MARS, the "
-    "weight of the gradient's change",
+    "gamma": "of noise, the exponent of its decline, eta / t^gamma; of Sophia, a factor of the Hessian's diagonal; of "
+    "MARS, the weight of the gradient's change",
     "hessian_diagonal_fn": "a transform that estimates the Hessian's diagonal; Hutchinson's unless given",
     "hessian_first": "whether the diagonal is renewed before the step, as in the paper, or after it, as in optax",
     "init_estim_sq_dist": "the first estimate of the squared distance to the solution; eps unless given",

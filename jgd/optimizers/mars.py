@@ -19,11 +19,11 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByMars(Rule):
-    """c = g + gamma b1 / (1-b1) (g - g_old), for each leaf at most `max_norm` long; m = b1 m + (1-b1) c; u = a rule of m.
+    """c = g + gamma b1 / (1-b1) (g - g_old), for each leaf at most `max_norm` long; u is Adam's or Lion's step on c.
 
-    `base` "adamw" divides m^ by sqrt(v^) + eps with v = b2 v + (1-b2) |c|^2, and "lion" steps by sign(m). This is the
-    approximate form, whose gradients are of one batch each (Yuan et al. 2024, arXiv:2411.10438). g_old is g at first,
-    as in the paper; in the authors' code it is zero. State: 12 bytes a parameter, 8 with "lion".
+    With m = b1 m + (1-b1) c, `base` "adamw" divides m^ by sqrt(v^) + eps, v = b2 v + (1-b2) |c|^2, and "lion" steps by
+    sign(m). This is the approximate form, whose gradients are of one batch each (Yuan et al. 2024, arXiv:2411.10438).
+    g_old is g at first, as in the paper; in the authors' code it is zero. State: 12 bytes a parameter, 8 with "lion".
     """
 
     b1: Scalar = hyper(default=0.95, interval="[0, 1)")

@@ -74,5 +74,8 @@ def stable_adamw(
     weight_decay: Rate = 0.01,
     mask: Any = None,
 ) -> Chain:
-    """AdamW with Adafactor's clipping of updates, in place of that of gradients (Wortsman et al. 2023, arXiv:2304.13013)."""
+    """AdamW with Adafactor's clipping of updates in place of that of gradients (Wortsman et al. 2023).
+
+    See `ScaleByStableAdamw` for the rule.
+    """
     return descend(ScaleByStableAdamw(b1, b2, eps, weight_decay, mask), learning_rate)

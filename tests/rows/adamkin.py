@@ -14,10 +14,17 @@ OVERRIDES: dict = {
         "complex": False,
         "reference": "adam-atan2-pytorch:adam_atan2",
     },
+    "adam_mini": {"state_bytes": 4 + 4 / 64, "reference": "adam-mini:adam_mini"},
     "came": {"state_bytes": 4 + 16 / 64, "reference": "came-pytorch:came"},
 }
 
 RECORDED = [
+    Row(
+        "adam_mini_heads",
+        lambda: jgd.adam_mini(0.05, blocks=jgd.mini_blocks_by_path({"query": jgd.mini_blocks(1, 3)})),
+        shapes={"query": (4, 6), "bias": (3,)},
+        reference="adam-mini:adam_mini_heads",
+    ),
     Row("mars_lion", lambda: jgd.mars(0.02, weight_decay=0.1, base="lion"), reference="timm:mars_lion"),
     Row(
         "ademamix_warmup",
