@@ -3,15 +3,16 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adam_atan2, adam_mini, adamax, adamaxw, adamw,
-    adan, ademamix, adopt, amsgrad, came, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd, fromage,
-    galore, gradient_descent, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian, lamb, laprop, lars,
-    lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, muon, muon_labels,
-    nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop,
-    scale_by_adadelta, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adan,
-    scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_came, scale_by_cocob,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
-    scale_by_laprop, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_novograd,
+    adan, ademamix, adopt, amsgrad, apollo, came, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd,
+    fira, fromage, galore, galore_adamw, gradient_descent, guess_mini_blocks, heavy_ball,
+    hutchinson_estimator_diag_hessian, lamb, laprop, lars, lbfgs, lion, madgrad, mars, mechanize, mini_blocks,
+    mini_blocks_by_path, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
+    optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop,
+    rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini,
+    scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_apollo,
+    scale_by_belief, scale_by_came, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
+    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_novograd,
     scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss,
     scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
     scale_by_stable_adamw, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
@@ -108,6 +109,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.apollo import apollo as apollo
+    from jgd.optimizers.apollo import scale_by_apollo as scale_by_apollo
     from jgd.optimizers.came import came as came
     from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import descend as descend
@@ -121,8 +124,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.fira import fira as fira
+    from jgd.optimizers.fira import scale_by_fira as scale_by_fira
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -133,6 +139,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.low_rank import scale_by_low_rank_adam as scale_by_low_rank_adam
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
     from jgd.optimizers.mars import mars as mars
@@ -328,17 +335,20 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
+        "jgd.optimizers.apollo": ("apollo", "scale_by_apollo"),
         "jgd.optimizers.came": ("came", "scale_by_came"),
         "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.fira": ("fira", "scale_by_fira"),
         "jgd.optimizers.fromage": ("fromage",),
-        "jgd.optimizers.galore": ("galore", "scale_by_galore"),
+        "jgd.optimizers.galore": ("galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.laprop": ("laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
+        "jgd.optimizers.low_rank": ("scale_by_low_rank_adam",),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.mars": ("mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("mechanize",),

@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.apollo import ScaleByApollo as ScaleByApollo
+    from jgd.optimizers.apollo import apollo as apollo
+    from jgd.optimizers.apollo import scale_by_apollo as scale_by_apollo
     from jgd.optimizers.came import ScaleByCame as ScaleByCame
     from jgd.optimizers.came import came as came
     from jgd.optimizers.came import scale_by_came as scale_by_came
@@ -89,10 +92,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.fira import ScaleByFira as ScaleByFira
+    from jgd.optimizers.fira import fira as fira
+    from jgd.optimizers.fira import limited_growth as limited_growth
+    from jgd.optimizers.fira import scale_by_fira as scale_by_fira
+    from jgd.optimizers.fira import scaling as scaling
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
@@ -107,6 +116,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.low_rank import Projection as Projection
+    from jgd.optimizers.low_rank import ScaleByLowRankAdam as ScaleByLowRankAdam
+    from jgd.optimizers.low_rank import projection_of as projection_of
+    from jgd.optimizers.low_rank import scale_by_low_rank_adam as scale_by_low_rank_adam
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
@@ -235,6 +248,7 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.apollo": ("ScaleByApollo", "apollo", "scale_by_apollo"),
         "jgd.optimizers.came": ("ScaleByCame", "came", "scale_by_came"),
         "jgd.optimizers.catalogue": (
             "Given",
@@ -260,13 +274,15 @@ lazy(
             "scale_by_dog",
             "scale_by_dowg",
         ),
+        "jgd.optimizers.fira": ("ScaleByFira", "fira", "limited_growth", "scale_by_fira", "scaling"),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
-        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.laprop": ("ScaleByLaprop", "laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
+        "jgd.optimizers.low_rank": ("Projection", "ScaleByLowRankAdam", "projection_of", "scale_by_low_rank_adam"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
         "jgd.optimizers.mars": ("ScaleByMars", "mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError, Rule, hyper, record, static
+from jgd.core.arguments import WHOLE
 from jgd.core.frozen import frozen, thaw
 from jgd.core.leaves import check_patterns, fits, leaf_paths, prefix_mismatch
-from jgd.core.matrices import cut, is_axes
+from jgd.core.matrices import cut
 from jgd.core.tree import abs_sq, check_fits, check_inexact, moment_dtype, name_of, safe_sqrt, zero_count, zeros
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.adam import bias_corrections
@@ -34,9 +35,9 @@ class MiniBlocks:
 
     def __init__(self, *counts: int | None) -> None:
         for count in counts:
-            if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+            if count is not None and not WHOLE.admits(count):
                 raise InputError(
-                    f"mini_blocks(counts={counts!r}): {count!r} must be a number of blocks, at least 1, or None for one "
+                    f"mini_blocks(counts={counts!r}): {count!r} must be a whole number, at least 1, or None for one "
                     "at each index."
                 )
         self.counts = counts
@@ -72,12 +73,13 @@ def guess_mini_blocks(params: Params) -> Any:
     each output of other matrices; other vectors are one block. Inputs and outputs are those of `matrix_axes`.
     """
     rows = jax.tree_util.tree_leaves_with_path(params)
-    axes = jax.tree.leaves(every_matrix_axes(params), is_leaf=is_axes)
+    structure = jax.tree.structure(params)
+    axes = structure.flatten_up_to(every_matrix_axes(params))
     found = [
         _guess(path, name_of(where), jnp.shape(leaf), one)
         for path, (where, leaf), one in zip(leaf_paths(params), rows, axes, strict=True)
     ]
-    return jax.tree.unflatten(jax.tree.structure(params), found)
+    return structure.unflatten(found)
 
 
 def mini_blocks_by_path(patterns: Mapping[str, MiniBlocks | None]) -> "MiniBlocksByPath":
@@ -170,7 +172,7 @@ class ScaleByAdamMini(Rule):
         return ((r1 * m).reshape(split) / bottom).reshape(g.shape), m, v
 
     def for_params(self, params: Params) -> "ScaleByAdamMini":
-        """The same with the blocks fixed that are declared or guessed for these parameters, before a mask hides some."""
+        """The same with the blocks fixed that are declared or guessed for these parameters; a mask may hide some."""
         paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
         declared = DeclaredBlocks(tuple(zip(paths, self._declared(params), strict=True)))
         return dataclasses.replace(self, blocks=declared)  # type: ignore[type-var]

@@ -15,6 +15,21 @@ OVERRIDES: dict = {
         "reference": "adam-atan2-pytorch:adam_atan2",
     },
     "adam_mini": {"state_bytes": 4 + 4 / 64, "reference": "adam-mini:adam_mini"},
+    "galore_adamw": {
+        "make": lambda: jgd.galore_adamw(0.05, 2, weight_decay=0.1),
+        "state_bytes": 4 * 2 * 3 / 64,
+        "reference": "galore-torch:galore_adamw",
+    },
+    "fira": {
+        "make": lambda: jgd.fira(0.05, 2, scale=0.8, weight_decay=0.1),
+        "state_bytes": 4 * 2 * 3 / 64,
+        "reference": "fira:fira",
+    },
+    "apollo": {  # the package is given the same draws
+        "make": lambda: jgd.apollo(0.05, 2, 30, 4.0, weight_decay=0.1),
+        "state_bytes": 4 * 2 * 2 / 64 + 8 / 64**2,
+        "reference": "apollo-torch:apollo",
+    },
     "came": {"state_bytes": 4 + 16 / 64, "reference": "came-pytorch:came"},
 }
 
@@ -24,6 +39,11 @@ RECORDED = [
         lambda: jgd.adam_mini(0.05, blocks=jgd.mini_blocks_by_path({"query": jgd.mini_blocks(1, 3)})),
         shapes={"query": (4, 6), "bias": (3,)},
         reference="adam-mini:adam_mini_heads",
+    ),
+    Row(
+        "apollo_svd",
+        lambda: jgd.apollo(0.05, 2, scale=4.0, projection="svd", scale_type="tensor", weight_decay=0.1),
+        reference="apollo-torch:apollo_svd",
     ),
     Row("mars_lion", lambda: jgd.mars(0.02, weight_decay=0.1, base="lion"), reference="timm:mars_lion"),
     Row(
