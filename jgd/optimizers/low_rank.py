@@ -96,15 +96,21 @@ class ScaleByLowRankAdam(Rule):
         return super().update(grads, state, params, **extra)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array, *kept: jax.Array) -> tuple[jax.Array, ...]:
-        one = self.projected(g)
-        projector, *kept = (None, *kept) if one is None else self.renewed(shared, one, g, *kept)
-        low = g if one is None else one.low(g, projector)
-        m = self.b1 * m + (1 - self.b1) * low
-        v = self.b2 * v + (1 - self.b2) * abs_sq(low)
-        n = m / (safe_sqrt(v) + self.eps)
-        if one is not None:
-            n, *kept = self.whole(shared[0], one, (g, low, n, projector), *kept)
-        return shared[-1] * n, m, v, *kept
+        one, correction = self.projected(g), shared[-1]
+        if one is None:
+            n, m, v = self._adam(g, m, v)
+            return correction * n, m, v, *kept
+        projector, *rest = self.renewed(shared, one, g, *kept)
+        low = one.low(g, projector)
+        n, m, v = self._adam(low, m, v)
+        u, *rest = self.whole(shared[0], one, (g, low, n, projector), *rest)
+        return correction * u, m, v, *rest
+
+    def _adam(self, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
+        """Adam's step without bias correction, and its moments."""
+        m = self.b1 * m + (1 - self.b1) * g
+        v = self.b2 * v + (1 - self.b2) * abs_sq(g)
+        return m / (safe_sqrt(v) + self.eps), m, v
 
     def projected(self, p: Any) -> Projection | None:
         """How a leaf is projected: matrices alone are."""
