@@ -39,7 +39,16 @@ EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
     *("matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
     *("guess_mini_blocks", "mini_blocks_by_path"),  # likewise
-    *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
+    *(
+        "hyper",
+        "part",
+        "record",
+        "static",
+        "descend",
+        "descend_then_decay",
+        "optimizer",
+        "variant",
+    ),  # write records, fields and recipes
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
     "init_empty_state",  # looks at nothing
     "Solution",  # is made by jgd alone

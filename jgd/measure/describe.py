@@ -177,8 +177,9 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):
             for leaf in here if hasattr(transform, name) else ():
                 getattr(leaf, column).append(_rate(getattr(transform, name)))
-        if hasattr(transform, "weight_decay") and hasattr(transform, "mask"):
-            for leaf, keep in zip(here, jax.tree.leaves(leaf_flags(transform.mask, params)), strict=True):
+        if hasattr(transform, "weight_decay"):
+            decays = leaf_flags(getattr(transform, "mask", None), params)
+            for leaf, keep in zip(here, jax.tree.leaves(decays), strict=True):
                 leaf.decays = leaf.decays if keep else leaf.decays[:-1]
         for inner in _inner(transform):
             _visit(inner, params, found)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
-from jgd.core.arguments import one_of
+from jgd.core.arguments import Kind, one_of
 from jgd.core.frozen import FrozenKey, first_key, frozen_key
 from jgd.core.rule import RuleState
 from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt
@@ -17,6 +17,8 @@ from jgd.optimizers.fira import TINY, limited_growth, scaling
 from jgd.optimizers.low_rank import Projection, ScaleByLowRankAdam
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
+
+KEY = Kind("be a seed or a random key, such as jax.random.key(0)", lambda x: x is not None)
 
 
 @record
@@ -35,7 +37,7 @@ class ScaleByApollo(ScaleByLowRankAdam):
     _: KW_ONLY
     projection: str = static(default="random", expect=one_of("random", "svd"))
     scale_type: str = static(default="channel", expect=one_of("channel", "tensor"))
-    key: Any = static(default=0, convert=frozen_key)
+    key: Any = static(default=0, convert=frozen_key, expect=KEY)
     layout = ("m", "v", "projector", "norm")
 
     def init(self, params: Params) -> State:
