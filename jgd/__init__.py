@@ -2,21 +2,24 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adamax, adamaxw, adamod, adamp,
-    adamw, adan, ademamix, adopt, amos, amsgrad, ano, cocob, dadapt_adamw, descend, diffgrad, dog, dowg, dpsgd,
-    exadam, fromage, galore, gradient_descent, grams, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars,
-    lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd,
-    normalize, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm,
-    polyak_sgd, prodigy, racs, radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta,
-    scale_by_adai, scale_by_adam, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adan, scale_by_ademamix,
-    scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_belief, scale_by_cocob, scale_by_diffgrad,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam, scale_by_factored_rms,
-    scale_by_galore, scale_by_grams, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs,
-    scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sgd_sai, scale_by_sgdp, scale_by_sign,
-    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_tam,
+Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adam_atan2, adam_mini, adamax,
+    adamaxw, adamod, adamp, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, came, cocob, dadapt_adamw,
+    descend, descend_then_decay, diffgrad, dog, dowg, dpsgd, exadam, fira, fromage, galore, galore_adamw,
+    gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian, lamb, laprop, lars,
+    lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, muon, muon_labels,
+    nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, racs, radam, rmsprop, rprop, sam,
+    scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam, scale_by_adam_atan2,
+    scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adan, scale_by_ademamix,
+    scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo, scale_by_belief, scale_by_came,
+    scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam,
+    scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams, scale_by_laprop, scale_by_lbfgs,
+    scale_by_lion, scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_novograd,
+    scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs, scale_by_radam,
+    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sgd_sai, scale_by_sgdp, scale_by_sign, scale_by_signum,
+    scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stable_adamw, scale_by_stddev, scale_by_tam,
     scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sgd_sai, sgdp,
-    sign_sgd, signum, simplified_ademamix, sm3, sophia, tam, tiger, variant, yogi.
+    sign_sgd, signum, simplified_ademamix, sm3, sophia, stable_adamw, tam, tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -33,8 +36,8 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     negate, normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip,
     periodic_update, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
     scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
+    scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform,
+    set_to_zero, skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
@@ -95,6 +98,13 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
+    from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
+    from jgd.optimizers.adam_mini import adam_mini as adam_mini
+    from jgd.optimizers.adam_mini import guess_mini_blocks as guess_mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks as mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks_by_path as mini_blocks_by_path
+    from jgd.optimizers.adam_mini import scale_by_adam_mini as scale_by_adam_mini
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
@@ -116,7 +126,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.amos import scale_by_amos as scale_by_amos
     from jgd.optimizers.ano import ano as ano
     from jgd.optimizers.ano import scale_by_ano as scale_by_ano
+    from jgd.optimizers.apollo import apollo as apollo
+    from jgd.optimizers.apollo import scale_by_apollo as scale_by_apollo
+    from jgd.optimizers.came import came as came
+    from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
@@ -130,20 +145,28 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.exadam import exadam as exadam
     from jgd.optimizers.exadam import scale_by_exadam as scale_by_exadam
+    from jgd.optimizers.fira import fira as fira
+    from jgd.optimizers.fira import scale_by_fira as scale_by_fira
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.grams import grams as grams
     from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.laprop import laprop as laprop
+    from jgd.optimizers.laprop import scale_by_laprop as scale_by_laprop
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lbfgs import lbfgs as lbfgs
     from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.low_rank import scale_by_low_rank_adam as scale_by_low_rank_adam
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mars import mars as mars
+    from jgd.optimizers.mars import scale_by_mars as scale_by_mars
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
@@ -196,6 +219,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
+    from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
     from jgd.optimizers.tam import scale_by_tam as scale_by_tam
     from jgd.optimizers.tam import tam as tam
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
@@ -263,6 +288,7 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import scale_then_decay as scale_then_decay
     from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
@@ -331,6 +357,14 @@ lazy(
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
         "jgd.optimizers.adai": ("adai", "scale_by_adai"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
+        "jgd.optimizers.adam_atan2": ("adam_atan2", "scale_by_adam_atan2"),
+        "jgd.optimizers.adam_mini": (
+            "adam_mini",
+            "guess_mini_blocks",
+            "mini_blocks",
+            "mini_blocks_by_path",
+            "scale_by_adam_mini",
+        ),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adamod": ("adamod", "scale_by_adamod"),
         "jgd.optimizers.adamp": ("adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
@@ -344,19 +378,25 @@ lazy(
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
         "jgd.optimizers.amos": ("amos", "scale_by_amos"),
         "jgd.optimizers.ano": ("ano", "scale_by_ano"),
-        "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
+        "jgd.optimizers.apollo": ("apollo", "scale_by_apollo"),
+        "jgd.optimizers.came": ("came", "scale_by_came"),
+        "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.exadam": ("exadam", "scale_by_exadam"),
+        "jgd.optimizers.fira": ("fira", "scale_by_fira"),
         "jgd.optimizers.fromage": ("fromage",),
-        "jgd.optimizers.galore": ("galore", "scale_by_galore"),
+        "jgd.optimizers.galore": ("galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("grams", "scale_by_grams"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.laprop": ("laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
+        "jgd.optimizers.low_rank": ("scale_by_low_rank_adam",),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mars": ("mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("mechanize",),
         "jgd.optimizers.momo": ("momo", "momo_adam"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
@@ -383,6 +423,7 @@ lazy(
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum", "tiger"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
+        "jgd.optimizers.stable_adamw": ("scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.tam": ("scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
@@ -430,6 +471,7 @@ lazy(
             "add_cautious_decay",
             "add_decayed_weights",
             "add_initial_decay",
+            "scale_then_decay",
             "scale_with_corrected_decay",
             "subtract_decayed_weights",
             "weight_decay",

@@ -42,6 +42,18 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adam_atan2 import ScaleByAdamAtan2 as ScaleByAdamAtan2
+    from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
+    from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
+    from jgd.optimizers.adam_mini import DeclaredBlocks as DeclaredBlocks
+    from jgd.optimizers.adam_mini import MiniBlocks as MiniBlocks
+    from jgd.optimizers.adam_mini import MiniBlocksByPath as MiniBlocksByPath
+    from jgd.optimizers.adam_mini import ScaleByAdamMini as ScaleByAdamMini
+    from jgd.optimizers.adam_mini import adam_mini as adam_mini
+    from jgd.optimizers.adam_mini import guess_mini_blocks as guess_mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks as mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks_by_path as mini_blocks_by_path
+    from jgd.optimizers.adam_mini import scale_by_adam_mini as scale_by_adam_mini
     from jgd.optimizers.adamax import ScaleByAdamax as ScaleByAdamax
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
@@ -74,12 +86,19 @@ if TYPE_CHECKING:
     from jgd.optimizers.ano import ScaleByAno as ScaleByAno
     from jgd.optimizers.ano import ano as ano
     from jgd.optimizers.ano import scale_by_ano as scale_by_ano
+    from jgd.optimizers.apollo import ScaleByApollo as ScaleByApollo
+    from jgd.optimizers.apollo import apollo as apollo
+    from jgd.optimizers.apollo import scale_by_apollo as scale_by_apollo
+    from jgd.optimizers.came import ScaleByCame as ScaleByCame
+    from jgd.optimizers.came import came as came
+    from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
     from jgd.optimizers.catalogue import OptimizerTable as OptimizerTable
     from jgd.optimizers.catalogue import catalogue as catalogue
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
     from jgd.optimizers.catalogue import list as list
     from jgd.optimizers.catalogue import named_recipe as named_recipe
     from jgd.optimizers.catalogue import optimizer as optimizer
@@ -101,10 +120,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.exadam import ScaleByExadam as ScaleByExadam
     from jgd.optimizers.exadam import exadam as exadam
     from jgd.optimizers.exadam import scale_by_exadam as scale_by_exadam
+    from jgd.optimizers.fira import ScaleByFira as ScaleByFira
+    from jgd.optimizers.fira import fira as fira
+    from jgd.optimizers.fira import limited_growth as limited_growth
+    from jgd.optimizers.fira import scale_by_fira as scale_by_fira
+    from jgd.optimizers.fira import scaling as scaling
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.grams import ScaleByGrams as ScaleByGrams
     from jgd.optimizers.grams import grams as grams
@@ -112,6 +137,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.laprop import ScaleByLaprop as ScaleByLaprop
+    from jgd.optimizers.laprop import laprop as laprop
+    from jgd.optimizers.laprop import scale_by_laprop as scale_by_laprop
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lbfgs import ScaleByLBFGS as ScaleByLBFGS
     from jgd.optimizers.lbfgs import lbfgs as lbfgs
@@ -119,9 +147,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.low_rank import Projection as Projection
+    from jgd.optimizers.low_rank import ScaleByLowRankAdam as ScaleByLowRankAdam
+    from jgd.optimizers.low_rank import projection_of as projection_of
+    from jgd.optimizers.low_rank import scale_by_low_rank_adam as scale_by_low_rank_adam
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mars import ScaleByMars as ScaleByMars
+    from jgd.optimizers.mars import mars as mars
+    from jgd.optimizers.mars import scale_by_mars as scale_by_mars
     from jgd.optimizers.mechanize import Mechanize as Mechanize
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import Momo as Momo
@@ -206,6 +241,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.stable_adamw import ScaleByStableAdamw as ScaleByStableAdamw
+    from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
+    from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
     from jgd.optimizers.tam import ScaleByTam as ScaleByTam
     from jgd.optimizers.tam import scale_by_tam as scale_by_tam
     from jgd.optimizers.tam import tam as tam
@@ -236,6 +274,18 @@ lazy(
             "scale_by_adam",
             "scale_by_amsgrad",
         ),
+        "jgd.optimizers.adam_atan2": ("ScaleByAdamAtan2", "adam_atan2", "scale_by_adam_atan2"),
+        "jgd.optimizers.adam_mini": (
+            "DeclaredBlocks",
+            "MiniBlocks",
+            "MiniBlocksByPath",
+            "ScaleByAdamMini",
+            "adam_mini",
+            "guess_mini_blocks",
+            "mini_blocks",
+            "mini_blocks_by_path",
+            "scale_by_adam_mini",
+        ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adamod": ("ScaleByAdamod", "adamod", "scale_by_adamod"),
         "jgd.optimizers.adamp": ("ScaleByAdamp", "ScaleBySgdp", "adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
@@ -251,6 +301,8 @@ lazy(
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
         "jgd.optimizers.amos": ("ScaleByAmos", "amos", "scale_by_amos"),
         "jgd.optimizers.ano": ("ScaleByAno", "ano", "scale_by_ano"),
+        "jgd.optimizers.apollo": ("ScaleByApollo", "apollo", "scale_by_apollo"),
+        "jgd.optimizers.came": ("ScaleByCame", "came", "scale_by_came"),
         "jgd.optimizers.catalogue": (
             "Given",
             "Made",
@@ -258,6 +310,7 @@ lazy(
             "OptimizerTable",
             "catalogue",
             "descend",
+            "descend_then_decay",
             "list",
             "named_recipe",
             "optimizer",
@@ -276,14 +329,18 @@ lazy(
             "scale_by_dowg",
         ),
         "jgd.optimizers.exadam": ("ScaleByExadam", "exadam", "scale_by_exadam"),
+        "jgd.optimizers.fira": ("ScaleByFira", "fira", "limited_growth", "scale_by_fira", "scaling"),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
-        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("ScaleByGrams", "grams", "scale_by_grams"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.laprop": ("ScaleByLaprop", "laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
+        "jgd.optimizers.low_rank": ("Projection", "ScaleByLowRankAdam", "projection_of", "scale_by_low_rank_adam"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mars": ("ScaleByMars", "mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
         "jgd.optimizers.muon": (
@@ -342,6 +399,7 @@ lazy(
             "scale_by_sophia",
             "sophia",
         ),
+        "jgd.optimizers.stable_adamw": ("ScaleByStableAdamw", "scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.tam": ("ScaleByTam", "scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
