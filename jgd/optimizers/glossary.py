@@ -55,7 +55,7 @@ GLOSSARY: dict[str, str] = {
     "f_min": "the least value of the loss, or a bound below it",
     "factored": "whether the mean of squares is kept as its rows and columns where a leaf is large",
     "final_learning_rate": "the rate that the bounds close upon, SGD's: a number, or a schedule",
-    "gamma": "exponent of a noise's decline; factor of Sophia's Hessian; speed of AdaBound's bounds; weight of MARS' change",
+    "gamma": "a noise's exponent of decline; Sophia's factor of the Hessian; AdaBound's speed; MARS' weight of change",
     "hessian_diagonal_fn": "a transform that estimates the Hessian's diagonal; Hutchinson's unless given",
     "hessian_first": "whether the diagonal is renewed before the step, as in the paper, or after it, as in optax",
     "init_estim_sq_dist": "the first estimate of the squared distance to the solution; eps unless given",
