@@ -28,7 +28,7 @@ from jgd.core.arguments import (
     whole_from,
 )
 from jgd.core.frozen import frozen_key
-from jgd.core.newton_schulz import PRECONDITIONING
+from jgd.core.newton_schulz import COEFFICIENTS, PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.sweep import loguniform, uniform
@@ -132,7 +132,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "memory_size": WHOLE,
     "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
-    "ns_coeffs": NUMBERS,
+    "ns_coeffs": Kind("be numbers, or a name", lambda x: x in COEFFICIENTS if isinstance(x, str) else admits(NUMBERS, x)),
     "ns_dtype": DTYPE,
     "ns_steps": WHOLE,
     "nu_dtype": DTYPE,

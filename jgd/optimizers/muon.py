@@ -10,7 +10,7 @@ from jgd.core import InputError, MatrixRule, hyper, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.frozen import dtype_name, frozen
 from jgd.core.matrices import declared_axes, frozen_axes
-from jgd.core.newton_schulz import PRECONDITIONING, STANDARD, coefficients, newton_schulz, steps_of
+from jgd.core.newton_schulz import PRECONDITIONING, STANDARD, check_steps, coefficients, newton_schulz, steps_of
 from jgd.core.record import hypers
 from jgd.core.tree import increment, one_minus_pow, zeros
 from jgd.core.types import Params, Rate, Scalar, State
@@ -38,8 +38,9 @@ class ScaleByMuon(MatrixRule):
     """b = beta b + (1-beta) g; u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`; O(UΣV') ≈ UV'.
 
     (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
-    O is `newton_schulz` with `ns_steps` steps of `ns_coeffs`, (a, b, c) or one such triple after another, whose number
-    then counts, in `ns_dtype`, float32 at least by default; `preconditioning` scales the matrix before it.
+    O is `newton_schulz` in `ns_dtype`, float32 at least by default, with `ns_steps` steps of `ns_coeffs` = (a, b, c), or
+    one step for each of several triples. Names of some are "standard", "dion", "polar_express" and "cans" (five steps),
+    "aol" (four) and "deepseekv4" (ten). `preconditioning` scales the matrix before it.
 
     `weight_dimension_numbers` cuts leaves into matrices of in x out, a tree of `MatrixAxes` or a function of the
     parameters that returns one; without it a leaf is (..., in, out), its leading axes a batch. s is
@@ -66,6 +67,10 @@ class ScaleByMuon(MatrixRule):
     bias_correction: bool = static(default=False)
     shape_scaling: bool = static(default=True)
     wide = True
+
+    def check_fields(self) -> None:
+        """Refuse a number of steps that several triples overrule."""
+        check_steps(type(self).__name__, self.ns_coeffs, self.ns_steps)
 
     @property
     def layout(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jgd
-from jgd.core.newton_schulz import STANDARD, newton_schulz
+from jgd.core.newton_schulz import COEFFICIENTS, STANDARD, newton_schulz
 from tests import problems
 
 
@@ -213,6 +213,18 @@ def test_a_triple_for_each_step():
     problems.close(repeated.update(x, repeated.init(x)), plain.update(x, plain.init(x)), rtol=1e-6)
     with pytest.raises(jgd.InputError, match="three numbers, or three for each step"):
         jgd.scale_by_muon((1.0, 2.0))
+
+
+def test_coefficients_by_name_have_their_number_of_steps():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 6)), jnp.float32)
+    for name, steps in {"polar_express": 5, "cans": 5, "aol": 4, "deepseekv4": 10, "dion": 5, "standard": 3}.items():
+        by_name, by_hand = jgd.scale_by_muon(name, 3 if steps == 3 else 5), jgd.scale_by_muon(COEFFICIENTS[name], steps)
+        problems.close(by_name.update(x, by_name.init(x)), by_hand.update(x, by_hand.init(x)), rtol=1e-6)
+    with pytest.raises(jgd.InputError, match=r"^muon\(ns_steps=8\): ns_steps must be 5, as many as ns_coeffs has triples"):
+        jgd.muon(0.1, "cans", 8)
+    known = "'standard', 'dion', 'polar_express', 'cans', 'aol', 'deepseekv4'"
+    with pytest.raises(jgd.InputError, match=rf"^muon\(ns_coeffs='abc'\): ns_coeffs must be .* one of {known}\.$"):
+        jgd.muon(0.1, "abc")
 
 
 def test_a_vector_is_refused_by_name():
