@@ -1,7 +1,7 @@
 """jgd: gradient descent as a value. This file is the table of contents.
 
-Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
-    part, record, select, stack, stack_leaves, static, with_hyperparams.
+Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
+    hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamuon, adamw, adan, ademamix,
     adopt, amsgrad, cocob, dadapt_adamw, descend, dion, dog, dowg, dpsgd, fromage, galore, gradient_descent,
     heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon,
@@ -49,6 +49,7 @@ from jgd.core import MatrixAxes as MatrixAxes
 from jgd.core import MatrixRule as MatrixRule
 from jgd.core import Rule as Rule
 from jgd.core import Schedule as Schedule
+from jgd.core import SplitAxes as SplitAxes
 from jgd.core import Status as Status
 from jgd.core import Stop as Stop
 from jgd.core import Transform as Transform
@@ -446,6 +447,7 @@ lazy(
         "MatrixRule",
         "Rule",
         "Schedule",
+        "SplitAxes",
         "Status",
         "Stop",
         "Transform",
