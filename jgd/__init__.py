@@ -14,7 +14,7 @@ Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adama
     scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop, scale_by_rss,
     scale_by_scion, scale_by_scion_bias, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3,
     scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
-    schedule_free_sgd, scion, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+    schedule_free_sgd, scion, scion_labels, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -24,17 +24,18 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite, apply_updates, average_incrementally_updates,
     average_per_element_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
-    ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
-    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, identity, incremental_update,
-    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
-    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
-    normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
-    process, qk_clip, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
-    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
-    subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
-    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    ema, ema_params, eval_params, every_matrix_axes, flatten, freeze, freeze_until,
+    get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
+    get_unbiased_mean_and_variance_ema, identity, incremental_update, init_empty_state, inject_hyperparams,
+    inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead, masked, matrix_axes,
+    matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
+    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, process, qk_clip,
+    reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
+    schedule_free_eval_params, scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite,
+    snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
+    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
+    weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -162,6 +163,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.scion import scale_by_scion as scale_by_scion
     from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
     from jgd.optimizers.scion import scion as scion
+    from jgd.optimizers.scion import scion_labels as scion_labels
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -250,6 +252,7 @@ if TYPE_CHECKING:
     from jgd.transforms.layouts import flatten as flatten
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.lookahead import lookahead as lookahead
+    from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import ema as ema
@@ -343,7 +346,7 @@ lazy(
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("normalize", "sam"),
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
-        "jgd.optimizers.scion": ("scale_by_scion", "scale_by_scion_bias", "scion"),
+        "jgd.optimizers.scion": ("scale_by_scion", "scale_by_scion_bias", "scion", "scion_labels"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
@@ -403,7 +406,7 @@ lazy(
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
         "jgd.transforms.lookahead": ("lookahead",),
-        "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
+        "jgd.transforms.matrix_axes": ("every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("ema", "trace"),
         "jgd.transforms.monitor": ("measure_with_ema", "monitor", "snapshot"),
         "jgd.transforms.named": ("named_chain",),

@@ -12,16 +12,16 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
-    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics", "list",
-    "OrthogonalMomentum", "beside_adamw", "matrices_and_labels", "shape_factor", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve",
-    "progress", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates", "shrink", "step_if", "time_of",
-    "transition", "whole_steps", "wolfe_errors", "zoom_search",
+    "OrthogonalMomentum", "are_plain", "as_transform", "ask", "beside_adamw", "bias_corrections", "blend",
+    "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine", "init_rate", "inner_states",
+    "known_metrics", "list", "matrices_and_labels", "named_recipe", "next_rate", "no_gradient", "observe",
+    "one_key", "power_curve", "progress", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates",
+    "shape_factor", "shrink", "step_if", "time_of", "transition", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
-        "InputError MatrixAxes MatrixRule Rule Schedule SplitAxes Status Stop Transform global_norm hyper hyperparams part "
-        "record select stack stack_leaves static with_hyperparams"
+        "InputError MatrixAxes MatrixRule Rule Schedule SplitAxes Status Stop Transform global_norm hyper hyperparams "
+        "part record select stack stack_leaves static with_hyperparams"
     )
 }
 LOOPS = {

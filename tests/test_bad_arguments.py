@@ -19,6 +19,7 @@ from jgd.core.arguments import (
     FLAG,
     LABELS,
     MASK,
+    POSITIVE,
     TRANSFORM,
     WHOLE,
     Kind,
@@ -37,7 +38,7 @@ from jgd.transforms.decay import Decay
 MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
-    *("matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
+    *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
     *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
     "init_empty_state",  # looks at nothing
@@ -58,6 +59,12 @@ def _may_be_number(x):
 
 
 NUMBER = Kind("be a number, or what stands for one", _may_be_number)
+
+
+def _may_be_coefficients(x):
+    return x in COEFFICIENTS if isinstance(x, str) else hasattr(x, "__iter__")
+
+
 NUMBERS = Kind("be a sequence", lambda x: hasattr(x, "__iter__"))
 BY_ANNOTATION = {
     Scalar: NUMBER,
@@ -132,7 +139,10 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "memory_size": WHOLE,
     "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
-    "ns_coeffs": Kind("be numbers, or a name", lambda x: x in COEFFICIENTS if isinstance(x, str) else admits(NUMBERS, x)),
+    "norm": one_of("auto", "spectral", "sign", "col", "row", "bias"),
+    "ns_coeffs": Kind(
+        "be numbers, or a name", lambda x: x in COEFFICIENTS if isinstance(x, str) else admits(NUMBERS, x)
+    ),
     "ns_dtype": DTYPE,
     "ns_steps": WHOLE,
     "nu_dtype": DTYPE,
@@ -146,6 +156,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "should_skip_update_fn": function_of("(updates, step, params)"),
     "preconditioning": PRECONDITIONING,
     "rank": WHOLE,
+    "rank_fraction": Kind("be a number in (0, 1]", lambda x: POSITIVE.admits(x) and x <= 1),
     "stacked": ARRAYS,
     "transforms": TRANSFORMS,
     "tree": ARRAYS,
@@ -191,7 +202,7 @@ def kinds(value):
     found = {}
     for name, parameter in parameters.items():
         meta = fields[name].metadata if name in fields else {}
-        by_field = {"hyper": NUMBER, "hypers": NUMBERS}.get(meta.get("kind"), meta.get("expect"))
+        by_field = {"hyper": NUMBER, "hypers": BY_NAME.get(name, NUMBERS)}.get(meta.get("kind"), meta.get("expect"))
         by_annotation = next((k for a, k in BY_ANNOTATION.items() if a == parameter.annotation), None)
         if parameter.kind is parameter.VAR_POSITIONAL:
             found[name] = BY_NAME["links"] if value is jgd.chain else None

@@ -33,10 +33,11 @@ class MatrixAxes(optax.contrib.MuonDimensionNumbers):
 
 
 class SplitAxes(NamedTuple):
-    """The axes of an array that holds several matrices side by side, such as a fused kernel of queries, keys and values.
+    """The axes of an array of several matrices side by side, such as a fused kernel of queries, keys and values.
 
-    `SplitAxes(0, 1, (64, 16, 16))` cuts f[64, 96] into matrices of 64 x 64, 64 x 16 and 64 x 16, and `SplitAxes(0, 1, 3)`
-    into three of 64 x 32. `sizes` counts outputs, in the order of the axes; `MatrixAxes` says what the axes are.
+    `SplitAxes(0, 1, (64, 16, 16))` cuts f[64, 96] into matrices of 64 x 64, 64 x 16 and 64 x 16, and
+    `SplitAxes(0, 1, 3)` into three of 64 x 32. `sizes` counts outputs, in the order of the axes, which are as
+    `MatrixAxes` has them.
     """
 
     reduction_axis: Any
@@ -94,7 +95,7 @@ class Cut:
         return self.array(pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces, axis=-1))
 
     def __str__(self) -> str:
-        """As in `64 x (4·16)`, inputs by outputs, `12 of 64 x 64` for a batch, and `64 x (64 + 16 + 16)` for a split."""
+        """As in `64 x (4·16)`, inputs by outputs, `12 of 64 x 64` for a batch, `64 x (64 + 16)` for a split."""
         inputs, outputs = (self._product(axes) for axes in (self.inputs, self.outputs))
         outputs = f"({' + '.join(map(str, self.parts))})" if self.parts else outputs
         return f"{self.sizes[0]} of {inputs} x {outputs}" if self.batch else f"{inputs} x {outputs}"

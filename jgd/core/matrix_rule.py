@@ -16,7 +16,17 @@ from jgd.core.errors import InputError
 from jgd.core.matrices import Cut, MatrixAxes, cut, declared_axes
 from jgd.core.pair import abstracted, explained
 from jgd.core.rule import Rule
-from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, name_of, tree_bytes, widen, zero_count
+from jgd.core.tree import (
+    cast_like,
+    check_inexact,
+    increment,
+    leaves_like,
+    map_unzip,
+    name_of,
+    tree_bytes,
+    widen,
+    zero_count,
+)
 from jgd.core.types import Grads, Params, State, Updates
 
 CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them leave its cache between products
@@ -60,9 +70,7 @@ class MatrixRule(Rule):
         """A counter at zero, the slots of each leaf, and those of its matrices behind the axes of its batch."""
         check_inexact(f"{type(self).__name__}.init", params)
         leaves, structure = jax.tree.flatten(params)
-        rows = [
-            (*self.slots(p), *self._matrix_slots(p, one)) for p, one in zip(leaves, self.cuts(params), strict=True)
-        ]
+        rows = [(*self.slots(p), *self._matrix_slots(p, one)) for p, one in zip(leaves, self.cuts(params), strict=True)]
         columns = zip(*rows, strict=True) if rows else ((),) * len(self._names)
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])
 
@@ -82,7 +90,10 @@ class MatrixRule(Rule):
         wide = jax.tree.map(widen, grads)
         ready, *kept = map_unzip(functools.partial(rule.before, shared), wide, *slots[:own], place=place)
         structure = jax.tree.structure(grads)
-        columns = [structure.flatten_up_to(tree) for tree in (*((params,) if reads else ()), *slots[own:])]
+        columns = [
+            *([structure.flatten_up_to(params)] if reads else []),
+            *self._columns(place, grads, cuts, slots[own:]),
+        ]
         batches, owners = [], []  # of each matrix that a leaf holds, whose number is its owner
         for i, (one, ready_leaf, *row) in enumerate(zip(cuts, jax.tree.leaves(ready), *columns, strict=True)):
             arrays = [one.split(widen(x)) for x in (ready_leaf, *row[:reads])]
@@ -105,7 +116,10 @@ class MatrixRule(Rule):
         ]
         new = [
             structure.unflatten(
-                [_like(one, [row[1 + i] for row in rows], old) for one, rows, old in zip(cuts, pieces, column, strict=True)]
+                [
+                    _like(one, [row[1 + i] for row in rows], old)
+                    for one, rows, old in zip(cuts, pieces, column, strict=True)
+                ]
             )
             for i, column in enumerate(columns[reads:])
         ]
@@ -134,10 +148,28 @@ class MatrixRule(Rule):
             axes = declared_axes(place, declared, params).of(params)
         return [_cut(place, path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
 
+    def _columns(self, place: str, grads: Grads, cuts: list[Cut], slots: list[State]) -> list[list[Any]]:
+        """The slots of the matrices leaf by leaf, or the error that the gradient is not that of the state."""
+        columns = [leaves_like(place, grads, tree) for tree in slots]
+        known: dict[Cut, Any] = {}
+        for (path, g), one, *row in zip(jax.tree_util.tree_leaves_with_path(grads), cuts, *columns, strict=True):
+            if row and one not in known:
+                known[one] = jax.tree.map(jnp.shape, jax.eval_shape(functools.partial(self._matrix_slots, g, one)))
+            shapes = jax.tree.map(jnp.shape, tuple(row))
+            if row and shapes != known[one]:
+                raise InputError(
+                    f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there has "
+                    f"{shapes}, not {known[one]}; pass what belongs to the parameters that init was called with."
+                )
+        return columns
+
     def _matrix_slots(self, p: Any, one: Cut) -> tuple[Any, ...]:
         """The slots of a leaf's matrices: arrays, or lists of an array for each of the matrices side by side."""
         made = [
-            [_repeated(x, one) for x in self.matrix_slots(jax.ShapeDtypeStruct(size[1:], jnp.result_type(p, jnp.float32)))]
+            [
+                _repeated(x, one)
+                for x in self.matrix_slots(jax.ShapeDtypeStruct(size[1:], jnp.result_type(p, jnp.float32)))
+            ]
             for size in one.pieces
         ]
         return tuple(map(list, zip(*made, strict=True))) if one.parts else tuple(made[0])

@@ -50,9 +50,9 @@ COEFFICIENTS: dict[str, Any] = {
 """Coefficients by name; those of several triples fix the number of steps.
 
 Polar Express (Amsel et al. 2025, arXiv:2505.16932) takes the best polynomial at each step and so begins with the same
-five however many follow; its margin of 1.01 against rounding is in them. CANS (Grishina et al. 2025, arXiv:2506.10935)
-minimizes the largest error of all steps together, AOL's belong to the preconditioning of that name (Boissin et al. 2025,
-arXiv:2512.04632), and DeepSeek-V4's end with two steps that converge to 1.
+five however many follow; its margin of 1.01 against rounding is in them. CANS are by Grishina et al. (2025,
+arXiv:2506.10935), AOL's belong to the preconditioning of that name (Boissin et al. 2025, arXiv:2512.04632), and
+DeepSeek-V4's end with two steps that converge to 1.
 """
 EXPECTED = f"be three numbers, or three for each step, or one of {', '.join(map(repr, COEFFICIENTS))}"
 PRECONDITIONING = one_of("frobenius", "spectral", "aol", "schatten")

@@ -240,6 +240,11 @@ def check_fits(place: str, grads: Grads, tree: Any) -> None:
     _column(place, "gradient", grads, jax.tree.structure(grads), tree, True)
 
 
+def leaves_like(place: str, grads: Grads, tree: Any) -> list[Any]:
+    """The leaves of `tree`, or the trees in their places, in the gradient's order; or the first path that differs."""
+    return _column(place, "gradient", grads, jax.tree.structure(grads), tree, False)
+
+
 def check_params(place: str, params: Params) -> None:
     """Refuse a missing `params`."""
     if params is None:

@@ -165,6 +165,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.scion import scale_by_scion as scale_by_scion
     from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
     from jgd.optimizers.scion import scion as scion
+    from jgd.optimizers.scion import scion_labels as scion_labels
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -306,6 +307,7 @@ lazy(
             "scale_by_scion",
             "scale_by_scion_bias",
             "scion",
+            "scion_labels",
         ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": (

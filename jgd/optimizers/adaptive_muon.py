@@ -145,12 +145,12 @@ def adamuon(
     muon_weight_dimension_numbers: Any = None,
     param_labels: Any = None,
 ) -> Partition:
-    """Muon of the momentum's signs, divided by a second moment, and AdamW for all else (Si et al. 2025, arXiv:2507.11005).
+    """Muon of signs, over a second moment, and AdamW for all else (Si et al. 2025, arXiv:2507.11005).
 
     `ScaleByAdamuon` has the rule; which leaves are matrices, and how to say so, is as in `muon`. Steps have the root
-    mean square `consistent_rms`, AdamW's at 0.2, so that one rate serves both sides; with `consistent_rms=None` they are
-    longer, and AdamW wants an `adam_learning_rate` of its own. `jgd.describe` shows the rate of each leaf. No reference
-    runs the paper's rule: it is held to a transcription of the paper, and without the signs to emerging-optimizers.
+    mean square `consistent_rms`, AdamW's at 0.2, so that one rate serves both sides; with `consistent_rms=None` they
+    are longer, and AdamW wants an `adam_learning_rate` of its own. `jgd.describe` shows the rate of each leaf. No
+    reference runs; held to a transcription of the paper, and without the signs to emerging-optimizers.
     """
     declared, labels = matrices_and_labels("adamuon", muon_weight_dimension_numbers, param_labels)
     rule = ScaleByAdamuon(

@@ -11,7 +11,7 @@ from jgd.core import MatrixRule, hyper, record, static
 from jgd.core.arguments import POSITIVE, Kind
 from jgd.core.frozen import first_key, frozen_key, split_key
 from jgd.core.matrices import frozen_axes
-from jgd.core.tree import abs_sq, ratio, safe_sqrt
+from jgd.core.tree import abs_sq, safe_sqrt
 from jgd.core.types import Rate, Scalar, State
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.muon import beside_adamw, matrices_and_labels
@@ -32,9 +32,9 @@ class DionState(NamedTuple):
 class ScaleByDion(MatrixRule):
     """B = M + G; P = qr(B Q); R = B'P; M = B - (1-beta) P R'; Q = R with columns of norm 1; u = sqrt(out/in) P Q'.
 
-    (Ahn et al. 2025, arXiv:2504.05295, Alg. 1, whose matrices are out x in.) P and Q have `rank_fraction` of the shorter
-    side's columns, rounded up. Q is drawn from `key` at first, for all matrices of a shape alike. Columns of R that are
-    zero but for rounding, as those of a zero gradient, take no step and leave Q as it is.
+    (Ahn et al. 2025, arXiv:2504.05295, Alg. 1, whose matrices are out x in.) P and Q have as many columns as
+    `rank_fraction` of the shorter side, rounded up. Q is drawn from `key` at first, for all matrices of a shape alike.
+    Columns of R that are zero but for rounding, as those of a zero gradient, take no step and leave Q as it is.
     `weight_dimension_numbers` cuts leaves into matrices as in `ScaleByMuon`.
     State: 4 + 4 rank / out bytes a parameter. Cost: 6 rank m n FLOP and a QR decomposition of out x rank.
     """
@@ -100,8 +100,8 @@ def dion(
     """Orthogonal steps of low rank for hidden matrices, and AdamW for all else (Ahn et al. 2025, arXiv:2504.05295).
 
     `ScaleByDion` has the rule; which leaves are matrices, and how to say so, is as in `muon`, and `jgd.describe` shows
-    it with each leaf's rate: AdamW's is `learning_rate` unless `adam_learning_rate` is given. No reference can be
-    installed: it is held to a transcription of the paper.
+    it with each leaf's rate: AdamW's is `learning_rate` unless `adam_learning_rate` is given. No reference runs; held
+    to a transcription of the paper.
     """
     declared, labels = matrices_and_labels("dion", muon_weight_dimension_numbers, param_labels)
     rule = ScaleByDion(beta, rank_fraction, key=key, weight_dimension_numbers=declared)

@@ -37,9 +37,10 @@ class CorrectedMuonState(NamedTuple):
 class OrthogonalMomentum(MatrixRule):
     """Make a momentum orthogonal: b = beta b + (1-beta) g, O(beta b + (1-beta) g), or O(b) without `nesterov`.
 
-    It is what Muon and its kin share. O(UΣV') ≈ UV' is `newton_schulz` in `ns_dtype`, float32 at least by default, with `ns_steps` steps of `ns_coeffs` =
-    (a, b, c), or one step for each of several triples. Names of some are "standard", "dion", "polar_express" and "cans"
-    (five steps), "aol" (four) and "deepseekv4" (ten). `preconditioning` scales the matrix before it.
+    It is what Muon and its kin share. O(UΣV') ≈ UV' is `newton_schulz` in `ns_dtype`, float32 at least by default, with
+    `ns_steps` steps of `ns_coeffs` = (a, b, c), or one step for each of several triples. Names of some are "standard",
+    "dion", "polar_express" and "cans" (five steps), "aol" (four) and "deepseekv4" (ten). `preconditioning` scales the
+    matrix before it.
     `weight_dimension_numbers` cuts leaves into matrices of in x out, a tree of `MatrixAxes` or a function of the
     parameters that returns one; without it a leaf is (..., in, out), its leading axes a batch.
     Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
@@ -161,9 +162,9 @@ def muon(
     returns one; or `matrix_axes_by_path({...})`. Or `param_labels`, a tree of "muon" and "adam" or a function of the
     parameters, says which leaves alone: the axes are guessed, or else a leaf is (..., in, out).
 
-    `adam_learning_rate` is `learning_rate` unless given, as in optax: `jgd.describe` shows the rate of each leaf. AdamW's
-    is often a tenth of Muon's, or less; but with `consistent_rms=0.2` both sides step by about as much, so that AdamW's
-    tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
+    `adam_learning_rate` is `learning_rate` unless given, as in optax; `jgd.describe` shows the rate of each leaf. AdamW
+    often wants a tenth of Muon's rate, or less; but with `consistent_rms=0.2` both sides step by about as much, so
+    that AdamW's tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
     """
     declared, labels = matrices_and_labels("muon", muon_weight_dimension_numbers, param_labels)
     rule = ScaleByMuon(

@@ -107,8 +107,8 @@ def scion(
 ) -> Partition:
     """Step to the ball of a norm for each kind of leaf, or by its radius (Pethick et al. 2025, arXiv:2502.07529).
 
-    Constrained it is Frank-Wolfe's step p <- (1 - lr) p - lr u, which stays in the ball; otherwise p <- p - lr (u + wd p).
-    u is `ScaleByScion`'s. With `norm="auto"` hidden matrices, as `matrix_axes` guesses them, have the spectral norm,
+    Constrained it is Frank-Wolfe's step p <- (1 - lr) p - lr u, which stays in the ball, or else p <- p - lr (u + wd p)
+    with u of `ScaleByScion`. With `norm="auto"` hidden matrices, as `matrix_axes` guesses them, have the spectral norm,
     embeddings (by their names) "col", other leaves of rank 2 and more, such as heads, "sign", and vectors, scalars and
     biases a root mean square of 1. Any other norm is that of all leaves of rank 2 and more, and "bias" of all.
     `jgd.describe` shows the choice. The paper gives a head, or an embedding that is a head as well, "sign" and a larger
@@ -142,9 +142,15 @@ class ScionLabels:
         labels = [self._of(path_names(path), leaf, axes) for (path, leaf), axes in zip(rows, hidden, strict=True)]
         return jax.tree.unflatten(jax.tree.structure(params), labels)
 
+    def __repr__(self) -> str:
+        return f"scion_labels({self.norm!r})"
+
     def _of(self, names: tuple[str, ...], leaf: Any, axes: Any) -> str:
         if jnp.ndim(leaf) < 2 or NO_MATRIX.search(names[-1] if names else ""):
             return "bias"
         if self.norm != "auto":
             return self.norm
         return "spectral" if axes is not None else "col" if EMBEDDING.search("/".join(names)) else "sign"
+
+
+scion_labels = ScionLabels

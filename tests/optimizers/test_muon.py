@@ -185,9 +185,16 @@ def test_a_fused_kernel_steps_as_its_parts_do_alone(make):
 
 
 def test_a_split_can_be_seen():
-    text = str(jgd.describe(jgd.muon(0.1, adam_learning_rate=0.01, muon_weight_dimension_numbers=SPLIT), {
-        "qkv": {"kernel": jnp.ones((6, 10))}, "fused": jnp.ones((6, 5)), "plain": jnp.ones(2),
-    }))
+    text = str(
+        jgd.describe(
+            jgd.muon(0.1, adam_learning_rate=0.01, muon_weight_dimension_numbers=SPLIT),
+            {
+                "qkv": {"kernel": jnp.ones((6, 10))},
+                "fused": jnp.ones((6, 5)),
+                "plain": jnp.ones(2),
+            },
+        )
+    )
     assert "6 x (6 + 2 + 2)" in text
     assert "5 x (3 + 3)" in text
     assert re.search(r"plain .* adam .* 0\.01", text)
@@ -278,7 +285,9 @@ def test_coefficients_by_name_have_their_number_of_steps():
     for name, steps in {"polar_express": 5, "cans": 5, "aol": 4, "deepseekv4": 10, "dion": 5, "standard": 3}.items():
         by_name, by_hand = jgd.scale_by_muon(name, 3 if steps == 3 else 5), jgd.scale_by_muon(COEFFICIENTS[name], steps)
         problems.close(by_name.update(x, by_name.init(x)), by_hand.update(x, by_hand.init(x)), rtol=1e-6)
-    with pytest.raises(jgd.InputError, match=r"^muon\(ns_steps=8\): ns_steps must be 5, as many as ns_coeffs has triples"):
+    with pytest.raises(
+        jgd.InputError, match=r"^muon\(ns_steps=8\): ns_steps must be 5, as many as ns_coeffs has triples"
+    ):
         jgd.muon(0.1, "cans", 8)
     known = "'standard', 'dion', 'polar_express', 'cans', 'aol', 'deepseekv4'"
     with pytest.raises(jgd.InputError, match=rf"^muon\(ns_coeffs='abc'\): ns_coeffs must be .* one of {known}\.$"):

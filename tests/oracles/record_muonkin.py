@@ -4,7 +4,6 @@ Run as `python -m tests.oracles.record_muonkin`; needs torch and PACKAGES, which
 """
 
 import os
-
 import sys
 import types
 
@@ -12,18 +11,18 @@ os.environ["TORCHDYNAMO_DISABLE"] = "1"  # plain torch, step by step
 # emerging-optimizers imports Triton, which a CPU's torch has not: an empty module, whose kernels nothing here runs.
 sys.modules["emerging_optimizers.triton_kernels"] = types.ModuleType("triton_kernels")
 
-import pytorch_optimizer as po
-import torch
-from emerging_optimizers import orthogonalized_optimizers as eo
-from pytorch_optimizer.optimizer.scion import LMONorm
-from pytorch_optimizer.optimizer.utils import matrix
+import pytorch_optimizer as po  # noqa: E402
+import torch  # noqa: E402
+from emerging_optimizers import orthogonalized_optimizers as eo  # noqa: E402
+from pytorch_optimizer.optimizer.scion import LMONorm  # noqa: E402
+from pytorch_optimizer.optimizer.utils import matrix  # noqa: E402
 
-from tests import problems
-from tests.oracles.recording import Case, main
-from tests.oracles.transcriptions import Transcribed
-from tests.oracles.transcriptions.adamuon import adamuon
-from tests.oracles.transcriptions.dion import dion
-from tests.rows.muonkin import HEADS, bases, largest_logits
+from tests import problems  # noqa: E402
+from tests.oracles.recording import Case, main  # noqa: E402
+from tests.oracles.transcriptions import Transcribed  # noqa: E402
+from tests.oracles.transcriptions.adamuon import adamuon  # noqa: E402
+from tests.oracles.transcriptions.dion import dion  # noqa: E402
+from tests.rows.muonkin import HEADS, bases, largest_logits  # noqa: E402
 
 PACKAGES = ["emerging-optimizers", "pytorch-optimizer"]
 # The same code in float64.
@@ -67,7 +66,9 @@ def _muon(coefficients, steps):
 
 
 def _scion(norm, **more):
-    return Case(lambda t: po.SCION(t, 0.05, 0.1, norm_type=norm, weight_decay=0.1, foreach=False, **more), problems.MATRICES)
+    return Case(
+        lambda t: po.SCION(t, 0.05, 0.1, norm_type=norm, weight_decay=0.1, foreach=False, **more), problems.MATRICES
+    )
 
 
 def _clip(tensors):
@@ -104,15 +105,14 @@ CASES = {
         problems.MATRICES,
     ),
     "emerging-optimizers:scion_spectral": Case(
-        lambda t: eo.Scion(
-            t, 0.05, 0.9, fp32_matmul_prec="highest", coefficient_type="simple", spectral_radius=2.0
-        ),
+        lambda t: eo.Scion(t, 0.05, 0.9, fp32_matmul_prec="highest", coefficient_type="simple", spectral_radius=2.0),
         problems.MATRICES,
     ),
     "paper:adamuon": Case(_beside_adamw(lambda t: Transcribed(t, adamuon, rate=0.05))),
     "paper:dion": Case(_beside_adamw(lambda t: Transcribed(t, dion, rate=0.05, bases=bases(problems.SHAPES)))),
     "paper:dion_matrices": Case(
-        lambda t: Transcribed(t, dion, rate=0.05, bases=bases(problems.MATRICES, rank_fraction=0.6), decay=0.1, mu=0.8), problems.MATRICES
+        lambda t: Transcribed(t, dion, rate=0.05, bases=bases(problems.MATRICES, rank_fraction=0.6), decay=0.1, mu=0.8),
+        problems.MATRICES,
     ),
     "pytorch-optimizer:normuon": Case(_beside_adamw(lambda t: _normuon(t, 1e-8, update_scale="match_rms"))),
     "pytorch-optimizer:normuon_norm": Case(

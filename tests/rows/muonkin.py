@@ -56,11 +56,10 @@ def _scion(norm, **settings):
 
 OVERRIDES = {
     # The packages divide by max(norm, 1e-7), jgd by norm + 1e-8: to norms above 1e-3.
-    "normuon": MATRIX
-    | {"reference": "pytorch-optimizer:normuon", "recorded_error": 1e-6, "state_bytes": 4 + 4 / 4, "passes": 0},
+    "normuon": MATRIX | {"reference": "pytorch-optimizer:normuon", "recorded_error": 1e-6, "state_bytes": 4 + 4 / 64},
     "adamuon": MATRIX | {"reference": "paper:adamuon", "state_bytes": 8},
     "scion": MATRIX | {"reference": "pytorch-optimizer:scion", "recorded_error": 1e-6, "state_bytes": 4},
-    "dion": MATRIX | {"reference": "paper:dion", "state_bytes": 4 + 4 / 3},
+    "dion": MATRIX | {"reference": "paper:dion", "state_bytes": 4 + 4 * 16 / 64},
 }
 
 RECORDED = [

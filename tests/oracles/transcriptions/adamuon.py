@@ -1,4 +1,4 @@
-"""AdaMuon, from Algorithm 1 of Si et al. 2025, arXiv:2507.11005, and Muon's iteration, from its author's description."""
+"""AdaMuon, from Algorithm 1 of Si et al. 2025, arXiv:2507.11005, and Muon's iteration as its author describes it."""
 
 import numpy as np
 
