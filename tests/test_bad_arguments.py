@@ -225,8 +225,8 @@ LINKS = (
 
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
-    if bad is None and name in (*LINKS, "approx_dec_rtol"):  # None is Armijo's condition alone
-        return False
+    if bad is None and name in (*LINKS, "approx_dec_rtol", "consistent_rms", "key"):
+        return False  # Armijo's condition alone; Muon's sizes; seed 0
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (
         kind is not None

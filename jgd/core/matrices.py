@@ -137,11 +137,11 @@ def cut(place: str, shape: Sequence[int], axes: Any, *, splits: bool = False) ->
 def _parts(place: str, outputs: int, axes: SplitAxes) -> tuple[int, ...]:
     """The outputs of each matrix of a split."""
     sizes = axes.sizes
-    if isinstance(sizes, Sequence) and sizes and all(isinstance(x, numbers.Integral) and x > 0 for x in sizes):
+    if isinstance(sizes, Sequence) and sizes and all(isinstance(x, numbers.Integral) and int(x) > 0 for x in sizes):
         if sum(sizes) == outputs:
             return tuple(map(int, sizes))
         problem = f"the sizes add up to {sum(sizes)}"
-    elif isinstance(sizes, numbers.Integral) and sizes > 0:
+    elif isinstance(sizes, numbers.Integral) and int(sizes) > 0:
         if outputs % sizes == 0:
             return (outputs // int(sizes),) * int(sizes)
         problem = f"{sizes} does not divide them"

@@ -18,9 +18,9 @@ from jgd.core.pair import abstracted, explained
 from jgd.core.rule import Rule
 from jgd.core.tree import (
     cast_like,
+    check_fits,
     check_inexact,
     increment,
-    leaves_like,
     map_unzip,
     name_of,
     tree_bytes,
@@ -150,7 +150,7 @@ class MatrixRule(Rule):
 
     def _columns(self, place: str, grads: Grads, cuts: list[Cut], slots: list[State]) -> list[list[Any]]:
         """The slots of the matrices leaf by leaf, or the error that the gradient is not that of the state."""
-        columns = [leaves_like(place, grads, tree) for tree in slots]
+        columns = [check_fits(place, grads, tree, shaped=False) for tree in slots]
         known: dict[Cut, Any] = {}
         for (path, g), one, *row in zip(jax.tree_util.tree_leaves_with_path(grads), cuts, *columns, strict=True):
             if row and one not in known:
