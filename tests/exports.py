@@ -14,9 +14,10 @@ WIDTH = 118
 INTERNAL = {
     "OrthogonalMomentum", "are_plain", "as_transform", "ask", "beside_adamw", "bias_corrections", "blend",
     "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine", "init_rate", "inner_states",
-    "known_metrics", "list", "matrices_and_labels", "named_recipe", "next_rate", "no_gradient", "observe",
-    "one_key", "power_curve", "progress", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates",
-    "shape_factor", "shrink", "step_if", "time_of", "transition", "whole_steps", "wolfe_errors", "zoom_search",
+    "known_metrics", "list", "matrices_and_labels", "matrix_rules", "named_recipe", "next_rate", "no_gradient",
+    "observe", "one_key", "power_curve", "progress", "quarter_root", "ray", "reciprocal", "root_above",
+    "scaled_updates", "shape_factor", "shrink", "step_if", "time_of", "transition", "whole_steps", "wolfe_errors",
+    "zoom_search",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
