@@ -1,25 +1,27 @@
 """jgd: gradient descent as a value. This file is the table of contents.
 
-Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
-    part, record, select, stack, stack_leaves, static, with_hyperparams.
+Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
+    hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adam_atan2, adam_mini, adamax,
-    adamaxw, adamod, adamp, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, came, cocob, dadapt_adamw,
-    descend, descend_then_decay, diffgrad, dog, dowg, dpsgd, exadam, fira, fromage, galore, galore_adamw,
-    gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian, lamb, laprop, lars,
-    lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, muon, muon_labels,
-    nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, racs, radam, rmsprop, rprop, sam,
-    scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam, scale_by_adam_atan2,
-    scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adan, scale_by_ademamix,
-    scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo, scale_by_belief, scale_by_came,
-    scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam,
-    scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams, scale_by_laprop, scale_by_lbfgs,
-    scale_by_lion, scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_novograd,
+    adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, came, cocob,
+    dadapt_adamw, descend, descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, fira, fromage, galore,
+    galore_adamw, gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian, lamb,
+    laprop, lars, lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, muon,
+    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam,
+    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, racs, radam, rmsprop,
+    rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam,
+    scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo,
+    scale_by_belief, scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_dion,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam, scale_by_factored_rms,
+    scale_by_fira, scale_by_galore, scale_by_grams, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
+    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_normuon, scale_by_novograd,
     scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs, scale_by_radam,
-    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sgd_sai, scale_by_sgdp, scale_by_sign, scale_by_signum,
-    scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stable_adamw, scale_by_stddev, scale_by_tam,
-    scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sgd_sai, sgdp,
-    sign_sgd, signum, simplified_ademamix, sm3, sophia, stable_adamw, tam, tiger, variant, yogi.
+    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
+    scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
+    scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi, schedule_free,
+    schedule_free_adamw, schedule_free_sgd, scion, scion_labels, sgd, sgd_sai, sgdp, sign_sgd, signum,
+    simplified_ademamix, sm3, sophia, stable_adamw, tam, tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -34,12 +36,13 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
     masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init, named_chain,
     negate, normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip,
-    periodic_update, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
-    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform,
-    set_to_zero, skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
-    stateless_with_tree_map, subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema,
-    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    periodic_update, process, qk_clip, reduce_on_plateau, scale, scale_by_backtracking_linesearch,
+    scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule,
+    scale_by_zoom_linesearch, scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params,
+    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot, spectral_rates,
+    split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
+    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
+    weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -54,6 +57,7 @@ from jgd.core import MatrixAxes as MatrixAxes
 from jgd.core import MatrixRule as MatrixRule
 from jgd.core import Rule as Rule
 from jgd.core import Schedule as Schedule
+from jgd.core import SplitAxes as SplitAxes
 from jgd.core import Status as Status
 from jgd.core import Stop as Stop
 from jgd.core import Transform as Transform
@@ -116,6 +120,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adamp import sgdp as sgdp
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.adaptive_muon import adamuon as adamuon
+    from jgd.optimizers.adaptive_muon import normuon as normuon
+    from jgd.optimizers.adaptive_muon import scale_by_adamuon as scale_by_adamuon
+    from jgd.optimizers.adaptive_muon import scale_by_normuon as scale_by_normuon
     from jgd.optimizers.ademamix import ademamix as ademamix
     from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
     from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
@@ -138,6 +146,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
     from jgd.optimizers.diffgrad import diffgrad as diffgrad
     from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
+    from jgd.optimizers.dion import dion as dion
+    from jgd.optimizers.dion import scale_by_dion as scale_by_dion
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
@@ -203,6 +213,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
+    from jgd.optimizers.scion import scale_by_scion as scale_by_scion
+    from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
+    from jgd.optimizers.scion import scion as scion
+    from jgd.optimizers.scion import scion_labels as scion_labels
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -316,6 +330,7 @@ if TYPE_CHECKING:
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
+    from jgd.transforms.qk_clip import qk_clip as qk_clip
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
@@ -369,6 +384,7 @@ lazy(
         "jgd.optimizers.adamod": ("adamod", "scale_by_adamod"),
         "jgd.optimizers.adamp": ("adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
+        "jgd.optimizers.adaptive_muon": ("adamuon", "normuon", "scale_by_adamuon", "scale_by_normuon"),
         "jgd.optimizers.ademamix": (
             "ademamix",
             "scale_by_ademamix",
@@ -383,6 +399,7 @@ lazy(
         "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
+        "jgd.optimizers.dion": ("dion", "scale_by_dion"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.exadam": ("exadam", "scale_by_exadam"),
         "jgd.optimizers.fira": ("fira", "scale_by_fira"),
@@ -418,6 +435,7 @@ lazy(
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("normalize", "sam"),
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.scion": ("scale_by_scion", "scale_by_scion_bias", "scion", "scion_labels"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum", "tiger"),
@@ -494,6 +512,7 @@ lazy(
         ),
         "jgd.transforms.plateau": ("reduce_on_plateau",),
         "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
+        "jgd.transforms.qk_clip": ("qk_clip",),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",
@@ -525,6 +544,7 @@ lazy(
         "MatrixRule",
         "Rule",
         "Schedule",
+        "SplitAxes",
         "Status",
         "Stop",
         "Transform",

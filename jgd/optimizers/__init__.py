@@ -70,6 +70,13 @@ if TYPE_CHECKING:
     from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.adaptive_muon import AdaptiveMuonState as AdaptiveMuonState
+    from jgd.optimizers.adaptive_muon import ScaleByAdamuon as ScaleByAdamuon
+    from jgd.optimizers.adaptive_muon import ScaleByNormuon as ScaleByNormuon
+    from jgd.optimizers.adaptive_muon import adamuon as adamuon
+    from jgd.optimizers.adaptive_muon import normuon as normuon
+    from jgd.optimizers.adaptive_muon import scale_by_adamuon as scale_by_adamuon
+    from jgd.optimizers.adaptive_muon import scale_by_normuon as scale_by_normuon
     from jgd.optimizers.ademamix import ScaleByAdemamix as ScaleByAdemamix
     from jgd.optimizers.ademamix import ScaleBySimplifiedAdemamix as ScaleBySimplifiedAdemamix
     from jgd.optimizers.ademamix import ademamix as ademamix
@@ -109,6 +116,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
     from jgd.optimizers.diffgrad import diffgrad as diffgrad
     from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
+    from jgd.optimizers.dion import DionState as DionState
+    from jgd.optimizers.dion import ScaleByDion as ScaleByDion
+    from jgd.optimizers.dion import dion as dion
+    from jgd.optimizers.dion import scale_by_dion as scale_by_dion
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
@@ -166,12 +177,15 @@ if TYPE_CHECKING:
     from jgd.optimizers.momo import momo_adam as momo_adam
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
+    from jgd.optimizers.muon import OrthogonalMomentum as OrthogonalMomentum
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
     from jgd.optimizers.muon import ScaleByMuonState as ScaleByMuonState
+    from jgd.optimizers.muon import beside_adamw as beside_adamw
     from jgd.optimizers.muon import matrices_and_labels as matrices_and_labels
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.muon import shape_factor as shape_factor
     from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
     from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
@@ -219,6 +233,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
+    from jgd.optimizers.scion import ScaleByScion as ScaleByScion
+    from jgd.optimizers.scion import ScaleByScionBias as ScaleByScionBias
+    from jgd.optimizers.scion import ScionBiasState as ScionBiasState
+    from jgd.optimizers.scion import ScionLabels as ScionLabels
+    from jgd.optimizers.scion import scale_by_scion as scale_by_scion
+    from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
+    from jgd.optimizers.scion import scion as scion
+    from jgd.optimizers.scion import scion_labels as scion_labels
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -290,6 +312,15 @@ lazy(
         "jgd.optimizers.adamod": ("ScaleByAdamod", "adamod", "scale_by_adamod"),
         "jgd.optimizers.adamp": ("ScaleByAdamp", "ScaleBySgdp", "adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
+        "jgd.optimizers.adaptive_muon": (
+            "AdaptiveMuonState",
+            "ScaleByAdamuon",
+            "ScaleByNormuon",
+            "adamuon",
+            "normuon",
+            "scale_by_adamuon",
+            "scale_by_normuon",
+        ),
         "jgd.optimizers.ademamix": (
             "ScaleByAdemamix",
             "ScaleBySimplifiedAdemamix",
@@ -318,6 +349,7 @@ lazy(
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
         "jgd.optimizers.diffgrad": ("ScaleByDiffgrad", "diffgrad", "scale_by_diffgrad"),
+        "jgd.optimizers.dion": ("DionState", "ScaleByDion", "dion", "scale_by_dion"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
@@ -346,12 +378,15 @@ lazy(
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
+            "OrthogonalMomentum",
             "ScaleByMuon",
             "ScaleByMuonState",
+            "beside_adamw",
             "matrices_and_labels",
             "muon",
             "muon_labels",
             "scale_by_muon",
+            "shape_factor",
         ),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
@@ -380,6 +415,16 @@ lazy(
         "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.scion": (
+            "ScaleByScion",
+            "ScaleByScionBias",
+            "ScionBiasState",
+            "ScionLabels",
+            "scale_by_scion",
+            "scale_by_scion_bias",
+            "scion",
+            "scion_labels",
+        ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("ScaleBySgdSai", "scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.sign_sgd": (

@@ -162,6 +162,7 @@ if TYPE_CHECKING:
     from jgd.transforms.process import ProcessPerElement as ProcessPerElement
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
+    from jgd.transforms.qk_clip import qk_clip as qk_clip
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
@@ -339,6 +340,7 @@ lazy(
         ),
         "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),
         "jgd.transforms.process": ("Process", "ProcessPerElement", "add_mean_variance_to_opt", "process"),
+        "jgd.transforms.qk_clip": ("qk_clip",),
         "jgd.transforms.scale": (
             "Identity",
             "Negate",
