@@ -19,21 +19,22 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay,
-    add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite, apply_updates, average_incrementally_updates,
-    average_per_element_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
-    ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
-    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, identity, incremental_update,
-    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
-    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
-    normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
-    process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
-    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
-    subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
-    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_cautious_decayed_weights,
+    add_decayed_weights, add_initial_decay, add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite,
+    apply_updates, average_incrementally_updates, average_per_element_updates, by_path, cautious, centralize, chain,
+    clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
+    current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
+    freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
+    get_unbiased_mean_and_variance_ema, identity, incremental_update, init_empty_state, inject_hyperparams,
+    inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead, masked, matrix_axes,
+    matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
+    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, process, reduce_on_plateau,
+    scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
+    schedule_free_eval_params, scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite,
+    snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
+    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
+    weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -213,6 +214,7 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import by_path as by_path
     from jgd.transforms.by_path import layerwise as layerwise
     from jgd.transforms.by_path import scaled as scaled
+    from jgd.transforms.cautious import cautious as cautious
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -227,6 +229,7 @@ if TYPE_CHECKING:
     from jgd.transforms.constraints import set_to_zero as set_to_zero
     from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
+    from jgd.transforms.decay import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
     from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
@@ -371,12 +374,14 @@ lazy(
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
+        "jgd.transforms.cautious": ("cautious",),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
         "jgd.transforms.constraints": ("keep_params_nonnegative", "set_to_zero", "zero_nans"),
         "jgd.transforms.decay": (
             "add_cautious_decay",
+            "add_cautious_decayed_weights",
             "add_decayed_weights",
             "add_initial_decay",
             "scale_with_corrected_decay",

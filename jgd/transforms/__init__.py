@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import by_path as by_path
     from jgd.transforms.by_path import layerwise as layerwise
     from jgd.transforms.by_path import scaled as scaled
+    from jgd.transforms.cautious import Cautious as Cautious
+    from jgd.transforms.cautious import CautiousState as CautiousState
+    from jgd.transforms.cautious import cautious as cautious
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -95,8 +98,10 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import SubtractDecayedWeights as SubtractDecayedWeights
     from jgd.transforms.decay import WeightDecay as WeightDecay
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
+    from jgd.transforms.decay import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import agreement as agreement
     from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
@@ -230,6 +235,7 @@ lazy(
             "scale_by_param_block_rms",
         ),
         "jgd.transforms.by_path": ("ByPath", "Layerwise", "Scaled", "by_path", "layerwise", "scaled"),
+        "jgd.transforms.cautious": ("Cautious", "CautiousState", "cautious"),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -277,8 +283,10 @@ lazy(
             "SubtractDecayedWeights",
             "WeightDecay",
             "add_cautious_decay",
+            "add_cautious_decayed_weights",
             "add_decayed_weights",
             "add_initial_decay",
+            "agreement",
             "scale_with_corrected_decay",
             "subtract_decayed_weights",
             "weight_decay",

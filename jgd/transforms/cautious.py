@@ -1,0 +1,110 @@
+"""Cautious updates: only the entries that agree with the present gradient are taken."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core import InputError, Transform, hyper, part, record
+from jgd.core.cost import Cost, cost, total
+from jgd.core.leaves import fixed_leaves
+from jgd.core.tree import map_unzip, tree_bytes
+from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.transforms.as_transform import as_transform
+from jgd.transforms.compose import Chain, Masked, Partition, chain
+from jgd.transforms.decay import AddInitialDecay, DecayRule, ScaleWithCorrectedDecay, agreement
+from jgd.transforms.scale import Identity, Negate, Scale, ScaleByLearningRate, ScaleBySchedule
+
+LAST = (AddInitialDecay, DecayRule, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, ScaleWithCorrectedDecay)
+"""The links that follow a rule in a recipe: decay and rate."""
+
+
+class CautiousState(NamedTuple):
+    """The state of the rule."""
+
+    inner_state: State
+
+
+@record
+class Cautious:
+    """u = u [u g > 0] / max(mean([u g > 0]), eps) for each leaf, with u the updates of `inner`, which is a rule.
+
+    (Liang et al. 2024, arXiv:2411.16085.) g is the gradient, with whose sign a rule's updates come; of complex entries
+    the agreement is Re(g* u). The mean is that of the leaf's mask. State: the rule's.
+    """
+
+    inner: Transform = part(convert=as_transform)
+    eps: Scalar = hyper(default=1e-3, interval="(0, inf)")
+    called = "cautious"
+
+    def init(self, params: Params) -> State:
+        """The rule's state."""
+        return CautiousState(self.inner.init(params))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The rule's updates where they agree with the gradients, as much longer as that leaves them fewer."""
+        updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
+        eps = jnp.asarray(self.eps)
+
+        def agreed(u: jax.Array, g: jax.Array) -> tuple[jax.Array]:
+            mask = (agreement(u, g) > 0).astype(jnp.finfo(u.dtype).dtype)
+            share = jnp.sum(mask) / max(u.size, 1)
+            return (u * (mask / jnp.maximum(share, eps)),)  # a product, which passes a NaN on
+
+        place = "Cautious.update"
+        return map_unzip(agreed, updates, place=place, read=(grads,), what="update")[0], CautiousState(inner)
+
+    def cost(self, params: Params) -> Cost:
+        """One more pass over the gradients and the updates: the mask's mean is known after all have been seen."""
+        return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
+
+    def fixed(self, params: Params) -> Any:
+        """Where the rule's updates are zero."""
+        return fixed_leaves(self.inner, params)
+
+    @property
+    def keeps_zeros(self) -> bool:
+        """Whether the rule does."""
+        return getattr(self.inner, "keeps_zeros", False)
+
+
+def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
+    """Take only the entries of a rule's updates that agree with the gradient (Liang et al. 2024, arXiv:2411.16085).
+
+    `cautious(adamw(1e-3))` and `chain(cautious(scale_by_adam()), ...)` are the same: of an optimizer that is a chain
+    the rule is made cautious, before decay and rate, and of a partition each part. `inner` must otherwise be a rule,
+    whose updates come with the gradient's sign; an optimizer that hides its rate is refused. optax's own are opaque:
+    take a rule of theirs, such as `optax.scale_by_adam()`.
+    """
+    rule = Cautious(inner, eps).inner
+    if isinstance(rule, Partition):
+        return Partition({label: cautious(one, eps) for label, one in rule.transforms.items()}, rule.param_labels)
+    if isinstance(rule, Masked):
+        return Masked(cautious(rule.inner, eps), rule.mask)
+    links = _flat(rule)
+    end = len(links)
+    while end and isinstance(_unmasked(links[end - 1]), LAST):
+        end -= 1
+    first, last = links[:end], links[end:]
+    rule = first[0] if len(first) == 1 else Chain(first) if first else Identity()
+    if any(isinstance(x, ScaleByLearningRate) for x in jax.tree.leaves(rule, is_leaf=_is_rate)):
+        raise InputError(
+            f"cautious(inner={type(inner).__name__}): its updates already point down; make the rule in it cautious, "
+            "as in chain(cautious(scale_by_adam()), scale_by_learning_rate(1e-3))."
+        )
+    return chain(Cautious(rule, eps), *last) if last else Cautious(rule, eps)
+
+
+def _flat(transform: Transform) -> tuple[Transform, ...]:
+    """The links of a chain, those of chains in it taken apart."""
+    if not isinstance(transform, Chain):
+        return (transform,)
+    return tuple(link for one in transform.transforms for link in _flat(one))
+
+
+def _unmasked(link: Transform) -> Transform:
+    return link.inner if isinstance(link, Masked) else link
+
+
+def _is_rate(x: Any) -> bool:
+    return isinstance(x, ScaleByLearningRate)

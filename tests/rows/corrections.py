@@ -1,0 +1,26 @@
+"""Rows of corrections that go with any optimizer, of hyperballs and of averages of the parameters."""
+
+import jgd
+from tests.row import Row
+
+ROWS = [
+    Row(
+        "cautious",
+        lambda: jgd.cautious(jgd.adamw(0.05, weight_decay=0.01)),
+        state_bytes=8,
+        passes=8,  # the mask's mean is known after all of it has been seen
+        reference="timm:cautious",
+    ),
+    Row(
+        "add_cautious_decayed_weights",
+        lambda: jgd.chain(
+            jgd.scale_by_adam(eps=1e-15), jgd.add_cautious_decayed_weights(0.1), jgd.scale_by_learning_rate(0.05)
+        ),
+        state_bytes=8,
+        reference="heavyball:add_cautious_decayed_weights",
+    ),
+]
+
+RECORDED = [
+    Row("cautious_lion", lambda: jgd.cautious(jgd.lion(0.02)), reference="timm:cautious_lion"),
+]
