@@ -25,7 +25,7 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
     current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
     freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
-    get_unbiased_mean_and_variance_ema, identity, incremental_update, init_empty_state, inject_hyperparams,
+    get_unbiased_mean_and_variance_ema, hyperball, identity, incremental_update, init_empty_state, inject_hyperparams,
     inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead, masked, matrix_axes,
     matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
     partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, process, reduce_on_plateau,
@@ -236,6 +236,7 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.hyperball import hyperball as hyperball
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
     from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
@@ -389,6 +390,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("freeze_until",),
+        "jgd.transforms.hyperball": ("hyperball",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),

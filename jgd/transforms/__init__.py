@@ -108,6 +108,9 @@ if TYPE_CHECKING:
     from jgd.transforms.freezing import FreezeUntil as FreezeUntil
     from jgd.transforms.freezing import FreezeUntilState as FreezeUntilState
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.hyperball import Hyperball as Hyperball
+    from jgd.transforms.hyperball import HyperballState as HyperballState
+    from jgd.transforms.hyperball import hyperball as hyperball
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
@@ -170,6 +173,7 @@ if TYPE_CHECKING:
     from jgd.transforms.scale import ScaleByLearningRate as ScaleByLearningRate
     from jgd.transforms.scale import ScaleBySchedule as ScaleBySchedule
     from jgd.transforms.scale import apply_updates as apply_updates
+    from jgd.transforms.scale import as_rule as as_rule
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import init_rate as init_rate
     from jgd.transforms.scale import negate as negate
@@ -292,6 +296,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "freeze_until"),
+        "jgd.transforms.hyperball": ("Hyperball", "HyperballState", "hyperball"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": (
@@ -340,6 +345,7 @@ lazy(
             "ScaleByLearningRate",
             "ScaleBySchedule",
             "apply_updates",
+            "as_rule",
             "identity",
             "init_rate",
             "negate",

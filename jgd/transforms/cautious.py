@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core import InputError, Transform, hyper, part, record
+from jgd.core import Transform, hyper, part, record
+from jgd.core.arguments import TRANSFORM, checked
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import map_unzip, tree_bytes
@@ -13,7 +14,7 @@ from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Chain, Masked, Partition, chain
 from jgd.transforms.decay import AddInitialDecay, DecayRule, ScaleWithCorrectedDecay, agreement
-from jgd.transforms.scale import Identity, Negate, Scale, ScaleByLearningRate, ScaleBySchedule
+from jgd.transforms.scale import Identity, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, as_rule
 
 LAST = (AddInitialDecay, DecayRule, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, ScaleWithCorrectedDecay)
 """The links that follow a rule in a recipe: decay and rate."""
@@ -33,7 +34,7 @@ class Cautious:
     the agreement is Re(g* u). The mean is that of the leaf's mask. State: the rule's.
     """
 
-    inner: Transform = part(convert=as_transform)
+    inner: Transform = part(convert=as_rule)
     eps: Scalar = hyper(default=1e-3, interval="(0, inf)")
     called = "cautious"
 
@@ -68,6 +69,7 @@ class Cautious:
         return getattr(self.inner, "keeps_zeros", False)
 
 
+@checked(inner=TRANSFORM)
 def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
     """Take only the entries of a rule's updates that agree with the gradient (Liang et al. 2024, arXiv:2411.16085).
 
@@ -76,7 +78,7 @@ def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
     whose updates come with the gradient's sign; an optimizer that hides its rate is refused. optax's own are opaque:
     take a rule of theirs, such as `optax.scale_by_adam()`.
     """
-    rule = Cautious(inner, eps).inner
+    rule = as_transform(inner)
     if isinstance(rule, Partition):
         return Partition({label: cautious(one, eps) for label, one in rule.transforms.items()}, rule.param_labels)
     if isinstance(rule, Masked):
@@ -87,11 +89,6 @@ def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
         end -= 1
     first, last = links[:end], links[end:]
     rule = first[0] if len(first) == 1 else Chain(first) if first else Identity()
-    if any(isinstance(x, ScaleByLearningRate) for x in jax.tree.leaves(rule, is_leaf=_is_rate)):
-        raise InputError(
-            f"cautious(inner={type(inner).__name__}): its updates already point down; make the rule in it cautious, "
-            "as in chain(cautious(scale_by_adam()), scale_by_learning_rate(1e-3))."
-        )
     return chain(Cautious(rule, eps), *last) if last else Cautious(rule, eps)
 
 
@@ -104,7 +101,3 @@ def _flat(transform: Transform) -> tuple[Transform, ...]:
 
 def _unmasked(link: Transform) -> Transform:
     return link.inner if isinstance(link, Masked) else link
-
-
-def _is_rate(x: Any) -> bool:
-    return isinstance(x, ScaleByLearningRate)
