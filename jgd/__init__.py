@@ -26,15 +26,15 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
     freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
     get_unbiased_mean_and_variance_ema, hyperball, identity, incremental_update, init_empty_state, inject_hyperparams,
-    inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead, masked, matrix_axes,
+    inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise, lookahead, masked, matrix_axes,
     matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
-    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, process, reduce_on_plateau,
-    scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
-    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
-    schedule_free_eval_params, scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite,
-    snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
-    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
-    weight_decay, with_extra_args_support, zero_nans.
+    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, polynomial_average,
+    primal_averaging, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
+    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
+    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
+    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
+    subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
+    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -203,7 +203,6 @@ if TYPE_CHECKING:
     from jgd.transforms.aggregating import (
         track_per_element_mean_and_variance_with_ema as track_per_element_mean_and_variance_with_ema,
     )
-    from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
     from jgd.transforms.backtracking_linesearch import (
@@ -254,10 +253,15 @@ if TYPE_CHECKING:
     from jgd.transforms.noise import add_noise as add_noise
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
+    from jgd.transforms.parameter_averages import ema_params as ema_params
+    from jgd.transforms.parameter_averages import lawa as lawa
+    from jgd.transforms.parameter_averages import polynomial_average as polynomial_average
+    from jgd.transforms.parameter_averages import swa as swa
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.primal_averaging import primal_averaging as primal_averaging
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
     from jgd.transforms.scale import apply_updates as apply_updates
@@ -371,7 +375,7 @@ lazy(
             "get_unbiased_mean_and_variance_ema",
             "track_per_element_mean_and_variance_with_ema",
         ),
-        "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
+        "jgd.transforms.averaging": ("eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
@@ -401,12 +405,14 @@ lazy(
         "jgd.transforms.named": ("named_chain",),
         "jgd.transforms.noise": ("add_noise",),
         "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
+        "jgd.transforms.parameter_averages": ("ema_params", "lawa", "polynomial_average", "swa"),
         "jgd.transforms.per_example": (
             "differentially_private_aggregate",
             "per_example_global_norm_clip",
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("reduce_on_plateau",),
+        "jgd.transforms.primal_averaging": ("primal_averaging",),
         "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
         "jgd.transforms.scale": (
             "apply_updates",

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     )
     from jgd.transforms.as_transform import Foreign as Foreign
     from jgd.transforms.as_transform import as_transform as as_transform
-    from jgd.transforms.averaging import EmaParams as EmaParams
-    from jgd.transforms.averaging import EmaParamsState as EmaParamsState
-    from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import inner_states as inner_states
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
@@ -157,12 +154,28 @@ if TYPE_CHECKING:
     from jgd.transforms.normalize import NormalizeByUpdateNorm as NormalizeByUpdateNorm
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
+    from jgd.transforms.parameter_averages import EmaParams as EmaParams
+    from jgd.transforms.parameter_averages import Lawa as Lawa
+    from jgd.transforms.parameter_averages import LawaState as LawaState
+    from jgd.transforms.parameter_averages import ParameterAverage as ParameterAverage
+    from jgd.transforms.parameter_averages import ParameterAverageState as ParameterAverageState
+    from jgd.transforms.parameter_averages import PolynomialAverage as PolynomialAverage
+    from jgd.transforms.parameter_averages import Swa as Swa
+    from jgd.transforms.parameter_averages import ema_params as ema_params
+    from jgd.transforms.parameter_averages import lawa as lawa
+    from jgd.transforms.parameter_averages import moved as moved
+    from jgd.transforms.parameter_averages import polynomial_average as polynomial_average
+    from jgd.transforms.parameter_averages import swa as swa
+    from jgd.transforms.parameter_averages import whole as whole
     from jgd.transforms.per_example import DifferentiallyPrivateAggregate as DifferentiallyPrivateAggregate
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import ReduceOnPlateau as ReduceOnPlateau
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.primal_averaging import PrimalAveraging as PrimalAveraging
+    from jgd.transforms.primal_averaging import PrimalAveragingState as PrimalAveragingState
+    from jgd.transforms.primal_averaging import primal_averaging as primal_averaging
     from jgd.transforms.process import Process as Process
     from jgd.transforms.process import ProcessPerElement as ProcessPerElement
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
@@ -223,14 +236,7 @@ lazy(
             "track_per_element_mean_and_variance_with_ema",
         ),
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
-        "jgd.transforms.averaging": (
-            "EmaParams",
-            "EmaParamsState",
-            "ema_params",
-            "eval_params",
-            "inner_states",
-            "schedule_free_eval_params",
-        ),
+        "jgd.transforms.averaging": ("eval_params", "inner_states", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("ScaleByBacktrackingLinesearch", "scale_by_backtracking_linesearch"),
         "jgd.transforms.block_scale": (
             "ScaleByParamBlockNorm",
@@ -330,6 +336,21 @@ lazy(
         "jgd.transforms.named": ("NamedChain", "named_chain"),
         "jgd.transforms.noise": ("AddNoise", "add_noise", "one_key"),
         "jgd.transforms.normalize": ("Centralize", "NormalizeByUpdateNorm", "centralize", "normalize_by_update_norm"),
+        "jgd.transforms.parameter_averages": (
+            "EmaParams",
+            "Lawa",
+            "LawaState",
+            "ParameterAverage",
+            "ParameterAverageState",
+            "PolynomialAverage",
+            "Swa",
+            "ema_params",
+            "lawa",
+            "moved",
+            "polynomial_average",
+            "swa",
+            "whole",
+        ),
         "jgd.transforms.per_example": (
             "DifferentiallyPrivateAggregate",
             "differentially_private_aggregate",
@@ -337,6 +358,7 @@ lazy(
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),
+        "jgd.transforms.primal_averaging": ("PrimalAveraging", "PrimalAveragingState", "primal_averaging"),
         "jgd.transforms.process": ("Process", "ProcessPerElement", "add_mean_variance_to_opt", "process"),
         "jgd.transforms.scale": (
             "Identity",

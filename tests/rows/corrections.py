@@ -27,9 +27,36 @@ ROWS = [
         passes=12,  # for the norms of the update and of the next point
         reference="heavyball:hyperball",
     ),
+    Row(
+        "primal_averaging",
+        lambda: jgd.primal_averaging(jgd.sgd(0.1)),
+        state_bytes=4,
+        reference="paper:primal_averaging",
+    ),
+    Row(
+        "polynomial_average",
+        lambda: jgd.polynomial_average(jgd.sgd(0.1)),
+        state_bytes=4,
+        passes=4,  # the parameters once more
+        reference="dog-optimizer:polynomial_average",
+    ),
+    Row("ema_params", lambda: jgd.ema_params(jgd.sgd(0.1), 0.9), torch="ema_params", state_bytes=4, passes=4),
+    Row("swa", lambda: jgd.swa(jgd.sgd(0.1), 4, 3), torch="swa", state_bytes=4, passes=4),
+    Row(
+        "lawa",
+        lambda: jgd.lawa(jgd.sgd(0.1), 3, 2),
+        state_bytes=12,
+        passes=4 - 16,  # one checkpoint of three
+        reference="paper:lawa",
+    ),
 ]
 
 RECORDED = [
+    Row(
+        "primal_averaging_free",
+        lambda: jgd.scheduled(jgd.primal_averaging(jgd.sgd(0.05), lambda count: 1 - 1 / (count + 1.0))),
+        reference="schedulefree:primal_averaging",
+    ),
     Row("cautious_lion", lambda: jgd.cautious(jgd.lion(0.02)), reference="timm:cautious_lion"),
     Row(
         "hyperball_muon",
