@@ -19,22 +19,23 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_cautious_decayed_weights,
+Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_decay, add_cautious_decayed_weights,
     add_decayed_weights, add_initial_decay, add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite,
     apply_updates, average_incrementally_updates, average_per_element_updates, by_path, cautious, centralize, chain,
     clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
     current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
     freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
-    get_unbiased_mean_and_variance_ema, hyperball, identity, incremental_update, init_empty_state, inject_hyperparams,
-    inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise, lookahead, masked, matrix_axes,
-    matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate, normalize_by_update_norm,
-    partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, polynomial_average,
-    primal_averaging, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
-    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map,
-    subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm,
-    value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    get_unbiased_mean_and_variance_ema, grokfast_ema, hyperball, identity, incremental_update, init_empty_state,
+    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise, lookahead, masked,
+    matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
+    normalize_by_update_norm, orthogonalize_gradients, partition, per_example_global_norm_clip,
+    per_example_layer_norm_clip, periodic_update, polynomial_average, primal_averaging, process, reduce_on_plateau,
+    scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_with_corrected_decay, scaled,
+    schedule_free_eval_params, scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite,
+    snapshot, split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, swa, trace,
+    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
+    weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -235,6 +236,8 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.grokfast import grokfast_ema as grokfast_ema
+    from jgd.transforms.grokfast import orthogonalize_gradients as orthogonalize_gradients
     from jgd.transforms.hyperball import hyperball as hyperball
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
@@ -264,6 +267,8 @@ if TYPE_CHECKING:
     from jgd.transforms.primal_averaging import primal_averaging as primal_averaging
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
+    from jgd.transforms.running_clip import adagc as adagc
+    from jgd.transforms.running_clip import zclip as zclip
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
@@ -394,6 +399,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("freeze_until",),
+        "jgd.transforms.grokfast": ("grokfast_ema", "orthogonalize_gradients"),
         "jgd.transforms.hyperball": ("hyperball",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
@@ -414,6 +420,7 @@ lazy(
         "jgd.transforms.plateau": ("reduce_on_plateau",),
         "jgd.transforms.primal_averaging": ("primal_averaging",),
         "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
+        "jgd.transforms.running_clip": ("adagc", "zclip"),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",

@@ -105,6 +105,10 @@ if TYPE_CHECKING:
     from jgd.transforms.freezing import FreezeUntil as FreezeUntil
     from jgd.transforms.freezing import FreezeUntilState as FreezeUntilState
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.grokfast import GrokfastEma as GrokfastEma
+    from jgd.transforms.grokfast import OrthogonalizeGradients as OrthogonalizeGradients
+    from jgd.transforms.grokfast import grokfast_ema as grokfast_ema
+    from jgd.transforms.grokfast import orthogonalize_gradients as orthogonalize_gradients
     from jgd.transforms.hyperball import Hyperball as Hyperball
     from jgd.transforms.hyperball import HyperballState as HyperballState
     from jgd.transforms.hyperball import hyperball as hyperball
@@ -180,6 +184,12 @@ if TYPE_CHECKING:
     from jgd.transforms.process import ProcessPerElement as ProcessPerElement
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
+    from jgd.transforms.running_clip import Adagc as Adagc
+    from jgd.transforms.running_clip import AdagcState as AdagcState
+    from jgd.transforms.running_clip import Zclip as Zclip
+    from jgd.transforms.running_clip import ZclipState as ZclipState
+    from jgd.transforms.running_clip import adagc as adagc
+    from jgd.transforms.running_clip import zclip as zclip
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
@@ -302,6 +312,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "freeze_until"),
+        "jgd.transforms.grokfast": ("GrokfastEma", "OrthogonalizeGradients", "grokfast_ema", "orthogonalize_gradients"),
         "jgd.transforms.hyperball": ("Hyperball", "HyperballState", "hyperball"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
@@ -360,6 +371,7 @@ lazy(
         "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),
         "jgd.transforms.primal_averaging": ("PrimalAveraging", "PrimalAveragingState", "primal_averaging"),
         "jgd.transforms.process": ("Process", "ProcessPerElement", "add_mean_variance_to_opt", "process"),
+        "jgd.transforms.running_clip": ("Adagc", "AdagcState", "Zclip", "ZclipState", "adagc", "zclip"),
         "jgd.transforms.scale": (
             "Identity",
             "Negate",

@@ -10,7 +10,18 @@ from jgd.core import Transform, hyper, part, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
-from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
+from jgd.core.pair import abstracted, explained
+from jgd.core.tree import (
+    check_fits,
+    check_params,
+    full_like,
+    increment,
+    one_minus_pow,
+    tree_bytes,
+    where,
+    widen,
+    zero_count,
+)
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
 
@@ -34,15 +45,18 @@ class ParameterAverage:
     inner: Transform
     kept: ClassVar[Callable[..., Any]]
 
+    @abstracted
     def init(self, params: Params) -> State:
         """An empty average and the inner state."""
         moving = moving_leaves(self.inner, params, params)
         return ParameterAverageState(zero_count(), full_like(moving), self.inner.init(params))
 
+    @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The inner updates; the average moves towards what they lead to."""
         check_params(f"{type(self).__name__}.update", params)
         updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
+        check_fits(f"{type(self).__name__}.update", moving_leaves(self.inner, params, updates), state.average)
         count = increment(state.count)
         kept = jnp.asarray(self.kept(count))
 
@@ -177,6 +191,8 @@ class Lawa:
         """The inner updates; what they lead to takes the oldest checkpoint's place when it is due."""
         check_params("Lawa.update", params)
         updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
+        shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.window)
+        check_fits("Lawa.update", moving_leaves(self.inner, params, updates), shapes)
         count = increment(state.count)
         n, rest = jnp.divmod(count, whole(self.period))
         place = jnp.maximum(n - 1, 0) % self.window
@@ -194,8 +210,8 @@ class Lawa:
         flags = jnp.arange(self.window) < there
 
         def mean(kept: jax.Array, p: Any) -> jax.Array:
-            total = jnp.tensordot(flags.astype(kept.dtype), kept, 1)
-            return (total / jnp.maximum(there, 1).astype(kept.dtype)).astype(jnp.result_type(p))
+            sums = jnp.tensordot(flags.astype(kept.dtype), kept, 1)
+            return (sums / jnp.maximum(there, 1).astype(kept.dtype)).astype(jnp.result_type(p))
 
         means = jax.tree.map(mean, state.window, moving_leaves(self.inner, params, params))
         return where(there > 0, with_moving(means, params), params)

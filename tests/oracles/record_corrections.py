@@ -14,11 +14,13 @@ sys.modules["emerging_optimizers.triton_kernels"] = types.ModuleType("triton_ker
 
 import dog  # noqa: E402
 import heavyball  # noqa: E402
+import pytorch_optimizer as po  # noqa: E402
 import schedulefree  # noqa: E402
 import torch  # noqa: E402
 from emerging_optimizers.orthogonalized_optimizers import MuonHyperball, muon_utils  # noqa: E402
 from timm.optim import adamw, lion  # noqa: E402
 from torch.optim.swa_utils import AveragedModel  # noqa: E402
+from zclip import ZClip  # noqa: E402
 
 from tests import problems  # noqa: E402
 from tests.oracles.recording import Case, main  # noqa: E402
@@ -27,7 +29,16 @@ from tests.oracles.transcriptions.primal_averaging import primal_averaging  # no
 
 heavyball.utils.compile_mode = None
 
-PACKAGES = ["dog-optimizer", "emerging-optimizers", "heavyball", "schedulefree", "timm", "torch"]
+PACKAGES = [
+    "dog-optimizer",
+    "emerging-optimizers",
+    "heavyball",
+    "pytorch-optimizer",
+    "schedulefree",
+    "timm",
+    "torch",
+    "zclip",
+]
 HEAVY = {"compile_step": False, "storage_dtype": "float64"}
 
 
@@ -122,6 +133,24 @@ def _polynomial():
     return track
 
 
+class _Zclipped(torch.optim.SGD):
+    """Gradient descent after the package's clipping, which asks a module for its parameters."""
+
+    def __init__(self, tensors):
+        super().__init__(tensors, lr=0.1)
+        self.tensors, self.clip = tensors, ZClip(warmup_steps=9, z_thresh=0.5)
+
+    def parameters(self):
+        return iter(self.tensors)
+
+    def modules(self):
+        return iter(())
+
+    def step(self):
+        self.clip.step(self)
+        super().step()
+
+
 def _free(t):
     return schedulefree.SGDScheduleFree(t, lr=0.05, momentum=0.8, weight_lr_power=0.0)
 
@@ -134,8 +163,14 @@ CASES = {
     "paper:lawa_average": Case(lambda t: _Replayed(t, paper_lawa, 0.1, 3, 2), average=True),
     "paper:primal_averaging": Case(lambda t: _Replayed(t, primal_averaging, 0.1, 0.9, 0.8)),
     "paper:primal_averaging_average": Case(lambda t: _Replayed(t, primal_averaging, 0.1, 0.9, 0.8), average=True),
+    "pytorch-optimizer:adagc": Case(lambda t: po.AdaGC(t, lr=0.05, warmup_steps=9, weight_decay=0.0, eps=1e-15)),
+    "pytorch-optimizer:grokfast_ema": Case(
+        lambda t: po.GrokFastAdamW(t, lr=0.05, normalize_lr=False, weight_decay=0.0, eps=1e-15)
+    ),
+    "pytorch-optimizer:orthogonalize_gradients": Case(lambda t: po.OrthoGrad(torch.optim.SGD(t, lr=0.1))),
     "schedulefree:primal_averaging": Case(_free),
     "schedulefree:primal_averaging_average": Case(_free, average=True),
+    "zclip:zclip": Case(_Zclipped),
     "torch:ema_params": Case(lambda t: _Averaged(t, _ema)),
     "torch:ema_params_average": Case(lambda t: _Averaged(t, _ema), average=True),
     "torch:swa": Case(lambda t: _Averaged(t, _swa)),

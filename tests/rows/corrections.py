@@ -49,6 +49,33 @@ ROWS = [
         passes=4 - 16,  # one checkpoint of three
         reference="paper:lawa",
     ),
+    Row(
+        "orthogonalize_gradients",
+        lambda: jgd.chain(jgd.orthogonalize_gradients(), jgd.scale_by_learning_rate(0.1)),
+        descends=False,  # the length of a leaf stays, but for rounding
+        reference="pytorch-optimizer:orthogonalize_gradients",
+    ),
+    Row(
+        "grokfast_ema",
+        lambda: jgd.chain(jgd.grokfast_ema(), jgd.adam(0.05, b2=0.99, eps=1e-15)),
+        state_bytes=12,
+        reference="pytorch-optimizer:grokfast_ema",
+    ),
+    Row(
+        "adagc",
+        lambda: jgd.chain(jgd.adagc(warmup_steps=9), jgd.adam(0.05, eps=1e-15)),
+        state_bytes=8,
+        passes=4,
+        recorded_error=1e-9,  # the package adds its eps, which is Adam's too, to norms
+        reference="pytorch-optimizer:adagc",
+    ),
+    Row(
+        "zclip",
+        lambda: jgd.chain(jgd.zclip(warmup_steps=9, z_threshold=0.5), jgd.sgd(0.1)),
+        scalar_bytes=8,
+        passes=4,
+        reference="zclip:zclip",
+    ),
 ]
 
 RECORDED = [
