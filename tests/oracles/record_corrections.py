@@ -24,6 +24,7 @@ from zclip import ZClip  # noqa: E402
 
 from tests import problems  # noqa: E402
 from tests.oracles.recording import Case, main  # noqa: E402
+from tests.oracles.transcriptions.extragradient import extragradient  # noqa: E402
 from tests.oracles.transcriptions.lawa import lawa as paper_lawa  # noqa: E402
 from tests.oracles.transcriptions.primal_averaging import primal_averaging  # noqa: E402
 
@@ -151,6 +152,21 @@ class _Zclipped(torch.optim.SGD):
         super().step()
 
 
+def _bowl(many):
+    """The gradients of `problems.bowl`."""
+    return [(1 + 3 * i / len(many)) * (x - 1) for i, x in enumerate(many)]
+
+
+def _give_closure(opt, value):
+    tensors = opt.param_groups[0]["params"]
+
+    def closure():
+        for t, g in zip(tensors, _bowl([t.detach() for t in tensors]), strict=True):
+            t.grad = g
+
+    opt.step(closure)
+
+
 def _free(t):
     return schedulefree.SGDScheduleFree(t, lr=0.05, momentum=0.8, weight_lr_power=0.0)
 
@@ -159,11 +175,17 @@ def _free(t):
 CASES = {
     "dog-optimizer:polynomial_average": Case(lambda t: _Averaged(t, _polynomial())),
     "dog-optimizer:polynomial_average_average": Case(lambda t: _Averaged(t, _polynomial()), average=True),
+    "paper:extragradient": Case(lambda t: _Replayed(t, extragradient, 0.1, _bowl)),
     "paper:lawa": Case(lambda t: _Replayed(t, paper_lawa, 0.1, 3, 2)),
     "paper:lawa_average": Case(lambda t: _Replayed(t, paper_lawa, 0.1, 3, 2), average=True),
     "paper:primal_averaging": Case(lambda t: _Replayed(t, primal_averaging, 0.1, 0.9, 0.8)),
     "paper:primal_averaging_average": Case(lambda t: _Replayed(t, primal_averaging, 0.1, 0.9, 0.8), average=True),
     "pytorch-optimizer:adagc": Case(lambda t: po.AdaGC(t, lr=0.05, warmup_steps=9, weight_decay=0.0, eps=1e-15)),
+    "pytorch-optimizer:asam": Case(
+        lambda t: po.SAM(t, torch.optim.SGD, rho=0.5, adaptive=True, lr=0.1, momentum=0.9),
+        loss=problems.bowl,
+        give=_give_closure,
+    ),
     "pytorch-optimizer:grokfast_ema": Case(
         lambda t: po.GrokFastAdamW(t, lr=0.05, normalize_lr=False, weight_decay=0.0, eps=1e-15)
     ),

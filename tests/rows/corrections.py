@@ -1,8 +1,15 @@
 """Rows of corrections that go with any optimizer, of hyperballs and of averages of the parameters."""
 
+import jax
+
 import jgd
 from tests import problems
 from tests.row import Row
+
+
+def _grad_fn(grads, params):
+    return {"grad_fn": lambda p, i: jax.grad(problems.bowl)(p)}
+
 
 ROWS = [
     Row(
@@ -75,6 +82,22 @@ ROWS = [
         scalar_bytes=8,
         passes=4,
         reference="zclip:zclip",
+    ),
+    Row(
+        "asam",
+        lambda: jgd.asam(jgd.sgd(0.1, 0.9)),
+        state_bytes=4,
+        passes=8,
+        extra=_grad_fn,
+        reference="pytorch-optimizer:asam",
+        recorded_error=1e-9,  # the package adds 1e-12 to the norm
+    ),
+    Row(
+        "extragradient",
+        lambda: jgd.extragradient(jgd.sgd(0.1)),
+        passes=8,
+        extra=_grad_fn,
+        reference="paper:extragradient",
     ),
 ]
 
