@@ -14,9 +14,10 @@ WIDTH = 118
 INTERNAL = {
     "agreement", "are_plain", "as_rule", "as_transform", "ask", "bias_corrections", "blend", "catalogue",
     "check_metrics", "corrected_mean", "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states",
-    "known_metrics", "list", "matrices_and_labels", "moved", "named_recipe", "next_rate", "no_gradient", "observe",
-    "one_key", "power_curve", "progress", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates",
-    "shrink", "step_if", "time_of", "transition", "whole", "whole_steps", "wolfe_errors", "zoom_search",
+    "known_metrics", "limited_growth", "list", "matrices_and_labels", "matrix_rules", "moved", "named_recipe",
+    "next_rate", "no_gradient", "observe", "one_key", "power_curve", "progress", "projection_of", "quarter_root",
+    "ray", "reciprocal", "root_above", "scaled_updates", "scaling", "shrink", "step_if", "time_of", "transition",
+    "whole", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

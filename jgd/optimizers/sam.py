@@ -15,6 +15,7 @@ from jgd.core.tree import (
     cast_like,
     check_extra,
     check_fits,
+    check_inexact,
     check_params,
     copied,
     global_norm,
@@ -188,6 +189,7 @@ class Asam:
 
     def init(self, params: Params) -> State:
         """The state of `optimizer`."""
+        check_inexact("Asam.init", params)
         return GradientThereState(self.optimizer.init(params))
 
     def update(
@@ -242,6 +244,7 @@ class Extragradient:
 
     def init(self, params: Params) -> State:
         """The state of `inner`."""
+        check_inexact("Extragradient.init", params)
         return GradientThereState(self.inner.init(params))
 
     def update(

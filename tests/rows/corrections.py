@@ -89,6 +89,7 @@ ROWS = [
         state_bytes=4,
         passes=8,
         extra=_grad_fn,
+        complex=False,  # as the bowl whose gradients it takes
         reference="pytorch-optimizer:asam",
         recorded_error=1e-9,  # the package adds 1e-12 to the norm
     ),
@@ -97,6 +98,7 @@ ROWS = [
         lambda: jgd.extragradient(jgd.sgd(0.1)),
         passes=8,
         extra=_grad_fn,
+        complex=False,  # as the bowl whose gradients it takes
         reference="paper:extragradient",
     ),
 ]
