@@ -275,6 +275,7 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import by_path as by_path
     from jgd.transforms.by_path import layerwise as layerwise
     from jgd.transforms.by_path import scaled as scaled
+    from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.cautious import cautious as cautious
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
@@ -290,7 +291,6 @@ if TYPE_CHECKING:
     from jgd.transforms.constraints import set_to_zero as set_to_zero
     from jgd.transforms.constraints import zero_nans as zero_nans
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
-    from jgd.transforms.decay import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
     from jgd.transforms.decay import scale_then_decay as scale_then_decay
@@ -478,14 +478,13 @@ lazy(
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
-        "jgd.transforms.cautious": ("cautious",),
+        "jgd.transforms.cautious": ("add_cautious_decayed_weights", "cautious"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
         "jgd.transforms.constraints": ("keep_params_nonnegative", "set_to_zero", "zero_nans"),
         "jgd.transforms.decay": (
             "add_cautious_decay",
-            "add_cautious_decayed_weights",
             "add_decayed_weights",
             "add_initial_decay",
             "scale_then_decay",

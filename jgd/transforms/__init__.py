@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import scaled as scaled
     from jgd.transforms.cautious import Cautious as Cautious
     from jgd.transforms.cautious import CautiousState as CautiousState
+    from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.cautious import cautious as cautious
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
@@ -97,7 +98,6 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import SubtractDecayedWeights as SubtractDecayedWeights
     from jgd.transforms.decay import WeightDecay as WeightDecay
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
-    from jgd.transforms.decay import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
     from jgd.transforms.decay import agreement as agreement
@@ -266,7 +266,7 @@ lazy(
             "scale_by_param_block_rms",
         ),
         "jgd.transforms.by_path": ("ByPath", "Layerwise", "Scaled", "by_path", "layerwise", "scaled"),
-        "jgd.transforms.cautious": ("Cautious", "CautiousState", "cautious"),
+        "jgd.transforms.cautious": ("Cautious", "CautiousState", "add_cautious_decayed_weights", "cautious"),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -316,7 +316,6 @@ lazy(
             "SubtractDecayedWeights",
             "WeightDecay",
             "add_cautious_decay",
-            "add_cautious_decayed_weights",
             "add_decayed_weights",
             "add_initial_decay",
             "agreement",

@@ -10,10 +10,10 @@ from jgd.core.arguments import TRANSFORM, checked
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import map_unzip, tree_bytes
-from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
-from jgd.transforms.compose import Chain, Masked, Partition, chain
-from jgd.transforms.decay import AddInitialDecay, DecayRule, ScaleWithCorrectedDecay, agreement
+from jgd.transforms.compose import Chain, Masked, Partition, chain, masked
+from jgd.transforms.decay import AddCautiousDecay, AddInitialDecay, DecayRule, ScaleWithCorrectedDecay, agreement
 from jgd.transforms.scale import Identity, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, as_rule
 
 LAST = (AddInitialDecay, DecayRule, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, ScaleWithCorrectedDecay)
@@ -90,6 +90,15 @@ def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
     first, last = links[:end], links[end:]
     rule = first[0] if len(first) == 1 else Chain(first) if first else Identity()
     return chain(Cautious(rule, eps), *last) if last else Cautious(rule, eps)
+
+
+def add_cautious_decayed_weights(weight_decay: Rate, mask: Any = None) -> AddCautiousDecay | Masked:
+    """Add `weight_decay * params` to a rule's updates where the two agree in sign, strictly, and `mask` is true.
+
+    (Chen et al. 2025, arXiv:2510.12402.) Between a rule and its rate: the sign is that of the direction.
+    """
+    decay = AddCautiousDecay(weight_decay, strict=True)
+    return decay if mask is None else masked(decay, mask)
 
 
 def _flat(transform: Transform) -> tuple[Transform, ...]:

@@ -99,15 +99,6 @@ class AddCautiousDecay(DecayRule):
 add_cautious_decay = AddCautiousDecay
 
 
-def add_cautious_decayed_weights(weight_decay: Rate, mask: Any = None) -> AddCautiousDecay | Masked:
-    """Add `weight_decay * params` to a rule's updates where the two agree in sign, strictly, and `mask` is true.
-
-    (Chen et al. 2025, arXiv:2510.12402.) Between a rule and its rate: the sign is that of the direction.
-    """
-    decay = AddCautiousDecay(weight_decay, strict=True)
-    return decay if mask is None else masked(decay, mask)
-
-
 def agreement(u: jax.Array, v: jax.Array) -> jax.Array:
     """A number for each entry that is positive where two arrays agree in sign: Re(u* v) of complex ones."""
     # Of real entries the product of the signs: that of the entries may underflow.
