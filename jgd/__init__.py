@@ -3,11 +3,11 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
     hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adam_atan2, adam_mini, adamax,
-    adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, came, cocob,
-    dadapt_adamw, descend, descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, fira, fromage, galore,
-    galore_adamw, gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian, lamb,
-    laprop, lars, lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, muon,
-    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam,
+    adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, asam, came, cocob,
+    dadapt_adamw, descend, descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, extragradient, fira, fromage,
+    galore, galore_adamw, gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian,
+    lamb, laprop, lars, lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam,
+    muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam,
     optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, racs, radam, rmsprop,
     rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam,
     scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon,
@@ -27,22 +27,23 @@ Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, c
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay,
-    add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite, apply_updates, average_incrementally_updates,
-    average_per_element_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
-    ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
-    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, identity, incremental_update,
-    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
-    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init, named_chain,
-    negate, normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip,
-    periodic_update, process, qk_clip, reduce_on_plateau, scale, scale_by_backtracking_linesearch,
-    scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule,
-    scale_by_zoom_linesearch, scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params,
-    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot, spectral_rates,
-    split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
-    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
-    weight_decay, with_extra_args_support, zero_nans.
+Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_decay, add_cautious_decayed_weights,
+    add_decayed_weights, add_initial_decay, add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite,
+    apply_updates, average_incrementally_updates, average_per_element_updates, by_path, cautious, centralize, chain,
+    clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
+    current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
+    freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
+    get_unbiased_mean_and_variance_ema, grokfast_ema, hyperball, identity, incremental_update, init_empty_state,
+    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise, lookahead, masked,
+    matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init, named_chain, negate,
+    normalize_by_update_norm, orthogonalize_gradients, partition, per_example_global_norm_clip,
+    per_example_layer_norm_clip, periodic_update, polynomial_average, primal_averaging, process, qk_clip,
+    reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_then_decay,
+    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
+    skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
+    stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
+    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -208,6 +209,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
     from jgd.optimizers.rprop import rprop as rprop
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
+    from jgd.optimizers.sam import asam as asam
+    from jgd.optimizers.sam import extragradient as extragradient
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
@@ -275,7 +278,6 @@ if TYPE_CHECKING:
     from jgd.transforms.aggregating import (
         track_per_element_mean_and_variance_with_ema as track_per_element_mean_and_variance_with_ema,
     )
-    from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
     from jgd.transforms.backtracking_linesearch import (
@@ -286,6 +288,8 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import by_path as by_path
     from jgd.transforms.by_path import layerwise as layerwise
     from jgd.transforms.by_path import scaled as scaled
+    from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
+    from jgd.transforms.cautious import cautious as cautious
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -307,6 +311,9 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.grokfast import grokfast_ema as grokfast_ema
+    from jgd.transforms.grokfast import orthogonalize_gradients as orthogonalize_gradients
+    from jgd.transforms.hyperball import hyperball as hyperball
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
     from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
@@ -324,13 +331,20 @@ if TYPE_CHECKING:
     from jgd.transforms.noise import add_noise as add_noise
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
+    from jgd.transforms.parameter_averages import ema_params as ema_params
+    from jgd.transforms.parameter_averages import lawa as lawa
+    from jgd.transforms.parameter_averages import polynomial_average as polynomial_average
+    from jgd.transforms.parameter_averages import swa as swa
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.primal_averaging import primal_averaging as primal_averaging
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
     from jgd.transforms.qk_clip import qk_clip as qk_clip
+    from jgd.transforms.running_clip import adagc as adagc
+    from jgd.transforms.running_clip import zclip as zclip
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
@@ -433,7 +447,7 @@ lazy(
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
-        "jgd.optimizers.sam": ("normalize", "sam"),
+        "jgd.optimizers.sam": ("asam", "extragradient", "normalize", "sam"),
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.scion": ("scale_by_scion", "scale_by_scion_bias", "scion", "scion_labels"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
@@ -477,10 +491,11 @@ lazy(
             "get_unbiased_mean_and_variance_ema",
             "track_per_element_mean_and_variance_with_ema",
         ),
-        "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
+        "jgd.transforms.averaging": ("eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
+        "jgd.transforms.cautious": ("add_cautious_decayed_weights", "cautious"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
@@ -495,6 +510,8 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("freeze_until",),
+        "jgd.transforms.grokfast": ("grokfast_ema", "orthogonalize_gradients"),
+        "jgd.transforms.hyperball": ("hyperball",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
@@ -505,14 +522,17 @@ lazy(
         "jgd.transforms.named": ("named_chain",),
         "jgd.transforms.noise": ("add_noise",),
         "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
+        "jgd.transforms.parameter_averages": ("ema_params", "lawa", "polynomial_average", "swa"),
         "jgd.transforms.per_example": (
             "differentially_private_aggregate",
             "per_example_global_norm_clip",
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("reduce_on_plateau",),
+        "jgd.transforms.primal_averaging": ("primal_averaging",),
         "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
         "jgd.transforms.qk_clip": ("qk_clip",),
+        "jgd.transforms.running_clip": ("adagc", "zclip"),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",

@@ -102,7 +102,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "warmup_steps": 1,
     "cycles": (jgd.schedules.WarmupCosineDecay(0.0, 1.0, 1, 5),),
     "data": np.ones((4, 1)),
-    "inner": jgd.sgd(0.1),
+    "inner": jgd.scale_by_adam(),
     "interpolate_type": "linear",
     "loss": TASK.loss,
     "init": TASK.init,

@@ -25,6 +25,9 @@ WHOLE = (  # hyperparameters without a fraction
     "update_proj_gap",
     "steps",
     "patience",
+    "start",
+    "period",
+    "warmup_steps",
 )
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
 # What compiles for long: other settings than a name's defaults are left to the slow tests.

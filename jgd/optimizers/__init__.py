@@ -225,8 +225,13 @@ if TYPE_CHECKING:
     from jgd.optimizers.rprop import ScaleByRprop as ScaleByRprop
     from jgd.optimizers.rprop import rprop as rprop
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
+    from jgd.optimizers.sam import Asam as Asam
+    from jgd.optimizers.sam import Extragradient as Extragradient
+    from jgd.optimizers.sam import GradientThereState as GradientThereState
     from jgd.optimizers.sam import Normalize as Normalize
     from jgd.optimizers.sam import Sam as Sam
+    from jgd.optimizers.sam import asam as asam
+    from jgd.optimizers.sam import extragradient as extragradient
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
     from jgd.optimizers.schedule_free import ScheduleFree as ScheduleFree
@@ -413,7 +418,17 @@ lazy(
             "scale_by_stddev",
         ),
         "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
-        "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
+        "jgd.optimizers.sam": (
+            "Asam",
+            "Extragradient",
+            "GradientThereState",
+            "Normalize",
+            "Sam",
+            "asam",
+            "extragradient",
+            "normalize",
+            "sam",
+        ),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.scion": (
             "ScaleByScion",
