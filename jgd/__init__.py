@@ -6,14 +6,15 @@ Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adama
     amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball,
     hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon,
     muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rprop, sam, scale_by_acprop,
-    scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
-    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop,
-    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
-    scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd,
-    sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rectified_rate, rmsprop, rprop, sam,
+    scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix,
+    scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog,
+    scale_by_dowg, scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
+    scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam,
+    scale_by_rectified_rms, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum,
+    scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi,
+    schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, sgd, sign_sgd, signum,
+    simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -148,8 +149,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import rectified_rate as rectified_rate
+    from jgd.optimizers.schedule_free import scale_by_rectified_rms as scale_by_rectified_rms
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_radam as schedule_free_radam
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
@@ -328,7 +332,14 @@ lazy(
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("normalize", "sam"),
-        "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.schedule_free": (
+            "rectified_rate",
+            "scale_by_rectified_rms",
+            "schedule_free",
+            "schedule_free_adamw",
+            "schedule_free_radam",
+            "schedule_free_sgd",
+        ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),

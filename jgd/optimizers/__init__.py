@@ -125,6 +125,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
+    from jgd.optimizers.radam import rectification as rectification
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import ScaleByRms as ScaleByRms
     from jgd.optimizers.rmsprop import ScaleByRmsWithCountState as ScaleByRmsWithCountState
@@ -140,9 +141,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.sam import Sam as Sam
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import RectifiedRate as RectifiedRate
+    from jgd.optimizers.schedule_free import ScaleByRectifiedRms as ScaleByRectifiedRms
     from jgd.optimizers.schedule_free import ScheduleFree as ScheduleFree
+    from jgd.optimizers.schedule_free import rectified_rate as rectified_rate
+    from jgd.optimizers.schedule_free import scale_by_rectified_rms as scale_by_rectified_rms
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_radam as schedule_free_radam
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
@@ -251,7 +257,7 @@ lazy(
         ),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
-        "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
+        "jgd.optimizers.radam": ("ScaleByRadam", "radam", "rectification", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
             "ScaleByRmsWithCountState",
@@ -263,7 +269,17 @@ lazy(
         ),
         "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
-        "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.schedule_free": (
+            "RectifiedRate",
+            "ScaleByRectifiedRms",
+            "ScheduleFree",
+            "rectified_rate",
+            "scale_by_rectified_rms",
+            "schedule_free",
+            "schedule_free_adamw",
+            "schedule_free_radam",
+            "schedule_free_sgd",
+        ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",
