@@ -3,18 +3,18 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adamw, descend, dog, dowg, dpsgd, fromage, galore, gradient_descent, heavy_ball,
-    hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam, muon,
-    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rectified_rate, rmsprop, rprop, sam,
-    scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix,
-    scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog,
-    scale_by_dowg, scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
-    scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam,
-    scale_by_rectified_rms, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum,
-    scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi,
-    schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, sgd, sign_sgd, signum,
-    simplified_ademamix, sm3, sophia, variant, yogi.
+    amsgrad, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend, dog, dowg, dpsgd, fromage, galore,
+    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, ldog, lion, madgrad,
+    mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
+    optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam,
+    rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
+    scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient,
+    scale_by_polyak, scale_by_radam, scale_by_rectified_rms, scale_by_rms, scale_by_rprop, scale_by_rss,
+    scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev,
+    scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd,
+    sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -105,8 +105,13 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
+    from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
+    from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import ldog as ldog
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
@@ -138,7 +143,6 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
-    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
@@ -307,7 +311,15 @@ lazy(
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
-        "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.dadapt": ("dadapt_adagrad", "dadapt_adamw", "dadapt_lion", "dadapt_sgd"),
+        "jgd.optimizers.dog": (
+            "dog",
+            "dowg",
+            "ldog",
+            "scale_by_distance_over_gradients",
+            "scale_by_dog",
+            "scale_by_dowg",
+        ),
         "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.galore": ("galore", "scale_by_galore"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
@@ -327,7 +339,7 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
-        "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
+        "jgd.optimizers.prodigy": ("prodigy",),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),

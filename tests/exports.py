@@ -12,11 +12,12 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
-    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics", "list",
-    "matrices_and_labels", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve",
-    "progress", "quarter_root", "ray", "reciprocal", "rectification", "root_above", "scaled_updates", "shrink",
-    "step_if", "time_of", "transition", "whole_steps", "wolfe_errors", "zoom_search",
+    "adam_rate", "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics",
+    "corrected_mean", "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states",
+    "known_metrics", "list", "matrices_and_labels", "named_recipe", "next_rate", "no_gradient", "observe",
+    "one_key", "power_curve", "progress", "quarter_root", "quotient", "ray", "reciprocal", "rectification",
+    "root_above", "scaled_updates", "shrink", "step_if", "sum_of_moduli", "time_of", "transition", "whole_steps",
+    "wolfe_errors", "zoom_search",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

@@ -65,11 +65,24 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.dadapt import DAdaptAdagrad as DAdaptAdagrad
+    from jgd.optimizers.dadapt import DAdaptAdamw as DAdaptAdamw
+    from jgd.optimizers.dadapt import DAdaptLion as DAdaptLion
+    from jgd.optimizers.dadapt import DAdaptSgd as DAdaptSgd
+    from jgd.optimizers.dadapt import DAdaptState as DAdaptState
+    from jgd.optimizers.dadapt import adam_rate as adam_rate
+    from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
+    from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
+    from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
+    from jgd.optimizers.dadapt import quotient as quotient
+    from jgd.optimizers.dadapt import sum_of_moduli as sum_of_moduli
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import ldog as ldog
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
@@ -119,9 +132,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
-    from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.prodigy import Prodigy as Prodigy
-    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
@@ -217,12 +228,27 @@ lazy(
             "variant",
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
+        "jgd.optimizers.dadapt": (
+            "DAdaptAdagrad",
+            "DAdaptAdamw",
+            "DAdaptLion",
+            "DAdaptSgd",
+            "DAdaptState",
+            "adam_rate",
+            "dadapt_adagrad",
+            "dadapt_adamw",
+            "dadapt_lion",
+            "dadapt_sgd",
+            "quotient",
+            "sum_of_moduli",
+        ),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
             "ScaleByDowg",
             "dog",
             "dowg",
+            "ldog",
             "scale_by_distance_over_gradients",
             "scale_by_dog",
             "scale_by_dowg",
@@ -256,7 +282,7 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
-        "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
+        "jgd.optimizers.prodigy": ("Prodigy", "prodigy"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "rectification", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",

@@ -37,7 +37,7 @@ from jgd.transforms import add_decayed_weights, as_transform, chain
 
 @record
 class ScheduleFree:
-    """z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = t^r max(lr_1...lr_t)^k.
+    """z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = t^r max(lr)^k.
 
     (Defazio et al. 2024, arXiv:2405.15682.) The parameters are y, where gradients are taken, and u is the step of
     `base_optimizer`, which should have no momentum; x, the average, is what to evaluate: `jgd.eval_params`. k is
