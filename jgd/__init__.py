@@ -2,19 +2,20 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend, dog, dowg, dpsgd, fromage, galore,
-    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, ldog, lion, madgrad,
-    mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
-    optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam,
-    rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
-    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
-    scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient,
-    scale_by_polyak, scale_by_radam, scale_by_rectified_rms, scale_by_rms, scale_by_rprop, scale_by_rss,
-    scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev,
-    scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd,
-    sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adahessian, adam, adamax, adamaxw, adamw, adan, ademamix,
+    adopt, amsgrad, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend, dog, dowg, dpsgd, fromage,
+    ftrl, galore, gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, hypergradient_descent, lamb, lars,
+    lbfgs, ldog, lion, madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd,
+    normalize, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, osgm,
+    polyak_sgd, prodigy, radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta,
+    scale_by_adahessian, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
+    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rectified_rms,
+    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
+    scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
+    schedule_free_adamw, schedule_free_radam, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3,
+    sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -82,6 +83,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adahessian import adahessian as adahessian
+    from jgd.optimizers.adahessian import scale_by_adahessian as scale_by_adahessian
     from jgd.optimizers.adam import adam as adam
     from jgd.optimizers.adam import adamw as adamw
     from jgd.optimizers.adam import amsgrad as amsgrad
@@ -116,8 +119,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.ftrl import ftrl as ftrl
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
+    from jgd.optimizers.hypergradient import osgm as osgm
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -299,6 +305,7 @@ lazy(
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
+        "jgd.optimizers.adahessian": ("adahessian", "scale_by_adahessian"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
@@ -321,7 +328,9 @@ lazy(
             "scale_by_dowg",
         ),
         "jgd.optimizers.fromage": ("fromage",),
+        "jgd.optimizers.ftrl": ("ftrl",),
         "jgd.optimizers.galore": ("galore", "scale_by_galore"),
+        "jgd.optimizers.hypergradient": ("hypergradient_descent", "osgm"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adahessian import ScaleByAdahessian as ScaleByAdahessian
+    from jgd.optimizers.adahessian import ScaleByAdahessianState as ScaleByAdahessianState
+    from jgd.optimizers.adahessian import adahessian as adahessian
+    from jgd.optimizers.adahessian import scale_by_adahessian as scale_by_adahessian
     from jgd.optimizers.adam import ScaleByAdam as ScaleByAdam
     from jgd.optimizers.adam import ScaleByAmsgrad as ScaleByAmsgrad
     from jgd.optimizers.adam import adam as adam
@@ -88,9 +92,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.ftrl import Ftrl as Ftrl
+    from jgd.optimizers.ftrl import ftrl as ftrl
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.hypergradient import HypergradientDescent as HypergradientDescent
+    from jgd.optimizers.hypergradient import HypergradientDescentState as HypergradientDescentState
+    from jgd.optimizers.hypergradient import Osgm as Osgm
+    from jgd.optimizers.hypergradient import OsgmState as OsgmState
+    from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
+    from jgd.optimizers.hypergradient import osgm as osgm
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -191,6 +203,12 @@ lazy(
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
+        "jgd.optimizers.adahessian": (
+            "ScaleByAdahessian",
+            "ScaleByAdahessianState",
+            "adahessian",
+            "scale_by_adahessian",
+        ),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
             "ScaleByAmsgrad",
@@ -254,7 +272,16 @@ lazy(
             "scale_by_dowg",
         ),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
+        "jgd.optimizers.ftrl": ("Ftrl", "ftrl"),
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.hypergradient": (
+            "HypergradientDescent",
+            "HypergradientDescentState",
+            "Osgm",
+            "OsgmState",
+            "hypergradient_descent",
+            "osgm",
+        ),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),

@@ -1,8 +1,30 @@
 """Rows of more rules that find their own rate, and of old rules beside them, with the settings that were recorded."""
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 import jgd
 from tests import problems
 from tests.row import Row
+from tests.rows.second_order import model
+
+KERNELS = {"conv": (3, 2, 2, 3), "rest": [(3,)]}
+
+
+def curvature(shape):
+    """Curvatures of both signs that no two entries share."""
+    return np.cos(1.0 + np.arange(np.prod(shape, dtype=int))).reshape(shape)
+
+
+def _bowl(grads, params):
+    return {"obj_fn": problems.bowl}
+
+
+def _curved(grads, params):
+    """An objective of which every entry has its own curvature."""
+    return {"obj_fn": lambda p: sum(jnp.sum(curvature(x.shape) * x * x) / 2 for x in jax.tree.leaves(p))}
+
 
 OVERRIDES: dict = {
     "schedule_free_radam": {
@@ -36,9 +58,37 @@ OVERRIDES: dict = {
         "scalar_bytes": 8,
         "objective": problems.bowl,  # over random gradients its distance does not grow
     },
+    "ftrl": {
+        "make": lambda: jgd.ftrl(0.5, 0.3, 0.4, 0.1),
+        "reference": "pytorch-optimizer:ftrl",
+        "state_bytes": 8,
+    },
+    "hypergradient_descent": {"reference": "paper:hypergradient_descent", "state_bytes": 4, "scalar_bytes": 4}
+    | {"passes": 4},
+    "osgm": {
+        "make": lambda: jgd.osgm(0.02, 0.7),
+        "reference": "paper:osgm",
+        "state_bytes": 8,
+        "extra": model,
+        "objective": problems.bowl,
+    },
+    "adahessian": {  # the draws do not matter on the bowl, whose Hessian is diagonal
+        "reference": "pytorch-optimizer:adahessian",
+        "extra": _bowl,
+        "complex": False,
+        "state_bytes": None,  # 8, and its key
+        "scalar_bytes": 4,
+    },
 }
 
 RECORDED = [
+    Row(
+        "adahessian_kernels",
+        lambda: jgd.adahessian(0.05, 0.9, 0.99, 1e-8, 0.5, 0.01),
+        reference="paper:adahessian",
+        shapes=KERNELS,
+        extra=_curved,
+    ),
     Row(
         "schedule_free_radam_silent",
         lambda: jgd.schedule_free_radam(0.05, 0.9, 0.99, 1e-3, 0.01, 0.5),
