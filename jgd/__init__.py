@@ -2,20 +2,21 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adahessian, adam, adamax, adamaxw, adamw, adan, ademamix,
-    adopt, amsgrad, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend, dog, dowg, dpsgd, fromage,
-    ftrl, galore, gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, hypergradient_descent, lamb, lars,
-    lbfgs, ldog, lion, madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd,
-    normalize, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, osgm,
-    polyak_sgd, prodigy, radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta,
-    scale_by_adahessian, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
-    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rectified_rms,
-    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
-    scale_by_sm3, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_radam, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3,
-    sophia, variant, yogi.
+Optimizers: a2grad, accsgd, acprop, adabelief, adadelta, adafactor, adagrad, adahessian, adam, adamax, adamaxw, adamw,
+    adan, ademamix, adopt, aggmo, amsgrad, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend, dog,
+    dowg, dpsgd, fromage, ftrl, galore, gradient_descent, gravity, heavy_ball, hutchinson_estimator_diag_hessian,
+    hypergradient_descent, kate, lamb, lars, lbfgs, ldog, lion, madgrad, mechanize, momo, momo_adam, msvag, muon,
+    muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, osgm, pid, polyak_sgd, prodigy, qhadam, qhm, radam, rectified_rate,
+    rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adahessian, scale_by_adam, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_aggmo, scale_by_amsgrad, scale_by_belief,
+    scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms,
+    scale_by_galore, scale_by_kate, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_msvag, scale_by_muon,
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_pid, scale_by_polyak, scale_by_qhadam, scale_by_qhm,
+    scale_by_radam, scale_by_rectified_rms, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign,
+    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stddev,
+    scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd,
+    sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
     from jgd import sweep as sweep
     from jgd import tasks as tasks
     from jgd import transforms as transforms
+    from jgd.optimizers.accsgd import a2grad as a2grad
+    from jgd.optimizers.accsgd import accsgd as accsgd
     from jgd.optimizers.acprop import acprop as acprop
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
@@ -103,6 +106,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.aggmo import aggmo as aggmo
+    from jgd.optimizers.aggmo import scale_by_aggmo as scale_by_aggmo
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
@@ -122,8 +127,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.ftrl import ftrl as ftrl
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.gravity import gravity as gravity
     from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
     from jgd.optimizers.hypergradient import osgm as osgm
+    from jgd.optimizers.kate import kate as kate
+    from jgd.optimizers.kate import scale_by_kate as scale_by_kate
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -136,6 +144,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
+    from jgd.optimizers.msvag import msvag as msvag
+    from jgd.optimizers.msvag import scale_by_msvag as scale_by_msvag
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
@@ -147,9 +157,15 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.pid import pid as pid
+    from jgd.optimizers.pid import scale_by_pid as scale_by_pid
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
+    from jgd.optimizers.quasi_hyperbolic import qhm as qhm
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhadam as scale_by_qhadam
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhm as scale_by_qhm
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
@@ -300,6 +316,7 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.accsgd": ("a2grad", "accsgd"),
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
@@ -316,6 +333,7 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
+        "jgd.optimizers.aggmo": ("aggmo", "scale_by_aggmo"),
         "jgd.optimizers.catalogue": ("descend", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
         "jgd.optimizers.dadapt": ("dadapt_adagrad", "dadapt_adamw", "dadapt_lion", "dadapt_sgd"),
@@ -330,7 +348,9 @@ lazy(
         "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.ftrl": ("ftrl",),
         "jgd.optimizers.galore": ("galore", "scale_by_galore"),
+        "jgd.optimizers.gravity": ("gravity",),
         "jgd.optimizers.hypergradient": ("hypergradient_descent", "osgm"),
+        "jgd.optimizers.kate": ("kate", "scale_by_kate"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
@@ -338,6 +358,7 @@ lazy(
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
         "jgd.optimizers.mechanize": ("mechanize",),
         "jgd.optimizers.momo": ("momo", "momo_adam"),
+        "jgd.optimizers.msvag": ("msvag", "scale_by_msvag"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
@@ -347,8 +368,10 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.pid": ("pid", "scale_by_pid"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("prodigy",),
+        "jgd.optimizers.quasi_hyperbolic": ("qhadam", "qhm", "scale_by_qhadam", "scale_by_qhm"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from jgd.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from jgd.optimizers.accsgd import A2grad as A2grad
+    from jgd.optimizers.accsgd import Accsgd as Accsgd
+    from jgd.optimizers.accsgd import a2grad as a2grad
+    from jgd.optimizers.accsgd import accsgd as accsgd
     from jgd.optimizers.acprop import ScaleByAcprop as ScaleByAcprop
     from jgd.optimizers.acprop import acprop as acprop
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
@@ -56,6 +60,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.aggmo import ScaleByAggmo as ScaleByAggmo
+    from jgd.optimizers.aggmo import aggmo as aggmo
+    from jgd.optimizers.aggmo import scale_by_aggmo as scale_by_aggmo
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -97,12 +104,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.gravity import Gravity as Gravity
+    from jgd.optimizers.gravity import gravity as gravity
     from jgd.optimizers.hypergradient import HypergradientDescent as HypergradientDescent
     from jgd.optimizers.hypergradient import HypergradientDescentState as HypergradientDescentState
     from jgd.optimizers.hypergradient import Osgm as Osgm
     from jgd.optimizers.hypergradient import OsgmState as OsgmState
     from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
     from jgd.optimizers.hypergradient import osgm as osgm
+    from jgd.optimizers.kate import ScaleByKate as ScaleByKate
+    from jgd.optimizers.kate import kate as kate
+    from jgd.optimizers.kate import scale_by_kate as scale_by_kate
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -123,6 +135,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.momo import MomoAdamState as MomoAdamState
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
+    from jgd.optimizers.msvag import ScaleByMsvag as ScaleByMsvag
+    from jgd.optimizers.msvag import msvag as msvag
+    from jgd.optimizers.msvag import scale_by_msvag as scale_by_msvag
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
@@ -141,11 +156,20 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.pid import ScaleByPid as ScaleByPid
+    from jgd.optimizers.pid import pid as pid
+    from jgd.optimizers.pid import scale_by_pid as scale_by_pid
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.quasi_hyperbolic import ScaleByQhadam as ScaleByQhadam
+    from jgd.optimizers.quasi_hyperbolic import ScaleByQhm as ScaleByQhm
+    from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
+    from jgd.optimizers.quasi_hyperbolic import qhm as qhm
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhadam as scale_by_qhadam
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhm as scale_by_qhm
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import rectification as rectification
@@ -198,6 +222,7 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.accsgd": ("A2grad", "Accsgd", "a2grad", "accsgd"),
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
@@ -233,6 +258,7 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.aggmo": ("ScaleByAggmo", "aggmo", "scale_by_aggmo"),
         "jgd.optimizers.catalogue": (
             "Given",
             "Made",
@@ -274,6 +300,7 @@ lazy(
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
         "jgd.optimizers.ftrl": ("Ftrl", "ftrl"),
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.gravity": ("Gravity", "gravity"),
         "jgd.optimizers.hypergradient": (
             "HypergradientDescent",
             "HypergradientDescentState",
@@ -282,6 +309,7 @@ lazy(
             "hypergradient_descent",
             "osgm",
         ),
+        "jgd.optimizers.kate": ("ScaleByKate", "kate", "scale_by_kate"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
@@ -289,6 +317,7 @@ lazy(
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
+        "jgd.optimizers.msvag": ("ScaleByMsvag", "msvag", "scale_by_msvag"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
@@ -308,8 +337,17 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.pid": ("ScaleByPid", "pid", "scale_by_pid"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("Prodigy", "prodigy"),
+        "jgd.optimizers.quasi_hyperbolic": (
+            "ScaleByQhadam",
+            "ScaleByQhm",
+            "qhadam",
+            "qhm",
+            "scale_by_qhadam",
+            "scale_by_qhm",
+        ),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "rectification", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",

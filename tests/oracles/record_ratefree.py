@@ -12,6 +12,8 @@ import dog
 import pytorch_optimizer as po
 import schedulefree
 import torch
+import torch_optimizer as to
+from qhoptim import pyt as qhoptim
 
 from tests import problems
 from tests.oracles.recording import Case, main
@@ -20,7 +22,7 @@ from tests.oracles.transcriptions.hypergradient_descent import hypergradient_des
 from tests.oracles.transcriptions.osgm import osgm
 from tests.rows.ratefree import KERNELS, curvature
 
-PACKAGES = ["dadaptation", "dog-optimizer", "pytorch-optimizer", "schedulefree"]
+PACKAGES = ["dadaptation", "dog-optimizer", "pytorch-optimizer", "qhoptim", "schedulefree", "torch-optimizer"]
 
 
 def _free_radam(t, silent=True):
@@ -71,9 +73,20 @@ CASES = {
     "paper:osgm": Case(lambda t: _Transcribed(t, _osgm), objective=problems.bowl),
     "pytorch-optimizer:adahessian": Case(lambda t: po.AdaHessian(t, lr=0.1), loss=problems.bowl, give=_give_curvature),
     "pytorch-optimizer:ftrl": Case(lambda t: po.FTRL(t, 0.5, beta=0.3, lambda_1=0.4, lambda_2=0.1)),
+    "pytorch-optimizer:gravity": Case(lambda t: po.Gravity(t, 0.05, alpha=0.0)),
+    "pytorch-optimizer:kate": Case(lambda t: po.Kate(t, 0.05, 0.1)),
+    "pytorch-optimizer:msvag": Case(lambda t: po.MSVAG(t, 0.05)),
+    "qhoptim:qhadam": Case(lambda t: qhoptim.QHAdam(t, 0.05, (0.995, 0.999), (0.7, 0.8))),
+    "qhoptim:qhm": Case(lambda t: qhoptim.QHM(t, 0.05, 0.999, 0.7)),
     "schedulefree:schedule_free_radam": Case(_free_radam),
     "schedulefree:schedule_free_radam_average": Case(_free_radam, average=True),
     "schedulefree:schedule_free_radam_loud": Case(lambda t: _free_radam(t, False)),
+    "torch-optimizer:a2grad": Case(to.A2GradUni),
+    "torch-optimizer:a2grad_exp": Case(lambda t: to.A2GradExp(t, rho=0.7)),
+    "torch-optimizer:a2grad_inc": Case(to.A2GradInc),
+    "torch-optimizer:accsgd": Case(lambda t: to.AccSGD(t, 0.01)),
+    "torch-optimizer:aggmo": Case(lambda t: to.AggMo(t, 0.01)),
+    "torch-optimizer:pid": Case(lambda t: to.PID(t, 0.001, momentum=0.9)),
 }
 
 

@@ -58,6 +58,23 @@ OVERRIDES: dict = {
         "scalar_bytes": 8,
         "objective": problems.bowl,  # over random gradients its distance does not grow
     },
+    "qhm": {"reference": "qhoptim:qhm", "state_bytes": 4},
+    "qhadam": {
+        "make": lambda: jgd.qhadam(0.05, nu2=0.8),
+        "reference": "qhoptim:qhadam",
+        "state_bytes": 8,
+    },
+    "aggmo": {"make": lambda: jgd.aggmo(0.01), "reference": "torch-optimizer:aggmo", "state_bytes": 12},
+    "pid": {"make": lambda: jgd.pid(0.001), "reference": "torch-optimizer:pid", "state_bytes": 12},
+    "accsgd": {"make": lambda: jgd.accsgd(0.01), "reference": "torch-optimizer:accsgd", "state_bytes": 4},
+    "a2grad": {"reference": "torch-optimizer:a2grad", "state_bytes": 8, "scalar_bytes": 8},
+    "kate": {
+        "make": lambda: jgd.kate(0.05, 0.1),
+        "reference": "pytorch-optimizer:kate",
+        "state_bytes": 8,
+    },
+    "gravity": {"reference": "pytorch-optimizer:gravity", "state_bytes": 4, "passes": 4},
+    "msvag": {"reference": "pytorch-optimizer:msvag", "state_bytes": 8},
     "ftrl": {
         "make": lambda: jgd.ftrl(0.5, 0.3, 0.4, 0.1),
         "reference": "pytorch-optimizer:ftrl",
@@ -82,6 +99,8 @@ OVERRIDES: dict = {
 }
 
 RECORDED = [
+    Row("a2grad_inc", lambda: jgd.a2grad(variant="inc"), reference="torch-optimizer:a2grad_inc"),
+    Row("a2grad_exp", lambda: jgd.a2grad(rho=0.7, variant="exp"), reference="torch-optimizer:a2grad_exp"),
     Row(
         "adahessian_kernels",
         lambda: jgd.adahessian(0.05, 0.9, 0.99, 1e-8, 0.5, 0.01),
