@@ -211,8 +211,8 @@ def _begun(params: Params, d: Scalar, slots: tuple[State, ...]) -> DAdaptState:
 
 def _grown(state: DAdaptState, slots: Sequence[State], r: jax.Array, estimate: jax.Array) -> DAdaptState:
     """The next state, with a distance that never shrinks."""
-    new = cast_like((r, jnp.maximum(state.estim_lr, estimate)), (state.numerator, state.estim_lr))
-    return DAdaptState(tuple(slots), *new, increment(state.count), state.first_norm)
+    r, d = cast_like((r, jnp.maximum(state.estim_lr, estimate)), (state.numerator, state.estim_lr))
+    return DAdaptState(tuple(slots), r, d, increment(state.count), state.first_norm)
 
 
 def adam_rate(rule: Any, count: jax.Array, t: jax.Array, d: jax.Array) -> jax.Array:
