@@ -20,15 +20,18 @@ class ScaleByAggmo(Rule):
     """
 
     betas: tuple[Scalar, ...] = hypers(default=(0.0, 0.9, 0.99), interval="[0, 1)")
-    layout = ("traces",)
-    entrywise = False  # the slot is a tuple of arrays
 
-    def slots(self, p: Any) -> tuple[tuple[jax.Array, ...]]:
-        return (tuple(zeros(p) for _ in self.betas),)
+    @property
+    def layout(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """A name for each decay's sum."""
+        return tuple(f"trace{i}" for i in range(len(self.betas)))
 
-    def step(self, t: Any, g: jax.Array, traces: tuple[jax.Array, ...]) -> tuple[Any, ...]:
+    def slots(self, p: Any) -> tuple[jax.Array, ...]:
+        return tuple(zeros(p) for _ in self.betas)
+
+    def step(self, t: Any, g: jax.Array, *traces: jax.Array) -> tuple[Any, ...]:
         traces = tuple(b * trace + g for b, trace in zip(self.betas, traces, strict=True))
-        return sum(traces) / len(traces), traces
+        return sum(traces) / len(traces), *traces
 
 
 scale_by_aggmo = ScaleByAggmo

@@ -24,7 +24,6 @@ class Gravity(Rule):
     beta: Scalar = hyper(default=0.9, interval="[0, 1]")
     alpha: Scalar = hyper(default=0.0, interval="[0, inf)")
     layout = ("v",)
-    entrywise = False
     called = "gravity"
 
     def init(self, params: Params) -> State:

