@@ -91,12 +91,15 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import CorrectedDecayState as CorrectedDecayState
     from jgd.transforms.decay import DecayRule as DecayRule
     from jgd.transforms.decay import InitialDecayState as InitialDecayState
+    from jgd.transforms.decay import ScaleThenDecay as ScaleThenDecay
+    from jgd.transforms.decay import ScaleThenDecayState as ScaleThenDecayState
     from jgd.transforms.decay import ScaleWithCorrectedDecay as ScaleWithCorrectedDecay
     from jgd.transforms.decay import SubtractDecayedWeights as SubtractDecayedWeights
     from jgd.transforms.decay import WeightDecay as WeightDecay
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import scale_then_decay as scale_then_decay
     from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
@@ -185,6 +188,14 @@ if TYPE_CHECKING:
     from jgd.transforms.targets import incremental_update as incremental_update
     from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
+    from jgd.transforms.width import ByWidth as ByWidth
+    from jgd.transforms.width import Mup as Mup
+    from jgd.transforms.width import SpectralRates as SpectralRates
+    from jgd.transforms.width import WidthState as WidthState
+    from jgd.transforms.width import matrix_rules as matrix_rules
+    from jgd.transforms.width import mup as mup
+    from jgd.transforms.width import mup_init as mup_init
+    from jgd.transforms.width import spectral_rates as spectral_rates
     from jgd.transforms.wrappers import ApplyIfFinite as ApplyIfFinite
     from jgd.transforms.wrappers import MultiSteps as MultiSteps
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
@@ -273,12 +284,15 @@ lazy(
             "CorrectedDecayState",
             "DecayRule",
             "InitialDecayState",
+            "ScaleThenDecay",
+            "ScaleThenDecayState",
             "ScaleWithCorrectedDecay",
             "SubtractDecayedWeights",
             "WeightDecay",
             "add_cautious_decay",
             "add_decayed_weights",
             "add_initial_decay",
+            "scale_then_decay",
             "scale_with_corrected_decay",
             "subtract_decayed_weights",
             "weight_decay",
@@ -352,6 +366,16 @@ lazy(
         ),
         "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
+        "jgd.transforms.width": (
+            "ByWidth",
+            "Mup",
+            "SpectralRates",
+            "WidthState",
+            "matrix_rules",
+            "mup",
+            "mup_init",
+            "spectral_rates",
+        ),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
         "jgd.transforms.zoom_linesearch": ("ScaleByZoomLinesearch", "scale_by_zoom_linesearch"),
     },
