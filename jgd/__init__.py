@@ -2,25 +2,28 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
     hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adam_atan2, adam_mini, adamax,
-    adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, asam, came, cocob,
-    dadapt_adamw, descend, descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, extragradient, fira, fromage,
-    galore, galore_adamw, gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian,
-    lamb, laprop, lars, lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam,
-    muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam,
-    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, racs, radam, rmsprop,
-    rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam,
-    scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon,
-    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo,
+Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, adagrad, adahessian, adai, adam,
+    adam_atan2, adam_mini, adamax, adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, aggmo, amos,
+    amsgrad, ano, apollo, asam, came, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend,
+    descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, extragradient, fira, fromage, ftrl, galore,
+    galore_adamw, gradient_descent, grams, gravity, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian,
+    hypergradient_descent, kate, lamb, laprop, lars, lbfgs, ldog, lion, madgrad, mars, mechanize, mini_blocks,
+    mini_blocks_by_path, momo, momo_adam, msvag, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize,
+    normuon, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, osgm, padam, pid,
+    pnm, polyak_sgd, prodigy, qhadam, qhm, racs, radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop,
+    scale_by_adabound, scale_by_adadelta, scale_by_adahessian, scale_by_adai, scale_by_adam, scale_by_adam_atan2,
+    scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon, scale_by_adan,
+    scale_by_ademamix, scale_by_adopt, scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo,
     scale_by_belief, scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_dion,
     scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam, scale_by_factored_rms,
-    scale_by_fira, scale_by_galore, scale_by_grams, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
-    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_normuon, scale_by_novograd,
-    scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs, scale_by_radam,
-    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
-    scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia,
-    scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, scion, scion_labels, sgd, sgd_sai, sgdp, sign_sgd, signum,
+    scale_by_fira, scale_by_galore, scale_by_grams, scale_by_kate, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
+    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_msvag, scale_by_muon, scale_by_normuon,
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pid, scale_by_pnm, scale_by_polyak,
+    scale_by_qhadam, scale_by_qhm, scale_by_racs, scale_by_radam, scale_by_rectified_rms, scale_by_rms,
+    scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp, scale_by_sign,
+    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stable_adamw,
+    scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
+    schedule_free_radam, schedule_free_sgd, scion, scion_labels, sgd, sgd_sai, sgdp, sign_sgd, signum,
     simplified_ademamix, sm3, sophia, stable_adamw, tam, tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
@@ -82,6 +85,8 @@ if TYPE_CHECKING:
     from jgd import sweep as sweep
     from jgd import tasks as tasks
     from jgd import transforms as transforms
+    from jgd.optimizers.accsgd import a2grad as a2grad
+    from jgd.optimizers.accsgd import accsgd as accsgd
     from jgd.optimizers.acprop import acprop as acprop
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
@@ -94,6 +99,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adahessian import adahessian as adahessian
+    from jgd.optimizers.adahessian import scale_by_adahessian as scale_by_adahessian
     from jgd.optimizers.adai import adai as adai
     from jgd.optimizers.adai import scale_by_adai as scale_by_adai
     from jgd.optimizers.adam import adam as adam
@@ -131,6 +138,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.aggmo import aggmo as aggmo
+    from jgd.optimizers.aggmo import scale_by_aggmo as scale_by_aggmo
     from jgd.optimizers.amos import amos as amos
     from jgd.optimizers.amos import scale_by_amos as scale_by_amos
     from jgd.optimizers.ano import ano as ano
@@ -145,12 +154,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
+    from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
+    from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
     from jgd.optimizers.diffgrad import diffgrad as diffgrad
     from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
     from jgd.optimizers.dion import dion as dion
     from jgd.optimizers.dion import scale_by_dion as scale_by_dion
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import ldog as ldog
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
@@ -159,11 +173,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.fira import fira as fira
     from jgd.optimizers.fira import scale_by_fira as scale_by_fira
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.ftrl import ftrl as ftrl
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.grams import grams as grams
     from jgd.optimizers.grams import scale_by_grams as scale_by_grams
+    from jgd.optimizers.gravity import gravity as gravity
+    from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
+    from jgd.optimizers.hypergradient import osgm as osgm
+    from jgd.optimizers.kate import kate as kate
+    from jgd.optimizers.kate import scale_by_kate as scale_by_kate
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.laprop import laprop as laprop
@@ -181,6 +201,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
+    from jgd.optimizers.msvag import msvag as msvag
+    from jgd.optimizers.msvag import scale_by_msvag as scale_by_msvag
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
@@ -194,12 +216,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.padam import padam as padam
     from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pid import pid as pid
+    from jgd.optimizers.pid import scale_by_pid as scale_by_pid
     from jgd.optimizers.pnm import pnm as pnm
     from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
-    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
+    from jgd.optimizers.quasi_hyperbolic import qhm as qhm
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhadam as scale_by_qhadam
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhm as scale_by_qhm
     from jgd.optimizers.racs import racs as racs
     from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import radam as radam
@@ -213,8 +240,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.sam import extragradient as extragradient
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import rectified_rate as rectified_rate
+    from jgd.optimizers.schedule_free import scale_by_rectified_rms as scale_by_rectified_rms
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_radam as schedule_free_radam
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
     from jgd.optimizers.scion import scale_by_scion as scale_by_scion
     from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
@@ -378,12 +408,14 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.accsgd": ("a2grad", "accsgd"),
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
         "jgd.optimizers.adabound": ("adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
+        "jgd.optimizers.adahessian": ("adahessian", "scale_by_adahessian"),
         "jgd.optimizers.adai": ("adai", "scale_by_adai"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adam_atan2": ("adam_atan2", "scale_by_adam_atan2"),
@@ -406,20 +438,33 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
+        "jgd.optimizers.aggmo": ("aggmo", "scale_by_aggmo"),
         "jgd.optimizers.amos": ("amos", "scale_by_amos"),
         "jgd.optimizers.ano": ("ano", "scale_by_ano"),
         "jgd.optimizers.apollo": ("apollo", "scale_by_apollo"),
         "jgd.optimizers.came": ("came", "scale_by_came"),
         "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
+        "jgd.optimizers.dadapt": ("dadapt_adagrad", "dadapt_adamw", "dadapt_lion", "dadapt_sgd"),
         "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dion": ("dion", "scale_by_dion"),
-        "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.dog": (
+            "dog",
+            "dowg",
+            "ldog",
+            "scale_by_distance_over_gradients",
+            "scale_by_dog",
+            "scale_by_dowg",
+        ),
         "jgd.optimizers.exadam": ("exadam", "scale_by_exadam"),
         "jgd.optimizers.fira": ("fira", "scale_by_fira"),
         "jgd.optimizers.fromage": ("fromage",),
+        "jgd.optimizers.ftrl": ("ftrl",),
         "jgd.optimizers.galore": ("galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("grams", "scale_by_grams"),
+        "jgd.optimizers.gravity": ("gravity",),
+        "jgd.optimizers.hypergradient": ("hypergradient_descent", "osgm"),
+        "jgd.optimizers.kate": ("kate", "scale_by_kate"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.laprop": ("laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
@@ -430,6 +475,7 @@ lazy(
         "jgd.optimizers.mars": ("mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("mechanize",),
         "jgd.optimizers.momo": ("momo", "momo_adam"),
+        "jgd.optimizers.msvag": ("msvag", "scale_by_msvag"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
@@ -440,15 +486,24 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.padam": ("padam", "scale_by_padam"),
+        "jgd.optimizers.pid": ("pid", "scale_by_pid"),
         "jgd.optimizers.pnm": ("pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
-        "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
+        "jgd.optimizers.prodigy": ("prodigy",),
+        "jgd.optimizers.quasi_hyperbolic": ("qhadam", "qhm", "scale_by_qhadam", "scale_by_qhm"),
         "jgd.optimizers.racs": ("racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("asam", "extragradient", "normalize", "sam"),
-        "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.schedule_free": (
+            "rectified_rate",
+            "scale_by_rectified_rms",
+            "schedule_free",
+            "schedule_free_adamw",
+            "schedule_free_radam",
+            "schedule_free_sgd",
+        ),
         "jgd.optimizers.scion": ("scale_by_scion", "scale_by_scion_bias", "scion", "scion_labels"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("scale_by_sgd_sai", "sgd_sai"),

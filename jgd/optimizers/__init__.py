@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from jgd.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from jgd.optimizers.accsgd import A2grad as A2grad
+    from jgd.optimizers.accsgd import Accsgd as Accsgd
+    from jgd.optimizers.accsgd import a2grad as a2grad
+    from jgd.optimizers.accsgd import accsgd as accsgd
     from jgd.optimizers.acprop import ScaleByAcprop as ScaleByAcprop
     from jgd.optimizers.acprop import acprop as acprop
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adahessian import ScaleByAdahessian as ScaleByAdahessian
+    from jgd.optimizers.adahessian import ScaleByAdahessianState as ScaleByAdahessianState
+    from jgd.optimizers.adahessian import adahessian as adahessian
+    from jgd.optimizers.adahessian import scale_by_adahessian as scale_by_adahessian
     from jgd.optimizers.adai import AdaiState as AdaiState
     from jgd.optimizers.adai import ScaleByAdai as ScaleByAdai
     from jgd.optimizers.adai import adai as adai
@@ -87,6 +95,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.aggmo import ScaleByAggmo as ScaleByAggmo
+    from jgd.optimizers.aggmo import aggmo as aggmo
+    from jgd.optimizers.aggmo import scale_by_aggmo as scale_by_aggmo
     from jgd.optimizers.amos import ScaleByAmos as ScaleByAmos
     from jgd.optimizers.amos import amos as amos
     from jgd.optimizers.amos import scale_by_amos as scale_by_amos
@@ -113,6 +124,18 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.dadapt import DAdaptAdagrad as DAdaptAdagrad
+    from jgd.optimizers.dadapt import DAdaptAdamw as DAdaptAdamw
+    from jgd.optimizers.dadapt import DAdaptLion as DAdaptLion
+    from jgd.optimizers.dadapt import DAdaptSgd as DAdaptSgd
+    from jgd.optimizers.dadapt import DAdaptState as DAdaptState
+    from jgd.optimizers.dadapt import adam_rate as adam_rate
+    from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
+    from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
+    from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
+    from jgd.optimizers.dadapt import quotient as quotient
+    from jgd.optimizers.dadapt import sum_of_moduli as sum_of_moduli
     from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
     from jgd.optimizers.diffgrad import diffgrad as diffgrad
     from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
@@ -125,6 +148,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import ldog as ldog
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
@@ -138,6 +162,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.fira import scaling as scaling
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.ftrl import Ftrl as Ftrl
+    from jgd.optimizers.ftrl import ftrl as ftrl
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import galore_adamw as galore_adamw
@@ -145,6 +171,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.grams import ScaleByGrams as ScaleByGrams
     from jgd.optimizers.grams import grams as grams
     from jgd.optimizers.grams import scale_by_grams as scale_by_grams
+    from jgd.optimizers.gravity import Gravity as Gravity
+    from jgd.optimizers.gravity import gravity as gravity
+    from jgd.optimizers.hypergradient import HypergradientDescent as HypergradientDescent
+    from jgd.optimizers.hypergradient import HypergradientDescentState as HypergradientDescentState
+    from jgd.optimizers.hypergradient import Osgm as Osgm
+    from jgd.optimizers.hypergradient import OsgmState as OsgmState
+    from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
+    from jgd.optimizers.hypergradient import osgm as osgm
+    from jgd.optimizers.kate import ScaleByKate as ScaleByKate
+    from jgd.optimizers.kate import kate as kate
+    from jgd.optimizers.kate import scale_by_kate as scale_by_kate
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -175,6 +212,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.momo import MomoAdamState as MomoAdamState
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
+    from jgd.optimizers.msvag import ScaleByMsvag as ScaleByMsvag
+    from jgd.optimizers.msvag import msvag as msvag
+    from jgd.optimizers.msvag import scale_by_msvag as scale_by_msvag
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
     from jgd.optimizers.muon import OrthogonalMomentum as OrthogonalMomentum
@@ -199,21 +239,29 @@ if TYPE_CHECKING:
     from jgd.optimizers.padam import ScaleByPadam as ScaleByPadam
     from jgd.optimizers.padam import padam as padam
     from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pid import ScaleByPid as ScaleByPid
+    from jgd.optimizers.pid import pid as pid
+    from jgd.optimizers.pid import scale_by_pid as scale_by_pid
     from jgd.optimizers.pnm import ScaleByPnm as ScaleByPnm
     from jgd.optimizers.pnm import pnm as pnm
     from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
-    from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.prodigy import Prodigy as Prodigy
-    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.quasi_hyperbolic import ScaleByQhadam as ScaleByQhadam
+    from jgd.optimizers.quasi_hyperbolic import ScaleByQhm as ScaleByQhm
+    from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
+    from jgd.optimizers.quasi_hyperbolic import qhm as qhm
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhadam as scale_by_qhadam
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhm as scale_by_qhm
     from jgd.optimizers.racs import ScaleByRacs as ScaleByRacs
     from jgd.optimizers.racs import racs as racs
     from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
+    from jgd.optimizers.radam import rectification as rectification
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import ScaleByRms as ScaleByRms
     from jgd.optimizers.rmsprop import ScaleByRmsWithCountState as ScaleByRmsWithCountState
@@ -234,9 +282,14 @@ if TYPE_CHECKING:
     from jgd.optimizers.sam import extragradient as extragradient
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import RectifiedRate as RectifiedRate
+    from jgd.optimizers.schedule_free import ScaleByRectifiedRms as ScaleByRectifiedRms
     from jgd.optimizers.schedule_free import ScheduleFree as ScheduleFree
+    from jgd.optimizers.schedule_free import rectified_rate as rectified_rate
+    from jgd.optimizers.schedule_free import scale_by_rectified_rms as scale_by_rectified_rms
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_radam as schedule_free_radam
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
     from jgd.optimizers.scion import ScaleByScion as ScaleByScion
     from jgd.optimizers.scion import ScaleByScionBias as ScaleByScionBias
@@ -281,12 +334,19 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.accsgd": ("A2grad", "Accsgd", "a2grad", "accsgd"),
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
         "jgd.optimizers.adabound": ("ScaleByAdabound", "adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
+        "jgd.optimizers.adahessian": (
+            "ScaleByAdahessian",
+            "ScaleByAdahessianState",
+            "adahessian",
+            "scale_by_adahessian",
+        ),
         "jgd.optimizers.adai": ("AdaiState", "ScaleByAdai", "adai", "scale_by_adai"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
@@ -335,6 +395,7 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.aggmo": ("ScaleByAggmo", "aggmo", "scale_by_aggmo"),
         "jgd.optimizers.amos": ("ScaleByAmos", "amos", "scale_by_amos"),
         "jgd.optimizers.ano": ("ScaleByAno", "ano", "scale_by_ano"),
         "jgd.optimizers.apollo": ("ScaleByApollo", "apollo", "scale_by_apollo"),
@@ -353,6 +414,20 @@ lazy(
             "variant",
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
+        "jgd.optimizers.dadapt": (
+            "DAdaptAdagrad",
+            "DAdaptAdamw",
+            "DAdaptLion",
+            "DAdaptSgd",
+            "DAdaptState",
+            "adam_rate",
+            "dadapt_adagrad",
+            "dadapt_adamw",
+            "dadapt_lion",
+            "dadapt_sgd",
+            "quotient",
+            "sum_of_moduli",
+        ),
         "jgd.optimizers.diffgrad": ("ScaleByDiffgrad", "diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dion": ("DionState", "ScaleByDion", "dion", "scale_by_dion"),
         "jgd.optimizers.dog": (
@@ -361,6 +436,7 @@ lazy(
             "ScaleByDowg",
             "dog",
             "dowg",
+            "ldog",
             "scale_by_distance_over_gradients",
             "scale_by_dog",
             "scale_by_dowg",
@@ -368,8 +444,19 @@ lazy(
         "jgd.optimizers.exadam": ("ScaleByExadam", "exadam", "scale_by_exadam"),
         "jgd.optimizers.fira": ("ScaleByFira", "fira", "limited_growth", "scale_by_fira", "scaling"),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
+        "jgd.optimizers.ftrl": ("Ftrl", "ftrl"),
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("ScaleByGrams", "grams", "scale_by_grams"),
+        "jgd.optimizers.gravity": ("Gravity", "gravity"),
+        "jgd.optimizers.hypergradient": (
+            "HypergradientDescent",
+            "HypergradientDescentState",
+            "Osgm",
+            "OsgmState",
+            "hypergradient_descent",
+            "osgm",
+        ),
+        "jgd.optimizers.kate": ("ScaleByKate", "kate", "scale_by_kate"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.laprop": ("ScaleByLaprop", "laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
@@ -380,6 +467,7 @@ lazy(
         "jgd.optimizers.mars": ("ScaleByMars", "mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
+        "jgd.optimizers.msvag": ("ScaleByMsvag", "msvag", "scale_by_msvag"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
@@ -403,11 +491,20 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.padam": ("ScaleByPadam", "padam", "scale_by_padam"),
+        "jgd.optimizers.pid": ("ScaleByPid", "pid", "scale_by_pid"),
         "jgd.optimizers.pnm": ("ScaleByPnm", "pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
-        "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
+        "jgd.optimizers.prodigy": ("Prodigy", "prodigy"),
+        "jgd.optimizers.quasi_hyperbolic": (
+            "ScaleByQhadam",
+            "ScaleByQhm",
+            "qhadam",
+            "qhm",
+            "scale_by_qhadam",
+            "scale_by_qhm",
+        ),
         "jgd.optimizers.racs": ("ScaleByRacs", "racs", "scale_by_racs"),
-        "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
+        "jgd.optimizers.radam": ("ScaleByRadam", "radam", "rectification", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
             "ScaleByRmsWithCountState",
@@ -429,7 +526,17 @@ lazy(
             "normalize",
             "sam",
         ),
-        "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.schedule_free": (
+            "RectifiedRate",
+            "ScaleByRectifiedRms",
+            "ScheduleFree",
+            "rectified_rate",
+            "scale_by_rectified_rms",
+            "schedule_free",
+            "schedule_free_adamw",
+            "schedule_free_radam",
+            "schedule_free_sgd",
+        ),
         "jgd.optimizers.scion": (
             "ScaleByScion",
             "ScaleByScionBias",
