@@ -177,7 +177,7 @@ FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("gradient_step", "state"),  # nobody looks at it; searched for what is asked for
     *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
-    "blocks",  # by its tree, when there are parameters
+    *("base_shapes", "blocks"),  # by their trees, when there are parameters
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }
 

@@ -18,7 +18,7 @@ GLOSSARY: dict[str, str] = {
     "b3": "decay of the third moment, in [0, 1); of AdaMod, of the mean of the rates",
     "base": "the rule of the corrected gradients: 'adamw' or 'lion'",
     "base_optimizer": "the rule that is wrapped; Adam's unless given",
-    "beta": "decay of the momentum, in [0, 1); of an optimistic rule, weight of the gradient's change; of FTRL, what the root of the sum of squares is increased by; of A2Grad, weight of the gradients' deviation",
+    "beta": "decay of the momentum, in [0, 1); an optimistic rule's, A2Grad's and FTRL's own weight of what they add",
     "beta3": "decay of the sums that estimate the distance; the root of the second moment's unless given",
     "betas": "decays of the first and the second moment, or of each momentum, in [0, 1)",
     "bias_correction": "whether moments are divided by the sum of their weights",
