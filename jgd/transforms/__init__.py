@@ -173,7 +173,6 @@ if TYPE_CHECKING:
     from jgd.transforms.parameter_averages import moved as moved
     from jgd.transforms.parameter_averages import polynomial_average as polynomial_average
     from jgd.transforms.parameter_averages import swa as swa
-    from jgd.transforms.parameter_averages import whole as whole
     from jgd.transforms.per_example import DifferentiallyPrivateAggregate as DifferentiallyPrivateAggregate
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
@@ -374,7 +373,6 @@ lazy(
             "moved",
             "polynomial_average",
             "swa",
-            "whole",
         ),
         "jgd.transforms.per_example": (
             "DifferentiallyPrivateAggregate",

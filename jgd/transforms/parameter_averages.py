@@ -23,6 +23,7 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.core.values import as_whole
 from jgd.transforms.as_transform import as_transform
 
 
@@ -108,7 +109,7 @@ class EmaParams(ParameterAverage):
         return self.decay if self.debias else jnp.where(t == 1, 0.0, self.decay)
 
     def weight(self, count: jax.Array) -> Any:
-        """What a constant would be averaged to."""
+        """The average of ones so far."""
         return one_minus_pow(self.decay, count) if self.debias else 1.0
 
 
@@ -149,14 +150,14 @@ class Swa(ParameterAverage):
     period: Scalar = hyper(default=1, interval="[1, inf)", whole=True)
 
     def kept(self, t: jax.Array) -> Any:
-        n, rest = jnp.divmod(t - whole(self.start), whole(self.period))
+        n, rest = jnp.divmod(t - as_whole(self.start), as_whole(self.period))
         due = (n > 0) & (rest == 0)
         n = n.astype(jnp.result_type(float))
         return jnp.where(due, (n - 1) / jnp.maximum(n, 1), 1.0)
 
     def started(self, count: jax.Array) -> jax.Array:
         """Whether a first cycle is over."""
-        return count - whole(self.start) >= whole(self.period)
+        return count - as_whole(self.start) >= as_whole(self.period)
 
 
 swa = Swa
@@ -194,7 +195,7 @@ class Lawa:
         shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.window)
         check_fits("Lawa.update", moving_leaves(self.inner, params, updates), shapes)
         count = increment(state.count)
-        n, rest = jnp.divmod(count, whole(self.period))
+        n, rest = jnp.divmod(count, as_whole(self.period))
         place = jnp.maximum(n - 1, 0) % self.window
 
         def keep(p: jax.Array, kept: jax.Array) -> jax.Array:
@@ -206,7 +207,7 @@ class Lawa:
 
     def eval_params(self, state: State, params: Params) -> Params:
         """The mean of the checkpoints, in the parameters' dtypes."""
-        there = jnp.minimum(state.count // whole(self.period), self.window)
+        there = jnp.minimum(state.count // as_whole(self.period), self.window)
         flags = jnp.arange(self.window) < there
 
         def mean(kept: jax.Array, p: Any) -> jax.Array:
@@ -237,8 +238,3 @@ def moved(inner: Any, params: Params, updates: Updates) -> Params:
     """The parameters after the updates, as `apply_updates` makes them, of the leaves that `inner` may change."""
     old, steps = (moving_leaves(inner, params, tree) for tree in (params, updates))
     return jax.tree.map(lambda p, u: (widen(p) + widen(u)).astype(jnp.result_type(p)), old, steps)
-
-
-def whole(number: Scalar) -> jax.Array:
-    """A hyperparameter without a fraction as an integer."""
-    return jnp.round(jnp.asarray(number)).astype(jnp.int32)
