@@ -221,7 +221,7 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
 
 @EACH
 def test_extra_arguments_are_ignored(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     grads = gradient_like(params)
     known = {"value": jnp.ones(()), "grad": grads} | (row.extra(grads, params) if row.extra else {})
     extra = opt.update(grads, opt.init(params), params, **known, unheard_of=object())
@@ -312,7 +312,7 @@ def test_a_gradient_that_is_not_finite_is_never_a_silent_zero(row):
 
 @EACH
 def test_counters_saturate(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     largest = jnp.iinfo(jnp.int32).max
     state = jax.tree.map(lambda x: jnp.full_like(x, largest) if x.dtype == jnp.int32 else x, opt.init(params))
     updates, state = row.update(opt, gradient_like(params), state, params)
