@@ -26,6 +26,9 @@ WHOLE = (  # hyperparameters without a fraction
     "update_proj_gap",
     "steps",
     "patience",
+    "start",
+    "period",
+    "warmup_steps",
 )
 # Of the module's scope, so that one row's tests follow each other and share what `program` compiles.
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS], scope="module")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adabelief import ScaleByBelief as ScaleByBelief
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adabound import ScaleByAdabound as ScaleByAdabound
+    from jgd.optimizers.adabound import adabound as adabound
+    from jgd.optimizers.adabound import scale_by_adabound as scale_by_adabound
     from jgd.optimizers.adadelta import ScaleByAdadelta as ScaleByAdadelta
     from jgd.optimizers.adadelta import adadelta as adadelta
     from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adai import AdaiState as AdaiState
+    from jgd.optimizers.adai import ScaleByAdai as ScaleByAdai
+    from jgd.optimizers.adai import adai as adai
+    from jgd.optimizers.adai import scale_by_adai as scale_by_adai
     from jgd.optimizers.adam import ScaleByAdam as ScaleByAdam
     from jgd.optimizers.adam import ScaleByAmsgrad as ScaleByAmsgrad
     from jgd.optimizers.adam import adam as adam
@@ -35,13 +42,41 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adam_atan2 import ScaleByAdamAtan2 as ScaleByAdamAtan2
+    from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
+    from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
+    from jgd.optimizers.adam_mini import DeclaredBlocks as DeclaredBlocks
+    from jgd.optimizers.adam_mini import MiniBlocks as MiniBlocks
+    from jgd.optimizers.adam_mini import MiniBlocksByPath as MiniBlocksByPath
+    from jgd.optimizers.adam_mini import ScaleByAdamMini as ScaleByAdamMini
+    from jgd.optimizers.adam_mini import adam_mini as adam_mini
+    from jgd.optimizers.adam_mini import guess_mini_blocks as guess_mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks as mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks_by_path as mini_blocks_by_path
+    from jgd.optimizers.adam_mini import scale_by_adam_mini as scale_by_adam_mini
     from jgd.optimizers.adamax import ScaleByAdamax as ScaleByAdamax
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adamod import ScaleByAdamod as ScaleByAdamod
+    from jgd.optimizers.adamod import adamod as adamod
+    from jgd.optimizers.adamod import scale_by_adamod as scale_by_adamod
+    from jgd.optimizers.adamp import ScaleByAdamp as ScaleByAdamp
+    from jgd.optimizers.adamp import ScaleBySgdp as ScaleBySgdp
+    from jgd.optimizers.adamp import adamp as adamp
+    from jgd.optimizers.adamp import scale_by_adamp as scale_by_adamp
+    from jgd.optimizers.adamp import scale_by_sgdp as scale_by_sgdp
+    from jgd.optimizers.adamp import sgdp as sgdp
     from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.adaptive_muon import AdaptiveMuonState as AdaptiveMuonState
+    from jgd.optimizers.adaptive_muon import ScaleByAdamuon as ScaleByAdamuon
+    from jgd.optimizers.adaptive_muon import ScaleByNormuon as ScaleByNormuon
+    from jgd.optimizers.adaptive_muon import adamuon as adamuon
+    from jgd.optimizers.adaptive_muon import normuon as normuon
+    from jgd.optimizers.adaptive_muon import scale_by_adamuon as scale_by_adamuon
+    from jgd.optimizers.adaptive_muon import scale_by_normuon as scale_by_normuon
     from jgd.optimizers.ademamix import ScaleByAdemamix as ScaleByAdemamix
     from jgd.optimizers.ademamix import ScaleBySimplifiedAdemamix as ScaleBySimplifiedAdemamix
     from jgd.optimizers.ademamix import ademamix as ademamix
@@ -52,12 +87,25 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.amos import ScaleByAmos as ScaleByAmos
+    from jgd.optimizers.amos import amos as amos
+    from jgd.optimizers.amos import scale_by_amos as scale_by_amos
+    from jgd.optimizers.ano import ScaleByAno as ScaleByAno
+    from jgd.optimizers.ano import ano as ano
+    from jgd.optimizers.ano import scale_by_ano as scale_by_ano
+    from jgd.optimizers.apollo import ScaleByApollo as ScaleByApollo
+    from jgd.optimizers.apollo import apollo as apollo
+    from jgd.optimizers.apollo import scale_by_apollo as scale_by_apollo
+    from jgd.optimizers.came import ScaleByCame as ScaleByCame
+    from jgd.optimizers.came import came as came
+    from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
     from jgd.optimizers.catalogue import OptimizerTable as OptimizerTable
     from jgd.optimizers.catalogue import catalogue as catalogue
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
     from jgd.optimizers.catalogue import list as list
     from jgd.optimizers.catalogue import named_recipe as named_recipe
     from jgd.optimizers.catalogue import optimizer as optimizer
@@ -65,6 +113,13 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
+    from jgd.optimizers.diffgrad import diffgrad as diffgrad
+    from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
+    from jgd.optimizers.dion import DionState as DionState
+    from jgd.optimizers.dion import ScaleByDion as ScaleByDion
+    from jgd.optimizers.dion import dion as dion
+    from jgd.optimizers.dion import scale_by_dion as scale_by_dion
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
@@ -73,14 +128,29 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.exadam import ScaleByExadam as ScaleByExadam
+    from jgd.optimizers.exadam import exadam as exadam
+    from jgd.optimizers.exadam import scale_by_exadam as scale_by_exadam
+    from jgd.optimizers.fira import ScaleByFira as ScaleByFira
+    from jgd.optimizers.fira import fira as fira
+    from jgd.optimizers.fira import limited_growth as limited_growth
+    from jgd.optimizers.fira import scale_by_fira as scale_by_fira
+    from jgd.optimizers.fira import scaling as scaling
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.grams import ScaleByGrams as ScaleByGrams
+    from jgd.optimizers.grams import grams as grams
+    from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.laprop import ScaleByLaprop as ScaleByLaprop
+    from jgd.optimizers.laprop import laprop as laprop
+    from jgd.optimizers.laprop import scale_by_laprop as scale_by_laprop
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lbfgs import ScaleByLBFGS as ScaleByLBFGS
     from jgd.optimizers.lbfgs import lbfgs as lbfgs
@@ -88,9 +158,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.low_rank import Projection as Projection
+    from jgd.optimizers.low_rank import ScaleByLowRankAdam as ScaleByLowRankAdam
+    from jgd.optimizers.low_rank import projection_of as projection_of
+    from jgd.optimizers.low_rank import scale_by_low_rank_adam as scale_by_low_rank_adam
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mars import ScaleByMars as ScaleByMars
+    from jgd.optimizers.mars import mars as mars
+    from jgd.optimizers.mars import scale_by_mars as scale_by_mars
     from jgd.optimizers.mechanize import Mechanize as Mechanize
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import Momo as Momo
@@ -100,12 +177,15 @@ if TYPE_CHECKING:
     from jgd.optimizers.momo import momo_adam as momo_adam
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
+    from jgd.optimizers.muon import OrthogonalMomentum as OrthogonalMomentum
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
     from jgd.optimizers.muon import ScaleByMuonState as ScaleByMuonState
+    from jgd.optimizers.muon import beside_adamw as beside_adamw
     from jgd.optimizers.muon import matrices_and_labels as matrices_and_labels
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.muon import shape_factor as shape_factor
     from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
     from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
@@ -116,6 +196,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.padam import ScaleByPadam as ScaleByPadam
+    from jgd.optimizers.padam import padam as padam
+    from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pnm import ScaleByPnm as ScaleByPnm
+    from jgd.optimizers.pnm import pnm as pnm
+    from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
@@ -123,6 +209,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.racs import ScaleByRacs as ScaleByRacs
+    from jgd.optimizers.racs import racs as racs
+    from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
@@ -136,24 +225,41 @@ if TYPE_CHECKING:
     from jgd.optimizers.rprop import ScaleByRprop as ScaleByRprop
     from jgd.optimizers.rprop import rprop as rprop
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
+    from jgd.optimizers.sam import Asam as Asam
+    from jgd.optimizers.sam import Extragradient as Extragradient
+    from jgd.optimizers.sam import GradientThereState as GradientThereState
     from jgd.optimizers.sam import Normalize as Normalize
     from jgd.optimizers.sam import Sam as Sam
+    from jgd.optimizers.sam import asam as asam
+    from jgd.optimizers.sam import extragradient as extragradient
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
     from jgd.optimizers.schedule_free import ScheduleFree as ScheduleFree
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
+    from jgd.optimizers.scion import ScaleByScion as ScaleByScion
+    from jgd.optimizers.scion import ScaleByScionBias as ScaleByScionBias
+    from jgd.optimizers.scion import ScionBiasState as ScionBiasState
+    from jgd.optimizers.scion import ScionLabels as ScionLabels
+    from jgd.optimizers.scion import scale_by_scion as scale_by_scion
+    from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
+    from jgd.optimizers.scion import scion as scion
+    from jgd.optimizers.scion import scion_labels as scion_labels
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sgd_sai import ScaleBySgdSai as ScaleBySgdSai
+    from jgd.optimizers.sgd_sai import scale_by_sgd_sai as scale_by_sgd_sai
+    from jgd.optimizers.sgd_sai import sgd_sai as sgd_sai
     from jgd.optimizers.sign_sgd import ScaleBySign as ScaleBySign
     from jgd.optimizers.sign_sgd import ScaleBySignum as ScaleBySignum
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sign_sgd import tiger as tiger
     from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
@@ -162,6 +268,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.stable_adamw import ScaleByStableAdamw as ScaleByStableAdamw
+    from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
+    from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
+    from jgd.optimizers.tam import ScaleByTam as ScaleByTam
+    from jgd.optimizers.tam import scale_by_tam as scale_by_tam
+    from jgd.optimizers.tam import tam as tam
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -171,9 +283,11 @@ lazy(
     {
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
+        "jgd.optimizers.adabound": ("ScaleByAdabound", "adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
+        "jgd.optimizers.adai": ("AdaiState", "ScaleByAdai", "adai", "scale_by_adai"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
             "ScaleByAmsgrad",
@@ -187,8 +301,31 @@ lazy(
             "scale_by_adam",
             "scale_by_amsgrad",
         ),
+        "jgd.optimizers.adam_atan2": ("ScaleByAdamAtan2", "adam_atan2", "scale_by_adam_atan2"),
+        "jgd.optimizers.adam_mini": (
+            "DeclaredBlocks",
+            "MiniBlocks",
+            "MiniBlocksByPath",
+            "ScaleByAdamMini",
+            "adam_mini",
+            "guess_mini_blocks",
+            "mini_blocks",
+            "mini_blocks_by_path",
+            "scale_by_adam_mini",
+        ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adamod": ("ScaleByAdamod", "adamod", "scale_by_adamod"),
+        "jgd.optimizers.adamp": ("ScaleByAdamp", "ScaleBySgdp", "adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
+        "jgd.optimizers.adaptive_muon": (
+            "AdaptiveMuonState",
+            "ScaleByAdamuon",
+            "ScaleByNormuon",
+            "adamuon",
+            "normuon",
+            "scale_by_adamuon",
+            "scale_by_normuon",
+        ),
         "jgd.optimizers.ademamix": (
             "ScaleByAdemamix",
             "ScaleBySimplifiedAdemamix",
@@ -198,6 +335,10 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.amos": ("ScaleByAmos", "amos", "scale_by_amos"),
+        "jgd.optimizers.ano": ("ScaleByAno", "ano", "scale_by_ano"),
+        "jgd.optimizers.apollo": ("ScaleByApollo", "apollo", "scale_by_apollo"),
+        "jgd.optimizers.came": ("ScaleByCame", "came", "scale_by_came"),
         "jgd.optimizers.catalogue": (
             "Given",
             "Made",
@@ -205,12 +346,15 @@ lazy(
             "OptimizerTable",
             "catalogue",
             "descend",
+            "descend_then_decay",
             "list",
             "named_recipe",
             "optimizer",
             "variant",
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
+        "jgd.optimizers.diffgrad": ("ScaleByDiffgrad", "diffgrad", "scale_by_diffgrad"),
+        "jgd.optimizers.dion": ("DionState", "ScaleByDion", "dion", "scale_by_dion"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
@@ -221,24 +365,33 @@ lazy(
             "scale_by_dog",
             "scale_by_dowg",
         ),
+        "jgd.optimizers.exadam": ("ScaleByExadam", "exadam", "scale_by_exadam"),
+        "jgd.optimizers.fira": ("ScaleByFira", "fira", "limited_growth", "scale_by_fira", "scaling"),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
-        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "galore_adamw", "scale_by_galore"),
+        "jgd.optimizers.grams": ("ScaleByGrams", "grams", "scale_by_grams"),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.laprop": ("ScaleByLaprop", "laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
+        "jgd.optimizers.low_rank": ("Projection", "ScaleByLowRankAdam", "projection_of", "scale_by_low_rank_adam"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mars": ("ScaleByMars", "mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
+            "OrthogonalMomentum",
             "ScaleByMuon",
             "ScaleByMuonState",
+            "beside_adamw",
             "matrices_and_labels",
             "muon",
             "muon_labels",
             "scale_by_muon",
+            "shape_factor",
         ),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
@@ -249,8 +402,11 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.padam": ("ScaleByPadam", "padam", "scale_by_padam"),
+        "jgd.optimizers.pnm": ("ScaleByPnm", "pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
+        "jgd.optimizers.racs": ("ScaleByRacs", "racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
@@ -262,9 +418,30 @@ lazy(
             "scale_by_stddev",
         ),
         "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
-        "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
+        "jgd.optimizers.sam": (
+            "Asam",
+            "Extragradient",
+            "GradientThereState",
+            "Normalize",
+            "Sam",
+            "asam",
+            "extragradient",
+            "normalize",
+            "sam",
+        ),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.scion": (
+            "ScaleByScion",
+            "ScaleByScionBias",
+            "ScionBiasState",
+            "ScionLabels",
+            "scale_by_scion",
+            "scale_by_scion_bias",
+            "scion",
+            "scion_labels",
+        ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sgd_sai": ("ScaleBySgdSai", "scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",
             "ScaleBySignum",
@@ -272,6 +449,7 @@ lazy(
             "scale_by_signum",
             "sign_sgd",
             "signum",
+            "tiger",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
         "jgd.optimizers.sophia": (
@@ -281,6 +459,8 @@ lazy(
             "scale_by_sophia",
             "sophia",
         ),
+        "jgd.optimizers.stable_adamw": ("ScaleByStableAdamw", "scale_by_stable_adamw", "stable_adamw"),
+        "jgd.optimizers.tam": ("ScaleByTam", "scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

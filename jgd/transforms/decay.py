@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError, Transform, hyper, record, static
-from jgd.core.arguments import MASK, one_of
+from jgd.core.arguments import COUNT, MASK, one_of
 from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.pair import abstracted, explained
@@ -83,18 +83,26 @@ subtract_decayed_weights = SubtractDecayedWeights
 class AddCautiousDecay(DecayRule):
     """u = g + wd p where the signs of g and p do not differ, and g elsewhere: what a step makes smaller, or leaves.
 
-    (Chen et al. 2025, arXiv:2510.12402, with g the rule's update.) Of complex entries the sign is that of Re(g* p).
+    (Chen et al. 2025, arXiv:2510.12402, with g the rule's update.) `strict` leaves alone what a step leaves, where g is
+    zero. Of complex entries the sign is that of Re(g* p).
     """
 
     weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+    _: KW_ONLY
+    strict: bool = static(default=False)
 
     def step(self, wd: Any, g: jax.Array, p: jax.Array) -> jax.Array:
-        # Of real entries the product of the signs: that of the entries may underflow.
-        agreed = (g.conj() * p).real if jnp.iscomplexobj(g) else jnp.sign(g) * jnp.sign(p)
-        return g + wd * jnp.where(agreed >= 0, p, 0)
+        agreed = agreement(g, p)
+        return g + wd * jnp.where(agreed > 0 if self.strict else agreed >= 0, p, 0)
 
 
 add_cautious_decay = AddCautiousDecay
+
+
+def agreement(u: jax.Array, v: jax.Array) -> jax.Array:
+    """A number for each entry that is positive where two arrays agree in sign: Re(u* v) of complex ones."""
+    # Of real entries the product of the signs: that of the entries may underflow.
+    return (u.conj() * v).real if jnp.iscomplexobj(u) else jnp.sign(u) * jnp.sign(v)
 
 
 class InitialDecayState(NamedTuple):
@@ -185,6 +193,53 @@ class ScaleWithCorrectedDecay:
 scale_with_corrected_decay = ScaleWithCorrectedDecay
 
 
+class ScaleThenDecayState(NamedTuple):
+    """The number of steps taken."""
+
+    count: jax.Array  # i32[]
+
+
+@record
+class ScaleThenDecay:
+    """p <- (p - lr g)(1 - lr wd), and p - lr g where `mask` is not true: rate and decay in one, last in a chain.
+
+    Decay comes after the step and shrinks it as well, as SOAP, SPlus, GaLore, Fira and APOLLO have it: lr^2 wd g more
+    than decoupled decay. In the first `start` steps nothing decays. State: an i32 counter.
+    """
+
+    learning_rate: Rate = hyper(interval="[0, inf)")
+    weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+    mask: Any = static(default=None, convert=frozen, expect=MASK)
+    _: KW_ONLY
+    start: int = static(default=0, expect=COUNT)
+
+    def init(self, params: Params) -> State:
+        """A counter."""
+        if isinstance(self.mask, str):
+            check_patterns("ScaleThenDecay(mask)", [self.mask], params)
+        return ScaleThenDecayState(zero_count())
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """A step down the gradient, then the decay."""
+        place = "ScaleThenDecay.update"
+        check_params(place, params)
+        rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
+        shrink = jnp.where(state.count < self.start, 0.0, rate * decay) if self.start else rate * decay
+        # Constants, which the compiler folds.
+        flags = jax.tree.map(lambda keep, p: jnp.full(jnp.shape(p), keep), leaf_flags(self.mask, params), params)
+        updates = map_updates(
+            lambda g, p, keep: -rate * g - jnp.where(keep, shrink * (p - rate * g), 0),
+            grads,
+            params,
+            flags,
+            place=place,
+        )
+        return updates, ScaleThenDecayState(increment(state.count))
+
+
+scale_then_decay = ScaleThenDecay
+
+
 @record
 class WeightDecay:
     """A kind of weight decay, for a recipe's `weight_decay=`: `adamw(1e-3, weight_decay=weight_decay(0.1, "l2"))`.
@@ -198,11 +253,13 @@ class WeightDecay:
                    one with a `peak_value` needs none.
     "initial"      lr wd (p - p0) less, with p0 the first parameters (L2-SP, Li et al. 2018, arXiv:1802.01483).
     "cautious"     lr wd p less where the signs of u and p do not differ (Chen et al. 2025, arXiv:2510.12402).
+    "after"        p <- (p - lr u)(1 - lr wd): what the step leads to decays, as SOAP and GaLore have it.
     """
 
     weight_decay: Rate = hyper(interval="[0, inf)")
     kind: str = static(
-        default="decoupled", expect=one_of("decoupled", "l2", "independent", "corrected", "initial", "cautious")
+        default="decoupled",
+        expect=one_of("decoupled", "l2", "independent", "corrected", "initial", "cautious", "after"),
     )
     _: KW_ONLY
     mask: Any = static(default=None, convert=frozen, expect=MASK)
@@ -224,6 +281,8 @@ class WeightDecay:
             last = ScaleWithCorrectedDecay(learning_rate, self.weight_decay, mask, self.peak)
             last.largest_rate()
             return chain(*links, *then, last)
+        if self.kind == "after":
+            return chain(*links, *then, ScaleThenDecay(learning_rate, self.weight_decay, mask))
         make = KINDS.get(self.kind, AddDecayedWeights)
         decay, rate = make(self.weight_decay), scale_by_learning_rate(learning_rate)
         decay = decay if mask is None else masked(decay, mask)
