@@ -79,6 +79,7 @@ BY_ANNOTATION = {
 }
 TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), np.ones((4, 1)))
 GOOD = {  # what a call needs beside the argument that is tried
+    "window": 3,
     "adv_optimizer": jgd.sgd(0.1),
     "base_optimizer": jgd.sgd(0.1),
     "max_backtracking_steps": 3,

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError, MatrixRule, Transform, part, record, static
-from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, admits, one_of, shown
+from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, admits, checked, one_of, shown
 from jgd.core.cost import Cost, cost
 from jgd.core.leaves import leaf_paths
 from jgd.core.matrices import MatrixAxes, cut, declared_axes, for_params, frozen_axes
@@ -136,6 +136,7 @@ class Mup(ByWidth):
 mup = Mup
 
 
+@checked()
 def mup_init(params: Params, base_shapes: Any, weight_dimension_numbers: Any = None) -> Params:
     """Scale fresh parameters of a standard initialization to those of the maximal update parametrization.
 
