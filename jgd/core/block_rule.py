@@ -1,7 +1,6 @@
 """Block rules: the mathematics of an optimizer on one block of an array, lifted to all blocks of one shape at a time."""
 
 import functools
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 

@@ -30,12 +30,14 @@ from jgd.transforms import (
     Masked,
     Partition,
     ScaleByLearningRate,
+    ScaleThenDecay,
     ScaleWithCorrectedDecay,
     SetToZero,
     as_transform,
 )
 
 ARROW = " > "
+_RATE_AND_DECAY = (ScaleThenDecay, ScaleWithCorrectedDecay)
 HEAD = ("parameter", "shape", "dtype", "part", "rule", "matrices", "learning rate", "weight decay", "state")
 
 
@@ -165,7 +167,7 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         for link in transform.transforms:
             _visit(link, params, found)
     elif not isinstance(transform, Identity):
-        if not isinstance(transform, (ScaleByLearningRate, ScaleWithCorrectedDecay, AddDecayedWeights)):
+        if not isinstance(transform, (ScaleByLearningRate, *_RATE_AND_DECAY, AddDecayedWeights)):
             held = leaf_flags(transform.mask if isinstance(transform, FreezeUntil) else None, params)
             for leaf, flag in zip(here, jax.tree.leaves(held), strict=True):
                 leaf.rules.extend([_name(transform)] if flag else [])
@@ -175,7 +177,7 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):
             for leaf in here if hasattr(transform, name) else ():
                 getattr(leaf, column).append(_rate(getattr(transform, name)))
-        if isinstance(transform, ScaleWithCorrectedDecay):
+        if isinstance(transform, _RATE_AND_DECAY):
             for leaf, keep in zip(here, jax.tree.leaves(leaf_flags(transform.mask, params)), strict=True):
                 leaf.decays = leaf.decays if keep else leaf.decays[:-1]
         for inner in _inner(transform):

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import OptimizerTable as OptimizerTable
     from jgd.optimizers.catalogue import catalogue as catalogue
     from jgd.optimizers.catalogue import descend as descend
+    from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
     from jgd.optimizers.catalogue import list as list
     from jgd.optimizers.catalogue import named_recipe as named_recipe
     from jgd.optimizers.catalogue import optimizer as optimizer
@@ -157,6 +158,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
+    from jgd.optimizers.soap import ScaleBySoap as ScaleBySoap
+    from jgd.optimizers.soap import gram as gram
+    from jgd.optimizers.soap import rotated as rotated
+    from jgd.optimizers.soap import scale_by_soap as scale_by_soap
     from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian as HutchinsonEstimatorDiagHessian
     from jgd.optimizers.sophia import ScaleBySophia as ScaleBySophia
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
@@ -205,6 +210,7 @@ lazy(
             "OptimizerTable",
             "catalogue",
             "descend",
+            "descend_then_decay",
             "list",
             "named_recipe",
             "optimizer",
@@ -274,6 +280,7 @@ lazy(
             "signum",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
+        "jgd.optimizers.soap": ("ScaleBySoap", "gram", "rotated", "scale_by_soap"),
         "jgd.optimizers.sophia": (
             "HutchinsonEstimatorDiagHessian",
             "ScaleBySophia",

@@ -19,7 +19,7 @@ from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY
 from jgd.pages.text import plain_table
-from jgd.transforms import Chain, WeightDecay, add_decayed_weights, chain, scale_by_learning_rate
+from jgd.transforms import Chain, ScaleThenDecay, WeightDecay, add_decayed_weights, chain, scale_by_learning_rate
 from jgd.transforms.decay import Decay
 
 SOURCE = r"[A-Z][\w'-]+(?: et al\.| & [A-Z]\w+)? \d{4}(?:, (?:arXiv:\d+\.\d+|[A-Z]\w+ \d+))?"
@@ -134,6 +134,18 @@ def descend(
         return weight_decay.chained((rule,), learning_rate, mask, then)
     decay = [] if weight_decay is None else [add_decayed_weights(weight_decay, mask)]
     return chain(rule, *decay, *then, scale_by_learning_rate(learning_rate))
+
+
+def descend_then_decay(
+    rule: Any, learning_rate: Rate, weight_decay: Decay, mask: Any = None, *, start: int = 0
+) -> Chain:
+    """Chain a rule and the step down, after which weights decay: p <- (p - lr u)(1 - lr wd).
+
+    In the first `start` steps nothing decays. Another kind is that of `jgd.weight_decay`.
+    """
+    if isinstance(weight_decay, WeightDecay):
+        return weight_decay.chained((rule,), learning_rate, mask)
+    return chain(rule, ScaleThenDecay(learning_rate, weight_decay, mask, start=start))
 
 
 def catalogue(pattern: str = "*") -> OptimizerTable:

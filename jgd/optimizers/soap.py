@@ -11,10 +11,7 @@ from jgd.core.arguments import whole_from
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.tree import abs_sq, one_minus_pow, zeros
-from jgd.core.types import Rate, Scalar
-from jgd.optimizers.catalogue import descend, optimizer
-from jgd.transforms import Chain
-from jgd.transforms.decay import Decay
+from jgd.core.types import Scalar
 
 
 @record
@@ -85,13 +82,13 @@ class ScaleBySoap(BlockRule):
 
 
 def gram(x: jax.Array, axis: int) -> jax.Array:
-    """x x' along one axis, summed over the others: f[n, n]."""
+    """X x' along one axis, summed over the others: f[n, n]."""
     rest = [i for i in range(x.ndim) if i != axis]
     return jnp.tensordot(x, x, (rest, rest))
 
 
 def rotated(x: jax.Array, bases: Any, *, back: bool = False) -> jax.Array:
-    """x in the bases of its axes, q' x along each; `back` undoes it; `None` leaves an axis alone."""
+    """X in the bases of its axes, q' x along each; `back` undoes it; `None` leaves an axis alone."""
     for axis, q in enumerate(bases):
         if q is not None:
             x = jnp.moveaxis(jnp.tensordot(x, q, (axis, 1 if back else 0)), -1, axis)

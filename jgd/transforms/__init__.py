@@ -91,12 +91,15 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import CorrectedDecayState as CorrectedDecayState
     from jgd.transforms.decay import DecayRule as DecayRule
     from jgd.transforms.decay import InitialDecayState as InitialDecayState
+    from jgd.transforms.decay import ScaleThenDecay as ScaleThenDecay
+    from jgd.transforms.decay import ScaleThenDecayState as ScaleThenDecayState
     from jgd.transforms.decay import ScaleWithCorrectedDecay as ScaleWithCorrectedDecay
     from jgd.transforms.decay import SubtractDecayedWeights as SubtractDecayedWeights
     from jgd.transforms.decay import WeightDecay as WeightDecay
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import scale_then_decay as scale_then_decay
     from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
@@ -273,12 +276,15 @@ lazy(
             "CorrectedDecayState",
             "DecayRule",
             "InitialDecayState",
+            "ScaleThenDecay",
+            "ScaleThenDecayState",
             "ScaleWithCorrectedDecay",
             "SubtractDecayedWeights",
             "WeightDecay",
             "add_cautious_decay",
             "add_decayed_weights",
             "add_initial_decay",
+            "scale_then_decay",
             "scale_with_corrected_decay",
             "subtract_decayed_weights",
             "weight_decay",

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError, Transform, hyper, record, static
-from jgd.core.arguments import MASK, one_of
+from jgd.core.arguments import COUNT, MASK, one_of
 from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.pair import abstracted, explained
@@ -185,6 +185,53 @@ class ScaleWithCorrectedDecay:
 scale_with_corrected_decay = ScaleWithCorrectedDecay
 
 
+class ScaleThenDecayState(NamedTuple):
+    """The number of steps taken."""
+
+    count: jax.Array  # i32[]
+
+
+@record
+class ScaleThenDecay:
+    """p <- (p - lr g)(1 - lr wd), and p - lr g where `mask` is not true: rate and decay in one, last in a chain.
+
+    Decay comes after the step and shrinks it as well, as SOAP, SPlus, GaLore, Fira and APOLLO have it: lr^2 wd g more
+    than decoupled decay. In the first `start` steps nothing decays. State: an i32 counter.
+    """
+
+    learning_rate: Rate = hyper(interval="[0, inf)")
+    weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+    mask: Any = static(default=None, convert=frozen, expect=MASK)
+    _: KW_ONLY
+    start: int = static(default=0, expect=COUNT)
+
+    def init(self, params: Params) -> State:
+        """A counter."""
+        if isinstance(self.mask, str):
+            check_patterns("ScaleThenDecay(mask)", [self.mask], params)
+        return ScaleThenDecayState(zero_count())
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """A step down the gradient, then the decay."""
+        place = "ScaleThenDecay.update"
+        check_params(place, params)
+        rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
+        shrink = jnp.where(state.count < self.start, 0.0, rate * decay) if self.start else rate * decay
+        # Constants, which the compiler folds.
+        flags = jax.tree.map(lambda keep, p: jnp.full(jnp.shape(p), keep), leaf_flags(self.mask, params), params)
+        updates = map_updates(
+            lambda g, p, keep: -rate * g - jnp.where(keep, shrink * (p - rate * g), 0),
+            grads,
+            params,
+            flags,
+            place=place,
+        )
+        return updates, ScaleThenDecayState(increment(state.count))
+
+
+scale_then_decay = ScaleThenDecay
+
+
 @record
 class WeightDecay:
     """A kind of weight decay, for a recipe's `weight_decay=`: `adamw(1e-3, weight_decay=weight_decay(0.1, "l2"))`.
@@ -198,11 +245,13 @@ class WeightDecay:
                    one with a `peak_value` needs none.
     "initial"      lr wd (p - p0) less, with p0 the first parameters (L2-SP, Li et al. 2018, arXiv:1802.01483).
     "cautious"     lr wd p less where the signs of u and p do not differ (Chen et al. 2025, arXiv:2510.12402).
+    "after"        p <- (p - lr u)(1 - lr wd): what the step leads to decays, as SOAP and GaLore have it.
     """
 
     weight_decay: Rate = hyper(interval="[0, inf)")
     kind: str = static(
-        default="decoupled", expect=one_of("decoupled", "l2", "independent", "corrected", "initial", "cautious")
+        default="decoupled",
+        expect=one_of("decoupled", "l2", "independent", "corrected", "initial", "cautious", "after"),
     )
     _: KW_ONLY
     mask: Any = static(default=None, convert=frozen, expect=MASK)
@@ -224,6 +273,8 @@ class WeightDecay:
             last = ScaleWithCorrectedDecay(learning_rate, self.weight_decay, mask, self.peak)
             last.largest_rate()
             return chain(*links, *then, last)
+        if self.kind == "after":
+            return chain(*links, *then, ScaleThenDecay(learning_rate, self.weight_decay, mask))
         make = KINDS.get(self.kind, AddDecayedWeights)
         decay, rate = make(self.weight_decay), scale_by_learning_rate(learning_rate)
         decay = decay if mask is None else masked(decay, mask)

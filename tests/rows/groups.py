@@ -40,6 +40,13 @@ def _cautious():
     return optax.chain(optax.scale_by_adam(), optax.stateless(decay), optax.scale(-0.05))
 
 
+def _after():
+    def decay(updates, params):
+        return jax.tree.map(lambda u, p: (p + u) * (1 - 0.05 * 0.1) - p, updates, params)
+
+    return optax.chain(optax.scale_by_adam(), optax.scale(-0.05), optax.stateless(decay))
+
+
 def _corrected():
     decay = lambda count: 0.1 * _LR(count) / 0.2  # noqa: E731
     return optax.chain(
@@ -97,4 +104,5 @@ ROWS = [
     _kind("corrected", _corrected, rate=_LR, peak=0.2),
     _kind("initial", _towards_the_start, state_bytes=12),
     _kind("cautious", _cautious),
+    _kind("after", _after),
 ]

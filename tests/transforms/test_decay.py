@@ -34,6 +34,7 @@ def two_steps(kind, **settings):
         ("corrected", {"peak": 0.2}, lambda p, first, lr, sign: lr * 0.1 * lr / 0.2 * p),
         ("initial", {}, lambda p, first, lr, sign: lr * 0.1 * (p - first)),
         ("cautious", {}, lambda p, first, lr, sign: lr * 0.1 * p * (sign * p >= 0)),
+        ("after", {}, lambda p, first, lr, sign: lr * 0.1 * (p - lr * sign)),
     ],
 )
 @pytest.mark.parametrize("mask", [None, "w", {"w": True, "b": False}], ids=["everywhere", "pattern", "tree"])
@@ -46,6 +47,15 @@ def test_each_kind_is_its_formula(kind, settings, decays, mask):
         expected = -lr - (0 if mask else decays(bias, 4.0, lr, 1.0))
         np.testing.assert_allclose(b, [float(np.squeeze(expected))], rtol=1e-6)
         p, bias = p + w, bias + b
+
+
+def test_decay_after_the_step_may_start_late():
+    decay = jgd.scale_then_decay(0.5, 0.1, "w", start=1)
+    first, state = decay.update(G, decay.init(P), P)
+    problems.close(first, jax.tree.map(lambda g: -0.5 * g, G), rtol=1e-6)
+    second, _ = decay.update(G, state, P)
+    np.testing.assert_allclose(second["w"], -0.5 * G["w"] - 0.05 * (P["w"] - 0.5 * G["w"]), rtol=1e-6)
+    problems.close(second["b"], first["b"], rtol=0)
 
 
 def test_a_penalty_goes_through_the_rule():
@@ -73,7 +83,7 @@ def test_a_plain_number_is_decoupled_and_programs_are_the_same():
 
 def test_decay_may_follow_a_schedule_in_each_kind():
     wd = jgd.schedules.linear_schedule(0.0, 0.1, 1)
-    for kind in ("decoupled", "l2", "independent", "initial", "cautious", "corrected"):
+    for kind in ("decoupled", "l2", "independent", "initial", "cautious", "corrected", "after"):
         peak = {"peak": 0.2} if kind == "corrected" else {}
         optimizer = jgd.adamw(RATE, weight_decay=jgd.weight_decay(wd, kind, **peak))
         plain = jgd.adamw(RATE, weight_decay=0.0)
@@ -110,7 +120,7 @@ def test_a_schedule_that_knows_its_peak_needs_none_and_others_do():
 
 
 def test_the_table_shows_where_each_kind_decays():
-    for kind in ("decoupled", "independent", "initial", "cautious", "corrected"):
+    for kind in ("decoupled", "independent", "initial", "cautious", "corrected", "after"):
         peak = {"peak": 0.2} if kind == "corrected" else {}
         optimizer = jgd.adamw(RATE, weight_decay=jgd.weight_decay(0.1, kind, mask="w", **peak))
         rows = {row.path: row for row in jgd.describe(optimizer, P).rows}
