@@ -149,6 +149,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.shampoo import ScaleByShampoo as ScaleByShampoo
+    from jgd.optimizers.shampoo import scale_by_shampoo as scale_by_shampoo
+    from jgd.optimizers.shampoo import shampoo as shampoo
     from jgd.optimizers.sign_sgd import ScaleBySign as ScaleBySign
     from jgd.optimizers.sign_sgd import ScaleBySignum as ScaleBySignum
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
@@ -159,9 +162,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.soap import ScaleBySoap as ScaleBySoap
-    from jgd.optimizers.soap import gram as gram
-    from jgd.optimizers.soap import rotated as rotated
     from jgd.optimizers.soap import scale_by_soap as scale_by_soap
+    from jgd.optimizers.soap import soap as soap
     from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian as HutchinsonEstimatorDiagHessian
     from jgd.optimizers.sophia import ScaleBySophia as ScaleBySophia
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
@@ -271,6 +273,7 @@ lazy(
         "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.shampoo": ("ScaleByShampoo", "scale_by_shampoo", "shampoo"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",
             "ScaleBySignum",
@@ -280,7 +283,7 @@ lazy(
             "signum",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
-        "jgd.optimizers.soap": ("ScaleBySoap", "gram", "rotated", "scale_by_soap"),
+        "jgd.optimizers.soap": ("ScaleBySoap", "scale_by_soap", "soap"),
         "jgd.optimizers.sophia": (
             "HutchinsonEstimatorDiagHessian",
             "ScaleBySophia",
