@@ -12,7 +12,7 @@ from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, gram, rotated
 from jgd.core.eigen import inverse_root, newton_inverse_root
 from jgd.core.errors import unknown
-from jgd.core.symmetric import fold, folded_shape, unfold
+from jgd.core.symmetric import fold, unfold
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.optimizers.adagrad import ScaleByRss
 from jgd.optimizers.catalogue import descend, optimizer
