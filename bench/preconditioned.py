@@ -6,6 +6,7 @@ the slowest one what a renewal costs where all are due together, and the median 
 
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from statistics import median
 from typing import Any
@@ -69,9 +70,7 @@ def _stepper(opt: Any, params: Any, *, leaves: bool = False) -> tuple[Callable[[
 
 def _reference(name: str, params: Any) -> tuple[Callable[[], Any], float]:
     """The step of pytorch-optimizer."""
-    import pytorch_optimizer as po
-    import torch
-
+    po, torch = import_module("pytorch_optimizer"), import_module("torch")
     tensors = [torch.tensor(np.asarray(x)) for x in params.values()]
     for tensor, g in zip(tensors, random_like(params, 1).values(), strict=True):
         tensor.grad = torch.tensor(np.asarray(g))
