@@ -125,7 +125,7 @@ class BlockRule(Rule):
         spread = [_repeated(slots, piece.count) for slots, piece in zip(kept, pieces, strict=True)]
         return [tuple(slots[i] for slots in spread) for i in range(len(self._names))]
 
-    def _turns(self, groups: list["Group"]) -> list[Turns | None]:
+    def _turns(self, groups: list["BlockGroup"]) -> list[Turns | None]:
         """When the blocks of each batch are made anew; `None`: never."""
         counts = [sum(group.counts) * self.is_preconditioned(group.shape) for group in groups]
         total = sum(counts) if self.stagger else None
@@ -202,7 +202,7 @@ class BlockRule(Rule):
                 )
 
 
-class Group(NamedTuple):
+class BlockGroup(NamedTuple):
     """Blocks of one shape: where they are, as leaf and piece, how many there, and their arrays f[count, ...]."""
 
     shape: tuple[int, ...]
@@ -211,14 +211,14 @@ class Group(NamedTuple):
     rows: list[Any]
 
 
-def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Sequence[Sequence[Any]]) -> list[Group]:
+def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Sequence[Sequence[Any]]) -> list[BlockGroup]:
     """The blocks of all leaves by shape and dtypes."""
-    groups: dict[Any, Group] = {}
+    groups: dict[Any, BlockGroup] = {}
     for i, (one, g) in enumerate(zip(cuts, leaves, strict=True)):
         for k, (piece, x) in enumerate(zip(one.pieces, one.split(widen(g)), strict=True)):
             row = [x, *(column[i][k] for column in columns)]
             key = (piece.shape, *(y.dtype for y in jax.tree.leaves(row)))
-            group = groups.setdefault(key, Group(piece.shape, [], [], []))
+            group = groups.setdefault(key, BlockGroup(piece.shape, [], [], []))
             group.places.append((i, k))
             group.counts.append(piece.count)
             group.rows.append(jax.tree.map(widen, row))
@@ -236,5 +236,5 @@ def _parted(tree: Any, counts: list[int]) -> list[Any]:
 
 
 def _repeated(slots: Any, count: int) -> Any:
-    """What is kept for one block, for each of them."""
+    """The slots of one block, for each of them."""
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), slots)

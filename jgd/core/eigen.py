@@ -26,12 +26,12 @@ def _eigh_jvp(primals: Any, tangents: Any) -> Any:
 
 
 @jax.custom_jvp
-def orthogonal(x: jax.Array) -> jax.Array:
+def qr_factor(x: jax.Array) -> jax.Array:
     """The orthogonal factor of x f[n, n] = Q R; columns that earlier ones span have no slope."""
     return jnp.linalg.qr(x)[0]
 
 
-@orthogonal.defjvp
+@qr_factor.defjvp
 def _orthogonal_jvp(primals: Any, tangents: Any) -> Any:
     q, r = jnp.linalg.qr(primals[0])
     diagonal = jnp.diagonal(r)

@@ -10,7 +10,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, gram, rotated
-from jgd.core.eigen import eigh, orthogonal
+from jgd.core.eigen import eigh, qr_factor
 from jgd.core.refresh import in_any_lane
 from jgd.core.symmetric import fold, folded_shape, unfold
 from jgd.core.tree import one_minus_pow, safe_sqrt, where, zeros
@@ -99,7 +99,7 @@ class ScaleBySoap(BlockRule):
 
         def renew(v: jax.Array, power: jax.Array) -> tuple[jax.Array, jax.Array]:
             order = jnp.argsort(-jnp.sum(q * power, axis=0))
-            return jnp.take(v, order, axis), orthogonal(power[:, order])
+            return jnp.take(v, order, axis), qr_factor(power[:, order])
 
         if self.refresh_tolerance is None:
             return renew(v, power)
