@@ -20,11 +20,11 @@ Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, ad
     scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_msvag, scale_by_muon, scale_by_normuon,
     scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pid, scale_by_pnm, scale_by_polyak,
     scale_by_qhadam, scale_by_qhm, scale_by_racs, scale_by_radam, scale_by_rectified_rms, scale_by_rms,
-    scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp, scale_by_sign,
-    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_sophia, scale_by_stable_adamw,
-    scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
-    schedule_free_radam, schedule_free_sgd, scion, scion_labels, sgd, sgd_sai, sgdp, sign_sgd, signum,
-    simplified_ademamix, sm3, sophia, stable_adamw, tam, tiger, variant, yogi.
+    scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
+    scale_by_shampoo, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap,
+    scale_by_sophia, scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi,
+    schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, scion, scion_labels, sgd, sgd_sai,
+    sgdp, shampoo, sign_sgd, signum, simplified_ademamix, sm3, soap, sophia, stable_adamw, tam, tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -36,10 +36,10 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
     current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
     freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
-    get_unbiased_mean_and_variance_ema, grokfast_ema, hyperball, identity, incremental_update, init_empty_state,
-    inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise, lookahead, masked,
-    matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init, named_chain, negate,
-    normalize_by_update_norm, orthogonalize_gradients, partition, per_example_global_norm_clip,
+    get_unbiased_mean_and_variance_ema, graft, grokfast_ema, hyperball, identity, incremental_update,
+    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise,
+    lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init,
+    named_chain, negate, normalize_by_update_norm, orthogonalize_gradients, partition, per_example_global_norm_clip,
     per_example_layer_norm_clip, periodic_update, polynomial_average, primal_averaging, process, qk_clip,
     reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
     scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_then_decay,
@@ -256,6 +256,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import sgd as sgd
     from jgd.optimizers.sgd_sai import scale_by_sgd_sai as scale_by_sgd_sai
     from jgd.optimizers.sgd_sai import sgd_sai as sgd_sai
+    from jgd.optimizers.shampoo import scale_by_shampoo as scale_by_shampoo
+    from jgd.optimizers.shampoo import shampoo as shampoo
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
@@ -263,6 +265,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import tiger as tiger
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
+    from jgd.optimizers.soap import scale_by_soap as scale_by_soap
+    from jgd.optimizers.soap import soap as soap
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
@@ -341,6 +345,7 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.grafting import graft as graft
     from jgd.transforms.grokfast import grokfast_ema as grokfast_ema
     from jgd.transforms.grokfast import orthogonalize_gradients as orthogonalize_gradients
     from jgd.transforms.hyperball import hyperball as hyperball
@@ -507,8 +512,10 @@ lazy(
         "jgd.optimizers.scion": ("scale_by_scion", "scale_by_scion_bias", "scion", "scion_labels"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("scale_by_sgd_sai", "sgd_sai"),
+        "jgd.optimizers.shampoo": ("scale_by_shampoo", "shampoo"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum", "tiger"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
+        "jgd.optimizers.soap": ("scale_by_soap", "soap"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
         "jgd.optimizers.stable_adamw": ("scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.tam": ("scale_by_tam", "tam"),
@@ -565,6 +572,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("freeze_until",),
+        "jgd.transforms.grafting": ("graft",),
         "jgd.transforms.grokfast": ("grokfast_ema", "orthogonalize_gradients"),
         "jgd.transforms.hyperball": ("hyperball",),
         "jgd.transforms.in_effect": ("current_hyperparams",),

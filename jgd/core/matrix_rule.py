@@ -206,9 +206,7 @@ def _by_shape(
     for members in groups.values():
         together = [_joined(column) for column in zip(*(ready[i] for i in members), strict=True)]
         stops = np.cumsum([len(ready[i][0]) for i in members])[:-1]
-        for result in jax.lax.platform_dependent(
-            *together, cpu=functools.partial(_in_cache, step), default=lambda *row: jax.vmap(step)(*row)
-        ):
+        for result in batched(step, *together):
             for i, x in zip(members, jnp.split(result, stops), strict=True):
                 found[i].append(x)
     return [[row[0].mT, *row[1:]] if turn else row for row, turn in zip(found, turned, strict=True)]
@@ -216,6 +214,13 @@ def _by_shape(
 
 def _joined(arrays: Sequence[jax.Array]) -> jax.Array:
     return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays)
+
+
+def batched(step: Callable[..., Any], *row: Any) -> Any:
+    """`step` on each member of a batch, arrays or trees of them, f[batch, ...]."""
+    return jax.lax.platform_dependent(
+        *row, cpu=functools.partial(_in_cache, step), default=lambda *row: jax.vmap(step)(*row)
+    )
 
 
 def _in_cache(step: Callable[..., Any], *row: jax.Array) -> Any:

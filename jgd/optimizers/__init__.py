@@ -306,6 +306,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd_sai import ScaleBySgdSai as ScaleBySgdSai
     from jgd.optimizers.sgd_sai import scale_by_sgd_sai as scale_by_sgd_sai
     from jgd.optimizers.sgd_sai import sgd_sai as sgd_sai
+    from jgd.optimizers.shampoo import ScaleByShampoo as ScaleByShampoo
+    from jgd.optimizers.shampoo import scale_by_shampoo as scale_by_shampoo
+    from jgd.optimizers.shampoo import shampoo as shampoo
     from jgd.optimizers.sign_sgd import ScaleBySign as ScaleBySign
     from jgd.optimizers.sign_sgd import ScaleBySignum as ScaleBySignum
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
@@ -316,6 +319,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
+    from jgd.optimizers.soap import ScaleBySoap as ScaleBySoap
+    from jgd.optimizers.soap import scale_by_soap as scale_by_soap
+    from jgd.optimizers.soap import soap as soap
     from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian as HutchinsonEstimatorDiagHessian
     from jgd.optimizers.sophia import ScaleBySophia as ScaleBySophia
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
@@ -549,6 +555,7 @@ lazy(
         ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("ScaleBySgdSai", "scale_by_sgd_sai", "sgd_sai"),
+        "jgd.optimizers.shampoo": ("ScaleByShampoo", "scale_by_shampoo", "shampoo"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",
             "ScaleBySignum",
@@ -559,6 +566,7 @@ lazy(
             "tiger",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
+        "jgd.optimizers.soap": ("ScaleBySoap", "scale_by_soap", "soap"),
         "jgd.optimizers.sophia": (
             "HutchinsonEstimatorDiagHessian",
             "ScaleBySophia",

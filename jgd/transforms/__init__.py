@@ -108,6 +108,9 @@ if TYPE_CHECKING:
     from jgd.transforms.freezing import FreezeUntil as FreezeUntil
     from jgd.transforms.freezing import FreezeUntilState as FreezeUntilState
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.grafting import Graft as Graft
+    from jgd.transforms.grafting import GraftState as GraftState
+    from jgd.transforms.grafting import graft as graft
     from jgd.transforms.grokfast import GrokfastEma as GrokfastEma
     from jgd.transforms.grokfast import OrthogonalizeGradients as OrthogonalizeGradients
     from jgd.transforms.grokfast import grokfast_ema as grokfast_ema
@@ -325,6 +328,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "freeze_until"),
+        "jgd.transforms.grafting": ("Graft", "GraftState", "graft"),
         "jgd.transforms.grokfast": ("GrokfastEma", "OrthogonalizeGradients", "grokfast_ema", "orthogonalize_gradients"),
         "jgd.transforms.hyperball": ("Hyperball", "HyperballState", "hyperball"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),

@@ -1,0 +1,117 @@
+"""Arrays as blocks: small dimensions merged, long sides cut, and every block of one shape in one batch."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The blocks of one shape in an array: along each axis where they begin, how long they are and how many."""
+
+    starts: tuple[int, ...]
+    shape: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of blocks."""
+        return math.prod(self.counts)
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Where they end along each axis."""
+        return tuple(a + n * size for a, n, size in zip(self.starts, self.counts, self.shape, strict=True))
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How an array of `shape` is cut: reshaped to `merged`, whose sides are cut at `block_size`."""
+
+    shape: tuple[int, ...]
+    merged: tuple[int, ...]
+    pieces: tuple[Piece, ...]
+
+    def split(self, x: jax.Array) -> list[jax.Array]:
+        """`x` as f[count, *block] for each piece."""
+        x = x.reshape(self.merged)
+        found = []
+        for piece in self.pieces:
+            part = x[tuple(slice(a, b) for a, b in zip(piece.starts, piece.stops, strict=True))]
+            found.append(part.reshape(_interleaved(piece)).transpose(_order(piece)).reshape(piece.count, *piece.shape))
+        return found
+
+    def join(self, blocks: Sequence[jax.Array]) -> jax.Array:
+        """The inverse of `split`."""
+        if len(self.pieces) == 1:
+            return self._part(self.pieces[0], blocks[0]).reshape(self.shape)
+        x = jax.numpy.zeros(self.merged, blocks[0].dtype if blocks else None)
+        for piece, part in zip(self.pieces, blocks, strict=True):
+            region = tuple(slice(a, b) for a, b in zip(piece.starts, piece.stops, strict=True))
+            x = x.at[region].set(self._part(piece, part))
+        return x.reshape(self.shape)
+
+    def _part(self, piece: Piece, blocks: jax.Array) -> jax.Array:
+        order = _order(piece)
+        spread = blocks.reshape(*piece.counts, *piece.shape)
+        spread = spread.transpose(tuple(order.index(i) for i in range(len(order))))
+        return spread.reshape(tuple(n * size for n, size in zip(piece.counts, piece.shape, strict=True)))
+
+
+def blocks(shape: Sequence[int], block_size: int | None = None, merge: int | None = None) -> Blocks:
+    """Cut an array of this shape.
+
+    Neighbouring dimensions are merged while their product is at most `merge`, but never to fewer than two: a matrix
+    stays one. Sides longer than `block_size` are cut into blocks of it and one shorter rest.
+    """
+    merged = tuple(shape) if merge is None else merged_dims(shape, merge)
+    sides = [_side(n, block_size) for n in merged]
+    pieces = tuple(Piece(*zip(*one, strict=True)) if one else Piece((), (), ()) for one in itertools.product(*sides))
+    return Blocks(tuple(shape), merged, pieces if math.prod(shape) else ())
+
+
+def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
+    """The dimensions with neighbours merged from the left while their product is at most `limit`; 1s are dropped."""
+    found: list[int] = []
+    rest = [n for n in shape if n != 1]
+    while rest:
+        n = rest.pop(0)
+        # The last two stay apart.
+        fits = found and found[-1] * n <= limit and len(found) + len(rest) > 1
+        found[-1:] = [found[-1] * n] if fits else [*found[-1:], n]
+    return tuple(found)
+
+
+def gram(x: jax.Array, axis: int) -> jax.Array:
+    """X X' along one axis, summed over the others: f[n, n]."""
+    rest = [i for i in range(x.ndim) if i != axis]
+    return jax.numpy.tensordot(x, x, (rest, rest))
+
+
+def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = False) -> jax.Array:
+    """X in the bases of its axes, q' x along each of them; `back` undoes it; `None` leaves an axis alone."""
+    for axis, q in enumerate(bases):
+        if q is not None:
+            x = jax.numpy.moveaxis(jax.numpy.tensordot(x, q, (axis, 1 if back else 0)), -1, axis)
+    return x
+
+
+def _side(n: int, block_size: int | None) -> list[tuple[int, int, int]]:
+    """Where blocks begin along a side of n, how long they are, how many."""
+    if block_size is None or n <= block_size:
+        return [(0, n, 1)]
+    whole, rest = divmod(n, block_size)
+    return [(0, block_size, whole)] + ([(whole * block_size, rest, 1)] if rest else [])
+
+
+def _interleaved(piece: Piece) -> tuple[int, ...]:
+    return tuple(itertools.chain.from_iterable(zip(piece.counts, piece.shape, strict=True)))
+
+
+def _order(piece: Piece) -> tuple[int, ...]:
+    """The axes that count blocks first."""
+    rank = len(piece.shape)
+    return (*range(0, 2 * rank, 2), *range(1, 2 * rank, 2))
