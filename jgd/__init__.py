@@ -6,14 +6,14 @@ Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adama
     amsgrad, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd, fromage, galore, gradient_descent,
     gram, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam,
     muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, radam, rmsprop, rotated, rprop, sam, scale_by_acprop,
-    scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt,
-    scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_factored_rms, scale_by_galore, scale_by_lbfgs, scale_by_lion, scale_by_madgrad, scale_by_muon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms, scale_by_rprop,
-    scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap,
-    scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
-    schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, psgd_kron, radam, rmsprop, rotated, rprop, sam,
+    scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix,
+    scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog,
+    scale_by_dowg, scale_by_factored_rms, scale_by_galore, scale_by_kron, scale_by_lbfgs, scale_by_lion,
+    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam,
+    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
+    scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
+    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -140,6 +140,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
+    from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
@@ -329,6 +331,7 @@ lazy(
         ),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
+        "jgd.optimizers.psgd_kron": ("psgd_kron", "scale_by_kron"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),

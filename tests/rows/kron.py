@@ -1,0 +1,30 @@
+"""Rows of SPlus, PSGD-Kron and the KL methods."""
+
+import jgd
+from tests.row import Row
+from tests.rows.recorded import NO_SCALARS
+
+OVERRIDES = {
+    "psgd_kron": {
+        "make": lambda: jgd.psgd_kron(0.05, preconditioner_update_probability=1.0),
+        "reference": "kron-torch:psgd_kron",
+        "shapes": NO_SCALARS,
+        "complex": False,
+        "same_state": False,
+    },
+}
+
+RECORDED = [
+    Row(
+        "psgd_kron_diagonal",
+        lambda: jgd.psgd_kron(
+            0.05,
+            preconditioner_update_probability=1.0,
+            memory_save_mode="one_diag",
+            preconditioner_init_scale=0.5,
+            key=3,
+        ),
+        reference="kron-torch:psgd_kron_diagonal",
+        shapes=NO_SCALARS,
+    ),
+]
