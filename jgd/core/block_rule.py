@@ -1,4 +1,4 @@
-"""Block rules: the mathematics of an optimizer on one block of an array, lifted to all blocks of one shape at a time."""
+"""Block rules: the mathematics of an optimizer on one block of an array, lifted to all blocks of a shape at a time."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -14,7 +14,19 @@ from jgd.core.matrix_rule import batched
 from jgd.core.pair import abstracted, explained
 from jgd.core.refresh import Turns, in_any_lane, renewed
 from jgd.core.rule import Rule
-from jgd.core.tree import cast_like, check_inexact, increment, moment_dtype, name_of, where, widen, zero_count
+from jgd.core.tree import (
+    all_finite,
+    cast_like,
+    check_fits,
+    check_inexact,
+    column_of,
+    increment,
+    moment_dtype,
+    name_of,
+    where,
+    widen,
+    zero_count,
+)
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -27,14 +39,18 @@ class BlockRule(Rule):
 
     `refresh(*slots)` makes the slots named by `renews` anew: the rare, expensive part, every `precondition_frequency`
     steps, after the step or, with `renews_first`, between `accumulate(t, x, *slots)`, which returns the slots with this
-    gradient in them, and the step. `begin(*slots)` makes them at the first step, for all blocks. The turns of the
-    blocks that `is_preconditioned(shape)` are spread evenly over the steps with `stagger`, a field of the record; else
-    all are due together. A refresh costs 1/f a step, under `vmap` too, as long as the lanes have their turns together.
+    gradient in them, and the step. `begin(*slots)` makes them at the first step, for all blocks, unless `begins` is
+    false. A block for which what is made is not finite keeps what it had. The turns of the blocks that
+    `is_preconditioned(shape)` are spread evenly over the steps with `stagger`, a field of the record; else all are due
+    together, at the steps `first_turn` + f, `first_turn` + 2 f, ... A refresh costs 1/f a step, under `vmap` too, as
+    long as the lanes have their turns together.
     """
 
     entrywise: ClassVar[bool] = False
     renews: ClassVar[tuple[str, ...]] = ()
     renews_first: ClassVar[bool] = False
+    begins: ClassVar[bool] = True
+    first_turn: ClassVar[int] = 1
     precondition_frequency: int
     stagger: bool
 
@@ -61,23 +77,18 @@ class BlockRule(Rule):
     @abstracted
     def init(self, params: Params) -> State:
         """A counter at zero, and for each leaf and slot what is kept for its blocks, f[count, ...] for each shape."""
-        self._check(params)
+        self._check("init", params)
         leaves, structure = jax.tree.flatten(params)
-        rows = []
-        for p in leaves:
-            pieces = self.cut(jnp.shape(p)).pieces
-            kept = [self.slots(jax.ShapeDtypeStruct(piece.shape, moment_dtype(p))) for piece in pieces]
-            spread = [_repeated(slots, piece.count) for slots, piece in zip(kept, pieces, strict=True)]
-            rows.append([tuple(slots[i] for slots in spread) for i in range(len(self._names))])
+        rows = [self._slots_of(p) for p in leaves]
         columns = zip(*rows, strict=True) if rows else ((),) * len(self._names)
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])
 
     @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The step of each block, and the next state."""
-        self._check(grads)
-        place = f"{type(self).__name__}.update"
         count, columns = self._unpacked(state)
+        self._check("update", grads)
+        self._check_fits(grads, columns, params)
         t = increment(count)
         rule = jax.tree.map(jnp.asarray, self)
         _, asked = self._asked(params, extra)
@@ -96,10 +107,19 @@ class BlockRule(Rule):
             for one, rows, g in zip(cuts, found, leaves, strict=True)
         ]
         new = [
-            structure.unflatten([cast_like(tuple(row[1 + i] for row in rows), old) for rows, old in zip(found, column)])
+            structure.unflatten(
+                [cast_like(tuple(row[1 + i] for row in rows), old) for rows, old in zip(found, column, strict=True)]
+            )
             for i, column in enumerate(columns)
         ]
         return structure.unflatten(updates), self._packed(t, new)
+
+    def _slots_of(self, p: Any) -> list[tuple[Any, ...]]:
+        """For each slot what is kept for the blocks of one leaf, by pieces."""
+        pieces = self.cut(jnp.shape(p)).pieces
+        kept = [self.slots(jax.ShapeDtypeStruct(piece.shape, moment_dtype(p))) for piece in pieces]
+        spread = [_repeated(slots, piece.count) for slots, piece in zip(kept, pieces, strict=True)]
+        return [tuple(slots[i] for slots in spread) for i in range(len(self._names))]
 
     def _turns(self, groups: list["Group"]) -> list[Turns | None]:
         """When the blocks of each batch are made anew; `None`: never."""
@@ -128,26 +148,42 @@ class BlockRule(Rule):
 
         def made(make: Callable[..., Any], kept: list[Any], read: list[Any]) -> list[Any]:
             row = dict(zip((*fresh, *stale), (*kept, *read), strict=True))
-            return cast_like(list(make(*(row[i] for i in range(len(row))))), kept)
+            new = cast_like(list(make(*(row[i] for i in range(len(row))))), kept)
+            return where(all_finite(new), new, kept)
 
         def begin(kept: list[Any], read: list[Any]) -> Any:
             return jax.vmap(lambda kept, read: where(t == 1, made(rule.begin, kept, read), kept))(kept, read)
 
         kept, read = [slots[i] for i in fresh], [slots[i] for i in stale]
-        kept = jax.lax.cond(in_any_lane(t == 1), begin, lambda kept, read: kept, kept, read)
-        every = self.precondition_frequency
-        kept = renewed(t - 1, every, turns, functools.partial(made, rule.refresh), kept, read)
+        if self.begins:
+            kept = jax.lax.cond(in_any_lane(t == 1), begin, lambda kept, read: kept, kept, read)
+        refresh = functools.partial(made, rule.refresh)
+        kept = renewed(t - self.first_turn, self.precondition_frequency, turns, refresh, kept, read)
         return [x for _, x in sorted(zip((*fresh, *stale), (*kept, *read), strict=True), key=lambda pair: pair[0])]
 
-    def _check(self, tree: Any) -> None:
+    def _check(self, function: str, tree: Any) -> None:
         """Refuse leaves that are not real floats."""
-        place = f"{type(self).__name__}.init"
+        place = f"{type(self).__name__}.{function}"
         check_inexact(place, tree)
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
                 raise InputError(
                     f"{place}: the leaf at {name_of(path)} is {jnp.result_type(leaf)}, expected real numbers; pass its "
                     "real and imaginary parts as two leaves, or give it another optimizer with jgd.by_path."
+                )
+
+    def _check_fits(self, grads: Grads, columns: list[State], params: Params) -> None:
+        """Refuse gradients that the state or the parameters do not fit, by the first path that differs."""
+        place = f"{type(self).__name__}.update"
+        kept = [column_of(place, "gradient", grads, jax.tree.structure(grads), column, False) for column in columns]
+        if params is not None and jax.tree.structure(params) == jax.tree.structure(grads):
+            check_fits(place, grads, params)
+        for i, (path, g) in enumerate(jax.tree_util.tree_leaves_with_path(grads)):
+            wanted = jax.eval_shape(lambda g=g: self._slots_of(g))
+            if jax.tree.map(jnp.shape, wanted) != jax.tree.map(jnp.shape, [column[i] for column in kept]):
+                raise InputError(
+                    f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there is made "
+                    "for another; pass what belongs to the parameters that init was called with."
                 )
 
 

@@ -35,7 +35,7 @@ def map_unzip(
     leaves, structure = jax.tree.flatten(grads)
     shaped = [entrywise] * len(slots) + [True] * len(read)
     columns = [
-        _column(place, what, grads, structure, tree, same) for tree, same in zip((*slots, *read), shaped, strict=True)
+        column_of(place, what, grads, structure, tree, same) for tree, same in zip((*slots, *read), shaped, strict=True)
     ]
     check_inexact(place, grads, integers=integers)
 
@@ -237,7 +237,7 @@ def path_names(path: Any) -> tuple[str, ...]:
 
 def check_fits(place: str, grads: Grads, tree: Any) -> None:
     """Refuse gradients whose structure or shapes are not those of `tree`, by the first path that differs."""
-    _column(place, "gradient", grads, jax.tree.structure(grads), tree, True)
+    column_of(place, "gradient", grads, jax.tree.structure(grads), tree, True)
 
 
 def check_params(place: str, params: Params) -> None:
@@ -257,7 +257,7 @@ def _nth_name(tree: Any, index: int) -> str:
     return name_of(jax.tree_util.tree_leaves_with_path(tree)[index][0])
 
 
-def _column(place: str, what: str, grads: Grads, structure: Any, tree: Any, shaped: bool) -> list[Any]:
+def column_of(place: str, what: str, grads: Grads, structure: Any, tree: Any, shaped: bool) -> list[Any]:
     """The leaves of `tree` in the order of the gradient's, or an error that names the first path that differs."""
     try:
         column = structure.flatten_up_to(tree)

@@ -10,6 +10,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks
+from jgd.core.eigen import eigh
 from jgd.core.tree import abs_sq, one_minus_pow, zeros
 from jgd.core.types import Scalar
 
@@ -65,7 +66,7 @@ class ScaleBySoap(BlockRule):
         return jnp.where(steps, u, 0.0), m, v, factors, bases
 
     def begin(self, m: Any, v: Any, factors: Any, bases: Any) -> tuple[Any, ...]:
-        return v, jax.tree.map(lambda x: jnp.linalg.eigh(jax.lax.stop_gradient(x))[1][:, ::-1], factors)
+        return v, jax.tree.map(lambda x: eigh(x)[1][:, ::-1], factors)
 
     def refresh(self, m: Any, v: Any, factors: Any, bases: Any) -> tuple[Any, ...]:
         fresh = []

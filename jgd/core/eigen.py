@@ -1,0 +1,111 @@
+"""Eigenbases, orthogonal factors and inverse roots of symmetric matrices, with slopes that stay finite."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+NEWTON_STEPS = 60  # enough for a condition of 1e12
+
+
+@jax.custom_jvp
+def eigh(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Ascending eigenvalues f[n] and eigenvectors in columns f[n, n]; within equal ones, vectors have no slope."""
+    q, values = jax.lax.linalg.eigh(x, symmetrize_input=False)
+    return values, q
+
+
+@eigh.defjvp
+def _eigh_jvp(primals: Any, tangents: Any) -> Any:
+    values, q = eigh(*primals)
+    turned = q.T @ tangents[0] @ q
+    gaps = values[None, :] - values[:, None]
+    equal = jnp.abs(gaps) <= _noise(values)
+    return (values, q), (jnp.diagonal(turned), q @ jnp.where(equal, 0.0, turned / jnp.where(equal, 1.0, gaps)))
+
+
+@jax.custom_jvp
+def orthogonal(x: jax.Array) -> jax.Array:
+    """The orthogonal factor of x f[n, n] = Q R; columns that earlier ones span have no slope."""
+    return jnp.linalg.qr(x)[0]
+
+
+@orthogonal.defjvp
+def _orthogonal_jvp(primals: Any, tangents: Any) -> Any:
+    q, r = jnp.linalg.qr(primals[0])
+    diagonal = jnp.diagonal(r)
+    spanned = jnp.abs(diagonal) <= _noise(diagonal)
+    r = jnp.where(jnp.diag(spanned), 1.0, r)
+    move = jnp.where(spanned, 0.0, tangents[0])
+    move = jax.lax.linalg.triangular_solve(r, move, left_side=False, lower=False)
+    inside = q.T @ move
+    lower = jnp.tril(inside, -1)
+    return q, q @ (lower - lower.T - inside) + move
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def inverse_root(x: jax.Array, p: int) -> jax.Array:
+    """x^(-1/p) of a symmetric matrix f[n, n] whose eigenvalues are positive, by its eigenvalues."""
+    values, q = eigh(x)
+    return (q * _root(values, p)) @ q.T
+
+
+@inverse_root.defjvp
+def _inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
+    """Divided differences in the eigenbasis, the derivative in their place between eigenvalues that are close."""
+    values, q = eigh(*primals)
+    roots = _root(values, p)
+    gaps, means = values[None, :] - values[:, None], (values[None, :] + values[:, None]) / 2
+    close = jnp.abs(gaps) <= jnp.finfo(values.dtype).eps ** (1 / 3) * jnp.abs(means)
+    slopes = jnp.where(close, -_root(means, p) / (p * jnp.where(means > 0, means, 1.0)), 0.0)
+    slopes = jnp.where(close, slopes, (roots[None, :] - roots[:, None]) / jnp.where(close, 1.0, gaps))
+    return (q * roots) @ q.T, q @ (slopes * (q.T @ tangents[0] @ q)) @ q.T
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def newton_inverse_root(x: jax.Array, p: int) -> jax.Array:
+    """x^(-1/p) of a symmetric positive definite matrix f[n, n] by products alone: the coupled Newton iteration.
+
+    With z = (1 + p) / (2 |x|) and M = z x, K = z^(1/p) I: W = ((1 + p) I - M) / p, K <- K W, M <- W^p M until M is I
+    or rounding makes it worse (Guo & Higham 2006); the number of steps grows with the logarithm of the condition.
+    Only a derivative takes eigenvalues.
+    """
+    rounding = jnp.finfo(x.dtype).eps
+    eye = jnp.eye(len(x), dtype=x.dtype)
+    x = x + rounding * jnp.linalg.norm(x) * eye
+    scale = (1 + p) / (2 * jnp.linalg.norm(x))
+    limit = 10 * len(x) * rounding
+
+    def error(m: jax.Array) -> jax.Array:
+        return jnp.max(jnp.abs(m - eye))
+
+    def better(carry: Any) -> jax.Array:
+        i, _, _, off, before = carry
+        return (i < NEWTON_STEPS) & (off > limit) & (off < 1.2 * before)
+
+    def step(carry: Any) -> Any:
+        i, k, m, off, _ = carry
+        w = ((1 + p) * eye - m) / p
+        k, m = k @ w, jnp.linalg.matrix_power(w, p) @ m
+        return i + 1, k, m, error(m), off
+
+    m = x * scale
+    start = (0, eye * scale ** (1 / p), m, error(m), jnp.asarray(jnp.inf, x.dtype))
+    return jax.lax.while_loop(better, step, start)[1]
+
+
+@newton_inverse_root.defjvp
+def _newton_inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
+    return newton_inverse_root(*primals, p), _inverse_root_jvp(p, primals, tangents)[1]
+
+
+def _root(values: jax.Array, p: int) -> jax.Array:
+    """values^(-1/p), those that rounding has made no larger than zero being the least that there can be."""
+    least = jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), initial=0.0)
+    return jnp.where(values > 0, values, jnp.where(least > 0, least, 1.0)) ** (-1 / p)
+
+
+def _noise(values: jax.Array) -> jax.Array:
+    """Differences that rounding makes."""
+    return 4 * len(values) * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), initial=0.0)
