@@ -12,8 +12,9 @@ Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adama
     scale_by_dowg, scale_by_factored_rms, scale_by_galore, scale_by_kron, scale_by_lbfgs, scale_by_lion,
     scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam,
     scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
-    scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia, variant, yogi.
+    scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_splus, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix,
+    sm3, sophia, splus, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -170,6 +171,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.splus import scale_by_splus as scale_by_splus
+    from jgd.optimizers.splus import splus as splus
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -342,6 +345,7 @@ lazy(
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.soap": ("gram", "rotated", "scale_by_soap"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
+        "jgd.optimizers.splus": ("scale_by_splus", "splus"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",

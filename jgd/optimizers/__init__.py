@@ -170,6 +170,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.splus import DescendBySplus as DescendBySplus
+    from jgd.optimizers.splus import ScaleBySplus as ScaleBySplus
+    from jgd.optimizers.splus import scale_by_splus as scale_by_splus
+    from jgd.optimizers.splus import splus as splus
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -292,6 +296,7 @@ lazy(
             "scale_by_sophia",
             "sophia",
         ),
+        "jgd.optimizers.splus": ("DescendBySplus", "ScaleBySplus", "scale_by_splus", "splus"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

@@ -71,12 +71,18 @@ def _give_kron(opt, value):
         kron_torch.kron._calc_A_and_conjB = calculate
 
 
+def _splus(tensors):
+    return po.SPlus(tensors, 0.5, (0.9, 0.99), 0.1, inverse_steps=10, nonstandard_constant=0.1, ema_rate=0.95)
+
+
 # "package:optimizer"; the settings are those of the rows that name them. kron-torch fails on scalars.
 CASES = {
     "kron-torch:psgd_kron": Case(_kron, NO_SCALARS, loss=lambda p: 0.0, give=_give_kron),
     "kron-torch:psgd_kron_diagonal": Case(
         lambda t: _kron(t, 3, "one_diag", 0.5), NO_SCALARS, loss=lambda p: 0.0, give=_give_kron
     ),
+    "pytorch-optimizer:splus": Case(_splus),
+    "pytorch-optimizer:splus_average": Case(_splus, average=True),
 }
 
 

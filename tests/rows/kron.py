@@ -12,6 +12,14 @@ OVERRIDES = {
         "complex": False,
         "same_state": False,
     },
+    "splus": {
+        "make": lambda: jgd.splus(
+            0.5, b2=0.99, weight_decay=0.1, precondition_frequency=10, nonstandard_constant=0.1, ema_rate=0.95
+        ),
+        "reference": "pytorch-optimizer:splus",
+        "complex": False,
+        "same_state": False,
+    },
 }
 
 RECORDED = [
