@@ -4,17 +4,18 @@ Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transf
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
     amsgrad, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd, fromage, galore, gradient_descent,
-    gram, heavy_ball, hutchinson_estimator_diag_hessian, lamb, lars, lbfgs, lion, madgrad, mechanize, momo, momo_adam,
-    muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, psgd_kron, radam, rmsprop, rotated, rprop, sam,
-    scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix,
-    scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob, scale_by_distance_over_gradients, scale_by_dog,
-    scale_by_dowg, scale_by_factored_rms, scale_by_galore, scale_by_kron, scale_by_lbfgs, scale_by_lion,
-    scale_by_madgrad, scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam,
-    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
-    scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_splus, scale_by_stddev, scale_by_trust_ratio,
-    scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix,
-    sm3, sophia, splus, variant, yogi.
+    gram, heavy_ball, hutchinson_estimator_diag_hessian, kl_shampoo, kl_soap, lamb, lars, lbfgs, lion, madgrad,
+    mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
+    optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, psgd_kron,
+    radam, rmsprop, rotated, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
+    scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
+    scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms,
+    scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3,
+    scale_by_soap, scale_by_sophia, scale_by_splus, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi,
+    schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia,
+    splus, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -114,6 +115,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
+    from jgd.optimizers.kl_shampoo import kl_soap as kl_soap
+    from jgd.optimizers.kl_shampoo import scale_by_kl_shampoo as scale_by_kl_shampoo
+    from jgd.optimizers.kl_shampoo import scale_by_kl_soap as scale_by_kl_soap
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.lars import lars as lars
@@ -316,6 +321,7 @@ lazy(
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
         "jgd.optimizers.fromage": ("fromage",),
         "jgd.optimizers.galore": ("galore", "scale_by_galore"),
+        "jgd.optimizers.kl_shampoo": ("kl_shampoo", "kl_soap", "scale_by_kl_shampoo", "scale_by_kl_soap"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),

@@ -79,6 +79,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.kl_shampoo import ScaleByKlShampoo as ScaleByKlShampoo
+    from jgd.optimizers.kl_shampoo import ScaleByKlSoap as ScaleByKlSoap
+    from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
+    from jgd.optimizers.kl_shampoo import kl_soap as kl_soap
+    from jgd.optimizers.kl_shampoo import scale_by_kl_shampoo as scale_by_kl_shampoo
+    from jgd.optimizers.kl_shampoo import scale_by_kl_soap as scale_by_kl_soap
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -236,6 +242,14 @@ lazy(
         ),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.kl_shampoo": (
+            "ScaleByKlShampoo",
+            "ScaleByKlSoap",
+            "kl_shampoo",
+            "kl_soap",
+            "scale_by_kl_shampoo",
+            "scale_by_kl_soap",
+        ),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),

@@ -13,7 +13,7 @@ from jgd.core.blocks import Blocks, blocks
 from jgd.core.frozen import first_key, frozen_key, split_key
 from jgd.core.matrix_rule import batched
 from jgd.core.refresh import Turns, in_any_lane
-from jgd.core.tree import one_minus_pow, safe_sqrt, where, zeros
+from jgd.core.tree import cast_like, one_minus_pow, safe_sqrt, where, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.soap import gram, rotated
@@ -102,7 +102,7 @@ class ScaleByKron(BlockRule):
                 ready = m / one_minus_pow(rule.b1, t)
                 return where(fits, _fitted(ready, v, even, rule.preconditioner_lr), factors)
 
-            return batched(one, m, factors, index)
+            return cast_like(batched(one, m, factors, index), factors)
 
         return [m, jax.lax.cond(in_any_lane(fits), fit, lambda m, factors: factors, m, factors)]
 

@@ -14,6 +14,8 @@ import pytorch_optimizer as po
 import torch
 
 from tests.oracles.recording import Case, main
+from tests.oracles.transcriptions import Transcribed
+from tests.oracles.transcriptions.kl_methods import kl_shampoo, kl_soap
 from tests.rows.recorded import NO_SCALARS
 
 PACKAGES = ["kron-torch", "pytorch-optimizer"]
@@ -81,6 +83,9 @@ CASES = {
     "kron-torch:psgd_kron_diagonal": Case(
         lambda t: _kron(t, 3, "one_diag", 0.5), NO_SCALARS, loss=lambda p: 0.0, give=_give_kron
     ),
+    "paper:kl_shampoo": Case(lambda t: Transcribed(t, kl_shampoo, rate=0.05, decay=0.1)),
+    "paper:kl_soap": Case(lambda t: Transcribed(t, kl_soap, rate=0.05)),
+    "paper:kl_soap_uncorrected": Case(lambda t: Transcribed(t, kl_soap, rate=0.05, bias_correction=False)),
     "pytorch-optimizer:splus": Case(_splus),
     "pytorch-optimizer:splus_average": Case(_splus, average=True),
 }

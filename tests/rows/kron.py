@@ -4,25 +4,36 @@ import jgd
 from tests.row import Row
 from tests.rows.recorded import NO_SCALARS
 
+_MATRIX = {"complex": False, "same_state": False}
+
 OVERRIDES = {
+    "kl_shampoo": {
+        "make": lambda: jgd.kl_shampoo(0.05, weight_decay=0.1),
+        "reference": "paper:kl_shampoo",
+        **_MATRIX,
+    },
+    "kl_soap": {"make": lambda: jgd.kl_soap(0.05), "reference": "paper:kl_soap", **_MATRIX},
     "psgd_kron": {
         "make": lambda: jgd.psgd_kron(0.05, preconditioner_update_probability=1.0),
         "reference": "kron-torch:psgd_kron",
         "shapes": NO_SCALARS,
-        "complex": False,
-        "same_state": False,
+        **_MATRIX,
     },
     "splus": {
         "make": lambda: jgd.splus(
             0.5, b2=0.99, weight_decay=0.1, precondition_frequency=10, nonstandard_constant=0.1, ema_rate=0.95
         ),
         "reference": "pytorch-optimizer:splus",
-        "complex": False,
-        "same_state": False,
+        **_MATRIX,
     },
 }
 
 RECORDED = [
+    Row(
+        "kl_soap_uncorrected",
+        lambda: jgd.kl_soap(0.05, bias_correction=False),
+        reference="paper:kl_soap_uncorrected",
+    ),
     Row(
         "psgd_kron_diagonal",
         lambda: jgd.psgd_kron(
