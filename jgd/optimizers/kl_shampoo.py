@@ -93,12 +93,17 @@ class ScaleByKlSoap(ScaleBySoap):
         values = tuple(jnp.full(n, self.init_factor, p.dtype) if turned else None for n, turned in sides)
         return zeros(p), zeros(p), factors, bases, values
 
+    def shared(self, t: jax.Array) -> Any:
+        """Whether it is the first call, and what SOAP shares."""
+        return t == 1, ScaleBySoap.shared(self, t)
+
     def step(
         self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array, factors: Any, bases: Any, values: Any
     ) -> tuple[Any, ...]:
-        u, m, v, *_ = ScaleBySoap.step(self, shared, g, m, v, (None,) * g.ndim, bases)
+        first, corrections = shared
+        u, m, v, *_ = ScaleBySoap.step(self, corrections, g, m, v, (None,) * g.ndim, bases)
         beta = self.b2 if self.shampoo_beta is None else self.shampoo_beta
-        factors, values = _kl_factors(shared[0] == 1, beta, g, factors, bases, values)
+        factors, values = _kl_factors(first, beta, g, factors, bases, values)
         return u, m, v, factors, bases, values
 
     def begin(self, m: Any, v: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:

@@ -81,6 +81,9 @@ class DescendBySplus(ScaleThenDecay):
         return 2 / sum(shape) if standard else self.nonstandard_constant
 
 
+descend_by_splus = DescendBySplus
+
+
 @optimizer(rates=(1e-3, 10.0))
 def splus(
     learning_rate: Rate = 0.1,

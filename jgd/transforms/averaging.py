@@ -50,6 +50,7 @@ class EmaParams:
     inner: Transform = part(convert=as_transform)
     decay: Scalar = hyper(default=0.999, interval="[0, 1)")
     debias: bool = static(default=True)
+    called = "ema_params"
 
     def init(self, params: Params) -> State:
         """An empty average and the inner state."""
