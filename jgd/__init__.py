@@ -3,19 +3,19 @@
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adamw, descend, descend_then_decay, dog, dowg, dpsgd, fromage, galore, gradient_descent,
-    gram, heavy_ball, hutchinson_estimator_diag_hessian, kl_shampoo, kl_soap, lamb, lars, lbfgs, lion, madgrad,
-    mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
+    amsgrad, cocob, dadapt_adamw, descend, descend_by_splus, descend_then_decay, dog, dowg, dpsgd, fromage, galore,
+    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, kl_shampoo, kl_soap, lamb, lars, lbfgs, lion,
+    madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
     optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, psgd_kron,
-    radam, rmsprop, rotated, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax,
-    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
+    radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan,
+    scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
     scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
     scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
     scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms,
-    scale_by_rprop, scale_by_rss, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3,
-    scale_by_soap, scale_by_sophia, scale_by_splus, scale_by_stddev, scale_by_trust_ratio, scale_by_yogi,
-    schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, sign_sgd, signum, simplified_ademamix, sm3, sophia,
-    splus, variant, yogi.
+    scale_by_rprop, scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
+    scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_splus, scale_by_stddev, scale_by_trust_ratio,
+    scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, shampoo, sign_sgd, signum,
+    simplified_ademamix, sm3, soap, sophia, splus, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -26,16 +26,17 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     average_per_element_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
     clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
     ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
-    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, identity, incremental_update,
-    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, layerwise, lookahead,
-    masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, named_chain, negate,
-    normalize_by_update_norm, partition, per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update,
-    process, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
-    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
-    scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform,
-    set_to_zero, skip_large_updates, skip_not_finite, snapshot, split_real_and_imaginary, stateless,
-    stateless_with_tree_map, subtract_decayed_weights, trace, track_per_element_mean_and_variance_with_ema,
-    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zero_nans.
+    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, graft, identity,
+    incremental_update, init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative,
+    layerwise, lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps,
+    named_chain, negate, normalize_by_update_norm, partition, per_example_global_norm_clip,
+    per_example_layer_norm_clip, periodic_update, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch,
+    scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule,
+    scale_by_zoom_linesearch, scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params,
+    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot,
+    split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
+    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
+    weight_decay, with_extra_args_support, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -164,18 +165,20 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.shampoo import scale_by_shampoo as scale_by_shampoo
+    from jgd.optimizers.shampoo import shampoo as shampoo
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
-    from jgd.optimizers.soap import gram as gram
-    from jgd.optimizers.soap import rotated as rotated
     from jgd.optimizers.soap import scale_by_soap as scale_by_soap
+    from jgd.optimizers.soap import soap as soap
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.splus import descend_by_splus as descend_by_splus
     from jgd.optimizers.splus import scale_by_splus as scale_by_splus
     from jgd.optimizers.splus import splus as splus
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
@@ -248,6 +251,7 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.grafting import graft as graft
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
     from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
@@ -347,11 +351,12 @@ lazy(
         "jgd.optimizers.sam": ("normalize", "sam"),
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.shampoo": ("scale_by_shampoo", "shampoo"),
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
-        "jgd.optimizers.soap": ("gram", "rotated", "scale_by_soap"),
+        "jgd.optimizers.soap": ("scale_by_soap", "soap"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
-        "jgd.optimizers.splus": ("scale_by_splus", "splus"),
+        "jgd.optimizers.splus": ("descend_by_splus", "scale_by_splus", "splus"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",
@@ -404,6 +409,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("freeze_until",),
+        "jgd.transforms.grafting": ("graft",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),

@@ -62,6 +62,10 @@ class BlockRule(Rule):
         """Whether a block of this shape has anything to refresh."""
         return len(shape) > 1
 
+    def acts_on(self, shape: tuple[int, ...]) -> bool:
+        """Whether a leaf of this shape has a block that is preconditioned."""
+        return any(self.is_preconditioned(piece.shape) for piece in self.cut(shape).pieces)
+
     def accumulate(self, t: Any, x: jax.Array, *slots: Any) -> tuple[Any, ...]:
         """The slots with this gradient in them, before a refresh that comes first."""
         return slots

@@ -85,6 +85,20 @@ def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def gram(x: jax.Array, axis: int) -> jax.Array:
+    """X X' along one axis, summed over the others: f[n, n]."""
+    rest = [i for i in range(x.ndim) if i != axis]
+    return jax.numpy.tensordot(x, x, (rest, rest))
+
+
+def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = False) -> jax.Array:
+    """X in the bases of its axes, q' x along each of them; `back` undoes it; `None` leaves an axis alone."""
+    for axis, q in enumerate(bases):
+        if q is not None:
+            x = jax.numpy.moveaxis(jax.numpy.tensordot(x, q, (axis, 1 if back else 0)), -1, axis)
+    return x
+
+
 def _side(n: int, block_size: int | None) -> list[tuple[int, int, int]]:
     """Where blocks begin along a side of n, how long they are, how many."""
     if block_size is None or n <= block_size:

@@ -37,7 +37,7 @@ def _orthogonal_jvp(primals: Any, tangents: Any) -> Any:
     diagonal = jnp.diagonal(r)
     spanned = jnp.abs(diagonal) <= _noise(diagonal)
     r = jnp.where(jnp.diag(spanned), 1.0, r)
-    move = jnp.where(spanned, 0.0, tangents[0])
+    move = jnp.where(spanned[None, :], 0.0, tangents[0])
     move = jax.lax.linalg.triangular_solve(r, move, left_side=False, lower=False)
     inside = q.T @ move
     lower = jnp.tril(inside, -1)
@@ -48,7 +48,7 @@ def _orthogonal_jvp(primals: Any, tangents: Any) -> Any:
 def inverse_root(x: jax.Array, p: int) -> jax.Array:
     """x^(-1/p) of a symmetric matrix f[n, n] whose eigenvalues are positive, by its eigenvalues."""
     values, q = eigh(x)
-    return (q * _root(values, p)) @ q.T
+    return (q * _root(values, p)[None, :]) @ q.T
 
 
 @inverse_root.defjvp
@@ -60,7 +60,7 @@ def _inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
     close = jnp.abs(gaps) <= jnp.finfo(values.dtype).eps ** (1 / 3) * jnp.abs(means)
     slopes = jnp.where(close, -_root(means, p) / (p * jnp.where(means > 0, means, 1.0)), 0.0)
     slopes = jnp.where(close, slopes, (roots[None, :] - roots[:, None]) / jnp.where(close, 1.0, gaps))
-    return (q * roots) @ q.T, q @ (slopes * (q.T @ tangents[0] @ q)) @ q.T
+    return (q * roots[None, :]) @ q.T, q @ (slopes * (q.T @ tangents[0] @ q)) @ q.T
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))

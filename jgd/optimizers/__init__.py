@@ -158,6 +158,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.shampoo import ScaleByShampoo as ScaleByShampoo
+    from jgd.optimizers.shampoo import scale_by_shampoo as scale_by_shampoo
+    from jgd.optimizers.shampoo import shampoo as shampoo
     from jgd.optimizers.sign_sgd import ScaleBySign as ScaleBySign
     from jgd.optimizers.sign_sgd import ScaleBySignum as ScaleBySignum
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
@@ -168,9 +171,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.soap import ScaleBySoap as ScaleBySoap
-    from jgd.optimizers.soap import gram as gram
-    from jgd.optimizers.soap import rotated as rotated
     from jgd.optimizers.soap import scale_by_soap as scale_by_soap
+    from jgd.optimizers.soap import soap as soap
     from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian as HutchinsonEstimatorDiagHessian
     from jgd.optimizers.sophia import ScaleBySophia as ScaleBySophia
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
@@ -178,6 +180,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import sophia as sophia
     from jgd.optimizers.splus import DescendBySplus as DescendBySplus
     from jgd.optimizers.splus import ScaleBySplus as ScaleBySplus
+    from jgd.optimizers.splus import descend_by_splus as descend_by_splus
     from jgd.optimizers.splus import scale_by_splus as scale_by_splus
     from jgd.optimizers.splus import splus as splus
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
@@ -293,6 +296,7 @@ lazy(
         "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.shampoo": ("ScaleByShampoo", "scale_by_shampoo", "shampoo"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",
             "ScaleBySignum",
@@ -302,7 +306,7 @@ lazy(
             "signum",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
-        "jgd.optimizers.soap": ("ScaleBySoap", "gram", "rotated", "scale_by_soap"),
+        "jgd.optimizers.soap": ("ScaleBySoap", "scale_by_soap", "soap"),
         "jgd.optimizers.sophia": (
             "HutchinsonEstimatorDiagHessian",
             "ScaleBySophia",
@@ -310,7 +314,7 @@ lazy(
             "scale_by_sophia",
             "sophia",
         ),
-        "jgd.optimizers.splus": ("DescendBySplus", "ScaleBySplus", "scale_by_splus", "splus"),
+        "jgd.optimizers.splus": ("DescendBySplus", "ScaleBySplus", "descend_by_splus", "scale_by_splus", "splus"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

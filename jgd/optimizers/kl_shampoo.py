@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jgd.core import hyper, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.block_rule import BlockRule
-from jgd.core.blocks import Blocks, blocks
+from jgd.core.blocks import Blocks, blocks, gram, rotated
 from jgd.core.eigen import eigh, orthogonal
 from jgd.core.symmetric import fold, folded_shape, unfold
 from jgd.core.tree import abs_sq, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend_then_decay, optimizer
-from jgd.optimizers.soap import ScaleBySoap, gram, rotated
+from jgd.optimizers.soap import ScaleBySoap
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
 

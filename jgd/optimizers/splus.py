@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jgd.core import hyper, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.block_rule import BlockRule
+from jgd.core.blocks import gram, rotated
 from jgd.core.eigen import eigh
 from jgd.core.symmetric import fold, folded_shape, unfold
 from jgd.core.tree import zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import optimizer
-from jgd.optimizers.soap import gram, rotated
 from jgd.transforms import EmaParams, ScaleThenDecay, chain, ema_params
 
 

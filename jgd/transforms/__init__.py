@@ -106,6 +106,9 @@ if TYPE_CHECKING:
     from jgd.transforms.freezing import FreezeUntil as FreezeUntil
     from jgd.transforms.freezing import FreezeUntilState as FreezeUntilState
     from jgd.transforms.freezing import freeze_until as freeze_until
+    from jgd.transforms.grafting import Graft as Graft
+    from jgd.transforms.grafting import GraftState as GraftState
+    from jgd.transforms.grafting import graft as graft
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
@@ -290,6 +293,7 @@ lazy(
             "weight_decay",
         ),
         "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "freeze_until"),
+        "jgd.transforms.grafting": ("Graft", "GraftState", "graft"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": (
