@@ -90,7 +90,7 @@ GLOSSARY: dict[str, str] = {
     "precondition_frequency": "steps between two renewals of the preconditioner's bases or roots",
     "preconditioner_init_scale": "size of the preconditioner at first, whose square multiplies the update",
     "preconditioner_lr": "size of a step of the preconditioner",
-    "preconditioner_update_probability": "how often the preconditioner is fitted, a number or a schedule; 1 to 0.03 unless given",
+    "preconditioner_update_probability": "how often the preconditioner is fitted, 1 falling to 0.03 unless given",
     "preconditioning": "how a matrix is scaled before the iteration: 'frobenius', 'spectral', 'aol' or 'schatten'",
     "print_win_rate_every_n_steps": "steps between two printed shares of entries that are not clipped",
     "project_longer": "whether the longer side of a matrix is projected, as in optax, or the shorter, as in the paper",

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
-from jgd.core.arguments import whole_from
+from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, gram, rotated
 from jgd.core.eigen import eigh, orthogonal
@@ -26,7 +26,7 @@ class ScaleByKlShampoo(BlockRule):
 
     (Lin et al. 2025, arXiv:2509.03378, and the authors' code, github.com/yorkerlin/KL-Methods.) The eigenvalues are
     `init_factor` at first and learn at each step after the first, which moves nothing; the eigenvectors are computed
-    from the factors after the first step, and every `precondition_frequency` steps renewed by a QR factorisation of S Q.
+    from the factors after the first step, and every `precondition_frequency` steps renewed by the QR factors of S Q.
     1 / sqrt(s) is at most max(10, min(m, 4000)). Sides longer than `block_size` are cut. A leaf of fewer than two
     axes, which the authors do not treat, has a diagonal of its own: sqrt(s) + eps divides, s = EMA of g².
     With `stagger` blocks take turns within the f steps. State: 4 + 6 (m² + n²) / mn bytes a parameter of a matrix.
@@ -37,8 +37,8 @@ class ScaleByKlShampoo(BlockRule):
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     init_factor: Scalar = hyper(default=0.1, interval="(0, inf)")
     _: KW_ONLY
-    precondition_frequency: int = static(default=10, expect=whole_from(1))
-    block_size: int = static(default=1024, expect=whole_from(1))
+    precondition_frequency: int = static(default=10, expect=WHOLE)
+    block_size: int = static(default=1024, expect=WHOLE)
     stagger: bool = static(default=True)
     layout = ("mu", "factors", "bases", "values")
     renews = ("bases",)
@@ -53,9 +53,7 @@ class ScaleByKlShampoo(BlockRule):
         bases = tuple(jnp.eye(n, dtype=p.dtype) if turned else None for n in p.shape)
         return zeros(p), factors, bases, tuple(jnp.full(n, self.init_factor, p.dtype) for n in p.shape)
 
-    def step(
-        self, t: jax.Array, g: jax.Array, m: jax.Array, factors: Any, bases: Any, values: Any
-    ) -> tuple[Any, ...]:
+    def step(self, t: jax.Array, g: jax.Array, m: jax.Array, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
         m = jnp.where(t > 1, self.b1 * m + (1 - self.b1) * g, m)
         size = jnp.ones_like(m)
         for axis, s in enumerate(values):
@@ -65,10 +63,10 @@ class ScaleByKlShampoo(BlockRule):
         return jnp.where(t > 1, u, 0.0), m, factors, bases, values
 
     def begin(self, m: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return (_first_bases(factors),)
+        return (jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors),)
 
     def refresh(self, m: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return (_next_bases(factors, bases),)
+        return (jax.tree.map(lambda x, q: orthogonal(unfold(x) @ q), factors, bases),)
 
 
 scale_by_kl_shampoo = ScaleByKlShampoo
@@ -85,13 +83,12 @@ class ScaleByKlSoap(ScaleBySoap):
     init_factor: Scalar = hyper(default=0.1, interval="(0, inf)")
     layout = ("mu", "nu", "factors", "bases", "values")
     renews = ("bases",)
+    sorts = False
 
     def slots(self, p: Any) -> tuple[Any, ...]:
-        sides = list(zip(p.shape, self._sides(p.shape), strict=True))
-        factors = tuple(jnp.zeros(folded_shape(n), p.dtype) if turned else None for n, turned in sides)
-        bases = tuple(jnp.eye(n, dtype=p.dtype) if turned else None for n, turned in sides)
-        values = tuple(jnp.full(n, self.init_factor, p.dtype) if turned else None for n, turned in sides)
-        return zeros(p), zeros(p), factors, bases, values
+        values = (jnp.full(n, self.init_factor, p.dtype) for n in p.shape)
+        sides = zip(values, self._sides(p.shape), strict=True)
+        return *ScaleBySoap.slots(self, p), tuple(x if turned else None for x, turned in sides)
 
     def shared(self, t: jax.Array) -> Any:
         """Whether it is the first call, and what SOAP shares."""
@@ -107,21 +104,94 @@ class ScaleByKlSoap(ScaleBySoap):
         return u, m, v, factors, bases, values
 
     def begin(self, m: Any, v: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return (_first_bases(factors),)
+        return ScaleBySoap.begin(self, m, v, factors, bases)[1:]
 
     def refresh(self, m: Any, v: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return (_next_bases(factors, bases),)
+        return ScaleBySoap.refresh(self, m, v, factors, bases)[1:]
 
 
 scale_by_kl_soap = ScaleByKlSoap
 
 
+@optimizer(rates=(1e-5, 1e-1))
+def kl_shampoo(
+    learning_rate: Rate,
+    b1: Scalar = 0.95,
+    b2: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    init_factor: Scalar = 0.1,
+    weight_decay: Decay = 0.0,
+    mask: Any = None,
+    *,
+    precondition_frequency: int = 10,
+    block_size: int = 1024,
+    stagger: bool = True,
+) -> Chain:
+    """Shampoo without grafting: factors that minimise a KL divergence (Lin et al. 2025, arXiv:2509.03378).
+
+    No package runs as the paper has it: held to a transcription of the paper and its authors' code. The first step
+    moves nothing; weights decay after each later one.
+    """
+    rule = ScaleByKlShampoo(
+        b1,
+        b2,
+        eps,
+        init_factor,
+        precondition_frequency=precondition_frequency,
+        block_size=block_size,
+        stagger=stagger,
+    )
+    return descend_then_decay(rule, learning_rate, weight_decay, mask, start=1)
+
+
+@optimizer(rates=(1e-5, 1e-1))
+def kl_soap(
+    learning_rate: Rate = 3e-3,
+    b1: Scalar = 0.95,
+    b2: Scalar = 0.95,
+    shampoo_beta: Scalar | None = None,
+    eps: Scalar = 1e-8,
+    weight_decay: Decay = 0.01,
+    mask: Any = None,
+    *,
+    precondition_frequency: int = 10,
+    max_precondition_dim: int = 10000,
+    merge_dims: bool = False,
+    precondition_1d: bool = False,
+    normalize_grads: bool = False,
+    bias_correction: bool = True,
+    init_factor: Scalar = 0.1,
+    stagger: bool = True,
+    refresh_tolerance: Scalar | None = None,
+) -> Chain:
+    """SOAP in the eigenbases of factors that minimise a KL divergence (Lin et al. 2025, arXiv:2509.03378).
+
+    No package runs as the paper has it: held to a transcription of the paper and its authors' code. The first step
+    moves nothing; weights decay after each later one.
+    """
+    rule = ScaleByKlSoap(
+        b1,
+        b2,
+        shampoo_beta,
+        eps,
+        precondition_frequency=precondition_frequency,
+        max_precondition_dim=max_precondition_dim,
+        merge_dims=merge_dims,
+        precondition_1d=precondition_1d,
+        normalize_grads=normalize_grads,
+        bias_correction=bias_correction,
+        init_factor=init_factor,
+        stagger=stagger,
+        refresh_tolerance=refresh_tolerance,
+    )
+    return descend_then_decay(rule, learning_rate, weight_decay, mask, start=1)
+
+
 def _kl_factors(first: jax.Array, beta: Any, g: jax.Array, factors: Any, bases: Any, values: Any) -> tuple[Any, Any]:
-    """The factors and their eigenvalues with a gradient in them, of a matrix as
+    """Learn from a gradient the factors S, folded, and their eigenvalues s.
 
-        S = beta S + (1-beta) G R diag(1/r) R' G' / n;  s = beta s + (1-beta) mean over columns of (Q'G R)² / r
-
-    with Q and s the eigenvectors and eigenvalues of S f[m, m], R and r those of the factor of the other side: G is
+    S = beta S + (1-beta) G R diag(1/r) R' G' / n and s = beta s + (1-beta) mean over columns of (Q'G R)² / r of a
+    matrix, with Q the eigenvectors of S f[m, m] and R and r those and the eigenvalues of the other side's: G is made
     white along all sides but one, whose factor learns from it. The `first` gradient is white in no side, and the
     eigenvalues, which are given before, wait for the second. A factor without a basis is a diagonal, s alone.
     """
@@ -160,66 +230,3 @@ def _first_bases(factors: Any) -> Any:
 def _next_bases(factors: Any, bases: Any) -> Any:
     """A step of orthogonal iteration from the last bases."""
     return tuple(None if x is None else orthogonal(unfold(x) @ q) for x, q in zip(factors, bases, strict=True))
-
-
-@optimizer(rates=(1e-5, 1e-1))
-def kl_shampoo(
-    learning_rate: Rate,
-    b1: Scalar = 0.95,
-    b2: Scalar = 0.95,
-    eps: Scalar = 1e-8,
-    init_factor: Scalar = 0.1,
-    weight_decay: Decay = 0.0,
-    mask: Any = None,
-    *,
-    precondition_frequency: int = 10,
-    block_size: int = 1024,
-) -> Chain:
-    """Shampoo without grafting: factors that minimise a KL divergence (Lin et al. 2025, arXiv:2509.03378).
-
-    No package runs as the paper has it: held to a transcription of the paper and its authors' code. The first step
-    moves nothing; weights decay after each later one.
-    """
-    rule = ScaleByKlShampoo(
-        b1, b2, eps, init_factor, precondition_frequency=precondition_frequency, block_size=block_size
-    )
-    return descend_then_decay(rule, learning_rate, weight_decay, mask, start=1)
-
-
-@optimizer(rates=(1e-5, 1e-1))
-def kl_soap(
-    learning_rate: Rate = 3e-3,
-    b1: Scalar = 0.95,
-    b2: Scalar = 0.95,
-    shampoo_beta: Scalar | None = None,
-    eps: Scalar = 1e-8,
-    weight_decay: Decay = 0.01,
-    mask: Any = None,
-    *,
-    precondition_frequency: int = 10,
-    max_precondition_dim: int = 10000,
-    merge_dims: bool = False,
-    precondition_1d: bool = False,
-    normalize_grads: bool = False,
-    bias_correction: bool = True,
-    init_factor: Scalar = 0.1,
-) -> Chain:
-    """SOAP in the eigenbases of factors that minimise a KL divergence (Lin et al. 2025, arXiv:2509.03378).
-
-    No package runs as the paper has it: held to a transcription of the paper and its authors' code. The first step
-    moves nothing; weights decay after each later one.
-    """
-    rule = ScaleByKlSoap(
-        b1,
-        b2,
-        shampoo_beta,
-        eps,
-        precondition_frequency=precondition_frequency,
-        max_precondition_dim=max_precondition_dim,
-        merge_dims=merge_dims,
-        precondition_1d=precondition_1d,
-        normalize_grads=normalize_grads,
-        bias_correction=bias_correction,
-        init_factor=init_factor,
-    )
-    return descend_then_decay(rule, learning_rate, weight_decay, mask, start=1)

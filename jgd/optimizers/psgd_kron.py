@@ -27,7 +27,7 @@ LARGEST_RMS = 1.1  # of an update, whose entries have the deviation 1 where the 
 
 @record
 class ScaleByKron(BlockRule):
-    """u = Q'Q m / max(1, rms(Q'Q m) / 1.1), Q the Kronecker product of a factor for each axis, fitted so that u is white.
+    """u = Q'Q m / max(1, rms(Q'Q m) / 1.1), Q the Kronecker product of factors of the axes, fitted to make u white.
 
     m is the mean of gradients, corrected for its bias, and before the step, with the probability
     `preconditioner_update_probability`, a number or a schedule of the number of steps taken before, each factor becomes
@@ -106,7 +106,7 @@ class ScaleByKron(BlockRule):
         return [m, jax.lax.cond(in_any_lane(fits), fit, lambda m, factors: factors, m, factors)]
 
     def draws(self, t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Whether the factors of all leaves are fitted at this step, whether balanced before, and a key to draw with."""
+        """Whether the factors of all leaves are fitted at this step, whether balanced before, and a key for v."""
         n, p = t - 1, self.preconditioner_update_probability
         p = _usual_probability(n) if p is None else p(n) if callable(p) else p
         _, (key,) = split_key(self.key, first_key(self.key))

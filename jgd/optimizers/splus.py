@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
-from jgd.core.arguments import whole_from
+from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import gram, rotated
 from jgd.core.eigen import eigh
@@ -31,8 +31,8 @@ class ScaleBySplus(BlockRule):
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")
     b2: Scalar = hyper(default=0.999, interval="[0, 1)")
     _: KW_ONLY
-    precondition_frequency: int = static(default=100, expect=whole_from(1))
-    max_precondition_dim: int = static(default=10000, expect=whole_from(1))
+    precondition_frequency: int = static(default=100, expect=WHOLE)
+    max_precondition_dim: int = static(default=10000, expect=WHOLE)
     stagger: bool = static(default=True)
     layout = ("mu", "factors", "bases")
     renews = ("bases",)
@@ -74,7 +74,7 @@ class DescendBySplus(ScaleThenDecay):
     """
 
     nonstandard_constant: Scalar = hyper(default=1e-3, interval="[0, inf)")
-    max_precondition_dim: int = static(default=10000, expect=whole_from(1))
+    max_precondition_dim: int = static(default=10000, expect=WHOLE)
 
     def size(self, shape: tuple[int, ...]) -> Scalar:
         standard = len(shape) == 2 and max(shape) <= self.max_precondition_dim
@@ -96,6 +96,7 @@ def splus(
     nonstandard_constant: Scalar = 1e-3,
     max_precondition_dim: int = 10000,
     ema_rate: Scalar = 0.999,
+    stagger: bool = True,
 ) -> EmaParams:
     """SPlus: the sign in Shampoo's eigenbasis, rates by shape, averaged weights (Frans et al. 2025, arXiv:2506.07254).
 
@@ -104,7 +105,11 @@ def splus(
     rate theirs is ours divided by 1 - lr s wd, of a shape's s.
     """
     rule = ScaleBySplus(
-        b1, b2, precondition_frequency=precondition_frequency, max_precondition_dim=max_precondition_dim
+        b1,
+        b2,
+        precondition_frequency=precondition_frequency,
+        max_precondition_dim=max_precondition_dim,
+        stagger=stagger,
     )
     descend = DescendBySplus(
         learning_rate,

@@ -196,8 +196,8 @@ class ScaleThenDecay:
     """p <- (p - lr g)(1 - lr wd), and p - lr g where `mask` is not true: rate and decay in one, last in a chain.
 
     Decay comes after the step and shrinks it as well, as SOAP, SPlus, GaLore, Fira and APOLLO have it: lr^2 wd g more
-    than decoupled decay. In the first `start` steps nothing decays. A record that inherits from it may say by `size` that
-    the rate is a multiple of lr, by a leaf's shape. State: an i32 counter.
+    than decoupled decay. In the first `start` steps nothing decays. A record that inherits from it may multiply lr by a
+    `size` for each shape. State: an i32 counter.
     """
 
     learning_rate: Rate = hyper(interval="[0, inf)")
