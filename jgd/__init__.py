@@ -2,20 +2,26 @@
 
 Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
     part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adadelta, adafactor, adagrad, adam, adamax, adamaxw, adamw, adan, ademamix, adopt,
-    amsgrad, cocob, dadapt_adamw, descend, descend_by_splus, descend_then_decay, dog, dowg, dpsgd, fromage, galore,
-    gradient_descent, heavy_ball, hutchinson_estimator_diag_hessian, kl_shampoo, kl_soap, lamb, lars, lbfgs, lion,
-    madgrad, mechanize, momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd,
-    optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, polyak_sgd, prodigy, psgd_kron,
-    radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_cocob,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_factored_rms, scale_by_galore,
-    scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_lbfgs, scale_by_lion, scale_by_madgrad,
-    scale_by_muon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_polyak, scale_by_radam, scale_by_rms,
-    scale_by_rprop, scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix,
-    scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_splus, scale_by_stddev, scale_by_trust_ratio,
-    scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_sgd, sgd, shampoo, sign_sgd, signum,
-    simplified_ademamix, sm3, soap, sophia, splus, variant, yogi.
+Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adam_atan2, adam_mini, adamax,
+    adamaxw, adamod, adamp, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, came, cocob, dadapt_adamw,
+    descend, descend_by_splus, descend_then_decay, diffgrad, dog, dowg, dpsgd, exadam, fira, fromage, galore,
+    galore_adamw, gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian,
+    kl_shampoo, kl_soap, lamb, laprop, lars, lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path,
+    momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam,
+    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, psgd_kron, racs,
+    radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam,
+    scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adan,
+    scale_by_ademamix, scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo,
+    scale_by_belief, scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog,
+    scale_by_dowg, scale_by_exadam, scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams,
+    scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
+    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_novograd,
+    scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs, scale_by_radam,
+    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sgd_sai, scale_by_sgdp, scale_by_shampoo, scale_by_sign,
+    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_splus,
+    scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi, schedule_free,
+    schedule_free_adamw, schedule_free_sgd, sgd, sgd_sai, sgdp, shampoo, sign_sgd, signum, simplified_ademamix, sm3,
+    soap, sophia, splus, stable_adamw, tam, tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -28,12 +34,12 @@ Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_
     ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
     get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, graft, identity,
     incremental_update, init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative,
-    layerwise, lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps,
-    named_chain, negate, normalize_by_update_norm, partition, per_example_global_norm_clip,
+    layerwise, lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup,
+    mup_init, named_chain, negate, normalize_by_update_norm, partition, per_example_global_norm_clip,
     per_example_layer_norm_clip, periodic_update, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch,
     scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule,
     scale_by_zoom_linesearch, scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params,
-    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot,
+    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot, spectral_rates,
     split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
     track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
     weight_decay, with_extra_args_support, zero_nans.
@@ -78,12 +84,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adabound import adabound as adabound
+    from jgd.optimizers.adabound import scale_by_adabound as scale_by_adabound
     from jgd.optimizers.adadelta import adadelta as adadelta
     from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
     from jgd.optimizers.adafactor import adafactor as adafactor
     from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adai import adai as adai
+    from jgd.optimizers.adai import scale_by_adai as scale_by_adai
     from jgd.optimizers.adam import adam as adam
     from jgd.optimizers.adam import adamw as adamw
     from jgd.optimizers.adam import amsgrad as amsgrad
@@ -91,9 +101,22 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
+    from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
+    from jgd.optimizers.adam_mini import adam_mini as adam_mini
+    from jgd.optimizers.adam_mini import guess_mini_blocks as guess_mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks as mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks_by_path as mini_blocks_by_path
+    from jgd.optimizers.adam_mini import scale_by_adam_mini as scale_by_adam_mini
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adamod import adamod as adamod
+    from jgd.optimizers.adamod import scale_by_adamod as scale_by_adamod
+    from jgd.optimizers.adamp import adamp as adamp
+    from jgd.optimizers.adamp import scale_by_adamp as scale_by_adamp
+    from jgd.optimizers.adamp import scale_by_sgdp as scale_by_sgdp
+    from jgd.optimizers.adamp import sgdp as sgdp
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
     from jgd.optimizers.ademamix import ademamix as ademamix
@@ -102,33 +125,55 @@ if TYPE_CHECKING:
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.amos import amos as amos
+    from jgd.optimizers.amos import scale_by_amos as scale_by_amos
+    from jgd.optimizers.ano import ano as ano
+    from jgd.optimizers.ano import scale_by_ano as scale_by_ano
+    from jgd.optimizers.apollo import apollo as apollo
+    from jgd.optimizers.apollo import scale_by_apollo as scale_by_apollo
+    from jgd.optimizers.came import came as came
+    from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import descend as descend
     from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
     from jgd.optimizers.catalogue import optimizer as optimizer
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.diffgrad import diffgrad as diffgrad
+    from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.exadam import exadam as exadam
+    from jgd.optimizers.exadam import scale_by_exadam as scale_by_exadam
+    from jgd.optimizers.fira import fira as fira
+    from jgd.optimizers.fira import scale_by_fira as scale_by_fira
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.grams import grams as grams
+    from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
     from jgd.optimizers.kl_shampoo import kl_soap as kl_soap
     from jgd.optimizers.kl_shampoo import scale_by_kl_shampoo as scale_by_kl_shampoo
     from jgd.optimizers.kl_shampoo import scale_by_kl_soap as scale_by_kl_soap
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.laprop import laprop as laprop
+    from jgd.optimizers.laprop import scale_by_laprop as scale_by_laprop
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lbfgs import lbfgs as lbfgs
     from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.low_rank import scale_by_low_rank_adam as scale_by_low_rank_adam
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mars import mars as mars
+    from jgd.optimizers.mars import scale_by_mars as scale_by_mars
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
@@ -143,12 +188,18 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.padam import padam as padam
+    from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pnm import pnm as pnm
+    from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
     from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
+    from jgd.optimizers.racs import racs as racs
+    from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import rmsprop as rmsprop
@@ -165,12 +216,15 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sgd_sai import scale_by_sgd_sai as scale_by_sgd_sai
+    from jgd.optimizers.sgd_sai import sgd_sai as sgd_sai
     from jgd.optimizers.shampoo import scale_by_shampoo as scale_by_shampoo
     from jgd.optimizers.shampoo import shampoo as shampoo
     from jgd.optimizers.sign_sgd import scale_by_sign as scale_by_sign
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sign_sgd import tiger as tiger
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.soap import scale_by_soap as scale_by_soap
@@ -181,6 +235,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.splus import descend_by_splus as descend_by_splus
     from jgd.optimizers.splus import scale_by_splus as scale_by_splus
     from jgd.optimizers.splus import splus as splus
+    from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
+    from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
+    from jgd.optimizers.tam import scale_by_tam as scale_by_tam
+    from jgd.optimizers.tam import tam as tam
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
     from jgd.schedules.basic import constant_schedule as constant_schedule
@@ -290,6 +348,9 @@ if TYPE_CHECKING:
     from jgd.transforms.targets import incremental_update as incremental_update
     from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
+    from jgd.transforms.width import mup as mup
+    from jgd.transforms.width import mup_init as mup_init
+    from jgd.transforms.width import spectral_rates as spectral_rates
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
@@ -307,11 +368,23 @@ lazy(
     {
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
+        "jgd.optimizers.adabound": ("adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
+        "jgd.optimizers.adai": ("adai", "scale_by_adai"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
+        "jgd.optimizers.adam_atan2": ("adam_atan2", "scale_by_adam_atan2"),
+        "jgd.optimizers.adam_mini": (
+            "adam_mini",
+            "guess_mini_blocks",
+            "mini_blocks",
+            "mini_blocks_by_path",
+            "scale_by_adam_mini",
+        ),
         "jgd.optimizers.adamax": ("adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adamod": ("adamod", "scale_by_adamod"),
+        "jgd.optimizers.adamp": ("adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (
             "ademamix",
@@ -320,17 +393,28 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
+        "jgd.optimizers.amos": ("amos", "scale_by_amos"),
+        "jgd.optimizers.ano": ("ano", "scale_by_ano"),
+        "jgd.optimizers.apollo": ("apollo", "scale_by_apollo"),
+        "jgd.optimizers.came": ("came", "scale_by_came"),
         "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
+        "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.exadam": ("exadam", "scale_by_exadam"),
+        "jgd.optimizers.fira": ("fira", "scale_by_fira"),
         "jgd.optimizers.fromage": ("fromage",),
-        "jgd.optimizers.galore": ("galore", "scale_by_galore"),
+        "jgd.optimizers.galore": ("galore", "galore_adamw", "scale_by_galore"),
+        "jgd.optimizers.grams": ("grams", "scale_by_grams"),
         "jgd.optimizers.kl_shampoo": ("kl_shampoo", "kl_soap", "scale_by_kl_shampoo", "scale_by_kl_soap"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.laprop": ("laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("lion", "scale_by_lion"),
+        "jgd.optimizers.low_rank": ("scale_by_low_rank_adam",),
         "jgd.optimizers.madgrad": ("madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mars": ("mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("mechanize",),
         "jgd.optimizers.momo": ("momo", "momo_adam"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
@@ -342,21 +426,27 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.padam": ("padam", "scale_by_padam"),
+        "jgd.optimizers.pnm": ("pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
         "jgd.optimizers.psgd_kron": ("psgd_kron", "scale_by_kron"),
+        "jgd.optimizers.racs": ("racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
         "jgd.optimizers.sam": ("normalize", "sam"),
         "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sgd_sai": ("scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.shampoo": ("scale_by_shampoo", "shampoo"),
-        "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum"),
+        "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum", "tiger"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.soap": ("scale_by_soap", "soap"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
         "jgd.optimizers.splus": ("descend_by_splus", "scale_by_splus", "splus"),
+        "jgd.optimizers.stable_adamw": ("scale_by_stable_adamw", "stable_adamw"),
+        "jgd.optimizers.tam": ("scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),
         "jgd.schedules.basic": (
             "constant_schedule",
@@ -444,6 +534,7 @@ lazy(
         ),
         "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
+        "jgd.transforms.width": ("mup", "mup_init", "spectral_rates"),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
         "jgd.solvers": ("Solution", "minimize", "multistart"),

@@ -13,10 +13,10 @@ WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
     "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
-    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics", "list",
-    "matrices_and_labels", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve",
-    "progress", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates", "shrink", "step_if", "time_of",
-    "transition", "whole_steps", "wolfe_errors", "zoom_search",
+    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics", "limited_growth",
+    "list", "matrices_and_labels", "matrix_rules", "named_recipe", "next_rate", "no_gradient", "observe", "one_key",
+    "power_curve", "progress", "projection_of", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates",
+    "scaling", "shrink", "step_if", "time_of", "transition", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

@@ -38,7 +38,17 @@ MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
     *("matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
-    *("hyper", "part", "record", "static", "descend", "optimizer", "variant"),  # write records, fields and recipes
+    *("guess_mini_blocks", "mini_blocks_by_path"),  # likewise
+    *(
+        "hyper",
+        "part",
+        "record",
+        "static",
+        "descend",
+        "descend_then_decay",
+        "optimizer",
+        "variant",
+    ),  # write records, fields and recipes
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
     "init_empty_state",  # looks at nothing
     "Solution",  # is made by jgd alone
@@ -119,6 +129,7 @@ KEY = Kind("be a seed or a random key", lambda x: frozen_key(x) is not None)
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))
 BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
+    "base": one_of("adamw", "lion"),
     "base_optimizer": TRANSFORM,
     "clip_value_fn": function_of("(count) -> bound"),
     "dtype_momentum": DTYPE,
@@ -145,7 +156,9 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "random_seed": KEY,
     "should_skip_update_fn": function_of("(updates, step, params)"),
     "preconditioning": PRECONDITIONING,
+    "projection": one_of("random", "svd"),
     "rank": WHOLE,
+    "scale_type": one_of("channel", "tensor"),
     "stacked": ARRAYS,
     "transforms": TRANSFORMS,
     "tree": ARRAYS,
@@ -161,6 +174,7 @@ FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("gradient_step", "state"),  # nobody looks at it; searched for what is asked for
     *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
+    "blocks",  # by its tree, when there are parameters
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }
 

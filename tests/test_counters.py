@@ -26,7 +26,7 @@ def test_a_step_costs_what_the_table_says(name):
 COPYING = ("acprop", "adan", "adopt", "adopt_options", "adopt_unclipped", "dadapt_adamw_options", "rprop_delayed")
 COPYING += ("optimistic_adam", "optimistic_adam_options", "optimistic_adam_v2", "optimistic_adam_v2_options")
 COPYING += ("optimistic_gradient_descent", "galore", "lbfgs", "lbfgs_without_search", "noisy_sgd", "sam_kept")
-COPYING += ("lookahead", "lookahead_reset", "sophia", "sophia_paper")
+COPYING += ("lookahead", "lookahead_reset", "mars", "sophia", "sophia_paper")
 COPYING += ("schedule_free_adamw", "schedule_free_sgd", "schedule_free_adamw_optax", "schedule_free_sgd_optax")
 COPYING += ("schedule_free", "backtracking_linesearch", "zoom_linesearch", "zoom_linesearch_armijo")
 KEPT = [row.name for row in OPTIMIZERS if row.name in KNOWN and "muon" not in row.name and row.name not in COPYING]

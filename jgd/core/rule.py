@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core.pair import abstracted, explained
-from jgd.core.tree import check_extra, check_inexact, check_params, increment, map_unzip, zero_count
+from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -66,6 +66,8 @@ class Rule:
         t = None if count is None else increment(count)
         rule = jax.tree.map(jnp.asarray, self)
         reads, asked = self._asked(params, extra)
+        if slots and not self.entrywise and params is not None:  # no slot need have the shape of its leaf
+            check_fits(f"{type(self).__name__}.update", grads, params)
         step = functools.partial(rule.step, rule.shared(t), **asked)
 
         def lifted(g: jax.Array, *rest: Any) -> Any:

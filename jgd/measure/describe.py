@@ -177,11 +177,14 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):
             for leaf in here if hasattr(transform, name) else ():
                 getattr(leaf, column).append(_rate(getattr(transform, name)))
-        if isinstance(transform, _RATE_AND_DECAY):
-            for leaf, keep in zip(here, jax.tree.leaves(leaf_flags(transform.mask, params)), strict=True):
+        if hasattr(transform, "weight_decay"):
+            decays = leaf_flags(getattr(transform, "mask", None), params)
+            for leaf, keep in zip(here, jax.tree.leaves(decays), strict=True):
                 leaf.decays = leaf.decays if keep else leaf.decays[:-1]
         for inner in _inner(transform):
             _visit(inner, params, found)
+        if hasattr(transform, "rate_factors"):
+            _note_factors(transform, params, here)
 
 
 def _visit_groups(transform: ByPath, params: Params, found: dict[Any, _Found]) -> None:
@@ -189,8 +192,14 @@ def _visit_groups(transform: ByPath, params: Params, found: dict[Any, _Found]) -
     for mask in transform.partition(params).masks(params).values():
         _visit(mask, params, found)
     here = [found[path] for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-    for leaf, label, factor in zip(here, transform.labels(params), transform.rate_factors(params), strict=True):
+    for leaf, label in zip(here, transform.labels(params), strict=True):
         leaf.parts.insert(0, label)
+    _note_factors(transform, params, here)
+
+
+def _note_factors(transform: Any, params: Params, here: list[_Found]) -> None:
+    """Note the multiplier of each leaf's rate."""
+    for leaf, factor in zip(here, transform.rate_factors(params), strict=True):
         if factor:
             base, power = factor
             leaf.rates.append(_rate(base) if power == 1 else f"{_rate(base)}^{power}")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adabelief import ScaleByBelief as ScaleByBelief
     from jgd.optimizers.adabelief import adabelief as adabelief
     from jgd.optimizers.adabelief import scale_by_belief as scale_by_belief
+    from jgd.optimizers.adabound import ScaleByAdabound as ScaleByAdabound
+    from jgd.optimizers.adabound import adabound as adabound
+    from jgd.optimizers.adabound import scale_by_adabound as scale_by_adabound
     from jgd.optimizers.adadelta import ScaleByAdadelta as ScaleByAdadelta
     from jgd.optimizers.adadelta import adadelta as adadelta
     from jgd.optimizers.adadelta import scale_by_adadelta as scale_by_adadelta
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adai import AdaiState as AdaiState
+    from jgd.optimizers.adai import ScaleByAdai as ScaleByAdai
+    from jgd.optimizers.adai import adai as adai
+    from jgd.optimizers.adai import scale_by_adai as scale_by_adai
     from jgd.optimizers.adam import ScaleByAdam as ScaleByAdam
     from jgd.optimizers.adam import ScaleByAmsgrad as ScaleByAmsgrad
     from jgd.optimizers.adam import adam as adam
@@ -35,10 +42,31 @@ if TYPE_CHECKING:
     from jgd.optimizers.adam import nadamw as nadamw
     from jgd.optimizers.adam import scale_by_adam as scale_by_adam
     from jgd.optimizers.adam import scale_by_amsgrad as scale_by_amsgrad
+    from jgd.optimizers.adam_atan2 import ScaleByAdamAtan2 as ScaleByAdamAtan2
+    from jgd.optimizers.adam_atan2 import adam_atan2 as adam_atan2
+    from jgd.optimizers.adam_atan2 import scale_by_adam_atan2 as scale_by_adam_atan2
+    from jgd.optimizers.adam_mini import DeclaredBlocks as DeclaredBlocks
+    from jgd.optimizers.adam_mini import MiniBlocks as MiniBlocks
+    from jgd.optimizers.adam_mini import MiniBlocksByPath as MiniBlocksByPath
+    from jgd.optimizers.adam_mini import ScaleByAdamMini as ScaleByAdamMini
+    from jgd.optimizers.adam_mini import adam_mini as adam_mini
+    from jgd.optimizers.adam_mini import guess_mini_blocks as guess_mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks as mini_blocks
+    from jgd.optimizers.adam_mini import mini_blocks_by_path as mini_blocks_by_path
+    from jgd.optimizers.adam_mini import scale_by_adam_mini as scale_by_adam_mini
     from jgd.optimizers.adamax import ScaleByAdamax as ScaleByAdamax
     from jgd.optimizers.adamax import adamax as adamax
     from jgd.optimizers.adamax import adamaxw as adamaxw
     from jgd.optimizers.adamax import scale_by_adamax as scale_by_adamax
+    from jgd.optimizers.adamod import ScaleByAdamod as ScaleByAdamod
+    from jgd.optimizers.adamod import adamod as adamod
+    from jgd.optimizers.adamod import scale_by_adamod as scale_by_adamod
+    from jgd.optimizers.adamp import ScaleByAdamp as ScaleByAdamp
+    from jgd.optimizers.adamp import ScaleBySgdp as ScaleBySgdp
+    from jgd.optimizers.adamp import adamp as adamp
+    from jgd.optimizers.adamp import scale_by_adamp as scale_by_adamp
+    from jgd.optimizers.adamp import scale_by_sgdp as scale_by_sgdp
+    from jgd.optimizers.adamp import sgdp as sgdp
     from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
@@ -52,6 +80,18 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.amos import ScaleByAmos as ScaleByAmos
+    from jgd.optimizers.amos import amos as amos
+    from jgd.optimizers.amos import scale_by_amos as scale_by_amos
+    from jgd.optimizers.ano import ScaleByAno as ScaleByAno
+    from jgd.optimizers.ano import ano as ano
+    from jgd.optimizers.ano import scale_by_ano as scale_by_ano
+    from jgd.optimizers.apollo import ScaleByApollo as ScaleByApollo
+    from jgd.optimizers.apollo import apollo as apollo
+    from jgd.optimizers.apollo import scale_by_apollo as scale_by_apollo
+    from jgd.optimizers.came import ScaleByCame as ScaleByCame
+    from jgd.optimizers.came import came as came
+    from jgd.optimizers.came import scale_by_came as scale_by_came
     from jgd.optimizers.catalogue import Given as Given
     from jgd.optimizers.catalogue import Made as Made
     from jgd.optimizers.catalogue import OptimizerEntry as OptimizerEntry
@@ -66,6 +106,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
+    from jgd.optimizers.diffgrad import diffgrad as diffgrad
+    from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
@@ -74,11 +117,23 @@ if TYPE_CHECKING:
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
+    from jgd.optimizers.exadam import ScaleByExadam as ScaleByExadam
+    from jgd.optimizers.exadam import exadam as exadam
+    from jgd.optimizers.exadam import scale_by_exadam as scale_by_exadam
+    from jgd.optimizers.fira import ScaleByFira as ScaleByFira
+    from jgd.optimizers.fira import fira as fira
+    from jgd.optimizers.fira import limited_growth as limited_growth
+    from jgd.optimizers.fira import scale_by_fira as scale_by_fira
+    from jgd.optimizers.fira import scaling as scaling
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
+    from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
+    from jgd.optimizers.grams import ScaleByGrams as ScaleByGrams
+    from jgd.optimizers.grams import grams as grams
+    from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.kl_shampoo import ScaleByKlShampoo as ScaleByKlShampoo
     from jgd.optimizers.kl_shampoo import ScaleByKlSoap as ScaleByKlSoap
     from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
@@ -88,6 +143,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
+    from jgd.optimizers.laprop import ScaleByLaprop as ScaleByLaprop
+    from jgd.optimizers.laprop import laprop as laprop
+    from jgd.optimizers.laprop import scale_by_laprop as scale_by_laprop
     from jgd.optimizers.lars import lars as lars
     from jgd.optimizers.lbfgs import ScaleByLBFGS as ScaleByLBFGS
     from jgd.optimizers.lbfgs import lbfgs as lbfgs
@@ -95,9 +153,16 @@ if TYPE_CHECKING:
     from jgd.optimizers.lion import ScaleByLion as ScaleByLion
     from jgd.optimizers.lion import lion as lion
     from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+    from jgd.optimizers.low_rank import Projection as Projection
+    from jgd.optimizers.low_rank import ScaleByLowRankAdam as ScaleByLowRankAdam
+    from jgd.optimizers.low_rank import projection_of as projection_of
+    from jgd.optimizers.low_rank import scale_by_low_rank_adam as scale_by_low_rank_adam
     from jgd.optimizers.madgrad import ScaleByMadgrad as ScaleByMadgrad
     from jgd.optimizers.madgrad import madgrad as madgrad
     from jgd.optimizers.madgrad import scale_by_madgrad as scale_by_madgrad
+    from jgd.optimizers.mars import ScaleByMars as ScaleByMars
+    from jgd.optimizers.mars import mars as mars
+    from jgd.optimizers.mars import scale_by_mars as scale_by_mars
     from jgd.optimizers.mechanize import Mechanize as Mechanize
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import Momo as Momo
@@ -123,6 +188,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import optimistic_adam_v2 as optimistic_adam_v2
     from jgd.optimizers.optimistic import optimistic_gradient_descent as optimistic_gradient_descent
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
+    from jgd.optimizers.padam import ScaleByPadam as ScaleByPadam
+    from jgd.optimizers.padam import padam as padam
+    from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pnm import ScaleByPnm as ScaleByPnm
+    from jgd.optimizers.pnm import pnm as pnm
+    from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
@@ -133,6 +204,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.psgd_kron import ScaleByKron as ScaleByKron
     from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
     from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
+    from jgd.optimizers.racs import ScaleByRacs as ScaleByRacs
+    from jgd.optimizers.racs import racs as racs
+    from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
@@ -158,6 +232,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
     from jgd.optimizers.sgd import sgd as sgd
+    from jgd.optimizers.sgd_sai import ScaleBySgdSai as ScaleBySgdSai
+    from jgd.optimizers.sgd_sai import scale_by_sgd_sai as scale_by_sgd_sai
+    from jgd.optimizers.sgd_sai import sgd_sai as sgd_sai
     from jgd.optimizers.shampoo import ScaleByShampoo as ScaleByShampoo
     from jgd.optimizers.shampoo import scale_by_shampoo as scale_by_shampoo
     from jgd.optimizers.shampoo import shampoo as shampoo
@@ -167,6 +244,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.sign_sgd import scale_by_signum as scale_by_signum
     from jgd.optimizers.sign_sgd import sign_sgd as sign_sgd
     from jgd.optimizers.sign_sgd import signum as signum
+    from jgd.optimizers.sign_sgd import tiger as tiger
     from jgd.optimizers.sm3 import ScaleBySm3 as ScaleBySm3
     from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
     from jgd.optimizers.sm3 import sm3 as sm3
@@ -183,6 +261,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.splus import descend_by_splus as descend_by_splus
     from jgd.optimizers.splus import scale_by_splus as scale_by_splus
     from jgd.optimizers.splus import splus as splus
+    from jgd.optimizers.stable_adamw import ScaleByStableAdamw as ScaleByStableAdamw
+    from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
+    from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
+    from jgd.optimizers.tam import ScaleByTam as ScaleByTam
+    from jgd.optimizers.tam import scale_by_tam as scale_by_tam
+    from jgd.optimizers.tam import tam as tam
     from jgd.optimizers.yogi import ScaleByYogi as ScaleByYogi
     from jgd.optimizers.yogi import scale_by_yogi as scale_by_yogi
     from jgd.optimizers.yogi import yogi as yogi
@@ -192,9 +276,11 @@ lazy(
     {
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
+        "jgd.optimizers.adabound": ("ScaleByAdabound", "adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
+        "jgd.optimizers.adai": ("AdaiState", "ScaleByAdai", "adai", "scale_by_adai"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
             "ScaleByAmsgrad",
@@ -208,7 +294,21 @@ lazy(
             "scale_by_adam",
             "scale_by_amsgrad",
         ),
+        "jgd.optimizers.adam_atan2": ("ScaleByAdamAtan2", "adam_atan2", "scale_by_adam_atan2"),
+        "jgd.optimizers.adam_mini": (
+            "DeclaredBlocks",
+            "MiniBlocks",
+            "MiniBlocksByPath",
+            "ScaleByAdamMini",
+            "adam_mini",
+            "guess_mini_blocks",
+            "mini_blocks",
+            "mini_blocks_by_path",
+            "scale_by_adam_mini",
+        ),
         "jgd.optimizers.adamax": ("ScaleByAdamax", "adamax", "adamaxw", "scale_by_adamax"),
+        "jgd.optimizers.adamod": ("ScaleByAdamod", "adamod", "scale_by_adamod"),
+        "jgd.optimizers.adamp": ("ScaleByAdamp", "ScaleBySgdp", "adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
         "jgd.optimizers.ademamix": (
             "ScaleByAdemamix",
@@ -219,6 +319,10 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.amos": ("ScaleByAmos", "amos", "scale_by_amos"),
+        "jgd.optimizers.ano": ("ScaleByAno", "ano", "scale_by_ano"),
+        "jgd.optimizers.apollo": ("ScaleByApollo", "apollo", "scale_by_apollo"),
+        "jgd.optimizers.came": ("ScaleByCame", "came", "scale_by_came"),
         "jgd.optimizers.catalogue": (
             "Given",
             "Made",
@@ -233,6 +337,7 @@ lazy(
             "variant",
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
+        "jgd.optimizers.diffgrad": ("ScaleByDiffgrad", "diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
@@ -243,8 +348,11 @@ lazy(
             "scale_by_dog",
             "scale_by_dowg",
         ),
+        "jgd.optimizers.exadam": ("ScaleByExadam", "exadam", "scale_by_exadam"),
+        "jgd.optimizers.fira": ("ScaleByFira", "fira", "limited_growth", "scale_by_fira", "scaling"),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
-        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "scale_by_galore"),
+        "jgd.optimizers.galore": ("ScaleByGalore", "galore", "galore_adamw", "scale_by_galore"),
+        "jgd.optimizers.grams": ("ScaleByGrams", "grams", "scale_by_grams"),
         "jgd.optimizers.kl_shampoo": (
             "ScaleByKlShampoo",
             "ScaleByKlSoap",
@@ -254,10 +362,13 @@ lazy(
             "scale_by_kl_soap",
         ),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
+        "jgd.optimizers.laprop": ("ScaleByLaprop", "laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
         "jgd.optimizers.lbfgs": ("ScaleByLBFGS", "lbfgs", "scale_by_lbfgs"),
         "jgd.optimizers.lion": ("ScaleByLion", "lion", "scale_by_lion"),
+        "jgd.optimizers.low_rank": ("Projection", "ScaleByLowRankAdam", "projection_of", "scale_by_low_rank_adam"),
         "jgd.optimizers.madgrad": ("ScaleByMadgrad", "madgrad", "scale_by_madgrad"),
+        "jgd.optimizers.mars": ("ScaleByMars", "mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
         "jgd.optimizers.muon": (
@@ -279,9 +390,12 @@ lazy(
             "optimistic_gradient_descent",
             "scale_by_optimistic_gradient",
         ),
+        "jgd.optimizers.padam": ("ScaleByPadam", "padam", "scale_by_padam"),
+        "jgd.optimizers.pnm": ("ScaleByPnm", "pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
         "jgd.optimizers.psgd_kron": ("ScaleByKron", "psgd_kron", "scale_by_kron"),
+        "jgd.optimizers.racs": ("ScaleByRacs", "racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
@@ -296,6 +410,7 @@ lazy(
         "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
         "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
+        "jgd.optimizers.sgd_sai": ("ScaleBySgdSai", "scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.shampoo": ("ScaleByShampoo", "scale_by_shampoo", "shampoo"),
         "jgd.optimizers.sign_sgd": (
             "ScaleBySign",
@@ -304,6 +419,7 @@ lazy(
             "scale_by_signum",
             "sign_sgd",
             "signum",
+            "tiger",
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
         "jgd.optimizers.soap": ("ScaleBySoap", "scale_by_soap", "soap"),
@@ -315,6 +431,8 @@ lazy(
             "sophia",
         ),
         "jgd.optimizers.splus": ("DescendBySplus", "ScaleBySplus", "descend_by_splus", "scale_by_splus", "splus"),
+        "jgd.optimizers.stable_adamw": ("ScaleByStableAdamw", "scale_by_stable_adamw", "stable_adamw"),
+        "jgd.optimizers.tam": ("ScaleByTam", "scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),
     },
 )

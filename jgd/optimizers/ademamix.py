@@ -1,8 +1,10 @@
 """AdEMAMix: Adam that steps along a fast and a slow mean of the gradients together."""
 
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
@@ -17,8 +19,10 @@ class ScaleByAdemamix(Rule):
     """u = (m1^ + alpha m2) / (sqrt(v^ + eps_root) + eps); m1, m2 and v are means of g, g and |g|^2.
 
     Their decays are b1, b3 and b2, and m2 alone is not corrected for its bias: it fills slowly (Pagliardini et al.
-    2024, arXiv:2409.03137). The paper warms alpha and b3 up: both may be schedules of the number of steps taken before.
-    v is float32 or wider, where optax keeps it in `mu_dtype`; one counter serves where optax has two that are equal.
+    2024, arXiv:2409.03137). Over the first T = `warmup_steps`, as in the paper, alpha grows with t / T, and 1 / log b3,
+    but for a constant its half-life, goes on a line from that of b1; or both are schedules of the number of steps taken
+    before. v is float32 or wider, where optax keeps it in `mu_dtype`; one counter serves where optax has two that are
+    equal.
     """
 
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")
@@ -28,6 +32,8 @@ class ScaleByAdemamix(Rule):
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     eps_root: Scalar = hyper(default=0.0, interval="[0, inf)")
     mu_dtype: Any = static(default=None, convert=dtype_name)
+    _: KW_ONLY
+    warmup_steps: Scalar | None = hyper(default=None, interval="(0, inf)")
     layout = ("m1", "m2", "nu")
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:
@@ -36,7 +42,12 @@ class ScaleByAdemamix(Rule):
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """The bias corrections, the slow mean's decay and its weight."""
         corrections = (1 / one_minus_pow(b, t) for b in (self.b1, self.b2))
-        return *corrections, *(x(t - 1) if callable(x) else x for x in (self.b3, self.alpha))
+        b3, alpha = (x(t - 1) if callable(x) else x for x in (self.b3, self.alpha))
+        if self.warmup_steps is not None:
+            done = jnp.minimum(t / self.warmup_steps, 1.0)
+            b3 = jnp.exp(1 / ((1 - done) / jnp.log(self.b1) + done / jnp.log(b3)))
+            alpha = done * alpha
+        return *corrections, b3, alpha
 
     def step(self, shared: Any, g: jax.Array, m1: jax.Array, m2: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
         r1, r2, b3, alpha = shared
@@ -93,9 +104,15 @@ def ademamix(
     mu_dtype: Any = None,
     weight_decay: Rate = 0.0,
     mask: Any = None,
+    *,
+    warmup_steps: Scalar | None = None,
 ) -> Chain:
-    """AdEMAMix: AdamW along a fast and a slow mean of the gradients (Pagliardini et al. 2024, arXiv:2409.03137)."""
-    return descend(ScaleByAdemamix(b1, b2, b3, alpha, eps, eps_root, mu_dtype), learning_rate, weight_decay, mask)
+    """AdEMAMix: AdamW along a fast and a slow mean of the gradients (Pagliardini et al. 2024, arXiv:2409.03137).
+
+    The paper warms alpha and b3 up over all of training: `warmup_steps` is then its number of steps.
+    """
+    rule = ScaleByAdemamix(b1, b2, b3, alpha, eps, eps_root, mu_dtype, warmup_steps=warmup_steps)
+    return descend(rule, learning_rate, weight_decay, mask)
 
 
 @optimizer(rates=(1e-6, 1e-2))

@@ -11,12 +11,14 @@ import optax
 from jgd.core import InputError, MatrixAxes, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, whole_from
 from jgd.core.frozen import Frozen, thaw
-from jgd.core.matrices import Cut, cut, declared_axes, frozen_axes
+from jgd.core.matrices import cut, declared_axes, frozen_axes
 from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, moment_dtype, name_of, widen, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.adam import scale_by_adam
-from jgd.optimizers.catalogue import descend, optimizer
+from jgd.optimizers.catalogue import descend, descend_then_decay, optimizer
+from jgd.optimizers.low_rank import Projection, ScaleByLowRankAdam, projection_of
 from jgd.transforms import Chain, as_transform
+from jgd.transforms.decay import Decay
 
 
 def _rule(base: Any) -> Transform:
@@ -51,31 +53,31 @@ class ScaleByGalore:
         """A counter, the base's state for projected matrices, and projectors at zero."""
         check_inexact("ScaleByGalore.init", params)
         leaves, structure = jax.tree.flatten(params)
-        rows = list(zip(self._cuts(params), leaves, strict=True))
-        low = [jnp.zeros(self._low(one, p), jnp.result_type(p)) for one, p in rows]
-        projectors = [jnp.zeros(self._projector(one), moment_dtype(p)) for one, p in rows]
+        rows = list(zip(self._projections(params), leaves, strict=True))
+        low = [jnp.zeros(one.low_shape if one else jnp.shape(p), jnp.result_type(p)) for one, p in rows]
+        projectors = [jnp.zeros(_shape(one), moment_dtype(p)) for one, p in rows]
         base_state = self.base_optimizer.init(structure.unflatten(low))
         return optax.contrib.GaLoreState(zero_count(), base_state, structure.unflatten(projectors))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The base's updates in the projected space, back in the whole."""
         read = () if params is None else (params,)
-        place, cuts = "ScaleByGalore.update", self._cuts(grads)
+        place, ways = "ScaleByGalore.update", self._projections(grads)
         grads, kept = map_unzip(  # which compares their structures and shapes
             lambda g, projector, *_: (g, projector), grads, state.projector, place=place, read=read, entrywise=False
         )
         leaves, structure = jax.tree.flatten(grads)
         due = state.count % jnp.round(jnp.asarray(self.update_proj_gap)).astype(jnp.int32) == 0
         projectors = structure.flatten_up_to(kept)
-        self._check(grads, cuts, projectors)
-        projectors = [self._renewed(due, *row) for row in zip(cuts, leaves, projectors, strict=True)]
-        low = [self._projected(*row) for row in zip(cuts, leaves, projectors, strict=True)]
+        self._check(grads, ways, projectors)
+        projectors = [_renewed(due, *row) for row in zip(ways, leaves, projectors, strict=True)]
+        low = [one.low(g, p) if one else widen(g) for one, g, p in zip(ways, leaves, projectors, strict=True)]
         steps, base_state = self.base_optimizer.update(
             structure.unflatten(low), state.base_optimizer_state, None, **extra
         )
         updates = [
-            self._back(one, u, projector).astype(jnp.result_type(g))
-            for one, g, u, projector in zip(cuts, leaves, jax.tree.leaves(steps), projectors, strict=True)
+            (self.scale * one.back(u, projector) if one else widen(u)).astype(jnp.result_type(g))
+            for one, g, u, projector in zip(ways, leaves, jax.tree.leaves(steps), projectors, strict=True)
         ]
         return structure.unflatten(updates), optax.contrib.GaLoreState(
             count=increment(state.count),
@@ -92,8 +94,8 @@ class ScaleByGalore:
         axes = declared_axes(type(self).__name__, declared, params)
         return dataclasses.replace(self, weight_dimension_numbers=axes)  # type: ignore[type-var]
 
-    def _cuts(self, params: Params) -> list[Cut | None]:
-        """How each leaf is cut into matrices; `None` for what is not projected, such as leaves without entries."""
+    def _projections(self, params: Params) -> list[Projection | None]:
+        """How the matrices of each leaf are projected; `None` for what is not, such as leaves without entries."""
         place, declared = type(self).__name__, self.weight_dimension_numbers
         rows = jax.tree_util.tree_leaves_with_path(params)
         one = MatrixAxes(0, 1) if declared is None else _thawed(declared, params)
@@ -102,66 +104,21 @@ class ScaleByGalore:
             axes = [one if fits(jnp.ndim(leaf)) else None for _, leaf in rows]
         else:
             axes = declared_axes(place, declared, params).of(params)
-        return [
+        cuts = [
             None if x is None or not jnp.size(leaf) else cut(f"{place}: {name_of(path)}", jnp.shape(leaf), x)
             for (path, leaf), x in zip(rows, axes, strict=True)
         ]
+        return [None if one is None else projection_of(one, self.rank, longer=self.project_longer) for one in cuts]
 
-    def _is_left(self, one: Cut) -> bool:
-        """Whether the rows are projected, P'G, or the columns, G P."""
-        _, rows, columns = one.sizes
-        return rows >= columns if self.project_longer else rows <= columns
-
-    def _low(self, one: Cut | None, p: Any) -> tuple[int, ...]:
-        """The shape of a projected leaf."""
-        if one is None:
-            return jnp.shape(p)
-        _, rows, columns = one.sizes
-        kept = min(self.rank, rows, columns)
-        return (*one.batch_shape, *((kept, columns) if self._is_left(one) else (rows, kept)))
-
-    def _projector(self, one: Cut | None) -> tuple[int, ...]:
-        """The shape of a projector."""
-        if one is None:
-            return 0, 0
-        _, rows, columns = one.sizes
-        return *one.batch_shape, rows if self._is_left(one) else columns, min(self.rank, rows, columns)
-
-    def _check(self, grads: Grads, cuts: list[Cut | None], projectors: list[Any]) -> None:
+    def _check(self, grads: Grads, ways: list[Projection | None], projectors: list[Any]) -> None:
         paths = jax.tree_util.tree_leaves_with_path(grads)
-        for (path, g), one, projector in zip(paths, cuts, projectors, strict=True):
-            if jnp.shape(projector) != self._projector(one):
+        for (path, g), one, projector in zip(paths, ways, projectors, strict=True):
+            if jnp.shape(projector) != _shape(one):
                 raise InputError(
                     f"ScaleByGalore.update: the gradient at {name_of(path)} has shape {jnp.shape(g)}, which the "
                     f"projector of shape {jnp.shape(projector)} does not fit; pass what belongs to the parameters that "
                     "init was called with."
                 )
-
-    def _renewed(self, due: jax.Array, one: Cut | None, g: jax.Array, projector: jax.Array) -> jax.Array:
-        """The projector, from the gradient where it is due."""
-        if one is None:
-            return projector
-
-        def directions() -> jax.Array:
-            # Slopes of singular vectors are infinite where two singular values are equal.
-            u, _, vh = jnp.linalg.svd(jax.lax.stop_gradient(one.matrices(widen(g))), full_matrices=False)
-            vectors = u if self._is_left(one) else vh.conj().mT
-            return vectors[..., : projector.shape[-1]].astype(projector.dtype)
-
-        return jax.lax.cond(due, directions, lambda: projector)
-
-    def _projected(self, one: Cut | None, g: jax.Array, projector: jax.Array) -> jax.Array:
-        if one is None:
-            return widen(g)
-        matrices, wide = one.matrices(widen(g)), widen(projector)
-        return wide.conj().mT @ matrices if self._is_left(one) else matrices @ wide
-
-    def _back(self, one: Cut | None, u: jax.Array, projector: jax.Array) -> jax.Array:
-        if one is None:
-            return widen(u)
-        wide = widen(projector)
-        whole = wide @ widen(u) if self._is_left(one) else widen(u) @ wide.conj().mT
-        return self.scale * one.array(whole)
 
 
 scale_by_galore = ScaleByGalore
@@ -189,6 +146,39 @@ def galore(
         rank, update_proj_gap, scale, base_optimizer, weight_dimension_numbers, project_longer=project_longer
     )
     return descend(rule, learning_rate, weight_decay, mask)
+
+
+@optimizer(rates=(1e-5, 1e-1))
+def galore_adamw(
+    learning_rate: Rate,
+    rank: int = 128,
+    update_proj_gap: Scalar = 200,
+    scale: Scalar = 0.25,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-6,
+    weight_decay: Decay = 0.0,
+    mask: Any = None,
+) -> Chain:
+    """AdamW in a few directions of each matrix, as its authors' package has it (Zhao et al. 2024, arXiv:2403.03507).
+
+    As there, eps is added before bias correction, and decay comes after the step: p <- (p - lr u)(1 - lr wd). What is
+    no matrix gets Adam.
+    """
+    rule = ScaleByLowRankAdam(rank, update_proj_gap, scale, b1, b2, eps)
+    return descend_then_decay(rule, learning_rate, weight_decay, mask)
+
+
+def _shape(one: Projection | None) -> tuple[int, ...]:
+    """The shape of a projector, which is empty for what is not projected."""
+    return (0, 0) if one is None else one.shape
+
+
+def _renewed(due: jax.Array, one: Projection | None, g: jax.Array, projector: jax.Array) -> jax.Array:
+    """The projector, from the gradient where it is due."""
+    if one is None:
+        return projector
+    return jax.lax.cond(due, lambda: one.directions(g).astype(projector.dtype), lambda: projector)
 
 
 def _thawed(declared: Any, params: Params) -> Any:

@@ -12,6 +12,7 @@ from jgd.core.tree import zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
+from jgd.transforms.decay import Decay
 
 
 @record
@@ -55,3 +56,9 @@ def signum(learning_rate: Rate, beta: Scalar = 0.9, accumulator_dtype: Any = Non
     State: 4 bytes a parameter, and one tuple where optax has two, of its `ema` and its `scale_by_sign`.
     """
     return descend(ScaleBySignum(beta, accumulator_dtype), learning_rate)
+
+
+@optimizer(rates=(1e-5, 1e-1))
+def tiger(learning_rate: Rate, b1: Scalar = 0.965, weight_decay: Decay = 0.0, mask: Any = None) -> Chain:
+    """Signum with a longer memory and decoupled weight decay, or Lion of one decay (Su 2023)."""
+    return descend(ScaleBySignum(b1), learning_rate, weight_decay, mask)

@@ -191,6 +191,14 @@ if TYPE_CHECKING:
     from jgd.transforms.targets import incremental_update as incremental_update
     from jgd.transforms.targets import periodic_update as periodic_update
     from jgd.transforms.value_and_grad import value_and_grad_from_state as value_and_grad_from_state
+    from jgd.transforms.width import ByWidth as ByWidth
+    from jgd.transforms.width import Mup as Mup
+    from jgd.transforms.width import SpectralRates as SpectralRates
+    from jgd.transforms.width import WidthState as WidthState
+    from jgd.transforms.width import matrix_rules as matrix_rules
+    from jgd.transforms.width import mup as mup
+    from jgd.transforms.width import mup_init as mup_init
+    from jgd.transforms.width import spectral_rates as spectral_rates
     from jgd.transforms.wrappers import ApplyIfFinite as ApplyIfFinite
     from jgd.transforms.wrappers import MultiSteps as MultiSteps
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
@@ -362,6 +370,16 @@ lazy(
         ),
         "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
+        "jgd.transforms.width": (
+            "ByWidth",
+            "Mup",
+            "SpectralRates",
+            "WidthState",
+            "matrix_rules",
+            "mup",
+            "mup_init",
+            "spectral_rates",
+        ),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
         "jgd.transforms.zoom_linesearch": ("ScaleByZoomLinesearch", "scale_by_zoom_linesearch"),
     },

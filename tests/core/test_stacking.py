@@ -48,7 +48,8 @@ def test_steps_are_those_of_the_tree(make):
 
 
 def test_shardings_and_donation_survive():
-    mesh = jax.make_mesh((2,), ("x",), axis_types=(jax.sharding.AxisType.Auto,))
+    two = jax.devices("cpu")[:2]  # there, because a machine may have one GPU
+    mesh = jax.make_mesh((2,), ("x",), axis_types=(jax.sharding.AxisType.Auto,), devices=two)
     split, whole = (NamedSharding(mesh, PartitionSpec(*spec)) for spec in (("x",), ()))
     params = {"a": jnp.ones((4, 3)), "b": jnp.ones((4, 3)), "c": jnp.ones((4, 3))}
     params = jax.device_put(params, {"a": split, "b": split, "c": whole})

@@ -85,6 +85,8 @@ def test_the_state_of_every_transform_is_counted(row):
     counters = sum(x.dtype.itemsize for x in jax.tree.leaves(state) if not jnp.issubdtype(x.dtype, jnp.inexact))
     if row.name == "zero_nans":
         counters = 0  # its flags stand at their leaves
+    if row.name == "apollo":
+        counters -= 4 * len(jax.tree.leaves(params))  # its keys stand at their leaves
     assert found.other_bytes == counters + row.scalar_bytes
 
 

@@ -1,0 +1,56 @@
+"""PAdam: Adam that divides by a power of its denominator, between momentum and Adam."""
+
+from typing import Any
+
+import jax
+
+from jgd.core import Rule, hyper, record
+from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
+from jgd.core.types import Rate, Scalar
+from jgd.optimizers.catalogue import descend, optimizer
+from jgd.transforms import Chain
+
+
+@record
+class ScaleByPadam(Rule):
+    """u = sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)^(2 partial); m and v are means of g and |g|^2.
+
+    (Chen et al. 2018, arXiv:1806.06763.) As pytorch-optimizer has it: the bias of v is corrected by its root, whatever
+    the power, and eps is inside it; the paper has neither, and keeps the largest v.
+    """
+
+    b1: Scalar = hyper(default=0.9, interval="[0, 1)")
+    b2: Scalar = hyper(default=0.999, interval="[0, 1)")
+    partial: Scalar = hyper(default=0.25, interval="[0, 1]")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    layout = ("m", "v")
+
+    def slots(self, p: Any) -> tuple[jax.Array, ...]:
+        return zeros(p), zeros(p, real=True)
+
+    def shared(self, t: jax.Array) -> jax.Array:
+        """Both bias corrections, a factor of the step."""
+        return safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
+
+    def step(self, correction: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
+        m = self.b1 * m + (1 - self.b1) * g
+        v = self.b2 * v + (1 - self.b2) * abs_sq(g)
+        return correction * m / (safe_sqrt(v) + self.eps) ** (2 * self.partial), m, v
+
+
+scale_by_padam = ScaleByPadam
+
+
+@optimizer(rates=(1e-3, 1e1))
+def padam(
+    learning_rate: Rate = 0.1,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    partial: Scalar = 0.25,
+    eps: Scalar = 1e-8,
+) -> Chain:
+    """Partially adaptive Adam: momentum at a `partial` of 0, Adam at 0.5 (Chen et al. 2018, arXiv:1806.06763).
+
+    Its rates are those of momentum rather than Adam's.
+    """
+    return descend(ScaleByPadam(b1, b2, partial, eps), learning_rate)

@@ -1,0 +1,243 @@
+"""Rates that hold for every width: multipliers by a leaf's inputs and outputs (maximal update, spectral rule)."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core import InputError, MatrixRule, Transform, part, record, static
+from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, admits, one_of, shown
+from jgd.core.cost import Cost, cost
+from jgd.core.leaves import leaf_paths
+from jgd.core.matrices import MatrixAxes, cut, declared_axes, for_params, frozen_axes
+from jgd.core.record import part_names
+from jgd.core.tree import widen
+from jgd.core.types import Grads, Params, State, Updates
+from jgd.transforms.as_transform import as_transform
+from jgd.transforms.by_path import EMBEDDING, ByPath
+from jgd.transforms.compose import Chain, Masked, Partition
+from jgd.transforms.decay import AddDecayedWeights
+from jgd.transforms.matrix_axes import NO_MATRIX, every_matrix_axes
+from jgd.transforms.momentum import Trace
+from jgd.transforms.scale import Identity, Scale, ScaleByLearningRate, ScaleBySchedule
+
+LINEAR = (AddDecayedWeights, Identity, Scale, ScaleByLearningRate, ScaleBySchedule, Trace)
+KIND = Kind("be 'adam', 'sgd' or 'muon', or None to look", lambda x: x is None or admits(one_of(*KINDS), x))
+KINDS = ("adam", "sgd", "muon")
+
+
+class WidthState(NamedTuple):
+    """The state of the optimizer."""
+
+    opt_state: State
+
+
+class ByWidth:
+    """Multiplies the steps of `optimizer` by a number for each leaf, of its inputs and outputs."""
+
+    optimizer: Any
+    kind: str | None
+    weight_dimension_numbers: Any
+    sizes: ClassVar[Any]
+
+    def init(self, params: Params) -> State:
+        """The optimizer's state."""
+        self.rate_factors(params)  # which refuses other parameters than the base's
+        return WidthState(self.optimizer.init(params))
+
+    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
+        """The optimizer's updates, multiplied."""
+        updates, inner = self.optimizer.update(grads, state.opt_state, params, **extra)
+        leaves, structure = jax.tree.flatten(updates)
+        factors = self.rate_factors(grads if params is None else params)
+        steps = [u if row is None else _times(row[0], u) for row, u in zip(factors, leaves, strict=True)]
+        return structure.unflatten(steps), WidthState(inner)
+
+    def cost(self, params: Params) -> Cost:
+        """The optimizer's own."""
+        return cost(self.optimizer, params)
+
+    def rate_factors(self, params: Params) -> list[tuple[float, int] | None]:
+        """For each leaf a number and its power, 1, that multiply the optimizer's rate; `None` where it is 1."""
+        rules = matrix_rules(for_params(self.optimizer, params), params)
+        kind = self.kind or ("sgd" if _is_linear(self.optimizer) else "muon" if rules else "adam")
+        found = []
+        for path, (rows, columns), base in zip(
+            leaf_paths(params), self._sides(params), self._base(params), strict=True
+        ):
+            rule = rules.get(path) if kind == "muon" else None
+            found.append(_factor(kind, rule, rows, columns) / _factor(kind, rule, *base))
+        return [None if factor == 1 else (factor, 1) for factor in found]
+
+    def _sides(self, params: Params) -> list[tuple[int, int]]:
+        """The inputs and outputs of each leaf."""
+        declared = self.weight_dimension_numbers or every_matrix_axes
+        axes = declared_axes(type(self).__name__, declared, params).of(params)
+        paths, shapes = leaf_paths(params), map(jnp.shape, jax.tree.leaves(params))
+        return [_sides(path, shape, x) for path, shape, x in zip(paths, shapes, axes, strict=True)]
+
+    def _base(self, params: Params) -> list[tuple[int, int]]:
+        """The inputs and outputs of each leaf of the model that the rate was found for."""
+        raise NotImplementedError
+
+
+@record
+class SpectralRates(ByWidth):
+    """Multiplies each leaf's steps by its inputs and outputs, so that layers of all widths learn at one speed.
+
+        1 / in                  for steps whose entries do not grow with the gradient: Adam, Lion, ...
+        out / in                for steps that are gradients: SGD with or without momentum
+        sqrt(out / in) / s      for matrices made orthogonal, where s is the rule's own factor: Muon
+
+    which makes the spectral norm of a step the rate times sqrt(out / in) (Yang et al. 2023, arXiv:2310.17813). A
+    vector, such as a bias, has one input, and so has each row of an embedding. `kind` says which of "adam", "sgd" and
+    "muon" the steps are of; by default a chain of momentum, decay and rates is "sgd", an optimizer with a matrix rule
+    "muon", whose other leaves are Adam's, and all else "adam". `jgd.describe(optimizer, params)` shows what each leaf
+    gets. Decoupled decay is multiplied like the rate. `weight_dimension_numbers` declares which axes are inputs and
+    outputs, as `matrix_axes_by_path` does; by default they are guessed.
+    """
+
+    optimizer: Transform = part(convert=as_transform, expect=TRANSFORM)
+    kind: str | None = static(default=None, expect=KIND)
+    weight_dimension_numbers: Any = static(default=None, convert=frozen_axes)
+
+    def _base(self, params: Params) -> list[tuple[int, int]]:
+        return [(1, 1)] * len(jax.tree.leaves(params))
+
+
+spectral_rates = SpectralRates
+
+
+@record
+class Mup(ByWidth):
+    """Multiplies each leaf's steps so that the best rate at the base model's width is the best at every width.
+
+    A leaf's number is that of `spectral_rates` over that of its namesake in `base_shapes`: with r_in times the inputs
+    and r_out times the outputs 1 / r_in for Adam, r_out / r_in for SGD, about sqrt(r_out / r_in) for Muon; at the
+    base's own width all are 1. This is the maximal update parametrization (Yang & Hu 2021, arXiv:2011.14522; Yang et
+    al. 2022, arXiv:2203.03466, table 3). What is not the optimizer's is the model's: `mup_init` makes the readout of
+    fresh parameters smaller, and attention whose heads grow divides by their size and not its root.
+
+    `base_shapes` is the base model's parameters or their shapes, `jax.eval_shape(init, key)`, or a dict of shapes by
+    path, `{"head/kernel": (64, 10)}`. For the rest see `spectral_rates`.
+    """
+
+    optimizer: Transform = part(convert=as_transform, expect=TRANSFORM)
+    base_shapes: Any = static(convert=lambda tree: _BaseShapes.of(tree))
+    kind: str | None = static(default=None, expect=KIND)
+    weight_dimension_numbers: Any = static(default=None, convert=frozen_axes)
+
+    def _base(self, params: Params) -> list[tuple[int, int]]:
+        return self._sides(_base_of("Mup", self.base_shapes, params))
+
+
+mup = Mup
+
+
+def mup_init(params: Params, base_shapes: Any, weight_dimension_numbers: Any = None) -> Params:
+    """Scale fresh parameters of a standard initialization to those of the maximal update parametrization.
+
+    Leaves of which only the inputs have grown since `base_shapes`, such as a head's kernel, are divided by the root of
+    r_in, so that their deviation falls with the inputs and not with their root; all others are as they were.
+    """
+    sides = Mup(Identity(), base_shapes, "adam", weight_dimension_numbers)
+
+    def scaled(x: Any, now: tuple[int, int], base: tuple[int, int]) -> Any:
+        is_readout = now[1] == base[1] and now[0] != base[0]
+        return _times(math.sqrt(base[0] / now[0]), x) if is_readout else x
+
+    leaves, structure = jax.tree.flatten(params)
+    return structure.unflatten(map(scaled, leaves, sides._sides(params), sides._base(params)))
+
+
+def matrix_rules(transform: Any, params: Params) -> dict[str, MatrixRule]:
+    """The matrix rule that steps each leaf, by its path."""
+    if isinstance(transform, Masked):
+        return matrix_rules(transform.inner, transform.kept(params))
+    if isinstance(transform, ByPath):
+        return matrix_rules(transform.partition(params), params)
+    found: dict[str, MatrixRule] = {}
+    if isinstance(transform, MatrixRule):
+        return dict.fromkeys(leaf_paths(params), transform)
+    if isinstance(transform, Partition):
+        inner: Any = transform.masks(params).values()
+    elif isinstance(transform, Chain):
+        inner = transform.transforms
+    else:
+        inner = [getattr(transform, name) for name in part_names(transform)]
+    for one in inner:
+        found |= matrix_rules(one, params) if isinstance(one, Transform) else {}
+    return found
+
+
+class _BaseShapes(NamedTuple):
+    """The shapes of a model's leaves by their paths."""
+
+    by_path: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, tree: Any) -> "_BaseShapes":
+        if isinstance(tree, cls):
+            return tree
+        if isinstance(tree, Mapping) and tree and all(map(_is_shape, tree.values())):
+            return cls(tuple((str(path), tuple(shape)) for path, shape in tree.items()))
+        if not jax.tree.leaves(tree) or not admits(ARRAYS, tree):
+            raise InputError(
+                f"mup(base_shapes={shown(tree)}): base_shapes must be the base model's parameters or their shapes, "
+                "such as jax.eval_shape(init, key)."
+            )
+        return cls(tuple(zip(leaf_paths(tree), map(jnp.shape, jax.tree.leaves(tree)), strict=True)))
+
+    def __repr__(self) -> str:
+        return repr(dict(self.by_path))
+
+
+def _is_shape(x: Any) -> bool:
+    return isinstance(x, tuple) and all(isinstance(n, int) for n in x)
+
+
+def _base_of(place: str, base: _BaseShapes, params: Params) -> Params:
+    """The base's shapes for the leaves of `params`, in their structure."""
+    known: Mapping[str, tuple[int, ...]] = dict(base.by_path)
+
+    def one(path: str, leaf: Any) -> jax.ShapeDtypeStruct:
+        shape = known.get(path)
+        if shape is None or len(shape) != jnp.ndim(leaf):
+            found = "is not in base_shapes" if shape is None else f"is {shape} in base_shapes"
+            raise InputError(
+                f"{place}: the leaf at {path or 'the root'}, of shape {jnp.shape(leaf)}, {found}; give the parameters "
+                "of the same model at another width."
+            )
+        return jax.ShapeDtypeStruct(shape, jnp.result_type(leaf))
+
+    leaves, structure = jax.tree.flatten(params)
+    return structure.unflatten(map(one, leaf_paths(params), leaves))
+
+
+def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[int, int]:
+    """The inputs and outputs of a leaf: one input for biases and for embeddings, whose rows are looked up."""
+    if EMBEDDING.search(path):
+        return 1, shape[-1] if shape else 1
+    if axes is None or NO_MATRIX.search(path.rpartition("/")[2]):
+        return 1, math.prod(shape)
+    _, rows, columns = cut(path, shape, axes).sizes
+    return rows, columns
+
+
+def _factor(kind: str, rule: MatrixRule | None, rows: int, columns: int) -> float:
+    if rule is not None:
+        return math.sqrt(columns / rows) / float(rule.size(rows, columns))
+    return (columns if kind == "sgd" else 1.0) / rows
+
+
+def _is_linear(transform: Any) -> bool:
+    """Whether steps are sums of gradients and parameters with fixed weights."""
+    if isinstance(transform, Chain):
+        return all(map(_is_linear, transform.transforms))
+    return isinstance(transform, LINEAR)
+
+
+def _times(factor: float, u: Any) -> jax.Array:
+    return (widen(u) * factor).astype(jnp.result_type(u))

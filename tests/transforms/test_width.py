@@ -1,0 +1,130 @@
+"""Rates by width: the multipliers of each leaf, and the steps that they make."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+import jgd
+from jgd import InputError
+from tests import problems
+
+
+def model(n, heads=2):
+    """Shapes of a small network of width n, whose attention has more heads when it is wider."""
+    shapes = {
+        "embed": {"embedding": (7, n)},
+        "attn": {"query": {"kernel": (n, n // heads, heads), "bias": (n // heads, heads)}},
+        "mlp": {"kernel": (n, 4 * n), "bias": (4 * n,)},
+        "down": {"kernel": (4 * n, n)},
+        "head": {"kernel": (n, 7), "bias": (7,)},
+    }
+    return jax.tree.map(lambda x: jnp.ones(x), shapes, is_leaf=lambda x: isinstance(x, tuple))
+
+
+BASE = jax.eval_shape(lambda: model(4))
+FACTORS = {  # of one leaf of each kind, at three times the base's width
+    "adam": {"embed": 1, "query": 1 / 3, "bias": 1, "mlp": 1 / 3, "head": 1 / 3, "head bias": 1},
+    "sgd": {"embed": 3, "query": 1, "bias": 3, "mlp": 1, "head": 1 / 3, "head bias": 1},
+    "muon": {"embed": 1, "query": 1, "bias": 1, "mlp": 1, "head": 1 / 3, "head bias": 1},
+    "muon_rms": {"embed": 1, "query": 3**-0.5, "bias": 1, "mlp": 3**-0.5, "head": 1 / 3, "head bias": 1},
+}
+OPTIMIZERS = {
+    "adam": jgd.chain(jgd.clip_by_global_norm(1.0), jgd.adamw(0.1, weight_decay=0.01)),
+    "sgd": jgd.sgd(0.1, 0.9),
+    "muon": jgd.muon(0.1),
+    "muon_rms": jgd.muon(0.1, consistent_rms=0.2),
+}
+LEAVES = {
+    "embed": lambda p: p["embed"]["embedding"],
+    "query": lambda p: p["attn"]["query"]["kernel"],
+    "bias": lambda p: p["attn"]["query"]["bias"],
+    "mlp": lambda p: p["mlp"]["kernel"],
+    "head": lambda p: p["head"]["kernel"],
+    "head bias": lambda p: p["head"]["bias"],
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_each_kind_of_step_takes_the_table_s_multipliers(kind):
+    params = model(12)
+    inner = OPTIMIZERS[kind]
+    optimizer = jgd.mup(inner, BASE)
+    grads = jax.tree.map(lambda x: jnp.sin(jnp.arange(x.size, dtype=float)).reshape(x.shape), params)
+    plain, _ = inner.update(grads, inner.init(params), params)
+    wide, _ = optimizer.update(grads, optimizer.init(params), params)
+    for name, leaf in LEAVES.items():
+        problems.close(leaf(wide), jax.tree.map(lambda x, n=name: FACTORS[kind][n] * x, leaf(plain)), rtol=1e-6)
+
+
+def test_the_base_itself_takes_the_optimizer_s_own_steps():
+    params = model(4)
+    optimizer = jgd.mup(optax.adam(0.1), params)
+    updates, _ = optimizer.update(params, optimizer.init(params), params)
+    expected, _ = optax.adam(0.1).update(params, optax.adam(0.1).init(params), params)
+    problems.close(updates, expected, rtol=0)
+
+
+def test_spectral_rates_make_steps_of_one_spectral_norm():
+    params = {"mlp": {"kernel": jnp.ones((9, 4))}}
+    for inner in (jgd.muon(0.5, param_labels={"mlp": {"kernel": "muon"}}), jgd.chain(jgd.scale(-0.5))):
+        optimizer = jgd.spectral_rates(inner)
+        orthogonal = jnp.linalg.qr(jax.random.normal(jax.random.key(0), (9, 4)))[0] * (9 / 4) ** 0.5
+        grads = {"mlp": {"kernel": orthogonal}}
+        updates, _ = optimizer.update(grads, optimizer.init(params), params)
+        found = jnp.linalg.norm(updates["mlp"]["kernel"], 2)
+        # Muon's five steps leave singular values between 0.7 and 1.2.
+        problems.close(found, 0.5 * (4 / 9) ** 0.5, rtol=0.35 if isinstance(inner, jgd.transforms.Partition) else 1e-5)
+
+
+def test_a_rule_is_named_where_the_look_of_the_optimizer_misleads():
+    signs = jgd.chain(jgd.trace(0.9), optax.scale_by_sign(), jgd.scale(-0.1))
+    assert jgd.mup(signs, BASE).rate_factors(model(12)) == jgd.mup(signs, BASE, "adam").rate_factors(model(12))
+    assert jgd.mup(signs, BASE, "sgd").rate_factors(model(12)) != jgd.mup(signs, BASE).rate_factors(model(12))
+
+
+def test_declared_axes_replace_the_guess():
+    params, base = {"x": jnp.ones((6, 5))}, {"x": jnp.ones((2, 5))}
+    turned = jgd.mup(jgd.adam(0.1), base, weight_dimension_numbers={"x": jgd.MatrixAxes(1, 0)})
+    assert jgd.mup(jgd.adam(0.1), base).rate_factors(params) == [(1 / 3, 1)]
+    assert turned.rate_factors(params) == [None]
+
+
+def test_describe_shows_what_each_leaf_gets():
+    rows = jgd.describe(jgd.mup(jgd.adam(0.1), BASE), model(12)).rows
+    assert {row.path: row.learning_rate for row in rows}["head/kernel"] == "0.1 * 0.3333"
+    assert {row.path: row.learning_rate for row in rows}["head/bias"] == "0.1"
+
+
+def test_mup_init_makes_the_readout_smaller():
+    scaled = jgd.mup_init(model(12), BASE)
+    problems.close(scaled["head"]["kernel"], jnp.full((12, 7), 3**-0.5), rtol=1e-6)
+    problems.close(scaled | {"head": model(12)["head"]}, model(12), rtol=0)
+
+
+def test_it_is_pasted_back():
+    optimizer = jgd.mup(jgd.adam(0.1), BASE, "sgd")
+    names = {name: getattr(jgd, name) for name in dir(jgd)}
+    again = eval(repr(optimizer), names)
+    assert again.rate_factors(model(12)) == optimizer.rate_factors(model(12))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: jgd.mup(jgd.adam(0.1), {}), "base_shapes must be the base model's parameters or their shapes"),
+        (lambda: jgd.mup(jgd.adam(0.1), BASE, "lion"), "kind must be 'adam', 'sgd' or 'muon'"),
+        (
+            lambda: jgd.mup(jgd.adam(0.1), BASE).init({"x": jnp.ones(3)}),
+            "the leaf at x, of shape .* not in base_shapes",
+        ),
+        (
+            lambda: jgd.mup(jgd.adam(0.1), {"x": jnp.ones((2, 2))}).init({"x": jnp.ones(3)}),
+            r"the leaf at x, of shape \(3,\), is \(2, 2\) in base_shapes",
+        ),
+        (lambda: jgd.mup(3, BASE), "optimizer must be a gradient transformation"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(make, says):
+    with pytest.raises(InputError, match=says):
+        make()
