@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
-from jgd.core.arguments import one_of, whole_from
+from jgd.core.arguments import Kind, one_of, whole_from
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, gram, rotated
 from jgd.core.frozen import first_key, frozen_key, split_key
@@ -19,6 +19,7 @@ from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
 
+KEY = Kind("be a seed or a random key, such as jax.random.key(0)", lambda x: x is not None)
 MODES = ("one_diag", "smart_one_diag", "all_diag")
 BALANCED = 0.01  # the share of the preconditioner's updates before which its factors are given one norm
 DAMPING = float(jnp.finfo(jnp.float32).eps) ** 0.5
@@ -53,7 +54,7 @@ class ScaleByKron(BlockRule):
     memory_save_mode: str | None = static(default=None, expect=one_of(*MODES))
     preconditioner_lr: Scalar = hyper(default=0.1, interval="[0, inf)")
     preconditioner_init_scale: Scalar = hyper(default=1.0, interval="(0, inf)")
-    key: Any = static(default=None, convert=frozen_key)
+    key: Any = static(default=0, convert=frozen_key, expect=KEY)
     layout = ("mu", "factors")
     renews_first = True
     stagger = False
