@@ -179,6 +179,17 @@ class BlockRule(Rule):
     def _check_fits(self, grads: Grads, columns: list[State], params: Params) -> None:
         """Refuse gradients that the state or the parameters do not fit, by the first path that differs."""
         place = f"{type(self).__name__}.update"
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(grads)]
+        kinds = self.slots(jax.ShapeDtypeStruct((1, 1), jnp.float32))
+        for column, kind in zip(columns, kinds, strict=True):
+            # Below a leaf's own path stand the piece and where in the slot an array is.
+            below = 1 + max((len(path) for path, _ in jax.tree_util.tree_leaves_with_path(kind)), default=0)
+            for path, _ in jax.tree_util.tree_leaves_with_path(column):
+                if len(path) > below and not any(path[: len(known)] == known for known in paths):
+                    raise InputError(
+                        f"{place}: the gradient has nothing at {name_of(path[:-below])}, where the state has a leaf; "
+                        "pass what belongs to the parameters that init was called with."
+                    )
         kept = [column_of(place, "gradient", grads, jax.tree.structure(grads), column, False) for column in columns]
         if params is not None and jax.tree.structure(params) == jax.tree.structure(grads):
             check_fits(place, grads, params)

@@ -279,6 +279,8 @@ class WeightDecay:
             last.largest_rate()
             return chain(*links, *then, last)
         if self.kind == "after":
+            if learning_rate is None:
+                raise InputError("weight_decay(kind='after'): there is no learning rate; take 'independent'.")
             return chain(*links, *then, ScaleThenDecay(learning_rate, self.weight_decay, mask))
         make = KINDS.get(self.kind, AddDecayedWeights)
         decay, rate = make(self.weight_decay), scale_by_learning_rate(learning_rate)

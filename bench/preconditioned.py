@@ -1,0 +1,103 @@
+"""Steps of SOAP and Shampoo on 48 matrices and on one large one: batched, leaf by leaf, and the reference package's.
+
+A round is as many steps as there are between two renewals of a preconditioner: the mean step of a round is the price,
+the slowest one what a renewal costs where all are due together, and the median one an ordinary step.
+"""
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jgd
+from bench.rows import Claim, Row, Yields, alone
+from jgd.measure import random_like
+
+EVERY = 10  # steps
+MADE: dict[str, Callable[..., Any]] = {
+    "soap": lambda **more: jgd.soap(1e-3, **more),
+    "shampoo": lambda **more: jgd.shampoo(1e-3, grafting="sgd", merge_dims=False, **more),
+}
+
+
+def preconditioned(quick: bool = False, rounds: int = 1) -> Yields:
+    """SOAP and Shampoo on 48 matrices of 128 x 128 and one of 1024 x 1024, staggered, together, leaf by leaf, torch."""
+    problems = {"4 of 8 x 8": (4, 8)} if quick else {"48 of 128 x 128": (48, 128), "1 of 1024 x 1024": (1, 1024)}
+    for problem, (count, size) in problems.items():
+        params = random_like({f"layer{i}": jax.ShapeDtypeStruct((size, size), np.float32) for i in range(count)}, 0)
+        for name, make in MADE.items():
+            sides = {"jgd": _stepper(make(), params), "jgd, together": _stepper(make(stagger=False), params)}
+            if count > 1:
+                sides["leaf by leaf"] = _stepper(make(stagger=False), params, leaves=True)
+            if find_spec("pytorch_optimizer") and find_spec("torch"):
+                sides["pytorch-optimizer"] = _reference(name, params)
+            rows = {side: _row(f"{name}, {problem}: {side}", *pair, rounds) for side, pair in sides.items()}
+            for row in rows.values():
+                yield {**row, "ratio": row["seconds"] / rows["jgd"]["seconds"]}
+            for other, goal in (("leaf by leaf", 1.0), ("pytorch-optimizer", 1.0)):
+                if other in rows:
+                    gain = rows[other]["seconds"] / rows["jgd"]["seconds"]
+                    yield Claim(f"{name}, {problem}: {other}'s time over jgd's", gain, goal)
+
+
+def _stepper(opt: Any, params: Any, *, leaves: bool = False) -> tuple[Callable[[], Any], float]:
+    """What takes a step and waits for it, and the seconds of compiling; `leaves` calls one leaf's program for each."""
+    parts = [{"layer": p} for p in params.values()] if leaves else [params]
+    grads = [random_like(part, 1 + i) for i, part in enumerate(parts)]
+    carried = [(part, opt.init(part)) for part in parts]
+
+    def step(params: Any, state: Any, grads: Any) -> Any:
+        updates, state = opt.update(grads, state, params)
+        return jgd.apply_updates(params, updates), state
+
+    begin = time.perf_counter()
+    compiled = jax.jit(step, donate_argnums=(0, 1)).lower(*carried[0], grads[0]).compile()
+    spent = time.perf_counter() - begin
+    carried = [jax.tree.map(jnp.copy, one) for one in carried]
+
+    def run() -> None:
+        carried[:] = [compiled(*one, g) for one, g in zip(carried, grads, strict=True)]
+        jax.block_until_ready(carried)
+
+    return run, spent
+
+
+def _reference(name: str, params: Any) -> tuple[Callable[[], Any], float]:
+    """The step of pytorch-optimizer."""
+    po, torch = import_module("pytorch_optimizer"), import_module("torch")
+    tensors = [torch.tensor(np.asarray(x)) for x in params.values()]
+    for tensor, g in zip(tensors, random_like(params, 1).values(), strict=True):
+        tensor.grad = torch.tensor(np.asarray(g))
+    shampoo = {"start_preconditioning_step": 1, "preconditioning_compute_steps": EVERY, "block_size": 1024}
+    shampoo |= {"use_svd": True, "nesterov": False, "shape_interpretation": False}
+    opt = po.SOAP(tensors, 1e-3) if name == "soap" else po.ScalableShampoo(tensors, 1e-3, **shampoo)
+    return opt.step, 0.0
+
+
+def _row(name: str, step: Callable[[], Any], compile_seconds: float, rounds: int) -> Row:
+    """The seconds of steps after the first, by rounds."""
+    step()
+    found = [[_seconds(step) for _ in range(EVERY)] for _ in range(rounds)]
+    return {
+        "name": name,
+        "seconds": median(sum(times) / EVERY for times in found),
+        "ordinary_seconds": median(x for times in found for x in times),
+        "slowest_seconds": median(max(times) for times in found),
+        "compile_seconds": compile_seconds,
+    }
+
+
+def _seconds(step: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    step()
+    return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    alone(preconditioned)
