@@ -1,48 +1,54 @@
 """jgd: gradient descent as a value. This file is the table of contents.
 
-Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, Status, Stop, Transform, global_norm, hyper, hyperparams,
-    part, record, select, stack, stack_leaves, static, with_hyperparams.
-Optimizers: acprop, adabelief, adabound, adadelta, adafactor, adagrad, adai, adam, adam_atan2, adam_mini, adamax,
-    adamaxw, adamod, adamp, adamw, adan, ademamix, adopt, amos, amsgrad, ano, apollo, came, cocob, dadapt_adamw,
-    descend, descend_by_splus, descend_then_decay, diffgrad, dog, dowg, dpsgd, exadam, fira, fromage, galore,
-    galore_adamw, gradient_descent, grams, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian,
-    kl_shampoo, kl_soap, lamb, laprop, lars, lbfgs, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path,
-    momo, momo_adam, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize, novograd, optimistic_adam,
-    optimistic_adam_v2, optimistic_gradient_descent, optimizer, padam, pnm, polyak_sgd, prodigy, psgd_kron, racs,
-    radam, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adai, scale_by_adam,
-    scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adan,
-    scale_by_ademamix, scale_by_adopt, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo,
-    scale_by_belief, scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_distance_over_gradients, scale_by_dog,
-    scale_by_dowg, scale_by_exadam, scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams,
+Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
+    hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
+Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, adagrad, adahessian, adai, adam,
+    adam_atan2, adam_mini, adamax, adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, aggmo, amos,
+    amsgrad, ano, apollo, asam, came, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend,
+    descend_by_splus, descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, extragradient, fira, fromage,
+    ftrl, galore, galore_adamw, gradient_descent, grams, gravity, guess_mini_blocks, heavy_ball,
+    hutchinson_estimator_diag_hessian, hypergradient_descent, kate, kl_shampoo, kl_soap, lamb, laprop, lars, lbfgs,
+    ldog, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, msvag, muon, muon_labels,
+    nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, osgm, padam, pid, pnm, polyak_sgd, prodigy, psgd_kron, qhadam, qhm, racs,
+    radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta,
+    scale_by_adahessian, scale_by_adai, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax,
+    scale_by_adamod, scale_by_adamp, scale_by_adamuon, scale_by_adan, scale_by_ademamix, scale_by_adopt,
+    scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo, scale_by_belief, scale_by_came,
+    scale_by_cocob, scale_by_diffgrad, scale_by_dion, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    scale_by_exadam, scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams, scale_by_kate,
     scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
-    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_muon, scale_by_novograd,
-    scale_by_optimistic_gradient, scale_by_padam, scale_by_pnm, scale_by_polyak, scale_by_racs, scale_by_radam,
-    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_sgd_sai, scale_by_sgdp, scale_by_shampoo, scale_by_sign,
-    scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_splus,
-    scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi, schedule_free,
-    schedule_free_adamw, schedule_free_sgd, sgd, sgd_sai, sgdp, shampoo, sign_sgd, signum, simplified_ademamix, sm3,
-    soap, sophia, splus, stable_adamw, tam, tiger, variant, yogi.
+    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_msvag, scale_by_muon, scale_by_normuon,
+    scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pid, scale_by_pnm, scale_by_polyak,
+    scale_by_qhadam, scale_by_qhm, scale_by_racs, scale_by_radam, scale_by_rectified_rms, scale_by_rms,
+    scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
+    scale_by_shampoo, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap,
+    scale_by_sophia, scale_by_splus, scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio,
+    scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, scion, scion_labels,
+    sgd, sgd_sai, sgdp, shampoo, sign_sgd, signum, simplified_ademamix, sm3, soap, sophia, splus, stable_adamw, tam,
+    tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
     sgdr_schedule, switch_schedule, warmup_constant_schedule, warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule, warmup_stable_decay_schedule.
-Transforms: accumulate_avg_updates, adaptive_grad_clip, add_cautious_decay, add_decayed_weights, add_initial_decay,
-    add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite, apply_updates, average_incrementally_updates,
-    average_per_element_updates, by_path, centralize, chain, clip, clip_by_block_rms, clip_by_global_norm,
-    clip_by_norm, conditionally_mask, conditionally_transform, current_hyperparams, differentially_private_aggregate,
-    ema, ema_params, eval_params, flatten, freeze, freeze_until, get_batch_size_from_per_elt_updates,
-    get_per_element_mean_and_sum_sq_diff_grads, get_unbiased_mean_and_variance_ema, graft, identity,
-    incremental_update, init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative,
-    layerwise, lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup,
-    mup_init, named_chain, negate, normalize_by_update_norm, partition, per_example_global_norm_clip,
-    per_example_layer_norm_clip, periodic_update, process, reduce_on_plateau, scale, scale_by_backtracking_linesearch,
-    scale_by_learning_rate, scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule,
-    scale_by_zoom_linesearch, scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params,
-    scheduled, selective_transform, set_to_zero, skip_large_updates, skip_not_finite, snapshot, spectral_rates,
-    split_real_and_imaginary, stateless, stateless_with_tree_map, subtract_decayed_weights, trace,
-    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
-    weight_decay, with_extra_args_support, zero_nans.
+Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_decay, add_cautious_decayed_weights,
+    add_decayed_weights, add_initial_decay, add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite,
+    apply_updates, average_incrementally_updates, average_per_element_updates, by_path, cautious, centralize, chain,
+    clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
+    current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
+    freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
+    get_unbiased_mean_and_variance_ema, graft, grokfast_ema, hyperball, identity, incremental_update,
+    init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise,
+    lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init,
+    named_chain, negate, normalize_by_update_norm, orthogonalize_gradients, partition, per_example_global_norm_clip,
+    per_example_layer_norm_clip, periodic_update, polynomial_average, primal_averaging, process, qk_clip,
+    reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
+    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_then_decay,
+    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
+    skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
+    stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
+    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
     describe, fit, minimize, multistart, on_host.
 
@@ -57,6 +63,7 @@ from jgd.core import MatrixAxes as MatrixAxes
 from jgd.core import MatrixRule as MatrixRule
 from jgd.core import Rule as Rule
 from jgd.core import Schedule as Schedule
+from jgd.core import SplitAxes as SplitAxes
 from jgd.core import Status as Status
 from jgd.core import Stop as Stop
 from jgd.core import Transform as Transform
@@ -80,6 +87,8 @@ if TYPE_CHECKING:
     from jgd import sweep as sweep
     from jgd import tasks as tasks
     from jgd import transforms as transforms
+    from jgd.optimizers.accsgd import a2grad as a2grad
+    from jgd.optimizers.accsgd import accsgd as accsgd
     from jgd.optimizers.acprop import acprop as acprop
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
     from jgd.optimizers.adabelief import adabelief as adabelief
@@ -92,6 +101,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.adafactor import scale_by_factored_rms as scale_by_factored_rms
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adahessian import adahessian as adahessian
+    from jgd.optimizers.adahessian import scale_by_adahessian as scale_by_adahessian
     from jgd.optimizers.adai import adai as adai
     from jgd.optimizers.adai import scale_by_adai as scale_by_adai
     from jgd.optimizers.adam import adam as adam
@@ -119,12 +130,18 @@ if TYPE_CHECKING:
     from jgd.optimizers.adamp import sgdp as sgdp
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.adaptive_muon import adamuon as adamuon
+    from jgd.optimizers.adaptive_muon import normuon as normuon
+    from jgd.optimizers.adaptive_muon import scale_by_adamuon as scale_by_adamuon
+    from jgd.optimizers.adaptive_muon import scale_by_normuon as scale_by_normuon
     from jgd.optimizers.ademamix import ademamix as ademamix
     from jgd.optimizers.ademamix import scale_by_ademamix as scale_by_ademamix
     from jgd.optimizers.ademamix import scale_by_simplified_ademamix as scale_by_simplified_ademamix
     from jgd.optimizers.ademamix import simplified_ademamix as simplified_ademamix
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.aggmo import aggmo as aggmo
+    from jgd.optimizers.aggmo import scale_by_aggmo as scale_by_aggmo
     from jgd.optimizers.amos import amos as amos
     from jgd.optimizers.amos import scale_by_amos as scale_by_amos
     from jgd.optimizers.ano import ano as ano
@@ -139,10 +156,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
+    from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
+    from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
     from jgd.optimizers.diffgrad import diffgrad as diffgrad
     from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
+    from jgd.optimizers.dion import dion as dion
+    from jgd.optimizers.dion import scale_by_dion as scale_by_dion
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import ldog as ldog
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
@@ -151,11 +175,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.fira import fira as fira
     from jgd.optimizers.fira import scale_by_fira as scale_by_fira
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.ftrl import ftrl as ftrl
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import galore_adamw as galore_adamw
     from jgd.optimizers.galore import scale_by_galore as scale_by_galore
     from jgd.optimizers.grams import grams as grams
     from jgd.optimizers.grams import scale_by_grams as scale_by_grams
+    from jgd.optimizers.gravity import gravity as gravity
+    from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
+    from jgd.optimizers.hypergradient import osgm as osgm
+    from jgd.optimizers.kate import kate as kate
+    from jgd.optimizers.kate import scale_by_kate as scale_by_kate
     from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
     from jgd.optimizers.kl_shampoo import kl_soap as kl_soap
     from jgd.optimizers.kl_shampoo import scale_by_kl_shampoo as scale_by_kl_shampoo
@@ -177,6 +207,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.mechanize import mechanize as mechanize
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
+    from jgd.optimizers.msvag import msvag as msvag
+    from jgd.optimizers.msvag import scale_by_msvag as scale_by_msvag
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
@@ -190,14 +222,19 @@ if TYPE_CHECKING:
     from jgd.optimizers.optimistic import scale_by_optimistic_gradient as scale_by_optimistic_gradient
     from jgd.optimizers.padam import padam as padam
     from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pid import pid as pid
+    from jgd.optimizers.pid import scale_by_pid as scale_by_pid
     from jgd.optimizers.pnm import pnm as pnm
     from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
-    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
     from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
+    from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
+    from jgd.optimizers.quasi_hyperbolic import qhm as qhm
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhadam as scale_by_qhadam
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhm as scale_by_qhm
     from jgd.optimizers.racs import racs as racs
     from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import radam as radam
@@ -207,11 +244,20 @@ if TYPE_CHECKING:
     from jgd.optimizers.rmsprop import scale_by_stddev as scale_by_stddev
     from jgd.optimizers.rprop import rprop as rprop
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
+    from jgd.optimizers.sam import asam as asam
+    from jgd.optimizers.sam import extragradient as extragradient
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import rectified_rate as rectified_rate
+    from jgd.optimizers.schedule_free import scale_by_rectified_rms as scale_by_rectified_rms
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_radam as schedule_free_radam
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
+    from jgd.optimizers.scion import scale_by_scion as scale_by_scion
+    from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
+    from jgd.optimizers.scion import scion as scion
+    from jgd.optimizers.scion import scion_labels as scion_labels
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -277,7 +323,6 @@ if TYPE_CHECKING:
     from jgd.transforms.aggregating import (
         track_per_element_mean_and_variance_with_ema as track_per_element_mean_and_variance_with_ema,
     )
-    from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
     from jgd.transforms.backtracking_linesearch import (
@@ -288,6 +333,8 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import by_path as by_path
     from jgd.transforms.by_path import layerwise as layerwise
     from jgd.transforms.by_path import scaled as scaled
+    from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
+    from jgd.transforms.cautious import cautious as cautious
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -310,6 +357,9 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
     from jgd.transforms.grafting import graft as graft
+    from jgd.transforms.grokfast import grokfast_ema as grokfast_ema
+    from jgd.transforms.grokfast import orthogonalize_gradients as orthogonalize_gradients
+    from jgd.transforms.hyperball import hyperball as hyperball
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
     from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
@@ -327,12 +377,20 @@ if TYPE_CHECKING:
     from jgd.transforms.noise import add_noise as add_noise
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
+    from jgd.transforms.parameter_averages import ema_params as ema_params
+    from jgd.transforms.parameter_averages import lawa as lawa
+    from jgd.transforms.parameter_averages import polynomial_average as polynomial_average
+    from jgd.transforms.parameter_averages import swa as swa
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.primal_averaging import primal_averaging as primal_averaging
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
+    from jgd.transforms.qk_clip import qk_clip as qk_clip
+    from jgd.transforms.running_clip import adagc as adagc
+    from jgd.transforms.running_clip import zclip as zclip
     from jgd.transforms.scale import apply_updates as apply_updates
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import negate as negate
@@ -366,12 +424,14 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.accsgd": ("a2grad", "accsgd"),
         "jgd.optimizers.acprop": ("acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("adabelief", "scale_by_belief"),
         "jgd.optimizers.adabound": ("adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("adagrad", "scale_by_rss"),
+        "jgd.optimizers.adahessian": ("adahessian", "scale_by_adahessian"),
         "jgd.optimizers.adai": ("adai", "scale_by_adai"),
         "jgd.optimizers.adam": ("adam", "adamw", "amsgrad", "nadam", "nadamw", "scale_by_adam", "scale_by_amsgrad"),
         "jgd.optimizers.adam_atan2": ("adam_atan2", "scale_by_adam_atan2"),
@@ -386,6 +446,7 @@ lazy(
         "jgd.optimizers.adamod": ("adamod", "scale_by_adamod"),
         "jgd.optimizers.adamp": ("adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("adan", "scale_by_adan"),
+        "jgd.optimizers.adaptive_muon": ("adamuon", "normuon", "scale_by_adamuon", "scale_by_normuon"),
         "jgd.optimizers.ademamix": (
             "ademamix",
             "scale_by_ademamix",
@@ -393,19 +454,33 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("adopt", "scale_by_adopt"),
+        "jgd.optimizers.aggmo": ("aggmo", "scale_by_aggmo"),
         "jgd.optimizers.amos": ("amos", "scale_by_amos"),
         "jgd.optimizers.ano": ("ano", "scale_by_ano"),
         "jgd.optimizers.apollo": ("apollo", "scale_by_apollo"),
         "jgd.optimizers.came": ("came", "scale_by_came"),
         "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
+        "jgd.optimizers.dadapt": ("dadapt_adagrad", "dadapt_adamw", "dadapt_lion", "dadapt_sgd"),
         "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
-        "jgd.optimizers.dog": ("dog", "dowg", "scale_by_distance_over_gradients", "scale_by_dog", "scale_by_dowg"),
+        "jgd.optimizers.dion": ("dion", "scale_by_dion"),
+        "jgd.optimizers.dog": (
+            "dog",
+            "dowg",
+            "ldog",
+            "scale_by_distance_over_gradients",
+            "scale_by_dog",
+            "scale_by_dowg",
+        ),
         "jgd.optimizers.exadam": ("exadam", "scale_by_exadam"),
         "jgd.optimizers.fira": ("fira", "scale_by_fira"),
         "jgd.optimizers.fromage": ("fromage",),
+        "jgd.optimizers.ftrl": ("ftrl",),
         "jgd.optimizers.galore": ("galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("grams", "scale_by_grams"),
+        "jgd.optimizers.gravity": ("gravity",),
+        "jgd.optimizers.hypergradient": ("hypergradient_descent", "osgm"),
+        "jgd.optimizers.kate": ("kate", "scale_by_kate"),
         "jgd.optimizers.kl_shampoo": ("kl_shampoo", "kl_soap", "scale_by_kl_shampoo", "scale_by_kl_soap"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.laprop": ("laprop", "scale_by_laprop"),
@@ -417,6 +492,7 @@ lazy(
         "jgd.optimizers.mars": ("mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("mechanize",),
         "jgd.optimizers.momo": ("momo", "momo_adam"),
+        "jgd.optimizers.msvag": ("msvag", "scale_by_msvag"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
@@ -427,16 +503,26 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.padam": ("padam", "scale_by_padam"),
+        "jgd.optimizers.pid": ("pid", "scale_by_pid"),
         "jgd.optimizers.pnm": ("pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
-        "jgd.optimizers.prodigy": ("dadapt_adamw", "prodigy"),
+        "jgd.optimizers.prodigy": ("prodigy",),
         "jgd.optimizers.psgd_kron": ("psgd_kron", "scale_by_kron"),
+        "jgd.optimizers.quasi_hyperbolic": ("qhadam", "qhm", "scale_by_qhadam", "scale_by_qhm"),
         "jgd.optimizers.racs": ("racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
         "jgd.optimizers.rmsprop": ("rmsprop", "scale_by_rms", "scale_by_stddev"),
         "jgd.optimizers.rprop": ("rprop", "scale_by_rprop"),
-        "jgd.optimizers.sam": ("normalize", "sam"),
-        "jgd.optimizers.schedule_free": ("schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.sam": ("asam", "extragradient", "normalize", "sam"),
+        "jgd.optimizers.schedule_free": (
+            "rectified_rate",
+            "scale_by_rectified_rms",
+            "schedule_free",
+            "schedule_free_adamw",
+            "schedule_free_radam",
+            "schedule_free_sgd",
+        ),
+        "jgd.optimizers.scion": ("scale_by_scion", "scale_by_scion_bias", "scion", "scion_labels"),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.shampoo": ("scale_by_shampoo", "shampoo"),
@@ -481,10 +567,11 @@ lazy(
             "get_unbiased_mean_and_variance_ema",
             "track_per_element_mean_and_variance_with_ema",
         ),
-        "jgd.transforms.averaging": ("ema_params", "eval_params", "schedule_free_eval_params"),
+        "jgd.transforms.averaging": ("eval_params", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("scale_by_backtracking_linesearch",),
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
+        "jgd.transforms.cautious": ("add_cautious_decayed_weights", "cautious"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
@@ -500,6 +587,8 @@ lazy(
         ),
         "jgd.transforms.freezing": ("freeze_until",),
         "jgd.transforms.grafting": ("graft",),
+        "jgd.transforms.grokfast": ("grokfast_ema", "orthogonalize_gradients"),
+        "jgd.transforms.hyperball": ("hyperball",),
         "jgd.transforms.in_effect": ("current_hyperparams",),
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
@@ -510,13 +599,17 @@ lazy(
         "jgd.transforms.named": ("named_chain",),
         "jgd.transforms.noise": ("add_noise",),
         "jgd.transforms.normalize": ("centralize", "normalize_by_update_norm"),
+        "jgd.transforms.parameter_averages": ("ema_params", "lawa", "polynomial_average", "swa"),
         "jgd.transforms.per_example": (
             "differentially_private_aggregate",
             "per_example_global_norm_clip",
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("reduce_on_plateau",),
+        "jgd.transforms.primal_averaging": ("primal_averaging",),
         "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
+        "jgd.transforms.qk_clip": ("qk_clip",),
+        "jgd.transforms.running_clip": ("adagc", "zclip"),
         "jgd.transforms.scale": (
             "apply_updates",
             "identity",
@@ -548,6 +641,7 @@ lazy(
         "MatrixRule",
         "Rule",
         "Schedule",
+        "SplitAxes",
         "Status",
         "Stop",
         "Transform",

@@ -12,16 +12,18 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "are_plain", "as_transform", "ask", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean",
-    "every_matrix_axes", "geometric", "half_cosine", "init_rate", "inner_states", "known_metrics", "limited_growth",
-    "list", "matrices_and_labels", "matrix_rules", "named_recipe", "next_rate", "no_gradient", "observe", "one_key",
-    "power_curve", "progress", "projection_of", "quarter_root", "ray", "reciprocal", "root_above", "scaled_updates",
-    "scaling", "shrink", "step_if", "time_of", "transition", "whole_steps", "wolfe_errors", "zoom_search",
+    "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "beside_adamw",
+    "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "every_matrix_axes", "geometric",
+    "half_cosine", "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
+    "matrix_rules", "moved", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve",
+    "progress", "projection_of", "quarter_root", "quotient", "ray", "reciprocal", "rectification", "root_above",
+    "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of", "transition",
+    "whole", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
-        "InputError MatrixAxes MatrixRule Rule Schedule Status Stop Transform global_norm hyper hyperparams part "
-        "record select stack stack_leaves static with_hyperparams"
+        "InputError MatrixAxes MatrixRule Rule Schedule SplitAxes Status Stop Transform global_norm hyper hyperparams "
+        "part record select stack stack_leaves static with_hyperparams"
     )
 }
 LOOPS = {

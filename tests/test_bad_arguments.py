@@ -19,6 +19,7 @@ from jgd.core.arguments import (
     FLAG,
     LABELS,
     MASK,
+    POSITIVE,
     TRANSFORM,
     WHOLE,
     Kind,
@@ -28,7 +29,7 @@ from jgd.core.arguments import (
     whole_from,
 )
 from jgd.core.frozen import frozen_key
-from jgd.core.newton_schulz import PRECONDITIONING
+from jgd.core.newton_schulz import COEFFICIENTS, PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.sweep import loguniform, uniform
@@ -37,18 +38,10 @@ from jgd.transforms.decay import Decay
 MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
-    *("matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
+    *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
     *("guess_mini_blocks", "mini_blocks_by_path"),  # likewise
-    *(
-        "hyper",
-        "part",
-        "record",
-        "static",
-        "descend",
-        "descend_then_decay",
-        "optimizer",
-        "variant",
-    ),  # write records, fields and recipes
+    # write records, fields and recipes
+    *("hyper", "part", "record", "static", "descend", "descend_then_decay", "optimizer", "variant"),
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
     "init_empty_state",  # looks at nothing
     "Solution",  # is made by jgd alone
@@ -68,6 +61,12 @@ def _may_be_number(x):
 
 
 NUMBER = Kind("be a number, or what stands for one", _may_be_number)
+
+
+def _may_be_coefficients(x):
+    return x in COEFFICIENTS if isinstance(x, str) else hasattr(x, "__iter__")
+
+
 NUMBERS = Kind("be a sequence", lambda x: hasattr(x, "__iter__"))
 BY_ANNOTATION = {
     Scalar: NUMBER,
@@ -103,7 +102,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "warmup_steps": 1,
     "cycles": (jgd.schedules.WarmupCosineDecay(0.0, 1.0, 1, 5),),
     "data": np.ones((4, 1)),
-    "inner": jgd.sgd(0.1),
+    "inner": jgd.scale_by_adam(),
     "interpolate_type": "linear",
     "loss": TASK.loss,
     "init": TASK.init,
@@ -143,7 +142,10 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "memory_size": WHOLE,
     "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
-    "ns_coeffs": NUMBERS,
+    "norm": one_of("auto", "spectral", "sign", "col", "row", "bias"),
+    "ns_coeffs": Kind(
+        "be numbers, or a name", lambda x: x in COEFFICIENTS if isinstance(x, str) else admits(NUMBERS, x)
+    ),
     "ns_dtype": DTYPE,
     "ns_steps": WHOLE,
     "nu_dtype": DTYPE,
@@ -158,6 +160,7 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "preconditioning": PRECONDITIONING,
     "projection": one_of("random", "svd"),
     "rank": WHOLE,
+    "rank_fraction": Kind("be a number in (0, 1]", lambda x: POSITIVE.admits(x) and x <= 1),
     "scale_type": one_of("channel", "tensor"),
     "stacked": ARRAYS,
     "transforms": TRANSFORMS,
@@ -174,7 +177,7 @@ FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("gradient_step", "state"),  # nobody looks at it; searched for what is asked for
     *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
-    "blocks",  # by its tree, when there are parameters
+    *("base_shapes", "blocks"),  # by their trees, when there are parameters
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }
 
@@ -205,7 +208,7 @@ def kinds(value):
     found = {}
     for name, parameter in parameters.items():
         meta = fields[name].metadata if name in fields else {}
-        by_field = {"hyper": NUMBER, "hypers": NUMBERS}.get(meta.get("kind"), meta.get("expect"))
+        by_field = {"hyper": NUMBER, "hypers": BY_NAME.get(name, NUMBERS)}.get(meta.get("kind"), meta.get("expect"))
         by_annotation = next((k for a, k in BY_ANNOTATION.items() if a == parameter.annotation), None)
         if parameter.kind is parameter.VAR_POSITIONAL:
             found[name] = BY_NAME["links"] if value is jgd.chain else None
@@ -228,8 +231,8 @@ LINKS = (
 
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
-    if bad is None and name in (*LINKS, "approx_dec_rtol"):  # None is Armijo's condition alone
-        return False
+    if bad is None and name in (*LINKS, "approx_dec_rtol", "consistent_rms", "key"):
+        return False  # Armijo's condition alone; Muon's sizes; seed 0
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (
         kind is not None

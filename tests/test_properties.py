@@ -1,5 +1,6 @@
 """What a row in the table buys, whatever the optimizer: one property over all rows each."""
 
+import functools
 import pickle
 
 import jax
@@ -25,14 +26,22 @@ WHOLE = (  # hyperparameters without a fraction
     "update_proj_gap",
     "steps",
     "patience",
+    "start",
+    "period",
+    "warmup_steps",
 )
-EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
+# Of the module's scope, so that one row's tests follow each other and share what `program` compiles.
+EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS], scope="module")
 # What compiles for long: other settings than a name's defaults are left to the slow tests.
 EACH_SHORT = pytest.mark.parametrize(
-    "row", [pytest.param(row, id=row.name, marks=[] if hasattr(jgd, row.name) else pytest.mark.slow) for row in ROWS]
+    "row",
+    [pytest.param(row, id=row.name, marks=[] if hasattr(jgd, row.name) else pytest.mark.slow) for row in ROWS],
+    scope="module",
 )
 EACH_STEPPING = pytest.mark.parametrize(
-    "row", [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends]
+    "row",
+    [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends],
+    scope="module",
 )
 STEPS = 6
 SCALARS = ("zero_nans", "reduce_on_plateau", "flatten", "snapshot", "hutchinson")  # keep scalars, or one vector
@@ -49,6 +58,31 @@ def one_step(row, opt, grads, params):
     return row.update(opt, grads, opt.init(params), params)
 
 
+@functools.lru_cache(maxsize=4)
+def program(row):
+    """A row's step, compiled once for its properties: updates, state and moved parameters; what it moves is donated."""
+
+    def step(opt, grads, state, params):
+        updates, state = row.update(opt, grads, state, params)
+        return updates, state, jgd.apply_updates(params, updates)
+
+    return jax.jit(step, donate_argnums=(2, 3))
+
+
+def compiled_step(row, opt, grads, params):
+    """The updates and the state after the first step, by the compiled program."""
+    return program(row)(opt, grads, opt.init(params), jax.tree.map(jnp.copy, params))[:2]
+
+
+def walked(row, opt, params, grads):
+    """The parameters after each step, as `row.trajectory` has them, by the compiled program."""
+    state, path = opt.init(params), []
+    for g in grads:
+        _, state, params = program(row)(opt, g, state, jax.tree.map(jnp.copy, params))
+        path.append(params)
+    return jax.tree.map(lambda *p: np.stack(p), *path)
+
+
 def gradient_like(params, seed=3):
     """Random gradients of the dtypes of `params`, away from zero."""
     rng = np.random.default_rng(seed)
@@ -59,13 +93,14 @@ def gradient_like(params, seed=3):
 
 def loss_after_training(row, opt, params, steps=2):
     """The bowl's value after a few steps: a smooth function of the hyperparameters."""
-
-    def step(carry, _):
-        params, state = carry
+    state = opt.init(params)
+    for _ in range(steps):  # for two steps cheaper to trace than a scan
         updates, state = row.update(opt, jax.grad(problems.bowl)(params), state, params)
-        return (jgd.apply_updates(params, updates), state), None
+        params = jgd.apply_updates(params, updates)
+    return problems.bowl(params)
 
-    return problems.bowl(jax.lax.scan(step, (params, opt.init(params)), length=steps)[0][0])
+
+slope_of_bowl = jax.jit(jax.grad(problems.bowl))
 
 
 def dtypes(tree):
@@ -74,20 +109,11 @@ def dtypes(tree):
 
 @EACH_STEPPING
 def test_the_loss_decreases(row):
-    start = row.params()
-
-    @jax.jit
-    def train(opt):
-        def step(carry, _):
-            p, state = carry
-            value, grads = jax.value_and_grad(problems.bowl)(p)
-            updates, state = row.update(opt, grads, state, p)
-            return (jgd.apply_updates(p, updates), state), value
-
-        return jax.lax.scan(step, (start, opt.init(start)), length=60)[1]
-
-    values = train(row.make())
-    assert values[-1] < 0.8 * values[0]
+    params, opt = row.params(), row.make()
+    state, start = opt.init(params), problems.bowl(params)
+    for _ in range(59):
+        _, state, params = program(row)(opt, slope_of_bowl(params), state, params)
+    assert problems.bowl(params) < 0.8 * start
 
 
 @EACH
@@ -106,14 +132,15 @@ def test_shapes_and_dtypes_never_change(row, dtype, number):
 def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparameter(row):
     params, opt = row.few(), row.make()
     grads = gradient_like(params)
-    step = jax.jit(lambda opt: one_step(row, opt, grads, params))
     # Fused arithmetic rounds otherwise than one operation at a time: a few units in the last place of sums of size 1.
-    problems.close(step(opt), one_step(row, opt, grads, params), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
+    together, alone = compiled_step(row, opt, grads, params), one_step(row, opt, grads, params)
+    problems.close(together, alone, rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
+    compiled = program(row)._cache_size()
     for name, value in jgd.hyperparams(opt).items():
-        for scale in np.linspace(0.5, 1.0, 50):
+        for scale in (0.5, 0.75, 0.9):
             new = np.ceil(value * scale) if name in WHOLE else value * scale
-            step(jgd.with_hyperparams(opt, {name: float(new)}))
-    assert step._cache_size() == 1
+            compiled_step(row, jgd.with_hyperparams(opt, {name: float(new)}), grads, params)
+    assert program(row)._cache_size() == compiled
 
 
 @EACH_SHORT
@@ -127,48 +154,56 @@ def test_vmap_over_hyperparameters_and_members_equals_a_loop(row):
 
     opts, starts = zip(*several, strict=True)
     together = jax.jit(jax.vmap(step))(jgd.stack(opts), jax.tree.map(lambda *x: jnp.stack(x), *starts))
-    alone = jax.jit(step)
-    for i, case in enumerate(several):
+    for i, (one, start) in enumerate(several):
+        alone = compiled_step(row, one, gradient_like(start), start)
         # Batched arithmetic may be fused otherwise: units in the last place.
-        problems.close(jgd.select(together, i), alone(*case), rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
+        problems.close(jgd.select(together, i), alone, rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
 
 
 @EACH_SHORT
 def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
     params, opt = row.few(), row.make()
-    value = jax.jit(lambda opt: loss_after_training(row, opt, params))
-    slopes = jgd.hyperparams(jax.jit((jax.grad if row.reverse else jax.jacfwd)(value))(opt))
+    slope = jax.grad if row.reverse else jax.jacfwd
+    both = jax.jit(slope(lambda opt: (loss_after_training(row, opt, params),) * 2, has_aux=True))
+    slopes, middle = both(opt)
+    slopes = jgd.hyperparams(slopes)
     for name, x in jgd.hyperparams(opt).items():
         # One-sided differences of second order, inwards: many hyperparameters stand at the end of their range.
         h = 1e-5 * max(min(abs(x), abs(1 - x)), 1e-3)  # small against x, and against 1 - x for a decay
-        near, far = (float(value(jgd.with_hyperparams(opt, {name: jnp.asarray(x + k * h)}))) for k in (1, 2))
-        slope = (4 * near - 3 * float(value(opt)) - far) / (2 * h)
+        near, far = (both(jgd.with_hyperparams(opt, {name: jnp.asarray(x + k * h)}))[1] for k in (1, 2))
+        slope = (4 * near - 3 * middle - far) / (2 * h)
         # Truncation is O(h^2) and the difference loses 1e-16 * value / h.
         np.testing.assert_allclose(slopes[name], slope, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 @EACH
 def test_a_step_lowers_for_gpus_and_tpus_as_it_stands(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     traced = jax.jit(lambda *args: one_step(row, *args)).trace(opt, gradient_like(params), params)
-    for platform in ("cuda", "rocm", "tpu"):
-        traced.lower(lowering_platforms=(platform,))
+    traced.lower(lowering_platforms=("cuda", "rocm", "tpu"))  # an operation that one of them lacks is an error
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
+@EACH_SHORT
+def test_zero_gradients_give_finite_updates_and_hypergradients(row, dtype):
+    params = row.few(dtype)
+    zeros = jax.tree.map(jnp.zeros_like, params)
+
+    def total(opt):
+        updates, _ = one_step(row, opt, zeros, params)
+        return (sum(jnp.sum(u.astype(jnp.float32)) for u in jax.tree.leaves(updates)),) * 2
+
+    slopes, value = jax.jit((jax.grad if row.reverse else jax.jacfwd)(total, has_aux=True))(row.make())
+    assert jnp.isfinite(value)
+    assert all(jnp.isfinite(s) for s in jax.tree.leaves(slopes)), jgd.hyperparams(slopes)
 
 
 @EACH_SHORT
-def test_zero_gradients_give_finite_updates_and_hypergradients(row):
-    for dtype in ("float32", "bfloat16", "float16"):
-        params = row.few(dtype)
-        zeros = jax.tree.map(jnp.zeros_like, params)
-
-        def total(opt, params=params, zeros=zeros):
-            updates, _ = one_step(row, opt, zeros, params)
-            return sum(jnp.sum(u.astype(jnp.float32)) for u in jax.tree.leaves(updates))
-
-        slope = jax.grad if row.reverse else jax.jacfwd
-        value, slopes = jax.jit(lambda opt: (total(opt), slope(total)(opt)))(row.make())  # noqa: B023
-        assert jnp.isfinite(value)
-        assert all(jnp.isfinite(s) for s in jax.tree.leaves(slopes)), jgd.hyperparams(slopes)
+def test_zero_gradients_give_finite_updates_in_bfloat16(row):
+    """Where 1 - 0.999 is 0: the slopes in this dtype are left to the slow tests."""
+    params = row.few("bfloat16")
+    updates, _, _ = program(row)(row.make(), jax.tree.map(jnp.zeros_like, params), row.make().init(params), params)
+    assert all(jnp.all(jnp.isfinite(u)) for u in jax.tree.leaves(updates))
 
 
 @EACH_SHORT
@@ -176,7 +211,7 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
     params, opt = row.few(), row.make()
     grads = problems.gradients(STEPS, params)
     everything = jax.tree.map(lambda _: True, params)
-    plain = row.trajectory(opt, params, grads)
+    plain = row.trajectory(opt, params, grads) if row.objective else walked(row, opt, params, grads)
     doubled = [g for g in grads for _ in range(2)]
     for other in (optax, jgd):
         wrapped = other.masked(other.chain(other.clip_by_global_norm(1e9), opt), everything)
@@ -189,7 +224,7 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
 
 @EACH
 def test_extra_arguments_are_ignored(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     grads = gradient_like(params)
     known = {"value": jnp.ones(()), "grad": grads} | (row.extra(grads, params) if row.extra else {})
     extra = opt.update(grads, opt.init(params), params, **known, unheard_of=object())
@@ -254,18 +289,33 @@ def test_the_state_is_optax_s_and_of_the_declared_size(row):
 
 @EACH
 def test_init_takes_abstract_and_numpy_parameters_and_the_state_can_be_donated(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     concrete = dtypes(opt.init(params))
     assert dtypes(opt.init(jax.tree.map(np.asarray, params))) == concrete
     abstract = jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), params)
     assert dtypes(jax.eval_shape(opt.init, abstract)) == concrete
-    step = jax.jit(lambda g, s, p: row.update(opt, g, s, p), donate_argnums=(1, 2))
-    step(gradient_like(params), opt.init(params), params)  # a state that aliases the parameters is donated twice
+    # A state that aliases the parameters is donated twice.
+    program(row)(opt, gradient_like(params), opt.init(params), params)
+
+
+@EACH
+def test_a_gradient_that_is_not_finite_is_never_a_silent_zero(row):
+    """A NaN gives NaN where it is, in three steps at the latest, or the transform is one that guards."""
+    params, opt = row.few(), row.make()
+    grads = {**jax.tree.map(jnp.ones_like, params), "w": jnp.full_like(params["w"], jnp.nan)}
+    state, seen = opt.init(params), []
+    for _ in range(3):
+        updates, state, _ = program(row)(opt, grads, state, jax.tree.map(jnp.copy, params))
+        seen.append(updates)
+    if row.guards:
+        assert all(np.all(np.isfinite(u)) for u in jax.tree.leaves(seen))
+    else:
+        assert any(np.all(np.isnan(updates["w"])) for updates in seen)
 
 
 @EACH
 def test_counters_saturate(row):
-    params, opt = row.params(), row.make()
+    params, opt = row.few(), row.make()
     largest = jnp.iinfo(jnp.int32).max
     state = jax.tree.map(lambda x: jnp.full_like(x, largest) if x.dtype == jnp.int32 else x, opt.init(params))
     updates, state = row.update(opt, gradient_like(params), state, params)

@@ -3,6 +3,7 @@
 from jgd.core.errors import InputError as InputError
 from jgd.core.frozen import frozen as frozen
 from jgd.core.matrices import MatrixAxes as MatrixAxes
+from jgd.core.matrices import SplitAxes as SplitAxes
 from jgd.core.matrix_rule import MatrixRule as MatrixRule
 from jgd.core.record import Function as Function
 from jgd.core.record import as_function as as_function

@@ -1,12 +1,14 @@
 """Arrays as matrices: which axes are inputs, outputs and a batch, and the cut of an array into f[batch, in, out]."""
 
+import itertools
 import math
 import numbers
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jgd.core.errors import InputError
@@ -30,14 +32,31 @@ class MatrixAxes(optax.contrib.MuonDimensionNumbers):
         return f"MatrixAxes({self.reduction_axis!r}, {self.output_axis!r})"
 
 
+class SplitAxes(NamedTuple):
+    """The axes of an array of several matrices side by side, such as a fused kernel of queries, keys and values.
+
+    `SplitAxes(0, 1, (64, 16, 16))` cuts f[64, 96] into matrices of 64 x 64, 64 x 16 and 64 x 16, and
+    `SplitAxes(0, 1, 3)` into three of 64 x 32. `sizes` counts outputs, in the order of the axes, which are as
+    `MatrixAxes` has them.
+    """
+
+    reduction_axis: Any
+    output_axis: Any
+    sizes: Any
+
+
 @dataclass(frozen=True)
 class Cut:
-    """An array's shape with its axes sorted into those of a batch, of inputs and of outputs, each counted from 0."""
+    """An array's shape with its axes sorted into those of a batch, of inputs and of outputs, each counted from 0.
+
+    `parts` are the numbers of outputs of the matrices that lie side by side, where there are several.
+    """
 
     shape: tuple[int, ...]
     batch: tuple[int, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    parts: tuple[int, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -60,9 +79,25 @@ class Cut:
         x = matrices.reshape(self._lengths(self._order))
         return x if self._is_sorted else x.transpose(tuple(self._order.index(i) for i in range(len(self.shape))))
 
+    @property
+    def pieces(self) -> "list[tuple[int, int, int]]":
+        """The `sizes` of each of the matrices that lie side by side."""
+        count, rows, columns = self.sizes
+        return [(count, rows, part) for part in self.parts or (columns,)]
+
+    def split(self, x: jax.Array) -> list[jax.Array]:
+        """`x` as matrices f[number, in, out], one array for each of `pieces`."""
+        whole = self.matrices(x).reshape(self.sizes)
+        return jnp.split(whole, list(itertools.accumulate(self.parts[:-1])), axis=-1) if self.parts else [whole]
+
+    def joined(self, pieces: list[jax.Array]) -> jax.Array:
+        """The inverse of `split`."""
+        return self.array(pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces, axis=-1))
+
     def __str__(self) -> str:
-        """As in `64 x (4·16)`, inputs by outputs, and `12 of 64 x 64` for a batch."""
+        """As in `64 x (4·16)`, inputs by outputs, `12 of 64 x 64` for a batch, `64 x (64 + 16)` for a split."""
         inputs, outputs = (self._product(axes) for axes in (self.inputs, self.outputs))
+        outputs = f"({' + '.join(map(str, self.parts))})" if self.parts else outputs
         return f"{self.sizes[0]} of {inputs} x {outputs}" if self.batch else f"{inputs} x {outputs}"
 
     @property
@@ -81,8 +116,8 @@ class Cut:
         return f"({lengths})" if len(axes) > 1 else lengths
 
 
-def cut(place: str, shape: Sequence[int], axes: Any) -> Cut:
-    """How `axes` cut an array of this shape; `place` names the array in an error."""
+def cut(place: str, shape: Sequence[int], axes: Any, *, splits: bool = False) -> Cut:
+    """How `axes` cut an array of this shape; `place` names the array in an error. Only `splits` admits `SplitAxes`."""
     rank = len(shape)
     inputs, outputs = (_axes(place, axes, rank, x) for x in (axes.reduction_axis, axes.output_axis))
     if len({*inputs, *outputs}) < len(inputs) + len(outputs) or not inputs or not outputs:
@@ -91,7 +126,28 @@ def cut(place: str, shape: Sequence[int], axes: Any) -> Cut:
             "none of them twice; declare others."
         )
     batch = tuple(axis for axis in range(rank) if axis not in (*inputs, *outputs))
-    return Cut(tuple(shape), batch, inputs, outputs)
+    one = Cut(tuple(shape), batch, inputs, outputs)
+    if not isinstance(axes, SplitAxes):
+        return one
+    if not splits:
+        raise InputError(f"{place} has {axes}: it takes no split; declare MatrixAxes(inputs, outputs).")
+    return replace(one, parts=_parts(place, one.sizes[2], axes))
+
+
+def _parts(place: str, outputs: int, axes: SplitAxes) -> tuple[int, ...]:
+    """The outputs of each matrix of a split."""
+    sizes = axes.sizes
+    if isinstance(sizes, Sequence) and sizes and all(isinstance(x, numbers.Integral) and int(x) > 0 for x in sizes):
+        if sum(sizes) == outputs:
+            return tuple(map(int, sizes))
+        problem = f"the sizes add up to {sum(sizes)}"
+    elif isinstance(sizes, numbers.Integral) and int(sizes) > 0:
+        if outputs % sizes == 0:
+            return (outputs // int(sizes),) * int(sizes)
+        problem = f"{sizes} does not divide them"
+    else:
+        problem = "expected sizes such as (64, 16, 16), or the number of equal parts"
+    raise InputError(f"{place} has {outputs} outputs and {axes}: {problem}; declare others.")
 
 
 def is_axes(x: Any) -> bool:
@@ -168,11 +224,13 @@ class _Leaf:
     axes: Any
 
 
-def _hashable(axes: Any) -> MatrixAxes | None:
+def _hashable(axes: Any) -> MatrixAxes | SplitAxes | None:
     if not hasattr(axes, "reduction_axis"):
         return None
-    groups = (axes.reduction_axis, axes.output_axis)
-    return MatrixAxes(*(tuple(group) if isinstance(group, Iterable) else group for group in groups))
+    split = isinstance(axes, SplitAxes)
+    groups = axes if split else (axes.reduction_axis, axes.output_axis)
+    kept = [tuple(group) if isinstance(group, Iterable) else group for group in groups]
+    return SplitAxes(*kept) if split else MatrixAxes(*kept)
 
 
 def _is_matrix_rule(node: Any) -> bool:

@@ -16,7 +16,17 @@ from jgd.core.errors import InputError
 from jgd.core.matrices import Cut, MatrixAxes, cut, declared_axes
 from jgd.core.pair import abstracted, explained
 from jgd.core.rule import Rule
-from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, name_of, tree_bytes, widen, zero_count
+from jgd.core.tree import (
+    cast_like,
+    check_fits,
+    check_inexact,
+    increment,
+    map_unzip,
+    name_of,
+    tree_bytes,
+    widen,
+    zero_count,
+)
 from jgd.core.types import Grads, Params, State, Updates
 
 CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them leave its cache between products
@@ -60,10 +70,7 @@ class MatrixRule(Rule):
         """A counter at zero, the slots of each leaf, and those of its matrices behind the axes of its batch."""
         check_inexact(f"{type(self).__name__}.init", params)
         leaves, structure = jax.tree.flatten(params)
-        rows = [
-            (*self.slots(p), *(_repeated(x, one) for x in self.matrix_slots(_matrix_of(one, p))))
-            for p, one in zip(leaves, self.cuts(params), strict=True)
-        ]
+        rows = [(*self.slots(p), *self._matrix_slots(p, one)) for p, one in zip(leaves, self.cuts(params), strict=True)]
         columns = zip(*rows, strict=True) if rows else ((),) * len(self._names)
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])
 
@@ -83,27 +90,36 @@ class MatrixRule(Rule):
         wide = jax.tree.map(widen, grads)
         ready, *kept = map_unzip(functools.partial(rule.before, shared), wide, *slots[:own], place=place)
         structure = jax.tree.structure(grads)
-        columns = [structure.flatten_up_to(tree) for tree in (*((params,) if reads else ()), *slots[own:])]
-        batches = [
-            [
-                _batch(one, x) if i == 0 or (i == 1 and reads) else _flat(one, x)
-                for i, x in enumerate((ready_leaf, *row))
-            ]
-            for one, ready_leaf, *row in zip(cuts, jax.tree.leaves(ready), *columns, strict=True)
+        columns = [
+            *([structure.flatten_up_to(params)] if reads else []),
+            *self._columns(place, grads, cuts, slots[own:]),
         ]
+        batches, owners = [], []  # of each matrix that a leaf holds, whose number is its owner
+        for i, (one, ready_leaf, *row) in enumerate(zip(cuts, jax.tree.leaves(ready), *columns, strict=True)):
+            arrays = [one.split(widen(x)) for x in (ready_leaf, *row[:reads])]
+            arrays += [[_flat(one, x) for x in (slot if one.parts else (slot,))] for slot in row[reads:]]
+            batches += [list(piece) for piece in zip(*arrays, strict=True)]
+            owners += [i] * len(one.pieces)
 
         def step(x: jax.Array, *rest: jax.Array) -> tuple[Any, ...]:
             row = rule.step(shared, x, *rest[1:], p=rest[0], **asked) if reads else rule.step(shared, x, *rest, **asked)
             return row if isinstance(row, tuple) else (row,)
 
-        found = _by_shape(step, batches, self.wide)
+        pieces: list[list[list[jax.Array]]] = [[] for _ in cuts]
+        for i, row in zip(owners, _by_shape(step, batches, self.wide), strict=True):
+            pieces[i].append(row)
         updates = [
-            (rule.size(*one.sizes[1:]) * one.array(row[0])).astype(jnp.result_type(g))
-            for one, row, g in zip(cuts, found, leaves, strict=True)
+            one.joined([rule.size(*size[1:]) * row[0] for size, row in zip(one.pieces, rows, strict=True)]).astype(
+                jnp.result_type(g)
+            )
+            for one, rows, g in zip(cuts, pieces, leaves, strict=True)
         ]
         new = [
             structure.unflatten(
-                [cast_like(row[1 + i].reshape(old.shape), old) for row, old in zip(found, column, strict=True)]
+                [
+                    _like(one, [row[1 + i] for row in rows], old)
+                    for one, rows, old in zip(cuts, pieces, column, strict=True)
+                ]
             )
             for i, column in enumerate(columns[reads:])
         ]
@@ -111,7 +127,7 @@ class MatrixRule(Rule):
 
     def cost(self, params: Params) -> Cost:
         """The state in and out, and the operations of the products for every matrix."""
-        work = sum(one.sizes[0] * self.flops(*one.sizes[1:]) for one in self.cuts(params))
+        work = sum(count * self.flops(*sides) for one in self.cuts(params) for count, *sides in one.pieces)
         dtype = getattr(self, "ns_dtype", None) or jnp.result_type(jnp.float32, *jax.tree.leaves(params))
         return Cost(2 * tree_bytes(jax.eval_shape(self.init, params)), {jnp.dtype(dtype).name: float(work)})
 
@@ -132,9 +148,31 @@ class MatrixRule(Rule):
             axes = declared_axes(place, declared, params).of(params)
         return [_cut(place, path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
 
+    def _columns(self, place: str, grads: Grads, cuts: list[Cut], slots: list[State]) -> list[list[Any]]:
+        """The slots of the matrices leaf by leaf, or the error that the gradient is not that of the state."""
+        columns = [check_fits(place, grads, tree, shaped=False) for tree in slots]
+        known: dict[Cut, Any] = {}
+        for (path, g), one, *row in zip(jax.tree_util.tree_leaves_with_path(grads), cuts, *columns, strict=True):
+            if row and one not in known:
+                known[one] = jax.tree.map(jnp.shape, jax.eval_shape(functools.partial(self._matrix_slots, g, one)))
+            shapes = jax.tree.map(jnp.shape, tuple(row))
+            if row and shapes != known[one]:
+                raise InputError(
+                    f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there has "
+                    f"{shapes}, not {known[one]}; pass what belongs to the parameters that init was called with."
+                )
+        return columns
 
-def _matrix_of(one: Cut, p: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(one.sizes[1:], jnp.result_type(p, jnp.float32))
+    def _matrix_slots(self, p: Any, one: Cut) -> tuple[Any, ...]:
+        """The slots of a leaf's matrices: arrays, or lists of an array for each of the matrices side by side."""
+        made = [
+            [
+                _repeated(x, one)
+                for x in self.matrix_slots(jax.ShapeDtypeStruct(size[1:], jnp.result_type(p, jnp.float32)))
+            ]
+            for size in one.pieces
+        ]
+        return tuple(map(list, zip(*made, strict=True))) if one.parts else tuple(made[0])
 
 
 def _repeated(x: Any, one: Cut) -> jax.Array:
@@ -142,13 +180,16 @@ def _repeated(x: Any, one: Cut) -> jax.Array:
     return jnp.broadcast_to(x, (*one.batch_shape, *jnp.shape(x)))
 
 
-def _batch(one: Cut, x: jax.Array) -> jax.Array:
-    return one.matrices(widen(x)).reshape(one.sizes)
-
-
 def _flat(one: Cut, x: jax.Array) -> jax.Array:
     """A slot of a leaf's matrices with one axis for the batch."""
     return widen(x).reshape(one.sizes[0], *x.shape[len(one.batch) :])
+
+
+def _like(one: Cut, new: list[jax.Array], old: Any) -> Any:
+    """The slots of a leaf's matrices, shaped and typed as they were."""
+    olds = old if one.parts else [old]
+    kept = [cast_like(x.reshape(o.shape), o) for x, o in zip(new, olds, strict=True)]
+    return kept if one.parts else kept[0]
 
 
 def _by_shape(
@@ -209,4 +250,5 @@ def _cut(place: str, path: Any, leaf: Any, axes: Any) -> Cut:
             f"{place}: the leaf at {name_of(path)} has shape {shape} and no axes declared; declare them as "
             "MatrixAxes(inputs, outputs) in weight_dimension_numbers."
         )
-    return cut(f"{place}: the leaf at {name_of(path)}", shape, MatrixAxes(-2, -1) if axes is None else axes)
+    axes = MatrixAxes(-2, -1) if axes is None else axes
+    return cut(f"{place}: the leaf at {name_of(path)}", shape, axes, splits=True)

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.arguments import one_of
-from jgd.core.errors import InputError, unknown
+from jgd.core.errors import ExpectationError, RefusalError
+from jgd.core.outline import shown
 from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt
 from jgd.core.types import Scalar
 
+STEPS = 5
 STANDARD = (3.4445, -4.775, 2.0315)
 """The quintic's coefficients by Keller Jordan: singular values end between 0.7 and 1.2, not at 1."""
 DION = (
@@ -20,7 +22,39 @@ DION = (
     (2.8769, -3.1427, 1.2046),
     (2.8366, -3.0525, 1.2012),
 )
-COEFFICIENTS: dict[str, Any] = {"standard": STANDARD, "dion": DION}
+COEFFICIENTS: dict[str, Any] = {
+    "standard": STANDARD,
+    "dion": DION,
+    "polar_express": (
+        (8.2051, -22.9019, 16.4607),
+        (4.0664, -2.8612, 0.5184),
+        (3.9096, -2.8234, 0.5250),
+        (3.2856, -2.4153, 0.4853),
+        (2.2779, -1.6198, 0.3985),
+    ),
+    "cans": (
+        (8.4703, -25.1081, 18.6293),
+        (4.1828, -3.1087, 0.5806),
+        (3.9619, -2.9541, 0.5630),
+        (3.2866, -2.4647, 0.5074),
+        (2.2737, -1.6447, 0.4162),
+    ),
+    "aol": (
+        (4.0098, -7.0585, 2.4635),
+        (3.4585, -5.5479, 2.5959),
+        (2.7573, -3.2939, 1.4254),
+        (2.7215, -3.0494, 1.3169),
+    ),
+    "deepseekv4": (STANDARD,) * 8 + ((2.0, -1.5, 0.5),) * 2,
+}
+"""Coefficients by name; those of several triples fix the number of steps.
+
+Polar Express (Amsel et al. 2025, arXiv:2505.16932) takes the best polynomial at each step and so begins with the same
+five however many follow; its margin of 1.01 against rounding is in them. CANS are by Grishina et al. (2025,
+arXiv:2506.10935), AOL's belong to the preconditioning of that name (Boissin et al. 2025, arXiv:2512.04632), and
+DeepSeek-V4's end with two steps that converge to 1.
+"""
+EXPECTED = f"be three numbers, or three for each step, or one of {', '.join(map(repr, COEFFICIENTS))}"
 PRECONDITIONING = one_of("frobenius", "spectral", "aol", "schatten")
 """How a matrix is scaled before the iteration; see `newton_schulz`."""
 
@@ -29,22 +63,22 @@ def coefficients(value: Any) -> tuple[Any, ...]:
     """Three numbers, or three for each step one after another, from a name, a triple or a sequence of triples."""
     if isinstance(value, str):
         if value not in COEFFICIENTS:
-            raise unknown("ns_coeffs", value, COEFFICIENTS)
+            raise ExpectationError(f"ns_coeffs={value!r}", EXPECTED)
         value = COEFFICIENTS[value]
     if not hasattr(value, "__iter__"):
-        raise InputError(f"ns_coeffs={value!r}: expected three numbers, three for each step, or a name of them.")
+        raise ExpectationError(f"ns_coeffs={value!r}", EXPECTED)
     rows = list(value)
     nested = bool(rows) and (isinstance(rows[0], (list, tuple)) or getattr(rows[0], "ndim", 0) > 0)
     flat = tuple(x for row in rows for x in row) if nested else tuple(rows)
     if len(flat) % 3 or not len(flat):
-        raise InputError(f"ns_coeffs={value!r}: expected three numbers, or three for each step.")
+        raise ExpectationError(f"ns_coeffs={value!r}", EXPECTED)
     return flat
 
 
 def newton_schulz(
     x: jax.Array,
     ns_coeffs: Sequence[Any] = STANDARD,
-    steps: int = 5,
+    steps: int = STEPS,
     eps: Scalar = 1e-8,
     dtype: Any = None,
     preconditioning: str = "frobenius",
@@ -87,3 +121,10 @@ def _by_product(x: jax.Array, eps: Scalar, preconditioning: str) -> tuple[jax.Ar
 def steps_of(ns_coeffs: Sequence[Any], steps: int) -> int:
     """The number of steps: as many as there are triples, or `steps` of a single one."""
     return len(ns_coeffs) // 3 if len(ns_coeffs) > 3 else steps
+
+
+def check_steps(place: str, ns_coeffs: Sequence[Any], steps: Any) -> None:
+    """Refuse a number of steps, other than the default, that is not that of several triples."""
+    count = steps_of(ns_coeffs, steps)
+    if isinstance(steps, int) and steps not in (STEPS, count):
+        raise RefusalError(place, "ns_steps", steps, f"be {count}, as many as ns_coeffs has triples", shown)

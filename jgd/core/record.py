@@ -179,19 +179,16 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
     if kind == "hyper":
         return _number(self, field, value)
     if kind == "hypers":
-        value = field.metadata["convert"](value) if field.metadata["convert"] else value
+        value = _converted(self, field, value)
         if not hasattr(value, "__iter__"):
             raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
         return tuple(_number(self, field, item) for item in value)
     if kind == "static" and isinstance(value, Placeholder):
         return value  # a space takes some, and refuses others
-    convert, expect = field.metadata.get("convert"), field.metadata.get("expect")
+    expect = field.metadata.get("expect")
     if expect is not None and value is not field.default and not admits(expect, value):
         raise _refusal(self, field, expect.expected)
-    try:
-        value = value if convert is None else convert(value)
-    except ExpectationError as error:
-        raise _refusal(self, field, error.expected) from None
+    value = _converted(self, field, value)
     if kind == "static":
         try:
             hash(value)
@@ -202,10 +199,18 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
                 f"be hashable, as structure is, not {type(value).__name__}; pass a flag, a number, a tuple or a "
                 "function that is known before compilation",
             ) from None
-        a_flag = field.type is bool and convert is None
+        a_flag = field.type is bool and field.metadata.get("convert") is None
         if a_flag and not admits(FLAG, value):
             raise _refusal(self, field, f"{FLAG.expected}, not {type(value).__name__}")
     return value
+
+
+def _converted(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
+    convert = field.metadata.get("convert")
+    try:
+        return value if convert is None else convert(value)
+    except ExpectationError as error:
+        raise _refusal(self, field, error.expected) from None
 
 
 def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:

@@ -235,9 +235,9 @@ def path_names(path: Any) -> tuple[str, ...]:
     return tuple(name for key in keys for name in re.split(r"[./]", str(key)) if name not in ("", "~"))
 
 
-def check_fits(place: str, grads: Grads, tree: Any) -> None:
-    """Refuse gradients whose structure or shapes are not those of `tree`, by the first path that differs."""
-    column_of(place, "gradient", grads, jax.tree.structure(grads), tree, True)
+def check_fits(place: str, grads: Grads, tree: Any, *, shaped: bool = True) -> list[Any]:
+    """The leaves of `tree`, or an error of the first path where the gradients' structure, or shapes, are others."""
+    return column_of(place, "gradient", grads, jax.tree.structure(grads), tree, shaped)
 
 
 def check_params(place: str, params: Params) -> None:

@@ -200,3 +200,8 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
     # Any other node, such as a jax.tree_util.Partial: its children are what a flattening of one level gives.
     rows, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)
     return structure.unflatten([child(_part_name(row[0]), old) for row, old in rows])
+
+
+def as_whole(number: Any) -> jax.Array:
+    """A hyperparameter without a fraction, which is kept as a float, as an i32."""
+    return jnp.round(jnp.asarray(number)).astype(jnp.int32)

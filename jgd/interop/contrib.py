@@ -1,12 +1,14 @@
 """Muon for the drop-in's `optax.contrib`: optax's signatures and formulas, as jgd's values."""
 
+import contextlib
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jgd.core.errors import ExpectationError
 from jgd.core.matrices import MatrixAxes
-from jgd.core.newton_schulz import STANDARD
+from jgd.core.newton_schulz import STANDARD, coefficients, steps_of
 from jgd.core.types import Params, Rate, Scalar
 from jgd.optimizers import ScaleByMuon, adamw
 from jgd.optimizers.muon import MuonLabels
@@ -41,8 +43,7 @@ def muon(
     declared = _rank_two if muon_weight_dimension_numbers is None else muon_weight_dimension_numbers
     matrices = chain(
         ScaleByMuon(
-            ns_coeffs,
-            ns_steps,
+            *_iteration(ns_coeffs, ns_steps),
             beta,
             eps,
             mu_dtype,
@@ -83,8 +84,7 @@ def scale_by_muon(
 ) -> ScaleByMuon:
     """Muon's rule as optax has it: corrected for bias, and without the factor for a matrix's shape."""
     return ScaleByMuon(
-        ns_coeffs,
-        ns_steps,
+        *_iteration(ns_coeffs, ns_steps),
         beta,
         eps,
         mu_dtype,
@@ -95,6 +95,13 @@ def scale_by_muon(
         bias_correction=True,
         shape_scaling=False,
     )
+
+
+def _iteration(ns_coeffs: Any, ns_steps: int) -> tuple[Any, int]:
+    """The coefficients and the number of steps, which optax ignores where there are several triples."""
+    with contextlib.suppress(ExpectationError):  # which the rule words with its own name
+        ns_steps = steps_of(coefficients(ns_coeffs), ns_steps)
+    return ns_coeffs, ns_steps
 
 
 def _rank_two(params: Params) -> Any:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from jgd.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from jgd.optimizers.accsgd import A2grad as A2grad
+    from jgd.optimizers.accsgd import Accsgd as Accsgd
+    from jgd.optimizers.accsgd import a2grad as a2grad
+    from jgd.optimizers.accsgd import accsgd as accsgd
     from jgd.optimizers.acprop import ScaleByAcprop as ScaleByAcprop
     from jgd.optimizers.acprop import acprop as acprop
     from jgd.optimizers.acprop import scale_by_acprop as scale_by_acprop
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.adagrad import adagrad as adagrad
     from jgd.optimizers.adagrad import root_above as root_above
     from jgd.optimizers.adagrad import scale_by_rss as scale_by_rss
+    from jgd.optimizers.adahessian import ScaleByAdahessian as ScaleByAdahessian
+    from jgd.optimizers.adahessian import ScaleByAdahessianState as ScaleByAdahessianState
+    from jgd.optimizers.adahessian import adahessian as adahessian
+    from jgd.optimizers.adahessian import scale_by_adahessian as scale_by_adahessian
     from jgd.optimizers.adai import AdaiState as AdaiState
     from jgd.optimizers.adai import ScaleByAdai as ScaleByAdai
     from jgd.optimizers.adai import adai as adai
@@ -70,6 +78,13 @@ if TYPE_CHECKING:
     from jgd.optimizers.adan import ScaleByAdan as ScaleByAdan
     from jgd.optimizers.adan import adan as adan
     from jgd.optimizers.adan import scale_by_adan as scale_by_adan
+    from jgd.optimizers.adaptive_muon import AdaptiveMuonState as AdaptiveMuonState
+    from jgd.optimizers.adaptive_muon import ScaleByAdamuon as ScaleByAdamuon
+    from jgd.optimizers.adaptive_muon import ScaleByNormuon as ScaleByNormuon
+    from jgd.optimizers.adaptive_muon import adamuon as adamuon
+    from jgd.optimizers.adaptive_muon import normuon as normuon
+    from jgd.optimizers.adaptive_muon import scale_by_adamuon as scale_by_adamuon
+    from jgd.optimizers.adaptive_muon import scale_by_normuon as scale_by_normuon
     from jgd.optimizers.ademamix import ScaleByAdemamix as ScaleByAdemamix
     from jgd.optimizers.ademamix import ScaleBySimplifiedAdemamix as ScaleBySimplifiedAdemamix
     from jgd.optimizers.ademamix import ademamix as ademamix
@@ -80,6 +95,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.adopt import adopt as adopt
     from jgd.optimizers.adopt import quarter_root as quarter_root
     from jgd.optimizers.adopt import scale_by_adopt as scale_by_adopt
+    from jgd.optimizers.aggmo import ScaleByAggmo as ScaleByAggmo
+    from jgd.optimizers.aggmo import aggmo as aggmo
+    from jgd.optimizers.aggmo import scale_by_aggmo as scale_by_aggmo
     from jgd.optimizers.amos import ScaleByAmos as ScaleByAmos
     from jgd.optimizers.amos import amos as amos
     from jgd.optimizers.amos import scale_by_amos as scale_by_amos
@@ -106,14 +124,31 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.dadapt import DAdaptAdagrad as DAdaptAdagrad
+    from jgd.optimizers.dadapt import DAdaptAdamw as DAdaptAdamw
+    from jgd.optimizers.dadapt import DAdaptLion as DAdaptLion
+    from jgd.optimizers.dadapt import DAdaptSgd as DAdaptSgd
+    from jgd.optimizers.dadapt import DAdaptState as DAdaptState
+    from jgd.optimizers.dadapt import adam_rate as adam_rate
+    from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
+    from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
+    from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
+    from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
+    from jgd.optimizers.dadapt import quotient as quotient
+    from jgd.optimizers.dadapt import sum_of_moduli as sum_of_moduli
     from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
     from jgd.optimizers.diffgrad import diffgrad as diffgrad
     from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
+    from jgd.optimizers.dion import DionState as DionState
+    from jgd.optimizers.dion import ScaleByDion as ScaleByDion
+    from jgd.optimizers.dion import dion as dion
+    from jgd.optimizers.dion import scale_by_dion as scale_by_dion
     from jgd.optimizers.dog import ScaleByDistanceOverGradients as ScaleByDistanceOverGradients
     from jgd.optimizers.dog import ScaleByDog as ScaleByDog
     from jgd.optimizers.dog import ScaleByDowg as ScaleByDowg
     from jgd.optimizers.dog import dog as dog
     from jgd.optimizers.dog import dowg as dowg
+    from jgd.optimizers.dog import ldog as ldog
     from jgd.optimizers.dog import scale_by_distance_over_gradients as scale_by_distance_over_gradients
     from jgd.optimizers.dog import scale_by_dog as scale_by_dog
     from jgd.optimizers.dog import scale_by_dowg as scale_by_dowg
@@ -127,6 +162,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.fira import scaling as scaling
     from jgd.optimizers.fromage import Fromage as Fromage
     from jgd.optimizers.fromage import fromage as fromage
+    from jgd.optimizers.ftrl import Ftrl as Ftrl
+    from jgd.optimizers.ftrl import ftrl as ftrl
     from jgd.optimizers.galore import ScaleByGalore as ScaleByGalore
     from jgd.optimizers.galore import galore as galore
     from jgd.optimizers.galore import galore_adamw as galore_adamw
@@ -134,6 +171,17 @@ if TYPE_CHECKING:
     from jgd.optimizers.grams import ScaleByGrams as ScaleByGrams
     from jgd.optimizers.grams import grams as grams
     from jgd.optimizers.grams import scale_by_grams as scale_by_grams
+    from jgd.optimizers.gravity import Gravity as Gravity
+    from jgd.optimizers.gravity import gravity as gravity
+    from jgd.optimizers.hypergradient import HypergradientDescent as HypergradientDescent
+    from jgd.optimizers.hypergradient import HypergradientDescentState as HypergradientDescentState
+    from jgd.optimizers.hypergradient import Osgm as Osgm
+    from jgd.optimizers.hypergradient import OsgmState as OsgmState
+    from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
+    from jgd.optimizers.hypergradient import osgm as osgm
+    from jgd.optimizers.kate import ScaleByKate as ScaleByKate
+    from jgd.optimizers.kate import kate as kate
+    from jgd.optimizers.kate import scale_by_kate as scale_by_kate
     from jgd.optimizers.kl_shampoo import ScaleByKlShampoo as ScaleByKlShampoo
     from jgd.optimizers.kl_shampoo import ScaleByKlSoap as ScaleByKlSoap
     from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
@@ -170,14 +218,20 @@ if TYPE_CHECKING:
     from jgd.optimizers.momo import MomoAdamState as MomoAdamState
     from jgd.optimizers.momo import momo as momo
     from jgd.optimizers.momo import momo_adam as momo_adam
+    from jgd.optimizers.msvag import ScaleByMsvag as ScaleByMsvag
+    from jgd.optimizers.msvag import msvag as msvag
+    from jgd.optimizers.msvag import scale_by_msvag as scale_by_msvag
     from jgd.optimizers.muon import CorrectedMuonState as CorrectedMuonState
     from jgd.optimizers.muon import MuonLabels as MuonLabels
+    from jgd.optimizers.muon import OrthogonalMomentum as OrthogonalMomentum
     from jgd.optimizers.muon import ScaleByMuon as ScaleByMuon
     from jgd.optimizers.muon import ScaleByMuonState as ScaleByMuonState
+    from jgd.optimizers.muon import beside_adamw as beside_adamw
     from jgd.optimizers.muon import matrices_and_labels as matrices_and_labels
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.muon import shape_factor as shape_factor
     from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
     from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
@@ -191,24 +245,32 @@ if TYPE_CHECKING:
     from jgd.optimizers.padam import ScaleByPadam as ScaleByPadam
     from jgd.optimizers.padam import padam as padam
     from jgd.optimizers.padam import scale_by_padam as scale_by_padam
+    from jgd.optimizers.pid import ScaleByPid as ScaleByPid
+    from jgd.optimizers.pid import pid as pid
+    from jgd.optimizers.pid import scale_by_pid as scale_by_pid
     from jgd.optimizers.pnm import ScaleByPnm as ScaleByPnm
     from jgd.optimizers.pnm import pnm as pnm
     from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
     from jgd.optimizers.polyak import ScaleByPolyak as ScaleByPolyak
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
-    from jgd.optimizers.prodigy import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.prodigy import Prodigy as Prodigy
-    from jgd.optimizers.prodigy import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.prodigy import prodigy as prodigy
     from jgd.optimizers.psgd_kron import ScaleByKron as ScaleByKron
     from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
     from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
+    from jgd.optimizers.quasi_hyperbolic import ScaleByQhadam as ScaleByQhadam
+    from jgd.optimizers.quasi_hyperbolic import ScaleByQhm as ScaleByQhm
+    from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
+    from jgd.optimizers.quasi_hyperbolic import qhm as qhm
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhadam as scale_by_qhadam
+    from jgd.optimizers.quasi_hyperbolic import scale_by_qhm as scale_by_qhm
     from jgd.optimizers.racs import ScaleByRacs as ScaleByRacs
     from jgd.optimizers.racs import racs as racs
     from jgd.optimizers.racs import scale_by_racs as scale_by_racs
     from jgd.optimizers.radam import ScaleByRadam as ScaleByRadam
     from jgd.optimizers.radam import radam as radam
+    from jgd.optimizers.radam import rectification as rectification
     from jgd.optimizers.radam import scale_by_radam as scale_by_radam
     from jgd.optimizers.rmsprop import ScaleByRms as ScaleByRms
     from jgd.optimizers.rmsprop import ScaleByRmsWithCountState as ScaleByRmsWithCountState
@@ -220,14 +282,32 @@ if TYPE_CHECKING:
     from jgd.optimizers.rprop import ScaleByRprop as ScaleByRprop
     from jgd.optimizers.rprop import rprop as rprop
     from jgd.optimizers.rprop import scale_by_rprop as scale_by_rprop
+    from jgd.optimizers.sam import Asam as Asam
+    from jgd.optimizers.sam import Extragradient as Extragradient
+    from jgd.optimizers.sam import GradientThereState as GradientThereState
     from jgd.optimizers.sam import Normalize as Normalize
     from jgd.optimizers.sam import Sam as Sam
+    from jgd.optimizers.sam import asam as asam
+    from jgd.optimizers.sam import extragradient as extragradient
     from jgd.optimizers.sam import normalize as normalize
     from jgd.optimizers.sam import sam as sam
+    from jgd.optimizers.schedule_free import RectifiedRate as RectifiedRate
+    from jgd.optimizers.schedule_free import ScaleByRectifiedRms as ScaleByRectifiedRms
     from jgd.optimizers.schedule_free import ScheduleFree as ScheduleFree
+    from jgd.optimizers.schedule_free import rectified_rate as rectified_rate
+    from jgd.optimizers.schedule_free import scale_by_rectified_rms as scale_by_rectified_rms
     from jgd.optimizers.schedule_free import schedule_free as schedule_free
     from jgd.optimizers.schedule_free import schedule_free_adamw as schedule_free_adamw
+    from jgd.optimizers.schedule_free import schedule_free_radam as schedule_free_radam
     from jgd.optimizers.schedule_free import schedule_free_sgd as schedule_free_sgd
+    from jgd.optimizers.scion import ScaleByScion as ScaleByScion
+    from jgd.optimizers.scion import ScaleByScionBias as ScaleByScionBias
+    from jgd.optimizers.scion import ScionBiasState as ScionBiasState
+    from jgd.optimizers.scion import ScionLabels as ScionLabels
+    from jgd.optimizers.scion import scale_by_scion as scale_by_scion
+    from jgd.optimizers.scion import scale_by_scion_bias as scale_by_scion_bias
+    from jgd.optimizers.scion import scion as scion
+    from jgd.optimizers.scion import scion_labels as scion_labels
     from jgd.optimizers.sgd import gradient_descent as gradient_descent
     from jgd.optimizers.sgd import heavy_ball as heavy_ball
     from jgd.optimizers.sgd import nesterov as nesterov
@@ -274,12 +354,19 @@ if TYPE_CHECKING:
 lazy(
     __name__,
     {
+        "jgd.optimizers.accsgd": ("A2grad", "Accsgd", "a2grad", "accsgd"),
         "jgd.optimizers.acprop": ("ScaleByAcprop", "acprop", "scale_by_acprop"),
         "jgd.optimizers.adabelief": ("ScaleByBelief", "adabelief", "scale_by_belief"),
         "jgd.optimizers.adabound": ("ScaleByAdabound", "adabound", "scale_by_adabound"),
         "jgd.optimizers.adadelta": ("ScaleByAdadelta", "adadelta", "scale_by_adadelta"),
         "jgd.optimizers.adafactor": ("ScaleByFactoredRms", "adafactor", "scale_by_factored_rms"),
         "jgd.optimizers.adagrad": ("ScaleByRss", "adagrad", "root_above", "scale_by_rss"),
+        "jgd.optimizers.adahessian": (
+            "ScaleByAdahessian",
+            "ScaleByAdahessianState",
+            "adahessian",
+            "scale_by_adahessian",
+        ),
         "jgd.optimizers.adai": ("AdaiState", "ScaleByAdai", "adai", "scale_by_adai"),
         "jgd.optimizers.adam": (
             "ScaleByAdam",
@@ -310,6 +397,15 @@ lazy(
         "jgd.optimizers.adamod": ("ScaleByAdamod", "adamod", "scale_by_adamod"),
         "jgd.optimizers.adamp": ("ScaleByAdamp", "ScaleBySgdp", "adamp", "scale_by_adamp", "scale_by_sgdp", "sgdp"),
         "jgd.optimizers.adan": ("ScaleByAdan", "adan", "scale_by_adan"),
+        "jgd.optimizers.adaptive_muon": (
+            "AdaptiveMuonState",
+            "ScaleByAdamuon",
+            "ScaleByNormuon",
+            "adamuon",
+            "normuon",
+            "scale_by_adamuon",
+            "scale_by_normuon",
+        ),
         "jgd.optimizers.ademamix": (
             "ScaleByAdemamix",
             "ScaleBySimplifiedAdemamix",
@@ -319,6 +415,7 @@ lazy(
             "simplified_ademamix",
         ),
         "jgd.optimizers.adopt": ("ScaleByAdopt", "adopt", "quarter_root", "scale_by_adopt"),
+        "jgd.optimizers.aggmo": ("ScaleByAggmo", "aggmo", "scale_by_aggmo"),
         "jgd.optimizers.amos": ("ScaleByAmos", "amos", "scale_by_amos"),
         "jgd.optimizers.ano": ("ScaleByAno", "ano", "scale_by_ano"),
         "jgd.optimizers.apollo": ("ScaleByApollo", "apollo", "scale_by_apollo"),
@@ -337,13 +434,29 @@ lazy(
             "variant",
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
+        "jgd.optimizers.dadapt": (
+            "DAdaptAdagrad",
+            "DAdaptAdamw",
+            "DAdaptLion",
+            "DAdaptSgd",
+            "DAdaptState",
+            "adam_rate",
+            "dadapt_adagrad",
+            "dadapt_adamw",
+            "dadapt_lion",
+            "dadapt_sgd",
+            "quotient",
+            "sum_of_moduli",
+        ),
         "jgd.optimizers.diffgrad": ("ScaleByDiffgrad", "diffgrad", "scale_by_diffgrad"),
+        "jgd.optimizers.dion": ("DionState", "ScaleByDion", "dion", "scale_by_dion"),
         "jgd.optimizers.dog": (
             "ScaleByDistanceOverGradients",
             "ScaleByDog",
             "ScaleByDowg",
             "dog",
             "dowg",
+            "ldog",
             "scale_by_distance_over_gradients",
             "scale_by_dog",
             "scale_by_dowg",
@@ -351,8 +464,19 @@ lazy(
         "jgd.optimizers.exadam": ("ScaleByExadam", "exadam", "scale_by_exadam"),
         "jgd.optimizers.fira": ("ScaleByFira", "fira", "limited_growth", "scale_by_fira", "scaling"),
         "jgd.optimizers.fromage": ("Fromage", "fromage"),
+        "jgd.optimizers.ftrl": ("Ftrl", "ftrl"),
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("ScaleByGrams", "grams", "scale_by_grams"),
+        "jgd.optimizers.gravity": ("Gravity", "gravity"),
+        "jgd.optimizers.hypergradient": (
+            "HypergradientDescent",
+            "HypergradientDescentState",
+            "Osgm",
+            "OsgmState",
+            "hypergradient_descent",
+            "osgm",
+        ),
+        "jgd.optimizers.kate": ("ScaleByKate", "kate", "scale_by_kate"),
         "jgd.optimizers.kl_shampoo": (
             "ScaleByKlShampoo",
             "ScaleByKlSoap",
@@ -371,15 +495,19 @@ lazy(
         "jgd.optimizers.mars": ("ScaleByMars", "mars", "scale_by_mars"),
         "jgd.optimizers.mechanize": ("Mechanize", "mechanize"),
         "jgd.optimizers.momo": ("Momo", "MomoAdam", "MomoAdamState", "momo", "momo_adam"),
+        "jgd.optimizers.msvag": ("ScaleByMsvag", "msvag", "scale_by_msvag"),
         "jgd.optimizers.muon": (
             "CorrectedMuonState",
             "MuonLabels",
+            "OrthogonalMomentum",
             "ScaleByMuon",
             "ScaleByMuonState",
+            "beside_adamw",
             "matrices_and_labels",
             "muon",
             "muon_labels",
             "scale_by_muon",
+            "shape_factor",
         ),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
@@ -391,12 +519,21 @@ lazy(
             "scale_by_optimistic_gradient",
         ),
         "jgd.optimizers.padam": ("ScaleByPadam", "padam", "scale_by_padam"),
+        "jgd.optimizers.pid": ("ScaleByPid", "pid", "scale_by_pid"),
         "jgd.optimizers.pnm": ("ScaleByPnm", "pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
-        "jgd.optimizers.prodigy": ("DAdaptAdamw", "Prodigy", "dadapt_adamw", "prodigy"),
+        "jgd.optimizers.prodigy": ("Prodigy", "prodigy"),
         "jgd.optimizers.psgd_kron": ("ScaleByKron", "psgd_kron", "scale_by_kron"),
+        "jgd.optimizers.quasi_hyperbolic": (
+            "ScaleByQhadam",
+            "ScaleByQhm",
+            "qhadam",
+            "qhm",
+            "scale_by_qhadam",
+            "scale_by_qhm",
+        ),
         "jgd.optimizers.racs": ("ScaleByRacs", "racs", "scale_by_racs"),
-        "jgd.optimizers.radam": ("ScaleByRadam", "radam", "scale_by_radam"),
+        "jgd.optimizers.radam": ("ScaleByRadam", "radam", "rectification", "scale_by_radam"),
         "jgd.optimizers.rmsprop": (
             "ScaleByRms",
             "ScaleByRmsWithCountState",
@@ -407,8 +544,38 @@ lazy(
             "scale_by_stddev",
         ),
         "jgd.optimizers.rprop": ("ScaleByRprop", "rprop", "scale_by_rprop"),
-        "jgd.optimizers.sam": ("Normalize", "Sam", "normalize", "sam"),
-        "jgd.optimizers.schedule_free": ("ScheduleFree", "schedule_free", "schedule_free_adamw", "schedule_free_sgd"),
+        "jgd.optimizers.sam": (
+            "Asam",
+            "Extragradient",
+            "GradientThereState",
+            "Normalize",
+            "Sam",
+            "asam",
+            "extragradient",
+            "normalize",
+            "sam",
+        ),
+        "jgd.optimizers.schedule_free": (
+            "RectifiedRate",
+            "ScaleByRectifiedRms",
+            "ScheduleFree",
+            "rectified_rate",
+            "scale_by_rectified_rms",
+            "schedule_free",
+            "schedule_free_adamw",
+            "schedule_free_radam",
+            "schedule_free_sgd",
+        ),
+        "jgd.optimizers.scion": (
+            "ScaleByScion",
+            "ScaleByScionBias",
+            "ScionBiasState",
+            "ScionLabels",
+            "scale_by_scion",
+            "scale_by_scion_bias",
+            "scion",
+            "scion_labels",
+        ),
         "jgd.optimizers.sgd": ("gradient_descent", "heavy_ball", "nesterov", "sgd"),
         "jgd.optimizers.sgd_sai": ("ScaleBySgdSai", "scale_by_sgd_sai", "sgd_sai"),
         "jgd.optimizers.shampoo": ("ScaleByShampoo", "scale_by_shampoo", "shampoo"),

@@ -1,5 +1,6 @@
 """Distance over gradients: gradient descent whose rate is the distance travelled over the gradients seen."""
 
+from dataclasses import KW_ONLY
 from typing import Any, Literal
 
 import jax
@@ -18,6 +19,7 @@ from jgd.core.tree import (
     global_dot,
     map_unzip,
     map_updates,
+    moment_dtype,
     ratio,
     safe_sqrt,
     scalar_of,
@@ -112,26 +114,31 @@ scale_by_dowg = ScaleByDowg
 class ScaleByDistanceOverGradients(Rule):
     """u = c g r / sqrt(G + eps) for each leaf by itself: r = max(r, ||x - x0||), G = G + ||g||^2.
 
-    Layer-wise DoG (Ivgi et al. 2023, arXiv:2302.12022); r begins at reps_rel (1 + ||x0||). Its state is not
-    optax's, which is not public and whose sums have shape (1,).
+    Layer-wise DoG (Ivgi et al. 2023, arXiv:2302.12022); r begins at reps_rel (1 + ||x0||), or at zero where `init_eta`
+    is given, which is then the first rate. x0 is kept in `param_dtype`, the parameters' own if that is `None`. Its
+    state is not optax's, which is not public and whose sums have shape (1,).
     """
 
     reps_rel: Scalar = hyper(default=1e-6, interval="[0, inf)")
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     param_dtype: Any = static(default="float32", convert=dtype_name)
     global_scale: Scalar = hyper(default=1.0)
+    _: KW_ONLY
+    init_eta: Scalar | None = hyper(default=None, interval="[0, inf)")
     layout = ("max_dist", "grad_sum_of_squares", "init_params")
     entrywise = False
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:
-        r = self.reps_rel * (1 + safe_sqrt(jnp.sum(abs_sq(widen(p)))))
-        dtype = jnp.promote_types(self.param_dtype, jnp.complex64) if jnp.iscomplexobj(p) else self.param_dtype
+        r = self.reps_rel * (1 + safe_sqrt(jnp.sum(abs_sq(widen(p))))) if self.init_eta is None else 0.0
+        dtype = None if self.param_dtype is None else moment_dtype(p, self.param_dtype)
         return scalar_of(p, r), scalar_of(p), copied(p, dtype)
 
     def step(self, t: Any, g: Any, r: Any, total: Any, x0: Any, *, p: Any) -> tuple[jax.Array, ...]:
         r = jnp.maximum(r, safe_sqrt(jnp.sum(abs_sq(p - x0))))
         total = total + jnp.sum(abs_sq(g))
-        return self.global_scale * ratio(r, safe_sqrt(total + self.eps)) * g, r, total, x0
+        rate = ratio(r, safe_sqrt(total + self.eps))
+        rate = rate if self.init_eta is None else jnp.where(t == 1, self.init_eta, rate)
+        return self.global_scale * rate * g, r, total, x0
 
 
 scale_by_distance_over_gradients = ScaleByDistanceOverGradients
@@ -165,6 +172,25 @@ def dowg(
     `weight_decay` is an L2 penalty.
     """
     return _descent(ScaleByDowg(init_estim_sq_dist, eps), learning_rate, weight_decay, mask)
+
+
+@optimizer(rates=None)
+def ldog(
+    learning_rate: Rate = 1.0,
+    reps_rel: Scalar = 1e-6,
+    eps: Scalar = 1e-8,
+    init_eta: Scalar | None = None,
+    weight_decay: Decay = 0.0,
+    mask: Any = None,
+) -> Chain:
+    """Descend at a rate of the distance over the gradients of each leaf by itself (Ivgi et al. 2023, arXiv:2302.12022).
+
+    The authors evaluate an average of the parameters: see `ema_params`. `weight_decay` is an L2 penalty. With
+    `init_eta`, the first rate, `reps_rel` has no effect; `learning_rate` multiplies it too, which it does not in the
+    authors' package. State: 4 bytes a parameter, the first ones, and two scalars a leaf.
+    """
+    rule = ScaleByDistanceOverGradients(reps_rel, eps, None, init_eta=init_eta)
+    return _descent(rule, learning_rate, weight_decay, mask)
 
 
 def _descent(rule: Any, learning_rate: Rate, weight_decay: Decay | None, mask: Any) -> Chain:

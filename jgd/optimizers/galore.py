@@ -14,6 +14,7 @@ from jgd.core.frozen import Frozen, thaw
 from jgd.core.matrices import cut, declared_axes, frozen_axes
 from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, moment_dtype, name_of, widen, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import as_whole
 from jgd.optimizers.adam import scale_by_adam
 from jgd.optimizers.catalogue import descend, descend_then_decay, optimizer
 from jgd.optimizers.low_rank import Projection, ScaleByLowRankAdam, projection_of
@@ -67,7 +68,7 @@ class ScaleByGalore:
             lambda g, projector, *_: (g, projector), grads, state.projector, place=place, read=read, entrywise=False
         )
         leaves, structure = jax.tree.flatten(grads)
-        due = state.count % jnp.round(jnp.asarray(self.update_proj_gap)).astype(jnp.int32) == 0
+        due = state.count % as_whole(self.update_proj_gap) == 0
         projectors = structure.flatten_up_to(kept)
         self._check(grads, ways, projectors)
         projectors = [_renewed(due, *row) for row in zip(ways, leaves, projectors, strict=True)]

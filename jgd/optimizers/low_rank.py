@@ -11,6 +11,7 @@ from jgd.core.arguments import whole_from
 from jgd.core.matrices import Cut, cut
 from jgd.core.tree import abs_sq, check_fits, moment_dtype, one_minus_pow, safe_sqrt, widen, zeros
 from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.core.values import as_whole
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class ScaleByLowRankAdam(Rule):
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
         """The step, the number of the projector, whether it is due, and the bias correction."""
-        gap = jnp.round(jnp.asarray(self.update_proj_gap)).astype(jnp.int32)
+        gap = as_whole(self.update_proj_gap)
         correction = safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
         return t, (t - 1) // gap, (t - 1) % gap == 0, correction
 

@@ -10,13 +10,13 @@ from jgd.core import InputError, MatrixRule, hyper, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.frozen import dtype_name, frozen
 from jgd.core.matrices import declared_axes, frozen_axes
-from jgd.core.newton_schulz import PRECONDITIONING, STANDARD, coefficients, newton_schulz, steps_of
+from jgd.core.newton_schulz import PRECONDITIONING, STANDARD, check_steps, coefficients, newton_schulz, steps_of
 from jgd.core.record import hypers
 from jgd.core.tree import increment, one_minus_pow, zeros
 from jgd.core.types import Params, Rate, Scalar, State
 from jgd.optimizers.adam import adamw
 from jgd.optimizers.catalogue import descend, optimizer
-from jgd.transforms import Partition, every_matrix_axes, matrix_axes, partition
+from jgd.transforms import Chain, Partition, every_matrix_axes, matrix_axes, partition
 from jgd.transforms.decay import Decay
 
 
@@ -34,20 +34,15 @@ class CorrectedMuonState(NamedTuple):
 
 
 @record
-class ScaleByMuon(MatrixRule):
-    """b = beta b + (1-beta) g; u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`; O(UΣV') ≈ UV'.
+class OrthogonalMomentum(MatrixRule):
+    """Make a momentum orthogonal: b = beta b + (1-beta) g, O(beta b + (1-beta) g), or O(b) without `nesterov`.
 
-    (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
-    O is `newton_schulz` with `ns_steps` steps of `ns_coeffs`, (a, b, c) or one such triple after another, whose number
-    then counts, in `ns_dtype`, float32 at least by default; `preconditioning` scales the matrix before it.
-
+    It is what Muon and its kin share. O(UΣV') ≈ UV' is `newton_schulz` in `ns_dtype`, float32 at least by default, with
+    `ns_steps` steps of `ns_coeffs` = (a, b, c), or one step for each of several triples. Names of some are "standard",
+    "dion", "polar_express" and "cans" (five steps), "aol" (four) and "deepseekv4" (ten). `preconditioning` scales the
+    matrix before it.
     `weight_dimension_numbers` cuts leaves into matrices of in x out, a tree of `MatrixAxes` or a function of the
-    parameters that returns one; without it a leaf is (..., in, out), its leading axes a batch. s is
-    sqrt(max(1, out/in)), or `consistent_rms` times sqrt(max(in, out)), which gives Adam's step size at 0.2
-    (Liu et al. 2025, arXiv:2502.16982), or 1 with `shape_scaling` off. `bias_correction` divides b by
-    1 - beta^(t+1) and g by 1 - beta^t, as `optax.contrib.muon` does, whose first steps differ from torch's. `adaptive`
-    multiplies O(x) by <x, O(x)>, about the dual norm of the matrix x (Bernstein & Newhouse 2024, arXiv:2409.20325);
-    optax takes that of all of a leaf's matrices together.
+    parameters that returns one; without it a leaf is (..., in, out), its leading axes a batch.
     Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
     """
 
@@ -58,11 +53,54 @@ class ScaleByMuon(MatrixRule):
     mu_dtype: Any = static(default=None, convert=dtype_name)
     _: KW_ONLY
     nesterov: bool = static(default=True)
-    adaptive: bool = static(default=False)
     preconditioning: str = static(default="frobenius", expect=PRECONDITIONING)
     weight_dimension_numbers: Any = static(default=None, convert=frozen_axes)
-    consistent_rms: Scalar | None = hyper(default=None, interval="(0, inf)")
     ns_dtype: Any = static(default=None, convert=dtype_name)
+
+    def check_fields(self) -> None:
+        """Refuse a number of steps that several triples overrule."""
+        check_steps(type(self).__name__, self.ns_coeffs, self.ns_steps)
+
+    def slots(self, p: Any) -> tuple[jax.Array]:
+        return (zeros(p, self.mu_dtype),)
+
+    def shared(self, t: Any) -> Any:
+        """The weights of momentum and gradient in what is made orthogonal."""
+        return (self.beta, 1 - self.beta) if self.nesterov else (None, None)
+
+    def before(self, weights: Any, g: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:  # pyright: ignore
+        b = self.beta * b + (1 - self.beta) * g
+        of_b, of_g = weights
+        look = b if of_b is None else of_b * b
+        return look if of_g is None else look + of_g * g, b
+
+    def orthogonal(self, x: jax.Array) -> jax.Array:
+        """O(x) for a matrix either way round."""
+        tall = x.shape[-2] > x.shape[-1]
+        settings = (self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype, self.preconditioning)
+        u = newton_schulz(x.mT if tall else x, *settings)
+        return u.mT if tall else u
+
+    def flops(self, rows: int, columns: int) -> float:
+        m, n = sorted((rows, columns))
+        return steps_of(self.ns_coeffs, self.ns_steps) * (4 * m * m * n + 2 * m**3)
+
+
+@record
+class ScaleByMuon(OrthogonalMomentum):
+    """u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`, with the momentum and O of `OrthogonalMomentum`.
+
+    (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
+    s is sqrt(max(1, out/in)), or `consistent_rms` times sqrt(max(in, out)), which gives Adam's step size at 0.2
+    (Liu et al. 2025, arXiv:2502.16982), or 1 with `shape_scaling` off. `bias_correction` divides b by
+    1 - beta^(t+1) and g by 1 - beta^t, as `optax.contrib.muon` does, whose first steps differ from torch's. `adaptive`
+    multiplies O(x) by <x, O(x)>, about the dual norm of the matrix x (Bernstein & Newhouse 2024, arXiv:2409.20325);
+    optax takes that of all of a leaf's matrices together.
+    """
+
+    _: KW_ONLY
+    adaptive: bool = static(default=False)
+    consistent_rms: Scalar | None = hyper(default=None, interval="(0, inf)")
     bias_correction: bool = static(default=False)
     shape_scaling: bool = static(default=True)
     wide = True
@@ -71,24 +109,14 @@ class ScaleByMuon(MatrixRule):
     def layout(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return CorrectedMuonState if self.bias_correction else ScaleByMuonState
 
-    def slots(self, p: Any) -> tuple[jax.Array]:
-        return (zeros(p, self.mu_dtype),)
-
     def shared(self, t: Any) -> Any:
-        """The weights of momentum and gradient in what is made orthogonal."""
         if not self.bias_correction:
-            return (self.beta, 1 - self.beta) if self.nesterov else (None, None)
+            return super().shared(t)
         now, following = one_minus_pow(self.beta, t), one_minus_pow(self.beta, increment(t))
         return (self.beta / following, (1 - self.beta) / now) if self.nesterov else (1 / now, None)
 
-    def before(self, weights: Any, g: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:  # pyright: ignore
-        b = self.beta * b + (1 - self.beta) * g
-        of_b, of_g = weights
-        look = b if of_b is None else of_b * b
-        return look if of_g is None else look + of_g * g, b
-
     def step(self, t: Any, x: jax.Array) -> jax.Array:
-        u = newton_schulz(x, self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype, self.preconditioning)
+        u = self.orthogonal(x)
         return jnp.sum((x.conj() * u).real) * u if self.adaptive else u
 
     def size(self, rows: int, columns: int) -> Any:
@@ -96,11 +124,7 @@ class ScaleByMuon(MatrixRule):
             return 1.0
         if self.consistent_rms is not None:
             return self.consistent_rms * max(rows, columns) ** 0.5
-        return max(1.0, columns / max(rows, 1)) ** 0.5
-
-    def flops(self, rows: int, columns: int) -> float:
-        m, n = sorted((rows, columns))
-        return steps_of(self.ns_coeffs, self.ns_steps) * (4 * m * m * n + 2 * m**3)
+        return shape_factor(rows, columns)
 
 
 scale_by_muon = ScaleByMuon
@@ -138,8 +162,9 @@ def muon(
     returns one; or `matrix_axes_by_path({...})`. Or `param_labels`, a tree of "muon" and "adam" or a function of the
     parameters, says which leaves alone: the axes are guessed, or else a leaf is (..., in, out).
 
-    `adam_learning_rate` is `learning_rate` unless given. With `consistent_rms=0.2` both sides step by about as much,
-    so that AdamW's tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
+    `adam_learning_rate` is `learning_rate` unless given, as in optax; `jgd.describe` shows the rate of each leaf. AdamW
+    often wants a tenth of Muon's rate, or less; but with `consistent_rms=0.2` both sides step by about as much, so
+    that AdamW's tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
     """
     declared, labels = matrices_and_labels("muon", muon_weight_dimension_numbers, param_labels)
     rule = ScaleByMuon(
@@ -155,14 +180,22 @@ def muon(
         consistent_rms=consistent_rms,
         ns_dtype=ns_dtype,
     )
-    rest = adamw(
-        learning_rate if adam_learning_rate is None else adam_learning_rate,
-        b1=adam_b1,
-        b2=adam_b2,
-        eps_root=adam_eps_root,
-        weight_decay=adam_weight_decay,
-    )
-    return partition({"muon": descend(rule, learning_rate, weight_decay, weight_decay_mask), "adam": rest}, labels)
+    matrices = descend(rule, learning_rate, weight_decay, weight_decay_mask)
+    rate = learning_rate if adam_learning_rate is None else adam_learning_rate
+    return beside_adamw(matrices, labels, rate, adam_b1, adam_b2, adam_eps_root, adam_weight_decay)
+
+
+def beside_adamw(
+    matrices: Chain, labels: Any, learning_rate: Rate, b1: Scalar, b2: Scalar, eps_root: Scalar, weight_decay: Decay
+) -> Partition:
+    """Give the leaves labelled "muon" to a transform of matrices, and those labelled "adam" to AdamW."""
+    rest = adamw(learning_rate, b1=b1, b2=b2, eps_root=eps_root, weight_decay=weight_decay)
+    return partition({"muon": matrices, "adam": rest}, labels)
+
+
+def shape_factor(rows: int, columns: int) -> float:
+    """Muon's factor for a matrix of `rows` inputs and `columns` outputs."""
+    return max(1.0, columns / max(rows, 1)) ** 0.5
 
 
 def matrices_and_labels(place: str, declared: Any, labels: Any) -> tuple[Any, Any]:

@@ -39,13 +39,7 @@ class ScaleByRadam(Rule):
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """Adam's corrections, whether steps are rectified, and the factor r."""
-        weight = one_minus_pow(self.b2, t)
-        n = 2 / (1 - self.b2) - 1
-        rho = n - 2 * t * (1 - weight) / weight
-        rectified = (rho >= self.threshold) & (rho > 4)
-        below = jnp.where(rectified, (n - 4) * (n - 2) * rho, 1.0)
-        r = safe_sqrt(jnp.where(rectified, (rho - 4) * (rho - 2) * n / below, 1.0))
-        return bias_corrections(self.b1, self.b2, t), rectified, r
+        return bias_corrections(self.b1, self.b2, t), *rectification(self.b2, t, self.threshold)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
         corrections, rectified, r = shared
@@ -57,6 +51,16 @@ class ScaleByRadam(Rule):
 
 
 scale_by_radam = ScaleByRadam
+
+
+def rectification(b2: Scalar, t: jax.Array, threshold: Scalar) -> tuple[jax.Array, jax.Array]:
+    """Return whether the second moment can be trusted at step t, and the factor r of the step, 1 where it cannot."""
+    weight = one_minus_pow(b2, t)
+    n = 2 / (1 - b2) - 1
+    rho = n - 2 * t * (1 - weight) / weight
+    rectified = (rho >= threshold) & (rho > 4)
+    below = jnp.where(rectified, (n - 4) * (n - 2) * rho, 1.0)
+    return rectified, safe_sqrt(jnp.where(rectified, (rho - 4) * (rho - 2) * n / below, 1.0))
 
 
 @optimizer(rates=(3e-5, 3e-1))

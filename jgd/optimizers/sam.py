@@ -1,28 +1,31 @@
 """Sharpness-aware minimization: steps by the gradient at the worst point near the parameters."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jgd.core import InputError, Transform, part, record, static
+from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, Kind, whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import MissingError
 from jgd.core.tree import (
     cast_like,
+    check_extra,
     check_fits,
+    check_inexact,
     check_params,
     copied,
     global_norm,
     map_unzip,
     map_updates,
+    ratio,
     tree_bytes,
     where,
 )
-from jgd.core.types import Grads, Params, State, Updates
+from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms import apply_updates, as_transform, eval_params
 
 AXIS = Kind("be the name of a mapped axis, or None", lambda x: x is None or isinstance(x, str))
@@ -163,3 +166,113 @@ class Sam:
 
 
 sam = Sam
+
+
+class GradientThereState(NamedTuple):
+    """The state of the transform that steps by gradients from another point."""
+
+    inner_state: State
+
+
+@record
+class Asam:
+    """Lets `optimizer` step by the gradient at p + rho T^2 g / ||T g||, with T = |p| + eta.
+
+    (Kwon et al. 2021, arXiv:2102.11600: sharpness that no rescaling of weights changes.) The norm is over all leaves;
+    where it is zero nothing is climbed. Needs the gradients elsewhere: `update(grads, state, params, grad_fn=...)`,
+    where `grad_fn(params, i)` returns them, i being 0, as `sam` in opaque mode does. State: that of `optimizer`.
+    """
+
+    optimizer: Transform = part(convert=as_transform, expect=TRANSFORM)
+    rho: Scalar = hyper(default=0.5, interval="[0, inf)")
+    eta: Scalar = hyper(default=0.0, interval="[0, inf)")
+
+    def init(self, params: Params) -> State:
+        """The state of `optimizer`."""
+        check_inexact("Asam.init", params)
+        return GradientThereState(self.optimizer.init(params))
+
+    def update(
+        self,
+        grads: Grads,
+        state: State,
+        params: Params = None,
+        *,
+        grad_fn: Callable[[Params, int], Grads] | None = None,
+        **extra: Any,
+    ) -> tuple[Updates, State]:
+        """The step of `optimizer` by the gradient where the climb ends."""
+        check_params("Asam.update", params)
+        check_fits("Asam.update", grads, params)
+        check_extra("Asam.update", "grad_fn", grad_fn)
+        rho, eta = jnp.asarray(self.rho), jnp.asarray(self.eta)
+
+        def scaled(g: jax.Array, p: jax.Array) -> jax.Array:
+            return (jnp.abs(p) + eta) * g
+
+        up = map_updates(scaled, grads, params, place="Asam.update")
+        size = ratio(rho, global_norm(up))
+        climb = map_updates(lambda u, p: size * (jnp.abs(p) + eta) * u, up, params, place="Asam.update")
+        there = apply_updates(params, climb)
+        assert grad_fn is not None
+        updates, inner = self.optimizer.update(grad_fn(there, 0), state.inner_state, params, **extra)
+        return updates, GradientThereState(inner)
+
+    def eval_params(self, state: State, params: Params) -> Params:
+        """As `optimizer` means it to be evaluated."""
+        return eval_params(self.optimizer, state.inner_state, params)
+
+    def cost(self, params: Params) -> Cost:
+        """One more pass over gradients and parameters, for the norm, and the cost of `optimizer`."""
+        return total([Cost(2 * tree_bytes(params)), cost(self.optimizer, params)])
+
+
+asam = Asam
+
+
+@record
+class Extragradient:
+    """Lets `inner` step from p by the gradient at p + u, where u is its step by the gradient at p.
+
+    (Korpelevich 1976; with Adam, Gidel et al. 2019, arXiv:1802.10551.) It converges on games, such as min_x max_y xy,
+    around which gradient descent circles outwards. Both steps begin at one state, and the second's is kept. Needs the
+    gradients elsewhere, as `sam` in opaque mode does: `update(grads, state, params, grad_fn=...)`, where
+    `grad_fn(params, i)` returns them and i is 0. State: that of `inner`.
+    """
+
+    inner: Transform = part(convert=as_transform, expect=TRANSFORM)
+
+    def init(self, params: Params) -> State:
+        """The state of `inner`."""
+        check_inexact("Extragradient.init", params)
+        return GradientThereState(self.inner.init(params))
+
+    def update(
+        self,
+        grads: Grads,
+        state: State,
+        params: Params = None,
+        *,
+        grad_fn: Callable[[Params, int], Grads] | None = None,
+        **extra: Any,
+    ) -> tuple[Updates, State]:
+        """The step by the gradient half-way."""
+        check_params("Extragradient.update", params)
+        check_fits("Extragradient.update", grads, params)
+        check_extra("Extragradient.update", "grad_fn", grad_fn)
+        assert grad_fn is not None
+        updates, _ = self.inner.update(grads, state.inner_state, params, **extra)
+        there = grad_fn(apply_updates(params, updates), 0)
+        updates, inner = self.inner.update(there, state.inner_state, params, **extra)
+        return updates, GradientThereState(inner)
+
+    def eval_params(self, state: State, params: Params) -> Params:
+        """As `inner` means it to be evaluated."""
+        return eval_params(self.inner, state.inner_state, params)
+
+    def cost(self, params: Params) -> Cost:
+        """Two steps of `inner`, of which one writes, and the point between them."""
+        return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
+
+
+extragradient = Extragradient

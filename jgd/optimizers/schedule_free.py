@@ -7,23 +7,28 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jgd.core import Transform, hyper, part, record, static
+from jgd.core import Rule, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM
 from jgd.core.cost import Cost, cost, total
 from jgd.core.frozen import dtype_name
 from jgd.core.tree import (
+    abs_sq,
     check_inexact,
     check_params,
     increment,
     map_unzip,
     moment_dtype,
+    one_minus_pow,
     ratio,
+    safe_sqrt,
     scalar_of,
     tree_bytes,
     widen,
+    zeros,
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import descend, optimizer
+from jgd.optimizers.radam import rectification
 from jgd.optimizers.rmsprop import scale_by_rms
 from jgd.optimizers.sgd import sgd
 from jgd.schedules import linear_warmup_schedule, warmup_constant_schedule
@@ -32,10 +37,10 @@ from jgd.transforms import add_decayed_weights, as_transform, chain
 
 @record
 class ScheduleFree:
-    """z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = max(lr_1...lr_t)^r.
+    """z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = t^r max(lr)^k.
 
     (Defazio et al. 2024, arXiv:2405.15682.) The parameters are y, where gradients are taken, and u is the step of
-    `base_optimizer`, which should have no momentum; x, the average, is what to evaluate: `jgd.eval_params`. r is
+    `base_optimizer`, which should have no momentum; x, the average, is what to evaluate: `jgd.eval_params`. k is
     `weight_lr_power`. `learning_rate` is the base's, constant but for a warm-up, and only weighs the average. It is
     computed as y = y + c (z - y) + (1 - b1 (1-c)) u with the old z, which divides by nothing.
 
@@ -51,6 +56,7 @@ class ScheduleFree:
     state_dtype: Any = static(default=None, convert=dtype_name)
     _: KW_ONLY
     weights_ahead: bool = static(default=False)
+    r: Scalar = hyper(default=0.0, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
         """All three sequences begin at the parameters."""
@@ -74,7 +80,7 @@ class ScheduleFree:
         if callable(rate):
             rate = rate(state.step_count if self.weights_ahead else state.step_count - 1)
         largest = jnp.maximum(state.max_lr, widen(rate))
-        weight = _power(largest, jnp.asarray(self.weight_lr_power))
+        weight = state.step_count ** jnp.asarray(self.r) * _power(largest, jnp.asarray(self.weight_lr_power))
         total_weight = state.weight_sum + weight
         c = ratio(weight, total_weight)
 
@@ -101,6 +107,51 @@ class ScheduleFree:
 
 
 schedule_free = ScheduleFree
+
+
+@record
+class ScaleByRectifiedRms(Rule):
+    """u = g / (sqrt(v^) + eps), RMSProp's with bias correction, from the step on at which RAdam trusts v; else u = g.
+
+    (Liu et al. 2020, arXiv:1908.03265, with a threshold of 4.) State: 4 bytes a parameter and a counter.
+    """
+
+    b2: Scalar = hyper(default=0.999, interval="[0, 1)")
+    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    layout = ("nu",)
+
+    def slots(self, p: Any) -> tuple[jax.Array]:
+        return (zeros(p, real=True),)
+
+    def shared(self, t: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The bias correction, and whether v is trusted."""
+        return 1 / one_minus_pow(self.b2, t), rectification(self.b2, t, 4.0)[0]
+
+    def step(self, shared: Any, g: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
+        correction, trusted = shared
+        v = self.b2 * v + (1 - self.b2) * abs_sq(g)
+        return g / jnp.where(trusted, safe_sqrt(correction * v) + self.eps, 1.0), v
+
+
+scale_by_rectified_rms = ScaleByRectifiedRms
+
+
+@record
+class RectifiedRate:
+    """lr r_t as RAdam rectifies it; before r_t is defined 0 where that phase is silent, else lr."""
+
+    learning_rate: Scalar = hyper(interval="[0, inf)")
+    b2: Scalar = hyper(default=0.999, interval="[0, 1)")
+    silent_sgd_phase: bool = static(default=True)
+
+    def __call__(self, count: Any) -> jax.Array:
+        """The rate of the step before which `count` were taken."""
+        rate, b2 = widen(self.learning_rate), widen(self.b2)
+        rectified, r = rectification(b2, jnp.asarray(count) + 1, 4.0)
+        return rate * (jnp.where(rectified, r, 0.0) if self.silent_sgd_phase else r)
+
+
+rectified_rate = RectifiedRate
 
 
 @optimizer(rates=(1e-3, 1e1))
@@ -146,6 +197,28 @@ def schedule_free_adamw(
     rate = _warmed(learning_rate, warmup_steps, warmup_from_zero)
     base = descend(scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True), rate, weight_decay)
     return ScheduleFree(base, rate, b1, weight_lr_power, state_dtype, weights_ahead=warmup_from_zero)
+
+
+@optimizer(rates=(1e-5, 1e-1))
+def schedule_free_radam(
+    learning_rate: Scalar = 0.0025,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    weight_decay: Rate = 0.0,
+    r: Scalar = 0.0,
+    weight_lr_power: Scalar = 2.0,
+    silent_sgd_phase: bool = True,
+) -> ScheduleFree:
+    """RAdam without a schedule, evaluated at the average of its steps (Defazio et al. 2024, arXiv:2405.15682).
+
+    `jgd.eval_params(optimizer, state, params)` is what to evaluate. As in the authors' package the first steps, five
+    with the defaults, in which the second moment cannot be trusted yet, are none; where `silent_sgd_phase` is off they
+    are of plain gradient descent at the whole rate. The decay is of the parameters where gradients are taken.
+    """
+    rate = RectifiedRate(learning_rate, b2, silent_sgd_phase)
+    base = descend(ScaleByRectifiedRms(b2, eps), rate, weight_decay)
+    return ScheduleFree(base, rate, b1, weight_lr_power, r=r)
 
 
 def _warmed(rate: Scalar, steps: Scalar | None, from_zero: bool) -> Rate:

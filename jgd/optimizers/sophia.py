@@ -26,6 +26,7 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import as_whole
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain, as_transform
 
@@ -163,7 +164,7 @@ class ScaleBySophia:
             )[1]
             return nu, cast_like(new, state.hessian_fn_state)
 
-        due = state.count % jnp.round(jnp.asarray(self.update_interval)).astype(jnp.int32) == 0
+        due = state.count % as_whole(self.update_interval) == 0
         return jax.lax.cond(due, renew, lambda: jax.tree.map(jnp.asarray, (state.nu, state.hessian_fn_state)))
 
     def _print_win_rate(self, t: jax.Array, updates: Updates) -> None:

@@ -118,4 +118,4 @@ def splus(
         nonstandard_constant=nonstandard_constant,
         max_precondition_dim=max_precondition_dim,
     )
-    return ema_params(chain(rule, descend), ema_rate)
+    return ema_params(chain(rule, descend), ema_rate, debias=True)

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     )
     from jgd.transforms.as_transform import Foreign as Foreign
     from jgd.transforms.as_transform import as_transform as as_transform
-    from jgd.transforms.averaging import EmaParams as EmaParams
-    from jgd.transforms.averaging import EmaParamsState as EmaParamsState
-    from jgd.transforms.averaging import ema_params as ema_params
     from jgd.transforms.averaging import eval_params as eval_params
     from jgd.transforms.averaging import inner_states as inner_states
     from jgd.transforms.averaging import schedule_free_eval_params as schedule_free_eval_params
@@ -57,6 +54,10 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import by_path as by_path
     from jgd.transforms.by_path import layerwise as layerwise
     from jgd.transforms.by_path import scaled as scaled
+    from jgd.transforms.cautious import Cautious as Cautious
+    from jgd.transforms.cautious import CautiousState as CautiousState
+    from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
+    from jgd.transforms.cautious import cautious as cautious
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
+    from jgd.transforms.decay import agreement as agreement
     from jgd.transforms.decay import scale_then_decay as scale_then_decay
     from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
@@ -109,6 +111,13 @@ if TYPE_CHECKING:
     from jgd.transforms.grafting import Graft as Graft
     from jgd.transforms.grafting import GraftState as GraftState
     from jgd.transforms.grafting import graft as graft
+    from jgd.transforms.grokfast import GrokfastEma as GrokfastEma
+    from jgd.transforms.grokfast import OrthogonalizeGradients as OrthogonalizeGradients
+    from jgd.transforms.grokfast import grokfast_ema as grokfast_ema
+    from jgd.transforms.grokfast import orthogonalize_gradients as orthogonalize_gradients
+    from jgd.transforms.hyperball import Hyperball as Hyperball
+    from jgd.transforms.hyperball import HyperballState as HyperballState
+    from jgd.transforms.hyperball import hyperball as hyperball
     from jgd.transforms.in_effect import check_metrics as check_metrics
     from jgd.transforms.in_effect import current_hyperparams as current_hyperparams
     from jgd.transforms.in_effect import known_metrics as known_metrics
@@ -155,22 +164,45 @@ if TYPE_CHECKING:
     from jgd.transforms.normalize import NormalizeByUpdateNorm as NormalizeByUpdateNorm
     from jgd.transforms.normalize import centralize as centralize
     from jgd.transforms.normalize import normalize_by_update_norm as normalize_by_update_norm
+    from jgd.transforms.parameter_averages import EmaParams as EmaParams
+    from jgd.transforms.parameter_averages import Lawa as Lawa
+    from jgd.transforms.parameter_averages import LawaState as LawaState
+    from jgd.transforms.parameter_averages import ParameterAverage as ParameterAverage
+    from jgd.transforms.parameter_averages import ParameterAverageState as ParameterAverageState
+    from jgd.transforms.parameter_averages import PolynomialAverage as PolynomialAverage
+    from jgd.transforms.parameter_averages import Swa as Swa
+    from jgd.transforms.parameter_averages import ema_params as ema_params
+    from jgd.transforms.parameter_averages import lawa as lawa
+    from jgd.transforms.parameter_averages import moved as moved
+    from jgd.transforms.parameter_averages import polynomial_average as polynomial_average
+    from jgd.transforms.parameter_averages import swa as swa
     from jgd.transforms.per_example import DifferentiallyPrivateAggregate as DifferentiallyPrivateAggregate
     from jgd.transforms.per_example import differentially_private_aggregate as differentially_private_aggregate
     from jgd.transforms.per_example import per_example_global_norm_clip as per_example_global_norm_clip
     from jgd.transforms.per_example import per_example_layer_norm_clip as per_example_layer_norm_clip
     from jgd.transforms.plateau import ReduceOnPlateau as ReduceOnPlateau
     from jgd.transforms.plateau import reduce_on_plateau as reduce_on_plateau
+    from jgd.transforms.primal_averaging import PrimalAveraging as PrimalAveraging
+    from jgd.transforms.primal_averaging import PrimalAveragingState as PrimalAveragingState
+    from jgd.transforms.primal_averaging import primal_averaging as primal_averaging
     from jgd.transforms.process import Process as Process
     from jgd.transforms.process import ProcessPerElement as ProcessPerElement
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
+    from jgd.transforms.qk_clip import qk_clip as qk_clip
+    from jgd.transforms.running_clip import Adagc as Adagc
+    from jgd.transforms.running_clip import AdagcState as AdagcState
+    from jgd.transforms.running_clip import Zclip as Zclip
+    from jgd.transforms.running_clip import ZclipState as ZclipState
+    from jgd.transforms.running_clip import adagc as adagc
+    from jgd.transforms.running_clip import zclip as zclip
     from jgd.transforms.scale import Identity as Identity
     from jgd.transforms.scale import Negate as Negate
     from jgd.transforms.scale import Scale as Scale
     from jgd.transforms.scale import ScaleByLearningRate as ScaleByLearningRate
     from jgd.transforms.scale import ScaleBySchedule as ScaleBySchedule
     from jgd.transforms.scale import apply_updates as apply_updates
+    from jgd.transforms.scale import as_rule as as_rule
     from jgd.transforms.scale import identity as identity
     from jgd.transforms.scale import init_rate as init_rate
     from jgd.transforms.scale import negate as negate
@@ -228,14 +260,7 @@ lazy(
             "track_per_element_mean_and_variance_with_ema",
         ),
         "jgd.transforms.as_transform": ("Foreign", "as_transform"),
-        "jgd.transforms.averaging": (
-            "EmaParams",
-            "EmaParamsState",
-            "ema_params",
-            "eval_params",
-            "inner_states",
-            "schedule_free_eval_params",
-        ),
+        "jgd.transforms.averaging": ("eval_params", "inner_states", "schedule_free_eval_params"),
         "jgd.transforms.backtracking_linesearch": ("ScaleByBacktrackingLinesearch", "scale_by_backtracking_linesearch"),
         "jgd.transforms.block_scale": (
             "ScaleByParamBlockNorm",
@@ -244,6 +269,7 @@ lazy(
             "scale_by_param_block_rms",
         ),
         "jgd.transforms.by_path": ("ByPath", "Layerwise", "Scaled", "by_path", "layerwise", "scaled"),
+        "jgd.transforms.cautious": ("Cautious", "CautiousState", "add_cautious_decayed_weights", "cautious"),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -295,6 +321,7 @@ lazy(
             "add_cautious_decay",
             "add_decayed_weights",
             "add_initial_decay",
+            "agreement",
             "scale_then_decay",
             "scale_with_corrected_decay",
             "subtract_decayed_weights",
@@ -302,6 +329,8 @@ lazy(
         ),
         "jgd.transforms.freezing": ("FreezeUntil", "FreezeUntilState", "freeze_until"),
         "jgd.transforms.grafting": ("Graft", "GraftState", "graft"),
+        "jgd.transforms.grokfast": ("GrokfastEma", "OrthogonalizeGradients", "grokfast_ema", "orthogonalize_gradients"),
+        "jgd.transforms.hyperball": ("Hyperball", "HyperballState", "hyperball"),
         "jgd.transforms.in_effect": ("check_metrics", "current_hyperparams", "known_metrics", "observe"),
         "jgd.transforms.inject": ("InjectHyperparams", "inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": (
@@ -335,6 +364,20 @@ lazy(
         "jgd.transforms.named": ("NamedChain", "named_chain"),
         "jgd.transforms.noise": ("AddNoise", "add_noise", "one_key"),
         "jgd.transforms.normalize": ("Centralize", "NormalizeByUpdateNorm", "centralize", "normalize_by_update_norm"),
+        "jgd.transforms.parameter_averages": (
+            "EmaParams",
+            "Lawa",
+            "LawaState",
+            "ParameterAverage",
+            "ParameterAverageState",
+            "PolynomialAverage",
+            "Swa",
+            "ema_params",
+            "lawa",
+            "moved",
+            "polynomial_average",
+            "swa",
+        ),
         "jgd.transforms.per_example": (
             "DifferentiallyPrivateAggregate",
             "differentially_private_aggregate",
@@ -342,7 +385,10 @@ lazy(
             "per_example_layer_norm_clip",
         ),
         "jgd.transforms.plateau": ("ReduceOnPlateau", "reduce_on_plateau"),
+        "jgd.transforms.primal_averaging": ("PrimalAveraging", "PrimalAveragingState", "primal_averaging"),
         "jgd.transforms.process": ("Process", "ProcessPerElement", "add_mean_variance_to_opt", "process"),
+        "jgd.transforms.qk_clip": ("qk_clip",),
+        "jgd.transforms.running_clip": ("Adagc", "AdagcState", "Zclip", "ZclipState", "adagc", "zclip"),
         "jgd.transforms.scale": (
             "Identity",
             "Negate",
@@ -350,6 +396,7 @@ lazy(
             "ScaleByLearningRate",
             "ScaleBySchedule",
             "apply_updates",
+            "as_rule",
             "identity",
             "init_rate",
             "negate",

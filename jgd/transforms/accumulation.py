@@ -10,6 +10,7 @@ from jgd.core import hyper, record
 from jgd.core.arguments import ARRAY, ARRAYS, checked
 from jgd.core.tree import abs_sq, full_like, increment, map_unzip, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.core.values import as_whole
 
 
 @record
@@ -30,7 +31,7 @@ class ApplyEveryK:
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The sum after the last gradient of a round, zeros after the others."""
         sums, count = state.grad_acc, state.count  # every tuple has a method `count`
-        k = jnp.round(jnp.asarray(self.k)).astype(jnp.int32)
+        k = as_whole(self.k)
         n = count % k
 
         def add(g: jax.Array, a: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,20 +1,18 @@
-"""Averages of the parameters, and the weights that a method means to be evaluated."""
+"""The weights that a method means to be evaluated: averages, slow ones, or the parameters."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jgd.core import Transform, hyper, part, record, static
-from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import InputError
-from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
-from jgd.core.tree import check_params, full_like, increment, one_minus_pow, tree_bytes, where, widen, zero_count
-from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.as_transform import as_transform
+from jgd.core.tree import widen
+from jgd.core.types import Params, State
 from jgd.transforms.lookahead import LookaheadSlowState
+from jgd.transforms.parameter_averages import LawaState, ParameterAverageState
+from jgd.transforms.primal_averaging import PrimalAveragingState
 
 HELD = {
     "inner": "inner_state",
@@ -25,73 +23,6 @@ HELD = {
     "fast_optimizer": "fast_state",
 }
 """Where wrappers hold a transform, and where their states hold its state."""
-
-
-class EmaParamsState(NamedTuple):
-    """The number of steps averaged, the average, and the state of the transform."""
-
-    count: jax.Array  # i32[]
-    ema: Params
-    inner_state: State
-
-
-@record
-class EmaParams:
-    """Keeps a = decay a + (1 - decay) p of the parameters p after each step of `inner`, whose updates pass unchanged.
-
-    With `debias` the average begins at zero and `eval_params` divides it by 1 - decay^t, as optax's `ema` does;
-    without, it begins at the first parameters after a step, as torch's `AveragedModel` with `get_ema_multi_avg_fn`
-    does. Put it around everything that changes the updates, and inside what decides whether to step:
-    `multi_steps(ema_params(...))` and `apply_if_finite(ema_params(...))` average the steps that were taken, the
-    other order every call.
-    State: 4 bytes a parameter that `inner` may change, and a counter.
-    """
-
-    inner: Transform = part(convert=as_transform)
-    decay: Scalar = hyper(default=0.999, interval="[0, 1)")
-    debias: bool = static(default=True)
-    called = "ema_params"
-
-    def init(self, params: Params) -> State:
-        """An empty average and the inner state."""
-        moving = moving_leaves(self.inner, params, params)
-        return EmaParamsState(zero_count(), full_like(moving), self.inner.init(params))
-
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates; the average moves towards what they lead to."""
-        check_params("EmaParams.update", params)
-        updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
-        kept = jnp.asarray(self.decay) if self.debias else jnp.where(state.count == 0, 0.0, self.decay)
-
-        def average(p: Any, u: Any, a: jax.Array) -> jax.Array:
-            new = (widen(p) + widen(u)).astype(jnp.result_type(p))  # what apply_updates makes of it
-            return (kept * widen(a) + (1 - kept) * widen(new)).astype(a.dtype)
-
-        moving = (moving_leaves(self.inner, params, tree) for tree in (params, updates))
-        ema = jax.tree.map(average, *moving, state.ema)
-        return updates, EmaParamsState(increment(state.count), ema, inner)
-
-    def eval_params(self, state: State, params: Params) -> Params:
-        """The average, in the parameters' dtypes; before the first step, the parameters."""
-        started = state.count > 0
-        weight = one_minus_pow(self.decay, jnp.maximum(state.count, 1)) if self.debias else 1.0
-        moving = moving_leaves(self.inner, params, params)
-        mean = jax.tree.map(lambda a, p: (widen(a) / weight).astype(jnp.result_type(p)), state.ema, moving)
-        return where(started, with_moving(mean, params), params)
-
-    def cost(self, params: Params) -> Cost:
-        """One more pass over the parameters and the average."""
-        average = jax.eval_shape(lambda: full_like(moving_leaves(self.inner, params, params)))
-        return total([Cost(tree_bytes(params) + 2 * tree_bytes(average)), cost(self.inner, params)])
-
-    def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
-        return fixed_leaves(self.inner, params)
-
-
-def ema_params(inner: Any, decay: Scalar = 0.999, debias: bool = True) -> EmaParams:
-    """Keep an exponential moving average of the parameters, which `jgd.eval_params` returns."""
-    return EmaParams(inner, decay, debias)
 
 
 def eval_params(optimizer: Any, state: State, params: Params) -> Params:
@@ -166,7 +97,9 @@ def _masked(inner: Any, state: State, params: Params) -> Params:
 def _placeholders(state: State, params: Params) -> Params | None:
     """`params` with the placeholders of a masked average in `state`; `None` where there is no such average."""
     averages: dict[type, str] = {
-        EmaParamsState: "ema",
+        ParameterAverageState: "average",
+        LawaState: "window",
+        PrimalAveragingState: "z",
         optax.contrib.ScheduleFreeState: "z",
         LookaheadSlowState: "slow",
     }

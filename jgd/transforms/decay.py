@@ -83,18 +83,26 @@ subtract_decayed_weights = SubtractDecayedWeights
 class AddCautiousDecay(DecayRule):
     """u = g + wd p where the signs of g and p do not differ, and g elsewhere: what a step makes smaller, or leaves.
 
-    (Chen et al. 2025, arXiv:2510.12402, with g the rule's update.) Of complex entries the sign is that of Re(g* p).
+    (Chen et al. 2025, arXiv:2510.12402, with g the rule's update.) `strict` leaves alone what a step leaves, where g is
+    zero. Of complex entries the sign is that of Re(g* p).
     """
 
     weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
+    _: KW_ONLY
+    strict: bool = static(default=False)
 
     def step(self, wd: Any, g: jax.Array, p: jax.Array) -> jax.Array:
-        # Of real entries the product of the signs: that of the entries may underflow.
-        agreed = (g.conj() * p).real if jnp.iscomplexobj(g) else jnp.sign(g) * jnp.sign(p)
-        return g + wd * jnp.where(agreed >= 0, p, 0)
+        agreed = agreement(g, p)
+        return g + wd * jnp.where(agreed > 0 if self.strict else agreed >= 0, p, 0)
 
 
 add_cautious_decay = AddCautiousDecay
+
+
+def agreement(u: jax.Array, v: jax.Array) -> jax.Array:
+    """A number for each entry that is positive where two arrays agree in sign: Re(u* v) of complex ones."""
+    # Of real entries the product of the signs: that of the entries may underflow.
+    return (u.conj() * v).real if jnp.iscomplexobj(u) else jnp.sign(u) * jnp.sign(v)
 
 
 class InitialDecayState(NamedTuple):

@@ -13,6 +13,7 @@ from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import cast_like, check_params, copied, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.core.values import as_whole
 from jgd.transforms.as_transform import as_transform
 
 
@@ -58,7 +59,7 @@ class Lookahead:
         before, steps = state.fast_state, state.steps_since_sync
         fast, slow = self._split(state, params)
         updates, inner = self.fast_optimizer.update(grads, before, fast, **extra)
-        period = jnp.round(jnp.asarray(self.sync_period)).astype(jnp.int32)
+        period = as_whole(self.sync_period)
         meet, rate = steps >= period - 1, jnp.asarray(self.slow_step_size)
 
         def step(u: jax.Array, s: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:

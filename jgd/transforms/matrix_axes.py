@@ -52,9 +52,11 @@ def every_matrix_axes(params: Params) -> Any:
 def matrix_axes_by_path(patterns: Mapping[str, Any] | None = None, *, stacked: str | None = None) -> "MatrixAxesByPath":
     """Declare axes by regular expressions that are searched in the leaves' paths, such as `block_0/attn/query/kernel`.
 
-    The first pattern that fits a leaf decides: `MatrixAxes(inputs, outputs)`, or "adam" for what is no matrix. Where
-    none fits, `matrix_axes` guesses. Leaves whose path fits `stacked` have a leading axis of layers, from `scan` or
-    `vmap`, and are guessed without it: `matrix_axes_by_path({"lora": "adam"}, stacked="layers")`.
+    The first pattern that fits a leaf decides: `MatrixAxes(inputs, outputs)`, or "adam" for what is no matrix. Axes in
+    neither are a batch: `MatrixAxes(0, 2)` makes a matrix of each head of f[64, 4, 16], and
+    `SplitAxes(0, 1, (64, 16, 16))` of each of queries, keys and values that are fused. Where none fits, `matrix_axes`
+    guesses. Leaves whose path fits `stacked` have a leading axis of layers, from `scan` or `vmap`, and are guessed
+    without it: `matrix_axes_by_path({"lora": "adam"}, stacked="layers")`.
     """
     return MatrixAxesByPath(tuple((patterns or {}).items()), stacked)
 

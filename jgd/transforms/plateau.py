@@ -10,6 +10,7 @@ from jgd.core import InputError, hyper, record
 from jgd.core.errors import MissingError
 from jgd.core.tree import check_fits, increment, map_updates, scalar_of, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
+from jgd.core.values import as_whole
 
 
 @record
@@ -52,7 +53,7 @@ class ReduceOnPlateau:
             check_fits("ReduceOnPlateau.update", grads, params)
         seen = state._asdict()["count"]  # every tuple has a method `count`
         mean = ((seen * state.avg_value + jnp.asarray(loss, dtype)) / (seen + 1)).astype(dtype)
-        full = increment(seen) >= _whole(self.accumulation_size)
+        full = increment(seen) >= as_whole(self.accumulation_size)
         judged = self._judged(state, mean)
         waiting = state._replace(avg_value=mean, count=increment(seen))
         state = jax.tree.map(lambda new, old: jnp.where(full, new, old).astype(old.dtype), judged, waiting)
@@ -65,13 +66,13 @@ class ReduceOnPlateau:
         better = mean < bound
         failures = jnp.where(better, 0, increment(state.plateau_count))
         cooling = state.cooldown_count > 0
-        reduce = ~better & ~cooling & (failures >= _whole(self.patience))
+        reduce = ~better & ~cooling & (failures >= as_whole(self.patience))
         scale = jnp.where(reduce, state.scale * self.factor, state.scale)
         return optax.contrib.ReduceLROnPlateauState(
             scale=jnp.where(cooling, state.scale, jnp.maximum(scale, self.min_scale)),
             best_value=jnp.where(better, mean, best),
             plateau_count=jnp.where(cooling | reduce, 0, failures),
-            cooldown_count=jnp.where(cooling, state.cooldown_count - 1, jnp.where(reduce, _whole(self.cooldown), 0)),
+            cooldown_count=jnp.where(cooling, state.cooldown_count - 1, jnp.where(reduce, as_whole(self.cooldown), 0)),
             count=zero_count(),
             avg_value=jnp.zeros_like(mean),
         )
@@ -93,7 +94,3 @@ def reduce_on_plateau(
     if isinstance(rtol, (int, float)) and isinstance(atol, (int, float)) and rtol == atol == 0:
         raise InputError(f"reduce_on_plateau(rtol={rtol}, atol={atol}): rtol or atol must be positive.")
     return ReduceOnPlateau(factor, patience, rtol, atol, cooldown, accumulation_size, min_scale)
-
-
-def _whole(x: Any) -> jax.Array:
-    return jnp.round(jnp.asarray(x)).astype(jnp.int32)

@@ -6,9 +6,12 @@ from typing import Any
 import jax
 import optax
 
-from jgd.core import Rule, hyper, record, static
+from jgd.core import Rule, Transform, hyper, record, static
+from jgd.core.arguments import shown
+from jgd.core.errors import ExpectationError
 from jgd.core.tree import increment, map_unzip, map_updates, where_both, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.transforms.as_transform import as_transform
 
 
 @record
@@ -132,3 +135,18 @@ def next_rate(rate: Rate, state: State) -> tuple[Any, State]:
     if callable(rate):
         return rate(state.count), optax.ScaleByScheduleState(increment(state.count))
     return rate, state
+
+
+def as_rule(value: Any) -> Transform:
+    """`value` as a record that holds no learning rate; the updates of one that does already point down."""
+
+    def is_rate(x: Any) -> bool:
+        return isinstance(x, ScaleByLearningRate)
+
+    rule = as_transform(value)
+    if any(map(is_rate, jax.tree.leaves(rule, is_leaf=is_rate))):
+        raise ExpectationError(
+            shown(value),
+            "be a rule without a learning rate, such as scale_by_adam(): an optimizer's updates point down",
+        )
+    return rule

@@ -14,6 +14,7 @@ from jgd.core.frozen import dtype_name
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import as_whole
 from jgd.transforms.as_transform import as_transform
 
 SKIP = function_of("(grads, gradient_step, params) -> (skip, info)")
@@ -54,7 +55,7 @@ class MultiSteps:
         _, sums = map_unzip(add, moving, sums, place="MultiSteps.update")
         sums = where(skip, state.acc_grads, sums)
         rate = self.every_k_schedule
-        every = jnp.round(jnp.asarray(rate(state.gradient_step) if callable(rate) else rate)).astype(jnp.int32)
+        every = as_whole(rate(state.gradient_step) if callable(rate) else rate)
         emit = ~skip & (n >= every - 1)
         mean = with_moving(jax.tree.map(lambda a, g: a.astype(jnp.result_type(g)), sums, moving), grads)
         updates, inner = step_if(emit, self.opt, mean, state.inner_opt_state, params, **extra)

@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import jgd
-from jgd.core.matrices import MatrixAxes, cut
+from jgd.core.matrices import MatrixAxes, SplitAxes, cut
 
 X = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
 
@@ -37,3 +37,14 @@ def test_the_axes_are_optax_s_as_well():
     assert isinstance(axes, optax.contrib.MuonDimensionNumbers)
     assert eval(repr(axes), {"MatrixAxes": MatrixAxes}) == axes == optax.contrib.MuonDimensionNumbers(0, (1, 2))
     assert cut("x", (4, 2, 3), axes) == cut("x", (4, 2, 3), optax.contrib.MuonDimensionNumbers(-3, [1, -1]))
+
+
+def test_a_split_cuts_matrices_side_by_side_and_joins_them():
+    one = cut("x", X.shape, SplitAxes(1, (0, 3), (4, 1, 5)), splits=True)
+    pieces = one.split(jnp.asarray(X))
+    assert [x.shape for x in pieces] == one.pieces == [(4, 3, 4), (4, 3, 1), (4, 3, 5)]
+    np.testing.assert_array_equal(one.joined(pieces), X)
+    assert str(one) == "4 of 3 x (4 + 1 + 5)"
+    assert cut("x", (6, 9), SplitAxes(0, 1, 3), splits=True).parts == (3, 3, 3)
+    with pytest.raises(jgd.InputError, match="takes no split; declare MatrixAxes"):
+        cut("x", (6, 9), SplitAxes(0, 1, 3))

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jgd
-from jgd.core.newton_schulz import STANDARD, newton_schulz
+from jgd.core.newton_schulz import COEFFICIENTS, STANDARD, newton_schulz
 from tests import problems
 
 
@@ -162,7 +162,72 @@ def test_a_mask_that_hides_the_biases_changes_no_guess():
     problems.close(updates["first"]["kernel"], expected["first"]["kernel"], rtol=1e-6)
 
 
+SPLIT = {"qkv": {"kernel": jgd.SplitAxes(0, 1, (6, 2, 2))}, "fused": jgd.SplitAxes(1, 0, 2), "plain": None}
+
+
+@pytest.mark.parametrize("make", [jgd.muon, jgd.normuon, jgd.dion])
+def test_a_fused_kernel_steps_as_its_parts_do_alone(make):
+    shapes = {"q": (6, 6), "k": (6, 2), "v": (6, 2), "up": (5, 3), "gate": (5, 3), "plain": (2,)}
+    alone = problems.params(shapes)
+
+    def fused(tree):
+        qkv = jnp.concatenate([tree[name] for name in "qkv"], axis=1)
+        return {"qkv": {"kernel": qkv}, "fused": jnp.concatenate([tree["up"], tree["gate"]]), "plain": tree["plain"]}
+
+    axes = {name: jgd.MatrixAxes(*((1, 0) if name in ("up", "gate") else (0, 1))) for name in shapes} | {"plain": None}
+    apart = make(0.1, muon_weight_dimension_numbers=axes)
+    together = make(0.1, muon_weight_dimension_numbers=SPLIT)
+    a, b = apart.init(alone), together.init(fused(alone))
+    for g in problems.gradients(3, alone):
+        (u, a), (v, b) = jax.jit(apart.update)(g, a, alone), jax.jit(together.update)(fused(g), b, fused(alone))
+        problems.close(v, fused(u), rtol=1e-3, atol=1e-4)  # products of other batches, five times amplified
+    assert jax.tree.map(jnp.shape, together.init(fused(alone))) == jax.tree.map(jnp.shape, b)
+
+
+def test_a_split_can_be_seen():
+    text = str(
+        jgd.describe(
+            jgd.muon(0.1, adam_learning_rate=0.01, muon_weight_dimension_numbers=SPLIT),
+            {
+                "qkv": {"kernel": jnp.ones((6, 10))},
+                "fused": jnp.ones((6, 5)),
+                "plain": jnp.ones(2),
+            },
+        )
+    )
+    assert "6 x (6 + 2 + 2)" in text
+    assert "5 x (3 + 3)" in text
+    assert re.search(r"plain .* adam .* 0\.01", text)
+    assert re.search(r"qkv/kernel .* muon .* 0\.1 ", text)
+
+
+def test_each_head_is_a_matrix_by_declaration():
+    kernel = problems.params({"query": (6, 2, 3)})
+    opt = jgd.scale_by_muon(weight_dimension_numbers=jgd.MatrixAxes(0, 2))
+    whole, _ = opt.update(kernel, opt.init(kernel))
+    rule = jgd.scale_by_muon()
+    heads = [kernel["query"][:, i] for i in range(2)]
+    apart, _ = rule.update(heads, rule.init(heads))
+    problems.close(whole["query"], jnp.stack(apart, axis=1), rtol=1e-3, atol=1e-4)
+
+
 BAD = {
+    "a split that does not add up": (
+        lambda p: jgd.scale_by_muon(weight_dimension_numbers=jgd.SplitAxes(0, (1, 2), (4, 4))).init(p),
+        r"leaf at \['x'\] has 12 outputs and SplitAxes\(.*\): the sizes add up to 8; declare others\.$",
+    ),
+    "a split that does not divide": (
+        lambda p: jgd.muon(0.1, muon_weight_dimension_numbers={"x": jgd.SplitAxes(0, (1, 2), 5)}).init(p),
+        r"has 12 outputs and SplitAxes\(.*\): 5 does not divide them; declare others\.$",
+    ),
+    "no sizes": (
+        lambda p: jgd.muon(0.1, muon_weight_dimension_numbers={"x": jgd.SplitAxes(0, (1, 2), (12, 0))}).init(p),
+        r"expected sizes such as \(64, 16, 16\), or the number of equal parts; declare others\.$",
+    ),
+    "a split where none is taken": (
+        lambda p: jgd.galore(0.1, 2, weight_dimension_numbers={"x": jgd.SplitAxes(0, (1, 2), 2)}).init(p),
+        r"takes no split; declare MatrixAxes",
+    ),
     "an axis that is not there": (
         lambda p: jgd.scale_by_muon(weight_dimension_numbers=jgd.MatrixAxes(0, 3)).init(p),
         r"leaf at \['x'\] has 3 axes and MatrixAxes\(0, 3\): there is no axis 3",
@@ -213,6 +278,20 @@ def test_a_triple_for_each_step():
     problems.close(repeated.update(x, repeated.init(x)), plain.update(x, plain.init(x)), rtol=1e-6)
     with pytest.raises(jgd.InputError, match="three numbers, or three for each step"):
         jgd.scale_by_muon((1.0, 2.0))
+
+
+def test_coefficients_by_name_have_their_number_of_steps():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 6)), jnp.float32)
+    for name, steps in {"polar_express": 5, "cans": 5, "aol": 4, "deepseekv4": 10, "dion": 5, "standard": 3}.items():
+        by_name, by_hand = jgd.scale_by_muon(name, 3 if steps == 3 else 5), jgd.scale_by_muon(COEFFICIENTS[name], steps)
+        problems.close(by_name.update(x, by_name.init(x)), by_hand.update(x, by_hand.init(x)), rtol=1e-6)
+    with pytest.raises(
+        jgd.InputError, match=r"^muon\(ns_steps=8\): ns_steps must be 5, as many as ns_coeffs has triples"
+    ):
+        jgd.muon(0.1, "cans", 8)
+    known = "'standard', 'dion', 'polar_express', 'cans', 'aol', 'deepseekv4'"
+    with pytest.raises(jgd.InputError, match=rf"^muon\(ns_coeffs='abc'\): ns_coeffs must be .* one of {known}\.$"):
+        jgd.muon(0.1, "abc")
 
 
 def test_a_vector_is_refused_by_name():

@@ -13,6 +13,7 @@ from tests import problems, trust
 OURS = {
     "sgd": lambda: jgd.schedule_free_sgd(0.5, 5, 0.8, 0.01),
     "adamw": lambda: jgd.schedule_free_adamw(0.05, 5, 0.9, 0.99, 1e-3, 0.01),
+    "radam": lambda: jgd.schedule_free_radam(0.05, 0.9, 0.99, 1e-3, 0.01, 0.5),
 }
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import jgd
 from jgd.interop import FromOptax
-from tests import problems
+from tests import problems, trust
+from tests.table import COMPARED
 
 PARAMS = problems.params()
 GRADS = problems.gradients(5, PARAMS)
@@ -63,7 +64,7 @@ WRAPPERS = {
 
 @pytest.mark.parametrize("name", [name for name in WRAPPERS if name not in ("optax chain", "named")])
 def test_it_is_found_through_wrappers_under_jit(name):
-    opt = WRAPPERS[name](jgd.ema_params(jgd.sgd(0.1), DECAY))
+    opt = WRAPPERS[name](jgd.ema_params(jgd.sgd(0.1), DECAY, True))
     path, state = run(opt)
     problems.close(jax.jit(jgd.eval_params)(opt, state, path[-1]), averaged(path), rtol=1e-5, atol=1e-5)
 
@@ -86,7 +87,7 @@ def test_others_mean_their_parameters():
 
 def test_a_part_is_averaged_and_the_rest_stays():
     labels = {"w": "a", "rest": "b"}
-    opt = jgd.partition({"a": jgd.ema_params(jgd.sgd(0.1), DECAY), "b": jgd.sgd(0.1)}, labels)
+    opt = jgd.partition({"a": jgd.ema_params(jgd.sgd(0.1), DECAY, True), "b": jgd.sgd(0.1)}, labels)
     path, state = run(opt)
     got = jgd.eval_params(opt, state, path[-1])
     problems.close(got["w"], averaged(path)["w"], rtol=1e-5, atol=1e-5)
@@ -95,22 +96,57 @@ def test_a_part_is_averaged_and_the_rest_stays():
 
 def test_it_stays_where_no_step_was_taken():
     bad = jax.tree.map(lambda g: g * np.nan, GRADS[0])
-    opt = jgd.apply_if_finite(jgd.ema_params(jgd.sgd(0.1), DECAY), 5)
+    opt = jgd.apply_if_finite(jgd.ema_params(jgd.sgd(0.1), DECAY, True), 5)
     path, state = run(opt, [GRADS[0], bad, GRADS[1]])
     problems.close(jgd.eval_params(opt, state, path[-1]), averaged([path[0], path[2]]), rtol=1e-5, atol=1e-5)
-    opt = jgd.multi_steps(jgd.ema_params(jgd.sgd(0.1), DECAY), 2)
+    opt = jgd.multi_steps(jgd.ema_params(jgd.sgd(0.1), DECAY, True), 2)
     path, state = run(opt, GRADS[:4])
     problems.close(jgd.eval_params(opt, state, path[-1]), averaged([path[1], path[3]]), rtol=1e-5, atol=1e-5)
 
 
 def test_lanes_do_not_mix_and_the_decay_is_a_leaf():
-    many = jgd.stack([jgd.ema_params(jgd.sgd(0.1), decay) for decay in (0.5, DECAY)])
+    many = jgd.stack([jgd.ema_params(jgd.sgd(0.1), decay, True) for decay in (0.5, DECAY)])
 
     def final(opt):
         path, state = run(opt)
         return jgd.eval_params(opt, state, path[-1])
 
-    one = jgd.ema_params(jgd.sgd(0.1), DECAY)
+    one = jgd.ema_params(jgd.sgd(0.1), DECAY, True)
     problems.close(jgd.select(jax.vmap(final)(many), 1), final(one), rtol=1e-5, atol=1e-6)
     assert jgd.hyperparams(one)["decay"] == DECAY
     assert jnp.isfinite(jax.grad(lambda opt: problems.bowl(final(opt)))(one).decay)
+
+
+@pytest.mark.parametrize(
+    "name", ["ema_params", "lawa", "polynomial_average", "primal_averaging", "primal_averaging_free", "swa"]
+)
+def test_the_averages_are_those_of_packages_and_papers(name, x64):
+    row = next(row for row in COMPARED if row.name == name)
+    start, opt = row.params(), row.make()
+
+    def step(carry, g):
+        p, state = carry
+        updates, state = opt.update(g, state, p)
+        p = jgd.apply_updates(p, updates)
+        return (p, state), jgd.eval_params(opt, state, p)
+
+    grads = jax.tree.map(lambda *g: jnp.stack(g), *problems.gradients(problems.STEPS, start))
+    path = jax.jit(lambda: jax.lax.scan(step, (start, opt.init(start)), grads)[1])()
+    theirs = trust.TRAJECTORIES[f"{row.recorded()[0]}_average"]
+    assert trust.deviation(trust.flattened(path), theirs) < 1e-11  # 100 steps' rounding
+
+
+@pytest.mark.parametrize("name", [name for name in WRAPPERS if name not in ("optax chain", "named")])
+@pytest.mark.parametrize(
+    "average",
+    [jgd.polynomial_average, jgd.primal_averaging, jgd.swa, lambda inner: jgd.lawa(inner, 2, 1)],
+    ids=["polynomial", "primal", "swa", "lawa"],
+)
+def test_every_average_is_found_through_wrappers_under_jit(name, average):
+    plain = average(jgd.sgd(0.1))
+    path, state = run(plain)
+    expected = jgd.eval_params(plain, state, path[-1])
+    wrapped = WRAPPERS[name](average(jgd.sgd(0.1)))
+    path, state = run(wrapped)
+    problems.close(jax.jit(jgd.eval_params)(wrapped, state, path[-1]), expected, rtol=1e-5, atol=1e-5)
+    assert float(jgd.global_norm(jax.tree.map(jnp.subtract, expected, path[-1]))) > 1e-3
