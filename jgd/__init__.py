@@ -5,26 +5,28 @@ Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, S
 Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, adagrad, adahessian, adai, adam,
     adam_atan2, adam_mini, adamax, adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, aggmo, amos,
     amsgrad, ano, apollo, asam, came, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend,
-    descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, extragradient, fira, fromage, ftrl, galore,
-    galore_adamw, gradient_descent, grams, gravity, guess_mini_blocks, heavy_ball, hutchinson_estimator_diag_hessian,
-    hypergradient_descent, kate, lamb, laprop, lars, lbfgs, ldog, lion, madgrad, mars, mechanize, mini_blocks,
-    mini_blocks_by_path, momo, momo_adam, msvag, muon, muon_labels, nadam, nadamw, nesterov, noisy_sgd, normalize,
-    normuon, novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, osgm, padam, pid,
-    pnm, polyak_sgd, prodigy, qhadam, qhm, racs, radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop,
-    scale_by_adabound, scale_by_adadelta, scale_by_adahessian, scale_by_adai, scale_by_adam, scale_by_adam_atan2,
-    scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon, scale_by_adan,
-    scale_by_ademamix, scale_by_adopt, scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo,
-    scale_by_belief, scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_dion,
-    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam, scale_by_factored_rms,
-    scale_by_fira, scale_by_galore, scale_by_grams, scale_by_kate, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
+    descend_by_splus, descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, extragradient, fira, fromage,
+    ftrl, galore, galore_adamw, gradient_descent, grams, gravity, guess_mini_blocks, heavy_ball,
+    hutchinson_estimator_diag_hessian, hypergradient_descent, kate, kl_shampoo, kl_soap, lamb, laprop, lars, lbfgs,
+    ldog, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, msvag, muon, muon_labels,
+    nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam, optimistic_adam_v2,
+    optimistic_gradient_descent, optimizer, osgm, padam, pid, pnm, polyak_sgd, prodigy, psgd_kron, qhadam, qhm, racs,
+    radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta,
+    scale_by_adahessian, scale_by_adai, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax,
+    scale_by_adamod, scale_by_adamp, scale_by_adamuon, scale_by_adan, scale_by_ademamix, scale_by_adopt,
+    scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo, scale_by_belief, scale_by_came,
+    scale_by_cocob, scale_by_diffgrad, scale_by_dion, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
+    scale_by_exadam, scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams, scale_by_kate,
+    scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
     scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_msvag, scale_by_muon, scale_by_normuon,
     scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pid, scale_by_pnm, scale_by_polyak,
     scale_by_qhadam, scale_by_qhm, scale_by_racs, scale_by_radam, scale_by_rectified_rms, scale_by_rms,
     scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
     scale_by_shampoo, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap,
-    scale_by_sophia, scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi,
-    schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, scion, scion_labels, sgd, sgd_sai,
-    sgdp, shampoo, sign_sgd, signum, simplified_ademamix, sm3, soap, sophia, stable_adamw, tam, tiger, variant, yogi.
+    scale_by_sophia, scale_by_splus, scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio,
+    scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, scion, scion_labels,
+    sgd, sgd_sai, sgdp, shampoo, sign_sgd, signum, simplified_ademamix, sm3, soap, sophia, splus, stable_adamw, tam,
+    tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -184,6 +186,10 @@ if TYPE_CHECKING:
     from jgd.optimizers.hypergradient import osgm as osgm
     from jgd.optimizers.kate import kate as kate
     from jgd.optimizers.kate import scale_by_kate as scale_by_kate
+    from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
+    from jgd.optimizers.kl_shampoo import kl_soap as kl_soap
+    from jgd.optimizers.kl_shampoo import scale_by_kl_shampoo as scale_by_kl_shampoo
+    from jgd.optimizers.kl_shampoo import scale_by_kl_soap as scale_by_kl_soap
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
     from jgd.optimizers.laprop import laprop as laprop
@@ -223,6 +229,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
+    from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
     from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
     from jgd.optimizers.quasi_hyperbolic import qhm as qhm
     from jgd.optimizers.quasi_hyperbolic import scale_by_qhadam as scale_by_qhadam
@@ -270,6 +278,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.splus import descend_by_splus as descend_by_splus
+    from jgd.optimizers.splus import scale_by_splus as scale_by_splus
+    from jgd.optimizers.splus import splus as splus
     from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
     from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
     from jgd.optimizers.tam import scale_by_tam as scale_by_tam
@@ -470,6 +481,7 @@ lazy(
         "jgd.optimizers.gravity": ("gravity",),
         "jgd.optimizers.hypergradient": ("hypergradient_descent", "osgm"),
         "jgd.optimizers.kate": ("kate", "scale_by_kate"),
+        "jgd.optimizers.kl_shampoo": ("kl_shampoo", "kl_soap", "scale_by_kl_shampoo", "scale_by_kl_soap"),
         "jgd.optimizers.lamb": ("lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.laprop": ("laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
@@ -495,6 +507,7 @@ lazy(
         "jgd.optimizers.pnm": ("pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("prodigy",),
+        "jgd.optimizers.psgd_kron": ("psgd_kron", "scale_by_kron"),
         "jgd.optimizers.quasi_hyperbolic": ("qhadam", "qhm", "scale_by_qhadam", "scale_by_qhm"),
         "jgd.optimizers.racs": ("racs", "scale_by_racs"),
         "jgd.optimizers.radam": ("radam", "scale_by_radam"),
@@ -517,6 +530,7 @@ lazy(
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.soap": ("scale_by_soap", "soap"),
         "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
+        "jgd.optimizers.splus": ("descend_by_splus", "scale_by_splus", "splus"),
         "jgd.optimizers.stable_adamw": ("scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.tam": ("scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("scale_by_yogi", "yogi"),

@@ -278,14 +278,15 @@ def column_of(place: str, what: str, grads: Grads, structure: Any, tree: Any, sh
 
 def _mismatch(place: str, what: str, grads: Grads, tree: Any) -> InputError:
     ours, theirs = ([path for path, _ in jax.tree_util.tree_leaves_with_path(t)] for t in (grads, tree))
+    # A state may have a tree where the gradient has a leaf.
     for path in theirs:
-        if path not in ours:
+        if not any(path[: len(leaf)] == leaf for leaf in ours):
             return InputError(
                 f"{place}: the {what} has nothing at {name_of(path)}, where the state or the parameters have a leaf; "
                 "pass what belongs to the parameters that init was called with."
             )
     for path in ours:
-        if path not in theirs:
+        if not any(deeper[: len(path)] == path for deeper in theirs):
             return InputError(
                 f"{place}: the {what} has a leaf at {name_of(path)}, where the state or the parameters have none; "
                 "pass what belongs to the parameters that init was called with."

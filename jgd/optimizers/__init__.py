@@ -182,6 +182,12 @@ if TYPE_CHECKING:
     from jgd.optimizers.kate import ScaleByKate as ScaleByKate
     from jgd.optimizers.kate import kate as kate
     from jgd.optimizers.kate import scale_by_kate as scale_by_kate
+    from jgd.optimizers.kl_shampoo import ScaleByKlShampoo as ScaleByKlShampoo
+    from jgd.optimizers.kl_shampoo import ScaleByKlSoap as ScaleByKlSoap
+    from jgd.optimizers.kl_shampoo import kl_shampoo as kl_shampoo
+    from jgd.optimizers.kl_shampoo import kl_soap as kl_soap
+    from jgd.optimizers.kl_shampoo import scale_by_kl_shampoo as scale_by_kl_shampoo
+    from jgd.optimizers.kl_shampoo import scale_by_kl_soap as scale_by_kl_soap
     from jgd.optimizers.lamb import ScaleByTrustRatio as ScaleByTrustRatio
     from jgd.optimizers.lamb import lamb as lamb
     from jgd.optimizers.lamb import scale_by_trust_ratio as scale_by_trust_ratio
@@ -250,6 +256,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.psgd_kron import ScaleByKron as ScaleByKron
+    from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
+    from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
     from jgd.optimizers.quasi_hyperbolic import ScaleByQhadam as ScaleByQhadam
     from jgd.optimizers.quasi_hyperbolic import ScaleByQhm as ScaleByQhm
     from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
@@ -327,6 +336,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
+    from jgd.optimizers.splus import DescendBySplus as DescendBySplus
+    from jgd.optimizers.splus import ScaleBySplus as ScaleBySplus
+    from jgd.optimizers.splus import descend_by_splus as descend_by_splus
+    from jgd.optimizers.splus import scale_by_splus as scale_by_splus
+    from jgd.optimizers.splus import splus as splus
     from jgd.optimizers.stable_adamw import ScaleByStableAdamw as ScaleByStableAdamw
     from jgd.optimizers.stable_adamw import scale_by_stable_adamw as scale_by_stable_adamw
     from jgd.optimizers.stable_adamw import stable_adamw as stable_adamw
@@ -463,6 +477,14 @@ lazy(
             "osgm",
         ),
         "jgd.optimizers.kate": ("ScaleByKate", "kate", "scale_by_kate"),
+        "jgd.optimizers.kl_shampoo": (
+            "ScaleByKlShampoo",
+            "ScaleByKlSoap",
+            "kl_shampoo",
+            "kl_soap",
+            "scale_by_kl_shampoo",
+            "scale_by_kl_soap",
+        ),
         "jgd.optimizers.lamb": ("ScaleByTrustRatio", "lamb", "scale_by_trust_ratio"),
         "jgd.optimizers.laprop": ("ScaleByLaprop", "laprop", "scale_by_laprop"),
         "jgd.optimizers.lars": ("lars",),
@@ -501,6 +523,7 @@ lazy(
         "jgd.optimizers.pnm": ("ScaleByPnm", "pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("Prodigy", "prodigy"),
+        "jgd.optimizers.psgd_kron": ("ScaleByKron", "psgd_kron", "scale_by_kron"),
         "jgd.optimizers.quasi_hyperbolic": (
             "ScaleByQhadam",
             "ScaleByQhm",
@@ -574,6 +597,7 @@ lazy(
             "scale_by_sophia",
             "sophia",
         ),
+        "jgd.optimizers.splus": ("DescendBySplus", "ScaleBySplus", "descend_by_splus", "scale_by_splus", "splus"),
         "jgd.optimizers.stable_adamw": ("ScaleByStableAdamw", "scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.tam": ("ScaleByTam", "scale_by_tam", "tam"),
         "jgd.optimizers.yogi": ("ScaleByYogi", "scale_by_yogi", "yogi"),

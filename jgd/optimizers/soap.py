@@ -1,7 +1,7 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner."""
 
 from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,7 @@ class ScaleBySoap(BlockRule):
     refresh_tolerance: Scalar | None = hyper(default=None, interval="[0, inf)")
     layout = ("mu", "nu", "factors", "bases")
     renews = ("nu", "bases")
+    sorts: ClassVar[bool] = True
 
     def cut(self, shape: tuple[int, ...]) -> Blocks:
         return blocks(shape, merge=self.max_precondition_dim if self.merge_dims else None)
@@ -98,6 +99,8 @@ class ScaleBySoap(BlockRule):
         power = x @ q
 
         def renew(v: jax.Array, power: jax.Array) -> tuple[jax.Array, jax.Array]:
+            if not self.sorts:
+                return v, orthogonal(power)
             order = jnp.argsort(-jnp.sum(q * power, axis=0))
             return jnp.take(v, order, axis), qr_factor(power[:, order])
 

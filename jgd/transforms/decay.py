@@ -204,7 +204,8 @@ class ScaleThenDecay:
     """p <- (p - lr g)(1 - lr wd), and p - lr g where `mask` is not true: rate and decay in one, last in a chain.
 
     Decay comes after the step and shrinks it as well, as SOAP, SPlus, GaLore, Fira and APOLLO have it: lr^2 wd g more
-    than decoupled decay. In the first `start` steps nothing decays. State: an i32 counter.
+    than decoupled decay. In the first `start` steps nothing decays. A record that inherits from it may multiply lr by a
+    `size` for each shape. State: an i32 counter.
     """
 
     learning_rate: Rate = hyper(interval="[0, inf)")
@@ -227,14 +228,18 @@ class ScaleThenDecay:
         shrink = jnp.where(state.count < self.start, 0.0, rate * decay) if self.start else rate * decay
         # Constants, which the compiler folds.
         flags = jax.tree.map(lambda keep, p: jnp.full(jnp.shape(p), keep), leaf_flags(self.mask, params), params)
-        updates = map_updates(
-            lambda g, p, keep: -rate * g - jnp.where(keep, shrink * (p - rate * g), 0),
-            grads,
-            params,
-            flags,
-            place=place,
-        )
+
+        def step(g: jax.Array, p: jax.Array, keep: jax.Array) -> jax.Array:
+            size = self.size(jnp.shape(p))
+            step = size * rate * g
+            return -step - jnp.where(keep, size * shrink * (p - step), 0)
+
+        updates = map_updates(step, grads, params, flags, place=place)
         return updates, ScaleThenDecayState(increment(state.count))
+
+    def size(self, shape: tuple[int, ...]) -> Scalar:
+        """The rate of leaves of a shape over the learning rate."""
+        return 1.0
 
 
 scale_then_decay = ScaleThenDecay
