@@ -100,7 +100,7 @@ class ScaleBySoap(BlockRule):
 
         def renew(v: jax.Array, power: jax.Array) -> tuple[jax.Array, jax.Array]:
             if not self.sorts:
-                return v, orthogonal(power)
+                return v, qr_factor(power)
             order = jnp.argsort(-jnp.sum(q * power, axis=0))
             return jnp.take(v, order, axis), qr_factor(power[:, order])
 
