@@ -1,6 +1,7 @@
 """Eigenbases, orthogonal factors and inverse roots of symmetric matrices, with slopes that stay finite."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,10 +10,37 @@ import jax.numpy as jnp
 NEWTON_STEPS = 60  # enough for a condition of 1e12
 
 
+def _one_by_one(factorize: Callable[[jax.Array], Any]) -> Callable[[jax.Array], Any]:
+    """The factorization of one matrix, which `vmap` runs on one after another on a CPU, and elsewhere as a batch.
+
+    jaxlib splits a batch among the threads that run a program, and waits for them on one of these: as many batches side
+    by side as there are threads wait for ever (jaxlib 0.10, two cores, the QR of both sides of 48 matrices).
+    """
+    single = jax.custom_batching.custom_vmap(factorize)
+
+    @single.def_vmap
+    def _(axis_size: int, in_batched: list[bool], x: jax.Array) -> tuple[Any, Any]:
+        many = functools.partial(jax.lax.map, single)
+        found = jax.lax.platform_dependent(x, cpu=many, default=jax.vmap(factorize))
+        return found, jax.tree.map(lambda _: True, found)
+
+    return single
+
+
+@_one_by_one
+def _eigh(x: jax.Array) -> list[jax.Array]:
+    return list(jax.lax.linalg.eigh(x, symmetrize_input=False))
+
+
+@_one_by_one
+def _qr(x: jax.Array) -> list[jax.Array]:
+    return list(jnp.linalg.qr(x))
+
+
 @jax.custom_jvp
 def eigh(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Ascending eigenvalues f[n] and eigenvectors in columns f[n, n]; within equal ones, vectors have no slope."""
-    q, values = jax.lax.linalg.eigh(x, symmetrize_input=False)
+    q, values = _eigh(x)
     return values, q
 
 
@@ -28,12 +56,12 @@ def _eigh_jvp(primals: Any, tangents: Any) -> Any:
 @jax.custom_jvp
 def qr_factor(x: jax.Array) -> jax.Array:
     """The orthogonal factor of x f[n, n] = Q R; columns that earlier ones span have no slope."""
-    return jnp.linalg.qr(x)[0]
+    return _qr(x)[0]
 
 
 @qr_factor.defjvp
 def _orthogonal_jvp(primals: Any, tangents: Any) -> Any:
-    q, r = jnp.linalg.qr(primals[0])
+    q, r = _qr(primals[0])
     diagonal = jnp.diagonal(r)
     spanned = jnp.abs(diagonal) <= _noise(diagonal)
     r = jnp.where(jnp.diag(spanned), 1.0, r)
