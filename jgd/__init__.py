@@ -351,8 +351,6 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
-    from jgd.transforms.decay import scale_then_decay as scale_then_decay
-    from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import freeze_until as freeze_until
@@ -389,6 +387,8 @@ if TYPE_CHECKING:
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
     from jgd.transforms.qk_clip import qk_clip as qk_clip
+    from jgd.transforms.rate_and_decay import scale_then_decay as scale_then_decay
+    from jgd.transforms.rate_and_decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.running_clip import adagc as adagc
     from jgd.transforms.running_clip import zclip as zclip
     from jgd.transforms.scale import apply_updates as apply_updates
@@ -580,8 +580,6 @@ lazy(
             "add_cautious_decay",
             "add_decayed_weights",
             "add_initial_decay",
-            "scale_then_decay",
-            "scale_with_corrected_decay",
             "subtract_decayed_weights",
             "weight_decay",
         ),
@@ -609,6 +607,7 @@ lazy(
         "jgd.transforms.primal_averaging": ("primal_averaging",),
         "jgd.transforms.process": ("add_mean_variance_to_opt", "process"),
         "jgd.transforms.qk_clip": ("qk_clip",),
+        "jgd.transforms.rate_and_decay": ("scale_then_decay", "scale_with_corrected_decay"),
         "jgd.transforms.running_clip": ("adagc", "zclip"),
         "jgd.transforms.scale": (
             "apply_updates",

@@ -29,6 +29,19 @@ COPYING += ("optimistic_gradient_descent", "galore", "lbfgs", "lbfgs_without_sea
 COPYING += ("lookahead", "lookahead_reset", "mars", "sophia", "sophia_paper")
 COPYING += ("schedule_free_adamw", "schedule_free_sgd", "schedule_free_adamw_optax", "schedule_free_sgd_optax")
 COPYING += ("schedule_free", "backtracking_linesearch", "zoom_linesearch", "zoom_linesearch_armijo")
+COPYING += (
+    "adahessian",
+    "dadapt_lion",
+    "dadapt_sgd",
+    "diffgrad",
+    "fira",
+    "ftrl",
+    "galore_adamw",
+    "hypergradient_descent",
+)
+COPYING += ("pid", "schedule_free_radam", "primal_averaging")
+# Blocks and matrices of several leaves are put together into one batch, and taken apart again.
+COPYING += ("dion", "kl_shampoo", "kl_soap", "psgd_kron", "shampoo", "soap", "splus")
 KEPT = [row.name for row in OPTIMIZERS if row.name in KNOWN and "muon" not in row.name and row.name not in COPYING]
 
 

@@ -89,20 +89,14 @@ if TYPE_CHECKING:
     from jgd.transforms.decay import AddCautiousDecay as AddCautiousDecay
     from jgd.transforms.decay import AddDecayedWeights as AddDecayedWeights
     from jgd.transforms.decay import AddInitialDecay as AddInitialDecay
-    from jgd.transforms.decay import CorrectedDecayState as CorrectedDecayState
     from jgd.transforms.decay import DecayRule as DecayRule
     from jgd.transforms.decay import InitialDecayState as InitialDecayState
-    from jgd.transforms.decay import ScaleThenDecay as ScaleThenDecay
-    from jgd.transforms.decay import ScaleThenDecayState as ScaleThenDecayState
-    from jgd.transforms.decay import ScaleWithCorrectedDecay as ScaleWithCorrectedDecay
     from jgd.transforms.decay import SubtractDecayedWeights as SubtractDecayedWeights
     from jgd.transforms.decay import WeightDecay as WeightDecay
     from jgd.transforms.decay import add_cautious_decay as add_cautious_decay
     from jgd.transforms.decay import add_decayed_weights as add_decayed_weights
     from jgd.transforms.decay import add_initial_decay as add_initial_decay
     from jgd.transforms.decay import agreement as agreement
-    from jgd.transforms.decay import scale_then_decay as scale_then_decay
-    from jgd.transforms.decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.decay import subtract_decayed_weights as subtract_decayed_weights
     from jgd.transforms.decay import weight_decay as weight_decay
     from jgd.transforms.freezing import FreezeUntil as FreezeUntil
@@ -190,6 +184,12 @@ if TYPE_CHECKING:
     from jgd.transforms.process import add_mean_variance_to_opt as add_mean_variance_to_opt
     from jgd.transforms.process import process as process
     from jgd.transforms.qk_clip import qk_clip as qk_clip
+    from jgd.transforms.rate_and_decay import CorrectedDecayState as CorrectedDecayState
+    from jgd.transforms.rate_and_decay import ScaleThenDecay as ScaleThenDecay
+    from jgd.transforms.rate_and_decay import ScaleThenDecayState as ScaleThenDecayState
+    from jgd.transforms.rate_and_decay import ScaleWithCorrectedDecay as ScaleWithCorrectedDecay
+    from jgd.transforms.rate_and_decay import scale_then_decay as scale_then_decay
+    from jgd.transforms.rate_and_decay import scale_with_corrected_decay as scale_with_corrected_decay
     from jgd.transforms.running_clip import Adagc as Adagc
     from jgd.transforms.running_clip import AdagcState as AdagcState
     from jgd.transforms.running_clip import Zclip as Zclip
@@ -310,20 +310,14 @@ lazy(
             "AddCautiousDecay",
             "AddDecayedWeights",
             "AddInitialDecay",
-            "CorrectedDecayState",
             "DecayRule",
             "InitialDecayState",
-            "ScaleThenDecay",
-            "ScaleThenDecayState",
-            "ScaleWithCorrectedDecay",
             "SubtractDecayedWeights",
             "WeightDecay",
             "add_cautious_decay",
             "add_decayed_weights",
             "add_initial_decay",
             "agreement",
-            "scale_then_decay",
-            "scale_with_corrected_decay",
             "subtract_decayed_weights",
             "weight_decay",
         ),
@@ -388,6 +382,14 @@ lazy(
         "jgd.transforms.primal_averaging": ("PrimalAveraging", "PrimalAveragingState", "primal_averaging"),
         "jgd.transforms.process": ("Process", "ProcessPerElement", "add_mean_variance_to_opt", "process"),
         "jgd.transforms.qk_clip": ("qk_clip",),
+        "jgd.transforms.rate_and_decay": (
+            "CorrectedDecayState",
+            "ScaleThenDecay",
+            "ScaleThenDecayState",
+            "ScaleWithCorrectedDecay",
+            "scale_then_decay",
+            "scale_with_corrected_decay",
+        ),
         "jgd.transforms.running_clip": ("Adagc", "AdagcState", "Zclip", "ZclipState", "adagc", "zclip"),
         "jgd.transforms.scale": (
             "Identity",

@@ -13,7 +13,8 @@ from jgd.core.tree import map_unzip, tree_bytes
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Chain, Masked, Partition, chain, masked
-from jgd.transforms.decay import AddCautiousDecay, AddInitialDecay, DecayRule, ScaleWithCorrectedDecay, agreement
+from jgd.transforms.decay import AddCautiousDecay, AddInitialDecay, DecayRule, agreement
+from jgd.transforms.rate_and_decay import ScaleWithCorrectedDecay
 from jgd.transforms.scale import Identity, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, as_rule
 
 LAST = (AddInitialDecay, DecayRule, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, ScaleWithCorrectedDecay)
