@@ -36,8 +36,8 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     add_decayed_weights, add_initial_decay, add_mean_variance_to_opt, add_noise, apply_every, apply_if_finite,
     apply_updates, average_incrementally_updates, average_per_element_updates, by_path, cautious, centralize, chain,
     clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
-    current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, flatten, freeze,
-    freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
+    current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, every_matrix_axes, flatten,
+    freeze, freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
     get_unbiased_mean_and_variance_ema, graft, grokfast_ema, hyperball, identity, incremental_update,
     init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise,
     lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init,
@@ -364,6 +364,7 @@ if TYPE_CHECKING:
     from jgd.transforms.layouts import flatten as flatten
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.lookahead import lookahead as lookahead
+    from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
     from jgd.transforms.momentum import ema as ema
@@ -591,7 +592,7 @@ lazy(
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
         "jgd.transforms.lookahead": ("lookahead",),
-        "jgd.transforms.matrix_axes": ("matrix_axes", "matrix_axes_by_path"),
+        "jgd.transforms.matrix_axes": ("every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("ema", "trace"),
         "jgd.transforms.monitor": ("measure_with_ema", "monitor", "snapshot"),
         "jgd.transforms.named": ("named_chain",),

@@ -44,7 +44,14 @@ EACH_STEPPING = pytest.mark.parametrize(
     scope="module",
 )
 STEPS = 6
-SCALARS = ("zero_nans", "reduce_on_plateau", "flatten", "snapshot", "hutchinson")  # keep scalars, or one vector
+SCALARS = (
+    "zero_nans",
+    "reduce_on_plateau",
+    "flatten",
+    "snapshot",
+    "hutchinson",
+    "zclip",
+)  # keep scalars, or one vector
 INTEGERS = (  # only add and multiply
     *("identity", "scale", "scale_by_learning_rate", "scale_by_schedule", "trace", "clip", "masked", "foreign"),
     *("gradient_descent", "sgd", "heavy_ball", "nesterov", "by_path_optimizers"),

@@ -102,7 +102,8 @@ def newton_inverse_root(x: jax.Array, p: int) -> jax.Array:
     rounding = jnp.finfo(x.dtype).eps
     eye = jnp.eye(len(x), dtype=x.dtype)
     x = x + rounding * jnp.linalg.norm(x) * eye
-    scale = (1 + p) / (2 * jnp.linalg.norm(x))
+    size = jnp.linalg.norm(x)
+    scale = (1 + p) / (2 * jnp.where(size > 0, size, 1.0))  # of zeros there is no root, but nothing is divided by zero
     limit = 10 * len(x) * rounding
 
     def error(m: jax.Array) -> jax.Array:
