@@ -1,7 +1,6 @@
 """Scion: steps of a fixed length in a norm for each kind of leaf, inside a ball of it or not."""
 
 import numbers
-import re
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
@@ -19,9 +18,9 @@ from jgd.core.types import Params, Rate, Scalar, State
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.muon import OrthogonalMomentum, ScaleByMuonState
 from jgd.transforms import Partition, every_matrix_axes, matrix_axes, partition
+from jgd.transforms.by_path import EMBEDDING
 from jgd.transforms.matrix_axes import NO_MATRIX
 
-EMBEDDING = re.compile(r"embed|(?<![a-z])emb(?![a-z])|wte|wpe|vocab|token", re.IGNORECASE)
 NORMS = one_of("auto", "spectral", "sign", "col", "row", "bias")
 
 
