@@ -61,6 +61,10 @@ class MatrixRule(Rule):
         """A factor of the update of a matrix of `rows` inputs and `columns` outputs."""
         return 1.0
 
+    def length(self, rows: int, columns: int) -> Any:
+        """The spectral norm of the update of such a matrix, whose factor apart from `size` is orthogonal by default."""
+        return self.size(rows, columns)
+
     def flops(self, rows: int, columns: int) -> float:
         """The operations of the products for one matrix."""
         return 0.0

@@ -239,15 +239,15 @@ def _rate(value: Any) -> str:
 def _state_bytes(state: State, params: Params) -> tuple[dict[Any, int], int]:
     """The bytes of the arrays of a state by the parameter whose path theirs ends with, and those of all others.
 
-    Where a rule keeps a list of arrays for a parameter, theirs ends with the number in the list.
+    Where a rule keeps lists of arrays for a parameter, of blocks and of their axes, theirs ends with numbers in lists.
     """
     paths = {path for path, _ in jax.tree_util.tree_leaves_with_path(params)}
     found: dict[Any, int] = {}
     other = 0
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-        ends = [path[start:] for start in range(len(path) + (leaf.shape == jnp.shape(params) if () in paths else 0))]
-        if path and isinstance(path[-1], jax.tree_util.SequenceKey):
-            ends += [path[start:-1] for start in range(len(path) - 1)]
+        named = next((n for n in range(len(path), 0, -1) if not isinstance(path[n - 1], jax.tree_util.SequenceKey)), 0)
+        ends = [path[i:n] for i in range(len(path)) for n in range(len(path), max(i, named - 1), -1)]
+        ends += [()] if () in paths and leaf.shape == jnp.shape(params) else []
         owner = next((end for end in ends if end in paths), None)
         if owner is None:
             other += tree_bytes(leaf)

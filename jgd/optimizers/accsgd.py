@@ -56,6 +56,7 @@ class A2grad(Rule):
     lips: Scalar = hyper(default=10.0, interval="(0, inf)")
     rho: Scalar = hyper(default=0.5, interval="[0, 1]")
     variant: str = static(default="uni", expect=VARIANTS)
+    keeps_sign = False
     layout = ("mean", "x", "v", "largest")
     entrywise = False
     called = "a2grad"

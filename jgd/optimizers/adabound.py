@@ -31,6 +31,8 @@ class ScaleByAdabound(Rule):
     _: KW_ONLY
     amsgrad: bool = static(default=False)
 
+    keeps_sign = True
+
     @property
     def layout(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return ("m", "v", "largest") if self.amsgrad else ("m", "v")

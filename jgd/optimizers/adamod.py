@@ -25,6 +25,7 @@ class ScaleByAdamod(Rule):
     b2: Scalar = hyper(default=0.999, interval="[0, 1)")
     b3: Scalar = hyper(default=0.999, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
+    keeps_sign = True
     layout = ("m", "v", "s")
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:

@@ -30,6 +30,7 @@ class ScaleByAmos(Rule):
     c_coef: Scalar = hyper(default=0.25, interval="[0, inf)")
     d_coef: Scalar = hyper(default=0.25, interval="[0, inf)")
     eps: Scalar = hyper(default=1e-18, interval="[0, inf)")
+    keeps_sign = True
     layout = ("m", "v", "b")
     entrywise = False
 

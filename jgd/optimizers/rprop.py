@@ -32,6 +32,7 @@ class ScaleByRprop(Rule):
     max_step_size: Scalar = hyper(default=50.0, interval="[0, inf)")
     _: KW_ONLY
     delayed: bool = static(default=False)
+    keeps_sign = True
     layout = optax.ScaleByRpropState
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:

@@ -60,6 +60,10 @@ class ScaleByScion(OrthogonalMomentum):
             return self.radius * (columns / max(rows, 1)) ** 0.5
         return self.radius / max(rows, 1) if self.norm == "sign" else self.radius
 
+    def length(self, rows: int, columns: int) -> Any:
+        """Of entries of one size, where the gradient has rank 1."""
+        return self.radius * (columns * rows if self.norm == "col" else columns / max(rows, 1)) ** 0.5
+
     def flops(self, rows: int, columns: int) -> float:
         return super().flops(rows, columns) if self.norm == "spectral" else 0.0
 

@@ -14,10 +14,19 @@ from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Chain, Masked, Partition, chain, masked
 from jgd.transforms.decay import AddCautiousDecay, AddInitialDecay, DecayRule, agreement
-from jgd.transforms.rate_and_decay import ScaleWithCorrectedDecay
+from jgd.transforms.rate_and_decay import ScaleThenDecay, ScaleWithCorrectedDecay
 from jgd.transforms.scale import Identity, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, as_rule
 
-LAST = (AddInitialDecay, DecayRule, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, ScaleWithCorrectedDecay)
+LAST = (
+    AddInitialDecay,
+    DecayRule,
+    Negate,
+    Scale,
+    ScaleByLearningRate,
+    ScaleBySchedule,
+    ScaleThenDecay,
+    ScaleWithCorrectedDecay,
+)
 """The links that follow a rule in a recipe: decay and rate."""
 
 

@@ -1,5 +1,6 @@
 """Scaling: not at all, by a number, by the learning rate, by a schedule; and adding updates to parameters."""
 
+import numbers
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -12,6 +13,7 @@ from jgd.core.errors import ExpectationError
 from jgd.core.tree import increment, map_unzip, map_updates, where_both, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
+from jgd.transforms.compose import Chain
 
 
 @record
@@ -138,13 +140,20 @@ def next_rate(rate: Rate, state: State) -> tuple[Any, State]:
 
 
 def as_rule(value: Any) -> Transform:
-    """`value` as a record that holds no learning rate; the updates of one that does already point down."""
+    """`value` as a record that holds no learning rate; the updates of one that does already point down.
+
+    A rule that takes a rate and yet keeps the gradient's sign says so by `keeps_sign`, as `scale_by_adabound` does, and
+    one that takes none and turns it by the opposite.
+    """
 
     def is_rate(x: Any) -> bool:
-        return isinstance(x, ScaleByLearningRate)
+        return not getattr(x, "keeps_sign", not hasattr(x, "learning_rate"))
 
-    rule = as_transform(value)
-    if any(map(is_rate, jax.tree.leaves(rule, is_leaf=is_rate))):
+    rule = last = as_transform(value)
+    while isinstance(last, Chain) and last.transforms:
+        last = last.transforms[-1]
+    turns = isinstance(last, Scale) and isinstance(last.step_size, numbers.Real) and last.step_size < 0
+    if turns or isinstance(last, Negate) or any(map(is_rate, jax.tree.leaves(rule, is_leaf=is_rate))):
         raise ExpectationError(
             shown(value),
             "be a rule without a learning rate, such as scale_by_adam(): an optimizer's updates point down",

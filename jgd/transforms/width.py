@@ -21,9 +21,12 @@ from jgd.transforms.compose import Chain, Masked, Partition
 from jgd.transforms.decay import AddDecayedWeights
 from jgd.transforms.matrix_axes import NO_MATRIX, every_matrix_axes
 from jgd.transforms.momentum import Trace
+from jgd.transforms.parameter_averages import ParameterAverage
 from jgd.transforms.scale import Identity, Scale, ScaleByLearningRate, ScaleBySchedule
+from jgd.transforms.wrappers import ApplyIfFinite, MultiSteps
 
 LINEAR = (AddDecayedWeights, Identity, Scale, ScaleByLearningRate, ScaleBySchedule, Trace)
+WRAPPERS = (ApplyIfFinite, ByPath, Masked, MultiSteps, ParameterAverage, Partition)
 KIND = Kind("be 'adam', 'sgd' or 'muon', or None to look", lambda x: x is None or admits(one_of(*KINDS), x))
 KINDS = ("adam", "sgd", "muon")
 
@@ -93,10 +96,11 @@ class SpectralRates(ByWidth):
 
     which makes the spectral norm of a step the rate times sqrt(out / in) (Yang et al. 2023, arXiv:2310.17813). A
     vector, such as a bias, has one input, and so has each row of an embedding. `kind` says which of "adam", "sgd" and
-    "muon" the steps are of; by default a chain of momentum, decay and rates is "sgd", an optimizer with a matrix rule
-    "muon", whose other leaves are Adam's, and all else "adam". `jgd.describe(optimizer, params)` shows what each leaf
-    gets. Decoupled decay is multiplied like the rate. `weight_dimension_numbers` declares which axes are inputs and
-    outputs, as `matrix_axes_by_path` does; by default they are guessed.
+    "muon" the steps are of; by default a chain of momentum, decay and rates, wrapped or in groups, is "sgd", an
+    optimizer with a matrix rule "muon", whose other leaves are Adam's, and all else "adam", optax's own as well.
+    `jgd.describe(optimizer, params)` shows what each leaf gets. Decoupled decay is multiplied like the rate.
+    `weight_dimension_numbers` declares which axes are inputs and outputs, as `matrix_axes_by_path` does; by
+    default they are guessed.
     """
 
     optimizer: Transform = part(convert=as_transform, expect=TRANSFORM)
@@ -229,7 +233,7 @@ def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[
 
 def _factor(kind: str, rule: MatrixRule | None, rows: int, columns: int) -> float:
     if rule is not None:
-        return math.sqrt(columns / rows) / float(rule.size(rows, columns))
+        return math.sqrt(columns / rows) / float(rule.length(rows, columns))
     return (columns if kind == "sgd" else 1.0) / rows
 
 
@@ -237,6 +241,9 @@ def _is_linear(transform: Any) -> bool:
     """Whether steps are sums of gradients and parameters with fixed weights."""
     if isinstance(transform, Chain):
         return all(map(_is_linear, transform.transforms))
+    if isinstance(transform, WRAPPERS):
+        parts = [getattr(transform, name) for name in part_names(transform)]
+        return all(map(_is_linear, jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))))
     return isinstance(transform, LINEAR)
 
 

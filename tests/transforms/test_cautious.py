@@ -31,11 +31,34 @@ def test_each_part_of_a_partition_is_made_cautious():
     problems.close(path["w"], problems.trajectory(alone, PARAMS, GRADS)["w"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("opt", [jgd.lookahead(jgd.sgd(0.1), 2, 0.5), jgd.multi_steps(jgd.adam(0.1), 2)])
+DOWN = [
+    jgd.lookahead(jgd.sgd(0.1), 2, 0.5),
+    jgd.multi_steps(jgd.adam(0.1), 2),
+    jgd.ema_params(jgd.soap(0.1), 0.9),  # whose last link is rate and decay in one
+    jgd.multi_steps(jgd.adamw(0.1, weight_decay=jgd.weight_decay(0.1, "after")), 2),
+    jgd.hyperball(jgd.scale_by_adam(), 0.1),
+    jgd.prodigy(),
+    jgd.a2grad(),
+]
+
+
+@pytest.mark.parametrize("opt", DOWN)
 @pytest.mark.parametrize("wrap", [jgd.cautious, lambda inner: jgd.hyperball(inner, 0.1)])
 def test_updates_that_already_point_down_are_refused(wrap, opt):
     with pytest.raises(jgd.InputError, match=r"inner must be a rule without a learning rate"):
         wrap(opt)
+
+
+def test_a_rule_that_takes_a_rate_and_keeps_the_sign_is_none_of_them():
+    assert [type(link).__name__ for link in jgd.cautious(jgd.adabound(0.1)).transforms] == ["Cautious", "Scale"]
+    with pytest.raises(jgd.InputError, match="inner must be a rule without a learning rate"):
+        jgd.hyperball(jgd.adabound(0.1), 0.1)
+
+
+@pytest.mark.parametrize("make", [jgd.galore_adamw, jgd.soap, jgd.fira])
+def test_a_rule_whose_rate_and_decay_are_one_link_is_made_cautious_before_it(make):
+    opt = make(0.1)
+    assert [type(link).__name__ for link in jgd.cautious(opt).transforms] == ["Cautious", "ScaleThenDecay"]
 
 
 def test_averages_are_found_within():

@@ -83,6 +83,26 @@ def test_a_rule_is_named_where_the_look_of_the_optimizer_misleads():
     assert jgd.mup(signs, BASE, "sgd").rate_factors(model(12)) != jgd.mup(signs, BASE).rate_factors(model(12))
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        jgd.by_path({"bias": jgd.sgd(0.2)}, jgd.sgd(0.1)),
+        jgd.multi_steps(jgd.sgd(0.1), 2),
+        jgd.ema_params(jgd.apply_if_finite(jgd.sgd(0.1), 3), 0.9),
+        jgd.chain(jgd.add_decayed_weights(0.1, mask="kernel"), jgd.sgd(0.1)),
+    ],
+)
+def test_gradient_descent_is_known_inside_of_wrappers_and_groups(wrapped):
+    params = model(12)
+    assert jgd.mup(wrapped, BASE).rate_factors(params) == jgd.mup(jgd.sgd(0.1), BASE).rate_factors(params)
+
+
+@pytest.mark.parametrize("norm", ["auto", "sign", "spectral"])
+def test_scion_s_norms_know_the_width_by_themselves(norm):
+    factors = jgd.mup(jgd.scion(0.1, norm=norm), BASE).rate_factors(model(12))
+    assert all(row is None or abs(row[0] - 1) < 1e-6 for row in factors)
+
+
 def test_declared_axes_replace_the_guess():
     params, base = {"x": jnp.ones((6, 5))}, {"x": jnp.ones((2, 5))}
     turned = jgd.mup(jgd.adam(0.1), base, weight_dimension_numbers={"x": jgd.MatrixAxes(1, 0)})
