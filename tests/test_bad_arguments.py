@@ -80,6 +80,8 @@ BY_ANNOTATION = {
 TASK = jgd.Task(lambda key: jnp.ones(2), lambda params, batch: jnp.sum(params), np.ones((4, 1)))
 GOOD = {  # what a call needs beside the argument that is tried
     "window": 3,
+    "magnitude": jgd.sgd(0.1),
+    "direction": jgd.sgd(0.1),
     "adv_optimizer": jgd.sgd(0.1),
     "base_optimizer": jgd.sgd(0.1),
     "max_backtracking_steps": 3,
@@ -131,16 +133,24 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "accumulator_dtype": DTYPE,
     "base": one_of("adamw", "lion"),
     "base_optimizer": TRANSFORM,
+    "block_size": WHOLE,
     "clip_value_fn": function_of("(count) -> bound"),
+    "direction": TRANSFORM,
     "dtype_momentum": DTYPE,
+    "grafting": one_of("adam", "sgd", "rmsprop", "adagrad"),
     "key": KEY,
     "linesearch": TRANSFORM,
     "links": TRANSFORM,
     "fn": function_of("of its arguments"),
     "hessian_diagonal_fn": TRANSFORM,
     "inner": TRANSFORM,
+    "magnitude": TRANSFORM,
     "mask": MASK,
+    "max_precondition_dim": WHOLE,
+    "max_size_triangular": whole_from(0),
+    "memory_save_mode": one_of("one_diag", "all_diag", "smart_one_diag"),
     "memory_size": WHOLE,
+    "min_ndim_triangular": whole_from(0),
     "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
     "norm": one_of("auto", "spectral", "sign", "col", "row", "bias"),
@@ -158,10 +168,13 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "print_win_rate_every_n_steps": COUNT,
     "random_seed": KEY,
     "should_skip_update_fn": function_of("(updates, step, params)"),
+    "precondition_frequency": WHOLE,
     "preconditioning": PRECONDITIONING,
     "projection": one_of("random", "svd"),
     "rank": WHOLE,
+    "root": one_of("eigh", "newton"),
     "rank_fraction": Kind("be a number in (0, 1]", lambda x: POSITIVE.admits(x) and x <= 1),
+    "start_preconditioning_step": WHOLE,
     "scale_type": one_of("channel", "tensor"),
     "stacked": ARRAYS,
     "transforms": TRANSFORMS,
@@ -232,7 +245,7 @@ LINKS = (
 
 def must_refuse(value, name, kind, bad):
     """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
-    if bad is None and name in (*LINKS, "approx_dec_rtol", "consistent_rms", "key"):
+    if bad is None and name in (*LINKS, "approx_dec_rtol", "consistent_rms", "grafting", "key", "memory_save_mode"):
         return False  # Armijo's condition alone; Muon's sizes; seed 0
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
     return (

@@ -112,7 +112,7 @@ def shampoo(
         "adagrad": ScaleByRss(0.0, grafting_eps, eps_in_sqrt=False),
         None: None,
     }
-    if grafting not in sizes:
+    if not (grafting is None or isinstance(grafting, str)) or grafting not in sizes:
         raise unknown("shampoo(grafting)", grafting, sizes)
     rule: Transform = ScaleByShampoo(
         b2,

@@ -32,6 +32,7 @@ OVERRIDES = {
         ),
         "reference": "pytorch-optimizer:splus",
         "state_bytes": 4 + 8 + 4 * 65 / 64 + 4,  # and the average
+        "passes": 4,
         **_MATRIX,
     },
 }
