@@ -15,7 +15,7 @@ from jgd.core.matrices import MatrixAxes, cut, declared_axes, for_params, frozen
 from jgd.core.record import part_names
 from jgd.core.tree import widen
 from jgd.core.types import Grads, Params, State, Updates
-from jgd.transforms.as_transform import as_transform
+from jgd.transforms.as_transform import Foreign, as_transform
 from jgd.transforms.by_path import EMBEDDING, ByPath
 from jgd.transforms.compose import Chain, Masked, Partition
 from jgd.transforms.decay import AddDecayedWeights
@@ -65,6 +65,11 @@ class ByWidth:
     def rate_factors(self, params: Params) -> list[tuple[float, int] | None]:
         """For each leaf a number and its power, 1, that multiply the optimizer's rate; `None` where it is 1."""
         rules = matrix_rules(for_params(self.optimizer, params), params)
+        if self.kind is None and _is_opaque(self.optimizer):
+            raise InputError(
+                f"{type(self).__name__}(kind=None): the optimizer holds a pair of functions that does not tell its "
+                "rule, such as optax's own; pass kind='adam', or 'sgd' where its steps are gradients."
+            )
         kind = self.kind or ("sgd" if _is_linear(self.optimizer) else "muon" if rules else "adam")
         found = []
         for path, (rows, columns), base in zip(
@@ -97,10 +102,10 @@ class SpectralRates(ByWidth):
     which makes the spectral norm of a step the rate times sqrt(out / in) (Yang et al. 2023, arXiv:2310.17813). A
     vector, such as a bias, has one input, and so has each row of an embedding. `kind` says which of "adam", "sgd" and
     "muon" the steps are of; by default a chain of momentum, decay and rates, wrapped or in groups, is "sgd", an
-    optimizer with a matrix rule "muon", whose other leaves are Adam's, and all else "adam", optax's own as well.
-    `jgd.describe(optimizer, params)` shows what each leaf gets. Decoupled decay is multiplied like the rate.
-    `weight_dimension_numbers` declares which axes are inputs and outputs, as `matrix_axes_by_path` does; by
-    default they are guessed.
+    optimizer with a matrix rule "muon", whose other leaves are Adam's, and all else "adam"; of optax's own transforms,
+    which do not tell their rule, it must be given. `jgd.describe(optimizer, params)` shows what each leaf gets.
+    Decoupled decay is multiplied like the rate. `weight_dimension_numbers` declares which axes are inputs and outputs,
+    as `matrix_axes_by_path` does; by default they are guessed.
     """
 
     optimizer: Transform = part(convert=as_transform, expect=TRANSFORM)
@@ -200,7 +205,7 @@ class _BaseShapes(NamedTuple):
 
 
 def _is_shape(x: Any) -> bool:
-    return isinstance(x, tuple) and all(isinstance(n, int) for n in x)
+    return isinstance(x, (tuple, list)) and all(isinstance(n, int) for n in x)
 
 
 def _base_of(place: str, base: _BaseShapes, params: Params) -> Params:
@@ -228,7 +233,7 @@ def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[
     if axes is None or NO_MATRIX.search(path.rpartition("/")[2]):
         return 1, math.prod(shape)
     _, rows, columns = cut(path, shape, axes).sizes
-    return rows, columns
+    return max(rows, 1), max(columns, 1)
 
 
 def _factor(kind: str, rule: MatrixRule | None, rows: int, columns: int) -> float:
@@ -245,6 +250,15 @@ def _is_linear(transform: Any) -> bool:
         parts = [getattr(transform, name) for name in part_names(transform)]
         return all(map(_is_linear, jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))))
     return isinstance(transform, LINEAR)
+
+
+def _is_opaque(transform: Any) -> bool:
+    """Whether a pair of functions is in it, of which nothing is known."""
+    if isinstance(transform, Foreign):
+        return True
+    parts = [getattr(transform, name) for name in part_names(transform)]
+    inner = jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))
+    return any(_is_opaque(one) for one in inner if isinstance(one, Transform))
 
 
 def _times(factor: float, u: Any) -> jax.Array:
