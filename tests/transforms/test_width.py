@@ -7,6 +7,7 @@ import pytest
 
 import jgd
 from jgd import InputError
+from jgd.tasks.mlp import InitMlp, apply_mlp
 from tests import problems
 
 
@@ -128,6 +129,33 @@ def test_it_is_pasted_back():
     names = {name: getattr(jgd, name) for name in dir(jgd)}
     again = eval(repr(optimizer), names)
     assert again.rate_factors(model(12)) == optimizer.rate_factors(model(12))
+
+
+def change_of_outputs(width, optimizer, scaled):
+    """How far three steps move the outputs of a perceptron of this width, as a root mean square."""
+    x = jax.random.normal(jax.random.key(1), (16, 8))
+    y = jnp.sin(3 * x[:, :2])
+    init = InitMlp((8, width, width, 2))
+    start = init(jax.random.key(0))
+    start = jgd.mup_init(start, jax.eval_shape(InitMlp((8, 32, 32, 2)), jax.random.key(0))) if scaled else start
+
+    def step(carry, _):
+        p, state = carry
+        updates, state = optimizer.update(jax.grad(lambda p: jnp.mean((apply_mlp(p, x) - y) ** 2))(p), state, p)
+        return (jgd.apply_updates(p, updates), state), None
+
+    (end, _), _ = jax.jit(lambda: jax.lax.scan(step, (start, optimizer.init(start)), None, length=3))()
+    return float(jnp.sqrt(jnp.mean((apply_mlp(end, x) - apply_mlp(start, x)) ** 2)))
+
+
+@pytest.mark.parametrize("inner", [jgd.adam(0.003), jgd.muon(0.003, consistent_rms=0.2)], ids=["adam", "muon"])
+def test_steps_move_the_outputs_as_far_at_every_width(inner):
+    # The coordinate check of Yang et al. 2022; without the multipliers 16 times the width is several times the change.
+    base = jax.eval_shape(InitMlp((8, 32, 32, 2)), jax.random.key(0))
+    with_them = [change_of_outputs(width, jgd.mup(inner, base), True) for width in (32, 512)]
+    without = [change_of_outputs(width, inner, False) for width in (32, 512)]
+    assert without[1] / without[0] > 3
+    assert 0.5 < with_them[1] / with_them[0] < 2
 
 
 @pytest.mark.parametrize(
