@@ -93,6 +93,7 @@ DEVICES = Kind(
     ),
 )
 DTYPE = Kind("be a dtype, such as 'float32'", lambda x: _is_dtype(x))
+KEY = Kind("be a seed or a random key, such as jax.random.key(0)", lambda x: x is not None)
 ARRAY = Kind("be a number or an array of numbers", lambda x: _is_array(x) and not isinstance(x, bool))
 ARRAYS = Kind("be a pytree of arrays or of shapes", lambda x: all(_is_array(leaf) for leaf in jax.tree.leaves(x)))
 

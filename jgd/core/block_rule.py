@@ -10,7 +10,7 @@ import numpy as np
 
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.errors import InputError
-from jgd.core.matrix_rule import batched
+from jgd.core.matrix_rule import batched, joined
 from jgd.core.pair import abstracted, explained
 from jgd.core.refresh import Turns, in_any_lane, renewed
 from jgd.core.rule import Rule
@@ -102,7 +102,7 @@ class BlockRule(Rule):
         found: list[list[Any]] = [[None] * len(one.pieces) for one in cuts]
         groups = _grouped(cuts, leaves, columns)
         for group, turns in zip(groups, self._turns(groups), strict=True):
-            x, *slots = jax.tree.map(lambda *parts: _joined(parts), *group.rows)
+            x, *slots = jax.tree.map(lambda *parts: joined(parts), *group.rows)
             u, slots = self._advance(rule, t, x, slots, turns, asked)
             for (i, k), row in zip(group.places, _parted((u, *slots), group.counts), strict=True):
                 found[i][k] = row
@@ -223,10 +223,6 @@ def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Seque
             group.counts.append(piece.count)
             group.rows.append(jax.tree.map(widen, row))
     return list(groups.values())
-
-
-def _joined(parts: Sequence[jax.Array]) -> jax.Array:
-    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
 
 def _parted(tree: Any, counts: list[int]) -> list[Any]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
-from jgd.core.arguments import Kind, one_of
+from jgd.core.arguments import KEY, one_of
 from jgd.core.frozen import FrozenKey, first_key, frozen_key
 from jgd.core.rule import RuleState
 from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt
@@ -17,8 +17,6 @@ from jgd.optimizers.fira import TINY, limited_growth, scaling
 from jgd.optimizers.low_rank import Projection, ScaleByLowRankAdam
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
-
-KEY = Kind("be a seed or a random key, such as jax.random.key(0)", lambda x: x is not None)
 
 
 @record

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
-from jgd.core.arguments import Kind, one_of, whole_from
+from jgd.core.arguments import KEY, one_of, whole_from
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, gram, rotated
 from jgd.core.frozen import first_key, frozen_key, split_key
@@ -19,7 +19,6 @@ from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
 
-KEY = Kind("be a seed or a random key, such as jax.random.key(0)", lambda x: x is not None)
 MODES = ("one_diag", "smart_one_diag", "all_diag")
 BALANCED = 0.01  # the share of the preconditioner's updates before which its factors are given one norm
 DAMPING = float(jnp.finfo(jnp.float32).eps) ** 0.5

@@ -174,6 +174,17 @@ class GradientThereState(NamedTuple):
     inner_state: State
 
 
+def _gradients_elsewhere(
+    place: str, grads: Grads, params: Params, grad_fn: Callable[[Params, int], Grads] | None
+) -> Callable[[Params, int], Grads]:
+    """`grad_fn`, or the error that it or the parameters are missing, or do not fit the gradients."""
+    check_params(place, params)
+    check_fits(place, grads, params)
+    check_extra(place, "grad_fn", grad_fn)
+    assert grad_fn is not None
+    return grad_fn
+
+
 @record
 class Asam:
     """Lets `optimizer` step by the gradient at p + rho T^2 g / ||T g||, with T = |p| + eta.
@@ -202,9 +213,7 @@ class Asam:
         **extra: Any,
     ) -> tuple[Updates, State]:
         """The step of `optimizer` by the gradient where the climb ends."""
-        check_params("Asam.update", params)
-        check_fits("Asam.update", grads, params)
-        check_extra("Asam.update", "grad_fn", grad_fn)
+        grad_fn = _gradients_elsewhere("Asam.update", grads, params, grad_fn)
         rho, eta = jnp.asarray(self.rho), jnp.asarray(self.eta)
 
         def scaled(g: jax.Array, p: jax.Array) -> jax.Array:
@@ -214,7 +223,6 @@ class Asam:
         size = ratio(rho, global_norm(up))
         climb = map_updates(lambda u, p: size * (jnp.abs(p) + eta) * u, up, params, place="Asam.update")
         there = apply_updates(params, climb)
-        assert grad_fn is not None
         updates, inner = self.optimizer.update(grad_fn(there, 0), state.inner_state, params, **extra)
         return updates, GradientThereState(inner)
 
@@ -257,10 +265,7 @@ class Extragradient:
         **extra: Any,
     ) -> tuple[Updates, State]:
         """The step by the gradient half-way."""
-        check_params("Extragradient.update", params)
-        check_fits("Extragradient.update", grads, params)
-        check_extra("Extragradient.update", "grad_fn", grad_fn)
-        assert grad_fn is not None
+        grad_fn = _gradients_elsewhere("Extragradient.update", grads, params, grad_fn)
         updates, _ = self.inner.update(grads, state.inner_state, params, **extra)
         there = grad_fn(apply_updates(params, updates), 0)
         updates, inner = self.inner.update(there, state.inner_state, params, **extra)

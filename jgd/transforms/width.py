@@ -171,14 +171,8 @@ def matrix_rules(transform: Any, params: Params) -> dict[str, MatrixRule]:
     found: dict[str, MatrixRule] = {}
     if isinstance(transform, MatrixRule):
         return dict.fromkeys(leaf_paths(params), transform)
-    if isinstance(transform, Partition):
-        inner: Any = transform.masks(params).values()
-    elif isinstance(transform, Chain):
-        inner = transform.transforms
-    else:
-        inner = [getattr(transform, name) for name in part_names(transform)]
-    for one in inner:
-        found |= matrix_rules(one, params) if isinstance(one, Transform) else {}
+    for one in transform.masks(params).values() if isinstance(transform, Partition) else _inner(transform):
+        found |= matrix_rules(one, params)
     return found
 
 
@@ -247,18 +241,20 @@ def _is_linear(transform: Any) -> bool:
     if isinstance(transform, Chain):
         return all(map(_is_linear, transform.transforms))
     if isinstance(transform, WRAPPERS):
-        parts = [getattr(transform, name) for name in part_names(transform)]
-        return all(map(_is_linear, jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))))
+        return all(map(_is_linear, _inner(transform)))
     return isinstance(transform, LINEAR)
 
 
 def _is_opaque(transform: Any) -> bool:
     """Whether a pair of functions is in it, of which nothing is known."""
-    if isinstance(transform, Foreign):
-        return True
+    return isinstance(transform, Foreign) or any(map(_is_opaque, _inner(transform)))
+
+
+def _inner(transform: Any) -> list[Transform]:
+    """The transforms that a record holds."""
     parts = [getattr(transform, name) for name in part_names(transform)]
-    inner = jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))
-    return any(_is_opaque(one) for one in inner if isinstance(one, Transform))
+    found = jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))
+    return [one for one in found if isinstance(one, Transform)]
 
 
 def _times(factor: float, u: Any) -> jax.Array:

@@ -105,6 +105,16 @@ def test_scion_s_norms_know_the_width_by_themselves(norm):
     assert all(row is None or abs(row[0] - 1) < 1e-6 for row in factors)
 
 
+def test_the_rules_inside_of_groups_and_named_chains_are_found():
+    halved = jgd.by_path({"bias$": jgd.scaled(0.5)}, jgd.sgd(0.1))
+    assert jgd.mup(halved, BASE).rate_factors(model(12)) == jgd.mup(jgd.sgd(0.1), BASE).rate_factors(model(12))
+    params, base = {"x": jnp.ones((6, 6))}, {"x": (3, 3)}
+    rule, rate = jgd.scale_by_muon(consistent_rms=0.2), jgd.scale_by_learning_rate(0.1)
+    named = jgd.named_chain(("rule", rule), ("rate", rate))
+    chained = jgd.chain(rule, rate)
+    assert jgd.mup(named, base).rate_factors(params) == jgd.mup(chained, base).rate_factors(params) != [(0.5, 1)]
+
+
 def test_declared_axes_replace_the_guess():
     params, base = {"x": jnp.ones((6, 5))}, {"x": jnp.ones((2, 5))}
     turned = jgd.mup(jgd.adam(0.1), base, weight_dimension_numbers={"x": jgd.MatrixAxes(1, 0)})
