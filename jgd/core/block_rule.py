@@ -10,7 +10,7 @@ import numpy as np
 
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.errors import InputError
-from jgd.core.matrix_rule import batched, joined
+from jgd.core.matrix_rule import batched, concatenated
 from jgd.core.pair import abstracted, explained
 from jgd.core.refresh import Turns, in_any_lane, renewed
 from jgd.core.rule import Rule
@@ -102,7 +102,7 @@ class BlockRule(Rule):
         found: list[list[Any]] = [[None] * len(one.pieces) for one in cuts]
         groups = _grouped(cuts, leaves, columns)
         for group, turns in zip(groups, self._turns(groups), strict=True):
-            x, *slots = jax.tree.map(lambda *parts: joined(parts), *group.rows)
+            x, *slots = jax.tree.map(lambda *parts: concatenated(parts), *group.rows)
             u, slots = self._advance(rule, t, x, slots, turns, asked)
             for (i, k), row in zip(group.places, _parted((u, *slots), group.counts), strict=True):
                 found[i][k] = row

@@ -208,7 +208,7 @@ def _by_shape(
         groups[tuple((x.shape[1:], x.dtype) for x in row)].append(i)
     found: list[list[jax.Array]] = [[] for _ in batches]
     for members in groups.values():
-        together = [joined(column) for column in zip(*(ready[i] for i in members), strict=True)]
+        together = [concatenated(column) for column in zip(*(ready[i] for i in members), strict=True)]
         stops = np.cumsum([len(ready[i][0]) for i in members])[:-1]
         for result in batched(step, *together):
             for i, x in zip(members, jnp.split(result, stops), strict=True):
@@ -216,7 +216,7 @@ def _by_shape(
     return [[row[0].mT, *row[1:]] if turn else row for row, turn in zip(found, turned, strict=True)]
 
 
-def joined(arrays: Sequence[jax.Array]) -> jax.Array:
+def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
     """Batches as one."""
     return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays)
 
