@@ -22,7 +22,7 @@ INTERNAL = {
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
-        "InputError MatrixAxes MatrixRule Rule Schedule SplitAxes Status Stop Transform global_norm hyper hyperparams "
+        "InputError MatrixAxes MatrixRule NoMatrixWarning Rule Schedule SplitAxes Status Stop Transform global_norm hyper hyperparams "
         "part record select stack stack_leaves static with_hyperparams"
     )
 }

@@ -65,6 +65,10 @@ class MatrixRule(Rule):
         """The spectral norm of the update of such a matrix, whose factor apart from `size` is orthogonal by default."""
         return self.size(rows, columns)
 
+    def acts_on(self, shape: tuple[int, ...]) -> bool:
+        """Whether a leaf of this shape holds matrices."""
+        return len(shape) > 1
+
     def flops(self, rows: int, columns: int) -> float:
         """The operations of the products for one matrix."""
         return 0.0
@@ -96,7 +100,7 @@ class MatrixRule(Rule):
         structure = jax.tree.structure(grads)
         columns = [
             *([structure.flatten_up_to(params)] if reads else []),
-            *self._columns(place, grads, cuts, slots[own:]),
+            *fitting_columns(place, grads, cuts, slots[own:], self._matrix_slots),
         ]
         batches, owners = [], []  # of each matrix that a leaf holds, whose number is its owner
         for i, (one, ready_leaf, *row) in enumerate(zip(cuts, jax.tree.leaves(ready), *columns, strict=True)):
@@ -152,21 +156,6 @@ class MatrixRule(Rule):
             axes = declared_axes(place, declared, params).of(params)
         return [_cut(place, path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
 
-    def _columns(self, place: str, grads: Grads, cuts: list[Cut], slots: list[State]) -> list[list[Any]]:
-        """The slots of the matrices leaf by leaf, or the error that the gradient is not that of the state."""
-        columns = [check_fits(place, grads, tree, shaped=False) for tree in slots]
-        known: dict[Cut, Any] = {}
-        for (path, g), one, *row in zip(jax.tree_util.tree_leaves_with_path(grads), cuts, *columns, strict=True):
-            if row and one not in known:
-                known[one] = jax.tree.map(jnp.shape, jax.eval_shape(functools.partial(self._matrix_slots, g, one)))
-            shapes = jax.tree.map(jnp.shape, tuple(row))
-            if row and shapes != known[one]:
-                raise InputError(
-                    f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there has "
-                    f"{shapes}, not {known[one]}; pass what belongs to the parameters that init was called with."
-                )
-        return columns
-
     def _matrix_slots(self, p: Any, one: Cut) -> tuple[Any, ...]:
         """The slots of a leaf's matrices: arrays, or lists of an array for each of the matrices side by side."""
         made = [
@@ -177,6 +166,27 @@ class MatrixRule(Rule):
             for size in one.pieces
         ]
         return tuple(map(list, zip(*made, strict=True))) if one.parts else tuple(made[0])
+
+
+def fitting_columns(
+    place: str, grads: Grads, cuts: Sequence[Any], slots: Sequence[State], make: Callable[[Any, Any], Any]
+) -> list[list[Any]]:
+    """The slots leaf by leaf, or the error of the first path where the gradient is not that of the state.
+
+    `make(g, cut)` makes the slots of a leaf that is cut so, as a tuple.
+    """
+    columns = [check_fits(place, grads, tree, shaped=False) for tree in slots]
+    known: dict[Any, Any] = {}
+    for (path, g), one, *row in zip(jax.tree_util.tree_leaves_with_path(grads), cuts, *columns, strict=True):
+        if row and one not in known:
+            known[one] = jax.tree.map(jnp.shape, jax.eval_shape(functools.partial(make, g, one)))
+        shapes = jax.tree.map(jnp.shape, tuple(row))
+        if row and shapes != known[one]:
+            raise InputError(
+                f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there has "
+                f"{shapes}, not {known[one]}; pass what belongs to the parameters that init was called with."
+            )
+    return columns
 
 
 def _repeated(x: Any, one: Cut) -> jax.Array:

@@ -17,6 +17,7 @@ from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
+from jgd.core.without_matrices import warn_without_matrices
 from jgd.transforms.as_transform import as_transform
 
 
@@ -151,6 +152,7 @@ class Partition:
     def init(self, params: Params) -> State:
         """The states by label."""
         masks = self.masks(params)
+        warn_without_matrices(params, [(mask.inner, mask.kept(params)) for mask in masks.values()])
         return optax.transforms.PartitionState({k: masks[k].init(params) for k in self.transforms})
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
