@@ -22,8 +22,8 @@ INTERNAL = {
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
-        "InputError MatrixAxes MatrixRule NoMatrixWarning Rule Schedule SplitAxes Status Stop Transform global_norm hyper hyperparams "
-        "part record select stack stack_leaves static with_hyperparams"
+        "InputError MatrixAxes MatrixRule NoMatrixWarning Rule Schedule SplitAxes Status Stop Transform global_norm "
+        "hyper hyperparams part record select stack stack_leaves static with_hyperparams"
     )
 }
 LOOPS = {

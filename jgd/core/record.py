@@ -42,13 +42,17 @@ def hyper(
 
 
 def hypers(
-    *, default: Any = _MISSING, interval: str = "(-inf, inf)", convert: Callable[[Any], Any] | None = None
+    *,
+    default: Any = _MISSING,
+    interval: str = "(-inf, inf)",
+    convert: Callable[[Any], Any] | None = None,
+    lengths: tuple[int, float] = (0, math.inf),
 ) -> Any:
     """A sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one.
 
-    `convert` makes that sequence of what a user gives, such as a name.
+    `convert` makes that sequence of what a user gives, such as a name; `lengths` are the least and the largest.
     """
-    kept = {"kind": "hypers", "interval": Interval.parse(interval), "convert": convert}
+    kept = {"kind": "hypers", "interval": Interval.parse(interval), "convert": convert, "lengths": lengths}
     return dataclasses.field(default=default, metadata=kept)
 
 
@@ -182,6 +186,11 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
         value = _converted(self, field, value)
         if not hasattr(value, "__iter__"):
             raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
+        value = tuple(value)
+        least, most = field.metadata["lengths"]
+        if not least <= len(value) <= most:
+            wanted = f"{least} numbers" if most == least else f"numbers, at least {least}"
+            raise _refusal(self, field, f"be a sequence of {wanted}, not of {len(value)}")
         return tuple(_number(self, field, item) for item in value)
     if kind == "static" and isinstance(value, Placeholder):
         return value  # a space takes some, and refuses others

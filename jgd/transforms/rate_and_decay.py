@@ -12,6 +12,7 @@ from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.tree import check_params, increment, map_updates, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 
 
 class CorrectedDecayState(NamedTuple):
@@ -43,7 +44,7 @@ class ScaleWithCorrectedDecay:
         """A step down the gradient and the decay."""
         place = "ScaleWithCorrectedDecay.update"
         check_params(place, params)
-        rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
+        rate, decay = (at_count(self, name, state.count) for name in ("learning_rate", "weight_decay"))
         decay = decay * rate / self.largest_rate()
         # Where nothing decays the compiler drops what is added, a multiple of the constant zero.
         decayed = jax.tree.map(lambda keep, p: p if keep else jnp.zeros_like(p), leaf_flags(self.mask, params), params)
@@ -95,7 +96,7 @@ class ScaleThenDecay:
         """A step down the gradient, then the decay."""
         place = "ScaleThenDecay.update"
         check_params(place, params)
-        rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
+        rate, decay = (at_count(self, name, state.count) for name in ("learning_rate", "weight_decay"))
         shrink = jnp.where(state.count < self.start, 0.0, rate * decay) if self.start else rate * decay
         # Constants, which the compiler folds.
         flags = jax.tree.map(lambda keep, p: jnp.full(jnp.shape(p), keep), leaf_flags(self.mask, params), params)
