@@ -153,7 +153,8 @@ class Partition:
     def init(self, params: Params) -> State:
         """The states by label."""
         masks = self.masks(params)
-        warn_without_matrices(params, [(mask.inner, mask.kept(params)) for mask in masks.values()])
+        if jax.tree.leaves(params):  # not an empty tree, nor the placeholder of optax.tree_map_params
+            warn_without_matrices(params, [(mask.inner, mask.kept(params)) for mask in masks.values()])
         return optax.transforms.PartitionState({k: masks[k].init(params) for k in self.transforms})
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
