@@ -14,7 +14,7 @@ WIDTH = 118
 INTERNAL = {
     "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "beside_adamw",
     "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
-    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels", "matrix_rules",
+    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
     "moved", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve", "progress",
     "projection_of", "quarter_root", "quotient", "ray", "reciprocal", "rectification", "root_above",
     "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of", "transition",

@@ -77,7 +77,7 @@ class ScaleThenDecay:
 
     Decay comes after the step and shrinks it as well, as SOAP, SPlus, GaLore, Fira and APOLLO have it: lr^2 wd g more
     than decoupled decay. In the first `start` steps nothing decays. A record that inherits from it may multiply lr by a
-    `size` for each shape. State: an i32 counter.
+    `rate_of_shape`. State: an i32 counter.
     """
 
     learning_rate: Rate = hyper(interval="[0, inf)")
@@ -102,16 +102,21 @@ class ScaleThenDecay:
         flags = jax.tree.map(lambda keep, p: jnp.full(jnp.shape(p), keep), leaf_flags(self.mask, params), params)
 
         def step(g: jax.Array, p: jax.Array, keep: jax.Array) -> jax.Array:
-            size = self.size(jnp.shape(p))
+            size = self.rate_of_shape(jnp.shape(p))
             step = size * rate * g
             return -step - jnp.where(keep, size * shrink * (p - step), 0)
 
         updates = map_updates(step, grads, params, flags, place=place)
         return updates, ScaleThenDecayState(increment(state.count))
 
-    def size(self, shape: tuple[int, ...]) -> Scalar:
+    def rate_of_shape(self, shape: tuple[int, ...]) -> Scalar:
         """The rate of leaves of a shape over the learning rate."""
         return 1.0
+
+    def rate_factors(self, params: Params) -> list[tuple[Scalar, int] | None]:
+        """For each leaf its size and the power of it, 1; `None` where the size is 1."""
+        sizes = [self.rate_of_shape(jnp.shape(x)) for x in jax.tree.leaves(params)]
+        return [None if isinstance(size, float) and size == 1 else (size, 1) for size in sizes]
 
 
 scale_then_decay = ScaleThenDecay
