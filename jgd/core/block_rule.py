@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.batches import batched, concatenated, parted
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.errors import InputError
-from jgd.core.matrix_rule import batched, concatenated, fitting_columns
+from jgd.core.matrix_rule import fitting_columns
 from jgd.core.pair import abstracted, explained
 from jgd.core.refresh import Turns, in_any_lane, renewed
 from jgd.core.rule import Rule
@@ -107,7 +108,7 @@ class BlockRule(Rule):
         for group, turns in zip(groups, self._turns(groups), strict=True):
             x, *slots = jax.tree.map(lambda *parts: concatenated(parts), *group.rows)
             u, slots = self._advance(rule, t, x, slots, turns, asked)
-            for (i, k), row in zip(group.places, _parted((u, *slots), group.counts), strict=True):
+            for (i, k), row in zip(group.places, parted((u, *slots), group.counts, t), strict=True):
                 found[i][k] = row
         updates = [
             one.join([row[0] for row in rows]).astype(jnp.result_type(g)) if rows else jnp.zeros_like(g)
@@ -201,12 +202,6 @@ def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Seque
             group.counts.append(piece.count)
             group.rows.append(jax.tree.map(widen, row))
     return list(groups.values())
-
-
-def _parted(tree: Any, counts: list[int]) -> list[Any]:
-    """The inverse of joining: the members of each part."""
-    stops = [int(n) for n in np.cumsum(counts)]
-    return [jax.tree.map(lambda x, a=a, b=b: x[a:b], tree) for a, b in zip([0, *stops], stops, strict=False)]
 
 
 def _repeated(slots: Any, count: int) -> Any:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.batches import batched, concatenated
 from jgd.core.cost import Cost
 from jgd.core.errors import InputError
 from jgd.core.matrices import Cut, MatrixAxes, cut, declared_axes
@@ -28,8 +28,6 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, State, Updates
-
-CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them leave its cache between products
 
 
 class MatrixRule(Rule):
@@ -224,32 +222,6 @@ def _by_shape(
             for i, x in zip(members, jnp.split(result, stops), strict=True):
                 found[i].append(x)
     return [[row[0].mT, *row[1:]] if turn else row for row, turn in zip(found, turned, strict=True)]
-
-
-def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
-    """Batches as one."""
-    return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays)
-
-
-def batched(step: Callable[..., Any], *row: Any) -> Any:
-    """`step` on each member of a batch, arrays or trees of them, f[batch, ...]."""
-    return jax.lax.platform_dependent(
-        *row, cpu=functools.partial(_in_cache, step), default=lambda *row: jax.vmap(step)(*row)
-    )
-
-
-def _in_cache(step: Callable[..., Any], *row: jax.Array) -> Any:
-    """`step` on each of the matrices f[batch, m, n], as many side by side as fit into a CPU's cache.
-
-    It takes 0.7 of the time of all at once for Muon's 48 of 128 x 128.
-    """
-    x = row[0]
-    at_a_time = CACHE_BYTES // max(1, x.dtype.itemsize * math.prod(x.shape[1:]))
-    if at_a_time < 2 or len(x) == 1:  # not even in a batch of one, whose products XLA computes more slowly there
-        return jax.lax.map(lambda one: step(*one), row)
-    if at_a_time >= len(x):
-        return jax.vmap(step)(*row)
-    return jax.lax.map(lambda one: step(*one), row, batch_size=at_a_time)
 
 
 def _cut(place: str, path: Any, leaf: Any, axes: Any) -> Cut:
