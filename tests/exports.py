@@ -31,7 +31,7 @@ LOOPS = {
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "optimizers", "schedules", "sweep", "tasks", "transforms")
+FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms")
 
 
 def written() -> dict[pathlib.Path, str]:
@@ -41,6 +41,7 @@ def written() -> dict[pathlib.Path, str]:
         "optimizers": "Optimizers, one file a family: rules (CapWords, called by their lower-case names) and recipes.",
         "transforms": "Gradient transformations that are no optimizer: CapWords records, called by lower-case names.",
         "schedules": "Schedules: hyperparameters as functions of the number of steps taken before.",
+        "nonsmooth": "Penalties and sets with value, prox and, for sets, a linear minimisation oracle.",
     }.items():
         homes = modules(layer)
         found[ROOT / layer / "__init__.py"] = package(f"jgd.{layer}", summary, homes)
