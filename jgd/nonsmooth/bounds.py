@@ -10,7 +10,7 @@ import numpy as np
 
 from jgd.core import InputError, record
 from jgd.core.types import Scalar
-from jgd.nonsmooth.nonsmooth import ConvexSet, number, spread
+from jgd.nonsmooth.nonsmooth import ConvexSet, broadcasts, number, spread
 
 
 @record
@@ -31,20 +31,17 @@ class Box(ConvexSet):
         """Refuse bounds that are known to be reversed."""
         bounds = (self.lo, self.hi)
         deepest = max(bounds, key=lambda tree: jax.tree.structure(tree).num_nodes)
-        rows = zip(
-            *(spread("Box", name, x, deepest) for name, x in zip(("lo", "hi"), bounds, strict=True)), strict=True
-        )
-        for row in rows:
-            if all(isinstance(x, (float, np.ndarray, jax.Array)) for x in row) and not _any_traced(row):
-                lo, hi = map(np.asarray, row)
-                if np.any(lo > hi):
+        columns = [spread("Box", name, x, deepest) for name, x in zip(("lo", "hi"), bounds, strict=True)]
+        for lo, hi in zip(*columns, strict=True):
+            if _is_known(lo) and _is_known(hi):
+                low, high = np.asarray(lo), np.asarray(hi)
+                if broadcasts(low.shape, high.shape) and np.any(low > high):
                     raise InputError(f"Box(lo={self.lo!r}, hi={self.hi!r}): lo must not exceed hi; swap them.")
 
     def holds(self, x: jax.Array, slack: float, lo: jax.Array, hi: jax.Array) -> jax.Array:
         """Whether all entries lie within the bounds."""
-        return jnp.all(
-            (lo - 4 * slack * jnp.abs(lo) <= x) & (x <= hi + 4 * slack * jnp.abs(hi)) | (x == lo) | (x == hi)
-        )
+        low, high = (bound + side * 4 * slack * jnp.abs(bound) for bound, side in ((lo, -1), (hi, 1)))
+        return jnp.all((low <= x) & (x <= high))
 
     def project(self, v: jax.Array, lo: jax.Array, hi: jax.Array) -> jax.Array:
         """The nearest point."""
@@ -77,5 +74,5 @@ class NonNegative(ConvexSet):
 non_negative = NonNegative
 
 
-def _any_traced(row: Any) -> bool:
-    return any(isinstance(x, jax.core.Tracer) for x in row)
+def _is_known(x: Any) -> bool:
+    return isinstance(x, (float, np.ndarray, jax.Array)) and not isinstance(x, jax.core.Tracer)

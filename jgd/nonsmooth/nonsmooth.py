@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import jax
@@ -210,10 +210,8 @@ def along(rule: Callable[..., jax.Array], axis: int | None, x: jax.Array, *numbe
     moved = jnp.moveaxis(x, axis, -1)
     flat = moved.reshape(-1, moved.shape[-1])
     batch = [n.reshape(flat.shape[0], *n.shape[moved.ndim - 1 :]) for n in numbers]
-    if flat.shape[0] == 1:  # a loop is several times as fast where it is not batched
-        found = rule(flat[0], *(n[0] for n in batch))[None]
-    else:
-        found = jax.vmap(rule)(flat, *batch)
+    one = flat.shape[0] == 1  # where a loop that is not batched is several times as fast
+    found = rule(flat[0], *(n[0] for n in batch))[None] if one else jax.vmap(rule)(flat, *batch)
     if found.ndim == 1:
         return found.reshape(moved.shape[:-1])
     return jnp.moveaxis(found.reshape(moved.shape), -1, axis)
@@ -243,11 +241,11 @@ def _as_number(x: Any, limits: Interval) -> Any:
         raise ExpectationError(repr(x), f"be a number in {limits.text}, an array or a tree of them")
     if not isinstance(x, jax.core.Tracer) and not _all_in(x, limits):
         raise ExpectationError(repr(x), f"lie in {limits.text}")
-    if dtype is None:
+    if isinstance(x, (int, float)):
         return float(x)
     return x if jnp.issubdtype(dtype, jnp.inexact) else jnp.asarray(x).astype(jnp.float32)
 
 
 def _all_in(x: Any, limits: Interval) -> bool:
-    values: Sequence[float] = np.asarray(x, np.float64).reshape(-1)
-    return all(value in limits for value in (min(values), max(values))) if len(values) else True
+    values = np.asarray(x, np.float64).reshape(-1)
+    return all(float(value) in limits for value in (values.min(), values.max())) if values.size else True

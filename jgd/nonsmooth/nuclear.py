@@ -61,16 +61,15 @@ def _singular_values_shrunk_jvp(primals: Any, tangents: Any) -> tuple[jax.Array,
     u, s, w = jnp.linalg.svd(v, full_matrices=False)
     level = t[..., None]
     f = jnp.maximum(s - level, 0)
+    at_zero = jnp.where(level > 0, 0, 1)  # the slope of f at 0
     rows, columns = s[..., :, None], s[..., None, :]
-    top, low = jnp.maximum(rows, columns), jnp.minimum(rows, columns)
-    across = (top > level[..., None]) & (low <= level[..., None])
-    slope = jnp.where(
-        across, (top - level[..., None]) / jnp.where(across, top - low, 1), jnp.where(top > level[..., None], 1, 0)
-    )
-    share = jnp.where(s > 0, f / jnp.where(s > 0, s, 1), jnp.where(level > 0, 0, 1))
-    both = rows + columns
-    turn = (f[..., :, None] + f[..., None, :]) / jnp.where(both > 0, both, 1)
-    turn = jnp.where(both > 0, turn, jnp.where(level > 0, 0, 1)[..., None])
+    top, low, edge = jnp.maximum(rows, columns), jnp.minimum(rows, columns), level[..., None]
+    across = (top > edge) & (low <= edge)
+    slope = jnp.where(across, (top - edge) / jnp.where(across, top - low, 1), jnp.where(top > edge, 1, 0))
+    share = jnp.where(s > 0, f / jnp.where(s > 0, s, 1), at_zero)
+    some = rows + columns > 0
+    turn = (f[..., :, None] + f[..., None, :]) / jnp.where(some, rows + columns, 1)
+    turn = jnp.where(some, turn, at_zero[..., None])
     k = _adjoint(u) @ dv @ _adjoint(w)
     even, odd = 0.5 * (k + _adjoint(k)), 0.5 * (k - _adjoint(k))
     inner = slope * even + turn * odd

@@ -35,8 +35,8 @@ class Simplex(Vectors):
     """The set x >= 0 with sum(x) = radius, of each leaf as one vector, or of each vector along `axis`.
 
     `simplex(axis=-1)` keeps the rows of a matrix probabilities. The prox is the projection by sorting, whose derivative
-    is exact; `lmo` puts all weight where the gradient is least. Inside is what misses the sum by (8 + n) eps radius in n
-    entries. Cost: a sort. (Held, Wolfe & Crowder 1974; Duchi et al. 2008, fig. 1; optax's projection, which takes all
+    is exact; `lmo` puts all weight where the gradient is least. Inside is what misses the sum by (8 + n) eps radius in
+    n entries. Cost: a sort. (Held, Wolfe & Crowder 1974; Duchi et al. 2008, fig. 1; optax's projection, which takes all
     leaves as one vector.)
     """
 
@@ -139,5 +139,5 @@ def norm(x: jax.Array) -> jax.Array:
 
 
 def _signs(v: jax.Array) -> jax.Array:
-    """v / |v|, and zero where that is zero."""
+    """Divide each entry by its modulus; zero stays zero."""
     return v * ratio(jnp.ones_like(jnp.abs(v)), jnp.abs(v)) if jnp.iscomplexobj(v) else jnp.sign(v)
