@@ -8,7 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import InputError, record
+from jgd.core import InputError, part, record
 from jgd.core.types import Scalar
 from jgd.nonsmooth.nonsmooth import ConvexSet, broadcasts, number, spread
 
@@ -22,8 +22,8 @@ class Box(ConvexSet):
     where that bound is. Inside is what misses a bound by 4 eps of its size. Cost: one pass.
     """
 
-    lo: Scalar | None = number("[-inf, inf)", default=None, absent=-math.inf)
-    hi: Scalar | None = number("(-inf, inf]", default=None, absent=math.inf)
+    lo: Scalar | None = part(default=None, convert=number("[-inf, inf)", absent=-math.inf))
+    hi: Scalar | None = part(default=None, convert=number("(-inf, inf]", absent=math.inf))
     separable = True
     real = True
 

@@ -3,10 +3,11 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import InputError, record, static
+from jgd.core import InputError, part, record, static
 from jgd.core.errors import ExpectationError
 from jgd.core.tree import abs_sq, cast_like, ratio, safe_sqrt, widen
 from jgd.core.types import Params, Scalar
@@ -21,7 +22,7 @@ class GroupL2(Nonsmooth):
     Yuan & Lin (2006), whose penalty it is, weigh a group by the root of its size. Cost: two passes.
     """
 
-    scale: Scalar = number("[0, inf)")
+    scale: Scalar = part(convert=number("[0, inf)"))
     groups: int | None = static(default=None)
     called = "group_l2"
 
@@ -70,7 +71,7 @@ class LabelledGroupL2(Nonsmooth):
     labels what has no penalty. `scale` is a number or f[number of labels]. Otherwise as `GroupL2`.
     """
 
-    scale: Scalar = number("[0, inf)")
+    scale: Scalar = part(convert=number("[0, inf)"))
     groups: Any = static(convert=lambda groups: _as_labels(groups))
     called = "group_l2"
 

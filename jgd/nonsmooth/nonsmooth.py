@@ -10,7 +10,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core import InputError, part
+from jgd.core import InputError
 from jgd.core.arguments import Kind
 from jgd.core.errors import ExpectationError
 from jgd.core.leaves import prefix_mismatch
@@ -139,8 +139,8 @@ class ConvexSet(Nonsmooth):
         )
 
 
-def number(interval: str, *, default: Any = dataclasses.MISSING, absent: float | None = None) -> Any:
-    """A field of a penalty: a number, an array of them or a tree of both, whose leaves are the record's leaves.
+def number(interval: str, *, absent: float | None = None) -> Callable[[Any], Any]:
+    """A converter of a penalty's number, an array of them or a tree of both, whose leaves are the record's leaves.
 
     What is known is checked against the interval. None means `absent`, where that is given.
     """
@@ -149,12 +149,11 @@ def number(interval: str, *, default: Any = dataclasses.MISSING, absent: float |
     def convert(value: Any) -> Any:
         if value is None and absent is not None:
             return absent
-        given = jax.tree.leaves(value, is_leaf=_is_whole)
-        if not given:
+        if not jax.tree.leaves(value, is_leaf=_is_whole):  # None, or an empty tree
             raise ExpectationError(repr(value), f"be a number in {interval}, an array or a tree of them")
         return jax.tree.map(lambda x: _as_number(x, limits), value, is_leaf=_is_whole)
 
-    return part(default=default, convert=convert)
+    return convert
 
 
 def spread(place: str, name: str, value: Any, params: Params) -> list[Any]:
@@ -229,13 +228,13 @@ def nth_name(tree: Any, index: int) -> str:
 
 def _is_whole(x: Any) -> bool:
     """Whether a value is no tree to look into, though JAX may know its parts."""
-    return x is None or isinstance(x, (Placeholder, str))
+    return isinstance(x, (Placeholder, str))
 
 
 def _as_number(x: Any, limits: Interval) -> Any:
     if isinstance(x, Placeholder):
         return x
-    dtype = getattr(x, "dtype", None)
+    dtype: Any = getattr(x, "dtype", None)
     refused = isinstance(x, (bool, complex, str, bytes)) or (dtype is not None and jnp.dtype(dtype).kind in "bcOSU")
     if refused or not (isinstance(x, (int, float)) or dtype is not None):
         raise ExpectationError(repr(x), f"be a number in {limits.text}, an array or a tree of them")
@@ -243,7 +242,7 @@ def _as_number(x: Any, limits: Interval) -> Any:
         raise ExpectationError(repr(x), f"lie in {limits.text}")
     if isinstance(x, (int, float)):
         return float(x)
-    return x if jnp.issubdtype(dtype, jnp.inexact) else jnp.asarray(x).astype(jnp.float32)
+    return x if jnp.issubdtype(jnp.result_type(x), jnp.inexact) else jnp.asarray(x).astype(jnp.float32)
 
 
 def _all_in(x: Any, limits: Interval) -> bool:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from optax.projections import projection_simplex
 
-from jgd.core import record, static
+from jgd.core import part, record, static
 from jgd.core.arguments import Kind
 from jgd.core.tree import abs_sq, ratio, safe_sqrt
 from jgd.core.types import Scalar
@@ -40,7 +40,7 @@ class Simplex(Vectors):
     leaves as one vector.)
     """
 
-    radius: Scalar = number("(0, inf)", default=1.0)
+    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
     axis: int | None = static(default=None, expect=AXIS)
     real = True
 
@@ -70,7 +70,7 @@ class L1Ball(Vectors):
     (Duchi et al. 2008.)
     """
 
-    radius: Scalar = number("(0, inf)", default=1.0)
+    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
     axis: int | None = static(default=None, expect=AXIS)
 
     def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
@@ -108,7 +108,7 @@ class L2Ball(Vectors):
     exceeds the radius by (8 + n) eps radius in n entries. Cost: two passes.
     """
 
-    radius: Scalar = number("(0, inf)", default=1.0)
+    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
     axis: int | None = static(default=None, expect=AXIS)
 
     def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
