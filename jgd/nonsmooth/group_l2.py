@@ -75,6 +75,13 @@ class LabelledGroupL2(Nonsmooth):
     groups: Any = static(convert=lambda groups: _as_labels(groups))
     called = "group_l2"
 
+    def check_fields(self) -> None:
+        """Refuse a tree of scales, which are by label."""
+        if not jax.tree_util.all_leaves([self.scale]):
+            raise InputError(
+                f"LabelledGroupL2(scale={self.scale!r}): scale must be a number or an array with one for each label."
+            )
+
     def value(self, params: Params) -> jax.Array:
         """The penalty of `params`: a scalar in float32 at least."""
         _, norms, scale = self._grouped("value", params)

@@ -69,7 +69,7 @@ class Nonsmooth:
         return structure.unflatten(found)
 
     def room(self, shape: Shape) -> Shape:
-        """The shape to which each number must broadcast for a leaf of a shape; an InputError where none fits."""
+        """The shape to which each number must broadcast for a leaf of a shape; `lacking` refuses what is none."""
         return shape if self.separable else ()
 
     def rows(self, method: str, params: Params) -> tuple[list[tuple[Any, list[jax.Array]]], Any]:

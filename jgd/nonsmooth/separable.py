@@ -10,7 +10,7 @@ from jgd.nonsmooth.nonsmooth import Nonsmooth, number
 
 
 @record
-class L1(Nonsmooth):
+class L1Norm(Nonsmooth):
     """h(x) = scale sum |x|, the lasso: prox(v) = sign(v) max(|v| - step scale, 0), which makes entries exactly zero.
 
     `scale` is a number, an array of weights that broadcasts to each leaf, or a tree of both. Of complex entries the
@@ -18,6 +18,7 @@ class L1(Nonsmooth):
     """
 
     scale: Scalar = part(convert=number("[0, inf)"))
+    called = "l1"
     separable = True
 
     def value_of(self, x: jax.Array, scale: jax.Array) -> jax.Array:
@@ -29,7 +30,7 @@ class L1(Nonsmooth):
         return shrunk(v, t * scale)
 
 
-l1 = L1
+l1 = L1Norm
 
 
 @record
