@@ -12,15 +12,18 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "Labels", "Message", "OrthogonalMomentum", "Shape", "Vectors", "adam_rate", "agreement", "along", "are_plain",
-    "as_rule", "as_transform", "ask", "beside_adamw", "bias_corrections", "blend", "broadcasts", "catalogue",
-    "check_metrics", "corrected_mean", "denoised", "fitted", "geometric", "half_cosine", "init_rate",
-    "inner_states", "known_metrics", "lacking", "limited_growth", "list", "matrices_and_labels", "matrix_rules",
-    "moved", "named_recipe", "next_rate", "no_gradient", "norm", "nth_name", "number", "observe", "on_simplex",
-    "one_key", "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray", "reciprocal",
-    "rectification", "remaining", "root_above", "scaled_updates", "scaling", "shape_factor", "shrink", "shrunk",
-    "singular_values_shrunk", "spread", "step_if", "sum_of_moduli", "time_of", "transition", "vectors", "whole",
-    "whole_steps", "wolfe_errors", "zoom_search",
+    "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "beside_adamw",
+    "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
+    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels", "matrix_rules",
+    "moved", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve", "progress",
+    "projection_of", "quarter_root", "quotient", "ray", "reciprocal", "rectification", "root_above",
+    "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of", "transition",
+    "whole", "whole_steps", "wolfe_errors", "zoom_search",
+}  # fmt: skip
+# Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
+BENEATH_PENALTIES = {
+    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm", "nth_name",
+    "number", "on_simplex", "remaining", "shrunk", "singular_values_shrunk", "spread", "vectors",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
@@ -46,8 +49,8 @@ def written() -> dict[pathlib.Path, str]:
         "nonsmooth": "Penalties and sets with value, prox and, for sets, a linear minimisation oracle.",
     }.items():
         homes = modules(layer)
-        if layer == "nonsmooth":  # whose names are not in jgd's own table of contents
-            homes = {home: [x for x in names if x not in INTERNAL] for home, names in homes.items()}
+        if layer == "nonsmooth":
+            homes = {home: [x for x in names if x not in BENEATH_PENALTIES] for home, names in homes.items()}
         found[ROOT / layer / "__init__.py"] = package(f"jgd.{layer}", summary, homes)
     found[ROOT / "__init__.py"] = contents()
     return found
