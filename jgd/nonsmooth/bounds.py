@@ -10,7 +10,7 @@ import numpy as np
 
 from jgd.core import InputError, part, record
 from jgd.core.types import Scalar
-from jgd.nonsmooth.nonsmooth import ConvexSet, broadcasts, number, spread
+from jgd.nonsmooth.nonsmooth import ConvexSet, broadcasts, for_each_leaf, number
 
 
 @record
@@ -31,7 +31,7 @@ class Box(ConvexSet):
         """Refuse bounds that are known to be reversed."""
         bounds = (self.lo, self.hi)
         deepest = max(bounds, key=lambda tree: jax.tree.structure(tree).num_nodes)
-        columns = [spread("Box", name, x, deepest) for name, x in zip(("lo", "hi"), bounds, strict=True)]
+        columns = [for_each_leaf("Box", name, x, deepest) for name, x in zip(("lo", "hi"), bounds, strict=True)]
         for lo, hi in zip(*columns, strict=True):
             if _is_known(lo) and _is_known(hi):
                 low, high = np.asarray(lo), np.asarray(hi)

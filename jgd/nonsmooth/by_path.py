@@ -11,7 +11,7 @@ from jgd.core.arguments import PATTERN, Kind, admits
 from jgd.core.errors import ExpectationError
 from jgd.core.leaves import check_patterns, fits, leaf_paths
 from jgd.core.types import Grads, Params
-from jgd.nonsmooth.nonsmooth import NONSMOOTH, nth_name, spread
+from jgd.nonsmooth.nonsmooth import NONSMOOTH, for_each_leaf, nth_name
 
 GROUPS = Kind(
     "be a dict with a penalty for each pattern over the leaves' paths, such as {'kernel$': jgd.nonsmooth.l1(0.1)}",
@@ -61,7 +61,7 @@ class PenaltyByPath:
 
     def prox(self, params: Params, step: Any) -> Params:
         """The proximal operator of each group on its own leaves; the free ones stay."""
-        steps = jax.tree.unflatten(jax.tree.structure(params), spread("by_path.prox", "step", step, params))
+        steps = jax.tree.unflatten(jax.tree.structure(params), for_each_leaf("by_path.prox", "step", step, params))
         one = jax.tree_util.all_leaves([step])
         return self._joined(params, lambda i, x: self.penalties[i].prox(x, step if one else self._part(steps, i)))
 

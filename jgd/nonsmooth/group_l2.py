@@ -11,7 +11,7 @@ from jgd.core import InputError, part, record, static
 from jgd.core.errors import ExpectationError
 from jgd.core.tree import abs_sq, cast_like, ratio, safe_sqrt, widen
 from jgd.core.types import Params, Scalar
-from jgd.nonsmooth.nonsmooth import POSITIVE, Nonsmooth, Shape, broadcasts, nth_name, number, spread, vectors
+from jgd.nonsmooth.nonsmooth import POSITIVE, Nonsmooth, Shape, broadcasts, for_each_leaf, nth_name, number, vectors
 
 
 @record
@@ -108,7 +108,7 @@ class LabelledGroupL2(Nonsmooth):
         given, place = self.groups.tree, f"LabelledGroupL2.{method}"
         count = 1 + max((int(x.max()) for x in jax.tree.leaves(given) if x.size), default=-1)
         labels = []
-        for i, (x, label) in enumerate(zip(leaves, spread(place, "groups", given, params), strict=True)):
+        for i, (x, label) in enumerate(zip(leaves, for_each_leaf(place, "groups", given, params), strict=True)):
             if not broadcasts(np.shape(label), jnp.shape(x)):
                 raise InputError(
                     f"{place}: the labels at {nth_name(params, i)} have shape {np.shape(label)}, where the leaf has "

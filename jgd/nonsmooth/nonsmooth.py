@@ -60,7 +60,7 @@ class Nonsmooth:
         rows, structure = self.rows("prox", params)
         if isinstance(step, (int, float)) and step not in POSITIVE:
             raise InputError(f"{place}(step={step!r}): step must lie in {POSITIVE.text}.")
-        steps = spread(place, "step", step, params)
+        steps = for_each_leaf(place, "step", step, params)
         found = []
         for i, ((x, numbers), t) in enumerate(zip(rows, steps, strict=True)):
             room = jnp.shape(x) if self.separable else ()
@@ -91,7 +91,7 @@ class Nonsmooth:
         columns = []
         for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]  every record is a dataclass
             if field.metadata.get("kind") == "part":
-                column = spread(place, field.name, getattr(self, field.name), params)
+                column = for_each_leaf(place, field.name, getattr(self, field.name), params)
                 names = [lambda i=i: nth_name(params, i) for i in range(len(leaves))]
                 every = zip(column, leaves, rooms, names, strict=True)
                 columns.append([fitted(place, field.name, *one) for one in every])
@@ -156,7 +156,7 @@ def number(interval: str, *, absent: float | None = None) -> Callable[[Any], Any
     return convert
 
 
-def spread(place: str, name: str, value: Any, params: Params) -> list[Any]:
+def for_each_leaf(place: str, name: str, value: Any, params: Params) -> list[Any]:
     """One value for each leaf of `params`: the same for all, or those of a tree, the parameters' or a prefix of it."""
     if jax.tree_util.all_leaves([value]):
         return [value] * len(jax.tree.leaves(params))
