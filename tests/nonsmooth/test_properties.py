@@ -253,6 +253,8 @@ def test_nothing_that_scipy_finds_is_better(case, x64):
     flat, unravel = jax.flatten_util.ravel_pytree(v)
     total = jax.jit(lambda x: case.penalty.value(unravel(x)) + jnp.sum((x - flat) ** 2) / (2 * 0.7))
     ours, _ = jax.flatten_util.ravel_pytree(case.penalty.prox(v, 0.7))
-    near = scipy_minimize(lambda x: float(total(x)), ours, method="Powell", options={"xtol": 1e-10, "ftol": 1e-14})
+    near = scipy_minimize(
+        lambda x: float(total(x)), ours, method="Powell", options={"xtol": 1e-10, "ftol": 1e-14, "maxfev": 2000}
+    )
     assert total(ours) <= near.fun + EXACT
     np.testing.assert_allclose(near.x, ours, atol=1e-5)  # the root of Powell's tolerance
