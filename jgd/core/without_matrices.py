@@ -22,7 +22,7 @@ def warn_without_matrices(params: Params, parts: Sequence[tuple[Any, Params]]) -
     hides some, which may be the matrices.
     """
     shapes = [jnp.shape(x) for x in jax.tree.leaves(params) if jnp.size(x)]
-    rules = [(rule, own) for transform, own in parts for rule in _rules(transform)]
+    rules = [(rule, own) for transform, own in parts for rule in rules_for_matrices(transform)]
     if not (rules and shapes and is_whole(params)):
         return
     if any(rule.acts_on(jnp.shape(x)) for rule, own in rules for x in jax.tree.leaves(own)):
@@ -38,7 +38,8 @@ def warn_without_matrices(params: Params, parts: Sequence[tuple[Any, Params]]) -
     )
 
 
-def _rules(transform: Any) -> list[Any]:
+def rules_for_matrices(transform: Any) -> list[Any]:
+    """The records within a transform that act on matrices."""
     return [x for x in jax.tree.leaves(transform, is_leaf=_is_rule) if _is_rule(x)]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import jgd
 from jgd.core.block_rule import BlockRule
-from jgd.core.without_matrices import _rules
+from jgd.core.without_matrices import rules_for_matrices
 from jgd.optimizers.catalogue import catalogue
 from tests import problems
 
@@ -27,12 +27,19 @@ STEPS = 5  # two refreshes after the first step
 def total(rule, grads, weights):
     """A sum of all updates, each entry with a weight of its own."""
     _, updates = jax.lax.scan(lambda s, g: rule.update(g, s)[::-1], rule.init(weights), grads)
-    return sum(jnp.sum(jnp.sum(u, 0) * w) for u, w in zip(jax.tree.leaves(updates), jax.tree.leaves(weights), strict=True))
+    return sum(
+        jnp.sum(jnp.sum(u, 0) * w) for u, w in zip(jax.tree.leaves(updates), jax.tree.leaves(weights), strict=True)
+    )
 
 
 def test_every_rule_on_blocks_of_the_catalogue_is_here():
     known = {type(make()) for make in RULES.values()}
-    found = {type(r) for entry in catalogue().values() for r in _rules(entry.default()) if isinstance(r, BlockRule)}
+    found = {
+        type(r)
+        for entry in catalogue().values()
+        for r in rules_for_matrices(entry.default())
+        if isinstance(r, BlockRule)
+    }
     assert found == known
 
 
