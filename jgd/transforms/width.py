@@ -235,7 +235,7 @@ def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[
 
 
 def _factor(kind: str, rule: Any, shape: tuple[int, ...], rows: int, columns: int) -> float:
-    """What multiplies a leaf's rate, by the kind of its steps; `rule` has a `length(rows, columns)` where it acts."""
+    """The factor of a leaf's rate, by the kind of its steps; `rule` has a `length(rows, columns)` where it acts."""
     if kind == "muon" and rule is not None:
         if rule.acts_on(shape):
             return math.sqrt(columns / rows) / rule.length(rows, columns)
