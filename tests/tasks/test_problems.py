@@ -33,8 +33,9 @@ START_NORMS = {
 }  # fmt: skip
 # Of CUTEst's functions the values at the start, in closed form, and the minima that its files print.
 START_VALUES = {
-    "arwhead_100": 3 * 99, "bdqrtic_100": 96 * (1 + 15**2), "dixmaana_90": 1 + 90 * 4 + (60 * 64 + 30 * 4) / 8, "dqdrtic_50": 48 * 9 * 201,
-    "dqrtic_50": sum((2 - i) ** 4 for i in range(1, 51)), "edensch_36": 16 + 35 * (6**4 + 48**2 + 9**2),
+    "arwhead_100": 3 * 99, "bdqrtic_100": 96 * (1 + 15**2), "dixmaana_90": 1 + 90 * 4 + (60 * 64 + 30 * 4) / 8,
+    "dqdrtic_50": 48 * 9 * 201, "dqrtic_50": sum((2 - i) ** 4 for i in range(1, 51)),
+    "edensch_36": 16 + 35 * (6**4 + 48**2 + 9**2),
     "eigenals_42": sum((1 - i) ** 2 for i in range(1, 7)), "engval1_100": 99 * 59, "liarwhd_36": 36 * (4 * 144 + 9),
     "nondia_100": 4 + 99 * 400, "tridia_50": sum(range(2, 51)),
 }  # fmt: skip

@@ -82,7 +82,7 @@ def _osborne_1(x: jax.Array) -> jax.Array:
 
 
 def _biggs(x: jax.Array) -> jax.Array:
-    """From the standard start x_1 = x_5 and x_3 = x_6, which no gradient leaves: there 0.00566 is least, a saddle of all."""
+    """The start has x_1 = x_5 and x_3 = x_6, which no gradient leaves: there 0.00566 is least, a saddle of all."""
     t = count_to(x, 13) / 10
     y = jnp.exp(-t) - 5 * jnp.exp(-10 * t) + 3 * jnp.exp(-4 * t)
     return x[2] * jnp.exp(-t * x[0]) - x[3] * jnp.exp(-t * x[1]) + x[5] * jnp.exp(-t * x[4]) - y
@@ -100,7 +100,10 @@ CASES = (
     squares("meyer", _meyer, (0.02, 4000, 250), (87.94585517058,), "MGH 10"),
     squares("gulf", _gulf, (5, 2.5, 0.15), (0.0,), "MGH 11"),
     squares("box", _box, (0, 10, 20), (0.0,), "MGH 12"),
-    squares("kowalik_osborne", _kowalik_osborne, (0.25, 0.39, 0.415, 0.39), (3.075056038492371e-4, 1.027343048695457e-3), "MGH 15"),
+    squares(
+        "kowalik_osborne", _kowalik_osborne, (0.25, 0.39, 0.415, 0.39), (3.075056038492371e-4, 1.027343048695457e-3),
+        "MGH 15",
+    ),
     squares("brown_dennis", _brown_dennis, (25, 5, -5, -1), (85822.20162635672,), "MGH 16"),
     squares("osborne_1", _osborne_1, (0.5, 1.5, -1, 0.01, 0.02), (5.464894697482636e-5,), "MGH 17"),
     squares("biggs", _biggs, (1, 2, 1, 1, 1, 1), (0.0, 5.655649925499912e-3), "MGH 18"),

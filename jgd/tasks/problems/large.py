@@ -38,7 +38,7 @@ def _edensch(x: jax.Array) -> jax.Array:
 
 
 def _eigenals(x: jax.Array) -> jax.Array:
-    """The eigenvalues d, then the eigenvectors Q by columns, of A = diag(1, ..., N): Q'DQ = A and Q'Q = I, on and above the diagonal."""
+    """Q'DQ = A and Q'Q = I on and above the diagonal, A = diag(1, ..., N): first D's diagonal, then Q's columns."""
     size = int((x.size + 0.25) ** 0.5)
     d, q = x[:size], x[size:].reshape(size, size).T
     upper = jnp.triu_indices(size)

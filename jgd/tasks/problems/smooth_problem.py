@@ -1,7 +1,7 @@
 """A smooth function with a start and known minima, as deterministic solvers are compared on."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -50,7 +50,7 @@ class SmoothProblem:
 
 
 def squares(
-    name: str, residual: Function, start: Sequence[float], minima: Sequence[float], source: str, **bounds: Any
+    name: str, residual: Function, start: Iterable[float], minima: Sequence[float], source: str, **bounds: Any
 ) -> SmoothProblem:
     """Make the problem of the least sum of squares of a residual."""
 
@@ -61,7 +61,7 @@ def squares(
 
 
 def scalar(
-    name: str, fn: Function, start: Sequence[float], minima: Sequence[float], source: str, **bounds: Any
+    name: str, fn: Function, start: Iterable[float], minima: Sequence[float], source: str, **bounds: Any
 ) -> SmoothProblem:
     """Make the problem of an objective that is no sum of squares, or whose residual nobody uses."""
     return SmoothProblem(name, fn, tuple(map(float, start)), tuple(minima), source, **bounds)
