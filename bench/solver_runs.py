@@ -14,7 +14,7 @@ MOST = 2000  # passes
 NEAR, STRICT, FLAT = 1e-7, 1e-10, 1e-6
 
 
-class Spent(Exception):
+class SpentError(Exception):
     """End a method that has had its passes."""
 
 
@@ -96,7 +96,7 @@ class Counted:
 
     def _note(self, value: float, x: np.ndarray) -> None:
         if len(self.values) >= MOST:
-            raise Spent
+            raise SpentError
         self.values.append(value)
         if value < self.best[0]:
             self.best = value, np.array(x)
@@ -109,7 +109,7 @@ def counted_run(counted: Counted, call: Callable[[], tuple[np.ndarray, bool]]) -
     """
     try:
         x, said = call()
-    except (Spent, ValueError, np.linalg.LinAlgError):
+    except (SpentError, ValueError, np.linalg.LinAlgError):
         x, said = counted.best[1], False
     return Ran(counted.problem, counted.values, np.asarray(x, np.float64), said)
 
