@@ -77,7 +77,9 @@ def fitted(method: str, counted: Counted) -> Ran:
 
 def scipy_methods(kind: str) -> dict[str, Method]:
     """Return scipy's methods for "smooth", "bounded" or "squares" problems, by the names of their rows."""
+    squares = {f"scipy {name}": partial(fitted, name) for name in ("lm", "trf", "dogbox")}
     if kind == "squares":
-        return {f"scipy {name}": partial(fitted, name) for name in ("lm", "trf", "dogbox")}
-    table = SMOOTH if kind == "smooth" else BOUNDED
-    return {f"scipy {name}": partial(minimized, name, options) for name, options in table.items()}
+        return squares
+    del squares["scipy lm"]  # which knows no bounds
+    table, more = (SMOOTH, {}) if kind == "smooth" else (BOUNDED, squares)
+    return {**{f"scipy {name}": partial(minimized, name, options) for name, options in table.items()}, **more}
