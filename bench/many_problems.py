@@ -1,8 +1,7 @@
-"""Many small problems in one call, and the first call on one: jgd beside loops of scipy and of jitted solves.
+"""Many small problems in one call, and the first call on one, beside loops of scipy and of jitted solves.
 
-jgd.minimize_many    all of them in one call
-loop of scipy        scipy's L-BFGS-B, one problem after another, with a jitted gradient
-loop of solves       one jitted `jgd.minimize`, called again and again
+All of `jgd.minimize_many` in one call runs against a loop of scipy's L-BFGS-B with a jitted gradient, one problem after
+another, and against a loop that calls one jitted `jgd.minimize` again and again.
 """
 
 import time
@@ -112,8 +111,8 @@ def repeated(call: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
     return time.perf_counter() - clock, values
 
 
-def curve(x: jax.Array, params: jax.Array) -> jax.Array:
-    """a exp(-b x) + c."""
+def curve(x: Any, params: jax.Array) -> jax.Array:
+    """Return a exp(-b x) + c."""
     return params[0] * jnp.exp(-params[1] * x) + params[2]
 
 
@@ -134,7 +133,7 @@ def fit_with_jgd(x: np.ndarray, y: np.ndarray) -> Any:
 
 def fit_with_optimistix(x: np.ndarray, y: np.ndarray) -> Any:
     """Return the parameters that optimistix's Levenberg-Marquardt finds."""
-    import optimistix as optx
+    import optimistix as optx  # pyright: ignore[reportMissingImports]
 
     solver = optx.LevenbergMarquardt(rtol=1e-8, atol=1e-8)
     return optx.least_squares(lambda p, args: curve(x, p) - y, solver, jnp.ones(3)).value

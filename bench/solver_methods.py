@@ -37,18 +37,23 @@ def jgd_methods(kind: str, dtype: Any = np.float64) -> dict[str, Method]:
 def _with_jgd(name: str, from_residual: bool, dtype: Any, problem: SmoothProblem) -> Ran:
     """Run `jgd.minimize`, or `jgd.least_squares`, whose values are half the sum of squares."""
     stop = jgd.Stop(gradient_norm=EXACT, max_evaluations=MOST, max_steps=MOST)
-    box = {"bounds": (np.array(problem.lower, dtype), np.array(problem.upper, dtype))} if problem.lower else {}
-    solve, fn = (jgd.least_squares, problem.residual) if from_residual else (jgd.minimize, problem.fn)
+    box: dict[str, Any] = (
+        {"bounds": (np.array(problem.lower, dtype), np.array(problem.upper, dtype))} if problem.lower else {}
+    )
+    fn: Any = problem.residual if from_residual else problem.fn
+    solve = jgd.least_squares if from_residual else jgd.minimize
     found = solve(fn, name, jnp.asarray(start_of(problem), dtype), stop, history=True, **box)
     values = np.asarray(found.history.value, np.float64)
-    return Ran(problem, values * (2 if from_residual else 1), np.asarray(found.params, np.float64), found.success)
+    return Ran(
+        problem, (values * (2 if from_residual else 1)).tolist(), np.asarray(found.params, np.float64), found.success
+    )
 
 
 def optimistix_methods(kind: str) -> dict[str, Method]:
     """Return optimistix's methods by the names of their rows; none where it is not installed."""
     if importlib.util.find_spec("optimistix") is None:
         return {}
-    import optimistix as optx
+    import optimistix as optx  # pyright: ignore[reportMissingImports]
 
     tolerance = {"rtol": 1e-14, "atol": 1e-14}
     table: Mapping[str, Mapping[str, Any]] = {
@@ -61,11 +66,11 @@ def optimistix_methods(kind: str) -> dict[str, Method]:
 
 def _with_optimistix(solver: Any, problem: SmoothProblem) -> Ran:
     """Run a solver of optimistix; it says that it has converged where its result is "successful"."""
-    import optimistix as optx
+    import optimistix as optx  # pyright: ignore[reportMissingImports]
 
     values: list[float] = []
     solve = optx.least_squares if isinstance(solver, optx.AbstractLeastSquaresSolver) else optx.minimise
-    fn = problem.residual if solve is optx.least_squares else problem.fn
+    fn: Any = problem.residual if solve is optx.least_squares else problem.fn
     noted = noting(values)
     start = jnp.asarray(start_of(problem))
     found = solve(lambda x, args: noted(fn(x)), solver, start, max_steps=MOST, throw=False)

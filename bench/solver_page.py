@@ -28,8 +28,8 @@ def render(found: Document) -> str:
 
 
 NOTES = (
-    "A pass is one run of the function: a value, with or without its gradient, a residual with or without its Jacobian, "
-    "or a Hessian. Nobody gets more than 2,000; tolerances ask for all that the arithmetic gives.",
+    "A pass is one run of the function: a value, with or without its gradient, a residual with or without its "
+    "Jacobian, or a Hessian. Nobody gets more than 2,000; tolerances ask for all that the arithmetic gives.",
     "Solved: the point that is returned has a known minimum to 1e-7 of it, or a slope of at most 1e-6 max(1, |f|). "
     "Strict: a known minimum to 1e-10 of it.",
     "Passes: the median until f - f* is at most 1e-7 (f_0 - f*), over the problems where the method comes there.",
@@ -48,9 +48,7 @@ def section(found: Document, kind: str) -> list[str]:
     return [
         standings(title, runs),
         figure(f"{title}: performance profiles", profile, "Problems brought to 1e-7 within times the fewest passes."),
-        figure(
-            f"{title}: data profiles", data, "Problems solved within so many passes for each variable and one more."
-        ),
+        figure(f"{title}: data profiles", data, "Problems solved within so many times n + 1 passes."),
     ]
 
 

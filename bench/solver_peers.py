@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.solver_runs import MOST, Counted, Ran, counted_run
+from jgd.tasks import SmoothProblem
 
 Method = Callable[..., Ran]
 SMOOTH: dict[str, dict[str, Any]] = {
@@ -27,12 +28,18 @@ BOUNDED: dict[str, dict[str, Any]] = {
 }
 
 
+def box_of(problem: SmoothProblem) -> tuple[Any, Any]:
+    """Return the bounds as scipy takes them."""
+    return (np.array(problem.lower), np.array(problem.upper)) if problem.lower else (-np.inf, np.inf)
+
+
 def minimized(method: str, options: Mapping[str, Any], counted: Counted) -> Ran:
     """Run scipy.optimize.minimize."""
     from scipy.optimize import Bounds, minimize
 
     problem = counted.problem
-    bounds = Bounds(problem.lower, problem.upper) if problem.lower else None
+    low, high = box_of(problem)
+    bounds = Bounds(low, high) if problem.lower else None
     hess = counted.hessian if method in SECOND else None
 
     def call() -> tuple[np.ndarray, bool]:
@@ -54,15 +61,16 @@ def fitted(method: str, counted: Counted) -> Ran:
     """Run scipy.optimize.least_squares."""
     from scipy.optimize import least_squares
 
-    problem, least = counted.problem, 3e-16
-    box = (problem.lower, problem.upper) if problem.lower else (-np.inf, np.inf)
+    least = 3e-16
+
+    jacobian: Any = counted.jacobian  # scipy's stubs know names of differences alone
 
     def call() -> tuple[np.ndarray, bool]:
         found = least_squares(
             counted.residual,
             counted.start,
-            counted.jacobian,
-            bounds=box,
+            jacobian,
+            bounds=box_of(counted.problem),
             method=method,
             x_scale="jac",
             ftol=least,

@@ -102,7 +102,7 @@ def runs_of(kind: str, quick: bool) -> dict[str, list[Ran]]:
                 if problem.residual is not None or not needs_residual(name):
                     found[name].append(method(problem))
             print(f"{kind} {problem.name}: {time.perf_counter() - clock:.1f} s", file=sys.stderr, flush=True)
-    return found
+    return {name: runs for name, runs in found.items() if runs}
 
 
 def needs_residual(name: str) -> bool:
