@@ -12,7 +12,8 @@ from jgd.pages.svg import to_svg
 from jgd.sweep import profile_figure
 
 Document = dict[str, Any]
-TAU, NEAR, COARSE = 10.0, "passes_1e-07", "passes_0.001"
+TAU = 10.0
+TO = {"passes_0.001": "to 1e-3", "passes_1e-07": "to 1e-7"}  # of the data profiles
 TITLES = {"smooth": "Smooth problems", "squares": "Least squares", "bounded": "Problems with bounds"}
 
 
@@ -32,7 +33,8 @@ NOTES = (
     "Jacobian, or a Hessian. Nobody gets more than 2,000; tolerances ask for all that the arithmetic gives.",
     "Solved: the point that is returned has a known minimum to 1e-7 of it, or a slope of at most 1e-6 max(1, |f|). "
     "Strict: a known minimum to 1e-10 of it.",
-    "Passes: the median until f - f* is at most 1e-7 (f_0 - f*), over the problems where the method comes there.",
+    "Passes: the median to a known minimum to 1e-7 of it, over the problems where the method comes there. Data profiles ask "
+    "for f - f* of at most so much of f_0 - f*.",
     "Wrong: the method says that it has converged at a point that is not solved.",
 )
 
@@ -41,13 +43,17 @@ def section(found: Document, kind: str) -> list[str]:
     """Return the table and the two pictures of a kind."""
     runs = {name: some for name, some in found["runs"][kind].items() if some["problems"]}
     whole = {name: some for name, some in runs.items() if some["problems"] == found["problems"][kind]}
-    costs = {name: costs_of(some, NEAR) for name, some in whole.items()}
+    costs = {name: costs_of(some, "passes") for name, some in whole.items()}
     profile = to_svg(profile_figure(costs, TAU), f"{kind}-performance", VARIABLES, f"Performance profiles, {kind}")
     data = to_svg(data_figure(whole, found["n"][kind]), f"{kind}-data", VARIABLES, f"Data profiles, {kind}")
     title = TITLES[kind]
     return [
         standings(title, runs),
-        figure(f"{title}: performance profiles", profile, "Problems brought to 1e-7 within times the fewest passes."),
+        figure(
+            f"{title}: performance profiles",
+            profile,
+            "Problems solved within so many times the fewest passes that anyone needed.",
+        ),
         figure(f"{title}: data profiles", data, "Problems solved within so many times n + 1 passes."),
     ]
 
@@ -56,7 +62,7 @@ def standings(title: str, runs: Document) -> str:
     """Return the table of a kind's methods."""
     lines = []
     for name, some in runs.items():
-        passes = [count for count in some[NEAR] if count is not None]
+        passes = [count for count in some["passes"] if count is not None]
         median = float(np.median(passes)) if passes else math.inf
         wrong = sum(said and not solved for said, solved in zip(some["said"], some["solved"], strict=True))
         cells = [(html.escape(name), name), (f"{sum(some['solved'])} of {len(some['solved'])}", sum(some["solved"]))]
@@ -79,7 +85,7 @@ def data_figure(runs: Document, sizes: list[int]) -> Any:
     drawn = Figure(figsize=(9.0, 4.2), layout="constrained")
     panels = drawn.subplots(1, 2, sharey=True)
     simplices = np.array(sizes) + 1.0
-    for panel, column, title in zip(panels, (COARSE, NEAR), ("to 1e-3", "to 1e-7"), strict=True):
+    for panel, (column, title) in zip(panels, TO.items(), strict=True):
         for i, (name, some) in enumerate(runs.items()):
             spent = np.sort(np.array(costs_of(some, column)) / simplices)
             spent = spent[np.isfinite(spent)]

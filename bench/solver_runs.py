@@ -33,10 +33,15 @@ class Ran(NamedTuple):
         asks for the value alone.
         """
         value, slope = at_point(self.problem, self.x)
-        near = any(abs(value - least) <= tolerance * (abs(least) or 1.0) for least in self.problem.minima)
-        return near or (tolerance > STRICT and slope <= FLAT * max(1.0, abs(value)))
+        return bool(near(self.problem, value, tolerance)) or (
+            tolerance > STRICT and slope <= FLAT * max(1.0, abs(value))
+        )
 
-    def passes(self, tau: float = NEAR) -> float:
+    def passes(self) -> float:
+        """Return the passes until a value is a known minimum to 1e-7 of it; infinity where none is."""
+        return first(near(self.problem, np.array(self.values, float), NEAR))
+
+    def passes_to(self, tau: float) -> float:
         """Return the passes until f - f* <= tau (f_0 - f*) (Moré & Wild 2009); infinity where it never was.
 
         f* is the known minimum nearest to the least value that was found.
@@ -46,8 +51,17 @@ class Ran(NamedTuple):
             return math.inf
         best = np.nanmin(values)
         least = min(self.problem.minima, key=lambda known: abs(best - known))
-        hit = np.flatnonzero(values - least <= tau * (values[0] - least))
-        return float(hit[0] + 1) if hit.size else math.inf
+        return first(values - least <= tau * (values[0] - least))
+
+
+def near(problem: SmoothProblem, value: Any, tolerance: float) -> np.ndarray:
+    """Whether values are a known minimum to `tolerance` of it, or to `tolerance` where it is 0."""
+    return np.any([np.abs(value - least) <= tolerance * (abs(least) or 1.0) for least in problem.minima], axis=0)
+
+
+def first(hit: np.ndarray) -> float:
+    """Return which is the first that holds, from 1; infinity where none does."""
+    return float(np.argmax(hit) + 1) if hit.any() else math.inf
 
 
 class Counted:

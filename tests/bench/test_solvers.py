@@ -21,14 +21,17 @@ def ran(values, x=(0.0, 0.0), said=True, problem=ROSENBROCK):
 
 
 def test_passes_are_those_until_the_gap_is_small_enough():
-    assert ran([24.2, 4.0, float("nan"), 24.2e-3, 1e-9]).passes(1e-3) == 4
-    assert ran([24.2, 4.0, 24.2e-3]).passes() == np.inf
-    assert ran([float("nan")]).passes() == np.inf
+    assert ran([24.2, 4.0, float("nan"), 24.2e-3, 1e-9]).passes_to(1e-3) == 4
+    assert ran([24.2, 4.0, 24.2e-3]).passes_to(1e-4) == np.inf
+    assert ran([float("nan")]).passes_to(0.5) == np.inf
+    assert ran([24.2, 4.0, float("nan"), 24.2e-3, 1e-8]).passes() == 5
+    assert ran([24.2, 4.0, 24.2e-7]).passes() == np.inf  # 1e-7 of the start's, and not near enough
 
 
 def test_passes_count_to_the_minimum_that_the_run_comes_to():
     problem = MGH["freudenstein_roth"]
-    assert ran([400.5, 60.0, problem.minima[1], problem.minima[1]], problem=problem).passes() == 3
+    found = ran([400.5, 60.0, problem.minima[1], problem.minima[1]], problem=problem)
+    assert found.passes() == found.passes_to(1e-7) == 3
 
 
 def test_a_point_is_solved_by_its_value_or_its_slope(x64):
