@@ -27,7 +27,7 @@ VALUES = {
     )
 }
 LOOPS = {
-    "jgd.solvers": "Solution minimize multistart",
+    "jgd.solvers": "Solution armijo bfgs dfp implicit minimize minimize_many multistart strong_wolfe",
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
