@@ -128,7 +128,7 @@ def first_seconds(fit: Callable[..., Any], x: np.ndarray, y: np.ndarray) -> floa
 
 def fit_with_jgd(x: np.ndarray, y: np.ndarray) -> Any:
     """Return the parameters that `jgd.curve_fit` finds."""
-    return jgd.curve_fit(curve, x, y, jnp.ones(3)).params
+    return jgd.curve_fit(curve, x, y, jnp.ones(3)).params  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def fit_with_optimistix(x: np.ndarray, y: np.ndarray) -> Any:

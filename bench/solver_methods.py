@@ -41,7 +41,7 @@ def _with_jgd(name: str, from_residual: bool, dtype: Any, problem: SmoothProblem
         {"bounds": (np.array(problem.lower, dtype), np.array(problem.upper, dtype))} if problem.lower else {}
     )
     fn: Any = problem.residual if from_residual else problem.fn
-    solve = jgd.least_squares if from_residual else jgd.minimize
+    solve: Any = getattr(jgd, "least_squares" if from_residual else "minimize")
     found = solve(fn, name, jnp.asarray(start_of(problem), dtype), stop, history=True, **box)
     values = np.asarray(found.history.value, np.float64)
     return Ran(

@@ -33,8 +33,8 @@ NOTES = (
     "Jacobian, or a Hessian. Nobody gets more than 2,000; tolerances ask for all that the arithmetic gives.",
     "Solved: the point that is returned has a known minimum to 1e-7 of it, or a slope of at most 1e-6 max(1, |f|). "
     "Strict: a known minimum to 1e-10 of it.",
-    "Passes: the median to a known minimum to 1e-7 of it, over the problems where the method comes there. Data profiles "
-    "ask for f - f* of at most so much of f_0 - f*.",
+    "Passes: the median to a known minimum to 1e-7 of it, over the problems where the method comes there. Data "
+    "profiles ask for f - f* of at most so much of f_0 - f*.",
     "Wrong: the method says that it has converged at a point that is not solved.",
 )
 

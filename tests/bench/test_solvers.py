@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bench import solvers
-from bench.many_problems import compared, one_by_one, starts_of, with_scipy
+from bench.many_problems import many, starts
 from bench.solver_methods import noting
 from bench.solver_page import render
 from bench.solver_peers import scipy_methods
@@ -96,10 +96,8 @@ def test_a_page_shows_every_method_and_what_it_missed(x64):
     assert [claim.met for claim in claims] == [False, False, False]
 
 
-def test_loops_solve_their_starts_and_are_compared():
-    points = starts_of(2, 2)
-    with jax.enable_x64(True):
-        found = {"solves": [one_by_one(points)], "scipy": [with_scipy(points)]}
-    *rows, claim = compared(found, "times", 1)
+@pytest.mark.parametrize("case", [many, starts])
+def test_many_problems_are_solved_on_all_sides(case):
+    *rows, claim = case(quick=True)
     assert [row["solved_percent"] for row in rows] == [100, 100]
-    assert claim.value == pytest.approx(found["scipy"][0][0] / found["solves"][0][0])
+    assert claim.value == pytest.approx(rows[1]["seconds"] / rows[0]["seconds"])
