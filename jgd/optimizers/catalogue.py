@@ -5,7 +5,6 @@ import functools
 import inspect
 import re
 import sys
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple, ParamSpec, TypeVar

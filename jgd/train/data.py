@@ -20,7 +20,9 @@ def resident(data: Any) -> Any:
     data = as_function(data)
     if callable(data):
         return data
-    return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, as_arrays(data, "Task(data)"))
+    arrays = as_arrays(data, "Task(data)")
+    # With a dtype it is a copy; without, JAX 0.10 compiles a program for each shape.
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)) if isinstance(x, np.ndarray) else x, arrays)
 
 
 def as_arrays(data: Any, place: str) -> Any:

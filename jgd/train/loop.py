@@ -51,7 +51,7 @@ def root_key(seed: Any) -> jax.Array:
     """
     if isinstance(seed, (int, np.integer)) and seed >= 0:  # as JAX makes it of up to 32 bits, without a program
         words = np.array([int(seed) >> 32, int(seed) % 2**32], np.uint32)
-        return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
+        return jax.random.wrap_key_data(jnp.asarray(words, jnp.uint32), impl="threefry2x32")
     return jax.random.key(seed, impl="threefry2x32")
 
 
