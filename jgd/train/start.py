@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jgd.core import storage
 from jgd.core.arguments import FOLDER, Kind, admits
@@ -94,7 +95,8 @@ def _with_gap(model: tuple[Any, Any]) -> tuple[Any, None, Any]:
 
 def _own(x: Any) -> Any:
     """A copy, so that donating it takes nothing from anybody; without a program for each shape, as `x.copy()` has."""
-    return jax.device_put(x, may_alias=False) if isinstance(x, jax.Array) else jnp.array(x, jnp.result_type(x))
+    arrays = (jax.Array, np.ndarray)
+    return jax.device_put(x, may_alias=False) if isinstance(x, arrays) else jnp.array(x, jnp.result_type(x))
 
 
 def _is_spread(tree: Any) -> bool:
