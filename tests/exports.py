@@ -13,10 +13,10 @@ WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
     "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "beside_adamw",
-    "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
+    "begin_search", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
     "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels", "matrix_rules",
-    "moved", "named_recipe", "next_rate", "no_gradient", "observe", "one_key", "power_curve", "progress",
-    "projection_of", "quarter_root", "quotient", "ray", "reciprocal", "rectification", "root_above",
+    "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key", "power_curve", "progress",
+    "projection_of", "quarter_root", "quotient", "ray", "receive", "reciprocal", "rectification", "root_above",
     "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of", "transition",
     "whole", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
