@@ -34,7 +34,7 @@ OFTEN = 1.0  # seconds between two looks at what has been compiled
 
 
 class Traced(NamedTuple):
-    """What the segments of a group are traced with, in whatever layout."""
+    """Hold what the segments of a group are traced with, in whatever layout."""
 
     state: Any  # the shapes of a lane's state
     pick_shapes: dict[int, Any]  # by the length of the segment
