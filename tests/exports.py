@@ -33,7 +33,7 @@ VALUES = {
     )
 }
 LOOPS = {
-    "jgd.solvers": "Solution armijo bfgs dfp implicit minimize minimize_many multistart strong_wolfe",
+    "jgd.solvers": "Solution armijo bfgs check_grads dfp implicit minimize minimize_many multistart strong_wolfe",
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
