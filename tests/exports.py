@@ -12,14 +12,13 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "begin_search", "beside_adamw",
-    "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
-    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
-    "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key",
-    "OrthogonalMomentum", "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray",
-    "receive", "reciprocal", "rectification", "root_above", "scaled_updates", "scaling", "shape_factor",
-    "shrink", "step_if", "sum_of_moduli", "time_of", "transition", "whole", "whole_steps", "wolfe_errors",
-    "zoom_search",
+    "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "begin_search",
+    "beside_adamw", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric",
+    "half_cosine", "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
+    "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key", "power_curve",
+    "progress", "projection_of", "quarter_root", "quotient", "ray", "receive", "reciprocal", "rectification",
+    "root_above", "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of",
+    "transition", "whole", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
 # Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
 BENEATH_PENALTIES = {
