@@ -15,14 +15,13 @@ import numpy as np
 import jgd
 from bench.rows import Claim, Row, Yields, alone
 from jgd.sweep import grid, run
-from jgd.tasks.mlp import InitMlp
 
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {"adam": jgd.adam, "muon": jgd.muon}
 
 
 def perceptron(width: int) -> jgd.Task:
     """Three layers on digits."""
-    return replace(jgd.tasks.digits(), init=InitMlp((64, width, width, 10)))
+    return jgd.tasks.digits(hidden=(width, width))
 
 
 def transformer(width: int) -> jgd.Task:

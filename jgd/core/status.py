@@ -50,12 +50,44 @@ class Status(enum.IntEnum):
     CALLBACK = (
         8,
         "was ended by its callback",
-        'nothing to do, or pass resume="changed" and its dir to go on from there',
+        'nothing to do; jgd.fit goes on from there with its dir and resume="changed"',
     )
     TIME = (
         9,
         "ran out of its seconds",
-        "call it again with the same arguments, among them a dir, to go on from the last segment",
+        "give it more; jgd.fit goes on from the last segment where it has the same arguments, among them a dir",
+    )
+
+    VALUE_CHANGE = (
+        10,
+        "a step changed the value by less than its threshold",
+        "check the gradient's norm: in a flat valley the minimum may still be far",
+    )
+    LINE_SEARCH = (
+        11,
+        "no step along the gradient lowers the value",
+        "check the gradient with jgd.check_grads, compute in float64, or smooth the function if it has kinks",
+    )
+    TRUST_REGION = (
+        12,
+        "the trust region shrank to nothing",
+        "check the derivatives with jgd.check_grads, compute in float64, or smooth the function if it has kinks",
+    )
+    UNBOUNDED = 13, "the value fell below -1e20", "bound the parameters, or check the sign of the function"
+    MAX_EVALUATIONS = (
+        14,
+        "made the evaluations that it was allowed",
+        "raise Stop(max_evaluations=) if it has not converged, or begin nearer to the solution",
+    )
+    PRECISION = (
+        15,
+        "steps change the value by its rounding alone",
+        "nothing to do: this is as exact as the dtype allows; compute in float64 for more",
+    )
+    INFEASIBLE = (
+        16,
+        "no point was found that obeys the constraints",
+        "check that they can hold together, or begin at a point that obeys them",
     )
 
     @classmethod
@@ -66,7 +98,7 @@ class Status(enum.IntEnum):
     @property
     def converged(self) -> bool:
         """Whether it stopped because it reached what was asked."""
-        return self in (Status.GRADIENT_NORM, Status.VALUE, Status.STEP_NORM)
+        return self in (Status.GRADIENT_NORM, Status.VALUE, Status.STEP_NORM, Status.VALUE_CHANGE)
 
     def __str__(self) -> str:
         return f"{self.name.lower()}: {self.message}; {self.remedy}."

@@ -11,6 +11,8 @@ from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
 from jgd.core.types import Scalar
 
+FIT_ALONE = ("metric",)
+SOLVERS_ALONE = ("relative_gradient_norm", "relative_step_norm", "value_change", "max_evaluations")
 LIMIT = Kind("be a whole number, at least 1, or None for no limit", WHOLE.admits)
 
 
@@ -29,13 +31,21 @@ class Stop:
     patience       stop after this many steps in a row in which the best value so far did not fall by more than
                    `min_delta`. On mini-batches the values are noisy: choose it as long as an epoch or longer.
     max_steps      the most steps to take.
-    seconds        stop after the segment in which this much time has passed, compilation included; for `fit` alone.
+    seconds        stop after the segment in which this much time has passed, compilation included.
+
+    For `fit` alone:
     metric         what `value` and `patience` look at instead of the loss of a step: an entry of what `evaluate`
-                   returns, such as "validation_loss". Patience then counts evaluations; for `fit` alone.
+                   returns, such as "validation_loss". Patience then counts evaluations.
     mode           "max" where a larger metric is better: `value` is then a least value, and the best the largest.
 
+    For solvers alone, `minimize` and its kin:
+    relative_gradient_norm  stop once the gradient's norm is at most this times that at the start.
+    relative_step_norm      stop once a step's norm is at most this times that of the parameters.
+    value_change            stop once a step changes the value by at most this times the larger of the two sizes.
+    max_evaluations         the most evaluations of the function, with its derivatives, to make.
+
     A value, a gradient or an update that is infinite or NaN always stops. Where several rules hold at one step, the
-    order is: non-finite, value, gradient_norm, step_norm, patience.
+    order is: non-finite, value, gradient_norm, step_norm, value_change, patience, and relative ones with their own.
     """
 
     gradient_norm: Scalar | None = hyper(default=None, interval="[0, inf)")
@@ -47,48 +57,73 @@ class Stop:
     seconds: Scalar | None = hyper(default=None, interval="(0, inf)")
     metric: str | None = static(default=None, expect=TEXT)
     mode: str = static(default="min", expect=KINDS["mode"])
+    relative_gradient_norm: Scalar | None = hyper(default=None, interval="[0, 1)")
+    relative_step_norm: Scalar | None = hyper(default=None, interval="[0, 1)")
+    value_change: Scalar | None = hyper(default=None, interval="[0, 1)")
+    max_evaluations: int | None = static(default=None, expect=LIMIT, convert=_whole)
 
     def begin(self) -> "Watch":
         """Begin the record of a plateau, before the first step."""
-        if self.metric is not None or self.seconds is not None:
-            field = "metric" if self.metric is not None else "seconds"
-            raise InputError(
-                f"Stop({field}={getattr(self, field)!r}): only jgd.fit looks at {field}; leave it out here."
-            )
         return Watch(jnp.array(jnp.inf, float), jnp.zeros((), jnp.int32))
 
+    def refuse(self, fields: tuple[str, ...], owner: str) -> None:
+        """Refuse those of `fields` that are set, because only `owner` looks at them."""
+        for field in fields:
+            if getattr(self, field) is not None:
+                raise InputError(
+                    f"Stop({field}={getattr(self, field)!r}): only {owner} looks at {field}; leave it out here."
+                )
+
     def check(
-        self, watch: "Watch", *, value: Any, gradient_norm: Any = None, step_norm: Any = None, finite: Any = True
+        self,
+        watch: "Watch",
+        *,
+        value: Any,
+        gradient_norm: Any = None,
+        step_norm: Any = None,
+        finite: Any = True,
+        first_norm: Any = None,
+        params_norm: Any = None,
+        change: Any = None,
     ) -> tuple["Watch", jax.Array]:
         """The next watch, and the status at this step as an i32 scalar: `Status.RUNNING` where no rule holds.
 
-        `gradient_norm` and `step_norm` may be left out where this record has no threshold for them.
+        Those that this record has no threshold for may be left out. `first_norm` is the gradient's at the start,
+        `change` that of the value, as a share of the larger of the two values' sizes.
         """
         if self.patience is not None:
             improved = value < watch.best - self.min_delta
             best = jnp.where(improved, value, watch.best).astype(watch.best.dtype)
             watch = Watch(best, jnp.where(improved, 0, watch.since + 1))
+        small = self._is_small
         rules = [
-            (Status.PLATEAU, None if self.patience is None else watch.since >= self.patience),
-            (Status.STEP_NORM, None if self.step_norm is None else self._is_small(step_norm, gradient_norm)),
-            (Status.GRADIENT_NORM, None if self.gradient_norm is None else gradient_norm <= self.gradient_norm),
-            (Status.VALUE, None if self.value is None else value <= self.value),
-            (Status.NON_FINITE, jnp.logical_not(finite)),
+            (Status.PLATEAU, self.patience, lambda most: watch.since >= most),
+            (Status.VALUE_CHANGE, self.value_change, lambda most: change <= most),
+            (
+                Status.STEP_NORM,
+                self.relative_step_norm,
+                lambda most: small(step_norm, gradient_norm, most * params_norm),
+            ),
+            (Status.STEP_NORM, self.step_norm, lambda most: small(step_norm, gradient_norm, most)),
+            (Status.GRADIENT_NORM, self.relative_gradient_norm, lambda most: gradient_norm <= most * first_norm),
+            (Status.GRADIENT_NORM, self.gradient_norm, lambda most: gradient_norm <= most),
+            (Status.VALUE, self.value, lambda most: value <= most),
         ]
         code = jnp.array(Status.RUNNING, jnp.int32)
-        for status, holds in rules:
-            code = code if holds is None else jnp.where(holds, jnp.int32(status), code)
-        return watch, code
+        for status, most, holds in rules:
+            code = code if most is None else jnp.where(holds(most), jnp.int32(status), code)
+        return watch, jnp.where(jnp.logical_not(finite), jnp.int32(Status.NON_FINITE), code)
 
-    def _is_small(self, step_norm: Any, gradient_norm: Any) -> Any:
+    @staticmethod
+    def _is_small(step_norm: Any, gradient_norm: Any, most: Any) -> Any:
         stepped = step_norm != 0 if gradient_norm is None else (step_norm != 0) | (gradient_norm == 0)
-        return stepped & (step_norm <= self.step_norm)
+        return stepped & (step_norm <= most)
 
     @property
     def has_rule(self) -> bool:
         """Whether anything but a non-finite value can stop a run."""
-        rules = (self.gradient_norm, self.value, self.step_norm, self.patience, self.max_steps, self.seconds)
-        return any(rule is not None for rule in rules)
+        rules = ("gradient_norm", "value", "step_norm", "patience", "max_steps", "seconds", *SOLVERS_ALONE)
+        return any(getattr(self, rule) is not None for rule in rules)
 
 
 class Watch(NamedTuple):

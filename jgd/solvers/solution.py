@@ -1,10 +1,11 @@
-"""The solution of a minimization: the point, how good it is, and why it stopped there."""
+"""The solution of a problem: the point, how good it is, what it cost, and why the search stopped there."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.core
+import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.outline import brief
@@ -12,34 +13,95 @@ from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.core.types import Params
 
-SHOWN = 8
-"""Entries of an array that are printed; larger ones are outlined."""
+
+class History(NamedTuple):
+    """The evaluations in their order; NaN where a line search of an optimizer evaluated by itself."""
+
+    value: jax.Array  # f[evaluations]
+    gradient_norm: jax.Array  # f[evaluations], at the last accepted point
+    accepted: jax.Array  # bool[evaluations], whether it became the new point
+
+    @classmethod
+    def empty(cls, length: int, dtype: Any) -> "History":
+        """Room for so many evaluations; further ones are not kept."""
+        unknown = jnp.full(length, jnp.nan, dtype)
+        return cls(unknown, unknown, jnp.zeros(length, bool))
+
+    def put(self, index: Any, value: Any, gradient_norm: Any, accepted: Any) -> "History":
+        """The history with an evaluation more."""
+        return History(
+            self.value.at[index].set(value),
+            self.gradient_norm.at[index].set(gradient_norm),
+            self.accepted.at[index].set(accepted),
+        )
 
 
 @record
 class Solution:
-    """The last finite point and what is known about it. A pytree: under `vmap` every field has a leading axis.
+    """The point and what is known about it. A pytree: under `vmap` every field has a leading axis.
 
-    `status` is a `Status`; where `minimize` was called under `jit` or `vmap`, an i32 array of them, to be read with
-    `Status.of`.
+    `status` is a `Status`; where the solver was called under `jit` or `vmap`, an i32 array of them, to be read with
+    `Status.of`. scipy's names of the fields work as well: `x`, `fun`, `nfev`, `nit`, `success`, `message`.
     """
 
     params: Params = part()
-    value: Any = part()  # of params
-    gradient_norm: Any = part()  # at params, the global Euclidean norm
+    value: Any = part()  # of params, the whole objective
+    gradient_norm: Any = part()  # the norm that is 0 at a solution: of the gradient, projected where there are bounds
     steps: Any = part()  # i32[], the steps taken
     status: Any = part()
     aux: Any = part(default=None)  # of params, where the function has one
+    evaluations: Any = part(default=None)  # i32[], how often the function was evaluated with its derivatives
+    history: Any = part(default=None)  # a History, where it was asked for
+    residual: Any = part(default=None)  # f[m], of least squares and of equations
+    multipliers: Any = part(default=None)  # of the constraints, a pair of arrays, where there are some
+    redrawn: Any = part(default=None)  # i32[], how often `minimize_many` drew another start
+
+    @property
+    def x(self) -> Params:
+        """The parameters."""
+        return self.params
+
+    @property
+    def fun(self) -> Any:
+        """The value."""
+        return self.value
+
+    @property
+    def nit(self) -> Any:
+        """The steps."""
+        return self.steps
+
+    @property
+    def nfev(self) -> Any:
+        """The evaluations."""
+        return self.evaluations
+
+    @property
+    def success(self) -> Any:
+        """Whether a threshold was reached, or all that the dtype allows; bool, with the leading axes of `status`."""
+        codes = np.asarray(self.status)
+        found = np.vectorize(lambda code: Status(code).converged or Status(code) is Status.PRECISION, otypes=[bool])(
+            codes
+        )
+        return found if codes.ndim else bool(found)
+
+    @property
+    def message(self) -> Any:
+        """Why it stopped, in a sentence; an array of them where there are many solutions."""
+        codes = np.asarray(self.status)
+        said = np.vectorize(lambda code: str(Status(code)), otypes=[object])(codes)
+        return said if codes.ndim else str(said)
 
     def __repr__(self) -> str:
         if isinstance(self.status, jax.core.Tracer):
-            fields = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
-            return f"Solution({', '.join(f'{name}={value!r}' for name, value in fields)})"
+            given = (field.name for field in dataclasses.fields(self) if getattr(self, field.name) is not None)
+            return f"Solution({', '.join(f'{name}={getattr(self, name)!r}' for name in given)})"
         codes, counts = np.unique(np.asarray(self.status), return_counts=True)
         if np.ndim(self.status):
             reasons = [f"{count} {Status.of(code)}" for code, count in zip(codes, counts, strict=True)]
             return "\n  ".join([f"{np.size(self.status)} solutions", *reasons])
+        cost = "" if self.evaluations is None else f" and {int(self.evaluations)} evaluations"
         return (
-            f"Solution after {int(self.steps)} steps: value {float(self.value):.6g}, gradient norm "
+            f"Solution after {int(self.steps)} steps{cost}: value {float(self.value):.6g}, gradient norm "
             f"{float(self.gradient_norm):.3g}\n  {Status.of(self.status)}\n  params: {brief(self.params)}"
         )

@@ -1,16 +1,22 @@
 """Tables of numbers as training data: split, standardised, and judged on the rows that were held out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jgd.core.arguments import WHOLE, Kind
 from jgd.tasks.mlp import InitMlp, Layers, apply_mlp
 from jgd.train.task import Task
 
 HELD_OUT = 0.2
+Hidden = int | tuple[int, ...]
+HIDDEN = Kind(
+    "be the width of the hidden layer, a whole number, at least 1, or a tuple of one for each",
+    lambda x: all(map(WHOLE.admits, _widths(x))),
+)
 
 
 class Split(NamedTuple):
@@ -35,11 +41,11 @@ def split(x: np.ndarray, y: np.ndarray) -> Split:
     return Split(x[train], y[train], x[valid], y[valid])
 
 
-def classification(x: np.ndarray, y: np.ndarray, *, hidden: int, batch_size: int, name: str) -> Task:
-    """A two-layer network with a softmax, judged by `accuracy` and `validation_loss`, its cross-entropy in nats."""
+def classification(x: np.ndarray, y: np.ndarray, *, hidden: Hidden, batch_size: int, name: str) -> Task:
+    """Layers and a softmax, judged by `accuracy` and `validation_loss`, its cross-entropy in nats."""
     rows = split(x, np.asarray(y, np.int32))
     return Task(
-        init=InitMlp((x.shape[1], hidden, int(np.max(y)) + 1)),
+        init=InitMlp((x.shape[1], *_widths(hidden), int(np.max(y)) + 1)),
         loss=cross_entropy,
         data={"x": rows.x, "y": rows.y},
         batch_size=batch_size,
@@ -48,19 +54,23 @@ def classification(x: np.ndarray, y: np.ndarray, *, hidden: int, batch_size: int
     )
 
 
-def regression(x: np.ndarray, y: np.ndarray, *, hidden: int, batch_size: int, name: str) -> Task:
-    """A two-layer network on a standardised target, judged by `rmse`, in the target's own unit."""
+def regression(x: np.ndarray, y: np.ndarray, *, hidden: Hidden, batch_size: int, name: str) -> Task:
+    """Layers on a standardised target, judged by `rmse`, in the target's own unit."""
     rows = split(x, np.asarray(y, np.float32))
     mean, std = rows.y.mean(), rows.y.std()
     valid = ((rows.y_valid - mean) / std)[:, None]
     return Task(
-        init=InitMlp((x.shape[1], hidden, 1)),
+        init=InitMlp((x.shape[1], *_widths(hidden), 1)),
         loss=squared_error,
         data={"x": rows.x, "y": ((rows.y - mean) / std)[:, None]},
         batch_size=batch_size,
         evaluate=jax.tree_util.Partial(_judge_numbers, jnp.asarray(rows.x_valid), jnp.asarray(valid), jnp.asarray(std)),
         name=name,
     )
+
+
+def _widths(hidden: Any) -> tuple[Any, ...]:
+    return tuple(hidden) if isinstance(hidden, tuple | list) else (hidden,)
 
 
 def cross_entropy(params: Layers, batch: dict[str, jax.Array]) -> jax.Array:

@@ -12,7 +12,7 @@ import optax
 from jgd.core.arguments import ARRAYS, TEXT, checked, listed, one_of
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
-from jgd.core.stop import STOP, Stop
+from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
 from jgd.train.callback import Callback, caller
@@ -126,6 +126,7 @@ def _plan(
     mode: str | None,
 ) -> FitPlan:
     stop = stop or Stop()
+    stop.refuse(SOLVERS_ALONE, "jgd.minimize")
     steps, length = min(int(steps), stop.max_steps or int(steps)), int(eval_every or SEGMENT)
     optimizer = as_transform(optimizer)
     _check_numbers("optimizer", optimizer)

@@ -126,8 +126,11 @@ if TYPE_CHECKING:
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.line_search import RayPoint as RayPoint
     from jgd.transforms.line_search import StepSearch as StepSearch
+    from jgd.transforms.line_search import begin_search as begin_search
+    from jgd.transforms.line_search import next_step as next_step
     from jgd.transforms.line_search import no_gradient as no_gradient
     from jgd.transforms.line_search import ray as ray
+    from jgd.transforms.line_search import receive as receive
     from jgd.transforms.line_search import scaled_updates as scaled_updates
     from jgd.transforms.line_search import wolfe_errors as wolfe_errors
     from jgd.transforms.line_search import zoom_search as zoom_search
@@ -337,8 +340,11 @@ lazy(
         "jgd.transforms.line_search": (
             "RayPoint",
             "StepSearch",
+            "begin_search",
+            "next_step",
             "no_gradient",
             "ray",
+            "receive",
             "scaled_updates",
             "wolfe_errors",
             "zoom_search",

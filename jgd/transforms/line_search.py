@@ -80,41 +80,67 @@ def zoom_search(
     """Search a step t > 0 at which both errors are at most `tol` (Nocedal & Wright 2006, Alg. 3.5 and 3.6).
 
     `start` is phi at 0, `first` the first step to try, `errors(trial)` by how much a trial violates sufficient decrease
-    and small curvature. Steps grow by `increase_factor`, up to `max_step`, until an interval holds a solution; the
-    minimum of a cubic, else of a parabola, else the middle divides it. A trial that is not finite is an end of the
-    interval like one that is too high. Every turn of the loop evaluates phi once, whatever its phase, so that lanes
-    under `vmap` wait for each other only at the end. The search fails after `max_steps` evaluations, or where the
-    interval is as short as `precision` and some trial had sufficient decrease.
+    and small curvature. Every turn of the loop evaluates phi once, whatever its phase, so that lanes under `vmap` wait
+    for each other only at the end. `begin_search`, `next_step` and `receive` are the search without the loop.
 
     Forward-mode derivatives pass through; reverse-mode ones do not, as through any `while_loop`.
     """
 
     def turn(old: StepSearch) -> StepSearch:
-        grown = jnp.where(old.count == 0, first, increase_factor * old.trial.step)
-        largest = jnp.array(False) if max_step is None else grown >= max_step
-        grown = grown if max_step is None else jnp.minimum(grown, max_step)
-        new = phi(jnp.where(old.bracketed, _between(old.low, old.high, old.previous), grown))
-        decrease, curvature = errors(new)
-        good = (decrease <= tol) & (curvature <= tol)
-        low, high, previous, bracketed = _interval(old, _bare(new), decrease > 0)
-        bracketed = bracketed | good
-        done = good | (largest & ~bracketed)
-        lower = (new.value < old.kept.value) & jnp.isfinite(new.value) & jnp.isfinite(new.slope)
-        decreases = decrease <= tol
-        better = jnp.where(decreases == old.decreases, lower, decreases)
-        decreases = old.decreases | decreases
-        short = old.bracketed & (old.width <= precision) & decreases
-        count = increment(old.count)
-        failed = ~done & ((count >= max_steps) | short)
-        kept = where(better, new, old.kept)
-        state = StepSearch(
-            count, new, decrease, curvature, kept, decreases, low, high, previous, bracketed, done, failed
-        )
-        return cast_like(state, old)
+        new = phi(next_step(old, first, max_step, increase_factor))
+        return receive(old, new, *errors(new), max_steps=max_steps, max_step=max_step, precision=precision, tol=tol)
 
+    return jax.lax.while_loop(lambda state: ~(state.done | state.failed), turn, begin_search(start))
+
+
+def begin_search(start: RayPoint) -> StepSearch:
+    """The search before its first trial; `start` is phi at 0."""
     bare, no, infinite = _bare(start), jnp.array(False), jnp.full_like(start.value, jnp.inf)
-    state = StepSearch(zero_count(), start, infinite, infinite, start, no, bare, bare, bare, no, no, no)
-    return jax.lax.while_loop(lambda state: ~(state.done | state.failed), turn, state)
+    return StepSearch(zero_count(), start, infinite, infinite, start, no, bare, bare, bare, no, no, no)
+
+
+def next_step(search: StepSearch, first: Scalar, max_step: Scalar | None, increase_factor: Scalar) -> jax.Array:
+    """The step to try next.
+
+    Steps grow by `increase_factor` from `first`, up to `max_step`, until an interval holds a solution; the minimum of a
+    cubic, else of a parabola, else the middle divides it.
+    """
+    grown = jnp.where(search.count == 0, first, increase_factor * search.trial.step)
+    grown = grown if max_step is None else jnp.minimum(grown, max_step)
+    return jnp.where(search.bracketed, _between(search.low, search.high, search.previous), grown)
+
+
+def receive(
+    old: StepSearch,
+    new: RayPoint,
+    decrease: jax.Array,
+    curvature: jax.Array,
+    *,
+    max_steps: Scalar,
+    max_step: Scalar | None = None,
+    precision: Scalar = 1e-5,
+    tol: Scalar = 0.0,
+) -> StepSearch:
+    """The search after a trial with these errors.
+
+    A trial that is not finite is an end of the interval like one that is too high. The search fails after `max_steps`
+    evaluations, or where the interval is as short as `precision` and some trial had sufficient decrease.
+    """
+    good = (decrease <= tol) & (curvature <= tol)
+    low, high, previous, bracketed = _interval(old, _bare(new), decrease > 0)
+    bracketed = bracketed | good
+    largest = jnp.array(False) if max_step is None else ~old.bracketed & (new.step >= max_step)
+    done = good | (largest & ~bracketed)
+    lower = (new.value < old.kept.value) & jnp.isfinite(new.value) & jnp.isfinite(new.slope)
+    decreases = decrease <= tol
+    better = jnp.where(decreases == old.decreases, lower, decreases)
+    decreases = old.decreases | decreases
+    short = old.bracketed & (old.width <= precision) & decreases
+    count = increment(old.count)
+    failed = ~done & ((count >= max_steps) | short)
+    kept = where(better, new, old.kept)
+    state = StepSearch(count, new, decrease, curvature, kept, decreases, low, high, previous, bracketed, done, failed)
+    return cast_like(state, old)
 
 
 def wolfe_errors(

@@ -42,6 +42,17 @@ def test_a_task_is_the_same_each_time():
     assert jax.tree.structure(first) == jax.tree.structure(second)  # so that a sweep of both compiles once
 
 
+def test_a_network_has_the_widths_that_are_asked_for():
+    layers = jax.eval_shape(digits(hidden=(12, 7)).init, jax.random.key(0))
+    assert {name: layer["kernel"].shape for name, layer in layers.items()} == {
+        "hidden0": (64, 12),
+        "hidden1": (12, 7),
+        "head": (7, 10),
+    }
+    with pytest.raises(jgd.InputError, match=r"digits\(hidden=\(12, 0\)\): hidden must be the width"):
+        digits(hidden=(12, 0))
+
+
 def test_held_out_rows_are_not_trained_on():
     x = np.arange(100.0)[:, None] ** 2
     rows = split(x, np.arange(100))

@@ -1,0 +1,115 @@
+"""The loop under every solver: evaluate the trial, let the method advance, and look at the rules of `Stop`."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.status import Status
+from jgd.core.stop import Stop, Watch
+from jgd.core.tree import cast_like, global_norm, ratio, where
+from jgd.core.types import Params
+from jgd.solvers.methods.method import Iterate, Method, is_finite, status
+from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.vector import Vector
+from jgd.solvers.solution import History, Solution
+
+MAX_STEPS = 10_000
+MAX_EVALUATIONS = 100_000
+UNBOUNDED = -1e20
+"""A value below this is taken for minus infinity."""
+
+
+class Turn(NamedTuple):
+    """The state of the loop between two evaluations. Under `vmap` every leaf has a leading axis."""
+
+    iterate: Iterate
+    watch: Watch
+    first_norm: jax.Array  # f[], the optimality of the start
+    best: Any  # the accepted Point with the least value
+    steps: jax.Array  # i32[], steps that were accepted
+    evaluations: jax.Array  # i32[]
+    status: jax.Array  # i32[], `Status.RUNNING` as long as it goes on
+    history: Any  # a History, or None
+
+    def solution(self, form: Vector | None) -> Solution:
+        """The solution so far, of parameters that are trees or vectors of a form."""
+        point = self.iterate.point
+        return Solution(
+            point.params if form is None else form.unpack(point.params),
+            point.value,
+            self.iterate.optimality,
+            self.steps,
+            self.status,
+            point.aux,
+            self.evaluations,
+            self.history,
+            point.residual,
+        )
+
+
+def first_turn(method: Method, problem: Objective, params: Params, stop: Stop, recorded: int = 0) -> Turn:
+    """Evaluate the start. `recorded` is how many evaluations the history holds; 0 for none."""
+    point = problem.evaluate(params)
+    iterate = method.begin(problem, point)
+    one, zero = jnp.ones((), jnp.int32), jnp.zeros((), jnp.int32)
+    history = (
+        History.empty(recorded, point.value.dtype).put(0, point.value, iterate.optimality, True) if recorded else None
+    )
+    turn = Turn(iterate, stop.begin(), iterate.optimality, point, zero, one, status(Status.RUNNING), history)
+    return cast_like(_judge(stop, turn, point, jnp.inf), turn)
+
+
+def next_turn(method: Method, problem: Objective, stop: Stop, turn: Turn) -> Turn:
+    """Evaluate the trial of a turn that is running, and decide what comes next."""
+    old = turn.iterate
+    new, cost = method.evaluate(problem, old)
+    iterate = cast_like(method.advance(problem, old, new), old)
+    history = turn.history
+    if history is not None:
+        history = history.put(turn.evaluations, new.value, iterate.optimality, iterate.accepted)
+    better = iterate.accepted & (iterate.point.value < turn.best.value)
+    turn = turn._replace(
+        iterate=iterate,
+        best=where(better, iterate.point, turn.best),
+        steps=turn.steps + iterate.accepted,
+        evaluations=turn.evaluations + cost,
+        history=history,
+    )
+    moved = jax.tree.map(jnp.subtract, iterate.point.params, old.point.params)
+    return _judge(stop, turn, old.point, global_norm(moved))
+
+
+def solve(method: Method, problem: Objective, stop: Stop, turn: Turn, until: Any = None) -> Turn:
+    """Go on until a rule holds, or for at most `until` evaluations in all."""
+
+    def going(turn: Turn) -> jax.Array:
+        running = turn.status == Status.RUNNING
+        return running if until is None else running & (turn.evaluations < until)
+
+    return jax.lax.while_loop(going, lambda turn: cast_like(next_turn(method, problem, stop, turn), turn), turn)
+
+
+def _judge(stop: Stop, turn: Turn, last: Point, step_norm: Any) -> Turn:
+    """The rules at the point of a turn. Those that look at steps see accepted ones alone."""
+    iterate, point = turn.iterate, turn.iterate.point
+    finite, size = is_finite(point), jnp.maximum(jnp.abs(point.value), jnp.abs(last.value))
+    watch, code = stop.check(
+        turn.watch,
+        value=point.value,
+        gradient_norm=iterate.optimality,
+        step_norm=step_norm,
+        finite=finite,
+        first_norm=turn.first_norm,
+        change=jnp.where(turn.steps > 0, ratio(jnp.abs(point.value - last.value), size), jnp.inf),
+        params_norm=global_norm(point.params),
+    )
+    running = status(Status.RUNNING)
+    code = jnp.where(iterate.accepted | ~finite, code, running)
+    code = jnp.where((code == running) & (point.value < UNBOUNDED), status(Status.UNBOUNDED), code)
+    code = jnp.where(code == running, iterate.status, code)
+    spent = turn.evaluations >= (stop.max_evaluations or MAX_EVALUATIONS)
+    code = jnp.where((code == running) & spent, status(Status.MAX_EVALUATIONS), code)
+    out = turn.steps >= (stop.max_steps or MAX_STEPS)
+    code = jnp.where((code == running) & out, status(Status.MAX_STEPS), code)
+    return turn._replace(watch=where(iterate.accepted, watch, turn.watch), status=code)

@@ -1,0 +1,65 @@
+"""The form of every method: from the points evaluated so far, the next one to evaluate."""
+
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.status import Status
+from jgd.core.tree import global_norm
+from jgd.core.types import Params
+from jgd.solvers.methods.objective import Objective, Point
+
+
+class Iterate(NamedTuple):
+    """A method between two evaluations."""
+
+    point: Point  # the last that was accepted, the start at first
+    trial: Params  # to be evaluated next
+    accepted: jax.Array  # bool[], whether the newest evaluation moved `point`
+    optimality: jax.Array  # f[], the norm that is 0 at a solution: of the gradient, if nothing else is said
+    status: jax.Array  # i32[], why the method ends by itself, or `Status.RUNNING`
+    memory: Any = ()  # what the method keeps
+
+
+class Method:
+    """A record with `begin` and `advance`: every turn of the loop evaluates the problem once, at `iterate.trial`.
+
+    So a line search or a trust region is no loop of its own, and lanes under `vmap` wait for nobody: each decides by
+    itself whether its next evaluation is another trial or the first of a new step. A trial that is rejected leaves
+    `point` as it is; one that is not finite shortens the step, as one that is too high does.
+    """
+
+    takes: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it can handle
+    needs: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it makes no sense without
+
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """The first iterate, at a start that was evaluated."""
+        raise NotImplementedError
+
+    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+        """The next iterate, given the evaluation of `iterate.trial`."""
+        raise NotImplementedError
+
+    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The point at `iterate.trial`, and in how many evaluations it was found, i32[]."""
+        return problem.evaluate(iterate.trial), jnp.ones((), jnp.int32)
+
+
+PARTS = ("bounds", "constraints", "nonsmooth", "hess", "residual")
+"""What a problem may have besides its smooth objective."""
+
+
+def at_start(point: Point, trial: Params, memory: Any = ()) -> Iterate:
+    """The first iterate of most methods: at the start, with the norm of the gradient as its optimality."""
+    return Iterate(point, trial, jnp.array(True), global_norm(point.grad), status(Status.RUNNING), memory)
+
+
+def status(code: Status) -> jax.Array:
+    """A status as the scalar that a program computes with, i32[]."""
+    return jnp.int32(int(code))
+
+
+def is_finite(point: Point) -> jax.Array:
+    """Whether the value and the gradient are, bool[]."""
+    return jnp.isfinite(point.value) & jnp.isfinite(global_norm(point.grad))

@@ -1,0 +1,97 @@
+"""A problem as the methods see it: what can be evaluated, and what the solution must obey."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.types import Params
+
+
+class Point(NamedTuple):
+    """A point that was evaluated."""
+
+    params: Params
+    value: jax.Array  # f[], the objective, all parts of it
+    grad: Params  # of its smooth part: the direction of steepest ascent, also for complex parameters
+    aux: Any = None  # what the user's function returned besides
+    smooth: Any = None  # f[], the value of the smooth part, where there is another
+    residual: Any = None  # f[m], of least squares and of equations
+    jacobian: Any = None  # f[m, n], of the residual
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Minimize `fn` over the parameters. Methods on vectors get one whose parameters are a vector, f[n].
+
+    fn          params -> (value, aux), the smooth part of the objective, or its residual where `is_residual`.
+    lower       the least parameters, of the parameters' structure; -inf where there is no bound; None without bounds.
+    upper       the largest.
+    nonsmooth   the other part of the objective: `value(params)`, `prox(params, step)`, and for sets `lmo(grads)`.
+    constraints `(equalities, inequalities)`: functions params -> f[k]; the first are to be 0, the second at least 0.
+    hess        params -> f[n, n], the user's own Hessian.
+    """
+
+    fn: Callable[[Params], tuple[Any, Any]]
+    is_residual: bool = False
+    lower: Params = None
+    upper: Params = None
+    nonsmooth: Any = None
+    constraints: Any = None
+    hess: Callable[[Params], jax.Array] | None = None
+
+    def evaluate(self, params: Params) -> Point:
+        """The value and the gradient, of residuals also those and their Jacobian: one evaluation."""
+        if self.is_residual:
+            return self._evaluate_residual(params)
+        (smooth, aux), grad = jax.value_and_grad(self.fn, has_aux=True)(params)
+        # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
+        grad = jax.tree.map(jnp.conj, grad)
+        if self.nonsmooth is None:
+            return Point(params, smooth, grad, aux)
+        return Point(params, smooth + self.nonsmooth.value(params), grad, aux, smooth)
+
+    def _evaluate_residual(self, params: Params) -> Point:
+        """Half the sum of squares, its gradient J'r, r and J: by forward mode where J is tall, reverse where wide."""
+        residual, aux = self.fn(params)
+        n, m = params.size, residual.size
+        jacobian = (jax.jacfwd if n <= 2 * m else jax.jacrev)(lambda p: self.fn(p)[0])(params)
+        return Point(params, (residual @ residual) / 2, residual @ jacobian, aux, None, residual, jacobian)
+
+    def value(self, params: Params) -> jax.Array:
+        """The smooth part alone."""
+        if not self.is_residual:
+            return self.fn(params)[0]
+        residual = self.fn(params)[0]
+        return (residual @ residual) / 2
+
+    def total(self, params: Params) -> jax.Array:
+        """The whole objective."""
+        return self.value(params) + (0.0 if self.nonsmooth is None else self.nonsmooth.value(params))
+
+    def stationarity(self, params: Params) -> Params:
+        """The equations that hold at a solution, of the parameters' structure: their left side, which is then 0."""
+        grad = jax.tree.map(jnp.conj, jax.grad(self.value)(params))
+        if self.lower is None and self.nonsmooth is None:
+            return grad
+        free = jax.tree.map(jnp.subtract, params, grad)
+        fixed = (
+            jax.tree.map(jnp.clip, free, self.lower, self.upper)
+            if self.nonsmooth is None
+            else self.nonsmooth.prox(free, 1.0)
+        )
+        return jax.tree.map(jnp.subtract, params, fixed)
+
+    def curvature(self, params: Params) -> Callable[[Params], Params]:
+        """The map from a direction to the Hessian times it, from one linearization of the gradient."""
+        return jax.linearize(jax.grad(self.value), params)[1]
+
+    def hessian(self, params: jax.Array) -> jax.Array:
+        """The Hessian at a vector, f[n, n], symmetric to the last bit: the user's, or n products."""
+        if self.hess is not None:
+            matrix = self.hess(params)
+        else:
+            matrix = jax.vmap(self.curvature(params))(jnp.eye(params.size, dtype=params.dtype))
+        return (matrix + matrix.T) / 2

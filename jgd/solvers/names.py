@@ -1,0 +1,55 @@
+"""Methods by the names that scipy's and jaxopt's users know."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jgd.core.arguments import TRANSFORM, Kind, admits
+from jgd.core.errors import InputError, unknown
+from jgd.core.types import Transform
+from jgd.optimizers.lbfgs import lbfgs
+from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.method import Method
+from jgd.solvers.methods.quasi_newton import bfgs, dfp
+from jgd.transforms.as_transform import as_transform
+
+METHODS: dict[str, Callable[..., Method | Transform]] = {
+    "bfgs": bfgs,
+    "dfp": dfp,
+    "l-bfgs": lbfgs,
+}
+PARTS = {
+    "bounds": "bounds=",
+    "constraints": "constraints=",
+    "nonsmooth": "nonsmooth=",
+    "hess": "hess=",
+    "residual": "a residual, which jgd.least_squares passes",
+}
+
+
+METHOD = Kind(
+    "be a gradient transformation with init and update, such as jgd.adam(1e-3), a method, such as jgd.bfgs(), called "
+    "and not the function itself, or the name of one, such as 'bfgs'",
+    lambda x: isinstance(x, (str, Method)) or admits(TRANSFORM, x),
+)
+
+
+def method_of(optimizer: Any) -> Method:
+    """The method of a name, of an optimizer, or the method itself."""
+    if isinstance(optimizer, str):
+        if optimizer.lower() not in METHODS:
+            raise unknown("minimize(optimizer=)", optimizer, METHODS)
+        optimizer = METHODS[optimizer.lower()]()
+    return optimizer if isinstance(optimizer, Method) else FromTransform(as_transform(optimizer))
+
+
+def check_parts(place: str, optimizer: Any, method: Method, given: set[str]) -> None:
+    """Refuse parts of a problem that the method cannot handle, and a problem without those that it needs."""
+    name = repr(optimizer) if isinstance(optimizer, str) else repr(method).partition("(")[0]
+    for part in sorted(given - method.takes):
+        able = sorted(known for known, make in METHODS.items() if part in getattr(make, "takes", ()))
+        raise InputError(
+            f"{place}(optimizer={name}): it does not take {PARTS[part]}; "
+            + (f"those that do are {', '.join(able)}." if able else "leave it out.")
+        )
+    for part in sorted(method.needs - given):
+        raise InputError(f"{place}(optimizer={name}): it needs {PARTS[part]}.")

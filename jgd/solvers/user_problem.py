@@ -1,0 +1,151 @@
+"""The problem as a user states it, checked, and as the methods see it."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.outline import shown
+from jgd.core.record import part, record, static
+from jgd.core.tree import check_inexact, name_of
+from jgd.core.types import Params
+from jgd.core.user_code import attempt
+from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.method import Method
+from jgd.solvers.methods.objective import Objective
+from jgd.solvers.methods.vector import Vector
+
+
+@record
+class UserProblem:
+    """A function with what belongs to it. A pytree, so that programs take the arrays in it as arguments."""
+
+    fn: Any = part()  # a function as a pytree
+    args: tuple[Any, ...] = part(default=())
+    bounds: Any = part(default=None)  # (lower, upper), both of the parameters' structure and shapes
+    nonsmooth: Any = part(default=None)
+    constraints: Any = part(default=None)
+    hess: Any = part(default=None)  # a function as a pytree
+    has_aux: bool = static(default=False)
+    is_residual: bool = static(default=False)
+
+    def objective(self, params: Params) -> tuple[Any, Any]:
+        """The value, or the residual, and what comes with it."""
+        return self.fn(params, *self.args) if self.has_aux else (self.fn(params, *self.args), None)
+
+    def with_args(self, args: tuple[Any, ...]) -> "UserProblem":
+        """The same with other arguments."""
+        return dataclasses.replace(self, args=args)
+
+    def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | None]:
+        """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
+        if isinstance(method, FromTransform):
+            return self.on_trees(), None
+        form = Vector.like(params)
+        return self.on_vectors(form), form
+
+    def on_trees(self) -> Objective:
+        """The problem whose parameters are the user's."""
+        lower, upper = self.bounds or (None, None)
+        return Objective(self.objective, self.is_residual, lower, upper, self.nonsmooth)
+
+    def on_vectors(self, form: Vector) -> Objective:
+        """The problem whose parameters are a vector of this form."""
+        lower, upper = (None, None) if self.bounds is None else map(form.pack, self.bounds)
+        nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
+        hess = None if self.hess is None else form.over(lambda params: self.hess(params, *self.args))
+        return Objective(form.over(self.objective), self.is_residual, lower, upper, nonsmooth, None, hess)
+
+
+class _OnVectors:
+    """A non-smooth part of the objective, of a vector."""
+
+    def __init__(self, nonsmooth: Any, form: Vector) -> None:
+        self.of_tree, self.form = nonsmooth, form
+
+    def value(self, x: jax.Array) -> jax.Array:
+        """Its value."""
+        return self.of_tree.value(self.form.unpack(x))
+
+    def prox(self, x: jax.Array, step: Any) -> jax.Array:
+        """Its prox."""
+        return self.form.pack(self.of_tree.prox(self.form.unpack(x), step))
+
+    def lmo(self, grads: jax.Array) -> jax.Array:
+        """The point of its set that lies furthest against the gradient."""
+        return self.form.pack(self.of_tree.lmo(self.form.unpack(grads)))
+
+
+def start_of(place: str, params: Params) -> Params:
+    """The parameters as arrays that are at least float32, refused if there are none."""
+    check_inexact(f"{place}(params)", params)
+    params = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), params)
+    if not jax.tree.leaves(params):
+        raise InputError(f"{place}(params): there are no arrays in it; pass the point to start from.")
+    return params
+
+
+def bounds_of(place: str, bounds: Any, params: Params) -> tuple[Params, Params] | None:
+    """`(lower, upper)` in the parameters' shapes. Each is None, a number, or a tree like the parameters."""
+    if bounds is None:
+        return None
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise InputError(
+            f"{place}(bounds={shown(bounds)}): expected a pair (lower, upper), each None, a number, or a tree like the "
+            "parameters."
+        )
+    lower, upper = (
+        _bound(f"{place}(bounds=): {side}", given, params, otherwise)
+        for side, given, otherwise in zip(("lower", "upper"), bounds, (-jnp.inf, jnp.inf), strict=True)
+    )
+    for (path, low), high in zip(jax.tree_util.tree_leaves_with_path(lower), jax.tree.leaves(upper), strict=True):
+        traced = isinstance(low, jax.core.Tracer) or isinstance(high, jax.core.Tracer)
+        if not traced and not np.all(np.asarray(low) <= np.asarray(high)):
+            raise InputError(
+                f"{place}(bounds=): at {name_of(path)} a lower bound is NaN or above the upper one; pass (lower, "
+                "upper) with lower <= upper."
+            )
+    return lower, upper
+
+
+def _bound(place: str, given: Any, params: Params, otherwise: float) -> Params:
+    given = otherwise if given is None else given
+    if jax.tree.structure(given) != jax.tree.structure(params):
+        if jax.tree.structure(given) != jax.tree.structure(0):
+            raise InputError(
+                f"{place} is {jax.tree.structure(given)}, and the parameters are {jax.tree.structure(params)}; pass "
+                "None, a number, or a tree like the parameters."
+            )
+        given = jax.tree.map(lambda _: given, params)
+
+    def fitted(path: Any, p: jax.Array, bound: Any) -> jax.Array:
+        if jnp.iscomplexobj(p):
+            raise InputError(
+                f"{place}: {name_of(path)} is complex, and complex numbers have no order; leave bounds out."
+            )
+        if np.broadcast_shapes(np.shape(bound), p.shape) != p.shape:
+            raise InputError(
+                f"{place}: at {name_of(path)} it has shape {np.shape(bound)}, and the parameter {p.shape}."
+            )
+        return jnp.broadcast_to(jnp.asarray(bound, p.dtype), p.shape)
+
+    return jax.tree_util.tree_map_with_path(fitted, params, given)
+
+
+def check_value(place: str, given: UserProblem, params: Params) -> None:
+    """Refuse a function whose value is no real scalar, from shapes alone."""
+    place = f"{place}(fn={getattr(getattr(given.fn, 'fn', given.fn), '__qualname__', type(given.fn).__name__)})"
+    out: Any = attempt(f"{place}: fn(params, *args)", lambda: jax.eval_shape(given.fn, params, *given.args))
+    if given.has_aux and not (isinstance(out, tuple) and len(out) == 2):
+        raise InputError(f"{place}: with has_aux=True it must return (scalar, aux), not a {type(out).__name__}.")
+    value: Any = out[0] if given.has_aux else out
+    if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
+        shown = f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else f"a {type(value).__name__}"
+        raise InputError(
+            f"{place}: it must return a real floating scalar, not {shown}; reduce it, for example with .sum(), or pass "
+            "has_aux=True if it returns (scalar, aux)."
+        )
