@@ -1,6 +1,7 @@
 """Writes the files that only re-export: `python -m tests.exports`. Their names come from the source itself."""
 
 import ast
+import functools
 import pathlib
 import re
 import subprocess
@@ -63,6 +64,7 @@ def meaning(text: str) -> list[str]:
     return sorted([" ".join((ast.get_docstring(tree) or "").split()), *map(ast.dump, nodes)])
 
 
+@functools.cache
 def modules(layer: str) -> dict[str, list[str]]:
     """The public names of a layer by the module that defines them."""
     found = {f"jgd.{layer}.{p.stem}": list(public(p)) for p in sorted((ROOT / layer).glob("*.py")) if p.stem[0] != "_"}
