@@ -8,6 +8,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
 from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.limited_memory import lbfgsb
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
 from jgd.transforms.as_transform import as_transform
@@ -16,6 +17,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
+    "l-bfgs-b": lbfgsb,
 }
 PARTS = {
     "bounds": "bounds=",

@@ -60,6 +60,12 @@ class Objective:
         jacobian = (jax.jacfwd if n <= 2 * m else jax.jacrev)(lambda p: self.fn(p)[0])(params)
         return Point(params, (residual @ residual) / 2, residual @ jacobian, aux, None, residual, jacobian)
 
+    def inside(self, params: Params) -> Params:
+        """The nearest parameters that obey the bounds."""
+        if self.lower is None:
+            return params
+        return jax.tree.map(jnp.clip, params, self.lower, self.upper)
+
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""
         return self.fn(params)[0]
