@@ -9,13 +9,14 @@ from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import longest_step, steepest
-from jgd.solvers.methods.line_searches import LineSearch, equal_rtol
+from jgd.solvers.methods.line_searches import LineSearch
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.precision import Stalls, rounding
 from jgd.transforms.line_search import RayPoint
 
-MOST_STALLS = 5
-"""How many steps in a row may lower neither the value, beyond rounding, nor the least norm of the gradient."""
+MOST_STALLS = 10
+"""After how many steps in a row that lower neither the value, beyond rounding, nor the gradient the method ends."""
 
 
 class Ray(NamedTuple):
@@ -28,8 +29,7 @@ class Ray(NamedTuple):
     longest: jax.Array  # f[], the step that reaches the bounds
     step: jax.Array  # f[], the step that is being tried
     search: Any
-    least: jax.Array  # f[], the least optimality so far
-    stalls: jax.Array  # i32[], steps in a row that lowered nothing
+    stalls: Stalls
 
 
 class Descent(Method):
@@ -56,8 +56,8 @@ class Descent(Method):
         """The model that has learned nothing."""
         raise NotImplementedError
 
-    def first_step(self, model: Any, last: Ray, slope: jax.Array) -> Scalar:
-        """The first step to try along a direction of this slope, given the last ray and its step; 1 by default."""
+    def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
+        """The first step to try on a ray that starts so, given the last ray and its step; 1 by default."""
         return 1.0
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
@@ -65,7 +65,7 @@ class Descent(Method):
         zero, model, fresh = jnp.zeros_like(point.value), self.start(problem, point), jnp.array(True)
         start, down = RayPoint(zero, point.value, zero, point), steepest(problem, point)
         size = jnp.linalg.norm(down)
-        last = Ray(model, fresh, down, start, zero, zero, self.line_search.begin(start), size, jnp.zeros((), jnp.int32))
+        last = Ray(model, fresh, down, start, zero, zero, self.line_search.begin(start), Stalls.none(size))
         iterate = at_start(point, point.params, last)._replace(optimality=size)
         return self._aim(problem, iterate, model, fresh, down, None)
 
@@ -95,13 +95,12 @@ class Descent(Method):
         model = where(moved, self.learn(problem, ray.model, old, point), fresh_model)
         down = steepest(problem, point)
         size = jnp.linalg.norm(down)
-        stalled = moved & (jnp.abs(point.value - old.value) <= rounding(old.value)) & ~(size < ray.least)
-        stalls = jnp.where(stalled, ray.stalls + 1, 0)
+        stalls = where(moved, ray.stalls.after(old.value, point.value, size), ray.stalls)
         flat = jnp.abs(trial.value - ray.start.value) <= rounding(ray.start.value)
         over = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
         why = jnp.where(~moved & ray.fresh, over, status(Status.RUNNING))
-        why = jnp.where(stalls >= MOST_STALLS, status(Status.PRECISION), why)
-        last = ray._replace(step=end.step, least=jnp.minimum(ray.least, size), stalls=stalls)
+        why = jnp.where(stalls.count >= MOST_STALLS, status(Status.PRECISION), why)
+        last = ray._replace(step=end.step, stalls=stalls)
         iterate = Iterate(point, iterate.trial, moved, size, why, last)
         direction = self.direction(problem, model, point)
         return self._aim(problem, iterate, model, ~moved, down, (direction, fresh_model))
@@ -119,13 +118,8 @@ class Descent(Method):
         slope = direction @ point.grad
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
         longest = longest_step(problem, point.params, direction)
-        first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, slope))
+        first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, start))
         step = jnp.minimum(first, longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
-        ray = Ray(model, fresh, direction, start, longest, step, search, last.least, last.stalls)
+        ray = Ray(model, fresh, direction, start, longest, step, search, last.stalls)
         return iterate._replace(trial=problem.inside(point.params + step * direction), memory=ray)
-
-
-def rounding(value: jax.Array) -> jax.Array:
-    """By how much values near this one differ through rounding alone."""
-    return equal_rtol(value) * jnp.abs(value)

@@ -38,7 +38,12 @@ class Pairs(NamedTuple):
         s, y = s / jnp.sqrt(ys), y / jnp.sqrt(ys)
         S, Y = (jnp.roll(rows, -1, 0).at[-1].set(row) for rows, row in ((self.S, s), (self.Y, y)))
         new = Pairs(
-            S, Y, _bordered(self.SS, S @ s, S @ s), _bordered(self.SY, Y @ s, S @ y), _bordered(self.YY, Y @ y, Y @ y), y @ y
+            S,
+            Y,
+            _bordered(self.SS, S @ s, S @ s),
+            _bordered(self.SY, Y @ s, S @ y),
+            _bordered(self.YY, Y @ y, Y @ y),
+            y @ y,
         )
         return jax.tree.map(lambda a, b: jnp.where(fine, a, b), new, self)
 
@@ -141,7 +146,14 @@ def _cauchy_point(
         curvature = curvature - own * (theta * own + 2 * (Mw @ p) + own * (Mw @ w))
         return i + 1, reached[j], slope, jnp.maximum(curvature, least), p + own * w, c
 
-    first = (jnp.zeros((), jnp.int32), jnp.zeros((), x.dtype), slope, jnp.maximum(curvature, least), p, jnp.zeros_like(p))
+    first = (
+        jnp.zeros((), jnp.int32),
+        jnp.zeros((), x.dtype),
+        slope,
+        jnp.maximum(curvature, least),
+        p,
+        jnp.zeros_like(p),
+    )
     _, t, slope, curvature, _, _ = jax.lax.while_loop(further, past_bound, first)
     t = t + jnp.maximum(-slope / curvature, 0.0)
     met = reached <= t
