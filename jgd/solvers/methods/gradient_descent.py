@@ -95,7 +95,7 @@ class BarzilaiBorwein(Method):
         point = where(taken, new, old)
         size = jnp.linalg.norm(steepest(problem, point))
         steps = memory.steps + taken
-        step = self._step(old, point, steps)
+        step = self._step(old, point, steps, size)
         direction = jnp.where(taken, steepest(problem, point, step), memory.direction)
         share = jnp.where(taken, 1.0, shorter)
         stalls = where(taken, memory.stalls.after(old.value, point.value, size), memory.stalls)
@@ -108,11 +108,11 @@ class BarzilaiBorwein(Method):
         found = Iterate(point, trial, taken, size, why, Spectral(values, direction, share, steps, stalls))
         return cast_like(found, iterate)
 
-    def _step(self, old: Point, new: Point, steps: jax.Array) -> jax.Array:
+    def _step(self, old: Point, new: Point, steps: jax.Array, size: jax.Array) -> jax.Array:
         s, y = new.params - old.params, new.grad - old.grad
         ys = y @ s
         step = jnp.where(steps % 2 == 1, s @ s / ys, ys / (y @ y))
-        longer = 2 * jnp.linalg.norm(s) / jnp.linalg.norm(new.grad)
+        longer = 2 * jnp.linalg.norm(s) / size
         return jnp.clip(jnp.where(ys > 0, step, longer), SHORTEST, LONGEST)
 
 

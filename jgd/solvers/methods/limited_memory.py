@@ -8,7 +8,6 @@ from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from jgd.core.arguments import whole_from
 from jgd.core.record import part, record, static
-from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.descent import Descent
 from jgd.solvers.methods.line_searches import LineSearch, StrongWolfe
 from jgd.solvers.methods.objective import Objective, Point
@@ -108,7 +107,7 @@ def _to_minimum(problem: Objective, pairs: Pairs, point: Point) -> jax.Array:
     cauchy, free = _cauchy_point(problem, point, W, M, theta)
     step = cauchy - x
     r = jnp.where(free, g + theta * step - (M @ (W @ step)) @ W, 0.0)
-    free_W = jnp.where(free, W, 0.0)
+    free_W = jnp.where(free[None], W, 0.0)
     K = jnp.block([[-eye, L.T], [L, square]]) - free_W @ free_W.T / theta
     inner = -(r + jnp.linalg.solve(K, free_W @ r) @ free_W / theta) / theta
     projected = problem.inside(cauchy + inner) - x

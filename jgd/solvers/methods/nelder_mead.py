@@ -58,7 +58,8 @@ class NelderMead(Method):
         x = point.params
         steps = jnp.where(x == 0, 0.00025, 0.05 * x)
         beyond = problem.inside(x + steps) == x  # at a bound: to its other side
-        points = jnp.concatenate([x[None], problem.inside(x + jnp.diag(jnp.where(beyond, -steps, steps)))])
+        moved = x[None] + jnp.diag(jnp.where(beyond, -steps, steps))
+        points = jnp.concatenate([x[None], jax.vmap(problem.inside)(moved)])
         values = jnp.full(len(points), jnp.inf, point.value.dtype).at[0].set(point.value)
         memory = Simplex(points, values, jnp.int32(BUILD), jnp.int32(1), x, point.value)
         return at_start(point, points[1], memory)._replace(optimality=jnp.full_like(point.value, jnp.nan))
@@ -69,9 +70,9 @@ class NelderMead(Method):
         lower = value < iterate.point.value
         simplex = self._received(problem, iterate.memory, iterate.trial, value)
         points, values = simplex.points, simplex.values
-        spread = jnp.max(jnp.abs(points[1:] - points[0]))
+        spread = jnp.max(jnp.abs(points[1:] - points[:1]))
         whole = simplex.phase == REFLECT
-        small = whole & (spread <= self.x_tol) & (jnp.max(jnp.abs(values[1:] - values[0])) <= self.f_tol)
+        small = whole & (spread <= self.x_tol) & (jnp.max(jnp.abs(values[1:] - values[:1])) <= self.f_tol)
         least = 4 * jnp.finfo(spread.dtype).eps * jnp.max(jnp.abs(points[0]))
         why = jnp.where(whole & (spread <= least), status(Status.PRECISION), status(Status.RUNNING))
         found = Iterate(
@@ -100,7 +101,7 @@ class NelderMead(Method):
         replaces = ~filling & ~expands & ~outside & ~inside & ~failed
         points = old.points.at[-1].set(jnp.where(replaces, jnp.where(worse, old.reflected, x), old.points[-1]))
         values = old.values.at[-1].set(jnp.where(replaces, jnp.where(worse, old.reflected_value, value), highest))
-        shrunk = problem.inside(points[0] + (1 - 1 / max(n, 2)) * (points - points[0]))
+        shrunk = points[:1] + (1 - 1 / max(n, 2)) * (points - points[:1])
         points, values = jnp.where(failed, shrunk, points), jnp.where(filling, filled, values)
         filling_on = failed | (filling & (old.index < n))
         order = jnp.where(filling_on, jnp.arange(n + 1), jnp.argsort(values))
