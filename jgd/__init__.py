@@ -49,8 +49,9 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
-Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
-    describe, fit, minimize, multistart, on_host.
+Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
+    Solution, Task, armijo, bfgs, describe, dfp, fit, implicit, minimize, minimize_many, multistart, on_host,
+    strong_wolfe.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -82,6 +83,7 @@ from jgd.core.lazy import lazy
 if TYPE_CHECKING:
     from jgd import interop as interop
     from jgd import measure as measure
+    from jgd import nonsmooth as nonsmooth
     from jgd import optimizers as optimizers
     from jgd import schedules as schedules
     from jgd import sweep as sweep
@@ -414,8 +416,14 @@ if TYPE_CHECKING:
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Solution as Solution
+    from jgd.solvers import armijo as armijo
+    from jgd.solvers import bfgs as bfgs
+    from jgd.solvers import dfp as dfp
+    from jgd.solvers import implicit as implicit
     from jgd.solvers import minimize as minimize
+    from jgd.solvers import minimize_many as minimize_many
     from jgd.solvers import multistart as multistart
+    from jgd.solvers import strong_wolfe as strong_wolfe
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
@@ -630,11 +638,21 @@ lazy(
         "jgd.transforms.width": ("mup", "mup_init", "spectral_rates"),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
-        "jgd.solvers": ("Solution", "minimize", "multistart"),
+        "jgd.solvers": (
+            "Solution",
+            "armijo",
+            "bfgs",
+            "dfp",
+            "implicit",
+            "minimize",
+            "minimize_many",
+            "multistart",
+            "strong_wolfe",
+        ),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
     },
-    folders=("interop", "measure", "optimizers", "schedules", "sweep", "tasks", "transforms"),
+    folders=("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms"),
     also=(
         "InputError",
         "MatrixAxes",

@@ -1,5 +1,12 @@
 """Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped."""
 
+from jgd.solvers.derivatives import implicit as implicit
+from jgd.solvers.many import minimize_many as minimize_many
+from jgd.solvers.methods.line_searches import armijo as armijo
+from jgd.solvers.methods.line_searches import strong_wolfe as strong_wolfe
+from jgd.solvers.methods.quasi_newton import bfgs as bfgs
+from jgd.solvers.methods.quasi_newton import dfp as dfp
 from jgd.solvers.minimize import minimize as minimize
 from jgd.solvers.multistart import multistart as multistart
+from jgd.solvers.names import METHODS as METHODS
 from jgd.solvers.solution import Solution as Solution

@@ -14,6 +14,7 @@ from jgd.core.record import as_function
 from jgd.core.status import Status
 from jgd.core.stop import FIT_ALONE, STOP, Stop
 from jgd.core.types import Params
+from jgd.solvers.derivatives import DERIVATIVE, Implicit, is_traced, with_derivative
 from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
@@ -35,6 +36,7 @@ TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
     fn=function_of("(params, *args) -> scalar"),
     stop=STOP,
     history=FLAG,
+    derivative=DERIVATIVE,
 )
 def minimize(
     fn: Callable[..., Any],
@@ -47,6 +49,7 @@ def minimize(
     bounds: Any = None,
     nonsmooth: Any = None,
     hess: Callable[..., Any] | None = None,
+    derivative: str | Implicit = "implicit",
     history: bool = False,
 ) -> Solution:
     """Minimize `fn(params, *args) -> scalar` (with `has_aux`, `(scalar, aux)`) from `params`.
@@ -59,6 +62,9 @@ def minimize(
     bounds     `(lower, upper)`, each None, a number, or a tree like the parameters, and never left on the way.
     nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`; `value` is then the total.
     hess       the Hessian, for methods that take it; otherwise it is derived.
+    derivative "implicit": forward and reverse derivatives with respect to `args` and all that `fn` closes over, by one
+               linear solve, which `jgd.implicit(solve=...)` chooses. Those with respect to the start and to the
+               optimizer's numbers are then exactly 0. "through": forward ones of the steps themselves, by `jax.jvp`.
     history    keep the value of every evaluation.
 
     Runs under `jit` and `vmap`; the numbers of the optimizer, the rules and `args` are arguments of the program, and
@@ -77,15 +83,25 @@ def minimize(
     parts = {name for name in ("bounds", "nonsmooth", "hess") if getattr(given, name) is not None}
     check_parts("minimize", optimizer, method, parts)
     check_value("minimize", given, params)
-    solution = _search(given, method, params, stop, (stop.max_evaluations or MAX_EVALUATIONS) if history else 0)
-    return finished(solution)
+    recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
+    rule = (
+        None if derivative == "through" or not is_traced() else Implicit() if derivative == "implicit" else derivative
+    )
+    return finished(_search(given, method, params, stop, rule, recorded))
 
 
 @partial(jax.jit, static_argnames="recorded")
-def _search(given: UserProblem, method: Method, params: Params, stop: Stop, recorded: int) -> Solution:
+def _search(
+    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
+) -> Solution:
     problem, form = problem_of(given, method, params)
-    turn = first_turn(method, problem, params if form is None else form.pack(params), stop, recorded)
-    return solution_of(solve(method, problem, stop, turn), form)
+
+    def search(start: Params) -> Turn:
+        return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
+
+    start = params if form is None else form.pack(params)
+    turn = search(start) if rule is None else with_derivative(rule, problem, start, search)
+    return solution_of(turn, form)
 
 
 def problem_of(given: UserProblem, method: Method, params: Params) -> tuple[Objective, Vector | None]:

@@ -1,5 +1,6 @@
 """The problem as a user states it, checked, and as the methods see it."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -33,6 +34,10 @@ class UserProblem:
     def objective(self, params: Params) -> tuple[Any, Any]:
         """The value, or the residual, and what comes with it."""
         return self.fn(params, *self.args) if self.has_aux else (self.fn(params, *self.args), None)
+
+    def with_args(self, args: tuple[Any, ...]) -> "UserProblem":
+        """The same with other arguments."""
+        return dataclasses.replace(self, args=args)
 
     def on_trees(self) -> Objective:
         """The problem whose parameters are the user's."""

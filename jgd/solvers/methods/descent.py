@@ -9,10 +9,10 @@ from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import longest_step, steepest
-from jgd.solvers.methods.line_searches import LineSearch
+from jgd.solvers.methods.line_searches import LineSearch, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls, rounding
+from jgd.solvers.methods.precision import Stalls
 from jgd.transforms.line_search import RayPoint
 
 MOST_STALLS = 10

@@ -12,10 +12,10 @@ from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.descent import Descent, Ray
-from jgd.solvers.methods.line_searches import Armijo, LineSearch
+from jgd.solvers.methods.line_searches import Armijo, LineSearch, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls, rounding
+from jgd.solvers.methods.precision import Stalls
 from jgd.transforms.line_search import RayPoint
 
 SHORTEST, LONGEST = 1e-10, 1e10

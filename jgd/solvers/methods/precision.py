@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.solvers.methods.line_searches import equal_rtol
+from jgd.solvers.methods.line_searches import rounding
 
 
 class Stalls(NamedTuple):
@@ -23,8 +23,3 @@ class Stalls(NamedTuple):
         """With a step more, from one value to another."""
         stalled = (jnp.abs(new - old) <= rounding(old)) & ~(optimality < self.least)
         return Stalls(jnp.minimum(self.least, optimality), jnp.where(stalled, self.count + 1, 0))
-
-
-def rounding(value: jax.Array) -> jax.Array:
-    """By how much values near this one differ through rounding alone."""
-    return equal_rtol(value) * jnp.abs(value)
