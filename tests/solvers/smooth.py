@@ -33,7 +33,7 @@ SEEN: list = []
 
 
 def objective(x, which):
-    """The function of this number; keeps every point at which it is evaluated, in float32 as callbacks may convert it."""
+    """The function of this number. Keeps the points at which it is evaluated, in float32, as callbacks may get them."""
     jax.debug.callback(lambda value: SEEN.append(np.float32(value)), x)
     return jax.lax.switch(which, [fn for fn, _, _ in PROBLEMS.values()], x)
 

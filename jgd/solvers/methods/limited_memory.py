@@ -96,7 +96,7 @@ def _inverse_times(pairs: Pairs, g: jax.Array) -> jax.Array:
 
 
 def _to_minimum(problem: Objective, pairs: Pairs, point: Point) -> jax.Array:
-    """d to the minimum of the model over the parameters that are free at the Cauchy point."""
+    """The step to the minimum of the model over the parameters that are free at the Cauchy point."""
     x, g, theta = point.params, point.grad, pairs.theta
     S, Y, m = pairs.S, pairs.Y, len(pairs.S)
     W, eye = jnp.concatenate([Y, theta * S]), jnp.eye(m, dtype=S.dtype)
