@@ -27,16 +27,21 @@ def solved(method, name, tol, dtype=np.float64):
     )
 
 
+def distance(found, name):
+    params = np.abs(found.params) if name == "wells" else found.params
+    return np.max(np.abs(params - PROBLEMS[name][2]))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_finds_the_solution_and_ends_by_itself(method, x64):
-    for name, (_, _, solution) in PROBLEMS.items():
+    for name in NAMES:
         if (method, name) == ("gradient-descent", "rosenbrock"):
             continue  # it takes ten thousand steps
         found = solved(method, name, 1e-6)
         # The least curvature at these solutions is 0.13, and the bound allows for the cubic terms: 1e-6 / 0.13 * 2;
         # Nelder and Mead's simplex is this small in values, and in points its square root.
         atol = 2e-5 if method == "nelder-mead" else 1.6e-5
-        np.testing.assert_allclose(found.params, solution, atol=atol, err_msg=name)
+        assert distance(found, name) < atol, name
         assert found.status is (Status.STEP_NORM if method == "nelder-mead" else Status.GRADIENT_NORM), name
         assert len(seen()) == int(found.evaluations), name
         exact = solved(method, name, 0.0)
@@ -51,7 +56,7 @@ def test_float32_ends_by_itself(method):
         assert found.success, (name, found.status)
         assert int(found.evaluations) < 2000, name  # Nelder and Mead's takes about 1,000
         # Values cannot tell points apart that are nearer than the square root of the rounding unit, times 20.
-        np.testing.assert_allclose(found.params, PROBLEMS[name][2], atol=7e-3, err_msg=name)
+        assert distance(found, name) < 7e-3, name
 
 
 @pytest.mark.parametrize(("method", "theirs"), [("bfgs", "BFGS"), ("l-bfgs-b", "L-BFGS-B"), ("cg pr+", "CG")])

@@ -9,7 +9,7 @@ from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import longest_step, steepest
-from jgd.solvers.methods.line_searches import LineSearch, rounding
+from jgd.solvers.methods.line_searches import LineSearch
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.precision import Stalls
@@ -36,7 +36,8 @@ class Descent(Method):
     """x+ = x + t d, where d is the model's direction at x and t what the line search finds.
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
-    then the method ends: PRECISION where the values differ by no more than rounding, else LINE_SEARCH. PRECISION also
+    then the method ends: PRECISION where the values differ by no more than rounding, or the gradient is no more than
+    that of the first, else LINE_SEARCH. PRECISION also
     where several steps in a row lower neither the value, beyond its rounding, nor the gradient. With bounds, steepest
     descent is P(x - g) - x, and its norm, of all entries together, is the optimality. A method of this kind is a record
     with a `line_search` and four functions, of which the last has a default.
@@ -96,7 +97,7 @@ class Descent(Method):
         down = steepest(problem, point)
         size = jnp.linalg.norm(down)
         stalls = where(moved, ray.stalls.after(old.value, point.value, size), ray.stalls)
-        flat = jnp.abs(trial.value - ray.start.value) <= rounding(ray.start.value)
+        flat = ray.stalls.reached(old.value, trial.value, size)
         over = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
         why = jnp.where(~moved & ray.fresh, over, status(Status.RUNNING))
         why = jnp.where(stalls.count >= MOST_STALLS, status(Status.PRECISION), why)

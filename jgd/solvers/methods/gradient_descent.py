@@ -100,7 +100,7 @@ class BarzilaiBorwein(Method):
         share = jnp.where(taken, 1.0, shorter)
         stalls = where(taken, memory.stalls.after(old.value, point.value, size), memory.stalls)
         values = jnp.where(taken, jnp.roll(memory.values, 1).at[0].set(new.value), memory.values)
-        flat = jnp.abs(new.value - old.value) <= rounding(old.value)
+        flat = stalls.reached(old.value, new.value, size)
         over = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
         why = jnp.where(share < SHORTEST, over, status(Status.RUNNING))
         why = jnp.where(stalls.count >= self.window, status(Status.PRECISION), why)

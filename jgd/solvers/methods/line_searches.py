@@ -48,19 +48,25 @@ class LineSearch:
 class StrongWolfe(LineSearch):
     """f(x + t d) <= f(x) + c1 t f'(x; d) and |f'(x + t d; d)| <= c2 |f'(x; d)| (Nocedal & Wright 2006, Alg. 3.5, 3.6).
 
-    `slope_rtol` is c1, `curv_rtol` c2. Near a minimum, where values differ by rounding, Hager and Zhang's approximate
+    `slope_rtol` is c1, `curv_rtol` c2. While steps are too short, they grow by 1.1 to `increase_factor` times the last
+    growth (Moré & Thuente 1994). Near a minimum, where values differ by rounding, Hager and Zhang's approximate
     form of the first, which looks at slopes, is enough; its `approx_dec_rtol` is by default ten rounding units.
     """
 
     slope_rtol: Scalar = hyper(default=1e-4, interval="(0, 1)")
     curv_rtol: Scalar = hyper(default=0.9, interval="(0, 1)")
     max_steps: Scalar = hyper(default=20, interval="[1, inf)", whole=True)
-    increase_factor: Scalar = hyper(default=2.0, interval="(1, inf)")
+    increase_factor: Scalar = hyper(default=4.0, interval="(1.1, inf)")
     approx_dec_rtol: Scalar | None = hyper(default=None, interval="[0, inf)")
 
     def next(self, search: StepSearch, longest: Scalar) -> jax.Array:
-        """A longer step until one is too long, then one between."""
-        return next_step(search, 0.0, longest, self.increase_factor).astype(search.trial.step.dtype)
+        """Where a line through the last two slopes is 0; once a trial is too long, a step between."""
+        last, new = search.low, search.high  # while the steps grow
+        span = new.step - last.step
+        turn = jnp.where(new.slope > last.slope, span * new.slope / (last.slope - new.slope), jnp.inf)
+        grown = new.step + jnp.clip(turn, 1.1 * span, self.increase_factor * span)
+        between = next_step(search, 0.0, longest, self.increase_factor)
+        return jnp.where(search.bracketed, between, jnp.minimum(grown, longest)).astype(search.trial.step.dtype)
 
     def receive(self, search: StepSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> StepSearch:
         """Done where both conditions hold."""
