@@ -11,14 +11,20 @@ from jgd.solvers.methods.nelder_mead import nelder_mead
 from jgd.solvers.methods.nonlinear_cg import BETAS, nonlinear_cg
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
 
-SCALES = np.array([1.0, 4.0, 9.0, 16.0])
+SCALES = (1.0, 4.0, 9.0, 16.0)
+
+
+def scales(x):
+    """In the dtype of x: JAX keeps the program of a branch, and in it the constants, for float32 as for float64."""
+    return jnp.array(SCALES, x.dtype)
+
 
 # Each with its start and its solution; of the wells, which lie at -1 and 1, either will do.
 PROBLEMS = {
-    "quadratic": (lambda x: 0.5 * jnp.sum(SCALES * (x - 1) ** 2) + 1, np.zeros(4), np.ones(4)),
+    "quadratic": (lambda x: 0.5 * jnp.sum(scales(x) * (x - 1) ** 2) + 1, np.zeros(4), np.ones(4)),
     "barrier": (lambda x: jnp.sum(x - jnp.log(x)), np.array([1e-3, 0.1, 3.0, 20.0]), np.ones(4)),
     "roots": (lambda x: jnp.sum(x - 2 * jnp.sqrt(x)), np.array([1e-4, 0.1, 3.0, 4.0]), np.ones(4)),
-    "exponential": (lambda x: jnp.sum(jnp.exp(x) - SCALES * x), np.zeros(4), np.log(SCALES)),
+    "exponential": (lambda x: jnp.sum(jnp.exp(x) - scales(x) * x), np.zeros(4), np.log(SCALES)),
     "wells": (lambda x: jnp.sum(x**4 / 4 - x**2 / 2), np.array([-0.5, -1e-3, 0.01, 2.0]), np.ones(4)),
     "rosenbrock": (
         lambda x: jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2),

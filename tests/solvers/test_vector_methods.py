@@ -84,14 +84,16 @@ def test_a_lane_is_the_run_alone(method, x64):
         assert Status.of(lanes.status[i]) is alone.status
         # Sums in another order end at another point within the tolerance.
         np.testing.assert_allclose(lanes.params[i], alone.params, atol=2e-5, err_msg=name)
-        assert abs(int(lanes.evaluations[i]) - int(alone.evaluations)) <= 0.1 * int(alone.evaluations) + 2
+        assert (
+            abs(int(lanes.evaluations[i]) - int(alone.evaluations)) <= 0.25 * int(alone.evaluations) + 2
+        )  # of some hundred
 
 
 @pytest.mark.parametrize("method", ["bfgs", "l-bfgs-b", "cg pr+", "barzilai-borwein", "nelder-mead"])
 def test_trees_and_complex_parameters(method, x64):
     def fn(p):
         return jnp.abs(p["z"] - (1 + 2j)) ** 2 + jnp.sum(
-            (p["w"] - jnp.array([[3.0, 4.0]])) ** 2 * jnp.array([1.0, 2.0])
+            (p["w"] - jnp.array([[3.0, 4.0]])) ** 2 * jnp.array([[1.0, 2.0]])
         )
 
     start = {"z": jnp.array(0.5 + 0j), "w": jnp.ones((1, 2))}
@@ -132,8 +134,9 @@ def test_a_wrong_gradient_ends_the_search():
 
 
 def test_what_is_unbounded_below_is_said():
-    found = minimize(lambda x: jnp.sum(x), bfgs(), jnp.ones(2))
-    assert found.status is Status.UNBOUNDED
+    for method in ("bfgs", "cg"):
+        found = minimize(lambda x: jnp.sum(x), method, jnp.ones(2))
+        assert found.status is Status.UNBOUNDED
 
 
 BAD = [

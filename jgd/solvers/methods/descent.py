@@ -37,10 +37,10 @@ class Descent(Method):
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
     then the method ends: PRECISION where the values differ by no more than rounding, or the gradient is no more than
-    that of the first, else LINE_SEARCH. PRECISION also
-    where several steps in a row lower neither the value, beyond its rounding, nor the gradient. With bounds, steepest
-    descent is P(x - g) - x, and its norm, of all entries together, is the optimality. A method of this kind is a record
-    with a `line_search` and four functions, of which the last has a default.
+    the rounding of the first, else LINE_SEARCH. PRECISION also where several steps in a row lower neither the value,
+    beyond its rounding, nor the gradient. With bounds, steepest descent is P(x - g) - x, and its norm, of all entries
+    together, is the optimality. A method of this kind is a record with a `line_search` and four functions, of which the
+    last has a default.
     """
 
     line_search: LineSearch
@@ -83,14 +83,15 @@ class Descent(Method):
         )
         return jax.lax.cond(
             search.done | search.failed,
-            lambda: cast_like(self._move(problem, iterate, trial, search.point), iterate),
+            lambda: cast_like(self._move(problem, iterate, trial, search), iterate),
             lambda: cast_like(tried, iterate),
         )
 
-    def _move(self, problem: Objective, iterate: Iterate, trial: RayPoint, end: RayPoint) -> Iterate:
+    def _move(self, problem: Objective, iterate: Iterate, trial: RayPoint, search: Any) -> Iterate:
         """The first trial from the end of a search."""
-        ray, old = iterate.memory, iterate.point
-        moved = end.step > 0
+        ray, old, end = iterate.memory, iterate.point, search.point
+        moved = (end.step > 0) & (search.done | (end.value < old.value))
+        grew = moved & search.failed & (end.step >= trial.step)  # and would have gone on: as far at once next time
         point = where(moved, end.aux, old)
         fresh_model = self.start(problem, point)
         model = where(moved, self.learn(problem, ray.model, old, point), fresh_model)
@@ -104,12 +105,13 @@ class Descent(Method):
         last = ray._replace(step=end.step, stalls=stalls)
         iterate = Iterate(point, iterate.trial, moved, size, why, last)
         direction = self.direction(problem, model, point)
-        return self._aim(problem, iterate, model, ~moved, down, (direction, fresh_model))
+        at_least = jnp.where(grew, end.step, 0.0)
+        return self._aim(problem, iterate, model, ~moved, down, (direction, fresh_model, at_least))
 
     def _aim(self, problem: Objective, iterate: Iterate, model: Any, fresh: Any, down: jax.Array, own: Any) -> Iterate:
-        """The ray from the point of the iterate, and its first trial. `own` is the model's direction, and a new model.
+        """The ray from the point of the iterate, and its first trial: along the gradient of length at most 1.
 
-        The first step along the gradient is of length at most 1.
+        `down` is steepest descent, and `own`, if there is one, the model's direction, a new model and the least step.
         """
         point, last = iterate.point, iterate.memory
         direction = down
@@ -120,6 +122,7 @@ class Descent(Method):
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
         longest = longest_step(problem, point.params, direction)
         first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, start))
+        first = first if own is None else jnp.maximum(first, own[2])
         step = jnp.minimum(first, longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
         ray = Ray(model, fresh, direction, start, longest, step, search, last.stalls)

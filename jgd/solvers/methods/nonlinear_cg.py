@@ -24,13 +24,14 @@ class NonlinearCG(Descent):
     "hs"   g+'y / d'y (Hestenes & Stiefel 1952)       "dy"   g+'g+ / d'y (Dai & Yuan 1999)
     "hz"   (y - 2 d |y|^2 / d'y)'g+ / d'y, at least -1 / (|d| min(0.01, |g|)) (Hager & Zhang 2005).
 
-    beta is 0 where |g+'g| >= `restart_rtol` |g+|^2, when directions have lost their conjugacy (Powell 1977); "hz" needs
-    no such restart. The first step is the one that would change the value as the last step did. Memory: three vectors.
+    beta is 0 where |g+'g| >= `restart_rtol` |g+|^2, when directions have lost their conjugacy (Powell 1977): by default
+    0.2 for "fr" and "dy", while the others begin anew by themselves, and None stands for never. The first step is the
+    one that would change the value as the last step did. Memory: three vectors.
     """
 
     beta: str = static(default="pr+", expect=one_of(*BETAS))
     line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.1))
-    restart_rtol: Scalar = hyper(default=0.2, interval="(0, inf)")
+    restart_rtol: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def start(self, problem: Objective, point: Point) -> jax.Array:
         """The gradient's opposite."""
@@ -43,9 +44,9 @@ class NonlinearCG(Descent):
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> jax.Array:
         """The next direction."""
         beta = self._beta(model, old.grad, new.grad)
-        if self.beta != "hz":
-            lost = jnp.abs(new.grad @ old.grad) >= self.restart_rtol * (new.grad @ new.grad)
-            beta = jnp.where(lost, 0.0, beta)
+        rtol = 0.2 if self.restart_rtol is None and self.beta in ("fr", "dy") else self.restart_rtol
+        if rtol is not None:
+            beta = jnp.where(jnp.abs(new.grad @ old.grad) >= rtol * (new.grad @ new.grad), 0.0, beta)
         return -new.grad + jnp.where(jnp.isfinite(beta), beta, 0.0) * model
 
     def _beta(self, d: jax.Array, g: jax.Array, new: jax.Array) -> jax.Array:
