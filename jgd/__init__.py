@@ -50,8 +50,8 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
-    Solution, Task, armijo, barzilai_borwein, bfgs, describe, dfp, fit, hager_zhang, implicit, lbfgsb, minimize,
-    minimize_many, multistart, nelder_mead, nonlinear_cg, on_host, steepest_descent, strong_wolfe.
+    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, describe, dfp, fit, hager_zhang, implicit, lbfgsb,
+    minimize, minimize_many, multistart, nelder_mead, nonlinear_cg, on_host, steepest_descent, strong_wolfe.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -419,6 +419,7 @@ if TYPE_CHECKING:
     from jgd.solvers import armijo as armijo
     from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
+    from jgd.solvers import check_grads as check_grads
     from jgd.solvers import dfp as dfp
     from jgd.solvers import hager_zhang as hager_zhang
     from jgd.solvers import implicit as implicit
@@ -649,6 +650,7 @@ lazy(
             "armijo",
             "barzilai_borwein",
             "bfgs",
+            "check_grads",
             "dfp",
             "hager_zhang",
             "implicit",

@@ -34,8 +34,8 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Solution armijo barzilai_borwein bfgs dfp hager_zhang implicit lbfgsb minimize minimize_many multistart "
-        "nelder_mead nonlinear_cg steepest_descent strong_wolfe"
+        "Solution armijo barzilai_borwein bfgs check_grads dfp hager_zhang implicit lbfgsb minimize minimize_many "
+        "multistart nelder_mead nonlinear_cg steepest_descent strong_wolfe"
     ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",

@@ -14,6 +14,8 @@ from jgd.core.record import part, record, static
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
+from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
 from jgd.solvers.methods.vector import Vector
 
@@ -38,6 +40,13 @@ class UserProblem:
     def with_args(self, args: tuple[Any, ...]) -> "UserProblem":
         """The same with other arguments."""
         return dataclasses.replace(self, args=args)
+
+    def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | None]:
+        """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
+        if isinstance(method, FromTransform):
+            return self.on_trees(), None
+        form = Vector.like(params)
+        return self.on_vectors(form), form
 
     def on_trees(self) -> Objective:
         """The problem whose parameters are the user's."""
