@@ -50,8 +50,8 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
-    Solution, Task, armijo, bfgs, check_grads, describe, dfp, fit, implicit, minimize, minimize_many, multistart,
-    on_host, strong_wolfe.
+    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, describe, dfp, fit, hager_zhang, implicit, lbfgsb,
+    minimize, minimize_many, multistart, nelder_mead, nonlinear_cg, on_host, steepest_descent, strong_wolfe.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -418,13 +418,19 @@ if TYPE_CHECKING:
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Solution as Solution
     from jgd.solvers import armijo as armijo
+    from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import check_grads as check_grads
     from jgd.solvers import dfp as dfp
+    from jgd.solvers import hager_zhang as hager_zhang
     from jgd.solvers import implicit as implicit
+    from jgd.solvers import lbfgsb as lbfgsb
     from jgd.solvers import minimize as minimize
     from jgd.solvers import minimize_many as minimize_many
     from jgd.solvers import multistart as multistart
+    from jgd.solvers import nelder_mead as nelder_mead
+    from jgd.solvers import nonlinear_cg as nonlinear_cg
+    from jgd.solvers import steepest_descent as steepest_descent
     from jgd.solvers import strong_wolfe as strong_wolfe
     from jgd.train import Run as Run
     from jgd.train import Task as Task
@@ -643,13 +649,19 @@ lazy(
         "jgd.solvers": (
             "Solution",
             "armijo",
+            "barzilai_borwein",
             "bfgs",
             "check_grads",
             "dfp",
+            "hager_zhang",
             "implicit",
+            "lbfgsb",
             "minimize",
             "minimize_many",
             "multistart",
+            "nelder_mead",
+            "nonlinear_cg",
+            "steepest_descent",
             "strong_wolfe",
         ),
         "jgd.train": ("Run", "Task", "fit", "on_host"),

@@ -33,7 +33,10 @@ VALUES = {
     )
 }
 LOOPS = {
-    "jgd.solvers": "Solution armijo bfgs check_grads dfp implicit minimize minimize_many multistart strong_wolfe",
+    "jgd.solvers": (
+        "Solution armijo barzilai_borwein bfgs check_grads dfp hager_zhang implicit lbfgsb minimize minimize_many "
+        "multistart nelder_mead nonlinear_cg steepest_descent strong_wolfe"
+    ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
