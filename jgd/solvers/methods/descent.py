@@ -89,7 +89,7 @@ class Descent(Method):
         point, last = iterate.point, iterate.memory
         direction = self.direction(problem, model, point)
         slope = direction @ point.grad
-        uphill = ~(slope < 0)
+        uphill = ~((slope < 0) | ((slope == 0) & ~jnp.any(point.grad)))  # where g = 0, -g is no better
         direction = jnp.where(uphill, -point.grad, direction)
         slope = jnp.where(uphill, -(point.grad @ point.grad), slope)
         model, fresh = where(uphill, self.start(problem, point), model), fresh | uphill
