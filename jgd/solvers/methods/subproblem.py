@@ -39,7 +39,7 @@ def spectrum(matrix: jax.Array, grad: jax.Array) -> Spectrum:
 def without_noise(values: jax.Array) -> jax.Array:
     """Eigenvalues where those that rounding has made are the largest that it makes."""
     noise = 4 * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
-    return jnp.where(jnp.abs(values) <= noise, noise, values)
+    return jnp.where(values >= -noise, jnp.maximum(values, 1e-3 * noise), values)
 
 
 def within_radius(model: Spectrum, radius: jax.Array) -> jax.Array:

@@ -15,8 +15,8 @@ from jgd.solvers.methods.objective import Objective, Point
 
 FALLS = 0.9
 """Where values differ by rounding alone, a step must bring the gradient's norm below this much of it."""
-NEARLY = 100
-"""A point at which the model promised at most so many times the value's rounding is as exact as the dtype allows."""
+NEARLY = 2 / 3
+"""A point from which the first step promises less than eps^NEARLY |f| is as exact as can be, if it leads nowhere."""
 
 
 class Region(NamedTuple):
@@ -25,7 +25,7 @@ class Region(NamedTuple):
     model: Any
     step: jax.Array  # f[n]
     predicted: jax.Array  # f[], by how much the step lowers the model
-    promised: jax.Array  # f[], the same of the first step that was tried from this point
+    exact: jax.Array  # bool[], whether the first step that was tried from this point was next to nothing
     radius: jax.Array  # f[], how far the model is trusted
 
 
@@ -76,7 +76,7 @@ class TrustRegion(Method):
         model = self.model(problem, point)
         radius = jnp.asarray(self.first_radius(problem, model, point), point.value.dtype)
         zero = jnp.zeros_like(point.value)
-        region = Region(model, jnp.zeros_like(point.params), zero, zero, radius)
+        region = Region(model, jnp.zeros_like(point.params), zero, jnp.array(False), radius)
         return self._aim(problem, at_start(point, point.params, region))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
@@ -89,8 +89,7 @@ class TrustRegion(Method):
         accepted = finite & (ratio > self.accept) & (falls | (~small & (rise < 0)))
         length, size = jnp.linalg.norm(region.step), jnp.linalg.norm(old.params)
         lost = ~accepted & (small | (length <= jnp.finfo(size.dtype).eps * size))
-        exact = region.promised <= NEARLY * noise
-        why = jnp.where(exact, status(Status.PRECISION), status(Status.TRUST_REGION))
+        why = jnp.where(region.exact, status(Status.PRECISION), status(Status.TRUST_REGION))
         slope = jnp.minimum(old.grad @ region.step, 0.0)
         part = jnp.where(finite, -slope / (2 * (rise - slope)), 0.0)  # where the parabola through both is lowest
         shorter = jnp.clip(jnp.nan_to_num(part), self.shrink, 0.5)
@@ -131,9 +130,12 @@ class TrustRegion(Method):
         """The step from the point of the iterate."""
         point, region = iterate.point, iterate.memory
         step, predicted = self.solve(problem, region.model, point, region.radius)
-        promised = jnp.where(iterate.accepted, predicted, region.promised)
+        eps = float(jnp.finfo(step.dtype).eps)
+        little = predicted <= eps**NEARLY * jnp.abs(point.value)
+        little = little | (jnp.linalg.norm(step) <= 10 * eps * jnp.linalg.norm(point.params))
+        exact = jnp.where(iterate.accepted, little, region.exact)
         return iterate._replace(
             trial=point.params + step,
             optimality=self.optimality(region.model, point),
-            memory=region._replace(step=step, predicted=predicted, promised=promised),
+            memory=region._replace(step=step, predicted=predicted, exact=exact),
         )
