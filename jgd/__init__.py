@@ -50,7 +50,8 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
-    describe, fit, minimize, multistart, on_host.
+    cubic_newton, describe, dogleg, fit, minimize, multistart, newton, newton_cg, on_host, sr1, trust_exact,
+    trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -414,8 +415,16 @@ if TYPE_CHECKING:
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Solution as Solution
+    from jgd.solvers import cubic_newton as cubic_newton
+    from jgd.solvers import dogleg as dogleg
     from jgd.solvers import minimize as minimize
     from jgd.solvers import multistart as multistart
+    from jgd.solvers import newton as newton
+    from jgd.solvers import newton_cg as newton_cg
+    from jgd.solvers import sr1 as sr1
+    from jgd.solvers import trust_exact as trust_exact
+    from jgd.solvers import trust_krylov as trust_krylov
+    from jgd.solvers import trust_ncg as trust_ncg
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
@@ -630,7 +639,19 @@ lazy(
         "jgd.transforms.width": ("mup", "mup_init", "spectral_rates"),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
-        "jgd.solvers": ("Solution", "minimize", "multistart"),
+        "jgd.solvers": (
+            "Solution",
+            "cubic_newton",
+            "dogleg",
+            "minimize",
+            "multistart",
+            "newton",
+            "newton_cg",
+            "sr1",
+            "trust_exact",
+            "trust_krylov",
+            "trust_ncg",
+        ),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
     },

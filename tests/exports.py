@@ -27,7 +27,9 @@ VALUES = {
     )
 }
 LOOPS = {
-    "jgd.solvers": "Solution minimize multistart",
+    "jgd.solvers": (
+        "Solution cubic_newton dogleg minimize multistart newton newton_cg sr1 trust_exact trust_krylov trust_ncg"
+    ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
