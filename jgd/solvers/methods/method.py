@@ -46,6 +46,9 @@ class Method:
         return problem.evaluate(iterate.trial), jnp.ones((), jnp.int32)
 
 
+FALLS = 0.9
+"""Where values differ by rounding alone, a step must bring the gradient's norm below this much of it."""
+
 PARTS = ("bounds", "constraints", "nonsmooth", "hess", "residual")
 """What a problem may have besides its smooth objective."""
 

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.record import hyper, part, record
+from jgd.core.status import Status
 from jgd.core.types import Scalar
-from jgd.solvers.methods.descent import Descent, Ray
+from jgd.solvers.methods.descent import Descent, Ray, rounding
 from jgd.solvers.methods.line_searches import Armijo, LineSearch, StrongWolfe
-from jgd.solvers.methods.method import Iterate
+from jgd.solvers.methods.method import FALLS, Iterate, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.subproblem import Spectrum, spectrum, truncated_cg
 
@@ -27,6 +28,14 @@ class _NewtonDescent(Descent):
         """Newton's own length."""
         return 1.0
 
+    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+        """Go on, unless a step has changed the value by its rounding, and has not lowered the gradient either."""
+        after, old = super().advance(problem, iterate, new), iterate.point
+        flat = jnp.abs(after.point.value - old.value) <= rounding(old.value)
+        still = jnp.linalg.norm(after.point.grad) >= FALLS * jnp.linalg.norm(old.grad)
+        ends = after.accepted & flat & still & (after.status == status(Status.RUNNING))
+        return after._replace(status=jnp.where(ends, status(Status.PRECISION), after.status))
+
     def _aim(self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array) -> Iterate:
         """The ray along this point's direction."""
         return super()._aim(problem, iterate, model, jnp.array(True))
@@ -36,9 +45,9 @@ class _NewtonDescent(Descent):
 class Newton(_NewtonDescent):
     """d = -|B|^-1 g, where |B| is the Hessian with its eigenvalues' absolute values (Greenstadt 1967).
 
-    A step costs n products with the Hessian and about 10 n^3. Where an eigenvalue is negative and d shorter than `escape`
-    (1 + |x|) / 10, d gets that eigenvector `escape` (1 + |x|) long, so that saddle points are left, also where g = 0.
-    Memory: n^2.
+    Where an eigenvalue is negative and d shorter than `escape` (1 + |x|) / 10, d gets that eigenvector, `escape`
+    (1 + |x|) long: saddle points are left, also where g = 0, and no solution, for the optimality is the larger of |g|
+    and of minus the least eigenvalue. Cost: n products with the Hessian and about 10 n^3 a step. Memory: n^2.
     """
 
     line_search: LineSearch = part(default=Armijo())
@@ -69,7 +78,7 @@ newton = Newton
 
 @record
 class NewtonCG(_NewtonDescent):
-    """d from conjugate gradients on B d = -g, which end where the curvature is not positive (Nocedal & Wright 2006, 7.1).
+    """d from conjugate gradients on B d = -g, which end at negative curvature (Nocedal & Wright 2006, Alg. 7.1).
 
     For many parameters: a step costs up to 2 n products with the Hessian, most often far fewer, and memory for a few
     vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.

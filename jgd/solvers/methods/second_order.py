@@ -1,10 +1,11 @@
 """Trust regions and cubic regularization with the Hessian: dense, in a Krylov space, or by products alone."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import WHOLE
 from jgd.core.record import hyper, record, static
 from jgd.core.types import Scalar
 from jgd.solvers.methods.objective import Objective, Point
@@ -12,6 +13,7 @@ from jgd.solvers.methods.subproblem import (
     Spectrum,
     krylov_spectrum,
     spectrum,
+    to_boundary,
     truncated_cg,
     with_cubic_term,
     within_radius,
@@ -40,7 +42,8 @@ class TrustExact(_OnSpectrum):
     """The exact minimum of the model within the radius, by the Hessian's eigenvalues (Moré & Sorensen 1983).
 
     For up to some hundred parameters: an accepted step costs n products with the Hessian and about 10 n^3, a rejected
-    one n^2. It leaves saddle points, the hard case included. Memory: n^2.
+    one n^2; under `vmap` both cost the first. It leaves saddle points, the hard case included: the optimality is the
+    larger of |g| and of minus the least eigenvalue. Memory: n^2.
     """
 
     def solve(self, problem: Objective, model: Spectrum, point: Point, radius: jax.Array) -> tuple[Any, Any]:
@@ -60,7 +63,7 @@ class TrustKrylov(TrustExact):
     Memory: `krylov_size` n. `forcing` is how small |Bd + g| / |g| must be for the space to be large enough.
     """
 
-    krylov_size: int = static(default=64)
+    krylov_size: int = static(default=64, expect=WHOLE)
     forcing: Scalar = hyper(default=0.1, interval="(0, 1)")
 
     def model(self, problem: Objective, point: Point) -> Spectrum:
@@ -75,8 +78,9 @@ trust_krylov = TrustKrylov
 class Dogleg(_OnSpectrum):
     """From x to the minimum along -g, and on to Newton's point, as far as the radius allows (Powell 1970).
 
-    Where the Hessian is not positive definite, its eigenvalues' absolute values take their place, and the most negative
-    one's direction is gone if that lowers the model more. Cost as `trust_exact`'s.
+    Where the Hessian is not positive definite, the path is that of its eigenvalues' absolute values; the step is along
+    the eigenvector of the least one instead, where that lowers the model more. Saddle points are left. Cost and memory
+    as `trust_exact`'s.
     """
 
     def solve(self, problem: Objective, model: Spectrum, point: Point, radius: jax.Array) -> tuple[Any, Any]:
@@ -88,10 +92,8 @@ class Dogleg(_OnSpectrum):
         length = jnp.linalg.norm(cauchy)
         short = jnp.minimum(1.0, radius / jnp.maximum(length, tiny)) * cauchy
         leg = newton - cauchy
-        aa, ab, left = leg @ leg, leg @ cauchy, radius**2 - length**2
-        root = jnp.sqrt(jnp.maximum(ab**2 + aa * left, 0.0))
-        part = jnp.where(ab > 0, left / jnp.maximum(ab + root, tiny), (root - ab) / jnp.maximum(aa, tiny))
-        path = jnp.where(left > 0, cauchy + jnp.clip(part, 0.0, 1.0) * leg, short)
+        part = jnp.minimum(1.0, to_boundary(cauchy, leg, radius))
+        path = jnp.where(length < radius, cauchy + part * leg, short)
         down = jnp.zeros_like(a).at[0].set(jnp.where(a[0] > 0, -radius, radius))
         best = (model.values[0] < 0) & (model.decrease(down) > model.decrease(path))
         h = jnp.where(best, down, path)
@@ -106,8 +108,8 @@ class CubicNewton(_OnSpectrum):
     """x+ = x + d, d of least m(d) + sigma |d|^3 / 3 (Nesterov & Polyak 2006; Cartis, Gould & Toint 2011, ARC).
 
     `radius` is sqrt(|g| / sigma) at the start: the length of the step where B is 0. Sigma is divided by `grow`^2 where
-    the ratio is above 3/4, and where a step is bad it grows so much that the step would shrink to `shrink` to 1/2 of it.
-    Cost as `trust_exact`'s. It leaves saddle points.
+    the ratio is above 3/4, and grows where it is below 1/4, so that the step shrinks to a part of at least `shrink`. It
+    leaves saddle points. Cost and memory as `trust_exact`'s.
     """
 
     def first_radius(self, problem: Objective, model: Spectrum, point: Point) -> jax.Array:

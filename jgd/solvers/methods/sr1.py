@@ -23,11 +23,12 @@ class LearnedHessian(NamedTuple):
 
 @record
 class SR1(TrustRegion):
-    """B+ = B + (y - Bs)(y - Bs)' / (y - Bs)'s, skipped where |(y - Bs)'s| < `skip` |s| |y - Bs| (Nocedal & Wright, 6.2).
+    """B+ = B + r r' / r's with r = y - Bs, skipped where |r's| < `skip` |s| |r| (Nocedal & Wright 2006, 6.2).
 
-    It learns from rejected steps as well. B is |g| / radius times the identity at first, so that the first step
-    has the length of the radius, by default min(1, |g|); before its first pair it is y'y / |y's| times that. Steps by
-    conjugate gradients to `forcing` |g|. Memory: n^2.
+    For smooth functions whose Hessian is too expensive: B may be indefinite as the Hessian is, and learns from rejected
+    steps as well. It is |g| / radius times the identity at first, so that the first step has the length of the radius,
+    by default min(1, |g|), and y'y / y's times the identity before it learns its first pair. Steps are conjugate
+    gradients' to `forcing` |g|. Memory: n^2.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset()

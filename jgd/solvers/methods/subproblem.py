@@ -125,7 +125,7 @@ def truncated_cg(
             last = jnp.where(turns == 0, rr / jnp.maximum(jnp.abs(curvature), rr), 0.0)
         else:
             leaves = (curvature <= 0) | (jnp.linalg.norm(d + step * p) >= radius)
-            last = _to_boundary(d, p, radius)
+            last = to_boundary(d, p, radius)
         step = jnp.where(leaves, last, step)
         new = r + step * Bp
         return d + step * p, new, (new @ new / rr) * p - new, turns + 1, leaves
@@ -135,12 +135,12 @@ def truncated_cg(
     return d, -d @ (grad + r) / 2
 
 
-def _to_boundary(d: jax.Array, p: jax.Array, radius: jax.Array) -> jax.Array:
+def to_boundary(d: jax.Array, p: jax.Array, radius: jax.Array) -> jax.Array:
     """The t >= 0 with |d + t p| = radius."""
     pp, dp = p @ p, d @ p
     left = jnp.maximum(radius**2 - d @ d, 0.0)
     root = jnp.sqrt(dp**2 + pp * left)
-    return jnp.where(dp > 0, left / (dp + root), (root - dp) / pp)
+    return jnp.where(dp > 0, left / (dp + root), (root - dp) / jnp.maximum(pp, jnp.finfo(d.dtype).tiny))
 
 
 def krylov_spectrum(product: Product, grad: jax.Array, size: int, forcing: Scalar) -> Spectrum:

@@ -1,4 +1,4 @@
-"""Trust regions: a model of the objective is minimized where it is trusted, and its prediction decides how far that is."""
+"""Trust regions: minimize a model of the objective within a radius that its predictions earn."""
 
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,11 +10,9 @@ from jgd.core.status import Status
 from jgd.core.tree import where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.descent import rounding
-from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
+from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
 
-FALLS = 0.9
-"""Where values differ by rounding alone, a step must bring the gradient's norm below this much of it."""
 NEARLY = 2 / 3
 """A point from which the first step promises less than eps^NEARLY |f| is as exact as can be, if it leads nowhere."""
 
@@ -60,7 +58,7 @@ class TrustRegion(Method):
         raise NotImplementedError
 
     def along(self, problem: Objective, model: Any, point: Point, direction: jax.Array) -> jax.Array:
-        """d'Bd at the start, f[]."""
+        """The curvature along a direction at the start: d'Bd, f[]."""
         return direction @ problem.curvature(point.params)(direction)
 
     def optimality(self, model: Any, point: Point) -> jax.Array:
