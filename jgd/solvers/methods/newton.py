@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jgd.core.record import hyper, part, record
 from jgd.core.status import Status
 from jgd.core.types import Scalar
-from jgd.solvers.methods.descent import Descent, Ray, rounding
+from jgd.solvers.methods.descent import Descent, Ray, promises_nothing, rounding
 from jgd.solvers.methods.line_searches import Armijo, LineSearch, StrongWolfe
 from jgd.solvers.methods.method import FALLS, Iterate, status
 from jgd.solvers.methods.objective import Objective, Point
@@ -30,11 +30,12 @@ class _NewtonDescent(Descent):
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """Go on, unless a step has changed the value by its rounding, and has not lowered the gradient either."""
-        after, old = super().advance(problem, iterate, new), iterate.point
+        after, old, ray = super().advance(problem, iterate, new), iterate.point, iterate.memory
         flat = jnp.abs(after.point.value - old.value) <= rounding(old.value)
         still = jnp.linalg.norm(after.point.grad) >= FALLS * jnp.linalg.norm(old.grad)
         ends = after.accepted & flat & still & (after.status == status(Status.RUNNING))
-        return after._replace(status=jnp.where(ends, status(Status.PRECISION), after.status))
+        why = jnp.where(promises_nothing(ray), status(Status.PRECISION), status(Status.LINE_SEARCH))
+        return after._replace(status=jnp.where(ends, why, after.status))
 
     def _aim(self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array) -> Iterate:
         """The ray along this point's direction."""
@@ -85,7 +86,7 @@ class NewtonCG(_NewtonDescent):
     """
 
     line_search: LineSearch = part(default=StrongWolfe())
-    forcing: Scalar = hyper(default=0.1, interval="(0, 1)")
+    forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
     def start(self, problem: Objective, point: Point) -> tuple[()]:
         """Nothing: products are computed when they are needed."""

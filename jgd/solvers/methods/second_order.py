@@ -64,7 +64,7 @@ class TrustKrylov(TrustExact):
     """
 
     krylov_size: int = static(default=64, expect=WHOLE)
-    forcing: Scalar = hyper(default=0.1, interval="(0, 1)")
+    forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
     def model(self, problem: Objective, point: Point) -> Spectrum:
         """Ritz values and vectors."""
@@ -141,7 +141,7 @@ class TrustNCG(TrustRegion):
     vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.
     """
 
-    forcing: Scalar = hyper(default=0.1, interval="(0, 1)")
+    forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
     def model(self, problem: Objective, point: Point) -> tuple[()]:
         """Nothing: products are computed when they are needed."""

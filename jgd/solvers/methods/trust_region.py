@@ -10,11 +10,8 @@ from jgd.core.status import Status
 from jgd.core.tree import where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.descent import rounding
-from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, status
+from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, is_next_to_nothing, status
 from jgd.solvers.methods.objective import Objective, Point
-
-NEARLY = 2 / 3
-"""A point from which the first step promises less than eps^NEARLY |f| is as exact as can be, if it leads nowhere."""
 
 
 class Region(NamedTuple):
@@ -128,9 +125,7 @@ class TrustRegion(Method):
         """The step from the point of the iterate."""
         point, region = iterate.point, iterate.memory
         step, predicted = self.solve(problem, region.model, point, region.radius)
-        eps = float(jnp.finfo(step.dtype).eps)
-        little = predicted <= eps**NEARLY * jnp.abs(point.value)
-        little = little | (jnp.linalg.norm(step) <= 10 * eps * jnp.linalg.norm(point.params))
+        little = is_next_to_nothing(point, step, predicted)
         exact = jnp.where(iterate.accepted, little, region.exact)
         return iterate._replace(
             trial=point.params + step,
