@@ -46,13 +46,15 @@ class _NewtonDescent(Descent):
 class Newton(_NewtonDescent):
     """d = -|B|^-1 g, where |B| is the Hessian with its eigenvalues' absolute values (Greenstadt 1967).
 
-    Where an eigenvalue is negative and d shorter than `escape` (1 + |x|) / 10, d gets that eigenvector, `escape`
-    (1 + |x|) long: saddle points are left, also where g = 0, and no solution, for the optimality is the larger of |g|
-    and of minus the least eigenvalue. Cost: n products with the Hessian and about 10 n^3 a step. Memory: n^2.
+    Along each eigenvector d is at most `longest` (1 + |x|) long, since B may be singular. Where an eigenvalue is negative
+    and d shorter than `escape` (1 + |x|) / 10, d gets that eigenvector, `escape` (1 + |x|) long: saddle points are left,
+    also where g = 0, and are no solutions, for the optimality is the larger of |g| and of minus the least eigenvalue.
+    Cost: n products with the Hessian and about 10 n^3 a step. Memory: n^2.
     """
 
     line_search: LineSearch = part(default=Armijo())
     escape: Scalar = hyper(default=0.1, interval="(0, inf)")
+    longest: Scalar = hyper(default=100.0, interval="(0, inf)")
 
     def start(self, problem: Objective, point: Point) -> Spectrum:
         """No curvature, until it is computed at the point where the ray starts."""
@@ -62,8 +64,9 @@ class Newton(_NewtonDescent):
     def direction(self, problem: Objective, model: Spectrum, point: Point) -> jax.Array:
         """Newton's with absolute values, and the eigenvector of negative curvature at saddle points."""
         sizes = jnp.abs(model.values)
-        h = -model.grad / jnp.where(sizes > 0, sizes, 1.0)
-        length = self.escape * (1 + jnp.linalg.norm(point.params))
+        far = 1 + jnp.linalg.norm(point.params)
+        h = jnp.clip(-model.grad / jnp.where(sizes > 0, sizes, 1.0), -self.longest * far, self.longest * far)
+        length = self.escape * far
         stays = (model.values[0] < 0) & (jnp.linalg.norm(h) < length / 10)
         h = h.at[0].set(jnp.where(stays, jnp.where(model.grad[0] > 0, -length, length), h[0]))
         return model.basis @ h

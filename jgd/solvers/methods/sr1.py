@@ -34,7 +34,7 @@ class SR1(TrustRegion):
     takes: ClassVar[frozenset[str]] = frozenset()
 
     skip: Scalar = hyper(default=1e-8, interval="(0, 1)")
-    forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
+    forcing: Scalar = hyper(default=1e-6, interval="(0, 1)")
 
     def model(self, problem: Objective, point: Point) -> LearnedHessian:
         """A multiple of the identity."""
@@ -52,7 +52,7 @@ class SR1(TrustRegion):
         return truncated_cg(lambda d: model.matrix @ d, point.grad, self.forcing, radius)
 
     def learn(self, problem: Objective, region: Region, old: Point, new: Point, accepted: jax.Array) -> LearnedHessian:
-        """B after the trial, taken or not."""
+        """B after the trial, taken or not; where f rose by more than 4 |g's|, it says nothing of the curvature here."""
         B, pairs = region.model
         s, y = new.params - old.params, new.grad - old.grad
         ys, yy = y @ s, y @ y
@@ -61,7 +61,7 @@ class SR1(TrustRegion):
         off = y - B @ s
         bottom = off @ s
         fine = is_finite(new) & (jnp.abs(bottom) >= self.skip * jnp.linalg.norm(s) * jnp.linalg.norm(off))
-        fine = fine & (bottom != 0)
+        fine = fine & (bottom != 0) & (new.value - old.value <= 4 * jnp.abs(old.grad @ s))
         learned = LearnedHessian(B + jnp.outer(off, off) / jnp.where(fine, bottom, 1.0), pairs + 1)
         return where(fine, learned, region.model)
 
