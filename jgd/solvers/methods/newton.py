@@ -46,10 +46,10 @@ class _NewtonDescent(Descent):
 class Newton(_NewtonDescent):
     """d = -|B|^-1 g, where |B| is the Hessian with its eigenvalues' absolute values (Greenstadt 1967).
 
-    Along each eigenvector d is at most `longest` (1 + |x|) long, since B may be singular. Where an eigenvalue is negative
-    and d shorter than `escape` (1 + |x|) / 10, d gets that eigenvector, `escape` (1 + |x|) long: saddle points are left,
-    also where g = 0, and are no solutions, for the optimality is the larger of |g| and of minus the least eigenvalue.
-    Cost: n products with the Hessian and about 10 n^3 a step. Memory: n^2.
+    Along each eigenvector d is at most `longest` (1 + |x|) long, since B may be singular. Where an eigenvalue is
+    negative and d shorter than `escape` (1 + |x|) / 10, d gets that eigenvector, `escape` (1 + |x|) long: saddle points
+    are left, also where g = 0, and are no solutions, for the optimality is the larger of |g| and of minus the least
+    eigenvalue. Cost: n products with the Hessian and about 10 n^3 a step. Memory: n^2.
     """
 
     line_search: LineSearch = part(default=Armijo())
