@@ -49,9 +49,9 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
-Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
-    cubic_newton, describe, dogleg, fit, minimize, multistart, newton, newton_cg, on_host, sr1, trust_exact,
-    trust_krylov, trust_ncg.
+Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
+    Solution, Task, armijo, bfgs, check_grads, cubic_newton, describe, dfp, dogleg, fit, implicit, minimize,
+    minimize_many, multistart, newton, newton_cg, on_host, sr1, strong_wolfe, trust_exact, trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -83,6 +83,7 @@ from jgd.core.lazy import lazy
 if TYPE_CHECKING:
     from jgd import interop as interop
     from jgd import measure as measure
+    from jgd import nonsmooth as nonsmooth
     from jgd import optimizers as optimizers
     from jgd import schedules as schedules
     from jgd import sweep as sweep
@@ -415,13 +416,20 @@ if TYPE_CHECKING:
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Solution as Solution
+    from jgd.solvers import armijo as armijo
+    from jgd.solvers import bfgs as bfgs
+    from jgd.solvers import check_grads as check_grads
     from jgd.solvers import cubic_newton as cubic_newton
+    from jgd.solvers import dfp as dfp
     from jgd.solvers import dogleg as dogleg
+    from jgd.solvers import implicit as implicit
     from jgd.solvers import minimize as minimize
+    from jgd.solvers import minimize_many as minimize_many
     from jgd.solvers import multistart as multistart
     from jgd.solvers import newton as newton
     from jgd.solvers import newton_cg as newton_cg
     from jgd.solvers import sr1 as sr1
+    from jgd.solvers import strong_wolfe as strong_wolfe
     from jgd.solvers import trust_exact as trust_exact
     from jgd.solvers import trust_krylov as trust_krylov
     from jgd.solvers import trust_ncg as trust_ncg
@@ -641,13 +649,20 @@ lazy(
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
         "jgd.solvers": (
             "Solution",
+            "armijo",
+            "bfgs",
+            "check_grads",
             "cubic_newton",
+            "dfp",
             "dogleg",
+            "implicit",
             "minimize",
+            "minimize_many",
             "multistart",
             "newton",
             "newton_cg",
             "sr1",
+            "strong_wolfe",
             "trust_exact",
             "trust_krylov",
             "trust_ncg",
@@ -655,7 +670,7 @@ lazy(
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
     },
-    folders=("interop", "measure", "optimizers", "schedules", "sweep", "tasks", "transforms"),
+    folders=("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms"),
     also=(
         "InputError",
         "MatrixAxes",

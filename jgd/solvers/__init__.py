@@ -1,7 +1,14 @@
 """Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped."""
 
+from jgd.solvers.check_grads import check_grads as check_grads
+from jgd.solvers.derivatives import implicit as implicit
+from jgd.solvers.many import minimize_many as minimize_many
+from jgd.solvers.methods.line_searches import armijo as armijo
+from jgd.solvers.methods.line_searches import strong_wolfe as strong_wolfe
 from jgd.solvers.methods.newton import newton as newton
 from jgd.solvers.methods.newton import newton_cg as newton_cg
+from jgd.solvers.methods.quasi_newton import bfgs as bfgs
+from jgd.solvers.methods.quasi_newton import dfp as dfp
 from jgd.solvers.methods.second_order import cubic_newton as cubic_newton
 from jgd.solvers.methods.second_order import dogleg as dogleg
 from jgd.solvers.methods.second_order import trust_exact as trust_exact
@@ -10,4 +17,5 @@ from jgd.solvers.methods.second_order import trust_ncg as trust_ncg
 from jgd.solvers.methods.sr1 import sr1 as sr1
 from jgd.solvers.minimize import minimize as minimize
 from jgd.solvers.multistart import multistart as multistart
+from jgd.solvers.names import METHODS as METHODS
 from jgd.solvers.solution import Solution as Solution

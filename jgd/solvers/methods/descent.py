@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import LineSearch, equal_rtol
-from jgd.solvers.methods.method import Iterate, Method, at_start, is_next_to_nothing, status
+from jgd.solvers.methods.line_searches import LineSearch, rounding
+from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.transforms.line_search import RayPoint
 
@@ -30,8 +30,8 @@ class Descent(Method):
     """x+ = x + t d, where d is the model's direction at x and t what the line search finds.
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
-    then the method ends: PRECISION where the first step along the gradient is next to nothing, else LINE_SEARCH. A
-    method of this kind is a record with a `line_search` and four functions, of which the last two have defaults.
+    then the method ends: PRECISION where the values differ by no more than rounding, else LINE_SEARCH. A method of this
+    kind is a record with a `line_search` and four functions, of which the last two have defaults.
     """
 
     line_search: LineSearch
@@ -76,7 +76,8 @@ class Descent(Method):
             moved = end.step > 0
             point = where(moved, end.aux, iterate.point)
             model = where(moved, self.learn(problem, ray.model, iterate.point, point), self.start(problem, point))
-            why = jnp.where(promises_nothing(ray), status(Status.PRECISION), status(Status.LINE_SEARCH))
+            flat = jnp.abs(trial.value - ray.start.value) <= rounding(ray.start.value)
+            why = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
             found = at_start(point, iterate.trial, ray)
             found = found._replace(accepted=moved, status=jnp.where(~moved & ray.fresh, why, found.status))
             return cast_like(self._aim(problem, found, model, ~moved), iterate)
@@ -88,7 +89,7 @@ class Descent(Method):
         point, last = iterate.point, iterate.memory
         direction = self.direction(problem, model, point)
         slope = direction @ point.grad
-        uphill = ~((slope < 0) | ((slope == 0) & ~jnp.any(point.grad)))  # where g = 0, -g is no better
+        uphill = ~(slope < 0)
         direction = jnp.where(uphill, -point.grad, direction)
         slope = jnp.where(uphill, -(point.grad @ point.grad), slope)
         model, fresh = where(uphill, self.start(problem, point), model), fresh | uphill
@@ -98,13 +99,3 @@ class Descent(Method):
         step = self.line_search.next(search, first)
         ray = Ray(model, fresh, direction, start, first, step, search)
         return iterate._replace(trial=point.params + step * direction, memory=ray)
-
-
-def promises_nothing(ray: Ray) -> jax.Array:
-    """Whether the first step along a ray is next to nothing, bool[]."""
-    return is_next_to_nothing(ray.start.aux, ray.first * ray.direction, -ray.first * ray.start.slope)
-
-
-def rounding(value: jax.Array) -> jax.Array:
-    """By how much values near this one differ through rounding alone."""
-    return equal_rtol(value) * jnp.abs(value)

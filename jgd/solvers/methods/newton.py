@@ -1,45 +1,87 @@
 """Newton's method with a line search: with the Hessian's eigenvalues, or by conjugate gradients."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jgd.core.record import hyper, part, record
 from jgd.core.status import Status
+from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.descent import Descent, Ray, promises_nothing, rounding
-from jgd.solvers.methods.line_searches import Armijo, LineSearch, StrongWolfe
-from jgd.solvers.methods.method import FALLS, Iterate, status
+from jgd.solvers.methods.line_searches import Armijo, LineSearch, StrongWolfe, rounding
+from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_next_to_nothing, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.subproblem import Spectrum, spectrum, truncated_cg
+from jgd.solvers.methods.subproblem import spectrum, truncated_cg
+from jgd.transforms.line_search import RayPoint
 
 
-class _NewtonDescent(Descent):
-    """Methods that learn nothing on the way, so that a search without success is the last."""
+class Ray(NamedTuple):
+    """A direction that is being searched."""
+
+    direction: jax.Array  # f[n]
+    start: RayPoint
+    step: jax.Array  # f[], the step that is being tried
+    search: Any
+
+
+class _NewtonDescent(Method):
+    """x+ = x + t d, where d is computed at each point anew, t begins at 1, and a line search finds it.
+
+    It ends where a search finds nothing lower, and where a step changes the value by its rounding without lowering the
+    gradient: PRECISION if d is next to nothing, else LINE_SEARCH.
+    """
 
     takes: ClassVar[frozenset[str]] = frozenset({"hess"})
 
-    def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> Any:
-        """Nothing."""
-        return model
+    line_search: LineSearch
 
-    def first_step(self, model: Any, point: Point, ray: Ray, slope: jax.Array, fresh: jax.Array) -> Scalar:
-        """Newton's own length."""
-        return 1.0
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
+        """Where to go from a point, f[n], and its optimality, f[]."""
+        raise NotImplementedError
+
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """The start, and the first trial from it."""
+        return self._aim(problem, at_start(point, point.params))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """Go on, unless a step has changed the value by its rounding, and has not lowered the gradient either."""
-        after, old, ray = super().advance(problem, iterate, new), iterate.point, iterate.memory
-        flat = jnp.abs(after.point.value - old.value) <= rounding(old.value)
-        still = jnp.linalg.norm(after.point.grad) >= FALLS * jnp.linalg.norm(old.grad)
-        ends = after.accepted & flat & still & (after.status == status(Status.RUNNING))
-        why = jnp.where(promises_nothing(ray), status(Status.PRECISION), status(Status.LINE_SEARCH))
-        return after._replace(status=jnp.where(ends, why, after.status))
+        """Go on with the search, or, where it is over, along the next direction."""
+        ray, old = iterate.memory, iterate.point
+        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
+        search = self.line_search.receive(ray.search, ray.start, trial)
+        step = self.line_search.next(search, jnp.ones_like(ray.step))
+        tried = iterate._replace(
+            trial=old.params + step * ray.direction,
+            accepted=jnp.array(False),
+            memory=ray._replace(step=step, search=search),
+        )
 
-    def _aim(self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array) -> Iterate:
-        """The ray along this point's direction."""
-        return super()._aim(problem, iterate, model, jnp.array(True))
+        def move() -> Iterate:
+            end = search.point
+            moved = end.step > 0
+            point = where(moved, end.aux, old)
+            flat = jnp.abs(point.value - old.value) <= rounding(old.value)
+            ends = flat & (jnp.linalg.norm(point.grad) >= FALLS * jnp.linalg.norm(old.grad))
+            exact = is_next_to_nothing(old, ray.direction, -ray.start.slope)
+            why = jnp.where(exact, status(Status.PRECISION), status(Status.LINE_SEARCH))
+            found = at_start(point, iterate.trial)._replace(
+                accepted=moved, status=jnp.where(ends, why, status(Status.RUNNING))
+            )
+            return cast_like(self._aim(problem, found), iterate)
+
+        return jax.lax.cond(search.done | search.failed, move, lambda: cast_like(tried, iterate))
+
+    def _aim(self, problem: Objective, iterate: Iterate) -> Iterate:
+        """The ray from the point of the iterate, and its first trial; -g where the direction does not descend."""
+        point = iterate.point
+        direction, optimality = self.direction(problem, point)
+        uphill = ~(direction @ point.grad < 0) & jnp.any(point.grad != 0)
+        direction = jnp.where(uphill, -point.grad, direction)
+        start = RayPoint(jnp.zeros_like(point.value), point.value, direction @ point.grad, point)
+        search = self.line_search.begin(start)
+        step = self.line_search.next(search, jnp.ones_like(point.value))
+        ray = Ray(direction, start, step, search)
+        return iterate._replace(trial=point.params + step * direction, optimality=optimality, memory=ray)
 
 
 @record
@@ -56,25 +98,16 @@ class Newton(_NewtonDescent):
     escape: Scalar = hyper(default=0.1, interval="(0, inf)")
     longest: Scalar = hyper(default=100.0, interval="(0, inf)")
 
-    def start(self, problem: Objective, point: Point) -> Spectrum:
-        """No curvature, until it is computed at the point where the ray starts."""
-        n, dtype = point.params.size, point.grad.dtype
-        return Spectrum(jnp.eye(n, dtype=dtype), jnp.ones(n, dtype), jnp.zeros(n, dtype))
-
-    def direction(self, problem: Objective, model: Spectrum, point: Point) -> jax.Array:
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
         """Newton's with absolute values, and the eigenvector of negative curvature at saddle points."""
+        model = spectrum(problem.hessian(point.params), point.grad)
         sizes = jnp.abs(model.values)
         far = 1 + jnp.linalg.norm(point.params)
         h = jnp.clip(-model.grad / jnp.where(sizes > 0, sizes, 1.0), -self.longest * far, self.longest * far)
         length = self.escape * far
         stays = (model.values[0] < 0) & (jnp.linalg.norm(h) < length / 10)
         h = h.at[0].set(jnp.where(stays, jnp.where(model.grad[0] > 0, -length, length), h[0]))
-        return model.basis @ h
-
-    def _aim(self, problem: Objective, iterate: Iterate, model: Spectrum, fresh: jax.Array) -> Iterate:
-        point = iterate.point
-        model = spectrum(problem.hessian(point.params), point.grad)
-        return super()._aim(problem, iterate._replace(optimality=model.optimality(point)), model, fresh)
+        return model.basis @ h, model.optimality(point)
 
 
 newton = Newton
@@ -91,13 +124,10 @@ class NewtonCG(_NewtonDescent):
     line_search: LineSearch = part(default=StrongWolfe())
     forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
-    def start(self, problem: Objective, point: Point) -> tuple[()]:
-        """Nothing: products are computed when they are needed."""
-        return ()
-
-    def direction(self, problem: Objective, model: Any, point: Point) -> jax.Array:
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
         """By conjugate gradients."""
-        return truncated_cg(problem.curvature(point.params), point.grad, self.forcing)[0]
+        d, _ = truncated_cg(problem.curvature(point.params), point.grad, self.forcing)
+        return d, jnp.linalg.norm(point.grad)
 
 
 newton_cg = NewtonCG

@@ -9,7 +9,7 @@ from jgd.core.record import hyper, record
 from jgd.core.status import Status
 from jgd.core.tree import where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.descent import rounding
+from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, is_next_to_nothing, status
 from jgd.solvers.methods.objective import Objective, Point
 
