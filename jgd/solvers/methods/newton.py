@@ -16,7 +16,7 @@ from jgd.solvers.methods.subproblem import spectrum, truncated_cg
 from jgd.transforms.line_search import RayPoint
 
 
-class Ray(NamedTuple):
+class SearchedRay(NamedTuple):
     """A direction that is being searched."""
 
     direction: jax.Array  # f[n]
@@ -80,7 +80,7 @@ class _NewtonDescent(Method):
         start = RayPoint(jnp.zeros_like(point.value), point.value, direction @ point.grad, point)
         search = self.line_search.begin(start)
         step = self.line_search.next(search, jnp.ones_like(point.value))
-        ray = Ray(direction, start, step, search)
+        ray = SearchedRay(direction, start, step, search)
         return iterate._replace(trial=point.params + step * direction, optimality=optimality, memory=ray)
 
 
