@@ -47,7 +47,7 @@ class TrustRegion(Method):
     grow: Scalar = hyper(default=2.0, interval="(1, inf)")
 
     def model(self, problem: Objective, point: Point) -> Any:
-        """What is known of the curvature at a point that was accepted."""
+        """Describe the curvature at a point that was accepted."""
         raise NotImplementedError
 
     def solve(self, problem: Objective, model: Any, point: Point, radius: jax.Array) -> tuple[jax.Array, jax.Array]:
