@@ -48,8 +48,8 @@ class _NewtonDescent(Method):
         """Go on with the search, or, where it is over, along the next direction."""
         ray, old = iterate.memory, iterate.point
         trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
-        search = self.line_search.receive(ray.search, ray.start, trial)
-        step = self.line_search.next(search, jnp.ones_like(ray.step))
+        search = self.line_search.receive(ray.search, ray.start, trial, jnp.inf)
+        step = self.line_search.next(search, jnp.inf)
         tried = iterate._replace(
             trial=old.params + step * ray.direction,
             accepted=jnp.array(False),
@@ -78,10 +78,8 @@ class _NewtonDescent(Method):
         uphill = ~(direction @ point.grad < 0) & jnp.any(point.grad != 0)
         direction = jnp.where(uphill, -point.grad, direction)
         start = RayPoint(jnp.zeros_like(point.value), point.value, direction @ point.grad, point)
-        search = self.line_search.begin(start)
-        step = self.line_search.next(search, jnp.ones_like(point.value))
-        ray = SearchedRay(direction, start, step, search)
-        return iterate._replace(trial=point.params + step * direction, optimality=optimality, memory=ray)
+        ray = SearchedRay(direction, start, jnp.ones_like(point.value), self.line_search.begin(start))
+        return iterate._replace(trial=point.params + direction, optimality=optimality, memory=ray)
 
 
 @record
