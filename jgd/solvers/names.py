@@ -8,14 +8,20 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
 from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.gauss_newton import gauss_newton
+from jgd.solvers.methods.levenberg_marquardt import levenberg_marquardt
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
+from jgd.solvers.methods.trf import trf
 from jgd.transforms.as_transform import as_transform
 
 METHODS: dict[str, Callable[..., Method | Transform]] = {
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
+    "gauss-newton": gauss_newton,
+    "lm": levenberg_marquardt,
+    "trf": trf,
 }
 PARTS = {
     "bounds": "bounds=",
@@ -33,11 +39,11 @@ METHOD = Kind(
 )
 
 
-def method_of(optimizer: Any) -> Method:
+def method_of(optimizer: Any, place: str = "minimize") -> Method:
     """The method of a name, of an optimizer, or the method itself."""
     if isinstance(optimizer, str):
         if optimizer.lower() not in METHODS:
-            raise unknown("minimize(optimizer=)", optimizer, METHODS)
+            raise unknown(f"{place}(optimizer=)", optimizer, METHODS)
         optimizer = METHODS[optimizer.lower()]()
     return optimizer if isinstance(optimizer, Method) else FromTransform(as_transform(optimizer))
 

@@ -1,0 +1,132 @@
+"""Least squares by damped Gauss-Newton steps: Levenberg and Marquardt's method in Moré's form."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.record import hyper, record, static
+from jgd.core.status import Status
+from jgd.core.tree import where
+from jgd.core.types import Scalar
+from jgd.solvers.methods.descent import rounding
+from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
+from jgd.solvers.methods.method import Iterate, Method, is_finite, status
+from jgd.solvers.methods.objective import Objective, Point
+
+LEAST_RATIO = 1e-4
+"""Of the model's decrease, for a step to be accepted."""
+
+
+class Region(NamedTuple):
+    """The model about the accepted point, where it is trusted, and the step that is being tried."""
+
+    model: LinearModel
+    columns: jax.Array  # f[n], the largest norms of the Jacobian's columns so far
+    radius: jax.Array  # f[]
+    step: jax.Array  # f[n], in the model's scale
+    damping: jax.Array  # f[], 0 where the step does not reach the radius
+
+
+class DampedGaussNewton(Method):
+    """d = scale * z, where z minimizes |A z + r|^2 / 2 among |z| <= radius, A = J scale.
+
+    `scale` is by default 1 over the largest norm that the parameter's column of J has had, so that the method does not
+    depend on the parameters' units. A step is accepted where the value falls by 1e-4 of what the model says. Below a
+    quarter the radius becomes 0.1 to 0.5 of the step, by the parabola through what was evaluated; above three quarters
+    twice the step (Moré 1978, "The Levenberg-Marquardt algorithm"). A trial that is not finite counts as one that is
+    too high.
+
+    The optimality is |J_j'r| / |J_j| over the parameters. It ends with PRECISION where the model can lower the value by
+    no more than rounding, or where steps no longer change the parameters and the full step would be small; with
+    TRUST_REGION where that would still be large.
+    """
+
+    takes = needs = frozenset({"residual"})
+    factor: Scalar
+
+    def linearize(self, problem: Objective, point: Point, columns: jax.Array) -> LinearModel:
+        """The model about a point."""
+        return LinearModel.of(1 / columns, point.jacobian / columns, point.residual)
+
+    def choose(self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array) -> tuple[Any, Any]:
+        """The step in the model's scale, and its damping."""
+        return model.within(radius)
+
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """A radius of `factor` times the start's norm, in the model's scale."""
+        columns = columns_of(point.jacobian)
+        model = self.linearize(problem, point, columns)
+        size = model.size(point.params)
+        radius = self.factor * jnp.where(size > 0, size, 1.0)
+        return self._aim(problem, point, jnp.array(True), model, columns, radius)
+
+    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+        """Accept or reject the trial, and try the next step."""
+        old, (model, columns, radius, step, damping) = iterate.point, iterate.memory
+        fell = jnp.where(is_finite(new), old.value - new.value, -jnp.inf)
+        expected, slope, length = -model.change(step), -model.slope(step), jnp.linalg.norm(step)
+        ratio = fell / jnp.where(expected > 0, expected, 1.0)
+        accepted = ratio > LEAST_RATIO
+        short = jnp.clip(slope / (2 * (slope - fell)), 0.1, 0.5) * length
+        long = jnp.where((ratio >= 0.75) | (damping == 0), self.widened(radius, length), radius)
+        radius = jnp.where(ratio <= 0.25, short, long)
+        point = where(accepted, new, old)
+        columns = jnp.where(accepted, jnp.maximum(columns, columns_of(new.jacobian)), columns)
+        model = jax.lax.cond(accepted, lambda: self.linearize(problem, point, columns), lambda: model)
+        return self._aim(problem, point, accepted, model, columns, radius)
+
+    def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:
+        """The radius after a good step of this length."""
+        return 2 * length
+
+    def _aim(self, problem: Objective, point: Point, accepted: Any, model: LinearModel, columns: Any, radius: Any) -> Iterate:
+        """The first trial in a region."""
+        step, damping = self.choose(problem, point, model, radius)
+        eps, size = jnp.finfo(step.dtype).eps, model.size(point.params)
+        flat = model.most() <= rounding(point.value)
+        stuck = jnp.linalg.norm(step) <= eps * size
+        near = jnp.linalg.norm(model.step()) <= eps**0.5 * size
+        why = jnp.where(stuck, status(Status.TRUST_REGION), status(Status.RUNNING))
+        why = jnp.where(flat | (stuck & near), status(Status.PRECISION), why)
+        trial = point.params + model.scale * step
+        if problem.lower is not None:
+            trial = jnp.clip(trial, problem.lower, problem.upper)
+        optimality = scaled_gradient_norm(problem, point)
+        return Iterate(point, trial, accepted, optimality, why, Region(model, columns, radius, step, damping))
+
+
+@record
+class LevenbergMarquardt(DampedGaussNewton):
+    """(J'J + lambda D'D) d = -J'r, lambda such that |D d| is at most a radius (Levenberg 1944, Marquardt 1963, Moré 1978).
+
+    D are the largest norms that J's columns have had. The method for least squares without bounds. `factor` is the
+    first radius in units of |D x|; make it 1 or 0.1 where the first step leaves the function's domain. With `geodesic`,
+    half the geodesic acceleration is added to each step where it is at most 3/8 of it (Transtrum & Sethna 2012,
+    arXiv:1201.5885): an evaluation more at every trial, and fewer trials in narrow curved valleys.
+    A turn costs 2 m n^2 + 20 n^3 operations, and f[m, n] numbers of memory.
+    """
+
+    geodesic: bool = static(default=False)
+    factor: Scalar = hyper(default=100.0, interval="(0, inf)")
+
+    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The point at the trial, which the acceleration has bent."""
+        if not self.geodesic:
+            return super().evaluate(problem, iterate)
+        x, region = iterate.point.params, iterate.memory
+        model, d = region.model, iterate.trial - x
+
+        def velocity(x: jax.Array) -> jax.Array:
+            return jax.jvp(lambda x: problem.fn(x)[0], (x,), (d,))[1]
+
+        acceleration = jax.jvp(velocity, (x,), (d,))[1]
+        if problem.loss is not None:
+            acceleration = problem.loss.weights(problem.fn(x)[0])[1] * acceleration
+        bend = model.inverse(-model.scale * (acceleration @ iterate.point.jacobian), region.damping)
+        small = 2 * jnp.linalg.norm(bend) <= 0.75 * jnp.linalg.norm(region.step)
+        trial = iterate.trial + jnp.where(small, model.scale * bend / 2, 0.0)
+        return problem.evaluate(trial), jnp.full((), 2, jnp.int32)
+
+
+levenberg_marquardt = LevenbergMarquardt
