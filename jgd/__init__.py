@@ -49,8 +49,8 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
-Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Run, Solution, Task,
-    describe, fit, least_squares, minimize, multistart, on_host.
+Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Fit, Run, Solution,
+    Task, curve_fit, describe, fit, least_squares, minimize, multistart, on_host.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -413,7 +413,9 @@ if TYPE_CHECKING:
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
+    from jgd.solvers import Fit as Fit
     from jgd.solvers import Solution as Solution
+    from jgd.solvers import curve_fit as curve_fit
     from jgd.solvers import least_squares as least_squares
     from jgd.solvers import minimize as minimize
     from jgd.solvers import multistart as multistart
@@ -631,7 +633,7 @@ lazy(
         "jgd.transforms.width": ("mup", "mup_init", "spectral_rates"),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
-        "jgd.solvers": ("Solution", "least_squares", "minimize", "multistart"),
+        "jgd.solvers": ("Fit", "Solution", "curve_fit", "least_squares", "minimize", "multistart"),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
     },

@@ -27,7 +27,7 @@ VALUES = {
     )
 }
 LOOPS = {
-    "jgd.solvers": "Solution least_squares minimize multistart",
+    "jgd.solvers": "Fit Solution curve_fit least_squares minimize multistart",
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }

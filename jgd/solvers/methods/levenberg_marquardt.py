@@ -38,8 +38,8 @@ class DampedGaussNewton(Method):
     too high.
 
     The optimality is |J_j'r| / |J_j| over the parameters. It ends with PRECISION where the model can lower the value by
-    no more than rounding, or where steps no longer change the parameters and the full step would be small; with
-    TRUST_REGION where that would still be large.
+    no more than rounding, or where steps no longer change the parameters and either the full step or the optimality is
+    below the root of rounding; with TRUST_REGION where neither is.
     """
 
     takes = needs = frozenset({"residual"})
@@ -86,13 +86,14 @@ class DampedGaussNewton(Method):
         eps, size = jnp.finfo(step.dtype).eps, model.size(point.params)
         flat = model.most() <= rounding(point.value)
         stuck = jnp.linalg.norm(step) <= eps * size
+        optimality = scaled_gradient_norm(problem, point)
         near = jnp.linalg.norm(model.step()) <= eps**0.5 * size
+        near |= optimality <= (2 * eps * jnp.abs(point.value)) ** 0.5
         why = jnp.where(stuck, status(Status.TRUST_REGION), status(Status.RUNNING))
         why = jnp.where(flat | (stuck & near), status(Status.PRECISION), why)
         trial = point.params + model.scale * step
         if problem.lower is not None:
             trial = jnp.clip(trial, problem.lower, problem.upper)
-        optimality = scaled_gradient_norm(problem, point)
         return Iterate(point, trial, accepted, optimality, why, Region(model, columns, radius, step, damping))
 
 
