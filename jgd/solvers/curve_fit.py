@@ -132,9 +132,9 @@ def _inverse_square(jacobian: jax.Array) -> jax.Array:
         return jnp.full((n, n), jnp.inf, jacobian.dtype)
     columns = jnp.linalg.norm(jacobian, axis=0)
     columns = jnp.where(columns > 0, columns, 1.0)
-    _, singular, right = jnp.linalg.svd(jnp.linalg.qr(jacobian / columns, mode="r"))
+    _, singular, right = jnp.linalg.svd(jnp.linalg.qr(jacobian / columns[None], mode="r"))
     full = singular[-1] > m * jnp.finfo(jacobian.dtype).eps * singular[0]
-    rows = right / jnp.where(full, singular, 1.0)[:, None] / columns
+    rows = right / jnp.where(full, singular, 1.0)[:, None] / columns[None]
     return jnp.where(full, rows.T @ rows, jnp.inf)
 
 

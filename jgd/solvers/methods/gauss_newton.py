@@ -36,7 +36,7 @@ class GaussNewton(Descent):
     def direction(self, problem: Objective, model: jax.Array, point: Point) -> jax.Array:
         """-J^+ r."""
         columns = columns_of(point.jacobian)
-        found = LinearModel.of(1 / columns, point.jacobian / columns, point.residual)
+        found = LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
         return jnp.where(model, -point.grad, found.scale * found.step())
 
     def begin(self, problem: Objective, point: Point) -> Iterate:

@@ -47,7 +47,7 @@ class DampedGaussNewton(Method):
 
     def linearize(self, problem: Objective, point: Point, columns: jax.Array) -> LinearModel:
         """The model about a point."""
-        return LinearModel.of(1 / columns, point.jacobian / columns, point.residual)
+        return LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
 
     def choose(self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array) -> tuple[Any, Any]:
         """The step in the model's scale, and its damping."""

@@ -36,7 +36,7 @@ class TRF(DampedGaussNewton):
         bounded = (g != 0) & jnp.isfinite(room)
         scale = jnp.sqrt(jnp.where(bounded, jnp.maximum(room, 0.0) * columns, 1.0)) / columns
         barrier = jnp.sqrt(jnp.where(bounded, jnp.abs(g) / columns, 0.0))
-        matrix = jnp.concatenate([point.jacobian * scale, jnp.diag(barrier)])
+        matrix = jnp.concatenate([point.jacobian * scale[None], jnp.diag(barrier)])
         return LinearModel.of(scale, matrix, jnp.concatenate([point.residual, jnp.zeros_like(x)]))
 
     def choose(
