@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -94,53 +93,56 @@ def curve_fit(
         place, method, residuals, params, bounds_of(place, bounds, params), robust_loss(loss, loss_scale)
     )
     check_method(place, optimizer, method, given)
-    solution, covariance, errors = _fit(given, method, params, stop, absolute_sigma)
-    solution = finished(solution)
-    if not isinstance(covariance, jax.core.Tracer) and not np.isfinite(covariance).all():
+    solution, jacobian = _fit(given, method, params, stop)
+    solution, known = finished(solution), not isinstance(jacobian, jax.core.Tracer)
+    given_by = jacobian, solution.value
+    # NumPy compiles nothing.
+    xp, given_by = (np, jax.device_get(given_by)) if known else (jnp, given_by)
+    covariance = _covariance(xp, *given_by, absolute_sigma)
+    if known and not np.isfinite(covariance).all():
         warnings.warn(
             "curve_fit: the data do not determine the parameters at the solution, so that the covariance is inf; fix "
             "or bound those that have no influence, or pass absolute_sigma=True where there are as many data as "
             "parameters.",
             stacklevel=3,
         )
-    return Fit(solution.params, covariance, solution, errors)
+    errors = Vector.like(params).unpack(xp.sqrt(xp.diagonal(covariance)))
+    return Fit(solution.params, jnp.asarray(covariance), solution, jax.tree.map(jnp.asarray, errors))
 
 
-@partial(jax.jit, static_argnames="absolute")
-def _fit(
-    given: UserProblem, method: Method, params: Params, stop: Stop, absolute: bool
-) -> tuple[Solution, jax.Array, Params]:
+@jax.jit
+def _fit(given: UserProblem, method: Method, params: Params, stop: Stop) -> tuple[Solution, jax.Array]:
+    """The solution, and the Jacobian there."""
     solution, point = search(given, method, params, stop)
-    form = Vector.like(params)
-    jacobian = point.jacobian
-    if jacobian is None:
-        # The method knew of gradients alone.
-        by_rows = UserProblem(given.fn.residuals, loss=given.fn.loss, has_aux=True, is_residual=True)
-        jacobian = by_rows.on_vectors(form).evaluate(form.pack(solution.params)).jacobian
-    m, n = jacobian.shape
-    covariance = _inverse_square(jacobian)
-    if not absolute:
-        covariance *= 2 * solution.value / (m - n) if m > n else jnp.inf
-        covariance = jnp.where(jnp.isnan(covariance), jnp.inf, covariance)
-    return solution, covariance, form.unpack(jnp.sqrt(jnp.diagonal(covariance)))
+    if point.jacobian is not None:
+        return solution, point.jacobian
+    # The method knew of gradients alone.
+    form, residuals = Vector.like(params), given.fn.residuals
+    by_rows = UserProblem(residuals, loss=given.fn.loss, has_aux=True, is_residual=True).on_vectors(form)
+    return solution, by_rows.evaluate(form.pack(solution.params)).jacobian
 
 
-def _inverse_square(jacobian: jax.Array) -> jax.Array:
-    """(J'J)^-1 by a QR factorization of J with columns of length 1, then the SVD; inf where J lacks rank."""
+def _covariance(xp: Any, jacobian: Any, value: Any, absolute: bool) -> Any:
+    """(J'J)^-1, scaled by 2 value / (m - n) if not `absolute`; inf where J lacks rank, or the scale is not known.
+
+    By the SVD of J's triangular factor, with columns of length 1. `xp` is numpy or jax.numpy.
+    """
     m, n = jacobian.shape
-    if m < n:
-        return jnp.full((n, n), jnp.inf, jacobian.dtype)
-    columns = jnp.linalg.norm(jacobian, axis=0)
-    columns = jnp.where(columns > 0, columns, 1.0)
-    _, singular, right = jnp.linalg.svd(jnp.linalg.qr(jacobian / columns[None], mode="r"))
-    full = singular[-1] > m * jnp.finfo(jacobian.dtype).eps * singular[0]
-    rows = right / jnp.where(full, singular, 1.0)[:, None] / columns[None]
-    return jnp.where(full, rows.T @ rows, jnp.inf)
+    if m < n or (m == n and not absolute):
+        return xp.full((n, n), xp.inf, jacobian.dtype)
+    jacobian = xp.where(xp.isfinite(jacobian).all(), jacobian, 0)
+    columns = xp.linalg.norm(jacobian, axis=0)
+    columns = xp.where(columns > 0, columns, 1)
+    _, singular, right = xp.linalg.svd(xp.linalg.qr(jacobian / columns[None], mode="r"))
+    full = singular[-1] > m * xp.finfo(jacobian.dtype).eps * singular[0]
+    rows = right / xp.where(full, singular, 1)[:, None] / columns[None]
+    covariance = rows.T @ rows * (1 if absolute else 2 * value / (m - n))
+    return xp.where(full, covariance, xp.asarray(xp.inf, jacobian.dtype))
 
 
 @record
 class _Differences:
-    """(f(x, params) - y), whitened, as a function of the parameters."""
+    """f(x, params) - y, whitened, as a function of the parameters."""
 
     f: Any = part()
 

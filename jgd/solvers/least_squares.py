@@ -24,7 +24,7 @@ from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem, bounds_of, start_of
 
-DEFAULT_STOP = Stop(relative_gradient_norm=1e-8, value_change=1e-12)
+DEFAULT_STOP = Stop(relative_gradient_norm=1e-8, value_change=1e-10)
 
 
 @checked(
@@ -63,7 +63,7 @@ def least_squares(
     loss_scale  residuals far above it are outliers; in the residuals' unit.
     history     keep the value of every evaluation.
 
-    The default is `Stop(relative_gradient_norm=1e-8, value_change=1e-12)`. Methods that use the Jacobian report as
+    The default is `Stop(relative_gradient_norm=1e-8, value_change=1e-10)`. Methods that use the Jacobian report as
     `gradient_norm` that of the vector with J_j'r / |J_j| for parameter j, which is free of the parameters' units, so
     that both rules are; with bounds, its projected form. They also end by themselves, with PRECISION, where rounding
     allows no more. `Solution.residual` is as the function returns it. Runs under `jit` and `vmap`; one function object
@@ -142,9 +142,7 @@ def check_method(place: str, optimizer: Any, method: Method, given: UserProblem)
     check_parts(place, optimizer, method, parts if given.bounds is None else parts | {"bounds"})
 
 
-def search(
-    given: UserProblem, method: Method, params: Params, stop: Stop, recorded: int = 0
-) -> tuple[Solution, Point]:
+def search(given: UserProblem, method: Method, params: Params, stop: Stop, recorded: int = 0) -> tuple[Solution, Point]:
     """The solution, and its point as the method sees it."""
     problem, form = problem_of(given, method, params)
     x = params if form is None else form.pack(params)

@@ -17,6 +17,7 @@ CLEAN = 2.5 * np.exp(-1.3 * X) + 0.5
 NOISY = CLEAN + 0.05 * RNG.normal(size=30)
 NOISY[[3, 17]] += 3.0  # outliers, so that losses differ
 START = [1.0, 1.0, 1.0]
+MEYER = [34780, 28610, 23650, 19630, 16370, 13720, 11540, 9744, 8261, 7030, 6005, 5147, 4427, 3820, 3307, 2872.0]
 TIGHT = Stop(relative_gradient_norm=1e-13, max_evaluations=300)
 BY_JACOBIAN = {
     "lm": METHODS["lm"](),
@@ -100,7 +101,7 @@ def test_trials_that_are_not_finite_or_too_high_only_shorten_the_step(method, x6
     """The Gauss-Newton step from 20 for log x = 0 ends at -40."""
     found = jgd.least_squares(logarithm, method, jnp.array([20.0]), Stop(gradient_norm=1e-9, patience=1), history=True)
     assert found.status is Status.GRADIENT_NORM
-    assert np.isnan(found.history.value).any()
+    assert not np.isfinite(found.history.value).all()
     assert not found.history.accepted.all()
     np.testing.assert_allclose(found.params, 1.0, rtol=1e-8)  # the gradient is log(x) / x
 
@@ -108,7 +109,7 @@ def test_trials_that_are_not_finite_or_too_high_only_shorten_the_step(method, x6
 def test_units_decide_nothing(x64):
     """Meyer's problem (MGH 10), whose parameters differ by 1e6, and whose valley is long."""
     t = 45 + 5 * jnp.arange(1.0, 17)
-    y = jnp.array([34780, 28610, 23650, 19630, 16370, 13720, 11540, 9744, 8261, 7030, 6005, 5147, 4427, 3820, 3307, 2872])
+    y = jnp.array(MEYER)
     found = jgd.least_squares(lambda p: p[0] * jnp.exp(p[1] / (t + p[2])) - y, "lm", jnp.array([0.02, 4000.0, 250.0]))
     assert found.success
     np.testing.assert_allclose(2 * found.value, 87.9458, rtol=1e-6)  # the published minimum
@@ -117,7 +118,8 @@ def test_units_decide_nothing(x64):
 
 def test_what_the_data_do_not_determine_stays_near_the_start(x64):
     """J has rank 1: the least step moves both parameters alike. Two data, three parameters: the same."""
-    found = jgd.least_squares(lambda p: jnp.stack([p[0] + p[1] - 3, 2 * (p[0] + p[1]) - 6]), "lm", jnp.array([1.0, 0.0]))
+    sums = jnp.array([[1.0, 1.0], [2.0, 2.0]])
+    found = jgd.least_squares(lambda p: sums @ p - jnp.array([3.0, 6.0]), "lm", jnp.array([1.0, 0.0]))
     np.testing.assert_allclose(found.params, [2.0, 1.0], rtol=1e-12)  # one step, up to rounding
     wide = jgd.least_squares(lambda p: p[:2] * p[2] - jnp.array([2.0, 3.0]), "lm", jnp.ones(3))
     assert (wide.success, found.success) == (True, True)
@@ -130,7 +132,9 @@ def test_float32_ends_at_its_rounding(method):
     assert found.success
     assert found.evaluations < 60
     np.testing.assert_allclose(found.params, 1.0, atol=1e-4)
-    noisy = jgd.least_squares(decay, method, jnp.ones(3), Stop(gradient_norm=0.0), args=(jnp.asarray(X), jnp.asarray(NOISY)))
+    noisy = jgd.least_squares(
+        decay, method, jnp.ones(3), Stop(gradient_norm=0.0), args=(jnp.asarray(X), jnp.asarray(NOISY))
+    )
     assert noisy.status is Status.PRECISION
     assert noisy.evaluations < 60
 
@@ -180,18 +184,18 @@ def nothing(p):
 
 ONES = jnp.ones(2)
 BAD = [
-    (lambda: jgd.least_squares(3, "lm", ONES), "least_squares(residual=3): residual must be a function (params, *args)"),
-    (lambda: jgd.least_squares(rosenbrock, "ml", ONES), "least_squares(optimizer=): unknown name 'ml'. Did you mean lm?"),
-    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, bounds=(0, 2)), "least_squares(optimizer='lm'): it does not take"),
+    (lambda: jgd.least_squares(3, "lm", ONES), "least_squares(residual=3): residual must be a function"),
+    (lambda: jgd.least_squares(rosenbrock, "ml", ONES), "least_squares(optimizer=): unknown name 'ml'. Did you mean"),
+    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, bounds=(0, 2)), "least_squares(optimizer='lm'): it does not"),
     (lambda: jgd.least_squares(rosenbrock, "trf", ONES, bounds=(2, 0)), "least_squares(bounds=): at "),
     (lambda: jgd.least_squares(integers, "lm", ONES), "least_squares(integers): it must return residuals, floating"),
     (lambda: jgd.least_squares(nothing, "lm", ONES), "least_squares(nothing): it must return residuals, floating"),
     (lambda: jgd.least_squares(decay, "lm", ONES), "least_squares(decay): calling it failed with TypeError"),
-    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, has_aux=True), "least_squares(rosenbrock): with has_aux=True it"),
-    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, loss="hubert"), "least_squares(loss='hubert'): loss must be one"),
+    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, has_aux=True), "least_squares(rosenbrock): with has_aux=True"),
+    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, loss="hubert"), "least_squares(loss='hubert'): loss must be"),
     (lambda: jgd.least_squares(rosenbrock, "lm", ONES, loss="huber", loss_scale=0), "RobustLoss(scale=0): scale must"),
     (lambda: jgd.least_squares(rosenbrock, "lm", ONES, Stop()), "least_squares(stop=Stop()): it holds no rule"),
-    (lambda: jgd.minimize(lambda p: p @ p, "lm", ONES), "minimize(optimizer='lm'): it needs a residual, which jgd.least"),
+    (lambda: jgd.minimize(lambda p: p @ p, "lm", ONES), "minimize(optimizer='lm'): it needs a residual, which jgd"),
 ]  # fmt: skip
 
 

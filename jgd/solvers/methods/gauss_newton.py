@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.record import part, record
-from jgd.solvers.methods.descent import Descent
+from jgd.core.status import Status
+from jgd.solvers.methods.descent import Descent, rounding
 from jgd.solvers.methods.line_searches import Armijo, LineSearch
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
-from jgd.solvers.methods.method import Iterate
+from jgd.solvers.methods.method import Iterate, status
 from jgd.solvers.methods.objective import Objective, Point
 
 
@@ -46,9 +47,12 @@ class GaussNewton(Descent):
         return self._aim(problem, iterate, never, never)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """As every line search goes on."""
+        """Go on with the search. PRECISION where the model, by -d'g / 2, lowers the value by no more than rounding."""
         iterate = super().advance(problem, iterate, new)
-        return iterate._replace(optimality=scaled_gradient_norm(problem, iterate.point))
+        ray, point = iterate.memory, iterate.point
+        flat = ~ray.model & (-ray.start.slope / 2 <= rounding(point.value))
+        why = jnp.where(flat, status(Status.PRECISION), iterate.status)
+        return iterate._replace(optimality=scaled_gradient_norm(problem, point), status=why)
 
 
 gauss_newton = GaussNewton

@@ -68,7 +68,7 @@ class LinearModel(NamedTuple):
         return (self.singular * self.along) @ (self.right @ z)
 
     def product(self, z: jax.Array, w: jax.Array) -> jax.Array:
-        """z'A'A w."""
+        """Return z'A'A w."""
         return (self.singular * (self.right @ z)) @ (self.singular * (self.right @ w))
 
     def change(self, z: jax.Array) -> jax.Array:

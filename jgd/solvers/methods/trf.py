@@ -15,13 +15,14 @@ BACK = 0.995
 
 @record
 class TRF(DampedGaussNewton):
-    """Levenberg-Marquardt in variables that a bound's distance scales (Branch, Coleman & Li 1999, SIAM J. Sci. Comput.).
+    """Levenberg-Marquardt in variables that a bound's distance scales (Branch, Coleman & Li 1999).
 
     D = diag(sqrt(v) / |J_j|), where v is |J_j| times the distance to the bound that -g points at, and 1 where it points
     at none; the model has |g| / |J_j| on its diagonal besides, for the bounds' sake. Of the step cut short at the
     bound, the same reflected there, and the gradient's, the one is taken that the model likes most. Iterates stay
     strictly inside as they go, and reach a bound in the limit. `factor` is the first radius in units of |D^-1 x|.
-    Without bounds it is `levenberg_marquardt` with another first radius. A turn costs 2 (m + n) n^2 + 20 n^3 operations.
+    Without bounds it is `levenberg_marquardt` with another first radius. A turn costs 2 (m + n) n^2 + 20 n^3
+    operations.
     """
 
     factor: Scalar = hyper(default=1.0, interval="(0, inf)")
