@@ -49,8 +49,9 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
-Loops, studies and measures: interop, measure, optimizers, schedules, sweep, tasks, transforms, Fit, Run, Solution,
-    Task, curve_fit, describe, fit, least_squares, minimize, multistart, on_host.
+Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Fit, Run,
+    Solution, Task, armijo, bfgs, check_grads, curve_fit, describe, dfp, fit, gauss_newton, implicit, least_squares,
+    levenberg_marquardt, minimize, minimize_many, multistart, on_host, strong_wolfe, trf.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -82,6 +83,7 @@ from jgd.core.lazy import lazy
 if TYPE_CHECKING:
     from jgd import interop as interop
     from jgd import measure as measure
+    from jgd import nonsmooth as nonsmooth
     from jgd import optimizers as optimizers
     from jgd import schedules as schedules
     from jgd import sweep as sweep
@@ -415,10 +417,20 @@ if TYPE_CHECKING:
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Fit as Fit
     from jgd.solvers import Solution as Solution
+    from jgd.solvers import armijo as armijo
+    from jgd.solvers import bfgs as bfgs
+    from jgd.solvers import check_grads as check_grads
     from jgd.solvers import curve_fit as curve_fit
+    from jgd.solvers import dfp as dfp
+    from jgd.solvers import gauss_newton as gauss_newton
+    from jgd.solvers import implicit as implicit
     from jgd.solvers import least_squares as least_squares
+    from jgd.solvers import levenberg_marquardt as levenberg_marquardt
     from jgd.solvers import minimize as minimize
+    from jgd.solvers import minimize_many as minimize_many
     from jgd.solvers import multistart as multistart
+    from jgd.solvers import strong_wolfe as strong_wolfe
+    from jgd.solvers import trf as trf
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
@@ -633,11 +645,28 @@ lazy(
         "jgd.transforms.width": ("mup", "mup_init", "spectral_rates"),
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
-        "jgd.solvers": ("Fit", "Solution", "curve_fit", "least_squares", "minimize", "multistart"),
+        "jgd.solvers": (
+            "Fit",
+            "Solution",
+            "armijo",
+            "bfgs",
+            "check_grads",
+            "curve_fit",
+            "dfp",
+            "gauss_newton",
+            "implicit",
+            "least_squares",
+            "levenberg_marquardt",
+            "minimize",
+            "minimize_many",
+            "multistart",
+            "strong_wolfe",
+            "trf",
+        ),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
     },
-    folders=("interop", "measure", "optimizers", "schedules", "sweep", "tasks", "transforms"),
+    folders=("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms"),
     also=(
         "InputError",
         "MatrixAxes",

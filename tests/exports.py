@@ -12,13 +12,19 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "beside_adamw",
-    "begin_search", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
-    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels", "matrix_rules",
-    "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key", "power_curve", "progress",
-    "projection_of", "quarter_root", "quotient", "ray", "receive", "reciprocal", "rectification", "root_above",
-    "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of", "transition",
-    "whole", "whole_steps", "wolfe_errors", "zoom_search",
+    "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "begin_search", "beside_adamw",
+    "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
+    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
+    "matrix_rules", "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key",
+    "OrthogonalMomentum", "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray",
+    "receive", "reciprocal", "rectification", "root_above", "scaled_updates", "scaling", "shape_factor",
+    "shrink", "step_if", "sum_of_moduli", "time_of", "transition", "whole", "whole_steps", "wolfe_errors",
+    "zoom_search",
+}  # fmt: skip
+# Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
+BENEATH_PENALTIES = {
+    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm", "nth_name",
+    "number", "on_simplex", "remaining", "shrunk", "singular_values_shrunk", "for_each_leaf", "vectors",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
@@ -27,11 +33,14 @@ VALUES = {
     )
 }
 LOOPS = {
-    "jgd.solvers": "Fit Solution curve_fit least_squares minimize multistart",
+    "jgd.solvers": (
+        "Fit Solution armijo bfgs check_grads curve_fit dfp gauss_newton implicit least_squares levenberg_marquardt "
+        "minimize minimize_many multistart strong_wolfe trf"
+    ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "optimizers", "schedules", "sweep", "tasks", "transforms")
+FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms")
 
 
 def written() -> dict[pathlib.Path, str]:
@@ -41,8 +50,11 @@ def written() -> dict[pathlib.Path, str]:
         "optimizers": "Optimizers, one file a family: rules (CapWords, called by their lower-case names) and recipes.",
         "transforms": "Gradient transformations that are no optimizer: CapWords records, called by lower-case names.",
         "schedules": "Schedules: hyperparameters as functions of the number of steps taken before.",
+        "nonsmooth": "Penalties and sets with value, prox and, for sets, a linear minimisation oracle.",
     }.items():
         homes = modules(layer)
+        if layer == "nonsmooth":
+            homes = {home: [x for x in names if x not in BENEATH_PENALTIES] for home, names in homes.items()}
         found[ROOT / layer / "__init__.py"] = package(f"jgd.{layer}", summary, homes)
     found[ROOT / "__init__.py"] = contents()
     return found

@@ -1,5 +1,6 @@
 """The cost of a step on this device: time, memory, and how far it is from the floor that the device's memory sets."""
 
+from jgd.core.memory import free_bytes as free_bytes
 from jgd.measure.compare import Ratio as Ratio
 from jgd.measure.compare import compare as compare
 from jgd.measure.describe import Description as Description
@@ -9,7 +10,6 @@ from jgd.measure.device import bandwidth as bandwidth
 from jgd.measure.device import cores as cores
 from jgd.measure.device import flops as flops
 from jgd.measure.device import machine as machine
-from jgd.measure.memory import free_bytes as free_bytes
 from jgd.measure.program import Compilation as Compilation
 from jgd.measure.program import Memory as Memory
 from jgd.measure.program import Program as Program

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.arguments import checked
-from jgd.measure.memory import DEVICE, free_bytes
+from jgd.core.memory import DEVICE, free_bytes
 from jgd.measure.program import Program
 from jgd.measure.timing import interleave
 

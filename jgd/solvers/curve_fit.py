@@ -16,11 +16,12 @@ from jgd.core.record import as_function, part, record
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params, Scalar
 from jgd.core.user_code import attempt
+from jgd.solvers.derivatives import Implicit
 from jgd.solvers.least_squares import DEFAULT_STOP, Residuals, check_method, residual_problem, search
 from jgd.solvers.methods.losses import LOSS, robust_loss
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.vector import Vector
-from jgd.solvers.minimize import check_stop, finished
+from jgd.solvers.minimize import check_stop, finished, rule_of
 from jgd.solvers.names import METHOD, method_of
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem, bounds_of, start_of
@@ -79,13 +80,15 @@ def curve_fit(
 
     The covariance is (J'J)^-1 at the solution, scaled so, and inf, with a warning, where J lacks rank, or where m <= n
     and the scale is not known. It is linear theory: it knows nothing of active bounds or of other minima. Runs under
-    `jit` and `vmap`, there without the warning; one function object is compiled once.
+    `jit` and `vmap`, there without the warning; one function object is compiled once. The parameters have derivatives
+    with respect to the data, by the implicit function theorem; the covariance has none.
     """
     place = "curve_fit"
     if optimizer is None:
         optimizer = "lm" if bounds is None else "trf"
     method, params = method_of(optimizer, place), start_of(place, params)
     stop = check_stop(place, DEFAULT_STOP if stop is None else stop)
+    stop.refuse(("seconds",), "jgd.least_squares")
     x, y = jax.tree.map(jnp.asarray, np.asarray(x) if isinstance(x, list) else x), _data("y", y)
     _check_curve(f, x, y, params)
     residuals = Residuals(_Differences(as_function(f)), (x, y, _whitening(sigma, y)))
@@ -93,7 +96,7 @@ def curve_fit(
         place, method, residuals, params, bounds_of(place, bounds, params), robust_loss(loss, loss_scale)
     )
     check_method(place, optimizer, method, given)
-    solution, jacobian = _fit(given, method, params, stop)
+    solution, jacobian = _fit(given, method, params, stop, rule_of("implicit"))
     solution, known = finished(solution), not isinstance(jacobian, jax.core.Tracer)
     given_by = jacobian, solution.value
     # NumPy compiles nothing.
@@ -111,9 +114,11 @@ def curve_fit(
 
 
 @jax.jit
-def _fit(given: UserProblem, method: Method, params: Params, stop: Stop) -> tuple[Solution, jax.Array]:
+def _fit(
+    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None
+) -> tuple[Solution, jax.Array]:
     """The solution, and the Jacobian there."""
-    solution, point = search(given, method, params, stop)
+    solution, point = search(given, method, params, stop, rule)
     if point.jacobian is not None:
         return solution, point.jacobian
     # The method knew of gradients alone.

@@ -14,17 +14,19 @@ from jgd.core.record import as_function, part, record, static
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params, Scalar
 from jgd.core.user_code import attempt
-from jgd.solvers.loop import MAX_EVALUATIONS, first_turn, solve
+from jgd.solvers.derivatives import DERIVATIVE, Implicit, with_derivative
+from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
 from jgd.solvers.methods.losses import LOSS, RobustLoss, robust_loss
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Point
 from jgd.solvers.methods.vector import Vector
-from jgd.solvers.minimize import TUPLE, check_stop, finished, problem_of, solution_of
+from jgd.solvers.minimize import CALLBACK, TUPLE, check_stop, finished, rule_of
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem, bounds_of, start_of
+from jgd.solvers.watched import is_watched, watched_search
 
-DEFAULT_STOP = Stop(relative_gradient_norm=1e-8, value_change=1e-10)
+DEFAULT_STOP = Stop(relative_gradient_norm=1e-10, value_change=1e-10)
 
 
 @checked(
@@ -36,6 +38,8 @@ DEFAULT_STOP = Stop(relative_gradient_norm=1e-8, value_change=1e-10)
     stop=STOP,
     history=FLAG,
     loss=LOSS,
+    derivative=DERIVATIVE,
+    callback=CALLBACK,
 )
 def least_squares(
     residual: Callable[..., Any],
@@ -48,7 +52,9 @@ def least_squares(
     bounds: Any = None,
     loss: str = "linear",
     loss_scale: Scalar = 1.0,
+    derivative: str | Implicit = "implicit",
     history: bool = False,
+    callback: Callable[[Solution], Any] | None = None,
 ) -> Solution:
     """Minimize half the sum of squares of `residual(params, *args)`, a tree of arrays, from `params`.
 
@@ -61,9 +67,11 @@ def least_squares(
                 z for "linear", 2 (sqrt(1 + z) - 1) for "soft_l1", z up to 1 and 2 sqrt(z) - 1 beyond for "huber",
                 ln(1 + z) for "cauchy", arctan(z) for "arctan".
     loss_scale  residuals far above it are outliers; in the residuals' unit.
+    derivative  of the solution's parameters and value, as in `minimize`.
     history     keep the value of every evaluation.
+    callback    `callback(solution)` after every step; `True` or StopIteration ends it.
 
-    The default is `Stop(relative_gradient_norm=1e-8, value_change=1e-10)`. Methods that use the Jacobian report as
+    The default is `Stop(relative_gradient_norm=1e-10, value_change=1e-10)`. Methods that use the Jacobian report as
     `gradient_norm` that of the vector with J_j'r / |J_j| for parameter j, which is free of the parameters' units, so
     that both rules are; with bounds, its projected form. They also end by themselves, with PRECISION, where rounding
     allows no more. `Solution.residual` is as the function returns it. Runs under `jit` and `vmap`; one function object
@@ -82,7 +90,10 @@ def least_squares(
     )
     check_method(place, optimizer, method, given)
     recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
-    return finished(_search(given, method, params, stop, recorded))
+    if is_watched(place, stop, callback):
+        see = None if callback is None else lambda solution: callback(as_returned(solution))
+        return finished(as_returned(watched_search(given, method, params, stop, recorded, see)))
+    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
 
 
 @record
@@ -142,18 +153,30 @@ def check_method(place: str, optimizer: Any, method: Method, given: UserProblem)
     check_parts(place, optimizer, method, parts if given.bounds is None else parts | {"bounds"})
 
 
-def search(given: UserProblem, method: Method, params: Params, stop: Stop, recorded: int = 0) -> tuple[Solution, Point]:
+def search(
+    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int = 0
+) -> tuple[Solution, Point]:
     """The solution, and its point as the method sees it."""
-    problem, form = problem_of(given, method, params)
-    x = params if form is None else form.pack(params)
+    problem, form = given.for_method(method, params)
+
+    def run(start: Params) -> Turn:
+        return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
+
+    start = params if form is None else form.pack(params)
     if problem.lower is not None:
-        x = jax.tree.map(jnp.clip, x, problem.lower, problem.upper)
-    turn = solve(method, problem, stop, first_turn(method, problem, x, stop, recorded))
-    solution = solution_of(turn, form)
+        start = jax.tree.map(jnp.clip, start, problem.lower, problem.upper)
+    turn = run(start) if rule is None else with_derivative(rule, problem, start, run)
+    return as_returned(turn.solution(form)), turn.iterate.point
+
+
+def as_returned(solution: Solution) -> Solution:
+    """The solution with the residuals and the aux that the user's function returned."""
     residual, aux = solution.aux
-    return dataclasses.replace(solution, residual=residual, aux=aux), turn.iterate.point
+    return dataclasses.replace(solution, residual=residual, aux=aux)
 
 
 @partial(jax.jit, static_argnames="recorded")
-def _search(given: UserProblem, method: Method, params: Params, stop: Stop, recorded: int) -> Solution:
-    return search(given, method, params, stop, recorded)[0]
+def _search(
+    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
+) -> Solution:
+    return search(given, method, params, stop, rule, recorded)[0]

@@ -8,22 +8,22 @@ from typing import Any
 import jax
 import jax.core
 
-from jgd.core.arguments import FLAG, checked, function_of, instance_of
+from jgd.core.arguments import FLAG, Kind, checked, function_of, instance_of
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.status import Status
 from jgd.core.stop import FIT_ALONE, STOP, Stop
 from jgd.core.types import Params
+from jgd.solvers.derivatives import DERIVATIVE, Implicit, is_traced, with_derivative
 from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
-from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
-from jgd.solvers.methods.objective import Objective
-from jgd.solvers.methods.vector import Vector
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem, bounds_of, check_value, start_of
+from jgd.solvers.watched import is_watched, watched_search
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
+CALLBACK = Kind("be a function (solution) -> bool or None", lambda x: x is None or callable(x))
 TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
 
 
@@ -35,6 +35,8 @@ TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
     fn=function_of("(params, *args) -> scalar"),
     stop=STOP,
     history=FLAG,
+    derivative=DERIVATIVE,
+    callback=CALLBACK,
 )
 def minimize(
     fn: Callable[..., Any],
@@ -47,7 +49,9 @@ def minimize(
     bounds: Any = None,
     nonsmooth: Any = None,
     hess: Callable[..., Any] | None = None,
+    derivative: str | Implicit = "implicit",
     history: bool = False,
+    callback: Callable[[Solution], Any] | None = None,
 ) -> Solution:
     """Minimize `fn(params, *args) -> scalar` (with `has_aux`, `(scalar, aux)`) from `params`.
 
@@ -59,7 +63,11 @@ def minimize(
     bounds     `(lower, upper)`, each None, a number, or a tree like the parameters, and never left on the way.
     nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`; `value` is then the total.
     hess       the Hessian, for methods that take it; otherwise it is derived.
+    derivative "implicit": forward and reverse derivatives with respect to `args` and all that `fn` closes over, by one
+               linear solve, which `jgd.implicit(solve=...)` chooses. Those with respect to the start and to the
+               optimizer's numbers are then exactly 0. "through": forward ones of the steps themselves, by `jax.jvp`.
     history    keep the value of every evaluation.
+    callback   `callback(solution)` after every step, with the `Solution` so far; `True` or StopIteration ends it.
 
     Runs under `jit` and `vmap`; the numbers of the optimizer, the rules and `args` are arguments of the program, and
     one function object is compiled once. The function is evaluated once a turn of the loop, and never twice at a point.
@@ -77,39 +85,31 @@ def minimize(
     parts = {name for name in ("bounds", "nonsmooth", "hess") if getattr(given, name) is not None}
     check_parts("minimize", optimizer, method, parts)
     check_value("minimize", given, params)
-    solution = _search(given, method, params, stop, (stop.max_evaluations or MAX_EVALUATIONS) if history else 0)
-    return finished(solution)
+    recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
+    if is_watched("minimize", stop, callback):
+        return finished(watched_search(given, method, params, stop, recorded, callback))
+    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
 
 
 @partial(jax.jit, static_argnames="recorded")
-def _search(given: UserProblem, method: Method, params: Params, stop: Stop, recorded: int) -> Solution:
-    problem, form = problem_of(given, method, params)
-    turn = first_turn(method, problem, params if form is None else form.pack(params), stop, recorded)
-    return solution_of(solve(method, problem, stop, turn), form)
+def _search(
+    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
+) -> Solution:
+    problem, form = given.for_method(method, params)
+
+    def search(start: Params) -> Turn:
+        return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
+
+    start = params if form is None else form.pack(params)
+    turn = search(start) if rule is None else with_derivative(rule, problem, start, search)
+    return turn.solution(form)
 
 
-def problem_of(given: UserProblem, method: Method, params: Params) -> tuple[Objective, Vector | None]:
-    """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
-    if isinstance(method, FromTransform):
-        return given.on_trees(), None
-    form = Vector.like(params)
-    return given.on_vectors(form), form
-
-
-def solution_of(turn: Turn, form: Vector | None) -> Solution:
-    """The solution at a turn; a status of RUNNING where it goes on."""
-    point = turn.iterate.point
-    return Solution(
-        point.params if form is None else form.unpack(point.params),
-        point.value,
-        turn.iterate.optimality,
-        turn.steps,
-        turn.status,
-        point.aux,
-        turn.evaluations,
-        turn.history,
-        point.residual,
-    )
+def rule_of(derivative: str | Implicit) -> Implicit | None:
+    """The rule of derivatives, where somebody may differentiate; None where the steps are to be differentiated."""
+    if derivative == "through" or not is_traced():
+        return None
+    return Implicit() if isinstance(derivative, str) else derivative
 
 
 def finished(solution: Solution) -> Solution:

@@ -8,42 +8,34 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core.arguments import ARRAYS, FLAG, checked, function_of
+from jgd.core.arguments import ARRAYS, checked, function_of, whole_from
 from jgd.core.errors import InputError
 from jgd.core.status import Status
 from jgd.core.stop import STOP, Stop
-from jgd.core.tree import name_of
-from jgd.core.types import Params, Transform
+from jgd.core.types import Params
 from jgd.core.values import select
-from jgd.solvers.minimize import TUPLE, minimize
+from jgd.solvers.many import minimize_many
+from jgd.solvers.names import METHOD
 from jgd.solvers.solution import Solution
 
 
-@checked(starts=ARRAYS, has_aux=FLAG, args=TUPLE, fn=function_of("(params, *args) -> scalar"), stop=STOP)
+@checked(fn=function_of("(params, *args) -> scalar"), optimizer=METHOD, starts=ARRAYS, stop=STOP, keep=whole_from(1))
 def multistart(
-    fn: Callable[..., Any],
-    optimizer: Transform,
-    starts: Params,
-    stop: Stop | None = None,
-    *,
-    args: tuple[Any, ...] = (),
-    has_aux: bool = False,
+    fn: Callable[..., Any], optimizer: Any, starts: Params, stop: Stop | None = None, *, keep: int = 1, **keywords: Any
 ) -> Solution:
     """The best `Solution` among those from `starts`, whose leaves have a leading axis of starting points.
 
-    All searches run in one program, for as many steps as the longest needs; a start where the function is not finite
-    cannot win. For every solution, call `minimize` under `jax.vmap` oneself.
+    With `keep` more than 1, so many of them, the best first, along a leading axis. A start where the function is not
+    finite cannot win. `keywords` are those of `minimize_many`, which searches.
     """
-    rows = [(name_of(path), jnp.shape(x)) for path, x in jax.tree_util.tree_leaves_with_path(starts)]
-    for name, shape in rows:
-        if shape[:1] != rows[0][1][:1] or not shape or shape[0] == 0:
-            raise InputError(
-                f"multistart(starts): the leaf at {name} has shape {shape}; stack the starting points along a leading "
-                "axis, at least one and as many in every leaf."
-            )
-    every = jax.vmap(lambda start: minimize(fn, optimizer, start, stop, args=args, has_aux=has_aux))(starts)
-    # A NaN would win an argmin.
-    best = select(every, jnp.argmin(jnp.where(jnp.isfinite(every.value), every.value, jnp.inf)))
+    every = minimize_many(fn, optimizer, starts, stop, **keywords)
+    if keep > len(every.value):
+        raise InputError(f"multistart(keep={keep}): there are {len(every.value)} starts; keep at most as many.")
+    order = jnp.argsort(jnp.where(jnp.isfinite(every.value), every.value, jnp.inf))
+    best = jax.tree.map(lambda x: x[order[:keep]], every)
+    if keep > 1:
+        return best
+    best = select(best, 0)
     if isinstance(best.status, jax.core.Tracer):
         return best
     return dataclasses.replace(best, status=Status.of(best.status))

@@ -54,6 +54,7 @@ class Solution:
     history: Any = part(default=None)  # a History, where it was asked for
     residual: Any = part(default=None)  # f[m], of least squares and of equations
     multipliers: Any = part(default=None)  # of the constraints, a pair of arrays, where there are some
+    redrawn: Any = part(default=None)  # i32[], how often `minimize_many` drew another start
 
     @property
     def x(self) -> Params:

@@ -1,5 +1,6 @@
 """The problem as a user states it, checked, and as the methods see it."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -13,6 +14,8 @@ from jgd.core.record import part, record, static
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
+from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
 from jgd.solvers.methods.vector import Vector
 
@@ -34,6 +37,17 @@ class UserProblem:
     def objective(self, params: Params) -> tuple[Any, Any]:
         """The value, or the residual, and what comes with it."""
         return self.fn(params, *self.args) if self.has_aux else (self.fn(params, *self.args), None)
+
+    def with_args(self, args: tuple[Any, ...]) -> "UserProblem":
+        """The same with other arguments."""
+        return dataclasses.replace(self, args=args)
+
+    def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | None]:
+        """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
+        if isinstance(method, FromTransform):
+            return self.on_trees(), None
+        form = Vector.like(params)
+        return self.on_vectors(form), form
 
     def on_trees(self) -> Objective:
         """The problem whose parameters are the user's."""

@@ -27,7 +27,7 @@ BAD = [
     (lambda: jgd.minimize(square, SGD, {"x": PARAMS}), "minimize(fn=square): fn(params, *args) failed with TypeError"),
     (lambda: jgd.minimize(nothing, SGD, PARAMS), "minimize(fn=nothing): fn(params, *args) failed with TypeError"),
     (lambda: jgd.multistart(3, SGD, PARAMS), "multistart(fn=3): fn must be a function"),
-    (lambda: jgd.multistart(square, "adam", PARAMS), "multistart(optimizer='adam'): optimizer must be"),
+    (lambda: jgd.multistart(square, 3, PARAMS), "multistart(optimizer=3): optimizer must be"),
     (lambda: jgd.masked(3, None), "Masked(inner=3): inner must be a gradient transformation"),
     (lambda: jgd.adam(0.1, mu_dtype="int8"), "adam(mu_dtype='int8'): mu_dtype must be a floating"),
 ]  # fmt: skip

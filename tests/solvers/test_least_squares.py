@@ -205,3 +205,15 @@ def test_bad_arguments_are_one_sentence(call, message):
         call()
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_the_solution_has_the_derivative_of_the_closed_form_and_a_callback_sees_the_residuals(x64):
+    def weights(b):
+        return jgd.least_squares(lambda p, b: jnp.asarray(A) @ p - b, "lm", jnp.ones(3), args=(b,)).params
+
+    np.testing.assert_allclose(jax.jacrev(weights)(jnp.asarray(B)), np.linalg.pinv(A), atol=1e-10)  # one linear solve
+    seen = []
+    jgd.least_squares(
+        rosenbrock, "lm", jnp.array([-1.2, 1.0]), callback=lambda s: seen.append(s.residual) or len(seen) == 3
+    )
+    assert [r.shape for r in seen] == [(2,)] * 3

@@ -9,10 +9,10 @@ from jgd.commands.bench.peers import PEERS, InJax, check_same, difference, peers
 from jgd.commands.bench.trees import Tree
 from jgd.core.cost import Cost
 from jgd.core.errors import InputError
+from jgd.core.memory import free_bytes
 from jgd.core.tree import tree_bytes
 from jgd.measure import Ratio, Share, Timing, compare, floor, interleave, judge, machine, state_bytes
 from jgd.measure.device import Copy, default_device
-from jgd.measure.memory import free_bytes
 from jgd.measure.program import Memory, Program
 from jgd.measure.timing import Runner
 from jgd.measure.units import bytes_text, time_text

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import LineSearch, equal_rtol
+from jgd.solvers.methods.line_searches import LineSearch, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.transforms.line_search import RayPoint
@@ -99,8 +99,3 @@ class Descent(Method):
         step = self.line_search.next(search, first)
         ray = Ray(model, fresh, direction, start, first, step, search)
         return iterate._replace(trial=point.params + step * direction, memory=ray)
-
-
-def rounding(value: jax.Array) -> jax.Array:
-    """By how much values near this one differ through rounding alone."""
-    return equal_rtol(value) * jnp.abs(value)

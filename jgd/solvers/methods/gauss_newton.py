@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from jgd.core.record import part, record
 from jgd.core.status import Status
-from jgd.solvers.methods.descent import Descent, rounding
-from jgd.solvers.methods.line_searches import Armijo, LineSearch
+from jgd.solvers.methods.descent import Descent
+from jgd.solvers.methods.line_searches import Armijo, LineSearch, rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
 from jgd.solvers.methods.method import Iterate, status
 from jgd.solvers.methods.objective import Objective, Point

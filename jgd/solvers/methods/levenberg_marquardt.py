@@ -9,7 +9,7 @@ from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.descent import rounding
+from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point

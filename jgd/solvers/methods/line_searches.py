@@ -18,6 +18,11 @@ def equal_rtol(value: jax.Array) -> float:
     return EPSILONS * float(jnp.finfo(value.dtype).eps)
 
 
+def rounding(value: jax.Array) -> jax.Array:
+    """By how much values near this one differ through rounding alone."""
+    return equal_rtol(value) * jnp.abs(value)
+
+
 class LineSearch:
     """A record with three methods, each a formula of scalars; `search.point` is the step to take, when it is over.
 

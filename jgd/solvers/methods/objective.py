@@ -77,7 +77,27 @@ class Objective:
 
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""
-        return self.fn(params)[0]
+        if not self.is_residual:
+            return self.fn(params)[0]
+        residual = self.fn(params)[0]
+        return (residual @ residual) / 2 if self.loss is None else self.loss.value(residual)
+
+    def total(self, params: Params) -> jax.Array:
+        """The whole objective."""
+        return self.value(params) + (0.0 if self.nonsmooth is None else self.nonsmooth.value(params))
+
+    def stationarity(self, params: Params) -> Params:
+        """The equations that hold at a solution, of the parameters' structure: their left side, which is then 0."""
+        grad = jax.tree.map(jnp.conj, jax.grad(self.value)(params))
+        if self.lower is None and self.nonsmooth is None:
+            return grad
+        free = jax.tree.map(jnp.subtract, params, grad)
+        fixed = (
+            jax.tree.map(jnp.clip, free, self.lower, self.upper)
+            if self.nonsmooth is None
+            else self.nonsmooth.prox(free, 1.0)
+        )
+        return jax.tree.map(jnp.subtract, params, fixed)
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
         """The map from a direction to the Hessian times it, from one linearization of the gradient."""

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax
 
 from jgd.core.errors import InputError
+from jgd.core.memory import free_bytes, ran_out
 from jgd.core.tree import tree_bytes
-from jgd.measure.memory import free_bytes
 from jgd.sweep.lanes.group import Group
 from jgd.train.loop import begin, root_key
 from jgd.train.task import num_examples
@@ -90,8 +90,7 @@ def halve(layout: Layout, devices: int) -> Layout | None:
 
 def fewer_lanes(error: Exception, layout: Layout, devices: int, spaces: str) -> Layout:
     """A layout with half the lanes after an error that says that memory ran out; any other error is raised again."""
-    # XLA's CPU backend says INTERNAL where memory runs out in a computation that was dispatched before.
-    if not any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating")):
+    if not ran_out(error):
         raise error
     halved = halve(layout, devices)
     if halved is None:

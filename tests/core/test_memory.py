@@ -5,7 +5,7 @@ from importlib import import_module
 import jax
 import pytest
 
-memory = import_module("jgd.measure.memory")  # the function of this name hides it
+memory = import_module("jgd.core.memory")
 CPU = jax.devices("cpu")[0]
 
 

@@ -1,4 +1,4 @@
-"""How much memory is free on a device now."""
+"""How much memory is free on a device now, and whether an error says that it ran out."""
 
 import os
 from pathlib import Path
@@ -22,6 +22,12 @@ def free_bytes(device: Any) -> int | None:
         return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
     found = [x for x in (_available(), _left_to_container()) if x is not None]
     return min(found, default=None)
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether the error says that a device's memory ran out."""
+    # XLA's CPU backend says INTERNAL where memory runs out in a computation that was dispatched before.
+    return any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating"))
 
 
 def _available() -> int | None:

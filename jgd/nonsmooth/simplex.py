@@ -1,0 +1,143 @@
+"""The simplex, and the balls of the l1 and the l2 norm."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from optax.projections import projection_simplex
+
+from jgd.core import part, record, static
+from jgd.core.arguments import Kind
+from jgd.core.tree import abs_sq, ratio, safe_sqrt
+from jgd.core.types import Scalar
+from jgd.nonsmooth.nonsmooth import ConvexSet, Shape, along, number, vectors
+
+AXIS = Kind("be a whole number, or None for each leaf as a whole", lambda x: type(x) is int)
+
+
+class Vectors(ConvexSet):
+    """A set of vectors: each leaf is one, or each row along its `axis`; a radius broadcasts to the batch of them."""
+
+    axis: int | None
+
+    def room(self, shape: Shape) -> Shape:
+        """The shape of the batch of vectors."""
+        return vectors(shape, self.axis)
+
+    def sized(self, slack: float, shape: Shape, radius: jax.Array) -> jax.Array:
+        """The error that rounding makes in a sum over one vector."""
+        entries = math.prod(shape) // max(1, radius.size)
+        return (8 + entries) * slack * radius
+
+
+@record
+class Simplex(Vectors):
+    """The set x >= 0 with sum(x) = radius, of each leaf as one vector, or of each vector along `axis`.
+
+    `simplex(axis=-1)` keeps the rows of a matrix probabilities. The prox is the projection by sorting, whose derivative
+    is exact; `lmo` puts all weight where the gradient is least. Inside is what misses the sum by (8 + n) eps radius in
+    n entries. Cost: a sort. (Held, Wolfe & Crowder 1974; Duchi et al. 2008, fig. 1; optax's projection, which takes all
+    leaves as one vector.)
+    """
+
+    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
+    axis: int | None = static(default=None, expect=AXIS)
+    real = True
+
+    def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
+        """Whether no entry is negative, and the sum right."""
+        wrong = jnp.abs(along(jnp.sum, self.axis, x) - radius)
+        return jnp.all(x >= 0) & jnp.all(wrong <= self.sized(slack, x.shape, radius))
+
+    def project(self, v: jax.Array, radius: jax.Array) -> jax.Array:
+        """The nearest point."""
+        return along(on_simplex, self.axis, v, radius)
+
+    def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
+        """The corner of the least gradient."""
+        return along(lambda g, r: r * jax.nn.one_hot(jnp.argmin(g), g.size, dtype=g.dtype), self.axis, g, radius)
+
+
+simplex = Simplex
+
+
+@record
+class L1Ball(Vectors):
+    """The set sum |x| <= radius, of each leaf as one vector, or of each vector along `axis`.
+
+    The prox projects the moduli on the simplex, where they are outside; `lmo` is the signed unit vector against the
+    largest entry of the gradient. Inside is what exceeds the radius by (8 + n) eps radius in n entries. Cost: a sort.
+    (Duchi et al. 2008.)
+    """
+
+    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
+    axis: int | None = static(default=None, expect=AXIS)
+
+    def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
+        """Whether the norm is at most the radius."""
+        excess = along(jnp.sum, self.axis, jnp.abs(x)) - radius
+        return jnp.all(excess <= self.sized(slack, x.shape, radius))
+
+    def project(self, v: jax.Array, radius: jax.Array) -> jax.Array:
+        """The nearest point."""
+
+        def nearest(v: jax.Array, r: jax.Array) -> jax.Array:
+            size = jnp.abs(v)
+            return jnp.where(jnp.sum(size) <= r, v, _signs(v) * on_simplex(size, r))
+
+        return along(nearest, self.axis, v, radius)
+
+    def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
+        """The corner against the largest entry of the gradient."""
+
+        def corner(g: jax.Array, r: jax.Array) -> jax.Array:
+            signs = jnp.where(g == 0, 1, _signs(g))
+            return -r * signs * jax.nn.one_hot(jnp.argmax(jnp.abs(g)), g.size, dtype=r.dtype)
+
+        return along(corner, self.axis, g, radius)
+
+
+l1_ball = L1Ball
+
+
+@record
+class L2Ball(Vectors):
+    """The set |x| <= radius in the Euclidean norm, of each leaf as one vector, or of each vector along `axis`.
+
+    The prox is v radius / max(|v|, radius); `lmo` is -radius g / |g|, and 0 where the gradient is zero. Inside is what
+    exceeds the radius by (8 + n) eps radius in n entries. Cost: two passes.
+    """
+
+    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
+    axis: int | None = static(default=None, expect=AXIS)
+
+    def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
+        """Whether the norm is at most the radius."""
+        excess = along(norm, self.axis, x) - radius
+        return jnp.all(excess <= self.sized(slack, x.shape, radius))
+
+    def project(self, v: jax.Array, radius: jax.Array) -> jax.Array:
+        """The nearest point."""
+        return along(lambda v, r: v * (r / jnp.maximum(norm(v), r)), self.axis, v, radius)
+
+    def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
+        """The point against the gradient."""
+        return along(lambda g, r: -g * ratio(r, norm(g)), self.axis, g, radius)
+
+
+l2_ball = L2Ball
+
+
+def on_simplex(v: jax.Array, radius: jax.Array) -> jax.Array:
+    """The nearest point of the simplex to a vector; shifted first, so that sums of large entries lose no digits."""
+    return projection_simplex(v - jax.lax.stop_gradient(jnp.max(v)), radius)
+
+
+def norm(x: jax.Array) -> jax.Array:
+    """The Euclidean norm of a vector, with slope zero at zero."""
+    return safe_sqrt(jnp.sum(abs_sq(x)))
+
+
+def _signs(v: jax.Array) -> jax.Array:
+    """Divide each entry by its modulus; zero stays zero."""
+    return v * ratio(jnp.ones_like(jnp.abs(v)), jnp.abs(v)) if jnp.iscomplexobj(v) else jnp.sign(v)

@@ -1,0 +1,128 @@
+"""Many starts and many problems: a queue of searches, so many at a time, within the memory that there is."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.arguments import ARRAYS, FLAG, Kind, checked, function_of, whole_from
+from jgd.core.errors import InputError
+from jgd.core.record import as_function
+from jgd.core.stop import STOP, Stop
+from jgd.core.storage import folder_path
+from jgd.core.tree import name_of
+from jgd.core.types import Params
+from jgd.core.values import select
+from jgd.solvers.derivatives import is_traced
+from jgd.solvers.lanes import Searches
+from jgd.solvers.minimize import DEFAULT_STOP, TUPLE, check_stop, minimize
+from jgd.solvers.names import METHOD, check_parts, method_of
+from jgd.solvers.search_queue import SearchQueue
+from jgd.solvers.solution import Solution
+from jgd.solvers.user_problem import UserProblem, bounds_of, check_value, start_of
+
+AXES = Kind(
+    "be 0 where every search has its own, None where all share one, or a tuple of these for each of args",
+    lambda x: all(one is None or (isinstance(one, int) and one == 0) for one in (x if isinstance(x, tuple) else (x,))),
+)
+WIDTH = Kind(f"{whole_from(1).expected}, or None for what fits", lambda x: x is None or whole_from(1).admits(x))
+
+
+@checked(
+    starts=ARRAYS, optimizer=METHOD, fn=function_of("(params, *args) -> scalar"), stop=STOP, args=TUPLE, has_aux=FLAG,
+    in_axes=AXES, lanes=WIDTH, redraw=None, key=None, dir=None,
+)  # fmt: skip
+def minimize_many(
+    fn: Callable[..., Any],
+    optimizer: Any,
+    starts: Params,
+    stop: Stop | None = None,
+    *,
+    args: tuple[Any, ...] = (),
+    in_axes: Any = 0,
+    has_aux: bool = False,
+    lanes: int | None = None,
+    bounds: Any = None,
+    nonsmooth: Any = None,
+    redraw: Callable[[jax.Array], Params] | None = None,
+    key: Any = None,
+    dir: Any = None,
+) -> Solution:
+    """Minimize from many starts, or many problems, or both: a `Solution` whose fields have a leading axis of searches.
+
+    The leaves of `starts` have a leading axis, and so has each of `args` whose entry of `in_axes` is 0; others are
+    shared. Each search ends by itself, at the best point that it has seen, and its place is given to the next in the
+    queue, so that the cost is that of all searches together and not of the longest for everyone. No search looks at
+    another. All devices take part.
+
+    lanes   the most searches at a time; by default 1,024 on each device. Never more than fit into half of the free
+            memory; where memory runs out all the same, half as many, with a warning.
+    redraw  `redraw(key) -> start`: a start where the function is not finite is replaced, up to 10 times, by draws of
+            `key`, their own for each search. `Solution.redrawn` counts them.
+    dir     a folder that keeps the searches that have ended; the same call with the same arguments goes on from there.
+
+    Under `jit`, `vmap` or a derivative it is `jax.vmap` of `minimize`, in one program, with derivatives as there; then
+    neither `lanes`, `redraw` nor `dir` can act, and they are refused.
+    """
+    count, axes = _count(starts), _axes(args, in_axes)
+    for i, (arg, axis) in enumerate(zip(args, axes, strict=True)):
+        for path, x in jax.tree_util.tree_leaves_with_path(arg) if axis == 0 else ():
+            if np.shape(x)[:1] != (count,):
+                raise InputError(
+                    f"minimize_many(args=): args[{i}]{name_of(path)} has shape {np.shape(x)}, and there are {count} "
+                    "starts; give it that leading axis, or None in in_axes."
+                )
+    if is_traced():
+        acting = {"lanes": lanes, "redraw": redraw, "dir": dir}
+        for name in (name for name, value in acting.items() if value is not None):
+            raise InputError(f"minimize_many({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
+
+        def one(start: Params, args: tuple[Any, ...]) -> Solution:
+            return minimize(fn, optimizer, start, stop, args=args, has_aux=has_aux, bounds=bounds, nonsmooth=nonsmooth)
+
+        return jax.vmap(one, in_axes=(0, axes))(starts, args)
+    stop = check_stop("minimize_many", DEFAULT_STOP if stop is None else stop)
+    stop.refuse(("seconds",), "jgd.minimize")
+    method, starts = method_of(optimizer), start_of("minimize_many", starts)
+    first = select(starts, 0)
+    args = jax.tree.map(jnp.asarray, args)
+    first_args = tuple(select(arg, 0) if axis == 0 else arg for arg, axis in zip(args, axes, strict=True))
+    problem = UserProblem(
+        as_function(fn), first_args, bounds_of("minimize_many", bounds, first), nonsmooth, has_aux=has_aux
+    )
+    parts = {name for name in ("bounds", "nonsmooth") if getattr(problem, name) is not None}
+    check_parts("minimize_many", optimizer, method, parts)
+    check_value("minimize_many", problem, first)
+    own = tuple(axis == 0 for axis in axes)
+    key = jax.random.key(0) if key is None else key
+    queue = SearchQueue(Searches(problem.with_args(()), method, stop), starts, args, own, lanes, redraw, key)
+    found = queue.run(None if dir is None else folder_path("minimize_many", dir))
+    found = jax.tree.map(jnp.asarray, found)
+    return found if redraw is None else dataclasses.replace(found, redrawn=queue.drawn)
+
+
+def _count(starts: Params) -> int:
+    """How many searches there are, by the leading axis of the starts."""
+    rows = [(name_of(path), jnp.shape(x)) for path, x in jax.tree_util.tree_leaves_with_path(starts)]
+    for name, shape in rows:
+        if shape[:1] != rows[0][1][:1] or not shape or shape[0] == 0:
+            raise InputError(
+                f"minimize_many(starts): the leaf at {name} has shape {shape}; stack the starting points along a "
+                "leading axis, at least one and as many in every leaf."
+            )
+    if not rows:
+        raise InputError("minimize_many(starts): there are no arrays in it; pass the points to start from.")
+    return rows[0][1][0]
+
+
+def _axes(args: tuple[Any, ...], in_axes: Any) -> tuple[Any, ...]:
+    """0 or None for each of the arguments."""
+    axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
+    if len(axes) != len(args):
+        raise InputError(
+            f"minimize_many(in_axes={in_axes}): it has {len(axes)} entries, and args {len(args)}; pass one for each."
+        )
+    return axes

@@ -1,0 +1,215 @@
+"""A queue of searches: so many at a time, within the memory that there is; those that end make room for the next."""
+
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.core.fingerprint import differences, leaf_texts, program_fingerprint, structure_text
+from jgd.core.memory import free_bytes, ran_out
+from jgd.core.status import Status
+from jgd.core.storage import fill, load, named, save
+from jgd.core.types import Params
+from jgd.solvers.lanes import Programs, Searches
+from jgd.solvers.solution import Solution
+
+MOST = 1024
+"""Lanes on a device, if nothing else is said."""
+SHARE = 0.5
+"""Of the memory that is free, what the searches may take."""
+DRAWS = 10
+"""How often a start is drawn again before it counts as dead."""
+LONG = 0.5
+"""Seconds of a segment that are worth compiling a program of fewer lanes."""
+EVERY = 10.0
+"""Seconds between two writes of what has ended."""
+FILE = "searches.safetensors"
+
+
+class SearchQueue:
+    """Searches from `starts`, of which at most `lanes` run side by side, and the solutions of those that have ended."""
+
+    def __init__(
+        self,
+        searches: Searches,
+        starts: Params,
+        args: tuple[Any, ...],
+        own: tuple[bool, ...],
+        lanes: int | None,
+        redraw: Callable[[jax.Array], Params] | None,
+        key: Any,
+    ) -> None:
+        self.searches, self.own, self.redraw, self.key = searches, own, redraw, key
+        self.starts: Any = jax.tree.map(np.array, starts)  # copies, since draws are put into them
+        self.args = tuple(jax.tree.map(np.asarray, arg) if mine else arg for arg, mine in zip(args, own, strict=True))
+        self.count = len(jax.tree.leaves(starts)[0])
+        self.devices = jax.local_devices()
+        self.done, self.drawn = np.zeros(self.count, bool), np.zeros(self.count, np.int32)
+        self.turns: Any = None
+        self._compile(min(self.count, lanes or MOST * len(self.devices)))
+        self.found: Any = jax.tree.map(lambda x: np.zeros((self.count, *x.shape[1:]), x.dtype), self.programs.solutions)
+
+    def run(self, folder: Path | None) -> Solution:
+        """Every solution, in the order of the starts; what a folder holds is not searched again."""
+        spec = {} if folder is None else self._spec()
+        if folder is not None and (folder / FILE).exists():
+            self._read(folder / FILE, spec)
+        self.waiting = np.flatnonzero(~self.done).tolist()
+        self.slots = np.full(self.programs.width, -1)
+        written = time.monotonic()
+        try:
+            while self.waiting or (self.slots >= 0).any():
+                begun = time.monotonic()
+                try:
+                    self._segment()
+                except Exception as error:
+                    self._halve(error)
+                if folder is not None and time.monotonic() - written > EVERY:
+                    self._write(folder, spec)
+                    written = time.monotonic()
+                self._narrow(time.monotonic() - begun)
+        finally:
+            if folder is not None:
+                self._write(folder, spec)
+        return self.found
+
+    def _segment(self) -> None:
+        """Fill the places that are free, go on, and take what has ended."""
+        free = np.flatnonzero(self.slots < 0)[: len(self.waiting)]
+        if len(free):
+            self.slots[free], self.waiting = self.waiting[: len(free)], self.waiting[len(free) :]
+            fresh = np.zeros(len(self.slots), bool)
+            fresh[free] = True
+            fresh, starts = jax.device_put(fresh, self.programs.rows), self._rows(self.starts)
+            turns = self.programs.no_turns() if self.turns is None else self.turns
+            self.turns = self.programs.refill(self.searches, self._args(), turns, starts, fresh)
+        self.turns = self.programs.go(self.searches, self._args(), self.turns)
+        over = (self.slots >= 0) & (np.asarray(self.turns.status) != Status.RUNNING)
+        if over.any():
+            self._take(np.flatnonzero(over))
+
+    def _take(self, places: np.ndarray) -> None:
+        """Keep the solutions at these places, or draw another start where the function was not finite at the last."""
+        ended: Any = jax.tree.map(np.asarray, self.programs.end(self.searches, self._args(), self.turns))
+        dead = (ended.status == Status.NON_FINITE) & (ended.steps == 0)
+        for place in places.tolist():
+            search = int(self.slots[place])
+            if self.redraw is not None and dead[place] and self.drawn[search] < DRAWS:
+                self._draw(search)
+                self.waiting.insert(0, search)
+            else:
+                self.done[search] = True
+        kept = places[self.done[self.slots[places]]]
+
+        def put(into: np.ndarray, new: np.ndarray) -> None:
+            into[self.slots[kept]] = new[kept]
+
+        jax.tree.map(put, self.found, ended)
+        self.slots[places] = -1
+
+    def _draw(self, search: int) -> None:
+        key = jax.random.fold_in(jax.random.fold_in(self.key, search), int(self.drawn[search]))
+        new = self.redraw(key) if self.redraw else None
+        if jax.tree.structure(new) != jax.tree.structure(self.starts):
+            raise InputError(
+                f"minimize_many(redraw=): it returned {jax.tree.structure(new)}, and a start is "
+                f"{jax.tree.structure(self.starts)}; return a tree like one of the starts."
+            )
+        for into, x in zip(jax.tree.leaves(self.starts), jax.tree.leaves(new), strict=True):
+            into[search] = x
+        self.drawn[search] += 1
+
+    def _rows(self, tree: Any) -> Any:
+        """The rows of the searches that are under way; a place that is free holds a copy of the first."""
+        rows = np.maximum(self.slots, 0)
+        return jax.device_put(jax.tree.map(lambda x: x[rows], tree), self.programs.rows)
+
+    def _args(self) -> tuple[Any, ...]:
+        return tuple(self._rows(arg) if mine else arg for arg, mine in zip(self.args, self.own, strict=True))
+
+    def _compile(self, width: int) -> None:
+        """Make programs of at most so many lanes, as many as take their share of the memory that is free."""
+        like, args = self._shapes()
+        while True:
+            width = max(1, width // len(self.devices)) * len(self.devices)
+            self.programs = Programs(self.searches, like, args, self.own, width, self.devices)
+            free = free_bytes(self.devices[0])
+            need = self.programs.bytes_needed * (len(self.devices) if self.devices[0].platform == "cpu" else 1)
+            if free is None or need <= SHARE * free or width == len(self.devices):
+                return
+            width = min(width // 2, int(width * SHARE * free / need))
+
+    def _shapes(self) -> tuple[Any, Any]:
+        """The shapes of one search's start and arguments."""
+
+        def row(x: Any) -> Any:
+            return jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
+
+        args = (jax.tree.map(row, arg) if mine else arg for arg, mine in zip(self.args, self.own, strict=True))
+        return jax.tree.map(row, self.starts), tuple(args)
+
+    def _halve(self, error: Exception) -> None:
+        """Begin the searches that were under way again, half as many at a time, where memory ran out."""
+        if not ran_out(error):
+            raise error
+        width = self.programs.width
+        if width <= len(self.devices):
+            raise InputError(
+                "minimize_many: one search on each device does not fit into its memory; choose a method that keeps "
+                "less, such as 'l-bfgs'."
+            ) from error
+        warnings.warn(
+            f"minimize_many: memory ran out with {width} searches at a time; it goes on with {width // 2}, and "
+            f"minimize_many(lanes={width // 2}) begins with that.",
+            stacklevel=4,
+        )
+        self.waiting = [*self.slots[self.slots >= 0].tolist(), *self.waiting]
+        self.turns = None
+        self._compile(width // 2)
+        self.slots = np.full(self.programs.width, -1)
+
+    def _narrow(self, seconds: float) -> None:
+        """Go on with fewer lanes where a quarter of them is left, and segments are long enough to pay for compiling."""
+        under_way = np.flatnonzero(self.slots >= 0)
+        if self.waiting or seconds < LONG or len(under_way) > len(self.slots) // 4 or self.turns is None:
+            return
+        width = len(self.devices) * 2 ** (-(-max(1, len(under_way)) // len(self.devices)) - 1).bit_length()
+        if width >= len(self.slots):
+            return
+        rows = np.resize(under_way, width) if len(under_way) else np.zeros(width, int)
+        slots = np.where(np.arange(width) < len(under_way), self.slots[rows], -1)
+        turns = jax.tree.map(lambda x: x[rows], self.turns)
+        self._compile(width)
+        self.slots = slots
+        self.turns = jax.device_put(turns, self.programs.rows)
+
+    def _spec(self) -> dict[str, str]:
+        """The texts by which a folder knows whether it answers for this call."""
+        spec = {"program": program_fingerprint(self.programs.trace, self.searches, *reversed(self._shapes()))}
+        spec |= {"method": structure_text(self.searches.method), "stop": structure_text(self.searches.stop)}
+        values = {"searches": self.searches, "starts": self.starts, "args": self.args}
+        return spec | {name: text for title, value in values.items() for name, text in leaf_texts(title, value).items()}
+
+    def _write(self, folder: Path, spec: dict[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = named(self.found, "found") | {"done": self.done, "drawn": self.drawn} | named(self.starts, "starts")
+        save(folder / FILE, arrays, {"spec": spec, "jax": jax.__version__})
+
+    def _read(self, path: Path, spec: dict[str, str]) -> None:
+        arrays, meta = load(path)
+        theirs = meta["spec"] if meta["jax"] == jax.__version__ else {**meta["spec"], "program": spec["program"]}
+        if differing := differences(theirs, spec):
+            raise InputError(
+                f"minimize_many(dir={str(path.parent)!r}): it holds another call's searches: {differing}; pass another "
+                "folder, or the arguments of that call."
+            )
+        place = f"minimize_many(dir={str(path.parent)!r})"
+        found: Any = fill(self.found, arrays, "found", place=place)
+        self.found = jax.tree.map(np.array, found)
+        self.starts = jax.tree.map(np.array, fill(self.starts, arrays, "starts", place=place))
+        self.done, self.drawn = np.array(arrays["done"]), np.array(arrays["drawn"])
