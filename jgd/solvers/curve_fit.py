@@ -98,10 +98,11 @@ def curve_fit(
     check_method(place, optimizer, method, given)
     solution, jacobian = _fit(given, method, params, stop, rule_of("implicit"))
     solution, known = finished(solution), not isinstance(jacobian, jax.core.Tracer)
-    given_by = jacobian, solution.value
-    # NumPy compiles nothing.
-    xp, given_by = (np, jax.device_get(given_by)) if known else (jnp, given_by)
-    covariance = _covariance(xp, *given_by, absolute_sigma)
+    value, xp = solution.value, jnp
+    if known:
+        # NumPy compiles nothing.
+        (jacobian, value), xp = jax.device_get((jacobian, value)), np
+    covariance = _covariance(xp, jacobian, value, absolute_sigma)
     if known and not np.isfinite(covariance).all():
         warnings.warn(
             "curve_fit: the data do not determine the parameters at the solution, so that the covariance is inf; fix "

@@ -58,13 +58,17 @@ def test_a_line_has_a_closed_form(method, x64):
         assert found.evaluations <= 5  # the second point is the answer, up to the damping of the first step
 
 
-@pytest.mark.parametrize("loss", ["linear", "soft_l1", "huber", "cauchy", "arctan"])
-def test_losses_give_scipy_s_answer(loss, x64):
+@pytest.mark.parametrize(
+    ("loss", "method"),
+    [*((loss, "lm") for loss in ("linear", "soft_l1", "huber", "cauchy", "arctan")), ("cauchy", "geodesic")],
+)
+def test_losses_give_scipy_s_answer(loss, method, x64):
     def on_numpy(p):
         return p[0] * np.exp(-p[1] * X) + p[2] - NOISY
 
     args = (jnp.asarray(X), jnp.asarray(NOISY))
-    found = jgd.least_squares(decay, "lm", jnp.asarray(START), TIGHT, args=args, loss=loss, loss_scale=0.1)
+    method = BY_JACOBIAN[method]
+    found = jgd.least_squares(decay, method, jnp.asarray(START), TIGHT, args=args, loss=loss, loss_scale=0.1)
     theirs = scipy.optimize.least_squares(
         on_numpy, START, "3-point", loss=loss, f_scale=0.1, x_scale="jac", ftol=1e-15, xtol=1e-15, gtol=1e-12
     )
