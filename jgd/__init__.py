@@ -1,7 +1,7 @@
 """jgd: gradient descent as a value. This file is the table of contents.
 
-Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
-    hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
+Values: InputError, MatrixAxes, MatrixRule, NoMatrixWarning, Rule, Schedule, SplitAxes, Status, Stop, Transform,
+    global_norm, hyper, hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, adagrad, adahessian, adai, adam,
     adam_atan2, adam_mini, adamax, adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, aggmo, amos,
     amsgrad, ano, apollo, asam, came, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend,
@@ -62,6 +62,7 @@ from typing import TYPE_CHECKING
 from jgd.core import InputError as InputError
 from jgd.core import MatrixAxes as MatrixAxes
 from jgd.core import MatrixRule as MatrixRule
+from jgd.core import NoMatrixWarning as NoMatrixWarning
 from jgd.core import Rule as Rule
 from jgd.core import Schedule as Schedule
 from jgd.core import SplitAxes as SplitAxes
@@ -671,6 +672,7 @@ lazy(
         "InputError",
         "MatrixAxes",
         "MatrixRule",
+        "NoMatrixWarning",
         "Rule",
         "Schedule",
         "SplitAxes",
