@@ -33,7 +33,10 @@ VALUES = {
     )
 }
 LOOPS = {
-    "jgd.solvers": "Solution armijo bfgs dfp implicit minimize minimize_many multistart strong_wolfe",
+    "jgd.solvers": (
+        "Solution armijo bfgs dfp fista frank_wolfe implicit minimize minimize_many mirror_descent multistart "
+        "projected_gradient prox_gradient strong_wolfe subgradient"
+    ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }

@@ -7,15 +7,25 @@ from jgd.core.arguments import TRANSFORM, Kind, admits
 from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
+from jgd.solvers.methods.frank_wolfe import frank_wolfe
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
+from jgd.solvers.methods.mirror_descent import mirror_descent
+from jgd.solvers.methods.proximal import fista, projected_gradient, prox_gradient
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
+from jgd.solvers.methods.subgradient import subgradient
 from jgd.transforms.as_transform import as_transform
 
 METHODS: dict[str, Callable[..., Method | Transform]] = {
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
+    "prox-gradient": prox_gradient,
+    "fista": fista,
+    "projected-gradient": projected_gradient,
+    "mirror-descent": mirror_descent,
+    "frank-wolfe": frank_wolfe,
+    "subgradient": subgradient,
 }
 PARTS = {
     "bounds": "bounds=",
