@@ -50,8 +50,8 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
-    Solution, Task, armijo, bfgs, describe, dfp, fit, implicit, minimize, minimize_many, multistart, on_host,
-    strong_wolfe.
+    Solution, Task, armijo, bfgs, describe, dfp, fista, fit, frank_wolfe, implicit, minimize, minimize_many,
+    mirror_descent, multistart, on_host, projected_gradient, prox_gradient, strong_wolfe, subgradient.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -419,11 +419,17 @@ if TYPE_CHECKING:
     from jgd.solvers import armijo as armijo
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import dfp as dfp
+    from jgd.solvers import fista as fista
+    from jgd.solvers import frank_wolfe as frank_wolfe
     from jgd.solvers import implicit as implicit
     from jgd.solvers import minimize as minimize
     from jgd.solvers import minimize_many as minimize_many
+    from jgd.solvers import mirror_descent as mirror_descent
     from jgd.solvers import multistart as multistart
+    from jgd.solvers import projected_gradient as projected_gradient
+    from jgd.solvers import prox_gradient as prox_gradient
     from jgd.solvers import strong_wolfe as strong_wolfe
+    from jgd.solvers import subgradient as subgradient
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
@@ -643,11 +649,17 @@ lazy(
             "armijo",
             "bfgs",
             "dfp",
+            "fista",
+            "frank_wolfe",
             "implicit",
             "minimize",
             "minimize_many",
+            "mirror_descent",
             "multistart",
+            "projected_gradient",
+            "prox_gradient",
             "strong_wolfe",
+            "subgradient",
         ),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),

@@ -79,8 +79,8 @@ class _OnVectors:
         """A method of it that not all have."""
         if not callable(getattr(self.of_tree, name, None)):
             raise InputError(
-                f"minimize(nonsmooth={type(self.of_tree).__name__}): it has no {name}, which this method needs; pass a set "
-                f"that has one, such as {example}, or use 'fista'."
+                f"minimize(nonsmooth={type(self.of_tree).__name__}): it has no {name}, which this method needs; "
+                f"pass a set that has one, such as {example}, or use 'fista'."
             )
         return getattr(self.of_tree, name)
 
@@ -147,7 +147,7 @@ def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> 
         return
     if bounds is not None:
         raise InputError(
-            f"{place}(nonsmooth={shown(nonsmooth)}): a method takes the prox of one part alone, and bounds are another; "
+            f"{place}(nonsmooth={type(nonsmooth).__name__}): a method takes the prox of one part, and bounds are another; "
             "leave bounds out, or put the penalty into the function if it is smooth between them."
         )
     here = f"{place}(nonsmooth={type(nonsmooth).__name__})"

@@ -33,8 +33,8 @@ class Progress(NamedTuple):
 class Backtracking(Method):
     """x+ minimises f(x) + g'(x+ - x) + h(x+) + D(x+, x) / t for a distance D, where t is found by backtracking.
 
-    A trial is accepted where f(x+) <= f(x) + g'(x+ - x) + D(x+, x) / t. Where that is lost in the rounding of f, half of
-    (g+ - g)'(x+ - x) stands for what f exceeds its tangent by, which is exact for quadratic functions. A rejected
+    A trial is accepted where f(x+) <= f(x) + g'(x+ - x) + D(x+, x) / t. Where rounding of f hides that, half
+    of (g+ - g)'(x+ - x) stands for what f exceeds its tangent by, which is exact for quadratic functions. A rejected
     trial shortens t by at least half, and an accepted one lengthens it by `increase_factor` at most, and by no more
     than the curvature along the step allows. It ends by itself with PRECISION where a step moves x by its rounding
     alone, or where 100 in a row improve neither the value nor the optimality, and with LINE_SEARCH where no step is
