@@ -147,10 +147,14 @@ def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> 
         return
     if bounds is not None:
         raise InputError(
-            f"{place}(nonsmooth={type(nonsmooth).__name__}): a method takes the prox of one part, and bounds are another; "
-            "leave bounds out, or put the penalty into the function if it is smooth between them."
+            f"{place}(nonsmooth={type(nonsmooth).__name__}): a method takes the prox of one part, and bounds are "
+            "another; leave bounds out, or put the penalty into the function if it is smooth between them."
         )
     here = f"{place}(nonsmooth={type(nonsmooth).__name__})"
+    if any(isinstance(x, str) or not jnp.isscalar(x) and not hasattr(x, "dtype") for x in jax.tree.leaves(nonsmooth)):
+        raise InputError(
+            f"{here}: it must be a pytree of numbers and arrays, such as a NamedTuple with value and prox."
+        )
     value: Any = attempt(f"{here}: value(params)", lambda: jax.eval_shape(nonsmooth.value, params))
     if getattr(value, "shape", None) != ():
         raise InputError(f"{here}: value(params) must return a scalar, not {shown(value)}.")

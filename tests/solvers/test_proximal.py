@@ -48,13 +48,13 @@ NORMS = {
 @pytest.mark.parametrize(("penalty", "shape", "dual"), NORMS.values(), ids=NORMS)
 def test_the_dual_norm_certifies_the_solution(penalty, shape, dual, x64):
     # F(x) - F(x*) <= h(x) + g'x where the dual norm is at most the scale; strong convexity turns it to a distance.
-    found = solved("fista", penalty, np.zeros(shape))
-    assert found.status is Status.GRADIENT_NORM
+    found = solved("fista", penalty, np.zeros(shape), Stop(gradient_norm=0.0))
+    assert found.status in (Status.PRECISION, Status.GRADIENT_NORM)
     g = grad(np.asarray(found.params))
-    assert dual(g) <= SCALE * (1 + 1e-8)
-    assert dual(g) > SCALE * (1 - 1e-8)  # the penalty acts
+    assert dual(g) <= SCALE * (1 + 1e-12)
+    assert dual(g) > SCALE * (1 - 1e-12)  # the penalty acts
     gap = float(penalty.value(found.params)) + np.sum(g * np.asarray(found.params))
-    assert abs(gap) <= 1e-12 * LEAST_CURVATURE / 2 + 1e-14  # so that |x - x*| <= 1e-6
+    assert abs(gap) <= 1e-12 * LEAST_CURVATURE / 2  # so that |x - x*| <= 1e-6
     np.testing.assert_allclose(found.value, loss(found.params, A, B) + penalty.value(found.params), rtol=1e-14)
 
 
@@ -88,9 +88,9 @@ def test_the_l1_ball_of_the_lasso_s_norm_has_its_solution(method, x64):
     if method != "frank-wolfe":
         np.testing.assert_allclose(solved(method, ball).params, lasso, atol=CLOSE)
         return
-    found = solved(method, ball, stop=Stop(gradient_norm=1e-3))
+    found = solved(method, ball, stop=Stop(gradient_norm=1e-2))
     excess = found.value - loss(lasso, A, B)
-    assert 0 <= excess <= found.gradient_norm <= 1e-3  # the gap bounds the error
+    assert 0 <= excess <= found.gradient_norm <= 1e-2  # the gap bounds the error
     g = grad(np.asarray(found.params))
     gap = g @ found.params + np.sum(np.abs(lasso)) * np.max(np.abs(g))
     np.testing.assert_allclose(found.gradient_norm, gap, rtol=1e-8)
@@ -137,7 +137,7 @@ ENDS = {
     "fista": ns.l1(SCALE),
     "projected-gradient": ns.simplex(2.0),
     "mirror-descent": ns.simplex(2.0),
-    "frank-wolfe": ns.simplex(2.0),
+    "frank-wolfe": ns.l2_ball(1.0),
 }
 
 
@@ -147,8 +147,7 @@ def test_float32_ends_by_itself_at_the_solution(method, part):
     assert found.params.dtype == jnp.float32
     assert found.status in (Status.PRECISION, Status.GRADIENT_NORM)
     assert found.success
-    tolerance = 1e-3 if method == "frank-wolfe" else 1e-4  # its gap falls as 1/k; the root of eps over the curvature
-    assert found.gradient_norm < tolerance
+    assert found.gradient_norm < 1e-4  # a hundred units of rounding of a gradient of order 1, and some
 
 
 @pytest.mark.parametrize("method", ["prox-gradient", "fista"])
@@ -181,9 +180,21 @@ def test_fista_needs_fewer_evaluations_where_the_condition_is_bad(x64):
     stop = Stop(gradient_norm=1e-9)
     slow, fast = (
         int(minimize(valley, method, jnp.zeros(N), stop, nonsmooth=ns.l1(1e-6)).evaluations)
-        for method in (jgd.prox_gradient(increase_factor=1.0), "fista")
+        for method in ("prox-gradient", "fista")
     )
-    assert fast < slow / 5
+    assert fast < slow / 4  # the root of a condition of 1e4 against itself, and two evaluations a step
+
+
+def test_complex_parameters_and_many_starts(x64):
+    target = jnp.array([1 + 1j, 0.03j, -2.0])
+
+    def distance(z):
+        return jnp.sum(jnp.abs(z - target) ** 2) / 2
+
+    starts = jnp.zeros((3, 3), complex) + jnp.arange(3)[:, None]
+    found = jgd.minimize_many(distance, "fista", starts, TIGHT, nonsmooth=ns.l1(0.1))
+    known = np.asarray(target) * np.maximum(1 - 0.1 / np.abs(target), 0)
+    np.testing.assert_allclose(found.params, np.broadcast_to(known, (3, 3)), atol=CLOSE)
 
 
 def test_the_subgradient_method_keeps_the_best_point(x64):
@@ -203,6 +214,12 @@ def test_the_subgradient_method_keeps_the_best_point(x64):
     assert np.all(np.abs(within.params) <= 0.1)
 
 
+class Opaque:
+    """A penalty that JAX cannot look into."""
+
+    value = prox = staticmethod(jnp.sum)
+
+
 class Reshaped(ns.L1Norm):
     """A penalty whose prox returns another shape."""
 
@@ -218,12 +235,13 @@ REFUSED = {
     "two parts": (
         "projected-gradient",
         {"nonsmooth": ns.l1(0.1), "bounds": (0.0, 1.0)},
-        "a method takes the prox of one part, and bounds are another",
+        "a method takes the prox of one part, and bounds are another; leave bounds out",
     ),
     "a tree": ("fista", {"nonsmooth": ns.l1({"w": 0.1})}, "the tree of scale must have the parameters' structure"),
     "a shape": ("fista", {"nonsmooth": ns.l1(np.ones(5))}, "scale has shape (5,)"),
     "no axis": ("fista", {"nonsmooth": ns.total_variation(0.1, axis=1)}, "must have an axis 1"),
     "its own shape": ("fista", {"nonsmooth": Reshaped(0.1)}, "prox(params, step) has shape (2,)"),
+    "no pytree": ("fista", {"nonsmooth": Opaque()}, "it must be a pytree of numbers and arrays"),
     "no oracle": ("frank-wolfe", {"nonsmooth": ns.l1(0.1)}, "it has no lmo, which this method needs; pass a set"),
     "no bound": ("frank-wolfe", {"nonsmooth": ns.non_negative()}, "the set is not bounded"),
     "no mirror": ("mirror-descent", {"nonsmooth": ns.l1_ball(1.0)}, "such as jgd.nonsmooth.simplex()"),

@@ -15,10 +15,10 @@ from jgd.solvers.methods.objective import Objective, Point
 class FrankWolfe(Backtracking):
     """x+ = x + min(1, t gap / |d|^2) d, d = s - x, towards the point s of the set with the least g's.
 
-    (Frank & Wolfe 1956.) Its optimality, `gradient_norm` of the solution, is the gap g'(x - s), in units of the value: for convex f the value
-    exceeds the least by no more. 1/t is the curvature that backtracking finds (Pedregosa et al. 2020). The gap falls
-    as 1/k, linearly where the solution lies within the set or the set is curved; s has one entry, or rank one, for
-    each step, so that x is sparse. For solutions to many digits take `fista`. Needs a set that is bounded.
+    (Frank & Wolfe 1956.) Its optimality, `gradient_norm` of the solution, is the gap g'(x - s), in units of the value:
+    for convex f the value exceeds the least by no more. 1/t is the curvature that backtracking finds (Pedregosa et al.
+    2020). The gap falls as 1/k, and linearly where the set is curved or the solution lies within it; each step adds
+    one entry, or one of rank 1, so that x is sparse. For solutions to many digits take `fista`. Needs a bounded set.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset({"nonsmooth"})

@@ -63,10 +63,11 @@ class Fista(ProxGradient):
     shortened, y stays, for which theta is then on the safe side. Momentum restarts where (y - x+)'(x+ - x) > 0
     (O'Donoghue & Candes 2015, the gradient scheme), which makes it linear under strong convexity that need not be
     known. Two evaluations a step, at y and at x+, and one where the momentum has restarted; the solution is an x, with
-    the exact zeros of the prox. The value may rise on the way.
+    the exact zeros of the prox. The value may rise on the way. A large `increase_factor` excites the directions of
+    the largest curvature, where momentum then restarts too early.
     """
 
-    increase_factor: Scalar = hyper(default=1.1, interval="[1, inf)")
+    increase_factor: Scalar = hyper(default=1.02, interval="[1, inf)")
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The first step, which has no momentum."""
