@@ -50,8 +50,8 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
-    Solution, Task, armijo, bfgs, describe, dfp, fista, fit, frank_wolfe, implicit, minimize, minimize_many,
-    mirror_descent, multistart, on_host, projected_gradient, prox_gradient, strong_wolfe, subgradient.
+    Solution, Task, armijo, bfgs, check_grads, describe, dfp, fista, fit, frank_wolfe, implicit, minimize,
+    minimize_many, mirror_descent, multistart, on_host, projected_gradient, prox_gradient, strong_wolfe, subgradient.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -418,6 +418,7 @@ if TYPE_CHECKING:
     from jgd.solvers import Solution as Solution
     from jgd.solvers import armijo as armijo
     from jgd.solvers import bfgs as bfgs
+    from jgd.solvers import check_grads as check_grads
     from jgd.solvers import dfp as dfp
     from jgd.solvers import fista as fista
     from jgd.solvers import frank_wolfe as frank_wolfe
@@ -648,6 +649,7 @@ lazy(
             "Solution",
             "armijo",
             "bfgs",
+            "check_grads",
             "dfp",
             "fista",
             "frank_wolfe",

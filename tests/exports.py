@@ -34,8 +34,8 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Solution armijo bfgs dfp fista frank_wolfe implicit minimize minimize_many mirror_descent multistart "
-        "projected_gradient prox_gradient strong_wolfe subgradient"
+        "Solution armijo bfgs check_grads dfp fista frank_wolfe implicit minimize minimize_many mirror_descent "
+        "multistart projected_gradient prox_gradient strong_wolfe subgradient"
     ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",

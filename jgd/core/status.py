@@ -50,12 +50,12 @@ class Status(enum.IntEnum):
     CALLBACK = (
         8,
         "was ended by its callback",
-        'nothing to do, or pass resume="changed" and its dir to go on from there',
+        'nothing to do; jgd.fit goes on from there with its dir and resume="changed"',
     )
     TIME = (
         9,
         "ran out of its seconds",
-        "call it again with the same arguments, among them a dir, to go on from the last segment",
+        "give it more; jgd.fit goes on from the last segment where it has the same arguments, among them a dir",
     )
 
     VALUE_CHANGE = (

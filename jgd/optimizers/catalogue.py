@@ -112,7 +112,7 @@ def variant(base: Callable[Given, Made], name: str, summary: str, **defaults: An
         return base(*args, **(defaults | kwargs))  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue]
 
     recipe.__name__ = recipe.__qualname__ = name
-    recipe.__module__ = inspect.getmodule(inspect.stack()[1].frame).__name__  # type: ignore[union-attr]
+    recipe.__module__ = sys._getframe(1).f_globals["__name__"]  # inspect.stack() reads the source of every caller
     recipe.__doc__ = f"{summary}\n\n    {base.__name__} with {', '.join(f'{k}={v!r}' for k, v in defaults.items())}."
     recipe.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return optimizer(rates=entry.rates, needs=entry.needs)(recipe)

@@ -1,5 +1,6 @@
 """Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped."""
 
+from jgd.solvers.check_grads import check_grads as check_grads
 from jgd.solvers.derivatives import implicit as implicit
 from jgd.solvers.many import minimize_many as minimize_many
 from jgd.solvers.methods.frank_wolfe import frank_wolfe as frank_wolfe

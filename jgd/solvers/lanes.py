@@ -18,7 +18,6 @@ from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
 from jgd.solvers.methods.vector import Vector
-from jgd.solvers.minimize import problem_of, solution_of
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem
 
@@ -36,7 +35,7 @@ class Searches:
 
     def of(self, args: tuple[Any, ...], like: Params) -> tuple[Objective, Vector | None]:
         """One of the problems as its method sees it; parameters have the shapes of `like`."""
-        return problem_of(self.problem.with_args(args), self.method, like)
+        return self.problem.with_args(args).for_method(self.method, like)
 
 
 class Programs:
@@ -115,4 +114,4 @@ def _end(like: Params, searches: Searches, args: tuple[Any, ...], turn: Turn) ->
     lower = best.value < last.point.value - rounding(last.point.value)  # or the last is as good, and more stationary
     norm = jnp.where(lower, global_norm(best.grad), last.optimality)
     point = where(lower, best, last.point)
-    return solution_of(turn._replace(iterate=last._replace(point=point, optimality=norm)), form)
+    return turn._replace(iterate=last._replace(point=point, optimality=norm)).solution(form)

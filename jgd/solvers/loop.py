@@ -11,7 +11,8 @@ from jgd.core.tree import cast_like, global_norm, ratio, where
 from jgd.core.types import Params
 from jgd.solvers.methods.method import Iterate, Method, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.solution import History
+from jgd.solvers.methods.vector import Vector
+from jgd.solvers.solution import History, Solution
 
 MAX_STEPS = 10_000
 MAX_EVALUATIONS = 100_000
@@ -30,6 +31,21 @@ class Turn(NamedTuple):
     evaluations: jax.Array  # i32[]
     status: jax.Array  # i32[], `Status.RUNNING` as long as it goes on
     history: Any  # a History, or None
+
+    def solution(self, form: Vector | None) -> Solution:
+        """The solution so far, of parameters that are trees or vectors of a form."""
+        point = self.iterate.point
+        return Solution(
+            point.params if form is None else form.unpack(point.params),
+            point.value,
+            self.iterate.optimality,
+            self.steps,
+            self.status,
+            point.aux,
+            self.evaluations,
+            self.history,
+            point.residual,
+        )
 
 
 def first_turn(method: Method, problem: Objective, params: Params, stop: Stop, recorded: int = 0) -> Turn:

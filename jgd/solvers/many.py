@@ -59,10 +59,10 @@ def minimize_many(
     queue, so that the cost is that of all searches together and not of the longest for everyone. No search looks at
     another. All devices take part.
 
-    lanes   the most searches at a time; by default 1,024 on each device. Never more than fit into half of the
-            memory that is free; where memory runs out all the same, half as many, with a warning.
-    redraw  `redraw(key) -> start`: a start where the function is not finite is replaced, up to 10 times, by the draws
-            of `key`, its own for each search. `Solution.redrawn` counts them.
+    lanes   the most searches at a time; by default 1,024 on each device. Never more than fit into half of the free
+            memory; where memory runs out all the same, half as many, with a warning.
+    redraw  `redraw(key) -> start`: a start where the function is not finite is replaced, up to 10 times, by draws of
+            `key`, their own for each search. `Solution.redrawn` counts them.
     dir     a folder that keeps the searches that have ended; the same call with the same arguments goes on from there.
 
     Under `jit`, `vmap` or a derivative it is `jax.vmap` of `minimize`, in one program, with derivatives as there; then

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.core
 
-from jgd.core.arguments import FLAG, checked, function_of, instance_of
+from jgd.core.arguments import FLAG, Kind, checked, function_of, instance_of
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.status import Status
@@ -17,15 +17,14 @@ from jgd.core.types import Params
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.derivatives import DERIVATIVE, Implicit, is_traced, with_derivative
 from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
-from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
-from jgd.solvers.methods.objective import Objective
-from jgd.solvers.methods.vector import Vector
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem, bounds_of, check_nonsmooth, check_value, start_of
+from jgd.solvers.watched import watched_search
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
+CALLBACK = Kind("be a function (solution) -> bool or None", lambda x: x is None or callable(x))
 TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
 
 
@@ -39,6 +38,7 @@ TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
     history=FLAG,
     derivative=DERIVATIVE,
     nonsmooth=NONSMOOTH,
+    callback=CALLBACK,
 )
 def minimize(
     fn: Callable[..., Any],
@@ -53,6 +53,7 @@ def minimize(
     hess: Callable[..., Any] | None = None,
     derivative: str | Implicit = "implicit",
     history: bool = False,
+    callback: Callable[[Solution], Any] | None = None,
 ) -> Solution:
     """Minimize `fn(params, *args) -> scalar` (with `has_aux`, `(scalar, aux)`) from `params`.
 
@@ -70,6 +71,7 @@ def minimize(
                linear solve, which `jgd.implicit(solve=...)` chooses. Those with respect to the start and to the
                optimizer's numbers are then exactly 0. "through": forward ones of the steps themselves, by `jax.jvp`.
     history    keep the value of every evaluation.
+    callback   `callback(solution)` after every step, with the `Solution` so far; `True` or StopIteration ends it.
 
     Runs under `jit` and `vmap`; the numbers of the optimizer, the rules and `args` are arguments of the program, and
     one function object is compiled once. The function is evaluated once a turn of the loop, and never twice at a point.
@@ -89,9 +91,13 @@ def minimize(
     check_nonsmooth("minimize", nonsmooth, bounds, params)
     check_value("minimize", given, params)
     recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
-    rule = (
-        None if derivative == "through" or not is_traced() else Implicit() if derivative == "implicit" else derivative
-    )
+    if callback is not None or stop.seconds is not None:
+        if is_traced():
+            name = "stop=Stop(seconds)" if callback is None else "callback"
+            raise InputError(f"minimize({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
+        return finished(watched_search(given, method, params, stop, recorded, callback))
+    rule = Implicit() if isinstance(derivative, str) else derivative
+    rule = rule if derivative != "through" and is_traced() else None
     return finished(_search(given, method, params, stop, rule, recorded))
 
 
@@ -99,38 +105,14 @@ def minimize(
 def _search(
     given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
 ) -> Solution:
-    problem, form = problem_of(given, method, params)
+    problem, form = given.for_method(method, params)
 
     def search(start: Params) -> Turn:
         return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
 
     start = params if form is None else form.pack(params)
     turn = search(start) if rule is None else with_derivative(rule, problem, start, search)
-    return solution_of(turn, form)
-
-
-def problem_of(given: UserProblem, method: Method, params: Params) -> tuple[Objective, Vector | None]:
-    """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
-    if isinstance(method, FromTransform):
-        return given.on_trees(), None
-    form = Vector.like(params)
-    return given.on_vectors(form), form
-
-
-def solution_of(turn: Turn, form: Vector | None) -> Solution:
-    """The solution at a turn; a status of RUNNING where it goes on."""
-    point = turn.iterate.point
-    return Solution(
-        point.params if form is None else form.unpack(point.params),
-        point.value,
-        turn.iterate.optimality,
-        turn.steps,
-        turn.status,
-        point.aux,
-        turn.evaluations,
-        turn.history,
-        point.residual,
-    )
+    return turn.solution(form)
 
 
 def finished(solution: Solution) -> Solution:

@@ -14,6 +14,8 @@ from jgd.core.record import part, record, static
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
+from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
 from jgd.solvers.methods.vector import Vector
 
@@ -38,6 +40,13 @@ class UserProblem:
     def with_args(self, args: tuple[Any, ...]) -> "UserProblem":
         """The same with other arguments."""
         return dataclasses.replace(self, args=args)
+
+    def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | None]:
+        """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
+        if isinstance(method, FromTransform):
+            return self.on_trees(), None
+        form = Vector.like(params)
+        return self.on_vectors(form), form
 
     def on_trees(self) -> Objective:
         """The problem whose parameters are the user's."""
@@ -151,10 +160,8 @@ def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> 
             "another; leave bounds out, or put the penalty into the function if it is smooth between them."
         )
     here = f"{place}(nonsmooth={type(nonsmooth).__name__})"
-    if any(isinstance(x, str) or not jnp.isscalar(x) and not hasattr(x, "dtype") for x in jax.tree.leaves(nonsmooth)):
-        raise InputError(
-            f"{here}: it must be a pytree of numbers and arrays, such as a NamedTuple with value and prox."
-        )
+    if not all(hasattr(x, "dtype") or isinstance(x, (int, float)) for x in jax.tree.leaves(nonsmooth)):
+        raise InputError(f"{here}: pass a pytree of numbers and arrays, such as a NamedTuple with value and prox.")
     value: Any = attempt(f"{here}: value(params)", lambda: jax.eval_shape(nonsmooth.value, params))
     if getattr(value, "shape", None) != ():
         raise InputError(f"{here}: value(params) must return a scalar, not {shown(value)}.")

@@ -151,7 +151,7 @@ def test_complex_and_half_precision_parameters():
 
 def test_forward_derivatives_pass_through():
     def end(rate):
-        return minimize(bowl, jgd.sgd(rate), START, Stop(max_steps=3)).value
+        return minimize(bowl, jgd.sgd(rate), START, Stop(max_steps=3), derivative="through").value
 
     # Three steps of gradient descent in closed form, differentiated.
     residual = (1 - 0.1 * CURVATURE) ** 5 * -6 * CURVATURE * CURVATURE * CENTRE**2 / 2

@@ -241,7 +241,7 @@ REFUSED = {
     "a shape": ("fista", {"nonsmooth": ns.l1(np.ones(5))}, "scale has shape (5,)"),
     "no axis": ("fista", {"nonsmooth": ns.total_variation(0.1, axis=1)}, "must have an axis 1"),
     "its own shape": ("fista", {"nonsmooth": Reshaped(0.1)}, "prox(params, step) has shape (2,)"),
-    "no pytree": ("fista", {"nonsmooth": Opaque()}, "it must be a pytree of numbers and arrays"),
+    "no pytree": ("fista", {"nonsmooth": Opaque()}, "pass a pytree of numbers and arrays"),
     "no oracle": ("frank-wolfe", {"nonsmooth": ns.l1(0.1)}, "it has no lmo, which this method needs; pass a set"),
     "no bound": ("frank-wolfe", {"nonsmooth": ns.non_negative()}, "the set is not bounded"),
     "no mirror": ("mirror-descent", {"nonsmooth": ns.l1_ball(1.0)}, "such as jgd.nonsmooth.simplex()"),

@@ -1,0 +1,162 @@
+"""One method on one smooth problem, by passes: what it reached after how many, and whether it says so rightly."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.tasks import SmoothProblem
+
+MOST = 2000  # passes
+NEAR, STRICT, FLAT = 1e-7, 1e-10, 1e-6
+
+
+class SpentError(Exception):
+    """End a method that has had its passes."""
+
+
+class Ran(NamedTuple):
+    """A run: the value at each pass, in order, and the point that the method returned."""
+
+    problem: SmoothProblem
+    values: Sequence[float]  # NaN at a pass without a value
+    x: np.ndarray
+    said: bool  # whether the method says that it has converged
+
+    def solved(self, tolerance: float = NEAR) -> bool:
+        """Whether the point has a known minimum to `tolerance` of it (or below that, where it is 0), or no slope.
+
+        No slope: the largest entry of the (projected) gradient is at most 1e-6 max(1, |f|). A `tolerance` of STRICT
+        asks for the value alone.
+        """
+        value, slope = at_point(self.problem, self.x)
+        return bool(near(self.problem, value, tolerance)) or (
+            tolerance > STRICT and slope <= FLAT * max(1.0, abs(value))
+        )
+
+    def passes(self) -> float:
+        """Return the passes until a value is a known minimum to 1e-7 of it; infinity where none is."""
+        return first(near(self.problem, np.array(self.values, float), NEAR))
+
+    def passes_to(self, tau: float) -> float:
+        """Return the passes until f - f* <= tau (f_0 - f*) (Moré & Wild 2009); infinity where it never was.
+
+        f* is the known minimum nearest to the least value that was found.
+        """
+        values = np.array(self.values, float)
+        if not np.isfinite(values).any():
+            return math.inf
+        best = np.nanmin(values)
+        least = min(self.problem.minima, key=lambda known: abs(best - known))
+        return first(values - least <= tau * (values[0] - least))
+
+
+def near(problem: SmoothProblem, value: Any, tolerance: float) -> np.ndarray:
+    """Whether values are a known minimum to `tolerance` of it, or to `tolerance` where it is 0."""
+    return np.any([np.abs(value - least) <= tolerance * (abs(least) or 1.0) for least in problem.minima], axis=0)
+
+
+def first(hit: np.ndarray) -> float:
+    """Return which is the first that holds, from 1; infinity where none does."""
+    return float(np.argmax(hit) + 1) if hit.any() else math.inf
+
+
+class Counted:
+    """A problem whose passes are counted on the host, in float64 or the dtype of its point.
+
+    A value with its gradient, a residual, a residual with its Jacobian, or a Hessian is one pass each time it is asked
+    for. Points that it gives and takes are numpy's.
+    """
+
+    def __init__(self, problem: SmoothProblem, dtype: Any = np.float64) -> None:
+        self.problem, self.values = problem, []
+        self.start = start_of(problem).astype(dtype)
+        self.best: tuple[float, np.ndarray] = (math.inf, self.start)
+        self._dtype = dtype
+
+    def value_and_grad(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return f and its gradient."""
+        value, grad = compiled(self.problem, "value_and_grad")(self._given(x))
+        self._note(float(value), x)
+        return float(value), np.asarray(grad, np.float64)
+
+    def value(self, x: np.ndarray) -> float:
+        """Return f."""
+        value = float(compiled(self.problem, "value")(self._given(x)))
+        self._note(value, x)
+        return value
+
+    def hessian(self, x: np.ndarray) -> np.ndarray:
+        """Return the Hessian."""
+        self._note(math.nan, x)
+        return np.asarray(compiled(self.problem, "hessian")(self._given(x)), np.float64)
+
+    def residual(self, x: np.ndarray) -> np.ndarray:
+        """Return the residual."""
+        residual = np.asarray(compiled(self.problem, "residual")(self._given(x)), np.float64)
+        self._note(float(np.sum(residual**2)), x)
+        return residual
+
+    def jacobian(self, x: np.ndarray) -> np.ndarray:
+        """Return the Jacobian of the residual."""
+        self._note(math.nan, x)
+        return np.asarray(compiled(self.problem, "jacobian")(self._given(x)), np.float64)
+
+    def _given(self, x: np.ndarray) -> jax.Array:
+        return jnp.asarray(x, self._dtype)
+
+    def _note(self, value: float, x: np.ndarray) -> None:
+        if len(self.values) >= MOST:
+            raise SpentError
+        self.values.append(value)
+        if value < self.best[0]:
+            self.best = value, np.array(x)
+
+
+def counted_run(counted: Counted, call: Callable[[], tuple[np.ndarray, bool]]) -> Ran:
+    """Run a method on a counted problem; where its passes end or it fails, the best point counts, and nothing is said.
+
+    `call` returns the point and whether it has converged.
+    """
+    try:
+        x, said = call()
+    except (SpentError, ValueError, np.linalg.LinAlgError):
+        x, said = counted.best[1], False
+    return Ran(counted.problem, counted.values, np.asarray(x, np.float64), said)
+
+
+def start_of(problem: SmoothProblem) -> np.ndarray:
+    """Return the start, moved into the bounds."""
+    low, high = (problem.lower, problem.upper) if problem.lower else (-np.inf, np.inf)
+    return np.clip(np.array(problem.start), low, high)
+
+
+def at_point(problem: SmoothProblem, x: np.ndarray) -> tuple[float, float]:
+    """Return the value and the largest entry of the gradient, projected on the bounds; NaN outside the bounds."""
+    value, grad = compiled(problem, "value_and_grad")(jnp.asarray(x, np.float64))
+    x, slope = np.asarray(x, np.float64), np.asarray(grad)
+    if problem.lower:
+        if np.any(x < problem.lower) or np.any(x > problem.upper):
+            return math.nan, math.nan
+        slope = np.clip(x - slope, problem.lower, problem.upper) - x
+    return float(value), float(np.max(np.abs(slope)))
+
+
+_PROGRAMS: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
+def compiled(problem: SmoothProblem, kind: str) -> Callable[..., Any]:
+    """Return the jitted value, value_and_grad, hessian, residual or jacobian of a problem, once each."""
+    made = {
+        "value": lambda: problem.fn,
+        "value_and_grad": lambda: jax.value_and_grad(problem.fn),
+        "hessian": lambda: jax.hessian(problem.fn),
+        "residual": lambda: problem.residual,
+        "jacobian": lambda: jax.jacfwd(problem.residual),  # type: ignore[arg-type]
+    }
+    if (problem.name, kind) not in _PROGRAMS:
+        _PROGRAMS[problem.name, kind] = jax.jit(made[kind]())  # type: ignore[arg-type]
+    return _PROGRAMS[problem.name, kind]

@@ -1,0 +1,169 @@
+"""Deterministic solvers on smooth problems, by passes: `python -m bench solvers`.
+
+The problems are those of `jgd.tasks.more_garbow_hillstrom`, `cutest_selection` and `bounded_problems`, in float64, and
+jgd's methods in float32 too. Tolerances ask for all that the arithmetic gives; nobody gets more than 2,000 passes.
+
+  solved   the point that is returned has a known minimum to 1e-7 of it, or a slope of at most 1e-6 max(1, |f|)
+  strict   a known minimum to 1e-10 of it
+  passes   the median to a known minimum to 1e-7 of it, over the problems where the method comes there
+  wrong    how often a method says that it has converged at a point that is not solved
+
+A pass is one run of the function: a value, with or without its gradient, a residual with or without its Jacobian, or a
+Hessian; scipy asks for some of these one by one. A whole run writes bench/results/solvers.json and its page.
+"""
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import jgd
+from bench.leaderboard import compile_quickly
+from bench.machine import describe
+from bench.rows import Claim, Row, Yields, alone
+from bench.solver_methods import jgd_methods, optimistix_methods
+from bench.solver_page import render
+from bench.solver_peers import scipy_methods
+from bench.solver_runs import STRICT, Counted, Ran
+from jgd.tasks import SmoothProblem
+
+RESULTS = Path(__file__).parent / "results"
+KINDS = ("smooth", "squares", "bounded")
+TAUS = (1e-3, 1e-5, 1e-7)  # of data profiles
+QUICK_PROBLEMS, QUICK_METHODS = ("rosenbrock", "hs_5"), ("jgd bfgs", "jgd lm", "scipy BFGS", "scipy trf", "scipy TNC")
+# The peer whose figures a method of jgd is to reach, by kind.
+PEERS: dict[str, dict[str, str]] = {
+    "smooth": {
+        "bfgs": "scipy BFGS",
+        "l-bfgs": "scipy L-BFGS-B",
+        "cg": "scipy CG",
+        "newton-cg": "scipy Newton-CG",
+        "trust-ncg": "scipy trust-ncg",
+        "trust-krylov": "scipy trust-krylov",
+        "trust-exact": "scipy trust-exact",
+    },
+    "squares": {"lm": "scipy lm", "trf": "scipy trf", "dogleg": "scipy dogbox", "gauss-newton": "scipy trf"},
+    "bounded": {"l-bfgs-b": "scipy L-BFGS-B", "trf": "scipy trf"},
+}
+
+
+def solvers(quick: bool = False) -> Yields:
+    """A row for each method on each kind of problems; with `quick`, on one or two of each."""
+    compile_quickly()
+    clock, found = time.perf_counter(), {}
+    for kind in KINDS:
+        runs = runs_of(kind, quick)
+        found[kind] = {name: entry(some) for name, some in runs.items()}
+        yield from (row(kind, name, some) for name, some in runs.items())
+        yield from claims(kind, runs)
+    if not quick:
+        names = {kind: [problem.name for problem in problems_of(kind)] for kind in KINDS}
+        sizes = {kind: [problem.n for problem in problems_of(kind)] for kind in KINDS}
+        whole = {"machine": describe(), "seconds": time.perf_counter() - clock, "problems": names, "n": sizes}
+        write({**whole, "runs": found})
+
+
+def problems_of(kind: str, quick: bool = False) -> tuple[SmoothProblem, ...]:
+    """Return the problems of a kind; least squares in boxes count among the bounded."""
+    tasks = jgd.tasks
+    sets = {
+        "smooth": lambda: tasks.more_garbow_hillstrom() + tasks.cutest_selection(),
+        "squares": tasks.more_garbow_hillstrom,
+        "bounded": tasks.bounded_problems,
+    }
+    return tuple(problem for problem in sets[kind]() if not quick or problem.name in QUICK_PROBLEMS)
+
+
+def methods_of(kind: str) -> dict[str, Callable[[SmoothProblem], Ran]]:
+    """Return the methods of all sides by the names of their rows; those in float32 say so."""
+
+    def counted(method: Callable[[Counted], Ran]) -> Callable[[SmoothProblem], Ran]:
+        return lambda problem: method(Counted(problem))
+
+    peers = {name: counted(method) for name, method in scipy_methods(kind).items()}
+    single = {f"{name}, float32": method for name, method in jgd_methods(kind, np.float32).items()}
+    return {**jgd_methods(kind), **single, **peers, **optimistix_methods(kind)}
+
+
+def runs_of(kind: str, quick: bool) -> dict[str, list[Ran]]:
+    """Run all methods of a kind on its problems."""
+    methods = {name: run for name, run in methods_of(kind).items() if not quick or name in QUICK_METHODS}
+    found: dict[str, list[Ran]] = {name: [] for name in methods}
+    with jax.enable_x64(True), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy's about tolerances below rounding, and overflow at trials
+        for problem in problems_of(kind, quick):
+            clock = time.perf_counter()
+            for name, method in methods.items():
+                if problem.residual is not None or not needs_residual(name):
+                    found[name].append(method(problem))
+            print(f"{kind} {problem.name}: {time.perf_counter() - clock:.1f} s", file=sys.stderr, flush=True)
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def needs_residual(name: str) -> bool:
+    """Whether a method of bounded problems is one of least squares."""
+    return name.split(",")[0] in ("scipy trf", "scipy dogbox", "jgd trf")
+
+
+def entry(runs: list[Ran]) -> dict[str, Any]:
+    """Return what the results keep of a method: for each problem its name, whether it is solved, and the passes."""
+    with jax.enable_x64(True):
+        return {
+            "problems": [run.problem.name for run in runs],
+            "solved": [run.solved() for run in runs],
+            "strict": [run.solved(STRICT) for run in runs],
+            "said": [run.said for run in runs],
+            "passes": [none_if_infinite(run.passes()) for run in runs],
+            **{f"passes_{tau:g}": [none_if_infinite(run.passes_to(tau)) for run in runs] for tau in TAUS},
+            "evaluations": [len(run.values) for run in runs],
+        }
+
+
+def none_if_infinite(passes: float) -> float | None:
+    """JSON has no infinity."""
+    return passes if np.isfinite(passes) else None
+
+
+def row(kind: str, name: str, runs: list[Ran]) -> Row:
+    """Return the row of a method."""
+    kept = entry(runs)
+    passes = [count for count in kept["passes"] if count is not None]
+    return {
+        "problems": kind,
+        "method": name,
+        "of": len(runs),
+        "solved": sum(kept["solved"]),
+        "strict": sum(kept["strict"]),
+        "passes": float(np.median(passes)) if passes else float("nan"),
+        "wrong": sum(said and not solved for said, solved in zip(kept["said"], kept["solved"], strict=True)),
+    }
+
+
+def claims(kind: str, runs: dict[str, list[Ran]]) -> Yields:
+    """Claim that jgd's methods solve as many as the peer of their name in no more passes, and are never wrong."""
+    rows = {name: row(kind, name, some) for name, some in runs.items()}
+    for name, peer in PEERS[kind].items():
+        ours, theirs = rows.get(f"jgd {name}"), rows.get(peer)
+        if ours and theirs:
+            yield Claim(f"{kind} problems that {name} solves", ours["solved"], theirs["solved"], unit="")
+            text = f"median passes of {name} on {kind} problems"
+            yield Claim(text, ours["passes"], theirs["passes"], at_least=False, unit="")
+    wrong = {name: some["wrong"] for name, some in rows.items() if name.startswith("jgd") and some["wrong"]}
+    text = f"times that a method of jgd says of {kind} problems wrongly that it has converged"
+    yield Claim(text, sum(wrong.values()), 0, at_least=False, unit="", why=", ".join(wrong))
+
+
+def write(found: dict[str, Any]) -> None:
+    """Write the document and its page."""
+    (RESULTS / "solvers.json").write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / "solvers.html").write_text(render(found))
+
+
+if __name__ == "__main__":
+    alone(solvers)

@@ -1,0 +1,6 @@
+"""Smooth problems with published starts and known minima, for deterministic solvers."""
+
+from jgd.tasks.problems.collection import bounded_problems as bounded_problems
+from jgd.tasks.problems.collection import cutest_selection as cutest_selection
+from jgd.tasks.problems.collection import more_garbow_hillstrom as more_garbow_hillstrom
+from jgd.tasks.problems.smooth_problem import SmoothProblem as SmoothProblem

@@ -1,0 +1,103 @@
+"""The solvers' benchmark counts passes, judges points and shows both rightly."""
+
+import jax
+import numpy as np
+import pytest
+
+from bench import solvers
+from bench.many_problems import many, starts
+from bench.solver_methods import noting
+from bench.solver_page import render
+from bench.solver_peers import scipy_methods
+from bench.solver_runs import MOST, STRICT, Counted, Ran, SpentError, counted_run
+from jgd.tasks import bounded_problems, more_garbow_hillstrom
+
+MGH = {problem.name: problem for problem in more_garbow_hillstrom()}
+ROSENBROCK = MGH["rosenbrock"]
+
+
+def ran(values, x=(0.0, 0.0), said=True, problem=ROSENBROCK):
+    return Ran(problem, values, np.array(x), said)
+
+
+def test_passes_are_those_until_the_gap_is_small_enough():
+    assert ran([24.2, 4.0, float("nan"), 24.2e-3, 1e-9]).passes_to(1e-3) == 4
+    assert ran([24.2, 4.0, 24.2e-3]).passes_to(1e-4) == np.inf
+    assert ran([float("nan")]).passes_to(0.5) == np.inf
+    assert ran([24.2, 4.0, float("nan"), 24.2e-3, 1e-8]).passes() == 5
+    assert ran([24.2, 4.0, 24.2e-7]).passes() == np.inf  # 1e-7 of the start's, and not near enough
+
+
+def test_passes_count_to_the_minimum_that_the_run_comes_to():
+    problem = MGH["freudenstein_roth"]
+    found = ran([400.5, 60.0, problem.minima[1], problem.minima[1]], problem=problem)
+    assert found.passes() == found.passes_to(1e-7) == 3
+
+
+def test_a_point_is_solved_by_its_value_or_its_slope(x64):
+    assert ran([], (1.0, 1.0)).solved(STRICT)
+    assert not ran([], (0.0, 0.0)).solved()  # its value is 1, its slope 2
+    assert ran([], (1.0 + 1e-4, 1.0 + 2e-4)).solved()  # its value is 1e-8
+    assert not ran([], (1.0 + 1e-4, 1.0 + 2e-4)).solved(STRICT)
+    hs_4 = next(problem for problem in bounded_problems() if problem.name == "hs_4")
+    assert ran([], (1.0, 0.0), problem=hs_4).solved(STRICT)
+    assert not ran([], (0.9, 0.0), problem=hs_4).solved()  # outside the bounds the value is lower, and does not count
+
+
+def test_every_question_is_a_pass_and_the_last_ends_the_method(x64):
+    counted = Counted(ROSENBROCK)
+    asked = (counted.value, counted.value_and_grad, counted.hessian, counted.residual, counted.jacobian)
+    for ask in asked:
+        ask(counted.start)
+    assert counted.values == pytest.approx([24.2, 24.2, np.nan, 24.2, np.nan], nan_ok=True)
+    counted.values.extend([0.0] * (MOST - len(asked)))
+    with pytest.raises(SpentError):
+        counted.value(counted.start)
+    end = counted_run(counted, lambda: counted.value(counted.start))
+    assert (end.said, list(end.x)) == (False, [-1.2, 1.0])
+
+
+@pytest.mark.parametrize(("kind", "most"), [("smooth", 60), ("squares", 60)])
+def test_scipy_solves_rosenbrock_within_few_passes(x64, kind, most):
+    methods = scipy_methods(kind)
+    for name in ("scipy BFGS", "scipy lm"):
+        if name in methods:
+            found = methods[name](Counted(ROSENBROCK))
+            assert found.solved(STRICT)
+            assert found.passes() < most
+
+
+def test_a_program_notes_each_value_once_whatever_derivatives_are_taken():
+    values = []
+    noted = noting(values)
+    jax.value_and_grad(lambda x: noted(ROSENBROCK.fn(x)))(np.array([-1.2, 1.0], np.float32))
+    jax.jacfwd(lambda x: noted(ROSENBROCK.residual(x)))(np.array([-1.2, 1.0], np.float32))
+    jax.effects_barrier()
+    assert values == pytest.approx([24.2, 24.2], rel=1e-5)  # float32
+
+
+def test_a_quick_run_yields_rows_of_both_sides_and_its_document_becomes_a_page():
+    rows = [item for item in solvers.solvers(quick=True) if isinstance(item, dict)]
+    named = {row["method"]: row for row in rows if row["problems"] == "smooth"}
+    assert {"jgd bfgs", "scipy BFGS"} <= set(named)
+    assert all(row["solved"] == row["of"] == 1 and row["wrong"] == 0 for row in named.values())
+
+
+def test_a_page_shows_every_method_and_what_it_missed(x64):
+    hit, miss = ran([24.2, 1e-12], (1.0, 1.0)), ran([24.2, 20.0])
+    runs = {"a <b>": solvers.entry([hit]), "c": solvers.entry([miss])}
+    found = {"machine": {"date": "2026-01-02"}, "seconds": 60.0, "problems": {"smooth": ["rosenbrock"]}}
+    page = render({**found, "n": {"smooth": [2]}, "runs": {"smooth": runs}})
+    assert page.count("<svg") == 2
+    assert "a &lt;b&gt;" in page
+    assert "rosenbrock" in page
+    assert solvers.row("smooth", "c", [miss])["wrong"] == 1
+    claims = list(solvers.claims("smooth", {"jgd bfgs": [miss], "scipy BFGS": [hit]}))
+    assert [claim.met for claim in claims] == [False, False, False]
+
+
+@pytest.mark.parametrize("case", [many, starts])
+def test_many_problems_are_solved_on_all_sides(case):
+    *rows, claim = case(quick=True)
+    assert [row["solved_percent"] for row in rows] == [100, 100]
+    assert claim.value == pytest.approx(rows[1]["seconds"] / rows[0]["seconds"])
