@@ -19,7 +19,7 @@ IDLE = 100
 """After so many accepted steps in a row that improve nothing the method ends: the rest is rounding."""
 
 
-class Progress(NamedTuple):
+class StepProgress(NamedTuple):
     """The length of the step, and what is known about it."""
 
     step: jax.Array  # f[], of the trial
@@ -64,7 +64,7 @@ class Backtracking(Method):
         step = 1 / jnp.maximum(1.0, jnp.linalg.norm(point.grad))
         trial = self.move(problem, point, step)
         optimality = self.residual(problem, point, trial, step)
-        progress = Progress(step, jnp.array(False), point.value, optimality, jnp.zeros((), jnp.int32))
+        progress = StepProgress(step, jnp.array(False), point.value, optimality, jnp.zeros((), jnp.int32))
         return Iterate(point, trial, jnp.array(True), optimality, status(Status.RUNNING), progress)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
@@ -90,7 +90,7 @@ class Backtracking(Method):
         share = jnp.where(allowed > 0, excess / jnp.where(allowed > 0, allowed, 1.0), 0.0)
         return jnp.where(is_finite(new) & ~jnp.isnan(share), share, jnp.inf)
 
-    def resized(self, progress: Progress, share: jax.Array) -> Progress:
+    def resized(self, progress: StepProgress, share: jax.Array) -> StepProgress:
         """The progress with the length of the next trial, after one that took a share of what it was allowed."""
         accepted = share <= 1
         fitting = jnp.where(share > 0, 0.9 / jnp.where(share > 0, share, 1.0), jnp.inf)
@@ -105,7 +105,7 @@ def smooth(point: Point) -> jax.Array:
     return point.value if point.smooth is None else point.smooth
 
 
-def noted(progress: Progress, accepted: jax.Array, value: jax.Array, optimality: jax.Array) -> Progress:
+def noted(progress: StepProgress, accepted: jax.Array, value: jax.Array, optimality: jax.Array) -> StepProgress:
     """The progress with the value and the optimality of a step, if it was accepted."""
     better = (value < progress.value) | (optimality < progress.optimality)
     return progress._replace(
@@ -115,7 +115,7 @@ def noted(progress: Progress, accepted: jax.Array, value: jax.Array, optimality:
     )
 
 
-def ended(progress: Progress, old: Point, new: Point, accepted: jax.Array, still: jax.Array) -> jax.Array:
+def ended(progress: StepProgress, old: Point, new: Point, accepted: jax.Array, still: jax.Array) -> jax.Array:
     """The status after a trial: PRECISION or LINE_SEARCH where nothing can follow, else RUNNING."""
     flat = jnp.abs(new.value - old.value) <= rounding(old.value)
     failed = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jgd.core.record import hyper, record
 from jgd.core.tree import where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.backtracking import Backtracking, Progress, ended, noted
+from jgd.solvers.methods.backtracking import Backtracking, StepProgress, ended, noted
 from jgd.solvers.methods.method import Iterate
 from jgd.solvers.methods.objective import Objective, Point
 
@@ -49,7 +49,7 @@ projected_gradient = ProjectedGradient
 class Momentum(NamedTuple):
     """The progress of FISTA."""
 
-    progress: Progress
+    progress: StepProgress
     base: Point  # y, from which the trial x+ was made
     theta: jax.Array  # f[]
     extrapolated: jax.Array  # bool[], whether the trial is a new y, and no x+
