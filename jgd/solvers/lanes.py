@@ -4,7 +4,7 @@ Each is compiled once for a structure, a width and the devices, whatever the num
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -71,9 +71,9 @@ class Layout(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=0)
-def begin(layout: Layout, searches: Searches, args: tuple[Any, ...], starts: Params) -> Turn:
-    """Evaluate the starts."""
-    return layout.spread(_begin, searches, args, starts)
+def no_turns(layout: Layout, searches: Searches, args: tuple[Any, ...], starts: Params) -> Turn:
+    """Lanes that hold no search, and pause at once."""
+    return layout.spread(_no_turn, searches, args, starts)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=3)
@@ -101,14 +101,29 @@ def one_search(layout: Layout, searches: Searches, args: tuple[Any, ...], start:
     return _go(layout, searches, args, _begin(layout, searches, args, start))
 
 
-def no_turns(layout: Layout, like: Turn) -> Turn:
-    """Lanes that hold no search, and pause at once; `like` are their shapes."""
-    turns = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype, device=layout.rows), like)
-    return turns._replace(status=turns.status + jnp.int32(int(Status.INTERRUPTED)))
+class Plan(NamedTuple):
+    """What so many lanes hold and take."""
+
+    turns: Turn  # their shapes
+    solutions: Solution  # theirs
+    bytes_needed: int  # on each device while a segment runs; 0 where the compiler does not tell
 
 
-def bytes_needed(layout: Layout, searches: Searches, args: Any, turns: Any, starts: Any, fresh: Any) -> int:
-    """Bytes on each device while a segment runs, from shapes; 0 where the compiler does not tell."""
+def plan(layout: Layout, searches: Searches, args: Any, starts: Any) -> Plan:
+    """The plan for lanes whose arguments and starts have these shapes; it compiles the programs, once."""
+    leaves, structure = jax.tree.flatten((jax.tree.map(_shape, searches), args, starts))
+    return _plan(layout, structure, tuple(leaves), bool(jax.config.read("jax_enable_x64")))
+
+
+@lru_cache(maxsize=256)
+def _plan(layout: Layout, structure: Any, leaves: tuple[Any, ...], x64: bool) -> Plan:
+    searches, args, starts = structure.unflatten(leaves)
+
+    def placed(x: Any) -> Any:
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=layout.rows)
+
+    turns = jax.tree.map(placed, no_turns.eval_shape(layout, searches, args, starts))
+    fresh = jax.ShapeDtypeStruct(turns.status.shape, bool, sharding=layout.rows)
     lowered = (
         refill.lower(layout, searches, args, turns, starts, fresh),
         go.lower(layout, searches, args, turns),
@@ -116,7 +131,18 @@ def bytes_needed(layout: Layout, searches: Searches, args: Any, turns: Any, star
     )
     told: Any = [program.compile().memory_analysis() for program in lowered]
     sizes = ("temp_size_in_bytes", "argument_size_in_bytes", "output_size_in_bytes")
-    return max((sum(getattr(one, size) for size in sizes) - one.alias_size_in_bytes for one in told if one), default=0)
+    need = max((sum(getattr(one, size) for size in sizes) - one.alias_size_in_bytes for one in told if one), default=0)
+    return Plan(turns, end.eval_shape(layout, searches, args, turns), need)
+
+
+def _shape(x: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding, weak_type=x.weak_type)
+
+
+def _no_turn(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
+    turn: Any = jax.eval_shape(partial(_begin, layout), searches, args, start)
+    turn = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), turn)
+    return turn._replace(status=jnp.int32(int(Status.INTERRUPTED)))
 
 
 def _begin(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:

@@ -18,7 +18,7 @@ from jgd.core.status import Status
 from jgd.core.storage import fill, load, named, save
 from jgd.core.tree import name_of
 from jgd.core.types import Params
-from jgd.solvers.lanes import Layout, Searches, begin, bytes_needed, end, go, no_turns, one_search, refill
+from jgd.solvers.lanes import Layout, Plan, Searches, end, go, no_turns, one_search, plan, refill
 from jgd.solvers.methods.vector import Vector
 from jgd.solvers.solution import Solution
 
@@ -58,7 +58,7 @@ class SearchQueue:
         self.done, self.drawn = np.zeros(self.count, bool), np.zeros(self.count, np.int32)
         self.turns: Any = None
         self.width = self._fitting(min(_rounded(self.count, len(self.devices)), lanes or MOST * len(self.devices)))
-        solutions = end.eval_shape(self.layout, self.searches, *self._shapes(self.width)[:2])
+        solutions = self._plan(self.width).solutions
         self.found: Any = jax.tree.map(lambda x: np.zeros((self.count, *x.shape[1:]), x.dtype), solutions)
 
     def run(self, folder: Path | None) -> Solution:
@@ -95,7 +95,7 @@ class SearchQueue:
             fresh[free] = True
             fresh, starts = jax.device_put(fresh, self.layout.rows), self._rows(self.starts)
             if self.turns is None:
-                self.turns = no_turns(self.layout, self._shapes(len(self.slots))[1])
+                self.turns = no_turns(self.layout, self.searches, self.placed, starts)
             self.turns = refill(self.layout, self.searches, self.placed, self.turns, starts, fresh)
         self.turns = go(self.layout, self.searches, self.placed, self.turns)
         over = (self.slots >= 0) & (np.asarray(self.turns.status) != Status.RUNNING)
@@ -154,16 +154,14 @@ class SearchQueue:
         """At most so many lanes, as many as take their share of the memory that is free, all devices alike."""
         while True:
             width = max(1, width // len(self.devices)) * len(self.devices)
-            args, turns, starts, fresh = self._shapes(width)
             free = free_bytes(self.devices[0])
-            need = bytes_needed(self.layout, self.searches, args, turns, starts, fresh)
-            need *= len(self.devices) if self.devices[0].platform == "cpu" else 1
+            need = self._plan(width).bytes_needed * (len(self.devices) if self.devices[0].platform == "cpu" else 1)
             if free is None or need <= SHARE * free or width == len(self.devices):
                 return width
             width = min(width // 2, int(width * SHARE * free / need))
 
-    def _shapes(self, width: int) -> tuple[Any, Any, Any, Any]:
-        """The shapes of what so many lanes hold: arguments, turns, starts, and which places are fresh."""
+    def _plan(self, width: int) -> Plan:
+        """What so many lanes hold and take."""
         rows, everywhere = self.layout.rows, self.layout.everywhere
 
         def many(x: Any) -> Any:
@@ -175,8 +173,7 @@ class SearchQueue:
         args = tuple(
             jax.tree.map(many if mine else shared, arg) for arg, mine in zip(self.args, self.layout.own, strict=True)
         )
-        starts, fresh = jax.tree.map(many, self.starts), jax.ShapeDtypeStruct((width,), bool, sharding=rows)
-        return args, jax.tree.map(many, begin.eval_shape(self.layout, self.searches, args, starts)), starts, fresh
+        return plan(self.layout, self.searches, args, jax.tree.map(many, self.starts))
 
     @staticmethod
     def _row(tree: Any) -> Any:
