@@ -13,7 +13,7 @@ from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
 from jgd.core.storage import folder_path
-from jgd.core.tree import name_of
+from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.values import select
 from jgd.solvers.derivatives import is_traced
@@ -22,7 +22,7 @@ from jgd.solvers.minimize import DEFAULT_STOP, TUPLE, check_stop, minimize
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.search_queue import SearchQueue
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, bounds_of, check_value, start_of
+from jgd.solvers.user_problem import UserProblem, bounds_of, check_value
 
 AXES = Kind(
     "be 0 where every search has its own, None where all share one, or a tuple of these for each of args",
@@ -86,9 +86,12 @@ def minimize_many(
         return jax.vmap(one, in_axes=(0, axes))(starts, args)
     stop = check_stop("minimize_many", DEFAULT_STOP if stop is None else stop)
     stop.refuse(("seconds",), "jgd.minimize")
-    method, starts = method_of(optimizer), start_of("minimize_many", starts)
+    check_inexact("minimize_many(starts)", starts)
+    method, starts = method_of(optimizer), _on_host(starts)
     first = select(starts, 0)
-    args = jax.tree.map(jnp.asarray, args)
+    args = tuple(
+        _on_host(arg) if axis == 0 else jax.tree.map(jnp.asarray, arg) for arg, axis in zip(args, axes, strict=True)
+    )
     first_args = tuple(select(arg, 0) if axis == 0 else arg for arg, axis in zip(args, axes, strict=True))
     problem = UserProblem(
         as_function(fn), first_args, bounds_of("minimize_many", bounds, first), nonsmooth, has_aux=has_aux
@@ -102,6 +105,11 @@ def minimize_many(
     found = queue.run(None if dir is None else folder_path("minimize_many", dir))
     found = jax.tree.map(jnp.asarray, found)
     return found if redraw is None else dataclasses.replace(found, redrawn=queue.drawn)
+
+
+def _on_host(tree: Any) -> Any:
+    """The arrays in the host's memory, so that only those of the lanes take up a device's."""
+    return jax.tree.map(lambda x: np.asarray(x, jnp.result_type(x)), tree)
 
 
 def _count(starts: Params) -> int:

@@ -50,7 +50,7 @@ class SearchQueue:
     ) -> None:
         self.redraw, self.key = redraw, key
         self.starts: Any = jax.tree.map(np.array, starts)  # copies, since draws are put into them
-        self.args = tuple(jax.tree.map(np.asarray, arg) if mine else arg for arg, mine in zip(args, own, strict=True))
+        self.args = args
         self.count = len(jax.tree.leaves(starts)[0])
         self.devices = jax.local_devices()[: min(self.count, lanes or self.count)]
         self.layout = Layout(Vector.like(self._row(self.starts)), own, Mesh(np.array(self.devices), ("lanes",)))
