@@ -163,9 +163,10 @@ def _go(layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn) -
 
 def _end(layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Solution:
     """The solution of a search, at the best point that it has accepted."""
-    _, form = searches.of(args, layout.form)
+    problem, form = searches.of(args, layout.form)
     last, best = turn.iterate, turn.best
     lower = best.value < last.point.value - rounding(last.point.value)  # or the last is as good, and more stationary
-    norm = jnp.where(lower, global_norm(best.grad), last.optimality)
+    smooth = problem.lower is None and problem.nonsmooth is None
+    norm = jnp.where(lower, global_norm(best.grad if smooth else problem.stationarity(best.params)), last.optimality)
     point = where(lower, best, last.point)
     return turn._replace(iterate=last._replace(point=point, optimality=norm)).solution(form)

@@ -103,8 +103,7 @@ def minimize_many(
     key = jax.random.key(0) if key is None else key
     queue = SearchQueue(Searches(problem.with_args(()), method, stop), starts, args, own, lanes, redraw, key)
     found = queue.run(None if dir is None else folder_path("minimize_many", dir))
-    found = jax.tree.map(jnp.asarray, found)
-    return found if redraw is None else dataclasses.replace(found, redrawn=queue.drawn)
+    return jax.device_put(found if redraw is None else dataclasses.replace(found, redrawn=queue.drawn))
 
 
 def _on_host(tree: Any) -> Any:

@@ -88,7 +88,7 @@ def test_a_lane_is_the_solo_run_whatever_its_neighbours_do(rule):
 
 def test_every_width_finds_the_same(fresh):
     found = search()
-    assert {status for status in np.asarray(found.status).tolist()} == {Status.GRADIENT_NORM}
+    assert set(np.asarray(found.status).tolist()) == {Status.GRADIENT_NORM}
     np.testing.assert_allclose(found.params["x"][:, 0], TARGETS, atol=1e-3)  # the gradient's norm over the curvature 2
     for lanes, width, devices in ((1, 1, 1), (5, 4, 2), (100, 12, 2)):
         fresh.clear()
