@@ -1,5 +1,7 @@
 """Derivatives of solutions: closed forms of ridge and logistic regression, every mode and every linear solve."""
 
+import importlib.util
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -140,6 +142,23 @@ def test_a_flat_direction_has_the_slope_of_least_norm(x64):
         return minimize(lambda p: (p["w"].sum() - a) ** 2, DESCENT, {"w": np.zeros(2)}, STOP).params["w"]
 
     np.testing.assert_allclose(jax.jacfwd(of)(1.0), [0.5, 0.5], rtol=1e-8)
+
+
+def test_whoever_imports_under_jit_knows_what_is_traced():
+    """The solvers are imported at their first use, which may be under jit."""
+    spec = importlib.util.find_spec("jgd.solvers.derivatives")
+    again = importlib.util.module_from_spec(spec)
+    inside = []
+
+    @jax.jit
+    def first_use(x):
+        spec.loader.exec_module(again)
+        inside.append(again.is_traced())
+        return x
+
+    first_use(1.0)
+    assert inside == [True]
+    assert not again.is_traced()
 
 
 @pytest.mark.parametrize("derivative", ["implicitly", None, 3])

@@ -116,6 +116,16 @@ def test_has_aux_comes_with_the_best_point():
     np.testing.assert_array_equal(found.aux["twice"], 2 * found.params["x"])
 
 
+def test_random_keys_may_be_the_searches_own():
+    def around(params, key):
+        return jnp.sum((params["x"] - jax.random.normal(key, (2,))) ** 2)
+
+    keys = jax.random.split(jax.random.key(0), 12)
+    found = jgd.minimize_many(around, SGD, STARTS, STOP, args=(keys,), lanes=4)
+    centres = jax.vmap(lambda key: jax.random.normal(key, (2,)))(keys)
+    np.testing.assert_allclose(found.params["x"], centres, atol=1e-3)  # the gradient's norm over the curvature 2
+
+
 def test_each_lane_keeps_its_best():
     """A momentum of 0.99 overshoots, and the search ends anywhere."""
     swinging = jgd.sgd(0.05, momentum=0.99)
@@ -142,13 +152,15 @@ def test_dead_starts_are_drawn_again():
     def draw(key):
         return {"x": jax.random.uniform(key, minval=-1.0, maxval=1.0)}
 
-    found = jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=draw, key=jax.random.key(1))
+    found = jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=draw, key=1)
     np.testing.assert_allclose(found.params["x"], 1.0, atol=2e-3)
     drawn = np.asarray(found.redrawn)
     assert (drawn[[0, 2]] == 0).all()
     assert (drawn[[1, 3]] >= 1).all()
     again = jgd.minimize_many(logarithm, SGD, backwards(HALF_DEAD), STOP, redraw=draw, key=jax.random.key(1), lanes=2)
     np.testing.assert_array_equal(again.status, Status.GRADIENT_NORM)
+    with pytest.raises(InputError, match=r"redraw must be a function \(key\) -> start"):
+        jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=3)
 
 
 def test_a_start_stays_dead_where_every_draw_is():
