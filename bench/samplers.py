@@ -5,8 +5,11 @@ and a "rate" whose best lies next to a cliff where everything fails. Digits is t
 optimizers that bring their own axes, judged by its validation loss.
 
 Optuna's TPE runs too where it is installed. Lower is better; all functions but digits have their minimum at zero.
+
+`tpe_alone` asks both TPEs directly, without a sweep: the time of a proposal, and the regret over many sampler seeds.
 """
 
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -18,8 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jgd
-from bench.rows import Yields, alone
+from bench.rows import Claim, Yields, alone
 from jgd.sweep import choice, from_optuna, loguniform, run, uniform
+from jgd.sweep.samplers.by_name import make_sampler
+from jgd.sweep.spaces.space import axes
 
 HEIGHTS = np.array([1, 1.2, 3, 3.2])
 SHARPNESS = np.array(
@@ -66,8 +71,43 @@ def rate(hp: Any, key: jax.Array) -> jax.Array:
     return jnp.where(effective > 1, jnp.inf, smooth)
 
 
+def ackley(hp: Any, key: jax.Array) -> jax.Array:
+    """A funnel off the centre, with ripples."""
+    x = 6 * (jnp.stack(hp) - 0.4)
+    ripples = jnp.exp(jnp.mean(jnp.cos(2 * jnp.pi * x)))
+    return 20 - 20 * jnp.exp(-0.2 * jnp.sqrt(jnp.mean(x**2))) + jnp.e - ripples
+
+
+def rastrigin(hp: Any, key: jax.Array) -> jax.Array:
+    """A bowl off the centre, with ripples as high."""
+    x = 3 * (jnp.stack(hp) - 0.6)
+    return jnp.sum(x**2 + 3 * (1 - jnp.cos(2 * jnp.pi * x)))
+
+
+def styblinski(hp: Any, key: jax.Array) -> jax.Array:
+    """Two wells on each axis, of which one is deeper."""
+    x = 10 * jnp.stack(hp) - 5
+    return jnp.sum(x**4 - 16 * x**2 + 5 * x) / 2 + 39.16617 * len(hp)
+
+
+def levy(hp: Any, key: jax.Array) -> jax.Array:
+    """Waves in a bowl."""
+    w = 1 + (20 * jnp.stack(hp) - 11) / 4
+    middle = (w[:-1] - 1) ** 2 * (1 + 10 * jnp.sin(jnp.pi * w[:-1] + 1) ** 2)
+    last = (w[-1] - 1) ** 2 * (1 + jnp.sin(2 * jnp.pi * w[-1]) ** 2)
+    return jnp.sin(jnp.pi * w[0]) ** 2 + jnp.sum(middle) + last
+
+
+def stretched(hp: Any, key: jax.Array) -> jax.Array:
+    """A bowl whose axes count 1 to 1,000."""
+    x = jnp.stack(hp) - jnp.array([0.3, 0.8, 0.1, 0.55])
+    return jnp.sum(jnp.array([1, 10, 100, 1000]) * x**2)
+
+
 FUNCTIONS = {"branin": (branin, 2), "hartmann": (hartmann, 6), "sphere": (sphere, 5), "rosenbrock": (rosenbrock, 4)}
 FUNCTIONS |= {"rate": (rate, 3)}
+OTHERS = {"ackley": (ackley, 4), "rastrigin": (rastrigin, 3), "styblinski": (styblinski, 3), "levy": (levy, 4)}
+OTHERS |= {"stretched": (stretched, 4)}
 
 
 def closed_form(name: str) -> Callable[..., float]:
@@ -112,5 +152,60 @@ def samplers(quick: bool = False, trials: int = 64, repeats: int = 3, steps: int
         yield {"problem": problem, **medians, "all_seconds": time.perf_counter() - clock}
 
 
+def tpe_alone(quick: bool = False, asked: int = 2000, trials: int = 64, repeats: int = 30, batch: int = 8) -> Yields:
+    """Milliseconds of a proposal, one by one over 2,000 trials; and the best of 64 in batches on ten functions."""
+    if quick:
+        asked, trials, repeats = 100, 16, 2
+    spent: dict[str, float] = {}
+    for label, sampler in tpes(0).items():
+        spent[label] = asked_best(sampler, *FUNCTIONS["sphere"], 0, asked, 1)[1] / asked
+    yield {"problem": "sphere, one by one", **{f"{label}_seconds": seconds for label, seconds in spent.items()}}
+    yield Claim(f"ms of a trial over {asked:,} trials", 1000 * spent["tpe"], 1.2, at_least=False, unit=" ms")
+    ratios = []
+    for problem, (fn, size) in (FUNCTIONS | OTHERS).items():
+        found: dict[str, list[float]] = {}
+        for seed in range(repeats):
+            for label, sampler in tpes(seed).items():
+                found.setdefault(label, []).append(asked_best(sampler, fn, size, seed, trials, batch)[0])
+        medians = {label: statistics.median(values) for label, values in found.items()}
+        yield {"problem": problem, **medians}
+        if "optuna_tpe" in medians:
+            ratios.append(medians["tpe"] / medians["optuna_tpe"])
+    if ratios:
+        text = f"time of a trial over {asked:,} trials, of Optuna's"
+        yield Claim(text, spent["tpe"] / spent["optuna_tpe"], 1.0, at_least=False)
+        text = "regret of that of Optuna's TPE, the geometric mean over functions"
+        yield Claim(text, statistics.geometric_mean(ratios), 1.0, at_least=False)
+
+
+def tpes(seed: int) -> dict[str, Any]:
+    """The two TPEs, or the one that there is, by name."""
+    return {label: sampler for label, sampler in of_seed(seed).items() if label.endswith("tpe")}
+
+
+def asked_best(
+    sampler: Any, fn: Callable[..., Any], size: int, seed: int, trials: int, batch: int
+) -> tuple[float, float]:
+    """The best value that a sampler finds, asked for so many points at a time, and the seconds that it takes itself."""
+    space = axes({"x": tuple(uniform(0, 1) for _ in range(size))}, None)
+    made, value, best, seconds = make_sampler(sampler, space, seed), jitted(fn), float("inf"), 0.0
+    for start in range(0, trials, batch):
+        clock = time.perf_counter()
+        points = made.ask(min(batch, trials - start))
+        seconds += time.perf_counter() - clock
+        values = np.asarray(value(tuple(points.T)), float)
+        clock = time.perf_counter()
+        made.tell(range(start, start + len(points)), values.tolist())
+        seconds += time.perf_counter() - clock
+        best = min(best, float(values.min()))
+    return best, seconds
+
+
+@functools.cache
+def jitted(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of many points, of which each is a column."""
+    return jax.jit(jax.vmap(functools.partial(fn, key=jax.random.key(0))))
+
+
 if __name__ == "__main__":
-    alone(samplers)
+    alone(samplers, tpe_alone)

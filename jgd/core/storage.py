@@ -142,10 +142,11 @@ def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, p
                 "it was made by another program, so pass the arguments that it was made with, or another folder."
             )
         if is_key(like):
-            return jax.random.wrap_key_data(jnp.array(found), impl=jax.random.key_impl(like))
+            return jax.random.wrap_key_data(jax.device_put(found, may_alias=False), impl=jax.random.key_impl(like))
         if isinstance(like, jax.Array) and len(like.sharding.device_set) > 1:
             return jax.device_put(found, like.sharding)
-        return jnp.array(found)  # a copy: what is donated later must not be this file's bytes
+        # A copy, because what is donated later must not be this file's bytes; jnp.array would compile one a shape.
+        return jax.device_put(found, may_alias=False)
 
     return jax.tree_util.tree_map_with_path(leaf, template)
 

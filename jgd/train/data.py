@@ -20,7 +20,9 @@ def resident(data: Any) -> Any:
     data = as_function(data)
     if callable(data):
         return data
-    return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, as_arrays(data, "Task(data)"))
+    arrays = as_arrays(data, "Task(data)")
+    # With a dtype it is a copy; without, JAX 0.10 compiles a program for each shape.
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)) if isinstance(x, np.ndarray) else x, arrays)
 
 
 def as_arrays(data: Any, place: str) -> Any:
@@ -146,8 +148,18 @@ def _of_torch(tensor: Any) -> np.ndarray:
     return tensor.numpy()
 
 
+def _is_finite(leaf: Any) -> bool:
+    """Whether an array holds neither NaN nor infinities: read where it lies, and by NumPy where that is the host.
+
+    There it compiles nothing; on an accelerator the array would have to be copied.
+    """
+    if isinstance(leaf, jax.Array) and any(device.platform != "cpu" for device in leaf.devices()):
+        return bool(jnp.all(jnp.isfinite(leaf)))
+    return bool(np.all(np.isfinite(np.asarray(leaf))))
+
+
 def _check_finite(place: str, leaf: Any) -> None:
-    if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) or bool(jnp.all(jnp.isfinite(leaf))):
+    if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) or _is_finite(leaf):
         return
     bad = np.argwhere(~np.isfinite(np.asarray(leaf)))
     raise InputError(

@@ -49,9 +49,9 @@ def root_key(seed: Any) -> jax.Array:
 
     A whole number of up to 64 bits is used in full; without 64-bit mode JAX itself would drop all but the last 32.
     """
-    if isinstance(seed, (int, np.integer)) and seed >= 2**32:
+    if isinstance(seed, (int, np.integer)) and seed >= 0:  # as JAX makes it of up to 32 bits, without a program
         words = np.array([int(seed) >> 32, int(seed) % 2**32], np.uint32)
-        return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
+        return jax.random.wrap_key_data(jnp.asarray(words, jnp.uint32), impl="threefry2x32")
     return jax.random.key(seed, impl="threefry2x32")
 
 
@@ -202,7 +202,7 @@ def batch_at(task: Task, rows: jax.Array | None) -> Any:
 
 def _subkey(key: jax.Array, use: str) -> jax.Array:
     """Independent keys for the three uses of a run's key."""
-    return jax.random.fold_in(key, USES.index(use))
+    return jax.random.fold_in(key, np.uint32(USES.index(use)))
 
 
 def _strong(tree: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jgd.core import storage
 from jgd.core.arguments import FOLDER, Kind, admits
@@ -63,17 +64,18 @@ def begin_run(task: Task, optimizer: Transform, stop: Stop, key: jax.Array, give
     carry = Carry(params, None, model_state, key)
     carry = jax.tree.map(_own, carry)
     # Operation by operation, moments lie as their parameters do; a program would gather them.
-    make = _init_optimizer if _is_spread(params) else jax.jit(_init_optimizer)
-    opt_state = jax.tree.map(lambda x: _own(jnp.asarray(x, jnp.result_type(x))), make(optimizer, carry.params))
+    make = _begin if _is_spread(params) else jax.jit(_begin)
+    opt_state, watch, status, zero = make(optimizer, carry.params, stop)
+    opt_state = jax.tree.map(lambda x: _own(jnp.asarray(x, jnp.result_type(x))), opt_state)
     if given.opt_state is not None:
         _check("opt_state", given.opt_state, opt_state)
         opt_state = jax.tree.map(_own, given.opt_state)
-    zero = jnp.zeros((), jnp.int32)
-    return RunState(carry._replace(opt_state=opt_state), stop.begin(), status_code(Status.RUNNING), zero)
+    return RunState(carry._replace(opt_state=opt_state), watch, status, zero)
 
 
-def _init_optimizer(optimizer: Transform, params: Params) -> State:
-    return optimizer.init(params)
+def _begin(optimizer: Transform, params: Params, stop: Stop) -> tuple[State, Any, jax.Array, jax.Array]:
+    """All that a run begins with beside its model: one program, where each array would be one of its own."""
+    return optimizer.init(params), stop.begin(), status_code(Status.RUNNING), jnp.zeros((), jnp.int32)
 
 
 def put_like(tree: Any, like: Any) -> Any:
@@ -92,8 +94,9 @@ def _with_gap(model: tuple[Any, Any]) -> tuple[Any, None, Any]:
 
 
 def _own(x: Any) -> Any:
-    """A copy, so that donating it takes nothing from anybody."""
-    return x.copy() if isinstance(x, jax.Array) else jnp.array(x, jnp.result_type(x))
+    """A copy, so that donating it takes nothing from anybody; without a program for each shape, as `x.copy()` has."""
+    arrays = (jax.Array, np.ndarray)
+    return jax.device_put(x, may_alias=False) if isinstance(x, arrays) else jnp.array(x, jnp.result_type(x))
 
 
 def _is_spread(tree: Any) -> bool:

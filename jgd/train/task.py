@@ -161,7 +161,7 @@ class CurveNames(NamedTuple):
 def check_task(task: Task) -> CurveNames:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
     batch = batch_shapes(task)
-    key = jax.random.key(0, impl="threefry2x32")
+    key = jax.eval_shape(partial(jax.random.key, 0, impl="threefry2x32"))
     params, state = _shapes(task, "init", "init(key)", partial(init_model, task), key)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(leaf.dtype, jnp.inexact):

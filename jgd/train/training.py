@@ -79,7 +79,7 @@ def train(
     judge = _judge(plan, run)
     with Interrupt() as interrupt, Progress(plan.task.name or "fit", plan.steps, done, progress) as line:
         try:
-            while done < plan.steps and run.state.status == Status.RUNNING and not interrupt.requested:
+            while done < plan.steps and int(run.state.status) == Status.RUNNING and not interrupt.requested:
                 # Segments end at multiples of their length, so that a resumed run is cut like an uninterrupted one.
                 told = _segment(plan, run, min(plan.length - done % plan.length, plan.steps - done), feed, judge)
                 done = int(run.state.steps)
@@ -153,7 +153,7 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
     run.evaluations.append({name: np.asarray(x)[None] for name, x in values.items()})
     judge.see(values)
     _keep_best(plan, run, values)
-    if (found := judge.verdict()) and run.state.status == Status.RUNNING:
+    if (found := judge.verdict()) and int(run.state.status) == Status.RUNNING:
         run.state = run.state._replace(status=status_code(found[0]))
         return Told(*found)
     return Told()
@@ -189,7 +189,7 @@ def _heed(callback: Callable[[Snapshot], Any], run: Progressed, done: int, lates
     if answer.optimizer is not None:
         run.optimizer = answer.optimizer
         run.history += (Change(done, "callback", answer.changes),)
-    if answer.stop and run.state.status == Status.RUNNING:
+    if answer.stop and int(run.state.status) == Status.RUNNING:
         run.state = run.state._replace(status=status_code(Status.CALLBACK))
 
 

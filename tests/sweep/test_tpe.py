@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.stats import truncnorm
 
 from jgd.sweep import choice, integer, loguniform, uniform
 from jgd.sweep.samplers.points import Random
-from jgd.sweep.samplers.tpe import STARTUP, Tpe
+from jgd.sweep.samplers.tpe import STARTUP, STRAY, Tpe, _Kernels
 from jgd.sweep.spaces.combinations import num_settings, setting_at
-from jgd.sweep.spaces.space import Axis
+from jgd.sweep.spaces.distributions import Parts
+from jgd.sweep.spaces.space import Axis, is_active
 
 PLANE = [Axis("x", uniform(0, 1), ("x",)), Axis("y", loguniform(1, 10), ("y",))]
 PARTS = [
@@ -86,6 +88,47 @@ def test_pruned_points_are_good_only_where_hardly_any_is_complete(complete, prun
     assert sampler.good().tolist() == expected
 
 
+def log_mixture(axes, points, width, x):
+    """Of truncated normals and peaks around points and of the uniform one, one kernel and axis at a time."""
+    kernels = [1.0]
+    for point in points:
+        kernel = 1.0
+        for i, matters in enumerate(is_active(axes, point)):
+            if matters and isinstance(axes[i].distribution, Parts):
+                same = axes[i].distribution.index(point[i]) == axes[i].distribution.index(x[i])
+                kernel *= 2 * (1 - STRAY + STRAY / 2 if same else STRAY / 2)
+            elif matters:
+                low, high = -point[i] / width[i], (1 - point[i]) / width[i]
+                kernel *= truncnorm(low, high, point[i], width[i]).pdf(x[i])
+        kernels.append(kernel)
+    return np.log(np.sum(kernels))
+
+
+def test_candidates_are_ranked_by_the_mixtures_of_truncated_normals_and_peaks():
+    points, x = Random(PARTS, 0).ask(30), Random(PARTS, 1).ask(20)
+    kernels, good = _Kernels([2, 0, 0]), np.arange(5)
+    kernels.append(points, np.array([is_active(PARTS, point) for point in points], float))
+    others = [1, *kernels._width_without(good)]
+    kinds = [(points[:5], [1, 0.2, 0.05]), (points[5:], others)]
+    inside, outside = ([log_mixture(PARTS, some, width, one) for one in x] for some, width in kinds)
+    # Exponentials and masses are in single precision: 30 kernels leave some 1e-6 of them.
+    found = kernels.log_ratio(x, good, np.array([0.2, 0.05]))
+    np.testing.assert_allclose(found, np.subtract(inside, outside), atol=1e-5)
+
+
+def test_widths_without_some_kernels_are_those_of_the_others():
+    points = Random(PARTS, 0).ask(30)
+    kernels, good, rest = _Kernels([2, 0, 0]), np.arange(5), np.arange(5, 30)
+    kernels.append(points, np.array([is_active(PARTS, point) for point in points], float))
+    np.testing.assert_allclose(kernels._width_without(good), kernels.width(rest), rtol=1e-12)  # other sums' rounding
+
+
+def test_nothing_asked_is_nothing_proposed():
+    sampler = Tpe(PLANE, 0)
+    sampler.ask(3)
+    assert sampler.ask(0).shape == (0, 2)
+
+
 def test_failures_alone_are_no_good_points():
     sampler = Tpe(PLANE, 0)
     points = sampler.ask(32)
@@ -100,9 +143,10 @@ def test_failures_alone_are_no_good_points():
 
 def test_it_proposes_every_setting_of_a_discrete_space_once_before_it_repeats_any():
     found = [Axis("n", integer(1, 8), ("n",)), Axis("c", choice([0.1, 0.2, 0.3]), ("c",))]
-    sampler, seen = Tpe(found, 0), []
-    sampler.tell(range(STARTUP), [float(sum(point)) for point in sampler.ask(STARTUP)])
-    seen = {setting_at(found, point) for point in sampler._points}
+    sampler = Tpe(found, 0)
+    first = sampler.ask(STARTUP)
+    sampler.tell(range(STARTUP), first.sum(axis=1))
+    seen = {setting_at(found, point) for point in first}
     left = num_settings(found) - len(seen)
     points = sampler.ask(left)
     assert len(seen | {setting_at(found, point) for point in points}) == 24

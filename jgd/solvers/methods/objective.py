@@ -60,6 +60,12 @@ class Objective:
         jacobian = (jax.jacfwd if n <= 2 * m else jax.jacrev)(lambda p: self.fn(p)[0])(params)
         return Point(params, (residual @ residual) / 2, residual @ jacobian, aux, None, residual, jacobian)
 
+    def inside(self, params: Params) -> Params:
+        """The nearest parameters that obey the bounds."""
+        if self.lower is None:
+            return params
+        return jax.tree.map(jnp.clip, params, self.lower, self.upper)
+
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""
         if not self.is_residual:
@@ -77,15 +83,14 @@ class Objective:
         if self.lower is None and self.nonsmooth is None:
             return grad
         free = jax.tree.map(jnp.subtract, params, grad)
-        fixed = (
-            jax.tree.map(jnp.clip, free, self.lower, self.upper)
-            if self.nonsmooth is None
-            else self.nonsmooth.prox(free, 1.0)
-        )
+        fixed = self.inside(free) if self.nonsmooth is None else self.nonsmooth.prox(free, 1.0)
         return jax.tree.map(jnp.subtract, params, fixed)
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
-        """The map from a direction to the Hessian times it, from one linearization of the gradient."""
+        """The map from a direction to the Hessian times it: the user's, or from one linearization of the gradient."""
+        if self.hess is not None:
+            matrix = self.hessian(params)
+            return lambda direction: matrix @ direction
         return jax.linearize(jax.grad(self.value), params)[1]
 
     def hessian(self, params: jax.Array) -> jax.Array:

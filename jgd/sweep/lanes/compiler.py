@@ -33,6 +33,14 @@ from jgd.train.task import Task
 OFTEN = 1.0  # seconds between two looks at what has been compiled
 
 
+class Traced(NamedTuple):
+    """Hold what the segments of a group are traced with, in whatever layout."""
+
+    state: Any  # the shapes of a lane's state
+    pick_shapes: dict[int, Any]  # by the length of the segment
+    watched: tuple[str, ...]  # further metrics that the optimizer knows
+
+
 class Prepared(NamedTuple):
     """A group that is ready to run: nothing of it compiles any more."""
 
@@ -40,6 +48,7 @@ class Prepared(NamedTuple):
     layout: Layout
     rows: list[np.ndarray]  # the leaves that differ, a row for each trial
     numbers: list[Any]  # the leaves that all lanes share, on every device
+    traced: Traced
     first: Any  # first parameters and model states, a row for each seed, or None where each lane makes its own
     begin: Compiled
     picks: dict[int, Compiled]  # by the length of the segment
@@ -71,11 +80,8 @@ class Preparation:
 
     def segments(self, ready: Sequence[Prepared], layouts: Sequence[Layout], length: int) -> list[Compiled]:
         """The programs of a segment of these groups in other layouts, without what else they need to run."""
-        found = []
-        for one, layout in zip(ready, layouts, strict=True):
-            task, _ = one.group.rebuild(one.numbers, [row[0] for row in one.rows])
-            of_task = self._of_task(one.group, task)
-            found.append(self._segments(one.group, layout, one.rows, one.numbers, of_task, [length])[0][length])
+        pairs = zip(ready, layouts, strict=True)
+        found = [self._segment(one.group, layout, one.rows, one.numbers, one.traced, length) for one, layout in pairs]
         return [future.result() for future in found]
 
     def one_by_one(
@@ -144,51 +150,48 @@ class Preparation:
         """Trace what a group needs, and leave the compiling to the pool."""
         numbers = [self.devices.share(leaf) for leaf in group.fixed]
         rows = group.rows()
-        task, _ = group.rebuild(numbers, [row[0] for row in rows])
+        task, optimizer = group.rebuild(numbers, [row[0] for row in rows])
         of_task = self._of_task(group, task)
-        key = (
-            group.structure,
-            group.varying,
-            layout.width,
-            layout.chunk,
-            group.shares_task,
-            _shapes((numbers, [row[0] for row in rows])),
-        )
+        shapes = _shapes((numbers, [row[0] for row in rows]))
+        key = (group.structure, group.varying, layout.width, layout.chunk, group.shares_task, shapes)
         if key in self._programs:
             return self._programs[key]._replace(group=group, layout=layout, rows=rows, numbers=numbers, of_task=of_task)
-        segments, begin = self._segments(group, layout, rows, numbers, of_task, self.lengths)
-        self._programs[key] = _Pending(group, layout, rows, numbers, of_task, self._later(*begin), segments)
+        # Copies of first parameters are made side by side: that is a smaller program.
+        width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
+        beginning = self._lane(layout, rows), Shared(numbers, of_task.first_shape, None, self.devices.scalar(0))
+        begin = begin_program(group, self.devices.mesh, width).trace(*beginning)
+        state = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), begin.out_info)
+        traced = Traced(state, of_task.pick_shapes, watched_of(self.settings, task, optimizer))
+        # The pool gets the segments first, as they take longest.
+        segments = {x: self._segment(group, layout, rows, numbers, traced, x) for x in self.lengths}
+        begins = self._later(begin, beginning)
+        self._programs[key] = _Pending(group, layout, rows, numbers, traced, of_task, begins, segments)
         return self._programs[key]
 
-    def _segments(
+    def _segment(
         self,
         group: Group,
         layout: Layout,
         rows: Sequence[np.ndarray],
         numbers: list[Any],
-        of_task: "_OfTask",
-        lengths: Sequence[int],
-    ) -> tuple[dict[int, Future[Compiled]], tuple[Any, Any]]:
-        """Leave the segments to the pool, as they take longest; and trace how lanes begin, with its arguments."""
-        mesh, zero = self.devices.mesh, self.devices.scalar(0)
-        lanes = Lane(
+        traced: Traced,
+        length: int,
+    ) -> Future[Compiled]:
+        """Trace a segment, and leave the compiling to the pool."""
+        states = jax.tree.map(lambda x: self._lanes(layout, x.shape, x.dtype), traced.state)
+        shared = Shared(numbers, None, traced.pick_shapes[length], self.devices.scalar(0))
+        args = states, self._lane(layout, rows), shared
+        run = segment_program(group, self.devices.mesh, layout.width, length, traced.watched)
+        return self._later(run.trace(*args), args)
+
+    def _lane(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
+        """The shapes of the lanes of a chunk."""
+        return Lane(
             [self._lanes(layout, row.shape[1:], row.dtype) for row in rows],
             self._lanes(layout, (), np.uint32),
             self._lanes(layout, (), np.int32),
             self._lanes(layout, (), np.bool_),
         )
-        # Copies of first parameters are made side by side: that is a smaller program.
-        width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
-        beginning = lanes, Shared(numbers, of_task.first_shape, None, zero)
-        begin = begin_program(group, mesh, width).trace(*beginning)
-        states = jax.tree.map(lambda x: self._lanes(layout, x.shape[1:], x.dtype), begin.out_info)
-        watched = watched_of(self.settings, *group.rebuild(numbers, [row[0] for row in rows]))
-        segments = {}
-        for length in lengths:
-            args = states, lanes, Shared(numbers, None, of_task.pick_shapes[length], zero)
-            run = segment_program(group, mesh, layout.width, length, watched)
-            segments[length] = self._later(run.trace(*args), args)
-        return segments, (begin, beginning)
 
     def _of_task(self, group: Group, task: Task) -> "_OfTask":
         """Make or compile what depends on the task and the seeds alone, and so serves all groups."""
@@ -221,6 +224,7 @@ class Preparation:
             row.layout,
             row.rows,
             row.numbers,
+            row.traced,
             row.of_task.first(),
             row.begin.result(),
             {length: program.result() for length, program in row.of_task.picks.items()},
@@ -281,6 +285,7 @@ class _Pending(NamedTuple):
     layout: Layout
     rows: list[np.ndarray]
     numbers: list[Any]
+    traced: Traced
     of_task: _OfTask
     begin: Future[Compiled]
     segments: dict[int, Future[Compiled]]
