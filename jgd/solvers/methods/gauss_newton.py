@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core.record import part, record
 from jgd.core.status import Status
-from jgd.solvers.methods.descent import Descent
+from jgd.solvers.methods.descent import Descent, steepest
 from jgd.solvers.methods.line_searches import Armijo, LineSearch, rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
 from jgd.solvers.methods.method import Iterate, status
@@ -43,8 +43,9 @@ class GaussNewton(Descent):
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The first Gauss-Newton step."""
         never = jnp.array(False)
-        iterate = super().begin(problem, point)._replace(optimality=scaled_gradient_norm(problem, point))
-        return self._aim(problem, iterate, never, never)
+        own = (self.direction(problem, never, point), self.start(problem, point), 0.0)
+        iterate = self._aim(problem, super().begin(problem, point), never, never, steepest(problem, point), own)
+        return iterate._replace(optimality=scaled_gradient_norm(problem, point))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """Go on with the search. PRECISION where the model, by -d'g / 2, lowers the value by no more than rounding."""
