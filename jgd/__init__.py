@@ -1,7 +1,7 @@
 """jgd: gradient descent as a value. This file is the table of contents.
 
-Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
-    hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
+Values: InputError, MatrixAxes, MatrixRule, NoMatrixWarning, Rule, Schedule, SplitAxes, Status, Stop, Transform,
+    global_norm, hyper, hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, adagrad, adahessian, adai, adam,
     adam_atan2, adam_mini, adamax, adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, aggmo, amos,
     amsgrad, ano, apollo, asam, came, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend,
@@ -50,8 +50,9 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Fit, Run,
-    Solution, Task, armijo, bfgs, check_grads, curve_fit, describe, dfp, fit, gauss_newton, implicit, least_squares,
-    levenberg_marquardt, minimize, minimize_many, multistart, on_host, strong_wolfe, trf.
+    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, curve_fit, describe, dfp, fit, gauss_newton,
+    hager_zhang, implicit, lbfgsb, least_squares, levenberg_marquardt, minimize, minimize_many, multistart,
+    nelder_mead, nonlinear_cg, on_host, steepest_descent, strong_wolfe, trf.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -62,6 +63,7 @@ from typing import TYPE_CHECKING
 from jgd.core import InputError as InputError
 from jgd.core import MatrixAxes as MatrixAxes
 from jgd.core import MatrixRule as MatrixRule
+from jgd.core import NoMatrixWarning as NoMatrixWarning
 from jgd.core import Rule as Rule
 from jgd.core import Schedule as Schedule
 from jgd.core import SplitAxes as SplitAxes
@@ -418,17 +420,23 @@ if TYPE_CHECKING:
     from jgd.solvers import Fit as Fit
     from jgd.solvers import Solution as Solution
     from jgd.solvers import armijo as armijo
+    from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import check_grads as check_grads
     from jgd.solvers import curve_fit as curve_fit
     from jgd.solvers import dfp as dfp
     from jgd.solvers import gauss_newton as gauss_newton
+    from jgd.solvers import hager_zhang as hager_zhang
     from jgd.solvers import implicit as implicit
+    from jgd.solvers import lbfgsb as lbfgsb
     from jgd.solvers import least_squares as least_squares
     from jgd.solvers import levenberg_marquardt as levenberg_marquardt
     from jgd.solvers import minimize as minimize
     from jgd.solvers import minimize_many as minimize_many
     from jgd.solvers import multistart as multistart
+    from jgd.solvers import nelder_mead as nelder_mead
+    from jgd.solvers import nonlinear_cg as nonlinear_cg
+    from jgd.solvers import steepest_descent as steepest_descent
     from jgd.solvers import strong_wolfe as strong_wolfe
     from jgd.solvers import trf as trf
     from jgd.train import Run as Run
@@ -649,17 +657,23 @@ lazy(
             "Fit",
             "Solution",
             "armijo",
+            "barzilai_borwein",
             "bfgs",
             "check_grads",
             "curve_fit",
             "dfp",
             "gauss_newton",
+            "hager_zhang",
             "implicit",
+            "lbfgsb",
             "least_squares",
             "levenberg_marquardt",
             "minimize",
             "minimize_many",
             "multistart",
+            "nelder_mead",
+            "nonlinear_cg",
+            "steepest_descent",
             "strong_wolfe",
             "trf",
         ),
@@ -671,6 +685,7 @@ lazy(
         "InputError",
         "MatrixAxes",
         "MatrixRule",
+        "NoMatrixWarning",
         "Rule",
         "Schedule",
         "SplitAxes",

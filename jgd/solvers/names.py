@@ -9,19 +9,28 @@ from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.gauss_newton import gauss_newton
+from jgd.solvers.methods.gradient_descent import barzilai_borwein, steepest_descent
 from jgd.solvers.methods.levenberg_marquardt import levenberg_marquardt
+from jgd.solvers.methods.limited_memory import lbfgsb
 from jgd.solvers.methods.method import Method
+from jgd.solvers.methods.nelder_mead import nelder_mead
+from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
 from jgd.solvers.methods.trf import trf
 from jgd.transforms.as_transform import as_transform
 
 METHODS: dict[str, Callable[..., Method | Transform]] = {
+    "gradient-descent": steepest_descent,
+    "barzilai-borwein": barzilai_borwein,
+    "cg": nonlinear_cg,
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
     "gauss-newton": gauss_newton,
     "lm": levenberg_marquardt,
     "trf": trf,
+    "l-bfgs-b": lbfgsb,
+    "nelder-mead": nelder_mead,
 }
 PARTS = {
     "bounds": "bounds=",

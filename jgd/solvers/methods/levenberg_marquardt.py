@@ -94,9 +94,7 @@ class DampedGaussNewton(Method):
         radius = jnp.where(fresh, self.factor * jnp.where(size > 0, size, 1.0), radius)
         step, damping = self.choose(problem, point, model, radius)
         optimality = scaled_gradient_norm(problem, point)
-        trial = point.params + model.scale * step
-        if problem.lower is not None:
-            trial = jnp.clip(trial, problem.lower, problem.upper)
+        trial = problem.inside(point.params + model.scale * step)
         region = Region(model, columns, radius, step, damping, jnp.array(False))
         return Iterate(point, trial, accepted, optimality, self._status(point, model, step, size, optimality), region)
 

@@ -33,6 +33,10 @@ class Method:
     takes: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it can handle
     needs: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it makes no sense without
 
+    def evaluate_start(self, problem: Objective, params: Params) -> Point:
+        """The start, evaluated once."""
+        return problem.evaluate(params)
+
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The first iterate, at a start that was evaluated."""
         raise NotImplementedError

@@ -75,6 +75,12 @@ class Objective:
             residual, jacobian = ours * residual, rows[:, None] * jacobian
         return Point(params, value, residual @ jacobian, aux, None, residual, jacobian)
 
+    def inside(self, params: Params) -> Params:
+        """The nearest parameters that obey the bounds."""
+        if self.lower is None:
+            return params
+        return jax.tree.map(jnp.clip, params, self.lower, self.upper)
+
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""
         if not self.is_residual:
@@ -92,11 +98,7 @@ class Objective:
         if self.lower is None and self.nonsmooth is None:
             return grad
         free = jax.tree.map(jnp.subtract, params, grad)
-        fixed = (
-            jax.tree.map(jnp.clip, free, self.lower, self.upper)
-            if self.nonsmooth is None
-            else self.nonsmooth.prox(free, 1.0)
-        )
+        fixed = self.inside(free) if self.nonsmooth is None else self.nonsmooth.prox(free, 1.0)
         return jax.tree.map(jnp.subtract, params, fixed)
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
