@@ -50,9 +50,10 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Fit, Run,
-    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, curve_fit, describe, dfp, fit, gauss_newton,
-    hager_zhang, implicit, lbfgsb, least_squares, levenberg_marquardt, minimize, minimize_many, multistart,
-    nelder_mead, nonlinear_cg, on_host, steepest_descent, strong_wolfe, trf.
+    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, cubic_newton, curve_fit, describe, dfp, dogleg, fit,
+    gauss_newton, hager_zhang, implicit, lbfgsb, least_squares, levenberg_marquardt, minimize, minimize_many,
+    multistart, nelder_mead, newton, newton_cg, nonlinear_cg, on_host, sr1, steepest_descent, strong_wolfe, trf,
+    trust_exact, trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -423,8 +424,10 @@ if TYPE_CHECKING:
     from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import check_grads as check_grads
+    from jgd.solvers import cubic_newton as cubic_newton
     from jgd.solvers import curve_fit as curve_fit
     from jgd.solvers import dfp as dfp
+    from jgd.solvers import dogleg as dogleg
     from jgd.solvers import gauss_newton as gauss_newton
     from jgd.solvers import hager_zhang as hager_zhang
     from jgd.solvers import implicit as implicit
@@ -435,10 +438,16 @@ if TYPE_CHECKING:
     from jgd.solvers import minimize_many as minimize_many
     from jgd.solvers import multistart as multistart
     from jgd.solvers import nelder_mead as nelder_mead
+    from jgd.solvers import newton as newton
+    from jgd.solvers import newton_cg as newton_cg
     from jgd.solvers import nonlinear_cg as nonlinear_cg
+    from jgd.solvers import sr1 as sr1
     from jgd.solvers import steepest_descent as steepest_descent
     from jgd.solvers import strong_wolfe as strong_wolfe
     from jgd.solvers import trf as trf
+    from jgd.solvers import trust_exact as trust_exact
+    from jgd.solvers import trust_krylov as trust_krylov
+    from jgd.solvers import trust_ncg as trust_ncg
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
@@ -660,8 +669,10 @@ lazy(
             "barzilai_borwein",
             "bfgs",
             "check_grads",
+            "cubic_newton",
             "curve_fit",
             "dfp",
+            "dogleg",
             "gauss_newton",
             "hager_zhang",
             "implicit",
@@ -672,10 +683,16 @@ lazy(
             "minimize_many",
             "multistart",
             "nelder_mead",
+            "newton",
+            "newton_cg",
             "nonlinear_cg",
+            "sr1",
             "steepest_descent",
             "strong_wolfe",
             "trf",
+            "trust_exact",
+            "trust_krylov",
+            "trust_ncg",
         ),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),

@@ -15,9 +15,17 @@ from jgd.solvers.methods.limited_memory import lbfgsb as lbfgsb
 from jgd.solvers.methods.line_searches import armijo as armijo
 from jgd.solvers.methods.line_searches import strong_wolfe as strong_wolfe
 from jgd.solvers.methods.nelder_mead import nelder_mead as nelder_mead
+from jgd.solvers.methods.newton import newton as newton
+from jgd.solvers.methods.newton import newton_cg as newton_cg
 from jgd.solvers.methods.nonlinear_cg import nonlinear_cg as nonlinear_cg
 from jgd.solvers.methods.quasi_newton import bfgs as bfgs
 from jgd.solvers.methods.quasi_newton import dfp as dfp
+from jgd.solvers.methods.second_order import cubic_newton as cubic_newton
+from jgd.solvers.methods.second_order import dogleg as dogleg
+from jgd.solvers.methods.second_order import trust_exact as trust_exact
+from jgd.solvers.methods.second_order import trust_krylov as trust_krylov
+from jgd.solvers.methods.second_order import trust_ncg as trust_ncg
+from jgd.solvers.methods.sr1 import sr1 as sr1
 from jgd.solvers.methods.trf import trf as trf
 from jgd.solvers.minimize import minimize as minimize
 from jgd.solvers.multistart import multistart as multistart

@@ -14,8 +14,11 @@ from jgd.solvers.methods.levenberg_marquardt import levenberg_marquardt
 from jgd.solvers.methods.limited_memory import lbfgsb
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.nelder_mead import nelder_mead
+from jgd.solvers.methods.newton import newton, newton_cg
 from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
+from jgd.solvers.methods.second_order import cubic_newton, dogleg, trust_exact, trust_krylov, trust_ncg
+from jgd.solvers.methods.sr1 import sr1
 from jgd.solvers.methods.trf import trf
 from jgd.transforms.as_transform import as_transform
 
@@ -26,11 +29,19 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
+    "arc": cubic_newton,
+    "dogleg": dogleg,
     "gauss-newton": gauss_newton,
-    "lm": levenberg_marquardt,
-    "trf": trf,
     "l-bfgs-b": lbfgsb,
+    "lm": levenberg_marquardt,
     "nelder-mead": nelder_mead,
+    "newton": newton,
+    "newton-cg": newton_cg,
+    "sr1": sr1,
+    "trf": trf,
+    "trust-exact": trust_exact,
+    "trust-krylov": trust_krylov,
+    "trust-ncg": trust_ncg,
 }
 PARTS = {
     "bounds": "bounds=",

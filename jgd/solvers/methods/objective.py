@@ -102,7 +102,10 @@ class Objective:
         return jax.tree.map(jnp.subtract, params, fixed)
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
-        """The map from a direction to the Hessian times it, from one linearization of the gradient."""
+        """The map from a direction to the Hessian times it: the user's, or from one linearization of the gradient."""
+        if self.hess is not None:
+            matrix = self.hessian(params)
+            return lambda direction: matrix @ direction
         return jax.linearize(jax.grad(self.value), params)[1]
 
     def hessian(self, params: jax.Array) -> jax.Array:
