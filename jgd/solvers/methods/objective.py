@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jgd.core.tree import where
 from jgd.core.types import Params
 
 
@@ -76,10 +77,19 @@ class Objective:
         return Point(params, value, residual @ jacobian, aux, None, residual, jacobian)
 
     def inside(self, params: Params) -> Params:
-        """The nearest parameters that obey the bounds."""
-        if self.lower is None:
+        """The nearest parameters that obey the bounds; where the non-smooth part is infinite, its prox."""
+        if self.lower is not None:
+            params = jax.tree.map(jnp.clip, params, self.lower, self.upper)
+        if self.nonsmooth is None:
             return params
-        return jax.tree.map(jnp.clip, params, self.lower, self.upper)
+        outside = ~jnp.isfinite(self.nonsmooth.value(params))
+        return where(outside, self.nonsmooth.prox(params, 1.0), params)
+
+    def nearest(self, params: Params, step: Any) -> Params:
+        """The prox of what is not smooth: of the non-smooth part, or of the bounds, to which it clips."""
+        if self.nonsmooth is not None:
+            return self.nonsmooth.prox(params, step)
+        return params if self.lower is None else jax.tree.map(jnp.clip, params, self.lower, self.upper)
 
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""
@@ -98,8 +108,7 @@ class Objective:
         if self.lower is None and self.nonsmooth is None:
             return grad
         free = jax.tree.map(jnp.subtract, params, grad)
-        fixed = self.inside(free) if self.nonsmooth is None else self.nonsmooth.prox(free, 1.0)
-        return jax.tree.map(jnp.subtract, params, fixed)
+        return jax.tree.map(jnp.subtract, params, self.nearest(free, 1.0))
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
         """The map from a direction to the Hessian times it: the user's, or from one linearization of the gradient."""
