@@ -69,7 +69,8 @@ def _asks_to_stop(callback: Callable[[Solution], Any], solution: Solution) -> bo
         answer = callback(solution)
     except StopIteration:
         return True
-    if answer is not None and not np.issubdtype(np.result_type(answer), np.bool_):
+    told = np.asarray(answer)
+    if answer is not None and (told.dtype != np.bool_ or told.shape != ()):
         raise InputError(
             f"minimize(callback=): it returned {shown(answer)}; return True to end the search, False or None to go on."
         )
