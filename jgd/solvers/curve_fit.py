@@ -187,7 +187,7 @@ def _data(name: str, given: Any) -> jax.Array:
 
 
 def _whitening(sigma: Any, y: jax.Array) -> jax.Array | None:
-    """What divides the differences, of y's shape, or the Cholesky factor of their covariance."""
+    """Return what divides the differences, of y's shape, or the Cholesky factor of their covariance."""
     if sigma is None:
         return None
     sigma = _data("sigma", sigma)

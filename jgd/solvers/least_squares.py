@@ -163,8 +163,6 @@ def search(
         return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
 
     start = params if form is None else form.pack(params)
-    if problem.lower is not None:
-        start = jax.tree.map(jnp.clip, start, problem.lower, problem.upper)
     turn = run(start) if rule is None else with_derivative(rule, problem, start, run)
     return as_returned(turn.solution(form)), turn.iterate.point
 

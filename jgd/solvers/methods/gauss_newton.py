@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from jgd.core.record import part, record
 from jgd.core.status import Status
-from jgd.solvers.methods.descent import Descent, steepest
+from jgd.solvers.methods.bounds import steepest
+from jgd.solvers.methods.descent import Descent
 from jgd.solvers.methods.line_searches import Armijo, LineSearch, rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
 from jgd.solvers.methods.method import Iterate, status
@@ -26,32 +27,31 @@ class GaussNewton(Descent):
     line_search: LineSearch = part(default=Armijo())
     takes = needs = frozenset({"residual"})
 
-    def start(self, problem: Objective, point: Point) -> jax.Array:
-        """Whether the next direction is the gradient's: after a search that found nothing."""
-        return jnp.array(True)
+    def start(self, problem: Objective, point: Point) -> tuple[()]:
+        """Nothing is learned from steps."""
+        return ()
 
-    def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> jax.Array:
-        """A step was found, so that the next is a Gauss-Newton one again."""
-        return jnp.array(False)
+    def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> tuple[()]:
+        """Nothing."""
+        return ()
 
-    def direction(self, problem: Objective, model: jax.Array, point: Point) -> jax.Array:
+    def direction(self, problem: Objective, model: Any, point: Point) -> jax.Array:
         """-J^+ r."""
         columns = columns_of(point.jacobian)
         found = LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
-        return jnp.where(model, -point.grad, found.scale * found.step())
+        return found.scale * found.step()
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The first Gauss-Newton step."""
-        never = jnp.array(False)
-        own = (self.direction(problem, never, point), self.start(problem, point), 0.0)
-        iterate = self._aim(problem, super().begin(problem, point), never, never, steepest(problem, point), own)
-        return iterate._replace(optimality=scaled_gradient_norm(problem, point))
+        iterate = super().begin(problem, point)._replace(optimality=scaled_gradient_norm(problem, point))
+        own = self.direction(problem, (), point), (), 0.0
+        return self._aim(problem, iterate, (), jnp.array(False), steepest(problem, point), own)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """Go on with the search. PRECISION where the model, by -d'g / 2, lowers the value by no more than rounding."""
         iterate = super().advance(problem, iterate, new)
         ray, point = iterate.memory, iterate.point
-        flat = ~ray.model & (-ray.start.slope / 2 <= rounding(point.value))
+        flat = ~ray.fresh & (-ray.start.slope / 2 <= rounding(point.value))
         why = jnp.where(flat, status(Status.PRECISION), iterate.status)
         return iterate._replace(optimality=scaled_gradient_norm(problem, point), status=why)
 

@@ -20,7 +20,7 @@ NEAR = 100
 """A model that can lower the value by so many roundings of it is about a solution, if no step lowers it."""
 
 
-class Region(NamedTuple):
+class TrustedModel(NamedTuple):
     """The model about the accepted point, where it is trusted, and the step that is being tried."""
 
     model: LinearModel
@@ -62,7 +62,7 @@ class DampedGaussNewton(Method):
         model = jax.eval_shape(lambda: self.linearize(problem, point, zeros))
         model = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), model)
         zero, fresh = jnp.zeros_like(point.value), jnp.array(True)
-        region = Region(model, zeros, zero, zeros, zero, fresh)
+        region = TrustedModel(model, zeros, zero, zeros, zero, fresh)
         return at_start(point, point.params, region)._replace(optimality=scaled_gradient_norm(problem, point))
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
@@ -94,10 +94,8 @@ class DampedGaussNewton(Method):
         radius = jnp.where(fresh, self.factor * jnp.where(size > 0, size, 1.0), radius)
         step, damping = self.choose(problem, point, model, radius)
         optimality = scaled_gradient_norm(problem, point)
-        trial = point.params + model.scale * step
-        if problem.lower is not None:
-            trial = jnp.clip(trial, problem.lower, problem.upper)
-        region = Region(model, columns, radius, step, damping, jnp.array(False))
+        trial = problem.inside(point.params + model.scale * step)
+        region = TrustedModel(model, columns, radius, step, damping, jnp.array(False))
         return Iterate(point, trial, accepted, optimality, self._status(point, model, step, size, optimality), region)
 
     def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:

@@ -73,7 +73,7 @@ def rare_words(words: int = 64) -> Task:
     return descent(objective, near((0,) * words, 0.3), loss=loss)
 
 
-def least_squares(size: int = 16, examples: int = 256) -> Task:
+def scaled_regression(size: int = 16, examples: int = 256) -> Task:
     """Linear regression without noise on columns whose scales span 30, in batches of 8."""
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(examples, size)) * np.geomspace(1 / 30, 1, size), jnp.float32)
@@ -165,7 +165,7 @@ PROBLEMS = [
         "after heavyball's LightBench",
     ),
     _row("rare_words", rare_words, 1e-2, 500, adagrad(1.0), "sparse gradients", "Duchi et al. 2011"),
-    _row("small_batches", least_squares, 1e-3, 500, adam(0.1), "batches of 8, bad scales", "Vaswani et al. 2019"),
+    _row("small_batches", scaled_regression, 1e-3, 500, adam(0.1), "batches of 8, bad scales", "Vaswani et al. 2019"),
     _row("late", in_bowl, 1e-2, 300, adam(0.03), "gradients of 8 steps ago", "after heavyball's LightBench", delayed),
     _row(
         "moving", in_bowl, 0.2, 300, heavy_ball(0.1), "a minimum that moves", "after heavyball's LightBench", drifting
