@@ -50,11 +50,13 @@ class SearchQueue:
     ) -> None:
         self.redraw, self.key = redraw, key
         self.starts: Any = jax.tree.map(np.array, starts)  # copies, since draws are put into them
-        self.args = args
         self.count = len(jax.tree.leaves(starts)[0])
         self.devices = jax.local_devices()[: min(self.count, lanes or self.count)]
         self.layout = LaneLayout(Vector.like(self._row(self.starts)), own, Mesh(np.array(self.devices), ("lanes",)))
         self.searches = jax.device_put(searches, self.layout.everywhere)
+        self.args = tuple(
+            arg if mine else jax.device_put(arg, self.layout.everywhere) for arg, mine in zip(args, own, strict=True)
+        )
         self.done, self.drawn = np.zeros(self.count, bool), np.zeros(self.count, np.int32)
         self.turns: Any = None
         self.width = self._fitting(min(_rounded(self.count, len(self.devices)), lanes or MOST * len(self.devices)))
@@ -146,8 +148,7 @@ class SearchQueue:
     def _put_args(self) -> None:
         """Put the arguments of the searches that are under way on the devices."""
         self.placed = tuple(
-            self._rows(arg) if mine else jax.device_put(arg, self.layout.everywhere)
-            for arg, mine in zip(self.args, self.layout.own, strict=True)
+            self._rows(arg) if mine else arg for arg, mine in zip(self.args, self.layout.own, strict=True)
         )
 
     def _fitting(self, width: int) -> int:
