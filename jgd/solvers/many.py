@@ -16,13 +16,14 @@ from jgd.core.storage import folder_path, is_key
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.values import select
+from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.derivatives import is_traced
 from jgd.solvers.lanes import Searches
 from jgd.solvers.minimize import DEFAULT_STOP, TUPLE, check_stop, minimize
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.search_queue import SearchQueue
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, bounds_of, check_value
+from jgd.solvers.user_problem import UserProblem, bounds_of, check_nonsmooth, check_value
 
 AXES = Kind(
     "be 0 where every search has its own, None where all share one, or a tuple of these for each of args",
@@ -34,7 +35,7 @@ WIDTH = Kind(f"{whole_from(1).expected}, or None for what fits", lambda x: x is 
 
 @checked(
     starts=ARRAYS, optimizer=METHOD, fn=function_of("(params, *args) -> scalar"), stop=STOP, args=TUPLE, has_aux=FLAG,
-    in_axes=AXES, lanes=WIDTH, redraw=SAMPLER, key=None, dir=None,
+    in_axes=AXES, lanes=WIDTH, nonsmooth=NONSMOOTH, redraw=SAMPLER, key=None, dir=None,
 )  # fmt: skip
 def minimize_many(
     fn: Callable[..., Any],
@@ -101,6 +102,7 @@ def minimize_many(
     )
     parts = {name for name in ("bounds", "nonsmooth") if getattr(problem, name) is not None}
     check_parts("minimize_many", optimizer, method, parts)
+    check_nonsmooth("minimize_many", nonsmooth, bounds, first)
     check_value("minimize_many", problem, first)
     own = tuple(axis == 0 for axis in axes)
     key = jax.random.key(key or 0) if key is None or isinstance(key, int) else key
