@@ -42,8 +42,8 @@ class Searches:
         return self.problem.with_args(args).for_method(self.method, form.tree)
 
 
-class Layout(NamedTuple):
-    """What a program of lanes is compiled for besides the shapes of its arguments. Hashable."""
+class LaneLayout(NamedTuple):
+    """Describe what a program of lanes is compiled for besides the shapes of its arguments. Hashable."""
 
     form: Vector  # of the parameters of one search
     own: tuple[bool, ...]  # for each of the arguments, whether every search has its own, along a leading axis
@@ -71,52 +71,52 @@ class Layout(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=0)
-def no_turns(layout: Layout, searches: Searches, args: tuple[Any, ...], starts: Params) -> Turn:
+def no_turns(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], starts: Params) -> Turn:
     """Lanes that hold no search, and pause at once."""
     return layout.spread(_no_turn, searches, args, starts)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=3)
 def refill(
-    layout: Layout, searches: Searches, args: tuple[Any, ...], turns: Turn, starts: Params, fresh: jax.Array
+    layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turns: Turn, starts: Params, fresh: jax.Array
 ) -> Turn:
     """Begin at the starts where `fresh`, bool[lanes], and leave the others as they are."""
     return layout.spread(_refill, searches, args, turns, starts, fresh)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=3)
-def go(layout: Layout, searches: Searches, args: tuple[Any, ...], turns: Turn) -> Turn:
+def go(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turns: Turn) -> Turn:
     """Go on in every lane until its search has ended, for at most `TURNS` evaluations."""
     return layout.spread(_go, searches, args, turns)
 
 
 @partial(jax.jit, static_argnums=0)
-def end(layout: Layout, searches: Searches, args: tuple[Any, ...], turns: Turn) -> Solution:
+def end(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turns: Turn) -> Solution:
     """The solutions so far, each at the best point that it has accepted."""
     return layout.spread(_end, searches, args, turns)
 
 
-def one_search(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
+def one_search(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
     """One search as it is computed in a lane, for a fingerprint of that."""
     return _go(layout, searches, args, _begin(layout, searches, args, start))
 
 
-class Plan(NamedTuple):
-    """What so many lanes hold and take."""
+class LanePlan(NamedTuple):
+    """Describe what so many lanes hold and take."""
 
     turns: Turn  # their shapes
     solutions: Solution  # theirs
     bytes_needed: int  # on each device while a segment runs; 0 where the compiler does not tell
 
 
-def plan(layout: Layout, searches: Searches, args: Any, starts: Any) -> Plan:
+def lane_plan(layout: LaneLayout, searches: Searches, args: Any, starts: Any) -> LanePlan:
     """The plan for lanes whose arguments and starts have these shapes; it compiles the programs, once."""
     leaves, structure = jax.tree.flatten((jax.tree.map(_shape, searches), args, starts))
     return _plan(layout, structure, tuple(leaves), bool(jax.config.read("jax_enable_x64")))
 
 
 @lru_cache(maxsize=256)
-def _plan(layout: Layout, structure: Any, leaves: tuple[Any, ...], x64: bool) -> Plan:
+def _plan(layout: LaneLayout, structure: Any, leaves: tuple[Any, ...], x64: bool) -> LanePlan:
     searches, args, starts = structure.unflatten(leaves)
 
     def placed(x: Any) -> Any:
@@ -132,36 +132,36 @@ def _plan(layout: Layout, structure: Any, leaves: tuple[Any, ...], x64: bool) ->
     told: Any = [program.compile().memory_analysis() for program in lowered]
     sizes = ("temp_size_in_bytes", "argument_size_in_bytes", "output_size_in_bytes")
     need = max((sum(getattr(one, size) for size in sizes) - one.alias_size_in_bytes for one in told if one), default=0)
-    return Plan(turns, end.eval_shape(layout, searches, args, turns), need)
+    return LanePlan(turns, end.eval_shape(layout, searches, args, turns), need)
 
 
 def _shape(x: jax.Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding, weak_type=x.weak_type)
 
 
-def _no_turn(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
+def _no_turn(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
     turn: Any = jax.eval_shape(partial(_begin, layout), searches, args, start)
     turn = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), turn)
     return turn._replace(status=jnp.int32(int(Status.INTERRUPTED)))
 
 
-def _begin(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
+def _begin(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
     problem, form = searches.of(args, layout.form)
     return first_turn(searches.method, problem, start if form is None else form.pack(start), searches.stop)
 
 
 def _refill(
-    layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn, start: Params, fresh: jax.Array
+    layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turn: Turn, start: Params, fresh: jax.Array
 ) -> Turn:
     return where(fresh, _begin(layout, searches, args, start), turn)
 
 
-def _go(layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Turn:
+def _go(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Turn:
     problem, _ = searches.of(args, layout.form)
     return solve(searches.method, problem, searches.stop, turn, turn.evaluations + TURNS)
 
 
-def _end(layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Solution:
+def _end(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Solution:
     """The solution of a search, at the best point that it has accepted."""
     problem, form = searches.of(args, layout.form)
     last, best = turn.iterate, turn.best

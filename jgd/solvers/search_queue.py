@@ -18,7 +18,7 @@ from jgd.core.status import Status
 from jgd.core.storage import fill, load, named, save
 from jgd.core.tree import name_of
 from jgd.core.types import Params
-from jgd.solvers.lanes import Layout, Plan, Searches, end, go, no_turns, one_search, plan, refill
+from jgd.solvers.lanes import LaneLayout, LanePlan, Searches, end, go, lane_plan, no_turns, one_search, refill
 from jgd.solvers.methods.vector import Vector
 from jgd.solvers.solution import Solution
 
@@ -50,11 +50,13 @@ class SearchQueue:
     ) -> None:
         self.redraw, self.key = redraw, key
         self.starts: Any = jax.tree.map(np.array, starts)  # copies, since draws are put into them
-        self.args = args
         self.count = len(jax.tree.leaves(starts)[0])
         self.devices = jax.local_devices()[: min(self.count, lanes or self.count)]
-        self.layout = Layout(Vector.like(self._row(self.starts)), own, Mesh(np.array(self.devices), ("lanes",)))
+        self.layout = LaneLayout(Vector.like(self._row(self.starts)), own, Mesh(np.array(self.devices), ("lanes",)))
         self.searches = jax.device_put(searches, self.layout.everywhere)
+        self.args = tuple(
+            arg if mine else jax.device_put(arg, self.layout.everywhere) for arg, mine in zip(args, own, strict=True)
+        )
         self.done, self.drawn = np.zeros(self.count, bool), np.zeros(self.count, np.int32)
         self.turns: Any = None
         self.width = self._fitting(min(_rounded(self.count, len(self.devices)), lanes or MOST * len(self.devices)))
@@ -146,8 +148,7 @@ class SearchQueue:
     def _put_args(self) -> None:
         """Put the arguments of the searches that are under way on the devices."""
         self.placed = tuple(
-            self._rows(arg) if mine else jax.device_put(arg, self.layout.everywhere)
-            for arg, mine in zip(self.args, self.layout.own, strict=True)
+            self._rows(arg) if mine else arg for arg, mine in zip(self.args, self.layout.own, strict=True)
         )
 
     def _fitting(self, width: int) -> int:
@@ -160,8 +161,8 @@ class SearchQueue:
                 return width
             width = min(width // 2, int(width * SHARE * free / need))
 
-    def _plan(self, width: int) -> Plan:
-        """What so many lanes hold and take."""
+    def _plan(self, width: int) -> LanePlan:
+        """Describe what so many lanes hold and take."""
         rows, everywhere = self.layout.rows, self.layout.everywhere
 
         def many(x: Any) -> Any:
@@ -173,7 +174,7 @@ class SearchQueue:
         args = tuple(
             jax.tree.map(many if mine else shared, arg) for arg, mine in zip(self.args, self.layout.own, strict=True)
         )
-        return plan(self.layout, self.searches, args, jax.tree.map(many, self.starts))
+        return lane_plan(self.layout, self.searches, args, jax.tree.map(many, self.starts))
 
     @staticmethod
     def _row(tree: Any) -> Any:

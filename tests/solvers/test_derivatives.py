@@ -147,12 +147,14 @@ def test_a_flat_direction_has_the_slope_of_least_norm(x64):
 def test_whoever_imports_under_jit_knows_what_is_traced():
     """The solvers are imported at their first use, which may be under jit."""
     spec = importlib.util.find_spec("jgd.solvers.derivatives")
-    again = importlib.util.module_from_spec(spec)
+    assert spec is not None
+    assert spec.loader is not None
+    again, load = importlib.util.module_from_spec(spec), spec.loader.exec_module
     inside = []
 
     @jax.jit
     def first_use(x):
-        spec.loader.exec_module(again)
+        load(again)
         inside.append(again.is_traced())
         return x
 

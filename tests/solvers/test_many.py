@@ -51,7 +51,7 @@ def compiled():
     """The names of the events of compiling so far, one for each program."""
     events = []
 
-    def listen(event, duration, **kwargs):
+    def listen(event: str, duration_secs: float, **kwargs: str | int):
         if event == "/jax/core/compile/backend_compile_duration":
             events.append(event)
 
@@ -160,7 +160,7 @@ def test_dead_starts_are_drawn_again():
     again = jgd.minimize_many(logarithm, SGD, backwards(HALF_DEAD), STOP, redraw=draw, key=jax.random.key(1), lanes=2)
     np.testing.assert_array_equal(again.status, Status.GRADIENT_NORM)
     with pytest.raises(InputError, match=r"redraw must be a function \(key\) -> start"):
-        jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=3)
+        jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=3)  # pyright: ignore
 
 
 def test_a_start_stays_dead_where_every_draw_is():
