@@ -34,8 +34,8 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Solution armijo barzilai_borwein bfgs check_grads cubic_newton dfp dogleg hager_zhang implicit lbfgsb minimize "
-        "minimize_many multistart nelder_mead newton newton_cg nonlinear_cg sr1 steepest_descent strong_wolfe "
+        "Solution armijo barzilai_borwein bfgs check_grads cubic_newton dfp dogleg hager_zhang implicit lbfgsb "
+        "minimize minimize_many multistart nelder_mead newton newton_cg nonlinear_cg sr1 steepest_descent strong_wolfe "
         "trust_exact trust_krylov trust_ncg"
     ),
     "jgd.train": "Run Task fit on_host",
