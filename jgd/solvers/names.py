@@ -9,14 +9,24 @@ from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
 from jgd.solvers.methods.frank_wolfe import frank_wolfe
 from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.gradient_descent import barzilai_borwein, steepest_descent
+from jgd.solvers.methods.limited_memory import lbfgsb
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.mirror_descent import mirror_descent
+from jgd.solvers.methods.nelder_mead import nelder_mead
+from jgd.solvers.methods.newton import newton, newton_cg
+from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.proximal import fista, projected_gradient, prox_gradient
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
+from jgd.solvers.methods.second_order import cubic_newton, dogleg, trust_exact, trust_krylov, trust_ncg
+from jgd.solvers.methods.sr1 import sr1
 from jgd.solvers.methods.subgradient import subgradient
 from jgd.transforms.as_transform import as_transform
 
 METHODS: dict[str, Callable[..., Method | Transform]] = {
+    "gradient-descent": steepest_descent,
+    "barzilai-borwein": barzilai_borwein,
+    "cg": nonlinear_cg,
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
@@ -26,6 +36,16 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
     "mirror-descent": mirror_descent,
     "frank-wolfe": frank_wolfe,
     "subgradient": subgradient,
+    "sr1": sr1,
+    "newton": newton,
+    "newton-cg": newton_cg,
+    "trust-ncg": trust_ncg,
+    "trust-krylov": trust_krylov,
+    "trust-exact": trust_exact,
+    "dogleg": dogleg,
+    "arc": cubic_newton,
+    "l-bfgs-b": lbfgsb,
+    "nelder-mead": nelder_mead,
 }
 PARTS = {
     "bounds": "bounds=",

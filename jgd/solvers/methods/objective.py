@@ -72,9 +72,7 @@ class Objective:
 
     def nearest(self, params: Params, step: Any) -> Params:
         """The prox of what is not smooth: of the non-smooth part, or of the bounds, to which it clips."""
-        if self.nonsmooth is not None:
-            return self.nonsmooth.prox(params, step)
-        return params if self.lower is None else jax.tree.map(jnp.clip, params, self.lower, self.upper)
+        return self.inside(params) if self.nonsmooth is None else self.nonsmooth.prox(params, step)
 
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""
@@ -96,7 +94,10 @@ class Objective:
         return jax.tree.map(jnp.subtract, params, self.nearest(free, 1.0))
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
-        """The map from a direction to the Hessian times it, from one linearization of the gradient."""
+        """The map from a direction to the Hessian times it: the user's, or from one linearization of the gradient."""
+        if self.hess is not None:
+            matrix = self.hessian(params)
+            return lambda direction: matrix @ direction
         return jax.linearize(jax.grad(self.value), params)[1]
 
     def hessian(self, params: jax.Array) -> jax.Array:
