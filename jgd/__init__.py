@@ -49,11 +49,12 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
-Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
-    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, cubic_newton, describe, dfp, dogleg, fista, fit,
-    frank_wolfe, hager_zhang, implicit, lbfgsb, minimize, minimize_many, mirror_descent, multistart, nelder_mead,
-    newton, newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, sr1, steepest_descent, strong_wolfe,
-    subgradient, trust_exact, trust_krylov, trust_ncg.
+Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Fit, Run,
+    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, cubic_newton, curve_fit, describe, dfp, dogleg,
+    fista, fit, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb, least_squares, levenberg_marquardt,
+    minimize, minimize_many, mirror_descent, multistart, nelder_mead, newton, newton_cg, nonlinear_cg, on_host,
+    projected_gradient, prox_gradient, sr1, steepest_descent, strong_wolfe, subgradient, trf, trust_exact,
+    trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -418,19 +419,24 @@ if TYPE_CHECKING:
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
+    from jgd.solvers import Fit as Fit
     from jgd.solvers import Solution as Solution
     from jgd.solvers import armijo as armijo
     from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import check_grads as check_grads
     from jgd.solvers import cubic_newton as cubic_newton
+    from jgd.solvers import curve_fit as curve_fit
     from jgd.solvers import dfp as dfp
     from jgd.solvers import dogleg as dogleg
     from jgd.solvers import fista as fista
     from jgd.solvers import frank_wolfe as frank_wolfe
+    from jgd.solvers import gauss_newton as gauss_newton
     from jgd.solvers import hager_zhang as hager_zhang
     from jgd.solvers import implicit as implicit
     from jgd.solvers import lbfgsb as lbfgsb
+    from jgd.solvers import least_squares as least_squares
+    from jgd.solvers import levenberg_marquardt as levenberg_marquardt
     from jgd.solvers import minimize as minimize
     from jgd.solvers import minimize_many as minimize_many
     from jgd.solvers import mirror_descent as mirror_descent
@@ -445,6 +451,7 @@ if TYPE_CHECKING:
     from jgd.solvers import steepest_descent as steepest_descent
     from jgd.solvers import strong_wolfe as strong_wolfe
     from jgd.solvers import subgradient as subgradient
+    from jgd.solvers import trf as trf
     from jgd.solvers import trust_exact as trust_exact
     from jgd.solvers import trust_krylov as trust_krylov
     from jgd.solvers import trust_ncg as trust_ncg
@@ -663,19 +670,24 @@ lazy(
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
         "jgd.solvers": (
+            "Fit",
             "Solution",
             "armijo",
             "barzilai_borwein",
             "bfgs",
             "check_grads",
             "cubic_newton",
+            "curve_fit",
             "dfp",
             "dogleg",
             "fista",
             "frank_wolfe",
+            "gauss_newton",
             "hager_zhang",
             "implicit",
             "lbfgsb",
+            "least_squares",
+            "levenberg_marquardt",
             "minimize",
             "minimize_many",
             "mirror_descent",
@@ -690,6 +702,7 @@ lazy(
             "steepest_descent",
             "strong_wolfe",
             "subgradient",
+            "trf",
             "trust_exact",
             "trust_krylov",
             "trust_ncg",

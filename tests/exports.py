@@ -34,9 +34,10 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Solution armijo barzilai_borwein bfgs check_grads cubic_newton dfp dogleg fista frank_wolfe hager_zhang implicit "
-        "lbfgsb minimize minimize_many mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg "
-        "projected_gradient prox_gradient sr1 steepest_descent strong_wolfe subgradient trust_exact trust_krylov trust_ncg"
+        "Fit Solution armijo barzilai_borwein bfgs check_grads cubic_newton curve_fit dfp dogleg fista frank_wolfe "
+        "gauss_newton hager_zhang implicit lbfgsb least_squares levenberg_marquardt minimize minimize_many "
+        "mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg projected_gradient prox_gradient sr1 "
+        "steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
     ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",

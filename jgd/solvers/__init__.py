@@ -1,12 +1,17 @@
 """Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped."""
 
 from jgd.solvers.check_grads import check_grads as check_grads
+from jgd.solvers.curve_fit import Fit as Fit
+from jgd.solvers.curve_fit import curve_fit as curve_fit
 from jgd.solvers.derivatives import implicit as implicit
+from jgd.solvers.least_squares import least_squares as least_squares
 from jgd.solvers.many import minimize_many as minimize_many
 from jgd.solvers.methods.frank_wolfe import frank_wolfe as frank_wolfe
+from jgd.solvers.methods.gauss_newton import gauss_newton as gauss_newton
 from jgd.solvers.methods.gradient_descent import barzilai_borwein as barzilai_borwein
 from jgd.solvers.methods.gradient_descent import steepest_descent as steepest_descent
 from jgd.solvers.methods.hager_zhang import hager_zhang as hager_zhang
+from jgd.solvers.methods.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
 from jgd.solvers.methods.limited_memory import lbfgsb as lbfgsb
 from jgd.solvers.methods.line_searches import armijo as armijo
 from jgd.solvers.methods.line_searches import strong_wolfe as strong_wolfe
@@ -27,6 +32,7 @@ from jgd.solvers.methods.second_order import trust_krylov as trust_krylov
 from jgd.solvers.methods.second_order import trust_ncg as trust_ncg
 from jgd.solvers.methods.sr1 import sr1 as sr1
 from jgd.solvers.methods.subgradient import subgradient as subgradient
+from jgd.solvers.methods.trf import trf as trf
 from jgd.solvers.minimize import minimize as minimize
 from jgd.solvers.multistart import multistart as multistart
 from jgd.solvers.names import METHODS as METHODS

@@ -21,7 +21,7 @@ from jgd.solvers.methods.method import Method
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem, bounds_of, check_nonsmooth, check_value, start_of
-from jgd.solvers.watched import watched_search
+from jgd.solvers.watched import is_watched, watched_search
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
 CALLBACK = Kind("be a function (solution) -> bool or None", lambda x: x is None or callable(x))
@@ -91,14 +91,9 @@ def minimize(
     check_nonsmooth("minimize", nonsmooth, bounds, params)
     check_value("minimize", given, params)
     recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
-    if callback is not None or stop.seconds is not None:
-        if is_traced():
-            name = "stop=Stop(seconds)" if callback is None else "callback"
-            raise InputError(f"minimize({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
+    if is_watched("minimize", stop, callback):
         return finished(watched_search(given, method, params, stop, recorded, callback))
-    rule = Implicit() if isinstance(derivative, str) else derivative
-    rule = rule if derivative != "through" and is_traced() else None
-    return finished(_search(given, method, params, stop, rule, recorded))
+    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
 
 
 @partial(jax.jit, static_argnames="recorded")
@@ -113,6 +108,13 @@ def _search(
     start = params if form is None else form.pack(params)
     turn = search(start) if rule is None else with_derivative(rule, problem, start, search)
     return turn.solution(form)
+
+
+def rule_of(derivative: str | Implicit) -> Implicit | None:
+    """The rule of derivatives, where somebody may differentiate; None where the steps are to be differentiated."""
+    if derivative == "through" or not is_traced():
+        return None
+    return Implicit() if isinstance(derivative, str) else derivative
 
 
 def finished(solution: Solution) -> Solution:

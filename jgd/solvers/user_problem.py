@@ -30,6 +30,7 @@ class UserProblem:
     nonsmooth: Any = part(default=None)
     constraints: Any = part(default=None)
     hess: Any = part(default=None)  # a function as a pytree
+    loss: Any = part(default=None)  # of residuals, a RobustLoss
     has_aux: bool = static(default=False)
     is_residual: bool = static(default=False)
 
@@ -51,14 +52,14 @@ class UserProblem:
     def on_trees(self) -> Objective:
         """The problem whose parameters are the user's."""
         lower, upper = self.bounds or (None, None)
-        return Objective(self.objective, self.is_residual, lower, upper, self.nonsmooth)
+        return Objective(self.objective, self.is_residual, lower, upper, self.nonsmooth, loss=self.loss)
 
     def on_vectors(self, form: Vector) -> Objective:
         """The problem whose parameters are a vector of this form."""
         lower, upper = (None, None) if self.bounds is None else map(form.pack, self.bounds)
         nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
         hess = None if self.hess is None else form.over(lambda params: self.hess(params, *self.args))
-        return Objective(form.over(self.objective), self.is_residual, lower, upper, nonsmooth, None, hess)
+        return Objective(form.over(self.objective), self.is_residual, lower, upper, nonsmooth, None, hess, self.loss)
 
 
 class _OnVectors:

@@ -16,7 +16,7 @@ BUILD, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK = range(6)
 """Which point is being evaluated."""
 
 
-class Simplex(NamedTuple):
+class Vertices(NamedTuple):
     """n + 1 points, the lowest first; some have no value yet while it is built or shrinks."""
 
     points: jax.Array  # f[n + 1, n]
@@ -61,7 +61,7 @@ class NelderMead(Method):
         moved = x[None] + jnp.diag(jnp.where(beyond, -steps, steps))
         points = jnp.concatenate([x[None], jax.vmap(problem.inside)(moved)])
         values = jnp.full(len(points), jnp.inf, point.value.dtype).at[0].set(point.value)
-        memory = Simplex(points, values, jnp.int32(BUILD), jnp.int32(1), x, point.value)
+        memory = Vertices(points, values, jnp.int32(BUILD), jnp.int32(1), x, point.value)
         return at_start(point, points[1], memory)._replace(optimality=jnp.full_like(point.value, jnp.nan))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
@@ -85,7 +85,7 @@ class NelderMead(Method):
         )
         return cast_like(found, iterate)
 
-    def _received(self, problem: Objective, old: Simplex, x: jax.Array, value: jax.Array) -> Simplex:
+    def _received(self, problem: Objective, old: Vertices, x: jax.Array, value: jax.Array) -> Vertices:
         """The simplex after an evaluation, sorted where all values are known."""
         n, phase = x.size, old.phase
         filling = (phase == BUILD) | (phase == SHRINK)
@@ -106,7 +106,7 @@ class NelderMead(Method):
         filling_on = failed | (filling & (old.index < n))
         order = jnp.where(filling_on, jnp.arange(n + 1), jnp.argsort(values))
         next_phase = jnp.select([expands, outside, inside, failed], [EXPAND, OUTSIDE, INSIDE, SHRINK], REFLECT)
-        return Simplex(
+        return Vertices(
             points[order],
             values[order],
             jnp.where(filling & filling_on, phase, next_phase).astype(jnp.int32),
@@ -115,7 +115,7 @@ class NelderMead(Method):
             jnp.where(is_reflection, value, old.reflected_value),
         )
 
-    def _trial(self, problem: Objective, simplex: Simplex) -> jax.Array:
+    def _trial(self, problem: Objective, simplex: Vertices) -> jax.Array:
         """The point that the phase wants: a vertex, or one on the line from the highest through the others' centre."""
         points, n = simplex.points, simplex.reflected.size
         centre, m = jnp.mean(points[:-1], 0), max(n, 2)
