@@ -50,6 +50,20 @@ def test_each_kind_is_drawn_and_is_svg(result, kind):
     assert "nan" not in svg
 
 
+def test_called_it_draws_the_overview(result):
+    assert [panel.get_title("left") for panel in visible(result.plot())] == ["1  mixed", "2  wild"]
+    assert visible(result.plot())[0].get_xlim() == (0, 40)  # the steps
+    one = run(lambda hp, key: hp["x"], {"x": uniform(1.0, 2.0)}, num_trials=2, progress=False)
+    assert visible(one.plot())[0].get_xlabel() == "x"
+    alone = sweep(jgd.sgd(0.1), num_trials=1)
+    assert visible(alone.plot())[0].get_xlabel() == "step"
+
+
+def test_its_methods_are_listed(result):
+    for shown in (repr(result.plot), result.plot._repr_html_()):
+        assert all(f".{kind}()" in shown for kind in KINDS)
+
+
 def test_an_axis_has_its_own_scale_and_every_trial_is_on_it(result):
     panels = {panel.get_xlabel(): panel for panel in visible(result.plot.axis(space="wild"))}
     assert list(panels) == ["decay", "learning rate"]
