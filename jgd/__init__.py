@@ -1,7 +1,7 @@
 """jgd: gradient descent as a value. This file is the table of contents.
 
-Values: InputError, MatrixAxes, MatrixRule, Rule, Schedule, SplitAxes, Status, Stop, Transform, global_norm, hyper,
-    hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
+Values: InputError, MatrixAxes, MatrixRule, NoMatrixWarning, Rule, Schedule, SplitAxes, Status, Stop, Transform,
+    global_norm, hyper, hyperparams, part, record, select, stack, stack_leaves, static, with_hyperparams.
 Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, adagrad, adahessian, adai, adam,
     adam_atan2, adam_mini, adamax, adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, aggmo, amos,
     amsgrad, ano, apollo, asam, came, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend,
@@ -49,9 +49,12 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
-Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Run,
-    Solution, Task, armijo, bfgs, check_grads, describe, dfp, fit, implicit, minimize, minimize_many, multistart,
-    on_host, strong_wolfe.
+Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Fit, Run,
+    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, cubic_newton, curve_fit, describe, dfp, dogleg,
+    fista, fit, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb, least_squares, levenberg_marquardt,
+    minimize, minimize_many, mirror_descent, multistart, nelder_mead, newton, newton_cg, nonlinear_cg, on_host,
+    projected_gradient, prox_gradient, sr1, steepest_descent, strong_wolfe, subgradient, trf, trust_exact,
+    trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -62,6 +65,7 @@ from typing import TYPE_CHECKING
 from jgd.core import InputError as InputError
 from jgd.core import MatrixAxes as MatrixAxes
 from jgd.core import MatrixRule as MatrixRule
+from jgd.core import NoMatrixWarning as NoMatrixWarning
 from jgd.core import Rule as Rule
 from jgd.core import Schedule as Schedule
 from jgd.core import SplitAxes as SplitAxes
@@ -415,16 +419,42 @@ if TYPE_CHECKING:
     from jgd.transforms.wrappers import apply_if_finite as apply_if_finite
     from jgd.transforms.wrappers import multi_steps as multi_steps
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
+    from jgd.solvers import Fit as Fit
     from jgd.solvers import Solution as Solution
     from jgd.solvers import armijo as armijo
+    from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import check_grads as check_grads
+    from jgd.solvers import cubic_newton as cubic_newton
+    from jgd.solvers import curve_fit as curve_fit
     from jgd.solvers import dfp as dfp
+    from jgd.solvers import dogleg as dogleg
+    from jgd.solvers import fista as fista
+    from jgd.solvers import frank_wolfe as frank_wolfe
+    from jgd.solvers import gauss_newton as gauss_newton
+    from jgd.solvers import hager_zhang as hager_zhang
     from jgd.solvers import implicit as implicit
+    from jgd.solvers import lbfgsb as lbfgsb
+    from jgd.solvers import least_squares as least_squares
+    from jgd.solvers import levenberg_marquardt as levenberg_marquardt
     from jgd.solvers import minimize as minimize
     from jgd.solvers import minimize_many as minimize_many
+    from jgd.solvers import mirror_descent as mirror_descent
     from jgd.solvers import multistart as multistart
+    from jgd.solvers import nelder_mead as nelder_mead
+    from jgd.solvers import newton as newton
+    from jgd.solvers import newton_cg as newton_cg
+    from jgd.solvers import nonlinear_cg as nonlinear_cg
+    from jgd.solvers import projected_gradient as projected_gradient
+    from jgd.solvers import prox_gradient as prox_gradient
+    from jgd.solvers import sr1 as sr1
+    from jgd.solvers import steepest_descent as steepest_descent
     from jgd.solvers import strong_wolfe as strong_wolfe
+    from jgd.solvers import subgradient as subgradient
+    from jgd.solvers import trf as trf
+    from jgd.solvers import trust_exact as trust_exact
+    from jgd.solvers import trust_krylov as trust_krylov
+    from jgd.solvers import trust_ncg as trust_ncg
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
@@ -640,16 +670,42 @@ lazy(
         "jgd.transforms.wrappers": ("apply_if_finite", "multi_steps"),
         "jgd.transforms.zoom_linesearch": ("scale_by_zoom_linesearch",),
         "jgd.solvers": (
+            "Fit",
             "Solution",
             "armijo",
+            "barzilai_borwein",
             "bfgs",
             "check_grads",
+            "cubic_newton",
+            "curve_fit",
             "dfp",
+            "dogleg",
+            "fista",
+            "frank_wolfe",
+            "gauss_newton",
+            "hager_zhang",
             "implicit",
+            "lbfgsb",
+            "least_squares",
+            "levenberg_marquardt",
             "minimize",
             "minimize_many",
+            "mirror_descent",
             "multistart",
+            "nelder_mead",
+            "newton",
+            "newton_cg",
+            "nonlinear_cg",
+            "projected_gradient",
+            "prox_gradient",
+            "sr1",
+            "steepest_descent",
             "strong_wolfe",
+            "subgradient",
+            "trf",
+            "trust_exact",
+            "trust_krylov",
+            "trust_ncg",
         ),
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
@@ -659,6 +715,7 @@ lazy(
         "InputError",
         "MatrixAxes",
         "MatrixRule",
+        "NoMatrixWarning",
         "Rule",
         "Schedule",
         "SplitAxes",

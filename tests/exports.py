@@ -1,6 +1,7 @@
 """Writes the files that only re-export: `python -m tests.exports`. Their names come from the source itself."""
 
 import ast
+import functools
 import pathlib
 import re
 import subprocess
@@ -12,14 +13,13 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "begin_search", "beside_adamw",
-    "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric", "half_cosine",
-    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
-    "matrix_rules", "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key",
-    "OrthogonalMomentum", "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray",
-    "receive", "reciprocal", "rectification", "root_above", "scaled_updates", "scaling", "shape_factor",
-    "shrink", "step_if", "sum_of_moduli", "time_of", "transition", "whole", "whole_steps", "wolfe_errors",
-    "zoom_search",
+    "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "begin_search",
+    "beside_adamw", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric",
+    "half_cosine", "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
+    "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key", "power_curve",
+    "progress", "projection_of", "quarter_root", "quotient", "ray", "receive", "reciprocal", "rectification",
+    "root_above", "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of",
+    "transition", "whole", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
 # Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
 BENEATH_PENALTIES = {
@@ -28,12 +28,17 @@ BENEATH_PENALTIES = {
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
-        "InputError MatrixAxes MatrixRule Rule Schedule SplitAxes Status Stop Transform global_norm hyper hyperparams "
-        "part record select stack stack_leaves static with_hyperparams"
+        "InputError MatrixAxes MatrixRule NoMatrixWarning Rule Schedule SplitAxes Status Stop Transform global_norm "
+        "hyper hyperparams part record select stack stack_leaves static with_hyperparams"
     )
 }
 LOOPS = {
-    "jgd.solvers": "Solution armijo bfgs check_grads dfp implicit minimize minimize_many multistart strong_wolfe",
+    "jgd.solvers": (
+        "Fit Solution armijo barzilai_borwein bfgs check_grads cubic_newton curve_fit dfp dogleg fista frank_wolfe "
+        "gauss_newton hager_zhang implicit lbfgsb least_squares levenberg_marquardt minimize minimize_many "
+        "mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg projected_gradient prox_gradient sr1 "
+        "steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
+    ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
@@ -64,6 +69,7 @@ def meaning(text: str) -> list[str]:
     return sorted([" ".join((ast.get_docstring(tree) or "").split()), *map(ast.dump, nodes)])
 
 
+@functools.cache
 def modules(layer: str) -> dict[str, list[str]]:
     """The public names of a layer by the module that defines them."""
     found = {f"jgd.{layer}.{p.stem}": list(public(p)) for p in sorted((ROOT / layer).glob("*.py")) if p.stem[0] != "_"}

@@ -49,7 +49,7 @@ def trajectory(opt, start, grads, extra=None, objective=None):
         p = jax.tree.map(lambda x, u: (x + u).astype(x.dtype), p, updates)
         return (p, state), p
 
-    stacked = jax.tree.map(lambda *g: jnp.stack(g), *grads)
+    stacked = jax.tree.map(lambda *g: np.stack(g), *grads)  # on the host, as the gradients are
     return jax.jit(lambda: jax.lax.scan(step, (start, opt.init(start)), stacked)[1])()
 
 

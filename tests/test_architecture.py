@@ -1,6 +1,7 @@
 """The layers hold: a folder imports only from layers below it, siblings never, and `__init__` files only re-export."""
 
 import ast
+import functools
 import pathlib
 import subprocess
 import sys
@@ -22,18 +23,28 @@ LAYERS = [
 SWEEP_LAYERS = ["spaces", "samplers", "pruners", "lanes", "storage", "results", "engine", "plots", "report"]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(ROOT.rglob("*.py"))
+WRITTEN = exports.written()
 LONGEST = 300  # lines; the design's bound for a module
 
 
+@functools.cache
+def parsed(path):
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imported(path):
     """The jgd modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    found = []
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             if node.module and node.module.split(".")[0] == "jgd":
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+                found.extend(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "jgd")
+            found.extend(alias.name for alias in node.names if alias.name.split(".")[0] == "jgd")
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -81,7 +92,7 @@ def nearest(names):
 
 
 def test_written_init_files_are_what_the_source_says():
-    for path, text in exports.written().items():
+    for path, text in WRITTEN.items():
         assert exports.meaning(path.read_text()) == exports.meaning(text), "run `python -m tests.exports`"
 
 
@@ -91,11 +102,11 @@ def test_every_folder_has_its_layer():
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in FILES if p.name == "__init__.py" and p not in exports.written()],
+    [p for p in FILES if p.name == "__init__.py" and p not in WRITTEN],
     ids=lambda p: p.parent.name,
 )
 def test_init_files_only_re_export(path):
-    for node in ast.parse(path.read_text()).body[1:]:
+    for node in parsed(path).body[1:]:
         assert isinstance(node, ast.ImportFrom), f"{path}: line {node.lineno}"
         assert all(alias.asname == alias.name for alias in node.names), f"{path}: line {node.lineno}"
 
@@ -103,7 +114,7 @@ def test_init_files_only_re_export(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_are_small_and_say_what_they_hold(path):
     text = path.read_text()
-    assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+    assert ast.get_docstring(parsed(path)), f"{path} has no docstring"
     assert len(text.splitlines()) <= LONGEST or "Written by `python -m tests.exports`" in text
 
 
@@ -142,7 +153,7 @@ SAME_IN_PUBLIC = {
 def test_one_name_for_one_thing(kind):
     homes: dict = {}
     for path in FILES:
-        for node in ast.parse(path.read_text()).body:
+        for node in parsed(path).body:
             if isinstance(node, kind) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: where for name, where in homes.items() if len(where) > 1 and name not in SAME_IN_PUBLIC} == {}
@@ -152,7 +163,7 @@ def test_no_docstring_begins_with_what():
     found = [
         f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         and (ast.get_docstring(node) or "").startswith("What ")
     ]

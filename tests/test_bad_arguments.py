@@ -232,15 +232,7 @@ def kinds(value):
 
 
 # None takes the link out of a recipe's chain.
-LINKS = (
-    "learning_rate",
-    "weight_decay",
-    "adam_weight_decay",
-    "clipping_threshold",
-    "clip_threshold",
-    "linesearch",
-    "scaling",
-)
+LINKS = ("clipping_threshold", "clip_threshold", "linesearch")
 
 
 def must_refuse(value, name, kind, bad):

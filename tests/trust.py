@@ -48,12 +48,18 @@ def deviation(ours, theirs):
     return float(np.max(worst))  # NaN stays
 
 
+@functools.lru_cache(maxsize=1)
+def optax_trajectory(row):
+    """The parameters after each of STEPS steps of a row's oracle by optax, for float64 enabled."""
+    start = row.params()
+    return row.trajectory(row.oracle(), start, problems.gradients(problems.STEPS, start))
+
+
 def deviations(row):
     """{package: how far a row is from it}, for float64 enabled: one trajectory of the row for all of its oracles."""
     start = row.params()
-    grads = problems.gradients(problems.STEPS, start)
-    ours = row.trajectory(row.make(), start, grads)
-    found = {"optax": deviation(ours, row.trajectory(row.oracle(), start, grads))} if row.oracle else {}
+    ours = row.trajectory(row.make(), start, problems.gradients(problems.STEPS, start))
+    found = {"optax": deviation(ours, optax_trajectory(row))} if row.oracle else {}
     flat = flattened(ours)
     return found | {path.partition(":")[0]: deviation(flat, TRAJECTORIES[path]) for path in row.recorded()}
 

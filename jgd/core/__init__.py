@@ -23,3 +23,4 @@ from jgd.core.values import hyperparams as hyperparams
 from jgd.core.values import select as select
 from jgd.core.values import stack as stack
 from jgd.core.values import with_hyperparams as with_hyperparams
+from jgd.core.without_matrices import NoMatrixWarning as NoMatrixWarning

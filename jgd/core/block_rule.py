@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.batches import batched, concatenated, parted
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.errors import InputError
-from jgd.core.matrix_rule import batched, concatenated
+from jgd.core.matrix_rule import fitting_columns
 from jgd.core.pair import abstracted, explained
 from jgd.core.refresh import Turns, in_any_lane, renewed
 from jgd.core.rule import Rule
@@ -19,7 +20,6 @@ from jgd.core.tree import (
     cast_like,
     check_fits,
     check_inexact,
-    column_of,
     increment,
     moment_dtype,
     name_of,
@@ -28,6 +28,7 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, State, Updates
+from jgd.core.without_matrices import warn_without_matrices
 
 
 class BlockRule(Rule):
@@ -82,6 +83,7 @@ class BlockRule(Rule):
     def init(self, params: Params) -> State:
         """A counter at zero, and for each leaf and slot what is kept for its blocks, f[count, ...] for each shape."""
         self._check("init", params)
+        warn_without_matrices(params, [(self, params)])
         leaves, structure = jax.tree.flatten(params)
         rows = [self._slots_of(p) for p in leaves]
         columns = zip(*rows, strict=True) if rows else ((),) * len(self._names)
@@ -92,19 +94,21 @@ class BlockRule(Rule):
         """The step of each block, and the next state."""
         count, columns = self._unpacked(state)
         self._check("update", grads)
-        self._check_fits(grads, columns, params)
         t = increment(count)
         rule = jax.tree.map(jnp.asarray, self)
         _, asked = self._asked(params, extra)
         leaves, structure = jax.tree.flatten(grads)
-        columns = [structure.flatten_up_to(column) for column in columns]
         cuts = [self.cut(jnp.shape(g)) for g in leaves]
+        place = f"{type(self).__name__}.update"
+        if params is not None:
+            check_fits(place, grads, params)
+        columns = fitting_columns(place, grads, cuts, columns, lambda g, _: tuple(self._slots_of(g)))
         found: list[list[Any]] = [[None] * len(one.pieces) for one in cuts]
         groups = _grouped(cuts, leaves, columns)
         for group, turns in zip(groups, self._turns(groups), strict=True):
             x, *slots = jax.tree.map(lambda *parts: concatenated(parts), *group.rows)
             u, slots = self._advance(rule, t, x, slots, turns, asked)
-            for (i, k), row in zip(group.places, _parted((u, *slots), group.counts), strict=True):
+            for (i, k), row in zip(group.places, parted((u, *slots), group.counts, t), strict=True):
                 found[i][k] = row
         updates = [
             one.join([row[0] for row in rows]).astype(jnp.result_type(g)) if rows else jnp.zeros_like(g)
@@ -176,31 +180,6 @@ class BlockRule(Rule):
                     "real and imaginary parts as two leaves, or give it another optimizer with jgd.by_path."
                 )
 
-    def _check_fits(self, grads: Grads, columns: list[State], params: Params) -> None:
-        """Refuse gradients that the state or the parameters do not fit, by the first path that differs."""
-        place = f"{type(self).__name__}.update"
-        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(grads)]
-        kinds = self.slots(jax.ShapeDtypeStruct((1, 1), jnp.float32))
-        for column, kind in zip(columns, kinds, strict=True):
-            # Below a leaf's own path stand the piece and where in the slot an array is.
-            below = 1 + max((len(path) for path, _ in jax.tree_util.tree_leaves_with_path(kind)), default=0)
-            for path, _ in jax.tree_util.tree_leaves_with_path(column):
-                if len(path) > below and not any(path[: len(known)] == known for known in paths):
-                    raise InputError(
-                        f"{place}: the gradient has nothing at {name_of(path[:-below])}, where the state has a leaf; "
-                        "pass what belongs to the parameters that init was called with."
-                    )
-        kept = [column_of(place, "gradient", grads, jax.tree.structure(grads), column, False) for column in columns]
-        if params is not None and jax.tree.structure(params) == jax.tree.structure(grads):
-            check_fits(place, grads, params)
-        for i, (path, g) in enumerate(jax.tree_util.tree_leaves_with_path(grads)):
-            wanted = jax.eval_shape(lambda g=g: self._slots_of(g))
-            if jax.tree.map(jnp.shape, wanted) != jax.tree.map(jnp.shape, [column[i] for column in kept]):
-                raise InputError(
-                    f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there is made "
-                    "for another; pass what belongs to the parameters that init was called with."
-                )
-
 
 class BlockGroup(NamedTuple):
     """Blocks of one shape: where they are, as leaf and piece, how many there, and their arrays f[count, ...]."""
@@ -223,12 +202,6 @@ def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Seque
             group.counts.append(piece.count)
             group.rows.append(jax.tree.map(widen, row))
     return list(groups.values())
-
-
-def _parted(tree: Any, counts: list[int]) -> list[Any]:
-    """The inverse of joining: the members of each part."""
-    stops = [int(n) for n in np.cumsum(counts)]
-    return [jax.tree.map(lambda x, a=a, b=b: x[a:b], tree) for a, b in zip([0, *stops], stops, strict=False)]
 
 
 def _repeated(slots: Any, count: int) -> Any:

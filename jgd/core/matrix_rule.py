@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.batches import batched, concatenated
 from jgd.core.cost import Cost
 from jgd.core.errors import InputError
 from jgd.core.matrices import Cut, MatrixAxes, cut, declared_axes
@@ -28,8 +28,6 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, State, Updates
-
-CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them leave its cache between products
 
 
 class MatrixRule(Rule):
@@ -65,6 +63,10 @@ class MatrixRule(Rule):
         """The spectral norm of the update of such a matrix, whose factor apart from `size` is orthogonal by default."""
         return self.size(rows, columns)
 
+    def acts_on(self, shape: tuple[int, ...]) -> bool:
+        """Whether a leaf of this shape holds matrices."""
+        return len(shape) > 1
+
     def flops(self, rows: int, columns: int) -> float:
         """The operations of the products for one matrix."""
         return 0.0
@@ -96,7 +98,7 @@ class MatrixRule(Rule):
         structure = jax.tree.structure(grads)
         columns = [
             *([structure.flatten_up_to(params)] if reads else []),
-            *self._columns(place, grads, cuts, slots[own:]),
+            *fitting_columns(place, grads, cuts, slots[own:], self._matrix_slots),
         ]
         batches, owners = [], []  # of each matrix that a leaf holds, whose number is its owner
         for i, (one, ready_leaf, *row) in enumerate(zip(cuts, jax.tree.leaves(ready), *columns, strict=True)):
@@ -152,21 +154,6 @@ class MatrixRule(Rule):
             axes = declared_axes(place, declared, params).of(params)
         return [_cut(place, path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
 
-    def _columns(self, place: str, grads: Grads, cuts: list[Cut], slots: list[State]) -> list[list[Any]]:
-        """The slots of the matrices leaf by leaf, or the error that the gradient is not that of the state."""
-        columns = [check_fits(place, grads, tree, shaped=False) for tree in slots]
-        known: dict[Cut, Any] = {}
-        for (path, g), one, *row in zip(jax.tree_util.tree_leaves_with_path(grads), cuts, *columns, strict=True):
-            if row and one not in known:
-                known[one] = jax.tree.map(jnp.shape, jax.eval_shape(functools.partial(self._matrix_slots, g, one)))
-            shapes = jax.tree.map(jnp.shape, tuple(row))
-            if row and shapes != known[one]:
-                raise InputError(
-                    f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there has "
-                    f"{shapes}, not {known[one]}; pass what belongs to the parameters that init was called with."
-                )
-        return columns
-
     def _matrix_slots(self, p: Any, one: Cut) -> tuple[Any, ...]:
         """The slots of a leaf's matrices: arrays, or lists of an array for each of the matrices side by side."""
         made = [
@@ -177,6 +164,27 @@ class MatrixRule(Rule):
             for size in one.pieces
         ]
         return tuple(map(list, zip(*made, strict=True))) if one.parts else tuple(made[0])
+
+
+def fitting_columns(
+    place: str, grads: Grads, cuts: Sequence[Any], slots: Sequence[State], make: Callable[[Any, Any], Any]
+) -> list[list[Any]]:
+    """The slots leaf by leaf, or the error of the first path where the gradient is not that of the state.
+
+    `make(g, cut)` makes the slots of a leaf that is cut so, as a tuple.
+    """
+    columns = [check_fits(place, grads, tree, shaped=False) for tree in slots]
+    known: dict[Any, Any] = {}
+    for (path, g), one, *row in zip(jax.tree_util.tree_leaves_with_path(grads), cuts, *columns, strict=True):
+        if row and one not in known:
+            known[one] = jax.tree.map(jnp.shape, jax.eval_shape(functools.partial(make, g, one)))
+        shapes = jax.tree.map(jnp.shape, tuple(row))
+        if row and shapes != known[one]:
+            raise InputError(
+                f"{place}: the gradient at {name_of(path)} has shape {jnp.shape(g)}, but the state there has "
+                f"{shapes}, not {known[one]}; pass what belongs to the parameters that init was called with."
+            )
+    return columns
 
 
 def _repeated(x: Any, one: Cut) -> jax.Array:
@@ -214,32 +222,6 @@ def _by_shape(
             for i, x in zip(members, jnp.split(result, stops), strict=True):
                 found[i].append(x)
     return [[row[0].mT, *row[1:]] if turn else row for row, turn in zip(found, turned, strict=True)]
-
-
-def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
-    """Batches as one."""
-    return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays)
-
-
-def batched(step: Callable[..., Any], *row: Any) -> Any:
-    """`step` on each member of a batch, arrays or trees of them, f[batch, ...]."""
-    return jax.lax.platform_dependent(
-        *row, cpu=functools.partial(_in_cache, step), default=lambda *row: jax.vmap(step)(*row)
-    )
-
-
-def _in_cache(step: Callable[..., Any], *row: jax.Array) -> Any:
-    """`step` on each of the matrices f[batch, m, n], as many side by side as fit into a CPU's cache.
-
-    It takes 0.7 of the time of all at once for Muon's 48 of 128 x 128.
-    """
-    x = row[0]
-    at_a_time = CACHE_BYTES // max(1, x.dtype.itemsize * math.prod(x.shape[1:]))
-    if at_a_time < 2 or len(x) == 1:  # not even in a batch of one, whose products XLA computes more slowly there
-        return jax.lax.map(lambda one: step(*one), row)
-    if at_a_time >= len(x):
-        return jax.vmap(step)(*row)
-    return jax.lax.map(lambda one: step(*one), row, batch_size=at_a_time)
 
 
 def _cut(place: str, path: Any, leaf: Any, axes: Any) -> Cut:

@@ -20,7 +20,9 @@ from jgd.core.outline import brief
 from jgd.core.pair import abstracted, as_pair, explained
 
 T = TypeVar("T")
+Convert = Callable[[Any], Any] | None
 _MISSING = dataclasses.MISSING
+TRACED = ", known before compilation, since it shapes the program"
 _NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating, str, bytes, list, tuple, dict)
 
 
@@ -42,17 +44,17 @@ def hyper(
 
 
 def hypers(
-    *, default: Any = _MISSING, interval: str = "(-inf, inf)", convert: Callable[[Any], Any] | None = None
+    *, default: Any = _MISSING, interval: str = "(-inf, inf)", convert: Convert = None, lengths: Any = (0, math.inf)
 ) -> Any:
     """A sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one.
 
-    `convert` makes that sequence of what a user gives, such as a name.
+    `convert` makes that sequence of what a user gives, such as a name; `lengths` are the least and the largest.
     """
-    kept = {"kind": "hypers", "interval": Interval.parse(interval), "convert": convert}
+    kept = {"kind": "hypers", "interval": Interval.parse(interval), "convert": convert, "lengths": lengths}
     return dataclasses.field(default=default, metadata=kept)
 
 
-def static(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None, expect: Kind | None = None) -> Any:
+def static(*, default: Any = _MISSING, convert: Convert = None, expect: Kind | None = None) -> Any:
     """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable.
 
     What is annotated `bool` takes nothing else; `expect` says what other fields take, before `convert` runs.
@@ -60,7 +62,7 @@ def static(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = No
     return dataclasses.field(default=default, metadata={"kind": "static", "convert": convert, "expect": expect})
 
 
-def part(*, default: Any = _MISSING, convert: Callable[[Any], Any] | None = None, expect: Kind | None = None) -> Any:
+def part(*, default: Any = _MISSING, convert: Convert = None, expect: Kind | None = None) -> Any:
     """A subtree: a transform inside a transform, a tuple of them.
 
     When a user builds the record, `expect` says what it takes, and then `convert` runs.
@@ -127,10 +129,10 @@ def record(cls: type[T]) -> type[T]:
     return cls
 
 
-def part_names(value: Any) -> frozenset[str]:
-    """The fields of a record that are parts; none for anything else."""
+def part_names(value: Any) -> tuple[str, ...]:
+    """The fields of a record that are parts, in their order; none for anything else."""
     fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
-    return frozenset(field.name for field in fields if field.metadata.get("kind") == "part")
+    return tuple(field.name for field in fields if field.metadata.get("kind") == "part")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,12 +184,19 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
         value = _converted(self, field, value)
         if not hasattr(value, "__iter__"):
             raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
+        value = tuple(value)
+        least, most = field.metadata["lengths"]
+        if not least <= len(value) <= most:
+            wanted = f"{least} numbers" if most == least else f"numbers, at least {least}"
+            raise _refusal(self, field, f"be a sequence of {wanted}, not of {len(value)}")
         return tuple(_number(self, field, item) for item in value)
     if kind == "static" and isinstance(value, Placeholder):
         return value  # a space takes some, and refuses others
     expect = field.metadata.get("expect")
+    if kind == "static" and isinstance(value, np.generic):
+        value = value.item()
     if expect is not None and value is not field.default and not admits(expect, value):
-        raise _refusal(self, field, expect.expected)
+        raise _refusal(self, field, expect.expected + (TRACED if isinstance(value, jax.Array) else ""))
     value = _converted(self, field, value)
     if kind == "static":
         try:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-from jgd.core.arguments import ARRAYS, Kind, checked, instance_of
+from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
 from jgd.core.errors import InputError, unknown
 
 T = TypeVar("T")
@@ -205,3 +205,20 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
 def as_whole(number: Any) -> jax.Array:
     """A hyperparameter without a fraction, which is kept as a float, as an i32."""
     return jnp.round(jnp.asarray(number)).astype(jnp.int32)
+
+
+def at_count(rule: Any, name: str, count: Any) -> Any:
+    """A record's hyperparameter at the step `count`: a number itself, or the value of a schedule there."""
+    value = getattr(rule, name)
+    return one_number(f"{type(rule).__name__}({name})", value, count) if callable(value) else value
+
+
+def one_number(place: str, schedule: Any, count: Any) -> Any:
+    """The value of a schedule at the step `count`, or the error that it is not one number."""
+    value = schedule(count)
+    if not isinstance(value, numbers.Real) and getattr(value, "shape", None) != ():
+        raise InputError(
+            f"{place}: {shown(schedule)} returned {shown(value)} at a step, expected one number; where leaves need "
+            "numbers of their own, use jgd.by_path."
+        )
+    return value

@@ -79,6 +79,7 @@ class Description:
     rows: tuple[Leaf, ...]
     parameter_bytes: int
     other_bytes: int
+    around: str = ""  # the wrappers that the rules of all rows begin with
 
     @property
     def state_bytes(self) -> int:
@@ -86,8 +87,7 @@ class Description:
         return self.other_bytes + sum(row.state_bytes for row in self.rows)
 
     def __str__(self) -> str:
-        around = self._around()
-        rows = [dataclasses.replace(row, rule=row.rule[len(around) :]) for row in self.rows]
+        rows = [dataclasses.replace(row, rule=row.rule[len(self.around) :]) for row in self.rows]
         table = [row.cells() for row in rows]
         shown = [i for i in range(len(HEAD)) if i in (0, 1, 8) or any(cells[i] != "-" for cells in table)]
         narrow = [[cells[i] for i in shown] for cells in table]
@@ -95,16 +95,8 @@ class Description:
         parameters, state, other = map(bytes_text, sizes)
         leaves = f"{len(self.rows)} {'leaf' if len(self.rows) == 1 else 'leaves'}"
         total = f"{leaves}: {parameters} of parameters, {state} of state, {other} of it in counters and the like"
-        above = f"around all: {around.removesuffix(ARROW)}\n" if around else ""
+        above = f"around all: {self.around.removesuffix(ARROW)}\n" if self.around else ""
         return f"{above}{plain_table([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{total}"
-
-    def _around(self) -> str:
-        """Find how the rules of several rows all begin, such as with a wrapper; each keeps one of its own."""
-        rules = [row.rule.split(ARROW)[:-1] for row in self.rows]
-        if len(rules) < 2:
-            return ""
-        same = itertools.takewhile(lambda column: len(set(column)) == 1, zip(*rules, strict=False))
-        return "".join(column[0] + ARROW for column in same)
 
     __repr__ = __str__
 
@@ -137,7 +129,7 @@ def describe(optimizer: Any, params: Params) -> Description:
         )
         for path, leaf in zip(paths, jax.tree.leaves(shapes), strict=True)
     ]
-    return Description(tuple(rows), tree_bytes(shapes), other)
+    return Description(tuple(rows), tree_bytes(shapes), other, _around(list(found.values())))
 
 
 @dataclass
@@ -149,6 +141,21 @@ class _Found:
     matrices: list[str] = field(default_factory=list)
     rates: list[str] = field(default_factory=list)
     decays: list[str] = field(default_factory=list)
+    wrappers: int = 0  # with how many its rules begin
+
+    def note(self, name: str, *, is_wrapper: bool) -> None:
+        """Add a rule."""
+        self.wrappers += is_wrapper and self.wrappers == len(self.rules)
+        self.rules.append(name)
+
+
+def _around(leaves: list[_Found]) -> str:
+    """The wrappers with which the rules of several leaves all begin; each leaf keeps a rule of its own."""
+    if len(leaves) < 2:
+        return ""
+    rules = [leaf.rules[: min(leaf.wrappers, len(leaf.rules) - 1)] for leaf in leaves]
+    same = itertools.takewhile(lambda column: len(set(column)) == 1, zip(*rules, strict=False))
+    return "".join(column[0] + ARROW for column in same)
 
 
 def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
@@ -170,7 +177,8 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
         if not isinstance(transform, (ScaleByLearningRate, *_RATE_AND_DECAY, AddDecayedWeights)):
             held = leaf_flags(transform.mask if isinstance(transform, FreezeUntil) else None, params)
             for leaf, flag in zip(here, jax.tree.leaves(held), strict=True):
-                leaf.rules.extend([_name(transform)] if flag else [])
+                if flag:
+                    leaf.note(_name(transform), is_wrapper=any(True for _ in _inner(transform)))
         if isinstance(transform, MatrixRule):
             for leaf, one in zip(here, transform.cuts(params), strict=True):
                 leaf.matrices.append(str(one))

@@ -1,6 +1,7 @@
 """The simplex, and the balls of the l1 and the l2 norm."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,8 @@ from optax.projections import projection_simplex
 
 from jgd.core import part, record, static
 from jgd.core.arguments import Kind
-from jgd.core.tree import abs_sq, ratio, safe_sqrt
-from jgd.core.types import Scalar
+from jgd.core.tree import abs_sq, cast_like, ratio, safe_sqrt, widen
+from jgd.core.types import Grads, Params, Scalar
 from jgd.nonsmooth.nonsmooth import ConvexSet, Shape, along, number, vectors
 
 AXIS = Kind("be a whole number, or None for each leaf as a whole", lambda x: type(x) is int)
@@ -56,6 +57,26 @@ class Simplex(Vectors):
     def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
         """The corner of the least gradient."""
         return along(lambda g, r: r * jax.nn.one_hot(jnp.argmin(g), g.size, dtype=g.dtype), self.axis, g, radius)
+
+    def mirror(self, params: Params, grads: Grads, step: Any) -> Params:
+        """The x that minimises <x, grads> + KL(x, params) / step: proportional to params exp(-step grads).
+
+        The step of mirror descent with the entropy, in logs (Beck & Teboulle 2003). An entry of 0 counts as eps of the
+        radius, so that it can grow again. Cost: one pass, no sort.
+        """
+
+        def moved(x: jax.Array, g: jax.Array, r: jax.Array) -> jax.Array:
+            logs = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).eps * r))
+            return r * jax.nn.softmax(logs - step * g)
+
+        def as_number(g: jax.Array) -> jax.Array:
+            return widen(g).reshape(-1) if self.axis is None else jnp.moveaxis(widen(g), self.axis, -1)
+
+        rows, structure = self.rows("mirror", params)
+        leaves = zip(rows, jax.tree.leaves(grads), strict=True)
+        return structure.unflatten(
+            [cast_like(along(moved, self.axis, widen(x), as_number(g), radius), x) for (x, (radius,)), g in leaves]
+        )
 
 
 simplex = Simplex

@@ -9,6 +9,7 @@ from jgd.core import Rule, hyper, record, static
 from jgd.core.arguments import one_of
 from jgd.core.tree import abs_sq, copied, moment_dtype, ratio, safe_sqrt, scalar_of, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 
 VARIANTS = one_of("uni", "inc", "exp")
@@ -33,7 +34,7 @@ class Accsgd(Rule):
 
     def shared(self, t: jax.Array) -> Any:
         """The learning rate."""
-        return self.learning_rate(t - 1) if callable(self.learning_rate) else self.learning_rate
+        return at_count(self, "learning_rate", t - 1)
 
     def step(self, rate: Any, g: jax.Array, w: jax.Array, *, p: jax.Array) -> tuple[jax.Array, ...]:
         c = self.small_const

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jgd.core import Rule, hyper, record, static
 from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import Chain, chain, scale
 
@@ -42,7 +43,7 @@ class ScaleByAdabound(Rule):
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """The rate before it is divided, and its two bounds."""
-        rate, final = (x(t - 1) if callable(x) else x for x in (self.learning_rate, self.final_learning_rate))
+        rate, final = (at_count(self, name, t - 1) for name in ("learning_rate", "final_learning_rate"))
         rate = rate * safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
         return rate, final - final / (self.gamma * t + 1), final + final / (self.gamma * t)
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jgd.core import Rule, hyper, record
 from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import Chain, chain, scale
 
@@ -33,7 +34,7 @@ class ScaleByAdamod(Rule):
 
     def shared(self, t: jax.Array) -> jax.Array:
         """The rate with both bias corrections."""
-        rate = self.learning_rate(t - 1) if callable(self.learning_rate) else self.learning_rate
+        rate = at_count(self, "learning_rate", t - 1)
         return rate * safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
 
     def step(self, rate: Any, g: jax.Array, m: jax.Array, v: jax.Array, s: jax.Array) -> tuple[jax.Array, ...]:

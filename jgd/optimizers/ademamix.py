@@ -10,6 +10,7 @@ from jgd.core import Rule, hyper, record, static
 from jgd.core.frozen import dtype_name
 from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
 
@@ -42,7 +43,7 @@ class ScaleByAdemamix(Rule):
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """The bias corrections, the slow mean's decay and its weight."""
         corrections = (1 / one_minus_pow(b, t) for b in (self.b1, self.b2))
-        b3, alpha = (x(t - 1) if callable(x) else x for x in (self.b3, self.alpha))
+        b3, alpha = (at_count(self, name, t - 1) for name in ("b3", "alpha"))
         if self.warmup_steps is not None:
             done = jnp.minimum(t / self.warmup_steps, 1.0)
             b3 = jnp.exp(1 / ((1 - done) / jnp.log(self.b1) + done / jnp.log(b3)))
@@ -80,7 +81,7 @@ class ScaleBySimplifiedAdemamix(Rule):
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """The bias correction and the gradient's weight."""
-        return 1 / one_minus_pow(self.b2, t), self.alpha(t - 1) if callable(self.alpha) else self.alpha
+        return 1 / one_minus_pow(self.b2, t), at_count(self, "alpha", t - 1)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
         r, alpha = shared

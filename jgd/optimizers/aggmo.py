@@ -1,5 +1,6 @@
 """AggMo: the mean of several momenta of different decays."""
 
+import math
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ class ScaleByAggmo(Rule):
     State: 4 bytes a parameter for each decay.
     """
 
-    betas: tuple[Scalar, ...] = hypers(default=(0.0, 0.9, 0.99), interval="[0, 1)")
+    betas: tuple[Scalar, ...] = hypers(default=(0.0, 0.9, 0.99), interval="[0, 1)", lengths=(1, math.inf))
 
     @property
     def layout(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jgd.core import Rule, hyper, record
 from jgd.core.tree import abs_sq, one_minus_pow, safe_sqrt, scalar_of, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import Chain, chain, scale
 
@@ -39,7 +40,7 @@ class ScaleByAmos(Rule):
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """The rate, and the bias of v."""
-        rate = self.learning_rate(t - 1) if callable(self.learning_rate) else self.learning_rate
+        rate = at_count(self, "learning_rate", t - 1)
         return rate, one_minus_pow(self.beta, t)
 
     def step(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import FLAG, MASK, admits, shown
+from jgd.core.arguments import FLAG, MASK, Kind, admits, shown
 from jgd.core.errors import RefusalError, unknown
 from jgd.core.record import Placeholder
 from jgd.core.tree import tree_bytes
@@ -24,6 +24,9 @@ from jgd.transforms.decay import Decay
 
 SOURCE = r"[A-Z][\w'-]+(?: et al\.| & [A-Z]\w+)? \d{4}(?:, (?:arXiv:\d+\.\d+|[A-Z]\w+ \d+))?"
 MASKS = ("mask", "trust_ratio_mask", "weight_decay_mask")
+RATE = Kind("be a number or a schedule", lambda x: x is not None)
+DECAY = Kind("be a number, a schedule or jgd.weight_decay(...)", lambda x: x is not None)
+KINDS = ((bool, FLAG), (Rate, RATE), (Decay, DECAY))  # of what is annotated so; the numbers' are the records'
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
@@ -169,11 +172,11 @@ list = catalogue
 def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
     """The recipe, whose refusals name its own arguments and whose docstring tells of each."""
     signature, name = inspect.signature(recipe), recipe.__name__
-    kinds = {
-        key: FLAG if p.annotation is bool else MASK
+    known = {
+        key: MASK if key in MASKS else next((kind for annotation, kind in KINDS if p.annotation == annotation), None)
         for key, p in signature.parameters.items()
-        if p.annotation is bool or key in MASKS
     }
+    kinds = {key: kind for key, kind in known.items() if kind is not None}
 
     @functools.wraps(recipe)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:

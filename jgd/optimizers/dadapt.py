@@ -27,6 +27,7 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 
 
@@ -40,7 +41,7 @@ class DAdaptAdamw:
     """
 
     learning_rate: Rate = hyper(default=1.0, interval="[0, inf)")
-    betas: tuple[Scalar, ...] = hypers(default=(0.9, 0.999), interval="[0, 1)")
+    betas: tuple[Scalar, ...] = hypers(default=(0.9, 0.999), interval="[0, 1)", lengths=(2, 2))
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     estim_lr0: Scalar = hyper(default=1e-6, interval="(0, inf)")
     weight_decay: Scalar = hyper(default=0.0, interval="[0, inf)")
@@ -114,7 +115,7 @@ class DAdaptSgd:
         check_params("DAdaptSgd.update", params)
         rule: DAdaptSgd = jax.tree.map(jnp.asarray, self)
         first = jnp.where(state.first_norm == 0, global_norm(grads), state.first_norm)
-        rate = ratio(_rate(rule, state.count) * state.estim_lr, first)
+        rate = ratio(at_count(rule, "learning_rate", state.count) * state.estim_lr, first)
 
         def step(g: Any, s: Any, x0: Any, p: Any) -> tuple[Any, ...]:
             s = s + rate * g
@@ -149,7 +150,7 @@ class DAdaptLion:
         """The step, and a distance that never shrinks."""
         check_params("DAdaptLion.update", params)
         rule: DAdaptLion = jax.tree.map(jnp.asarray, self)
-        b1, b2, rate = rule.b1, rule.b2, _rate(rule, state.count) * state.estim_lr
+        b1, b2, rate = rule.b1, rule.b2, at_count(rule, "learning_rate", state.count) * state.estim_lr
         c = jnp.sqrt(b2)
 
         def direction(g: Any, m: Any) -> Any:
@@ -189,7 +190,7 @@ class DAdaptAdagrad:
         """The step, and a distance that never shrinks."""
         check_params("DAdaptAdagrad.update", params)
         rule: DAdaptAdagrad = jax.tree.map(jnp.asarray, self)
-        rate = _rate(rule, state.count) * state.estim_lr
+        rate = at_count(rule, "learning_rate", state.count) * state.estim_lr
 
         def step(g: Any, s: Any, a: Any, x0: Any, p: Any) -> tuple[Any, ...]:
             s, a = s + rate * g, a + abs_sq(g)
@@ -219,11 +220,7 @@ def adam_rate(rule: Any, count: jax.Array, t: jax.Array, d: jax.Array) -> jax.Ar
     """Lr d, with Adam's bias correction."""
     b1, b2 = rule.betas
     correction = jnp.sqrt(one_minus_pow(b2, t)) / one_minus_pow(b1, t) if rule.bias_correction else 1.0
-    return _rate(rule, count) * d * correction
-
-
-def _rate(rule: Any, count: jax.Array) -> Any:
-    return rule.learning_rate(count) if callable(rule.learning_rate) else rule.learning_rate
+    return at_count(rule, "learning_rate", count) * d * correction
 
 
 def sum_of_moduli(tree: Any) -> jax.Array:

@@ -8,6 +8,7 @@ import optax
 
 from jgd.core import Rule, hyper, record
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.optimizers.lamb import ScaleByTrustRatio
 
@@ -30,7 +31,7 @@ class Fromage(Rule):
 
     def shared(self, t: Any) -> tuple[Any, Any]:
         """The rate, and the root by which the new parameters are divided."""
-        rate: Any = self.learning_rate(t - 1) if callable(self.learning_rate) else self.learning_rate
+        rate: Any = at_count(self, "learning_rate", t - 1)
         return rate, jnp.sqrt(1 + rate * rate)
 
     def step(self, shared: Any, g: jax.Array, *, p: jax.Array) -> jax.Array:

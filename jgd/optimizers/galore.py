@@ -15,6 +15,7 @@ from jgd.core.matrices import cut, declared_axes, frozen_axes
 from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, moment_dtype, name_of, widen, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole
+from jgd.core.without_matrices import warn_without_matrices
 from jgd.optimizers.adam import scale_by_adam
 from jgd.optimizers.catalogue import descend, descend_then_decay, optimizer
 from jgd.optimizers.low_rank import Projection, ScaleByLowRankAdam, projection_of
@@ -53,6 +54,7 @@ class ScaleByGalore:
     def init(self, params: Params) -> State:
         """A counter, the base's state for projected matrices, and projectors at zero."""
         check_inexact("ScaleByGalore.init", params)
+        warn_without_matrices(params, [(self, params)])
         leaves, structure = jax.tree.flatten(params)
         rows = list(zip(self._projections(params), leaves, strict=True))
         low = [jnp.zeros(one.low_shape if one else jnp.shape(p), jnp.result_type(p)) for one, p in rows]
@@ -86,6 +88,10 @@ class ScaleByGalore:
             base_optimizer_state=cast_like(base_state, state.base_optimizer_state),
             projector=structure.unflatten(projectors),
         )
+
+    def acts_on(self, shape: tuple[int, ...]) -> bool:
+        """Whether a leaf of this shape may be projected."""
+        return len(shape) == 2 or (len(shape) > 2 and self.weight_dimension_numbers is not None)
 
     def for_params(self, params: Params) -> "ScaleByGalore":
         """The same with the axes fixed that are declared for these parameters; see `jgd.core.matrices.for_params`."""

@@ -9,6 +9,7 @@ from jgd.core import Rule, hyper, record
 from jgd.core.rule import RuleState
 from jgd.core.tree import abs_sq, ratio, zeros
 from jgd.core.types import Params, Rate, Scalar, State
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 
 
@@ -30,7 +31,7 @@ class Gravity(Rule):
         """A counter and the first velocities."""
         state = Rule.init(self, params)
         leaves, structure = jax.tree.flatten(state.slots["v"])
-        size = ratio(jnp.asarray(self.alpha), jnp.asarray(self._rate(0)))
+        size = ratio(jnp.asarray(self.alpha), jnp.asarray(at_count(self, "learning_rate", 0)))
         keys = jax.random.split(jax.random.key(0), max(len(leaves), 1))
         drawn = [
             (size * jax.random.normal(k, v.shape, v.dtype)).astype(v.dtype) for k, v in zip(keys, leaves, strict=False)
@@ -42,16 +43,13 @@ class Gravity(Rule):
 
     def shared(self, t: jax.Array) -> Any:
         """The rate and the decay at this step."""
-        return self._rate(t - 1), (self.beta * t + 1) / (t + 2)
+        return at_count(self, "learning_rate", t - 1), (self.beta * t + 1) / (t + 2)
 
     def step(self, shared: Any, g: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
         rate, decay = shared
         largest = jnp.max(jnp.abs(g), initial=0.0)
         v = decay * v + (1 - decay) * g / (1 + abs_sq(g * largest))
         return -rate * v, v
-
-    def _rate(self, count: Any) -> Any:
-        return self.learning_rate(count) if callable(self.learning_rate) else self.learning_rate
 
 
 @optimizer(rates=(1e-4, 1e0))

@@ -24,6 +24,7 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import apply_updates
 
@@ -46,7 +47,7 @@ class HypergradientDescent:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The step at the new rate."""
-        rate: Any = self.learning_rate(state.count) if callable(self.learning_rate) else self.learning_rate
+        rate: Any = at_count(self, "learning_rate", state.count)
         check_fits("HypergradientDescent.update", grads, state.grads)
         change = state.change + self.hyper_learning_rate * global_dot(grads, state.grads)
         updates, kept = map_unzip(

@@ -12,6 +12,7 @@ from jgd.core.matrices import Cut, cut
 from jgd.core.tree import abs_sq, check_fits, moment_dtype, one_minus_pow, safe_sqrt, widen, zeros
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
+from jgd.core.without_matrices import warn_without_matrices
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,15 @@ class ScaleByLowRankAdam(Rule):
     layout = ("m", "v", "projector")
     entrywise = False
 
+    def init(self, params: Params) -> State:
+        """A counter at zero and the slots of each leaf."""
+        warn_without_matrices(params, [(self, params)])
+        return super().init(params)
+
+    def acts_on(self, shape: tuple[int, ...]) -> bool:
+        """Whether a leaf of this shape is projected."""
+        return len(shape) == 2 and 0 not in shape
+
     def slots(self, p: Any) -> tuple[jax.Array, ...]:
         one = self.projected(p)
         if one is None:
@@ -115,7 +125,7 @@ class ScaleByLowRankAdam(Rule):
 
     def projected(self, p: Any) -> Projection | None:
         """How a leaf is projected: matrices alone are."""
-        if jnp.ndim(p) != 2 or not jnp.size(p):
+        if not self.acts_on(jnp.shape(p)):
             return None
         return projection_of(cut(type(self).__name__, jnp.shape(p), MatrixAxes(0, 1)), self.rank)
 

@@ -9,6 +9,7 @@ import optax
 from jgd.core import Rule, hyper, record
 from jgd.core.tree import copied, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.transforms import Chain, add_decayed_weights, chain
 
@@ -31,7 +32,7 @@ class ScaleByMadgrad(Rule):
 
     def shared(self, t: jax.Array) -> jax.Array:
         """The weight of this step."""
-        rate = self.learning_rate(t - 1) if callable(self.learning_rate) else self.learning_rate
+        rate = at_count(self, "learning_rate", t - 1)
         return (rate + self.eps) * jnp.sqrt(t.astype(jnp.result_type(float)))
 
     def step(self, l: Any, g: Any, v: Any, s: Any, x0: Any, *, p: Any) -> tuple[jax.Array, ...]:  # noqa: E741

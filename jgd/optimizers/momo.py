@@ -24,6 +24,7 @@ from jgd.core.tree import (
     zero_count,
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 
 
@@ -72,7 +73,7 @@ class Momo:
         _, m = map_unzip(lambda g, m: (g, b * m + (1 - b) * g), grads, state.exp_avg, place=place)
         f = (b * state.barf + (1 - b) * jnp.asarray(value)).astype(state.barf.dtype)
         c = (b * state.gamma + (1 - b) * global_dot(grads, params)).astype(f.dtype)
-        rate, square = _rate(rule, state.count), global_dot(m, m)
+        rate, square = at_count(rule, "learning_rate", state.count), global_dot(m, m)
         size, bound = _step_size(rule, rate, 1.0, f, c, global_dot(m, params), square, state.lb)
 
         def step(g: Any, m: Any, p: Any) -> tuple[Any, ...]:
@@ -127,7 +128,7 @@ class MomoAdam:
         _, m, v = map_unzip(gather, grads, state.exp_avg, state.exp_avg_sq, place=place)
         f = (b1 * state.barf + (1 - b1) * jnp.asarray(value)).astype(state.barf.dtype)
         c = (b1 * state.gamma + (1 - b1) * global_dot(grads, params)).astype(f.dtype)
-        rate, square = _rate(rule, state.count), global_dot(m, jax.tree.map(direction, m, v))
+        rate, square = at_count(rule, "learning_rate", state.count), global_dot(m, jax.tree.map(direction, m, v))
         size, bound = _step_size(rule, rate, r1, f, c, global_dot(m, params), square, state.lb)
 
         def step(g: Any, m: Any, v: Any, p: Any) -> tuple[Any, ...]:
@@ -135,10 +136,6 @@ class MomoAdam:
 
         updates, m, v = map_unzip(step, grads, m, v, place=place, read=(params,))
         return updates, MomoAdamState(m, v, f, c, bound, t)
-
-
-def _rate(rule: Any, count: jax.Array) -> Any:
-    return rule.learning_rate(count) if callable(rule.learning_rate) else rule.learning_rate
 
 
 def _step_size(

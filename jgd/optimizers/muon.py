@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError, MatrixRule, hyper, record, static
-from jgd.core.arguments import whole_from
+from jgd.core.arguments import WHOLE
 from jgd.core.frozen import dtype_name, frozen
 from jgd.core.matrices import declared_axes, frozen_axes
 from jgd.core.newton_schulz import PRECONDITIONING, STANDARD, check_steps, coefficients, newton_schulz, steps_of
@@ -47,7 +47,7 @@ class OrthogonalMomentum(MatrixRule):
     """
 
     ns_coeffs: tuple[Scalar, ...] = hypers(default=STANDARD, convert=coefficients)
-    ns_steps: int = static(default=5, expect=whole_from(0))
+    ns_steps: int = static(default=5, expect=WHOLE)
     beta: Scalar = hyper(default=0.95, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     mu_dtype: Any = static(default=None, convert=dtype_name)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jgd.core import Rule, hyper, record
 from jgd.core.tree import zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.adam import ScaleByAdam
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain, chain, scale, scale_by_learning_rate
@@ -30,7 +31,7 @@ class ScaleByOptimisticGradient(Rule):
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """Whether it is the first step, and the two weights."""
-        return t == 1, *(x(t - 1) if callable(x) else x for x in (self.alpha, self.beta))
+        return t == 1, *(at_count(self, name, t - 1) for name in ("alpha", "beta"))
 
     def step(self, shared: Any, g: jax.Array, old: jax.Array) -> tuple[jax.Array, ...]:
         first, alpha, beta = shared

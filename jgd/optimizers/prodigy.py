@@ -38,7 +38,7 @@ class Prodigy:
     """
 
     learning_rate: Rate = hyper(default=1.0, interval="[0, inf)")
-    betas: tuple[Scalar, ...] = hypers(default=(0.9, 0.999), interval="[0, 1)")
+    betas: tuple[Scalar, ...] = hypers(default=(0.9, 0.999), interval="[0, 1)", lengths=(2, 2))
     beta3: Scalar | None = hyper(default=None, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     estim_lr0: Scalar = hyper(default=1e-6, interval="(0, inf)")

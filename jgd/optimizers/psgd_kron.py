@@ -8,13 +8,14 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import KEY, one_of, whole_from
+from jgd.core.batches import batched
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, gram, rotated
 from jgd.core.frozen import first_key, frozen_key, split_key
-from jgd.core.matrix_rule import batched
 from jgd.core.refresh import Turns, in_any_lane
 from jgd.core.tree import cast_like, one_minus_pow, safe_sqrt, where, zeros
 from jgd.core.types import Rate, Scalar
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
@@ -107,8 +108,8 @@ class ScaleByKron(BlockRule):
 
     def draws(self, t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Whether the factors of all leaves are fitted at this step, whether balanced before, and a key for v."""
-        n, p = t - 1, self.preconditioner_update_probability
-        p = _usual_probability(n) if p is None else p(n) if callable(p) else p
+        n, given = t - 1, self.preconditioner_update_probability
+        p = _usual_probability(n) if given is None else at_count(self, "preconditioner_update_probability", n)
         _, (key,) = split_key(self.key, first_key(self.key))
         key = jax.random.fold_in(key, t)
         fits, balances = jax.random.uniform(key, (2,))

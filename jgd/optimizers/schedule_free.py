@@ -27,6 +27,7 @@ from jgd.core.tree import (
     zeros,
 )
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.radam import rectification
 from jgd.optimizers.rmsprop import scale_by_rms
@@ -76,9 +77,8 @@ class ScheduleFree:
         z, base_state = state.z, state.base_optimizer_state
         steps, base_state = self.base_optimizer.update(grads, base_state, params, **extra)
         b1 = jnp.asarray(self.b1)
-        rate: Any = self.learning_rate
-        if callable(rate):
-            rate = rate(state.step_count if self.weights_ahead else state.step_count - 1)
+        count = state.step_count if self.weights_ahead else state.step_count - 1
+        rate = at_count(self, "learning_rate", count)
         largest = jnp.maximum(state.max_lr, widen(rate))
         weight = state.step_count ** jnp.asarray(self.r) * _power(largest, jnp.asarray(self.weight_lr_power))
         total_weight = state.weight_sum + weight

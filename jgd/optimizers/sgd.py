@@ -18,7 +18,8 @@ def sgd(
     learning_rate: Rate, momentum: Scalar | None = None, nesterov: bool = False, accumulator_dtype: Any = None
 ) -> Chain:
     """Stochastic descent, with heavy-ball or Nesterov momentum if `momentum` is given (Robbins & Monro 1951)."""
-    return descend(identity() if momentum is None else trace(momentum, nesterov, accumulator_dtype), learning_rate)
+    heavy = trace(0.0 if momentum is None else momentum, nesterov, accumulator_dtype)  # which looks at all of them
+    return descend(identity() if momentum is None else heavy, learning_rate)
 
 
 @optimizer(rates=(1e-4, 1e0))

@@ -55,6 +55,10 @@ class ScaleByShampoo(BlockRule):
     def cut(self, shape: tuple[int, ...]) -> Blocks:
         return blocks(shape, self.block_size, self.block_size if self.merge_dims else None)
 
+    def length(self, rows: int, columns: int) -> float:
+        """The spectral norm of the step of a matrix whose gradients are alike."""
+        return 1.0
+
     def slots(self, p: Any) -> tuple[Any, ...]:
         if not self.is_preconditioned(p.shape):
             return (), ()

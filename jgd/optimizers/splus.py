@@ -76,9 +76,9 @@ class DescendBySplus(ScaleThenDecay):
     nonstandard_constant: Scalar = hyper(default=1e-3, interval="[0, inf)")
     max_precondition_dim: int = static(default=10000, expect=WHOLE)
 
-    def size(self, shape: tuple[int, ...]) -> Scalar:
+    def rate_of_shape(self, shape: tuple[int, ...]) -> Scalar:
         standard = len(shape) == 2 and max(shape) <= self.max_precondition_dim
-        return 2 / sum(shape) if standard else self.nonstandard_constant
+        return 2 / max(sum(shape), 1) if standard else self.nonstandard_constant
 
 
 descend_by_splus = DescendBySplus

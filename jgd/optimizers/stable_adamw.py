@@ -11,6 +11,7 @@ from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.tree import abs_sq, check_params, one_minus_pow, safe_sqrt, zeros
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
 
@@ -52,7 +53,7 @@ class ScaleByStableAdamw(Rule):
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """The weights of the present gradient in both moments, and the decay."""
         weights = ((1 - b) / one_minus_pow(b, t) for b in (self.b1, self.b2))
-        return *weights, self.weight_decay(t - 1) if callable(self.weight_decay) else self.weight_decay
+        return *weights, at_count(self, "weight_decay", t - 1)
 
     def step(self, shared: Any, g: Any, m: jax.Array, v: jax.Array, *, p: jax.Array) -> tuple[jax.Array, ...]:
         w1, w2, decay = shared

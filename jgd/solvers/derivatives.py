@@ -1,6 +1,7 @@
 """Derivatives of a solution with respect to everything that its problem depends on."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -16,7 +17,8 @@ from jgd.solvers.methods.vector import Vector
 
 DENSE = 500
 """Up to so many parameters the matrix of the linear solve is formed."""
-_NOTHING_TRACED = get_opaque_trace_state()
+with ThreadPoolExecutor(1) as _thread:  # a new thread traces nothing, even if this module is imported under jit
+    _NOTHING_TRACED = _thread.submit(get_opaque_trace_state).result()
 
 Solve = Callable[[Callable[[jax.Array], jax.Array], jax.Array], jax.Array]
 

@@ -1,15 +1,18 @@
-"""Programs for searches side by side: begin some, put new ones where others have ended, and go on for a segment."""
+"""Programs for searches side by side: begin some, put new ones where others have ended, and go on for a segment.
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+Each is compiled once for a structure, a width and the devices, whatever the numbers, and kept by `jax.jit`.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.record import part, record
+from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.tree import global_norm, where
 from jgd.core.types import Params
@@ -23,6 +26,7 @@ from jgd.solvers.user_problem import UserProblem
 
 TURNS = 32
 """Evaluations of each search between two looks at which have ended."""
+ROWS, SHARED = PartitionSpec("lanes"), PartitionSpec()
 
 
 @record
@@ -33,85 +37,136 @@ class Searches:
     method: Method = part()
     stop: Stop = part()
 
-    def of(self, args: tuple[Any, ...], like: Params) -> tuple[Objective, Vector | None]:
-        """One of the problems as its method sees it; parameters have the shapes of `like`."""
-        return self.problem.with_args(args).for_method(self.method, like)
+    def of(self, args: tuple[Any, ...], form: Vector) -> tuple[Objective, Vector | None]:
+        """One of the problems as its method sees it; parameters are trees of a form."""
+        return self.problem.with_args(args).for_method(self.method, form.tree)
 
 
-class Programs:
-    """The compiled programs of so many lanes, spread over devices, each of which loops until its own lanes pause.
+class Layout(NamedTuple):
+    """What a program of lanes is compiled for besides the shapes of its arguments. Hashable."""
 
-    `like` are the parameters of one search, `args` its arguments; `own` says for each of these whether every search
-    has its own, with a leading axis of lanes.
-    """
-
-    def __init__(
-        self, searches: Searches, like: Params, args: Any, own: Sequence[bool], width: int, devices: Sequence[Any]
-    ) -> None:
-        mesh, rows = Mesh(np.array(devices), ("lanes",)), PartitionSpec("lanes")
-        shared = PartitionSpec()
-        arg_specs = tuple(rows if is_own else shared for is_own in own)
-        arg_axes = tuple(0 if is_own else None for is_own in own)
-        self.rows, self.everywhere = NamedSharding(mesh, rows), NamedSharding(mesh, shared)
-
-        def spread(fn: Callable[..., Any], *axes: Any) -> Any:
-            """A function of one search on all of them; `axes` and the specs of its arguments after the first two."""
-            on_device = jax.vmap(fn, in_axes=(None, arg_axes, *axes))
-            specs = (shared, arg_specs, *(rows for _ in axes))
-            return jax.shard_map(on_device, mesh=mesh, in_specs=specs, out_specs=rows, check_vma=False)
-
-        def many(x: Any) -> Any:
-            return jax.ShapeDtypeStruct((width, *x.shape), x.dtype)
-
-        starts, fresh = jax.tree.map(many, like), jax.ShapeDtypeStruct((width,), bool)
-        args = tuple(jax.tree.map(many, arg) if is_own else arg for arg, is_own in zip(args, own, strict=True))
-        turns: Any = jax.eval_shape(spread(partial(_begin, like), 0), searches, args, starts)
-        self.empty = turns
-        refill = jax.jit(spread(partial(_refill, like), 0, 0, 0), donate_argnums=2)
-        self.refill = refill.lower(searches, args, turns, starts, fresh).compile()
-        self.go = jax.jit(spread(partial(_go, like), 0), donate_argnums=2).lower(searches, args, turns).compile()
-        end = spread(partial(_end, like), 0)
-        self.end = jax.jit(end).lower(searches, args, turns).compile()
-        self.solutions = jax.eval_shape(end, searches, args, turns)
-        self.width = width
-
-    def trace(self, searches: Searches, args: Any, like: Params) -> Any:
-        """One search from beginning to end, for the fingerprint of what is computed."""
-        return _go(like, searches, args, _begin(like, searches, args, like))
-
-    def no_turns(self) -> Turn:
-        """Places that hold no search."""
-        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype, device=self.rows), self.empty)
+    form: Vector  # of the parameters of one search
+    own: tuple[bool, ...]  # for each of the arguments, whether every search has its own, along a leading axis
+    mesh: Mesh  # of devices along "lanes", each of which loops until its own lanes pause
 
     @property
-    def bytes_needed(self) -> int:
-        """Bytes on each device while a segment runs; 0 where the compiler does not tell."""
-        told = [program.memory_analysis() for program in (self.refill, self.go, self.end)]
-        sizes = ("temp_size_in_bytes", "argument_size_in_bytes", "output_size_in_bytes")
-        return max(sum(getattr(one, size) for size in sizes) - one.alias_size_in_bytes for one in told if one)
+    def rows(self) -> NamedSharding:
+        """How arrays with a leading axis of lanes lie on the devices."""
+        return NamedSharding(self.mesh, ROWS)
+
+    @property
+    def everywhere(self) -> NamedSharding:
+        """How arrays that all lanes share lie on the devices."""
+        return NamedSharding(self.mesh, SHARED)
+
+    def spread(self, fn: Callable[..., Any], searches: Searches, args: tuple[Any, ...], *rows: Any) -> Any:
+        """`fn(layout, searches, args, *rows)`, which is of one search, for all of them."""
+        axes = tuple(0 if own else None for own in self.own)
+        specs = tuple(ROWS if own else SHARED for own in self.own)
+        on_device = jax.vmap(partial(fn, self), in_axes=(None, axes, *(0 for _ in rows)))
+        in_specs = (SHARED, specs, *(ROWS for _ in rows))
+        return jax.shard_map(on_device, mesh=self.mesh, in_specs=in_specs, out_specs=ROWS, check_vma=False)(
+            searches, args, *rows
+        )
 
 
-def _begin(like: Params, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
-    problem, form = searches.of(args, like)
+@partial(jax.jit, static_argnums=0)
+def no_turns(layout: Layout, searches: Searches, args: tuple[Any, ...], starts: Params) -> Turn:
+    """Lanes that hold no search, and pause at once."""
+    return layout.spread(_no_turn, searches, args, starts)
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=3)
+def refill(
+    layout: Layout, searches: Searches, args: tuple[Any, ...], turns: Turn, starts: Params, fresh: jax.Array
+) -> Turn:
+    """Begin at the starts where `fresh`, bool[lanes], and leave the others as they are."""
+    return layout.spread(_refill, searches, args, turns, starts, fresh)
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=3)
+def go(layout: Layout, searches: Searches, args: tuple[Any, ...], turns: Turn) -> Turn:
+    """Go on in every lane until its search has ended, for at most `TURNS` evaluations."""
+    return layout.spread(_go, searches, args, turns)
+
+
+@partial(jax.jit, static_argnums=0)
+def end(layout: Layout, searches: Searches, args: tuple[Any, ...], turns: Turn) -> Solution:
+    """The solutions so far, each at the best point that it has accepted."""
+    return layout.spread(_end, searches, args, turns)
+
+
+def one_search(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
+    """One search as it is computed in a lane, for a fingerprint of that."""
+    return _go(layout, searches, args, _begin(layout, searches, args, start))
+
+
+class Plan(NamedTuple):
+    """What so many lanes hold and take."""
+
+    turns: Turn  # their shapes
+    solutions: Solution  # theirs
+    bytes_needed: int  # on each device while a segment runs; 0 where the compiler does not tell
+
+
+def plan(layout: Layout, searches: Searches, args: Any, starts: Any) -> Plan:
+    """The plan for lanes whose arguments and starts have these shapes; it compiles the programs, once."""
+    leaves, structure = jax.tree.flatten((jax.tree.map(_shape, searches), args, starts))
+    return _plan(layout, structure, tuple(leaves), bool(jax.config.read("jax_enable_x64")))
+
+
+@lru_cache(maxsize=256)
+def _plan(layout: Layout, structure: Any, leaves: tuple[Any, ...], x64: bool) -> Plan:
+    searches, args, starts = structure.unflatten(leaves)
+
+    def placed(x: Any) -> Any:
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=layout.rows)
+
+    turns = jax.tree.map(placed, no_turns.eval_shape(layout, searches, args, starts))
+    fresh = jax.ShapeDtypeStruct(turns.status.shape, bool, sharding=layout.rows)
+    lowered = (
+        refill.lower(layout, searches, args, turns, starts, fresh),
+        go.lower(layout, searches, args, turns),
+        end.lower(layout, searches, args, turns),
+    )
+    told: Any = [program.compile().memory_analysis() for program in lowered]
+    sizes = ("temp_size_in_bytes", "argument_size_in_bytes", "output_size_in_bytes")
+    need = max((sum(getattr(one, size) for size in sizes) - one.alias_size_in_bytes for one in told if one), default=0)
+    return Plan(turns, end.eval_shape(layout, searches, args, turns), need)
+
+
+def _shape(x: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding, weak_type=x.weak_type)
+
+
+def _no_turn(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
+    turn: Any = jax.eval_shape(partial(_begin, layout), searches, args, start)
+    turn = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), turn)
+    return turn._replace(status=jnp.int32(int(Status.INTERRUPTED)))
+
+
+def _begin(layout: Layout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
+    problem, form = searches.of(args, layout.form)
     return first_turn(searches.method, problem, start if form is None else form.pack(start), searches.stop)
 
 
 def _refill(
-    like: Params, searches: Searches, args: tuple[Any, ...], turn: Turn, start: Params, fresh: jax.Array
+    layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn, start: Params, fresh: jax.Array
 ) -> Turn:
-    return where(fresh, _begin(like, searches, args, start), turn)
+    return where(fresh, _begin(layout, searches, args, start), turn)
 
 
-def _go(like: Params, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Turn:
-    problem, _ = searches.of(args, like)
+def _go(layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Turn:
+    problem, _ = searches.of(args, layout.form)
     return solve(searches.method, problem, searches.stop, turn, turn.evaluations + TURNS)
 
 
-def _end(like: Params, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Solution:
+def _end(layout: Layout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Solution:
     """The solution of a search, at the best point that it has accepted."""
-    _, form = searches.of(args, like)
+    problem, form = searches.of(args, layout.form)
     last, best = turn.iterate, turn.best
     lower = best.value < last.point.value - rounding(last.point.value)  # or the last is as good, and more stationary
-    norm = jnp.where(lower, global_norm(best.grad), last.optimality)
+    smooth = problem.lower is None and problem.nonsmooth is None
+    norm = jnp.where(lower, global_norm(best.grad if smooth else problem.stationarity(best.params)), last.optimality)
     point = where(lower, best, last.point)
     return turn._replace(iterate=last._replace(point=point, optimality=norm)).solution(form)

@@ -49,8 +49,8 @@ class Turn(NamedTuple):
 
 
 def first_turn(method: Method, problem: Objective, params: Params, stop: Stop, recorded: int = 0) -> Turn:
-    """Evaluate the start. `recorded` is how many evaluations the history holds; 0 for none."""
-    point = problem.evaluate(params)
+    """Evaluate the start, inside the bounds. `recorded` is how many evaluations the history holds; 0 for none."""
+    point = method.evaluate_start(problem, problem.inside(params))
     iterate = method.begin(problem, point)
     one, zero = jnp.ones((), jnp.int32), jnp.zeros((), jnp.int32)
     history = (

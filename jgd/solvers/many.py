@@ -12,28 +12,30 @@ from jgd.core.arguments import ARRAYS, FLAG, Kind, checked, function_of, whole_f
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
-from jgd.core.storage import folder_path
-from jgd.core.tree import name_of
+from jgd.core.storage import folder_path, is_key
+from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.values import select
+from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.derivatives import is_traced
 from jgd.solvers.lanes import Searches
 from jgd.solvers.minimize import DEFAULT_STOP, TUPLE, check_stop, minimize
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.search_queue import SearchQueue
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, bounds_of, check_value, start_of
+from jgd.solvers.user_problem import UserProblem, bounds_of, check_nonsmooth, check_value
 
 AXES = Kind(
     "be 0 where every search has its own, None where all share one, or a tuple of these for each of args",
     lambda x: all(one is None or (isinstance(one, int) and one == 0) for one in (x if isinstance(x, tuple) else (x,))),
 )
+SAMPLER = Kind("be a function (key) -> start, or None", lambda x: x is None or callable(x))
 WIDTH = Kind(f"{whole_from(1).expected}, or None for what fits", lambda x: x is None or whole_from(1).admits(x))
 
 
 @checked(
     starts=ARRAYS, optimizer=METHOD, fn=function_of("(params, *args) -> scalar"), stop=STOP, args=TUPLE, has_aux=FLAG,
-    in_axes=AXES, lanes=WIDTH, redraw=None, key=None, dir=None,
+    in_axes=AXES, lanes=WIDTH, nonsmooth=NONSMOOTH, redraw=SAMPLER, key=None, dir=None,
 )  # fmt: skip
 def minimize_many(
     fn: Callable[..., Any],
@@ -61,7 +63,7 @@ def minimize_many(
     lanes   the most searches at a time; by default 1,024 on each device. Never more than fit into half of the free
             memory; where memory runs out all the same, half as many, with a warning.
     redraw  `redraw(key) -> start`: a start where the function is not finite is replaced, up to 10 times, by draws of
-            `key`, their own for each search. `Solution.redrawn` counts them.
+            `key` (a seed or a random key), their own for each search. `Solution.redrawn` counts them.
     dir     a folder that keeps the searches that have ended; the same call with the same arguments goes on from there.
 
     Under `jit`, `vmap` or a derivative it is `jax.vmap` of `minimize`, in one program, with derivatives as there; then
@@ -86,22 +88,32 @@ def minimize_many(
         return jax.vmap(one, in_axes=(0, axes))(starts, args)
     stop = check_stop("minimize_many", DEFAULT_STOP if stop is None else stop)
     stop.refuse(("seconds",), "jgd.minimize")
-    method, starts = method_of(optimizer), start_of("minimize_many", starts)
+    check_inexact("minimize_many(starts)", starts)
+    method, starts = method_of(optimizer), _on_host(starts)
     first = select(starts, 0)
-    args = jax.tree.map(jnp.asarray, args)
-    first_args = tuple(select(arg, 0) if axis == 0 else arg for arg, axis in zip(args, axes, strict=True))
+    args = tuple(
+        _on_host(arg) if axis == 0 else jax.tree.map(jnp.asarray, arg) for arg, axis in zip(args, axes, strict=True)
+    )
+    first_args = tuple(
+        jax.tree.map(lambda x: x[0], arg) if axis == 0 else arg for arg, axis in zip(args, axes, strict=True)
+    )
     problem = UserProblem(
         as_function(fn), first_args, bounds_of("minimize_many", bounds, first), nonsmooth, has_aux=has_aux
     )
     parts = {name for name in ("bounds", "nonsmooth") if getattr(problem, name) is not None}
     check_parts("minimize_many", optimizer, method, parts)
+    check_nonsmooth("minimize_many", nonsmooth, bounds, first)
     check_value("minimize_many", problem, first)
     own = tuple(axis == 0 for axis in axes)
-    key = jax.random.key(0) if key is None else key
+    key = jax.random.key(key or 0) if key is None or isinstance(key, int) else key
     queue = SearchQueue(Searches(problem.with_args(()), method, stop), starts, args, own, lanes, redraw, key)
     found = queue.run(None if dir is None else folder_path("minimize_many", dir))
-    found = jax.tree.map(jnp.asarray, found)
-    return found if redraw is None else dataclasses.replace(found, redrawn=queue.drawn)
+    return jax.device_put(found if redraw is None else dataclasses.replace(found, redrawn=queue.drawn))
+
+
+def _on_host(tree: Any) -> Any:
+    """The arrays in the host's memory, so that only those of the lanes take up a device's."""
+    return jax.tree.map(lambda x: x if is_key(x) else np.asarray(x, jnp.result_type(x)), tree)
 
 
 def _count(starts: Params) -> int:

@@ -14,13 +14,14 @@ from jgd.core.record import as_function
 from jgd.core.status import Status
 from jgd.core.stop import FIT_ALONE, STOP, Stop
 from jgd.core.types import Params
+from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.derivatives import DERIVATIVE, Implicit, is_traced, with_derivative
 from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
 from jgd.solvers.methods.method import Method
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, bounds_of, check_value, start_of
-from jgd.solvers.watched import watched_search
+from jgd.solvers.user_problem import UserProblem, bounds_of, check_nonsmooth, check_value, start_of
+from jgd.solvers.watched import is_watched, watched_search
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
 CALLBACK = Kind("be a function (solution) -> bool or None", lambda x: x is None or callable(x))
@@ -36,6 +37,7 @@ TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
     stop=STOP,
     history=FLAG,
     derivative=DERIVATIVE,
+    nonsmooth=NONSMOOTH,
     callback=CALLBACK,
 )
 def minimize(
@@ -61,7 +63,9 @@ def minimize(
     not finite is undone and ends the search; a method tries a shorter one instead.
 
     bounds     `(lower, upper)`, each None, a number, or a tree like the parameters, and never left on the way.
-    nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`; `value` is then the total.
+    nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`, which the function leaves out; `value` is then
+               the total, and `gradient_norm` the prox residual |x - prox(x - t g, t)| / t. A set is one that is 0
+               inside and infinite outside; a start outside begins at its prox.
     hess       the Hessian, for methods that take it; otherwise it is derived.
     derivative "implicit": forward and reverse derivatives with respect to `args` and all that `fn` closes over, by one
                linear solve, which `jgd.implicit(solve=...)` chooses. Those with respect to the start and to the
@@ -84,16 +88,12 @@ def minimize(
     )
     parts = {name for name in ("bounds", "nonsmooth", "hess") if getattr(given, name) is not None}
     check_parts("minimize", optimizer, method, parts)
+    check_nonsmooth("minimize", nonsmooth, bounds, params)
     check_value("minimize", given, params)
     recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
-    if callback is not None or stop.seconds is not None:
-        if is_traced():
-            name = "stop=Stop(seconds)" if callback is None else "callback"
-            raise InputError(f"minimize({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
+    if is_watched("minimize", stop, callback):
         return finished(watched_search(given, method, params, stop, recorded, callback))
-    rule = Implicit() if isinstance(derivative, str) else derivative
-    rule = rule if derivative != "through" and is_traced() else None
-    return finished(_search(given, method, params, stop, rule, recorded))
+    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
 
 
 @partial(jax.jit, static_argnames="recorded")
@@ -108,6 +108,13 @@ def _search(
     start = params if form is None else form.pack(params)
     turn = search(start) if rule is None else with_derivative(rule, problem, start, search)
     return turn.solution(form)
+
+
+def rule_of(derivative: str | Implicit) -> Implicit | None:
+    """The rule of derivatives, where somebody may differentiate; None where the steps are to be differentiated."""
+    if derivative == "through" or not is_traced():
+        return None
+    return Implicit() if isinstance(derivative, str) else derivative
 
 
 def finished(solution: Solution) -> Solution:

@@ -7,15 +7,51 @@ from jgd.core.arguments import TRANSFORM, Kind, admits
 from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
+from jgd.solvers.methods.frank_wolfe import frank_wolfe
 from jgd.solvers.methods.from_transform import FromTransform
+from jgd.solvers.methods.gauss_newton import gauss_newton
+from jgd.solvers.methods.gradient_descent import barzilai_borwein, steepest_descent
+from jgd.solvers.methods.levenberg_marquardt import levenberg_marquardt
+from jgd.solvers.methods.limited_memory import lbfgsb
 from jgd.solvers.methods.method import Method
+from jgd.solvers.methods.mirror_descent import mirror_descent
+from jgd.solvers.methods.nelder_mead import nelder_mead
+from jgd.solvers.methods.newton import newton, newton_cg
+from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
+from jgd.solvers.methods.proximal import fista, projected_gradient, prox_gradient
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
+from jgd.solvers.methods.second_order import cubic_newton, dogleg, trust_exact, trust_krylov, trust_ncg
+from jgd.solvers.methods.sr1 import sr1
+from jgd.solvers.methods.subgradient import subgradient
+from jgd.solvers.methods.trf import trf
 from jgd.transforms.as_transform import as_transform
 
 METHODS: dict[str, Callable[..., Method | Transform]] = {
+    "gradient-descent": steepest_descent,
+    "barzilai-borwein": barzilai_borwein,
+    "cg": nonlinear_cg,
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
+    "arc": cubic_newton,
+    "dogleg": dogleg,
+    "fista": fista,
+    "frank-wolfe": frank_wolfe,
+    "gauss-newton": gauss_newton,
+    "l-bfgs-b": lbfgsb,
+    "lm": levenberg_marquardt,
+    "mirror-descent": mirror_descent,
+    "nelder-mead": nelder_mead,
+    "newton": newton,
+    "newton-cg": newton_cg,
+    "projected-gradient": projected_gradient,
+    "prox-gradient": prox_gradient,
+    "sr1": sr1,
+    "subgradient": subgradient,
+    "trf": trf,
+    "trust-exact": trust_exact,
+    "trust-krylov": trust_krylov,
+    "trust-ncg": trust_ncg,
 }
 PARTS = {
     "bounds": "bounds=",
@@ -33,11 +69,11 @@ METHOD = Kind(
 )
 
 
-def method_of(optimizer: Any) -> Method:
+def method_of(optimizer: Any, place: str = "minimize") -> Method:
     """The method of a name, of an optimizer, or the method itself."""
     if isinstance(optimizer, str):
         if optimizer.lower() not in METHODS:
-            raise unknown("minimize(optimizer=)", optimizer, METHODS)
+            raise unknown(f"{place}(optimizer=)", optimizer, METHODS)
         optimizer = METHODS[optimizer.lower()]()
     return optimizer if isinstance(optimizer, Method) else FromTransform(as_transform(optimizer))
 

@@ -3,19 +3,23 @@
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from jgd.core.errors import InputError
-from jgd.core.fingerprint import differences, leaf_texts, program_fingerprint, structure_text
+from jgd.core.fingerprint import code_fingerprint, differences, leaf_texts, program_fingerprint, structure_text
 from jgd.core.memory import free_bytes, ran_out
 from jgd.core.status import Status
 from jgd.core.storage import fill, load, named, save
+from jgd.core.tree import name_of
 from jgd.core.types import Params
-from jgd.solvers.lanes import Programs, Searches
+from jgd.solvers.lanes import Layout, Plan, Searches, end, go, no_turns, one_search, plan, refill
+from jgd.solvers.methods.vector import Vector
 from jgd.solvers.solution import Solution
 
 MOST = 1024
@@ -44,15 +48,18 @@ class SearchQueue:
         redraw: Callable[[jax.Array], Params] | None,
         key: Any,
     ) -> None:
-        self.searches, self.own, self.redraw, self.key = searches, own, redraw, key
+        self.redraw, self.key = redraw, key
         self.starts: Any = jax.tree.map(np.array, starts)  # copies, since draws are put into them
-        self.args = tuple(jax.tree.map(np.asarray, arg) if mine else arg for arg, mine in zip(args, own, strict=True))
+        self.args = args
         self.count = len(jax.tree.leaves(starts)[0])
-        self.devices = jax.local_devices()
+        self.devices = jax.local_devices()[: min(self.count, lanes or self.count)]
+        self.layout = Layout(Vector.like(self._row(self.starts)), own, Mesh(np.array(self.devices), ("lanes",)))
+        self.searches = jax.device_put(searches, self.layout.everywhere)
         self.done, self.drawn = np.zeros(self.count, bool), np.zeros(self.count, np.int32)
         self.turns: Any = None
-        self._compile(min(self.count, lanes or MOST * len(self.devices)))
-        self.found: Any = jax.tree.map(lambda x: np.zeros((self.count, *x.shape[1:]), x.dtype), self.programs.solutions)
+        self.width = self._fitting(min(_rounded(self.count, len(self.devices)), lanes or MOST * len(self.devices)))
+        solutions = self._plan(self.width).solutions
+        self.found: Any = jax.tree.map(lambda x: np.zeros((self.count, *x.shape[1:]), x.dtype), solutions)
 
     def run(self, folder: Path | None) -> Solution:
         """Every solution, in the order of the starts; what a folder holds is not searched again."""
@@ -60,7 +67,7 @@ class SearchQueue:
         if folder is not None and (folder / FILE).exists():
             self._read(folder / FILE, spec)
         self.waiting = np.flatnonzero(~self.done).tolist()
-        self.slots = np.full(self.programs.width, -1)
+        self.slots = np.full(self.width, -1)
         written = time.monotonic()
         try:
             while self.waiting or (self.slots >= 0).any():
@@ -83,20 +90,22 @@ class SearchQueue:
         free = np.flatnonzero(self.slots < 0)[: len(self.waiting)]
         if len(free):
             self.slots[free], self.waiting = self.waiting[: len(free)], self.waiting[len(free) :]
+            self._put_args()
             fresh = np.zeros(len(self.slots), bool)
             fresh[free] = True
-            fresh, starts = jax.device_put(fresh, self.programs.rows), self._rows(self.starts)
-            turns = self.programs.no_turns() if self.turns is None else self.turns
-            self.turns = self.programs.refill(self.searches, self._args(), turns, starts, fresh)
-        self.turns = self.programs.go(self.searches, self._args(), self.turns)
+            fresh, starts = jax.device_put(fresh, self.layout.rows), self._rows(self.starts)
+            if self.turns is None:
+                self.turns = no_turns(self.layout, self.searches, self.placed, starts)
+            self.turns = refill(self.layout, self.searches, self.placed, self.turns, starts, fresh)
+        self.turns = go(self.layout, self.searches, self.placed, self.turns)
         over = (self.slots >= 0) & (np.asarray(self.turns.status) != Status.RUNNING)
         if over.any():
             self._take(np.flatnonzero(over))
 
     def _take(self, places: np.ndarray) -> None:
         """Keep the solutions at these places, or draw another start where the function was not finite at the last."""
-        ended: Any = jax.tree.map(np.asarray, self.programs.end(self.searches, self._args(), self.turns))
-        dead = (ended.status == Status.NON_FINITE) & (ended.steps == 0)
+        ended: Any = jax.tree.map(np.asarray, end(self.layout, self.searches, self.placed, self.turns))
+        dead = (ended.status == Status.NON_FINITE) & (ended.evaluations == 1)
         for place in places.tolist():
             search = int(self.slots[place])
             if self.redraw is not None and dead[place] and self.drawn[search] < DRAWS:
@@ -120,44 +129,62 @@ class SearchQueue:
                 f"minimize_many(redraw=): it returned {jax.tree.structure(new)}, and a start is "
                 f"{jax.tree.structure(self.starts)}; return a tree like one of the starts."
             )
-        for into, x in zip(jax.tree.leaves(self.starts), jax.tree.leaves(new), strict=True):
+        for (path, into), x in zip(jax.tree_util.tree_leaves_with_path(self.starts), jax.tree.leaves(new), strict=True):
+            if np.shape(x) != into.shape[1:]:
+                raise InputError(
+                    f"minimize_many(redraw=): it returned {np.shape(x)} at {name_of(path)}, and a start has "
+                    f"{into.shape[1:]}; return a tree like one of the starts."
+                )
             into[search] = x
         self.drawn[search] += 1
 
     def _rows(self, tree: Any) -> Any:
         """The rows of the searches that are under way; a place that is free holds a copy of the first."""
         rows = np.maximum(self.slots, 0)
-        return jax.device_put(jax.tree.map(lambda x: x[rows], tree), self.programs.rows)
+        return jax.device_put(jax.tree.map(lambda x: x[rows], tree), self.layout.rows)
 
-    def _args(self) -> tuple[Any, ...]:
-        return tuple(self._rows(arg) if mine else arg for arg, mine in zip(self.args, self.own, strict=True))
+    def _put_args(self) -> None:
+        """Put the arguments of the searches that are under way on the devices."""
+        self.placed = tuple(
+            self._rows(arg) if mine else jax.device_put(arg, self.layout.everywhere)
+            for arg, mine in zip(self.args, self.layout.own, strict=True)
+        )
 
-    def _compile(self, width: int) -> None:
-        """Make programs of at most so many lanes, as many as take their share of the memory that is free."""
-        like, args = self._shapes()
+    def _fitting(self, width: int) -> int:
+        """At most so many lanes, as many as take their share of the memory that is free, all devices alike."""
         while True:
             width = max(1, width // len(self.devices)) * len(self.devices)
-            self.programs = Programs(self.searches, like, args, self.own, width, self.devices)
             free = free_bytes(self.devices[0])
-            need = self.programs.bytes_needed * (len(self.devices) if self.devices[0].platform == "cpu" else 1)
+            need = self._plan(width).bytes_needed * (len(self.devices) if self.devices[0].platform == "cpu" else 1)
             if free is None or need <= SHARE * free or width == len(self.devices):
-                return
+                return width
             width = min(width // 2, int(width * SHARE * free / need))
 
-    def _shapes(self) -> tuple[Any, Any]:
-        """The shapes of one search's start and arguments."""
+    def _plan(self, width: int) -> Plan:
+        """What so many lanes hold and take."""
+        rows, everywhere = self.layout.rows, self.layout.everywhere
 
-        def row(x: Any) -> Any:
-            return jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
+        def many(x: Any) -> Any:
+            return jax.ShapeDtypeStruct((width, *x.shape[1:]), x.dtype, sharding=rows)
 
-        args = (jax.tree.map(row, arg) if mine else arg for arg, mine in zip(self.args, self.own, strict=True))
-        return jax.tree.map(row, self.starts), tuple(args)
+        def shared(x: Any) -> Any:
+            return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere)
+
+        args = tuple(
+            jax.tree.map(many if mine else shared, arg) for arg, mine in zip(self.args, self.layout.own, strict=True)
+        )
+        return plan(self.layout, self.searches, args, jax.tree.map(many, self.starts))
+
+    @staticmethod
+    def _row(tree: Any) -> Any:
+        """The shapes of one search's part."""
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), tree)
 
     def _halve(self, error: Exception) -> None:
         """Begin the searches that were under way again, half as many at a time, where memory ran out."""
         if not ran_out(error):
             raise error
-        width = self.programs.width
+        width = len(self.slots)
         if width <= len(self.devices):
             raise InputError(
                 "minimize_many: one search on each device does not fit into its memory; choose a method that keeps "
@@ -170,28 +197,29 @@ class SearchQueue:
         )
         self.waiting = [*self.slots[self.slots >= 0].tolist(), *self.waiting]
         self.turns = None
-        self._compile(width // 2)
-        self.slots = np.full(self.programs.width, -1)
+        self.slots = np.full(self._fitting(width // 2), -1)
 
     def _narrow(self, seconds: float) -> None:
         """Go on with fewer lanes where a quarter of them is left, and segments are long enough to pay for compiling."""
         under_way = np.flatnonzero(self.slots >= 0)
         if self.waiting or seconds < LONG or len(under_way) > len(self.slots) // 4 or self.turns is None:
             return
-        width = len(self.devices) * 2 ** (-(-max(1, len(under_way)) // len(self.devices)) - 1).bit_length()
+        width = _rounded(max(1, len(under_way)), len(self.devices))
         if width >= len(self.slots):
             return
         rows = np.resize(under_way, width) if len(under_way) else np.zeros(width, int)
-        slots = np.where(np.arange(width) < len(under_way), self.slots[rows], -1)
-        turns = jax.tree.map(lambda x: x[rows], self.turns)
-        self._compile(width)
-        self.slots = slots
-        self.turns = jax.device_put(turns, self.programs.rows)
+        self.slots = np.where(np.arange(width) < len(under_way), self.slots[rows], -1)
+        self.turns = jax.device_put(jax.tree.map(lambda x: x[rows], self.turns), self.layout.rows)
+        self._put_args()
 
     def _spec(self) -> dict[str, str]:
         """The texts by which a folder knows whether it answers for this call."""
-        spec = {"program": program_fingerprint(self.programs.trace, self.searches, *reversed(self._shapes()))}
+        args = tuple(self._row(arg) if mine else arg for arg, mine in zip(self.args, self.layout.own, strict=True))
+        one = partial(one_search, self.layout)
+        spec = {"program": program_fingerprint(one, self.searches, args, self._row(self.starts))}
         spec |= {"method": structure_text(self.searches.method), "stop": structure_text(self.searches.stop)}
+        if self.redraw is not None:
+            spec |= {"redraw": code_fingerprint(self.redraw)} | leaf_texts("key", jax.random.key_data(self.key))
         values = {"searches": self.searches, "starts": self.starts, "args": self.args}
         return spec | {name: text for title, value in values.items() for name, text in leaf_texts(title, value).items()}
 
@@ -202,7 +230,9 @@ class SearchQueue:
 
     def _read(self, path: Path, spec: dict[str, str]) -> None:
         arrays, meta = load(path)
-        theirs = meta["spec"] if meta["jax"] == jax.__version__ else {**meta["spec"], "program": spec["program"]}
+        theirs = meta.get("spec", {})
+        if meta.get("jax") != jax.__version__:  # which may trace another program
+            theirs = {**theirs, "program": spec["program"]}
         if differing := differences(theirs, spec):
             raise InputError(
                 f"minimize_many(dir={str(path.parent)!r}): it holds another call's searches: {differing}; pass another "
@@ -213,3 +243,10 @@ class SearchQueue:
         self.found = jax.tree.map(np.array, found)
         self.starts = jax.tree.map(np.array, fill(self.starts, arrays, "starts", place=place))
         self.done, self.drawn = np.array(arrays["done"]), np.array(arrays["drawn"])
+
+
+def _rounded(count: int, devices: int) -> int:
+    """Lanes for so many searches, an eighth more at most, so that calls of about as many share a program."""
+    each = -(-count // devices)
+    step = 2 ** max(0, (each - 1).bit_length() - 3)
+    return -(-each // step) * step * devices

@@ -30,6 +30,7 @@ class UserProblem:
     nonsmooth: Any = part(default=None)
     constraints: Any = part(default=None)
     hess: Any = part(default=None)  # a function as a pytree
+    loss: Any = part(default=None)  # of residuals, a RobustLoss
     has_aux: bool = static(default=False)
     is_residual: bool = static(default=False)
 
@@ -51,14 +52,14 @@ class UserProblem:
     def on_trees(self) -> Objective:
         """The problem whose parameters are the user's."""
         lower, upper = self.bounds or (None, None)
-        return Objective(self.objective, self.is_residual, lower, upper, self.nonsmooth)
+        return Objective(self.objective, self.is_residual, lower, upper, self.nonsmooth, loss=self.loss)
 
     def on_vectors(self, form: Vector) -> Objective:
         """The problem whose parameters are a vector of this form."""
         lower, upper = (None, None) if self.bounds is None else map(form.pack, self.bounds)
         nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
         hess = None if self.hess is None else form.over(lambda params: self.hess(params, *self.args))
-        return Objective(form.over(self.objective), self.is_residual, lower, upper, nonsmooth, None, hess)
+        return Objective(form.over(self.objective), self.is_residual, lower, upper, nonsmooth, None, hess, self.loss)
 
 
 class _OnVectors:
@@ -77,7 +78,21 @@ class _OnVectors:
 
     def lmo(self, grads: jax.Array) -> jax.Array:
         """The point of its set that lies furthest against the gradient."""
-        return self.form.pack(self.of_tree.lmo(self.form.unpack(grads)))
+        return self.form.pack(self._own("lmo", "jgd.nonsmooth.l1_ball(1.0)")(self.form.unpack(grads)))
+
+    def mirror(self, x: jax.Array, grads: jax.Array, step: Any) -> jax.Array:
+        """The step of mirror descent."""
+        mirror = self._own("mirror", "jgd.nonsmooth.simplex()")
+        return self.form.pack(mirror(self.form.unpack(x), self.form.unpack(grads), step))
+
+    def _own(self, name: str, example: str) -> Any:
+        """A method of it that not all have."""
+        if not callable(getattr(self.of_tree, name, None)):
+            raise InputError(
+                f"minimize(nonsmooth={type(self.of_tree).__name__}): it has no {name}, which this method needs; "
+                f"pass a set that has one, such as {example}, or use 'fista'."
+            )
+        return getattr(self.of_tree, name)
 
 
 def start_of(place: str, params: Params) -> Params:
@@ -134,6 +149,35 @@ def _bound(place: str, given: Any, params: Params, otherwise: float) -> Params:
         return jnp.broadcast_to(jnp.asarray(bound, p.dtype), p.shape)
 
     return jax.tree_util.tree_map_with_path(fitted, params, given)
+
+
+def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> None:
+    """Refuse a non-smooth part beside bounds, and one that does not fit the parameters, from shapes alone."""
+    if nonsmooth is None:
+        return
+    if bounds is not None:
+        raise InputError(
+            f"{place}(nonsmooth={type(nonsmooth).__name__}): a method takes the prox of one part, and bounds are "
+            "another; leave bounds out, or put the penalty into the function if it is smooth between them."
+        )
+    here = f"{place}(nonsmooth={type(nonsmooth).__name__})"
+    if not all(hasattr(x, "dtype") or isinstance(x, (int, float)) for x in jax.tree.leaves(nonsmooth)):
+        raise InputError(f"{here}: pass a pytree of numbers and arrays, such as a NamedTuple with value and prox.")
+    value: Any = attempt(f"{here}: value(params)", lambda: jax.eval_shape(nonsmooth.value, params))
+    if getattr(value, "shape", None) != ():
+        raise InputError(f"{here}: value(params) must return a scalar, not {shown(value)}.")
+    near = attempt(f"{here}: prox(params, 1.0)", lambda: jax.eval_shape(lambda x: nonsmooth.prox(x, 1.0), params))
+    if jax.tree.structure(near) != jax.tree.structure(params):
+        raise InputError(
+            f"{here}: prox(params, step) must return a tree like the parameters, {jax.tree.structure(params)}, not "
+            f"{jax.tree.structure(near)}."
+        )
+    for (path, x), p in zip(jax.tree_util.tree_leaves_with_path(near), jax.tree.leaves(params), strict=True):
+        if x.shape != p.shape:
+            raise InputError(
+                f"{here}: at {name_of(path)} prox(params, step) has shape {x.shape}, and the parameter {p.shape}; "
+                "return an array of its shape."
+            )
 
 
 def check_value(place: str, given: UserProblem, params: Params) -> None:

@@ -14,6 +14,7 @@ from jgd.core.outline import shown
 from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.types import Params
+from jgd.solvers.derivatives import is_traced
 from jgd.solvers.loop import Turn, first_turn, next_turn, solve
 from jgd.solvers.methods.method import Method
 from jgd.solvers.solution import Solution
@@ -21,6 +22,16 @@ from jgd.solvers.user_problem import UserProblem
 
 SHORT = 0.1
 """Seconds that a segment should take, if there is no callback."""
+
+
+def is_watched(place: str, stop: Stop, callback: Any) -> bool:
+    """Whether a search has a callback or a limit of time, which is refused where it could not act."""
+    if callback is None and stop.seconds is None:
+        return False
+    if is_traced():
+        name = "stop=Stop(seconds)" if callback is None else "callback"
+        raise InputError(f"{place}({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
+    return True
 
 
 def watched_search(
@@ -58,7 +69,8 @@ def _asks_to_stop(callback: Callable[[Solution], Any], solution: Solution) -> bo
         answer = callback(solution)
     except StopIteration:
         return True
-    if answer is not None and not np.issubdtype(np.result_type(answer), np.bool_):
+    told = np.asarray(answer)
+    if answer is not None and (told.dtype != np.bool_ or told.shape != ()):
         raise InputError(
             f"minimize(callback=): it returned {shown(answer)}; return True to end the search, False or None to go on."
         )

@@ -55,7 +55,10 @@ class Run:
         steps = self.evaluations.get("step")
         rows += [_summary(name, curve, steps) for name, curve in self.evaluations.items() if name != "step"]
         head = f"Run of {self.steps} steps, {self.seconds:.2f} s of which {self.compile_seconds:.2f} s compiling"
-        foot = [line for line in (*self._remarks(), self.reason, str(self.status)) if line]
+        # The reason may be the status's own message, with the step and the loss.
+        told = bool(self.reason) and self.status.message in self.reason
+        status = f"{self.status.name.lower()}: {self.status.remedy}." if told else str(self.status)
+        foot = [line for line in (*self._remarks(), self.reason, status) if line]
         return Sheet([head], ("", "last", "lowest", "highest"), rows if self.steps else (), foot, left=4)
 
     def _remarks(self) -> list[str]:

@@ -230,7 +230,6 @@ if TYPE_CHECKING:
     from jgd.transforms.width import Mup as Mup
     from jgd.transforms.width import SpectralRates as SpectralRates
     from jgd.transforms.width import WidthState as WidthState
-    from jgd.transforms.width import matrix_rules as matrix_rules
     from jgd.transforms.width import mup as mup
     from jgd.transforms.width import mup_init as mup_init
     from jgd.transforms.width import spectral_rates as spectral_rates
@@ -425,16 +424,7 @@ lazy(
         ),
         "jgd.transforms.targets": ("incremental_update", "periodic_update"),
         "jgd.transforms.value_and_grad": ("value_and_grad_from_state",),
-        "jgd.transforms.width": (
-            "ByWidth",
-            "Mup",
-            "SpectralRates",
-            "WidthState",
-            "matrix_rules",
-            "mup",
-            "mup_init",
-            "spectral_rates",
-        ),
+        "jgd.transforms.width": ("ByWidth", "Mup", "SpectralRates", "WidthState", "mup", "mup_init", "spectral_rates"),
         "jgd.transforms.wrappers": ("ApplyIfFinite", "MultiSteps", "apply_if_finite", "multi_steps", "step_if"),
         "jgd.transforms.zoom_linesearch": ("ScaleByZoomLinesearch", "scale_by_zoom_linesearch"),
     },

@@ -17,6 +17,8 @@ from jgd.core.matrices import for_params
 from jgd.core.record import part_names
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
+from jgd.core.values import one_number
+from jgd.core.without_matrices import warn_without_matrices
 from jgd.transforms.as_transform import as_transform
 
 
@@ -151,6 +153,8 @@ class Partition:
     def init(self, params: Params) -> State:
         """The states by label."""
         masks = self.masks(params)
+        if jax.tree.leaves(params):  # not an empty tree, nor the placeholder of optax.tree_map_params
+            warn_without_matrices(params, [(mask.inner, mask.kept(params)) for mask in masks.values()])
         return optax.transforms.PartitionState({k: masks[k].init(params) for k in self.transforms})
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -234,7 +238,7 @@ def chain(*args: Any) -> Chain:
 def _at(count: Any, node: Any) -> Any:
     """`node` with its schedules evaluated. What a record holds as a part, such as a function that skips, is none."""
     if callable(node):
-        return node(count)
+        return one_number("Scheduled.update", node, count)
     if jax.tree_util.all_leaves([node]):
         return node
     rows, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)

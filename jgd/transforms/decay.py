@@ -37,7 +37,7 @@ class DecayRule:
         """The gradients with the decay."""
         place = f"{type(self).__name__}.update"
         check_params(place, params)
-        decay, state = next_rate(self.weight_decay, state)
+        decay, state = next_rate(self, "weight_decay", state)
 
         def decayed(grads: Grads, params: Params) -> Updates:
             return map_updates(lambda g, p: self.step(decay, g, p), grads, params, place=place)
@@ -129,7 +129,7 @@ class AddInitialDecay:
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The gradients plus the decayed way from the first parameters."""
         check_params("AddInitialDecay.update", params)
-        decay, rate = next_rate(self.weight_decay, state.rate)
+        decay, rate = next_rate(self, "weight_decay", state.rate)
         updates, first = map_unzip(
             lambda g, p0, p: (g + decay * (p - p0), p0),
             grads,

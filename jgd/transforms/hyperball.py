@@ -48,7 +48,7 @@ class Hyperball:
         """The way to the next point of each ball."""
         check_params("Hyperball.update", params)
         updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
-        lr, rate = next_rate(self.learning_rate, state.rate)
+        lr, rate = next_rate(self, "learning_rate", state.rate)
         lr, eps = jnp.asarray(lr), jnp.asarray(self.eps)
 
         def turn(u: jax.Array, radius: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:

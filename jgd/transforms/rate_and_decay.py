@@ -12,6 +12,7 @@ from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
 from jgd.core.tree import check_params, increment, map_updates, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 
 
 class CorrectedDecayState(NamedTuple):
@@ -43,7 +44,7 @@ class ScaleWithCorrectedDecay:
         """A step down the gradient and the decay."""
         place = "ScaleWithCorrectedDecay.update"
         check_params(place, params)
-        rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
+        rate, decay = (at_count(self, name, state.count) for name in ("learning_rate", "weight_decay"))
         decay = decay * rate / self.largest_rate()
         # Where nothing decays the compiler drops what is added, a multiple of the constant zero.
         decayed = jax.tree.map(lambda keep, p: p if keep else jnp.zeros_like(p), leaf_flags(self.mask, params), params)
@@ -76,7 +77,7 @@ class ScaleThenDecay:
 
     Decay comes after the step and shrinks it as well, as SOAP, SPlus, GaLore, Fira and APOLLO have it: lr^2 wd g more
     than decoupled decay. In the first `start` steps nothing decays. A record that inherits from it may multiply lr by a
-    `size` for each shape. State: an i32 counter.
+    `rate_of_shape`. State: an i32 counter.
     """
 
     learning_rate: Rate = hyper(interval="[0, inf)")
@@ -95,22 +96,27 @@ class ScaleThenDecay:
         """A step down the gradient, then the decay."""
         place = "ScaleThenDecay.update"
         check_params(place, params)
-        rate, decay = (x(state.count) if callable(x) else x for x in (self.learning_rate, self.weight_decay))
+        rate, decay = (at_count(self, name, state.count) for name in ("learning_rate", "weight_decay"))
         shrink = jnp.where(state.count < self.start, 0.0, rate * decay) if self.start else rate * decay
         # Constants, which the compiler folds.
         flags = jax.tree.map(lambda keep, p: jnp.full(jnp.shape(p), keep), leaf_flags(self.mask, params), params)
 
         def step(g: jax.Array, p: jax.Array, keep: jax.Array) -> jax.Array:
-            size = self.size(jnp.shape(p))
+            size = self.rate_of_shape(jnp.shape(p))
             step = size * rate * g
             return -step - jnp.where(keep, size * shrink * (p - step), 0)
 
         updates = map_updates(step, grads, params, flags, place=place)
         return updates, ScaleThenDecayState(increment(state.count))
 
-    def size(self, shape: tuple[int, ...]) -> Scalar:
+    def rate_of_shape(self, shape: tuple[int, ...]) -> Scalar:
         """The rate of leaves of a shape over the learning rate."""
         return 1.0
+
+    def rate_factors(self, params: Params) -> list[tuple[Scalar, int] | None]:
+        """For each leaf its size and the power of it, 1; `None` where the size is 1."""
+        sizes = [self.rate_of_shape(jnp.shape(x)) for x in jax.tree.leaves(params)]
+        return [None if isinstance(size, float) and size == 1 else (size, 1) for size in sizes]
 
 
 scale_then_decay = ScaleThenDecay

@@ -12,6 +12,7 @@ from jgd.core.arguments import shown
 from jgd.core.errors import ExpectationError
 from jgd.core.tree import increment, map_unzip, map_updates, where_both, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
+from jgd.core.values import at_count
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Chain
 
@@ -84,7 +85,7 @@ class ScaleByLearningRate:
         """A step down the gradient."""
         if self.learning_rate is None:
             return grads, state
-        rate, state = next_rate(self.learning_rate, state)
+        rate, state = next_rate(self, "learning_rate", state)
         rate = -rate if self.flip_sign else rate
         return map_updates(lambda g: rate * g, grads, place="ScaleByLearningRate.update", integers=True), state
 
@@ -105,7 +106,7 @@ class ScaleBySchedule:
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The gradients scaled by the schedule's value at this step."""
-        size, state = next_rate(self.step_size_fn, state)
+        size, state = next_rate(self, "step_size_fn", state)
         return map_updates(lambda g: size * g, grads, place="ScaleBySchedule.update", integers=True), state
 
 
@@ -132,11 +133,11 @@ def init_rate(rate: Rate | None) -> State:
     return optax.ScaleByScheduleState(zero_count()) if callable(rate) else optax.EmptyState()
 
 
-def next_rate(rate: Rate, state: State) -> tuple[Any, State]:
-    """The value of a number or a schedule at this step, and the next state."""
-    if callable(rate):
-        return rate(state.count), optax.ScaleByScheduleState(increment(state.count))
-    return rate, state
+def next_rate(rule: Any, name: str, state: State) -> tuple[Any, State]:
+    """The value of a record's number or schedule at this step, and the next state."""
+    if callable(getattr(rule, name)):
+        return at_count(rule, name, state.count), optax.ScaleByScheduleState(increment(state.count))
+    return getattr(rule, name), state
 
 
 def as_rule(value: Any) -> Transform:

@@ -7,25 +7,28 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core import InputError, MatrixRule, Transform, part, record, static
+from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, admits, checked, one_of, shown
 from jgd.core.cost import Cost, cost
-from jgd.core.leaves import leaf_paths
+from jgd.core.leaves import is_whole, leaf_paths
 from jgd.core.matrices import MatrixAxes, cut, declared_axes, for_params, frozen_axes
 from jgd.core.record import part_names
 from jgd.core.tree import widen
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import Foreign, as_transform
 from jgd.transforms.by_path import EMBEDDING, ByPath
+from jgd.transforms.clip import ClipByGlobalNorm
 from jgd.transforms.compose import Chain, Masked, Partition
 from jgd.transforms.decay import AddDecayedWeights
+from jgd.transforms.grafting import Graft
 from jgd.transforms.matrix_axes import NO_MATRIX, every_matrix_axes
 from jgd.transforms.momentum import Trace
 from jgd.transforms.parameter_averages import ParameterAverage
+from jgd.transforms.running_clip import Zclip
 from jgd.transforms.scale import Identity, Scale, ScaleByLearningRate, ScaleBySchedule
 from jgd.transforms.wrappers import ApplyIfFinite, MultiSteps
 
-LINEAR = (AddDecayedWeights, Identity, Scale, ScaleByLearningRate, ScaleBySchedule, Trace)
+LINEAR = (AddDecayedWeights, ClipByGlobalNorm, Identity, Scale, ScaleByLearningRate, ScaleBySchedule, Trace, Zclip)
 WRAPPERS = (ApplyIfFinite, ByPath, Masked, MultiSteps, ParameterAverage, Partition)
 KIND = Kind("be 'adam', 'sgd' or 'muon', or None to look", lambda x: x is None or admits(one_of(*KINDS), x))
 KINDS = ("adam", "sgd", "muon")
@@ -64,20 +67,28 @@ class ByWidth:
 
     def rate_factors(self, params: Params) -> list[tuple[float, int] | None]:
         """For each leaf a number and its power, 1, that multiply the optimizer's rate; `None` where it is 1."""
-        rules = matrix_rules(for_params(self.optimizer, params), params)
+        optimizer = for_params(self.optimizer, params)
+        rules, sizes = (_rules_with(method, optimizer, params) for method in ("length", "rate_of_shape"))
         if self.kind is None and _is_opaque(self.optimizer):
             raise InputError(
                 f"{type(self).__name__}(kind=None): the optimizer holds a pair of functions that does not tell its "
                 "rule, such as optax's own; pass kind='adam', or 'sgd' where its steps are gradients."
             )
         kind = self.kind or ("sgd" if _is_linear(self.optimizer) else "muon" if rules else "adam")
-        found = []
-        for path, (rows, columns), base in zip(
-            leaf_paths(params), self._sides(params), self._base(params), strict=True
-        ):
-            rule = rules.get(path) if kind == "muon" else None
-            found.append(_factor(kind, rule, rows, columns) / _factor(kind, rule, *base))
-        return [None if factor == 1 else (factor, 1) for factor in found]
+
+        def numbers(model: Params) -> list[float]:
+            rows = zip(leaf_paths(params), map(jnp.shape, jax.tree.leaves(model)), self._sides(model), strict=True)
+            return [
+                _factor(kind, rules.get(path), shape, *sides)
+                / (sizes[path].rate_of_shape(shape) if path in sizes else 1)
+                for path, shape, sides in rows
+            ]
+
+        base = self._base(params)
+        factors = numbers(params)
+        if base is not None:
+            factors = [now / then for now, then in zip(factors, numbers(base), strict=True)]
+        return [None if factor == 1 else (factor, 1) for factor in factors]
 
     def _sides(self, params: Params) -> list[tuple[int, int]]:
         """The inputs and outputs of each leaf."""
@@ -86,9 +97,9 @@ class ByWidth:
         paths, shapes = leaf_paths(params), map(jnp.shape, jax.tree.leaves(params))
         return [_sides(path, shape, x) for path, shape, x in zip(paths, shapes, axes, strict=True)]
 
-    def _base(self, params: Params) -> list[tuple[int, int]]:
-        """The inputs and outputs of each leaf of the model that the rate was found for."""
-        raise NotImplementedError
+    def _base(self, params: Params) -> Params | None:
+        """The model that the rate was found for; `None`: one whose layers have one input and output."""
+        return None
 
 
 @record
@@ -101,19 +112,18 @@ class SpectralRates(ByWidth):
 
     which makes the spectral norm of a step the rate times sqrt(out / in) (Yang et al. 2023, arXiv:2310.17813). A
     vector, such as a bias, has one input, and so has each row of an embedding. `kind` says which of "adam", "sgd" and
-    "muon" the steps are of; by default a chain of momentum, decay and rates, wrapped or in groups, is "sgd", an
-    optimizer with a matrix rule "muon", whose other leaves are Adam's, and all else "adam"; of optax's own transforms,
-    which do not tell their rule, it must be given. `jgd.describe(optimizer, params)` shows what each leaf gets.
-    Decoupled decay is multiplied like the rate. `weight_dimension_numbers` declares which axes are inputs and outputs,
-    as `matrix_axes_by_path` does; by default they are guessed.
+    "muon" the steps are of; by default a chain of momentum, decay, rates and clips of the global norm, wrapped or in
+    groups, is "sgd", an optimizer with a matrix rule "muon", whose other leaves are Adam's, and all else "adam"; of
+    optax's own transforms, which do not tell their rule, it must be given. Shampoo without grafting is "muon", its
+    vectors "sgd"; with it, what it is grafted on. Rates that a rule has by shape, as SPlus does, are taken off first.
+    `jgd.describe(optimizer, params)` shows what each leaf gets. Decoupled decay is multiplied like the rate.
+    `weight_dimension_numbers` declares which axes are inputs and outputs, as `matrix_axes_by_path` does; by default
+    they are guessed.
     """
 
     optimizer: Transform = part(convert=as_transform, expect=TRANSFORM)
     kind: str | None = static(default=None, expect=KIND)
     weight_dimension_numbers: Any = static(default=None, convert=frozen_axes)
-
-    def _base(self, params: Params) -> list[tuple[int, int]]:
-        return [(1, 1)] * len(jax.tree.leaves(params))
 
 
 spectral_rates = SpectralRates
@@ -138,8 +148,8 @@ class Mup(ByWidth):
     kind: str | None = static(default=None, expect=KIND)
     weight_dimension_numbers: Any = static(default=None, convert=frozen_axes)
 
-    def _base(self, params: Params) -> list[tuple[int, int]]:
-        return self._sides(_base_of("Mup", self.base_shapes, params))
+    def _base(self, params: Params) -> Params:
+        return _base_of("Mup", self.base_shapes, params)
 
 
 mup = Mup
@@ -159,21 +169,7 @@ def mup_init(params: Params, base_shapes: Any, weight_dimension_numbers: Any = N
         return _times(math.sqrt(base[0] / now[0]), x) if is_readout else x
 
     leaves, structure = jax.tree.flatten(params)
-    return structure.unflatten(map(scaled, leaves, sides._sides(params), sides._base(params)))
-
-
-def matrix_rules(transform: Any, params: Params) -> dict[str, MatrixRule]:
-    """The matrix rule that steps each leaf, by its path."""
-    if isinstance(transform, Masked):
-        return matrix_rules(transform.inner, transform.kept(params))
-    if isinstance(transform, ByPath):
-        return matrix_rules(transform.partition(params), params)
-    found: dict[str, MatrixRule] = {}
-    if isinstance(transform, MatrixRule):
-        return dict.fromkeys(leaf_paths(params), transform)
-    for one in transform.masks(params).values() if isinstance(transform, Partition) else _inner(transform):
-        found |= matrix_rules(one, params)
-    return found
+    return structure.unflatten(map(scaled, leaves, sides._sides(params), sides._sides(sides._base(params))))
 
 
 class _BaseShapes(NamedTuple):
@@ -217,7 +213,15 @@ def _base_of(place: str, base: _BaseShapes, params: Params) -> Params:
         return jax.ShapeDtypeStruct(shape, jnp.result_type(leaf))
 
     leaves, structure = jax.tree.flatten(params)
-    return structure.unflatten(map(one, leaf_paths(params), leaves))
+    paths = leaf_paths(params)
+    shapes = list(map(one, paths, leaves))
+    lacking = [path for path in known if path not in paths]
+    if lacking and is_whole(params):
+        raise InputError(
+            f"{place}: base_shapes has a leaf at {lacking[0] or 'the root'}, of shape {known[lacking[0]]}, and the "
+            "parameters have none there; give the parameters of the same model at another width."
+        )
+    return structure.unflatten(shapes)
 
 
 def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[int, int]:
@@ -230,17 +234,34 @@ def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[
     return max(rows, 1), max(columns, 1)
 
 
-def _factor(kind: str, rule: MatrixRule | None, rows: int, columns: int) -> float:
-    if rule is not None:
-        return math.sqrt(columns / rows) / float(rule.length(rows, columns))
+def _factor(kind: str, rule: Any, shape: tuple[int, ...], rows: int, columns: int) -> float:
+    """The factor of a leaf's rate, by the kind of its steps; `rule` has a `length(rows, columns)` where it acts."""
+    if kind == "muon" and rule is not None:
+        if rule.acts_on(shape):
+            return math.sqrt(columns / rows) / rule.length(rows, columns)
+        return columns / rows  # the gradient itself
     return (columns if kind == "sgd" else 1.0) / rows
+
+
+def _rules_with(method: str, transform: Any, params: Params) -> dict[str, Any]:
+    """The record with this method that steps each leaf, by its path, with 1 for its numbers, which all leaves share."""
+    if isinstance(transform, Masked):
+        return _rules_with(method, transform.inner, transform.kept(params))
+    if isinstance(transform, ByPath):
+        return _rules_with(method, transform.partition(params), params)
+    if hasattr(type(transform), method):
+        return dict.fromkeys(leaf_paths(params), jax.tree.map(lambda _: 1.0, transform))
+    found: dict[str, Any] = {}
+    for one in transform.masks(params).values() if isinstance(transform, Partition) else _inner(transform):
+        found |= _rules_with(method, one, params)
+    return found
 
 
 def _is_linear(transform: Any) -> bool:
     """Whether steps are sums of gradients and parameters with fixed weights."""
     if isinstance(transform, Chain):
         return all(map(_is_linear, transform.transforms))
-    if isinstance(transform, WRAPPERS):
+    if isinstance(transform, (*WRAPPERS, Graft)):
         return all(map(_is_linear, _inner(transform)))
     return isinstance(transform, LINEAR)
 
@@ -251,7 +272,9 @@ def _is_opaque(transform: Any) -> bool:
 
 
 def _inner(transform: Any) -> list[Transform]:
-    """The transforms that a record holds."""
+    """The transforms that a record holds; of a graft, the one whose steps are as long."""
+    if isinstance(transform, Graft):
+        return [transform.magnitude]
     parts = [getattr(transform, name) for name in part_names(transform)]
     found = jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))
     return [one for one in found if isinstance(one, Transform)]

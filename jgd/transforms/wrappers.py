@@ -14,7 +14,7 @@ from jgd.core.frozen import dtype_name
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
-from jgd.core.values import as_whole
+from jgd.core.values import as_whole, at_count
 from jgd.transforms.as_transform import as_transform
 
 SKIP = function_of("(grads, gradient_step, params) -> (skip, info)")
@@ -54,8 +54,7 @@ class MultiSteps:
         moving = moving_leaves(self.opt, grads if params is None else params, grads)
         _, sums = map_unzip(add, moving, sums, place="MultiSteps.update")
         sums = where(skip, state.acc_grads, sums)
-        rate = self.every_k_schedule
-        every = as_whole(rate(state.gradient_step) if callable(rate) else rate)
+        every = as_whole(at_count(self, "every_k_schedule", state.gradient_step))
         emit = ~skip & (n >= every - 1)
         mean = with_moving(jax.tree.map(lambda a, g: a.astype(jnp.result_type(g)), sums, moving), grads)
         updates, inner = step_if(emit, self.opt, mean, state.inner_opt_state, params, **extra)
@@ -71,8 +70,7 @@ class MultiSteps:
         """The sums each time, and the inner transform's cost once a round; a schedule's first round counts."""
         moving = moving_leaves(self.opt, params, params)
         sums = jax.eval_shape(lambda: full_like(moving, dtype=self.accumulator_dtype))
-        rate = self.every_k_schedule
-        every = float(jnp.asarray(rate(zero_count()) if callable(rate) else rate))
+        every = float(jnp.asarray(at_count(self, "every_k_schedule", zero_count())))
         return total([Cost(2 * tree_bytes(sums)), total([cost(self.opt, params)], share=1 / every)])
 
     def fixed(self, params: Params) -> Any:

@@ -157,3 +157,19 @@ def test_a_mask_of_array_scalars_is_a_mask():
 def test_accumulators_have_floating_dtypes(name):
     with pytest.raises(jgd.InputError, match=r"dtype.*floating.*such as .*bfloat16"):
         jgd.adam(0.1, mu_dtype=name)
+
+
+def test_structure_is_kept_as_python_s_own_numbers():
+    """So that a repr can be pasted back, and equal structures are one."""
+    for made in (jgd.muon(0.1, ns_steps=np.int32(3)), jgd.soap(precondition_frequency=np.int64(3))):
+        assert "np." not in repr(made)
+    ours, theirs = (
+        jgd.soap(precondition_frequency=k, merge_dims=flag) for k, flag in ((3, True), (np.int32(3), np.True_))
+    )
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+
+
+@pytest.mark.parametrize("make", [jax.jit, jax.vmap, lambda fn: fn])
+def test_structure_that_is_traced_is_told_from_a_wrong_number(make):
+    with pytest.raises(jgd.InputError, match="whole number, at least 1, known before compilation"):
+        make(lambda k: jgd.soap(precondition_frequency=k))(jnp.arange(3) if make is jax.vmap else jnp.asarray(3))

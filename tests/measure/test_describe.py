@@ -114,6 +114,14 @@ def test_schedules_shared_inits_and_wrappers_read_well():
     assert "around all" not in str(jgd.describe(jgd.adam(0.1), params))
 
 
+def test_rules_are_shown_and_wrappers_stand_above():
+    params = {"w": jnp.ones((4, 3)), "b": jnp.ones(3)}
+    grafted, splus = jgd.describe(jgd.shampoo(0.1), params), jgd.describe(jgd.splus(0.1), params)
+    assert str(grafted).startswith("around all: Graft\nparameter")
+    assert str(grafted).count("ScaleByRms > ScaleByShampoo > Trace") == 2
+    assert [row.learning_rate for row in splus.rows] == ["0.1 * 0.001", "0.1 * 0.2857"]  # 2 / (4 + 3)
+
+
 @pytest.mark.parametrize("make", [jgd.soap, jgd.shampoo, jgd.psgd_kron, jgd.splus])
 def test_what_is_kept_for_the_blocks_of_a_leaf_is_its_own(make):
     params = {"a": [jnp.ones((4, 3)), jnp.ones((6, 5))], "b": jnp.ones(3)}

@@ -47,7 +47,7 @@ def test_all_matrices_of_one_shape_share_one_iteration():
     ("held", "count", "batches"), [(4, 1, set()), (4, 3, {3}), (4, 4, {4}), (4, 11, {4, 3}), (1, 3, set())]
 )
 def test_a_cpu_takes_matrices_as_many_at_a_time_as_its_cache_holds(held, count, batches, monkeypatch):
-    monkeypatch.setattr(jgd.core.matrix_rule, "CACHE_BYTES", held * 4 * 6 * 4)
+    monkeypatch.setattr(jgd.core.batches, "CACHE_BYTES", held * 4 * 6 * 4)
     stack = jnp.asarray(np.random.default_rng(2).normal(size=(count, 4, 6)), jnp.float32)
     lowered = jax.jit(lambda x: orthogonalize([x])[0]).lower(stack).as_text()
     side_by_side = {int(batch) for batch in re.findall(r"dot_general.*-> tensor<(\d+)x4x6xf32>", lowered)}

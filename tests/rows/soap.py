@@ -56,5 +56,6 @@ RECORDED = [
     ),
     _shampoo("shampoo_sgd", grafting="sgd"),
     _shampoo("shampoo_adagrad", grafting="adagrad", precondition_frequency=1),
+    _shampoo("shampoo_adam", block_size=3),
     _shampoo("shampoo_none", grafting=None, b1=0.5, b2=0.9, block_size=3),
 ]

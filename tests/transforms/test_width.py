@@ -7,6 +7,7 @@ import pytest
 
 import jgd
 from jgd import InputError
+from jgd.core.leaves import leaf_paths
 from jgd.tasks.mlp import InitMlp, apply_mlp
 from tests import problems
 
@@ -92,6 +93,8 @@ def test_the_rule_of_optax_s_own_must_be_told():
         jgd.multi_steps(jgd.sgd(0.1), 2),
         jgd.ema_params(jgd.apply_if_finite(jgd.sgd(0.1), 3), 0.9),
         jgd.chain(jgd.add_decayed_weights(0.1, mask="kernel"), jgd.sgd(0.1)),
+        jgd.chain(jgd.clip_by_global_norm(1.0), jgd.sgd(0.1)),
+        jgd.shampoo(0.1, grafting="sgd"),
     ],
 )
 def test_gradient_descent_is_known_inside_of_wrappers_and_groups(wrapped):
@@ -120,6 +123,40 @@ def test_declared_axes_replace_the_guess():
     turned = jgd.mup(jgd.adam(0.1), base, weight_dimension_numbers={"x": jgd.MatrixAxes(1, 0)})
     assert jgd.mup(jgd.adam(0.1), base).rate_factors(params) == [(1 / 3, 1)]
     assert turned.rate_factors(params) == [None]
+
+
+def test_rates_by_shape_are_taken_off_first():
+    """SPlus has 2 / (inputs + outputs) of its own for a matrix and a constant for all else."""
+    params, paths = model(12), leaf_paths(BASE)
+    adam = [row[0] if row else 1.0 for row in jgd.mup(jgd.adam(0.1), BASE).rate_factors(params)]
+    found = [row[0] if row else 1.0 for row in jgd.mup(jgd.splus(0.1), BASE).rate_factors(params)]
+    for path, base, now, factor, wanted in zip(
+        paths, jax.tree.leaves(BASE), jax.tree.leaves(params), found, adam, strict=True
+    ):
+        own = sum(base.shape) / sum(now.shape) if base.ndim == 2 else 1.0
+        assert factor * own == pytest.approx(wanted, rel=1e-12), path  # two divisions
+
+
+def test_shampoo_without_grafting_is_orthogonal_and_leaves_vectors_their_gradients():
+    params = model(12)
+    shampoo = jgd.mup(jgd.shampoo(0.1, grafting=None), BASE).rate_factors(params)
+    sgd = jgd.mup(jgd.sgd(0.1), BASE).rate_factors(params)
+    found = dict(zip(leaf_paths(BASE), zip(shampoo, sgd, strict=True), strict=True))
+    for path in ("mlp/bias", "head/bias"):
+        assert found[path][0] == found[path][1]
+    for path in ("mlp/kernel", "down/kernel"):
+        assert found[path][0] is None  # inputs and outputs grow alike
+    assert found["head/kernel"][0] == (pytest.approx(3**-0.5, rel=1e-12), 1)  # the root of a quotient
+    assert jgd.mup(jgd.shampoo(0.1), BASE).rate_factors(params) == jgd.mup(jgd.adam(0.1), BASE).rate_factors(params)
+
+
+def test_numbers_of_the_optimizer_may_be_traced():
+    def first(rms):
+        rule = jgd.mup(jgd.scale_by_muon(consistent_rms=rms), {"x": (3, 3)})
+        params = {"x": jnp.eye(6)}
+        return rule.update(params, rule.init(params), params)[0]["x"]
+
+    problems.close(jax.jit(first)(0.2), first(0.2), rtol=1e-5)  # rounding
 
 
 def test_describe_shows_what_each_leaf_gets():
@@ -180,6 +217,10 @@ def test_steps_move_the_outputs_as_far_at_every_width(inner):
         (
             lambda: jgd.mup(jgd.adam(0.1), {"x": jnp.ones((2, 2))}).init({"x": jnp.ones(3)}),
             r"the leaf at x, of shape \(3,\), is \(2, 2\) in base_shapes",
+        ),
+        (
+            lambda: jgd.mup(jgd.adam(0.1), {"x": (2, 2), "y": (3,)}).init({"x": jnp.ones((4, 4))}),
+            r"base_shapes has a leaf at y, of shape \(3,\), and the parameters have none there",
         ),
         (lambda: jgd.mup(3, BASE), "optimizer must be a gradient transformation"),
     ],

@@ -39,7 +39,8 @@ class Anderson(Method):
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """A plain step."""
         n = point.params.size
-        none = Mixed(*(jnp.zeros((self.memory_size, n), point.params.dtype) for _ in range(2)), jnp.zeros((), jnp.int32))
+        rows = jnp.zeros((self.memory_size, n), point.params.dtype)
+        none = Mixed(rows, rows, jnp.zeros((), jnp.int32))
         size = jnp.linalg.norm(point.residual)
         trial = point.params + self.mixing * point.residual
         return Iterate(point, trial, jnp.array(True), size, status(Status.RUNNING), none)

@@ -8,10 +8,15 @@ import jax.numpy as jnp
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import LineSearch, rounding
+from jgd.solvers.methods.bounds import longest_step, steepest
+from jgd.solvers.methods.line_searches import LineSearch
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.precision import Stalls
 from jgd.transforms.line_search import RayPoint
+
+MOST_STALLS = 10
+"""After how many steps in a row that lower neither the value, beyond rounding, nor the gradient the method ends."""
 
 
 class Ray(NamedTuple):
@@ -21,23 +26,27 @@ class Ray(NamedTuple):
     fresh: jax.Array  # bool[], the model has learned nothing, so that its direction is steepest descent
     direction: jax.Array  # f[n]
     start: RayPoint
-    first: jax.Array  # f[], the first step to try
+    longest: jax.Array  # f[], the step that reaches the bounds
     step: jax.Array  # f[], the step that is being tried
     search: Any
+    stalls: Stalls
 
 
 class Descent(Method):
     """x+ = x + t d, where d is the model's direction at x and t what the line search finds.
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
-    then the method ends: PRECISION where the values differ by no more than rounding, else LINE_SEARCH. A method of this
-    kind is a record with a `line_search` and four functions, of which the last two have defaults.
+    then the method ends: PRECISION where the values differ by no more than rounding, or the gradient is no more than
+    the rounding of the first, else LINE_SEARCH. PRECISION also where several steps in a row lower neither the value,
+    beyond its rounding, nor the gradient. With bounds, steepest descent is P(x - g) - x, and its norm, of all entries
+    together, is the optimality. A method of this kind is a record with a `line_search` and four functions, of which the
+    last has a default.
     """
 
     line_search: LineSearch
 
     def direction(self, problem: Objective, model: Any, point: Point) -> jax.Array:
-        """Where to go from a point, f[n]."""
+        """Where to go from a point, f[n], by a model that has learned; with bounds x + d obeys them."""
         raise NotImplementedError
 
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> Any:
@@ -45,57 +54,76 @@ class Descent(Method):
         raise NotImplementedError
 
     def start(self, problem: Objective, point: Point) -> Any:
-        """The model that has learned nothing; its direction is -g."""
+        """The model that has learned nothing."""
         raise NotImplementedError
 
-    def first_step(self, model: Any, point: Point, ray: Ray, slope: jax.Array, fresh: jax.Array) -> Scalar:
-        """The first step to try, given the last ray: of length at most 1 along the gradient, else the model's own."""
-        return jnp.where(fresh, 1 / jnp.maximum(1.0, jnp.linalg.norm(point.grad)), 1.0)
+    def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
+        """The first step to try on a ray that starts so, given the last ray and its step; 1 by default."""
+        return 1.0
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """Steepest descent from the start."""
-        zero, model = jnp.zeros_like(point.value), self.start(problem, point)
-        start = RayPoint(zero, point.value, zero, point)
-        none = Ray(model, jnp.array(True), -point.grad, start, zero, zero, self.line_search.begin(start))
-        return self._aim(problem, at_start(point, point.params, none), model, jnp.array(True))
+        zero, model, fresh = jnp.zeros_like(point.value), self.start(problem, point), jnp.array(True)
+        start, down = RayPoint(zero, point.value, zero, point), steepest(problem, point)
+        size = jnp.linalg.norm(down)
+        last = Ray(model, fresh, down, start, zero, zero, self.line_search.begin(start), Stalls.none(size))
+        iterate = at_start(point, point.params, last)._replace(optimality=size)
+        return self._aim(problem, iterate, model, fresh, down, None)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """Go on with the search, or, where it is over, along the next direction."""
         ray: Ray = iterate.memory
         trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
-        search = self.line_search.receive(ray.search, ray.start, trial)
-        end, over = search.point, search.done | search.failed
-        step = self.line_search.next(search, ray.first)
+        search = self.line_search.receive(ray.search, ray.start, trial, ray.longest)
+        step = self.line_search.next(search, ray.longest)
         tried = iterate._replace(
-            trial=iterate.point.params + step * ray.direction,
+            trial=problem.inside(iterate.point.params + step * ray.direction),
             accepted=jnp.array(False),
             memory=ray._replace(step=step, search=search),
         )
+        return jax.lax.cond(
+            search.done | search.failed,
+            lambda: cast_like(self._move(problem, iterate, trial, search), iterate),
+            lambda: cast_like(tried, iterate),
+        )
 
-        def move() -> Iterate:
-            moved = end.step > 0
-            point = where(moved, end.aux, iterate.point)
-            model = where(moved, self.learn(problem, ray.model, iterate.point, point), self.start(problem, point))
-            flat = jnp.abs(trial.value - ray.start.value) <= rounding(ray.start.value)
-            why = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
-            found = at_start(point, iterate.trial, ray)
-            found = found._replace(accepted=moved, status=jnp.where(~moved & ray.fresh, why, found.status))
-            return cast_like(self._aim(problem, found, model, ~moved), iterate)
-
-        return jax.lax.cond(over, move, lambda: cast_like(tried, iterate))
-
-    def _aim(self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array) -> Iterate:
-        """The ray from the point of the iterate, and its first trial."""
-        point, last = iterate.point, iterate.memory
+    def _move(self, problem: Objective, iterate: Iterate, trial: RayPoint, search: Any) -> Iterate:
+        """The first trial from the end of a search."""
+        ray, old, end = iterate.memory, iterate.point, search.point
+        moved = (end.step > 0) & (search.done | (end.value < old.value))
+        grew = moved & search.failed & (end.step >= trial.step)  # and would have gone on: as far at once next time
+        point = where(moved, end.aux, old)
+        fresh_model = self.start(problem, point)
+        model = where(moved, self.learn(problem, ray.model, old, point), fresh_model)
+        down = steepest(problem, point)
+        size = jnp.linalg.norm(down)
+        stalls = where(moved, ray.stalls.after(old.value, point.value, size), ray.stalls)
+        flat = ray.stalls.reached(old.value, trial.value, size)
+        over = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
+        why = jnp.where(~moved & ray.fresh, over, status(Status.RUNNING))
+        why = jnp.where(stalls.count >= MOST_STALLS, status(Status.PRECISION), why)
+        last = ray._replace(step=end.step, stalls=stalls)
+        iterate = Iterate(point, iterate.trial, moved, size, why, last)
         direction = self.direction(problem, model, point)
+        at_least = jnp.where(grew, end.step, 0.0)
+        return self._aim(problem, iterate, model, ~moved, down, (direction, fresh_model, at_least))
+
+    def _aim(self, problem: Objective, iterate: Iterate, model: Any, fresh: Any, down: jax.Array, own: Any) -> Iterate:
+        """The ray from the point of the iterate, and its first trial: along the gradient of length at most 1.
+
+        `down` is steepest descent, and `own`, if there is one, the model's direction, a new model and the least step.
+        """
+        point, last = iterate.point, iterate.memory
+        direction = down
+        if own is not None:
+            fresh = fresh | ~(own[0] @ point.grad < 0)
+            direction, model = jnp.where(fresh, down, own[0]), where(fresh, own[1], model)
         slope = direction @ point.grad
-        uphill = ~(slope < 0)
-        direction = jnp.where(uphill, -point.grad, direction)
-        slope = jnp.where(uphill, -(point.grad @ point.grad), slope)
-        model, fresh = where(uphill, self.start(problem, point), model), fresh | uphill
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
+        longest = longest_step(problem, point.params, direction)
+        first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, start))
+        first = first if own is None else jnp.maximum(first, own[2])
+        step = jnp.minimum(first, longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
-        first = jnp.asarray(self.first_step(model, point, last, slope, fresh), point.value.dtype)
-        step = self.line_search.next(search, first)
-        ray = Ray(model, fresh, direction, start, first, step, search)
-        return iterate._replace(trial=point.params + step * direction, memory=ray)
+        ray = Ray(model, fresh, direction, start, longest, step, search, last.stalls)
+        return iterate._replace(trial=problem.inside(point.params + step * direction), memory=ray)

@@ -26,7 +26,8 @@ def rounding(value: jax.Array) -> jax.Array:
 class LineSearch:
     """A record with three methods, each a formula of scalars; `search.point` is the step to take, when it is over.
 
-    A trial that is not finite shortens the step. A search that fails ends at the lowest trial below the start, or at
+    A trial that is not finite shortens the step; the longest that is allowed is taken where longer ones would be lower.
+    A search that fails ends at the lowest trial below the start, or at
     the start.
     """
 
@@ -34,11 +35,11 @@ class LineSearch:
         """The search before its first trial; `start` is the ray at 0."""
         return begin_search(start)
 
-    def next(self, search: Any, first: Scalar) -> jax.Array:
-        """The step to try next, and `first` in the beginning."""
+    def next(self, search: Any, longest: Scalar) -> jax.Array:
+        """The step to try next, after the first, at most `longest`."""
         raise NotImplementedError
 
-    def receive(self, search: Any, start: RayPoint, new: RayPoint) -> Any:
+    def receive(self, search: Any, start: RayPoint, new: RayPoint, longest: Scalar) -> Any:
         """The search after the evaluation of that step."""
         raise NotImplementedError
 
@@ -47,26 +48,32 @@ class LineSearch:
 class StrongWolfe(LineSearch):
     """f(x + t d) <= f(x) + c1 t f'(x; d) and |f'(x + t d; d)| <= c2 |f'(x; d)| (Nocedal & Wright 2006, Alg. 3.5, 3.6).
 
-    `slope_rtol` is c1, `curv_rtol` c2. Near a minimum, where values differ by rounding, Hager and Zhang's approximate
+    `slope_rtol` is c1, `curv_rtol` c2. While steps are too short, they grow by 1.1 to `increase_factor` times the last
+    growth (Moré & Thuente 1994). Near a minimum, where values differ by rounding, Hager and Zhang's approximate
     form of the first, which looks at slopes, is enough; its `approx_dec_rtol` is by default ten rounding units.
     """
 
     slope_rtol: Scalar = hyper(default=1e-4, interval="(0, 1)")
     curv_rtol: Scalar = hyper(default=0.9, interval="(0, 1)")
     max_steps: Scalar = hyper(default=20, interval="[1, inf)", whole=True)
-    increase_factor: Scalar = hyper(default=2.0, interval="(1, inf)")
+    increase_factor: Scalar = hyper(default=4.0, interval="(1.1, inf)")
     approx_dec_rtol: Scalar | None = hyper(default=None, interval="[0, inf)")
 
-    def next(self, search: StepSearch, first: Scalar) -> jax.Array:
-        """A longer step until one is too long, then one between."""
-        return next_step(search, first, None, self.increase_factor).astype(search.trial.step.dtype)
+    def next(self, search: StepSearch, longest: Scalar) -> jax.Array:
+        """Where a line through the last two slopes is 0; once a trial is too long, a step between."""
+        last, new = search.low, search.high  # while the steps grow
+        span = new.step - last.step
+        turn = jnp.where(new.slope > last.slope, span * new.slope / (last.slope - new.slope), jnp.inf)
+        grown = new.step + jnp.clip(turn, 1.1 * span, self.increase_factor * span)
+        between = next_step(search, 0.0, longest, self.increase_factor)
+        return jnp.where(search.bracketed, between, jnp.minimum(grown, longest)).astype(search.trial.step.dtype)
 
-    def receive(self, search: StepSearch, start: RayPoint, new: RayPoint) -> StepSearch:
+    def receive(self, search: StepSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> StepSearch:
         """Done where both conditions hold."""
         rtol = equal_rtol(start.value) if self.approx_dec_rtol is None else self.approx_dec_rtol
         errors = wolfe_errors(new, start, self.slope_rtol, self.curv_rtol, rtol)
         short = jnp.finfo(start.value.dtype).eps * jnp.abs(search.high.step)
-        return receive(search, new, *errors, max_steps=self.max_steps, precision=short)
+        return receive(search, new, *errors, max_steps=self.max_steps, max_step=longest, precision=short)
 
 
 strong_wolfe = StrongWolfe
@@ -82,11 +89,11 @@ class Armijo(LineSearch):
     slope_rtol: Scalar = hyper(default=1e-4, interval="(0, 1)")
     max_steps: Scalar = hyper(default=20, interval="[1, inf)", whole=True)
 
-    def next(self, search: StepSearch, first: Scalar) -> jax.Array:
-        """The first, then the lowest point of a cubic or a parabola."""
-        return next_step(search, first, None, 1.0).astype(search.trial.step.dtype)
+    def next(self, search: StepSearch, longest: Scalar) -> jax.Array:
+        """The lowest point of a cubic or a parabola."""
+        return next_step(search, 0.0, longest, 1.0).astype(search.trial.step.dtype)
 
-    def receive(self, search: StepSearch, start: RayPoint, new: RayPoint) -> StepSearch:
+    def receive(self, search: StepSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> StepSearch:
         """Done where the value has fallen enough."""
         decrease, _ = wolfe_errors(new, start, self.slope_rtol, jnp.inf, equal_rtol(start.value))
         return receive(search, new, decrease, jnp.where(jnp.isfinite(decrease), 0.0, jnp.inf), max_steps=self.max_steps)

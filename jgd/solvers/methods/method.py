@@ -33,6 +33,10 @@ class Method:
     takes: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it can handle
     needs: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it makes no sense without
 
+    def evaluate_start(self, problem: Objective, params: Params) -> Point:
+        """The start, evaluated once."""
+        return problem.evaluate(params)
+
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The first iterate, at a start that was evaluated."""
         raise NotImplementedError
@@ -45,6 +49,9 @@ class Method:
         """The point at `iterate.trial`, and in how many evaluations it was found, i32[]."""
         return problem.evaluate(iterate.trial), jnp.ones((), jnp.int32)
 
+
+FALLS = 0.9
+"""Where values differ by rounding alone, a step must bring the gradient's norm below this much of it."""
 
 PARTS = ("bounds", "constraints", "nonsmooth", "hess", "residual")
 """What a problem may have besides its smooth objective."""
@@ -63,3 +70,13 @@ def status(code: Status) -> jax.Array:
 def is_finite(point: Point) -> jax.Array:
     """Whether the value and the gradient are, bool[]."""
     return jnp.isfinite(point.value) & jnp.isfinite(global_norm(point.grad))
+
+
+def is_next_to_nothing(point: Point, step: jax.Array, promised: jax.Array) -> jax.Array:
+    """Whether a step promises to lower f by at most eps^(2/3) |f|, or is no longer than rounding makes it, bool[].
+
+    A point from which the method's own first step is so small, and leads nowhere, is as exact as the dtype allows.
+    """
+    eps = float(jnp.finfo(point.value.dtype).eps)
+    short = jnp.linalg.norm(step) <= 10 * eps * jnp.linalg.norm(point.params)
+    return short | (promised <= eps ** (2 / 3) * jnp.abs(point.value))

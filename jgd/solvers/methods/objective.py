@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jgd.core.tree import where
 from jgd.core.types import Params
 
 
@@ -32,6 +33,7 @@ class Objective:
     nonsmooth   the other part of the objective: `value(params)`, `prox(params, step)`, and for sets `lmo(grads)`.
     constraints `(equalities, inequalities)`: functions params -> f[k]; the first are to be 0, the second at least 0.
     hess        params -> f[n, n], the user's own Hessian.
+    loss        of residuals, in place of half the sum of their squares.
     """
 
     fn: Callable[[Params], tuple[Any, Any]]
@@ -41,6 +43,7 @@ class Objective:
     nonsmooth: Any = None
     constraints: Any = None
     hess: Callable[[Params], jax.Array] | None = None
+    loss: Any = None
 
     def evaluate(self, params: Params) -> Point:
         """The value and the gradient, of residuals also those and their Jacobian: one evaluation."""
@@ -54,18 +57,46 @@ class Objective:
         return Point(params, smooth + self.nonsmooth.value(params), grad, aux, smooth)
 
     def _evaluate_residual(self, params: Params) -> Point:
-        """Half the sum of squares, its gradient J'r, r and J: by forward mode where J is tall, reverse where wide."""
-        residual, aux = self.fn(params)
+        """Half the sum of squares, its gradient J'r, r and J: by forward mode where J is tall, reverse where wide.
+
+        The function is traced once, and its values are found once. Under a loss, r and J are weighted so that J'r is
+        the gradient of the loss.
+        """
+        residual, forward, aux = jax.linearize(self.fn, params, has_aux=True)
         n, m = params.size, residual.size
-        jacobian = (jax.jacfwd if n <= 2 * m else jax.jacrev)(lambda p: self.fn(p)[0])(params)
-        return Point(params, (residual @ residual) / 2, residual @ jacobian, aux, None, residual, jacobian)
+        if n <= 2 * m:
+            jacobian = jax.vmap(forward, out_axes=1)(jnp.eye(n, dtype=params.dtype))
+        else:
+            backward = jax.linear_transpose(forward, params)
+            (jacobian,) = jax.vmap(backward)(jnp.eye(m, dtype=residual.dtype))
+        if self.loss is None:
+            value = (residual @ residual) / 2
+        else:
+            value, (ours, rows) = self.loss.value(residual), self.loss.weights(residual)
+            residual, jacobian = ours * residual, rows[:, None] * jacobian
+        return Point(params, value, residual @ jacobian, aux, None, residual, jacobian)
+
+    def inside(self, params: Params) -> Params:
+        """The nearest parameters that obey the bounds; where the non-smooth part is infinite, its prox."""
+        if self.lower is not None:
+            params = jax.tree.map(jnp.clip, params, self.lower, self.upper)
+        if self.nonsmooth is None:
+            return params
+        outside = ~jnp.isfinite(self.nonsmooth.value(params))
+        return where(outside, self.nonsmooth.prox(params, 1.0), params)
+
+    def nearest(self, params: Params, step: Any) -> Params:
+        """The prox of what is not smooth: of the non-smooth part, or of the bounds, to which it clips."""
+        if self.nonsmooth is not None:
+            return self.nonsmooth.prox(params, step)
+        return params if self.lower is None else jax.tree.map(jnp.clip, params, self.lower, self.upper)
 
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""
         if not self.is_residual:
             return self.fn(params)[0]
         residual = self.fn(params)[0]
-        return (residual @ residual) / 2
+        return (residual @ residual) / 2 if self.loss is None else self.loss.value(residual)
 
     def total(self, params: Params) -> jax.Array:
         """The whole objective."""
@@ -77,15 +108,13 @@ class Objective:
         if self.lower is None and self.nonsmooth is None:
             return grad
         free = jax.tree.map(jnp.subtract, params, grad)
-        fixed = (
-            jax.tree.map(jnp.clip, free, self.lower, self.upper)
-            if self.nonsmooth is None
-            else self.nonsmooth.prox(free, 1.0)
-        )
-        return jax.tree.map(jnp.subtract, params, fixed)
+        return jax.tree.map(jnp.subtract, params, self.nearest(free, 1.0))
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
-        """The map from a direction to the Hessian times it, from one linearization of the gradient."""
+        """The map from a direction to the Hessian times it: the user's, or from one linearization of the gradient."""
+        if self.hess is not None:
+            matrix = self.hessian(params)
+            return lambda direction: matrix @ direction
         return jax.linearize(jax.grad(self.value), params)[1]
 
     def hessian(self, params: jax.Array) -> jax.Array:

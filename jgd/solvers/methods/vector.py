@@ -26,6 +26,11 @@ class Vector(NamedTuple):
         real = [jnp.finfo(dtype).dtype for dtype in dtypes]
         return cls(structure, tuple(jnp.shape(x) for x in leaves), dtypes, jnp.result_type(*real))
 
+    @property
+    def tree(self) -> Any:
+        """The shapes and dtypes of the tree's leaves, in its structure."""
+        return self.structure.unflatten(map(jax.ShapeDtypeStruct, self.shapes, self.dtypes))
+
     def pack(self, tree: Any) -> jax.Array:
         """The vector of a tree of this structure, whose leaves broadcast to the shapes."""
         parts = []

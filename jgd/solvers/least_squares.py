@@ -1,0 +1,182 @@
+"""Least squares: parameters for which residuals are small, by their Jacobian or by any optimizer."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.arguments import FLAG, checked, function_of
+from jgd.core.errors import InputError
+from jgd.core.record import as_function, part, record, static
+from jgd.core.stop import STOP, Stop
+from jgd.core.types import Params, Scalar
+from jgd.core.user_code import attempt
+from jgd.solvers.derivatives import DERIVATIVE, Implicit, with_derivative
+from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
+from jgd.solvers.methods.losses import LOSS, RobustLoss, robust_loss
+from jgd.solvers.methods.method import Method
+from jgd.solvers.methods.objective import Point
+from jgd.solvers.methods.vector import Vector
+from jgd.solvers.minimize import CALLBACK, TUPLE, check_stop, finished, rule_of
+from jgd.solvers.names import METHOD, check_parts, method_of
+from jgd.solvers.solution import Solution
+from jgd.solvers.user_problem import UserProblem, bounds_of, start_of
+from jgd.solvers.watched import is_watched, watched_search
+
+DEFAULT_STOP = Stop(relative_gradient_norm=1e-10, value_change=1e-10)
+
+
+@checked(
+    params=None,
+    optimizer=METHOD,
+    has_aux=FLAG,
+    args=TUPLE,
+    residual=function_of("(params, *args) -> residuals"),
+    stop=STOP,
+    history=FLAG,
+    loss=LOSS,
+    derivative=DERIVATIVE,
+    callback=CALLBACK,
+)
+def least_squares(
+    residual: Callable[..., Any],
+    optimizer: Any,
+    params: Params,
+    stop: Stop | None = None,
+    *,
+    args: tuple[Any, ...] = (),
+    has_aux: bool = False,
+    bounds: Any = None,
+    loss: str = "linear",
+    loss_scale: Scalar = 1.0,
+    derivative: str | Implicit = "implicit",
+    history: bool = False,
+    callback: Callable[[Solution], Any] | None = None,
+) -> Solution:
+    """Minimize half the sum of squares of `residual(params, *args)`, a tree of arrays, from `params`.
+
+    `optimizer` is "lm", "gauss-newton", with `bounds` "trf", or such a method as a value; any other method or optimizer
+    minimizes the same value by its gradient. With `has_aux` the function returns `(residuals, aux)`. Complex residuals
+    count by their modulus, and there may be fewer residuals than parameters.
+
+    bounds      `(lower, upper)`, each None, a number, or a tree like the parameters, and never left on the way.
+    loss        what outliers pull on less: the value is half the sum of s^2 rho((r/s)^2), s = `loss_scale`, with rho(z)
+                z for "linear", 2 (sqrt(1 + z) - 1) for "soft_l1", z up to 1 and 2 sqrt(z) - 1 beyond for "huber",
+                ln(1 + z) for "cauchy", arctan(z) for "arctan".
+    loss_scale  residuals far above it are outliers; in the residuals' unit.
+    derivative  of the solution's parameters and value, as in `minimize`.
+    history     keep the value of every evaluation.
+    callback    `callback(solution)` after every step; `True` or StopIteration ends it.
+
+    The default is `Stop(relative_gradient_norm=1e-10, value_change=1e-10)`. Methods that use the Jacobian report as
+    `gradient_norm` that of the vector with J_j'r / |J_j| for parameter j, which is free of the parameters' units, so
+    that both rules are; with bounds, its projected form. They also end by themselves, with PRECISION, where rounding
+    allows no more. `Solution.residual` is as the function returns it. Runs under `jit` and `vmap`; one function object
+    is compiled once. Every turn evaluates the function and its Jacobian once.
+    """
+    place = "least_squares"
+    method, params = method_of(optimizer, place), start_of(place, params)
+    stop = check_stop(place, DEFAULT_STOP if stop is None else stop)
+    given = residual_problem(
+        place,
+        method,
+        Residuals(as_function(residual), args, has_aux),
+        params,
+        bounds_of(place, bounds, params),
+        robust_loss(loss, loss_scale),
+    )
+    check_method(place, optimizer, method, given)
+    recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
+    if is_watched(place, stop, callback):
+        see = None if callback is None else lambda solution: callback(as_returned(solution))
+        return finished(as_returned(watched_search(given, method, params, stop, recorded, see)))
+    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
+
+
+@record
+class Residuals:
+    """A user's residuals as a vector, f[m], with what was returned: (vector, (residuals, aux))."""
+
+    fn: Any = part()  # a function as a pytree
+    args: tuple[Any, ...] = part()
+    has_aux: bool = static(default=False)
+
+    def __call__(self, params: Params) -> tuple[jax.Array, Any]:
+        """A complex residual is two numbers."""
+        out = self.fn(params, *self.args)
+        tree, aux = out if self.has_aux else (out, None)
+        return Vector.like(tree).pack(tree), (tree, aux)
+
+
+@record
+class HalfSquares:
+    """The value that least squares minimize, for methods that know of gradients alone."""
+
+    residuals: Residuals = part()
+    loss: RobustLoss | None = part(default=None)
+
+    def __call__(self, params: Params) -> tuple[jax.Array, Any]:
+        """The value, and (residuals, aux)."""
+        r, out = self.residuals(params)
+        return (r @ r / 2 if self.loss is None else self.loss.value(r)), out
+
+
+def residual_problem(
+    place: str, method: Method, residuals: Residuals, params: Params, bounds: Any, loss: RobustLoss | None
+) -> UserProblem:
+    """The problem as the method takes it: its residuals, or the value alone. Refuses what are no residuals."""
+    fn = residuals.fn
+    place = f"{place}({getattr(getattr(fn, 'fn', fn), '__qualname__', type(fn).__name__)})"
+    out: Any = attempt(f"{place}: calling it", lambda: jax.eval_shape(fn, params, *residuals.args))
+    if residuals.has_aux and not (isinstance(out, tuple) and len(out) == 2):
+        raise InputError(f"{place}: with has_aux=True it must return (residuals, aux), not a {type(out).__name__}.")
+    leaves = jax.tree.leaves(out[0] if residuals.has_aux else out)
+    if not all(hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.inexact) for x in leaves) or not sum(
+        x.size for x in leaves
+    ):
+        found = ", ".join(f"{x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else type(x).__name__ for x in leaves)
+        raise InputError(
+            f"{place}: it must return residuals, floating or complex arrays with at least one number, not "
+            f"{found or 'nothing'}."
+        )
+    if "residual" in method.takes:
+        return UserProblem(residuals, bounds=bounds, loss=loss, has_aux=True, is_residual=True)
+    return UserProblem(HalfSquares(residuals, loss), bounds=bounds, has_aux=True)
+
+
+def check_method(place: str, optimizer: Any, method: Method, given: UserProblem) -> None:
+    """Refuse a method that cannot handle the problem."""
+    parts = {"residual"} if given.is_residual else set()
+    check_parts(place, optimizer, method, parts if given.bounds is None else parts | {"bounds"})
+
+
+def search(
+    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int = 0
+) -> tuple[Solution, Point]:
+    """The solution, and its point as the method sees it."""
+    problem, form = given.for_method(method, params)
+
+    def run(start: Params) -> Turn:
+        return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
+
+    start = params if form is None else form.pack(params)
+    if problem.lower is not None:
+        start = jax.tree.map(jnp.clip, start, problem.lower, problem.upper)
+    turn = run(start) if rule is None else with_derivative(rule, problem, start, run)
+    return as_returned(turn.solution(form)), turn.iterate.point
+
+
+def as_returned(solution: Solution) -> Solution:
+    """The solution with the residuals and the aux that the user's function returned."""
+    residual, aux = solution.aux
+    return dataclasses.replace(solution, residual=residual, aux=aux)
+
+
+@partial(jax.jit, static_argnames="recorded")
+def _search(
+    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
+) -> Solution:
+    return search(given, method, params, stop, rule, recorded)[0]

@@ -1,0 +1,22 @@
+"""Steps that stay inside the bounds of a problem, and the gradient as the bounds leave it."""
+
+import jax
+import jax.numpy as jnp
+
+from jgd.solvers.methods.objective import Objective, Point
+
+
+def steepest(problem: Objective, point: Point, step: jax.Array | float = 1.0) -> jax.Array:
+    """Project the step against the gradient: P(x - t g) - x, 0 at a solution; -t g where there are no bounds."""
+    if problem.lower is None:
+        return -step * point.grad
+    return jnp.clip(-step * point.grad, problem.lower - point.params, problem.upper - point.params)
+
+
+def longest_step(problem: Objective, params: jax.Array, direction: jax.Array) -> jax.Array:
+    """Find the largest t with x + t d inside the bounds, at least 1; infinite where there are none."""
+    if problem.lower is None:
+        return jnp.full((), jnp.inf, params.dtype)
+    room = jnp.where(direction < 0, problem.lower, problem.upper) - params
+    moves = direction != 0
+    return jnp.maximum(1.0, jnp.min(jnp.where(moves, room / jnp.where(moves, direction, 1.0), jnp.inf)))

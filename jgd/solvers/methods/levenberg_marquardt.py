@@ -1,0 +1,150 @@
+"""Least squares by damped Gauss-Newton steps: Levenberg and Marquardt's method in Moré's form."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.record import hyper, record, static
+from jgd.core.status import Status
+from jgd.core.tree import cast_like, where
+from jgd.core.types import Scalar
+from jgd.solvers.methods.line_searches import rounding
+from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
+from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
+from jgd.solvers.methods.objective import Objective, Point
+
+LEAST_RATIO = 1e-4
+"""Of the model's decrease, for a step to be accepted."""
+NEAR = 100
+"""A model that can lower the value by so many roundings of it is about a solution, if no step lowers it."""
+
+
+class Region(NamedTuple):
+    """The model about the accepted point, where it is trusted, and the step that is being tried."""
+
+    model: LinearModel
+    columns: jax.Array  # f[n], the largest norms of the Jacobian's columns so far
+    radius: jax.Array  # f[]
+    step: jax.Array  # f[n], in the model's scale
+    damping: jax.Array  # f[], 0 where the step does not reach the radius
+    fresh: jax.Array  # bool[], before the first model
+
+
+class DampedGaussNewton(Method):
+    """d = scale * z, where z minimizes |A z + r|^2 / 2 among |z| <= radius, A = J scale.
+
+    `scale` is by default 1 over the largest norm that the parameter's column of J has had, so that the method does not
+    depend on the parameters' units. A step is accepted where the value falls by 1e-4 of what the model says. Below a
+    quarter the radius becomes 0.1 to 0.5 of the step, by the parabola through what was evaluated; above three quarters
+    twice the step (Moré 1978, "The Levenberg-Marquardt algorithm"). A trial that is not finite counts as one that is
+    too high.
+
+    The optimality is |J_j'r| / |J_j| over the parameters. It ends with PRECISION where the model can lower the value by
+    no more than rounding, or where steps no longer change the parameters and either the full step or the optimality is
+    of the order of rounding's root; with TRUST_REGION where neither is.
+    """
+
+    takes = needs = frozenset({"residual"})
+    factor: Scalar
+
+    def linearize(self, problem: Objective, point: Point, columns: jax.Array) -> LinearModel:
+        """The model about a point."""
+        return LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
+
+    def choose(self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array) -> tuple[Any, Any]:
+        """The step in the model's scale, and its damping."""
+        return model.within(radius)
+
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """Before the first model, which the first turn makes, without an evaluation: one model less to compile."""
+        zeros = jnp.zeros_like(point.grad)
+        model = jax.eval_shape(lambda: self.linearize(problem, point, zeros))
+        model = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), model)
+        zero, fresh = jnp.zeros_like(point.value), jnp.array(True)
+        region = Region(model, zeros, zero, zeros, zero, fresh)
+        return at_start(point, point.params, region)._replace(optimality=scaled_gradient_norm(problem, point))
+
+    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The point at the trial; at first the start, which was evaluated."""
+
+        def new() -> tuple[Point, jax.Array]:
+            return cast_like(self.evaluate_trial(problem, iterate), (iterate.point, jnp.zeros((), jnp.int32)))
+
+        return jax.lax.cond(iterate.memory.fresh, lambda: (iterate.point, jnp.zeros((), jnp.int32)), new)
+
+    def evaluate_trial(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The point at the trial, and in how many evaluations."""
+        return problem.evaluate(iterate.trial), jnp.ones((), jnp.int32)
+
+    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+        """Accept or reject the trial, and try the next step."""
+        old, (model, columns, radius, step, damping, fresh) = iterate.point, iterate.memory
+        fell = jnp.where(is_finite(new), old.value - new.value, -jnp.inf)
+        expected, slope, length = -model.change(step), -model.slope(step), jnp.linalg.norm(step)
+        ratio = fell / jnp.where(expected > 0, expected, 1.0)
+        accepted = (ratio > LEAST_RATIO) & ~fresh
+        short = jnp.clip(slope / (2 * (slope - fell)), 0.1, 0.5) * length
+        long = jnp.where((ratio >= 0.75) | (damping == 0), self.widened(radius, length), radius)
+        radius = jnp.where(ratio <= 0.25, short, long)
+        point, renewed = where(accepted, new, old), accepted | fresh
+        columns = jnp.where(renewed, jnp.maximum(columns, columns_of(point.jacobian)), columns)
+        model = jax.lax.cond(renewed, lambda: self.linearize(problem, point, columns), lambda: model)
+        size = model.size(point.params)
+        radius = jnp.where(fresh, self.factor * jnp.where(size > 0, size, 1.0), radius)
+        step, damping = self.choose(problem, point, model, radius)
+        optimality = scaled_gradient_norm(problem, point)
+        trial = point.params + model.scale * step
+        if problem.lower is not None:
+            trial = jnp.clip(trial, problem.lower, problem.upper)
+        region = Region(model, columns, radius, step, damping, jnp.array(False))
+        return Iterate(point, trial, accepted, optimality, self._status(point, model, step, size, optimality), region)
+
+    def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:
+        """The radius after a good step of this length."""
+        return 2 * length
+
+    def _status(self, point: Point, model: LinearModel, step: Any, size: jax.Array, optimality: Any) -> jax.Array:
+        """Why it ends with this step, if it does."""
+        eps = jnp.finfo(step.dtype).eps
+        stuck = jnp.linalg.norm(step) <= eps * size
+        flat = model.most() <= rounding(point.value)
+        near = (jnp.linalg.norm(model.step()) <= eps**0.5 * size) | (optimality**2 <= NEAR * rounding(point.value))
+        why = jnp.where(stuck, status(Status.TRUST_REGION), status(Status.RUNNING))
+        return jnp.where(flat | (stuck & near), status(Status.PRECISION), why)
+
+
+@record
+class LevenbergMarquardt(DampedGaussNewton):
+    """(J'J + lambda D'D) d = -J'r, with lambda such that |D d| is at most a radius (Levenberg 1944, Moré 1978).
+
+    D are the largest norms that J's columns have had. The method for least squares without bounds. `factor` is the
+    first radius in units of |D x|; make it 1 or 0.1 where the first step leaves the function's domain. With `geodesic`,
+    half the geodesic acceleration is added to each step where it is at most 3/8 of it (Transtrum & Sethna 2012,
+    arXiv:1201.5885): an evaluation more at every trial, and fewer trials in narrow curved valleys.
+    A turn costs 2 m n^2 + 20 n^3 operations, and f[m, n] numbers of memory.
+    """
+
+    geodesic: bool = static(default=False)
+    factor: Scalar = hyper(default=100.0, interval="(0, inf)")
+
+    def evaluate_trial(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The point at the trial, which the acceleration has bent."""
+        if not self.geodesic:
+            return super().evaluate_trial(problem, iterate)
+        x, region = iterate.point.params, iterate.memory
+        model, d = region.model, iterate.trial - x
+
+        def velocity(x: jax.Array) -> jax.Array:
+            return jax.jvp(lambda x: problem.fn(x)[0], (x,), (d,))[1]
+
+        acceleration = jax.jvp(velocity, (x,), (d,))[1]
+        if problem.loss is not None:
+            acceleration = problem.loss.weights(problem.fn(x)[0])[1] * acceleration
+        bend = model.inverse(-model.scale * (acceleration @ iterate.point.jacobian), region.damping)
+        small = 2 * jnp.linalg.norm(bend) <= 0.75 * jnp.linalg.norm(region.step)
+        trial = iterate.trial + jnp.where(small, model.scale * bend / 2, 0.0)
+        return problem.evaluate(trial), jnp.full((), 2, jnp.int32)
+
+
+levenberg_marquardt = LevenbergMarquardt

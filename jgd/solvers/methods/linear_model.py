@@ -1,0 +1,113 @@
+"""The residuals to first order about a point: the model that least-squares methods minimize."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.types import Scalar
+from jgd.solvers.methods.objective import Objective, Point
+
+NEWTON_STEPS = 10
+"""Enough for a damping that is right to a percent (Moré 1978), from any start between its bounds."""
+
+
+class LinearModel(NamedTuple):
+    """m(z) = |A z + r|^2 / 2 of the step d = scale * z, by the singular values of A.
+
+    Never A'A, whose condition is that of A squared. What lies below the rounding of the largest singular value counts
+    as 0, and no step is taken along it.
+    """
+
+    scale: jax.Array  # f[n]
+    singular: jax.Array  # f[k], k = min(m, n)
+    right: jax.Array  # f[k, n]
+    along: jax.Array  # f[k], U'r
+
+    @classmethod
+    def of(cls, scale: jax.Array, matrix: jax.Array, residual: jax.Array) -> "LinearModel":
+        """The model for a matrix f[m, n]: a QR factorization of it with its residual, and the SVD of what is left."""
+        n = matrix.shape[1]
+        triangle = jnp.linalg.qr(jnp.column_stack([matrix, residual]), mode="r")[:n]
+        left, singular, right = jnp.linalg.svd(triangle[:, :n], full_matrices=False)
+        least = max(matrix.shape) * jnp.finfo(matrix.dtype).eps * singular[0]
+        return cls(scale, jnp.where(singular > least, singular, 0.0), right, left.T @ triangle[:, n])
+
+    def step(self, damping: Scalar = 0.0) -> jax.Array:
+        """The least z that minimizes m(z) + damping |z|^2 / 2, f[n]."""
+        return -self._coordinates(damping) @ self.right
+
+    def within(self, radius: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The z that minimizes m(z) among |z| <= radius to a percent of it, and its damping (Moré 1978, section 5).
+
+        Newton steps on 1 / |z| - 1 / radius, kept between its bounds.
+        """
+        pull = self.singular * self.along
+
+        def excess(damping: jax.Array) -> tuple[jax.Array, jax.Array]:
+            z = self._coordinates(damping)
+            size = jnp.linalg.norm(z)
+            squares = jnp.where(self.singular > 0, self.singular**2 + damping, 1.0)
+            return size, jnp.where(size > 0, size / jnp.sum(z**2 / squares), 0.0)
+
+        size, slope = excess(jnp.zeros_like(radius))
+        inside = size <= radius
+        low = jnp.maximum((size - radius) * slope, 0.0)
+        high = jnp.linalg.norm(pull) / radius
+
+        def newton(_: int, damping: jax.Array) -> jax.Array:
+            size, slope = excess(damping)
+            return jnp.clip(damping + (size - radius) / radius * size * slope, low, high)
+
+        damping = jax.lax.fori_loop(0, NEWTON_STEPS, newton, jnp.maximum(low, 1e-3 * high))
+        damping = jnp.where(inside, 0.0, damping)
+        return self.step(damping), damping
+
+    def slope(self, z: jax.Array) -> jax.Array:
+        """The derivative of m along z, at 0."""
+        return (self.singular * self.along) @ (self.right @ z)
+
+    def product(self, z: jax.Array, w: jax.Array) -> jax.Array:
+        """Return z'A'A w."""
+        return (self.singular * (self.right @ z)) @ (self.singular * (self.right @ w))
+
+    def change(self, z: jax.Array) -> jax.Array:
+        """m(z) - m(0)."""
+        return self.slope(z) + self.product(z, z) / 2
+
+    def most(self) -> jax.Array:
+        """By how much m can fall."""
+        return jnp.sum(jnp.where(self.singular > 0, self.along, 0.0) ** 2) / 2
+
+    def size(self, x: jax.Array) -> jax.Array:
+        """The norm of the parameters in the model's scale; those that it does not move count for nothing."""
+        return jnp.linalg.norm(jnp.where(self.scale > 0, x / self.scale, 0.0))
+
+    def inverse(self, y: jax.Array, damping: Scalar) -> jax.Array:
+        """(A'A + damping)^-1 y, along the singular values above 0."""
+        return self._over(self.right @ y, damping) @ self.right
+
+    def _coordinates(self, damping: Scalar) -> jax.Array:
+        return self._over(self.singular * self.along, damping)
+
+    def _over(self, pull: jax.Array, damping: Scalar) -> jax.Array:
+        moved = self.singular > 0
+        return jnp.where(moved, pull / jnp.where(moved, self.singular**2 + damping, 1.0), 0.0)
+
+
+def columns_of(jacobian: jax.Array) -> jax.Array:
+    """The norms of its columns, f[n], and 1 in place of 0."""
+    norms = jnp.linalg.norm(jacobian, axis=0)
+    return jnp.where(norms > 0, norms, 1.0)
+
+
+def scaled_gradient_norm(problem: Objective, point: Point) -> jax.Array:
+    """|g_j / |J_j||: the gradient where each parameter's unit moves the residuals by 1, inside the bounds, f[].
+
+    Free of the parameters' units, in those of the residuals, and 0 at a solution alone.
+    """
+    columns = columns_of(point.jacobian)
+    step = -point.grad / columns
+    if problem.lower is not None:
+        step = jnp.clip(step, columns * (problem.lower - point.params), columns * (problem.upper - point.params))
+    return jnp.linalg.norm(step)

@@ -1,0 +1,128 @@
+"""Nelder and Mead's simplex: values alone, no derivatives."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.record import hyper, record
+from jgd.core.status import Status
+from jgd.core.tree import cast_like, where
+from jgd.core.types import Params, Scalar
+from jgd.solvers.methods.method import Iterate, Method, at_start, status
+from jgd.solvers.methods.objective import Objective, Point
+
+BUILD, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK = range(6)
+"""Which point is being evaluated."""
+
+
+class Vertices(NamedTuple):
+    """n + 1 points, the lowest first; some have no value yet while it is built or shrinks."""
+
+    points: jax.Array  # f[n + 1, n]
+    values: jax.Array  # f[n + 1], infinite where not finite
+    phase: jax.Array  # i32[]
+    index: jax.Array  # i32[], of the point that is evaluated next, where it is built or shrinks
+    reflected: jax.Array  # f[n]
+    reflected_value: jax.Array  # f[]
+
+
+@record
+class NelderMead(Method):
+    """Replace the highest of n + 1 points by its image in the others (Nelder & Mead 1965; Lagarias et al. 1998).
+
+    The image is the reflection, twice as far or half as far, or, where none is lower, all shrink towards the lowest;
+    with more than two parameters by factors that depend on n (Gao & Han 2012). At first the points lie 5% of each
+    parameter from the start, and 0.00025 where it is 0. Bounds cut points off. It ends, with Status.STEP_NORM, where
+    the others are within `x_tol` of the lowest in each parameter and within `f_tol` of its value, both absolute.
+
+    For functions of up to about ten parameters without derivatives: none is taken, so that any function that JAX can
+    call will do, and `gradient_norm` is NaN. Memory: n + 1 vectors. A shrinkage costs n evaluations.
+    """
+
+    takes = frozenset({"bounds"})
+    x_tol: Scalar = hyper(default=1e-4, interval="[0, inf)")
+    f_tol: Scalar = hyper(default=1e-4, interval="[0, inf)")
+
+    def evaluate_start(self, problem: Objective, params: Params) -> Point:
+        """The value alone."""
+        value, aux = problem.fn(params)
+        return Point(params, value, jnp.zeros_like(params), aux)
+
+    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The value alone."""
+        return self.evaluate_start(problem, iterate.trial), jnp.ones((), jnp.int32)
+
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """The first simplex, of which the start alone has its value."""
+        x = point.params
+        steps = jnp.where(x == 0, 0.00025, 0.05 * x)
+        beyond = problem.inside(x + steps) == x  # at a bound: to its other side
+        moved = x[None] + jnp.diag(jnp.where(beyond, -steps, steps))
+        points = jnp.concatenate([x[None], jax.vmap(problem.inside)(moved)])
+        values = jnp.full(len(points), jnp.inf, point.value.dtype).at[0].set(point.value)
+        memory = Vertices(points, values, jnp.int32(BUILD), jnp.int32(1), x, point.value)
+        return at_start(point, points[1], memory)._replace(optimality=jnp.full_like(point.value, jnp.nan))
+
+    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+        """The simplex with the new value, and the next point."""
+        value = jnp.where(jnp.isnan(new.value), jnp.inf, new.value).astype(iterate.point.value.dtype)
+        lower = value < iterate.point.value
+        simplex = self._received(problem, iterate.memory, iterate.trial, value)
+        points, values = simplex.points, simplex.values
+        spread = jnp.max(jnp.abs(points[1:] - points[:1]))
+        whole = simplex.phase == REFLECT
+        small = whole & (spread <= self.x_tol) & (jnp.max(jnp.abs(values[1:] - values[:1])) <= self.f_tol)
+        least = 4 * jnp.finfo(spread.dtype).eps * jnp.max(jnp.abs(points[0]))
+        why = jnp.where(whole & (spread <= least), status(Status.PRECISION), status(Status.RUNNING))
+        found = Iterate(
+            where(lower, new, iterate.point),
+            self._trial(problem, simplex),
+            lower,
+            iterate.optimality,
+            jnp.where(small, status(Status.STEP_NORM), why),
+            simplex,
+        )
+        return cast_like(found, iterate)
+
+    def _received(self, problem: Objective, old: Vertices, x: jax.Array, value: jax.Array) -> Vertices:
+        """The simplex after an evaluation, sorted where all values are known."""
+        n, phase = x.size, old.phase
+        filling = (phase == BUILD) | (phase == SHRINK)
+        filled = old.values.at[old.index].set(value)
+        is_reflection = phase == REFLECT
+        lowest, second, highest = old.values[0], old.values[-2], old.values[-1]
+        # Where a point takes the highest's place, which one; a reflection may have to wait for another point.
+        expands = is_reflection & (value < lowest)
+        outside = is_reflection & (value >= second) & (value < highest)
+        inside = is_reflection & (value >= highest)
+        failed = ((phase == OUTSIDE) & ~(value <= old.reflected_value)) | ((phase == INSIDE) & ~(value < highest))
+        worse = (phase == EXPAND) & ~(value < old.reflected_value)
+        replaces = ~filling & ~expands & ~outside & ~inside & ~failed
+        points = old.points.at[-1].set(jnp.where(replaces, jnp.where(worse, old.reflected, x), old.points[-1]))
+        values = old.values.at[-1].set(jnp.where(replaces, jnp.where(worse, old.reflected_value, value), highest))
+        shrunk = points[:1] + (1 - 1 / max(n, 2)) * (points - points[:1])
+        points, values = jnp.where(failed, shrunk, points), jnp.where(filling, filled, values)
+        filling_on = failed | (filling & (old.index < n))
+        order = jnp.where(filling_on, jnp.arange(n + 1), jnp.argsort(values))
+        next_phase = jnp.select([expands, outside, inside, failed], [EXPAND, OUTSIDE, INSIDE, SHRINK], REFLECT)
+        return Vertices(
+            points[order],
+            values[order],
+            jnp.where(filling & filling_on, phase, next_phase).astype(jnp.int32),
+            jnp.where(filling, old.index + 1, 1).astype(jnp.int32),
+            jnp.where(is_reflection, x, old.reflected),
+            jnp.where(is_reflection, value, old.reflected_value),
+        )
+
+    def _trial(self, problem: Objective, simplex: Vertices) -> jax.Array:
+        """The point that the phase wants: a vertex, or one on the line from the highest through the others' centre."""
+        points, n = simplex.points, simplex.reflected.size
+        centre, m = jnp.mean(points[:-1], 0), max(n, 2)
+        shares = jnp.array([0.0, 1.0, 1 + 2 / m, 0.75 - 0.5 / m, 0.5 / m - 0.75, 0.0], points.dtype)
+        line = problem.inside(centre + shares[simplex.phase] * (centre - points[-1]))
+        filling = (simplex.phase == BUILD) | (simplex.phase == SHRINK)
+        return jnp.where(filling, points[jnp.minimum(simplex.index, n)], line)
+
+
+nelder_mead = NelderMead

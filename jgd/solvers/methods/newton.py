@@ -1,0 +1,131 @@
+"""Newton's method with a line search: with the Hessian's eigenvalues, or by conjugate gradients."""
+
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.record import hyper, part, record
+from jgd.core.status import Status
+from jgd.core.tree import cast_like, where
+from jgd.core.types import Scalar
+from jgd.solvers.methods.line_searches import Armijo, LineSearch, StrongWolfe, rounding
+from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_next_to_nothing, status
+from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.subproblem import spectrum, truncated_cg
+from jgd.transforms.line_search import RayPoint
+
+
+class SearchedRay(NamedTuple):
+    """A direction that is being searched."""
+
+    direction: jax.Array  # f[n]
+    start: RayPoint
+    step: jax.Array  # f[], the step that is being tried
+    search: Any
+
+
+class _NewtonDescent(Method):
+    """x+ = x + t d, where d is computed at each point anew, t begins at 1, and a line search finds it.
+
+    It ends where a search finds nothing lower, and where a step changes the value by its rounding without lowering the
+    gradient: PRECISION if d is next to nothing, else LINE_SEARCH.
+    """
+
+    takes: ClassVar[frozenset[str]] = frozenset({"hess"})
+
+    line_search: LineSearch
+
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
+        """Where to go from a point, f[n], and its optimality, f[]."""
+        raise NotImplementedError
+
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """The start, and the first trial from it."""
+        return self._aim(problem, at_start(point, point.params))
+
+    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+        """Go on with the search, or, where it is over, along the next direction."""
+        ray, old = iterate.memory, iterate.point
+        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
+        search = self.line_search.receive(ray.search, ray.start, trial, jnp.inf)
+        step = self.line_search.next(search, jnp.inf)
+        tried = iterate._replace(
+            trial=old.params + step * ray.direction,
+            accepted=jnp.array(False),
+            memory=ray._replace(step=step, search=search),
+        )
+
+        def move() -> Iterate:
+            end = search.point
+            moved = end.step > 0
+            point = where(moved, end.aux, old)
+            flat = jnp.abs(point.value - old.value) <= rounding(old.value)
+            ends = flat & (jnp.linalg.norm(point.grad) >= FALLS * jnp.linalg.norm(old.grad))
+            exact = is_next_to_nothing(old, ray.direction, -ray.start.slope)
+            why = jnp.where(exact, status(Status.PRECISION), status(Status.LINE_SEARCH))
+            found = at_start(point, iterate.trial)._replace(
+                accepted=moved, status=jnp.where(ends, why, status(Status.RUNNING))
+            )
+            return cast_like(self._aim(problem, found), iterate)
+
+        return jax.lax.cond(search.done | search.failed, move, lambda: cast_like(tried, iterate))
+
+    def _aim(self, problem: Objective, iterate: Iterate) -> Iterate:
+        """The ray from the point of the iterate, and its first trial; -g where the direction does not descend."""
+        point = iterate.point
+        direction, optimality = self.direction(problem, point)
+        uphill = ~(direction @ point.grad < 0) & jnp.any(point.grad != 0)
+        direction = jnp.where(uphill, -point.grad, direction)
+        start = RayPoint(jnp.zeros_like(point.value), point.value, direction @ point.grad, point)
+        ray = SearchedRay(direction, start, jnp.ones_like(point.value), self.line_search.begin(start))
+        return iterate._replace(trial=point.params + direction, optimality=optimality, memory=ray)
+
+
+@record
+class Newton(_NewtonDescent):
+    """d = -|B|^-1 g, where |B| is the Hessian with its eigenvalues' absolute values (Greenstadt 1967).
+
+    Along each eigenvector d is at most `longest` (1 + |x|) long, since B may be singular. Where an eigenvalue is
+    negative and d shorter than `escape` (1 + |x|) / 10, d gets that eigenvector, `escape` (1 + |x|) long: saddle points
+    are left, also where g = 0, and are no solutions, for the optimality is the larger of |g| and of minus the least
+    eigenvalue. Cost: n products with the Hessian and about 10 n^3 a step. Memory: n^2.
+    """
+
+    line_search: LineSearch = part(default=Armijo())
+    escape: Scalar = hyper(default=0.1, interval="(0, inf)")
+    longest: Scalar = hyper(default=100.0, interval="(0, inf)")
+
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
+        """Newton's with absolute values, and the eigenvector of negative curvature at saddle points."""
+        model = spectrum(problem.hessian(point.params), point.grad)
+        sizes = jnp.abs(model.values)
+        far = 1 + jnp.linalg.norm(point.params)
+        h = jnp.clip(-model.grad / jnp.where(sizes > 0, sizes, 1.0), -self.longest * far, self.longest * far)
+        length = self.escape * far
+        stays = (model.values[0] < 0) & (jnp.linalg.norm(h) < length / 10)
+        h = h.at[0].set(jnp.where(stays, jnp.where(model.grad[0] > 0, -length, length), h[0]))
+        return model.basis @ h, model.optimality(point)
+
+
+newton = Newton
+
+
+@record
+class NewtonCG(_NewtonDescent):
+    """d from conjugate gradients on B d = -g, which end at negative curvature (Nocedal & Wright 2006, Alg. 7.1).
+
+    For many parameters: a step costs up to 2 n products with the Hessian, most often far fewer, and memory for a few
+    vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.
+    """
+
+    line_search: LineSearch = part(default=StrongWolfe())
+    forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
+
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
+        """By conjugate gradients."""
+        d, _ = truncated_cg(problem.curvature(point.params), point.grad, self.forcing)
+        return d, jnp.linalg.norm(point.grad)
+
+
+newton_cg = NewtonCG

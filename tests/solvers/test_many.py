@@ -1,0 +1,321 @@
+"""minimize_many: a lane is the solo run, whatever its neighbours, the lanes, the devices and the memory do."""
+
+import jax
+import jax.monitoring
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError, Status
+from jgd.core.stop import Stop
+from jgd.solvers import search_queue
+from jgd.solvers.minimize import minimize
+
+RNG = np.random.default_rng(0)
+STARTS = {"x": RNG.normal(size=(12, 2)).astype(np.float32)}
+TARGETS = RNG.normal(size=12).astype(np.float32)
+SHARED = {"bend": jnp.float32(0.5)}
+STOP = Stop(gradient_norm=1e-3, max_steps=300)
+SGD = jgd.sgd(0.2)
+
+
+def valley(params, target, shape):
+    """A curved valley, whose minimum is at x = target, y = bend x^2, with the value 0."""
+    x, y = params["x"]
+    return (x - target) ** 2 + (y - shape["bend"] * x**2) ** 2
+
+
+def search(optimizer=SGD, starts=STARTS, targets=TARGETS, stop=STOP, **keywords):
+    return jgd.minimize_many(valley, optimizer, starts, stop, args=(targets, SHARED), in_axes=(0, None), **keywords)
+
+
+def backwards(tree):
+    return jax.tree.map(lambda x: x[::-1], tree)
+
+
+def assert_same(found, expected):
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def assert_near(found, expected, atol=1e-4):
+    """The point of each lane is the solo run's, both within a hundredth of the way that the gradient's norm allows."""
+    np.testing.assert_allclose(found.params["x"], expected.params["x"], atol=atol)
+    np.testing.assert_allclose(found.value, expected.value, atol=1e-6)  # the square of the gradient's norm
+    np.testing.assert_array_equal(found.status, expected.status)
+
+
+@pytest.fixture
+def compiled():
+    """The names of the events of compiling so far, one for each program."""
+    events = []
+
+    def listen(event, duration, **kwargs):
+        if event == "/jax/core/compile/backend_compile_duration":
+            events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield events
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """The rows that every refill begins, with the lanes that there are."""
+    calls, refill = [], search_queue.refill
+
+    def recorded(*args):
+        calls.append(args[-1])
+        return refill(*args)
+
+    monkeypatch.setattr(search_queue, "refill", recorded)
+    return calls
+
+
+RULES = {"bfgs": "bfgs", "l-bfgs": "l-bfgs", "adam": jgd.adam(0.1), "prodigy": jgd.prodigy(1.0)}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_lane_is_the_solo_run_whatever_its_neighbours_do(rule):
+    found = search(RULES[rule], lanes=4)
+    assert_same(backwards(search(RULES[rule], backwards(STARTS), backwards(TARGETS), lanes=4)), found)
+    alone = jax.tree.map(lambda x: x[0], found)
+    solo = minimize(valley, RULES[rule], {"x": STARTS["x"][0]}, STOP, args=(TARGETS[0], SHARED))
+    # A program of lanes is vectorized otherwise, so that rounding may differ: it moves a point along the valley.
+    assert_near(alone, solo, atol=2e-3)
+
+
+def test_every_width_finds_the_same(fresh):
+    found = search()
+    assert set(np.asarray(found.status).tolist()) == {Status.GRADIENT_NORM}
+    np.testing.assert_allclose(found.params["x"][:, 0], TARGETS, atol=1e-3)  # the gradient's norm over the curvature 2
+    for lanes, width, devices in ((1, 1, 1), (5, 4, 2), (100, 12, 2)):
+        fresh.clear()
+        assert_near(search(lanes=lanes), found)
+        assert {x.shape for x in fresh} == {(width,)}
+        assert {len(x.sharding.device_set) for x in fresh} == {devices}
+        assert sum(int(x.sum()) for x in fresh) == 12
+
+
+def test_programs_are_kept_for_other_numbers(compiled):
+    search(lanes=4)
+    compiled.clear()
+    other = Stop(gradient_norm=2e-3, max_steps=300)
+    search(jgd.sgd(0.1), jax.tree.map(lambda x: x + 0.1, STARTS), TARGETS * 2, other, lanes=4)
+    more = {"x": np.concatenate([STARTS["x"]] * 3)}
+    search(starts=more, targets=np.concatenate([TARGETS] * 3), lanes=4)
+    assert compiled == []
+
+
+def test_has_aux_comes_with_the_best_point():
+    def noted(params, target):
+        return valley(params, target, SHARED), {"twice": 2 * params["x"]}
+
+    found = jgd.minimize_many(noted, SGD, STARTS, STOP, args=(TARGETS,), has_aux=True)
+    np.testing.assert_array_equal(found.aux["twice"], 2 * found.params["x"])
+
+
+def test_random_keys_may_be_the_searches_own():
+    def around(params, key):
+        return jnp.sum((params["x"] - jax.random.normal(key, (2,))) ** 2)
+
+    keys = jax.random.split(jax.random.key(0), 12)
+    found = jgd.minimize_many(around, SGD, STARTS, STOP, args=(keys,), lanes=4)
+    centres = jax.vmap(lambda key: jax.random.normal(key, (2,)))(keys)
+    np.testing.assert_allclose(found.params["x"], centres, atol=1e-3)  # the gradient's norm over the curvature 2
+
+
+def test_each_lane_keeps_its_best():
+    """A momentum of 0.99 overshoots, and the search ends anywhere."""
+    swinging = jgd.sgd(0.05, momentum=0.99)
+    stop = Stop(max_steps=40)
+    found = search(swinging, stop=stop)
+    solo = minimize(valley, swinging, {"x": STARTS["x"][0]}, stop, args=(TARGETS[0], SHARED), history=True)
+    assert solo.value > 1.1 * np.nanmin(solo.history.value)
+    np.testing.assert_allclose(found.value[0], np.nanmin(solo.history.value), rtol=1e-4)  # forty steps' rounding
+    at_best = jax.vmap(valley, in_axes=(0, 0, None))(found.params, TARGETS, SHARED)
+    np.testing.assert_allclose(found.value, at_best, rtol=1e-5)
+    slopes = jax.vmap(jax.grad(valley), in_axes=(0, 0, None))(found.params, TARGETS, SHARED)["x"]
+    np.testing.assert_allclose(found.gradient_norm, np.linalg.norm(slopes, axis=1), rtol=1e-4)
+
+
+def logarithm(params):
+    """x - log x, with its minimum at 1, and NaN below 0."""
+    return params["x"] - jnp.log(params["x"])
+
+
+HALF_DEAD = {"x": jnp.array([0.5, -1.0, 2.0, -2.0])}
+
+
+def test_dead_starts_are_drawn_again():
+    def draw(key):
+        return {"x": jax.random.uniform(key, minval=-1.0, maxval=1.0)}
+
+    found = jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=draw, key=1)
+    np.testing.assert_allclose(found.params["x"], 1.0, atol=2e-3)
+    drawn = np.asarray(found.redrawn)
+    assert (drawn[[0, 2]] == 0).all()
+    assert (drawn[[1, 3]] >= 1).all()
+    again = jgd.minimize_many(logarithm, SGD, backwards(HALF_DEAD), STOP, redraw=draw, key=jax.random.key(1), lanes=2)
+    np.testing.assert_array_equal(again.status, Status.GRADIENT_NORM)
+    with pytest.raises(InputError, match=r"redraw must be a function \(key\) -> start"):
+        jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=3)
+
+
+def test_a_start_stays_dead_where_every_draw_is():
+    found = jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=lambda key: {"x": -1.0})
+    np.testing.assert_array_equal(found.redrawn, [0, 10, 0, 10])
+    np.testing.assert_array_equal(found.status, [Status.GRADIENT_NORM, Status.NON_FINITE] * 2)
+    np.testing.assert_array_equal(found.steps[1::2], 0)
+
+
+def test_without_a_sampler_a_dead_start_is_a_status():
+    found = jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP)
+    np.testing.assert_array_equal(found.status, [Status.GRADIENT_NORM, Status.NON_FINITE] * 2)
+    assert found.redrawn is None
+
+
+def test_fewer_lanes_where_memory_is_short(fresh, monkeypatch):
+    whole = search()
+    assert fresh[-1].shape == (12,)
+    monkeypatch.setattr(search_queue, "free_bytes", lambda device: 1)  # not even for one on each device
+    fresh.clear()
+    assert_near(search(), whole)
+    assert {x.shape for x in fresh} == {(2,)}
+    monkeypatch.setattr(search_queue, "free_bytes", lambda device: None)  # nobody tells
+    fresh.clear()
+    assert_same(search(), whole)
+    assert {x.shape for x in fresh} == {(12,)}
+
+
+def failing(times, error):
+    """`go`, which fails so often, after it has run once."""
+    go, calls = search_queue.go, []
+
+    def go_or_fail(*args):
+        calls.append(1)
+        if 1 < len(calls) <= 1 + times:
+            raise error
+        return go(*args)
+
+    return go_or_fail
+
+
+SPENT = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes.")
+
+
+def test_half_the_lanes_where_memory_runs_out(fresh, monkeypatch):
+    whole = search(lanes=8)
+    monkeypatch.setattr(search_queue, "go", failing(1, SPENT))
+    fresh.clear()
+    with pytest.warns(UserWarning, match="memory ran out with 8 searches at a time; it goes on with 4"):
+        found = search(lanes=8)
+    assert_near(found, whole)
+    assert [x.shape for x in fresh][-1] == (4,)
+
+
+def test_memory_that_is_not_enough_for_one_search_is_refused(monkeypatch):
+    monkeypatch.setattr(search_queue, "go", failing(9, SPENT))
+    with pytest.raises(InputError, match="one search on each device does not fit into its memory"):
+        search(lanes=2)
+
+
+def test_other_errors_are_the_callers(monkeypatch):
+    monkeypatch.setattr(search_queue, "go", failing(1, ZeroDivisionError("theirs")))
+    with pytest.raises(ZeroDivisionError, match="theirs"):
+        search(lanes=2)
+
+
+def test_a_few_long_searches_go_on_in_fewer_lanes(monkeypatch):
+    whole = search()
+    widths = []
+    go = search_queue.go
+    monkeypatch.setattr(search_queue, "LONG", 0.0)
+    monkeypatch.setattr(search_queue, "go", lambda *args: (widths.append(args[-1].status.size), go(*args))[1])
+    assert_near(search(), whole)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] < widths[0] == 12
+
+
+def test_a_folder_goes_on_after_an_interruption(tmp_path, monkeypatch):
+    whole = search(lanes=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(search_queue, "go", failing(99, KeyboardInterrupt()))
+        patch.setattr(search_queue, "TURNS", 1, raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            search(lanes=2, dir=tmp_path)
+    assert_same(search(lanes=2, dir=tmp_path), whole)
+    monkeypatch.setattr(search_queue, "go", failing(99, AssertionError("all have ended")))
+    assert_same(search(lanes=2, dir=tmp_path), whole)
+
+
+def test_a_folder_of_another_call_is_refused(tmp_path):
+    search(lanes=2, dir=tmp_path)
+    others = {
+        "learning_rate": lambda: search(jgd.sgd(0.1), lanes=2, dir=tmp_path),
+        "gradient_norm": lambda: search(stop=Stop(gradient_norm=1e-2, max_steps=300), dir=tmp_path),
+        "starts": lambda: search(starts=backwards(STARTS), dir=tmp_path),
+        "args": lambda: search(targets=TARGETS * 2, dir=tmp_path),
+        "redraw": lambda: search(redraw=lambda key: {"x": jnp.zeros(2)}, dir=tmp_path),
+    }
+    for name, call in others.items():
+        with pytest.raises(InputError, match="it holds another call's searches") as error:
+            call()
+        assert name in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_a_damaged_folder_is_refused(tmp_path):
+    search(lanes=2, dir=tmp_path)
+    path = tmp_path / search_queue.FILE
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(InputError, match=search_queue.FILE):
+        search(lanes=2, dir=tmp_path)
+
+
+def test_under_transformations_it_is_vmap_with_derivatives():
+    def total(bend, starts, targets):
+        shape = {"bend": bend}
+        found = jgd.minimize_many(valley, SGD, starts, STOP, args=(targets, shape), in_axes=(0, None))
+        return jnp.sum(found.params["x"][:, 1]), found
+
+    bend = jnp.float32(0.5)
+    slope, found = jax.jit(jax.grad(total, has_aux=True))(bend, STARTS, TARGETS)
+    assert_near(found, search())
+    # y = bend x^2 at the minimum, where x is the target; so is the error of the solution of 1e-3 in twelve lanes.
+    np.testing.assert_allclose(slope, jnp.sum(TARGETS**2), rtol=1e-2)
+
+
+@pytest.mark.parametrize(("name", "value"), [("lanes", 4), ("redraw", lambda key: STARTS), ("dir", "somewhere")])
+def test_under_jit_what_needs_the_host_is_refused(name, value):
+    with pytest.raises(InputError, match=rf"minimize_many\({name}=\): it cannot act under jit"):
+        jax.jit(lambda targets: search(targets=targets, **{name: value}))(TARGETS)
+
+
+BAD = {
+    "rows of args": (lambda: search(targets=TARGETS[:5]), r"args\[0\].* has shape \(5,\), and there are 12 starts"),
+    "axes": (lambda: jgd.minimize_many(valley, SGD, STARTS, args=(TARGETS,), in_axes=1), "be 0 where every search has"),
+    "entries": (
+        lambda: jgd.minimize_many(valley, SGD, STARTS, args=(TARGETS,), in_axes=(0, None)),
+        "it has 2 entries, and args 1",
+    ),
+    "lanes": (lambda: search(lanes=0), "lanes must be a whole number, at least 1, or None"),
+    "seconds": (lambda: search(stop=Stop(seconds=1.0)), "only jgd.minimize looks at seconds"),
+    "another tree": (
+        lambda: jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=lambda key: jnp.zeros(())),
+        r"minimize_many\(redraw=\): it returned",
+    ),
+    "another shape": (
+        lambda: jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=lambda key: {"x": jnp.zeros(3)}),
+        r"minimize_many\(redraw=\): it returned \(3,\)",
+    ),
+    "no starts": (lambda: search(starts={"x": jnp.zeros((0, 2))}), "stack the starting points along a leading axis"),
+}
+
+
+@pytest.mark.parametrize(("call", "words"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_in_one_sentence(call, words):
+    with pytest.raises(InputError, match=words) as error:
+        call()
+    assert "\n" not in str(error.value)
