@@ -55,7 +55,7 @@ class Status(enum.IntEnum):
     TIME = (
         9,
         "ran out of its seconds",
-        "give it more; jgd.fit goes on from the last segment where it has the same arguments, among them a dir",
+        "give it more, or call it again with the same arguments, among them a dir, to go on from the last segment",
     )
 
     VALUE_CHANGE = (

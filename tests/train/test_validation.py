@@ -159,9 +159,11 @@ def test_what_cannot_be_judged_is_refused(options, words):
     assert "\n" not in str(error.value)
 
 
-def test_only_fit_looks_at_a_metric_and_at_the_time():
-    for stop in (Stop(metric="score", patience=1), Stop(seconds=1.0)):
-        with pytest.raises(InputError, match=r"only jgd\.fit looks at"):
-            jgd.minimize(lambda p: (p**2).sum(), jgd.sgd(0.1), jnp.ones(2), stop=stop)
+def test_rules_of_one_loop_are_refused_by_the_other():
+    with pytest.raises(InputError, match=r"only jgd\.fit looks at metric"):
+        jgd.minimize(lambda p: (p**2).sum(), jgd.sgd(0.1), jnp.ones(2), stop=Stop(metric="score", patience=1))
+    for rule in ("relative_gradient_norm", "relative_step_norm", "value_change"):
+        with pytest.raises(InputError, match=rf"only jgd\.minimize looks at {rule}"):
+            jgd.fit(LINE, jgd.sgd(0.1), steps=2, stop=Stop(**{rule: 0.1}))
     with pytest.raises(InputError, match=r"Stop\(mode='best'\): mode must be one of 'min', 'max'"):
         Stop(mode="best")
