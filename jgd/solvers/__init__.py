@@ -6,6 +6,8 @@ from jgd.solvers.curve_fit import curve_fit as curve_fit
 from jgd.solvers.derivatives import implicit as implicit
 from jgd.solvers.least_squares import least_squares as least_squares
 from jgd.solvers.many import minimize_many as minimize_many
+from jgd.solvers.methods.anderson import anderson as anderson
+from jgd.solvers.methods.broyden import broyden as broyden
 from jgd.solvers.methods.frank_wolfe import frank_wolfe as frank_wolfe
 from jgd.solvers.methods.gauss_newton import gauss_newton as gauss_newton
 from jgd.solvers.methods.gradient_descent import barzilai_borwein as barzilai_borwein
@@ -36,4 +38,6 @@ from jgd.solvers.methods.trf import trf as trf
 from jgd.solvers.minimize import minimize as minimize
 from jgd.solvers.multistart import multistart as multistart
 from jgd.solvers.names import METHODS as METHODS
+from jgd.solvers.root import fixed_point as fixed_point
+from jgd.solvers.root import root as root
 from jgd.solvers.solution import Solution as Solution
