@@ -186,7 +186,7 @@ def _method_of(place: str, optimizer: Any) -> Equations:
         optimizer = ROOT_METHODS[optimizer.lower()]()
     if not isinstance(optimizer, Method) or not optimizer.takes & {"residual", "equations"}:
         raise InputError(
-            f"{place}(optimizer={type(optimizer).__name__}): it minimizes, and solves no equations; use "
+            f"{place}(optimizer={repr(optimizer).partition('(')[0]}): it minimizes, and solves no equations; use "
             f"{', '.join(map(repr, ROOT_METHODS))}, or jgd.minimize of the sum of squares."
         )
     return Equations(optimizer)

@@ -42,8 +42,9 @@ def is_root(point: Point) -> jax.Array:
 class Equations(Method):
     """F(x) = 0 by a method for residuals or for equations, with |F| as the optimality.
 
-    Where the method ends by itself, or |F| has not fallen by a thousandth in 100 evaluations, the status is
-    PRECISION if F is as small as rounding allows, and NO_ROOT otherwise, as at a minimum of |F| that is no root.
+    Where the method ends by itself, where a step moves every number by its rounding alone, or where |F| has not
+    fallen by a thousandth in 100 evaluations, the status is PRECISION if F is as small as rounding allows, and
+    NO_ROOT otherwise, as at a minimum of |F| that is no root.
     """
 
     method: Method = part()
@@ -70,7 +71,9 @@ class Equations(Method):
         size = jnp.linalg.norm(found.point.residual)
         fell = size < (1 - SLOW) * least
         idle = jnp.where(fell, 0, idle + 1)
-        over = (found.status != Status.RUNNING) | (idle >= IDLE)
+        x, eps = found.point.params, jnp.finfo(size.dtype).eps
+        still = found.accepted & jnp.all(jnp.abs(x - iterate.point.params) <= 2 * eps * jnp.abs(x))
+        over = (found.status != Status.RUNNING) | (idle >= IDLE) | still
         why = jnp.where(is_root(found.point), status(Status.PRECISION), status(Status.NO_ROOT))
         return found._replace(
             optimality=size,
