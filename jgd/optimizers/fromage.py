@@ -31,7 +31,7 @@ class Fromage(Rule):
 
     def shared(self, t: Any) -> tuple[Any, Any]:
         """The rate, and the root by which the new parameters are divided."""
-        rate: Any = at_count(self, "learning_rate", t - 1)
+        rate: Any = at_count(self, "learning_rate", None if t is None else t - 1)
         return rate, jnp.sqrt(1 + rate * rate)
 
     def step(self, shared: Any, g: jax.Array, *, p: jax.Array) -> jax.Array:

@@ -40,6 +40,11 @@ class Progress:
         if self._line is not None:
             self._line.update(done, note)
 
+    def expect(self, total: int) -> None:
+        """Correct the total, as soon as more or less is known of what is to come."""
+        if self._line is not None:
+            self._line.expect(total)
+
 
 def in_notebook() -> bool:
     """Whether the code runs in a notebook's kernel."""
@@ -51,6 +56,7 @@ class _Line(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def update(self, done: int, note: str) -> None: ...
+    def expect(self, total: int) -> None: ...
 
 
 class _TerminalLine:
@@ -80,6 +86,9 @@ class _TerminalLine:
     def update(self, done: int, note: str) -> None:
         self._bar.update(self._task, completed=done, note=note)
 
+    def expect(self, total: int) -> None:
+        self._bar.update(self._task, total=total)
+
 
 class _NotebookLine:
     """Draws an HTML element below the cell, which needs no widgets, and redraws it at most every `OFTEN` seconds."""
@@ -99,6 +108,9 @@ class _NotebookLine:
         self._latest = done, note
         if self._clock() - self._drawn >= OFTEN:
             self._draw()
+
+    def expect(self, total: int) -> None:
+        self._total = total
 
     def _draw(self) -> None:
         self._drawn = self._clock()

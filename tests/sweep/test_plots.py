@@ -11,7 +11,7 @@ from jgd.pages.palette import WARN
 from jgd.pages.svg import to_svg
 from jgd.sweep import choice, grid, halving, integer, loguniform, normal, quantized, run, uniform
 from jgd.sweep.plots.accessor import KINDS
-from jgd.sweep.plots.style import SHOWN, thinned
+from jgd.sweep.plots.style import SHOWN, log_marks, thinned
 from tests.train import problems
 
 TASK = problems.task(5)
@@ -50,6 +50,20 @@ def test_each_kind_is_drawn_and_is_svg(result, kind):
     assert "nan" not in svg
 
 
+def test_called_it_draws_the_overview(result):
+    assert [panel.get_title("left") for panel in visible(result.plot())] == ["1  mixed", "2  wild"]
+    assert visible(result.plot())[0].get_xlim() == (0, 40)  # the steps
+    one = run(lambda hp, key: hp["x"], {"x": uniform(1.0, 2.0)}, num_trials=2, progress=False)
+    assert visible(one.plot())[0].get_xlabel() == "x"
+    alone = sweep(jgd.sgd(0.1), num_trials=1)
+    assert visible(alone.plot())[0].get_xlabel() == "step"
+
+
+def test_its_methods_are_listed(result):
+    for shown in (repr(result.plot), result.plot._repr_html_()):
+        assert all(f".{kind}()" in shown for kind in KINDS)
+
+
 def test_an_axis_has_its_own_scale_and_every_trial_is_on_it(result):
     panels = {panel.get_xlabel(): panel for panel in visible(result.plot.axis(space="wild"))}
     assert list(panels) == ["decay", "learning rate"]
@@ -67,6 +81,46 @@ def test_an_axis_has_its_own_scale_and_every_trial_is_on_it(result):
     ring = marks(panel, "best")
     assert list(ring.get_xdata()) == [best.params["learning_rate"]]
     assert list(ring.get_ydata()) == [result.medians[best.number]]
+
+
+@pytest.mark.parametrize("low", [1e-7, 3.3e-3, 0.152, 0.95, 1.0, 7.0, 4.1e3])
+@pytest.mark.parametrize("ratio", [1.001, 1.03, 1.4, 2.0, 5.5, 9.9, 40.0, 1e3, 1e9])
+def test_a_logarithmic_axis_has_three_to_six_labels_that_differ(low, ratio):
+    values, texts = log_marks(low, low * ratio)
+    assert 3 <= len(values) <= 6
+    assert low * (1 - 1e-9) <= values[0] < values[-1] <= low * ratio * (1 + 1e-9)
+    assert len(set(texts)) == len(texts)
+    assert all(float(text) == pytest.approx(value, rel=1e-11) for text, value in zip(texts, values, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("space", "lowest", "scale"),
+    [(uniform(1.1, 3.5), 0.6, "log"), (loguniform(0.2, 0.7), 1.0, "log"), (loguniform(1e-4, 1.0), 0.0, "function")],
+    ids=["loss", "range", "share"],
+)
+def test_less_than_a_decade_has_labels_too(space, lowest, scale):
+    def train(hp, key):
+        return {"loss": lowest * hp["x"] ** 2, "share": 0.83 + 0.01 * hp["x"]}
+
+    metric = {"metric": "share", "mode": "max"} if scale == "function" else {}
+    found = run(train, {"x": space}, num_trials=24, progress=False, **metric).plot
+    (panel,) = visible(found.axis())
+    assert scale in (panel.get_xscale(), panel.get_yscale())
+    for axis in (panel.xaxis, panel.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+        texts = [text.get_text() for at, text in ticks if low <= at <= high]
+        assert len(set(filter(None, texts))) >= 3
+    (parallel,) = visible(found.parallel())
+    assert len(parallel.texts) >= 2 + 2 * 3  # two names, and three labels of each
+
+
+def test_whole_numbers_have_whole_labels(result):
+    found = run(lambda hp, key: hp["n"] / 3, {"n": integer(3, 5)}, num_trials=3, progress=False)
+    (panel,) = visible(found.plot.axis())
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["3", "4", "5"]
+    (panel,) = visible(found.plot.parallel())
+    assert [text.get_text() for text in panel.texts[1:4]] == ["3", "4", "5"]
 
 
 def test_choices_are_categories_and_parts_that_were_not_chosen_have_no_mark(result):

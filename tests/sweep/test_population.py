@@ -107,6 +107,7 @@ def numbers(trials):
 def test_a_population_is_what_a_plain_loop_makes_of_it(one_by_one):
     curves, history, lineage = plain_loop(numbers(one_by_one.lineage.phases[0]))
     assert one_by_one.lineage.steps.tolist() == [8, 16, 24]
+    assert "decisions after 8, 16, 24 steps" in repr(one_by_one.lineage)
     np.testing.assert_array_equal(one_by_one.lineage.parents, lineage)
     for ours, theirs in zip(one_by_one.lineage.phases, history, strict=True):
         # A unit of the unit interval resolves eleven orders of magnitude to 25 of its roundings.

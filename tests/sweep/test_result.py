@@ -136,6 +136,12 @@ def test_importance_names_what_decides(result, wide):
     assert set(found.alone) == {"optimizer", "adam.learning_rate", "sgd.learning_rate", "b1"}
     assert sum(found.alone.values()) + found.together == pytest.approx(1)
     assert found.alone["b1"] < max(found.alone.values())
+    rows = dict(line.rsplit(maxsplit=1) for line in repr(found).splitlines()[3:-1])
+    assert [*map(str.strip, rows)] == [*found.alone, "several together"]
+    assert rows.popitem()[1] == f"{found.together:.0%}"
+    assert f"{found.alone['b1']:.0%}</td>" in found._repr_html_()
+    assert "noisy" in repr(found._replace(fit=0.0))
+    assert "noisy" not in repr(found._replace(fit=0.9))
     with pytest.raises(InputError, match="name a space, one of any, slow; each has its own axes"):
         wide.importance()
     with pytest.raises(InputError, match="'slow' has no distributions"):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 
 import jax
 import numpy as np
@@ -12,6 +13,7 @@ from jax.tree_util import Partial
 import jgd
 from jgd.sweep import choice, from_optuna, grid, halving, load, loguniform, run, uniform
 from jgd.sweep.engine import loop as engine_module
+from jgd.sweep.engine import rounds as rounds_module
 from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.train import Task
 from tests.train import problems
@@ -19,6 +21,8 @@ from tests.train import problems
 TASK = problems.task(5)
 SGD = jgd.sgd(loguniform(1e-4, 1e3))
 USUAL = {"num_trials": 16, "steps": 12, "eval_every": 4, "progress": False, "metric": "distance"}
+FUNCTION = {"task": lambda hp, key: hp["x"] ** 2, "spaces": {"x": uniform(0.0, 1.0)}, "metric": "loss"}
+FUNCTION |= {"steps": None, "eval_every": None}
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # other programs may fuse a sum otherwise
 
 
@@ -39,6 +43,49 @@ def test_rounds_of_a_sampler_that_does_not_listen_are_one_round():
         np.testing.assert_allclose(parts.curves[name], curve, **CLOSE)
     assert (parts.lane_steps, parts.programs) == (whole.lane_steps, 1)
     assert parts.groups[0].trials == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "ends"),
+    [
+        ({"spaces": {"a": SGD, "b": jgd.sgd(0.1)}, "num_trials": 6, "rounds": 3}, (84, 84)),  # 6 + 1 trials, 12 steps
+        ({"spaces": jgd.sgd(grid([0.1, 0.2])), "num_trials": 6, "rounds": 3, "sampler": "random"}, (72, 24)),
+        (FUNCTION | {"num_trials": 6, "rounds": 3, "seeds": 2}, (12, 12)),  # a call is a step
+    ],
+    ids=["task", "fewer", "function"],
+)
+def test_all_rounds_are_one_line_with_the_total_of_all(options, ends, monkeypatch):
+    lines = []
+
+    class Line:
+        def __init__(self, title, total, show):
+            self.totals, self.done, self.shown = [total], [], 0
+            lines.append(self)
+
+        def __enter__(self):
+            self.shown += 1
+            return self
+
+        def __exit__(self, *_):
+            self.shown -= 1
+
+        def update(self, done, note=""):
+            assert self.shown == 1
+            assert done <= self.totals[-1]
+            self.done.append(done)
+
+        def expect(self, total):
+            self.totals.append(total)
+
+    monkeypatch.setattr(rounds_module, "Progress", Line)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a grid of two settings says that it has no more
+        sweep(**options)
+    (line,) = lines
+    assert (line.totals[0], line.totals[-1]) == ends
+    assert line.done == sorted(line.done)
+    assert line.done[-1] == ends[-1]
+    assert line.shown == 0
 
 
 @pytest.mark.usefixtures("no_programs")

@@ -35,6 +35,25 @@ def test_one_seed_has_no_interval():
     assert found.level == 0
 
 
+def test_they_are_shown_in_four_digits_and_by_name():
+    found = summarize(np.array([1.0, 2.0, NAN]), "min")
+    assert repr(found) == "Summary(median 2, quartiles 1 .. failed, 75% interval 1 .. failed)"
+    assert '<td style="text-align:right;padding:2px 10px">1 .. failed</td>' in found._repr_html_()
+    assert repr(summarize(np.array([1 / 3]), "min")) == "Summary(median 0.3333, quartiles 0.3333 .. 0.3333)"
+    pair = compare_pairs(np.array([1.0, 2.0]), np.array([2.0, 4.0]), "min")
+    assert repr(pair).startswith("Paired(better in 100% of seeds, median of the difference -1.5, ")
+    assert ">-1.5</td>" in pair._repr_html_()
+
+
+def test_the_best_of_k_is_shown_for_doubled_numbers_of_trials():
+    found = best_of(np.array([3.0, 1.0, 2.0, 5.0, 4.0, NAN]), "min")
+    rows = [line.split() for line in repr(found).splitlines()[3:]]
+    assert [row[0] for row in rows] == ["1", "2", "4", "6"]
+    assert rows[0][1] == "failed"
+    assert rows[-1][1:] == ["1", "1", "1", "1"]
+    assert found._repr_html_().count("<tr>") == 5
+
+
 def test_one_failed_seed_opens_the_interval_at_the_bad_end():
     low = summarize(np.array([1.0, 2.0, NAN]), "min")
     assert (low.median, low.low) == (2.0, 1.0)

@@ -1,5 +1,6 @@
 """The progress line: silent in a pipe, HTML without widgets in a notebook."""
 
+import re
 import sys
 from types import SimpleNamespace
 
@@ -53,3 +54,14 @@ def test_redraws_are_few(notebook, monkeypatch):
             line.update(done)
     assert len(notebook) == 3  # at the start, the first update, and the end
     assert "999/1,000" in notebook[-1]
+
+
+def test_a_total_may_grow_with_the_time_left(notebook, monkeypatch):
+    now = iter(range(0, 1000, 10))
+    monkeypatch.setattr(progress._NotebookLine.__init__, "__defaults__", (lambda: float(next(now)),))
+    with Progress("sweep", 10) as line:
+        line.expect(40)
+        line.update(10)
+    assert 'value="10" max="40"' in notebook[1]
+    taken, left = re.search(r"0:(\d+):(\d+), left 0:(\d+):(\d+)", notebook[1]).groups()[1::2]
+    assert int(left) == 3 * int(taken) % 60  # thirty more at the pace of ten

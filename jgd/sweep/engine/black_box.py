@@ -126,19 +126,20 @@ class BlackBoxEngine:
         groups: Sequence[Group],
         layouts: Sequence[Layout],
         metrics: Sequence[str],
-        progress: bool | None,
+        line: Progress,
         store: Store | None = None,
         before: Records | None = None,
     ) -> Outcome:
         """Train the groups, from where the store has got to; see `jgd.sweep.engine.loop.execute`."""
         queue = WorkQueue(trials, groups, layouts, self._settings, self.devices, metrics, store, before)
         records, seconds, waiting = queue.records, np.zeros(2), True
-        with Ending(self.limit) as interrupt, Progress("sweep", records.going.size, show=progress) as line:
+        with Ending(self.limit) as interrupt:
             while waiting:
                 for one, layout in zip(groups, layouts, strict=True):
                     if not interrupt.requested and (records.going & queue.free)[numbers_of(one)].any():
                         seconds += self._train(one, layout, queue, interrupt, line)
                 waiting = queue.others_are_at(lambda: records.going, lambda: interrupt.requested)
+            line.update(int((~records.going).sum()))
             queue.close()
         reports = [queue.report(one, layout) for one, layout in zip(groups, layouts, strict=True)]
         cut = bool(records.going.any())

@@ -45,7 +45,7 @@ def execute(
     settings: Settings,
     preparation: Preparation,
     metrics: Sequence[str],
-    progress: bool | None,
+    line: Progress,
     store: Store | None = None,
     before: Records | None = None,
     lineage: Lineage | None = None,
@@ -54,15 +54,13 @@ def execute(
     """Compile the programs that have lanes to run, then run them, from where the store has got to.
 
     The groups are of the last of `trials`; `before` has the records of the others; `lineage` is that of a population.
+    `line` counts the steps of all `trials`.
     Ctrl-C, or the end of the `limit`, ends after the segment, with what was recorded until then.
     """
     queue = WorkQueue(trials, groups, layouts, settings, preparation.devices, metrics, store, before, lineage)
     records, spaces = queue.records, np.array([trial.space for trial in trials])
     rounds = (np.arange(len(trials)) >= queue.start).astype(int)  # the earlier ones as one, since they are decided
-    with (
-        Ending(limit or TimeLimit(None)) as interrupt,
-        Progress("sweep", records.going.size * settings.steps, show=progress) as line,
-    ):
+    with Ending(limit or TimeLimit(None)) as interrupt:
         loop = Loop(preparation, settings, queue, interrupt, line)
         try:
             while (until := records.settle(rounds, spaces)) and not interrupt.requested:

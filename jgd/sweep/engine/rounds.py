@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.space import Trial
 from jgd.sweep.storage.store import Store
+from jgd.train.progress import Progress
 
 FALL = 2.0  # a value that falls by less than this after the first decision is no decay
 
@@ -54,11 +56,14 @@ class Engine(Protocol):
         groups: Sequence[Group],
         layouts: Sequence[Layout],
         metrics: Sequence[str],
-        progress: bool | None,
+        line: Progress,
         store: Any,
         before: Records | None,
     ) -> Outcome:
-        """Train the groups, which are of the last of `trials`; `before` has the records of the others."""
+        """Train the groups, which are of the last of `trials`; `before` has the records of the others.
+
+        `line` counts the steps of all `trials`.
+        """
         ...
 
 
@@ -104,13 +109,13 @@ class TaskEngine:
         groups: Sequence[Group],
         layouts: Sequence[Layout],
         metrics: Sequence[str],
-        progress: bool | None,
+        line: Progress,
         store: Store | None = None,
         before: Records | None = None,
     ) -> Outcome:
         """Train the groups, from where the store has got to."""
         lineage = lineage_of(trials, self._settings)
-        known = self._settings, self._preparation, metrics, progress, store, before, lineage, self.limit
+        known = self._settings, self._preparation, metrics, line, store, before, lineage, self.limit
         return execute(trials, groups, layouts, *known)
 
 
@@ -140,32 +145,45 @@ def train_in_rounds(
     seconds = np.zeros(2)
     # The same chunks give the same bits, whatever memory is free now and whatever would be measured.
     stored = {} if store is None or engine.lanes else store.layouts(engine.devices.list)
-    for part, following in zip(wholes, (*sizes[1:], 0), strict=True):
-        many = len(part) > 1
-        groups = engine.group(asked, many)
-        names |= dict.fromkeys(engine.metrics(groups))
-        keys = [
-            (one.structure, one.varying) if many else (i, one.structure, one.varying) for i, one in enumerate(groups)
-        ]
-        for key, one in zip(keys, groups, strict=True):
-            most = max(len(one.trials), part[0]) if many else len(one.trials)
-            if key not in layouts:
-                layouts[key] = stored.get(key_of(one)) or engine.layout(one, most)
-        chosen = [layouts[key] for key in keys]
-        outcome = engine.execute(trials, groups, chosen, list(names), progress, store, before)
-        before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])
-        for key, report in zip(keys, outcome.groups, strict=True):
-            reports[key] = together(reports[key], report) if key in reports else report
-        result = _result(trials, settings, outcome, list(reports.values()), seconds)
-        proposals.tell(asked, *_became(result, [trial.number for trial in asked]))
-        asked = proposals.ask(following) if following and not outcome.requested else []
-        if not asked:
-            break
-        trials = trials + asked
-    cut = outcome.interrupted or (outcome.requested and following > 0)
+    line = Progress("sweep", _expected(trials, sizes[1:], settings), show=progress)
+    with ExitStack() as shown:
+        for turn, part in enumerate(wholes, 1):
+            following, many = sizes[turn:], len(part) > 1
+            groups = engine.group(asked, many)
+            names |= dict.fromkeys(engine.metrics(groups))
+            keys = [(0 if many else i, one.structure, one.varying) for i, one in enumerate(groups)]
+            for key, one in zip(keys, groups, strict=True):
+                most = max(len(one.trials), part[0]) if many else len(one.trials)
+                if key not in layouts:
+                    layouts[key] = stored.get(key_of(one)) or engine.layout(one, most)
+            if before is None:  # what cannot be trained is an error by now, which leaves no line
+                shown.enter_context(line)
+            outcome = engine.execute(trials, groups, [layouts[key] for key in keys], list(names), line, store, before)
+            before, seconds = outcome.records, seconds + np.array([outcome.compile_seconds, outcome.run_seconds])
+            for key, report in zip(keys, outcome.groups, strict=True):
+                reports[key] = together(reports[key], report) if key in reports else report
+            result = _result(trials, settings, outcome, list(reports.values()), seconds)
+            proposals.tell(asked, *_became(result, [trial.number for trial in asked]))
+            if outcome.requested:
+                break
+            asked = proposals.ask(following[0]) if following else []
+            trials = trials + asked
+            line.expect(_expected(trials, following[1:] if asked else (), settings))
+            if not asked:
+                break
+    cut = outcome.interrupted or (outcome.requested and bool(following))
     if store and not cut:
         store.end()
     return dataclasses.replace(result, interrupted=cut, out_of_time=cut and engine.limit.over)
+
+
+def _expected(trials: Sequence[Trial], sizes: Sequence[int], settings: Settings) -> int:
+    """Count the steps of these trials, and of rounds to come with so many of each space that has any to draw.
+
+    A sampler that runs out of settings ends with fewer.
+    """
+    spaces = len({trial.space for trial in trials if trial.axes})
+    return (len(trials) + spaces * sum(sizes)) * len(settings.seeds) * settings.steps
 
 
 def together(a: GroupReport, b: GroupReport) -> GroupReport:

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from jgd.core.errors import InputError, unknown
+from jgd.pages.sheet import Sheet
 from jgd.sweep.plots.curves import best_curves_figure, curves_figure, sensitivity_figure
 from jgd.sweep.plots.parallel import parallel_figure
 from jgd.sweep.plots.search import best_of_k_figure, best_so_far_figure, importance_figure
@@ -21,6 +22,21 @@ class Plots:
 
     def __init__(self, result: Outcomes) -> None:
         self._result = result
+
+    def __call__(self) -> Any:
+        """Draw the overview: the `curves` of several spaces, which compare them, else all trials as `axis` has them.
+
+        Where nothing was swept, there are only curves; of functions that own their loop, there are none.
+        """
+        result = self._result
+        curved, swept = len(result.steps) > 1, any(trial.axes for trial in result.trials)
+        return self.curves() if curved and (len(result.spaces) > 1 or not swept) else self.axis()
+
+    def __repr__(self) -> str:
+        return str(_sheet())
+
+    def _repr_html_(self) -> str:
+        return _sheet().html()
 
     def axis(self, *names: str, space: str | None = None) -> Any:
         """All trials against one hyperparameter in each panel, on its own scale: those named, or all.
@@ -77,6 +93,11 @@ class Plots:
                 raise InputError(f"plot {kind}: it shows all {what}s; leave the {what} out.")
         names = [] if name is None else [name]
         return getattr(self, kind)(*names, **({} if space is None else {"space": space}))
+
+
+def _sheet() -> Sheet:
+    head = "The pictures of a result, as matplotlib figures; result.plot() draws the overview."
+    return Sheet([head], ["result.plot", ""], [[f".{name}()", says] for name, says in KINDS.items()], left=2)
 
 
 KINDS = {

@@ -8,7 +8,7 @@ import numpy as np
 from jgd.core.errors import unknown
 from jgd.pages.figure import literal
 from jgd.sweep.lanes.settings import as_loss
-from jgd.sweep.plots.style import log_ticks
+from jgd.sweep.plots.style import even_marks, log_ticks, plain
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import Axis, short
 
@@ -83,7 +83,8 @@ class Swept(NamedTuple):
         else:
             room = ROOM * (high - low) or 1.0
             panel.set_xlim(low - room, high + room)
-            panel.locator_params(axis="x", nbins=5, integer=all(float(x).is_integer() for x in self.places))
+            marks = even_marks(low - room, high + room, whole=all(float(x).is_integer() for x in self.places))
+            panel.set_xticks(marks, map(plain, marks))
 
 
 def swept(result: Outcomes, names: Iterable[str], space: str | None) -> list[Swept]:

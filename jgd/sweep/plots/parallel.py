@@ -6,11 +6,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.core.optional import require
 from jgd.pages.figure import literal
 from jgd.pages.palette import COLORS, FAINT, INK
 from jgd.sweep.plots.axis import Swept, swept
-from jgd.sweep.plots.style import blank, legend, metric_label, power_of_ten, set_scale, space_color, thinned
+from jgd.sweep.plots.style import (
+    blank,
+    even_marks,
+    legend,
+    log_marks,
+    metric_label,
+    plain,
+    set_scale,
+    space_color,
+    thinned,
+)
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import short
 
@@ -98,25 +107,19 @@ def _scale_of(row: Swept) -> _Scale:
         heights, texts = list(units), [short(value) for value in values]
     else:
         logarithmic, known = options.scale == "log", np.array(values, float)
-        wanted = _ticks(min(values), max(values), logarithmic)
+        low, high = known.min(), known.max()
+        room = 0.01 * (high - low)  # the outermost thousandths are missing
+        wanted = even_marks(low - room, high + room, whole=all(isinstance(value, int) for value in values))
+        texts = [plain(x) for x in wanted]
+        if logarithmic:
+            wanted, texts = log_marks(0.99 * low, 1.01 * high)
         heights = np.interp(wanted, known, units).tolist()
-        texts = [power_of_ten(x) if logarithmic else short(float(x)) for x in wanted]
     return _Scale(name, heights, texts)
-
-
-def _ticks(low: float, high: float, logarithmic: bool) -> np.ndarray:
-    """A few round numbers from low to high."""
-    ticks = require("matplotlib.ticker", "a picture of a sweep")
-    locator = ticks.LogLocator(numticks=6) if logarithmic else ticks.MaxNLocator(5)
-    found = np.array(locator.tick_values(low, high))
-    room = 0.01 * (abs(high) if logarithmic else high - low)
-    least = 0.99 * low if logarithmic else low - room
-    return found[(found >= least) & (found <= high + room)]
 
 
 def _metric_heights(result: Outcomes, ranked: Sequence[int]) -> tuple[list[float], _Scale]:
     """Where trials end on the metric's axis, the best end above, and that axis."""
-    probe, up = blank(1, 1).subplots(), result.settings.mode == "max"
+    probe, up = blank(2, 2).subplots(), result.settings.mode == "max"
     ends = result.medians[ranked]
     set_scale(probe, result, ends)
 
@@ -131,7 +134,7 @@ def _metric_heights(result: Outcomes, ranked: Sequence[int]) -> tuple[list[float
     whole = np.isfinite(ends)
     places = np.where(lost, LOST, PRUNED)
     places[whole] = height(ends[whole])
-    heights, texts = height(ticks).tolist() if ticks else [], [short(float(tick)) for tick in ticks]
+    heights, texts = height(ticks).tolist() if ticks else [], [plain(float(tick)) for tick in ticks]
     for kind, where, text in ((lost & ~whole, LOST, "diverged"), (~lost & ~whole, PRUNED, "pruned")):
         if kind.any():
             heights, texts = [*heights, where], [*texts, text]

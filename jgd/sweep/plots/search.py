@@ -18,11 +18,10 @@ from jgd.sweep.plots.style import (
     thinned,
     within,
 )
+from jgd.sweep.results.importance import POOR_FIT
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.statistics import half_as_many
 from jgd.sweep.spaces.space import short
-
-POOR_FIT = 0.1  # R^2 of trials that a forest has not seen
 
 
 def best_so_far_figure(result: Outcomes) -> Any:
@@ -33,6 +32,7 @@ def best_so_far_figure(result: Outcomes) -> Any:
     if panels:
         set_scale(panels[0], result, result.values)
         panels[0].set_xlim(0.5, max(map(len, members.values())) + 0.5)
+        panels[0].locator_params(axis="x", integer=True)
     for panel, (space, numbers) in zip(panels, members.items(), strict=True):
         color, ends = space_color(result, space), result.medians[numbers]
         for other, line in best.items():

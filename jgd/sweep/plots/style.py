@@ -12,10 +12,10 @@ from jgd.pages.palette import COLORS, FAINT, GRID, INK
 from jgd.pages.text import label_of
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.results.outcomes import Outcomes
-from jgd.sweep.spaces.space import short
 
 WIDTHS = (6.4, 3.7, 3.1, 2.6)  # inches of a panel, where there are one, two, three or four in a row
 SHARES = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+FEWEST_TICKS, MOST_TICKS = 3, 5  # labelled values of an axis
 SHOWN = 600  # trials in a panel; more are no more readable, and make a page slow
 DEADLINE = {"max": 0.04, "min": 0.96}  # the height at the bad end of a panel where diverged trials are marked
 
@@ -94,16 +94,42 @@ def legend(figure: Any, handles: Sequence[Any]) -> None:
 
 
 def log_ticks(axis: Any) -> None:
-    """A few powers of ten, written 1e-3."""
+    """Label a logarithmic axis between its present limits."""
+    low, high = sorted(axis.get_view_interval())
+    axis.set_ticks(*log_marks(low, high))
+    axis.set_ticks([], minor=True)
+
+
+def log_marks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Return at least three round numbers from low to high, even by their ratios, and their texts.
+
+    Powers of ten, at most five, as 1e-3; of fewer than three decades 1, 3, 10, or 1, 2, 5, 10, as plain numbers; where
+    that is too coarse, even steps.
+    """
+    decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    if len(decades) >= FEWEST_TICKS:
+        powers = [10.0**i for i in decades if i % math.ceil(len(decades) / MOST_TICKS) == 0]
+        return powers, [f"{power:.0e}".replace("e-0", "e-").replace("e+0", "e") for power in powers]
+    wider = range(decades.start - 1, decades.stop + 1)
+    for digits in ((1, 3), (1, 2, 5)):
+        found = [x for i in wider for d in digits if low <= (x := float(f"{d}e{i}")) <= high]
+        if len(found) >= FEWEST_TICKS:
+            return found, [plain(x) for x in found]
+    found = even_marks(low, high)
+    return found, [plain(x) for x in found]
+
+
+def even_marks(low: float, high: float, *, whole: bool = False) -> list[float]:
+    """Three to six round numbers in even steps from low to high, fewer where there are no more whole ones."""
     ticks = require("matplotlib.ticker", "a picture of a sweep")
-    axis.set_major_locator(ticks.LogLocator(numticks=5))
-    axis.set_major_formatter(ticks.FuncFormatter(lambda x, _: power_of_ten(x)))
-    axis.set_minor_locator(ticks.NullLocator())
+    locator = ticks.MaxNLocator(MOST_TICKS, min_n_ticks=FEWEST_TICKS, steps=[1, 2, 2.5, 5, 10], integer=whole)
+    found = locator.tick_values(low, high)
+    return [float(x) for x in found if low <= x <= high and (not whole or float(x).is_integer())]
 
 
-def power_of_ten(value: float) -> str:
-    """A power of ten as on an axis: 1e-3."""
-    return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+def plain(value: float) -> str:
+    """Write a round number with all of its digits, as in 0.0125 and 3e-5."""
+    return f"{value:.12g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def metric_label(result: Outcomes) -> str:
@@ -160,15 +186,16 @@ def within(panel: Any, values: np.ndarray) -> np.ndarray:
     return np.clip(values, *panel.get_ylim())
 
 
-def _stretch_towards_one(axes: Any, shares: np.ndarray) -> None:
+def _stretch_towards_one(axes: Any, values: np.ndarray) -> None:
     """A logarithmic scale of the errors, labelled with the shares that are right, so that 0.9, 0.98 and 0.99 differ."""
-    error = max(5e-4, 0.7 * (1 - shares.max()))
-    bottom = max(0.0, shares.min() - 0.02)
+    error = max(5e-4, 0.7 * (1 - values.max()))
+    bottom = max(0.0, values.min() - 0.02)
     axes.set_yscale(
         "function",
         functions=(lambda y: -np.log10(np.maximum(1 - np.asarray(y), error / 2)), lambda z: 1 - 10 ** -np.asarray(z)),
     )
     axes.set_ylim(bottom, 1 - error)
-    ticks = [share for share in SHARES if bottom <= share <= 1 - error]
-    axes.set_yticks(ticks, [short(float(share)) for share in ticks])
+    shares = [share for share in SHARES if bottom <= share <= 1 - error]
+    ticks = shares if len(shares) >= FEWEST_TICKS else even_marks(bottom, 1 - error)
+    axes.set_yticks(ticks, [plain(share) for share in ticks])
     axes.set_yticks([], minor=True)

@@ -26,6 +26,14 @@ class Lineage:
         self.phases: list[list[Trial]] = [list(trials)]  # D + 1 times all trials, with the numbers that they had then
         self._seed = seed
 
+    def __repr__(self) -> str:
+        heirs = int((self.parents != np.arange(len(self.trials))).sum())
+        after = f"after {', '.join(map(str, self.steps.tolist()))} steps" if len(self.steps) else "none yet"
+        return (
+            f"Lineage of {len(self.trials)} trials: decisions {after}, by which trials went on from others {heirs} "
+            "times; dataframe(), path(trial) and schedule(trial, name) tell how."
+        )
+
     @property
     def trials(self) -> list[Trial]:
         """All trials with the numbers that they have now."""

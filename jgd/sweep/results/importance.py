@@ -5,12 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.pages.sheet import Sheet
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.spaces.distributions import Distribution
 from jgd.sweep.spaces.space import Trial
 
 TREES = 48
 SMALLEST = 3  # trials in a leaf
+POOR_FIT = 0.1  # R^2 of trials that a tree has not seen, below which it is too noisy to tell
 FEWEST, MOST = 10, 2000  # trials that are worth a forest, and those that it looks at
 
 
@@ -20,6 +22,19 @@ class Importance(NamedTuple):
     alone: dict[str, float]  # that each axis explains without the others, the largest first
     together: float  # that only several axes together explain, and what trees add by chance
     fit: float  # R^2 of trials that a tree has not seen; near zero or below, the shares mean nothing
+
+    def __repr__(self) -> str:
+        return str(self._sheet())
+
+    def _repr_html_(self) -> str:
+        return self._sheet().html()
+
+    def _sheet(self) -> Sheet:
+        head = "Importance: the share of the trials' ranking that each hyperparameter decides"
+        rows = [[name, f"{share:.0%}"] for name, share in (self.alone | {"several together": self.together}).items()]
+        noisy = "too noisy to tell: the shares mean little" if self.fit < POOR_FIT else "1 is best"
+        foot = f"R^2 {self.fit:.2f} of trials that the trees have not seen, {noisy}."
+        return Sheet([head], ["hyperparameter", "share"], rows, [foot])
 
 
 class _Tree(NamedTuple):

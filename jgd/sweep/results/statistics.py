@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from jgd.core.median import median_interval, median_ranks
+from jgd.core.median import level_text, median_interval, median_ranks
+from jgd.pages.sheet import Sheet
 from jgd.sweep.lanes.settings import as_loss
 
 TAIL = 40.0
@@ -27,12 +28,28 @@ class Summary(NamedTuple):
     high: float
     level: float
 
+    def __repr__(self) -> str:
+        return _line(self, _texts(self))
+
+    def _repr_html_(self) -> str:
+        return _table(_texts(self))
+
 
 class Paired(NamedTuple):
     """A comparison of two trials, or of any two things, seed by seed."""
 
     difference: Summary  # of the first's values minus the second's
     better: float  # the share of seeds in which the first is better; a tie is half a seed
+
+    def __repr__(self) -> str:
+        return _line(self, self._texts())
+
+    def _repr_html_(self) -> str:
+        return _table(self._texts())
+
+    def _texts(self) -> dict[str, str]:
+        of_difference = {f"{name} of the difference": text for name, text in _texts(self.difference).items()}
+        return {"better in": f"{self.better:.0%} of seeds"} | of_difference
 
 
 class BestOfK(NamedTuple):
@@ -42,6 +59,22 @@ class BestOfK(NamedTuple):
     lower_quartile: np.ndarray  # of the best, by value; NaN where it is a failure
     median: np.ndarray
     upper_quartile: np.ndarray
+
+    def __repr__(self) -> str:
+        return str(self._sheet())
+
+    def _repr_html_(self) -> str:
+        return self._sheet().html()
+
+    def _sheet(self) -> Sheet:
+        """The rows of 1, 2, 4, ... trials, and of all."""
+        n = len(self.median)
+        rows = [
+            [str(k), *(f"{column[k - 1]:.4g}" if np.isfinite(column[k - 1]) else "failed" for column in self)]
+            for k in sorted({n, *(2**i for i in range(n.bit_length()))})
+        ]
+        header = ["trials", *(name.replace("_", " ") for name in self._fields)]
+        return Sheet(["The best of so many random trials"], header, rows if n else (), left=0)
 
 
 def rank(values: np.ndarray, mode: str) -> np.ndarray:
@@ -144,3 +177,22 @@ def _summary(losses: np.ndarray, mode: str, confidence: float) -> Summary:
 def _log_choose(n: Any, k: Any) -> np.ndarray:
     """The logarithm of a binomial coefficient; of one that is zero it is not used."""
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
+
+
+def _texts(summary: Summary) -> dict[str, str]:
+    """Write a summary's numbers by their names; one that a failed seed has reached is `failed`."""
+    low, q1, median, q3, high = (
+        f"{x:.4g}" if math.isfinite(x) else "failed"
+        for x in (summary.low, summary.lower_quartile, summary.median, summary.upper_quartile, summary.high)
+    )
+    interval = {f"{level_text(summary.level)} interval": f"{low} .. {high}"} if summary.level else {}
+    return {"median": median, "quartiles": f"{q1} .. {q3}"} | interval
+
+
+def _line(value: Any, texts: dict[str, str]) -> str:
+    """As in `Summary(median 0.1, quartiles 0.09 .. 0.2)`, which lists and dicts of them can show."""
+    return f"{type(value).__name__}({', '.join(f'{name} {text}' for name, text in texts.items())})"
+
+
+def _table(texts: dict[str, str]) -> str:
+    return Sheet((), list(texts), [list(texts.values())], left=0).html()
