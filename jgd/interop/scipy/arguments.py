@@ -49,7 +49,7 @@ def split_options(
 def counterpart_of(
     place: str, method: Any, known: Mapping[str, Counterpart], nearest: Mapping[str, str]
 ) -> Counterpart:
-    """What stands for a method, by its name in any case."""
+    """The counterpart of a method, by its name in any case."""
     name = method.lower() if isinstance(method, str) else method
     if isinstance(name, str) and name in known:
         return known[name]
@@ -58,7 +58,7 @@ def counterpart_of(
     raise InputError(f"{place}(method={method!r}): jgd has no such method; {advice}.")
 
 
-def point_of(place: str, x0: Any, most_axes: int | None = 1) -> jax.Array:
+def vector_of(place: str, x0: Any, most_axes: int | None = 1) -> jax.Array:
     """The start as an array of floating numbers."""
     x = np.atleast_1d(np.asarray(x0))
     if most_axes is not None and x.ndim > most_axes:
@@ -71,7 +71,7 @@ def as_tuple(args: Any) -> tuple[Any, ...]:
     return args if isinstance(args, tuple) else (args,)
 
 
-def function_for(place: str, fun: Any, jac: Any, x: jax.Array, args: tuple[Any, ...]) -> Callable[..., Any]:
+def function_for(place: str, fun: Any, jac: Any, x: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
     """The function with its derivatives, JAX's or the user's; refuse one that JAX cannot trace."""
     if not callable(fun):
         raise InputError(f"{place}(fun={fun!r}): fun must be a function (x, *args).")
@@ -83,8 +83,8 @@ def function_for(place: str, fun: Any, jac: Any, x: jax.Array, args: tuple[Any, 
         except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, jax.errors.ConcretizationTypeError) as error:
             shown = getattr(function, "__qualname__", type(function).__name__)
             raise InputError(
-                f"{place}({name}={shown}): it must be traceable by JAX, and raised {type(error).__name__}; write it with "
-                "jax.numpy in place of numpy, and with jnp.where in place of `if` on values."
+                f"{place}({name}={shown}): it must be traceable by JAX, and raised {type(error).__name__}; write it "
+                "with jax.numpy in place of numpy, and with jnp.where in place of `if` on values."
             ) from error
     return with_derivative_of(fun, jac if callable(jac) or jac is True else None)
 

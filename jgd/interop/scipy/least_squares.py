@@ -16,7 +16,7 @@ from jgd.interop.scipy.arguments import (
     callback_for,
     counterpart_of,
     function_for,
-    point_of,
+    vector_of,
 )
 from jgd.interop.scipy.result import OptimizeResult, result_of
 from jgd.solvers.curve_fit import curve_fit as fitted
@@ -62,7 +62,7 @@ def least_squares(
     sparse Jacobians and scipy's linear solvers are refused.
     """
     place = "least_squares"
-    x, args = point_of(place, x0), as_tuple(args)
+    x, args = vector_of(place, x0), as_tuple(args)
     _refuse(place, diff_step=diff_step, tr_options=tr_options or None, jac_sparsity=jac_sparsity, workers=workers)
     _refuse(place, tr_solver=None if tr_solver == "exact" else tr_solver)
     if x_scale is not None and not (isinstance(x_scale, str) and x_scale == "jac"):
@@ -121,10 +121,10 @@ def curve_fit(
         raise InputError(f"{place}(jac=): the derivatives of f are JAX's; leave jac out.")
     if nan_policy == "omit":
         raise InputError(f"{place}(nan_policy='omit'): leave those data out of xdata and ydata before the call.")
-    p = point_of(place, np.ones(_count(place, f)) if p0 is None else p0)
+    p = vector_of(place, np.ones(_count(place, f)) if p0 is None else p0)
     box = _box(place, bounds, p.size)
     if p0 is None and box is not None:
-        p = point_of(place, _middle(*box))
+        p = vector_of(place, _middle(*box))
     chosen = counterpart_of(place, method or ("lm" if box is None else "trf"), COUNTERPARTS, NEAREST)
     loss, scale = kwargs.pop("loss", "linear"), kwargs.pop("f_scale", 1.0)
     given = {"ftol": 1e-8, "xtol": 1e-8, "gtol": 1e-8, "max_nfev": kwargs.pop("maxfev", None)}

@@ -15,8 +15,8 @@ from jgd.interop.scipy.arguments import (
     callback_for,
     counterpart_of,
     function_for,
-    point_of,
     split_options,
+    vector_of,
 )
 from jgd.interop.scipy.result import OptimizeResult, result_of
 from jgd.solvers.methods.limited_memory import lbfgsb
@@ -85,14 +85,14 @@ def minimize(
     """Minimize `fun(x, *args)` from `x0`, as `scipy.optimize.minimize` does: BFGS, or L-BFGS-B with bounds.
 
     `fun` must be traceable by JAX. `jac` may be a function, also traceable, or True where `fun` returns (f, g);
-    otherwise derivatives are JAX's. `hess(x, *args)` goes to the methods that take one. `bounds` are scipy's `Bounds` or
-    pairs with None. `callback(xk)` or `callback(intermediate_result=)` is called after every step; StopIteration ends
-    the search. `options` are those of scipy's method that a counterpart has; others, `hessp` and constraints are
-    refused. The answer's `nfev` and `njev` are equal: value and gradient are found together. `hess_inv`, of BFGS, is the
-    inverse of the exact Hessian at the solution.
+    otherwise derivatives are JAX's. `hess(x, *args)` goes to the methods that take one. `bounds` are scipy's `Bounds`
+    or pairs with None. `callback(xk)` or `callback(intermediate_result=)` is called after every step; StopIteration
+    ends the search. `options` are those of scipy's method that a counterpart has; others, `hessp` and constraints are
+    refused. The answer's `nfev` and `njev` are equal: value and gradient are found together. `hess_inv`, of BFGS, is
+    the inverse of the exact Hessian at the solution.
     """
     place = "minimize"
-    x, args = point_of(place, x0), as_tuple(args)
+    x, args = vector_of(place, x0), as_tuple(args)
     if hessp is not None:
         raise InputError(f"{place}(hessp=): products with the Hessian are derived by JAX; leave hessp out.")
     if hess is not None and not callable(hess):

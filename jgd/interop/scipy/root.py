@@ -11,8 +11,8 @@ from jgd.interop.scipy.arguments import (
     as_tuple,
     counterpart_of,
     function_for,
-    point_of,
     split_options,
+    vector_of,
 )
 from jgd.interop.scipy.result import OptimizeResult, result_of
 from jgd.solvers.methods.anderson import anderson
@@ -50,13 +50,14 @@ def root(
 ) -> OptimizeResult:
     """Find x with `fun(x, *args) = 0`, as `scipy.optimize.root` does, from `x0`, of any shape.
 
-    "hybr" is Newton's method with a line search, "lm" Levenberg-Marquardt, "broyden1" and "anderson" are themselves; the
-    others are refused. `tol` and the option `fatol` are a threshold for |fun|, by default 1.8e-12 in float64 and 6.4e-6
-    in float32. `fun` must be traceable by JAX, and so must `jac`, where it is a function; True where `fun` returns
-    (values, Jacobian). `callback(x, f)` is called after every step; StopIteration ends the search.
+    "hybr" is Newton's method with a line search, "lm" Levenberg-Marquardt, "broyden1" and "anderson" are
+    themselves; the others are refused. `tol` and the option `fatol` are a threshold for |fun|, by default 1.8e-12
+    in float64 and 6.4e-6 in float32. `fun` must be traceable by JAX, and so must `jac`, where it is a function;
+    True where `fun` returns (values, Jacobian). `callback(x, f)` is called after every step; StopIteration ends the
+    search.
     """
     place = "root"
-    x, args = point_of(place, x0, None), as_tuple(args)
+    x, args = vector_of(place, x0, None), as_tuple(args)
     counterpart = counterpart_of(place, method, COUNTERPARTS, NEAREST)
     chosen, stop, disp = split_options(place, counterpart, tol, options, {})
     fn = function_for(place, fun, jac, x, args)

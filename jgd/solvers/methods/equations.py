@@ -15,8 +15,8 @@ IDLE = 100
 SLOW = 1e-3
 
 
-class Progress(NamedTuple):
-    """What the method keeps, and the least |F| so far."""
+class LeastResidual(NamedTuple):
+    """The memory of the method, and the least |F| so far."""
 
     inner: Any
     least: jax.Array  # f[]
@@ -58,7 +58,7 @@ class Equations(Method):
         """The method's first iterate."""
         size = jnp.linalg.norm(point.residual)
         found = self.method.begin(problem, point)
-        return found._replace(optimality=size, memory=Progress(found.memory, size, jnp.zeros((), jnp.int32)))
+        return found._replace(optimality=size, memory=LeastResidual(found.memory, size, jnp.zeros((), jnp.int32)))
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
         """As the method does."""
@@ -78,5 +78,5 @@ class Equations(Method):
         return found._replace(
             optimality=size,
             status=jnp.where(over, why, status(Status.RUNNING)),
-            memory=Progress(found.memory, jnp.where(fell, size, least), idle),
+            memory=LeastResidual(found.memory, jnp.where(fell, size, least), idle),
         )
