@@ -43,7 +43,7 @@ LOOPS = {
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms")
+FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")
 
 
 def written() -> dict[pathlib.Path, str]:

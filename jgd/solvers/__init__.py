@@ -1,4 +1,50 @@
-"""Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped."""
+"""Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped.
+
+jaxopt is no longer developed. Its public names, and what to use in their place:
+
+    BFGS                        jgd.bfgs
+    LBFGS                       jgd.lbfgs
+    LBFGSB                      jgd.lbfgsb
+    NonlinearCG                 jgd.nonlinear_cg
+    GradientDescent             jgd.steepest_descent
+    ProximalGradient            jgd.fista or jgd.prox_gradient, with nonsmooth=
+    ProjectedGradient           jgd.projected_gradient, with bounds= or a set of jgd.nonsmooth
+    MirrorDescent               jgd.mirror_descent
+    BlockCoordinateDescent      none; jgd.fista solves the same problems
+    PolyakSGD                   jgd.polyak_sgd, in jgd.fit
+    ArmijoSGD                   jgd.scale_by_backtracking_linesearch, in jgd.fit
+    OptaxSolver                 jgd.minimize, which takes any optimizer
+    GaussNewton                 jgd.gauss_newton, in jgd.least_squares
+    LevenbergMarquardt          jgd.levenberg_marquardt, in jgd.least_squares
+    Broyden                     jgd.broyden, in jgd.root
+    Bisection                   none; jgd.root finds roots of smooth functions without a bracket
+    AndersonAcceleration        jgd.anderson, in jgd.fixed_point
+    AndersonWrapper             jgd.anderson, in jgd.fixed_point of the wrapped solver's update
+    FixedPointIteration         jgd.fixed_point, with "picard"
+    OSQP                        none
+    BoxOSQP                     none
+    CvxpyQP                     none
+    BoxCDQP                     jgd.lbfgsb, with bounds=
+    EqualityConstrainedQP       jax.numpy.linalg.solve of its optimality conditions
+    BacktrackingLineSearch      jgd.armijo
+    HagerZhangLineSearch        jgd.hager_zhang
+    ZoomLineSearch              jgd.strong_wolfe
+    ScipyMinimize               jgd.interop.scipy.minimize
+    ScipyBoundedMinimize        jgd.interop.scipy.minimize
+    ScipyLeastSquares           jgd.interop.scipy.least_squares
+    ScipyBoundedLeastSquares    jgd.interop.scipy.least_squares
+    ScipyRootFinding            jgd.interop.scipy.root
+    IterativeRefinement         none; jax.scipy.sparse.linalg.gmres, with the rounded solve as its M
+    implicit_diff               jgd.implicit, on by default
+    linear_solve                jax.scipy.sparse.linalg.cg and its neighbours, in jgd.implicit
+    projection                  jgd.nonsmooth and optax.projections
+    prox                        jgd.nonsmooth
+    loss                        optax.losses
+    objective                   none; functions of jax.numpy
+    isotonic                    none
+    perturbations               optax.perturbations
+    tree_util                   optax.tree
+"""
 
 from jgd.solvers.check_grads import check_grads as check_grads
 from jgd.solvers.curve_fit import Fit as Fit

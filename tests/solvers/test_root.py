@@ -55,6 +55,7 @@ def test_anderson_is_faster_than_the_plain_iteration_on_a_linear_contraction(x64
 @pytest.mark.parametrize("name", ["helical_valley", "brown_almost_linear_10", "broyden_banded_10"])
 def test_systems_give_scipy_s_answer(name, method, x64):
     problem = SYSTEMS[name]
+    assert problem.residual is not None
     found = jgd.root(problem.residual, method, jnp.asarray(problem.start))
     theirs = scipy.optimize.root(jax.jit(problem.residual), problem.start, jac=jax.jit(jax.jacobian(problem.residual)))
     assert found.status is Status.GRADIENT_NORM
