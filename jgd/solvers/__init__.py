@@ -14,6 +14,7 @@ jaxopt is no longer developed. Its public names, and what to use in their place:
     PolyakSGD                   jgd.polyak_sgd, in jgd.fit
     ArmijoSGD                   jgd.scale_by_backtracking_linesearch, in jgd.fit
     OptaxSolver                 jgd.minimize, which takes any optimizer
+    OptStep                     jgd.Solution
     GaussNewton                 jgd.gauss_newton, in jgd.least_squares
     LevenbergMarquardt          jgd.levenberg_marquardt, in jgd.least_squares
     Broyden                     jgd.broyden, in jgd.root

@@ -166,6 +166,7 @@ REFUSED = [
     (lambda: ours.minimize(rosenbrock, START, hessp=print), "minimize(hessp=): products with the Hessian are derived"),
     (lambda: ours.minimize(rosenbrock, START, constraints={"type": "eq"}), "minimize(constraints=): no method here"),
     (lambda: ours.minimize(rosenbrock, START, bounds=[(0, 1)]), "minimize(bounds): there must be a pair"),
+    (lambda: ours.minimize(shifted, START, "a"), "minimize(args): there is a str in it; pass numbers and arrays"),
     (lambda: ours.minimize(rosenbrock, [START]), "minimize(x0): it has shape (1, 2); pass a vector."),
     (lambda: ours.least_squares(decay, START, method="dogbox"), "least_squares(method='dogbox'): jgd has no such"),
     (lambda: ours.least_squares(decay, START, x_scale=2.0), "least_squares(x_scale=2.0): parameters are scaled"),

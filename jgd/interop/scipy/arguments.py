@@ -1,6 +1,7 @@
 """scipy's arguments as jgd's: functions, bounds, options."""
 
 import inspect
+import numbers
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -66,9 +67,16 @@ def vector_of(place: str, x0: Any, most_axes: int | None = 1) -> jax.Array:
     return jnp.asarray(x if np.issubdtype(x.dtype, np.inexact) else x.astype(float))
 
 
-def as_tuple(args: Any) -> tuple[Any, ...]:
-    """Further arguments, also a single one that is no tuple."""
-    return args if isinstance(args, tuple) else (args,)
+def as_tuple(place: str, args: Any) -> tuple[Any, ...]:
+    """Further arguments, also a single one that is no tuple; refuse what is no number and no array."""
+    args = args if isinstance(args, tuple) else (args,)
+    for one in jax.tree.leaves(args):
+        if not isinstance(one, (numbers.Number, np.ndarray, jax.Array)):
+            raise InputError(
+                f"{place}(args): there is a {type(one).__name__} in it; pass numbers and arrays, and bind the rest with "
+                "functools.partial."
+            )
+    return args
 
 
 def function_for(place: str, fun: Any, jac: Any, x: Any, args: tuple[Any, ...]) -> Callable[..., Any]:

@@ -62,7 +62,7 @@ def least_squares(
     sparse Jacobians and scipy's linear solvers are refused.
     """
     place = "least_squares"
-    x, args = vector_of(place, x0), as_tuple(args)
+    x, args = vector_of(place, x0), as_tuple(place, args)
     _refuse(place, diff_step=diff_step, tr_options=tr_options or None, jac_sparsity=jac_sparsity, workers=workers)
     _refuse(place, tr_solver=None if tr_solver == "exact" else tr_solver)
     if x_scale is not None and not (isinstance(x_scale, str) and x_scale == "jac"):

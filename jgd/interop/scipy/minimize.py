@@ -92,7 +92,7 @@ def minimize(
     the inverse of the exact Hessian at the solution.
     """
     place = "minimize"
-    x, args = vector_of(place, x0), as_tuple(args)
+    x, args = vector_of(place, x0), as_tuple(place, args)
     if hessp is not None:
         raise InputError(f"{place}(hessp=): products with the Hessian are derived by JAX; leave hessp out.")
     if hess is not None and not callable(hess):

@@ -57,7 +57,7 @@ def root(
     search.
     """
     place = "root"
-    x, args = vector_of(place, x0, None), as_tuple(args)
+    x, args = vector_of(place, x0, None), as_tuple(place, args)
     counterpart = counterpart_of(place, method, COUNTERPARTS, NEAREST)
     chosen, stop, disp = split_options(place, counterpart, tol, options, {})
     fn = function_for(place, fun, jac, x, args)
