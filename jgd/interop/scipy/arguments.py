@@ -73,7 +73,7 @@ def as_tuple(place: str, args: Any) -> tuple[Any, ...]:
     for one in jax.tree.leaves(args):
         if not isinstance(one, (numbers.Number, np.ndarray, jax.Array)):
             raise InputError(
-                f"{place}(args): there is a {type(one).__name__} in it; pass numbers and arrays, and bind the rest with "
+                f"{place}(args): there is a {type(one).__name__} in it; pass numbers and arrays, and bind others with "
                 "functools.partial."
             )
     return args
