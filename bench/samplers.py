@@ -6,7 +6,7 @@ optimizers that bring their own axes, judged by its validation loss.
 
 Optuna's TPE runs too where it is installed. Lower is better; all functions but digits have their minimum at zero.
 
-`tpe_alone` asks both TPEs directly, without a sweep: the time of a proposal, and the regret over many sampler seeds.
+`tpe` asks both TPEs directly, without a sweep: the time of a proposal, and the regret over many sampler seeds.
 """
 
 import functools
@@ -152,7 +152,7 @@ def samplers(quick: bool = False, trials: int = 64, repeats: int = 3, steps: int
         yield {"problem": problem, **medians, "all_seconds": time.perf_counter() - clock}
 
 
-def tpe_alone(quick: bool = False, asked: int = 2000, trials: int = 64, repeats: int = 30, batch: int = 8) -> Yields:
+def tpe(quick: bool = False, asked: int = 2000, trials: int = 64, repeats: int = 30, batch: int = 8) -> Yields:
     """Milliseconds of a proposal, one by one over 2,000 trials; and the best of 64 in batches on ten functions."""
     if quick:
         asked, trials, repeats = 100, 16, 2
@@ -208,4 +208,4 @@ def jitted(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    alone(samplers, tpe_alone)
+    alone(samplers, tpe)

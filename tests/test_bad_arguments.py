@@ -40,6 +40,7 @@ EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
     *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
     *("guess_mini_blocks", "mini_blocks_by_path"),  # likewise
+    "Fit",  # is an answer
     # write records, fields and recipes
     *("hyper", "part", "record", "static", "descend", "descend_then_decay", "optimizer", "variant"),
     *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
@@ -191,6 +192,7 @@ FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("gradient_step", "state"),  # nobody looks at it; searched for what is asked for
     *("betas", "init_step", "seed"),  # pairs, whose numbers the rule's record looks at
     *("sampler", "value", "named", "args"),  # by Optuna; any pytree; by the names that a value has; by the function
+    *("x", "y", "sigma", "keywords"),  # by their shapes, when they are data; by `minimize_many`
     *("base_shapes", "blocks"),  # by their trees, when there are parameters
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }

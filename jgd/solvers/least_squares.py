@@ -16,14 +16,14 @@ from jgd.core.types import Params, Scalar
 from jgd.core.user_code import attempt
 from jgd.solvers.derivatives import DERIVATIVE, Implicit, with_derivative
 from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
-from jgd.solvers.methods.losses import LOSS, RobustLoss, robust_loss
+from jgd.solvers.methods.losses import LOSS, LOSS_SCALE, RobustLoss, robust_loss
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Point
 from jgd.solvers.methods.vector import Vector
 from jgd.solvers.minimize import CALLBACK, TUPLE, check_stop, finished, rule_of
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, bounds_of, start_of
+from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, start_of
 from jgd.solvers.watched import is_watched, watched_search
 
 DEFAULT_STOP = Stop(relative_gradient_norm=1e-10, value_change=1e-10)
@@ -38,6 +38,8 @@ DEFAULT_STOP = Stop(relative_gradient_norm=1e-10, value_change=1e-10)
     stop=STOP,
     history=FLAG,
     loss=LOSS,
+    loss_scale=LOSS_SCALE,
+    bounds=BOUNDS,
     derivative=DERIVATIVE,
     callback=CALLBACK,
 )

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import ARRAYS, FLAG, Kind, checked, function_of, whole_from
+from jgd.core.arguments import ARRAYS, FLAG, SEED, Kind, admits, checked, function_of, whole_from
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
@@ -23,19 +23,23 @@ from jgd.solvers.minimize import DEFAULT_STOP, TUPLE, check_stop, minimize
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.search_queue import SearchQueue
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, bounds_of, check_nonsmooth, check_value
+from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, check_nonsmooth, check_value
 
 AXES = Kind(
     "be 0 where every search has its own, None where all share one, or a tuple of these for each of args",
     lambda x: all(one is None or (isinstance(one, int) and one == 0) for one in (x if isinstance(x, tuple) else (x,))),
 )
 SAMPLER = Kind("be a function (key) -> start, or None", lambda x: x is None or callable(x))
+DRAWN_FROM = Kind(
+    "be a seed or a random key, such as jax.random.key(0)",
+    lambda x: x is None or admits(SEED, x) or is_key(x) or getattr(x, "dtype", None) == jnp.uint32,
+)
 WIDTH = Kind(f"{whole_from(1).expected}, or None for what fits", lambda x: x is None or whole_from(1).admits(x))
 
 
 @checked(
     starts=ARRAYS, optimizer=METHOD, fn=function_of("(params, *args) -> scalar"), stop=STOP, args=TUPLE, has_aux=FLAG,
-    in_axes=AXES, lanes=WIDTH, nonsmooth=NONSMOOTH, redraw=SAMPLER, key=None, dir=None,
+    in_axes=AXES, lanes=WIDTH, nonsmooth=NONSMOOTH, redraw=SAMPLER, key=DRAWN_FROM, bounds=BOUNDS,
 )  # fmt: skip
 def minimize_many(
     fn: Callable[..., Any],

@@ -20,11 +20,12 @@ from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
 from jgd.solvers.methods.method import Method
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, bounds_of, check_nonsmooth, check_value, start_of
+from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, check_nonsmooth, check_value, start_of
 from jgd.solvers.watched import is_watched, watched_search
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
 CALLBACK = Kind("be a function (solution) -> bool or None", lambda x: x is None or callable(x))
+HESSIAN = Kind("be a function (params, *args) -> Hessian, or None", lambda x: x is None or callable(x))
 TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
 
 
@@ -39,6 +40,8 @@ TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
     derivative=DERIVATIVE,
     nonsmooth=NONSMOOTH,
     callback=CALLBACK,
+    bounds=BOUNDS,
+    hess=HESSIAN,
 )
 def minimize(
     fn: Callable[..., Any],

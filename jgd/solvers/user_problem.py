@@ -8,6 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.arguments import Kind
 from jgd.core.errors import InputError
 from jgd.core.outline import shown
 from jgd.core.record import part, record, static
@@ -108,15 +109,16 @@ def start_of(place: str, params: Params) -> Params:
     return params
 
 
+BOUNDS = Kind(
+    "be a pair (lower, upper), each None, a number, or a tree like the parameters",
+    lambda x: x is None or (isinstance(x, tuple | list) and len(x) == 2),
+)
+
+
 def bounds_of(place: str, bounds: Any, params: Params) -> tuple[Params, Params] | None:
     """`(lower, upper)` in the parameters' shapes. Each is None, a number, or a tree like the parameters."""
     if bounds is None:
         return None
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise InputError(
-            f"{place}(bounds={shown(bounds)}): expected a pair (lower, upper), each None, a number, or a tree like the "
-            "parameters."
-        )
     lower, upper = (
         _bound(f"{place}(bounds=): {side}", given, params, otherwise)
         for side, given, otherwise in zip(("lower", "upper"), bounds, (-jnp.inf, jnp.inf), strict=True)

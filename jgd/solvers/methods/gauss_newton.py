@@ -9,7 +9,7 @@ from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.descent import Descent
-from jgd.solvers.methods.line_searches import Armijo, LineSearch, rounding
+from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
 from jgd.solvers.methods.method import Iterate, status
 from jgd.solvers.methods.objective import Objective, Point
@@ -24,7 +24,7 @@ class GaussNewton(Descent):
     line search the method diverges from many starts. The optimality is |J_j'r| / |J_j| over the parameters.
     """
 
-    line_search: LineSearch = part(default=Armijo())
+    line_search: LineSearch = part(default=Armijo(), expect=LINE_SEARCH)
     takes = needs = frozenset({"residual"})
 
     def start(self, problem: Objective, point: Point) -> tuple[()]:

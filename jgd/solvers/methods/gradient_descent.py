@@ -12,7 +12,7 @@ from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.descent import Descent, Ray
-from jgd.solvers.methods.line_searches import Armijo, LineSearch, rounding
+from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.precision import Stalls
@@ -29,7 +29,7 @@ class SteepestDescent(Descent):
     To compare with, and to learn from: Barzilai and Borwein's steps cost the same, and are faster by far.
     """
 
-    line_search: LineSearch = part(default=Armijo())
+    line_search: LineSearch = part(default=Armijo(), expect=LINE_SEARCH)
 
     def start(self, problem: Objective, point: Point) -> tuple[()]:
         """Nothing to learn."""

@@ -9,7 +9,7 @@ from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
 from jgd.core.arguments import whole_from
 from jgd.core.record import part, record, static
 from jgd.solvers.methods.descent import Descent
-from jgd.solvers.methods.line_searches import LineSearch, StrongWolfe
+from jgd.solvers.methods.line_searches import LINE_SEARCH, LineSearch, StrongWolfe
 from jgd.solvers.methods.objective import Objective, Point
 
 
@@ -66,7 +66,7 @@ class LBFGSB(Descent):
 
     takes = frozenset({"bounds"})
     memory_size: int = static(default=10, expect=whole_from(1))
-    line_search: LineSearch = part(default=StrongWolfe())
+    line_search: LineSearch = part(default=StrongWolfe(), expect=LINE_SEARCH)
 
     def start(self, problem: Objective, point: Point) -> Pairs:
         """The identity."""

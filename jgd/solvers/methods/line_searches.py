@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.arguments import instance_of
 from jgd.core.record import hyper, record
 from jgd.core.types import Scalar
 from jgd.transforms.line_search import RayPoint, StepSearch, begin_search, next_step, receive, wolfe_errors
@@ -42,6 +43,9 @@ class LineSearch:
     def receive(self, search: Any, start: RayPoint, new: RayPoint, longest: Scalar) -> Any:
         """The search after the evaluation of that step."""
         raise NotImplementedError
+
+
+LINE_SEARCH = instance_of("be a line search, such as jgd.strong_wolfe()", LineSearch)
 
 
 @record

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jgd.core.arguments import one_of
+from jgd.core.arguments import POSITIVE, Kind, admits, one_of
 from jgd.core.record import hyper, record, static
 from jgd.core.types import Scalar
 
@@ -39,6 +39,7 @@ RHO: dict[str, Callable[[jax.Array], Outliers]] = {
 }
 """z -> rho, rho', rho''."""
 LOSS = one_of("linear", *RHO)
+LOSS_SCALE = Kind("be a positive number", lambda x: admits(POSITIVE, x) or getattr(x, "shape", None) == ())
 
 
 @record

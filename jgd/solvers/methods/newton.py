@@ -9,7 +9,7 @@ from jgd.core.record import hyper, part, record
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import Armijo, LineSearch, StrongWolfe, rounding
+from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, StrongWolfe, rounding
 from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_next_to_nothing, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.subproblem import spectrum, truncated_cg
@@ -92,7 +92,7 @@ class Newton(_NewtonDescent):
     eigenvalue. Cost: n products with the Hessian and about 10 n^3 a step. Memory: n^2.
     """
 
-    line_search: LineSearch = part(default=Armijo())
+    line_search: LineSearch = part(default=Armijo(), expect=LINE_SEARCH)
     escape: Scalar = hyper(default=0.1, interval="(0, inf)")
     longest: Scalar = hyper(default=100.0, interval="(0, inf)")
 
@@ -119,7 +119,7 @@ class NewtonCG(_NewtonDescent):
     vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.
     """
 
-    line_search: LineSearch = part(default=StrongWolfe())
+    line_search: LineSearch = part(default=StrongWolfe(), expect=LINE_SEARCH)
     forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
     def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:

@@ -9,7 +9,7 @@ from jgd.core.arguments import one_of
 from jgd.core.record import hyper, part, record, static
 from jgd.core.types import Scalar
 from jgd.solvers.methods.descent import Descent, Ray
-from jgd.solvers.methods.line_searches import LineSearch, StrongWolfe
+from jgd.solvers.methods.line_searches import LINE_SEARCH, LineSearch, StrongWolfe
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.transforms.line_search import RayPoint
 
@@ -30,7 +30,7 @@ class NonlinearCG(Descent):
     """
 
     beta: str = static(default="pr+", expect=one_of(*BETAS))
-    line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.1))
+    line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.1), expect=LINE_SEARCH)
     restart_rtol: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def start(self, problem: Objective, point: Point) -> jax.Array:

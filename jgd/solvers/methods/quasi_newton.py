@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core.record import part, record
 from jgd.solvers.methods.descent import Descent
-from jgd.solvers.methods.line_searches import LineSearch, StrongWolfe
+from jgd.solvers.methods.line_searches import LINE_SEARCH, LineSearch, StrongWolfe
 from jgd.solvers.methods.objective import Objective, Point
 
 
@@ -55,7 +55,7 @@ class BFGS(QuasiNewton):
     in float64, f[n, n].
     """
 
-    line_search: LineSearch = part(default=StrongWolfe())
+    line_search: LineSearch = part(default=StrongWolfe(), expect=LINE_SEARCH)
 
     def update(self, H: jax.Array, s: jax.Array, y: jax.Array, ys: jax.Array) -> jax.Array:
         """The formula, multiplied out."""
@@ -74,7 +74,7 @@ class DFP(QuasiNewton):
     Use BFGS unless you compare them. Memory as there.
     """
 
-    line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.1))
+    line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.1), expect=LINE_SEARCH)
 
     def update(self, H: jax.Array, s: jax.Array, y: jax.Array, ys: jax.Array) -> jax.Array:
         """The formula."""
