@@ -151,7 +151,8 @@ def _solved(
     history: bool,
     callback: Callable[[Solution], Any] | None,
 ) -> Solution:
-    method, params = _method_of(place, optimizer), start_of(place, params)
+    params = start_of(place, params)
+    method = _method_of(place, optimizer)
     form = Vector.like(params)
     unknowns, found = _size(params), _size(check_residuals(place, equations, params))
     if unknowns != found:
