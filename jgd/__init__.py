@@ -49,12 +49,12 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
-Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, sweep, tasks, transforms, Fit, Run,
-    Solution, Task, armijo, barzilai_borwein, bfgs, check_grads, cubic_newton, curve_fit, describe, dfp, dogleg,
-    fista, fit, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb, least_squares, levenberg_marquardt,
-    minimize, minimize_many, mirror_descent, multistart, nelder_mead, newton, newton_cg, nonlinear_cg, on_host,
-    projected_gradient, prox_gradient, sr1, steepest_descent, strong_wolfe, subgradient, trf, trust_exact,
-    trust_krylov, trust_ncg.
+Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, solvers, sweep, tasks, transforms,
+    Fit, Run, Solution, Task, anderson, armijo, barzilai_borwein, bfgs, broyden, check_grads, cubic_newton, curve_fit,
+    describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb,
+    least_squares, levenberg_marquardt, minimize, minimize_many, mirror_descent, multistart, nelder_mead, newton,
+    newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, root, sr1, steepest_descent, strong_wolfe,
+    subgradient, trf, trust_exact, trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from jgd import nonsmooth as nonsmooth
     from jgd import optimizers as optimizers
     from jgd import schedules as schedules
+    from jgd import solvers as solvers
     from jgd import sweep as sweep
     from jgd import tasks as tasks
     from jgd import transforms as transforms
@@ -421,15 +422,18 @@ if TYPE_CHECKING:
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Fit as Fit
     from jgd.solvers import Solution as Solution
+    from jgd.solvers import anderson as anderson
     from jgd.solvers import armijo as armijo
     from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
+    from jgd.solvers import broyden as broyden
     from jgd.solvers import check_grads as check_grads
     from jgd.solvers import cubic_newton as cubic_newton
     from jgd.solvers import curve_fit as curve_fit
     from jgd.solvers import dfp as dfp
     from jgd.solvers import dogleg as dogleg
     from jgd.solvers import fista as fista
+    from jgd.solvers import fixed_point as fixed_point
     from jgd.solvers import frank_wolfe as frank_wolfe
     from jgd.solvers import gauss_newton as gauss_newton
     from jgd.solvers import hager_zhang as hager_zhang
@@ -447,6 +451,7 @@ if TYPE_CHECKING:
     from jgd.solvers import nonlinear_cg as nonlinear_cg
     from jgd.solvers import projected_gradient as projected_gradient
     from jgd.solvers import prox_gradient as prox_gradient
+    from jgd.solvers import root as root
     from jgd.solvers import sr1 as sr1
     from jgd.solvers import steepest_descent as steepest_descent
     from jgd.solvers import strong_wolfe as strong_wolfe
@@ -672,15 +677,18 @@ lazy(
         "jgd.solvers": (
             "Fit",
             "Solution",
+            "anderson",
             "armijo",
             "barzilai_borwein",
             "bfgs",
+            "broyden",
             "check_grads",
             "cubic_newton",
             "curve_fit",
             "dfp",
             "dogleg",
             "fista",
+            "fixed_point",
             "frank_wolfe",
             "gauss_newton",
             "hager_zhang",
@@ -698,6 +706,7 @@ lazy(
             "nonlinear_cg",
             "projected_gradient",
             "prox_gradient",
+            "root",
             "sr1",
             "steepest_descent",
             "strong_wolfe",
@@ -710,7 +719,7 @@ lazy(
         "jgd.train": ("Run", "Task", "fit", "on_host"),
         "jgd.measure.describe": ("describe",),
     },
-    folders=("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms"),
+    folders=("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms"),
     also=(
         "InputError",
         "MatrixAxes",

@@ -34,15 +34,16 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Fit Solution armijo barzilai_borwein bfgs check_grads cubic_newton curve_fit dfp dogleg fista frank_wolfe "
-        "gauss_newton hager_zhang implicit lbfgsb least_squares levenberg_marquardt minimize minimize_many "
-        "mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg projected_gradient prox_gradient sr1 "
-        "steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
+        "Fit Solution anderson armijo barzilai_borwein bfgs broyden check_grads cubic_newton curve_fit dfp dogleg "
+        "fista fixed_point frank_wolfe gauss_newton hager_zhang implicit lbfgsb least_squares levenberg_marquardt "
+        "minimize minimize_many mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg "
+        "projected_gradient prox_gradient root sr1 steepest_descent strong_wolfe subgradient trf trust_exact "
+        "trust_krylov trust_ncg"
     ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "sweep", "tasks", "transforms")
+FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")
 
 
 def written() -> dict[pathlib.Path, str]:

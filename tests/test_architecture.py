@@ -146,7 +146,11 @@ SAME_IN_PUBLIC = {
     "adadelta",
     "sophia",
     "optimistic_adam",
-}  # of a task and of a study; ours and optax's, in the drop-in
+    "minimize",
+    "least_squares",
+    "curve_fit",
+    "root",
+}  # of a task and of a study; ours and optax's or scipy's, in the drop-ins
 
 
 @pytest.mark.parametrize("kind", [ast.ClassDef, ast.FunctionDef], ids=["classes", "functions"])

@@ -89,6 +89,11 @@ class Status(enum.IntEnum):
         "no point was found that obeys the constraints",
         "check that they can hold together, or begin at a point that obeys them",
     )
+    NO_ROOT = (
+        17,
+        "the equations do not hold, and no step brings them nearer",
+        "begin elsewhere, or find the nearest to a root that there is with jgd.least_squares",
+    )
 
     @classmethod
     def of(cls, code: Any) -> "Status":

@@ -1,4 +1,51 @@
-"""Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped."""
+"""Solvers: deterministic functions, a stopping rule, and a solution that says why it stopped.
+
+jaxopt is no longer developed. Its public names, and what to use in their place:
+
+    BFGS                        jgd.bfgs
+    LBFGS                       jgd.lbfgs
+    LBFGSB                      jgd.lbfgsb
+    NonlinearCG                 jgd.nonlinear_cg
+    GradientDescent             jgd.steepest_descent
+    ProximalGradient            jgd.fista or jgd.prox_gradient, with nonsmooth=
+    ProjectedGradient           jgd.projected_gradient, with bounds= or a set of jgd.nonsmooth
+    MirrorDescent               jgd.mirror_descent
+    BlockCoordinateDescent      none; jgd.fista solves the same problems
+    PolyakSGD                   jgd.polyak_sgd, in jgd.fit
+    ArmijoSGD                   jgd.scale_by_backtracking_linesearch, in jgd.fit
+    OptaxSolver                 jgd.minimize, which takes any optimizer
+    OptStep                     jgd.Solution
+    GaussNewton                 jgd.gauss_newton, in jgd.least_squares
+    LevenbergMarquardt          jgd.levenberg_marquardt, in jgd.least_squares
+    Broyden                     jgd.broyden, in jgd.root
+    Bisection                   none; jgd.root finds roots of smooth functions without a bracket
+    AndersonAcceleration        jgd.anderson, in jgd.fixed_point
+    AndersonWrapper             jgd.anderson, in jgd.fixed_point of the wrapped solver's update
+    FixedPointIteration         jgd.fixed_point, with "picard"
+    OSQP                        none
+    BoxOSQP                     none
+    CvxpyQP                     none
+    BoxCDQP                     jgd.lbfgsb, with bounds=
+    EqualityConstrainedQP       jax.numpy.linalg.solve of its optimality conditions
+    BacktrackingLineSearch      jgd.armijo
+    HagerZhangLineSearch        jgd.hager_zhang
+    ZoomLineSearch              jgd.strong_wolfe
+    ScipyMinimize               jgd.interop.scipy.minimize
+    ScipyBoundedMinimize        jgd.interop.scipy.minimize
+    ScipyLeastSquares           jgd.interop.scipy.least_squares
+    ScipyBoundedLeastSquares    jgd.interop.scipy.least_squares
+    ScipyRootFinding            jgd.interop.scipy.root
+    IterativeRefinement         none; jax.scipy.sparse.linalg.gmres, with the rounded solve as its M
+    implicit_diff               jgd.implicit, on by default
+    linear_solve                jax.scipy.sparse.linalg.cg and its neighbours, in jgd.implicit
+    projection                  jgd.nonsmooth and optax.projections
+    prox                        jgd.nonsmooth
+    loss                        optax.losses
+    objective                   none; functions of jax.numpy
+    isotonic                    none
+    perturbations               optax.perturbations
+    tree_util                   optax.tree
+"""
 
 from jgd.solvers.check_grads import check_grads as check_grads
 from jgd.solvers.curve_fit import Fit as Fit
@@ -6,6 +53,8 @@ from jgd.solvers.curve_fit import curve_fit as curve_fit
 from jgd.solvers.derivatives import implicit as implicit
 from jgd.solvers.least_squares import least_squares as least_squares
 from jgd.solvers.many import minimize_many as minimize_many
+from jgd.solvers.methods.anderson import anderson as anderson
+from jgd.solvers.methods.broyden import broyden as broyden
 from jgd.solvers.methods.frank_wolfe import frank_wolfe as frank_wolfe
 from jgd.solvers.methods.gauss_newton import gauss_newton as gauss_newton
 from jgd.solvers.methods.gradient_descent import barzilai_borwein as barzilai_borwein
@@ -36,4 +85,6 @@ from jgd.solvers.methods.trf import trf as trf
 from jgd.solvers.minimize import minimize as minimize
 from jgd.solvers.multistart import multistart as multistart
 from jgd.solvers.names import METHODS as METHODS
+from jgd.solvers.root import fixed_point as fixed_point
+from jgd.solvers.root import root as root
 from jgd.solvers.solution import Solution as Solution

@@ -27,14 +27,15 @@ Solve = Callable[[Callable[[jax.Array], jax.Array], jax.Array], jax.Array]
 class Implicit:
     """Differentiate by the implicit function theorem: F(x*, a) = 0 gives dx*/da = -(dF/dx)^-1 dF/da.
 
-    F is the gradient; x - P(x - g) with bounds, so that active ones are held; x - prox(x - g) with a non-smooth part,
-    so that only its support moves. One linear solve at the solution, whatever the number of steps; forward, reverse and
-    again. The error of the derivative is about that of the solution, so solve tightly.
+    F is the gradient; x - P(x - g) with bounds, so that active ones are held; x - prox(x - g) with a non-smooth
+    part, so that only its support moves; the equations themselves, where those are solved. One linear solve at the
+    solution, whatever the number of steps; forward, reverse and again. The error of the derivative is about that of
+    the solution, so solve tightly.
 
     solve  "dense" forms the matrix, f[n, n], and takes the least-norm solution where it is singular; "cg" needs the
            Hessian to be positive definite; "gmres" does not; "auto" is "dense" for up to 500 parameters, else "cg", or
-           "gmres" with bounds or a non-smooth part. Or `solve(matvec, b) -> x` of your own on vectors, such as a solver
-           of lineax. It is called for the matrix and for its transpose.
+           "gmres" with bounds, a non-smooth part or equations. Or `solve(matvec, b) -> x` of your own on
+           vectors, such as a solver of lineax. It is called for the matrix and for its transpose.
     """
 
     solve: str | Solve = static(
@@ -77,7 +78,7 @@ def with_derivative(rule: Implicit, problem: Objective, start: Params, search: C
         zero = jnp.zeros_like(b_value)
         how = rule.solve
         if how == "auto":
-            plain = problem.lower is None and problem.nonsmooth is None
+            plain = problem.lower is None and problem.nonsmooth is None and not problem.is_equations
             how = "dense" if form.pack(b).size <= DENSE else "cg" if plain else "gmres"
         x = form.unpack(_solved(how, lambda x: form.pack(linear((form.unpack(x), zero))[0]), form.pack(b)))
         return x, b_value - linear((x, zero))[1]

@@ -129,24 +129,31 @@ class HalfSquares:
 def residual_problem(
     place: str, method: Method, residuals: Residuals, params: Params, bounds: Any, loss: RobustLoss | None
 ) -> UserProblem:
-    """The problem as the method takes it: its residuals, or the value alone. Refuses what are no residuals."""
+    """The problem as the method takes it: its residuals, or the value alone."""
+    check_residuals(place, residuals, params)
+    if "residual" in method.takes:
+        return UserProblem(residuals, bounds=bounds, loss=loss, has_aux=True, is_residual=True)
+    return UserProblem(HalfSquares(residuals, loss), bounds=bounds, has_aux=True)
+
+
+def check_residuals(place: str, residuals: Residuals, params: Params) -> Any:
+    """Refuse what are no residuals; return their shapes."""
     fn = residuals.fn
     place = f"{place}({getattr(getattr(fn, 'fn', fn), '__qualname__', type(fn).__name__)})"
     out: Any = attempt(f"{place}: calling it", lambda: jax.eval_shape(fn, params, *residuals.args))
     if residuals.has_aux and not (isinstance(out, tuple) and len(out) == 2):
         raise InputError(f"{place}: with has_aux=True it must return (residuals, aux), not a {type(out).__name__}.")
-    leaves = jax.tree.leaves(out[0] if residuals.has_aux else out)
+    found = out[0] if residuals.has_aux else out
+    leaves = jax.tree.leaves(found)
     if not all(hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.inexact) for x in leaves) or not sum(
         x.size for x in leaves
     ):
-        found = ", ".join(f"{x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else type(x).__name__ for x in leaves)
+        what = ", ".join(f"{x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else type(x).__name__ for x in leaves)
         raise InputError(
             f"{place}: it must return residuals, floating or complex arrays with at least one number, not "
-            f"{found or 'nothing'}."
+            f"{what or 'nothing'}."
         )
-    if "residual" in method.takes:
-        return UserProblem(residuals, bounds=bounds, loss=loss, has_aux=True, is_residual=True)
-    return UserProblem(HalfSquares(residuals, loss), bounds=bounds, has_aux=True)
+    return found
 
 
 def check_method(place: str, optimizer: Any, method: Method, given: UserProblem) -> None:

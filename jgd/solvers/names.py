@@ -59,6 +59,7 @@ PARTS = {
     "nonsmooth": "nonsmooth=",
     "hess": "hess=",
     "residual": "a residual, which jgd.least_squares passes",
+    "equations": "equations, which jgd.root passes",
 }
 
 

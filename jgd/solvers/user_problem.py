@@ -34,6 +34,7 @@ class UserProblem:
     loss: Any = part(default=None)  # of residuals, a RobustLoss
     has_aux: bool = static(default=False)
     is_residual: bool = static(default=False)
+    is_equations: bool = static(default=False)
 
     def objective(self, params: Params) -> tuple[Any, Any]:
         """The value, or the residual, and what comes with it."""
@@ -60,7 +61,10 @@ class UserProblem:
         lower, upper = (None, None) if self.bounds is None else map(form.pack, self.bounds)
         nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
         hess = None if self.hess is None else form.over(lambda params: self.hess(params, *self.args))
-        return Objective(form.over(self.objective), self.is_residual, lower, upper, nonsmooth, None, hess, self.loss)
+        fn = form.over(self.objective)
+        return Objective(
+            fn, self.is_residual, lower, upper, nonsmooth, None, hess, self.loss, is_equations=self.is_equations
+        )
 
 
 class _OnVectors:

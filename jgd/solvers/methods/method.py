@@ -53,7 +53,7 @@ class Method:
 FALLS = 0.9
 """Where values differ by rounding alone, a step must bring the gradient's norm below this much of it."""
 
-PARTS = ("bounds", "constraints", "nonsmooth", "hess", "residual")
+PARTS = ("bounds", "constraints", "nonsmooth", "hess", "residual", "equations")
 """What a problem may have besides its smooth objective."""
 
 

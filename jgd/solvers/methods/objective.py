@@ -34,6 +34,7 @@ class Objective:
     constraints `(equalities, inequalities)`: functions params -> f[k]; the first are to be 0, the second at least 0.
     hess        params -> f[n, n], the user's own Hessian.
     loss        of residuals, in place of half the sum of their squares.
+    is_equations  whether the residual, of n numbers, is to be 0 and not only small.
     """
 
     fn: Callable[[Params], tuple[Any, Any]]
@@ -44,6 +45,7 @@ class Objective:
     constraints: Any = None
     hess: Callable[[Params], jax.Array] | None = None
     loss: Any = None
+    is_equations: bool = False
 
     def evaluate(self, params: Params) -> Point:
         """The value and the gradient, of residuals also those and their Jacobian: one evaluation."""
@@ -76,6 +78,11 @@ class Objective:
             residual, jacobian = ours * residual, rows[:, None] * jacobian
         return Point(params, value, residual @ jacobian, aux, None, residual, jacobian)
 
+    def evaluate_residual_alone(self, params: jax.Array, known: Point) -> Point:
+        """The point with its residual and value, but with the derivatives of a known one."""
+        residual, aux = self.fn(params)
+        return known._replace(params=params, value=residual @ residual / 2, aux=aux, residual=residual)
+
     def inside(self, params: Params) -> Params:
         """The nearest parameters that obey the bounds; where the non-smooth part is infinite, its prox."""
         if self.lower is not None:
@@ -104,6 +111,8 @@ class Objective:
 
     def stationarity(self, params: Params) -> Params:
         """The equations that hold at a solution, of the parameters' structure: their left side, which is then 0."""
+        if self.is_equations:
+            return self.fn(params)[0]
         grad = jax.tree.map(jnp.conj, jax.grad(self.value)(params))
         if self.lower is None and self.nonsmooth is None:
             return grad

@@ -1,0 +1,136 @@
+"""scipy.optimize.minimize by jgd's methods."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.interop.scipy.arguments import (
+    Counterpart,
+    as_tuple,
+    bounds_of_pairs,
+    callback_for,
+    counterpart_of,
+    function_for,
+    split_options,
+    vector_of,
+)
+from jgd.interop.scipy.result import OptimizeResult, result_of
+from jgd.solvers.methods.limited_memory import lbfgsb
+from jgd.solvers.methods.nelder_mead import nelder_mead
+from jgd.solvers.methods.newton import newton_cg
+from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
+from jgd.solvers.methods.quasi_newton import bfgs
+from jgd.solvers.methods.second_order import dogleg, trust_exact, trust_krylov, trust_ncg
+from jgd.solvers.minimize import minimize as solved
+
+BY_GRADIENT = {"gtol": "gradient_norm", "maxiter": "max_steps"}
+REGION = partial(
+    Counterpart,
+    rules=BY_GRADIENT,
+    settings={"initial_trust_radius": "radius", "eta": "accept"},
+    tol=("gtol",),
+    defaults={"gtol": 1e-4},
+)
+COUNTERPARTS: dict[str, Counterpart] = {
+    "bfgs": Counterpart(bfgs, BY_GRADIENT | {"xrtol": "relative_step_norm"}, {}, ("gtol",), {"gtol": 1e-5}),
+    "cg": Counterpart(nonlinear_cg, BY_GRADIENT, {}, ("gtol",), {"gtol": 1e-5}),
+    "l-bfgs-b": Counterpart(
+        lbfgsb,
+        BY_GRADIENT | {"ftol": "value_change", "maxfun": "max_evaluations"},
+        {"maxcor": "memory_size"},
+        ("ftol", "gtol"),
+        {"gtol": 1e-5, "ftol": 2.220446049250313e-9, "maxiter": 15000, "maxfun": 15000},
+    ),
+    "newton-cg": Counterpart(newton_cg, {"xtol": "step_norm", "maxiter": "max_steps"}, {}, ("xtol",), {"xtol": 1e-5}),
+    "dogleg": REGION(dogleg),
+    "trust-ncg": REGION(trust_ncg),
+    "trust-krylov": REGION(trust_krylov),
+    "trust-exact": REGION(trust_exact),
+    "nelder-mead": Counterpart(
+        nelder_mead,
+        {"maxiter": "max_steps", "maxfev": "max_evaluations"},
+        {"xatol": "x_tol", "fatol": "f_tol"},
+        ("xatol", "fatol"),
+        {"xatol": 1e-4, "fatol": 1e-4},
+    ),
+}
+NEAREST = {
+    "powell": "Nelder-Mead",
+    "tnc": "L-BFGS-B",
+    "cobyla": "L-BFGS-B",
+    "cobyqa": "L-BFGS-B",
+    "slsqp": "L-BFGS-B",
+    "trust-constr": "L-BFGS-B",
+}
+
+
+def minimize(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    method: str | None = None,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: float | None = None,
+    callback: Callable[..., Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> OptimizeResult:
+    """Minimize `fun(x, *args)` from `x0`, as `scipy.optimize.minimize` does: BFGS, or L-BFGS-B with bounds.
+
+    `fun` must be traceable by JAX. `jac` may be a function, also traceable, or True where `fun` returns (f, g);
+    otherwise derivatives are JAX's. `hess(x, *args)` goes to the methods that take one. `bounds` are scipy's `Bounds`
+    or pairs with None. `callback(xk)` or `callback(intermediate_result=)` is called after every step; StopIteration
+    ends the search. `options` are those of scipy's method that a counterpart has; others, `hessp` and constraints are
+    refused. The answer's `nfev` and `njev` are equal: value and gradient are found together. `hess_inv`, of BFGS, is
+    the inverse of the exact Hessian at the solution.
+    """
+    place = "minimize"
+    x, args = vector_of(place, x0), as_tuple(place, args)
+    if hessp is not None:
+        raise InputError(f"{place}(hessp=): products with the Hessian are derived by JAX; leave hessp out.")
+    if hess is not None and not callable(hess):
+        raise InputError(f"{place}(hess={hess!r}): pass a function (x, *args) -> matrix, or leave it to JAX.")
+    if not _is_empty(constraints):
+        raise InputError(
+            f"{place}(constraints=): no method here takes any; use bounds, a penalty in the function, or scipy's own."
+        )
+    box = bounds_of_pairs(place, bounds, x.size)
+    name = ("BFGS" if box is None else "L-BFGS-B") if method is None else method
+    counterpart = counterpart_of(place, name, COUNTERPARTS, NEAREST)
+    limits = {"maxiter": 200 * x.size, "maxfev": 200 * x.size}
+    chosen, stop, disp = split_options(place, counterpart, tol, options, limits)
+    fn = function_for(place, fun, jac, x, args)
+    see = callback_for(callback, lambda found: OptimizeResult(x=np.asarray(found.params), fun=float(found.value)))
+    found = solved(fn, chosen, x, stop, args=args, bounds=box, hess=hess, callback=see)
+    more: dict[str, Any] = {"fun": float(found.value)}
+    if name.lower() != "nelder-mead":
+        more["jac"] = np.asarray(_gradient(fn)(found.params, *args))
+    if name.lower() == "bfgs":
+        more["hess_inv"] = _inverse(_hessian(fn)(found.params, *args))
+    return result_of(found, disp, **more)
+
+
+def _is_empty(constraints: Any) -> bool:
+    return constraints is None or (isinstance(constraints, (tuple, list, dict)) and not constraints)
+
+
+@lru_cache(maxsize=256)
+def _gradient(fn: Callable[..., Any]) -> Callable[..., jax.Array]:
+    return jax.jit(jax.grad(fn))
+
+
+@lru_cache(maxsize=256)
+def _hessian(fn: Callable[..., Any]) -> Callable[..., jax.Array]:
+    return jax.jit(jax.hessian(fn))
+
+
+def _inverse(matrix: jax.Array) -> np.ndarray:
+    """The inverse of a symmetric matrix, or its pseudo-inverse where it is singular."""
+    return np.linalg.pinv(np.nan_to_num(np.asarray(matrix)), hermitian=True)

@@ -1,0 +1,91 @@
+"""Fixed points by Anderson's mixing of the last few iterates."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.arguments import whole_from
+from jgd.core.record import hyper, record, static
+from jgd.core.status import Status
+from jgd.core.tree import where
+from jgd.core.types import Scalar
+from jgd.solvers.methods.linear_model import LinearModel, columns_of
+from jgd.solvers.methods.method import Iterate, Method, status
+from jgd.solvers.methods.objective import Objective, Point
+
+
+class Mixed(NamedTuple):
+    """The last changes of the point and of the residual; unused rows are 0."""
+
+    steps: jax.Array  # f[m, n]
+    changes: jax.Array  # f[m, n]
+    count: jax.Array  # i32[]
+    share: jax.Array  # f[], of the plain step, which a rejected trial halves
+
+
+@record
+class Anderson(Method):
+    """x+ = x + b r - (S + b Y) c, with c the least squares solution of Y c = r (Anderson 1965; Walker & Ni 2011).
+
+    r = f(x) - x is the residual of the fixed point, or F(x) of equations; the columns of S and Y are the last m =
+    `memory_size` changes of x and r, and b = `mixing`. `memory_size=0` is the plain iteration x+ = x + b r. Where |r|
+    has grown more than tenfold or is not finite, the trial is rejected: the memory is emptied, and plain steps from the
+    last point are tried, half as long each time. Evaluations need no derivatives. Memory: 2 m numbers a parameter.
+    """
+
+    memory_size: int = static(default=5, expect=whole_from(0))
+    mixing: Scalar = hyper(default=1.0, interval="(0, 1]")
+    takes = needs = frozenset({"equations"})
+
+    def evaluate_start(self, problem: Objective, params: jax.Array) -> Point:
+        """The residual alone; the gradient stays 0."""
+        zeros = jnp.zeros_like(params)
+        return problem.evaluate_residual_alone(params, Point(params, jnp.zeros((), params.dtype), zeros))
+
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """A plain step."""
+        rows = jnp.zeros((self.memory_size, point.params.size), point.params.dtype)
+        one, size = jnp.ones_like(point.value), jnp.linalg.norm(point.residual)
+        none = Mixed(rows, rows, jnp.zeros((), jnp.int32), one)
+        trial = point.params + self.mixing * point.residual
+        return Iterate(point, trial, jnp.array(True), size, status(Status.RUNNING), none)
+
+    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The residual alone."""
+        return problem.evaluate_residual_alone(iterate.trial, iterate.point), jnp.ones((), jnp.int32)
+
+    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+        """Mix, or go back to a shorter plain step."""
+        old, memory = iterate.point, iterate.memory
+        size, was = jnp.linalg.norm(new.residual), jnp.linalg.norm(old.residual)
+        good = size <= 10 * was  # never holds for NaN
+        kept = memory._replace(share=jnp.ones_like(memory.share))
+        mixed = new.params + self.mixing * new.residual
+        if self.memory_size:
+            kept, correction = self._mix(kept, old, new)
+            mixed = mixed - correction
+        empty = jax.tree.map(jnp.zeros_like, memory)
+        # After a mixed step the first plain one is whole; what failed as a plain one is halved.
+        share = jnp.where(memory.count > 0, 1.0, memory.share / 2)
+        memory = where(good, kept, empty._replace(share=share))
+        back = old.params + share * self.mixing * old.residual
+        point = where(good, new, old)
+        still = ~good & (jnp.linalg.norm(back - old.params) <= jnp.finfo(back.dtype).eps * jnp.linalg.norm(old.params))
+        why = jnp.where(still, status(Status.LINE_SEARCH), status(Status.RUNNING))
+        return Iterate(point, jnp.where(good, mixed, back), good, jnp.where(good, size, was), why, memory)
+
+    def _mix(self, memory: Mixed, old: Point, new: Point) -> tuple[Mixed, jax.Array]:
+        """The memory with the newest changes, and (S + b Y) c."""
+        slot = memory.count % self.memory_size
+        steps = memory.steps.at[slot].set(new.params - old.params)
+        changes = memory.changes.at[slot].set(new.residual - old.residual)
+        columns = columns_of(changes.T)
+        model = LinearModel.of(1 / columns, (changes / columns[:, None]).T, new.residual)
+        weights = -model.scale * model.step()
+        return memory._replace(steps=steps, changes=changes, count=memory.count + 1), weights @ (
+            steps + self.mixing * changes
+        )
+
+
+anderson = Anderson

@@ -1,0 +1,184 @@
+"""jgd.interop.scipy: a table of calls, the same to scipy and to jgd, and what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.optimize
+
+import jgd
+from jgd.interop import scipy as ours
+
+T = np.linspace(0, 4, 30)
+Y = 2.5 * np.exp(-1.3 * T) + 0.5 + 0.05 * np.random.default_rng(0).normal(size=30)
+START = [-1.2, 1.0]
+BOX = np.array([[-1.0, -1.0], [0.5, 2.0]])
+
+
+def rosenbrock(x):
+    return 100.0 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
+
+
+def rosenbrock_slope(x):
+    return jnp.stack([-400 * x[0] * (x[1] - x[0] ** 2) - 2 * (1 - x[0]), 200 * (x[1] - x[0] ** 2)])
+
+
+def rosenbrock_hessian(x):
+    return jnp.array([[1200 * x[0] ** 2 - 400 * x[1] + 2, -400 * x[0]], [-400 * x[0], 200.0]])
+
+
+def both(x):
+    return rosenbrock(x), rosenbrock_slope(x)
+
+
+def shifted(x, a):
+    return jnp.sum((x - a) ** 4 + (x - a) ** 2)
+
+
+def decay(x, t, y):
+    return x[0] * jnp.exp(-x[1] * t) + x[2] - y
+
+
+def curve(t, a, b, c):
+    return a * jnp.exp(-b * t) + c
+
+
+def equations(x, c):
+    return jnp.stack([x[0] + 0.5 * (x[0] - x[1]) ** 3 - c, 0.5 * (x[1] - x[0]) ** 3 + x[1]])
+
+
+def equations_slope(x, c):
+    square = 1.5 * (x[0] - x[1]) ** 2
+    return jnp.array([[1 + square, -square], [-square, 1 + square]])
+
+
+SLOPES = {"jac": rosenbrock_slope, "hess": rosenbrock_hessian}
+MINIMIZED = {
+    "default": (rosenbrock, START, {}),
+    "own slope": (rosenbrock, START, {"method": "bfgs", "jac": rosenbrock_slope, "tol": 1e-6}),
+    "slope beside": (both, START, {"jac": True, "options": {"gtol": 1e-6, "maxiter": 100}}),
+    "cg": (rosenbrock, START, {"method": "CG"}),
+    "newton-cg": (rosenbrock, START, {"method": "Newton-CG", **SLOPES}),
+    "trust-exact": (rosenbrock, START, {"method": "trust-exact", **SLOPES, "options": {"gtol": 1e-6}}),
+    "bounds": (rosenbrock, [0.0, 0.0], {"bounds": [(None, 0.5), (0.0, None)]}),
+    "Bounds": (
+        rosenbrock,
+        [0.0, 0.0],
+        {"bounds": scipy.optimize.Bounds(BOX[0], BOX[1]), "method": "L-BFGS-B"},
+    ),
+    "nelder-mead": (rosenbrock, START, {"method": "nelder-mead", "options": {"xatol": 1e-6, "fatol": 1e-8}}),
+    "argument": (shifted, [0, 0, 0], {"args": 2.0, "options": {"disp": False}}),
+}
+
+
+@pytest.mark.parametrize(("fun", "x0", "keywords"), MINIMIZED.values(), ids=list(MINIMIZED))
+def test_minimize_answers_as_scipy_does(fun, x0, keywords, x64):
+    theirs = scipy.optimize.minimize(fun, x0, **keywords)
+    mine = ours.minimize(fun, x0, **keywords)
+    assert mine.success == theirs.success is True
+    assert mine.status == theirs.status == 0
+    # The gradients are below 1e-4 at most, and the least curvature of Rosenbrock's function is 0.4.
+    np.testing.assert_allclose(mine.x, theirs.x, atol=3e-4)
+    assert mine.fun == mine["fun"] <= theirs.fun + 1e-7
+    assert isinstance(mine.message, str)
+    assert mine.nfev >= mine.nit > 0
+    if "jac" in theirs:
+        value = jax.grad(rosenbrock if fun is both else fun)(mine.x, *([2.0] if fun is shifted else []))
+        np.testing.assert_allclose(mine.jac, value, atol=1e-10)
+    if fun is rosenbrock and not keywords:
+        np.testing.assert_allclose(mine.hess_inv, np.linalg.inv(rosenbrock_hessian(mine.x)), rtol=1e-8)
+
+
+def test_both_kinds_of_callback_and_the_end_by_one(x64):
+    plain, named = [], []
+
+    def by_name(intermediate_result):
+        named.append(intermediate_result.fun)
+        if len(named) == 3:
+            raise StopIteration
+
+    found = ours.minimize(rosenbrock, START, callback=plain.append)
+    assert len(plain) == found.nit
+    np.testing.assert_array_equal(plain[-1], found.x)
+    stopped = ours.minimize(rosenbrock, START, callback=by_name)
+    assert (stopped.success, stopped.status, stopped.nit) == (False, 99, 3)
+
+
+LEAST_SQUARES = {
+    "default": {},
+    "lm": {"method": "lm"},
+    "bounds": {"bounds": ([0, 0, 0.6], [2.0, np.inf, np.inf])},
+    "loss": {"loss": "soft_l1", "f_scale": 0.05, "ftol": 1e-12, "xtol": 1e-12},
+    "limit": {"max_nfev": 2},
+}
+
+
+@pytest.mark.parametrize("keywords", LEAST_SQUARES.values(), ids=list(LEAST_SQUARES))
+def test_least_squares_answers_as_scipy_does(keywords, x64):
+    theirs = scipy.optimize.least_squares(decay, [1.0, 1.0, 1.0], args=(T, Y), **keywords)
+    mine = ours.least_squares(decay, [1.0, 1.0, 1.0], args=(T, Y), **keywords)
+    assert mine.success == theirs.success == ("max_nfev" not in keywords)
+    assert mine.jac.shape == theirs.jac.shape
+    if mine.success:
+        np.testing.assert_allclose(mine.x, theirs.x, atol=1e-4)  # 1e-8 of the cost, by the square
+        np.testing.assert_allclose(mine.cost, theirs.cost, rtol=1e-6)
+        np.testing.assert_allclose(mine.grad, theirs.grad, atol=1e-3)
+        np.testing.assert_allclose(mine.fun, theirs.fun, atol=1e-4)
+
+
+FITS = {
+    "default": {},
+    "sigma": {"p0": [1, 1, 1], "sigma": 0.05 * np.ones(30), "absolute_sigma": True},
+    "bounds": {"bounds": (0, [2.0, 3.0, 3.0])},
+}
+
+
+@pytest.mark.parametrize("keywords", FITS.values(), ids=list(FITS))
+def test_curve_fit_answers_as_scipy_does(keywords, x64):
+    p, covariance = ours.curve_fit(curve, T, Y, **keywords)
+    their_p, theirs = scipy.optimize.curve_fit(curve, T, Y, **keywords)
+    np.testing.assert_allclose(p, their_p, atol=1e-4)
+    np.testing.assert_allclose(covariance, theirs, rtol=1e-2, atol=1e-8)  # by the Jacobian at points 1e-4 apart
+    *_, told, message, ier = ours.curve_fit(curve, T, Y, full_output=True)
+    assert (told.success, ier, message) == (True, 1, told.message)
+
+
+@pytest.mark.parametrize("method", ["hybr", "lm", "broyden1", "anderson"])
+def test_root_answers_as_scipy_does(method, x64):
+    jac = equations_slope if method in ("hybr", "lm") else None
+    theirs = scipy.optimize.root(equations, [0.0, 0.0], args=(1.0,), jac=jac, method=method)
+    mine = ours.root(equations, [0.0, 0.0], 1.0, method, jac)
+    assert mine.success
+    assert theirs.success
+    np.testing.assert_allclose(mine.x, theirs.x, atol=1e-5)  # their Broyden stops at 6e-6
+    np.testing.assert_allclose(mine.fun, 0, atol=2e-12)
+
+
+def on_numpy(x):
+    return np.sum(np.asarray(x) ** 2)
+
+
+REFUSED = [
+    (lambda: ours.minimize(on_numpy, [1.0]), "minimize(fun=on_numpy): it must be traceable by JAX, and raised Tracer"),
+    (lambda: ours.minimize(rosenbrock, START, method="SLSQP"), "minimize(method='SLSQP'): jgd has no such method; the"),
+    (lambda: ours.minimize(rosenbrock, START, method="Powell"), "minimize(method='Powell'): jgd has no such method"),
+    (lambda: ours.minimize(rosenbrock, START, options={"eps": 1e-8}), "minimize(options={'eps': 1e-08}): it would"),
+    (lambda: ours.minimize(rosenbrock, START, hessp=print), "minimize(hessp=): products with the Hessian are derived"),
+    (lambda: ours.minimize(rosenbrock, START, constraints={"type": "eq"}), "minimize(constraints=): no method here"),
+    (lambda: ours.minimize(rosenbrock, START, bounds=[(0, 1)]), "minimize(bounds): there must be a pair"),
+    (lambda: ours.minimize(shifted, START, "a"), "minimize(args): there is a str in it; pass numbers and arrays"),
+    (lambda: ours.minimize(rosenbrock, [START]), "minimize(x0): it has shape (1, 2); pass a vector."),
+    (lambda: ours.least_squares(decay, START, method="dogbox"), "least_squares(method='dogbox'): jgd has no such"),
+    (lambda: ours.least_squares(decay, START, x_scale=2.0), "least_squares(x_scale=2.0): parameters are scaled"),
+    (lambda: ours.least_squares(decay, START, diff_step=1e-3), "least_squares(diff_step=): it would have no effect"),
+    (lambda: ours.curve_fit(lambda x, *p: x, T, Y), "curve_fit(p0=None): f's signature does not say"),
+    (lambda: ours.root(equations, START, method="krylov"), "root(method='krylov'): jgd has no such method; the"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED)
+def test_refusals_are_one_sentence(call, message):
+    with pytest.raises(jgd.InputError) as error:
+        call()
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
