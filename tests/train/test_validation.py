@@ -164,6 +164,6 @@ def test_rules_of_one_loop_are_refused_by_the_other():
         jgd.minimize(lambda p: (p**2).sum(), jgd.sgd(0.1), jnp.ones(2), stop=Stop(metric="score", patience=1))
     for rule in ("relative_gradient_norm", "relative_step_norm", "value_change"):
         with pytest.raises(InputError, match=rf"only jgd\.minimize looks at {rule}"):
-            jgd.fit(LINE, jgd.sgd(0.1), steps=2, stop=Stop(**{rule: 0.1}))
+            fit(WALK, jgd.sgd(0.1), steps=2, stop=Stop(**{rule: 0.1}))
     with pytest.raises(InputError, match=r"Stop\(mode='best'\): mode must be one of 'min', 'max'"):
         Stop(mode="best")
