@@ -14,21 +14,36 @@ from jgd.core.status import Status
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
 from jgd.core.values import select
-from jgd.solvers.many import minimize_many
+from jgd.solvers.many import AXES, minimize_many
 from jgd.solvers.names import METHOD
 from jgd.solvers.solution import Solution
 
 
-@checked(fn=function_of("(params, *args) -> scalar"), optimizer=METHOD, starts=ARRAYS, stop=STOP, keep=whole_from(1))
+@checked(
+    fn=function_of("(params, *args) -> scalar"),
+    optimizer=METHOD,
+    starts=ARRAYS,
+    stop=STOP,
+    keep=whole_from(1),
+    in_axes=AXES,
+)
 def multistart(
-    fn: Callable[..., Any], optimizer: Any, starts: Params, stop: Stop | None = None, *, keep: int = 1, **keywords: Any
+    fn: Callable[..., Any],
+    optimizer: Any,
+    starts: Params,
+    stop: Stop | None = None,
+    *,
+    keep: int = 1,
+    in_axes: Any = None,
+    **keywords: Any,
 ) -> Solution:
     """The best `Solution` among those from `starts`, whose leaves have a leading axis of starting points.
 
     With `keep` more than 1, so many of them, the best first, along a leading axis. A start where the function is not
-    finite cannot win. `keywords` are those of `minimize_many`, which searches.
+    finite cannot win. `keywords` are those of `minimize_many`, which searches; `args` are shared by all starts, unless
+    `in_axes` says otherwise.
     """
-    every = minimize_many(fn, optimizer, starts, stop, **keywords)
+    every = minimize_many(fn, optimizer, starts, stop, in_axes=in_axes, **keywords)
     if keep > len(every.value):
         raise InputError(f"multistart(keep={keep}): there are {len(every.value)} starts; keep at most as many.")
     order = jnp.argsort(jnp.where(jnp.isfinite(every.value), every.value, jnp.inf))

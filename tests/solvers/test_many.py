@@ -319,3 +319,11 @@ def test_bad_input_is_refused_in_one_sentence(call, words):
     with pytest.raises(InputError, match=words) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_starts_of_one_problem_share_its_data():
+    data = jnp.array([1.0, 2.0, 6.0])  # as many as there are starts
+    best = jgd.multistart(lambda p, x: jnp.mean((p - x) ** 2), jgd.sgd(0.25), jnp.array([-1.0, 0.0, 5.0]), args=(data,))
+    np.testing.assert_allclose(best.params, 3.0, atol=1e-5)  # the threshold of the gradient's norm
+    with pytest.raises(jgd.InputError, match=r"args\[0\] has shape \(3,\), and there are 2 starts"):
+        jgd.minimize_many(lambda p, x: jnp.mean((p - x) ** 2), jgd.sgd(0.25), jnp.zeros(2), args=(data,))
