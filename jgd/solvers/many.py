@@ -78,8 +78,8 @@ def minimize_many(
         for path, x in jax.tree_util.tree_leaves_with_path(arg) if axis == 0 else ():
             if np.shape(x)[:1] != (count,):
                 raise InputError(
-                    f"minimize_many(args=): args[{i}]{name_of(path) if path else ''} has shape {np.shape(x)}, and there "
-                    f"are {count} starts; give it that leading axis, or None in in_axes."
+                    f"minimize_many(args=): args[{i}]{name_of(path) if path else ''} has shape {np.shape(x)}, and "
+                    f"there are {count} starts; give it that leading axis, or None in in_axes."
                 )
     if is_traced():
         acting = {"lanes": lanes, "redraw": redraw, "dir": dir}
