@@ -197,7 +197,7 @@ BAD = [
     (lambda: jgd.least_squares(decay, "lm", ONES), "least_squares(decay): calling it failed with TypeError"),
     (lambda: jgd.least_squares(rosenbrock, "lm", ONES, has_aux=True), "least_squares(rosenbrock): with has_aux=True"),
     (lambda: jgd.least_squares(rosenbrock, "lm", ONES, loss="hubert"), "least_squares(loss='hubert'): loss must be"),
-    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, loss="huber", loss_scale=0), "least_squares(loss_scale=0): loss"),
+    (lambda: jgd.least_squares(rosenbrock, "lm", ONES, loss="huber", loss_scale=0), "least_squares(loss_scale=0): los"),
     (lambda: jgd.least_squares(rosenbrock, "lm", ONES, Stop()), "least_squares(stop=Stop()): it holds no rule"),
     (lambda: jgd.minimize(lambda p: p @ p, "lm", ONES), "minimize(optimizer='lm'): it needs a residual, which jgd"),
 ]  # fmt: skip
