@@ -84,11 +84,6 @@ class Status(enum.IntEnum):
         "steps change the value by its rounding alone",
         "nothing to do: this is as exact as the dtype allows; compute in float64 for more",
     )
-    INFEASIBLE = (
-        16,
-        "no point was found that obeys the constraints",
-        "check that they can hold together, or begin at a point that obeys them",
-    )
     NO_ROOT = (
         17,
         "the equations do not hold, and no step brings them nearer",

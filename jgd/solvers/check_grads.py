@@ -7,17 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import checked, function_of, instance_of
+from jgd.core.arguments import checked, function_of
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.tree import name_of
 from jgd.core.types import Params
 from jgd.solvers.methods.vector import Vector
+from jgd.solvers.search import TUPLE
 from jgd.solvers.user_problem import UserProblem, check_value, start_of
 
 ENTRIES = 256
 """So many entries of each leaf are compared; of larger leaves a random choice, the same each time."""
-TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
 
 
 class GradCheck(NamedTuple):

@@ -17,12 +17,12 @@ from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params, Scalar
 from jgd.core.user_code import attempt
 from jgd.solvers.derivatives import Implicit
-from jgd.solvers.least_squares import DEFAULT_STOP, Residuals, check_method, residual_problem, search
+from jgd.solvers.least_squares import DEFAULT_STOP, Residuals, check_method, residual_problem
 from jgd.solvers.methods.losses import LOSS, LOSS_SCALE, robust_loss
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.vector import Vector
-from jgd.solvers.minimize import check_stop, finished, rule_of
 from jgd.solvers.names import METHOD, method_of
+from jgd.solvers.search import check_stop, finished, rule_of, search
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, start_of
 

@@ -20,7 +20,7 @@ from jgd.solvers.loop import Turn, first_turn, solve
 from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
-from jgd.solvers.methods.vector import Vector
+from jgd.solvers.methods.vector import Trees, Vector
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import UserProblem
 
@@ -37,7 +37,7 @@ class Searches:
     method: Method = part()
     stop: Stop = part()
 
-    def of(self, args: tuple[Any, ...], form: Vector) -> tuple[Objective, Vector | None]:
+    def of(self, args: tuple[Any, ...], form: Vector) -> tuple[Objective, Vector | Trees]:
         """One of the problems as its method sees it; parameters are trees of a form."""
         return self.problem.with_args(args).for_method(self.method, form.tree)
 
@@ -147,7 +147,7 @@ def _no_turn(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], star
 
 def _begin(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
     problem, form = searches.of(args, layout.form)
-    return first_turn(searches.method, problem, start if form is None else form.pack(start), searches.stop)
+    return first_turn(searches.method, problem, form.pack(start), searches.stop, keep_best=True)
 
 
 def _refill(

@@ -1,8 +1,6 @@
 """Least squares: parameters for which residuals are small, by their Jacobian or by any optimizer."""
 
-import dataclasses
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -14,17 +12,14 @@ from jgd.core.record import as_function, part, record, static
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params, Scalar
 from jgd.core.user_code import attempt
-from jgd.solvers.derivatives import DERIVATIVE, Implicit, with_derivative
-from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
+from jgd.solvers.derivatives import DERIVATIVE, Implicit
 from jgd.solvers.methods.losses import LOSS, LOSS_SCALE, RobustLoss, robust_loss
 from jgd.solvers.methods.method import Method
-from jgd.solvers.methods.objective import Point
 from jgd.solvers.methods.vector import Vector
-from jgd.solvers.minimize import CALLBACK, TUPLE, check_stop, finished, rule_of
 from jgd.solvers.names import METHOD, check_parts, method_of
+from jgd.solvers.search import CALLBACK, TUPLE, check_stop, searched
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, start_of
-from jgd.solvers.watched import is_watched, watched_search
+from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, name_of_function, start_of, without_aux
 
 DEFAULT_STOP = Stop(relative_gradient_norm=1e-10, value_change=1e-10)
 
@@ -91,11 +86,7 @@ def least_squares(
         robust_loss(loss, loss_scale),
     )
     check_method(place, optimizer, method, given)
-    recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
-    if is_watched(place, stop, callback):
-        see = None if callback is None else lambda solution: callback(as_returned(solution))
-        return finished(as_returned(watched_search(given, method, params, stop, recorded, see)))
-    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
+    return searched(place, given, method, params, stop, derivative, history, callback)
 
 
 @record
@@ -132,18 +123,16 @@ def residual_problem(
     """The problem as the method takes it: its residuals, or the value alone."""
     check_residuals(place, residuals, params)
     if "residual" in method.takes:
-        return UserProblem(residuals, bounds=bounds, loss=loss, has_aux=True, is_residual=True)
-    return UserProblem(HalfSquares(residuals, loss), bounds=bounds, has_aux=True)
+        return UserProblem(residuals, bounds=bounds, loss=loss, has_aux=True, is_residual=True, shows_residuals=True)
+    return UserProblem(HalfSquares(residuals, loss), bounds=bounds, has_aux=True, shows_residuals=True)
 
 
 def check_residuals(place: str, residuals: Residuals, params: Params) -> Any:
     """Refuse what are no residuals; return their shapes."""
     fn = residuals.fn
-    place = f"{place}({getattr(getattr(fn, 'fn', fn), '__qualname__', type(fn).__name__)})"
+    place = f"{place}({name_of_function(fn)})"
     out: Any = attempt(f"{place}: calling it", lambda: jax.eval_shape(fn, params, *residuals.args))
-    if residuals.has_aux and not (isinstance(out, tuple) and len(out) == 2):
-        raise InputError(f"{place}: with has_aux=True it must return (residuals, aux), not a {type(out).__name__}.")
-    found = out[0] if residuals.has_aux else out
+    found = without_aux(place, "residuals", out, residuals.has_aux)
     leaves = jax.tree.leaves(found)
     if not all(hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.inexact) for x in leaves) or not sum(
         x.size for x in leaves
@@ -160,30 +149,3 @@ def check_method(place: str, optimizer: Any, method: Method, given: UserProblem)
     """Refuse a method that cannot handle the problem."""
     parts = {"residual"} if given.is_residual else set()
     check_parts(place, optimizer, method, parts if given.bounds is None else parts | {"bounds"})
-
-
-def search(
-    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int = 0
-) -> tuple[Solution, Point]:
-    """The solution, and its point as the method sees it."""
-    problem, form = given.for_method(method, params)
-
-    def run(start: Params) -> Turn:
-        return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
-
-    start = params if form is None else form.pack(params)
-    turn = run(start) if rule is None else with_derivative(rule, problem, start, run)
-    return as_returned(turn.solution(form)), turn.iterate.point
-
-
-def as_returned(solution: Solution) -> Solution:
-    """The solution with the residuals and the aux that the user's function returned."""
-    residual, aux = solution.aux
-    return dataclasses.replace(solution, residual=residual, aux=aux)
-
-
-@partial(jax.jit, static_argnames="recorded")
-def _search(
-    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
-) -> Solution:
-    return search(given, method, params, stop, rule, recorded)[0]

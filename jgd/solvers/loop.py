@@ -11,7 +11,7 @@ from jgd.core.tree import cast_like, global_norm, ratio, where
 from jgd.core.types import Params
 from jgd.solvers.methods.method import Iterate, Method, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.vector import Vector
+from jgd.solvers.methods.vector import Trees, Vector
 from jgd.solvers.solution import History, Solution
 
 MAX_STEPS = 10_000
@@ -26,17 +26,17 @@ class Turn(NamedTuple):
     iterate: Iterate
     watch: Watch
     first_norm: jax.Array  # f[], the optimality of the start
-    best: Any  # the accepted Point with the least value
+    best: Any  # the accepted Point with the least value, where it was asked for; else None
     steps: jax.Array  # i32[], steps that were accepted
     evaluations: jax.Array  # i32[]
     status: jax.Array  # i32[], `Status.RUNNING` as long as it goes on
     history: Any  # a History, or None
 
-    def solution(self, form: Vector | None) -> Solution:
+    def solution(self, form: Vector | Trees) -> Solution:
         """The solution so far, of parameters that are trees or vectors of a form."""
         point = self.iterate.point
         return Solution(
-            point.params if form is None else form.unpack(point.params),
+            form.unpack(point.params),
             point.value,
             self.iterate.optimality,
             self.steps,
@@ -48,7 +48,9 @@ class Turn(NamedTuple):
         )
 
 
-def first_turn(method: Method, problem: Objective, params: Params, stop: Stop, recorded: int = 0) -> Turn:
+def first_turn(
+    method: Method, problem: Objective, params: Params, stop: Stop, recorded: int = 0, keep_best: bool = False
+) -> Turn:
     """Evaluate the start, inside the bounds. `recorded` is how many evaluations the history holds; 0 for none."""
     point = method.evaluate_start(problem, problem.inside(params))
     iterate = method.begin(problem, point)
@@ -56,7 +58,8 @@ def first_turn(method: Method, problem: Objective, params: Params, stop: Stop, r
     history = (
         History.empty(recorded, point.value.dtype).put(0, point.value, iterate.optimality, True) if recorded else None
     )
-    turn = Turn(iterate, stop.begin(), iterate.optimality, point, zero, one, status(Status.RUNNING), history)
+    best = point if keep_best else None
+    turn = Turn(iterate, stop.begin(), iterate.optimality, best, zero, one, status(Status.RUNNING), history)
     return cast_like(_judge(stop, turn, point, jnp.inf), turn)
 
 
@@ -68,10 +71,12 @@ def next_turn(method: Method, problem: Objective, stop: Stop, turn: Turn) -> Tur
     history = turn.history
     if history is not None:
         history = history.put(turn.evaluations, new.value, iterate.optimality, iterate.accepted)
-    better = iterate.accepted & (iterate.point.value < turn.best.value)
+    best = turn.best
+    if best is not None:
+        best = where(iterate.accepted & (iterate.point.value < best.value), iterate.point, best)
     turn = turn._replace(
         iterate=iterate,
-        best=where(better, iterate.point, turn.best),
+        best=best,
         steps=turn.steps + iterate.accepted,
         evaluations=turn.evaluations + cost,
         history=history,

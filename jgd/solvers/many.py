@@ -19,8 +19,9 @@ from jgd.core.values import select
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.derivatives import is_traced
 from jgd.solvers.lanes import Searches
-from jgd.solvers.minimize import DEFAULT_STOP, TUPLE, check_stop, minimize
+from jgd.solvers.minimize import DEFAULT_STOP, minimize
 from jgd.solvers.names import METHOD, check_parts, method_of
+from jgd.solvers.search import TUPLE, check_stop
 from jgd.solvers.search_queue import SearchQueue
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, check_nonsmooth, check_value

@@ -1,32 +1,21 @@
 """Minimize a deterministic function with any optimizer: one compiled loop, and a reason for stopping."""
 
-import dataclasses
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import jax
-import jax.core
-
-from jgd.core.arguments import FLAG, Kind, checked, function_of, instance_of
-from jgd.core.errors import InputError
+from jgd.core.arguments import FLAG, Kind, checked, function_of
 from jgd.core.record import as_function
-from jgd.core.status import Status
-from jgd.core.stop import FIT_ALONE, STOP, Stop
+from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
-from jgd.solvers.derivatives import DERIVATIVE, Implicit, is_traced, with_derivative
-from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
-from jgd.solvers.methods.method import Method
+from jgd.solvers.derivatives import DERIVATIVE, Implicit
 from jgd.solvers.names import METHOD, check_parts, method_of
+from jgd.solvers.search import CALLBACK, TUPLE, check_stop, searched
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, check_nonsmooth, check_value, start_of
-from jgd.solvers.watched import is_watched, watched_search
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
-CALLBACK = Kind("be a function (solution) -> bool or None", lambda x: x is None or callable(x))
 HESSIAN = Kind("be a function (params, *args) -> Hessian, or None", lambda x: x is None or callable(x))
-TUPLE = instance_of("be a tuple of further arguments of the function", tuple)
 
 
 @checked(
@@ -93,49 +82,4 @@ def minimize(
     check_parts("minimize", optimizer, method, parts)
     check_nonsmooth("minimize", nonsmooth, bounds, params)
     check_value("minimize", given, params)
-    recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
-    if is_watched("minimize", stop, callback):
-        return finished(watched_search(given, method, params, stop, recorded, callback))
-    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
-
-
-@partial(jax.jit, static_argnames="recorded")
-def _search(
-    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
-) -> Solution:
-    problem, form = given.for_method(method, params)
-
-    def search(start: Params) -> Turn:
-        return solve(method, problem, stop, first_turn(method, problem, start, stop, recorded))
-
-    start = params if form is None else form.pack(params)
-    turn = search(start) if rule is None else with_derivative(rule, problem, start, search)
-    return turn.solution(form)
-
-
-def rule_of(derivative: str | Implicit) -> Implicit | None:
-    """The rule of derivatives, where somebody may differentiate; None where the steps are to be differentiated."""
-    if derivative == "through" or not is_traced():
-        return None
-    return Implicit() if isinstance(derivative, str) else derivative
-
-
-def finished(solution: Solution) -> Solution:
-    """The solution with its `Status`, and with the history that there is, where it is no tracer."""
-    if isinstance(solution.status, jax.core.Tracer):
-        return solution
-    history = solution.history
-    if history is not None:
-        history = jax.tree.map(lambda x: x[: int(solution.evaluations)], history)
-    return dataclasses.replace(solution, status=Status.of(solution.status), history=history)
-
-
-def check_stop(place: str, stop: Stop) -> Stop:
-    """Refuse rules that never stop, or that only another loop looks at."""
-    stop.refuse(FIT_ALONE, "jgd.fit")
-    if not stop.has_rule:
-        raise InputError(
-            f"{place}(stop=Stop()): it holds no rule, so nothing would stop the search; set gradient_norm, value, "
-            "step_norm, patience or max_steps."
-        )
-    return stop
+    return searched("minimize", given, method, params, stop, derivative, history, callback)

@@ -55,7 +55,6 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
 }
 PARTS = {
     "bounds": "bounds=",
-    "constraints": "constraints=",
     "nonsmooth": "nonsmooth=",
     "hess": "hess=",
     "residual": "a residual, which jgd.least_squares passes",

@@ -14,8 +14,7 @@ from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
 from jgd.solvers.derivatives import DERIVATIVE, Implicit
-from jgd.solvers.least_squares import Residuals, as_returned, check_residuals, search
-from jgd.solvers.loop import MAX_EVALUATIONS
+from jgd.solvers.least_squares import Residuals, check_residuals
 from jgd.solvers.methods.anderson import anderson
 from jgd.solvers.methods.broyden import broyden
 from jgd.solvers.methods.equations import Equations, root_rtol
@@ -23,11 +22,10 @@ from jgd.solvers.methods.gauss_newton import gauss_newton
 from jgd.solvers.methods.levenberg_marquardt import levenberg_marquardt
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.vector import Vector
-from jgd.solvers.minimize import CALLBACK, TUPLE, check_stop, finished, rule_of
 from jgd.solvers.names import METHOD
+from jgd.solvers.search import CALLBACK, TUPLE, check_stop, searched
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import UserProblem, start_of
-from jgd.solvers.watched import is_watched, watched_search
+from jgd.solvers.user_problem import UserProblem, name_of_function, start_of, without_aux
 
 ROOT_METHODS: dict[str, Callable[..., Method]] = {
     "newton": gauss_newton,
@@ -166,12 +164,9 @@ def _solved(
             raise InputError(
                 f"{place}(stop=Stop({rule}=)): it holds at points that are no root too; set gradient_norm, that is |F|."
             )
-    given = UserProblem(_InDtype(equations, str(form.dtype)), has_aux=True, is_residual=True, is_equations=True)
-    recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
-    if is_watched(place, stop, callback):
-        see = None if callback is None else lambda solution: callback(as_returned(solution))
-        return finished(as_returned(watched_search(given, method, params, stop, recorded, see)))
-    return finished(_search(given, method, params, stop, rule_of(derivative), recorded))
+    fn = _InDtype(equations, str(form.dtype))
+    given = UserProblem(fn, has_aux=True, is_residual=True, is_equations=True, shows_residuals=True)
+    return searched(place, given, method, params, stop, derivative, history, callback)
 
 
 def _size(tree: Any) -> int:
@@ -196,11 +191,9 @@ def _method_of(place: str, optimizer: Any) -> Equations:
 def _check_image(equations: Residuals, params: Params) -> None:
     """Refuse a function that does not return a tree like the parameters."""
     fn = equations.fn.fn
-    place = f"fixed_point(fn={getattr(getattr(fn, 'fn', fn), '__qualname__', type(fn).__name__)})"
+    place = f"fixed_point(fn={name_of_function(fn)})"
     out: Any = attempt(f"{place}: fn(params, *args)", lambda: jax.eval_shape(fn, params, *equations.args))
-    if equations.has_aux and not (isinstance(out, tuple) and len(out) == 2):
-        raise InputError(f"{place}: with has_aux=True it must return (params, aux), not a {type(out).__name__}.")
-    image = out[0] if equations.has_aux else out
+    image = without_aux(place, "params", out, equations.has_aux)
     if jax.tree.structure(image) != jax.tree.structure(params):
         raise InputError(
             f"{place}: it must return a tree like the parameters, {jax.tree.structure(params)}, not "
@@ -212,10 +205,3 @@ def _check_image(equations: Residuals, params: Params) -> None:
                 f"{place}: it returns an array of shape {getattr(x, 'shape', None)} where the parameter's is "
                 f"{p.shape}; return one of the same shape."
             )
-
-
-@partial(jax.jit, static_argnames="recorded")
-def _search(
-    given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int
-) -> Solution:
-    return search(given, method, params, stop, rule, recorded)[0]

@@ -53,7 +53,6 @@ class Solution:
     evaluations: Any = part(default=None)  # i32[], how often the function was evaluated with its derivatives
     history: Any = part(default=None)  # a History, where it was asked for
     residual: Any = part(default=None)  # f[m], of least squares and of equations
-    multipliers: Any = part(default=None)  # of the constraints, a pair of arrays, where there are some
     redrawn: Any = part(default=None)  # i32[], how often `minimize_many` drew another start
 
     @property

@@ -18,7 +18,8 @@ from jgd.core.user_code import attempt
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
-from jgd.solvers.methods.vector import Vector
+from jgd.solvers.methods.vector import Trees, Vector
+from jgd.solvers.solution import Solution
 
 
 @record
@@ -29,12 +30,12 @@ class UserProblem:
     args: tuple[Any, ...] = part(default=())
     bounds: Any = part(default=None)  # (lower, upper), both of the parameters' structure and shapes
     nonsmooth: Any = part(default=None)
-    constraints: Any = part(default=None)
     hess: Any = part(default=None)  # a function as a pytree
     loss: Any = part(default=None)  # of residuals, a RobustLoss
     has_aux: bool = static(default=False)
     is_residual: bool = static(default=False)
     is_equations: bool = static(default=False)
+    shows_residuals: bool = static(default=False)  # the aux is (residuals, the user's aux)
 
     def objective(self, params: Params) -> tuple[Any, Any]:
         """The value, or the residual, and what comes with it."""
@@ -44,10 +45,17 @@ class UserProblem:
         """The same with other arguments."""
         return dataclasses.replace(self, args=args)
 
-    def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | None]:
+    def as_returned(self, solution: Solution) -> Solution:
+        """The solution with the residuals and the aux that the user's function returned."""
+        if not self.shows_residuals:
+            return solution
+        residual, aux = solution.aux
+        return dataclasses.replace(solution, residual=residual, aux=aux)
+
+    def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | Trees]:
         """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
         if isinstance(method, FromTransform):
-            return self.on_trees(), None
+            return self.on_trees(), Trees()
         form = Vector.like(params)
         return self.on_vectors(form), form
 
@@ -62,9 +70,7 @@ class UserProblem:
         nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
         hess = None if self.hess is None else form.over(lambda params: self.hess(params, *self.args))
         fn = form.over(self.objective)
-        return Objective(
-            fn, self.is_residual, lower, upper, nonsmooth, None, hess, self.loss, is_equations=self.is_equations
-        )
+        return Objective(fn, self.is_residual, lower, upper, nonsmooth, hess, self.loss, is_equations=self.is_equations)
 
 
 class _OnVectors:
@@ -186,13 +192,23 @@ def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> 
             )
 
 
+def name_of_function(fn: Any) -> str:
+    """The name of a user's function, which may stand in a pytree."""
+    return getattr(getattr(fn, "fn", fn), "__qualname__", type(fn).__name__)
+
+
+def without_aux(place: str, what: str, out: Any, has_aux: bool) -> Any:
+    """The part of an answer that counts, or the error that there is no aux beside it."""
+    if has_aux and not (isinstance(out, tuple) and len(out) == 2):
+        raise InputError(f"{place}: with has_aux=True it must return ({what}, aux), not a {type(out).__name__}.")
+    return out[0] if has_aux else out
+
+
 def check_value(place: str, given: UserProblem, params: Params) -> None:
     """Refuse a function whose value is no real scalar, from shapes alone."""
-    place = f"{place}(fn={getattr(getattr(given.fn, 'fn', given.fn), '__qualname__', type(given.fn).__name__)})"
+    place = f"{place}(fn={name_of_function(given.fn)})"
     out: Any = attempt(f"{place}: fn(params, *args)", lambda: jax.eval_shape(given.fn, params, *given.args))
-    if given.has_aux and not (isinstance(out, tuple) and len(out) == 2):
-        raise InputError(f"{place}: with has_aux=True it must return (scalar, aux), not a {type(out).__name__}.")
-    value: Any = out[0] if given.has_aux else out
+    value: Any = without_aux(place, "scalar", out, given.has_aux)
     if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
         shown = f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else f"a {type(value).__name__}"
         raise InputError(

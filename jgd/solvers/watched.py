@@ -35,6 +35,7 @@ def is_watched(place: str, stop: Stop, callback: Any) -> bool:
 
 
 def watched_search(
+    place: str,
     problem: UserProblem,
     method: Method,
     params: Params,
@@ -57,14 +58,14 @@ def watched_search(
         turn = jax.block_until_ready(turn)
         now = time.monotonic()
         length = length * 2 if now - since < SHORT else max(1, length // 2)
-        if callback is not None and _asks_to_stop(callback, _solution(problem, method, params, turn)):
+        if callback is not None and _asks_to_stop(place, callback, _solution(problem, method, params, turn)):
             turn = _ended(turn, Status.CALLBACK)
         elif now - begun > limit:
             turn = _ended(turn, Status.TIME)
     return _solution(problem, method, params, turn)
 
 
-def _asks_to_stop(callback: Callable[[Solution], Any], solution: Solution) -> bool:
+def _asks_to_stop(place: str, callback: Callable[[Solution], Any], solution: Solution) -> bool:
     try:
         answer = callback(solution)
     except StopIteration:
@@ -72,7 +73,7 @@ def _asks_to_stop(callback: Callable[[Solution], Any], solution: Solution) -> bo
     told = np.asarray(answer)
     if answer is not None and (told.dtype != np.bool_ or told.shape != ()):
         raise InputError(
-            f"minimize(callback=): it returned {shown(answer)}; return True to end the search, False or None to go on."
+            f"{place}(callback=): it returned {shown(answer)}; return True to end the search, False or None to go on."
         )
     return bool(answer)
 
@@ -85,7 +86,7 @@ def _ended(turn: Turn, why: Status) -> Turn:
 @partial(jax.jit, static_argnames="recorded")
 def _start(problem: UserProblem, method: Method, params: Params, stop: Stop, recorded: int) -> Turn:
     objective, form = problem.for_method(method, params)
-    return first_turn(method, objective, params if form is None else form.pack(params), stop, recorded)
+    return first_turn(method, objective, form.pack(params), stop, recorded)
 
 
 @jax.jit
@@ -106,4 +107,4 @@ def _step(problem: UserProblem, method: Method, params: Params, stop: Stop, turn
 
 @jax.jit
 def _solution(problem: UserProblem, method: Method, params: Params, turn: Turn) -> Solution:
-    return turn.solution(problem.for_method(method, params)[1])
+    return problem.as_returned(turn.solution(problem.for_method(method, params)[1]))

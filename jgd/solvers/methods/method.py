@@ -30,8 +30,8 @@ class Method:
     `point` as it is; one that is not finite shortens the step, as one that is too high does.
     """
 
-    takes: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it can handle
-    needs: ClassVar[frozenset[str]] = frozenset()  # those of PARTS that it makes no sense without
+    takes: ClassVar[frozenset[str]] = frozenset()  # parts of a problem, as named in PARTS, that it can handle
+    needs: ClassVar[frozenset[str]] = frozenset()  # those that it makes no sense without
 
     def evaluate_start(self, problem: Objective, params: Params) -> Point:
         """The start, evaluated once."""
@@ -52,9 +52,6 @@ class Method:
 
 FALLS = 0.9
 """Where values differ by rounding alone, a step must bring the gradient's norm below this much of it."""
-
-PARTS = ("bounds", "constraints", "nonsmooth", "hess", "residual", "equations")
-"""What a problem may have besides its smooth objective."""
 
 
 def at_start(point: Point, trial: Params, memory: Any = ()) -> Iterate:

@@ -31,7 +31,6 @@ class Objective:
     lower       the least parameters, of the parameters' structure; -inf where there is no bound; None without bounds.
     upper       the largest.
     nonsmooth   the other part of the objective: `value(params)`, `prox(params, step)`, and for sets `lmo(grads)`.
-    constraints `(equalities, inequalities)`: functions params -> f[k]; the first are to be 0, the second at least 0.
     hess        params -> f[n, n], the user's own Hessian.
     loss        of residuals, in place of half the sum of their squares.
     is_equations  whether the residual, of n numbers, is to be 0 and not only small.
@@ -42,7 +41,6 @@ class Objective:
     lower: Params = None
     upper: Params = None
     nonsmooth: Any = None
-    constraints: Any = None
     hess: Callable[[Params], jax.Array] | None = None
     loss: Any = None
     is_equations: bool = False
@@ -94,9 +92,7 @@ class Objective:
 
     def nearest(self, params: Params, step: Any) -> Params:
         """The prox of what is not smooth: of the non-smooth part, or of the bounds, to which it clips."""
-        if self.nonsmooth is not None:
-            return self.nonsmooth.prox(params, step)
-        return params if self.lower is None else jax.tree.map(jnp.clip, params, self.lower, self.upper)
+        return self.inside(params) if self.nonsmooth is None else self.nonsmooth.prox(params, step)
 
     def value(self, params: Params) -> jax.Array:
         """The smooth part alone."""

@@ -10,6 +10,18 @@ import jax.numpy as jnp
 from jgd.core.types import Params
 
 
+class Trees(NamedTuple):
+    """The form of parameters that stay as they are."""
+
+    def pack(self, tree: Params) -> Params:
+        """The tree itself."""
+        return tree
+
+    def unpack(self, x: Params) -> Params:
+        """The tree itself."""
+        return x
+
+
 class Vector(NamedTuple):
     """How a tree of arrays becomes a vector f[n], and back. A complex entry is two numbers."""
 
