@@ -66,8 +66,8 @@ def minimize(
     callback   `callback(solution)` after every step, with the `Solution` so far; `True` or StopIteration ends it.
 
     Runs under `jit` and `vmap`; the numbers of the optimizer, the rules and `args` are arguments of the program, and
-    one function object is compiled once. A method evaluates the function once a turn of the loop. What the line search of
-    an optimizer has accepted is evaluated again only where there is an aux.
+    one function object is compiled once. A method evaluates the function once a turn of the loop. What the line search
+    of an optimizer has accepted is evaluated again only where there is an aux.
     """
     stop = check_stop("minimize", DEFAULT_STOP if stop is None else stop)
     method, params = method_of(optimizer), start_of("minimize", params)
