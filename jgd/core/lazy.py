@@ -46,6 +46,7 @@ def lazy(package: str, homes: Mapping[str, str], folders: str = "") -> None:
     found = {name: home for home, names in homes.items() for name in names.split()}
     shown = sorted({*found, *folders.split()})
     vars(module).update(_homes=found, _folders=tuple(folders.split()), __all__=shown)
-    listed = [textwrap.fill(f"{home}: {names}.", 116, subsequent_indent="    ") for home, names in homes.items()]
-    module.__doc__ = "\n".join([module.__doc__ or "", *listed])
+    listed = {**homes, package: folders} if folders else homes
+    lines = [textwrap.fill(f"{home}: {names}.", 116, subsequent_indent="    ") for home, names in listed.items()]
+    module.__doc__ = "\n".join([module.__doc__ or "", *lines])
     module.__class__ = LazyPackage
