@@ -77,10 +77,10 @@ def fit(
     start       A run, or the folder of one, with whose last parameters and model state this run begins; its optimizer
                 starts anew. `params`, `opt_state` and `model_state` give each of them by itself. Nothing of theirs is
                 changed or donated.
-    microbatch  The task's, if it is to be another here: a number of examples or a `jgd.Microbatch`. "auto" is the largest
-                one, of those that divide the batch, with which a segment fits into the memory that is free now, as the
-                compiler plans it; the whole batch where nobody tells what is free. It compiles a segment for each size
-                tried, the whole batch first.
+    microbatch  In place of the task's: a number of examples or a `jgd.Microbatch`. "auto" is the largest one, of those
+                that divide the batch, with which a segment fits into the memory that is free now, as the compiler plans
+                it; the whole batch where nobody tells what is free. It compiles a segment for each size tried, the
+                whole batch first.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
                 a rule or the callback has ended stays ended.

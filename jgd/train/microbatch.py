@@ -84,7 +84,9 @@ class Microbatch:
         size = jax.tree.leaves(batch)[0].shape[0]
         if size % self.size:
             known = ", ".join(str(d) for d in range(1, size + 1) if size % d == 0)
-            raise InputError(f"Microbatch(size={self.size}): it does not divide the batch of {size}; take one of {known}.")
+            raise InputError(
+                f"Microbatch(size={self.size}): it does not divide the batch of {size}; take one of {known}."
+            )
 
     def _split(self, batch: Any) -> Any:
         self.check(batch)
