@@ -126,7 +126,7 @@ def test_the_loss_decreases(row):
 
 
 @EACH
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [float, np.float32], ids=["float", "f32 array"])
 def test_shapes_and_dtypes_never_change(row, dtype, number):
     params = row.params(dtype)
