@@ -11,6 +11,7 @@ import pytest
 from scipy.optimize import minimize as scipy_minimize
 
 from jgd import nonsmooth as ns
+from tests.tiers import at_once
 
 LABELS = {"a": np.array([0, 1, 1, -1]), "b": np.array([[0, 2], [2, 2], [1, 0]]), "none": None}
 WEIGHTS = {"a": np.array([0.1, 0.5, 0.0, 0.3]), "b": 0.2, "none": None}
@@ -48,6 +49,10 @@ CASES = {
     "by_path, the rest free": Case(ns.by_path({"^b": ns.box(-0.2, 0.2)})),
 }
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+# What compiles for long runs for a penalty of each form at once, and for all others among the slow tests.
+EACH_COSTLY = pytest.mark.parametrize(
+    "case", at_once(["l1 of weights", "group_l2 of rows", "total_variation", "nuclear", "simplex", "by_path"], CASES)
+)
 SETS = {name: case for name, case in CASES.items() if case.penalty.is_set}
 EXACT = 1e-10  # of float64 in sums of a dozen terms of order 1, with room for a factorization
 
@@ -136,7 +141,7 @@ def test_a_small_step_moves_nothing_in_the_domain(case, x64):
             np.testing.assert_allclose(x, 0, atol=1e-11)  # the step times a slope of order 1
 
 
-@EACH
+@EACH_COSTLY
 def test_derivatives_are_finite_differences(case, x64):
     v, direction = (jax.tree.map(lambda x: x[0], points(case, 1, seed)) for seed in (3, 4))
     weights = jax.tree.map(lambda x: x[0], points(case, 1, 5))
@@ -161,7 +166,7 @@ def test_derivatives_are_finite_differences(case, x64):
     np.testing.assert_allclose(reverse, slope, atol=EXACT)
 
 
-@EACH
+@EACH_COSTLY
 def test_derivatives_are_finite_at_kinks(case, x64):
     kinks = jax.tree.map(lambda x: jnp.stack([jnp.zeros_like(x[0]), jnp.full_like(x[0], 0.3), x[0]]), points(case, 1))
 
@@ -182,7 +187,7 @@ def test_derivatives_are_finite_at_kinks(case, x64):
     assert all(jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(slopes(kinks)))
 
 
-@EACH
+@EACH_COSTLY
 def test_jit_is_eager_and_vmap_is_the_loop(case, x64):
     batch = points(case, 2)
     together = jax.jit(jax.vmap(lambda v: (case.penalty.prox(v, 0.7), case.penalty.value(v))))(batch)
