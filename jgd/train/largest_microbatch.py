@@ -9,6 +9,7 @@ from jgd.core.errors import InputError
 from jgd.core.memory import free_bytes
 from jgd.core.tree import tree_bytes
 from jgd.train.loop import root_key
+from jgd.train.microbatch import divisors
 from jgd.train.segments import run_segment
 from jgd.train.start import run_shapes
 from jgd.train.task import Task, batch_shapes
@@ -24,7 +25,7 @@ def with_largest_microbatch(plan: FitPlan) -> Task:
     device = jax.local_devices()[0]
     free = free_bytes(device)
     size = jax.tree.leaves(batch_shapes(plan.task))[0].shape[0]
-    sizes = [d for d in range(1, size + 1) if size % d == 0]
+    sizes = divisors(size)
     needed = partial(segment_bytes, plan)
     if free is None or needed(None) <= free:
         return plan.task

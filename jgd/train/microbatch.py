@@ -26,8 +26,8 @@ Part = Callable[[State, Any, jax.Array], tuple[tuple[jax.Array, tuple[State, dic
 class Microbatch:
     """Split each batch into parts of `size` examples, and average their losses, metrics and gradients as they come.
 
-    With m parts, of weights w_i, the gradient is sum_i w_i g_i / sum_i w_i, summed in float32 at least and in one place,
-    so that the activations of one part alone are held: peak memory is that of a batch of `size`, and one gradient more.
+    With parts of weights w_i the gradient is sum_i w_i g_i / sum_i w_i, summed in float32 at least and in one place, so
+    that the activations of one part alone are held: peak memory is that of a batch of `size`, and one gradient more.
 
     size        Examples in a part; it divides the batch. Part i has the examples i, i + m, i + 2m, ..., so that each
                 part of a batch that is sharded over devices is sharded, too.
@@ -74,7 +74,7 @@ class Microbatch:
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, _sum_dtype(x.dtype)), shapes)
         carry = (state, zeros, jnp.zeros((), jnp.float32))
         (state, sums, total), _ = jax.lax.scan(body, carry, (jnp.arange(count), parts))
-        value, metrics, grads = jax.tree.map(lambda s, x: (s / total).astype(x.dtype), sums, shapes)
+        value, metrics, grads = jax.tree.map(lambda s, x: (s / total).astype(_mean_dtype(x.dtype)), sums, shapes)
         if self.weight is not None:
             metrics[self.weight] = total
         return (value, (state, metrics)), grads
@@ -83,7 +83,7 @@ class Microbatch:
         """Refuse a batch that it does not divide."""
         size = jax.tree.leaves(batch)[0].shape[0]
         if size % self.size:
-            known = ", ".join(str(d) for d in range(1, size + 1) if size % d == 0)
+            known = ", ".join(map(str, divisors(size)))
             raise InputError(
                 f"Microbatch(size={self.size}): it does not divide the batch of {size}; take one of {known}."
             )
@@ -101,11 +101,16 @@ class Microbatch:
         norm = global_norm(grads)
         factor = jnp.minimum(1.0, self.clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
         grads = jax.tree.map(lambda g: (factor * widen(g)).astype(g.dtype), grads)
-        return {**metrics, NORM: norm, CLIPPED: widen(norm > self.clip_norm)}, grads
+        return {**metrics, NORM: norm, CLIPPED: norm > self.clip_norm}, grads
 
     def _shapes(self, value: Any, grads: Any) -> Any:
         loss, (_, metrics) = value
         return (loss, *self._clipped(metrics, grads))
+
+
+def divisors(size: int) -> list[int]:
+    """The whole numbers that divide `size`, from 1 on."""
+    return [d for d in range(1, size + 1) if size % d == 0]
 
 
 def as_microbatch(value: Any) -> Microbatch | None:
@@ -116,3 +121,8 @@ def as_microbatch(value: Any) -> Microbatch | None:
 def _sum_dtype(dtype: Any) -> Any:
     """The dtype in which values of another are summed: floating, float32 at least."""
     return jnp.promote_types(dtype, jnp.float32)
+
+
+def _mean_dtype(dtype: Any) -> Any:
+    """The dtype of a mean: that of the values, unless they are whole numbers or flags."""
+    return dtype if jnp.issubdtype(dtype, jnp.inexact) else _sum_dtype(dtype)
