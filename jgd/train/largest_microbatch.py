@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import jax
 
@@ -51,6 +52,6 @@ def segment_bytes(plan: FitPlan, size: int | None) -> int:
     program = run_segment.lower(
         task, plan.optimizer, plan.in_segment, state, batches, 0, length=plan.length, watched=plan.watched
     )
-    memory = program.compile().memory_analysis()
+    memory: Any = program.compile().memory_analysis()
     planned = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return planned + tree_bytes(state) + tree_bytes(batches)

@@ -64,7 +64,7 @@ class Task:
     )
     name: str | None = static(default=None, expect=TEXT)
     allow_nan: bool = static(default=False)
-    microbatch: Microbatch | int | None = part(default=None, expect=MICROBATCH, convert=as_microbatch)
+    microbatch: Any = part(default=None, expect=MICROBATCH, convert=as_microbatch)
 
 
 TASK = instance_of("be a jgd.Task(init, loss, data, ...)", Task)
