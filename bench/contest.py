@@ -10,51 +10,14 @@ import jax
 import numpy as np
 
 import jgd
+from bench.entrants import entrants, left_out
 from jgd.measure import cores
 from jgd.sweep import grid, loguniform, performance_profiles
 from jgd.tasks import suite
 
-LOW, HIGH, RATES = 1e-5, 10.0, 13  # two learning rates a decade
+RATES = 13  # two learning rates a decade
 SEEDS = 3
 POINTS = 50  # evaluations within a budget
-
-
-def clipped(recipe: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The recipe behind a clip of the gradients' norm at 1."""
-    return lambda rate: jgd.chain(jgd.clip_by_global_norm(1.0), recipe(rate))
-
-
-OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
-    "sgd": jgd.sgd,
-    "heavy_ball": jgd.heavy_ball,
-    "nesterov": jgd.nesterov,
-    "adagrad": jgd.adagrad,
-    "rmsprop": jgd.rmsprop,
-    "adam": jgd.adam,
-    "adamw": jgd.adamw,
-    "nadam": jgd.nadam,
-    "nadamw": jgd.nadamw,
-    "amsgrad": jgd.amsgrad,
-    "lion": jgd.lion,
-    "muon": jgd.muon,
-    "normuon": jgd.normuon,
-    "scion": jgd.scion,
-    "soap": jgd.soap,
-    "shampoo": jgd.shampoo,
-    "splus": jgd.splus,
-    "psgd_kron": jgd.psgd_kron,
-    "mars": jgd.mars,
-    "laprop": jgd.laprop,
-    "adam_atan2": jgd.adam_atan2,
-    "stable_adamw": jgd.stable_adamw,
-    "ademamix": jgd.ademamix,
-    "adan": jgd.adan,
-    "schedule_free_adamw": jgd.schedule_free_adamw,
-    "adamw, cautious": lambda rate: jgd.cautious(jgd.adamw(rate)),
-    "sgd, clipped": clipped(jgd.sgd),
-    "heavy_ball, clipped": clipped(jgd.heavy_ball),
-    "adam, clipped": clipped(jgd.adam),
-}
 
 
 class Solved(NamedTuple):
@@ -62,32 +25,25 @@ class Solved(NamedTuple):
 
     problem: suite.Problem
     reached: np.ndarray  # f[optimizers, trials, seeds], the steps after which a run was at the target to stay, or NaN
-    settings: list[dict[str, float]]  # of the trials, the same for every optimizer
+    settings: dict[str, list[dict[str, float]]]  # of each optimizer's trials: "rate" and "alpha"
     seconds: float
-
-
-def spaces(problem: suite.Problem, names: Iterable[str], steps: int) -> dict[str, Any]:
-    """The optimizers with rates on a grid, each constant (alpha 1) and with a cosine's decay to zero (alpha 0)."""
-    return {
-        name: problem.method(
-            OPTIMIZERS[name](jgd.cosine_decay_schedule(loguniform(LOW, HIGH), steps, grid([0.0, 1.0])))
-        )
-        for name in names
-    }
 
 
 def solve(problem: suite.Problem, names: Iterable[str], *, rates: int, seeds: int, steps: int | None = None) -> Solved:
     """All optimizers on a problem."""
     clock, names, steps = time.perf_counter(), list(names), steps or problem.steps
+    entered = entrants()
     sweep = jgd.sweep.run(
-        problem.make(), spaces(problem, names, steps), steps=steps, eval_every=max(1, steps // POINTS),
+        problem.make(), {name: problem.method(entered[name].space(steps)) for name in names},
+        steps=steps, eval_every=max(1, steps // POINTS),
         num_trials=2 * rates, seeds=seeds, sampler="grid", metric=problem.metric, mode=problem.mode,
         target=problem.target, progress=False,
     )  # fmt: skip
     reached = sweep.steps_to_target(to_stay=True)
-    members = [[trial for trial in sweep.trials if trial.space == name] for name in names]
-    stacked = np.array([reached[[trial.number for trial in row]] for row in members])
-    return Solved(problem, stacked, [trial.params for trial in members[0]], time.perf_counter() - clock)
+    members = {name: [trial for trial in sweep.trials if trial.space == name] for name in names}
+    stacked = np.array([reached[[trial.number for trial in row]] for row in members.values()])
+    settings = {name: [_setting(trial.params) for trial in row] for name, row in members.items()}
+    return Solved(problem, stacked, settings, time.perf_counter() - clock)
 
 
 def solve_all(
@@ -163,6 +119,14 @@ def _best(row: Solved, medians: np.ndarray) -> dict[str, Any] | None:
     if not np.isfinite(medians[i]):
         return None
     return {**row.settings[i], "steps": float(medians[i]), "settings_there": int(np.isfinite(medians).sum())}
+
+
+def _setting(params: Mapping[str, Any]) -> dict[str, float]:
+    """The rate and whether it stays (alpha 1), however deep in the optimizer they stand."""
+    named = {name.rpartition(".")[2]: float(value) for name, value in params.items()}
+    alpha = named.pop("alpha", 1.0)
+    (rate,) = named.values()
+    return {"rate": rate, "alpha": alpha}
 
 
 def _finite(value: float) -> float | None:
