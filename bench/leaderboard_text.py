@@ -79,7 +79,8 @@ def markdown(found: Document) -> str:
         [
             "# Optimizers on problems that can be won",
             "",
-            f"{machine.get('device', '')}, {machine.get('cores', '')} cores, {machine.get('date', '')[:10]}; {versions}.",
+            f"{machine.get('device', '')}, {machine.get('cores', '')} cores, {machine.get('date', '')[:10]}; "
+            f"{versions}.",
             f"{found['budget']['settings']} settings each under {found['budget']['seeds']} seeds on "
             f"{len(found['problems'])} problems: {', '.join(row['name'] for row in found['problems'])}.",
             "",
@@ -87,8 +88,8 @@ def markdown(found: Document) -> str:
             "",
             *lines,
             "",
-            f"Score: 1 for the fewest steps on every problem, 0 for {found['tau']:g} times as many or a miss. One setting: "
-            "the share of problems that the best single rate and schedule solves.",
+            f"Score: 1 for the fewest steps on every problem, 0 for {found['tau']:g} times as many or a miss. One "
+            "setting: the share of problems that the best single rate and schedule solves.",
             "",
             *(f"- {line}" for line in limits(found)),
             "",
