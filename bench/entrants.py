@@ -40,7 +40,7 @@ def entrants() -> dict[str, Entrant]:
     """
     rows = {name: entry for name, entry in catalogue().items() if name not in (*left_out(), *SAME)}
     corrected = {
-        f"{name}, {said}": Entrant(make, *_range(rows[name])) for (name, said), make in CORRECTED.items()
+        f"{name} + {said}": Entrant(make, *_range(rows[name])) for (name, said), make in CORRECTED.items()
     }  # fmt: skip
     return {name: _entrant(entry) for name, entry in rows.items()} | corrected
 

@@ -144,7 +144,7 @@ def _notes(found: Document) -> list[str]:
         "arriving. Of a seed the best setting counts, of a problem the median over seeds, a miss being infinite.",
         "Intervals are bootstraps that resample seeds and problems: they are about problems like these. Differences "
         "are resampled in pairs.",
-        "Names after a comma are corrections around that optimizer, over its range.",
+        "What stands after a plus is a correction around that optimizer, over its range.",
         "Each problem has a witness, a setting that reaches the target within the budget; the tests hold that.",
         f"On {html.escape(machine.get('device', ''))}, {machine.get('cores', '')} cores; {html.escape(versions)}.",
         "Run again: <code>python -m bench leaderboard</code>; on the whole suite: "

@@ -43,6 +43,7 @@ def limits(found: Document) -> list[str]:
         "preconditioned measures.",
         "All problems are small and run on a CPU, with vectors of 8 to 64 entries and matrices of 4 to 32 a side: what "
         "holds there need not hold for a large model.",
+        "Low-rank methods keep every direction of matrices so small, and preconditioners are renewed a few times only.",
         "Only the learning rate is tuned and whether it decays; all else has its default, which suits long runs: "
         "averages over 1,000 steps do little in 300.",
         f"Intervals resample {len(found['problems'])} problems and {found['budget']['seeds']} seeds, which is few: a "
