@@ -36,6 +36,7 @@ def summary(found: Document) -> list[str]:
 
 def limits(found: Document) -> list[str]:
     """Return what the figures do not say."""
+    count = len(found["standings"])
     ends = sum(best["at_end"] for row in found["problems"] for best in row["best"].values() if best)
     won = sum(best is not None for row in found["problems"] for best in row["best"].values())
     return [
@@ -47,7 +48,9 @@ def limits(found: Document) -> list[str]:
         "Only the learning rate is tuned and whether it decays; all else has its default, which suits long runs: "
         "averages over 1,000 steps do little in 300.",
         f"Intervals resample {len(found['problems'])} problems and {found['budget']['seeds']} seeds, which is few: a "
-        "tie means that these cannot tell, not that two are equal. With so many optimizers the first is partly lucky.",
+        "tie means that these cannot tell, not that two are equal.",
+        f"With {count} optimizers the first is partly lucky, and {count / 40:.0f} or so would score more than "
+        f"{found['against']} by more than chance if all were equal.",
         f"Of {won} best settings {ends} lie at an end of their range of rates, so these might do better beyond it.",
         "What is no matrix a matrix method treats as Adam or another fallback does; on vectors they tie with it.",
         f"Not in it, since they take more than one gradient a step: {', '.join(found['left_out'])}.",
