@@ -65,7 +65,7 @@ CORRECTED: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("adam", "orthogonalize_gradients"): before(jgd.orthogonalize_gradients(), jgd.adam),
     ("adam", "hyperball"): lambda rate: jgd.hyperball(jgd.scale_by_adam(), rate),
     ("adam", "primal_averaging"): lambda rate: jgd.primal_averaging(jgd.adam(rate)),
-    ("adam", "polynomial_average"): lambda rate: jgd.polynomial_average(jgd.adam(rate)),
+    ("adam", "averaging"): lambda rate: jgd.polynomial_average(jgd.adam(rate)),
     ("adamw", "cautious"): lambda rate: jgd.cautious(jgd.adamw(rate)),
 }
 

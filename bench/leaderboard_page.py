@@ -21,7 +21,7 @@ def render(found: Document) -> str:
     names = [row["solver"] for row in found["standings"]]
     colors = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
     problems, budget = found["problems"], found["budget"]
-    costs = {name: [_number(row["costs"][name]) for row in problems] for name in names[:SHOWN]}
+    costs = {name: [_number(row["costs"][name]) for row in problems] for name in names}
     title = "Optimizers on problems that can be won"
     lead, *more = (html.escape(line) for line in summary(found))
     shown = {
@@ -33,7 +33,7 @@ def render(found: Document) -> str:
         "date": html.escape(found["machine"].get("date", "")[:10]),
         "commit": html.escape((found["machine"].get("commit") or "none")[:10]),
     }
-    profiles = to_svg(profile_figure(costs, found["tau"]), "profiles", VARIABLES, "Performance profiles")
+    profiles = to_svg(profile_figure(costs, found["tau"], SHOWN), "profiles", VARIABLES, "Performance profiles")
     body = [
         f"<h1>{title}</h1>",
         '<p class="soft">Small problems with one difficulty each, every one with a setting that is known to win.</p>',
@@ -42,7 +42,7 @@ def render(found: Document) -> str:
         facts(shown),
         notes("What this does not say", [html.escape(line) for line in limits(found)]),
         _standings(found, colors),
-        figure("Performance profiles", profiles, f"The best {len(costs)}. {PROFILES}"),
+        figure("Performance profiles", profiles, f"The best {min(SHOWN, len(costs))}. {PROFILES}"),
         _grid(problems, names),
         _about(problems),
         notes("How it was measured", _notes(found)),
@@ -86,7 +86,7 @@ def _standings(found: Document, colors: dict[str, str]) -> str:
         "matrices: the same of the problems that have any. Solved by one setting: the share of problems that the best "
         "single rate and schedule solves, untuned."
     )
-    return f"<section><h2>Standings</h2>{table(head, lines, caption)}</section>"
+    return f'<section><h2>Standings</h2>{table(head, lines, "")}<p class="soft">{caption}</p></section>'
 
 
 def _told(score: Document) -> tuple[str, float]:
@@ -115,7 +115,8 @@ def _grid(problems: list[Document], names: list[str]) -> str:
         "Steps after which the target was reached to stay, the median over seeds of the best setting; the darkest of a "
         f"column needs fewest. A dot: not within the budget. Solved by so many of {len(names)}: {solved}."
     )
-    return f'<section class="grid"><h2>Every problem</h2>{table(head, lines, caption)}</section>'
+    shown = table(head, lines, "")
+    return f'<section class="grid"><h2>Every problem</h2>{shown}<p class="soft">{caption}</p></section>'
 
 
 def _about(problems: list[Document]) -> str:

@@ -111,3 +111,5 @@ def test_the_picture_ranks_and_steps_where_profiles_do():
     own = figure.axes[0].lines[-1]
     np.testing.assert_allclose(own.get_xdata(), [1, 4 / 3, 4])
     np.testing.assert_allclose(own.get_ydata(), [100 / 3, 200 / 3, 200 / 3])
+    (panel,) = profile_figure(dict(zip(["careful", "bold", "slow"], COSTS, strict=True)), shown=1).axes
+    assert panel.get_title("right") == "0.63"  # of the least that any needed, not of those that are shown
