@@ -10,7 +10,6 @@ from jgd.optimizers.catalogue import OptimizerEntry, catalogue
 from jgd.sweep import grid, loguniform
 
 WIDER = 10.0  # by which a range is wider at both ends than the catalogue's, since the problems have all scales
-DECADES = 6  # that a range then has
 OWN = (1e-2, 1e2)  # the catalogue's range of a factor on the rate or step that a method finds by itself
 SAME = ("gradient_descent",)  # another name of what is there
 
