@@ -83,5 +83,5 @@ CASES: dict[str, Case] = {
     "solvers": Case("bench.solvers", "Deterministic solvers on smooth problems, by passes", 500, ("scipy",)),
     "many": Case("bench.many_problems:many", "1,000 problems in one call, and a loop of scipy", 40, ("scipy",)),
     "starts": Case("bench.many_problems:starts", "1,024 BFGS starts in one call, and a loop of jitted solves", 30),
-    "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 184, ("sklearn",)),
+    "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 900, ("sklearn",)),
 }  # fmt: skip

@@ -10,51 +10,17 @@ import jax
 import numpy as np
 
 import jgd
+from bench.entrants import entrants, left_out
 from jgd.measure import cores
-from jgd.sweep import grid, loguniform, performance_profiles
+from jgd.sweep import performance_profiles
 from jgd.tasks import suite
 
-LOW, HIGH, RATES = 1e-5, 10.0, 13  # two learning rates a decade
+RATES = 13  # two learning rates a decade
 SEEDS = 3
 POINTS = 50  # evaluations within a budget
-
-
-def clipped(recipe: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The recipe behind a clip of the gradients' norm at 1."""
-    return lambda rate: jgd.chain(jgd.clip_by_global_norm(1.0), recipe(rate))
-
-
-OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
-    "sgd": jgd.sgd,
-    "heavy_ball": jgd.heavy_ball,
-    "nesterov": jgd.nesterov,
-    "adagrad": jgd.adagrad,
-    "rmsprop": jgd.rmsprop,
-    "adam": jgd.adam,
-    "adamw": jgd.adamw,
-    "nadam": jgd.nadam,
-    "nadamw": jgd.nadamw,
-    "amsgrad": jgd.amsgrad,
-    "lion": jgd.lion,
-    "muon": jgd.muon,
-    "normuon": jgd.normuon,
-    "scion": jgd.scion,
-    "soap": jgd.soap,
-    "shampoo": jgd.shampoo,
-    "splus": jgd.splus,
-    "psgd_kron": jgd.psgd_kron,
-    "mars": jgd.mars,
-    "laprop": jgd.laprop,
-    "adam_atan2": jgd.adam_atan2,
-    "stable_adamw": jgd.stable_adamw,
-    "ademamix": jgd.ademamix,
-    "adan": jgd.adan,
-    "schedule_free_adamw": jgd.schedule_free_adamw,
-    "adamw, cautious": lambda rate: jgd.cautious(jgd.adamw(rate)),
-    "sgd, clipped": clipped(jgd.sgd),
-    "heavy_ball, clipped": clipped(jgd.heavy_ball),
-    "adam, clipped": clipped(jgd.adam),
-}
+AGAINST = "adamw"  # with which every optimizer is compared
+# A valley, sparse gradients, and four that have matrices: with 110 optimizers a problem takes minutes.
+CHOSEN = ("rosenbrock8", "rare_words", "parity", "factorization", "deep_linear", "breast_cancer")
 
 
 class Solved(NamedTuple):
@@ -62,32 +28,25 @@ class Solved(NamedTuple):
 
     problem: suite.Problem
     reached: np.ndarray  # f[optimizers, trials, seeds], the steps after which a run was at the target to stay, or NaN
-    settings: list[dict[str, float]]  # of the trials, the same for every optimizer
+    settings: dict[str, list[dict[str, float]]]  # of each optimizer's trials: "rate" and "alpha"
     seconds: float
-
-
-def spaces(problem: suite.Problem, names: Iterable[str], steps: int) -> dict[str, Any]:
-    """The optimizers with rates on a grid, each constant (alpha 1) and with a cosine's decay to zero (alpha 0)."""
-    return {
-        name: problem.method(
-            OPTIMIZERS[name](jgd.cosine_decay_schedule(loguniform(LOW, HIGH), steps, grid([0.0, 1.0])))
-        )
-        for name in names
-    }
 
 
 def solve(problem: suite.Problem, names: Iterable[str], *, rates: int, seeds: int, steps: int | None = None) -> Solved:
     """All optimizers on a problem."""
     clock, names, steps = time.perf_counter(), list(names), steps or problem.steps
+    entered = entrants()
     sweep = jgd.sweep.run(
-        problem.make(), spaces(problem, names, steps), steps=steps, eval_every=max(1, steps // POINTS),
+        problem.make(), {name: problem.method(entered[name].space(steps)) for name in names},
+        steps=steps, eval_every=max(1, steps // POINTS),
         num_trials=2 * rates, seeds=seeds, sampler="grid", metric=problem.metric, mode=problem.mode,
         target=problem.target, progress=False,
     )  # fmt: skip
     reached = sweep.steps_to_target(to_stay=True)
-    members = [[trial for trial in sweep.trials if trial.space == name] for name in names]
-    stacked = np.array([reached[[trial.number for trial in row]] for row in members])
-    return Solved(problem, stacked, [trial.params for trial in members[0]], time.perf_counter() - clock)
+    members = {name: [trial for trial in sweep.trials if trial.space == name] for name in names}
+    stacked = np.array([reached[[trial.number for trial in row]] for row in members.values()])
+    settings = {name: [_setting(trial.params) for trial in row] for name, row in members.items()}
+    return Solved(problem, stacked, settings, time.perf_counter() - clock)
 
 
 def solve_all(
@@ -119,50 +78,87 @@ def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any],
     trials = reached.shape[2]
     studies = np.array([[performance_profiles.studies_of(x, trials) for x in row] for row in reached])
     medians = np.median(np.nan_to_num(reached, nan=np.inf), axis=-1)
-    order = [row.solver for row in performance_profiles.scores(names, studies, resample_problems=True)]
+    standings = _standings(names, studies, [one.problem for one in solved])
+    order = [row["solver"] for row in standings]
     costs = dict(zip(names, performance_profiles.typical(studies).tolist(), strict=True))
     one = np.isfinite(medians).mean(axis=1)  # the share of the problems that each single setting solves
+    for row in standings:
+        i = names.index(row["solver"])
+        row |= {"one_setting": float(one[i].max()), "setting": solved[0].settings[row["solver"]][int(one[i].argmax())]}
+        row |= dict(zip(("lowest", "highest"), _ends(solved[0].settings[row["solver"]]), strict=True))
     return {
         "machine": dict(machine),
         "seconds": seconds,
-        "budget": {"rates": trials // 2, "low": LOW, "high": HIGH, "schedules": 2, "seeds": reached.shape[3]},
+        "budget": {"settings": trials, "seeds": reached.shape[3]},
         "tau": performance_profiles.TAU,
-        "standings": [
-            {**row._asdict(), "one_setting": float(one[names.index(row.solver)].max()),
-             "setting": solved[0].settings[int(one[names.index(row.solver)].argmax())]}
-            for row in performance_profiles.scores(names, studies, resample_problems=True)
-        ],
+        "against": AGAINST if AGAINST in names else names[0],
+        "left_out": left_out(),
+        "standings": standings,
         "problems": [
             {
                 "name": row.problem.name,
                 "family": row.problem.family,
+                "matrices": has_matrices(row.problem),
                 "probes": row.problem.probes,
                 "source": row.problem.source,
                 "goal": f"{row.problem.metric} {'<=' if row.problem.mode == 'min' else '>='} {row.problem.target:g}",
                 "steps": row.problem.steps,
-                "seconds": row.seconds,
                 "costs": {name: _finite(costs[name][i]) for name in order},
-                "best": {name: _best(row, medians[names.index(name), i]) for name in order},
+                "best": {name: _best(row, name, medians[names.index(name), i]) for name in order},
             }
             for i, row in enumerate(solved)
         ],
-    }  # fmt: skip
+    }
 
 
-def chosen(quick: bool) -> tuple[list[suite.Problem], list[str]]:
-    """The problems and the optimizers: all, or of each family the first, and three."""
+def _standings(names: Sequence[str], studies: np.ndarray, problems: Sequence[suite.Problem]) -> list[dict[str, Any]]:
+    """The rows from the best, each with how it does against another optimizer, on all problems and on matrices."""
+    against, options = AGAINST if AGAINST in names else names[0], {"resample_problems": True}
+    rows = [row._asdict() for row in performance_profiles.scores(names, studies, **options)]
+    some = np.array([has_matrices(problem) for problem in problems])
+    for label, part in (("all", studies), ("matrices", studies[:, some])):
+        if part.shape[1]:
+            found = {row.solver: row for row in performance_profiles.scores(names, part, against=against, **options)}
+            for row in rows:
+                row[label] = found[row["solver"]]._asdict()
+    return rows
+
+
+def chosen(quick: bool, whole: bool = False) -> tuple[list[suite.Problem], list[str]]:
+    """The problems and the optimizers: some, or of each family the first, or all; and all, or three if quick."""
     if not quick:
-        return list(suite.PROBLEMS.values()), list(OPTIMIZERS)
+        return [suite.PROBLEMS[name] for name in (suite.PROBLEMS if whole else CHOSEN)], list(entrants())
     firsts = {problem.family: problem for problem in reversed(suite.PROBLEMS.values())}
     return list(firsts.values())[::-1], ["sgd", "adam", "lion"]
 
 
-def _best(row: Solved, medians: np.ndarray) -> dict[str, Any] | None:
-    """The setting that needs fewest steps, by its median over seeds."""
+def has_matrices(problem: suite.Problem) -> bool:
+    """Whether a parameter is a matrix."""
+    return any(x.ndim > 1 for x in jax.tree.leaves(jax.eval_shape(problem.make().init, jax.random.key(0))))
+
+
+def _best(row: Solved, name: str, medians: np.ndarray) -> dict[str, Any] | None:
+    """The setting that needs fewest steps, by its median over seeds, and whether its rate is an end of the range."""
     i = int(medians.argmin())
     if not np.isfinite(medians[i]):
         return None
-    return {**row.settings[i], "steps": float(medians[i]), "settings_there": int(np.isfinite(medians).sum())}
+    best = row.settings[name][i]
+    at_end = best["rate"] in _ends(row.settings[name])
+    return {**best, "steps": float(medians[i]), "settings_there": int(np.isfinite(medians).sum()), "at_end": at_end}
+
+
+def _ends(settings: Sequence[Mapping[str, float]]) -> tuple[float, float]:
+    """The least and the largest rate."""
+    rates = [setting["rate"] for setting in settings]
+    return min(rates), max(rates)
+
+
+def _setting(params: Mapping[str, Any]) -> dict[str, float]:
+    """The rate and whether it stays (alpha 1), however deep in the optimizer they stand."""
+    named = {name.rpartition(".")[2]: float(value) for name, value in params.items()}
+    alpha = named.pop("alpha", 1.0)
+    (rate,) = named.values()
+    return {"rate": rate, "alpha": alpha}
 
 
 def _finite(value: float) -> float | None:

@@ -4,6 +4,7 @@ import html
 import math
 from typing import Any
 
+from bench.leaderboard_text import limits, summary, verdict
 from jgd.pages.page import facts, figure, notes, page, table, whisker
 from jgd.pages.palette import COLORS, VARIABLES
 from jgd.pages.svg import to_svg
@@ -12,36 +13,36 @@ from jgd.sweep import profile_figure
 Document = dict[str, Any]
 
 
+SHOWN = 12  # profiles, of the best
+
+
 def render(found: Document) -> str:
     """The HTML document."""
     names = [row["solver"] for row in found["standings"]]
     colors = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
     problems, budget = found["problems"], found["budget"]
     costs = {name: [_number(row["costs"][name]) for row in problems] for name in names}
-    best, *others = found["standings"]
-    clear = sum(row["behind_low"] > 0 for row in others)
     title = "Optimizers on problems that can be won"
-    lead = (
-        f"<b>{html.escape(best['solver'])}</b> scores highest, {best['score']:.2f}, and solves {best['solved']:.0%} of "
-        f"the problems; it is ahead of {clear} of the {len(others)} others by more than chance."
-    )
+    lead, *more = (html.escape(line) for line in summary(found))
     shown = {
         "problems": str(len(problems)),
         "optimizers": str(len(names)),
-        "settings each": str(budget["rates"] * budget["schedules"]),
+        "settings each": str(budget["settings"]),
         "seeds": str(budget["seeds"]),
-        "minutes": f"{found['seconds'] / 60:.1f}",
+        "minutes": f"{found['seconds'] / 60:.0f}",
         "date": html.escape(found["machine"].get("date", "")[:10]),
         "commit": html.escape((found["machine"].get("commit") or "none")[:10]),
     }
-    profiles = profile_figure(costs, found["tau"])
+    profiles = to_svg(profile_figure(costs, found["tau"], SHOWN), "profiles", VARIABLES, "Performance profiles")
     body = [
         f"<h1>{title}</h1>",
         '<p class="soft">Small problems with one difficulty each, every one with a setting that is known to win.</p>',
         f'<p class="lead">{lead}</p>',
+        *(f"<p>{line}</p>" for line in more),
         facts(shown),
+        notes("What this does not say", [html.escape(line) for line in limits(found)]),
         _standings(found, colors),
-        figure("Performance profiles", to_svg(profiles, "profiles", VARIABLES, "Performance profiles"), PROFILES),
+        figure("Performance profiles", profiles, f"The best {min(SHOWN, len(costs))}. {PROFILES}"),
         _grid(problems, names),
         _about(problems),
         notes("How it was measured", _notes(found)),
@@ -57,10 +58,9 @@ PROFILES = (
 
 
 def _standings(found: Document, colors: dict[str, str]) -> str:
-    lines = []
+    lines, against = [], found["against"]
     for rank, row in enumerate(found["standings"], 1):
-        color, setting = VARIABLES[colors[row["solver"]]], row["setting"]
-        apart = f"{row['behind']:.2f} ({row['behind_low']:.2f} to {row['behind_high']:.2f})"
+        color, setting, matrices = VARIABLES[colors[row["solver"]]], row["setting"], row.get("matrices")
         lines.append(
             [
                 (str(rank), rank),
@@ -68,41 +68,55 @@ def _standings(found: Document, colors: dict[str, str]) -> str:
                 (f"{row['score']:.3f}", row["score"]),
                 (whisker(row["score"], row["low"], row["high"], (0.0, 1.0), color), row["score"]),
                 (f"{row['low']:.2f} to {row['high']:.2f}", row["low"]),
-                (apart if rank > 1 else "", row["behind"]),
-                (("yes" if row["behind_low"] > 0 else "no") if rank > 1 else "", row["behind_low"]),
+                _told(row) if rank > 1 else ("", "tie"),
+                _told(row["all"]) if row["solver"] != against else ("", "tie"),
+                (f"{matrices['score']:.3f}", matrices["score"]) if matrices else ("", -1.0),
+                _told(matrices) if matrices and row["solver"] != against else ("", "tie"),
                 (f"{row['solved']:.0%}", row["solved"]),
                 (f"{row['one_setting']:.0%}", row["one_setting"]),
-                (_setting(setting), setting["init_value"]),
+                (_setting(setting), setting["rate"]),
+                (f"{row['lowest']:.0e} to {row['highest']:.0e}", row["lowest"]),
             ]
         )
-    head = ["", "optimizer", "score", "0 to 1", "95%", "behind the first", "more than\nchance", "solved"]
-    head += ["solved by\none setting", "which"]
+    head = ["", "optimizer", "score", "0 to 1", "95%", "than the\nfirst", f"than\n{against}", "with\nmatrices"]
+    head += [f"than\n{against}", "solved", "solved by\none setting", "which", "rates tried"]
     caption = (
-        f"The score is 1 for the fewest steps on every problem, 0 for {found['tau']:g} times as many or a miss. Solved "
-        "by one setting: the share of problems that the best single learning rate and schedule solves, untuned."
+        f"The score is 1 for the fewest steps on every problem, 0 for {found['tau']:g} times as many or a miss. More "
+        "or less: the difference keeps its sign in 97.5% of resamples; else it is a tie, whatever the rank. With "
+        "matrices: the same of the problems that have any. Solved by one setting: the share of problems that the best "
+        "single rate and schedule solves, untuned."
     )
-    return f"<section><h2>Standings</h2>{table(head, lines, caption)}</section>"
+    return f'<section><h2>Standings</h2>{table(head, lines, "")}<p class="soft">{caption}</p></section>'
+
+
+def _told(score: Document) -> tuple[str, float]:
+    """Whether a score is more, a tie or less, and the difference with its range."""
+    word = verdict(score)
+    gap = f"{-score['behind']:+.2f} ({-score['behind_high']:+.2f} to {-score['behind_low']:+.2f})"
+    return f'<span class="{word}" title="{gap}">{word}</span>', -score["behind"]
 
 
 def _grid(problems: list[Document], names: list[str]) -> str:
     """Steps of each optimizer on each problem; the fewer in comparison, the stronger the green."""
+    least = {row["name"]: min((_number(x) for x in row["costs"].values()), default=math.inf) for row in problems}
     lines = []
-    for row in problems:
-        least = min((_number(x) for x in row["costs"].values()), default=math.inf)
-        solvers = sum(x is not None for x in row["costs"].values())
-        line = [(html.escape(row["name"]), row["name"]), (f"{solvers}", solvers), (f"{row['steps']:,}", row["steps"])]
-        for name in names:
+    for rank, name in enumerate(names, 1):
+        line: list[tuple[str, float | str]] = [(str(rank), rank), (html.escape(name), name)]
+        for row in problems:
             steps = _number(row["costs"][name])
-            share = min(1.0, max(0.08, 1 - math.log(steps / least) / math.log(8))) if math.isfinite(steps) else 0.0
+            share = 1 - math.log(steps / least[row["name"]]) / math.log(8) if math.isfinite(steps) else 0.0
             shown = f"{steps:.0f}" if math.isfinite(steps) else "·"
+            share = min(1.0, max(0.08, share)) if math.isfinite(steps) else 0.0
             line.append((f'<span class="cell" style="--share:{60 * share:.0f}%">{shown}</span>', _key(steps)))
         lines.append(line)
-    head = ["problem", "solved\nby", "budget", *(name.replace(", ", "\n") for name in names)]
+    head = ["", "optimizer", *(row["name"].replace("_", "\n") for row in problems)]
+    solved = ", ".join(f"{row['name']} {sum(x is not None for x in row['costs'].values())}" for row in problems)
     caption = (
         "Steps after which the target was reached to stay, the median over seeds of the best setting; the darkest of a "
-        "row needs fewest. A dot: not within the budget. Optimizers stand in the order of the standings."
+        f"column needs fewest. A dot: not within the budget. Solved by so many of {len(names)}: {solved}."
     )
-    return f'<section class="grid"><h2>Every problem</h2>{table(head, lines, caption)}</section>'
+    shown = table(head, lines, "")
+    return f'<section class="grid"><h2>Every problem</h2>{shown}<p class="soft">{caption}</p></section>'
 
 
 def _about(problems: list[Document]) -> str:
@@ -119,24 +133,28 @@ def _about(problems: list[Document]) -> str:
 
 
 def _notes(found: Document) -> list[str]:
-    budget = found["budget"]
+    machine, budget = found["machine"], found["budget"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine.get("versions", {}).items())
     return [
-        f"Every optimizer gets the same on every problem: {budget['rates']} learning rates on one logarithmic grid "
-        f"from {budget['low']:g} to {budget['high']:g}, each constant and with a cosine's decay to zero, all under "
-        f"{budget['seeds']} seeds, which set where a run begins and its noise. All else has its default.",
+        f"Every optimizer gets the same on every problem: {budget['settings']} settings under {budget['seeds']} seeds, "
+        "which set where a run begins and its noise. All else has its default. The settings are 13 learning rates, two "
+        "a decade, each constant and with a cosine's decay to zero. Their range is the optimizer's own, that of the "
+        "catalogue and a decade more at both ends. A method that finds its own rate gets a factor on it or its step, "
+        "from 0.001 to 1,000; where a rate cannot be a schedule, all 26 are constant.",
         "A run counts from the step on which it was at the target at every later evaluation: passing by is not "
         "arriving. Of a seed the best setting counts, of a problem the median over seeds, a miss being infinite.",
-        "Intervals are 95% bootstraps that resample seeds and problems: they are about problems like these. "
-        "Differences are resampled in pairs.",
-        "Muon treats what is no matrix as Adam does, so the two tie on problems without one; Adam and AdamW differ by "
-        "a decay of 1e-4, Lion decays by 1e-3.",
+        "Intervals are bootstraps that resample seeds and problems: they are about problems like these. Differences "
+        "are resampled in pairs.",
+        "What stands after a plus is a correction around that optimizer, over its range.",
         "Each problem has a witness, a setting that reaches the target within the budget; the tests hold that.",
-        "Run again: <code>python -m bench leaderboard</code>",
+        f"On {html.escape(machine.get('device', ''))}, {machine.get('cores', '')} cores; {html.escape(versions)}.",
+        "Run again: <code>python -m bench leaderboard</code>; on the whole suite: "
+        "<code>python -m bench.leaderboard --whole</code>",
     ]
 
 
 def _setting(setting: Document) -> str:
-    return f"{setting['init_value']:.2g} {'constant' if setting['alpha'] else 'decaying'}"
+    return f"{setting['rate']:.2g} {'constant' if setting['alpha'] else 'decaying'}"
 
 
 def _number(steps: float | None) -> float:
@@ -150,10 +168,10 @@ def _key(steps: float) -> float | str:
 
 _STYLE = """<style>
 main { max-width: 1480px; } section:not(.grid) { max-width: 1180px; }
+.more { color: var(--c2); font-weight: 600; } .less { color: var(--soft); } .tie { color: var(--faint); }
 .grid .winner td, .about .winner td { background: none; font-weight: inherit; }
-.grid td:first-child, .grid th:first-child, .about td, .about th { text-align: left; }
-.about td { white-space: normal; }
-.grid td { padding: 2px; } .grid td:first-child { padding-right: 10px; } .grid th button { padding: 4px 5px 6px; }
+.about td, .about th { text-align: left; } .about td { white-space: normal; }
+.grid td { padding: 2px; } .grid td:nth-child(2) { padding-right: 10px; } .grid th button { padding: 4px 5px 6px; }
 .cell { display: block; min-width: 44px; padding: 3px 6px; border-radius: 4px; text-align: right; font-size: 13px;
   background: color-mix(in srgb, var(--c2) var(--share), transparent); }
 </style>"""

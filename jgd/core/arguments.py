@@ -251,7 +251,7 @@ def _is_label(x: Any) -> bool:
 
 
 def _leaves_are(fitting: Callable[[Any], bool], tree: Any) -> bool:
-    """Whether a tree holds something, and nothing that does not fit."""
+    """Whether it is a tree and holds nothing that does not fit."""
     leaves = tree.leaves if hasattr(tree, "leaves") and hasattr(tree, "structure") else jax.tree.leaves(tree)
     return tree is not None and all(map(fitting, leaves))
 

@@ -24,6 +24,8 @@ from jgd.transforms.decay import Decay
 
 SOURCE = r"[A-Z][\w'-]+(?: et al\.| & [A-Z]\w+)? \d{4}(?:, (?:arXiv:\d+\.\d+|[A-Z]\w+ \d+))?"
 MASKS = ("mask", "trust_ratio_mask", "weight_decay_mask")
+# A user's mask has something in it; those that transforms make of parameters without a leaf have not.
+A_MASK = Kind(MASK.expected, lambda x: admits(MASK, x) and (callable(x) or bool(jax.tree.leaves(x))))
 RATE = Kind("be a number or a schedule", lambda x: x is not None)
 DECAY = Kind("be a number, a schedule or jgd.weight_decay(...)", lambda x: x is not None)
 KINDS = ((bool, FLAG), (Rate, RATE), (Decay, DECAY))  # of what is annotated so; the numbers' are the records'
@@ -173,7 +175,7 @@ def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
     """The recipe, whose refusals name its own arguments and whose docstring tells of each."""
     signature, name = inspect.signature(recipe), recipe.__name__
     known = {
-        key: MASK if key in MASKS else next((kind for annotation, kind in KINDS if p.annotation == annotation), None)
+        key: A_MASK if key in MASKS else next((kind for annotation, kind in KINDS if p.annotation == annotation), None)
         for key, p in signature.parameters.items()
     }
     kinds = {key: kind for key, kind in known.items() if kind is not None}

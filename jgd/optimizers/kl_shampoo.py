@@ -58,9 +58,9 @@ class ScaleByKlShampoo(BlockRule):
         size = jnp.ones_like(m)
         for axis, s in enumerate(values):
             size = size * _along(safe_sqrt(s), axis, m.ndim)
-        u = rotated(rotated(m, bases) / (size + self.eps), bases, back=True)
+        u = rotated(jnp.where(t > 1, rotated(m, bases) / (size + self.eps), 0.0), bases, back=True)
         factors, values = _kl_factors(t == 1, self.b2, g, factors, bases, values)
-        return jnp.where(t > 1, u, 0.0), m, factors, bases, values
+        return u, m, factors, bases, values
 
     def begin(self, m: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
         return (jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors),)

@@ -76,13 +76,15 @@ class ScaleBySoap(BlockRule):
         beta = self.b2 if self.shampoo_beta is None else self.shampoo_beta
         m = jnp.where(steps, self.b1 * m + (1 - self.b1) * g, m)
         v = jnp.where(steps, self.b2 * v + (1 - self.b2) * rotated(g, bases) ** 2, v)
-        u = rotated(rotated(m, bases) / (safe_sqrt(v) + self.eps), bases, back=True)
+        u = rotated(m, bases) / (safe_sqrt(v) + self.eps)
         if self.normalize_grads:
-            u = u / (safe_sqrt(jnp.mean(u * u)) + self.eps)
+            u = u / (safe_sqrt(jnp.mean(u * u)) + self.eps)  # a rotation leaves the mean as it is
+        # Before the product, where it costs no pass over the update.
+        u = rotated(jnp.where(steps, size * u, 0.0), bases, back=True)
         factors = tuple(
             None if x is None else beta * x + (1 - beta) * fold(gram(g, axis)) for axis, x in enumerate(factors)
         )
-        return jnp.where(steps, size * u, 0.0), m, v, factors, bases
+        return u, m, v, factors, bases
 
     def begin(self, m: Any, v: Any, factors: Any, bases: Any) -> tuple[Any, ...]:
         return v, jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors)

@@ -6,9 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from bench.contest import OPTIMIZERS, chosen, document, solve
+from bench.contest import CHOSEN, chosen, document, has_matrices, solve
+from bench.entrants import entrants, left_out
 from bench.leaderboard import claims
 from bench.leaderboard_page import render
+from bench.leaderboard_text import markdown, verdict
+from jgd.optimizers.catalogue import catalogue
 from jgd.tasks import suite
 
 NAMES = ["adam", "sgd", "lion"]
@@ -24,9 +27,12 @@ def solved():
 def test_every_optimizer_gets_the_same(solved):
     for one, trials in zip(solved, (8, 4), strict=True):
         assert one.reached.shape == (3, trials, 2)
-        assert len(one.settings) == trials
-        assert {setting["alpha"] for setting in one.settings} == {0, 1}  # decaying, and constant
-        assert min(setting["init_value"] for setting in one.settings) == pytest.approx(1e-5)
+        for name, settings in one.settings.items():
+            low, high = catalogue()[name].rates
+            assert len(settings) == trials
+            assert {setting["alpha"] for setting in settings} == {0, 1}  # decaying, and constant
+            rates = [setting["rate"] for setting in settings]
+            np.testing.assert_allclose([min(rates), max(rates)], [low / 10, high * 10], rtol=1e-6)  # exp of a log
 
 
 def test_the_document_says_who_wins(solved):
@@ -52,10 +58,31 @@ def test_a_problem_that_nobody_solves_is_told(solved):
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL).lower())
 
 
-def test_the_contest_has_every_optimizer_and_every_problem():
+def test_a_tie_is_called_one():
+    ranges = {"more": (-0.2, -0.1), "tie": (-0.1, 0.1), "less": (0.1, 0.2)}
+    for word, (low, high) in ranges.items():
+        assert verdict({"behind_low": low, "behind_high": high}) == word
+
+
+def test_the_table_and_the_page_say_the_same(solved):
+    found = document([solved[0]], NAMES, {"device": "a machine"}, 1.0)
+    text, page = markdown(found), render(found)
+    assert len(re.findall(r"^\| \d+ \|", text, flags=re.MULTILINE)) == 3
+    for row in found["standings"]:
+        assert f"`{row['solver']}` | {row['score']:.3f}" in text
+        assert row["solver"] in page
+    for one in (text, page):
+        assert "a machine" in one
+        assert "adahessian, lbfgs, osgm, sophia" in one
+
+
+def test_the_contest_has_every_optimizer_and_problems_with_matrices_and_without():
     problems, names = chosen(quick=False)
-    assert {problem.name for problem in problems} == set(suite.PROBLEMS)
-    assert len(names) == len(OPTIMIZERS) >= 12
+    assert [problem.name for problem in problems] == list(CHOSEN)
+    assert sum(map(has_matrices, problems)) == 4
+    assert len(chosen(quick=False, whole=True)[0]) == len(suite.PROBLEMS)
+    assert set(catalogue()) - set(names) == {*left_out(), "gradient_descent"}
+    assert all(one.high / one.low == pytest.approx(1e6) for one in entrants().values())
     few, three = chosen(quick=True)
-    assert len(few) == len({problem.family for problem in problems})
+    assert len(few) == len({problem.family for problem in suite.PROBLEMS.values()})
     assert len(three) == 3

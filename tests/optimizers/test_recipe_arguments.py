@@ -9,7 +9,7 @@ import pytest
 
 import jgd
 from jgd.core.types import Rate
-from jgd.optimizers.catalogue import catalogue
+from jgd.optimizers.catalogue import MASKS, catalogue
 
 EACH = pytest.mark.parametrize("name", catalogue())
 MEANING_OF_NONE = {  # beside the parameters whose default it is
@@ -49,6 +49,13 @@ def check_refused(name, key, value):
     start = re.escape(f"{name}({key}={value!r}): {key} must ")
     with pytest.raises(jgd.InputError, match=rf"^{start}[^\n]+\.$"):
         made(name, **{key: value})
+
+
+@EACH
+@pytest.mark.parametrize("empty", [(), {}], ids=repr)
+def test_a_mask_without_anything_in_it_is_refused(name, empty):
+    for key in set(MASKS) & set(parameters(name)):
+        check_refused(name, key, empty)
 
 
 @EACH

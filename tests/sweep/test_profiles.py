@@ -78,6 +78,8 @@ def test_scores_rank_and_say_what_is_chance():
     assert rows[0].behind == rows[0].behind_low == rows[0].behind_high == 0
     by_name = {row.solver: row for row in rows}
     assert by_name["steady"].behind_low > 0
+    steady = {row.solver: row for row in scores(["steady", "quick"], [2 * quick, quick], against="steady")}
+    assert steady["steady"].behind == 0 > steady["quick"].behind_high
     lone = scores(["quick", "steady"], [quick, 2 * quick])
     np.testing.assert_allclose([x for row in lone for x in row[1:4]], [1, 1, 1, 2 / 3, 2 / 3, 2 / 3], rtol=1e-14)
     assert [row.solved for row in rows] == [1, 1, 1]
@@ -97,6 +99,8 @@ def test_shapes_are_checked():
         studies_of(REACHED, 4)
     with pytest.raises(InputError, match=r"its shape is \[2, 2\], expected \[1 solvers"):
         scores(["a"], np.ones((2, 2)))
+    with pytest.raises(InputError, match=r"scores\(against\): unknown name 'b'. Known: a"):
+        scores(["a"], np.ones((1, 2, 1, 1)), against="b")
 
 
 def test_the_picture_ranks_and_steps_where_profiles_do():
@@ -107,3 +111,5 @@ def test_the_picture_ranks_and_steps_where_profiles_do():
     own = figure.axes[0].lines[-1]
     np.testing.assert_allclose(own.get_xdata(), [1, 4 / 3, 4])
     np.testing.assert_allclose(own.get_ydata(), [100 / 3, 200 / 3, 200 / 3])
+    (panel,) = profile_figure(dict(zip(["careful", "bold", "slow"], COSTS, strict=True)), shown=1).axes
+    assert panel.get_title("right") == "0.63"  # of the least that any needed, not of those that are shown

@@ -176,6 +176,13 @@ def test_a_full_batch_and_foreign_optimizers_run():
     np.testing.assert_allclose(result.curves["loss"][0], result.curves["loss"][1], **CLOSE)
 
 
+@pytest.mark.filterwarnings("ignore:ScaleByFira.init. none of the leaves")
+def test_a_state_with_arrays_without_elements_runs_side_by_side():
+    result = sweep(spaces=jgd.fira(loguniform(1e-3, 0.1)), lanes=4)  # of ten runs, so that two are left over
+    alone = replay(result, 4, 1)
+    np.testing.assert_allclose(result.curves["loss"][4, 1], alone.curves["loss"], **CLOSE)
+
+
 def test_a_loss_with_a_key_draws_as_fit_does():
     result = sweep(problems.task(5, noisy=True), num_trials=2)
     np.testing.assert_allclose(result.curves["loss"][1, 1], replay(result, 1, 1).curves["loss"], **CLOSE)

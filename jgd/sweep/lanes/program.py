@@ -60,7 +60,8 @@ def mesh_of(devices: Sequence[Any]) -> Mesh:
 
 def begin_program(group: Group, mesh: Mesh, width: int) -> Any:
     """A jitted `(lanes, shared) -> states`, of all lanes side by side where first parameters are there to be copied."""
-    return jax.jit(over_lanes(partial(_begin_lane, group), mesh, width))
+    # An array without elements would come back on every device in place of split.
+    return jax.jit(over_lanes(partial(_begin_lane, group), mesh, width), out_shardings=NamedSharding(mesh, LANES))
 
 
 def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: tuple[str, ...] = ()) -> Any:
@@ -87,7 +88,7 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: 
     def segment(states: LaneState, lanes: Lane, shared: Shared) -> tuple[LaneState, Block]:
         return run((states, lanes), shared)
 
-    return jax.jit(segment, donate_argnames="states")
+    return jax.jit(segment, donate_argnames="states", out_shardings=NamedSharding(mesh, LANES))
 
 
 def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
@@ -113,9 +114,26 @@ def over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Call
     """`fn(lane, shared)` for all lanes: split over devices, and on each `width` at a time."""
 
     def local(lanes: Any, shared: Shared) -> Any:
-        return jax.lax.map(lambda lane: fn(lane, shared), lanes, batch_size=width if width > 1 else None)
+        def one(lane: Any) -> Any:
+            return fn(lane, shared)
+
+        return side_by_side(one, lanes, width) if width > 1 else jax.lax.map(one, lanes)
 
     return jax.shard_map(local, mesh=mesh, in_specs=(LANES, EVERYWHERE), out_specs=LANES, check_vma=False)
+
+
+def side_by_side(fn: Callable[[Any], Any], lanes: Any, width: int) -> Any:
+    """`jax.lax.map(fn, lanes, batch_size=width)`, which cannot return an array without elements (jax 0.10)."""
+    count = len(jax.tree.leaves(lanes)[0])
+    whole = count - count % width
+    parts = []
+    if whole:
+        rows = jax.tree.map(lambda x: x[:whole].reshape(whole // width, width, *x.shape[1:]), lanes)
+        done = jax.lax.map(jax.vmap(fn), rows)
+        parts.append(jax.tree.map(lambda x: x.reshape(whole, *x.shape[2:]), done))
+    if whole < count:
+        parts.append(jax.vmap(fn)(jax.tree.map(lambda x: x[whole:], lanes)))
+    return parts[0] if len(parts) == 1 else jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
 
 
 def _begin_lane(group: Group, lane: Lane, shared: Shared) -> LaneState:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jgd.core.arguments import FINITE, Kind, admits, checked, listed
+from jgd.core.arguments import FINITE, WHOLE, Kind, admits, checked, listed
 from jgd.pages.palette import COLORS, FAINT
 from jgd.sweep.plots.style import label, panel_note, panels
 from jgd.sweep.results.performance_profiles import TAU, integrated_scores, performance_profile, performance_ratios
@@ -20,22 +20,23 @@ COSTS = Kind(
         and all(admits(listed("numbers", COST, least=1), row) for row in x.values())
     ),
 )
+SHOWN = Kind("be a whole number, at least 1, or None for all", lambda x: x is None or admits(WHOLE, x))
 TAUS = Kind("be a number above 1", lambda x: admits(FINITE, x) and x > 1)
 
 
-@checked(costs=COSTS, tau=TAUS)
-def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU) -> Any:
+@checked(costs=COSTS, tau=TAUS, shown=SHOWN)
+def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU, shown: int | None = None) -> Any:
     """The share of problems solved within 1 to `tau` times the best, from costs by solver, infinity for a miss.
 
-    A panel for each solver, from the best to the worst, with the others in grey behind it; colours go by the order in
-    which the solvers are given.
+    A panel for each solver, or for the best `shown`, from the best to the worst, with the others in grey behind it;
+    colours go by the order in which the solvers are given.
     """
     names, table = list(costs), np.array(list(costs.values()), float)
     ratios = performance_ratios(table)
     taus = np.unique([1.0, tau, *ratios[ratios <= tau]])  # where profiles step
     profiles, scores = 100 * performance_profile(table, taus), integrated_scores(table, tau)
-    order = np.argsort(-scores, kind="stable")
-    figure, found = panels(len(names))
+    order = np.argsort(-scores, kind="stable")[:shown]
+    figure, found = panels(len(order))
     for rank, (panel, i) in enumerate(zip(found, order, strict=True), 1):
         for other in order[order != i]:
             panel.plot(*_steps(taus, profiles[other]), color=FAINT, linewidth=0.6, drawstyle="steps-post", zorder=1)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jgd.core.errors import InputError, whole
+from jgd.core.errors import InputError, unknown, whole
 
 TAU = 4.0
 RESAMPLES = 1000
@@ -25,7 +25,7 @@ class Score(NamedTuple):
     low: float
     high: float
     solved: float  # the share of the problems, 0 to 1
-    behind: float  # the best solver's score minus this one's, resampled in pairs
+    behind: float  # the score of the best solver, or of another that was asked for, minus this one's, in pairs
     behind_low: float  # above 0: it is behind in 97.5% of the resamples
     behind_high: float
 
@@ -78,9 +78,16 @@ def integrated_scores(costs: np.ndarray, tau: float = TAU) -> np.ndarray:
 
 
 def scores(
-    solvers: Sequence[str], studies: np.ndarray, *, tau: float = TAU, resample_problems: bool = False
+    solvers: Sequence[str],
+    studies: np.ndarray,
+    *,
+    tau: float = TAU,
+    resample_problems: bool = False,
+    against: str | None = None,
 ) -> list[Score]:
     """The solvers from best to worst, by f[solvers, problems, draws, seeds] of what their studies cost.
+
+    Each is compared with the best, or with the solver `against`.
 
     The ranges come from a bootstrap, see `Score`: draws and seeds are resampled, the same for all solvers, so that what
     they share cancels from differences. With `resample_problems` the problems are too: the ranges are then about
@@ -92,13 +99,16 @@ def scores(
             f"scores(studies): its shape is {list(studies.shape)}, expected [{len(solvers)} solvers, problems, draws, "
             "seeds]."
         )
+    if against is not None and against not in solvers:
+        raise unknown("scores(against)", against, solvers)
     costs = typical(studies)
     found, samples = integrated_scores(costs, tau), _resampled(studies, tau, resample_problems)
     order = np.argsort(-found, kind="stable")
-    behind = samples[:, order[:1]] - samples
+    first = int(order[0]) if against is None else solvers.index(against)
+    behind = samples[:, [first]] - samples
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     behind_low, behind_high = np.quantile(behind, [0.025, 0.975], axis=0)
-    solved, gap = np.isfinite(costs).mean(axis=1), found[order[0]] - found
+    solved, gap = np.isfinite(costs).mean(axis=1), found[first] - found
     columns = np.stack([found, low, high, solved, gap, behind_low, behind_high], axis=1)
     return [Score(solvers[int(i)], *map(float, columns[i])) for i in order]
 
