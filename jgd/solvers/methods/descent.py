@@ -12,7 +12,7 @@ from jgd.solvers.methods.bounds import longest_step, steepest
 from jgd.solvers.methods.line_searches import LineSearch
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls
+from jgd.solvers.methods.precision import Stalls, contradicts
 from jgd.transforms.line_search import RayPoint
 
 MOST_STALLS = 10
@@ -29,6 +29,7 @@ class Ray(NamedTuple):
     longest: jax.Array  # f[], the step that reaches the bounds
     step: jax.Array  # f[], the step that is being tried
     search: Any
+    wrong: jax.Array  # bool[], a trial of this search was higher where the slopes say lower
     stalls: Stalls
 
 
@@ -37,10 +38,10 @@ class Descent(Method):
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
     then the method ends: PRECISION where the values differ by no more than rounding, or the gradient is no more than
-    the rounding of the first, else LINE_SEARCH. PRECISION also where several steps in a row lower neither the value,
-    beyond its rounding, nor the gradient. With bounds, steepest descent is P(x - g) - x, and its norm, of all entries
-    together, is the optimality. A method of this kind is a record with a `line_search` and four functions, of which the
-    last has a default.
+    the rounding of the first, else LINE_SEARCH. So it does where several steps in a row lower neither the value,
+    beyond its rounding, nor the gradient. Where trials are higher though slopes say lower, values count for nothing.
+    With bounds, steepest descent is P(x - g) - x, and its norm, of all entries together, is the optimality. A method of
+    this kind is a record with a `line_search` and four functions, of which the last has a default.
     """
 
     line_search: LineSearch
@@ -66,7 +67,7 @@ class Descent(Method):
         """The form of the first iterate."""
         zero, model, fresh = jnp.zeros_like(point.value), self.start(problem, point), jnp.array(True)
         start = RayPoint(zero, point.value, zero, point)
-        ray = Ray(model, fresh, point.grad, start, zero, zero, self.line_search.begin(start), Stalls.none(zero))
+        ray = Ray(model, fresh, point.grad, start, zero, zero, self.line_search.begin(start), ~fresh, Stalls.none(zero))
         return at_start(point, point.params, ray)
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
@@ -75,6 +76,7 @@ class Descent(Method):
         trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
         search = self.line_search.receive(ray.search, ray.start, trial, ray.longest)
         step = self.line_search.next(search, ray.longest)
+        ray = ray._replace(wrong=ray.wrong | contradicts(ray.start, trial))
         tried = iterate._replace(
             trial=problem.inside(iterate.point.params + step * ray.direction),
             accepted=jnp.array(False),
@@ -82,7 +84,7 @@ class Descent(Method):
         )
         return jax.lax.cond(
             search.done | search.failed | first,
-            lambda: cast_like(self._move(problem, iterate, trial, search, first), iterate),
+            lambda: cast_like(self._move(problem, iterate._replace(memory=ray), trial, search, first), iterate),
             lambda: cast_like(tried, iterate),
         )
 
@@ -98,10 +100,9 @@ class Descent(Method):
         size = jnp.linalg.norm(down)
         stalls = where(moved, ray.stalls.after(old.value, point.value, size), ray.stalls)
         stalls = where(first, Stalls.none(size), stalls)
-        flat = ray.stalls.reached(old.value, trial.value, size)
-        over = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
-        why = jnp.where(~moved & ray.fresh, over, status(Status.RUNNING))
-        why = jnp.where(stalls.count >= MOST_STALLS, status(Status.PRECISION), why)
+        over = (~moved & ray.fresh) | (stalls.count >= MOST_STALLS)
+        reason = ray.stalls.status(old.value, jnp.where(moved, point.value, trial.value), size, ray.wrong)
+        why = jnp.where(over & ~first, reason, status(Status.RUNNING))
         last = ray._replace(step=end.step, stalls=stalls)
         iterate = Iterate(point, iterate.trial, moved | first, size, why, last)
         direction = self.direction(problem, model, point)
@@ -120,5 +121,5 @@ class Descent(Method):
         first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, start))
         step = jnp.minimum(jnp.maximum(first, at_least), longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
-        ray = Ray(model, fresh, direction, start, longest, step, search, last.stalls)
+        ray = Ray(model, fresh, direction, start, longest, step, search, jnp.array(False), last.stalls)
         return iterate._replace(trial=problem.inside(point.params + step * direction), memory=ray)

@@ -9,7 +9,7 @@ from jgd.core.record import hyper, record
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import rounding
+from jgd.solvers.methods.line_searches import equal_rtol, rounding
 from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, is_next_to_nothing, status
 from jgd.solvers.methods.objective import Objective, Point
 
@@ -22,6 +22,7 @@ class Region(NamedTuple):
     predicted: jax.Array  # f[], by how much the step lowers the model
     exact: jax.Array  # bool[], whether the first step that was tried from this point was next to nothing
     radius: jax.Array  # f[], how far the model is trusted; 0 before the start is evaluated
+    first: jax.Array  # f[], the gradient's norm at the start
 
 
 @record
@@ -34,8 +35,9 @@ class TrustRegion(Method):
     where that has no minimum min(1, |g|).
 
     Ten rounding units of f are added to both parts of the ratio (Conn, Gould & Toint 2000, 17.4.2), and where the model
-    promises no more than those, the gradient must get smaller. It ends with PRECISION where it does not, and with
-    TRUST_REGION where the radius vanishes at a point at which the model promised more. A method of this kind is a
+    promises no more than those, the gradient must get smaller. It ends with PRECISION where it does not, or is no
+    more than the rounding of the first, and with TRUST_REGION where the radius vanishes at a point at which the model
+    promised more. A method of this kind is a
     record with `model` and `solve`.
     """
 
@@ -69,7 +71,7 @@ class TrustRegion(Method):
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The form of the first iterate."""
         zero, model = jnp.zeros_like(point.value), self.model(problem, point)
-        return at_start(point, point.params, Region(model, point.params, zero, jnp.array(False), zero))
+        return at_start(point, point.params, Region(model, point.params, zero, jnp.array(False), zero, zero))
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Take the step or stay, and aim anew."""
@@ -81,7 +83,9 @@ class TrustRegion(Method):
         accepted = first | (finite & (ratio > self.accept) & (falls | (~small & (rise < 0))))
         length, size = jnp.linalg.norm(region.step), jnp.linalg.norm(old.params)
         lost = ~accepted & (small | (length <= jnp.finfo(size.dtype).eps * size))
-        why = jnp.where(region.exact, status(Status.PRECISION), status(Status.TRUST_REGION))
+        gradient = jnp.linalg.norm(old.grad)
+        exact = region.exact | (gradient <= equal_rtol(gradient) * region.first)
+        why = jnp.where(exact, status(Status.PRECISION), status(Status.TRUST_REGION))
         slope = jnp.minimum(old.grad @ region.step, 0.0)
         part = jnp.where(finite, -slope / (2 * (rise - slope)), 0.0)  # where the parabola through both is lowest
         shorter = jnp.clip(jnp.nan_to_num(part), self.shrink, 0.5)
@@ -92,7 +96,8 @@ class TrustRegion(Method):
             lambda: jnp.asarray(self.first_radius(problem, model, new), size.dtype),
             lambda: self.resized(region, good, length, shorter).astype(size.dtype),
         )
-        region = region._replace(model=model, radius=radius)
+        norm = jnp.where(first, jnp.linalg.norm(new.grad), region.first)
+        region = region._replace(model=model, radius=radius, first=norm)
         return self._aim(
             problem,
             Iterate(
