@@ -53,4 +53,4 @@ def test_lasso_is_scikit_learns(tumours):
     assert found.success
     np.testing.assert_allclose(found.value, least, rtol=1e-9)
     np.testing.assert_allclose(found.params, exact.coef_[0], atol=1e-6)  # both are exact to far less than that
-    np.testing.assert_array_equal(found.params == 0, np.abs(exact.coef_[0]) < 1e-6)
+    np.testing.assert_array_equal(np.asarray(found.params) == 0, np.abs(exact.coef_[0]) < 1e-6)

@@ -58,7 +58,7 @@ class Spectral(NamedTuple):
     direction: jax.Array  # f[n]
     share: jax.Array  # f[], of the direction, that is tried
     steps: jax.Array  # i32[]
-    wrong: jax.Array  # bool[], a trial along the direction was higher where the slopes say lower
+    wrong: jax.Array  # bool[], since the value fell, a trial was higher where the slopes say lower
     stalls: Stalls
 
 
@@ -104,11 +104,12 @@ class BarzilaiBorwein(Method):
         values = jnp.where(taken, jnp.roll(memory.values, 1).at[0].set(new.value), memory.values)
         start = RayPoint(jnp.zeros_like(t), old.value, slope)
         wrong = memory.wrong | contradicts(start, RayPoint(t, new.value, new.grad @ memory.direction))
+        fell = taken & (old.value - new.value > rounding(old.value))
         over = (share < SHORTEST) | (stalls.count >= self.window)
         why = jnp.where(over, stalls.status(old.value, new.value, size, wrong), status(Status.RUNNING))
         trial = problem.inside(point.params + share * direction)
         found = Iterate(
-            point, trial, taken, size, why, Spectral(values, direction, share, steps, wrong & ~taken, stalls)
+            point, trial, taken, size, why, Spectral(values, direction, share, steps, wrong & ~fell, stalls)
         )
         return cast_like(found, iterate)
 
