@@ -14,7 +14,7 @@ from jgd.solvers.methods.objective import Objective, Point
 from jgd.transforms.scale import apply_updates
 
 
-class Prepared(NamedTuple):
+class TransformMemory(NamedTuple):
     """The state of a transform, which has seen gradients or not."""
 
     state: State
@@ -34,7 +34,7 @@ class FromTransform(Method):
     def before(self, problem: Objective, params: Params) -> Iterate:
         """The start, and the transform's first state."""
         iterate = super().before(problem, params)
-        return iterate._replace(memory=Prepared(self.transform.init(params), jnp.array(False)))
+        return iterate._replace(memory=TransformMemory(self.transform.init(params), jnp.array(False)))
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The form alone."""
@@ -68,7 +68,9 @@ class FromTransform(Method):
         updates, state = self.transform.update(
             point.grad, state, point.params, value=point.value, grad=point.grad, value_fn=problem.value
         )
-        return iterate._replace(trial=apply_updates(point.params, updates), memory=Prepared(state, jnp.array(True)))
+        return iterate._replace(
+            trial=apply_updates(point.params, updates), memory=TransformMemory(state, jnp.array(True))
+        )
 
 
 def _searched(state: Any) -> tuple[Any, Any, jax.Array] | None:
