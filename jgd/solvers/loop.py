@@ -51,38 +51,34 @@ class Turn(NamedTuple):
 def first_turn(
     method: Method, problem: Objective, params: Params, stop: Stop, recorded: int = 0, keep_best: bool = False
 ) -> Turn:
-    """Evaluate the start, inside the bounds. `recorded` is how many evaluations the history holds; 0 for none."""
-    point = method.evaluate_start(problem, problem.inside(params))
-    iterate = method.begin(problem, point)
-    one, zero = jnp.ones((), jnp.int32), jnp.zeros((), jnp.int32)
-    history = (
-        History.empty(recorded, point.value.dtype).put(0, point.value, iterate.optimality, True) if recorded else None
-    )
-    best = point if keep_best else None
-    turn = Turn(iterate, stop.begin(), iterate.optimality, best, zero, one, status(Status.RUNNING), history)
-    return cast_like(_judge(stop, turn, point, jnp.inf), turn)
+    """Before the start, inside the bounds, is evaluated. `recorded` is how many evaluations the history holds, or 0."""
+    iterate, zero = method.before(problem, problem.inside(params)), jnp.zeros((), jnp.int32)
+    history = History.empty(recorded, iterate.point.value.dtype) if recorded else None
+    best = iterate.point if keep_best else None
+    return Turn(iterate, stop.begin(), iterate.optimality, best, zero, zero, status(Status.RUNNING), history)
 
 
 def next_turn(method: Method, problem: Objective, stop: Stop, turn: Turn) -> Turn:
-    """Evaluate the trial of a turn that is running, and decide what comes next."""
-    old = turn.iterate
+    """Evaluate the trial of a turn that is running, at first the start, and decide what comes next."""
+    old, first = turn.iterate, turn.evaluations == 0
     new, cost = method.evaluate(problem, old)
-    iterate = cast_like(method.advance(problem, old, new), old)
+    iterate = cast_like(method.turn(problem, old, cast_like(new, old.point), first), old)
     history = turn.history
     if history is not None:
         history = history.put(turn.evaluations, new.value, iterate.optimality, iterate.accepted)
     best = turn.best
     if best is not None:
-        best = where(iterate.accepted & (iterate.point.value < best.value), iterate.point, best)
+        best = where(first | (iterate.accepted & (iterate.point.value < best.value)), iterate.point, best)
     turn = turn._replace(
         iterate=iterate,
+        first_norm=jnp.where(first, iterate.optimality, turn.first_norm),
         best=best,
-        steps=turn.steps + iterate.accepted,
+        steps=turn.steps + (iterate.accepted & ~first),
         evaluations=turn.evaluations + cost,
         history=history,
     )
     moved = jax.tree.map(jnp.subtract, iterate.point.params, old.point.params)
-    return _judge(stop, turn, old.point, global_norm(moved))
+    return _judge(stop, turn, old.point, jnp.where(first, jnp.inf, global_norm(moved)))
 
 
 def solve(method: Method, problem: Objective, stop: Stop, turn: Turn, until: Any = None) -> Turn:

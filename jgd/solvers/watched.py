@@ -50,7 +50,7 @@ def watched_search(
     limit, begun, length = np.inf if stop.seconds is None else float(stop.seconds), time.monotonic(), 1
     turn = _start(problem, method, params, stop, recorded)
     while turn.status == Status.RUNNING:
-        since = time.monotonic()
+        since, stepped = time.monotonic(), bool(turn.evaluations > 0)
         if callback is None:
             turn = _segment(problem, method, params, stop, turn, turn.evaluations + length)
         else:
@@ -58,7 +58,11 @@ def watched_search(
         turn = jax.block_until_ready(turn)
         now = time.monotonic()
         length = length * 2 if now - since < SHORT else max(1, length // 2)
-        if callback is not None and _asks_to_stop(place, callback, _solution(problem, method, params, turn)):
+        if (
+            callback is not None
+            and stepped
+            and _asks_to_stop(place, callback, _solution(problem, method, params, turn))
+        ):
             turn = _ended(turn, Status.CALLBACK)
         elif now - begun > limit:
             turn = _ended(turn, Status.TIME)
@@ -96,11 +100,12 @@ def _segment(problem: UserProblem, method: Method, params: Params, stop: Stop, t
 
 @jax.jit
 def _step(problem: UserProblem, method: Method, params: Params, stop: Stop, turn: Turn) -> Turn:
-    """Evaluate until a trial is accepted or a rule holds."""
+    """Evaluate the start; then, until a trial is accepted or a rule holds."""
     objective, _ = problem.for_method(method, params)
 
     def going(now: Turn) -> jax.Array:
-        return (now.status == Status.RUNNING) & (now.steps == turn.steps)
+        begun = (turn.evaluations > 0) | (now.evaluations == 0)
+        return (now.status == Status.RUNNING) & (now.steps == turn.steps) & begun
 
     return jax.lax.while_loop(going, lambda now: next_turn(method, objective, stop, now), turn)
 

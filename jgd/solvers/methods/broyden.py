@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from jgd.core.record import hyper, record
 from jgd.core.status import Status
-from jgd.core.types import Scalar
-from jgd.solvers.methods.method import Iterate, Method, status
+from jgd.core.types import Params, Scalar
+from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 
 
@@ -36,11 +36,14 @@ class Broyden(Method):
     takes = needs = frozenset({"equations"})
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """A Newton step."""
-        true, size = jnp.array(True), jnp.linalg.norm(point.residual)
-        first = Iterate(point, point.params, true, size, status(Status.RUNNING))
-        inverse = jnp.linalg.pinv(point.jacobian)
-        return _try(first, Learned(inverse, jnp.ones_like(size), true, jnp.array(False), size / 10))
+        """The form of the first iterate."""
+        no, size = jnp.array(False), jnp.ones_like(point.value)
+        return at_start(point, point.params, Learned(point.jacobian.T, size, no, no, size))
+
+    def before(self, problem: Objective, params: Params) -> Iterate:
+        """The start, of which the Jacobian is wanted."""
+        iterate = super().before(problem, params)
+        return iterate._replace(memory=iterate.memory._replace(renew=jnp.array(True)))
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
         """The residual alone, and the Jacobian where it is to be computed anew."""
@@ -54,7 +57,7 @@ class Broyden(Method):
 
         return jax.lax.cond(iterate.memory.renew, new, bare), one
 
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Take the step, halve it, or begin again with the Jacobian here."""
         old, known = iterate.point, iterate.memory
         size, was = jnp.linalg.norm(new.residual), jnp.linalg.norm(old.residual)
@@ -74,10 +77,10 @@ class Broyden(Method):
         why = jnp.where(stuck, status(Status.LINE_SEARCH), status(Status.RUNNING))
         point = jax.tree.map(lambda a, b: jnp.where(good | known.renew, a, b), new, old)
         norm = jnp.where(good | known.renew, size, was)
-        allowed = jnp.where(good, known.allowed - excess, known.allowed)
+        allowed = jnp.where(first, size / 10, jnp.where(good, known.allowed - excess, known.allowed))
         fresh = jnp.where(good, jnp.array(False), known.fresh | known.renew)
         memory = Learned(inverse, step, fresh, renew, allowed)
-        return _try(Iterate(point, iterate.trial, good, norm, why), memory)
+        return _try(Iterate(point, iterate.trial, good | first, norm, why), memory)
 
 
 def _try(iterate: Iterate, memory: Learned) -> Iterate:

@@ -1,6 +1,6 @@
 """Descent along directions of a model, with a line search: what quasi-Newton methods and conjugate gradients share."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jgd.solvers.methods.bounds import longest_step, steepest
 from jgd.solvers.methods.line_searches import LineSearch
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls
+from jgd.solvers.methods.precision import Stalls, contradicts
 from jgd.transforms.line_search import RayPoint
 
 MOST_STALLS = 10
@@ -29,6 +29,7 @@ class Ray(NamedTuple):
     longest: jax.Array  # f[], the step that reaches the bounds
     step: jax.Array  # f[], the step that is being tried
     search: Any
+    wrong: jax.Array  # bool[], a trial of this search was higher where the slopes say lower
     stalls: Stalls
 
 
@@ -37,13 +38,14 @@ class Descent(Method):
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
     then the method ends: PRECISION where the values differ by no more than rounding, or the gradient is no more than
-    the rounding of the first, else LINE_SEARCH. PRECISION also where several steps in a row lower neither the value,
-    beyond its rounding, nor the gradient. With bounds, steepest descent is P(x - g) - x, and its norm, of all entries
-    together, is the optimality. A method of this kind is a record with a `line_search` and four functions, of which the
-    last has a default.
+    the rounding of the first, else LINE_SEARCH. So it does where several steps in a row lower neither the value,
+    beyond its rounding, nor the gradient. Where trials are higher though slopes say lower, values count for nothing.
+    With bounds, steepest descent is P(x - g) - x, and its norm, of all entries together, is the optimality. A method of
+    this kind is a record with a `line_search` and four functions, of which the last has a default.
     """
 
     line_search: LineSearch
+    knows_at_once: ClassVar[bool] = False  # whether the model's direction is one to go before it has learned anything
 
     def direction(self, problem: Objective, model: Any, point: Point) -> jax.Array:
         """Where to go from a point, f[n], by a model that has learned; with bounds x + d obeys them."""
@@ -62,68 +64,62 @@ class Descent(Method):
         return 1.0
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """Steepest descent from the start."""
+        """The form of the first iterate."""
         zero, model, fresh = jnp.zeros_like(point.value), self.start(problem, point), jnp.array(True)
-        start, down = RayPoint(zero, point.value, zero, point), steepest(problem, point)
-        size = jnp.linalg.norm(down)
-        last = Ray(model, fresh, down, start, zero, zero, self.line_search.begin(start), Stalls.none(size))
-        iterate = at_start(point, point.params, last)._replace(optimality=size)
-        return self._aim(problem, iterate, model, fresh, down, None)
+        start = RayPoint(zero, point.value, zero, point)
+        ray = Ray(model, fresh, point.grad, start, zero, zero, self.line_search.begin(start), ~fresh, Stalls.none(zero))
+        return at_start(point, point.params, ray)
 
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """Go on with the search, or, where it is over, along the next direction."""
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
+        """Go on with the search, or, where it is over and at the start, along the next direction."""
         ray: Ray = iterate.memory
         trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
         search = self.line_search.receive(ray.search, ray.start, trial, ray.longest)
         step = self.line_search.next(search, ray.longest)
+        ray = ray._replace(wrong=ray.wrong | contradicts(ray.start, trial))
         tried = iterate._replace(
             trial=problem.inside(iterate.point.params + step * ray.direction),
             accepted=jnp.array(False),
             memory=ray._replace(step=step, search=search),
         )
         return jax.lax.cond(
-            search.done | search.failed,
-            lambda: cast_like(self._move(problem, iterate, trial, search), iterate),
+            search.done | search.failed | first,
+            lambda: cast_like(self._move(problem, iterate._replace(memory=ray), trial, search, first), iterate),
             lambda: cast_like(tried, iterate),
         )
 
-    def _move(self, problem: Objective, iterate: Iterate, trial: RayPoint, search: Any) -> Iterate:
-        """The first trial from the end of a search."""
+    def _move(self, problem: Objective, iterate: Iterate, trial: RayPoint, search: Any, first: jax.Array) -> Iterate:
+        """The first trial from the end of a search, or from the start."""
         ray, old, end = iterate.memory, iterate.point, search.point
-        moved = (end.step > 0) & (search.done | (end.value < old.value))
+        moved = (end.step > 0) & (search.done | (end.value < old.value)) & ~first
         grew = moved & search.failed & (end.step >= trial.step)  # and would have gone on: as far at once next time
-        point = where(moved, end.aux, old)
+        point = where(moved, end.aux, where(first, trial.aux, old))
         fresh_model = self.start(problem, point)
         model = where(moved, self.learn(problem, ray.model, old, point), fresh_model)
         down = steepest(problem, point)
         size = jnp.linalg.norm(down)
         stalls = where(moved, ray.stalls.after(old.value, point.value, size), ray.stalls)
-        flat = ray.stalls.reached(old.value, trial.value, size)
-        over = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
-        why = jnp.where(~moved & ray.fresh, over, status(Status.RUNNING))
-        why = jnp.where(stalls.count >= MOST_STALLS, status(Status.PRECISION), why)
+        stalls = where(first, Stalls.none(size), stalls)
+        over = (~moved & ray.fresh) | (stalls.count >= MOST_STALLS)
+        reason = ray.stalls.status(old.value, jnp.where(moved, point.value, trial.value), size, ray.wrong)
+        why = jnp.where(over & ~first, reason, status(Status.RUNNING))
         last = ray._replace(step=end.step, stalls=stalls)
-        iterate = Iterate(point, iterate.trial, moved, size, why, last)
+        iterate = Iterate(point, iterate.trial, moved | first, size, why, last)
         direction = self.direction(problem, model, point)
-        at_least = jnp.where(grew, end.step, 0.0)
-        return self._aim(problem, iterate, model, ~moved, down, (direction, fresh_model, at_least))
+        fresh = (~moved & ~first if self.knows_at_once else ~moved) | ~(direction @ point.grad < 0)
+        direction, model = jnp.where(fresh, down, direction), where(fresh, fresh_model, model)
+        return self._aim(problem, iterate, model, fresh, direction, jnp.where(grew, end.step, 0.0))
 
-    def _aim(self, problem: Objective, iterate: Iterate, model: Any, fresh: Any, down: jax.Array, own: Any) -> Iterate:
-        """The ray from the point of the iterate, and its first trial: along the gradient of length at most 1.
-
-        `down` is steepest descent, and `own`, if there is one, the model's direction, a new model and the least step.
-        """
+    def _aim(
+        self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array, direction: jax.Array, at_least: Any
+    ) -> Iterate:
+        """The ray from the point of the iterate, and its first trial: along the gradient of length at most 1."""
         point, last = iterate.point, iterate.memory
-        direction = down
-        if own is not None:
-            fresh = fresh | ~(own[0] @ point.grad < 0)
-            direction, model = jnp.where(fresh, down, own[0]), where(fresh, own[1], model)
         slope = direction @ point.grad
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
         longest = longest_step(problem, point.params, direction)
         first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, start))
-        first = first if own is None else jnp.maximum(first, own[2])
-        step = jnp.minimum(first, longest).astype(last.step.dtype)
+        step = jnp.minimum(jnp.maximum(first, at_least), longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
-        ray = Ray(model, fresh, direction, start, longest, step, search, last.stalls)
+        ray = Ray(model, fresh, direction, start, longest, step, search, jnp.array(False), last.stalls)
         return iterate._replace(trial=problem.inside(point.params + step * direction), memory=ray)

@@ -50,29 +50,25 @@ class Equations(Method):
     method: Method = part()
     takes = needs = frozenset({"equations"})
 
-    def evaluate_start(self, problem: Objective, params: jax.Array) -> Point:
+    def before(self, problem: Objective, params: jax.Array) -> Iterate:
         """As the method does."""
-        return self.method.evaluate_start(problem, params)
-
-    def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The method's first iterate."""
-        size = jnp.linalg.norm(point.residual)
-        found = self.method.begin(problem, point)
-        return found._replace(optimality=size, memory=LeastResidual(found.memory, size, jnp.zeros((), jnp.int32)))
+        found = self.method.before(problem, params)
+        least = jnp.full_like(found.optimality, jnp.inf)
+        return found._replace(memory=LeastResidual(found.memory, least, jnp.zeros((), jnp.int32)))
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
         """As the method does."""
         return self.method.evaluate(problem, iterate._replace(memory=iterate.memory.inner))
 
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """The method's next iterate."""
         _, least, idle = iterate.memory
-        found = self.method.advance(problem, iterate._replace(memory=iterate.memory.inner), new)
+        found = self.method.turn(problem, iterate._replace(memory=iterate.memory.inner), new, first)
         size = jnp.linalg.norm(found.point.residual)
         fell = size < (1 - SLOW) * least
         idle = jnp.where(fell, 0, idle + 1)
         x, eps = found.point.params, jnp.finfo(size.dtype).eps
-        still = found.accepted & jnp.all(jnp.abs(x - iterate.point.params) <= 2 * eps * jnp.abs(x))
+        still = ~first & found.accepted & jnp.all(jnp.abs(x - iterate.point.params) <= 2 * eps * jnp.abs(x))
         over = (found.status != Status.RUNNING) | (idle >= IDLE) | still
         why = jnp.where(is_root(found.point), status(Status.PRECISION), status(Status.NO_ROOT))
         return found._replace(

@@ -1,17 +1,24 @@
 """Any gradient transformation as a method: every step is accepted, as optimizers take it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jgd.core.record import part, record
 from jgd.core.status import Status
-from jgd.core.tree import where
-from jgd.core.types import State, Transform
+from jgd.core.tree import cast_like, where
+from jgd.core.types import Params, State, Transform
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.transforms.scale import apply_updates
+
+
+class TransformMemory(NamedTuple):
+    """The state of a transform, which has seen gradients or not."""
+
+    state: State
+    begun: jax.Array  # bool[]
 
 
 @record
@@ -24,35 +31,46 @@ class FromTransform(Method):
 
     transform: Transform = part()
 
-    def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The start, and the step from it."""
-        return self._step(problem, at_start(point, point.params), self.transform.init(point.params))
+    def before(self, problem: Objective, params: Params) -> Iterate:
+        """The start, and the transform's first state."""
+        iterate = super().before(problem, params)
+        return iterate._replace(memory=TransformMemory(self.transform.init(params), jnp.array(False)))
 
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+    def begin(self, problem: Objective, point: Point) -> Iterate:
+        """The form alone."""
+        return at_start(point, point.params)
+
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """The step from the new point."""
-        fine = is_finite(new)
+        fine = is_finite(new) | first
         found = at_start(where(fine, new, iterate.point), iterate.trial)
         end = jnp.where(fine, status(Status.RUNNING), status(Status.NON_FINITE))
-        return self._step(problem, found._replace(status=end), iterate.memory)
+        return self._step(problem, found._replace(status=end), iterate.memory.state)
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
         """The point that the line search has evaluated, else a new evaluation."""
-        searched = _searched(iterate.memory)
+        searched = _searched(iterate.memory.state)
         if searched is None:
             return super().evaluate(problem, iterate)
         value, grad, trials = searched
         old = iterate.point
         if old.aux is not None:
             return super().evaluate(problem, iterate)[0], trials + 1
-        grad = jax.tree.map(lambda g, like: jnp.conj(g).astype(like.dtype), grad, old.grad)
-        return Point(iterate.trial, value.astype(old.value.dtype), grad, old.aux), trials
+        grad = jax.tree.map(lambda g: jnp.conj(g), grad)
+        known = cast_like(Point(iterate.trial, value, grad), old), trials
+        one = jnp.ones((), jnp.int32)
+        return jax.lax.cond(
+            iterate.memory.begun, lambda: known, lambda: (cast_like(problem.evaluate(iterate.trial), old), one)
+        )
 
     def _step(self, problem: Objective, iterate: Iterate, state: State) -> Iterate:
         point = iterate.point
         updates, state = self.transform.update(
             point.grad, state, point.params, value=point.value, grad=point.grad, value_fn=problem.value
         )
-        return iterate._replace(trial=apply_updates(point.params, updates), memory=state)
+        return iterate._replace(
+            trial=apply_updates(point.params, updates), memory=TransformMemory(state, jnp.array(True))
+        )
 
 
 def _searched(state: Any) -> tuple[Any, Any, jax.Array] | None:

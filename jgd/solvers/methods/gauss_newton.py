@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from jgd.core.record import part, record
 from jgd.core.status import Status
-from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.descent import Descent
 from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
@@ -26,6 +25,7 @@ class GaussNewton(Descent):
 
     line_search: LineSearch = part(default=Armijo(), expect=LINE_SEARCH)
     takes = needs = frozenset({"residual"})
+    knows_at_once = True
 
     def start(self, problem: Objective, point: Point) -> tuple[()]:
         """Nothing is learned from steps."""
@@ -41,15 +41,9 @@ class GaussNewton(Descent):
         found = LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
         return found.scale * found.step()
 
-    def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The first Gauss-Newton step."""
-        iterate = super().begin(problem, point)._replace(optimality=scaled_gradient_norm(problem, point))
-        own = self.direction(problem, (), point), (), 0.0
-        return self._aim(problem, iterate, (), jnp.array(False), steepest(problem, point), own)
-
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Go on with the search. PRECISION where the model, by -d'g / 2, lowers the value by no more than rounding."""
-        iterate = super().advance(problem, iterate, new)
+        iterate = super().turn(problem, iterate, new, first)
         ray, point = iterate.memory, iterate.point
         flat = ~ray.fresh & (-ray.start.slope / 2 <= rounding(point.value))
         why = jnp.where(flat, status(Status.PRECISION), iterate.status)

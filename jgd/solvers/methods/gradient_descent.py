@@ -15,7 +15,7 @@ from jgd.solvers.methods.descent import Descent, Ray
 from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls
+from jgd.solvers.methods.precision import Stalls, contradicts
 from jgd.transforms.line_search import RayPoint
 
 SHORTEST, LONGEST = 1e-10, 1e10
@@ -58,6 +58,7 @@ class Spectral(NamedTuple):
     direction: jax.Array  # f[n]
     share: jax.Array  # f[], of the direction, that is tried
     steps: jax.Array  # i32[]
+    wrong: jax.Array  # bool[], since the value fell, a trial was higher where the slopes say lower
     stalls: Stalls
 
 
@@ -80,7 +81,8 @@ class BarzilaiBorwein(Method):
         size = jnp.linalg.norm(steepest(problem, point))
         values = jnp.full(self.window, -jnp.inf, point.value.dtype).at[0].set(point.value)
         direction = steepest(problem, point, 1 / jnp.maximum(1.0, size))
-        memory = Spectral(values, direction, jnp.ones_like(size), jnp.zeros((), jnp.int32), Stalls.none(size))
+        zero, no = jnp.zeros((), jnp.int32), jnp.array(False)
+        memory = Spectral(values, direction, jnp.ones_like(size), zero, no, Stalls.none(size))
         trial = problem.inside(point.params + direction)
         return at_start(point, trial, memory)._replace(optimality=size)
 
@@ -100,12 +102,15 @@ class BarzilaiBorwein(Method):
         share = jnp.where(taken, 1.0, shorter)
         stalls = where(taken, memory.stalls.after(old.value, point.value, size), memory.stalls)
         values = jnp.where(taken, jnp.roll(memory.values, 1).at[0].set(new.value), memory.values)
-        flat = stalls.reached(old.value, new.value, size)
-        over = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
-        why = jnp.where(share < SHORTEST, over, status(Status.RUNNING))
-        why = jnp.where(stalls.count >= self.window, status(Status.PRECISION), why)
+        start = RayPoint(jnp.zeros_like(t), old.value, slope)
+        wrong = memory.wrong | contradicts(start, RayPoint(t, new.value, new.grad @ memory.direction))
+        fell = taken & (old.value - new.value > rounding(old.value))
+        over = (share < SHORTEST) | (stalls.count >= self.window)
+        why = jnp.where(over, stalls.status(old.value, new.value, size, wrong), status(Status.RUNNING))
         trial = problem.inside(point.params + share * direction)
-        found = Iterate(point, trial, taken, size, why, Spectral(values, direction, share, steps, stalls))
+        found = Iterate(
+            point, trial, taken, size, why, Spectral(values, direction, share, steps, wrong & ~fell, stalls)
+        )
         return cast_like(found, iterate)
 
     def _step(self, old: Point, new: Point, steps: jax.Array, size: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
-from jgd.core.tree import cast_like, where
+from jgd.core.tree import where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
@@ -28,7 +28,6 @@ class TrustedModel(NamedTuple):
     radius: jax.Array  # f[]
     step: jax.Array  # f[n], in the model's scale
     damping: jax.Array  # f[], 0 where the step does not reach the radius
-    fresh: jax.Array  # bool[], before the first model
 
 
 class DampedGaussNewton(Method):
@@ -57,45 +56,30 @@ class DampedGaussNewton(Method):
         return model.within(radius)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """Before the first model, which the first turn makes, without an evaluation: one model less to compile."""
-        zeros = jnp.zeros_like(point.grad)
-        model = jax.eval_shape(lambda: self.linearize(problem, point, zeros))
-        model = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), model)
-        zero, fresh = jnp.zeros_like(point.value), jnp.array(True)
-        region = TrustedModel(model, zeros, zero, zeros, zero, fresh)
-        return at_start(point, point.params, region)._replace(optimality=scaled_gradient_norm(problem, point))
+        """The form of the first iterate, without an evaluation."""
+        columns, size = jnp.zeros_like(point.grad), jnp.zeros_like(point.value)
+        region = TrustedModel(self.linearize(problem, point, columns), columns, size, columns, size)
+        return at_start(point, point.params, region)
 
-    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The point at the trial; at first the start, which was evaluated."""
-
-        def new() -> tuple[Point, jax.Array]:
-            return cast_like(self.evaluate_trial(problem, iterate), (iterate.point, jnp.zeros((), jnp.int32)))
-
-        return jax.lax.cond(iterate.memory.fresh, lambda: (iterate.point, jnp.zeros((), jnp.int32)), new)
-
-    def evaluate_trial(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The point at the trial, and in how many evaluations."""
-        return problem.evaluate(iterate.trial), jnp.ones((), jnp.int32)
-
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Accept or reject the trial, and try the next step."""
-        old, (model, columns, radius, step, damping, fresh) = iterate.point, iterate.memory
+        old, (model, columns, radius, step, damping) = iterate.point, iterate.memory
         fell = jnp.where(is_finite(new), old.value - new.value, -jnp.inf)
         expected, slope, length = -model.change(step), -model.slope(step), jnp.linalg.norm(step)
         ratio = fell / jnp.where(expected > 0, expected, 1.0)
-        accepted = (ratio > LEAST_RATIO) & ~fresh
+        accepted = first | (ratio > LEAST_RATIO)
         short = jnp.clip(slope / (2 * (slope - fell)), 0.1, 0.5) * length
         long = jnp.where((ratio >= 0.75) | (damping == 0), self.widened(radius, length), radius)
         radius = jnp.where(ratio <= 0.25, short, long)
-        point, renewed = where(accepted, new, old), accepted | fresh
-        columns = jnp.where(renewed, jnp.maximum(columns, columns_of(point.jacobian)), columns)
-        model = jax.lax.cond(renewed, lambda: self.linearize(problem, point, columns), lambda: model)
+        point = where(accepted, new, old)
+        columns = jnp.where(accepted, jnp.maximum(columns, columns_of(point.jacobian)), columns)
+        model = jax.lax.cond(accepted, lambda: self.linearize(problem, point, columns), lambda: model)
         size = model.size(point.params)
-        radius = jnp.where(fresh, self.factor * jnp.where(size > 0, size, 1.0), radius)
+        radius = jnp.where(first, self.factor * jnp.where(size > 0, size, 1.0), radius)
         step, damping = self.choose(problem, point, model, radius)
         optimality = scaled_gradient_norm(problem, point)
         trial = problem.inside(point.params + model.scale * step)
-        region = TrustedModel(model, columns, radius, step, damping, jnp.array(False))
+        region = TrustedModel(model, columns, radius, step, damping)
         return Iterate(point, trial, accepted, optimality, self._status(point, model, step, size, optimality), region)
 
     def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:
@@ -126,10 +110,10 @@ class LevenbergMarquardt(DampedGaussNewton):
     geodesic: bool = static(default=False)
     factor: Scalar = hyper(default=100.0, interval="(0, inf)")
 
-    def evaluate_trial(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
         """The point at the trial, which the acceleration has bent."""
         if not self.geodesic:
-            return super().evaluate_trial(problem, iterate)
+            return super().evaluate(problem, iterate)
         x, region = iterate.point.params, iterate.memory
         model, d = region.model, iterate.trial - x
 
@@ -142,7 +126,7 @@ class LevenbergMarquardt(DampedGaussNewton):
         bend = model.inverse(-model.scale * (acceleration @ iterate.point.jacobian), region.damping)
         small = 2 * jnp.linalg.norm(bend) <= 0.75 * jnp.linalg.norm(region.step)
         trial = iterate.trial + jnp.where(small, model.scale * bend / 2, 0.0)
-        return problem.evaluate(trial), jnp.full((), 2, jnp.int32)
+        return problem.evaluate(trial), jnp.where(region.radius > 0, 2, 1)  # 0 before the start is evaluated
 
 
 levenberg_marquardt = LevenbergMarquardt

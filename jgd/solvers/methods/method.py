@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.status import Status
-from jgd.core.tree import global_norm
+from jgd.core.tree import cast_like, global_norm
 from jgd.core.types import Params
 from jgd.solvers.methods.objective import Objective, Point
 
@@ -25,6 +25,9 @@ class Iterate(NamedTuple):
 class Method:
     """A record with `begin` and `advance`: every turn of the loop evaluates the problem once, at `iterate.trial`.
 
+    The start is the trial of the first turn, so that a program holds the user's function once. A method whose first
+    step is much like any other writes `turn` in place of `advance`; then of `begin` only the form is used.
+
     So a line search or a trust region is no loop of its own, and lanes under `vmap` wait for nobody: each decides by
     itself whether its next evaluation is another trial or the first of a new step. A trial that is rejected leaves
     `point` as it is; one that is not finite shortens the step, as one that is too high does.
@@ -34,12 +37,26 @@ class Method:
     needs: ClassVar[frozenset[str]] = frozenset()  # those that it makes no sense without
 
     def evaluate_start(self, problem: Objective, params: Params) -> Point:
-        """The start, evaluated once."""
+        """The start, evaluated once: where only its form is wanted."""
         return problem.evaluate(params)
+
+    def before(self, problem: Objective, params: Params) -> Iterate:
+        """The iterate whose trial is the start, of which nothing is known: zeros in the form of the first iterate."""
+        form = jax.eval_shape(lambda: self.begin(problem, self.evaluate_start(problem, params)))
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), form)
+        return zeros._replace(point=zeros.point._replace(params=params), trial=params)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The first iterate, at a start that was evaluated."""
         raise NotImplementedError
+
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
+        """The next iterate, given the evaluation of `iterate.trial`, which is the start where `first`, bool[]."""
+        return jax.lax.cond(
+            first,
+            lambda: cast_like(self.begin(problem, new), iterate),
+            lambda: cast_like(self.advance(problem, iterate, new), iterate),
+        )
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """The next iterate, given the evaluation of `iterate.trial`."""

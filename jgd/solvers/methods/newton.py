@@ -41,11 +41,13 @@ class _NewtonDescent(Method):
         raise NotImplementedError
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The start, and the first trial from it."""
-        return self._aim(problem, at_start(point, point.params))
+        """The form of the first iterate."""
+        zero = jnp.zeros_like(point.value)
+        start = RayPoint(zero, point.value, zero, point)
+        return at_start(point, point.params, SearchedRay(point.grad, start, zero, self.line_search.begin(start)))
 
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """Go on with the search, or, where it is over, along the next direction."""
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
+        """Go on with the search, or, where it is over and at the start, along the next direction."""
         ray, old = iterate.memory, iterate.point
         trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
         search = self.line_search.receive(ray.search, ray.start, trial, jnp.inf)
@@ -58,10 +60,10 @@ class _NewtonDescent(Method):
 
         def move() -> Iterate:
             end = search.point
-            moved = end.step > 0
-            point = where(moved, end.aux, old)
+            moved = (end.step > 0) | first
+            point = where(first, new, where(moved, end.aux, old))
             flat = jnp.abs(point.value - old.value) <= rounding(old.value)
-            ends = flat & (jnp.linalg.norm(point.grad) >= FALLS * jnp.linalg.norm(old.grad))
+            ends = ~first & flat & (jnp.linalg.norm(point.grad) >= FALLS * jnp.linalg.norm(old.grad))
             exact = is_next_to_nothing(old, ray.direction, -ray.start.slope)
             why = jnp.where(exact, status(Status.PRECISION), status(Status.LINE_SEARCH))
             found = at_start(point, iterate.trial)._replace(
@@ -69,7 +71,7 @@ class _NewtonDescent(Method):
             )
             return cast_like(self._aim(problem, found), iterate)
 
-        return jax.lax.cond(search.done | search.failed, move, lambda: cast_like(tried, iterate))
+        return jax.lax.cond(search.done | search.failed | first, move, lambda: cast_like(tried, iterate))
 
     def _aim(self, problem: Objective, iterate: Iterate) -> Iterate:
         """The ray from the point of the iterate, and its first trial; -g where the direction does not descend."""

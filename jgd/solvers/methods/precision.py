@@ -5,7 +5,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jgd.core.status import Status
 from jgd.solvers.methods.line_searches import equal_rtol, rounding
+from jgd.solvers.methods.method import status
+from jgd.transforms.line_search import RayPoint
+
+
+def contradicts(start: RayPoint, trial: RayPoint) -> jax.Array:
+    """Whether a trial is higher, beyond rounding, though the slopes at both ends say that it is lower, bool[].
+
+    Then it is the derivatives that are wrong, or the rounding of the function that is more than its value tells.
+    """
+    return (trial.slope <= start.slope / 2) & (trial.value - start.value > rounding(start.value))
 
 
 class Stalls(NamedTuple):
@@ -15,9 +26,14 @@ class Stalls(NamedTuple):
     least: jax.Array  # f[], the least so far
     count: jax.Array  # i32[]
 
-    def reached(self, old: jax.Array, new: jax.Array, optimality: jax.Array) -> jax.Array:
-        """Whether two values, or the optimality as a share of the first, are no more than rounding, bool[]."""
-        return (jnp.abs(new - old) <= rounding(old)) | (optimality <= equal_rtol(optimality) * self.first)
+    def status(self, old: jax.Array, new: jax.Array, optimality: jax.Array, wrong: jax.Array) -> jax.Array:
+        """Why no step is found: PRECISION where two values differ by rounding, or the optimality is that of the first.
+
+        The values say nothing where trials have contradicted the derivatives, `wrong`: then it is LINE_SEARCH.
+        """
+        equal = (jnp.abs(new - old) <= rounding(old)) & ~wrong
+        exact = equal | (optimality <= equal_rtol(optimality) * self.first)
+        return jnp.where(exact, status(Status.PRECISION), status(Status.LINE_SEARCH))
 
     @classmethod
     def none(cls, optimality: jax.Array) -> "Stalls":

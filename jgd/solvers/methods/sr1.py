@@ -63,7 +63,7 @@ class SR1(TrustRegion):
         fine = is_finite(new) & (jnp.abs(bottom) >= self.skip * jnp.linalg.norm(s) * jnp.linalg.norm(off))
         fine = fine & (bottom != 0) & (new.value - old.value <= 4 * jnp.abs(old.grad @ s))
         learned = LearnedHessian(B + jnp.outer(off, off) / jnp.where(fine, bottom, 1.0), pairs + 1)
-        return where(fine, learned, region.model)
+        return where(region.radius > 0, where(fine, learned, region.model), self.model(problem, new))
 
 
 sr1 = SR1

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from jgd.core.record import hyper, record
 from jgd.core.status import Status
-from jgd.core.tree import where
+from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import rounding
+from jgd.solvers.methods.line_searches import equal_rtol, rounding
 from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, is_next_to_nothing, status
 from jgd.solvers.methods.objective import Objective, Point
 
@@ -21,7 +21,8 @@ class Region(NamedTuple):
     step: jax.Array  # f[n]
     predicted: jax.Array  # f[], by how much the step lowers the model
     exact: jax.Array  # bool[], whether the first step that was tried from this point was next to nothing
-    radius: jax.Array  # f[], how far the model is trusted
+    radius: jax.Array  # f[], how far the model is trusted; 0 before the start is evaluated
+    first: jax.Array  # f[], the gradient's norm at the start
 
 
 @record
@@ -34,8 +35,9 @@ class TrustRegion(Method):
     where that has no minimum min(1, |g|).
 
     Ten rounding units of f are added to both parts of the ratio (Conn, Gould & Toint 2000, 17.4.2), and where the model
-    promises no more than those, the gradient must get smaller. It ends with PRECISION where it does not, and with
-    TRUST_REGION where the radius vanishes at a point at which the model promised more. A method of this kind is a
+    promises no more than those, the gradient must get smaller. It ends with PRECISION where it does not, or is no
+    more than the rounding of the first, and with TRUST_REGION where the radius vanishes at a point at which the model
+    promised more. A method of this kind is a
     record with `model` and `solve`.
     """
 
@@ -67,32 +69,35 @@ class TrustRegion(Method):
         return jax.lax.cond(accepted, lambda: self.model(problem, new), lambda: region.model)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The start, and the first step from it."""
-        model = self.model(problem, point)
-        radius = jnp.asarray(self.first_radius(problem, model, point), point.value.dtype)
-        zero = jnp.zeros_like(point.value)
-        region = Region(model, jnp.zeros_like(point.params), zero, jnp.array(False), radius)
-        return self._aim(problem, at_start(point, point.params, region))
+        """The form of the first iterate."""
+        zero, model = jnp.zeros_like(point.value), self.model(problem, point)
+        return at_start(point, point.params, Region(model, point.params, zero, jnp.array(False), zero, zero))
 
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
+    def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Take the step or stay, and aim anew."""
         old, region = iterate.point, iterate.memory
         noise, rise = rounding(old.value), new.value - old.value
         finite, small = is_finite(new), region.predicted <= noise
         ratio = jnp.where(finite, (noise - rise) / (region.predicted + noise), -jnp.inf)
         falls = jnp.linalg.norm(new.grad) < FALLS * jnp.linalg.norm(old.grad)
-        accepted = finite & (ratio > self.accept) & (falls | (~small & (rise < 0)))
+        accepted = first | (finite & (ratio > self.accept) & (falls | (~small & (rise < 0))))
         length, size = jnp.linalg.norm(region.step), jnp.linalg.norm(old.params)
         lost = ~accepted & (small | (length <= jnp.finfo(size.dtype).eps * size))
-        why = jnp.where(region.exact, status(Status.PRECISION), status(Status.TRUST_REGION))
+        gradient = jnp.linalg.norm(old.grad)
+        exact = region.exact | (gradient <= equal_rtol(gradient) * region.first)
+        why = jnp.where(exact, status(Status.PRECISION), status(Status.TRUST_REGION))
         slope = jnp.minimum(old.grad @ region.step, 0.0)
         part = jnp.where(finite, -slope / (2 * (rise - slope)), 0.0)  # where the parabola through both is lowest
         shorter = jnp.clip(jnp.nan_to_num(part), self.shrink, 0.5)
         good = jnp.where(accepted, ratio, -jnp.inf)
-        region = region._replace(
-            model=self.learn(problem, region, old, new, accepted),
-            radius=self.resized(region, good, length, shorter),
+        model = cast_like(self.learn(problem, region, old, new, accepted), region.model)
+        radius = jax.lax.cond(
+            first,
+            lambda: jnp.asarray(self.first_radius(problem, model, new), size.dtype),
+            lambda: self.resized(region, good, length, shorter).astype(size.dtype),
         )
+        norm = jnp.where(first, jnp.linalg.norm(new.grad), region.first)
+        region = region._replace(model=model, radius=radius, first=norm)
         return self._aim(
             problem,
             Iterate(
