@@ -22,7 +22,7 @@ from jgd.core.optional import require
 from jgd.core.storage import write_whole
 from jgd.measure import flops, machine
 from jgd.pages.text import count
-from jgd.train.progress import Progress
+from jgd.core.progress import Progress
 
 ABOUT = (
     "Bench optimizer steps on this device: time, bandwidth, percent of the floor that memory sets, state, compiling."

@@ -33,7 +33,7 @@ from jgd.sweep.spaces.functions import Named
 from jgd.sweep.spaces.space import Origin, Trial
 from jgd.sweep.storage.store import Store
 from jgd.train.loop import root_key
-from jgd.train.progress import Progress
+from jgd.core.progress import Progress
 
 SIDE_BY_SIDE = 64  # lanes, where they do not run one by one as on a CPU
 CALLS = 20  # of a program, so that the progress line moves and Ctrl-C is heeded

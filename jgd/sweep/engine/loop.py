@@ -23,7 +23,7 @@ from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.spaces.space import Trial
 from jgd.sweep.storage.store import Store
-from jgd.train.progress import Progress
+from jgd.core.progress import Progress
 
 
 class Outcome(NamedTuple):

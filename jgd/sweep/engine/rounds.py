@@ -22,7 +22,7 @@ from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.space import Trial
 from jgd.sweep.storage.store import Store
-from jgd.train.progress import Progress
+from jgd.core.progress import Progress
 
 FALL = 2.0  # a value that falls by less than this after the first decision is no decay
 

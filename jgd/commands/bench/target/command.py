@@ -26,7 +26,7 @@ from jgd.pages.text import count
 from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.sweep.results.performance_profiles import TAU
 from jgd.tasks.registry import BUILTIN
-from jgd.train.progress import Progress
+from jgd.core.progress import Progress
 
 ABOUT = "Steps and time to target of optimizers on several tasks, each tuned with the same budget (AlgoPerf's rules)."
 MORE = f"""
