@@ -50,11 +50,11 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, solvers, sweep, tasks, transforms,
-    Fit, Run, Solution, Task, anderson, armijo, barzilai_borwein, bfgs, broyden, check_grads, cubic_newton, curve_fit,
-    describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb,
-    least_squares, levenberg_marquardt, minimize, minimize_many, mirror_descent, multistart, nelder_mead, newton,
-    newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, root, sr1, steepest_descent, strong_wolfe,
-    subgradient, trf, trust_exact, trust_krylov, trust_ncg.
+    Fit, Run, Solution, Task, anderson, armijo, barzilai_borwein, basin_hopping, bfgs, broyden, check_grads,
+    cubic_newton, curve_fit, describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang,
+    implicit, lbfgsb, least_squares, levenberg_marquardt, minimize, minimize_many, mirror_descent, multistart,
+    nelder_mead, newton, newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, root, sr1,
+    steepest_descent, strong_wolfe, subgradient, trf, trust_exact, trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -425,6 +425,7 @@ if TYPE_CHECKING:
     from jgd.solvers import anderson as anderson
     from jgd.solvers import armijo as armijo
     from jgd.solvers import barzilai_borwein as barzilai_borwein
+    from jgd.solvers import basin_hopping as basin_hopping
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import broyden as broyden
     from jgd.solvers import check_grads as check_grads
@@ -680,6 +681,7 @@ lazy(
             "anderson",
             "armijo",
             "barzilai_borwein",
+            "basin_hopping",
             "bfgs",
             "broyden",
             "check_grads",
