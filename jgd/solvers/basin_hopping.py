@@ -1,7 +1,6 @@
 """Basin hopping: chains of local searches, each from a random step away from the last minimum that was accepted."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from jgd.core.tree import name_of, where
 from jgd.core.types import Params
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.derivatives import is_traced
-from jgd.solvers.many import DRAWN_FROM, WIDTH, Problem, key_of, refuse_host, run_all
+from jgd.solvers.many import DRAWN_FROM, WIDTH, Problem, key_of, run_all
 from jgd.solvers.multistart import best_of
 from jgd.solvers.names import METHOD
 from jgd.solvers.restarts import Once

@@ -107,9 +107,7 @@ class Problem(NamedTuple):
     nonsmooth: Any
 
 
-def run_all(
-    place: str, given: Problem, lanes: int | None, restarts: Once, dir: Any, progress: bool | None
-) -> Solution:
+def run_all(place: str, given: Problem, lanes: int | None, restarts: Once, dir: Any, progress: bool | None) -> Solution:
     """The solutions of all searches, once they have been checked; `place` is the function that was called."""
     stop = check_stop(place, DEFAULT_STOP if given.stop is None else given.stop)
     stop.refuse(("seconds",), "jgd.minimize")
@@ -120,9 +118,7 @@ def run_all(
     args = tuple(
         _on_host(arg) if mine else jax.tree.map(jnp.asarray, arg) for arg, mine in zip(given.args, own, strict=True)
     )
-    first_args = tuple(
-        jax.tree.map(lambda x: x[0], arg) if mine else arg for arg, mine in zip(args, own, strict=True)
-    )
+    first_args = tuple(jax.tree.map(lambda x: x[0], arg) if mine else arg for arg, mine in zip(args, own, strict=True))
     bounds, fn = bounds_of(place, given.bounds, first), as_function(given.fn)
     problem = UserProblem(fn, first_args, bounds, given.nonsmooth, has_aux=given.has_aux)
     parts = {name for name in ("bounds", "nonsmooth") if getattr(problem, name) is not None}
