@@ -22,7 +22,7 @@ from jgd.solvers.names import METHOD
 from jgd.solvers.restarts import Once
 from jgd.solvers.search import TUPLE
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import BOUNDS
+from jgd.solvers.user_problem import BOUNDS, broadcasts_to
 
 TEMPERATURE = Kind(
     "be a number, at least 0", lambda x: admits(POSITIVE, x) or (not isinstance(x, bool) and float(x) == 0.0)
@@ -224,7 +224,7 @@ def _sizes(given: Any, starts: Params) -> Params:
 
     def fitted(path: Any, size: Any, start: np.ndarray) -> np.ndarray:
         size = np.asarray(size, float)
-        if np.broadcast_shapes(size.shape, start.shape[1:]) != start.shape[1:]:
+        if not broadcasts_to(size.shape, start.shape[1:]):
             raise InputError(
                 f"basin_hopping(step_size=): at {name_of(path)} it has shape {size.shape}, and a start "
                 f"{start.shape[1:]}; pass a number, or a tree like one of the starts."
