@@ -99,6 +99,7 @@ def test_a_chain_is_the_same_whatever_the_others_do(states):
     jax.tree.map(np.testing.assert_array_equal, jax.tree.map(lambda x: x[:3], states[-1]), first)
 
 
+@pytest.mark.slow
 def test_trees_and_complex_numbers_hop_within_their_bounds():
     starts = {"x": np.zeros((2, 2), np.float32), "z": np.zeros(2, np.complex64)}
 

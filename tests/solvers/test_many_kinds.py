@@ -44,7 +44,10 @@ KINDS = {  # the method, the starts, the keywords
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = ("trust-exact",)  # its programs take seconds to compile
+
+
+@pytest.mark.parametrize("kind", [pytest.param(x, marks=pytest.mark.slow) if x in SLOW else x for x in KINDS])
 def test_a_lane_takes_the_steps_of_the_search_alone(kind):
     """Bit for bit whatever its neighbours do; beside `minimize`, whose program is vectorized otherwise, to rounding."""
     method, starts, keywords = KINDS[kind]
