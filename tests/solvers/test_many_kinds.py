@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jgd
+from tests.tiers import at_once
 
 RNG = np.random.default_rng(3)
 COUNT = 6
@@ -42,12 +43,10 @@ KINDS = {  # the method, the starts, the keywords
     "global norm": (clipped(), STARTS, {}),
     "trust ratio": (jgd.lamb(0.05), STARTS, {}),
 }
+AT_ONCE = ("l-bfgs-b", "fista", "nelder-mead", "global norm")
 
 
-SLOW = ("trust-exact",)  # its programs take seconds to compile
-
-
-@pytest.mark.parametrize("kind", [pytest.param(x, marks=pytest.mark.slow) if x in SLOW else x for x in KINDS])
+@pytest.mark.parametrize("kind", at_once(AT_ONCE, KINDS.keys()))
 def test_a_lane_takes_the_steps_of_the_search_alone(kind):
     """Bit for bit whatever its neighbours do; beside `minimize`, whose program is vectorized otherwise, to rounding."""
     method, starts, keywords = KINDS[kind]
