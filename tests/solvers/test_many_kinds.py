@@ -62,7 +62,7 @@ def test_a_lane_takes_the_steps_of_the_search_alone(kind):
     np.testing.assert_array_equal(found.aux["z"], found.params["z"])
     for i in (0, 5):
         start, lane = (jax.tree.map(lambda x, i=i: x[i], tree) for tree in (starts, found))
-        solo = jgd.minimize(valley, method, start, stop, args=(TARGETS[i], BEND), **keywords)
+        solo = jgd.minimize(valley, method, start, stop, args=(TARGETS[i], BEND), has_aux=True, **keywords)
         assert lane.status == solo.status
         assert lane.steps == solo.steps
         for ours, theirs in zip(jax.tree.leaves(lane.params), jax.tree.leaves(solo.params), strict=True):
