@@ -14,15 +14,15 @@ from jgd.core.fingerprint import leaf_texts
 from jgd.core.stop import STOP, Stop
 from jgd.core.tree import name_of, where
 from jgd.core.types import Params
-from jgd.nonsmooth.nonsmooth import NONSMOOTH
+from jgd.nonsmooth.nonsmooth import NONSMOOTH, broadcasts
 from jgd.solvers.derivatives import is_traced
-from jgd.solvers.many import DRAWN_FROM, WIDTH, Problem, key_of, run_all
-from jgd.solvers.multistart import best_of
+from jgd.solvers.many import DRAWN_FROM, WIDTH, SearchRequest, random_key, run_all
+from jgd.solvers.multistart import best_solutions
 from jgd.solvers.names import METHOD
 from jgd.solvers.restarts import Once
 from jgd.solvers.search import TUPLE
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import BOUNDS, broadcasts_to
+from jgd.solvers.user_problem import BOUNDS
 
 TEMPERATURE = Kind(
     "be a number, at least 0", lambda x: admits(POSITIVE, x) or (not isinstance(x, bool) and float(x) == 0.0)
@@ -86,9 +86,9 @@ def basin_hopping(
     if chains and max(chains) and keep > max(chains)[0]:
         raise InputError(f"{place}(keep={keep}): there are {max(chains)[0]} chains; keep at most as many.")
     rule = HopRule(*(np.float64(x) for x in (temperature, target_accept_rate, stepwise_factor)), np.int32(interval))
-    hops = Hops(rule, step_size, num_hops, key_of(key))
-    problem = Problem(fn, optimizer, starts, stop, args, None, has_aux, bounds, nonsmooth)
-    return best_of(run_all(place, problem, lanes, hops, dir, progress), keep)
+    hops = Hops(rule, step_size, num_hops, random_key(key))
+    problem = SearchRequest(fn, optimizer, starts, stop, args, None, has_aux, bounds, nonsmooth)
+    return best_solutions(run_all(place, problem, lanes, hops, dir, progress), keep)
 
 
 class HopRule(NamedTuple):
@@ -100,7 +100,7 @@ class HopRule(NamedTuple):
     interval: Any
 
 
-class Chain(NamedTuple):
+class HopState(NamedTuple):
     """The state of a chain between two searches. The host's have a leading axis of chains."""
 
     current: Params  # the minimum where it is
@@ -116,7 +116,7 @@ class Chain(NamedTuple):
 class Hops(Once):
     """A search that has ended is followed by one from a step away, so many times."""
 
-    state: Chain
+    state: HopState
 
     def __init__(self, rule: HopRule, step_size: Any, num_hops: int, key: jax.Array) -> None:
         self.rule, self.step_size, self.num_hops, self.key = rule, step_size, num_hops, key
@@ -128,7 +128,7 @@ class Hops(Once):
         infinite = np.full(self.count, np.inf, solutions.value.dtype)
         none = np.zeros(self.count, np.int32)
         step = np.ones(self.count, solutions.value.dtype)
-        self.state = Chain(jax.tree.map(np.array, starts), infinite, infinite.copy(), step, none, *_copies(none, 3))
+        self.state = HopState(jax.tree.map(np.array, starts), infinite, infinite.copy(), step, none, *_copies(none, 3))
 
     @property
     def total(self) -> int:
@@ -162,13 +162,15 @@ class Hops(Once):
 
 
 @jax.jit
-def _hop_all(rule: HopRule, sizes: Params, key: jax.Array, chains: Any, rows: Chain, ended: Solution) -> Any:
+def _hop_all(rule: HopRule, sizes: Params, key: jax.Array, chains: Any, rows: HopState, ended: Solution) -> Any:
     """`_hop` of many chains, with keys of their own."""
     keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, chains)
     return jax.vmap(_hop, in_axes=(None, None, 0, 0, 0))(rule, sizes, keys, rows, ended)
 
 
-def _hop(rule: HopRule, sizes: Params, key: jax.Array, chain: Chain, ended: Solution) -> tuple[Chain, Params, Any]:
+def _hop(
+    rule: HopRule, sizes: Params, key: jax.Array, chain: HopState, ended: Solution
+) -> tuple[HopState, Params, Any]:
     """The chain after a search that has ended, its next start, and whether the search found its best point so far."""
     dtype, first = chain.value.dtype, chain.hops == 0
     to_accept, to_draw = jax.random.split(jax.random.fold_in(key, chain.hops))
@@ -183,7 +185,7 @@ def _hop(rule: HopRule, sizes: Params, key: jax.Array, chain: Chain, ended: Solu
     step = jnp.where(due, jnp.where(often, chain.step / factor, chain.step * factor), chain.step)
     current = where(accepted, ended.params, chain.current)
     better = first | (value < chain.least)
-    moved = Chain(
+    moved = HopState(
         current,
         jnp.where(accepted, value, chain.value),
         jnp.minimum(value, chain.least),
@@ -224,7 +226,7 @@ def _sizes(given: Any, starts: Params) -> Params:
 
     def fitted(path: Any, size: Any, start: np.ndarray) -> np.ndarray:
         size = np.asarray(size, float)
-        if not broadcasts_to(size.shape, start.shape[1:]):
+        if not broadcasts(size.shape, start.shape[1:]):
             raise InputError(
                 f"basin_hopping(step_size=): at {name_of(path)} it has shape {size.shape}, and a start "
                 f"{start.shape[1:]}; pass a number, or a tree like one of the starts."

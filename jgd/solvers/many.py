@@ -88,13 +88,13 @@ def minimize_many(
             return minimize(fn, optimizer, start, stop, args=args, has_aux=has_aux, bounds=bounds, nonsmooth=nonsmooth)
 
         return jax.vmap(one, in_axes=(0, axes))(starts, args)
-    restarts = Once() if redraw is None else Redraw(redraw, key_of(key))
-    problem = Problem(fn, optimizer, starts, stop, args, in_axes, has_aux, bounds, nonsmooth)
+    restarts = Once() if redraw is None else Redraw(redraw, random_key(key))
+    problem = SearchRequest(fn, optimizer, starts, stop, args, in_axes, has_aux, bounds, nonsmooth)
     return run_all(place, problem, lanes, restarts, dir, progress)
 
 
-class Problem(NamedTuple):
-    """What a caller asks to minimize, how, and from where."""
+class SearchRequest(NamedTuple):
+    """Describe a problem, its method and its starts, as a caller gives them."""
 
     fn: Callable[..., Any]
     optimizer: Any
@@ -107,7 +107,9 @@ class Problem(NamedTuple):
     nonsmooth: Any
 
 
-def run_all(place: str, given: Problem, lanes: int | None, restarts: Once, dir: Any, progress: bool | None) -> Solution:
+def run_all(
+    place: str, given: SearchRequest, lanes: int | None, restarts: Once, dir: Any, progress: bool | None
+) -> Solution:
     """The solutions of all searches, once they have been checked; `place` is the function that was called."""
     stop = check_stop(place, DEFAULT_STOP if given.stop is None else given.stop)
     stop.refuse(("seconds",), "jgd.minimize")
@@ -135,7 +137,7 @@ def refuse_host(place: str, **given: Any) -> None:
         raise InputError(f"{place}({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
 
 
-def key_of(key: Any) -> jax.Array:
+def random_key(key: Any) -> jax.Array:
     """The key of a seed or of a key; 0 if there is none."""
     return jax.random.key(key or 0) if key is None or isinstance(key, int) else key
 

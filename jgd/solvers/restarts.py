@@ -1,4 +1,4 @@
-"""What becomes of a search that has ended: it is over, or it begins again from another start."""
+"""Rules of what follows a search that has ended: it is over, or it begins again from another start."""
 
 import dataclasses
 from collections.abc import Callable

@@ -15,6 +15,7 @@ from jgd.core.record import part, record, static
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
+from jgd.nonsmooth.nonsmooth import broadcasts
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
@@ -154,21 +155,13 @@ def _bound(place: str, given: Any, params: Params, otherwise: float) -> Params:
             raise InputError(
                 f"{place}: {name_of(path)} is complex, and complex numbers have no order; leave bounds out."
             )
-        if not broadcasts_to(np.shape(bound), p.shape):
+        if not broadcasts(np.shape(bound), p.shape):
             raise InputError(
                 f"{place}: at {name_of(path)} it has shape {np.shape(bound)}, and the parameter {p.shape}."
             )
         return jnp.broadcast_to(jnp.asarray(bound, p.dtype), p.shape)
 
     return jax.tree_util.tree_map_with_path(fitted, params, given)
-
-
-def broadcasts_to(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """Whether an array of a shape, repeated along axes of length 1, has the other shape."""
-    try:
-        return np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        return False
 
 
 def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> None:
