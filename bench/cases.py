@@ -83,5 +83,9 @@ CASES: dict[str, Case] = {
     "solvers": Case("bench.solvers", "Deterministic solvers on smooth problems, by passes", 500, ("scipy",)),
     "many": Case("bench.many_problems:many", "1,000 problems in one call, and a loop of scipy", 40, ("scipy",)),
     "starts": Case("bench.many_problems:starts", "1,024 BFGS starts in one call, and a loop of jitted solves", 30),
+    "start_memory": Case(
+        "bench.start_memory:start_memory", "Memory of 16 to 16,384 BFGS starts of 100 variables", 150,
+        chart=Chart("starts", ("bytes",), "side"),
+    ),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 900, ("sklearn",)),
 }  # fmt: skip

@@ -252,6 +252,7 @@ from jgd.solvers import Solution as Solution
 from jgd.solvers import anderson as anderson
 from jgd.solvers import armijo as armijo
 from jgd.solvers import barzilai_borwein as barzilai_borwein
+from jgd.solvers import basin_hopping as basin_hopping
 from jgd.solvers import bfgs as bfgs
 from jgd.solvers import broyden as broyden
 from jgd.solvers import check_grads as check_grads

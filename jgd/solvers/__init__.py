@@ -47,6 +47,7 @@ jaxopt is no longer developed. Its public names, and what to use in their place:
     tree_util                   optax.tree
 """
 
+from jgd.solvers.basin_hopping import basin_hopping as basin_hopping
 from jgd.solvers.check_grads import check_grads as check_grads
 from jgd.solvers.curve_fit import Fit as Fit
 from jgd.solvers.curve_fit import curve_fit as curve_fit

@@ -84,6 +84,9 @@ def curve_fit(
     and the scale is not known. It is linear theory: it knows nothing of active bounds or of other minima. Runs under
     `jit` and `vmap`, there without the warning; one function object is compiled once. The parameters have derivatives
     with respect to the data, by the implicit function theorem; the covariance has none.
+
+    A batch of curves, `ys` with a leading axis, is one call, each fit as it is alone, to rounding, and until the last
+    has ended: `jax.jit(jax.vmap(lambda y: jgd.curve_fit(f, x, y, params)))(ys)`.
     """
     place = "curve_fit"
     if optimizer is None:

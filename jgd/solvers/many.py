@@ -1,8 +1,7 @@
 """Many starts and many problems: a queue of searches, so many at a time, within the memory that there is."""
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +20,7 @@ from jgd.solvers.derivatives import is_traced
 from jgd.solvers.lanes import Searches
 from jgd.solvers.minimize import DEFAULT_STOP, minimize
 from jgd.solvers.names import METHOD, check_parts, method_of
+from jgd.solvers.restarts import Once, Redraw
 from jgd.solvers.search import TUPLE, check_stop
 from jgd.solvers.search_queue import SearchQueue
 from jgd.solvers.solution import Solution
@@ -57,6 +57,7 @@ def minimize_many(
     redraw: Callable[[jax.Array], Params] | None = None,
     key: Any = None,
     dir: Any = None,
+    progress: bool | None = None,
 ) -> Solution:
     """Minimize from many starts, or many problems, or both: a `Solution` whose fields have a leading axis of searches.
 
@@ -70,50 +71,75 @@ def minimize_many(
     redraw  `redraw(key) -> start`: a start where the function is not finite is replaced, up to 10 times, by draws of
             `key` (a seed or a random key), their own for each search. `Solution.redrawn` counts them.
     dir     a folder that keeps the searches that have ended; the same call with the same arguments goes on from there.
+    progress  `None` shows a line in a notebook, and where standard error is a terminal and rich is installed.
+
+    In a lane a search takes the steps that it takes alone: bit for bit the same whatever its neighbours are, and to
+    rounding those of `minimize`, or of another number of lanes, whose programs are vectorized otherwise.
 
     Under `jit`, `vmap` or a derivative it is `jax.vmap` of `minimize`, in one program, with derivatives as there; then
-    neither `lanes`, `redraw` nor `dir` can act, and they are refused.
+    neither `lanes`, `redraw`, `dir` nor `progress` can act, and they are refused.
     """
-    count, axes = _count(starts), _axes(args, in_axes)
-    for i, (arg, axis) in enumerate(zip(args, axes, strict=True)):
-        for path, x in jax.tree_util.tree_leaves_with_path(arg) if axis == 0 else ():
-            if np.shape(x)[:1] != (count,):
-                raise InputError(
-                    f"minimize_many(args=): args[{i}]{name_of(path) if path else ''} has shape {np.shape(x)}, and "
-                    f"there are {count} starts; give it that leading axis, or None in in_axes."
-                )
+    place = "minimize_many"
     if is_traced():
-        acting = {"lanes": lanes, "redraw": redraw, "dir": dir}
-        for name in (name for name, value in acting.items() if value is not None):
-            raise InputError(f"minimize_many({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
+        refuse_host(place, lanes=lanes, redraw=redraw, dir=dir, progress=progress)
+        axes = _axes(place, starts, args, in_axes)
 
         def one(start: Params, args: tuple[Any, ...]) -> Solution:
             return minimize(fn, optimizer, start, stop, args=args, has_aux=has_aux, bounds=bounds, nonsmooth=nonsmooth)
 
         return jax.vmap(one, in_axes=(0, axes))(starts, args)
-    stop = check_stop("minimize_many", DEFAULT_STOP if stop is None else stop)
+    restarts = Once() if redraw is None else Redraw(redraw, random_key(key))
+    problem = SearchRequest(fn, optimizer, starts, stop, args, in_axes, has_aux, bounds, nonsmooth)
+    return run_all(place, problem, lanes, restarts, dir, progress)
+
+
+class SearchRequest(NamedTuple):
+    """Describe a problem, its method and its starts, as a caller gives them."""
+
+    fn: Callable[..., Any]
+    optimizer: Any
+    starts: Params  # with a leading axis of searches
+    stop: Stop | None
+    args: tuple[Any, ...]
+    in_axes: Any  # of args
+    has_aux: bool
+    bounds: Any
+    nonsmooth: Any
+
+
+def run_all(
+    place: str, given: SearchRequest, lanes: int | None, restarts: Once, dir: Any, progress: bool | None
+) -> Solution:
+    """The solutions of all searches, once they have been checked; `place` is the function that was called."""
+    stop = check_stop(place, DEFAULT_STOP if given.stop is None else given.stop)
     stop.refuse(("seconds",), "jgd.minimize")
-    check_inexact("minimize_many(starts)", starts)
-    method, starts = method_of(optimizer), _on_host(starts)
-    first = select(starts, 0)
+    axes = _axes(place, given.starts, given.args, given.in_axes)
+    check_inexact(f"{place}(starts)", given.starts)
+    method, starts = method_of(given.optimizer, place), _on_host(given.starts)
+    first, own = select(starts, 0), tuple(axis == 0 for axis in axes)
     args = tuple(
-        _on_host(arg) if axis == 0 else jax.tree.map(jnp.asarray, arg) for arg, axis in zip(args, axes, strict=True)
+        _on_host(arg) if mine else jax.tree.map(jnp.asarray, arg) for arg, mine in zip(given.args, own, strict=True)
     )
-    first_args = tuple(
-        jax.tree.map(lambda x: x[0], arg) if axis == 0 else arg for arg, axis in zip(args, axes, strict=True)
-    )
-    problem = UserProblem(
-        as_function(fn), first_args, bounds_of("minimize_many", bounds, first), nonsmooth, has_aux=has_aux
-    )
+    first_args = tuple(jax.tree.map(lambda x: x[0], arg) if mine else arg for arg, mine in zip(args, own, strict=True))
+    bounds, fn = bounds_of(place, given.bounds, first), as_function(given.fn)
+    problem = UserProblem(fn, first_args, bounds, given.nonsmooth, has_aux=given.has_aux)
     parts = {name for name in ("bounds", "nonsmooth") if getattr(problem, name) is not None}
-    check_parts("minimize_many", optimizer, method, parts)
-    check_nonsmooth("minimize_many", nonsmooth, bounds, first)
-    check_value("minimize_many", problem, first)
-    own = tuple(axis == 0 for axis in axes)
-    key = jax.random.key(key or 0) if key is None or isinstance(key, int) else key
-    queue = SearchQueue(Searches(problem.with_args(()), method, stop), starts, args, own, lanes, redraw, key)
-    found = queue.run(None if dir is None else folder_path("minimize_many", dir))
-    return jax.device_put(found if redraw is None else dataclasses.replace(found, redrawn=queue.drawn))
+    check_parts(place, given.optimizer, method, parts)
+    check_nonsmooth(place, given.nonsmooth, given.bounds, first)
+    check_value(place, problem, first)
+    queue = SearchQueue(place, Searches(problem.with_args(()), method, stop), starts, args, own, lanes, restarts)
+    return jax.device_put(queue.run(None if dir is None else folder_path(place, dir), progress))
+
+
+def refuse_host(place: str, **given: Any) -> None:
+    """Refuse what only the host could do, where a transformation traces."""
+    for name in (name for name, value in given.items() if value is not None):
+        raise InputError(f"{place}({name}=): it cannot act under jit, vmap or a derivative; leave it out.")
+
+
+def random_key(key: Any) -> jax.Array:
+    """The key of a seed or of a key; 0 if there is none."""
+    return jax.random.key(key or 0) if key is None or isinstance(key, int) else key
 
 
 def _on_host(tree: Any) -> Any:
@@ -121,25 +147,33 @@ def _on_host(tree: Any) -> Any:
     return jax.tree.map(lambda x: x if is_key(x) else np.asarray(x, jnp.result_type(x)), tree)
 
 
-def _count(starts: Params) -> int:
+def _count(place: str, starts: Params) -> int:
     """How many searches there are, by the leading axis of the starts."""
     rows = [(name_of(path), jnp.shape(x)) for path, x in jax.tree_util.tree_leaves_with_path(starts)]
     for name, shape in rows:
         if shape[:1] != rows[0][1][:1] or not shape or shape[0] == 0:
             raise InputError(
-                f"minimize_many(starts): the leaf at {name} has shape {shape}; stack the starting points along a "
+                f"{place}(starts): the leaf at {name} has shape {shape}; stack the starting points along a "
                 "leading axis, at least one and as many in every leaf."
             )
     if not rows:
-        raise InputError("minimize_many(starts): there are no arrays in it; pass the points to start from.")
+        raise InputError(f"{place}(starts): there are no arrays in it; pass the points to start from.")
     return rows[0][1][0]
 
 
-def _axes(args: tuple[Any, ...], in_axes: Any) -> tuple[Any, ...]:
-    """0 or None for each of the arguments."""
+def _axes(place: str, starts: Params, args: tuple[Any, ...], in_axes: Any) -> tuple[Any, ...]:
+    """0 or None for each of the arguments; those with 0 have as many rows as there are starts."""
+    count = _count(place, starts)
     axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
     if len(axes) != len(args):
         raise InputError(
-            f"minimize_many(in_axes={in_axes}): it has {len(axes)} entries, and args {len(args)}; pass one for each."
+            f"{place}(in_axes={in_axes}): it has {len(axes)} entries, and args {len(args)}; pass one for each."
         )
+    for i, (arg, axis) in enumerate(zip(args, axes, strict=True)):
+        for path, x in jax.tree_util.tree_leaves_with_path(arg) if axis == 0 else ():
+            if np.shape(x)[:1] != (count,):
+                raise InputError(
+                    f"{place}(args=): args[{i}]{name_of(path) if path else ''} has shape {np.shape(x)}, and "
+                    f"there are {count} starts; give it that leading axis, or None in in_axes."
+                )
     return axes

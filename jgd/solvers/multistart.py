@@ -46,6 +46,11 @@ def multistart(
     every = minimize_many(fn, optimizer, starts, stop, in_axes=in_axes, **keywords)
     if keep > len(every.value):
         raise InputError(f"multistart(keep={keep}): there are {len(every.value)} starts; keep at most as many.")
+    return best_solutions(every, keep)
+
+
+def best_solutions(every: Solution, keep: int) -> Solution:
+    """The best of many solutions, or with `keep` more than 1 so many of them, the best first."""
     order = jnp.argsort(jnp.where(jnp.isfinite(every.value), every.value, jnp.inf))
     best = jax.tree.map(lambda x: x[order[:keep]], every)
     if keep > 1:

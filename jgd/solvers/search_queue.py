@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,21 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jgd.core.errors import InputError
-from jgd.core.fingerprint import code_fingerprint, differences, leaf_texts, program_fingerprint, structure_text
+from jgd.core.fingerprint import differences, leaf_texts, program_fingerprint, structure_text
 from jgd.core.memory import free_bytes, ran_out
+from jgd.core.progress import Progress
 from jgd.core.status import Status
 from jgd.core.storage import fill, load, named, save
-from jgd.core.tree import name_of
 from jgd.core.types import Params
 from jgd.solvers.lanes import LaneLayout, LanePlan, Searches, end, go, lane_plan, no_turns, one_search, refill
 from jgd.solvers.methods.vector import Vector
+from jgd.solvers.restarts import Once
 from jgd.solvers.solution import Solution
 
 MOST = 1024
 """Lanes on a device, if nothing else is said."""
 SHARE = 0.5
 """Of the memory that is free, what the searches may take."""
-DRAWS = 10
-"""How often a start is drawn again before it counts as dead."""
 LONG = 0.5
 """Seconds of a segment that are worth compiling a program of fewer lanes."""
 EVERY = 10.0
@@ -36,20 +34,23 @@ FILE = "searches.safetensors"
 
 
 class SearchQueue:
-    """Searches from `starts`, of which at most `lanes` run side by side, and the solutions of those that have ended."""
+    """Searches from `starts`, of which at most `lanes` run side by side, and the solutions of those that have ended.
+
+    `place` is the function that was called, for messages; `restarts` decides whether a search that ended begins again.
+    """
 
     def __init__(
         self,
+        place: str,
         searches: Searches,
         starts: Params,
         args: tuple[Any, ...],
         own: tuple[bool, ...],
         lanes: int | None,
-        redraw: Callable[[jax.Array], Params] | None,
-        key: Any,
+        restarts: Once,
     ) -> None:
-        self.redraw, self.key = redraw, key
-        self.starts: Any = jax.tree.map(np.array, starts)  # copies, since draws are put into them
+        self.place, self.restarts = place, restarts
+        self.starts: Any = jax.tree.map(np.array, starts)  # copies, since other starts are put into them
         self.count = len(jax.tree.leaves(starts)[0])
         self.devices = jax.local_devices()[: min(self.count, lanes or self.count)]
         self.layout = LaneLayout(Vector.like(self._row(self.starts)), own, Mesh(np.array(self.devices), ("lanes",)))
@@ -57,35 +58,42 @@ class SearchQueue:
         self.args = tuple(
             arg if mine else jax.device_put(arg, self.layout.everywhere) for arg, mine in zip(args, own, strict=True)
         )
-        self.done, self.drawn = np.zeros(self.count, bool), np.zeros(self.count, np.int32)
+        self.done, self.kept = np.zeros(self.count, bool), np.zeros(self.count, bool)
         self.turns: Any = None
         self.width = self._fitting(min(_rounded(self.count, len(self.devices)), lanes or MOST * len(self.devices)))
         solutions = self._plan(self.width).solutions
         self.found: Any = jax.tree.map(lambda x: np.zeros((self.count, *x.shape[1:]), x.dtype), solutions)
+        restarts.begin(self.starts, solutions)
 
-    def run(self, folder: Path | None) -> Solution:
+    def run(self, folder: Path | None, progress: bool | None) -> Solution:
         """Every solution, in the order of the starts; what a folder holds is not searched again."""
         spec = {} if folder is None else self._spec()
         if folder is not None and (folder / FILE).exists():
             self._read(folder / FILE, spec)
         self.waiting = np.flatnonzero(~self.done).tolist()
         self.slots = np.full(self.width, -1)
-        written = time.monotonic()
         try:
-            while self.waiting or (self.slots >= 0).any():
-                begun = time.monotonic()
-                try:
-                    self._segment()
-                except Exception as error:
-                    self._halve(error)
-                if folder is not None and time.monotonic() - written > EVERY:
-                    self._write(folder, spec)
-                    written = time.monotonic()
-                self._narrow(time.monotonic() - begun)
+            with Progress(self.place, self.restarts.total, self.restarts.ended, progress) as line:
+                self._all(folder, spec, line)
         finally:
             if folder is not None:
                 self._write(folder, spec)
-        return self.found
+        return self.restarts.finished(self.found)
+
+    def _all(self, folder: Path | None, spec: dict[str, str], line: Progress) -> None:
+        """Segment after segment, until nothing waits and nothing is under way."""
+        written = time.monotonic()
+        while self.waiting or (self.slots >= 0).any():
+            begun = time.monotonic()
+            try:
+                self._segment()
+            except Exception as error:
+                self._halve(error)
+            line.update(self.restarts.ended, f"best {np.nanmin(self.found.value, initial=np.inf, where=self.kept):.4g}")
+            if folder is not None and time.monotonic() - written > EVERY:
+                self._write(folder, spec)
+                written = time.monotonic()
+            self._narrow(time.monotonic() - begun)
 
     def _segment(self) -> None:
         """Fill the places that are free, go on, and take what has ended."""
@@ -102,43 +110,22 @@ class SearchQueue:
         self.turns = go(self.layout, self.searches, self.placed, self.turns)
         over = (self.slots >= 0) & (np.asarray(self.turns.status) != Status.RUNNING)
         if over.any():
-            self._take(np.flatnonzero(over))
+            self._take(over)
 
-    def _take(self, places: np.ndarray) -> None:
-        """Keep the solutions at these places, or draw another start where the function was not finite at the last."""
+    def _take(self, over: np.ndarray) -> None:
+        """Keep the solutions of the searches that are over, unless they begin again; bool[lanes]."""
         ended: Any = jax.tree.map(np.asarray, end(self.layout, self.searches, self.placed, self.turns))
-        dead = (ended.status == Status.NON_FINITE) & (ended.evaluations == 1)
-        for place in places.tolist():
-            search = int(self.slots[place])
-            if self.redraw is not None and dead[place] and self.drawn[search] < DRAWS:
-                self._draw(search)
-                self.waiting.insert(0, search)
-            else:
-                self.done[search] = True
-        kept = places[self.done[self.slots[places]]]
+        again, kept = self.restarts.after(self.slots, over, ended, self.starts)
+        self.waiting = [*self.slots[again].tolist(), *self.waiting]
+        self.done[self.slots[over & ~again]] = True
+        into = self.slots[kept]
+        self.kept[into] = True
 
-        def put(into: np.ndarray, new: np.ndarray) -> None:
-            into[self.slots[kept]] = new[kept]
+        def put(found: np.ndarray, new: np.ndarray) -> None:
+            found[into] = new[kept]
 
         jax.tree.map(put, self.found, ended)
-        self.slots[places] = -1
-
-    def _draw(self, search: int) -> None:
-        key = jax.random.fold_in(jax.random.fold_in(self.key, search), int(self.drawn[search]))
-        new = self.redraw(key) if self.redraw else None
-        if jax.tree.structure(new) != jax.tree.structure(self.starts):
-            raise InputError(
-                f"minimize_many(redraw=): it returned {jax.tree.structure(new)}, and a start is "
-                f"{jax.tree.structure(self.starts)}; return a tree like one of the starts."
-            )
-        for (path, into), x in zip(jax.tree_util.tree_leaves_with_path(self.starts), jax.tree.leaves(new), strict=True):
-            if np.shape(x) != into.shape[1:]:
-                raise InputError(
-                    f"minimize_many(redraw=): it returned {np.shape(x)} at {name_of(path)}, and a start has "
-                    f"{into.shape[1:]}; return a tree like one of the starts."
-                )
-            into[search] = x
-        self.drawn[search] += 1
+        self.slots[over] = -1
 
     def _rows(self, tree: Any) -> Any:
         """The rows of the searches that are under way; a place that is free holds a copy of the first."""
@@ -188,12 +175,12 @@ class SearchQueue:
         width = len(self.slots)
         if width <= len(self.devices):
             raise InputError(
-                "minimize_many: one search on each device does not fit into its memory; choose a method that keeps "
+                f"{self.place}: one search on each device does not fit into its memory; choose a method that keeps "
                 "less, such as 'l-bfgs'."
             ) from error
         warnings.warn(
-            f"minimize_many: memory ran out with {width} searches at a time; it goes on with {width // 2}, and "
-            f"minimize_many(lanes={width // 2}) begins with that.",
+            f"{self.place}: memory ran out with {width} searches at a time; it goes on with {width // 2}, and "
+            f"{self.place}(lanes={width // 2}) begins with that.",
             stacklevel=4,
         )
         self.waiting = [*self.slots[self.slots >= 0].tolist(), *self.waiting]
@@ -219,31 +206,36 @@ class SearchQueue:
         one = partial(one_search, self.layout)
         spec = {"program": program_fingerprint(one, self.searches, args, self._row(self.starts))}
         spec |= {"method": structure_text(self.searches.method), "stop": structure_text(self.searches.stop)}
-        if self.redraw is not None:
-            spec |= {"redraw": code_fingerprint(self.redraw)} | leaf_texts("key", jax.random.key_data(self.key))
+        spec |= self.restarts.spec()
         values = {"searches": self.searches, "starts": self.starts, "args": self.args}
         return spec | {name: text for title, value in values.items() for name, text in leaf_texts(title, value).items()}
 
     def _write(self, folder: Path, spec: dict[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = named(self.found, "found") | {"done": self.done, "drawn": self.drawn} | named(self.starts, "starts")
+        trees = {"found": self.found, "starts": self.starts, "restarts": self.restarts.state}
+        arrays = {"done": self.done, "kept": self.kept, "ended": np.array(self.restarts.ended)}
+        for title, tree in trees.items():
+            arrays |= named(tree, title)
         save(folder / FILE, arrays, {"spec": spec, "jax": jax.__version__})
 
     def _read(self, path: Path, spec: dict[str, str]) -> None:
         arrays, meta = load(path)
+        place = f"{self.place}(dir={str(path.parent)!r})"
         theirs = meta.get("spec", {})
         if meta.get("jax") != jax.__version__:  # which may trace another program
             theirs = {**theirs, "program": spec["program"]}
         if differing := differences(theirs, spec):
             raise InputError(
-                f"minimize_many(dir={str(path.parent)!r}): it holds another call's searches: {differing}; pass another "
-                "folder, or the arguments of that call."
+                f"{place}: it holds another call's searches: {differing}; pass another folder, or the arguments of "
+                "that call."
             )
-        place = f"minimize_many(dir={str(path.parent)!r})"
-        found: Any = fill(self.found, arrays, "found", place=place)
-        self.found = jax.tree.map(np.array, found)
-        self.starts = jax.tree.map(np.array, fill(self.starts, arrays, "starts", place=place))
-        self.done, self.drawn = np.array(arrays["done"]), np.array(arrays["drawn"])
+
+        def kept(tree: Any, title: str) -> Any:
+            return jax.tree.map(np.array, fill(tree, arrays, title, place=place))
+
+        self.found, self.starts = kept(self.found, "found"), kept(self.starts, "starts")
+        self.restarts.state, self.restarts.ended = kept(self.restarts.state, "restarts"), int(arrays["ended"])
+        self.done, self.kept = np.array(arrays["done"]), np.array(arrays["kept"])
 
 
 def _rounded(count: int, devices: int) -> int:

@@ -15,6 +15,7 @@ from jgd.core.record import part, record, static
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
+from jgd.nonsmooth.nonsmooth import broadcasts
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
@@ -154,7 +155,7 @@ def _bound(place: str, given: Any, params: Params, otherwise: float) -> Params:
             raise InputError(
                 f"{place}: {name_of(path)} is complex, and complex numbers have no order; leave bounds out."
             )
-        if np.broadcast_shapes(np.shape(bound), p.shape) != p.shape:
+        if not broadcasts(np.shape(bound), p.shape):
             raise InputError(
                 f"{place}: at {name_of(path)} it has shape {np.shape(bound)}, and the parameter {p.shape}."
             )

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 
 from jgd.core.compilation import compile_seconds
+from jgd.core.progress import Progress
 from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.types import Transform
@@ -19,7 +20,6 @@ from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.interrupt import Interrupt
 from jgd.train.judging import Best, Judge, is_better, metric_value
 from jgd.train.loop import evaluation, judged_params
-from jgd.train.progress import Progress
 from jgd.train.result import Change, Run
 from jgd.train.segments import evaluate, run_segment, status_code
 from jgd.train.start import put_like

@@ -10,6 +10,7 @@ from bench.solver_methods import noting
 from bench.solver_page import render
 from bench.solver_peers import scipy_methods
 from bench.solver_runs import MOST, STRICT, Counted, Ran, SpentError, counted_run
+from bench.start_memory import start_memory
 from jgd.tasks import bounded_problems, more_garbow_hillstrom
 
 MGH = {problem.name: problem for problem in more_garbow_hillstrom()}
@@ -101,3 +102,11 @@ def test_many_problems_are_solved_on_all_sides(case):
     *rows, claim = case(quick=True)
     assert [row["solved_percent"] for row in rows] == [100, 100]
     assert claim.value == pytest.approx(rows[1]["seconds"] / rows[0]["seconds"])
+
+
+@pytest.mark.slow
+def test_the_memory_of_many_starts_stays_below_its_bound():
+    *rows, counted, _ = start_memory(quick=True)
+    assert {row["starts"] for row in rows} == {16, 64}
+    assert {row["lanes"] for row in rows} <= {16, 64}
+    assert 0 < counted.value < 100

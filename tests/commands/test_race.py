@@ -11,10 +11,10 @@ import pytest
 from jgd.commands import main
 from jgd.commands.race.optimizers import DEFAULT, racing, spaces
 from jgd.core import InputError
+from jgd.core.progress import Progress
 from jgd.core.storage import load as load_arrays
 from jgd.sweep.spaces.space import axes
 from jgd.tasks import load
-from jgd.train.progress import Progress
 from tests.pages.reader import whole_page
 
 TINY = ["race", "--task", "breast_cancer", "--trials", "3", "--seeds", "2", "--steps", "8", "--eval-every", "4"]

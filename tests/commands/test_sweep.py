@@ -10,9 +10,9 @@ import pytest
 
 import jgd
 from jgd.commands import main
+from jgd.core.progress import Progress
 from jgd.core.storage import load as load_arrays
 from jgd.sweep import load
-from jgd.train.progress import Progress
 from tests.pages.reader import whole_page
 from tests.train import problems
 

@@ -26,6 +26,7 @@ BAD = [
     (lambda: jgd.minimize(square, SGD, PARAMS, has_aux="no"), "minimize(has_aux='no'): has_aux must be True or False."),
     (lambda: jgd.minimize(square, SGD, {"x": PARAMS}), "minimize(fn=square): fn(params, *args) failed with TypeError"),
     (lambda: jgd.minimize(nothing, SGD, PARAMS), "minimize(fn=nothing): fn(params, *args) failed with TypeError"),
+    (lambda: jgd.minimize(square, "l-bfgs-b", PARAMS, bounds=(jnp.ones(7), None)), "minimize(bounds=): lower: at "),
     (lambda: jgd.multistart(3, SGD, PARAMS), "multistart(fn=3): fn must be a function"),
     (lambda: jgd.multistart(square, 3, PARAMS), "multistart(optimizer=3): optimizer must be"),
     (lambda: jgd.masked(3, None), "Masked(inner=3): inner must be a gradient transformation"),

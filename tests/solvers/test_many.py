@@ -250,9 +250,40 @@ def test_a_folder_goes_on_after_an_interruption(tmp_path, monkeypatch):
     assert_same(search(lanes=2, dir=tmp_path), whole)
 
 
+def test_a_line_of_progress_counts_the_searches_that_have_ended(monkeypatch):
+    told = []
+
+    class Line:
+        def __init__(self, title, total, done, show):
+            told.append((title, total, done, show))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def update(self, done, note):
+            told.append((done, note))
+
+    monkeypatch.setattr(search_queue, "Progress", Line)
+    found = search(lanes=4, progress=True)
+    assert told[0] == ("minimize_many", 12, 0, True)
+    counts = [done for done, _ in told[1:]]
+    assert counts == sorted(counts)
+    assert told[-1] == (12, f"best {np.asarray(found.value).min():.4g}")
+
+
 def test_a_folder_of_another_call_is_refused(tmp_path):
     search(lanes=2, dir=tmp_path)
+
+    def ravine(params, target, shape):
+        return 2 * valley(params, target, shape)
+
     others = {
+        "program": lambda: jgd.minimize_many(
+            ravine, SGD, STARTS, STOP, args=(TARGETS, SHARED), in_axes=(0, None), dir=tmp_path
+        ),
         "learning_rate": lambda: search(jgd.sgd(0.1), lanes=2, dir=tmp_path),
         "gradient_norm": lambda: search(stop=Stop(gradient_norm=1e-2, max_steps=300), dir=tmp_path),
         "starts": lambda: search(starts=backwards(STARTS), dir=tmp_path),
@@ -287,7 +318,9 @@ def test_under_transformations_it_is_vmap_with_derivatives():
     np.testing.assert_allclose(slope, jnp.sum(TARGETS**2), rtol=1e-2)
 
 
-@pytest.mark.parametrize(("name", "value"), [("lanes", 4), ("redraw", lambda key: STARTS), ("dir", "somewhere")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("lanes", 4), ("redraw", lambda key: STARTS), ("dir", "somewhere"), ("progress", True)]
+)
 def test_under_jit_what_needs_the_host_is_refused(name, value):
     with pytest.raises(InputError, match=rf"minimize_many\({name}=\): it cannot act under jit"):
         jax.jit(lambda targets: search(targets=targets, **{name: value}))(TARGETS)

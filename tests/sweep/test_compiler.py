@@ -5,11 +5,11 @@ import threading
 import pytest
 
 import jgd
+from jgd.core.progress import Progress
 from jgd.sweep import halving, loguniform, run
 from jgd.sweep.engine.loop import Loop
 from jgd.sweep.lanes.compiler import Preparation
 from jgd.sweep.lanes.compiling_line import CompilingLine
-from jgd.train.progress import Progress
 from tests.train import problems
 
 pytestmark = pytest.mark.usefixtures("no_programs")

@@ -19,10 +19,10 @@ from jgd.commands.results_json import versions
 from jgd.commands.terminal import print_table
 from jgd.core.arguments import whole_from
 from jgd.core.optional import require
+from jgd.core.progress import Progress
 from jgd.core.storage import write_whole
 from jgd.measure import flops, machine
 from jgd.pages.text import count
-from jgd.train.progress import Progress
 
 ABOUT = (
     "Bench optimizer steps on this device: time, bandwidth, percent of the floor that memory sets, state, compiling."

@@ -14,6 +14,7 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.fingerprint import program_fingerprint
+from jgd.core.progress import Progress
 from jgd.core.record import as_function
 from jgd.sweep.engine.loop import Outcome
 from jgd.sweep.engine.static_leaves import static_origin, with_values
@@ -33,7 +34,6 @@ from jgd.sweep.spaces.functions import Named
 from jgd.sweep.spaces.space import Origin, Trial
 from jgd.sweep.storage.store import Store
 from jgd.train.loop import root_key
-from jgd.train.progress import Progress
 
 SIDE_BY_SIDE = 64  # lanes, where they do not run one by one as on a CPU
 CALLS = 20  # of a program, so that the progress line moves and Ctrl-C is heeded

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jgd.core import storage
+from jgd.core.progress import Progress
 from jgd.sweep.engine.time_limit import Ending, TimeLimit
 from jgd.sweep.engine.work_queue import WorkQueue, key_of, numbers_of, spaces_of
 from jgd.sweep.lanes.chunk import Chunk, Members, Part, members_of, pack, part_of, regroup
@@ -23,7 +24,6 @@ from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.spaces.space import Trial
 from jgd.sweep.storage.store import Store
-from jgd.train.progress import Progress
 
 
 class Outcome(NamedTuple):

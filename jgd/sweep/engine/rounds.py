@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from jgd.core.progress import Progress
 from jgd.sweep.engine.loop import Outcome, execute
 from jgd.sweep.engine.time_limit import TimeLimit
 from jgd.sweep.engine.work_queue import key_of
@@ -22,7 +23,6 @@ from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.samplers.ask_tell import Proposals
 from jgd.sweep.spaces.space import Trial
 from jgd.sweep.storage.store import Store
-from jgd.train.progress import Progress
 
 FALL = 2.0  # a value that falls by less than this after the first decision is no decay
 

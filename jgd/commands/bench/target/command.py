@@ -21,12 +21,12 @@ from jgd.commands.results_json import jsonable, versions
 from jgd.commands.terminal import print_table, winner
 from jgd.core.compilation import fresh_programs
 from jgd.core.optional import require
+from jgd.core.progress import Progress
 from jgd.core.storage import write_whole
 from jgd.pages.text import count
 from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.sweep.results.performance_profiles import TAU
 from jgd.tasks.registry import BUILTIN
-from jgd.train.progress import Progress
 
 ABOUT = "Steps and time to target of optimizers on several tasks, each tuned with the same budget (AlgoPerf's rules)."
 MORE = f"""

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jgd.train import progress
-from jgd.train.progress import Progress
+from jgd.core import progress
+from jgd.core.progress import Progress
 
 
 @pytest.fixture
