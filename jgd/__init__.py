@@ -10,18 +10,18 @@ Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, ad
     hutchinson_estimator_diag_hessian, hypergradient_descent, kate, kl_shampoo, kl_soap, lamb, laprop, lars, lbfgs,
     ldog, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, msvag, muon, muon_labels,
     nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, osgm, padam, pid, pnm, polyak_sgd, prodigy, psgd_kron, qhadam, qhm, racs,
-    radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta,
-    scale_by_adahessian, scale_by_adai, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax,
-    scale_by_adamod, scale_by_adamp, scale_by_adamuon, scale_by_adan, scale_by_ademamix, scale_by_adopt,
-    scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo, scale_by_belief, scale_by_came,
-    scale_by_cocob, scale_by_diffgrad, scale_by_dion, scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg,
-    scale_by_exadam, scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams, scale_by_kate,
-    scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_laprop, scale_by_lbfgs, scale_by_lion,
-    scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_msvag, scale_by_muon, scale_by_normuon,
-    scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pid, scale_by_pnm, scale_by_polyak,
-    scale_by_qhadam, scale_by_qhm, scale_by_racs, scale_by_radam, scale_by_rectified_rms, scale_by_rms,
-    scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
+    optimistic_gradient_descent, optimizer, osgm, padam, pid, pnm, polyak_sgd, prodigy, prox_adam, proximal,
+    psgd_kron, qhadam, qhm, racs, radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound,
+    scale_by_adadelta, scale_by_adahessian, scale_by_adai, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini,
+    scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon, scale_by_adan, scale_by_ademamix,
+    scale_by_adopt, scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo, scale_by_belief,
+    scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_dion, scale_by_distance_over_gradients, scale_by_dog,
+    scale_by_dowg, scale_by_exadam, scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams,
+    scale_by_kate, scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_laprop, scale_by_lbfgs,
+    scale_by_lion, scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_msvag, scale_by_muon,
+    scale_by_normuon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pid, scale_by_pnm,
+    scale_by_polyak, scale_by_qhadam, scale_by_qhm, scale_by_racs, scale_by_radam, scale_by_rectified_rms,
+    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
     scale_by_shampoo, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap,
     scale_by_sophia, scale_by_splus, scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio,
     scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, scion, scion_labels,
@@ -236,6 +236,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.proximal import prox_adam as prox_adam
+    from jgd.optimizers.proximal import proximal as proximal
     from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
     from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
     from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
@@ -552,6 +554,7 @@ lazy(
         "jgd.optimizers.pnm": ("pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("prodigy",),
+        "jgd.optimizers.proximal": ("prox_adam", "proximal"),
         "jgd.optimizers.psgd_kron": ("psgd_kron", "scale_by_kron"),
         "jgd.optimizers.quasi_hyperbolic": ("qhadam", "qhm", "scale_by_qhadam", "scale_by_qhm"),
         "jgd.optimizers.racs": ("racs", "scale_by_racs"),

@@ -256,6 +256,11 @@ if TYPE_CHECKING:
     from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
     from jgd.optimizers.prodigy import Prodigy as Prodigy
     from jgd.optimizers.prodigy import prodigy as prodigy
+    from jgd.optimizers.proximal import ProxAdam as ProxAdam
+    from jgd.optimizers.proximal import Proximal as Proximal
+    from jgd.optimizers.proximal import ProximalState as ProximalState
+    from jgd.optimizers.proximal import prox_adam as prox_adam
+    from jgd.optimizers.proximal import proximal as proximal
     from jgd.optimizers.psgd_kron import ScaleByKron as ScaleByKron
     from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
     from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
@@ -523,6 +528,7 @@ lazy(
         "jgd.optimizers.pnm": ("ScaleByPnm", "pnm", "scale_by_pnm"),
         "jgd.optimizers.polyak": ("ScaleByPolyak", "polyak_sgd", "scale_by_polyak"),
         "jgd.optimizers.prodigy": ("Prodigy", "prodigy"),
+        "jgd.optimizers.proximal": ("ProxAdam", "Proximal", "ProximalState", "prox_adam", "proximal"),
         "jgd.optimizers.psgd_kron": ("ScaleByKron", "psgd_kron", "scale_by_kron"),
         "jgd.optimizers.quasi_hyperbolic": (
             "ScaleByQhadam",

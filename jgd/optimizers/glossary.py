@@ -103,6 +103,7 @@ GLOSSARY: dict[str, str] = {
     "nesterov": "whether the momentum looks one step ahead",
     "noise_multiplier": "deviation of the noise on the sum of clipped gradients, over the largest norm",
     "nonstandard_constant": "a factor of the rate of what is no matrix, where a matrix has 2 / (m + n)",
+    "nonsmooth": "a separable penalty or set of jgd.nonsmooth, alone or by path; a little of l1 unless given",
     "norm": "the norm of matrices: 'auto', 'spectral', 'sign', 'col', 'row' or 'bias'",
     "normalize_grads": "whether the update is divided by its root mean square",
     "ns_coeffs": "coefficients of the Newton-Schulz polynomial: a name, three numbers, or three for each step",
