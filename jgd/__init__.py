@@ -6,27 +6,27 @@ Optimizers: a2grad, accsgd, acprop, adabelief, adabound, adadelta, adafactor, ad
     adam_atan2, adam_mini, adamax, adamaxw, adamod, adamp, adamuon, adamw, adan, ademamix, adopt, aggmo, amos,
     amsgrad, ano, apollo, asam, came, cocob, dadapt_adagrad, dadapt_adamw, dadapt_lion, dadapt_sgd, descend,
     descend_by_splus, descend_then_decay, diffgrad, dion, dog, dowg, dpsgd, exadam, extragradient, fira, fromage,
-    ftrl, galore, galore_adamw, gradient_descent, grams, gravity, guess_mini_blocks, heavy_ball,
-    hutchinson_estimator_diag_hessian, hypergradient_descent, kate, kl_shampoo, kl_soap, lamb, laprop, lars, lbfgs,
-    ldog, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo, momo_adam, msvag, muon, muon_labels,
-    nadam, nadamw, nesterov, noisy_sgd, normalize, normuon, novograd, optimistic_adam, optimistic_adam_v2,
-    optimistic_gradient_descent, optimizer, osgm, padam, pid, pnm, polyak_sgd, prodigy, prox_adam, proximal,
-    psgd_kron, qhadam, qhm, racs, radam, rectified_rate, rmsprop, rprop, sam, scale_by_acprop, scale_by_adabound,
-    scale_by_adadelta, scale_by_adahessian, scale_by_adai, scale_by_adam, scale_by_adam_atan2, scale_by_adam_mini,
-    scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon, scale_by_adan, scale_by_ademamix,
-    scale_by_adopt, scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano, scale_by_apollo, scale_by_belief,
-    scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_dion, scale_by_distance_over_gradients, scale_by_dog,
-    scale_by_dowg, scale_by_exadam, scale_by_factored_rms, scale_by_fira, scale_by_galore, scale_by_grams,
-    scale_by_kate, scale_by_kl_shampoo, scale_by_kl_soap, scale_by_kron, scale_by_laprop, scale_by_lbfgs,
-    scale_by_lion, scale_by_low_rank_adam, scale_by_madgrad, scale_by_mars, scale_by_msvag, scale_by_muon,
-    scale_by_normuon, scale_by_novograd, scale_by_optimistic_gradient, scale_by_padam, scale_by_pid, scale_by_pnm,
-    scale_by_polyak, scale_by_qhadam, scale_by_qhm, scale_by_racs, scale_by_radam, scale_by_rectified_rms,
-    scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_scion, scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp,
-    scale_by_shampoo, scale_by_sign, scale_by_signum, scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap,
-    scale_by_sophia, scale_by_splus, scale_by_stable_adamw, scale_by_stddev, scale_by_tam, scale_by_trust_ratio,
-    scale_by_yogi, schedule_free, schedule_free_adamw, schedule_free_radam, schedule_free_sgd, scion, scion_labels,
-    sgd, sgd_sai, sgdp, shampoo, sign_sgd, signum, simplified_ademamix, sm3, soap, sophia, splus, stable_adamw, tam,
-    tiger, variant, yogi.
+    ftrl, galore, galore_adamw, gauss_newton_bartlett_estimator, gradient_descent, grams, gravity, guess_mini_blocks,
+    heavy_ball, hessian_free, hutchinson_estimator_diag_hessian, hypergradient_descent, kate, kl_shampoo, kl_soap,
+    lamb, laprop, lars, lbfgs, ldog, lion, madgrad, mars, mechanize, mini_blocks, mini_blocks_by_path, momo,
+    momo_adam, msvag, muon, muon_labels, nadam, nadamw, natural_gradient, nesterov, noisy_sgd, normalize, normuon,
+    novograd, optimistic_adam, optimistic_adam_v2, optimistic_gradient_descent, optimizer, osgm, padam, pid, pnm,
+    polyak_sgd, prodigy, prox_adam, proximal, psgd_kron, qhadam, qhm, racs, radam, rectified_rate, rmsprop, rprop,
+    sam, scale_by_acprop, scale_by_adabound, scale_by_adadelta, scale_by_adahessian, scale_by_adai, scale_by_adam,
+    scale_by_adam_atan2, scale_by_adam_mini, scale_by_adamax, scale_by_adamod, scale_by_adamp, scale_by_adamuon,
+    scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_aggmo, scale_by_amos, scale_by_amsgrad, scale_by_ano,
+    scale_by_apollo, scale_by_belief, scale_by_came, scale_by_cocob, scale_by_diffgrad, scale_by_dion,
+    scale_by_distance_over_gradients, scale_by_dog, scale_by_dowg, scale_by_exadam, scale_by_factored_rms,
+    scale_by_fira, scale_by_galore, scale_by_grams, scale_by_kate, scale_by_kl_shampoo, scale_by_kl_soap,
+    scale_by_kron, scale_by_laprop, scale_by_lbfgs, scale_by_lion, scale_by_low_rank_adam, scale_by_madgrad,
+    scale_by_mars, scale_by_msvag, scale_by_muon, scale_by_normuon, scale_by_novograd, scale_by_optimistic_gradient,
+    scale_by_padam, scale_by_pid, scale_by_pnm, scale_by_polyak, scale_by_qhadam, scale_by_qhm, scale_by_racs,
+    scale_by_radam, scale_by_rectified_rms, scale_by_rms, scale_by_rprop, scale_by_rss, scale_by_scion,
+    scale_by_scion_bias, scale_by_sgd_sai, scale_by_sgdp, scale_by_shampoo, scale_by_sign, scale_by_signum,
+    scale_by_simplified_ademamix, scale_by_sm3, scale_by_soap, scale_by_sophia, scale_by_splus, scale_by_stable_adamw,
+    scale_by_stddev, scale_by_tam, scale_by_trust_ratio, scale_by_yogi, schedule_free, schedule_free_adamw,
+    schedule_free_radam, schedule_free_sgd, scion, scion_labels, sgd, sgd_sai, sgdp, shampoo, sign_sgd, signum,
+    simplified_ademamix, sm3, soap, sophia, splus, stable_adamw, tam, tiger, variant, yogi.
 Schedules: constant_schedule, cosine_decay_schedule, cosine_onecycle_schedule, cosine_restarts_schedule,
     exponential_decay, inverse_sqrt_schedule, join_schedules, linear_onecycle_schedule, linear_schedule,
     linear_warmup_schedule, piecewise_constant_schedule, piecewise_interpolate_schedule, polynomial_schedule,
@@ -52,9 +52,9 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, solvers, sweep, tasks, transforms,
     Fit, Run, Solution, Task, anderson, armijo, barzilai_borwein, bfgs, broyden, check_grads, cubic_newton, curve_fit,
     describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb,
-    least_squares, levenberg_marquardt, minimize, minimize_many, mirror_descent, multistart, nelder_mead, newton,
-    newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, root, sr1, steepest_descent, strong_wolfe,
-    subgradient, trf, trust_exact, trust_krylov, trust_ncg.
+    least_squares, levenberg_marquardt, loss_of_outputs, minimize, minimize_many, mirror_descent, multistart,
+    nelder_mead, newton, newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, root, sr1,
+    steepest_descent, strong_wolfe, subgradient, trf, trust_exact, trust_krylov, trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -163,6 +163,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.catalogue import variant as variant
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.curvature import gauss_newton_bartlett_estimator as gauss_newton_bartlett_estimator
+    from jgd.optimizers.curvature import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
     from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
     from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
@@ -189,6 +191,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.grams import grams as grams
     from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.gravity import gravity as gravity
+    from jgd.optimizers.hessian_free import hessian_free as hessian_free
     from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
     from jgd.optimizers.hypergradient import osgm as osgm
     from jgd.optimizers.kate import kate as kate
@@ -219,6 +222,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon as muon
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+    from jgd.optimizers.natural_gradient import natural_gradient as natural_gradient
     from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
     from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import novograd as novograd
@@ -284,7 +288,6 @@ if TYPE_CHECKING:
     from jgd.optimizers.sm3 import sm3 as sm3
     from jgd.optimizers.soap import scale_by_soap as scale_by_soap
     from jgd.optimizers.soap import soap as soap
-    from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
     from jgd.optimizers.splus import descend_by_splus as descend_by_splus
@@ -465,6 +468,7 @@ if TYPE_CHECKING:
     from jgd.train import Run as Run
     from jgd.train import Task as Task
     from jgd.train import fit as fit
+    from jgd.train import loss_of_outputs as loss_of_outputs
     from jgd.train import on_host as on_host
     from jgd.measure.describe import describe as describe
 
@@ -508,6 +512,7 @@ lazy(
         "jgd.optimizers.came": ("came", "scale_by_came"),
         "jgd.optimizers.catalogue": ("descend", "descend_then_decay", "optimizer", "variant"),
         "jgd.optimizers.cocob": ("cocob", "scale_by_cocob"),
+        "jgd.optimizers.curvature": ("gauss_newton_bartlett_estimator", "hutchinson_estimator_diag_hessian"),
         "jgd.optimizers.dadapt": ("dadapt_adagrad", "dadapt_adamw", "dadapt_lion", "dadapt_sgd"),
         "jgd.optimizers.diffgrad": ("diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dion": ("dion", "scale_by_dion"),
@@ -526,6 +531,7 @@ lazy(
         "jgd.optimizers.galore": ("galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("grams", "scale_by_grams"),
         "jgd.optimizers.gravity": ("gravity",),
+        "jgd.optimizers.hessian_free": ("hessian_free",),
         "jgd.optimizers.hypergradient": ("hypergradient_descent", "osgm"),
         "jgd.optimizers.kate": ("kate", "scale_by_kate"),
         "jgd.optimizers.kl_shampoo": ("kl_shampoo", "kl_soap", "scale_by_kl_shampoo", "scale_by_kl_soap"),
@@ -541,6 +547,7 @@ lazy(
         "jgd.optimizers.momo": ("momo", "momo_adam"),
         "jgd.optimizers.msvag": ("msvag", "scale_by_msvag"),
         "jgd.optimizers.muon": ("muon", "muon_labels", "scale_by_muon"),
+        "jgd.optimizers.natural_gradient": ("natural_gradient",),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("novograd", "scale_by_novograd"),
         "jgd.optimizers.optimistic": (
@@ -577,7 +584,7 @@ lazy(
         "jgd.optimizers.sign_sgd": ("scale_by_sign", "scale_by_signum", "sign_sgd", "signum", "tiger"),
         "jgd.optimizers.sm3": ("scale_by_sm3", "sm3"),
         "jgd.optimizers.soap": ("scale_by_soap", "soap"),
-        "jgd.optimizers.sophia": ("hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"),
+        "jgd.optimizers.sophia": ("scale_by_sophia", "sophia"),
         "jgd.optimizers.splus": ("descend_by_splus", "scale_by_splus", "splus"),
         "jgd.optimizers.stable_adamw": ("scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.tam": ("scale_by_tam", "tam"),
@@ -719,7 +726,7 @@ lazy(
             "trust_krylov",
             "trust_ncg",
         ),
-        "jgd.train": ("Run", "Task", "fit", "on_host"),
+        "jgd.train": ("Run", "Task", "fit", "loss_of_outputs", "on_host"),
         "jgd.measure.describe": ("describe",),
     },
     folders=("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms"),

@@ -124,6 +124,20 @@ if TYPE_CHECKING:
     from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
     from jgd.optimizers.cocob import cocob as cocob
     from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+    from jgd.optimizers.curvature import Family as Family
+    from jgd.optimizers.curvature import GaussNewtonBartlettEstimator as GaussNewtonBartlettEstimator
+    from jgd.optimizers.curvature import HutchinsonEstimatorDiagHessian as HutchinsonEstimatorDiagHessian
+    from jgd.optimizers.curvature import ModelAt as ModelAt
+    from jgd.optimizers.curvature import Outputs as Outputs
+    from jgd.optimizers.curvature import Product as Product
+    from jgd.optimizers.curvature import empirical_metric as empirical_metric
+    from jgd.optimizers.curvature import family_metric as family_metric
+    from jgd.optimizers.curvature import gauss_newton_bartlett_estimator as gauss_newton_bartlett_estimator
+    from jgd.optimizers.curvature import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
+    from jgd.optimizers.curvature import loss_metric as loss_metric
+    from jgd.optimizers.curvature import model_at as model_at
+    from jgd.optimizers.curvature import squared_gradients as squared_gradients
+    from jgd.optimizers.curvature import targets as targets
     from jgd.optimizers.dadapt import DAdaptAdagrad as DAdaptAdagrad
     from jgd.optimizers.dadapt import DAdaptAdamw as DAdaptAdamw
     from jgd.optimizers.dadapt import DAdaptLion as DAdaptLion
@@ -136,6 +150,8 @@ if TYPE_CHECKING:
     from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
     from jgd.optimizers.dadapt import quotient as quotient
     from jgd.optimizers.dadapt import sum_of_moduli as sum_of_moduli
+    from jgd.optimizers.damped_cg import Progress as Progress
+    from jgd.optimizers.damped_cg import damped_cg as damped_cg
     from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
     from jgd.optimizers.diffgrad import diffgrad as diffgrad
     from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad
@@ -173,6 +189,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.grams import scale_by_grams as scale_by_grams
     from jgd.optimizers.gravity import Gravity as Gravity
     from jgd.optimizers.gravity import gravity as gravity
+    from jgd.optimizers.hessian_free import HessianFree as HessianFree
+    from jgd.optimizers.hessian_free import HessianFreeState as HessianFreeState
+    from jgd.optimizers.hessian_free import hessian_free as hessian_free
     from jgd.optimizers.hypergradient import HypergradientDescent as HypergradientDescent
     from jgd.optimizers.hypergradient import HypergradientDescentState as HypergradientDescentState
     from jgd.optimizers.hypergradient import Osgm as Osgm
@@ -232,6 +251,9 @@ if TYPE_CHECKING:
     from jgd.optimizers.muon import muon_labels as muon_labels
     from jgd.optimizers.muon import scale_by_muon as scale_by_muon
     from jgd.optimizers.muon import shape_factor as shape_factor
+    from jgd.optimizers.natural_gradient import NaturalGradient as NaturalGradient
+    from jgd.optimizers.natural_gradient import NaturalGradientState as NaturalGradientState
+    from jgd.optimizers.natural_gradient import natural_gradient as natural_gradient
     from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
     from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
     from jgd.optimizers.novograd import ScaleByNovograd as ScaleByNovograd
@@ -336,9 +358,7 @@ if TYPE_CHECKING:
     from jgd.optimizers.soap import ScaleBySoap as ScaleBySoap
     from jgd.optimizers.soap import scale_by_soap as scale_by_soap
     from jgd.optimizers.soap import soap as soap
-    from jgd.optimizers.sophia import HutchinsonEstimatorDiagHessian as HutchinsonEstimatorDiagHessian
     from jgd.optimizers.sophia import ScaleBySophia as ScaleBySophia
-    from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
     from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
     from jgd.optimizers.sophia import sophia as sophia
     from jgd.optimizers.splus import DescendBySplus as DescendBySplus
@@ -439,6 +459,22 @@ lazy(
             "variant",
         ),
         "jgd.optimizers.cocob": ("ScaleByCocob", "cocob", "scale_by_cocob"),
+        "jgd.optimizers.curvature": (
+            "Family",
+            "GaussNewtonBartlettEstimator",
+            "HutchinsonEstimatorDiagHessian",
+            "ModelAt",
+            "Outputs",
+            "Product",
+            "empirical_metric",
+            "family_metric",
+            "gauss_newton_bartlett_estimator",
+            "hutchinson_estimator_diag_hessian",
+            "loss_metric",
+            "model_at",
+            "squared_gradients",
+            "targets",
+        ),
         "jgd.optimizers.dadapt": (
             "DAdaptAdagrad",
             "DAdaptAdamw",
@@ -453,6 +489,7 @@ lazy(
             "quotient",
             "sum_of_moduli",
         ),
+        "jgd.optimizers.damped_cg": ("Progress", "damped_cg"),
         "jgd.optimizers.diffgrad": ("ScaleByDiffgrad", "diffgrad", "scale_by_diffgrad"),
         "jgd.optimizers.dion": ("DionState", "ScaleByDion", "dion", "scale_by_dion"),
         "jgd.optimizers.dog": (
@@ -473,6 +510,7 @@ lazy(
         "jgd.optimizers.galore": ("ScaleByGalore", "galore", "galore_adamw", "scale_by_galore"),
         "jgd.optimizers.grams": ("ScaleByGrams", "grams", "scale_by_grams"),
         "jgd.optimizers.gravity": ("Gravity", "gravity"),
+        "jgd.optimizers.hessian_free": ("HessianFree", "HessianFreeState", "hessian_free"),
         "jgd.optimizers.hypergradient": (
             "HypergradientDescent",
             "HypergradientDescentState",
@@ -514,6 +552,7 @@ lazy(
             "scale_by_muon",
             "shape_factor",
         ),
+        "jgd.optimizers.natural_gradient": ("NaturalGradient", "NaturalGradientState", "natural_gradient"),
         "jgd.optimizers.noisy_sgd": ("dpsgd", "noisy_sgd"),
         "jgd.optimizers.novograd": ("ScaleByNovograd", "novograd", "scale_by_novograd"),
         "jgd.optimizers.optimistic": (
@@ -596,13 +635,7 @@ lazy(
         ),
         "jgd.optimizers.sm3": ("ScaleBySm3", "scale_by_sm3", "sm3"),
         "jgd.optimizers.soap": ("ScaleBySoap", "scale_by_soap", "soap"),
-        "jgd.optimizers.sophia": (
-            "HutchinsonEstimatorDiagHessian",
-            "ScaleBySophia",
-            "hutchinson_estimator_diag_hessian",
-            "scale_by_sophia",
-            "sophia",
-        ),
+        "jgd.optimizers.sophia": ("ScaleBySophia", "scale_by_sophia", "sophia"),
         "jgd.optimizers.splus": ("DescendBySplus", "ScaleBySplus", "descend_by_splus", "scale_by_splus", "splus"),
         "jgd.optimizers.stable_adamw": ("ScaleByStableAdamw", "scale_by_stable_adamw", "stable_adamw"),
         "jgd.optimizers.tam": ("ScaleByTam", "scale_by_tam", "tam"),

@@ -11,6 +11,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
+from jgd.train.output_loss import LossOfOutputs
 from jgd.train.task import (
     Task,
     init_model,
@@ -102,6 +103,8 @@ def advance(
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
+    Of a `loss_of_outputs` it gets the parts as well.
+
     Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients.
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`.
@@ -115,8 +118,9 @@ def advance(
     (value, (new_state, metrics)), grads = _value_and_grad(objective, params, fixed_leaves(optimizer, params))
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
+    parts = task.loss.parts(batch, key_now) if isinstance(task.loss, LossOfOutputs) else {}
     updates, new_opt_state = optimizer.update(
-        grads, opt_state, params, value=value, grad=grads, value_fn=lambda params: objective(params)[0]
+        grads, opt_state, params, value=value, grad=grads, value_fn=lambda params: objective(params)[0], **parts
     )
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)

@@ -91,6 +91,7 @@ def test_a_schedule_of_vectors_is_refused_with_what_it_returned(name):
     def step(params):
         extra = {"value": jnp.ones(()), "value_fn": lambda params: jnp.ones(()), "grad_fn": lambda params: params}
         extra |= {"obj_fn": lambda params: jnp.sum(params["w"] ** 2), "grad": params}
+        extra |= {"outputs_fn": lambda params: params["w"], "loss_fn": lambda z: jnp.mean(z**2)}
         return optimizer.update(params, optimizer.init(params), params, **extra)
 
     with pytest.raises(jgd.InputError, match=r"^\w+\(\w+\): vector returned float32\[3\] at a step, expected one n"):
