@@ -50,9 +50,9 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, solvers, sweep, tasks, transforms,
-    Fit, Run, Solution, Task, anderson, armijo, barzilai_borwein, bfgs, broyden, check_grads, cubic_newton, curve_fit,
-    describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb,
-    least_squares, levenberg_marquardt, loss_of_outputs, minimize, minimize_many, mirror_descent, multistart,
+    Fit, Run, Solution, Task, admm, anderson, armijo, barzilai_borwein, bfgs, broyden, check_grads, cubic_newton,
+    curve_fit, describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang, implicit,
+    lbfgsb, least_squares, levenberg_marquardt, loss_of_outputs, minimize, minimize_many, mirror_descent, multistart,
     nelder_mead, newton, newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, root, sr1,
     steepest_descent, strong_wolfe, subgradient, trf, trust_exact, trust_krylov, trust_ncg.
 
@@ -427,6 +427,7 @@ if TYPE_CHECKING:
     from jgd.transforms.zoom_linesearch import scale_by_zoom_linesearch as scale_by_zoom_linesearch
     from jgd.solvers import Fit as Fit
     from jgd.solvers import Solution as Solution
+    from jgd.solvers import admm as admm
     from jgd.solvers import anderson as anderson
     from jgd.solvers import armijo as armijo
     from jgd.solvers import barzilai_borwein as barzilai_borwein
@@ -687,6 +688,7 @@ lazy(
         "jgd.solvers": (
             "Fit",
             "Solution",
+            "admm",
             "anderson",
             "armijo",
             "barzilai_borwein",

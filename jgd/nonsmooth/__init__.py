@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from jgd.nonsmooth.bounds import non_negative as non_negative
     from jgd.nonsmooth.by_path import PenaltyByPath as PenaltyByPath
     from jgd.nonsmooth.by_path import by_path as by_path
+    from jgd.nonsmooth.composed import Composed as Composed
+    from jgd.nonsmooth.composed import compose as compose
     from jgd.nonsmooth.group_l2 import GroupL2 as GroupL2
     from jgd.nonsmooth.group_l2 import LabelledGroupL2 as LabelledGroupL2
     from jgd.nonsmooth.group_l2 import group_l2 as group_l2
@@ -43,6 +45,7 @@ lazy(
     {
         "jgd.nonsmooth.bounds": ("Box", "NonNegative", "box", "non_negative"),
         "jgd.nonsmooth.by_path": ("PenaltyByPath", "by_path"),
+        "jgd.nonsmooth.composed": ("Composed", "compose"),
         "jgd.nonsmooth.group_l2": ("GroupL2", "LabelledGroupL2", "group_l2"),
         "jgd.nonsmooth.nonsmooth": ("ConvexSet", "Nonsmooth"),
         "jgd.nonsmooth.nuclear": ("Nuclear", "nuclear"),
