@@ -33,6 +33,7 @@ from jgd.core.newton_schulz import COEFFICIENTS, PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
+from jgd.optimizers.natural_gradient import FISHER
 from jgd.sweep import loguniform, uniform
 from jgd.transforms.decay import Decay
 
@@ -118,6 +119,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "measure_name": "norm",
     "opt": jgd.sgd(0.1),
     "optimizer": jgd.sgd(0.1),
+    "outputs": TASK.loss,
     "params": {"w": jnp.ones(2)},
     "should_transform_fn": jnp.sum,
     "schedules": [jgd.constant_schedule(1.0)],
@@ -156,6 +158,9 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "min_ndim_triangular": whole_from(0),
     "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
+    "cg_steps": WHOLE,
+    "fisher": FISHER,
+    "max_backtracking_steps": COUNT,
     "nonsmooth": NONSMOOTH,
     "norm": one_of("auto", "spectral", "sign", "col", "row", "bias"),
     "ns_coeffs": Kind(

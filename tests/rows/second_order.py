@@ -62,7 +62,7 @@ OVERRIDES["sophia"] = {  # optax's form; the paper's is in the test
 
 _MODEL = {"extra": _outputs, "complex": False, "state_bytes": None, "reverse": False}
 OVERRIDES["hessian_free"] = {**_MODEL, "scalar_bytes": 8}  # the damping, and the second word of the key
-OVERRIDES["natural_gradient"] = {**_MODEL, "make": lambda: jgd.natural_gradient(0.3, "normal")}
+OVERRIDES["natural_gradient"] = {**_MODEL, "make": lambda: jgd.natural_gradient(0.05, "normal")}  # of a sum, not a mean
 
 ROWS = [
     Row("sophia_paper", lambda: jgd.sophia(0.05, gamma=0.8), **_SOPHIA, reference="pytorch-optimizer:sophia"),

@@ -65,9 +65,8 @@ class Admm(Method):
         at, rho = problem.nonsmooth.linear(point.params), jnp.asarray(self.rho, point.grad.dtype)
         z = problem.nonsmooth.prox_beyond(at, 1 / rho)
         zero, none = jnp.zeros_like(rho), jnp.zeros((), jnp.int32)
-        memory = Splitting(
-            point, z, jnp.zeros_like(z), rho, point.grad, zero, zero, none, none, zero + jnp.inf, none
-        )  # fmt: skip
+        still = point.grad, zero, zero, none, none, zero + jnp.inf, none
+        memory = Splitting(point, z, jnp.zeros_like(z), rho, *still)
         optimality = self._residuals(problem, memory, at)[2]
         iterate = Iterate(point, point.params, jnp.array(True), optimality, status(Status.RUNNING), memory)
         return self._aimed(problem, iterate._replace(point=self._found(problem, memory, at)))
@@ -107,14 +106,15 @@ class Admm(Method):
         idle = jnp.where(better, 0, old.idle + 1)
         small = optimality <= jnp.finfo(z.dtype).eps ** (2 / 3) * (1 + jnp.linalg.norm(at_new.x.grad))
         end = jnp.where(precise | ((idle >= IDLE) & small), status(Status.PRECISION), status(Status.RUNNING))
-        found = Iterate(self._found(problem, split, at), iterate.trial, jnp.array(True), optimality, end, split._replace(
+        memory = split._replace(
             rho=old.rho * grown,
             u=split.u / grown,
             newton=jnp.zeros_like(old.newton),
             adapted=split.adapted + (grown != 1),
             least=jnp.minimum(optimality, old.least),
             idle=idle,
-        ))  # fmt: skip
+        )
+        found = Iterate(self._found(problem, split, at), iterate.trial, jnp.array(True), optimality, end, memory)
         inner = iterate._replace(accepted=jnp.array(False), memory=at_new._replace(newton=old.newton + 1))
         return self._aimed(problem, where(done, cast_like(found, iterate), cast_like(inner, iterate)))
 
