@@ -50,7 +50,7 @@ class ScaleByAdam(Rule):
         return look / self.metric(shared, v), m, v
 
     def metric(self, shared: Any, v: jax.Array) -> jax.Array:
-        """What divides the step: sqrt(v^ + eps_root) + eps."""
+        """The divisor of the step: sqrt(v^ + eps_root) + eps."""
         return safe_sqrt(shared[1] * v + self.eps_root) + self.eps
 
 

@@ -13,7 +13,7 @@ LEAST_GAP = 10
 """Martens' k is at least so many steps."""
 
 
-class Progress(NamedTuple):
+class ConjugateGradients(NamedTuple):
     """The state of conjugate gradients."""
 
     x: Params
@@ -38,7 +38,7 @@ def damped_cg(
 
     `product` is v -> G v and `scale` r -> M^-1 r, the preconditioner. It ends after `steps` at most, where
     q is negative and the last k = max(10, i / 10) of i steps gained less than k `tolerance` |q| (Martens 2010, section
-    4.4), or where the residual is 0 or the curvature not positive. Cost: a product a step, and one before.
+    4.4), or where the residual is rounding or the curvature not positive. Cost: a product a step, and one before.
     """
 
     def with_damping(v: Params) -> Params:
@@ -53,15 +53,16 @@ def damped_cg(
     first = value(start, residual)
     values = jnp.full(steps + 1, first)
     down = jax.tree.map(jnp.negative, scaled)
-    begun = Progress(start, residual, down, global_dot(residual, scaled), values, jnp.zeros((), jnp.int32))
+    begun = ConjugateGradients(start, residual, down, global_dot(residual, scaled), values, jnp.zeros((), jnp.int32))
+    rounding = jnp.finfo(first.dtype).eps ** 1.5 * begun.energy  # of squares
 
-    def going(at: Progress) -> jax.Array:
+    def going(at: ConjugateGradients) -> jax.Array:
         gap = jnp.maximum(LEAST_GAP, at.count // 10)
         now, before = at.values[at.count], at.values[jnp.maximum(at.count - gap, 0)]
         little = (at.count > gap) & (now < 0) & (before - now < -gap * tolerance * now)
-        return (at.count < steps) & (at.energy > 0) & ~little
+        return (at.count < steps) & (at.energy > rounding) & ~little
 
-    def step(at: Progress) -> Progress:
+    def step(at: ConjugateGradients) -> ConjugateGradients:
         bent = with_damping(at.direction)
         length = ratio(at.energy, global_dot(at.direction, bent))
         x = jax.tree.map(lambda x, d: x + length * d, at.x, at.direction)
@@ -70,9 +71,9 @@ def damped_cg(
         energy = jnp.where(length > 0, global_dot(residual, scaled), 0.0)
         direction = jax.tree.map(lambda s, d: ratio(energy, at.energy) * d - s, scaled, at.direction)
         count = at.count + 1
-        return Progress(x, residual, direction, energy, at.values.at[count].set(value(x, residual)), count)
+        return ConjugateGradients(x, residual, direction, energy, at.values.at[count].set(value(x, residual)), count)
 
-    def kept(new: Progress, like: Any) -> Progress:
+    def kept(new: ConjugateGradients, like: Any) -> ConjugateGradients:
         return jax.tree.map(lambda n, o: n.astype(o.dtype), new, like)
 
     found = jax.lax.while_loop(going, lambda at: kept(step(at), at), begun)

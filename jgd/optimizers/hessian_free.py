@@ -121,7 +121,7 @@ class HessianFree:
         return updates, cast_like(HessianFreeState(increment(state.count), damping, step, kept), state)
 
     def _factor(self, value: jax.Array, gain: jax.Array, foretold: jax.Array) -> jax.Array:
-        """What the damping is multiplied by; nothing is learned where the gain is lost in the loss's rounding."""
+        """The factor of the damping; nothing is learned where the gain is lost in the loss's rounding."""
         rho = gain / jnp.where(foretold < 0, foretold, -jnp.inf)
         factor = jnp.where(rho > 0.75, SHRINK, jnp.where(rho >= 0.25, 1.0, 1 / SHRINK))
         rounding = 10 * jnp.finfo(value.dtype).eps * jnp.abs(value)

@@ -34,7 +34,7 @@ class LossOfOutputs:
         return self.loss(self._outputs(params, batch, key), batch)
 
     def parts(self, batch: Any, key: Any) -> dict[str, Callable[[Any], Any]]:
-        """What an optimizer is given: the model's outputs of parameters, and the loss of outputs."""
+        """The two functions for an optimizer: the model's outputs of parameters, and the loss of outputs."""
 
         def loss_fn(outputs: Any) -> Any:
             value = self.loss(outputs, batch)

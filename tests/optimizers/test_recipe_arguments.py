@@ -22,6 +22,7 @@ MEANING_OF_NONE = {  # beside the parameters whose default it is
     "linesearch": "steps are not searched",
 }
 MEANING_OF_ZERO = {
+    "max_backtracking_steps": "a step is taken whole or not at all",
     "max_size_triangular": "all factors are diagonal",
     "min_dim_size_to_factor": "all leaves of two axes are factored",
     "min_ndim_triangular": "vectors have triangular factors too",

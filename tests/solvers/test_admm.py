@@ -105,11 +105,16 @@ def test_rho_adapts_to_the_units_of_the_function(scale, x64):
     known = solved(loss, ns.l1(SCALE))
     found = solved(lambda x: scale * loss(x), ns.l1(scale * SCALE), stop=Stop(gradient_norm=1e-9 * max(scale, 1e-2)))
     np.testing.assert_allclose(found.params, known.params, atol=1e-4)
-    assert found.evaluations < 5 * known.evaluations + 100
+    assert found.evaluations < 5 * known.evaluations  # the first rho is too large or too small by 1e4
 
 
-def test_float32_ends_by_itself_and_derivatives_are_implicit():
-    found = minimize(loss, "admm", jnp.zeros(N, jnp.float32), Stop(gradient_norm=0.0), nonsmooth=ns.l1(SCALE))
+def test_float32_ends_by_itself():
+    a, b = jnp.asarray(A, jnp.float32), jnp.asarray(B, jnp.float32)
+
+    def single(x):
+        return jnp.sum((a @ x - b) ** 2) / (2 * M)
+
+    found = minimize(single, "admm", jnp.zeros(N, jnp.float32), Stop(gradient_norm=0.0), nonsmooth=ns.l1(SCALE))
     assert found.status is Status.PRECISION
     assert found.gradient_norm < 1e-4
 

@@ -19,6 +19,7 @@ NEWTON = 0.1
 """The share of its gradient that a step in x must leave, or another one follows before z and u move."""
 MOST_NEWTON = 10
 SHORTEST = 1e-10
+Sizes = tuple[jax.Array, jax.Array]  # of z and of y
 IDLE = 100
 """After so many steps whose residuals do not fall, where they are small, the rest is rounding."""
 
@@ -46,7 +47,8 @@ class Admm(Method):
     x+ minimises f + rho |A x - z + u|^2 / 2 by Newton's steps on the Hessian of f, one where f is quadratic, halved
     where that sum does not fall; z+ = prox(alpha A x+ + (1 - alpha) z + u, 1 / rho); u+ = u + alpha A x+ + (1 - alpha)
     z - z+, with `relaxation` alpha. rho doubles where the primal residual |A x - z| is over 10 times the dual one,
-    rho |A'(z+ - z)|, and halves in the opposite case (section 3.4.1), in the first 100 steps that ask for it.
+    rho |A'(z+ - z)|, and halves in the opposite case (section 3.4.1), in the first 100 steps that ask for it; each
+    counts as a share of what it is a difference of, so that units do not matter (Wohlberg 2017, arXiv:1704.06209).
 
     The optimality is the norm of |g + A'y| and |A x - z|, y = rho u, which are 0 at a solution alone for convex f. h is
     `nonsmooth`: without a `jgd.nonsmooth.compose` A is the identity, and the solution is z, which is inside a set and
@@ -97,9 +99,11 @@ class Admm(Method):
         relaxed = self.relaxation * at + (1 - self.relaxation) * old.z
         z = problem.nonsmooth.prox_beyond(relaxed + old.u, 1 / old.rho)
         split = at_new._replace(z=z, u=old.u + relaxed - z)
-        primal, precise, optimality = self._residuals(problem, split, at)
+        sizes, precise, optimality = self._residuals(problem, split, at)
+        primal = jnp.linalg.norm(at - z)
         dual = old.rho * jnp.linalg.norm(problem.nonsmooth.transposed(z - old.z))
         may = split.adapted < ADAPTATIONS
+        primal, dual = primal * sizes[1], dual * sizes[0]
         grown = jnp.where(primal > UNBALANCED * dual, FACTOR, jnp.where(dual > UNBALANCED * primal, 1 / FACTOR, 1.0))
         grown = jnp.where(may, grown, 1.0)
         better = optimality < old.least
@@ -139,16 +143,18 @@ class Admm(Method):
         gap = problem.nonsmooth.linear(x.params) - memory.z + memory.u
         return x.smooth + memory.rho * (gap @ gap) / 2
 
-    def _residuals(self, problem: Objective, memory: Splitting, at: jax.Array) -> tuple[jax.Array, ...]:
-        """|A x - z|, whether both residuals are rounding, and the optimality (section 3.3)."""
+    def _residuals(self, problem: Objective, memory: Splitting, at: jax.Array) -> tuple[Sizes, jax.Array, jax.Array]:
+        """The sizes that the residuals are to be compared with, whether both are rounding, and the optimality."""
         x, y = memory.x, problem.nonsmooth.transposed(memory.rho * memory.u)
         eps = 10 * float(jnp.finfo(x.grad.dtype).eps)
         primal, dual = jnp.linalg.norm(at - memory.z), jnp.linalg.norm(x.grad + y)
-        sizes = jnp.maximum(jnp.linalg.norm(at), jnp.linalg.norm(memory.z)), jnp.linalg.norm(y)
-        return primal, (primal <= eps * sizes[0]) & (dual <= eps * sizes[1]), jnp.hypot(primal, dual)
+        size_of_z = jnp.maximum(jnp.linalg.norm(at), jnp.linalg.norm(memory.z))
+        size_of_y = jnp.maximum(jnp.linalg.norm(x.grad), jnp.linalg.norm(y))
+        precise = (primal <= eps * size_of_z) & (dual <= eps * size_of_y)
+        return (size_of_z, size_of_y), precise, jnp.hypot(primal, dual)
 
     def _found(self, problem: Objective, memory: Splitting, at: jax.Array) -> Point:
-        """What is shown as the solution."""
+        """The point that is shown as the solution."""
         x, z = memory.x, memory.z
         beyond = problem.nonsmooth.value_beyond(z).astype(x.value.dtype)
         if problem.nonsmooth.is_composed:
