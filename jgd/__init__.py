@@ -76,7 +76,7 @@ lazy(
             "nonlinear_cg projected_gradient prox_gradient root sr1 steepest_descent strong_wolfe subgradient trf "
             "trust_exact trust_krylov trust_ncg"
         ),
-        "jgd.train": "Run Task fit loss_of_outputs on_host",
+        "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
         "jgd.measure": "describe",
     },
     folders="interop measure nonsmooth optimizers schedules solvers sweep tasks transforms",

@@ -42,7 +42,7 @@ LOOPS = {
         "projected_gradient prox_gradient root sr1 steepest_descent strong_wolfe subgradient trf trust_exact "
         "trust_krylov trust_ncg"
     ),
-    "jgd.train": "Run Task fit loss_of_outputs on_host",
+    "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
     "jgd.measure.describe": "describe",
 }
 FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")

@@ -140,7 +140,7 @@ from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
 from jgd.optimizers.dadapt import dadapt_sgd as dadapt_sgd
 from jgd.optimizers.dadapt import quotient as quotient
 from jgd.optimizers.dadapt import sum_of_moduli as sum_of_moduli
-from jgd.optimizers.damped_cg import Progress as Progress
+from jgd.optimizers.damped_cg import ConjugateGradients as ConjugateGradients
 from jgd.optimizers.damped_cg import damped_cg as damped_cg
 from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
 from jgd.optimizers.diffgrad import diffgrad as diffgrad
