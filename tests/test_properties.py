@@ -46,6 +46,7 @@ SCALARS = (
     "flatten",
     "snapshot",
     "hutchinson",
+    "gauss_newton_bartlett",
     "zclip",
 )  # keep scalars, or one vector
 INTEGERS = (  # only add and multiply

@@ -155,8 +155,8 @@ def model_at(place: str, grads: Grads, params: Params, outputs_fn: Any) -> Model
             "loss as jgd.loss_of_outputs(outputs, loss), or call update(grads, state, params, outputs_fn=..., "
             "loss_fn=...)."
         )
-    check_inexact(place, params)
     check_fits(place, grads, params)
+    check_inexact(place, params)
     if not is_whole(params):
         raise InputError(
             f"{place}: a mask hides some of the parameters, without which outputs_fn has no value; put no mask around "

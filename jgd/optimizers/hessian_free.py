@@ -12,6 +12,7 @@ from jgd.core.tree import (
     all_finite,
     cast_like,
     check_extra,
+    check_fits,
     full_like,
     global_dot,
     increment,
@@ -84,6 +85,7 @@ class HessianFree:
     ) -> tuple[Updates, State]:
         """The step to the quadratic's minimum, shortened until the loss falls."""
         place = "HessianFree.update"
+        check_fits(place, grads, state.step)
         model = model_at(place, grads, params, outputs_fn)
         check_extra(place, "loss_fn", loss_fn)
         kept, (key,) = split_key(self.key, state.key)

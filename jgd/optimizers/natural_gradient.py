@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE, one_of
-from jgd.core.tree import cast_like, check_extra, full_like, increment, where, zero_count
+from jgd.core.tree import cast_like, check_extra, check_fits, full_like, increment, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
@@ -63,6 +63,7 @@ class NaturalGradient:
     ) -> tuple[Updates, State]:
         """A step down the natural gradient."""
         place = "NaturalGradient.update"
+        check_fits(place, grads, state.step)
         model = model_at(place, grads, params, outputs_fn)
         if self.fisher == "empirical":
             check_extra(place, "loss_fn", loss_fn)

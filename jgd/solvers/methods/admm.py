@@ -47,8 +47,8 @@ class Admm(Method):
     x+ minimises f + rho |A x - z + u|^2 / 2 by Newton's steps on the Hessian of f, one where f is quadratic, halved
     where that sum does not fall; z+ = prox(alpha A x+ + (1 - alpha) z + u, 1 / rho); u+ = u + alpha A x+ + (1 - alpha)
     z - z+, with `relaxation` alpha. rho doubles where the primal residual |A x - z| is over 10 times the dual one,
-    rho |A'(z+ - z)|, and halves in the opposite case (section 3.4.1), in the first 100 steps that ask for it; each
-    counts as a share of what it is a difference of, so that units do not matter (Wohlberg 2017, arXiv:1704.06209).
+    rho |z+ - z|, and halves in the opposite case (section 3.4.1), in the first 100 steps that ask for it; the one
+    counts as a share of z, the other of y, so that units do not matter (Wohlberg 2017, arXiv:1704.06209).
 
     The optimality is the norm of |g + A'y| and |A x - z|, y = rho u, which are 0 at a solution alone for convex f. h is
     `nonsmooth`: without a `jgd.nonsmooth.compose` A is the identity, and the solution is z, which is inside a set and
@@ -101,8 +101,8 @@ class Admm(Method):
         split = at_new._replace(z=z, u=old.u + relaxed - z)
         sizes, precise, optimality = self._residuals(problem, split, at)
         primal = jnp.linalg.norm(at - z)
-        dual = old.rho * jnp.linalg.norm(problem.nonsmooth.transposed(z - old.z))
-        may = split.adapted < ADAPTATIONS
+        dual = old.rho * jnp.linalg.norm(z - old.z)
+        may = (split.adapted < ADAPTATIONS) & (sizes[0] > 0) & (sizes[1] > 0)
         primal, dual = primal * sizes[1], dual * sizes[0]
         grown = jnp.where(primal > UNBALANCED * dual, FACTOR, jnp.where(dual > UNBALANCED * primal, 1 / FACTOR, 1.0))
         grown = jnp.where(may, grown, 1.0)
@@ -149,8 +149,8 @@ class Admm(Method):
         eps = 10 * float(jnp.finfo(x.grad.dtype).eps)
         primal, dual = jnp.linalg.norm(at - memory.z), jnp.linalg.norm(x.grad + y)
         size_of_z = jnp.maximum(jnp.linalg.norm(at), jnp.linalg.norm(memory.z))
-        size_of_y = jnp.maximum(jnp.linalg.norm(x.grad), jnp.linalg.norm(y))
-        precise = (primal <= eps * size_of_z) & (dual <= eps * size_of_y)
+        size_of_y = memory.rho * jnp.linalg.norm(memory.u)  # and not A'y, which is 0 where f is flat
+        precise = (primal <= eps * size_of_z) & (dual <= eps * jnp.maximum(jnp.linalg.norm(x.grad), size_of_y))
         return (size_of_z, size_of_y), precise, jnp.hypot(primal, dual)
 
     def _found(self, problem: Objective, memory: Splitting, at: jax.Array) -> Point:
