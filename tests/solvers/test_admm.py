@@ -100,6 +100,14 @@ def test_a_function_that_is_not_quadratic_in_a_tree(x64):
     np.testing.assert_allclose(found.params["w"], model.fit(A, signs).coef_[0], atol=1e-4)  # saga's own
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1e4])
+def test_rho_adapts_to_the_units_of_the_function(scale, x64):
+    known = solved(loss, ns.l1(SCALE))
+    found = solved(lambda x: scale * loss(x), ns.l1(scale * SCALE), stop=Stop(gradient_norm=1e-9 * max(scale, 1e-2)))
+    np.testing.assert_allclose(found.params, known.params, atol=1e-4)
+    assert found.evaluations < 5 * known.evaluations  # the first rho is too large or too small by 1e4
+
+
 def test_float32_ends_by_itself():
     a, b = jnp.asarray(A, jnp.float32), jnp.asarray(B, jnp.float32)
 

@@ -19,6 +19,7 @@ NEWTON = 0.1
 """The share of its gradient that a step in x must leave, or another one follows before z and u move."""
 MOST_NEWTON = 10
 SHORTEST = 1e-10
+Sizes = tuple[jax.Array, jax.Array]  # of z and of y
 IDLE = 100
 """After so many steps whose residuals do not fall, where they are small, the rest is rounding."""
 
@@ -46,8 +47,8 @@ class Admm(Method):
     x+ minimises f + rho |A x - z + u|^2 / 2 by Newton's steps on the Hessian of f, one where f is quadratic, halved
     where that sum does not fall; z+ = prox(alpha A x+ + (1 - alpha) z + u, 1 / rho); u+ = u + alpha A x+ + (1 - alpha)
     z - z+, with `relaxation` alpha. rho doubles where the primal residual |A x - z| is over 10 times the dual one,
-    rho |A'(z+ - z)|, and halves in the opposite case (section 3.4.1), in the first 100 steps that ask for it; so the
-    units of f matter, and `rho` should be of the size of its curvature.
+    rho |A'(z+ - z)|, and halves in the opposite case (section 3.4.1), in the first 100 steps that ask for it; the one
+    counts as a share of z, the other of y, so that units do not matter (Wohlberg 2017, arXiv:1704.06209).
 
     The optimality is the norm of |g + A'y| and |A x - z|, y = rho u, which are 0 at a solution alone for convex f. h is
     `nonsmooth`: without a `jgd.nonsmooth.compose` A is the identity, and the solution is z, which is inside a set and
@@ -98,9 +99,11 @@ class Admm(Method):
         relaxed = self.relaxation * at + (1 - self.relaxation) * old.z
         z = problem.nonsmooth.prox_beyond(relaxed + old.u, 1 / old.rho)
         split = at_new._replace(z=z, u=old.u + relaxed - z)
-        primal, precise, optimality = self._residuals(problem, split, at)
+        sizes, precise, optimality = self._residuals(problem, split, at)
+        primal = jnp.linalg.norm(at - z)
         dual = old.rho * jnp.linalg.norm(problem.nonsmooth.transposed(z - old.z))
-        may = split.adapted < ADAPTATIONS
+        may = (split.adapted < ADAPTATIONS) & (sizes[0] > 0) & (sizes[1] > 0)
+        primal, dual = primal * sizes[1], dual * sizes[0]
         grown = jnp.where(primal > UNBALANCED * dual, FACTOR, jnp.where(dual > UNBALANCED * primal, 1 / FACTOR, 1.0))
         grown = jnp.where(may, grown, 1.0)
         better = optimality < old.least
@@ -140,17 +143,15 @@ class Admm(Method):
         gap = problem.nonsmooth.linear(x.params) - memory.z + memory.u
         return x.smooth + memory.rho * (gap @ gap) / 2
 
-    def _residuals(
-        self, problem: Objective, memory: Splitting, at: jax.Array
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """|A x - z|, whether both residuals are rounding, and the optimality (section 3.3)."""
+    def _residuals(self, problem: Objective, memory: Splitting, at: jax.Array) -> tuple[Sizes, jax.Array, jax.Array]:
+        """The sizes that the residuals are to be compared with, whether both are rounding, and the optimality."""
         x, y = memory.x, problem.nonsmooth.transposed(memory.rho * memory.u)
         eps = 10 * float(jnp.finfo(x.grad.dtype).eps)
         primal, dual = jnp.linalg.norm(at - memory.z), jnp.linalg.norm(x.grad + y)
         size_of_z = jnp.maximum(jnp.linalg.norm(at), jnp.linalg.norm(memory.z))
         size_of_y = memory.rho * jnp.linalg.norm(memory.u)  # and not A'y, which is 0 where f is flat
         precise = (primal <= eps * size_of_z) & (dual <= eps * jnp.maximum(jnp.linalg.norm(x.grad), size_of_y))
-        return primal, precise, jnp.hypot(primal, dual)
+        return (size_of_z, size_of_y), precise, jnp.hypot(primal, dual)
 
     def _found(self, problem: Objective, memory: Splitting, at: jax.Array) -> Point:
         """The point that is shown as the solution."""
