@@ -97,6 +97,8 @@ from jgd.optimizers.catalogue import optimizer as optimizer
 from jgd.optimizers.catalogue import variant as variant
 from jgd.optimizers.cocob import cocob as cocob
 from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
+from jgd.optimizers.curvature import gauss_newton_bartlett_estimator as gauss_newton_bartlett_estimator
+from jgd.optimizers.curvature import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
 from jgd.optimizers.dadapt import dadapt_adagrad as dadapt_adagrad
 from jgd.optimizers.dadapt import dadapt_adamw as dadapt_adamw
 from jgd.optimizers.dadapt import dadapt_lion as dadapt_lion
@@ -123,6 +125,7 @@ from jgd.optimizers.galore import scale_by_galore as scale_by_galore
 from jgd.optimizers.grams import grams as grams
 from jgd.optimizers.grams import scale_by_grams as scale_by_grams
 from jgd.optimizers.gravity import gravity as gravity
+from jgd.optimizers.hessian_free import hessian_free as hessian_free
 from jgd.optimizers.hypergradient import hypergradient_descent as hypergradient_descent
 from jgd.optimizers.hypergradient import osgm as osgm
 from jgd.optimizers.kate import kate as kate
@@ -153,6 +156,7 @@ from jgd.optimizers.msvag import scale_by_msvag as scale_by_msvag
 from jgd.optimizers.muon import muon as muon
 from jgd.optimizers.muon import muon_labels as muon_labels
 from jgd.optimizers.muon import scale_by_muon as scale_by_muon
+from jgd.optimizers.natural_gradient import natural_gradient as natural_gradient
 from jgd.optimizers.noisy_sgd import dpsgd as dpsgd
 from jgd.optimizers.noisy_sgd import noisy_sgd as noisy_sgd
 from jgd.optimizers.novograd import novograd as novograd
@@ -170,6 +174,8 @@ from jgd.optimizers.pnm import scale_by_pnm as scale_by_pnm
 from jgd.optimizers.polyak import polyak_sgd as polyak_sgd
 from jgd.optimizers.polyak import scale_by_polyak as scale_by_polyak
 from jgd.optimizers.prodigy import prodigy as prodigy
+from jgd.optimizers.proximal import prox_adam as prox_adam
+from jgd.optimizers.proximal import proximal as proximal
 from jgd.optimizers.psgd_kron import psgd_kron as psgd_kron
 from jgd.optimizers.psgd_kron import scale_by_kron as scale_by_kron
 from jgd.optimizers.quasi_hyperbolic import qhadam as qhadam
@@ -216,7 +222,6 @@ from jgd.optimizers.sm3 import scale_by_sm3 as scale_by_sm3
 from jgd.optimizers.sm3 import sm3 as sm3
 from jgd.optimizers.soap import scale_by_soap as scale_by_soap
 from jgd.optimizers.soap import soap as soap
-from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian
 from jgd.optimizers.sophia import scale_by_sophia as scale_by_sophia
 from jgd.optimizers.sophia import sophia as sophia
 from jgd.optimizers.splus import descend_by_splus as descend_by_splus
@@ -249,6 +254,7 @@ from jgd.schedules.warmup import warmup_exponential_decay_schedule as warmup_exp
 from jgd.schedules.warmup import warmup_stable_decay_schedule as warmup_stable_decay_schedule
 from jgd.solvers import Fit as Fit
 from jgd.solvers import Solution as Solution
+from jgd.solvers import admm as admm
 from jgd.solvers import anderson as anderson
 from jgd.solvers import armijo as armijo
 from jgd.solvers import barzilai_borwein as barzilai_borwein
@@ -292,6 +298,7 @@ from jgd.train import Microbatch as Microbatch
 from jgd.train import Run as Run
 from jgd.train import Task as Task
 from jgd.train import fit as fit
+from jgd.train import loss_of_outputs as loss_of_outputs
 from jgd.train import on_host as on_host
 from jgd.transforms.accumulation import apply_every as apply_every
 from jgd.transforms.accumulation import skip_large_updates as skip_large_updates

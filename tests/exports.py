@@ -13,13 +13,15 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "OrthogonalMomentum", "adam_rate", "agreement", "are_plain", "as_rule", "as_transform", "ask", "begin_search",
-    "beside_adamw", "bias_corrections", "blend", "catalogue", "check_metrics", "corrected_mean", "geometric",
-    "half_cosine", "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "matrices_and_labels",
-    "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key", "power_curve",
-    "progress", "projection_of", "quarter_root", "quotient", "ray", "receive", "reciprocal", "rectification",
-    "root_above", "scaled_updates", "scaling", "shape_factor", "shrink", "step_if", "sum_of_moduli", "time_of",
-    "transition", "whole", "whole_steps", "wolfe_errors", "zoom_search",
+    "ConjugateGradients", "Family", "ModelAt", "OrthogonalMomentum", "adam_rate", "agreement", "are_plain",
+    "as_rule", "as_transform", "ask", "begin_search", "beside_adamw", "bias_corrections", "blend", "catalogue",
+    "check_metrics", "corrected_mean", "damped_cg", "empirical_metric", "family_metric", "geometric", "half_cosine",
+    "init_rate", "inner_states", "known_metrics", "limited_growth", "list", "loss_metric", "matrices_and_labels",
+    "model_at", "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe", "one_key",
+    "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray", "receive", "reciprocal",
+    "rectification", "root_above", "scaled_updates", "scaling", "shape_factor", "shrink", "squared_gradients",
+    "step_if", "sum_of_moduli", "targets", "time_of", "transition", "whole", "whole_steps", "wolfe_errors",
+    "zoom_search",
 }  # fmt: skip
 # Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
 BENEATH_PENALTIES = {
@@ -34,13 +36,13 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Fit Solution anderson armijo barzilai_borwein basin_hopping bfgs broyden check_grads cubic_newton curve_fit "
-        "dfp dogleg fista fixed_point frank_wolfe gauss_newton hager_zhang implicit lbfgsb least_squares "
+        "Fit Solution admm anderson armijo barzilai_borwein basin_hopping bfgs broyden check_grads cubic_newton "
+        "curve_fit dfp dogleg fista fixed_point frank_wolfe gauss_newton hager_zhang implicit lbfgsb least_squares "
         "levenberg_marquardt minimize minimize_many mirror_descent multistart nelder_mead newton newton_cg "
         "nonlinear_cg projected_gradient prox_gradient root sr1 steepest_descent strong_wolfe subgradient trf "
         "trust_exact trust_krylov trust_ncg"
     ),
-    "jgd.train": "Microbatch Run Task fit on_host",
+    "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
     "jgd.measure.describe": "describe",
 }
 FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")

@@ -32,6 +32,8 @@ from jgd.core.frozen import frozen_key
 from jgd.core.newton_schulz import COEFFICIENTS, PRECONDITIONING
 from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
+from jgd.nonsmooth.nonsmooth import NONSMOOTH
+from jgd.optimizers.natural_gradient import FISHER
 from jgd.sweep import loguniform, uniform
 from jgd.transforms.decay import Decay
 
@@ -102,6 +104,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "postprocessor": jgd.sgd(0.1),
     "preprocessor": jgd.sgd(0.1),
     "momentum": 0.9,
+    "nonsmooth": jgd.nonsmooth.l1(0.1),
     "value": jgd.sgd(0.1),
     "warmup_steps": 1,
     "cycles": (jgd.schedules.WarmupCosineDecay(0.0, 1.0, 1, 5),),
@@ -116,6 +119,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "measure_name": "norm",
     "opt": jgd.sgd(0.1),
     "optimizer": jgd.sgd(0.1),
+    "outputs": TASK.loss,
     "params": {"w": jnp.ones(2)},
     "should_transform_fn": jnp.sum,
     "schedules": [jgd.constant_schedule(1.0)],
@@ -155,6 +159,10 @@ BY_NAME = {  # of functions whose door is that of the record which they make
     "min_ndim_triangular": whole_from(0),
     "min_dim_size_to_factor": whole_from(0),
     "mu_dtype": DTYPE,
+    "cg_steps": WHOLE,
+    "fisher": FISHER,
+    "max_backtracking_steps": COUNT,
+    "nonsmooth": NONSMOOTH,
     "norm": one_of("auto", "spectral", "sign", "col", "row", "bias"),
     "ns_coeffs": Kind(
         "be numbers, or a name", lambda x: x in COEFFICIENTS if isinstance(x, str) else admits(NUMBERS, x)

@@ -46,6 +46,7 @@ SCALARS = (
     "flatten",
     "snapshot",
     "hutchinson",
+    "gauss_newton_bartlett",
     "zclip",
 )  # keep scalars, or one vector
 INTEGERS = (  # only add and multiply
@@ -258,7 +259,7 @@ def test_extra_arguments_are_ignored(row):
 @EACH
 def test_pickles_and_prints_what_can_be_pasted_back(row):
     opt = row.make()
-    named = {**vars(jgd.schedules), **_functions(opt)}
+    named = {**vars(jgd.schedules), "l1": jgd.nonsmooth.l1, **_functions(opt)}
     exec("from jgd import *", named)
     copies = [eval(repr(opt), named)] if "Foreign" not in repr(opt) else []
     if not _has_local_functions(opt):

@@ -10,6 +10,7 @@ lazy(
     {
         "jgd.nonsmooth.bounds": "Box NonNegative box non_negative",
         "jgd.nonsmooth.by_path": "PenaltyByPath by_path",
+        "jgd.nonsmooth.composed": "Composed compose",
         "jgd.nonsmooth.group_l2": "GroupL2 LabelledGroupL2 group_l2",
         "jgd.nonsmooth.nonsmooth": "ConvexSet Nonsmooth",
         "jgd.nonsmooth.nuclear": "Nuclear nuclear",

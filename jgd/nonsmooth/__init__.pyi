@@ -4,6 +4,8 @@ from jgd.nonsmooth.bounds import box as box
 from jgd.nonsmooth.bounds import non_negative as non_negative
 from jgd.nonsmooth.by_path import PenaltyByPath as PenaltyByPath
 from jgd.nonsmooth.by_path import by_path as by_path
+from jgd.nonsmooth.composed import Composed as Composed
+from jgd.nonsmooth.composed import compose as compose
 from jgd.nonsmooth.group_l2 import GroupL2 as GroupL2
 from jgd.nonsmooth.group_l2 import LabelledGroupL2 as LabelledGroupL2
 from jgd.nonsmooth.group_l2 import group_l2 as group_l2

@@ -48,10 +48,16 @@ lazy(
             "optimizer variant"
         ),
         "jgd.optimizers.cocob": "ScaleByCocob cocob scale_by_cocob",
+        "jgd.optimizers.curvature": (
+            "Family GaussNewtonBartlettEstimator HutchinsonEstimatorDiagHessian ModelAt Outputs Product "
+            "empirical_metric family_metric gauss_newton_bartlett_estimator hutchinson_estimator_diag_hessian "
+            "loss_metric model_at squared_gradients targets"
+        ),
         "jgd.optimizers.dadapt": (
             "DAdaptAdagrad DAdaptAdamw DAdaptLion DAdaptSgd DAdaptState adam_rate dadapt_adagrad dadapt_adamw "
             "dadapt_lion dadapt_sgd quotient sum_of_moduli"
         ),
+        "jgd.optimizers.damped_cg": "ConjugateGradients damped_cg",
         "jgd.optimizers.diffgrad": "ScaleByDiffgrad diffgrad scale_by_diffgrad",
         "jgd.optimizers.dion": "DionState ScaleByDion dion scale_by_dion",
         "jgd.optimizers.dog": (
@@ -65,6 +71,7 @@ lazy(
         "jgd.optimizers.galore": "ScaleByGalore galore galore_adamw scale_by_galore",
         "jgd.optimizers.grams": "ScaleByGrams grams scale_by_grams",
         "jgd.optimizers.gravity": "Gravity gravity",
+        "jgd.optimizers.hessian_free": "HessianFree HessianFreeState hessian_free",
         "jgd.optimizers.hypergradient": (
             "HypergradientDescent HypergradientDescentState Osgm OsgmState hypergradient_descent osgm"
         ),
@@ -87,6 +94,7 @@ lazy(
             "CorrectedMuonState MuonLabels OrthogonalMomentum ScaleByMuon ScaleByMuonState beside_adamw "
             "matrices_and_labels muon muon_labels scale_by_muon shape_factor"
         ),
+        "jgd.optimizers.natural_gradient": "NaturalGradient NaturalGradientState natural_gradient",
         "jgd.optimizers.noisy_sgd": "dpsgd noisy_sgd",
         "jgd.optimizers.novograd": "ScaleByNovograd novograd scale_by_novograd",
         "jgd.optimizers.optimistic": (
@@ -98,6 +106,7 @@ lazy(
         "jgd.optimizers.pnm": "ScaleByPnm pnm scale_by_pnm",
         "jgd.optimizers.polyak": "ScaleByPolyak polyak_sgd scale_by_polyak",
         "jgd.optimizers.prodigy": "Prodigy prodigy",
+        "jgd.optimizers.proximal": "ProxAdam Proximal ProximalState prox_adam proximal",
         "jgd.optimizers.psgd_kron": "ScaleByKron psgd_kron scale_by_kron",
         "jgd.optimizers.quasi_hyperbolic": "ScaleByQhadam ScaleByQhm qhadam qhm scale_by_qhadam scale_by_qhm",
         "jgd.optimizers.racs": "ScaleByRacs racs scale_by_racs",
@@ -122,9 +131,7 @@ lazy(
         "jgd.optimizers.sign_sgd": "ScaleBySign ScaleBySignum scale_by_sign scale_by_signum sign_sgd signum tiger",
         "jgd.optimizers.sm3": "ScaleBySm3 scale_by_sm3 sm3",
         "jgd.optimizers.soap": "ScaleBySoap scale_by_soap soap",
-        "jgd.optimizers.sophia": (
-            "HutchinsonEstimatorDiagHessian ScaleBySophia hutchinson_estimator_diag_hessian scale_by_sophia sophia"
-        ),
+        "jgd.optimizers.sophia": "ScaleBySophia scale_by_sophia sophia",
         "jgd.optimizers.splus": "DescendBySplus ScaleBySplus descend_by_splus scale_by_splus splus",
         "jgd.optimizers.stable_adamw": "ScaleByStableAdamw scale_by_stable_adamw stable_adamw",
         "jgd.optimizers.tam": "ScaleByTam scale_by_tam tam",

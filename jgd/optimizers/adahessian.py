@@ -10,7 +10,7 @@ from jgd.core.arguments import TRANSFORM
 from jgd.core.tree import abs_sq, cast_like, check_params, full_like, increment, map_unzip, one_minus_pow, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import descend, optimizer
-from jgd.optimizers.sophia import hutchinson_estimator_diag_hessian
+from jgd.optimizers.curvature import hutchinson_estimator_diag_hessian
 from jgd.transforms import Chain, as_transform
 from jgd.transforms.decay import Decay
 

@@ -47,7 +47,11 @@ class ScaleByAdam(Rule):
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         look = corrected_mean(shared, self.b1, g, m, nesterov=self.nesterov)
-        return look / (safe_sqrt(shared[1] * v + self.eps_root) + self.eps), m, v
+        return look / self.metric(shared, v), m, v
+
+    def metric(self, shared: Any, v: jax.Array) -> jax.Array:
+        """The divisor of the step: sqrt(v^ + eps_root) + eps."""
+        return safe_sqrt(shared[1] * v + self.eps_root) + self.eps
 
 
 scale_by_adam = ScaleByAdam

@@ -1,6 +1,5 @@
 """Sophia: momentum over the Hessian's diagonal, entry by entry, clipped where that is flat."""
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -8,80 +7,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jgd.core import InputError, Transform, hyper, part, record, static
+from jgd.core import Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, whole_from
 from jgd.core.errors import RefusalError
-from jgd.core.frozen import dtype_name, first_key, frozen_key, split_key
-from jgd.core.leaves import is_whole
-from jgd.core.tree import (
-    cast_like,
-    check_extra,
-    check_fits,
-    check_inexact,
-    check_params,
-    full_like,
-    increment,
-    map_unzip,
-    one_minus_pow,
-    zero_count,
-)
+from jgd.core.frozen import dtype_name
+from jgd.core.tree import cast_like, check_params, full_like, increment, map_unzip, one_minus_pow, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole
 from jgd.optimizers.catalogue import descend, optimizer
+from jgd.optimizers.curvature import hutchinson_estimator_diag_hessian
 from jgd.transforms import Chain, as_transform
 
-
-@record
-class HutchinsonEstimatorDiagHessian:
-    """u = r (H r), whose mean over random signs r is the diagonal of the Hessian H (Hutchinson 1989).
-
-    `update` takes no notice of the gradients and needs the objective, a function of the parameters alone, as `obj_fn`,
-    or as `value_fn`, which `jgd.fit` and `jgd.minimize` pass. It costs about two gradients. `random_seed` is a seed, or
-    a random key that is known before compilation; 0 unless given. State: the key's data.
-    """
-
-    random_seed: Any = static(default=None, convert=frozen_key)
-    called = "hutchinson_estimator_diag_hessian"
-
-    def init(self, params: Params) -> State:
-        """The first key."""
-        return optax.contrib.HutchinsonState(first_key(self.random_seed))
-
-    def update(
-        self,
-        grads: Grads,
-        state: State,
-        params: Params = None,
-        *,
-        obj_fn: Callable[[Params], Any] | None = None,
-        value_fn: Callable[[Params], Any] | None = None,
-        **extra: Any,
-    ) -> tuple[Updates, State]:
-        """An estimate of the Hessian's diagonal."""
-        place = "HutchinsonEstimatorDiagHessian.update"
-        kept, (key,) = split_key(self.random_seed, state.key)
-        check_params(place, params)
-        fn: Any = value_fn if obj_fn is None else obj_fn
-        check_extra(place, "obj_fn", fn)
-        check_inexact(place, params)
-        check_fits(place, grads, params)
-        if not is_whole(params):
-            raise InputError(
-                f"{place}: a mask hides some of the parameters, without which obj_fn has no value; put no mask around "
-                "it."
-            )
-        leaves, structure = jax.tree.flatten(params)
-        keys = jax.random.split(key, max(len(leaves), 1))
-        signs = [
-            jax.random.rademacher(k, jnp.shape(p), jnp.float32).astype(jnp.result_type(p))
-            for k, p in zip(keys, leaves, strict=False)
-        ]
-        products = jax.jvp(jax.grad(fn), (params,), (structure.unflatten(signs),))[1]
-        return jax.tree.map(jnp.multiply, products, structure.unflatten(signs)), optax.contrib.HutchinsonState(kept)
-
-
-hutchinson_estimator_diag_hessian = HutchinsonEstimatorDiagHessian
-_SIGNS = HutchinsonEstimatorDiagHessian()
+_SIGNS = hutchinson_estimator_diag_hessian()
 
 
 @record
@@ -90,7 +27,8 @@ class ScaleBySophia:
 
     Every k = `update_interval` steps, the first included, h = b2 h + (1-b2) d with the diagonal d as
     `hessian_diagonal_fn` estimates it (Liu et al. 2023, arXiv:2305.14342, Alg. 3), a transform that is given what
-    `update` is given; Hutchinson's estimator needs `obj_fn`. Its signs stand for the paper's normal draws, with less
+    `update` is given; Hutchinson's estimator needs `obj_fn`, and `gauss_newton_bartlett_estimator()` makes it the
+    paper's Sophia-G, for which gamma is 0.05. Its signs stand for the paper's normal draws, with less
     variance. As in the paper h is renewed before it scales the step, and m begins at zero; optax renews it after the
     step (`hessian_first=False`), whose first one is then one of signs, and divides m by 1 - b1^t (`bias_correction`).
 

@@ -22,8 +22,8 @@ jaxopt is no longer developed. Its public names, and what to use in their place:
     AndersonAcceleration        jgd.anderson, in jgd.fixed_point
     AndersonWrapper             jgd.anderson, in jgd.fixed_point of the wrapped solver's update
     FixedPointIteration         jgd.fixed_point, with "picard"
-    OSQP                        none
-    BoxOSQP                     none
+    OSQP                        jgd.admm, with a box of A x by jgd.nonsmooth.compose
+    BoxOSQP                     jgd.admm, with a box of A x by jgd.nonsmooth.compose
     CvxpyQP                     none
     BoxCDQP                     jgd.lbfgsb, with bounds=
     EqualityConstrainedQP       jax.numpy.linalg.solve of its optimality conditions
@@ -54,6 +54,7 @@ from jgd.solvers.curve_fit import curve_fit as curve_fit
 from jgd.solvers.derivatives import implicit as implicit
 from jgd.solvers.least_squares import least_squares as least_squares
 from jgd.solvers.many import minimize_many as minimize_many
+from jgd.solvers.methods.admm import admm as admm
 from jgd.solvers.methods.anderson import anderson as anderson
 from jgd.solvers.methods.broyden import broyden as broyden
 from jgd.solvers.methods.frank_wolfe import frank_wolfe as frank_wolfe

@@ -7,6 +7,7 @@ from jgd.core.arguments import FLAG, Kind, checked, function_of
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
+from jgd.nonsmooth.composed import Composed
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.derivatives import DERIVATIVE, Implicit
 from jgd.solvers.names import METHOD, check_parts, method_of
@@ -80,6 +81,7 @@ def minimize(
         has_aux=has_aux,
     )
     parts = {name for name in ("bounds", "nonsmooth", "hess") if getattr(given, name) is not None}
+    parts |= {"composed"} if isinstance(nonsmooth, Composed) else set()
     check_parts("minimize", optimizer, method, parts)
     check_nonsmooth("minimize", nonsmooth, bounds, params)
     check_value("minimize", given, params)

@@ -7,6 +7,7 @@ from jgd.core.arguments import TRANSFORM, Kind, admits
 from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
+from jgd.solvers.methods.admm import admm
 from jgd.solvers.methods.frank_wolfe import frank_wolfe
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.gauss_newton import gauss_newton
@@ -33,6 +34,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
     "bfgs": bfgs,
     "dfp": dfp,
     "l-bfgs": lbfgs,
+    "admm": admm,
     "arc": cubic_newton,
     "dogleg": dogleg,
     "fista": fista,
@@ -56,6 +58,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
 PARTS = {
     "bounds": "bounds=",
     "nonsmooth": "nonsmooth=",
+    "composed": "a penalty of a linear map, which jgd.nonsmooth.compose makes",
     "hess": "hess=",
     "residual": "a residual, which jgd.least_squares passes",
     "equations": "equations, which jgd.root passes",

@@ -1,6 +1,7 @@
 """The problem as a user states it, checked, and as the methods see it."""
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ from jgd.core.record import part, record, static
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
+from jgd.nonsmooth.composed import Composed
 from jgd.nonsmooth.nonsmooth import broadcasts
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
@@ -75,10 +77,16 @@ class UserProblem:
 
 
 class _OnVectors:
-    """A non-smooth part of the objective, of a vector."""
+    """A non-smooth part of the objective, of a vector x: h(x), or h(A x) where it is composed with a linear map."""
 
     def __init__(self, nonsmooth: Any, form: Vector) -> None:
         self.of_tree, self.form = nonsmooth, form
+        self.is_composed = isinstance(nonsmooth, Composed)
+        self.inner, self.beyond = nonsmooth, form
+        if self.is_composed:
+            shapes: Any = jax.eval_shape(nonsmooth.at, form.tree)
+            self.inner = nonsmooth.penalty
+            self.beyond = Vector.like(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
 
     def value(self, x: jax.Array) -> jax.Array:
         """Its value."""
@@ -86,7 +94,33 @@ class _OnVectors:
 
     def prox(self, x: jax.Array, step: Any) -> jax.Array:
         """Its prox."""
-        return self.form.pack(self.of_tree.prox(self.form.unpack(x), step))
+        if self.is_composed:
+            raise InputError(
+                "minimize(nonsmooth=compose): no implicit derivatives are known of a penalty of a linear map; pass "
+                "derivative='through', or call minimize outside of jit, vmap and grad."
+            )
+        return self.prox_beyond(x, step)
+
+    def linear(self, x: jax.Array) -> jax.Array:
+        """A x, f[m]: x itself where there is no A."""
+        return self.beyond.pack(self.of_tree.at(self.form.unpack(x))) if self.is_composed else x
+
+    def pushed(self, v: jax.Array) -> jax.Array:
+        """The linear part of A times a vector."""
+        return jax.jvp(self.linear, (jnp.zeros_like(v),), (v,))[1]
+
+    def transposed(self, w: jax.Array) -> jax.Array:
+        """A'w, f[n]."""
+        x = jax.ShapeDtypeStruct((sum(map(math.prod, self.form.shapes)),), self.form.dtype)
+        return jax.linear_transpose(self.pushed, x)(w)[0] if self.is_composed else w
+
+    def value_beyond(self, z: jax.Array) -> jax.Array:
+        """The value of h at z, in place of A x."""
+        return self.inner.value(self.beyond.unpack(z))
+
+    def prox_beyond(self, z: jax.Array, step: Any) -> jax.Array:
+        """The prox of h at z."""
+        return self.beyond.pack(self.inner.prox(self.beyond.unpack(z), step))
 
     def lmo(self, grads: jax.Array) -> jax.Array:
         """The point of its set that lies furthest against the gradient."""
@@ -174,6 +208,9 @@ def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> 
             "another; leave bounds out, or put the penalty into the function if it is smooth between them."
         )
     here = f"{place}(nonsmooth={type(nonsmooth).__name__})"
+    if isinstance(nonsmooth, Composed):
+        _check_linear(here, nonsmooth, params)
+        params, nonsmooth = jax.eval_shape(nonsmooth.at, params), nonsmooth.penalty
     if not all(hasattr(x, "dtype") or isinstance(x, (int, float)) for x in jax.tree.leaves(nonsmooth)):
         raise InputError(f"{here}: pass a pytree of numbers and arrays, such as a NamedTuple with value and prox.")
     value: Any = attempt(f"{here}: value(params)", lambda: jax.eval_shape(nonsmooth.value, params))
@@ -191,6 +228,20 @@ def check_nonsmooth(place: str, nonsmooth: Any, bounds: Any, params: Params) -> 
                 f"{here}: at {name_of(path)} prox(params, step) has shape {x.shape}, and the parameter {p.shape}; "
                 "return an array of its shape."
             )
+
+
+def _check_linear(here: str, composed: Composed, params: Params) -> None:
+    """Refuse a map that fails, and where the parameters are known one that is not linear but for a constant."""
+    attempt(f"{here}: linear(params)", lambda: jax.eval_shape(composed.at, params))
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((composed, params))):
+        return
+    none, one, two = (composed.at(jax.tree.map(lambda p, k=k: k * (p + 1), params)) for k in (0, 1, 2))
+    bend = jax.tree.map(lambda a, b, c: jnp.max(jnp.abs(a - 2 * b + c), initial=0), none, one, two)
+    size = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a) + jnp.abs(b), initial=0), none, two)
+    if any(float(b) > 1e-3 * float(s) for b, s in zip(jax.tree.leaves(bend), jax.tree.leaves(size), strict=True)):
+        raise InputError(
+            f"{here}: linear(params) must be linear, but for a constant; put what bends into the function."
+        )
 
 
 def name_of_function(fn: Any) -> str:

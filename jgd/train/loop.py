@@ -13,6 +13,7 @@ from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
 from jgd.train.microbatch import Part
+from jgd.train.output_loss import LossOfOutputs
 from jgd.train.task import (
     Task,
     init_model,
@@ -104,6 +105,8 @@ def advance(
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
+    Of a `loss_of_outputs` it gets the two parts as well, on the whole batch.
+
     Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients. Where the task has a
     `microbatch`, losses and gradients are averaged over parts of the batch.
 
@@ -126,7 +129,10 @@ def advance(
     (value, (new_state, metrics)), grads = on_batch(with_grads)
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
-    updates, new_opt_state = optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
+    parts = task.loss.parts(batch, key_now) if isinstance(task.loss, LossOfOutputs) else {}
+    updates, new_opt_state = optimizer.update(
+        grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts
+    )
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)

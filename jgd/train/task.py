@@ -15,7 +15,7 @@ from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, State
 from jgd.train.calls import OnHost, loss_call, takes_state
 from jgd.train.data import check_arrays, check_stream, resident
-from jgd.train.microbatch import MICROBATCH, Microbatch, as_microbatch
+from jgd.train.microbatch import MICROBATCH, as_microbatch
 
 REAL = (jnp.integer, jnp.floating)
 STATE_HINT = ", as the state of a model whose loss is loss(params, state, batch, key)"

@@ -22,6 +22,7 @@ MEANING_OF_NONE = {  # beside the parameters whose default it is
     "linesearch": "steps are not searched",
 }
 MEANING_OF_ZERO = {
+    "max_backtracking_steps": "a step is taken whole or not at all",
     "max_size_triangular": "all factors are diagonal",
     "min_dim_size_to_factor": "all leaves of two axes are factored",
     "min_ndim_triangular": "vectors have triangular factors too",
@@ -98,6 +99,7 @@ def test_a_schedule_of_vectors_is_refused_with_what_it_returned(name):
     def step(params):
         extra = {"value": jnp.ones(()), "value_fn": lambda params: jnp.ones(()), "grad_fn": lambda params: params}
         extra |= {"obj_fn": lambda params: jnp.sum(params["w"] ** 2), "grad": params}
+        extra |= {"outputs_fn": lambda params: params["w"], "loss_fn": lambda z: jnp.mean(z**2)}
         return optimizer.update(params, optimizer.init(params), params, **extra)
 
     with pytest.raises(jgd.InputError, match=r"^\w+\(\w+\): vector returned float32\[3\] at a step, expected one n"):

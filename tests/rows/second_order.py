@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 import jgd
@@ -30,6 +31,19 @@ def _bowl(grads, params):
     return {"obj_fn": problems.bowl}
 
 
+def _outputs(grads, params):
+    """The parameters as a model's outputs, a row for each, and the bowl of them."""
+
+    def outputs_fn(p):
+        return jnp.concatenate([x.reshape(-1, 1) for x in [jnp.zeros(0), *jax.tree.leaves(p)]])
+
+    def loss_fn(z):
+        parts = jnp.split(z[:, 0], np.cumsum([x.size for x in jax.tree.leaves(params)])[:-1]) if z.size else []
+        return jnp.asarray(problems.bowl(parts), float)
+
+    return {"outputs_fn": outputs_fn, "loss_fn": loss_fn}
+
+
 SEARCH = {"scalar_bytes": 16, "extra": model, "reverse": False}  # a rate, a value and two errors
 
 OVERRIDES = {"lbfgs": {**SEARCH, "state_bytes": None, "scalar_bytes": 56, "objective": problems.bowl}}
@@ -45,6 +59,10 @@ OVERRIDES["sophia"] = {  # optax's form; the paper's is in the test
     "make": lambda: jgd.sophia(0.05, gamma=0.8, update_interval=3, hessian_first=False, bias_correction=True),
     "oracle": lambda: optax.contrib.sophia(0.05, gamma=0.8, update_interval=3),
 }
+
+_MODEL = {"extra": _outputs, "complex": False, "state_bytes": None, "reverse": False}
+OVERRIDES["hessian_free"] = {**_MODEL, "scalar_bytes": 8}  # the damping, and the second word of the key
+OVERRIDES["natural_gradient"] = {**_MODEL, "make": lambda: jgd.natural_gradient(0.05, "normal")}  # of a sum, not a mean
 
 ROWS = [
     Row("sophia_paper", lambda: jgd.sophia(0.05, gamma=0.8), **_SOPHIA, reference="pytorch-optimizer:sophia"),
@@ -88,5 +106,14 @@ ROWS = [
         lambda: optax.chain(optax.sgd(3.0), optax.scale_by_backtracking_linesearch(15, store_grad=True)),
         state_bytes=4,
         **SEARCH | {"scalar_bytes": 12},
+    ),
+    Row("natural_gradient_empirical", lambda: jgd.natural_gradient(0.05, "empirical", 0.1), **_MODEL),
+    Row(
+        "gauss_newton_bartlett",
+        lambda: jgd.gauss_newton_bartlett_estimator("normal"),
+        descends=False,
+        guards=True,  # it reads no gradient
+        scalar_bytes=4,
+        **_MODEL | {"reverse": True},
     ),
 ]

@@ -75,6 +75,7 @@ ROWS = [
         same_state=False,
         oracle_error=1e-6,
     ),
+    Row("proximal", lambda: jgd.proximal(jgd.adam(0.1), jgd.nonsmooth.l1(0.01)), state_bytes=8),
     Row("normalize", jgd.normalize, optax.contrib.normalize, descends=False, passes=4),
     Row(
         "sam",

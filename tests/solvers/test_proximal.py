@@ -235,7 +235,11 @@ class Reshaped(NamedTuple):
 
 
 REFUSED = {
-    "no prox": ("bfgs", {"nonsmooth": ns.l1(0.1)}, "it does not take nonsmooth=; those that do are fista, frank-wolfe"),
+    "no prox": (
+        "bfgs",
+        {"nonsmooth": ns.l1(0.1)},
+        "it does not take nonsmooth=; those that do are admm, fista, frank-wolfe",
+    ),
     "no part": ("fista", {}, "it needs nonsmooth="),
     "a number": ("fista", {"nonsmooth": 0.1}, "nonsmooth must be a penalty or a set with value and prox"),
     "a factory": ("fista", {"nonsmooth": ns.simplex}, "nonsmooth must be a penalty or a set with value and prox"),

@@ -166,7 +166,7 @@ def test_the_user_s_hessian_is_taken():
     np.testing.assert_allclose(found.params, 0.75, rtol=1e-6)
     for name in NAMES[:-1]:
         assert "hess" in METHODS[name].takes
-    with pytest.raises(jgd.InputError, match=r"sr1.*it does not take hess=; those that do are arc, dogleg"):
+    with pytest.raises(jgd.InputError, match=r"sr1.*it does not take hess=; those that do are admm, arc, dogleg"):
         jgd.minimize(lambda x: jnp.sum(x**2), "sr1", jnp.ones(2), hess=hess)
 
 

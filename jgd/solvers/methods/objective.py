@@ -85,7 +85,7 @@ class Objective:
         """The nearest parameters that obey the bounds; where the non-smooth part is infinite, its prox."""
         if self.lower is not None:
             params = jax.tree.map(jnp.clip, params, self.lower, self.upper)
-        if self.nonsmooth is None:
+        if self.nonsmooth is None or getattr(self.nonsmooth, "is_composed", False):
             return params
         outside = ~jnp.isfinite(self.nonsmooth.value(params))
         return where(outside, self.nonsmooth.prox(params, 1.0), params)
