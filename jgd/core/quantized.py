@@ -65,7 +65,7 @@ def encode(x: jax.Array, coding: Coding, seed: Any, scales: tuple[int, ...] | No
     scales = scale_shape(x.shape, coding.block) if scales is None else scales
     levels = book(coding.code, coding.bits)
     blocks = _blocks(x.astype(jnp.float32), scales)
-    size, negative = jnp.max(jnp.abs(blocks), axis=-1), ~(jnp.min(blocks, axis=-1) >= 0)
+    size, negative = jnp.max(jnp.abs(blocks), axis=-1, initial=0.0), ~(jnp.min(blocks, axis=-1, initial=0.0) >= 0)
     y = blocks / jnp.where(size > 0, size, 1.0)[..., None]
     signed = negative[..., None]
     place = jnp.where(signed, levels.place_signed(y), levels.place_unsigned(y))
