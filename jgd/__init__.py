@@ -38,17 +38,18 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     clip, clip_by_block_rms, clip_by_global_norm, clip_by_norm, conditionally_mask, conditionally_transform,
     current_hyperparams, differentially_private_aggregate, ema, ema_params, eval_params, every_matrix_axes, flatten,
     freeze, freeze_until, get_batch_size_from_per_elt_updates, get_per_element_mean_and_sum_sq_diff_grads,
-    get_unbiased_mean_and_variance_ema, graft, grokfast_ema, hyperball, identity, incremental_update,
+    get_unbiased_mean_and_variance_ema, graft, grokfast_ema, hyperball, identity, in_chunks, incremental_update,
     init_empty_state, inject_hyperparams, inject_stateful_hyperparams, keep_params_nonnegative, lawa, layerwise,
-    lookahead, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup, mup_init,
-    named_chain, negate, normalize_by_update_norm, orthogonalize_gradients, partition, per_example_global_norm_clip,
-    per_example_layer_norm_clip, periodic_update, polynomial_average, primal_averaging, process, qk_clip,
-    reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate, scale_by_param_block_norm,
-    scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch, scale_then_decay,
-    scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform, set_to_zero,
-    skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary, stateless,
-    stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
-    unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
+    lookahead, low_bit, masked, matrix_axes, matrix_axes_by_path, measure_with_ema, monitor, multi_steps, mup,
+    mup_init, named_chain, negate, normalize_by_update_norm, orthogonalize_gradients, partition,
+    per_example_global_norm_clip, per_example_layer_norm_clip, periodic_update, polynomial_average, primal_averaging,
+    process, qk_clip, reduce_on_plateau, scale, scale_by_backtracking_linesearch, scale_by_learning_rate,
+    scale_by_param_block_norm, scale_by_param_block_rms, scale_by_schedule, scale_by_zoom_linesearch,
+    scale_then_decay, scale_with_corrected_decay, scaled, schedule_free_eval_params, scheduled, selective_transform,
+    set_to_zero, shorter, skip_large_updates, skip_not_finite, snapshot, spectral_rates, split_real_and_imaginary,
+    stateless, stateless_with_tree_map, subtract_decayed_weights, swa, trace,
+    track_per_element_mean_and_variance_with_ema, unitwise_clip, unitwise_norm, value_and_grad_from_state,
+    weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, solvers, sweep, tasks, transforms,
     Fit, Run, Solution, Task, anderson, armijo, barzilai_borwein, bfgs, broyden, check_grads, cubic_newton, curve_fit,
     describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb,
@@ -342,6 +343,8 @@ if TYPE_CHECKING:
     from jgd.transforms.by_path import scaled as scaled
     from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.cautious import cautious as cautious
+    from jgd.transforms.chunks import in_chunks as in_chunks
+    from jgd.transforms.chunks import shorter as shorter
     from jgd.transforms.clip import clip as clip
     from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
     from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -371,6 +374,7 @@ if TYPE_CHECKING:
     from jgd.transforms.layouts import flatten as flatten
     from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
     from jgd.transforms.lookahead import lookahead as lookahead
+    from jgd.transforms.low_bit import low_bit as low_bit
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
@@ -617,6 +621,7 @@ lazy(
         "jgd.transforms.block_scale": ("scale_by_param_block_norm", "scale_by_param_block_rms"),
         "jgd.transforms.by_path": ("by_path", "layerwise", "scaled"),
         "jgd.transforms.cautious": ("add_cautious_decayed_weights", "cautious"),
+        "jgd.transforms.chunks": ("in_chunks", "shorter"),
         "jgd.transforms.clip": ("clip", "clip_by_block_rms", "clip_by_global_norm", "clip_by_norm"),
         "jgd.transforms.compose": ("chain", "masked", "partition", "scheduled"),
         "jgd.transforms.conditional": ("conditionally_mask", "conditionally_transform"),
@@ -636,6 +641,7 @@ lazy(
         "jgd.transforms.inject": ("inject_hyperparams", "inject_stateful_hyperparams"),
         "jgd.transforms.layouts": ("flatten", "split_real_and_imaginary"),
         "jgd.transforms.lookahead": ("lookahead",),
+        "jgd.transforms.low_bit": ("low_bit",),
         "jgd.transforms.matrix_axes": ("every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("ema", "trace"),
         "jgd.transforms.monitor": ("measure_with_ema", "monitor", "snapshot"),

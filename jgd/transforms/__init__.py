@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from jgd.transforms.cautious import CautiousState as CautiousState
     from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
     from jgd.transforms.cautious import cautious as cautious
+    from jgd.transforms.chunks import Step as Step
+    from jgd.transforms.chunks import in_chunks as in_chunks
+    from jgd.transforms.chunks import shorter as shorter
     from jgd.transforms.clip import Clip as Clip
     from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
     from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -137,6 +140,9 @@ if TYPE_CHECKING:
     from jgd.transforms.lookahead import Lookahead as Lookahead
     from jgd.transforms.lookahead import LookaheadSlowState as LookaheadSlowState
     from jgd.transforms.lookahead import lookahead as lookahead
+    from jgd.transforms.low_bit import LowBit as LowBit
+    from jgd.transforms.low_bit import LowBitState as LowBitState
+    from jgd.transforms.low_bit import low_bit as low_bit
     from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
     from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
     from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
@@ -272,6 +278,7 @@ lazy(
         ),
         "jgd.transforms.by_path": ("ByPath", "Layerwise", "Scaled", "by_path", "layerwise", "scaled"),
         "jgd.transforms.cautious": ("Cautious", "CautiousState", "add_cautious_decayed_weights", "cautious"),
+        "jgd.transforms.chunks": ("Step", "in_chunks", "shorter"),
         "jgd.transforms.clip": (
             "Clip",
             "ClipByBlockRms",
@@ -349,6 +356,7 @@ lazy(
             "zoom_search",
         ),
         "jgd.transforms.lookahead": ("Lookahead", "LookaheadSlowState", "lookahead"),
+        "jgd.transforms.low_bit": ("LowBit", "LowBitState", "low_bit"),
         "jgd.transforms.matrix_axes": ("MatrixAxesByPath", "every_matrix_axes", "matrix_axes", "matrix_axes_by_path"),
         "jgd.transforms.momentum": ("Ema", "Trace", "ema", "trace"),
         "jgd.transforms.monitor": (

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jgd.core.quantized import Quantized, is_quantized
+from jgd.core.quantized import is_quantized
 from jgd.core.types import Grads, Params, Updates
 
 Step = Callable[[Grads, list[Any], Params, list[Any]], tuple[Updates, list[Any]]]
@@ -32,10 +32,10 @@ def in_chunks(
     done = [0] * len(leaves)  # entries along the first axis
     updates, nodes = list(leaves), list(nodes)
 
-    def call(cut: Callable[[int, Any], Any], first: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def call(cut: Callable[[int, Any], Any], held: list[Any], kept: list[Any], first: Sequence[Any]) -> Any:
         """The step on what `cut(leaf, array)` leaves of each array, which begins at the entry `first` of its leaf."""
-        ours = [cut(i, x) for i, x in enumerate(updates)]
-        state = [x if i is None else cut(i, x) for i, x in zip(owners, nodes, strict=True)]
+        ours = [cut(i, x) for i, x in enumerate(held)]
+        state = [x if i is None else cut(i, x) for i, x in zip(owners, kept, strict=True)]
         read = None if params is None else structure.unflatten([cut(i, x) for i, x in enumerate(reads)])
         starts = [0 if i is None else first[i] for i in owners]
         u, new = step(structure.unflatten(ours), state, read, starts)
@@ -44,41 +44,47 @@ def in_chunks(
     for shape, group in members.items():
         own = [k for k, i in enumerate(owners) if i in group]
         rows = _rows(shape, [nodes[k] for k in own], max(1, chunk // len(group)))
-        if not rows:
-            continue
-        updates_before, nodes_before = updates, nodes
-
-        def body(k: jax.Array, carry: Any, group: Any = group, own: Any = own, rows: int = rows, n: int = shape[0]) -> Any:
-            nonlocal updates, nodes
-            updates, nodes = list(updates_before), list(nodes_before)
-            for i, x in zip(group, carry[0], strict=True):
-                updates[i] = x
-            for j, x in zip(own, carry[1], strict=True):
-                nodes[j] = x
-
-            def cut(i: int, x: Any) -> Any:
-                return _slice(x, k, rows, n) if i in group else _none_of(x)
-
-            size = math.prod(jnp.shape(leaves[group[0]])[1:])
-            u, new = call(cut, [k.astype(jnp.uint32) * jnp.uint32(rows * size % 2**32)] * len(leaves))
-            kept = [_written(updates[i], u[i], k, rows, n) for i in group]
-            return kept, [_written(nodes[j], new[j], k, rows, n) for j in own]
-
-        carry = jax.lax.fori_loop(0, shape[0] // rows, body, ([updates[i] for i in group], [nodes[j] for j in own]))
-        updates, nodes = list(updates_before), list(nodes_before)
-        for i, x in zip(group, carry[0], strict=True):
-            updates[i], done[i] = x, shape[0] // rows * rows
-        for j, x in zip(own, carry[1], strict=True):
-            nodes[j] = x
+        if rows:
+            looped = _loop(call, updates, nodes, (group, own), rows, shape)
+            updates, nodes = _replaced(updates, group, looped[0]), _replaced(nodes, own, looped[1])
+            for i in group:
+                done[i] = shape[0] // rows * rows
 
     firsts = [d * math.prod(jnp.shape(g)[1:]) for d, g in zip(done, leaves, strict=True)]
-    u, new = call(lambda i, x: _rest(x, done[i], jnp.shape(leaves[i])), firsts)
+    u, new = call(lambda i, x: _rest(x, done[i], jnp.shape(leaves[i])), updates, nodes, firsts)
     updates = [x if done[i] == 0 else _joined(updates[i], x, done[i], jnp.shape(leaves[i])) for i, x in enumerate(u)]
     nodes = [
         x if i is None or done[i] == 0 else _joined(old, x, done[i], jnp.shape(leaves[i]))
         for i, old, x in zip(owners, nodes, new, strict=True)
     ]
     return structure.unflatten(updates), nodes
+
+
+def _loop(
+    call: Callable[..., Any], updates: list[Any], nodes: list[Any], places: Any, rows: int, shape: tuple[int, ...]
+) -> Any:
+    """The gradients and the arrays of the state at `places`, of leaves of one shape, after all their chunks."""
+    group, own = places
+    size = math.prod(shape[1:])
+
+    def body(k: jax.Array, carry: Any) -> Any:
+        held, kept = _replaced(updates, group, carry[0]), _replaced(nodes, own, carry[1])
+        first = k.astype(jnp.uint32) * jnp.uint32(rows * size % 2**32)
+
+        def cut(i: int, x: Any) -> Any:
+            return _slice(x, k, rows, shape[0]) if i in group else _none_of(x)
+
+        u, new = call(cut, held, kept, [first] * len(updates))
+        written = [_written(held[i], u[i], k, rows, shape[0]) for i in group]
+        return written, [_written(kept[j], new[j], k, rows, shape[0]) for j in own]
+
+    return jax.lax.fori_loop(0, shape[0] // rows, body, ([updates[i] for i in group], [nodes[j] for j in own]))
+
+
+def _replaced(items: list[Any], places: list[int], new: Sequence[Any]) -> list[Any]:
+    """A list with other items at some places."""
+    known = dict(zip(places, new, strict=True))
+    return [known.get(i, x) for i, x in enumerate(items)]
 
 
 def shorter(x: Any, parts: int = 2) -> Any:
@@ -142,5 +148,3 @@ def _joined(whole: Any, rest: Any, done: int, shape: tuple[int, ...]) -> Any:
 
     return jax.tree.map(put, whole, rest)
 
-
-__all__ = ["Quantized", "Step", "in_chunks", "shorter"]

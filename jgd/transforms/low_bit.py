@@ -1,7 +1,7 @@
 """Moments in 8 or 4 bits around any optimizer."""
 
 import dataclasses
-import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import InputError, Transform, part, record, static
-from jgd.core.arguments import COUNT, FLAG, TRANSFORM, WHOLE, Kind, function_of, one_of
+from jgd.core.arguments import COUNT, TRANSFORM, WHOLE, Kind, function_of, one_of
 from jgd.core.cost import Cost, cost
 from jgd.core.counter_hash import mixed
 from jgd.core.entrywise import acts_entrywise
@@ -35,12 +35,13 @@ class LowBitState(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """An array of a state: its path, the name of the field that holds it, the leaf that it is shaped like."""
+    """An array of a state: its path, the field that holds it, the leaf that it is shaped like, whether it is a moment."""
 
     path: Any
     name: str
     owner: int | None
     leaf: Any
+    is_moment: bool
 
 
 @record
@@ -49,7 +50,8 @@ class LowBit:
 
     A moment is what a state holds in a field of a name in `MOMENTS` (`mu`, `nu`, `trace`, ...), shaped like its
     parameter, with at least `min_size` entries. All else stays as it is: counters, factors and bases of matrices,
-    averages of parameters, distances. `leaves(path, leaf) -> bool` replaces that rule, but for what cannot be encoded,
+    averages of parameters, distances, and momenta that are made orthogonal (Muon, Scion, Dion): what rounding adds to
+    their small singular directions would be lifted to full size. `leaves(path, leaf) -> bool` replaces that rule, but for what cannot be encoded,
     which is no array of real numbers; `jgd.describe` shows what is kept how.
 
     The last axis is cut into equal blocks of at most `block` entries (256; 128 with 4 bits). A block is scaled by its
@@ -168,20 +170,23 @@ class LowBit:
         if self.leaves is not None:
             asked = [bool(self.leaves("/".join(path_names(one.path)), one.leaf)) for one in kept]
             return [a and b for a, b in zip(able, asked, strict=True)]
-        if jax.tree.leaves(params) and not any(one.name in MOMENTS and one.owner is not None for one in kept):
+        if jax.tree.leaves(params) and not any(one.is_moment for one in kept):
             raise InputError(
-                f"LowBit.init: the state of {type(self.inner).__name__} has no moments that are shaped like parameters, "
-                "so that there is nothing to keep in few bits; leave low_bit away, or choose arrays by its leaves=."
+                f"LowBit.init: the state of {type(self.inner).__name__} has no moments that are shaped like parameters "
+                "and may be rounded, so that there is nothing to keep in few bits; leave low_bit away, or choose arrays by its leaves=."
             )
-        fitting = [one.name in MOMENTS and one.owner is not None for one in kept]
         return [
-            a and b and jnp.size(one.leaf) >= self.min_size for a, b, one in zip(able, fitting, kept, strict=True)
+            a and one.is_moment and math.prod(jnp.shape(one.leaf)) >= self.min_size
+            for a, one in zip(able, kept, strict=True)
         ]
 
     def _cut(self, grads: Grads, state: State, params: Params, extra: dict[str, Any]) -> list[int | None] | None:
         """The leaf that each array of the state belongs to, where the update can be made in chunks; else `None`."""
         shapes = [jnp.shape(g) for g in jax.tree.leaves(grads)]
-        if all(functools.reduce(lambda a, b: a * b, shape, 1) <= self.chunk for shape in shapes):
+        dtypes = [[jnp.result_type(x) for x in jax.tree.leaves(tree)] for tree in (grads, params)]
+        if params is not None and dtypes[0] != dtypes[1]:
+            return None  # an update has another dtype than its gradient, in whose place it is written
+        if all(math.prod(shape) <= self.chunk for shape in shapes):
             return None
         nodes, structure = jax.tree.flatten(state, is_leaf=is_quantized)
         wide = [jax.eval_shape(lambda x: decode(x, self.coding), x) if is_quantized(x) else x for x in nodes]
@@ -216,9 +221,21 @@ def _kept(state: State, params: Params) -> list[_Kept]:
         owner = None if start is None else index[path[start:]]
         if owner is not None and jnp.shape(leaves[owner][1]) != jnp.shape(leaf):
             owner = None
-        names = path_names(path[:start])
-        found.append(_Kept(path, names[-1] if names else "", owner, leaf))
+        name = (path_names(path[:start]) or ("",))[-1]
+        exact = owner is not None and name in getattr(type(_node(state, path[: start - 1])), "orthogonalized", ())
+        found.append(_Kept(path, name, owner, leaf, owner is not None and name in MOMENTS and not exact))
     return found
+
+
+def _node(tree: Any, path: Any) -> Any:
+    """The node of a tree at a path, or `None` where its keys do not tell how it is reached."""
+    for key in path:
+        if hasattr(key, "name"):
+            tree = getattr(tree, key.name, None)
+        elif hasattr(key, "idx") or hasattr(key, "key"):
+            at = getattr(key, "idx", getattr(key, "key", None))
+            tree = tree[at] if isinstance(tree, (tuple, list, dict)) else None
+    return tree
 
 
 def _records(value: Any) -> Iterator[Any]:
