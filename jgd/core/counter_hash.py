@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 
 def mixed(*words: Any) -> jax.Array:
-    """One u32 scalar of several whole numbers, such as a step's count and a leaf's index; each changes all of its bits."""
+    """Make one u32 scalar of several whole numbers, such as a step's count and a leaf's index."""
     h = jnp.uint32(0)
     for word in words:
         h = _finished((h ^ jnp.asarray(word).astype(jnp.uint32)) * jnp.uint32(0x9E3779B1) + jnp.uint32(0x7F4A7C15))

@@ -8,9 +8,10 @@ import jax.core
 
 ENTRYWISE = frozenset(
     (
-        *("abs add and atan2 cbrt ceil clamp conj convert_element_type copy cos cosh div eq erf erf_inv exp exp2").split(),
-        *("expm1 floor ge gt imag integer_pow is_finite le log log1p logistic lt max min mul ne neg nextafter").split(),
-        *("not or pow real rem round rsqrt select_n sign sin sinh sqrt square stop_gradient sub tan tanh xor").split(),
+        *("abs", "add", "and", "atan2", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "cos", "cosh", "div"),
+        *("eq", "erf", "erf_inv", "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "is_finite", "le", "log"),
+        *("log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter", "not", "or", "pow", "rem", "round"),
+        *("rsqrt", "select_n", "sign", "sin", "sinh", "sqrt", "square", "sub", "tan", "tanh", "xor"),
     )
 )
 """Primitives whose result at an entry is made of their operands' there."""
@@ -68,7 +69,6 @@ def _arithmetic(jaxpr: Any) -> list[Any]:
     for equation in jaxpr.eqns:
         numbers = [repr(x.val) for x in equation.invars if hasattr(x, "val") and not x.aval.shape]
         found.append((equation.primitive.name, numbers))
-        for name in INNER:
-            if name in equation.params:
-                found.append(_arithmetic(getattr(equation.params[name], "jaxpr", equation.params[name])))
+        inner = [equation.params[name] for name in INNER if name in equation.params]
+        found.extend(_arithmetic(getattr(program, "jaxpr", program)) for program in inner)
     return found

@@ -147,4 +147,3 @@ def _joined(whole: Any, rest: Any, done: int, shape: tuple[int, ...]) -> Any:
         return jax.lax.dynamic_update_slice_in_dim(x, new.astype(x.dtype), done * len(x) // shape[0], 0)
 
     return jax.tree.map(put, whole, rest)
-

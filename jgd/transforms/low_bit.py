@@ -21,7 +21,10 @@ from jgd.transforms.as_transform import as_transform
 from jgd.transforms.chunks import in_chunks, shorter
 
 MOMENTS = frozenset(
-    "mu nu nu_max trace ema m v n m1 m2 exp_avg exp_avg_sq sum_of_squares e_g e_x trace0 trace1 trace2 even odd".split()
+    (
+        *("mu", "nu", "nu_max", "trace", "ema", "m", "v", "n", "m1", "m2", "exp_avg", "exp_avg_sq", "sum_of_squares"),
+        *("e_g", "e_x", "trace0", "trace1", "trace2", "even", "odd"),
+    )
 )
 """Names of the fields of states that hold moments of gradients. Others may be parameters, or exact by meaning."""
 BITS = Kind("be 8 or 4", lambda x: not isinstance(x, bool) and x in (8, 4))
@@ -35,7 +38,7 @@ class LowBitState(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """An array of a state: its path, the field that holds it, the leaf that it is shaped like, whether it is a moment."""
+    """An array of a state: its path and field, the leaf that it is shaped like, and whether it is a moment."""
 
     path: Any
     name: str
@@ -51,14 +54,14 @@ class LowBit:
     A moment is what a state holds in a field of a name in `MOMENTS` (`mu`, `nu`, `trace`, ...), shaped like its
     parameter, with at least `min_size` entries. All else stays as it is: counters, factors and bases of matrices,
     averages of parameters, distances, and momenta that are made orthogonal (Muon, Scion, Dion): what rounding adds to
-    their small singular directions would be lifted to full size. `leaves(path, leaf) -> bool` replaces that rule, but for what cannot be encoded,
-    which is no array of real numbers; `jgd.describe` shows what is kept how.
+    their small singular directions would be lifted to full size. `leaves(path, leaf) -> bool` replaces that rule, but
+    for what is no array of real floats; `jgd.describe` shows what is kept how.
 
     The last axis is cut into equal blocks of at most `block` entries (256; 128 with 4 bits). A block is scaled by its
     largest modulus and rounded to the levels of `code` (`jgd.core.books.book`): "log" gives a block without negative
-    entries, such as a second moment, levels of equal ratio, so that every coordinate of a step is off by 2.8 % at most
-    per rounding, and "dynamic" and "companded" are the published codes. Never does a number of such a block become
-    zero. Rounding is at random ("stochastic"), by hash of (count, leaf, entry): a moment of decay 0.999 moves by less
+    entries, such as a second moment, levels of equal ratio, so that its root is off by 5.6 % at most in a rounding at
+    random and by 2.8 % to nearest; "dynamic" and "companded" are the published codes. Never does a number of such a
+    block become zero. Rounding is at random ("stochastic"), by hash of (count, leaf, entry): a moment of decay 0.999 moves by less
     than half a level in a step, so that "nearest" would keep it where it is for ever. The same bits on all devices and
     in every lane of a `vmap`.
 
@@ -153,9 +156,7 @@ class LowBit:
                 texts[one.owner][not few].append(one.name)
         return [
             "; ".join(
-                f"{', '.join(names)} in {how}"
-                for names, how in ((few, f"{self.bits} bits"), (wide, "full"))
-                if names
+                f"{', '.join(names)} in {how}" for names, how in ((few, f"{self.bits} bits"), (wide, "full")) if names
             )
             for few, wide in texts
         ]
@@ -173,7 +174,7 @@ class LowBit:
         if jax.tree.leaves(params) and not any(one.is_moment for one in kept):
             raise InputError(
                 f"LowBit.init: the state of {type(self.inner).__name__} has no moments that are shaped like parameters "
-                "and may be rounded, so that there is nothing to keep in few bits; leave low_bit away, or choose arrays by its leaves=."
+                "and may be rounded; there is nothing to keep in few bits, so leave low_bit away or choose arrays by leaves=."
             )
         return [
             a and one.is_moment and math.prod(jnp.shape(one.leaf)) >= self.min_size

@@ -20,7 +20,11 @@ def recorded():
     found = {"versions": np.array([torch.__version__, torchao.__version__, "bitsandbytes 0.50.2"])}
     for name, signed in (("signed", True), ("unsigned", False)):
         book = torch.tensor(create_dynamic_map(signed))
-        x = rng.normal(size=(16, BLOCK)) * 10.0 ** rng.uniform(-8, 2, size=(16, 1)) * np.exp(rng.normal(size=(16, BLOCK)))
+        x = (
+            rng.normal(size=(16, BLOCK))
+            * 10.0 ** rng.uniform(-8, 2, size=(16, 1))
+            * np.exp(rng.normal(size=(16, BLOCK)))
+        )
         x = x.astype(np.float32) if signed else (x**2).astype(np.float32)
         scaled, scale = scale_tensor(torch.tensor(x), BLOCK)
         found |= {

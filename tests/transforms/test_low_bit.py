@@ -17,7 +17,7 @@ from tests.table import OPTIMIZERS
 
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in OPTIMIZERS])
 SHAPES = {"w": (64, 64), "b": (6,)}
-FEW = ("adamw", "lion", "heavy_ball", "amsgrad", "lamb")
+FEW = ("adamw", "lion", "lamb")
 NAMED = {row.name: row for row in OPTIMIZERS}
 
 
@@ -206,12 +206,14 @@ def test_training_ends_within_noise_of_float32(name):
             p, s = carry
             value, g = jax.value_and_grad(loss)(p)
             g = jax.tree.map(lambda g: g + 0.01 * jax.random.normal(jax.random.fold_in(keys[4], t), g.shape), g)
-            u, s = opt.update(jax.tree.map(lambda g: g, g), s, p, value=value)
+            u, s = opt.update(g, s, p)
             return (jgd.apply_updates(p, u), s), value
 
         values = jax.lax.scan(move, (params, opt.init(params)), jnp.arange(300))[1]
         return jnp.log(jnp.mean(values[-30:]))
 
-    differences = [np.asarray(jax.jit(jax.vmap(lambda s, o=opt: last(o, s)))(jnp.arange(16))) for opt in (few, row.make())]
+    differences = [
+        np.asarray(jax.jit(jax.vmap(lambda s, o=opt: last(o, s)))(jnp.arange(16))) for opt in (few, row.make())
+    ]
     gap = differences[0] - differences[1]
     assert gap.mean() < max(2 * gap.std(ddof=1) / 4, 0.1)
