@@ -61,9 +61,9 @@ class LowBit:
     largest modulus and rounded to the levels of `code` (`jgd.core.books.book`): "log" gives a block without negative
     entries, such as a second moment, levels of equal ratio, so that its root is off by 5.6 % at most in a rounding at
     random and by 2.8 % to nearest; "dynamic" and "companded" are the published codes. Never does a number of such a
-    block become zero. Rounding is at random ("stochastic"), by hash of (count, leaf, entry): a moment of decay 0.999 moves by less
-    than half a level in a step, so that "nearest" would keep it where it is for ever. The same bits on all devices and
-    in every lane of a `vmap`.
+    block become zero. Rounding is at random ("stochastic"), by hash of (count, leaf, entry): a moment of decay 0.999
+    moves by less than half a level in a step, so that "nearest" would keep it where it is for ever. The bits are the
+    same on all devices and in every lane of a `vmap`.
 
     With 4 bits a coordinate of an Adam step is off by a fifth and more, and a second moment of decay 0.999 lags far
     behind gradients that shrink: take it for momentum, or b2 = 0.95 at most.
@@ -174,7 +174,7 @@ class LowBit:
         if jax.tree.leaves(params) and not any(one.is_moment for one in kept):
             raise InputError(
                 f"LowBit.init: the state of {type(self.inner).__name__} has no moments that are shaped like parameters "
-                "and may be rounded; there is nothing to keep in few bits, so leave low_bit away or choose arrays by leaves=."
+                "and may be rounded, so nothing can be kept in few bits; leave low_bit away, or choose arrays by leaves=."
             )
         return [
             a and one.is_moment and math.prod(jnp.shape(one.leaf)) >= self.min_size
