@@ -174,7 +174,7 @@ class LowBit:
         if jax.tree.leaves(params) and not any(one.is_moment for one in kept):
             raise InputError(
                 f"LowBit.init: the state of {type(self.inner).__name__} has no moments that are shaped like parameters "
-                "and may be rounded, so nothing can be kept in few bits; leave low_bit away, or choose arrays by leaves=."
+                "and may be rounded, so there is nothing to keep in few bits; leave low_bit away, or choose by leaves=."
             )
         return [
             a and one.is_moment and math.prod(jnp.shape(one.leaf)) >= self.min_size
