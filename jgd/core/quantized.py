@@ -60,11 +60,11 @@ def encode(x: jax.Array, coding: Coding, seed: Any, scales: tuple[int, ...] | No
     """Encode an array; at random it rounds by hash of (seed, start + index of an entry), unbiased between two levels.
 
     `scales` is the shape of the scales, `scale_shape` unless given. A block of zeros has the scale 0 and is decoded as
-    zeros; what is not finite makes a block's scale not finite, and the decoded block too.
+    zeros; what is not finite makes a block's scale not finite, and the decoded block too. It has no derivative.
     """
     scales = scale_shape(x.shape, coding.block) if scales is None else scales
     levels = book(coding.code, coding.bits)
-    blocks = _blocks(x.astype(jnp.float32), scales)
+    blocks = _blocks(jax.lax.stop_gradient(x).astype(jnp.float32), scales)
     size, negative = jnp.max(jnp.abs(blocks), axis=-1, initial=0.0), ~(jnp.min(blocks, axis=-1, initial=0.0) >= 0)
     y = blocks / jnp.where(size > 0, size, 1.0)[..., None]
     signed = negative[..., None]
