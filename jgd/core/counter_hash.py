@@ -27,7 +27,7 @@ def random_bits(seed: jax.Array, shape: tuple[int, ...], start: Any = 0) -> jax.
     return _finished((index * jnp.uint32(0x9E3779B1)) ^ seed)
 
 
-def uniform(seed: jax.Array, shape: tuple[int, ...], start: Any = 0) -> jax.Array:
+def unit_uniform(seed: jax.Array, shape: tuple[int, ...], start: Any = 0) -> jax.Array:
     """Make f32[shape] in [0, 1) of the upper 24 of `random_bits`."""
     return (random_bits(seed, shape, start) >> 8).astype(jnp.float32) * jnp.float32(2**-24)
 

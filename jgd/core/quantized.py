@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.books import book
-from jgd.core.counter_hash import uniform
+from jgd.core.counter_hash import unit_uniform
 
 LEAST_BLOCK = 64  # entries: shorter axes are put together with those before them
 
 
-class Quantized(NamedTuple):
+class LowBitArray(NamedTuple):
     """An array in few bits.
 
     `codes` u8 has the array's shape; with 4 bits its last axis is half as long, two codes in a byte, the first in the
@@ -36,7 +36,7 @@ class Coding(NamedTuple):
 
 def is_quantized(x: Any) -> bool:
     """Tell whether a node of a tree is an array in few bits."""
-    return isinstance(x, Quantized)
+    return isinstance(x, LowBitArray)
 
 
 def scale_shape(shape: tuple[int, ...], block: int) -> tuple[int, ...]:
@@ -56,8 +56,10 @@ def can_encode(shape: tuple[int, ...], bits: int) -> bool:
     return bool(shape) and math.prod(shape) > 0 and (bits == 8 or shape[-1] % 2 == 0)
 
 
-def encode(x: jax.Array, coding: Coding, seed: Any, scales: tuple[int, ...] | None = None, start: Any = 0) -> Quantized:
-    """Encode an array; at random it rounds by hash of (seed, start + index of an entry), unbiased between two levels.
+def quantize(
+    x: jax.Array, coding: Coding, seed: Any, scales: tuple[int, ...] | None = None, start: Any = 0
+) -> LowBitArray:
+    """Encode an array: at random it rounds by hash of (seed, start + index of an entry), unbiased between two levels.
 
     `scales` is the shape of the scales, `scale_shape` unless given. A block of zeros has the scale 0 and is decoded as
     zeros; what is not finite makes a block's scale not finite, and the decoded block too. It has no derivative.
@@ -69,13 +71,13 @@ def encode(x: jax.Array, coding: Coding, seed: Any, scales: tuple[int, ...] | No
     y = blocks / jnp.where(size > 0, size, 1.0)[..., None]
     signed = negative[..., None]
     place = jnp.where(signed, levels.place_signed(y), levels.place_unsigned(y))
-    shift = _blocks(uniform(seed, x.shape, start), scales) if coding.stochastic else 0.5
+    shift = _blocks(unit_uniform(seed, x.shape, start), scales) if coding.stochastic else 0.5
     codes = jnp.clip(jnp.floor(place + shift), 0, 2**coding.bits - 1)
     codes = jnp.where(~signed & (y > 0), jnp.maximum(codes, levels.least), codes).astype(jnp.uint8)
-    return Quantized(_packed(_unblocked(codes, x.shape), coding.bits), jnp.where(negative, size, -size))
+    return LowBitArray(_packed(_unblocked(codes, x.shape), coding.bits), jnp.where(negative, size, -size))
 
 
-def decode(x: Quantized, coding: Coding) -> jax.Array:
+def dequantize(x: LowBitArray, coding: Coding) -> jax.Array:
     """The array f32 that is held."""
     levels = book(coding.code, coding.bits)
     table = jnp.asarray(np.concatenate([levels.signed, levels.unsigned]))

@@ -14,7 +14,7 @@ from jgd.core.cost import Cost, cost
 from jgd.core.counter_hash import mixed
 from jgd.core.entrywise import acts_entrywise
 from jgd.core.leaves import fixed_leaves
-from jgd.core.quantized import Coding, can_encode, decode, encode, is_quantized
+from jgd.core.quantized import Coding, can_encode, dequantize, is_quantized, quantize
 from jgd.core.tree import increment, name_of, path_names, tree_bytes, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -31,7 +31,7 @@ BITS = Kind("be 8 or 4", lambda x: not isinstance(x, bool) and x in (8, 4))
 
 
 class LowBitState(NamedTuple):
-    """The number of steps taken, and the state of the optimizer with `Quantized` in the place of its large moments."""
+    """The number of steps taken, and the state of the optimizer with `LowBitArray` in the place of its large moments."""
 
     count: jax.Array  # i32[]
     inner_state: State
@@ -112,7 +112,7 @@ class LowBit:
         chosen = self._chosen(inner, params)
         leaves, structure = jax.tree.flatten(inner)
         nearest = self.coding._replace(stochastic=False)
-        kept = [encode(x, nearest, 0) if one else x for x, one in zip(leaves, chosen, strict=True)]
+        kept = [quantize(x, nearest, 0) if one else x for x, one in zip(leaves, chosen, strict=True)]
         return LowBitState(zero_count(), structure.unflatten(kept))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -122,10 +122,10 @@ class LowBit:
         seeds = [mixed(count, i) if is_quantized(x) else None for i, x in enumerate(nodes)]
 
         def step(grads: Grads, nodes: list[Any], params: Params, starts: list[Any]) -> tuple[Updates, list[Any]]:
-            wide = structure.unflatten([decode(x, coding) if is_quantized(x) else x for x in nodes])
+            wide = structure.unflatten([dequantize(x, coding) if is_quantized(x) else x for x in nodes])
             updates, new = self.inner.update(grads, wide, params, **extra)
             kept = [
-                encode(x, coding, seed, old.scale.shape, start) if is_quantized(old) else x
+                quantize(x, coding, seed, old.scale.shape, start) if is_quantized(old) else x
                 for x, old, seed, start in zip(structure.flatten_up_to(new), nodes, seeds, starts, strict=True)
             ]
             return updates, kept
@@ -190,7 +190,7 @@ class LowBit:
         if all(math.prod(shape) <= self.chunk for shape in shapes):
             return None
         nodes, structure = jax.tree.flatten(state, is_leaf=is_quantized)
-        wide = [jax.eval_shape(lambda x: decode(x, self.coding), x) if is_quantized(x) else x for x in nodes]
+        wide = [jax.eval_shape(lambda x: dequantize(x, self.coding), x) if is_quantized(x) else x for x in nodes]
         kept = _kept(structure.unflatten(wide), grads)
         if any(one.owner is None and jnp.ndim(one.leaf) for one in kept):
             return None

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jgd.core.books import book
-from jgd.core.counter_hash import mixed, uniform
-from jgd.core.quantized import Coding, decode, encode, scale_shape
+from jgd.core.counter_hash import mixed, unit_uniform
+from jgd.core.quantized import Coding, dequantize, quantize, scale_shape
 
 RECORDED = np.load(pathlib.Path(__file__).parent.parent / "oracles" / "codes.npz")
 CODES = [("log", 8), ("dynamic", 8), ("companded", 8), ("log", 4), ("dynamic", 4)]
@@ -28,7 +28,7 @@ def test_the_dynamic_code_is_torchao_s_and_bitsandbytes_bit_for_bit(signs):
     np.testing.assert_array_equal(levels, RECORDED[f"{signs}_torchao"])
     np.testing.assert_array_equal(levels, RECORDED[f"{signs}_bitsandbytes"])
     x = RECORDED[f"{signs}_x"]
-    found = encode(jnp.asarray(x), coding("dynamic", 8, block=256), 0)
+    found = quantize(jnp.asarray(x), coding("dynamic", 8, block=256), 0)
     theirs = RECORDED[f"{signs}_codes"].astype(int)
     # But that a second moment which is not zero never gets the code of zero.
     theirs = np.where((x > 0) & (theirs == 0), 1, theirs) if signs == "unsigned" else theirs
@@ -43,25 +43,25 @@ def test_the_dynamic_code_is_torchao_s_and_bitsandbytes_bit_for_bit(signs):
 def test_what_is_decoded_is_within_half_a_gap_and_encoded_again_is_the_same(code, bits):
     how = coding(code, bits)
     for x, levels in ((MIXED, book(code, bits).signed), (MIXED**2, book(code, bits).unsigned)):
-        held = encode(jnp.asarray(x), how, 0)
-        back = decode(held, how)
+        held = quantize(jnp.asarray(x), how, 0)
+        back = dequantize(held, how)
         top = np.abs(x).reshape(4, 2, 128).max(-1)[..., None]
         y, z = x.reshape(4, 2, 128) / top, np.asarray(back).reshape(4, 2, 128) / top
         nearest = np.abs(y[..., None] - levels).min(-1)
         # Places are found in float32 up to 255, so that a tie may go either way by 1e-5 of a gap.
         assert np.all(np.abs(y - z) <= np.maximum(nearest + 1e-6, levels[book(code, bits).least] * (levels[0] >= 0)))
         if not (code == "dynamic" and np.min(x) < 0):  # -1 is none of its levels, so that a scale may change
-            again = encode(back, how, 0)
+            again = quantize(back, how, 0)
             np.testing.assert_array_equal(again.codes, held.codes)
 
 
 @EACH
 def test_a_block_times_a_power_of_two_has_the_same_codes_and_zeros_stay_zeros(code, bits):
     how = coding(code, bits)
-    held, larger = (encode(k * jnp.asarray(MIXED), how, 0) for k in (1.0, 2.0**20))
+    held, larger = (quantize(k * jnp.asarray(MIXED), how, 0) for k in (1.0, 2.0**20))
     np.testing.assert_array_equal(held.codes, larger.codes)
     np.testing.assert_array_equal(held.scale * 2.0**20, larger.scale)
-    empty = decode(encode(jnp.zeros((2, 256)), how, 0), how)
+    empty = dequantize(quantize(jnp.zeros((2, 256)), how, 0), how)
     np.testing.assert_array_equal(empty, 0.0)
 
 
@@ -69,9 +69,9 @@ def test_a_block_times_a_power_of_two_has_the_same_codes_and_zeros_stay_zeros(co
 def test_no_second_moment_becomes_zero_and_what_is_not_finite_stays_so(code, bits):
     how = coding(code, bits, block=64)
     v = jnp.asarray(10.0 ** RNG.uniform(-30, 0, size=(8, 64)), jnp.float32)
-    assert jnp.all(decode(encode(v, how, 0), how) > 0)
+    assert jnp.all(dequantize(quantize(v, how, 0), how) > 0)
     for bad in (jnp.nan, jnp.inf):
-        back = decode(encode(v.at[3, 5].set(bad), how, 0), how)
+        back = dequantize(quantize(v.at[3, 5].set(bad), how, 0), how)
         assert not jnp.any(jnp.isfinite(back[3]))
         assert jnp.all(jnp.isfinite(back[:3]))
 
@@ -79,7 +79,7 @@ def test_no_second_moment_becomes_zero_and_what_is_not_finite_stays_so(code, bit
 def test_a_root_is_off_by_three_percent_at_most_over_six_decades():
     how = coding("log", 8, block=256)
     v = jnp.asarray(10.0 ** RNG.uniform(-12, 0, size=(16, 256)), jnp.float32).at[:, 0].set(1.0)
-    error = jnp.abs(jnp.sqrt(decode(encode(v, how, 0), how) / v) - 1)
+    error = jnp.abs(jnp.sqrt(dequantize(quantize(v, how, 0), how) / v) - 1)
     assert error.max() < 0.029  # half of 10^(6/254) - 1, measured from the lower level
 
 
@@ -87,12 +87,14 @@ def test_a_root_is_off_by_three_percent_at_most_over_six_decades():
 def test_codes_have_the_array_s_shape_and_blocks_lie_along_the_last_axis(shape):
     x = jnp.asarray(RNG.normal(size=shape), jnp.float32)
     how = coding("log", 8, block=256)
-    held = encode(x, how, 0)
+    held = quantize(x, how, 0)
     assert held.codes.shape == shape
     assert held.scale.shape == scale_shape(shape, 256)
-    np.testing.assert_allclose(decode(held, how), x, atol=0.02 * jnp.abs(x).max())  # half of the largest gap, 0.0071
+    np.testing.assert_allclose(
+        dequantize(held, how), x, atol=0.02 * jnp.abs(x).max()
+    )  # half of the largest gap, 0.0071
     if len(shape) > 1:  # rows are apart from each other
-        np.testing.assert_array_equal(encode(x[::-1], how, 0).codes[::-1], held.codes)
+        np.testing.assert_array_equal(quantize(x[::-1], how, 0).codes[::-1], held.codes)
 
 
 @EACH
@@ -102,7 +104,7 @@ def test_rounding_at_random_is_unbiased(code, bits):
     x = jnp.asarray(MIXED[:1, :128]).at[0, 0].set(9.0)
     for y in (x, x**2):
         seeds = jax.vmap(lambda i: mixed(i, 3))(jnp.arange(2000))
-        back = jax.jit(jax.vmap(lambda s, y=y: decode(encode(y, how, s), how)))(seeds)
+        back = jax.jit(jax.vmap(lambda s, y=y: dequantize(quantize(y, how, s), how)))(seeds)
         low, high = back.min(0), back.max(0)
         inside = np.asarray((low < y) & (y < high))  # beyond the last level there is nothing to round to
         z = np.asarray((back.mean(0) - y) / (back.std(0) / np.sqrt(2000) + 1e-30))[inside]
@@ -114,13 +116,13 @@ def test_rounding_at_random_is_unbiased(code, bits):
 
 
 def test_hashed_bits_are_uniform_and_independent_of_neighbours():
-    u = np.asarray(jax.vmap(lambda i: uniform(mixed(i, 7), (64,)))(jnp.arange(2000)))
+    u = np.asarray(jax.vmap(lambda i: unit_uniform(mixed(i, 7), (64,)))(jnp.arange(2000)))
     n = u.size
     assert abs(u.mean() - 0.5) < 4 * np.sqrt(1 / 12 / n)
     assert abs(u.var() - 1 / 12) < 4 * np.sqrt(1 / 180 / n)
     for a, b in ((u[:, 1:], u[:, :-1]), (u[1:], u[:-1])):  # entries, and steps
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.012  # four standard errors
-    np.testing.assert_array_equal(uniform(mixed(3), (5,), 10), uniform(mixed(3), (3, 5))[2])
+    np.testing.assert_array_equal(unit_uniform(mixed(3), (5,), 10), unit_uniform(mixed(3), (3, 5))[2])
 
 
 @pytest.mark.parametrize(("stochastic", "low", "high"), [(True, 0.7, 1.4), (False, 3.0, 9.0)])
@@ -132,11 +134,11 @@ def test_a_second_moment_follows_gradients_that_shrink_only_if_rounded_at_random
 
     def step(carry, t):
         held, true = carry
-        g = jnp.where(t < 2000, 1.0, size) * jnp.sqrt(-2 * jnp.log(1 - uniform(mixed(t, 1), shape)))
-        new = 0.999 * decode(held, how) + 0.001 * g**2
-        return (encode(new, how, mixed(t, 2)), 0.999 * true + 0.001 * g**2), None
+        g = jnp.where(t < 2000, 1.0, size) * jnp.sqrt(-2 * jnp.log(1 - unit_uniform(mixed(t, 1), shape)))
+        new = 0.999 * dequantize(held, how) + 0.001 * g**2
+        return (quantize(new, how, mixed(t, 2)), 0.999 * true + 0.001 * g**2), None
 
-    start = encode(jnp.zeros(shape), how, 0), jnp.zeros(shape)
+    start = quantize(jnp.zeros(shape), how, 0), jnp.zeros(shape)
     held, true = jax.jit(lambda: jax.lax.scan(step, start, jnp.arange(6000))[0])()
-    ratio = np.median(np.sqrt(decode(held, how) / true)[:, 1::2])
+    ratio = np.median(np.sqrt(dequantize(held, how) / true)[:, 1::2])
     assert low < ratio < high
