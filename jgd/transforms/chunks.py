@@ -19,7 +19,7 @@ def in_chunks(
 ) -> tuple[Updates, list[Any]]:
     """`step(grads, nodes, params, starts)`, which acts on each entry alone, on at most `chunk` entries at a time.
 
-    `nodes` are the arrays of a state, some of them `LowBitArray`; `owners` has for each the index of the gradient's leaf
+    `nodes` are the arrays of a state, some a `LowBitArray`; `owners` has for each the index of the gradient's leaf
     that it is shaped like, or `None` for a scalar. `starts` tells the step the index of the first entry of each node.
     Leaves of one shape are cut along their first axis and go through one loop together, written back where they were
     read; then follows one step on what is left, which is less than a chunk of each.

@@ -31,7 +31,7 @@ BITS = Kind("be 8 or 4", lambda x: not isinstance(x, bool) and x in (8, 4))
 
 
 class LowBitState(NamedTuple):
-    """The number of steps taken, and the state of the optimizer with `LowBitArray` in the place of its large moments."""
+    """The number of steps taken, and the state of the optimizer with a `LowBitArray` for each large moment."""
 
     count: jax.Array  # i32[]
     inner_state: State
