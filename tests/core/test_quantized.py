@@ -129,11 +129,11 @@ def test_a_second_moment_follows_gradients_that_shrink_only_if_rounded_at_random
     """Half of each block's gradients fall to a tenth: sqrt(v kept / v true) after 4000 steps of decay 0.999."""
     how = coding("log", 8, stochastic=stochastic, block=256)
     shape = (2, 256)
-    size = jnp.where(jnp.arange(256) % 2, 0.1, 1.0)
+    size = jnp.where(jnp.arange(256) % 2, 0.1, 1.0)[None]
 
     def step(carry, t):
         held, true = carry
-        g = jnp.where(t < 2000, 1.0, size) * jnp.sqrt(-2 * jnp.log(1 - unit_uniform(mixed(t, 1), shape)))
+        g = jnp.where(t < 2000, jnp.ones((1, 1)), size) * jnp.sqrt(-2 * jnp.log(1 - unit_uniform(mixed(t, 1), shape)))
         new = 0.999 * dequantize(held, how) + 0.001 * g**2
         return (quantize(new, how, mixed(t, 2)), 0.999 * true + 0.001 * g**2), None
 
