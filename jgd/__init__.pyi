@@ -327,6 +327,8 @@ from jgd.transforms.by_path import layerwise as layerwise
 from jgd.transforms.by_path import scaled as scaled
 from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
 from jgd.transforms.cautious import cautious as cautious
+from jgd.transforms.chunks import in_chunks as in_chunks
+from jgd.transforms.chunks import shorter as shorter
 from jgd.transforms.clip import clip as clip
 from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
 from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
@@ -356,6 +358,7 @@ from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful
 from jgd.transforms.layouts import flatten as flatten
 from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
 from jgd.transforms.lookahead import lookahead as lookahead
+from jgd.transforms.low_bit import low_bit as low_bit
 from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
 from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
 from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path

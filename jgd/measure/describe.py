@@ -15,6 +15,7 @@ from jgd.core import Function, MatrixRule, Transform
 from jgd.core.arguments import checked
 from jgd.core.leaves import leaf_flags
 from jgd.core.matrices import for_params
+from jgd.core.quantized import is_quantized
 from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
 from jgd.core.types import Params, State
@@ -27,6 +28,7 @@ from jgd.transforms import (
     Foreign,
     FreezeUntil,
     Identity,
+    LowBit,
     Masked,
     Partition,
     ScaleByLearningRate,
@@ -176,9 +178,11 @@ def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
     elif not isinstance(transform, Identity):
         if not isinstance(transform, (ScaleByLearningRate, *_RATE_AND_DECAY, AddDecayedWeights)):
             held = leaf_flags(transform.mask if isinstance(transform, FreezeUntil) else None, params)
-            for leaf, flag in zip(here, jax.tree.leaves(held), strict=True):
+            formats = transform.formats(params) if isinstance(transform, LowBit) else [""] * len(here)
+            for leaf, flag, kept in zip(here, jax.tree.leaves(held), formats, strict=True):
                 if flag:
-                    leaf.note(_name(transform), is_wrapper=any(True for _ in _inner(transform)))
+                    name = f"{_name(transform)} ({kept})" if kept else _name(transform)
+                    leaf.note(name, is_wrapper=any(True for _ in _inner(transform)))
         if isinstance(transform, MatrixRule):
             for leaf, one in zip(here, transform.cuts(params), strict=True):
                 leaf.matrices.append(str(one))
@@ -252,10 +256,11 @@ def _state_bytes(state: State, params: Params) -> tuple[dict[Any, int], int]:
     paths = {path for path, _ in jax.tree_util.tree_leaves_with_path(params)}
     found: dict[Any, int] = {}
     other = 0
-    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state, is_leaf=is_quantized):
         named = next((n for n in range(len(path), 0, -1) if not isinstance(path[n - 1], jax.tree_util.SequenceKey)), 0)
         ends = [path[i:n] for i in range(len(path)) for n in range(len(path), max(i, named - 1), -1)]
-        ends += [()] if () in paths and leaf.shape == jnp.shape(params) else []
+        shape = leaf.codes.shape if is_quantized(leaf) else leaf.shape
+        ends += [()] if () in paths and shape == jnp.shape(params) else []
         owner = next((end for end in ends if end in paths), None)
         if owner is None:
             other += tree_bytes(leaf)

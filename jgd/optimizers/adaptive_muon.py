@@ -21,6 +21,7 @@ class AdaptiveMuonState(NamedTuple):
 
     mu: State
     nu: State
+    orthogonalized = ("mu",)
 
 
 @record

@@ -26,6 +26,7 @@ class DionState(NamedTuple):
 
     mu: State
     basis: State
+    orthogonalized = ("mu",)
 
 
 @record

@@ -24,6 +24,7 @@ class ScaleByMuonState(NamedTuple):
     """Momentum, shaped like the parameters."""
 
     mu: State
+    orthogonalized = ("mu",)  # what `low_bit` leaves as it is
 
 
 class CorrectedMuonState(NamedTuple):
@@ -31,6 +32,7 @@ class CorrectedMuonState(NamedTuple):
 
     count: jax.Array  # i32[]
     mu: State
+    orthogonalized = ("mu",)
 
 
 @record

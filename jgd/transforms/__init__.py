@@ -25,6 +25,7 @@ lazy(
         ),
         "jgd.transforms.by_path": "ByPath Layerwise Scaled by_path layerwise scaled",
         "jgd.transforms.cautious": "Cautious CautiousState add_cautious_decayed_weights cautious",
+        "jgd.transforms.chunks": "Step in_chunks shorter",
         "jgd.transforms.clip": (
             "Clip ClipByBlockRms ClipByGlobalNorm ClipByNorm clip clip_by_block_rms clip_by_global_norm "
             "clip_by_norm shrink"
@@ -52,6 +53,7 @@ lazy(
             "RayPoint StepSearch begin_search next_step no_gradient ray receive scaled_updates wolfe_errors zoom_search"
         ),
         "jgd.transforms.lookahead": "Lookahead LookaheadSlowState lookahead",
+        "jgd.transforms.low_bit": "LowBit LowBitState low_bit",
         "jgd.transforms.matrix_axes": "MatrixAxesByPath every_matrix_axes matrix_axes matrix_axes_by_path",
         "jgd.transforms.momentum": "Ema Trace ema trace",
         "jgd.transforms.monitor": ("Measure MeasureSnapshot MeasureWithEma Monitor measure_with_ema monitor snapshot"),

@@ -44,6 +44,9 @@ from jgd.transforms.cautious import Cautious as Cautious
 from jgd.transforms.cautious import CautiousState as CautiousState
 from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
 from jgd.transforms.cautious import cautious as cautious
+from jgd.transforms.chunks import Step as Step
+from jgd.transforms.chunks import in_chunks as in_chunks
+from jgd.transforms.chunks import shorter as shorter
 from jgd.transforms.clip import Clip as Clip
 from jgd.transforms.clip import ClipByBlockRms as ClipByBlockRms
 from jgd.transforms.clip import ClipByGlobalNorm as ClipByGlobalNorm
@@ -123,6 +126,9 @@ from jgd.transforms.line_search import zoom_search as zoom_search
 from jgd.transforms.lookahead import Lookahead as Lookahead
 from jgd.transforms.lookahead import LookaheadSlowState as LookaheadSlowState
 from jgd.transforms.lookahead import lookahead as lookahead
+from jgd.transforms.low_bit import LowBit as LowBit
+from jgd.transforms.low_bit import LowBitState as LowBitState
+from jgd.transforms.low_bit import low_bit as low_bit
 from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
 from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
 from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
