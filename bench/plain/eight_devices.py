@@ -10,6 +10,11 @@ import optax
 from examples.eight_devices import EVERY, STEPS, task
 
 
+def placed(x: Any, like: jax.Array) -> Any:
+    """The array where `like` lies; counters stay free to go where the others are."""
+    return jax.device_put(x, like.sharding) if len(like.sharding.device_set) > 1 else x
+
+
 def train(folder: str, until: int = STEPS, start: Any = None) -> tuple[Any, Any, list[float], int]:
     """Parameters, moments, losses and the steps taken here; from the folder's checkpoint where there is one."""
     problem = task()
@@ -20,7 +25,7 @@ def train(folder: str, until: int = STEPS, start: Any = None) -> tuple[Any, Any,
     if os.path.exists(path):
         with open(path, "rb") as file:
             kept, first, losses = pickle.load(file)
-        params, state = jax.tree.map(lambda x, like: jax.device_put(x, like.sharding), kept, (params, state))
+        params, state = jax.tree.map(placed, kept, (params, state))
 
     @jax.jit
     def segment(carry: Any, data: Any) -> Any:

@@ -1,8 +1,8 @@
 """What the plain versions need to train the same runs: jgd's keys, told by jgd, and the example's own calls of it."""
 
 import contextlib
-import importlib
 import io
+import pathlib
 import runpy
 from typing import Any
 from unittest import mock
@@ -13,6 +13,8 @@ import numpy as np
 
 import jgd
 from jgd.sweep import uniform
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
 
 def init_key(seed: int) -> jax.Array:
@@ -52,10 +54,6 @@ def calls(name: str, function: str) -> list[tuple[tuple[Any, ...], Any]]:
         found.append((args, result))
         return result
 
-    module = importlib.import_module(f"examples.{name}")
     with mock.patch.object(owner, function, recorded), contextlib.redirect_stdout(io.StringIO()):
-        if hasattr(module, "main"):
-            module.main()
-        else:
-            runpy.run_module(f"examples.{name}", run_name="__main__")
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     return found

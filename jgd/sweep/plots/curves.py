@@ -136,7 +136,7 @@ def _draw_curve(panel: Any, result: Outcomes, curve: np.ndarray, color: str, nam
     """The median over seeds, and the range of all of them."""
     low, high = over_seeds(np.min, curve), over_seeds(np.max, curve)
     if _is_point(low):
-        panel.vlines(result.steps, low, high, color=color, alpha=0.5, linewidth=1.2, zorder=zorder - 1, clip_on=False)
+        panel.vlines(result.steps, low, high, color=color, alpha=0.5, linewidth=1.2, zorder=zorder - 1)
     else:
         panel.fill_between(result.steps, low, high, color=color, alpha=0.2, linewidth=0, zorder=zorder - 1)
     _draw_median(panel, result, curve, color=color, linewidth=1.8, markersize=5, zorder=zorder, label=name)
@@ -145,7 +145,7 @@ def _draw_curve(panel: Any, result: Outcomes, curve: np.ndarray, color: str, nam
 def _draw_median(panel: Any, result: Outcomes, curve: np.ndarray, **look: Any) -> None:
     """The median over seeds as a line, or as a mark where it is a single point, which no line shows."""
     median = over_seeds(np.median, curve)
-    look |= {"marker": "o", "linestyle": "none", "clip_on": False} if _is_point(median) else {}
+    look |= {"marker": "o", "linestyle": "none"} if _is_point(median) else {}
     panel.plot(result.steps, median, **look)
 
 
