@@ -11,9 +11,12 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from statistics import geometric_mean
+from typing import Any
 
 from bench.rows import Claim, Yields, alone
+from jgd.measure import cores
 
 ROOT = pathlib.Path(__file__).parent.parent
 STAGED = {"eight_devices": {"main", "go_on", "die"}, "streaming_keep_best": {"write_shards"}}
@@ -28,24 +31,24 @@ PROJECTS = {
     "streaming_keep_best": "A stream, the best kept",
     "eight_devices": "Eight devices, resume",
 }
-Span = ast.stmt | ast.expr
 
 
 def by_hand(quick: bool = False, only: str = "") -> Yields:
     """Nine projects with jgd and without: lines of code, and figures that must agree."""
+    names = [only] if only else ["pinn", "hypergradient"] if quick else list(PROJECTS)
     shares = []
-    for name in [only] if only else ["pinn", "hypergradient"] if quick else PROJECTS:
-        ours, plain = lines(name)
-        shares.append(ours / plain)
-        figures = agreed(name)
-        row = {"project": PROJECTS[name], "jgd_lines": ours, "plain_lines": plain}
-        for figure in figures:
-            yield {**row, **{key: figure[key] for key in ("what", "jgd", "plain")}, "agree": figure["met"]}
-        yield Claim(f"{name}: figures that agree", sum(f["met"] for f in figures) / len(figures), 1.0)
+    with ThreadPoolExecutor(cores()) as pool:  # nothing is timed
+        for name, figures in zip(names, pool.map(agreed, names), strict=True):
+            ours, plain = lines(name)
+            shares.append(ours / plain)
+            row = {"project": PROJECTS[name], "jgd_lines": ours, "plain_lines": plain}
+            for figure in figures:
+                yield {**row, **{key: figure[key] for key in ("what", "jgd", "plain")}, "agree": figure["met"]}
+            yield Claim(f"{name}: figures that agree", sum(f["met"] for f in figures) / len(figures), 1.0)
     yield Claim("lines with jgd, of those without, geometric mean", geometric_mean(shares), 0.5, at_least=False)
 
 
-def agreed(name: str) -> list[dict[str, object]]:
+def agreed(name: str) -> list[dict[str, Any]]:
     """The figures of both versions, from a process of its own."""
     code = (
         "import json, sys; from bench.plain.agreement import agreement; found = agreement(sys.argv[1]); "
@@ -107,9 +110,10 @@ def spanned(node: ast.AST) -> set[int]:
     blocks = [part for name in ("body", "orelse", "handlers", "finalbody") for part in getattr(node, name, [])]
     if not isinstance(node, ast.stmt | ast.ExceptHandler) or not blocks:
         return set(range(node.lineno, node.end_lineno + 1))  # type: ignore[attr-defined]
-    first = min((one.lineno for one in getattr(node, "decorator_list", [])), default=node.lineno)
-    body = set().union(*map(spanned, blocks))
-    return body | set(range(first, max(node.lineno + 1, node.body[0].lineno)))  # type: ignore[attr-defined]
+    inside = [one for part in ast.iter_child_nodes(node) if part not in blocks for one in ast.walk(part)]
+    head = [line for one in inside if hasattr(one, "lineno") for line in (one.lineno, one.end_lineno)]  # type: ignore
+    found = set(range(min([node.lineno, *head]), max([node.lineno, *head]) + 1))
+    return found.union(*map(spanned, blocks))
 
 
 def _is_print(node: ast.expr) -> bool:

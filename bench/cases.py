@@ -81,7 +81,7 @@ CASES: dict[str, Case] = {
     "samplers": Case("bench.samplers:samplers", "Samplers at equal budgets", 52, ("sklearn",)),
     "tpe": Case("bench.samplers:tpe", "The built-in TPE against Optuna's: time and regret", 150, ("optuna",)),
     "by_hand": Case(
-        "bench.by_hand", "Nine projects with jgd and by hand: lines, and the same results", 150,
+        "bench.by_hand", "Nine projects with jgd and by hand: lines, and the same results", 110,
         ("sklearn", "flax", "optuna"),
     ),
     "solvers": Case("bench.solvers", "Deterministic solvers on smooth problems, by passes", 500, ("scipy",)),
