@@ -33,6 +33,6 @@ def words_of(key: jax.Array) -> np.ndarray:
         return np.asarray(jax.random.key_data(key))
 
 
-def key_of(words: Any) -> jax.Array:
+def key_from_words(words: Any) -> jax.Array:
     """The key of two words, or an array of keys of u32[n, 2]."""
     return jax.random.wrap_key_data(jnp.asarray(np.asarray(words, np.uint32)), impl="threefry2x32")

@@ -1,5 +1,6 @@
 """The batches of a segment, drawn on the host where that is as quick and a program of it would have to be compiled."""
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from jgd.core.threefry import Words, fold_in, threefry
 from jgd.train.loop import USES, draws_batches
 from jgd.train.task import Task, num_batches, num_examples
+
+MOST_KEPT = 1 << 20  # rows of an epoch whose order is kept, in 4 bytes each
 
 
 def draws_on_host(platform: str) -> bool:
@@ -22,12 +25,11 @@ def host_pick(task: Task, seeds: Sequence[int], length: int, where: Any) -> tupl
 
     `where` is the sharding that the answer gets.
     """
+    keys = [(0, int(seed)) for seed in seeds]
 
     def draw(_: Any, start: Any) -> jax.Array | None:
         rows = picked_rows(task, keys, int(start), length)
         return None if rows is None else jax.device_put(rows, where)
-
-    keys = [(0, int(seed)) for seed in seeds]
 
     if not draws_batches(task):
         return draw, None
@@ -54,5 +56,12 @@ def picked_rows(task: Task, keys: Iterable[Any], start: int, length: int) -> np.
 
 def _order(key: Words, n: int) -> np.ndarray:
     """The permutation of the epoch that has this key, i32[n]."""
-    high, low = threefry(key, np.zeros(n, np.uint32), np.arange(n, dtype=np.uint32))
+    draw = _kept_order if n <= MOST_KEPT else _kept_order.__wrapped__
+    return draw(int(key[0][0]), int(key[1][0]), n)
+
+
+@functools.lru_cache(maxsize=8)
+def _kept_order(first: int, second: int, n: int) -> np.ndarray:
+    """The same by the key's words; the last ones are kept, as most segments are of the epoch of the one before."""
+    high, low = threefry((np.uint32(first), np.uint32(second)), np.zeros(n, np.uint32), np.arange(n, dtype=np.uint32))
     return np.argsort(high ^ low, kind="stable").astype(np.int32)

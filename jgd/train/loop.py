@@ -9,7 +9,7 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
-from jgd.core.threefry import fold_in, key_of, words_of
+from jgd.core.threefry import fold_in, key_from_words, words_of
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
 from jgd.train.task import (
@@ -51,7 +51,7 @@ def root_key(seed: Any) -> jax.Array:
     A whole number of up to 64 bits is used in full; without 64-bit mode JAX itself would drop all but the last 32.
     """
     if isinstance(seed, (int, np.integer)) and seed >= 0:  # as JAX makes it of up to 32 bits, without a program
-        return key_of(divmod(int(seed), 2**32))
+        return key_from_words(divmod(int(seed), 2**32))
     return jax.random.key(seed, impl="threefry2x32")
 
 
@@ -74,7 +74,7 @@ def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
     leaves, structure = jax.tree.flatten(task)
     task = jax.tree.unflatten(structure, [jnp.asarray(x, jnp.result_type(x)) for x in leaves])
     keys = [np.concatenate(fold_in(divmod(int(seed), 2**32), USES.index("init"))) for seed in seeds]
-    return jax.vmap(lambda key: _strong(init_model(task, key)))(key_of(np.stack(keys)))
+    return jax.vmap(lambda key: _strong(init_model(task, key)))(key_from_words(np.stack(keys)))
 
 
 def judged_params(optimizer: Transform, carry: Carry) -> Params:
@@ -215,7 +215,7 @@ def _subkey(key: jax.Array, use: str) -> jax.Array:
     """Independent keys for the three uses of a run's key, made without a program where the key is known."""
     if isinstance(key, jax.core.Tracer):
         return jax.random.fold_in(key, np.uint32(USES.index(use)))
-    return key_of(np.concatenate(fold_in(words_of(key), USES.index(use))))
+    return key_from_words(np.concatenate(fold_in(words_of(key), USES.index(use))))
 
 
 def _strong(tree: Any) -> Any:

@@ -4,12 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from jgd.core.threefry import fold_in, key_of, words_of
+from jgd.core.threefry import fold_in, key_from_words, words_of
 
 
 @pytest.mark.parametrize("seed", [0, 3 * 2**32 + 5, 2**64 - 1])
 def test_a_key_folded_on_the_host_is_the_key_that_jax_folds(seed):
-    key = key_of(divmod(seed, 2**32))
+    key = key_from_words(divmod(seed, 2**32))
     for number in (0, 2, 2**32 - 1):
         found = np.concatenate(fold_in(words_of(key), number))
         np.testing.assert_array_equal(found, words_of(jax.random.fold_in(key, np.uint32(number))))

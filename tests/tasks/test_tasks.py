@@ -7,7 +7,7 @@ import pytest
 
 import jgd
 from jgd.tasks import BUILTIN, breast_cancer, diabetes, digits, mnist5k, text
-from jgd.tasks.draws import normal
+from jgd.tasks.draws import normal_draws
 from jgd.tasks.tables import split
 from jgd.tasks.text import VOCABULARY, encode
 from jgd.tasks.transformer import InitTransformer, apply_transformer
@@ -111,4 +111,4 @@ def test_muon_takes_the_matrices_between_embeddings_and_head():
 @pytest.mark.parametrize("shape", [(7, 10), (64,), (3, 5, 3)])
 def test_draws_as_a_vector_are_the_same_numbers(shape):
     key = jax.random.key(3)
-    np.testing.assert_array_equal(normal(key, shape), jax.random.normal(key, shape))
+    np.testing.assert_array_equal(normal_draws(key, shape), jax.random.normal(key, shape))
