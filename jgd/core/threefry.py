@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
@@ -35,4 +34,4 @@ def words_of(key: jax.Array) -> np.ndarray:
 
 def key_from_words(words: Any) -> jax.Array:
     """The key of two words, or an array of keys of u32[n, 2]."""
-    return jax.random.wrap_key_data(jnp.asarray(np.asarray(words, np.uint32)), impl="threefry2x32")
+    return jax.random.wrap_key_data(jax.device_put(np.asarray(words, np.uint32)), impl="threefry2x32")
