@@ -52,7 +52,13 @@ def nano_gpt(folder: pathlib.Path) -> list[Figure]:
     gap = max(float(np.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, (params, whole)), strict=True))
     ours, theirs = run.evaluations["bits_per_character"], [row["bits_per_character"] for row in curve]
     return [
-        Figure("bits per character at the end", float(ours[-1]), float(theirs[-1]), 0.05, "Muon blows rounding up"),
+        Figure(
+            "bits per character at the end",
+            float(ours[-1]),
+            float(theirs[-1]),
+            0.1,
+            "two programs of Muon at a rate of 0.02",
+        ),
         Figure("largest difference of the plain resume", 0.0, gap, 0.0, "a resume keeps the bits"),
     ]
 
