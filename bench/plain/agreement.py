@@ -57,7 +57,7 @@ def nano_gpt(folder: pathlib.Path) -> list[Figure]:
             float(ours[-1]),
             float(theirs[-1]),
             0.1,
-            "two programs of Muon at a rate of 0.02",
+            "two programs of Muon",
         ),
         Figure("largest difference of the plain resume", 0.0, gap, 0.0, "a resume keeps the bits"),
     ]
