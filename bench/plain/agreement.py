@@ -26,7 +26,7 @@ class Figure(NamedTuple):
     @property
     def met(self) -> bool:
         """Whether they agree."""
-        return abs(self.jgd - self.plain) <= self.tolerance
+        return bool(abs(self.jgd - self.plain) <= self.tolerance)
 
 
 ROUNDING = "rounding"
@@ -57,7 +57,7 @@ def nano_gpt(folder: pathlib.Path) -> list[Figure]:
             float(ours[-1]),
             float(theirs[-1]),
             0.1,
-            "two programs of Muon",
+            "not explained",
         ),
         Figure("largest difference of the plain resume", 0.0, gap, 0.0, "a resume keeps the bits"),
     ]
