@@ -79,7 +79,11 @@ CASES: dict[str, Case] = {
     "population": Case("bench.population", "Population-based training against random search", 36),
     "kills": Case("bench.crash_recovery:kills", "Studies and a run killed at random moments", 50),
     "samplers": Case("bench.samplers:samplers", "Samplers at equal budgets", 52, ("sklearn",)),
-    "tpe": Case("bench.samplers:tpe", "The built-in TPE against Optuna's: time and regret", 90, ("optuna",)),
+    "tpe": Case("bench.samplers:tpe", "The built-in TPE against Optuna's: time and regret", 150, ("optuna",)),
+    "by_hand": Case(
+        "bench.by_hand", "Nine projects with jgd and by hand: lines, and the same results", 110,
+        ("sklearn", "flax", "optuna"),
+    ),
     "solvers": Case("bench.solvers", "Deterministic solvers on smooth problems, by passes", 500, ("scipy",)),
     "many": Case("bench.many_problems:many", "1,000 problems in one call, and a loop of scipy", 40, ("scipy",)),
     "starts": Case("bench.many_problems:starts", "1,024 BFGS starts in one call, and a loop of jitted solves", 30),

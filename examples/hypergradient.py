@@ -29,16 +29,21 @@ def train(optimizer, data):
     return jax.lax.scan(step, (params, optimizer.init(params)), length=STEPS)[0][0]
 
 
-def main():
+def problem():
+    """Data to train and to validate on: ill-conditioned, so that momentum pays."""
     keys = jax.random.split(jax.random.key(0), 5)
     truth = jax.random.normal(keys[0], (8,))
-    scales = jnp.geomspace(0.2, 2.0, 8)  # an ill-conditioned problem, on which momentum pays
+    scales = jnp.geomspace(0.2, 2.0, 8)
 
     def draw(key_x, key_noise):
         x = jax.random.normal(key_x, (64, 8)) * scales[None]
         return x, x @ truth + 0.1 * jax.random.normal(key_noise, (64,))
 
-    training, validation = draw(keys[1], keys[2]), draw(keys[3], keys[4])
+    return draw(keys[1], keys[2]), draw(keys[3], keys[4])
+
+
+def main():
+    training, validation = problem()
     outcome = jax.jit(jax.value_and_grad(lambda optimizer: squared_error(train(optimizer, training), validation)))
 
     optimizer = jgd.sgd(0.01, momentum=0.5)

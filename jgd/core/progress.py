@@ -45,6 +45,11 @@ class Progress:
         if self._line is not None:
             self._line.expect(total)
 
+    def found(self, done: int) -> None:
+        """Show that `done` of the total are done, some by an earlier call, which tells nothing of the pace."""
+        if self._line is not None:
+            self._line.found(done)
+
 
 def in_notebook() -> bool:
     """Whether the code runs in a notebook's kernel."""
@@ -57,6 +62,7 @@ class _Line(Protocol):
     def stop(self) -> None: ...
     def update(self, done: int, note: str) -> None: ...
     def expect(self, total: int) -> None: ...
+    def found(self, done: int) -> None: ...
 
 
 class _TerminalLine:
@@ -89,6 +95,10 @@ class _TerminalLine:
     def expect(self, total: int) -> None:
         self._bar.update(self._task, total=total)
 
+    def found(self, done: int) -> None:
+        if done > self._bar.tasks[self._task].completed:
+            self._bar.reset(self._task, completed=done)
+
 
 class _NotebookLine:
     """Draws an HTML element below the cell, which needs no widgets, and redraws it at most every `OFTEN` seconds."""
@@ -111,6 +121,10 @@ class _NotebookLine:
 
     def expect(self, total: int) -> None:
         self._total = total
+
+    def found(self, done: int) -> None:
+        self._first += done - self._latest[0]
+        self._latest = done, self._latest[1]
 
     def _draw(self) -> None:
         self._drawn = self._clock()

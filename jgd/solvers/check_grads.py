@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import checked, function_of
+from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.tree import name_of
 from jgd.core.types import Params
 from jgd.solvers.methods.vector import Vector
 from jgd.solvers.search import TUPLE
-from jgd.solvers.user_problem import UserProblem, check_value, start_of
+from jgd.solvers.user_problem import FUNCTION, UserProblem, check_value, start_of
 
 ENTRIES = 256
 """So many entries of each leaf are compared; of larger leaves a random choice, the same each time."""
@@ -35,7 +35,7 @@ class GradCheck(NamedTuple):
         )
 
 
-@checked(params=None, fn=function_of("(params, *args) -> scalar"), args=TUPLE)
+@checked(params=None, fn=FUNCTION, args=TUPLE)
 def check_grads(fn: Callable[..., Any], params: Params, *, args: tuple[Any, ...] = ()) -> GradCheck:
     """Compare `jax.grad(fn)` at `params` with central differences; raise where they differ, naming the worst entry.
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import ARRAYS, FLAG, SEED, Kind, admits, checked, function_of, whole_from
+from jgd.core.arguments import ARRAYS, FLAG, SEED, Kind, admits, checked, whole_from
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
@@ -24,7 +24,7 @@ from jgd.solvers.restarts import Once, Redraw
 from jgd.solvers.search import TUPLE, check_stop
 from jgd.solvers.search_queue import SearchQueue
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, check_nonsmooth, check_value
+from jgd.solvers.user_problem import BOUNDS, FUNCTION, UserProblem, bounds_of, check_nonsmooth, check_value
 
 AXES = Kind(
     "be 0 where every search has its own, None where all share one, or a tuple of these for each of args",
@@ -39,7 +39,7 @@ WIDTH = Kind(f"{whole_from(1).expected}, or None for what fits", lambda x: x is 
 
 
 @checked(
-    starts=ARRAYS, optimizer=METHOD, fn=function_of("(params, *args) -> scalar"), stop=STOP, args=TUPLE, has_aux=FLAG,
+    starts=ARRAYS, optimizer=METHOD, fn=FUNCTION, stop=STOP, args=TUPLE, has_aux=FLAG,
     in_axes=AXES, lanes=WIDTH, nonsmooth=NONSMOOTH, redraw=SAMPLER, key=DRAWN_FROM, bounds=BOUNDS,
 )  # fmt: skip
 def minimize_many(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from jgd.core.arguments import FLAG, Kind, checked, function_of
+from jgd.core.arguments import FLAG, Kind, checked
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
@@ -13,7 +13,7 @@ from jgd.solvers.derivatives import DERIVATIVE, Implicit
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.search import CALLBACK, TUPLE, check_stop, searched
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, check_nonsmooth, check_value, start_of
+from jgd.solvers.user_problem import BOUNDS, FUNCTION, UserProblem, bounds_of, check_nonsmooth, check_value, start_of
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
 HESSIAN = Kind("be a function (params, *args) -> Hessian, or None", lambda x: x is None or callable(x))
@@ -24,7 +24,7 @@ HESSIAN = Kind("be a function (params, *args) -> Hessian, or None", lambda x: x 
     optimizer=METHOD,
     has_aux=FLAG,
     args=TUPLE,
-    fn=function_of("(params, *args) -> scalar"),
+    fn=FUNCTION,
     stop=STOP,
     history=FLAG,
     derivative=DERIVATIVE,
@@ -55,6 +55,9 @@ def minimize(
     `max_steps`, 10,000 are allowed, and 100,000 evaluations. An optimizer's step to a point whose value or gradient is
     not finite is undone and ends the search; a method tries a shorter one instead.
 
+    args       what every evaluation gets beside the parameters, data or a model's state: `args=(state, batch)` for a
+               loss that returns `(loss, (state, aux))` with `has_aux`; that of the solution is in `Solution.aux`. None
+               of it moves from step to step: a model whose state does is trained by `jgd.fit`.
     bounds     `(lower, upper)`, each None, a number, or a tree like the parameters, and never left on the way.
     nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`, which the function leaves out; `value` is then
                the total, and `gradient_norm` the prox residual |x - prox(x - t g, t)| / t. A set is one that is 0

@@ -8,7 +8,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core.arguments import ARRAYS, checked, function_of, whole_from
+from jgd.core.arguments import ARRAYS, checked, whole_from
 from jgd.core.errors import InputError
 from jgd.core.status import Status
 from jgd.core.stop import STOP, Stop
@@ -17,10 +17,11 @@ from jgd.core.values import select
 from jgd.solvers.many import AXES, minimize_many
 from jgd.solvers.names import METHOD
 from jgd.solvers.solution import Solution
+from jgd.solvers.user_problem import FUNCTION
 
 
 @checked(
-    fn=function_of("(params, *args) -> scalar"),
+    fn=FUNCTION,
     optimizer=METHOD,
     starts=ARRAYS,
     stop=STOP,

@@ -150,6 +150,7 @@ def start_of(place: str, params: Params) -> Params:
     return params
 
 
+FUNCTION = Kind("be a function (params, *args) -> scalar; a jgd.Task is trained by jgd.fit", callable)
 BOUNDS = Kind(
     "be a pair (lower, upper), each None, a number, or a tree like the parameters",
     lambda x: x is None or (isinstance(x, tuple | list) and len(x) == 2),

@@ -72,7 +72,7 @@ class Study:
     lanes       How many run side by side on a device; chosen unless given. Results do not depend on it.
     devices     All local ones unless given. On a CPU, `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before
                 JAX is first used makes one of each core; `jgd race` does so itself.
-    progress    `None` shows a line where standard error is a terminal and rich is installed.
+    progress    `None` shows a line in a notebook, and where standard error is a terminal and rich is installed.
     dir         A folder that keeps the sweep, written at the end of every segment. The same call again goes on from it,
                 to the same bits as if nothing had happened: Ctrl-C, a kill or a full disk loses at most the running
                 segment. Another call is refused, with the difference. `jgd.sweep.load(dir)` reads it, and

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.record import record, static
+from jgd.tasks.draws import normal_draws
 
 Layers = dict[str, dict[str, jax.Array]]
 
@@ -23,7 +24,7 @@ class InitMlp:
         keys = jax.random.split(key, len(self.sizes) - 1)
         for i, (inputs, outputs) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):
             last = i == len(self.sizes) - 2
-            kernel = jax.random.normal(keys[i], (inputs, outputs)) * ((1 if last else 2) / inputs) ** 0.5
+            kernel = normal_draws(keys[i], (inputs, outputs)) * ((1 if last else 2) / inputs) ** 0.5
             layers["head" if last else f"hidden{i}"] = {"kernel": kernel, "bias": jnp.zeros(outputs)}
         return layers
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.record import record, static
+from jgd.tasks.draws import normal_draws
 
 HEADS = 4
 
@@ -23,8 +24,8 @@ class InitTransformer:
         """Embeddings, `block0`, `block1`, ... and the `head`."""
         keys = jax.random.split(key, self.blocks + 3)
         return {
-            "token_embedding": 0.02 * jax.random.normal(keys[0], (self.vocabulary, self.width)),
-            "position_embedding": 0.02 * jax.random.normal(keys[1], (self.context, self.width)),
+            "token_embedding": 0.02 * normal_draws(keys[0], (self.vocabulary, self.width)),
+            "position_embedding": 0.02 * normal_draws(keys[1], (self.context, self.width)),
             **{f"block{i}": _init_block(keys[3 + i], self.width) for i in range(self.blocks)},
             "head": _kernel(keys[2], self.width, self.vocabulary),
         }
@@ -61,4 +62,4 @@ def _init_block(key: jax.Array, width: int) -> dict[str, jax.Array]:
 
 
 def _kernel(key: jax.Array, inputs: int, outputs: int) -> jax.Array:
-    return jax.random.normal(key, (inputs, outputs)) / inputs**0.5
+    return normal_draws(key, (inputs, outputs)) / inputs**0.5

@@ -10,6 +10,7 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
+from jgd.core.threefry import fold_in, key_from_words, words_of
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
 from jgd.train.microbatch import Part
@@ -53,8 +54,7 @@ def root_key(seed: Any) -> jax.Array:
     A whole number of up to 64 bits is used in full; without 64-bit mode JAX itself would drop all but the last 32.
     """
     if isinstance(seed, (int, np.integer)) and seed >= 0:  # as JAX makes it of up to 32 bits, without a program
-        words = np.array([int(seed) >> 32, int(seed) % 2**32], np.uint32)
-        return jax.random.wrap_key_data(jnp.asarray(words, jnp.uint32), impl="threefry2x32")
+        return key_from_words(divmod(int(seed), 2**32))
     return jax.random.key(seed, impl="threefry2x32")
 
 
@@ -67,6 +67,17 @@ def begin(task: Task, optimizer: Transform, key: jax.Array) -> Carry:
 def first_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     """The first parameters and the model's first state of a run with this key."""
     return _strong(init_model(task, _subkey(key, "init")))
+
+
+def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
+    """The first parameters and model states of a task, a row for each seed.
+
+    They are made operation by operation, as in `jgd.fit`: compiling a program that is used once takes longer.
+    """
+    leaves, structure = jax.tree.flatten(task)
+    task = jax.tree.unflatten(structure, [jnp.asarray(x, jnp.result_type(x)) for x in leaves])
+    keys = [np.concatenate(fold_in(divmod(int(seed), 2**32), USES.index("init"))) for seed in seeds]
+    return jax.vmap(lambda key: _strong(init_model(task, key)))(key_from_words(np.stack(keys)))
 
 
 def judged_params(optimizer: Transform, carry: Carry) -> Params:
@@ -216,8 +227,10 @@ def batch_at(task: Task, rows: jax.Array | None) -> Any:
 
 
 def _subkey(key: jax.Array, use: str) -> jax.Array:
-    """Independent keys for the three uses of a run's key."""
-    return jax.random.fold_in(key, np.uint32(USES.index(use)))
+    """Independent keys for the three uses of a run's key, made without a program where the key is known."""
+    if isinstance(key, jax.core.Tracer):
+        return jax.random.fold_in(key, np.uint32(USES.index(use)))
+    return key_from_words(np.concatenate(fold_in(words_of(key), USES.index(use))))
 
 
 def _strong(tree: Any) -> Any:

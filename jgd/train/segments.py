@@ -37,6 +37,7 @@ def run_segment(
     stop: Stop,
     state: RunState,
     batches: Any,
+    rows: Any,
     end: Any,
     *,
     length: int,
@@ -45,12 +46,15 @@ def run_segment(
     """Take up to `length` steps, none from step `end` on; the metrics of those that were not taken mean nothing.
 
     All numbers of the task, of the optimizer and of the rules are arguments, so other values need no compilation.
-    `batches` are stacked ones from a stream, or `None`. A frozen step costs what a live one does: there is no branch,
-    because the selects fuse into the update and a branch on the device would cost a round trip.
+    `batches` are stacked ones from a stream, or `None`. `rows` are those of each batch, or `None` where they are drawn
+    here, or where all are used. A frozen step costs what a live one does: there is no branch, because the selects fuse
+    into the update and a branch on the device would cost a round trip.
     """
     start = state.steps
-    batch_of = (lambda x: x) if batches is not None else functools.partial(batch_at, task)
-    draws = batches if batches is not None else pick(task, state.carry.key, start, length)
+    draws = rows if rows is not None else pick(task, state.carry.key, start, length)
+    batch_of = functools.partial(batch_at, task)
+    if batches is not None:
+        draws, batch_of = batches, lambda x: x
 
     def body(state: RunState, x: Any) -> tuple[RunState, dict[str, jax.Array]]:
         number, draw = x

@@ -65,3 +65,14 @@ def test_a_total_may_grow_with_the_time_left(notebook, monkeypatch):
     assert 'value="10" max="40"' in notebook[1]
     taken, left = re.search(r"0:(\d+):(\d+), left 0:(\d+):(\d+)", notebook[1]).groups()[1::2]
     assert int(left) == 3 * int(taken) % 60  # thirty more at the pace of ten
+
+
+def test_what_a_folder_held_tells_nothing_of_the_pace(notebook, monkeypatch):
+    now = iter(range(0, 1000, 10))
+    monkeypatch.setattr(progress._NotebookLine.__init__, "__defaults__", (lambda: float(next(now)),))
+    with Progress("sweep", 100) as line:
+        line.found(80)
+        line.update(90)
+    assert 'value="90" max="100"' in notebook[1]
+    taken, left = re.search(r"0:(\d+):(\d+), left 0:(\d+):(\d+)", notebook[1]).groups()[1::2]
+    assert left == taken  # ten more at the pace of ten, not of ninety

@@ -18,7 +18,7 @@ def nothing():
 
 
 BAD = [
-    (lambda: jgd.minimize(3, SGD, PARAMS), "minimize(fn=3): fn must be a function (params, *args) -> scalar."),
+    (lambda: jgd.minimize(3, SGD, PARAMS), "minimize(fn=3): fn must be a function (params, *args) -> scalar; a jgd"),
     (lambda: jgd.minimize(square, 3, PARAMS), "minimize(optimizer=3): optimizer must be a gradient transformation"),
     (lambda: jgd.minimize(square, jgd.sgd, PARAMS), "minimize(optimizer=sgd(learning_rate, "),
     (lambda: jgd.minimize(square, SGD, PARAMS, 1e-5), "minimize(stop=1e-05): stop must be a jgd.Stop"),

@@ -231,3 +231,15 @@ def test_a_solution_never_prints_a_large_array():
     assert "float32[500]" in text
     assert "b" in text
     assert len(text) < 400
+
+
+def test_a_models_state_is_an_argument_that_does_not_move():
+    def loss(params, state, batch):
+        return jnp.mean((params - batch + state["shift"]) ** 2), ({"shift": state["shift"] + 1.0}, {"n": batch.sum()})
+
+    args = ({"shift": jnp.asarray(0.5)}, jnp.asarray([1.0, 2.0]))
+    found = jgd.minimize(loss, "bfgs", jnp.zeros(()), args=args, has_aux=True)
+    np.testing.assert_allclose(found.params, 1.0, atol=1e-4)  # the mean of the batch less the first shift
+    state, aux = found.aux
+    assert state == {"shift": 1.5}
+    assert aux == {"n": 3.0}

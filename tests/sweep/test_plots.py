@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -154,6 +155,21 @@ def test_curves_of_one_space_are_of_its_best_few(result):
     named = [line.get_label() for line in panel.lines if line.get_label().startswith("trial")]
     assert set(named) == {f"trial {trial.number}" for trial in result.ranking("mixed")[:2]}
     assert len(visible(result.plot.curves())) == 2
+
+
+def test_a_curve_of_one_point_is_a_mark_within_its_frame():
+    values = jnp.linspace(1.0, 2.0, 8)
+    one = run(lambda hp, key: hp["x"], {"x": grid(values.tolist())}, num_trials=8, progress=False)
+    for figure in (one.plot.curves(), one.plot.curves("hp", best=3)):
+        (panel,) = visible(figure)
+        assert {line.get_marker() for line in panel.lines} == {"o"}
+        low, high = panel.get_xlim()
+        assert low < one.steps[0] < high
+        low, high = panel.get_ylim()
+        assert all(low < y < high for line in panel.lines if line.get_zorder() > 2 for y in line.get_ydata())
+    (panel,) = visible(one.plot.axis())
+    assert panel.get_ylim()[0] < 1.0
+    assert panel.get_ylim()[1] > 2.0  # all of them, as none was seen to begin worse than it ends
 
 
 def test_parallel_draws_a_line_for_each_trial_and_failures_apart(result):

@@ -7,6 +7,7 @@ import pytest
 
 import jgd
 from jgd.tasks import BUILTIN, breast_cancer, diabetes, digits, mnist5k, text
+from jgd.tasks.draws import normal_draws
 from jgd.tasks.tables import split
 from jgd.tasks.text import VOCABULARY, encode
 from jgd.tasks.transformer import InitTransformer, apply_transformer
@@ -105,3 +106,9 @@ def test_muon_takes_the_matrices_between_embeddings_and_head():
     labels = jgd.muon_labels(digits().init(jax.random.key(0)))
     assert labels["hidden0"] == {"kernel": "muon", "bias": "adam"}
     assert labels["head"] == {"kernel": "adam", "bias": "adam"}
+
+
+@pytest.mark.parametrize("shape", [(7, 10), (64,), (3, 5, 3)])
+def test_draws_as_a_vector_are_the_same_numbers(shape):
+    key = jax.random.key(3)
+    np.testing.assert_array_equal(normal_draws(key, shape), jax.random.normal(key, shape))

@@ -14,7 +14,6 @@ from jgd.core.errors import InputError
 from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
 from jgd.sweep.lanes.devices import Devices
-from jgd.sweep.lanes.draws import draws_on_host, host_pick
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.layout import Layout
 from jgd.sweep.lanes.program import (
@@ -22,12 +21,13 @@ from jgd.sweep.lanes.program import (
     LaneState,
     Shared,
     begin_program,
-    first_models,
     pick_program,
     segment_program,
 )
 from jgd.sweep.lanes.programs import PROGRAMS, Compiled, compile_as, program_key
 from jgd.sweep.lanes.settings import Settings, watched_of
+from jgd.train.draws import draws_on_host, host_pick
+from jgd.train.loop import first_models
 from jgd.train.task import Task
 
 OFTEN = 1.0  # seconds between two looks at what has been compiled

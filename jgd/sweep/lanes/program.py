@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.tree import all_finite, widen
 from jgd.core.types import Params, State
 from jgd.sweep.lanes.group import Group
-from jgd.train.loop import Carry, advance, batch_at, begin, evaluation, first_model, pick, root_key
+from jgd.train.loop import Carry, advance, batch_at, begin, evaluation, pick, root_key
 from jgd.train.task import Task
 
 LANES = PartitionSpec("lanes")
@@ -89,16 +88,6 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: 
         return run((states, lanes), shared)
 
     return jax.jit(segment, donate_argnames="states", out_shardings=NamedSharding(mesh, LANES))
-
-
-def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
-    """The first parameters and model states of a task, a row for each seed.
-
-    They are made operation by operation, as in `jgd.fit`: compiling a program that is used once takes longer.
-    """
-    leaves, structure = jax.tree.flatten(task)
-    task = jax.tree.unflatten(structure, [jnp.asarray(x, jnp.result_type(x)) for x in leaves])
-    return jax.vmap(lambda seed: first_model(task, root_key(seed)))(np.array(seeds, np.uint32))
 
 
 def pick_program(task: Task, mesh: Mesh, length: int) -> Any:

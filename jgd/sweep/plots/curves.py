@@ -54,7 +54,7 @@ def curves_figure(result: Outcomes) -> Any:
         color = space_color(result, space)
         for other, curve in curves.items():
             if other != space:
-                panel.plot(result.steps, over_seeds(np.median, curve), color=FAINT, linewidth=0.7, zorder=1)
+                _draw_median(panel, result, curve, color=FAINT, linewidth=0.7, markersize=2, zorder=1)
         _draw_curve(panel, result, curves[space], color)
         if _draw_target(panel, result) and np.isfinite(reached := best[space].steps_to_target):
             target = result.settings.target
@@ -62,8 +62,9 @@ def curves_figure(result: Outcomes) -> Any:
             panel_note(panel, f"{short(target)} at step {reached:.0f}")
     if curves:
         set_scale(panels[0], result, np.array(list(curves.values())))
-        panels[0].set_xlim(0, result.steps[-1])
-        panels[0].locator_params(axis="x", nbins=4)
+        _frame_steps(panels[0], result)
+        if len(result.steps) > 1:
+            panels[0].locator_params(axis="x", nbins=4)
     label(figure, "step", metric_label(result))
     return figure
 
@@ -79,12 +80,12 @@ def best_curves_figure(result: Outcomes, space: str | None, best: int) -> Any:
         panel.set_title("")
         figure.set_size_inches(7.2, 3.4)
         for i in others[:: len(others) // BEHIND + 1]:
-            panel.plot(result.steps, over_seeds(np.median, curves[i]), color=FAINT, linewidth=0.6, alpha=0.6, zorder=1)
+            _draw_median(panel, result, curves[i], color=FAINT, linewidth=0.6, markersize=2, alpha=0.6, zorder=1)
         for place, i in reversed(list(enumerate(leaders))):
             _draw_curve(panel, result, curves[i], COLORS[place % len(COLORS)], f"trial {i}", zorder=3 - 0.1 * place)
         _draw_target(panel, result)
         set_scale(panel, result, curves[leaders])
-        panel.set_xlim(0, result.steps[-1])
+        _frame_steps(panel, result)
         panel.set_xlabel("step", fontsize=9, color=INK)
         legend(figure, [line for line in panel.lines if line.get_label().startswith("trial")][::-1])
     label(figure, "", metric_label(result))
@@ -134,8 +135,31 @@ def _look(result: Outcomes, row: Swept) -> dict[str, Any]:
 def _draw_curve(panel: Any, result: Outcomes, curve: np.ndarray, color: str, name: str = "", zorder: float = 3) -> None:
     """The median over seeds, and the range of all of them."""
     low, high = over_seeds(np.min, curve), over_seeds(np.max, curve)
-    panel.fill_between(result.steps, low, high, color=color, alpha=0.2, linewidth=0, zorder=zorder - 1)
-    panel.plot(result.steps, over_seeds(np.median, curve), color=color, linewidth=1.8, zorder=zorder, label=name)
+    if _is_point(low):
+        panel.vlines(result.steps, low, high, color=color, alpha=0.5, linewidth=1.2, zorder=zorder - 1)
+    else:
+        panel.fill_between(result.steps, low, high, color=color, alpha=0.2, linewidth=0, zorder=zorder - 1)
+    _draw_median(panel, result, curve, color=color, linewidth=1.8, markersize=5, zorder=zorder, label=name)
+
+
+def _draw_median(panel: Any, result: Outcomes, curve: np.ndarray, **look: Any) -> None:
+    """The median over seeds as a line, or as a mark where it is a single point, which no line shows."""
+    median = over_seeds(np.median, curve)
+    look |= {"marker": "o", "linestyle": "none"} if _is_point(median) else {}
+    panel.plot(result.steps, median, **look)
+
+
+def _is_point(median: np.ndarray) -> bool:
+    return int(np.isfinite(median).sum()) == 1
+
+
+def _frame_steps(panel: Any, result: Outcomes) -> None:
+    """The horizontal axis, from 0 to the last step; where there is only one, it stands in the middle."""
+    if len(result.steps) == 1:
+        panel.set_xlim(0, 2 * result.steps[0])
+        panel.set_xticks(result.steps)
+    else:
+        panel.set_xlim(0, result.steps[-1])
 
 
 def _draw_target(panel: Any, result: Outcomes) -> bool:

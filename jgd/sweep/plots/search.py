@@ -30,7 +30,7 @@ def best_so_far_figure(result: Outcomes) -> Any:
     best = {space: _running_best(result.medians[numbers], mode) for space, numbers in members.items()}
     figure, panels = space_panels(result, list(members))
     if panels:
-        set_scale(panels[0], result, result.values)
+        set_scale(panels[0], result, result.medians)
         panels[0].set_xlim(0.5, max(map(len, members.values())) + 0.5)
         panels[0].locator_params(axis="x", integer=True)
     for panel, (space, numbers) in zip(panels, members.items(), strict=True):

@@ -43,7 +43,7 @@ def _figure(result: Outcomes, names: Sequence[str], space: str | None, *, isolat
     if not rows:
         raise InputError("Result.plot: nothing was swept; there is no hyperparameter to draw against.")
     figure, found = panels(len(rows), sharex=False, height=2.15)
-    set_scale(found[0], result, result.values)
+    set_scale(found[0], result, result.values if isolate else result.medians)
     many, handles = len(result.spaces) > 1 and space is None, []
     for panel, row in zip(found, rows, strict=True):
         row.frame(panel)

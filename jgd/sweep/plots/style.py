@@ -167,9 +167,12 @@ def set_scale(axes: Any, result: Outcomes, values: np.ndarray) -> None:
         _stretch_towards_one(axes, finite)
         return
     losses = as_loss(finite, result.settings.mode)
-    first = result.curves[result.settings.metric][..., 0]
-    barely_trained = np.median(as_loss(first[np.isfinite(first)], result.settings.mode))
-    best, worst = losses.min(), min(losses.max(), max(barely_trained, np.median(losses)))
+    curves = result.curves[result.settings.metric]
+    if curves.shape[-1] == 1:
+        hopeful = _fence(losses)
+    else:
+        hopeful = np.median(as_loss(curves[..., 0][np.isfinite(curves[..., 0])], result.settings.mode))
+    best, worst = losses.min(), min(losses.max(), max(hopeful, np.median(losses)))
     if result.settings.mode == "min" and best > 0 and worst > 5 * best:
         room = (worst / best) ** 0.06
         axes.set_yscale("log")
@@ -179,6 +182,14 @@ def set_scale(axes: Any, result: Outcomes, values: np.ndarray) -> None:
     pad = 0.06 * (worst - best) or 1.0
     low, high = best - pad, worst + pad
     axes.set_ylim(*((low, high) if result.settings.mode == "min" else (-high, -low)))
+
+
+def _fence(losses: np.ndarray) -> float:
+    """Beyond which values lie apart from the others (Tukey 1977), where nothing tells how training began."""
+    scaled = np.log(losses) if losses.min() > 0 else losses
+    lower, upper = np.quantile(scaled, [0.25, 0.75])
+    fence = upper + 1.5 * (upper - lower)
+    return float(np.exp(fence) if losses.min() > 0 else fence)
 
 
 def within(panel: Any, values: np.ndarray) -> np.ndarray:
