@@ -7,6 +7,7 @@ from jgd.core.arguments import TRANSFORM, Kind, admits
 from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
+from jgd.solvers.methods.augmented_lagrangian import augmented_lagrangian
 from jgd.solvers.methods.frank_wolfe import frank_wolfe
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.gauss_newton import gauss_newton
@@ -21,6 +22,7 @@ from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.proximal import fista, projected_gradient, prox_gradient
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
 from jgd.solvers.methods.second_order import cubic_newton, dogleg, trust_exact, trust_krylov, trust_ncg
+from jgd.solvers.methods.sequential_quadratic import sqp
 from jgd.solvers.methods.sr1 import sr1
 from jgd.solvers.methods.subgradient import subgradient
 from jgd.solvers.methods.trf import trf
@@ -28,6 +30,7 @@ from jgd.transforms.as_transform import as_transform
 
 METHODS: dict[str, Callable[..., Method | Transform]] = {
     "gradient-descent": steepest_descent,
+    "augmented-lagrangian": augmented_lagrangian,
     "barzilai-borwein": barzilai_borwein,
     "cg": nonlinear_cg,
     "bfgs": bfgs,
@@ -46,6 +49,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
     "newton-cg": newton_cg,
     "projected-gradient": projected_gradient,
     "prox-gradient": prox_gradient,
+    "sqp": sqp,
     "sr1": sr1,
     "subgradient": subgradient,
     "trf": trf,
@@ -55,6 +59,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
 }
 PARTS = {
     "bounds": "bounds=",
+    "constraints": "constraints=",
     "nonsmooth": "nonsmooth=",
     "hess": "hess=",
     "residual": "a residual, which jgd.least_squares passes",

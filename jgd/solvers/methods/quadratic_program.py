@@ -59,7 +59,9 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
 
     one = jnp.where(limits.known, 1.0, 0.0).astype(g.dtype)
     w = jnp.where(elastic, program.weight - 1, 1.0).astype(g.dtype)
-    start = _Central(jnp.zeros_like(g), jnp.where(elastic, 1 / w, 0.0), jnp.where(limits.known, jnp.maximum(h, 1.0), 1.0), one, w)
+    start = _Central(
+        jnp.zeros_like(g), jnp.where(elastic, 1 / w, 0.0), jnp.where(limits.known, jnp.maximum(h, 1.0), 1.0), one, w
+    )
     tol = 1e4 * eps
 
     def going(carry: Any) -> jax.Array:
@@ -136,7 +138,9 @@ class _Limits(NamedTuple):
         factor = cho_factor(H)
 
         def direction(r1: jax.Array, r2: jax.Array) -> _Central:
-            off = D * (-room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0))
+            off = D * (
+                -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
+            )
             d = cho_solve(factor, -grad - self.pull(off))
             z = D * self.sides(d) + off
             s = jnp.where(known, (r1 - at.s * z) / jnp.where(known, at.z, 1.0), 0.0)
