@@ -50,11 +50,12 @@ Transforms: accumulate_avg_updates, adagc, adaptive_grad_clip, add_cautious_deca
     stateless_with_tree_map, subtract_decayed_weights, swa, trace, track_per_element_mean_and_variance_with_ema,
     unitwise_clip, unitwise_norm, value_and_grad_from_state, weight_decay, with_extra_args_support, zclip, zero_nans.
 Loops, studies and measures: interop, measure, nonsmooth, optimizers, schedules, solvers, sweep, tasks, transforms,
-    Fit, Run, Solution, Task, anderson, armijo, barzilai_borwein, bfgs, broyden, check_grads, cubic_newton, curve_fit,
-    describe, dfp, dogleg, fista, fit, fixed_point, frank_wolfe, gauss_newton, hager_zhang, implicit, lbfgsb,
-    least_squares, levenberg_marquardt, minimize, minimize_many, mirror_descent, multistart, nelder_mead, newton,
-    newton_cg, nonlinear_cg, on_host, projected_gradient, prox_gradient, root, sr1, steepest_descent, strong_wolfe,
-    subgradient, trf, trust_exact, trust_krylov, trust_ncg.
+    Fit, Run, Solution, Task, anderson, armijo, augmented_lagrangian, barzilai_borwein, bfgs, broyden, check_grads,
+    cubic_newton, curve_fit, describe, dfp, dogleg, equality, fista, fit, fixed_point, frank_wolfe, gauss_newton,
+    hager_zhang, implicit, inequality, lbfgsb, least_squares, levenberg_marquardt, minimize, minimize_many,
+    mirror_descent, multistart, nelder_mead, newton, newton_cg, nonlinear_cg, on_host, projected_gradient,
+    prox_gradient, root, sqp, sr1, steepest_descent, strong_wolfe, subgradient, trf, trust_exact, trust_krylov,
+    trust_ncg.
 
 `help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.
 Written by `python -m tests.exports`; what is not a value is imported on first use.
@@ -424,6 +425,7 @@ if TYPE_CHECKING:
     from jgd.solvers import Solution as Solution
     from jgd.solvers import anderson as anderson
     from jgd.solvers import armijo as armijo
+    from jgd.solvers import augmented_lagrangian as augmented_lagrangian
     from jgd.solvers import barzilai_borwein as barzilai_borwein
     from jgd.solvers import bfgs as bfgs
     from jgd.solvers import broyden as broyden
@@ -432,12 +434,14 @@ if TYPE_CHECKING:
     from jgd.solvers import curve_fit as curve_fit
     from jgd.solvers import dfp as dfp
     from jgd.solvers import dogleg as dogleg
+    from jgd.solvers import equality as equality
     from jgd.solvers import fista as fista
     from jgd.solvers import fixed_point as fixed_point
     from jgd.solvers import frank_wolfe as frank_wolfe
     from jgd.solvers import gauss_newton as gauss_newton
     from jgd.solvers import hager_zhang as hager_zhang
     from jgd.solvers import implicit as implicit
+    from jgd.solvers import inequality as inequality
     from jgd.solvers import lbfgsb as lbfgsb
     from jgd.solvers import least_squares as least_squares
     from jgd.solvers import levenberg_marquardt as levenberg_marquardt
@@ -452,6 +456,7 @@ if TYPE_CHECKING:
     from jgd.solvers import projected_gradient as projected_gradient
     from jgd.solvers import prox_gradient as prox_gradient
     from jgd.solvers import root as root
+    from jgd.solvers import sqp as sqp
     from jgd.solvers import sr1 as sr1
     from jgd.solvers import steepest_descent as steepest_descent
     from jgd.solvers import strong_wolfe as strong_wolfe
@@ -679,6 +684,7 @@ lazy(
             "Solution",
             "anderson",
             "armijo",
+            "augmented_lagrangian",
             "barzilai_borwein",
             "bfgs",
             "broyden",
@@ -687,12 +693,14 @@ lazy(
             "curve_fit",
             "dfp",
             "dogleg",
+            "equality",
             "fista",
             "fixed_point",
             "frank_wolfe",
             "gauss_newton",
             "hager_zhang",
             "implicit",
+            "inequality",
             "lbfgsb",
             "least_squares",
             "levenberg_marquardt",
@@ -707,6 +715,7 @@ lazy(
             "projected_gradient",
             "prox_gradient",
             "root",
+            "sqp",
             "sr1",
             "steepest_descent",
             "strong_wolfe",
