@@ -34,11 +34,11 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Fit Solution anderson armijo augmented_lagrangian barzilai_borwein bfgs broyden check_grads cubic_newton curve_fit dfp dogleg equality "
-        "fista fixed_point frank_wolfe gauss_newton hager_zhang implicit inequality lbfgsb least_squares levenberg_marquardt "
-        "minimize minimize_many mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg "
-        "projected_gradient prox_gradient root sqp sr1 steepest_descent strong_wolfe subgradient trf trust_exact "
-        "trust_krylov trust_ncg"
+        "Fit Solution anderson armijo augmented_lagrangian barzilai_borwein bfgs broyden check_grads cubic_newton "
+        "curve_fit dfp dogleg equality fista fixed_point frank_wolfe gauss_newton hager_zhang implicit inequality "
+        "lbfgsb least_squares levenberg_marquardt minimize minimize_many mirror_descent multistart nelder_mead newton "
+        "newton_cg nonlinear_cg projected_gradient prox_gradient root sqp sr1 steepest_descent strong_wolfe "
+        "subgradient trf trust_exact trust_krylov trust_ncg"
     ),
     "jgd.train": "Run Task fit on_host",
     "jgd.measure.describe": "describe",

@@ -82,7 +82,7 @@ from jgd.solvers.methods.second_order import dogleg as dogleg
 from jgd.solvers.methods.second_order import trust_exact as trust_exact
 from jgd.solvers.methods.second_order import trust_krylov as trust_krylov
 from jgd.solvers.methods.second_order import trust_ncg as trust_ncg
-from jgd.solvers.methods.sequential_quadratic import sqp as sqp
+from jgd.solvers.methods.sqp import sqp as sqp
 from jgd.solvers.methods.sr1 import sr1 as sr1
 from jgd.solvers.methods.subgradient import subgradient as subgradient
 from jgd.solvers.methods.trf import trf as trf

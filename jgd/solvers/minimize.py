@@ -60,10 +60,11 @@ def minimize(
     bounds     `(lower, upper)`, each None, a number, or a tree like the parameters, and never left on the way.
     constraints  a constraint, made by `jgd.equality` or `jgd.inequality`, or a tuple, list or dict of them, for the
                methods "sqp" and "augmented-lagrangian". `multipliers` of the solution are those of f + y'c, in the same
-               structure, positive at upper limits and negative at lower ones: minus what the value gains where a limit
-               is raised by one. `gradient_norm` is then the norm of the conditions of Karush, Kuhn & Tucker, x - P(x -
-               grad(f + y'c)) and c - P(c + y), and no point that misses a limit by more than its threshold, and sqrt(eps)
-               of the limit's size, has converged. On the way they may be missed.
+               structure, positive at upper limits and negative at lower ones: minus the derivative of the value with
+               respect to the limit. `gradient_norm` is then the norm of the conditions of Karush, Kuhn & Tucker,
+               x - P(x - grad(f + y'c)) and c - P(c + y). No point has converged that misses a limit by more than
+               Stop's gradient_norm or, if that is less, by sqrt(eps) of the limit's size and at least of 1. On the way
+               constraints may be missed.
     nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`, which the function leaves out; `value` is then
                the total, and `gradient_norm` the prox residual |x - prox(x - t g, t)| / t. A set is one that is 0
                inside and infinite outside; a start outside begins at its prox.

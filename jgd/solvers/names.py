@@ -22,7 +22,7 @@ from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.proximal import fista, projected_gradient, prox_gradient
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
 from jgd.solvers.methods.second_order import cubic_newton, dogleg, trust_exact, trust_krylov, trust_ncg
-from jgd.solvers.methods.sequential_quadratic import sqp
+from jgd.solvers.methods.sqp import sqp
 from jgd.solvers.methods.sr1 import sr1
 from jgd.solvers.methods.subgradient import subgradient
 from jgd.solvers.methods.trf import trf

@@ -39,7 +39,7 @@ class _Linear:
 
 def constraints_of(place: str, constraints: Any, x: jax.Array) -> tuple[Constraint, ...]:
     """Jgd's constraints of scipy's: one, or a list of them."""
-    if constraints is None or isinstance(constraints, Mapping) and not constraints:
+    if constraints is None or (isinstance(constraints, Mapping) and not constraints):
         return ()
     several = constraints if isinstance(constraints, (list, tuple)) else [constraints]
     return tuple(_constraint(f"{place}: constraint {i}", one, x) for i, one in enumerate(several))

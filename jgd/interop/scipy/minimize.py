@@ -26,7 +26,7 @@ from jgd.solvers.methods.newton import newton_cg
 from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.quasi_newton import bfgs
 from jgd.solvers.methods.second_order import dogleg, trust_exact, trust_krylov, trust_ncg
-from jgd.solvers.methods.sequential_quadratic import sqp
+from jgd.solvers.methods.sqp import sqp
 from jgd.solvers.minimize import minimize as solved
 
 BY_GRADIENT = {"gtol": "gradient_norm", "maxiter": "max_steps"}

@@ -1,7 +1,7 @@
 """The augmented Lagrangian: constraints as a penalty whose multipliers are learned, around a method that has none."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,14 +46,14 @@ class Round(NamedTuple):
 class AugmentedLagrangian(Method):
     """Minimize L(x) = f + rho/2 |c + y/rho - P(c + y/rho)|^2 - |y|^2 / 2 rho, then y+ = rho (c + y/rho - P(c + y/rho)).
 
-    (Hestenes 1969; Powell 1969; Rockafellar 1973.) P clips to the limits of the constraints; bounds are left to `inner`,
-    and never left. rho is multiplied by `increase_factor` where a round leaves more than half of |y+ - y| / rho; its
-    first value is by default 10 max(1, |f|) / max(1, |missed|^2 / 2) within 1e-6 and 1e6 (Birgin & Martínez 2014). A
-    round ends where the gradient's norm is at most a tolerance, which is divided by ten with every round. The
-    optimality is the norm of x - P(x - g - J'y+) and c - P(c + y+): stationarity, feasibility and complementarity. It
-    ends with INFEASIBLE where several rounds with growing penalties have left the constraints as they were. For many
-    parameters and constraints: no Jacobian is formed. A round costs one evaluation besides those of `inner`; memory as
-    that of `inner`. For solutions to many digits in few evaluations take `sqp`.
+    (Hestenes 1969; Powell 1969; Rockafellar 1973.) P clips to the limits of the constraints. Bounds are left to
+    `inner`, and never left by it. rho is multiplied by `increase_factor` where a round leaves more than half of
+    |y+ - y| / rho; its first value, `penalty`, is by default 10 max(1, |f|) / max(1, |missed|^2 / 2) within 1e-6 and
+    1e6 (Birgin & Martínez 2014). A round ends where the gradient's norm is at most a tolerance, which is divided by ten
+    with every round. The optimality is the norm of x - P(x - g - J'y+) and c - P(c + y+): stationarity, feasibility and
+    complementarity. It ends with INFEASIBLE where several rounds with growing penalties leave the constraints as they
+    were. For many parameters and constraints: no Jacobian is formed. A round costs one evaluation besides those of
+    `inner`; memory as that of `inner`. For solutions to many digits in few evaluations take `sqp`.
     """
 
     takes = frozenset({"bounds", "constraints"})
@@ -140,11 +140,11 @@ class AugmentedLagrangian(Method):
         )
 
     def _evaluate(self, problem: Objective, params: jax.Array, now: Round | None) -> Point:
-        def both(x: jax.Array) -> tuple[jax.Array, jax.Array, object]:
+        def both(x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], Any]:
             value, aux = problem.fn(x)
-            return value, problem.rows.fn(x), aux
+            return (value, problem.rows.fn(x)), aux
 
-        value, backward, (c, aux) = _vjp(both, params)
+        (value, c), backward, aux = jax.vjp(both, params, has_aux=True)
         zeros = jnp.zeros_like(c)
         y, rho = (zeros, self._first_penalty(problem.rows, value, c)) if now is None else (now.multipliers, now.penalty)
         estimate = _estimate(problem.rows, c, y, rho)
@@ -184,11 +184,6 @@ class _Lagrangian:
             return self.value(self.problem.value(x), self.problem.rows.fn(x)), None
 
         return dataclasses.replace(self.problem, fn=fn, constraints=None)
-
-
-def _vjp(both, params):
-    (value, c), backward, aux = jax.vjp(lambda x: (lambda v, c, a: ((v, c), a))(*both(x)), params, has_aux=True)
-    return value, backward, (c, aux)
 
 
 def _estimate(rows: ConstraintRows, c: jax.Array, y: jax.Array, rho: jax.Array) -> jax.Array:
