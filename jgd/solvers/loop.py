@@ -113,7 +113,8 @@ def _judge(problem: Objective, stop: Stop, turn: Turn, last: Point, step_norm: A
         change=jnp.where(turn.steps > 0, ratio(jnp.abs(point.value - last.value), size), jnp.inf),
         params_norm=global_norm(point.params),
     )
-    running, feasible = status(Status.RUNNING), problem.is_feasible(point, stop.gradient_norm or 0.0)
+    running, allowed = status(Status.RUNNING), 0.0 if stop.gradient_norm is None else stop.gradient_norm
+    feasible = problem.is_feasible(point, allowed)
     code = jnp.where(feasible | ~finite | (code == Status.PLATEAU), code, running)
     code = jnp.where(iterate.accepted | ~finite, code, running)
     code = jnp.where((code == running) & (point.value < UNBOUNDED) & feasible, status(Status.UNBOUNDED), code)

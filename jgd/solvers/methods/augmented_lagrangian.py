@@ -40,6 +40,7 @@ class Round(NamedTuple):
     idle: jax.Array  # i32[], rounds in a row that lowered neither
     begins: jax.Array  # bool[], the trial is the first of the round
     start: jax.Array  # f[n], where the round began
+    floor: jax.Array  # f[], a value below it is taken for minus infinity
 
 
 @record
@@ -83,7 +84,9 @@ class AugmentedLagrangian(Method):
         size, optimality = _sizes(problem, point)
         missed, zero = jnp.max(jnp.abs(rows.residual(point.constraint, y)), initial=0.0), jnp.zeros((), jnp.int32)
         tol = 0.1 * jnp.where(size > 0, size, 1.0)
-        memory = Round(inner, y, rho, tol, missed, optimality, zero, jnp.array(False), point.params)
+        memory = Round(
+            inner, y, rho, tol, missed, optimality, zero, jnp.array(False), point.params, _floor(point.value)
+        )
         return Iterate(point, inner.trial, jnp.array(True), optimality, status(Status.RUNNING), memory)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
@@ -98,9 +101,7 @@ class AugmentedLagrangian(Method):
         )
         point = inner.point._replace(value=inner.point.aux[0], aux=inner.point.aux[1])
         size, optimality = _sizes(problem, point)
-        diverges = ~is_finite(inner.point) | (
-            inner.point.value < -1e10 * jnp.maximum(1.0, jnp.abs(iterate.point.value))
-        )
+        diverges = ~is_finite(inner.point) | (inner.point.value < now.floor)
         over = (inner.status != Status.RUNNING) | (size <= now.tol) | diverges
         accepted = inner.accepted & ~now.begins & ~diverges
         going = Iterate(
@@ -136,6 +137,7 @@ class AugmentedLagrangian(Method):
                 idle=idle,
                 begins=jnp.array(True),
                 start=trial,
+                floor=jnp.where(diverges, now.floor, _floor(point.value)),
             ),
         )
 
@@ -184,6 +186,11 @@ class _Lagrangian:
             return self.value(self.problem.value(x), self.problem.rows.fn(x)), None
 
         return dataclasses.replace(self.problem, fn=fn, constraints=None)
+
+
+def _floor(value: jax.Array) -> jax.Array:
+    """Below which an augmented Lagrangian that began at this value has no minimum, and needs a larger penalty."""
+    return -1e10 * jnp.maximum(1.0, jnp.abs(value))
 
 
 def _estimate(rows: ConstraintRows, c: jax.Array, y: jax.Array, rho: jax.Array) -> jax.Array:

@@ -6,7 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
 
+from jgd.core.tree import where
+
 MOST_TURNS = 60  # ten to twenty are usual
+MOST_IDLE = 5  # turns in a row that lower the error by less than a tenth
 TO_BOUNDARY = 0.995
 
 
@@ -42,7 +45,7 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
     """The step d and the multipliers of the rows, f[n] and f[m]: positive where Jd is at `high`, negative at `low`.
 
     Predictor and corrector steps (Mehrotra 1992) with one length for all variables, each of which factorises a matrix
-    f[n, n], to residuals and products of 1e4 eps of the numbers in the program.
+    f[n, n], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
     """
     free = program.upper > program.lower
     eps = jnp.finfo(program.g.dtype).eps
@@ -62,22 +65,21 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
     start = _Central(
         jnp.zeros_like(g), jnp.where(elastic, 1 / w, 0.0), jnp.where(limits.known, jnp.maximum(h, 1.0), 1.0), one, w
     )
-    tol = 1e4 * eps
 
     def going(carry: Any) -> jax.Array:
-        _, turns, error = carry
-        return (turns < MOST_TURNS) & (error > tol)
+        _, turns, idle, error = carry
+        return (turns < MOST_TURNS) & (idle < MOST_IDLE) & (error > 100 * eps)
 
     def turn(carry: Any) -> Any:
-        at, turns, _ = carry
+        at, turns, idle, least = carry
         new = limits.newton(at)
         error = limits.error(new)
         fine = jnp.isfinite(error)
-        new = jax.tree.map(lambda a, b: jnp.where(fine, a, b), new, at)
-        return new, turns + 1, jnp.where(fine, error, 0.0)
+        idle = jnp.where(fine, jnp.where(error < 0.9 * least, 0, idle + 1), MOST_IDLE)
+        return where(fine, new, at), turns + 1, idle, jnp.where(fine, jnp.minimum(error, least), least)
 
-    first = (start, jnp.zeros((), jnp.int32), limits.error(start))
-    at, *_ = jax.lax.while_loop(going, turn, first)
+    none = jnp.zeros((), jnp.int32)
+    at, *_ = jax.lax.while_loop(going, turn, (start, none, none, limits.error(start)))
     above, below = jnp.split(at.z, 2)
     multipliers = (above - below)[:m] / lengths * unit
     return jnp.clip(jnp.where(free, at.d, 0.0), program.lower, program.upper), multipliers
