@@ -37,7 +37,7 @@ class ConstraintRows:
         return jnp.where(self.lower == self.upper, c - self.lower, free)
 
     def with_jacobian(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The values c and their Jacobian, f[m] and f[m, n], found by forward mode where J is tall, by reverse where it is wide."""
+        """The values and the Jacobian, f[m] and f[m, n], by forward mode where that is tall, by reverse where wide."""
         c, forward = jax.linearize(self.fn, x)
         if x.size <= 2 * c.size:
             return c, jax.vmap(forward, out_axes=1)(jnp.eye(x.size, dtype=x.dtype))
