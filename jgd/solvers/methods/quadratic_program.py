@@ -49,11 +49,11 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
     """
     free = program.upper > program.lower
     eps = jnp.finfo(program.g.dtype).eps
-    g, J = jnp.where(free, program.g, 0.0), jnp.where(free, program.J, 0.0)
+    g, J = jnp.where(free, program.g, 0.0), jnp.where(free[None], program.J, 0.0)
     unit = jnp.maximum(jnp.max(jnp.abs(g), initial=0.0), jnp.finfo(g.dtype).tiny ** 0.5)
     lengths = jnp.linalg.norm(J, axis=1)
     lengths = jnp.where(lengths > 0, lengths, 1.0)
-    B = jnp.where(free[:, None] & free, program.B, jnp.diag(jnp.ones_like(g))) / unit
+    B = jnp.where(free[:, None] & free[None], program.B, jnp.diag(jnp.ones_like(g))) / unit
     sides = jnp.concatenate([program.high / lengths, jnp.where(free, program.upper, jnp.inf)])
     others = jnp.concatenate([-program.low / lengths, jnp.where(free, -program.lower, jnp.inf)])
     h, m = jnp.concatenate([sides, others]), len(J)
@@ -136,7 +136,7 @@ class _Limits(NamedTuple):
         D = jnp.where(known, 1 / (jnp.where(known, at.s / jnp.where(known, at.z, 1.0), 1.0) + give), 0.0)
         above, below = jnp.split(D, 2)
         v, m = above + below, len(self.J)
-        H = self.B + (self.J.T * v[:m]) @ self.J + jnp.diag(v[m:])
+        H = self.B + (self.J.T * v[None, :m]) @ self.J + jnp.diag(v[m:])
         factor = cho_factor(H)
 
         def direction(r1: jax.Array, r2: jax.Array) -> _Central:
