@@ -49,7 +49,7 @@ class AugmentedLagrangian(Method):
 
     (Hestenes 1969; Powell 1969; Rockafellar 1973.) P clips to the limits of the constraints. Bounds are left to
     `inner`, and never left by it. rho is multiplied by `increase_factor` where a round leaves more than half of
-    |y+ - y| / rho; its first value, `penalty`, is by default 10 max(1, |f|) / max(1, |missed|^2 / 2) within 1e-6 and
+    |y+ - y| / rho, unless its own tolerance is the cause; its first value, `penalty`, is by default 10 max(1, |f|) / max(1, |missed|^2 / 2) within 1e-6 and
     1e6 (Birgin & Martínez 2014). A round ends where the gradient's norm is at most a tolerance, which is divided by ten
     with every round. The optimality is the norm of x - P(x - g - J'y+) and c - P(c + y+): stationarity, feasibility and
     complementarity. It ends with INFEASIBLE where several rounds with growing penalties leave the constraints as they
@@ -115,12 +115,14 @@ class AugmentedLagrangian(Method):
         now, point, rows = iterate.memory, iterate.point, problem.rows
         y = jnp.where(diverges, now.multipliers, jnp.clip(point.multipliers, -LARGEST, LARGEST))
         missed = jnp.max(jnp.abs(y - now.multipliers), initial=0.0) / now.penalty
-        raised = diverges | (missed > ENOUGH * now.missed)
+        limit = jnp.finfo(y.dtype).eps ** (-2 / 3) * jnp.maximum(1.0, jnp.abs(point.value))
+        least = jnp.maximum(now.tol / now.penalty, jnp.finfo(y.dtype).eps ** 0.5)  # below it, the rest is the round's
+        slow = (missed > ENOUGH * now.missed) & (missed > least)
+        raised = (diverges | slow) & (now.penalty <= limit)
         better = (missed <= SAME * now.missed) | (iterate.optimality <= SAME * now.least)
         idle = jnp.where(better | diverges, 0, now.idle + 1)
         feasible = rows.is_feasible(point.constraint)
-        limit = jnp.finfo(y.dtype).eps ** (-2 / 3) * jnp.maximum(1.0, jnp.abs(point.value))
-        spent = raised & (now.penalty > limit) & ~feasible
+        spent = slow & (now.penalty > limit) & ~feasible
         end = jnp.where(now.inner.status == Status.RUNNING, status(Status.RUNNING), now.inner.status)
         end = jnp.where(feasible, end, status(Status.INFEASIBLE))
         end = jnp.where((idle >= MOST_IDLE) | spent, end, status(Status.RUNNING))
@@ -132,7 +134,7 @@ class AugmentedLagrangian(Method):
                 multipliers=y,
                 penalty=jnp.where(raised, self.increase_factor * now.penalty, now.penalty),
                 tol=0.1 * now.tol,
-                missed=jnp.where(diverges, now.missed, jnp.minimum(missed, now.missed)),
+                missed=jnp.where(diverges, now.missed, missed),
                 least=jnp.minimum(now.least, iterate.optimality),
                 idle=idle,
                 begins=jnp.array(True),
