@@ -48,13 +48,14 @@ class AugmentedLagrangian(Method):
     """Minimize L(x) = f + rho/2 |c + y/rho - P(c + y/rho)|^2 - |y|^2 / 2 rho, then y+ = rho (c + y/rho - P(c + y/rho)).
 
     (Hestenes 1969; Powell 1969; Rockafellar 1973.) P clips to the limits of the constraints. Bounds are left to
-    `inner`, and never left by it. rho is multiplied by `increase_factor` where a round leaves more than half of
-    |y+ - y| / rho, unless its own tolerance is the cause; its first value, `penalty`, is by default 10 max(1, |f|) / max(1, |missed|^2 / 2) within 1e-6 and
-    1e6 (Birgin & Martínez 2014). A round ends where the gradient's norm is at most a tolerance, which is divided by ten
-    with every round. The optimality is the norm of x - P(x - g - J'y+) and c - P(c + y+): stationarity, feasibility and
-    complementarity. It ends with INFEASIBLE where several rounds with growing penalties leave the constraints as they
-    were. For many parameters and constraints: no Jacobian is formed. A round costs one evaluation besides those of
-    `inner`; memory as that of `inner`. For solutions to many digits in few evaluations take `sqp`.
+    `inner`, and never left by it. rho is multiplied by `increase_factor` where a round leaves more than half of |y+ -
+    y| / rho, unless its own tolerance is the cause; its first value, `penalty`, is by default 10 max(1, |f|) / max(1,
+    |missed|^2 / 2) within 1e-6 and 1e6 (Birgin & Martínez 2014). A round ends where the gradient's norm is at most a
+    tolerance, which is divided by ten with every round. The optimality is the norm of x - P(x - g - J'y+) and c - P(c +
+    y+): stationarity, feasibility and complementarity. It ends with INFEASIBLE where several rounds with growing
+    penalties leave the constraints as they were. For many parameters and constraints: no Jacobian is formed. A round
+    costs one evaluation besides those of `inner`; memory as that of `inner`. For solutions to many digits in few
+    evaluations take `sqp`.
     """
 
     takes = frozenset({"bounds", "constraints"})
