@@ -209,6 +209,22 @@ def test_quadratic_programs_obey_their_conditions(x64):
         assert missed(*map(jnp.asarray, numbers)) < 1e-9
 
 
+def log(x):
+    return jnp.log(x[0] - 1.0)
+
+
+def whole(x):
+    return x.astype(int)
+
+
+def turned(x):
+    return x * 1j
+
+
+def empty(x):
+    return {}
+
+
 X = jnp.ones(2)
 BAD = [
     (
@@ -216,8 +232,8 @@ BAD = [
         "minimize(optimizer='bfgs'): it does not take constraints=; those that do are augmented-lagrangian, sqp.",
     ),
     (
-        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(lambda x: jnp.log(x[0] - 1.0))),
-        "minimize(constraints=): constraint 0, <lambda>: it is infinite or NaN at the start; begin where it is finite.",
+        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(log)),
+        "minimize(constraints=): constraint 0, log: it is infinite or NaN at the start; begin where it is finite.",
     ),
     (
         lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.inequality(norm, 2.0, 1.0)),
@@ -232,20 +248,20 @@ BAD = [
         "minimize(constraints=): constraint 0, norm: lower is PyTreeDef({'a': *}), and the values are PyTreeDef(*);",
     ),
     (
-        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(lambda x: x.astype(int))),
-        "minimize(constraints=): constraint 0, <lambda>: it must return real floating numbers, not int",
+        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(whole)),
+        "minimize(constraints=): constraint 0, whole: it must return real floating numbers, not int",
     ),
     (
-        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(lambda x: x * 1j)),
-        "minimize(constraints=): constraint 0, <lambda>: it must return real floating numbers, not complex",
+        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(turned)),
+        "minimize(constraints=): constraint 0, turned: it must return real floating numbers, not complex",
     ),
     (
-        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(lambda x: {})),
-        "minimize(constraints=): constraint 0, <lambda>: it returns no arrays;",
+        lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=jgd.equality(empty)),
+        "minimize(constraints=): constraint 0, empty: it returns no arrays;",
     ),
     (
         lambda: jgd.minimize(rosenbrock, "sqp", X, constraints=norm),
-        "minimize(constraints=norm): constraints must be a constraint, such as jgd.inequality(fun, upper=1.0),",
+        "minimize(constraints=norm(x)): constraints must be a constraint, such as jgd.inequality(fun, upper=1.0),",
     ),
     (
         lambda: jgd.minimize(

@@ -49,8 +49,8 @@ class AugmentedLagrangian(Method):
 
     (Hestenes 1969; Powell 1969; Rockafellar 1973.) P clips to the limits of the constraints. Bounds are left to
     `inner`, and never left by it. rho is multiplied by `increase_factor` where a round leaves more than half of |y+ -
-    y| / rho, unless its own tolerance is the cause; its first value, `penalty`, is by default 10 max(1, |f|) / max(1,
-    |missed|^2 / 2) within 1e-6 and 1e6 (Birgin & Martínez 2014). A round ends where the gradient's norm is at most a
+    y| / rho, unless its own tolerance is the cause; its first value, `penalty`, is by default 2 max(1, |f|) /
+    |missed|^2 within 1e-6 and 10 (Birgin & Martínez 2014). A round ends where the gradient's norm is at most a
     tolerance, which is divided by ten with every round. The optimality is the norm of x - P(x - g - J'y+) and c - P(c +
     y+): stationarity, feasibility and complementarity. It ends with INFEASIBLE where several rounds with growing
     penalties leave the constraints as they were. For many parameters and constraints: no Jacobian is formed. A round
@@ -160,7 +160,7 @@ class AugmentedLagrangian(Method):
         if self.penalty is not None:
             return jnp.asarray(self.penalty, value.dtype)
         missed = jnp.sum(rows.violation(c) ** 2)
-        return jnp.clip(10 * jnp.maximum(1.0, jnp.abs(value)) / jnp.maximum(1.0, missed / 2), 1e-6, 1e6)
+        return jnp.clip(2 * jnp.maximum(1.0, jnp.abs(value)) / jnp.maximum(missed, 1e-6), 1e-6, 10.0)
 
 
 augmented_lagrangian = AugmentedLagrangian

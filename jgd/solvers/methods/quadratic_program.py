@@ -9,7 +9,7 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jgd.core.tree import where
 
 MOST_TURNS = 60  # ten to twenty are usual
-MOST_IDLE = 5  # turns in a row that lower the error by less than a tenth
+MOST_IDLE = 15  # turns in a row that lower the error by less than a tenth
 TO_BOUNDARY = 0.995
 
 

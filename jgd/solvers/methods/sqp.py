@@ -113,7 +113,7 @@ class SequentialQuadratic(Method):
         aimed = self._aim(problem, aimed, d, y, pairs)
         found = where(accepted | restart, aimed, tried)
         over = (spent & ~restart) | (stalls.count >= MOST_STALLS)
-        flat = jnp.abs(after - before) <= rounding(before)
+        flat = jnp.minimum(jnp.abs(after - before), jnp.abs(promised)) <= rounding(before)
         why = jnp.where(flat | accepted, status(Status.PRECISION), status(Status.LINE_SEARCH))
         why = jnp.where(problem.rows.is_feasible(found.point.constraint), why, status(Status.INFEASIBLE))
         return found._replace(status=jnp.where(over, why, found.status))
