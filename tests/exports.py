@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
@@ -47,7 +47,7 @@ FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solver
 
 
 def written() -> dict[pathlib.Path, str]:
-    """The text of every generated file."""
+    """The text of every generated file: an `__init__.py`, and the stub beside it that declares its names."""
     found = {}
     for layer, summary in {
         "optimizers": "Optimizers, one file a family: rules (CapWords, called by their lower-case names) and recipes.",
@@ -58,8 +58,11 @@ def written() -> dict[pathlib.Path, str]:
         homes = modules(layer)
         if layer == "nonsmooth":
             homes = {home: [x for x in names if x not in BENEATH_PENALTIES] for home, names in homes.items()}
-        found[ROOT / layer / "__init__.py"] = package(f"jgd.{layer}", summary, homes)
-    found[ROOT / "__init__.py"] = contents()
+        found[ROOT / layer / "__init__.py"] = package(summary, homes)
+        found[ROOT / layer / "__init__.pyi"] = declarations(homes)
+    parts = contents()
+    found[ROOT / "__init__.py"] = table_of_contents(parts)
+    found[ROOT / "__init__.pyi"] = declarations({"jgd": FOLDERS, **parts}) + "\n__version__: str\n"
     return found
 
 
@@ -89,46 +92,54 @@ def public(path: pathlib.Path) -> Iterator[str]:
         yield from (name for name in names if not name.startswith("_") and not name.isupper())
 
 
-def package(name: str, summary: str, homes: dict[str, list[str]]) -> str:
+def package(summary: str, homes: Mapping[str, Sequence[str]]) -> str:
     """An `__init__` that imports a name's module when the name is first used."""
-    typed = [f"    from {home} import {x} as {x}" for home, names in homes.items() for x in sorted(names)]
-    later = [f"        {home!r}: {tuple(sorted(names))!r}," for home, names in homes.items()]
     return "\n".join([
         f'"""{summary}', "", "Written by `python -m tests.exports`; names are imported on first use.", '"""', "",
-        "from typing import TYPE_CHECKING", "", "from jgd.core.lazy import lazy", "", "if TYPE_CHECKING:", *typed, "",
-        "lazy(", "    __name__,", "    {", *later, "    },", ")", "",
+        "from jgd.core.lazy import lazy", "", "lazy(", "    __name__,", "    {", *later(homes), "    },", ")", "",
     ])  # fmt: skip
 
 
-def contents() -> str:
-    """The table of contents of jgd."""
-    layers = {
-        title: {home: [x for x in names if x.islower() and x not in INTERNAL] for home, names in modules(layer).items()}
-        for title, layer in (("Optimizers", "optimizers"), ("Schedules", "schedules"), ("Transforms", "transforms"))
-    }
-    parts = {
-        "Values": {home: names.split() for home, names in VALUES.items()},
-        **{title: {home: names for home, names in homes.items() if names} for title, homes in layers.items()},
-        "Loops, studies and measures": {home: names.split() for home, names in LOOPS.items()},
-    }
-    told = []
-    for title, homes in parts.items():
-        names = sorted(x for group in homes.values() for x in group)
-        names = [*FOLDERS, *names] if title.startswith("Loops") else names
-        told.append(textwrap.fill(f"{title}: {', '.join(names)}.", WIDTH, subsequent_indent="    "))
-    homes = {home: sorted(names) for group in parts.values() for home, names in group.items()}
-    eager = [f"from jgd.core import {x} as {x}" for x in homes.pop("jgd.core")]
-    typed = [f"    from jgd import {folder} as {folder}" for folder in FOLDERS]
-    typed += [f"    from {home} import {x} as {x}" for home, names in homes.items() for x in names]
-    later = [f"        {home!r}: {tuple(names)!r}," for home, names in homes.items()]
+def later(homes: Mapping[str, Sequence[str]]) -> list[str]:
+    """The lines of a dictionary of names by the module that defines them, the names in one text."""
+    lines = []
+    for home, names in homes.items():
+        text = " ".join(sorted(names))
+        if len(text) + len(home) < WIDTH - 16:
+            lines.append(f"        {home!r}: {text!r},")
+        else:
+            pieces = textwrap.wrap(text, WIDTH - 16, break_on_hyphens=False)
+            spaced = [*(piece + " " for piece in pieces[:-1]), pieces[-1]]
+            lines += [f"        {home!r}: (", *(f"            {piece!r}" for piece in spaced), "        ),"]
+    return lines
+
+
+def declarations(homes: Mapping[str, Sequence[str]]) -> str:
+    """The stub of an `__init__`: what it holds, as type checkers and editors read it."""
+    return "\n".join([*(f"from {home} import {x} as {x}" for home, names in homes.items() for x in sorted(names)), ""])
+
+
+def contents() -> dict[str, list[str]]:
+    """The names that jgd itself shows, by the module or the folder that has them."""
+    shown = {home: names.split() for home, names in VALUES.items()}
+    for layer in ("optimizers", "schedules", "transforms"):
+        for home, names in modules(layer).items():
+            shown[home] = [x for x in names if x.islower() and x not in INTERNAL]
+    shown |= {home: names.split() for home, names in LOOPS.items()}
+    return {home: names for home, names in shown.items() if names}
+
+
+def table_of_contents(parts: Mapping[str, Sequence[str]]) -> str:
+    """The `__init__` of jgd: each name once, by the folder that shows it."""
+    shown: dict[str, list[str]] = {}
+    for home, names in parts.items():
+        shown.setdefault(".".join(home.split(".")[:2]), []).extend(names)
     return "\n".join([
-        '"""jgd: gradient descent as a value. This file is the table of contents.', "", *told, "",
+        '"""jgd: gradient descent as a value.', "",
         "`help(jgd.fit)` tells of one; `from jgd.interop import optax` is optax's namespace with these values in it.",
-        "Written by `python -m tests.exports`; what is not a value is imported on first use.", '"""', "",
-        "from typing import TYPE_CHECKING", "", *eager, "from jgd.core.lazy import lazy", "", "if TYPE_CHECKING:",
-        *typed, "", "lazy(", "    __name__,", "    {", *later, "    },", f"    folders={FOLDERS!r},", "    also=(",
-        *[f"        {x!r}," for x in VALUES["jgd.core"].split()], "    ),", ")", "",
-        f'__version__ = "{version()}"', "",
+        "This file is the table of contents, written by `python -m tests.exports`; names are imported on first use.",
+        '"""', "", "from jgd.core.lazy import lazy", "", "lazy(", "    __name__,", "    {", *later(shown), "    },",
+        f"    folders={' '.join(FOLDERS)!r},", ")", "", f'__version__ = "{version()}"', "",
     ])  # fmt: skip
 
 
@@ -139,14 +150,14 @@ def version() -> str:
     return found[1]
 
 
-def formatted(text: str) -> str:
+def formatted(path: pathlib.Path, text: str) -> str:
     """The text as ruff writes it."""
     for command in (["check", "--select", "I", "--fix-only", "-q"], ["format"]):
-        args = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(ROOT / "__init__.py"), "-"]
+        args = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"]
         text = subprocess.run(args, input=text, capture_output=True, text=True, check=True).stdout
     return text
 
 
 if __name__ == "__main__":
     for path, text in written().items():
-        path.write_text(formatted(text))
+        path.write_text(formatted(path, text))

@@ -10,12 +10,14 @@ from importlib import import_module
 
 import jax
 import optax
+import pytest
 
 import jgd
 import jgd.schedules
 from jgd.optimizers.catalogue import catalogue
 from tests import problems
 from tests.row import Row
+from tests.tiers import at_once
 
 
 def _weights(params):
@@ -244,3 +246,14 @@ TRANSFORMS += [row for part in PARTS for row in getattr(part, "ROWS", []) if not
 
 ROWS = OPTIMIZERS + TRANSFORMS + WRAPPERS
 COMPARED = ROWS + [row for part in PARTS for row in getattr(part, "RECORDED", [])]
+# A rule of each form: entrywise, masked, with a norm, of matrices, of blocks, with a distance, with branches, wrapping.
+FORMS = (
+    *("adam", "adamw_masked", "sgd", "lamb", "muon", "soap", "psgd_kron", "galore", "dadapt_adamw", "momo_adam"),
+    *("lbfgs", "schedule_free", "multi_steps", "partition"),
+)
+
+
+def costly(rows):
+    """Parametrize what compiles for long: one row of each form at once, all others among the slow tests."""
+    cases = {row.name: row for row in rows}
+    return pytest.mark.parametrize("row", at_once([name for name in FORMS if name in cases], cases), scope="module")

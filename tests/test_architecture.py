@@ -115,7 +115,7 @@ def test_init_files_only_re_export(path):
 def test_modules_are_small_and_say_what_they_hold(path):
     text = path.read_text()
     assert ast.get_docstring(parsed(path)), f"{path} has no docstring"
-    assert len(text.splitlines()) <= LONGEST or "Written by `python -m tests.exports`" in text
+    assert len(text.splitlines()) <= LONGEST
 
 
 def test_importing_jgd_loads_no_optional_package():

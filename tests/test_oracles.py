@@ -8,9 +8,8 @@ import pytest
 
 from jgd.optimizers.catalogue import catalogue
 from tests import problems, trust
-from tests.table import COMPARED, ROWS
+from tests.table import COMPARED, ROWS, costly
 
-WITH_OPTAX = [pytest.param(row, id=row.name) for row in ROWS if row.oracle]
 WITH_ORACLES = [pytest.param(row, id=row.name) for row in COMPARED if row.oracle or row.recorded()]
 
 
@@ -23,7 +22,7 @@ def test_agrees_with_its_oracles_in_float64(row, x64):
         assert found <= trust.allowed(row, package), f"{package}: if it is meant, run `python -m tests.trust`"
 
 
-@pytest.mark.parametrize("row", WITH_OPTAX, scope="module")
+@costly([row for row in ROWS if row.oracle])
 def test_float32_stays_close_to_optax_in_float64(row):
     start = row.params()
     grads = problems.gradients(problems.STEPS, start)[:25]  # those of the oracle, rounded to float32

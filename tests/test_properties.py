@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import re
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import pytest
 
 import jgd
 from tests import problems
-from tests.table import OPTIMIZERS, ROWS, WRAPPERS
+from tests.table import FORMS, OPTIMIZERS, ROWS, WRAPPERS, costly
 
 WHOLE = (  # hyperparameters without a fraction
     "accumulation_size",
@@ -32,12 +33,7 @@ WHOLE = (  # hyperparameters without a fraction
 )
 # Of the module's scope, so that one row's tests follow each other and share what `program` compiles.
 EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS], scope="module")
-# What compiles for long: other settings than a name's defaults are left to the slow tests.
-EACH_SHORT = pytest.mark.parametrize(
-    "row",
-    [pytest.param(row, id=row.name, marks=[] if hasattr(jgd, row.name) else pytest.mark.slow) for row in ROWS],
-    scope="module",
-)
+EACH_COSTLY = costly(ROWS)
 EACH_STEPPING = pytest.mark.parametrize(
     "row",
     [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends],
@@ -114,6 +110,10 @@ def dtypes(tree):
     return jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree)
 
 
+def test_every_form_has_a_row():
+    assert set(FORMS) <= {row.name for row in ROWS}
+
+
 @EACH_STEPPING
 def test_the_loss_decreases(row):
     params, opt = row.few(), row.make()
@@ -126,7 +126,7 @@ def test_the_loss_decreases(row):
 
 
 @EACH
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [float, np.float32], ids=["float", "f32 array"])
 def test_shapes_and_dtypes_never_change(row, dtype, number):
     params = row.params(dtype)
@@ -137,7 +137,7 @@ def test_shapes_and_dtypes_never_change(row, dtype, number):
     assert dtypes(new) == dtypes(state)
 
 
-@EACH_SHORT
+@EACH_COSTLY
 def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparameter(row):
     params, opt = row.few(), row.make()
     grads = gradient_like(params)
@@ -152,7 +152,7 @@ def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparame
     assert program(row)._cache_size() == compiled
 
 
-@EACH_SHORT
+@EACH_COSTLY
 def test_vmap_over_hyperparameters_and_members_equals_a_loop(row):
     params, opt = row.few(), row.make()
     scales = (0.5, 0.75, 1.0)
@@ -169,7 +169,7 @@ def test_vmap_over_hyperparameters_and_members_equals_a_loop(row):
         problems.close(jgd.select(together, i), alone, rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
 
 
-@EACH_SHORT
+@EACH_COSTLY
 def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
     params, opt = row.few(), row.make()
     slope = jax.grad if row.reverse else jax.jacfwd
@@ -185,7 +185,7 @@ def test_hypergradients_are_finite_and_agree_with_finite_differences(row, x64):
         np.testing.assert_allclose(slopes[name], slope, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@EACH
+@EACH_COSTLY
 def test_a_step_lowers_for_gpus_and_tpus_as_it_stands(row):
     params, opt = row.few(), row.make()
     traced = jax.jit(lambda *args: one_step(row, *args)).trace(opt, gradient_like(params), params)
@@ -195,7 +195,7 @@ def test_a_step_lowers_for_gpus_and_tpus_as_it_stands(row):
 @pytest.mark.parametrize(
     "kinds", [("float32", "float16"), pytest.param(("bfloat16",), marks=pytest.mark.slow)], ids=" ".join
 )
-@EACH_SHORT
+@EACH_COSTLY
 def test_zero_gradients_give_finite_updates_and_hypergradients(row, kinds):
     trees = {dtype: row.few(dtype) for dtype in kinds}
 
@@ -213,7 +213,7 @@ def test_zero_gradients_give_finite_updates_and_hypergradients(row, kinds):
         assert all(jnp.isfinite(s) for s in jax.tree.leaves(slopes)), (dtype, jgd.hyperparams(slopes))
 
 
-@EACH_SHORT
+@EACH_COSTLY
 def test_zero_gradients_give_finite_updates_in_bfloat16(row):
     """Where 1 - 0.999 is 0: the slopes in this dtype are left to the slow tests."""
     params = row.few("bfloat16")
@@ -221,7 +221,7 @@ def test_zero_gradients_give_finite_updates_in_bfloat16(row):
     assert all(jnp.all(jnp.isfinite(u)) for u in jax.tree.leaves(updates))
 
 
-@EACH_SHORT
+@EACH_COSTLY
 def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
     params, opt = row.few(), row.make()
     grads = problems.gradients(STEPS, params)
@@ -245,9 +245,14 @@ def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
 def test_extra_arguments_are_ignored(row):
     params, opt = row.few(), row.make()
     grads = gradient_like(params)
-    known = {"value": jnp.ones(()), "grad": grads} | (row.extra(grads, params) if row.extra else {})
-    extra = opt.update(grads, opt.init(params), params, **known, unheard_of=object())
-    problems.close(extra, one_step(row, opt, grads, params), rtol=0)
+    state, needed = opt.init(params), row.extra(grads, params) if row.extra else {}
+
+    def traced(**more):
+        """The program of a step, without the addresses of the functions in it."""
+        program = jax.make_jaxpr(lambda opt, *args: opt.update(*args, **more))(opt, grads, state, params)
+        return re.sub(r"0x[0-9a-f]+", "", str(program))
+
+    assert traced(**{"value": jnp.ones(()), "grad": grads} | needed, unheard_of=object()) == traced(**needed)
 
 
 @EACH
@@ -268,7 +273,7 @@ def test_odd_trees(row):
     opt = row.make()
     if row.shapes is None:
         for params in ({}, {"a": None, "b": jnp.ones(3)}, [jnp.ones((0, 3)), jnp.ones(())], jnp.ones(2)):
-            updates, _ = one_step(row, opt, params, params)
+            updates, _ = jax.eval_shape(lambda opt, p: one_step(row, opt, p, p), opt, params)
             assert dtypes(updates) == dtypes(params)
     for params in ({}, [jnp.ones((0, 3)), jnp.ones((3, 0))]):
         assert dtypes(one_step(row, opt, params, params)[0]) == dtypes(params)

@@ -1,7 +1,8 @@
 """Packages whose names are imported from their modules on first use, so that a long catalogue costs nothing."""
 
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -36,14 +37,16 @@ class LazyPackage(ModuleType):
         return list(self.__all__)
 
 
-def lazy(
-    package: str, homes: Mapping[str, Sequence[str]], folders: Sequence[str] = (), also: Sequence[str] = ()
-) -> None:
-    """Let a package show names of modules: `homes` has the names by the module that defines them.
+def lazy(package: str, homes: Mapping[str, str], folders: str = "") -> None:
+    """Let a package show names of modules: `homes` has the names, spaces between them, by what defines them.
 
-    `folders` are packages below it that are imported on first use too, and `also` what it has imported already.
+    `folders` are packages below it that are imported on first use too. Its docstring ends with the list of the names.
     """
     module = sys.modules[package]
-    found = {name: home for home, names in homes.items() for name in names}
-    vars(module).update(_homes=found, _folders=tuple(folders), __all__=sorted({*found, *folders, *also}))
+    found = {name: home for home, names in homes.items() for name in names.split()}
+    shown = sorted({*found, *folders.split()})
+    vars(module).update(_homes=found, _folders=tuple(folders.split()), __all__=shown)
+    listed = {**homes, package: folders} if folders else homes
+    lines = [textwrap.fill(f"{home}: {names}.", 116, subsequent_indent="    ") for home, names in listed.items()]
+    module.__doc__ = "\n".join([module.__doc__ or "", *lines])
     module.__class__ = LazyPackage

@@ -47,12 +47,14 @@ def test_help_teaches(capsys):
         assert words in out
 
 
+@pytest.mark.slow
 def test_bad_input_is_told_without_a_traceback(tmp_path):
     bad = jgd("race", "--task", "digit", cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "Traceback" not in bad.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
     run(problems.task(5), sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, dir=tmp_path / "d")
     with begin("show", "d", cwd=tmp_path) as process:
@@ -61,6 +63,7 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
     assert process.returncode == 141
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_sweep_that_another_process_ends(tmp_path, monkeypatch, capsys):
     (tmp_path / "space.toml").write_text("[sgd]\nlearning_rate = { loguniform = [1e-3, 1.0] }\n")
     # More segments than the seconds that pass before the signal.

@@ -101,6 +101,7 @@ def test_two_processes_share_a_sweep_and_go_on_with_one_and_one_speaks(folder, c
     close(load("d"), load("alone"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all_after_their_segments(folder):
     process, pids = two_at_work(folder)
     process.send_signal(signal.SIGINT)  # to the first alone: it passes it on
@@ -116,6 +117,7 @@ def test_ctrl_c_ends_all_after_their_segments(folder):
     assert json.loads(out)["status"] == {"pending": 8}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_its_segment_only(folder, capsys):
     def kill_the_worker():
         try:
@@ -137,6 +139,7 @@ def test_a_killed_worker_loses_its_segment_only(folder, capsys):
     )
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_command_that_is_killed(folder):
     process, pids = two_at_work(folder)
     process.kill()
@@ -172,6 +175,7 @@ def test_a_command_whose_worker_failed_has_status_1(folder, monkeypatch, capsys)
     assert "8 complete" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_processes_that_join_share_a_folder_and_each_has_the_whole(folder, capsys):
     (folder / "go").touch()
     command = [*SWEEP, *TWO, "--join", "--dir", "d", "--json"]

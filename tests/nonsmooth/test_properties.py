@@ -11,6 +11,7 @@ import pytest
 from scipy.optimize import minimize as scipy_minimize
 
 from jgd import nonsmooth as ns
+from tests.tiers import at_once
 
 LABELS = {"a": np.array([0, 1, 1, -1]), "b": np.array([[0, 2], [2, 2], [1, 0]]), "none": None}
 WEIGHTS = {"a": np.array([0.1, 0.5, 0.0, 0.3]), "b": 0.2, "none": None}
@@ -47,7 +48,14 @@ CASES = {
     "by_path": Case(ns.by_path({"^b": ns.group_l2(0.3, 0)}, default=ns.l1(WEIGHTS))),
     "by_path, the rest free": Case(ns.by_path({"^b": ns.box(-0.2, 0.2)})),
 }
-EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+# What compiles for long runs for a penalty of each form at once, and for all others among the slow tests.
+FORMS = ["l1 of weights", "group_l2 of rows", "total_variation", "nuclear", "simplex", "by_path"]
+EACH_COSTLY = pytest.mark.parametrize("case", at_once(FORMS, CASES))
+REAL = {name: (case, np.float64) for name, case in CASES.items()}
+COMPLEX = {f"{name}, complex": (case, np.complex128) for name, case in CASES.items() if case.complex}
+EACH_DTYPE = pytest.mark.parametrize(
+    "pair", at_once([*REAL, *(f"{name}, complex" for name in FORMS if CASES[name].complex)], REAL | COMPLEX)
+)
 SETS = {name: case for name, case in CASES.items() if case.penalty.is_set}
 EXACT = 1e-10  # of float64 in sums of a dozen terms of order 1, with room for a factorization
 
@@ -99,44 +107,36 @@ def inequalities(case, dtype):
     return jax.tree.map(np.asarray, gaps(points(case, 64, 1, dtype), points(case, 64, 2, dtype)))
 
 
-def each_dtype(case):
-    return (np.float64, np.complex128)[: 1 + case.complex]
-
-
-@EACH
-def test_firmly_nonexpansive(case, x64):
+@EACH_DTYPE
+def test_firmly_nonexpansive(pair, x64):
     # |x - y|^2 <= <x - y, v - w> for x = prox(v), y = prox(w).
-    for dtype in each_dtype(case):
-        assert np.min(inequalities(case, dtype)["firm"]) >= -EXACT
+    assert np.min(inequalities(*pair)["firm"]) >= -EXACT
 
 
-@EACH
-def test_nothing_is_better_than_the_answer(case, x64):
+@EACH_DTYPE
+def test_nothing_is_better_than_the_answer(pair, x64):
     # h(z) >= h(x) + <v - x, z - x> / t for all z, far and near, which says that x minimises.
-    for dtype in each_dtype(case):
-        found = inequalities(case, dtype)
-        assert np.all(np.isfinite(found["value"]))
-        assert np.min(found["tangent"]) >= -EXACT
-        assert np.min(found["tangent nearby"]) >= -EXACT
-        assert np.max(found["tangent"]) > 1e-3  # the inequality is not empty
+    found = inequalities(*pair)
+    assert np.all(np.isfinite(found["value"]))
+    assert np.min(found["tangent"]) >= -EXACT
+    assert np.min(found["tangent nearby"]) >= -EXACT
+    assert np.max(found["tangent"]) > 1e-3  # the inequality is not empty
 
 
-@EACH
-def test_conjugate_splits_the_point(case, x64):
+@EACH_DTYPE
+def test_conjugate_splits_the_point(pair, x64):
     # Moreau: v = x + t u with u a subgradient at x, so that x = prox_sh(x + s u) for every other step s as well.
-    for dtype in each_dtype(case):
-        for x in jax.tree.leaves(inequalities(case, dtype)["conjugate"]):
-            np.testing.assert_allclose(x, 0, atol=EXACT)
+    for x in jax.tree.leaves(inequalities(*pair)["conjugate"]):
+        np.testing.assert_allclose(x, 0, atol=EXACT)
 
 
-@EACH
-def test_a_small_step_moves_nothing_in_the_domain(case, x64):
-    for dtype in each_dtype(case):
-        for x in jax.tree.leaves(inequalities(case, dtype)["small step"]):
-            np.testing.assert_allclose(x, 0, atol=1e-11)  # the step times a slope of order 1
+@EACH_DTYPE
+def test_a_small_step_moves_nothing_in_the_domain(pair, x64):
+    for x in jax.tree.leaves(inequalities(*pair)["small step"]):
+        np.testing.assert_allclose(x, 0, atol=1e-11)  # the step times a slope of order 1
 
 
-@EACH
+@EACH_COSTLY
 def test_derivatives_are_finite_differences(case, x64):
     v, direction = (jax.tree.map(lambda x: x[0], points(case, 1, seed)) for seed in (3, 4))
     weights = jax.tree.map(lambda x: x[0], points(case, 1, 5))
@@ -161,7 +161,7 @@ def test_derivatives_are_finite_differences(case, x64):
     np.testing.assert_allclose(reverse, slope, atol=EXACT)
 
 
-@EACH
+@EACH_COSTLY
 def test_derivatives_are_finite_at_kinks(case, x64):
     kinks = jax.tree.map(lambda x: jnp.stack([jnp.zeros_like(x[0]), jnp.full_like(x[0], 0.3), x[0]]), points(case, 1))
 
@@ -182,7 +182,7 @@ def test_derivatives_are_finite_at_kinks(case, x64):
     assert all(jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(slopes(kinks)))
 
 
-@EACH
+@EACH_COSTLY
 def test_jit_is_eager_and_vmap_is_the_loop(case, x64):
     batch = points(case, 2)
     together = jax.jit(jax.vmap(lambda v: (case.penalty.prox(v, 0.7), case.penalty.value(v))))(batch)
@@ -194,7 +194,7 @@ def test_jit_is_eager_and_vmap_is_the_loop(case, x64):
         assert jax.tree.structure(alone[0]) == jax.tree.structure(v)
 
 
-@EACH
+@EACH_COSTLY
 def test_dtypes_stay_and_half_precision_is_computed_in_float32(case):
     v = jax.tree.map(lambda x: x[0], points(case, 1, dtype=np.float32))
     rounded = [jax.tree.map(lambda x, d=d: x.astype(d), v) for d in ("float16", "bfloat16")]

@@ -10,6 +10,7 @@ import optax
 import pytest
 
 import jgd.schedules as js
+from tests.tiers import at_once
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,15 @@ ROWS = [
 def each(rows: list[Row]) -> Any:
     """Run a test once for every row, under the row's name."""
     return pytest.mark.parametrize("row", rows, ids=[row.name for row in rows])
+
+
+# A schedule of each form; the others' derivatives and batches are among the slow tests.
+FORMS = ("linear", "polynomial", "exponential_stairs", "piecewise_linear", "cosine_power", "join", "stable_sqrt")
+
+
+def costly(rows: list[Row]) -> Any:
+    """Run a test of what compiles for long: for a row of each form at once, for all others among the slow tests."""
+    return pytest.mark.parametrize("row", at_once(FORMS, {row.name: row for row in rows}))
 
 
 def make(row: Row) -> Any:

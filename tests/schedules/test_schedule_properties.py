@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 from jgd.core import stack
-from tests.schedules.schedule_rows import ROWS, each, make
+from tests.schedules.schedule_rows import ROWS, costly, each, make
 
 INT_MAX = np.iinfo(np.int32).max
 
@@ -67,7 +67,7 @@ def test_eager_is_jit_with_a_weak_dtype(row):
     assert (jnp.ones(2, jnp.bfloat16) * schedule(5)).dtype == jnp.bfloat16
 
 
-@each(ROWS)
+@costly(ROWS)
 def test_computes_in_float32_for_half_precision_leaves(row):
     half = jax.tree.map(lambda x: jnp.asarray(x, jnp.bfloat16), make(row))
     wide = jax.tree.map(lambda x: x.astype(jnp.float32), half)
@@ -81,7 +81,7 @@ def test_computes_in_float32_for_half_precision_leaves(row):
         assert jax.eval_shape(lambda s: s(3), mixed).dtype == jnp.float32
 
 
-@each(ROWS)
+@costly(ROWS)
 def test_vmap_over_schedules_is_a_loop(row):
     schedule, counts = make(row), every_count(row)
     variants = [jax.tree.map(lambda x, i=i: x * (1 + 0.1 * i), schedule) for i in range(3)]
@@ -91,7 +91,7 @@ def test_vmap_over_schedules_is_a_loop(row):
     np.testing.assert_allclose(batched, looped, rtol=2e-6, atol=2e-6)
 
 
-@each(ROWS)
+@costly(ROWS)
 def test_values_and_derivatives_are_finite_whatever_is_traced(row):
     schedule = make(row)
     counts = np.append(np.arange(-2, row.last + 1, dtype=np.int32), [10_000, INT_MAX])
@@ -107,7 +107,7 @@ def test_values_and_derivatives_are_finite_whatever_is_traced(row):
         ), case
 
 
-@each([row for row in ROWS if not row.rounds])
+@costly([row for row in ROWS if not row.rounds])
 def test_derivatives_are_those_of_the_values(row, x64):
     leaves, structure = jax.tree.flatten(jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), make(row)))
     counts = jnp.asarray([1.3, 5.2, 11.4, 22.6, 27.3, 33.1])  # no boundary is within reach of a difference

@@ -25,6 +25,7 @@ from jgd.sweep import (
 from jgd.sweep import study as study_module
 from jgd.sweep.engine import rounds, work_queue
 from tests.sweep.killing import assert_same, each_kill
+from tests.tiers import at_once
 from tests.train import problems
 
 RATE = loguniform(1e-2, 1e8)  # of which some diverge at once
@@ -58,6 +59,8 @@ KINDS = {
     "structural": study(PLAIN, jgd.muon(0.1, ns_steps=structural([1, 2])), steps=4, num_trials=2, sampler="grid"),
     "functions": study(train, {"rate": loguniform(0.1, 1.0), "wide": choice([True, False])}, **LEARNS),
 }
+GROWN = {"num_trials": 6, "seeds": 3, "steps": 12}
+SHARED = {"plain": {}, "halving": {"stop": halving(2)}, "population": {"evolve": population(2)}}
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +89,7 @@ def made_once(monkeypatch):
     once(work_queue, "environment")
 
 
-@pytest.mark.parametrize("call", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("call", at_once(["plain", "halving", "ASHA with TPE", "population"], KINDS))
 def test_a_kill_at_any_write_changes_nothing(call, tmp_path, monkeypatch, every_segment):
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 400)  # a few lanes a call
     expected = call()
@@ -98,7 +101,7 @@ def test_a_kill_at_any_write_changes_nothing(call, tmp_path, monkeypatch, every_
     assert_same(load(left[-1]), expected)
 
 
-@pytest.mark.parametrize("more", [{"num_trials": 6}, {"seeds": 3}, {"steps": 12}], ids=lambda x: next(iter(x)))
+@pytest.mark.parametrize("more", at_once(["num_trials"], {name: {name: n} for name, n in GROWN.items()}))
 def test_a_kill_while_a_study_grows_changes_nothing(more, tmp_path, monkeypatch, every_segment):
     call = study(PLAIN, WILD, num_trials=3)
     call(tmp_path / "whole")
@@ -109,7 +112,7 @@ def test_a_kill_while_a_study_grows_changes_nothing(more, tmp_path, monkeypatch,
         assert_same(result, expected)
 
 
-@pytest.mark.parametrize("kind", [{}, {"stop": halving(2)}, {"evolve": population(2)}], ids=str)
+@pytest.mark.parametrize("kind", at_once(["plain"], SHARED))
 def test_a_kill_of_two_workers_changes_nothing(kind, tmp_path, monkeypatch, every_segment):
     call = study(PLAIN, WILD, steps=4, **kind)
     expected = call()

@@ -10,6 +10,7 @@ from jgd.core.record import hyper, record
 from jgd.sweep import choice, halving, loguniform, population, replay, run, uniform
 from jgd.train import Task, fit
 from tests.sweep.killing import assert_same, through_kills
+from tests.tiers import at_once
 from tests.train import problems
 
 TASK = problems.task_with_state()
@@ -50,8 +51,9 @@ def sweep(task, **options):
     return run(task, jgd.adam(loguniform(1e-3, 1.0)), **{**usual, **options})
 
 
-@pytest.mark.parametrize(("task", "options"), KINDS.values(), ids=KINDS)
-def test_a_lane_is_the_run_alone_and_kills_change_nothing(task, options, tmp_path, monkeypatch, every_segment):
+@pytest.mark.parametrize("kind", at_once(["plain", "numbers of the task"], KINDS))
+def test_a_lane_is_the_run_alone_and_kills_change_nothing(kind, tmp_path, monkeypatch, every_segment):
+    task, options = kind
     result = sweep(task, **options)
     killed, kills = through_kills(monkeypatch, lambda: sweep(task, **options, dir=tmp_path), every=5)
     assert kills > 0

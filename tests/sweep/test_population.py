@@ -140,7 +140,7 @@ def test_one_program_serves_all_numbers(one_by_one):
     assert alike.compilations == 2
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_crashes_resume_to_the_same_bits(every_segment, tmp_path, monkeypatch, lanes):
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 400)  # a few lanes a call
     spaces = {"a": SPACE, "b": jgd.heavy_ball(loguniform(1e-3, 1e-1), 0.5)}

@@ -46,7 +46,7 @@ def assert_survivors_are(result, whole, exactly):
 
 
 @pytest.mark.parametrize("lanes", [1, 4, 16])
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_halving_keeps_the_best_and_changes_no_number(whole, lanes, devices):
     result = sweep(stop=halving(4), lanes=lanes, devices=jax.devices()[:devices])
     assert np.bincount(result.reached[:, 0] * 2, minlength=33)[[4, 8, 16, 32]].tolist() == [8, 4, 2, 2]
@@ -149,7 +149,7 @@ def test_rules_together(whole):
     assert (result.status[np.isfinite(result.steps_to_target())] == "complete").all()
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("stop", [halving(4), [median_rule(4), at_target()]])
 def test_crashes_resume_to_the_same_bits(tmp_path, monkeypatch, every_segment, lanes, stop):
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 400)  # a few lanes a call

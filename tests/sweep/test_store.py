@@ -128,6 +128,7 @@ def newest(folder):
     return max((path.stat().st_mtime_ns for path in folder.glob("chunks/*.safetensors")), default=0)
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments_resumes_to_the_same_bits(tmp_path):
     rng, kills = random.Random(0), 0
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -55,10 +55,11 @@ def runners(folder):
     "options",
     [
         {},
-        {"stop": halving(10)},
-        {"sampler": "tpe", "rounds": 2},
         {"sampler": "tpe", "rounds": 2, "stop": asha(10)},
-        {"evolve": population(8)},
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in ({"stop": halving(10)}, {"sampler": "tpe", "rounds": 2}, {"evolve": population(8)})
+        ),
     ],
 )
 def test_workers_share_the_lanes_and_have_the_whole(tmp_path, options):
@@ -167,6 +168,7 @@ def start(count, folder, steps):
     ]
 
 
+@pytest.mark.slow
 def test_processes_of_jax_distributed_share_a_sweep(tmp_path):
     processes = start(2, tmp_path, 40)
     assert [process.communicate()[0] for process in processes] == ["ended\n"] * 2
@@ -178,6 +180,7 @@ def test_processes_of_jax_distributed_share_a_sweep(tmp_path):
         assert (tmp_path / f"result-{i}.csv").read_text() == (tmp_path / "expected.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
     survivor, doomed = start(2, tmp_path, 200)
 

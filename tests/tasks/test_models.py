@@ -14,6 +14,7 @@ import jgd
 from jgd.core import InputError
 from jgd.tasks import from_equinox, from_linen, from_nnx
 from jgd.train.loop import batch_at, begin, pick, root_key
+from tests.tiers import at_once
 from tests.train.problems import assert_same
 
 X = np.random.default_rng(0).normal(2.0, 3.0, size=(40, 4)).astype(np.float32)
@@ -115,7 +116,7 @@ def statistics(state):
     return [np.asarray(x) for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating) and x.shape == (4,)]
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", at_once(["equinox"], list(TASKS)))
 def test_batch_norm_and_dropout_train_resume_and_evaluate(name, tmp_path):
     task = task_of(name)
     run = jgd.fit(task, jgd.adam(0.05), steps=60, eval_every=20)
@@ -133,7 +134,7 @@ def test_batch_norm_and_dropout_train_resume_and_evaluate(name, tmp_path):
     assert_same((again.params, again.model_state, again.metrics), (run.params, run.model_state, run.metrics))
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", at_once(["equinox"], list(TASKS)))
 def test_every_lane_of_a_sweep_has_its_own(name):
     task = task_of(name)
     result = jgd.sweep.run(

@@ -11,6 +11,7 @@ import jgd
 from jgd.tasks.suite import FUNCTIONS, PROBLEMS
 from jgd.tasks.suite.gradients import Delay, Drift
 from jgd.train.loop import begin, root_key, segment
+from tests.tiers import at_once
 
 SEEDS, POINTS = 2, 20
 
@@ -32,7 +33,8 @@ def judged(task, optimizer, seeds, *, metric, every):
     return jax.lax.map(run, seeds)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PROBLEMS))
+# A problem of each family at once.
+@pytest.mark.parametrize("problem", at_once(["beale", "saddle", "outliers", "xor", "digits"], PROBLEMS))
 def test_the_witness_wins(problem):
     optimizer = problem.method(problem.witness)
     values = judged(problem.make(), optimizer, jnp.arange(SEEDS), metric=problem.metric, every=problem.steps // POINTS)

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys, tempfile
 import jax, jax.numpy as jnp, numpy as np
@@ -52,6 +54,7 @@ print("well")
 """
 
 
+@pytest.mark.slow
 def test_on_two_four_and_eight_devices():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     call = [sys.executable, "-c", PROGRAM]

@@ -10,6 +10,7 @@ import jgd
 from jgd.interop import FromOptax
 from tests import problems, trust
 from tests.table import COMPARED
+from tests.tiers import at_once
 
 PARAMS = problems.params()
 GRADS = problems.gradients(5, PARAMS)
@@ -136,12 +137,16 @@ def test_the_averages_are_those_of_packages_and_papers(name, x64):
     assert trust.deviation(trust.flattened(path), theirs) < 1e-11  # 100 steps' rounding
 
 
+AVERAGES = {
+    "polynomial": jgd.polynomial_average,
+    "primal": jgd.primal_averaging,
+    "swa": jgd.swa,
+    "lawa": lambda inner: jgd.lawa(inner, 2, 1),
+}
+
+
 @pytest.mark.parametrize("name", [name for name in WRAPPERS if name not in ("optax chain", "named")])
-@pytest.mark.parametrize(
-    "average",
-    [jgd.polynomial_average, jgd.primal_averaging, jgd.swa, lambda inner: jgd.lawa(inner, 2, 1)],
-    ids=["polynomial", "primal", "swa", "lawa"],
-)
+@pytest.mark.parametrize("average", at_once(["polynomial"], AVERAGES))
 def test_every_average_is_found_through_wrappers_under_jit(name, average):
     plain = average(jgd.sgd(0.1))
     path, state = run(plain)
