@@ -96,21 +96,10 @@ class SequentialQuadratic(Method):
             lambda: _solved(problem, point, B, c, self.weight),
             lambda: (model.direction, point.multipliers),
         )
-        curve = after - before - promised
-        best = jnp.where(curve > 0, -promised / (2 * jnp.where(curve > 0, curve, 1.0)), 0.5)
-        shorter = model.step * jnp.clip(jnp.where(jnp.isfinite(best), best, 0.1), 0.1, 0.5)
-        step = jnp.where(correct | (model.phase == CORRECTED), model.step, shorter)
-        phase = jnp.where(correct, CORRECTED, SHORTER)
-        step = jnp.where(model.phase == CORRECTED, 0.5 * model.step, step)
         stalls = where(accepted, model.stalls.after(before, after, iterate.optimality), model.stalls)
-        along = jnp.where(correct, d, step * model.direction)
-        tried = iterate._replace(
-            trial=problem.inside(old.params + along),
-            accepted=jnp.array(False),
-            memory=model._replace(step=step, phase=phase.astype(jnp.int32), trials=model.trials + 1, stalls=stalls),
-        )
         aimed = iterate._replace(point=point, accepted=accepted, memory=model._replace(B=B, stalls=stalls))
         aimed = self._aim(problem, aimed, d, y, pairs)
+        tried = _tried_again(problem, iterate, correct, d, after - before - promised)
         found = where(accepted | restart, aimed, tried)
         over = (spent & ~restart) | (stalls.count >= MOST_STALLS)
         flat = jnp.minimum(jnp.abs(after - before), jnp.abs(promised)) <= rounding(before)
@@ -147,6 +136,22 @@ class SequentialQuadratic(Method):
 
 
 sqp = SequentialQuadratic
+
+
+def _tried_again(problem: Objective, iterate: Iterate, correct: jax.Array, d: jax.Array, curve: jax.Array) -> Iterate:
+    """The iterate with its corrected trial, or a shorter one: by a parabola of this curvature, or half after that."""
+    model, promised = iterate.memory, iterate.memory.step * iterate.memory.slope
+    best = jnp.where(curve > 0, -promised / (2 * jnp.where(curve > 0, curve, 1.0)), 0.5)
+    part = jnp.clip(jnp.where(jnp.isfinite(best), best, 0.1), 0.1, 0.5)
+    part = jnp.where(model.phase == CORRECTED, 0.5, part)
+    step = jnp.where(correct, model.step, part * model.step)
+    along = jnp.where(correct, d, step * model.direction)
+    phase = jnp.where(correct, CORRECTED, SHORTER).astype(jnp.int32)
+    return iterate._replace(
+        trial=problem.inside(iterate.point.params + along),
+        accepted=jnp.array(False),
+        memory=model._replace(step=step, phase=phase, trials=model.trials + 1),
+    )
 
 
 def _evaluate(problem: Objective, params: jax.Array) -> Point:
