@@ -49,15 +49,16 @@ class UserProblem:
 
     def as_returned(self, solution: Solution) -> Solution:
         """The solution with the residuals and the aux that the user's function returned, and multipliers as it did."""
-        if self.constraints is not None:
-            solution = self._with_multipliers(solution)
+        solution = self._with_multipliers(solution)
         if not self.shows_residuals:
             return solution
         residual, aux = solution.aux
         return dataclasses.replace(solution, residual=residual, aux=aux)
 
     def _with_multipliers(self, solution: Solution) -> Solution:
-        """The solution with its multipliers in the constraints' structure, and with their violation."""
+        """The solution with its multipliers in the constraints' structure and their violation, if there are any."""
+        if self.constraints is None:
+            return dataclasses.replace(solution, multipliers=None)
         form = form_of(self.constraints, solution.params, self.args)
         rows = rows_of(self.constraints, Vector.like(solution.params), solution.params, self.args)
         c = form.pack(constraint_tree(self.constraints, lambda one: one.fun(solution.params, *self.args)))
