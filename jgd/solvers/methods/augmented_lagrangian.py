@@ -28,7 +28,7 @@ INNER = Kind(
 )
 
 
-class Round(NamedTuple):
+class PenaltyRound(NamedTuple):
     """The minimization of one augmented Lagrangian."""
 
     inner: Iterate  # of the inner method, with the Lagrangian's values, and (f, aux) as its aux
@@ -85,14 +85,14 @@ class AugmentedLagrangian(Method):
         size, optimality = _sizes(problem, point)
         missed, zero = jnp.max(jnp.abs(rows.residual(point.constraint, y)), initial=0.0), jnp.zeros((), jnp.int32)
         tol = 0.1 * jnp.where(size > 0, size, 1.0)
-        memory = Round(
+        memory = PenaltyRound(
             inner, y, rho, tol, missed, optimality, zero, jnp.array(False), point.params, _floor(point.value)
         )
         return Iterate(point, inner.trial, jnp.array(True), optimality, status(Status.RUNNING), memory)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """The next trial of the inner method, or the first of the next round."""
-        now: Round = iterate.memory
+        now: PenaltyRound = iterate.memory
         lagrangian = _Lagrangian(problem, now.multipliers, now.penalty)
         seen = lagrangian.seen(new)
         inner = jax.lax.cond(
@@ -144,7 +144,7 @@ class AugmentedLagrangian(Method):
             ),
         )
 
-    def _evaluate(self, problem: Objective, params: jax.Array, now: Round | None) -> Point:
+    def _evaluate(self, problem: Objective, params: jax.Array, now: PenaltyRound | None) -> Point:
         def both(x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], Any]:
             value, aux = problem.fn(x)
             return (value, problem.rows.fn(x)), aux
