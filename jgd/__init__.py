@@ -75,7 +75,7 @@ lazy(
             "multistart nelder_mead newton newton_cg nonlinear_cg projected_gradient prox_gradient root sqp sr1 "
             "steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
         ),
-        "jgd.train": "Run Task fit on_host",
+        "jgd.train": "Microbatch Run Task fit on_host",
         "jgd.measure": "describe",
     },
     folders="interop measure nonsmooth optimizers schedules solvers sweep tasks transforms",

@@ -291,6 +291,7 @@ from jgd.solvers import trf as trf
 from jgd.solvers import trust_exact as trust_exact
 from jgd.solvers import trust_krylov as trust_krylov
 from jgd.solvers import trust_ncg as trust_ncg
+from jgd.train import Microbatch as Microbatch
 from jgd.train import Run as Run
 from jgd.train import Task as Task
 from jgd.train import fit as fit

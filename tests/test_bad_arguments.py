@@ -123,6 +123,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "steps": 2,
     "sync_period": 2,
     "stop": None,
+    "size": 2,
     "task": TASK,
     "transforms": {"a": jgd.sgd(0.1)},
     "updates": {"w": jnp.ones(2)},

@@ -4,6 +4,7 @@ from jgd.train.callback import Snapshot as Snapshot
 from jgd.train.calls import on_host as on_host
 from jgd.train.fit import fit as fit
 from jgd.train.judging import Best as Best
+from jgd.train.microbatch import Microbatch as Microbatch
 from jgd.train.result import Change as Change
 from jgd.train.result import Run as Run
 from jgd.train.task import Task as Task

@@ -1,5 +1,6 @@
 """Train one task with one optimizer in compiled segments: metrics, stopping rules, progress, and resume."""
 
+import dataclasses
 import os
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 import optax
 
-from jgd.core.arguments import ARRAYS, TEXT, checked, listed, one_of
+from jgd.core.arguments import ARRAYS, TEXT, Kind, checked, listed, one_of
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
 from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
@@ -18,7 +19,9 @@ from jgd.core.values import names
 from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
+from jgd.train.largest_microbatch import with_largest_microbatch
 from jgd.train.loop import check_watched, root_key
+from jgd.train.microbatch import MICROBATCH, Microbatch
 from jgd.train.result import Run
 from jgd.train.start import START, Given, begin_run, given_by
 from jgd.train.stream import Position
@@ -27,6 +30,7 @@ from jgd.train.training import Clock, FitPlan, finish_run, train
 from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
+MICROBATCH_OR_AUTO = Kind(f"{MICROBATCH.expected}, or 'auto'", lambda x: x == "auto" or MICROBATCH.admits(x))
 
 
 @checked(
@@ -36,6 +40,7 @@ SEGMENT = 100
     start=START,
     opt_state=ARRAYS,
     model_state=ARRAYS,
+    microbatch=MICROBATCH_OR_AUTO,
     resume=one_of("same", "changed"),
 )
 def fit(
@@ -53,6 +58,7 @@ def fit(
     params: Params = None,
     opt_state: State = None,
     model_state: State = None,
+    microbatch: Microbatch | int | str | None = None,
     dir: str | os.PathLike[str] | None = None,
     resume: str = "same",
     progress: bool | None = None,
@@ -71,6 +77,10 @@ def fit(
     start       A run, or the folder of one, with whose last parameters and model state this run begins; its optimizer
                 starts anew. `params`, `opt_state` and `model_state` give each of them by itself. Nothing of theirs is
                 changed or donated.
+    microbatch  In place of the task's: a number of examples or a `jgd.Microbatch`. "auto" is the largest one, of those
+                that divide the batch, with which a segment fits into the memory that is free now, as the compiler plans
+                it; the whole batch where nobody tells what is free. It compiles a segment for each size tried, the
+                whole batch first.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
                 a rule or the callback has ended stays ended.
@@ -97,7 +107,7 @@ def fit(
     parameters are NaN too; with a threshold for `gradient_norm` or `step_norm`, at once.
     """
     clock = Clock(time.perf_counter(), compile_seconds())
-    plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode)
+    plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode, microbatch)
     call, key = None if callback is None else caller(callback), root_key(int(seed))
     checkpoint = None if dir is None else Checkpoint(dir)
     given = given_by(plan.task, key, start, params, opt_state, model_state)
@@ -124,6 +134,7 @@ def _plan(
     metrics: Sequence[str],
     keep_best: str | None,
     mode: str | None,
+    microbatch: Microbatch | int | str | None,
 ) -> FitPlan:
     stop = stop or Stop()
     stop.refuse(SOLVERS_ALONE, "jgd.minimize")
@@ -131,6 +142,8 @@ def _plan(
     optimizer = as_transform(optimizer)
     _check_numbers("optimizer", optimizer)
     _check_numbers("task", task)
+    if microbatch is not None:
+        task = dataclasses.replace(task, microbatch=None if microbatch == "auto" else microbatch)
     curves = check_task(task)
     watched = check_watched("fit", metrics, [(task, optimizer)], (*curves.steps, *curves.judged))
     known = curves.judged
@@ -141,7 +154,8 @@ def _plan(
             raise unknown(place, metric, known)
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
-    return FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
+    plan = FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
+    return plan._replace(task=with_largest_microbatch(plan)) if microbatch == "auto" else plan
 
 
 def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:

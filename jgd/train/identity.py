@@ -33,6 +33,8 @@ def run_spec(task: Task, optimizer: Transform, stop: Stop, batch: Any, given: An
         spec |= leaf_texts(title, value)
     modes = {name: getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")}
     numbers |= {**modes, "batch_size": task.batch_size}
+    if task.microbatch is not None:
+        spec |= {"microbatch": structure_text(task.microbatch), **leaf_texts("microbatch", task.microbatch)}
     return spec | {name: repr(value) for name, value in numbers.items()} | step
 
 

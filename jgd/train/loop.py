@@ -1,6 +1,7 @@
 """Training as pure functions, for `fit` and for sweeps: begin, one step, and a segment of steps in one scan."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import where
 from jgd.core.types import Params, State, Transform
+from jgd.train.microbatch import Part
 from jgd.train.task import (
     Task,
     init_model,
@@ -102,22 +104,29 @@ def advance(
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
-    Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients.
+    Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients. Where the task has a
+    `microbatch`, losses and gradients are averaged over parts of the batch.
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
+    fixed = fixed_leaves(optimizer, params)
 
-    def objective(params: Params) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
-        return loss_and_metrics(task, params, model_state, batch, key_now)
+    def on_batch(part: Part) -> Any:
+        whole = part if task.microbatch is None else partial(task.microbatch.averaged, part)
+        return whole(model_state, batch, key_now)
 
-    (value, (new_state, metrics)), grads = _value_and_grad(objective, params, fixed_leaves(optimizer, params))
+    def with_grads(state: State, batch: Any, key: jax.Array) -> Any:
+        return _value_and_grad(lambda params: loss_and_metrics(task, params, state, batch, key), params, fixed)
+
+    def value_fn(params: Params) -> jax.Array:
+        return on_batch(lambda state, batch, key: (loss_and_metrics(task, params, state, batch, key), ()))[0][0]
+
+    (value, (new_state, metrics)), grads = on_batch(with_grads)
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
-    updates, new_opt_state = optimizer.update(
-        grads, opt_state, params, value=value, grad=grads, value_fn=lambda params: objective(params)[0]
-    )
+    updates, new_opt_state = optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)

@@ -73,6 +73,17 @@ def begin_run(task: Task, optimizer: Transform, stop: Stop, key: jax.Array, give
     return RunState(carry._replace(opt_state=opt_state), watch, status, zero)
 
 
+def run_shapes(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> RunState:
+    """The shapes of what `begin_run` makes where nothing is given."""
+
+    def begin(key: jax.Array) -> RunState:
+        params, model_state = first_model(task, key)
+        opt_state, watch, status, zero = _begin(optimizer, params, stop)
+        return RunState(Carry(params, opt_state, model_state, key), watch, status, zero)
+
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), jax.eval_shape(begin, key))
+
+
 def _begin(optimizer: Transform, params: Params, stop: Stop) -> tuple[State, Any, jax.Array, jax.Array]:
     """All that a run begins with beside its model: one program, where each array would be one of its own."""
     return optimizer.init(params), stop.begin(), status_code(Status.RUNNING), jnp.zeros((), jnp.int32)

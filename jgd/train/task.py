@@ -15,6 +15,7 @@ from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, State
 from jgd.train.calls import OnHost, loss_call, takes_state
 from jgd.train.data import check_arrays, check_stream, resident
+from jgd.train.microbatch import MICROBATCH, Microbatch, as_microbatch
 
 REAL = (jnp.integer, jnp.floating)
 STATE_HINT = ", as the state of a model whose loss is loss(params, state, batch, key)"
@@ -47,6 +48,7 @@ class Task:
     evaluate  `evaluate(params) -> {name: scalar}`, or `evaluate(params, state)`, called at the ends of segments;
               traced, like the loss, unless it is `jgd.on_host(evaluate)`.
     allow_nan  Whether NaN and infinities in the data are meant, as where the loss masks missing entries.
+    microbatch  A size in examples, or a `jgd.Microbatch`: a step's gradients are averaged over parts of its batch.
 
     A loss or an evaluation that needs numbers or arrays of its own should be a callable pytree, such as
     `jax.tree_util.Partial(loss, smoothing)`: its leaves are then arguments of the compiled program. What a plain
@@ -62,6 +64,7 @@ class Task:
     )
     name: str | None = static(default=None, expect=TEXT)
     allow_nan: bool = static(default=False)
+    microbatch: Microbatch | int | None = part(default=None, expect=MICROBATCH, convert=as_microbatch)
 
 
 TASK = instance_of("be a jgd.Task(init, loss, data, ...)", Task)
@@ -138,7 +141,10 @@ def judge_model(task: Task, params: Params, model_state: State) -> Mapping[str, 
 def batch_shapes(task: Task) -> Any:
     """The shapes of a batch; the data are checked on the way."""
     check = check_stream if is_stream(task) else check_arrays
-    return check(task.data, task.batch_size, task.allow_nan)
+    batch = check(task.data, task.batch_size, task.allow_nan)
+    if task.microbatch is not None:
+        task.microbatch.check(batch)
+    return batch
 
 
 def check_evaluation(task: Task, values: Any) -> None:
@@ -175,17 +181,18 @@ def check_task(task: Task) -> CurveNames:
     call = f"the loss on a batch of {outline(batch)}"
     _, (next_state, metrics) = _shapes(task, "loss", call, loss, params, state, batch, key)
     _check_state(_place(task, "loss"), state, next_state)
+    curves = ("loss", *metrics) if task.microbatch is None else ("loss", *task.microbatch.curves(metrics))
     if task.evaluate is not None and takes_state(task.evaluate) and not has_state(task):
         raise InputError(
             f"{_place(task, 'evaluate')}: it asks for a state, but the loss has none; call the loss's second argument "
             "state, as in loss(params, state, batch, key), or write evaluate(params)."
         )
     if task.evaluate is None or is_on_host(task):
-        return CurveNames(("loss", *metrics), ())
+        return CurveNames(curves, ())
     call = "evaluate(params, state)" if takes_state(task.evaluate) else "evaluate(params)"
     values = _shapes(task, "evaluate", call, partial(judge_model, task), params, state)
     check_evaluation(task, values)
-    return CurveNames(("loss", *metrics), tuple(values))
+    return CurveNames(curves, tuple(values))
 
 
 def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: Any) -> Any:

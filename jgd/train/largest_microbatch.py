@@ -1,0 +1,56 @@
+"""The largest part of a batch with which a segment of `fit` fits into memory, as the compiler plans it."""
+
+import dataclasses
+from functools import partial
+
+import jax
+
+from jgd.core.errors import InputError
+from jgd.core.memory import free_bytes
+from jgd.core.tree import tree_bytes
+from jgd.train.loop import root_key
+from jgd.train.microbatch import divisors
+from jgd.train.segments import run_segment
+from jgd.train.start import run_shapes
+from jgd.train.task import Task, batch_shapes
+from jgd.train.training import FitPlan
+
+
+def with_largest_microbatch(plan: FitPlan) -> Task:
+    """The task, with the largest micro-batch that divides its batch and fits into the memory that is free now.
+
+    A segment needs what it takes and returns, its data apart, which lie there already, and the compiler's temporaries.
+    Those of a smaller part are fewer, so the sizes are searched by halves.
+    """
+    device = jax.local_devices()[0]
+    free = free_bytes(device)
+    size = jax.tree.leaves(batch_shapes(plan.task))[0].shape[0]
+    sizes = divisors(size)
+    needed = partial(segment_bytes, plan)
+    if free is None or needed(None) <= free:
+        return plan.task
+    low, high = 0, len(sizes) - 1  # sizes[high] is too large
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if needed(sizes[middle]) <= free else (low, middle)
+    if low == 0:
+        raise InputError(
+            f"fit(microbatch='auto'): a step on one example needs {needed(1):,} bytes, and {free:,} are free; take a "
+            "smaller model, or an optimizer with less state, such as jgd.low_bit or jgd.adafactor."
+        )
+    return dataclasses.replace(plan.task, microbatch=sizes[low - 1])
+
+
+def segment_bytes(plan: FitPlan, size: int | None) -> int:
+    """The bytes that a segment takes beside the data with parts of this size, `None` for the whole batch."""
+    task = dataclasses.replace(plan.task, microbatch=size)
+    state = run_shapes(task, plan.optimizer, plan.in_segment, root_key(0))
+    batches = None
+    if callable(task.data):
+        batches = jax.tree.map(lambda x: jax.ShapeDtypeStruct((plan.length, *x.shape), x.dtype), batch_shapes(task))
+    program = run_segment.lower(
+        task, plan.optimizer, plan.in_segment, state, batches, 0, length=plan.length, watched=plan.watched
+    )
+    memory = program.compile().memory_analysis()
+    planned = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return planned + tree_bytes(state) + tree_bytes(batches)

@@ -1,0 +1,128 @@
+"""Batches larger than memory holds at once: the loss and its gradients, averaged over parts of a batch."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jgd.core.arguments import TEXT, Kind, whole_from
+from jgd.core.errors import InputError, unknown
+from jgd.core.record import hyper, record, static
+from jgd.core.tree import global_norm, widen
+from jgd.core.types import Scalar, State
+
+NORM, CLIPPED = "microbatch_norm", "microbatches_clipped"  # metrics of clipping
+SIZE = whole_from(1)
+MICROBATCH = Kind(
+    "be None, a number of examples, at least 1, or a jgd.Microbatch",
+    lambda x: x is None or SIZE.admits(x) or isinstance(x, Microbatch),
+)
+
+Part = Callable[[State, Any, jax.Array], tuple[tuple[jax.Array, tuple[State, dict[str, jax.Array]]], Any]]
+
+
+@record
+class Microbatch:
+    """Split each batch into parts of `size` examples, and average their losses, metrics and gradients as they come.
+
+    With parts of weights w_i the gradient is sum_i w_i g_i / sum_i w_i, summed in float32 at least and in one place, so
+    that the activations of one part alone are held: peak memory is that of a batch of `size`, and one gradient more.
+
+    size        Examples in a part; it divides the batch. Part i has the examples i, i + m, i + 2m, ..., so that each
+                part of a batch that is sharded over devices is sharded, too.
+    weight      The entry of the loss's aux that is a part's weight w_i, such as its number of tokens; the metric of
+                that name is their sum. Without it the parts weigh alike. A loss that is a mean over what differs from
+                example to example, such as tokens that are no padding, needs it to equal the whole batch's. Where all
+                weights are 0 the loss is NaN.
+    clip_norm   Each part's gradient is scaled to this norm at most before it is averaged: with `size=1` the clipping of
+                DP-SGD (Abadi et al. 2016, arXiv:1607.00133) and of per-example norms, in the memory of one example.
+                Metrics `microbatch_norm`, the mean norm before, and `microbatches_clipped`, a share, stand beside the
+                loss.
+
+    A key that the loss takes is another in each part, and so are its draws. A model's state passes from part to part;
+    batch norm normalises each part by itself, and then a step is not the whole batch's. Costs one pass over the
+    gradients for each part.
+    """
+
+    size: int = static(expect=SIZE, convert=int)
+    weight: str | None = static(default=None, expect=TEXT)
+    clip_norm: Scalar | None = hyper(default=None, interval="(0, inf)")
+
+    def curves(self, metrics: Collection[str]) -> tuple[str, ...]:
+        """The names of what a step records where the loss has these metrics, one of which must be the weight."""
+        if self.weight is not None and self.weight not in metrics:
+            raise unknown("Microbatch(weight)", self.weight, metrics)
+        return (*metrics, *(() if self.clip_norm is None else (NORM, CLIPPED)))
+
+    def averaged(self, part: Part, state: State, batch: Any, key: jax.Array) -> Any:
+        """Average what `part(state, batch, key) -> ((loss, (state, metrics)), grads)` returns, part after part."""
+        parts = self._split(batch)
+        count = jax.tree.leaves(parts)[0].shape[0]
+
+        def body(carry: Any, x: Any) -> tuple[Any, None]:
+            state, sums, total = carry
+            number, batch = x
+            (value, (state, metrics)), grads = part(state, batch, jax.random.fold_in(key, number))
+            metrics, grads = self._clipped(metrics, grads)
+            weight = self._weight(metrics)
+            sums = jax.tree.map(lambda s, x: s + weight * widen(x).astype(s.dtype), sums, (value, metrics, grads))
+            return (state, sums, total + weight), None
+
+        first = jax.tree.map(lambda x: x[0], parts)
+        shapes = jax.eval_shape(lambda *args: self._shapes(*part(*args)), state, first, key)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, _sum_dtype(x.dtype)), shapes)
+        carry = (state, zeros, jnp.zeros((), jnp.float32))
+        (state, sums, total), _ = jax.lax.scan(body, carry, (jnp.arange(count), parts))
+        value, metrics, grads = jax.tree.map(lambda s, x: (s / total).astype(_mean_dtype(x.dtype)), sums, shapes)
+        if self.weight is not None:
+            metrics[self.weight] = total
+        return (value, (state, metrics)), grads
+
+    def check(self, batch: Any) -> None:
+        """Refuse a batch that it does not divide."""
+        size = jax.tree.leaves(batch)[0].shape[0]
+        if size % self.size:
+            known = ", ".join(map(str, divisors(size)))
+            raise InputError(
+                f"Microbatch(size={self.size}): it does not divide the batch of {size}; take one of {known}."
+            )
+
+    def _split(self, batch: Any) -> Any:
+        self.check(batch)
+        return jax.tree.map(lambda x: jnp.swapaxes(x.reshape(self.size, -1, *x.shape[1:]), 0, 1), batch)
+
+    def _weight(self, metrics: dict[str, jax.Array]) -> Any:
+        return jnp.float32(1) if self.weight is None else metrics[self.weight].astype(jnp.float32)
+
+    def _clipped(self, metrics: dict[str, jax.Array], grads: Any) -> tuple[dict[str, jax.Array], Any]:
+        if self.clip_norm is None or not jax.tree.leaves(grads):
+            return metrics, grads
+        norm = global_norm(grads)
+        factor = jnp.minimum(1.0, self.clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
+        grads = jax.tree.map(lambda g: (factor * widen(g)).astype(g.dtype), grads)
+        return {**metrics, NORM: norm, CLIPPED: norm > self.clip_norm}, grads
+
+    def _shapes(self, value: Any, grads: Any) -> Any:
+        loss, (_, metrics) = value
+        return (loss, *self._clipped(metrics, grads))
+
+
+def divisors(size: int) -> list[int]:
+    """The whole numbers that divide `size`, from 1 on."""
+    return [d for d in range(1, size + 1) if size % d == 0]
+
+
+def as_microbatch(value: Any) -> Microbatch | None:
+    """A size as the value that it stands for."""
+    return value if value is None or isinstance(value, Microbatch) else Microbatch(value)
+
+
+def _sum_dtype(dtype: Any) -> Any:
+    """The dtype in which values of another are summed: floating, float32 at least."""
+    return jnp.promote_types(dtype, jnp.float32)
+
+
+def _mean_dtype(dtype: Any) -> Any:
+    """The dtype of a mean: that of the values, unless they are whole numbers or flags."""
+    return dtype if jnp.issubdtype(dtype, jnp.inexact) else _sum_dtype(dtype)
