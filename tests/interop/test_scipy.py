@@ -142,7 +142,7 @@ CONSTRAINTS = {
     "two dicts": [{"type": "ineq", "fun": within, "args": (1.5,)}, {"type": "eq", "fun": lambda x: x[0] + x[1] - 1}],
     "linear": scipy.optimize.LinearConstraint([[1.0, 2.0]], -np.inf, 1.0),
     "both": [
-        scipy.optimize.LinearConstraint([[1.0, 1.0], [1.0, -1.0]], [0.5, -1], [0.5, 1]),
+        scipy.optimize.LinearConstraint([[1.0, 1.0], [1.0, -1.0]], [0.2, -1], [0.5, 1]),
         scipy.optimize.NonlinearConstraint(lambda x: x @ x, 0.1, 2.0),
     ],
 }
