@@ -89,7 +89,14 @@ def in_closed_form(p, b, exactly):
 OUTSIDE, INSIDE = np.array([3.0, -1.0, 1.0]), np.array([-3.0, 1.0, -1.0])
 
 
-@pytest.mark.parametrize(("method", "exactly"), [("sqp", False), ("sqp", True), ("augmented-lagrangian", False)])
+@pytest.mark.parametrize(
+    ("method", "exactly"),
+    [
+        ("sqp", False),
+        pytest.param("sqp", True, marks=pytest.mark.slow),
+        pytest.param("augmented-lagrangian", False, marks=pytest.mark.slow),
+    ],
+)
 def test_projections_and_their_derivatives_are_the_closed_forms(method, exactly, x64):
     points, b = jnp.array([OUTSIDE, INSIDE]), jnp.array(0.5)
 
