@@ -257,6 +257,7 @@ from jgd.solvers import Solution as Solution
 from jgd.solvers import admm as admm
 from jgd.solvers import anderson as anderson
 from jgd.solvers import armijo as armijo
+from jgd.solvers import augmented_lagrangian as augmented_lagrangian
 from jgd.solvers import barzilai_borwein as barzilai_borwein
 from jgd.solvers import basin_hopping as basin_hopping
 from jgd.solvers import bfgs as bfgs
@@ -266,12 +267,14 @@ from jgd.solvers import cubic_newton as cubic_newton
 from jgd.solvers import curve_fit as curve_fit
 from jgd.solvers import dfp as dfp
 from jgd.solvers import dogleg as dogleg
+from jgd.solvers import equality as equality
 from jgd.solvers import fista as fista
 from jgd.solvers import fixed_point as fixed_point
 from jgd.solvers import frank_wolfe as frank_wolfe
 from jgd.solvers import gauss_newton as gauss_newton
 from jgd.solvers import hager_zhang as hager_zhang
 from jgd.solvers import implicit as implicit
+from jgd.solvers import inequality as inequality
 from jgd.solvers import lbfgsb as lbfgsb
 from jgd.solvers import least_squares as least_squares
 from jgd.solvers import levenberg_marquardt as levenberg_marquardt
@@ -286,6 +289,7 @@ from jgd.solvers import nonlinear_cg as nonlinear_cg
 from jgd.solvers import projected_gradient as projected_gradient
 from jgd.solvers import prox_gradient as prox_gradient
 from jgd.solvers import root as root
+from jgd.solvers import sqp as sqp
 from jgd.solvers import sr1 as sr1
 from jgd.solvers import steepest_descent as steepest_descent
 from jgd.solvers import strong_wolfe as strong_wolfe

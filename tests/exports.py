@@ -36,11 +36,11 @@ VALUES = {
 }
 LOOPS = {
     "jgd.solvers": (
-        "Fit Solution admm anderson armijo barzilai_borwein basin_hopping bfgs broyden check_grads cubic_newton "
-        "curve_fit dfp dogleg fista fixed_point frank_wolfe gauss_newton hager_zhang implicit lbfgsb least_squares "
-        "levenberg_marquardt minimize minimize_many mirror_descent multistart nelder_mead newton newton_cg "
-        "nonlinear_cg projected_gradient prox_gradient root sr1 steepest_descent strong_wolfe subgradient trf "
-        "trust_exact trust_krylov trust_ncg"
+        "Fit Solution admm anderson armijo augmented_lagrangian barzilai_borwein basin_hopping bfgs broyden "
+        "check_grads cubic_newton curve_fit dfp dogleg equality fista fixed_point frank_wolfe gauss_newton "
+        "hager_zhang implicit inequality lbfgsb least_squares levenberg_marquardt minimize minimize_many "
+        "mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg projected_gradient prox_gradient root "
+        "sqp sr1 steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
     ),
     "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
     "jgd.measure.describe": "describe",

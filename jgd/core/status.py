@@ -84,6 +84,11 @@ class Status(enum.IntEnum):
         "steps change the value by its rounding alone",
         "nothing to do: this is as exact as the dtype allows; compute in float64 for more",
     )
+    INFEASIBLE = (
+        16,
+        "the constraints do not hold, and no step brings them nearer",
+        "begin elsewhere, relax one of them, or check their signs and limits",
+    )
     NO_ROOT = (
         17,
         "the equations do not hold, and no step brings them nearer",

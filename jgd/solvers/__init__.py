@@ -25,8 +25,11 @@ jaxopt is no longer developed. Its public names, and what to use in their place:
     OSQP                        jgd.admm, with a box of A x by jgd.nonsmooth.compose
     BoxOSQP                     jgd.admm, with a box of A x by jgd.nonsmooth.compose
     CvxpyQP                     none
+    OSQP                        jgd.sqp, with constraints=
+    BoxOSQP                     jgd.sqp, with constraints= of one jgd.inequality
+    CvxpyQP                     jgd.sqp, with constraints=
     BoxCDQP                     jgd.lbfgsb, with bounds=
-    EqualityConstrainedQP       jax.numpy.linalg.solve of its optimality conditions
+    EqualityConstrainedQP       jgd.sqp, with constraints= of one jgd.equality
     BacktrackingLineSearch      jgd.armijo
     HagerZhangLineSearch        jgd.hager_zhang
     ZoomLineSearch              jgd.strong_wolfe
@@ -49,6 +52,8 @@ jaxopt is no longer developed. Its public names, and what to use in their place:
 
 from jgd.solvers.basin_hopping import basin_hopping as basin_hopping
 from jgd.solvers.check_grads import check_grads as check_grads
+from jgd.solvers.constraints import equality as equality
+from jgd.solvers.constraints import inequality as inequality
 from jgd.solvers.curve_fit import Fit as Fit
 from jgd.solvers.curve_fit import curve_fit as curve_fit
 from jgd.solvers.derivatives import implicit as implicit
@@ -56,6 +61,7 @@ from jgd.solvers.least_squares import least_squares as least_squares
 from jgd.solvers.many import minimize_many as minimize_many
 from jgd.solvers.methods.admm import admm as admm
 from jgd.solvers.methods.anderson import anderson as anderson
+from jgd.solvers.methods.augmented_lagrangian import augmented_lagrangian as augmented_lagrangian
 from jgd.solvers.methods.broyden import broyden as broyden
 from jgd.solvers.methods.frank_wolfe import frank_wolfe as frank_wolfe
 from jgd.solvers.methods.gauss_newton import gauss_newton as gauss_newton
@@ -81,6 +87,7 @@ from jgd.solvers.methods.second_order import dogleg as dogleg
 from jgd.solvers.methods.second_order import trust_exact as trust_exact
 from jgd.solvers.methods.second_order import trust_krylov as trust_krylov
 from jgd.solvers.methods.second_order import trust_ncg as trust_ncg
+from jgd.solvers.methods.sqp import sqp as sqp
 from jgd.solvers.methods.sr1 import sr1 as sr1
 from jgd.solvers.methods.subgradient import subgradient as subgradient
 from jgd.solvers.methods.trf import trf as trf

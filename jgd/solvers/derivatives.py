@@ -28,7 +28,8 @@ class Implicit:
     """Differentiate by the implicit function theorem: F(x*, a) = 0 gives dx*/da = -(dF/dx)^-1 dF/da.
 
     F is the gradient; x - P(x - g) with bounds, so that active ones are held; x - prox(x - g) with a non-smooth
-    part, so that only its support moves; the equations themselves, where those are solved. One linear solve at the
+    part, so that only its support moves; with constraints also c - P(c + y), for x and the multipliers y; the equations
+    themselves, where those are solved. One linear solve at the
     solution, whatever the number of steps; forward, reverse and again. The error of the derivative is about that of
     the solution, so solve tightly.
 
@@ -71,7 +72,9 @@ def with_derivative(rule: Implicit, problem: Objective, start: Params, search: C
 
     def equations(unknown: Any) -> Any:
         params, value = unknown
-        return problem.stationarity(params), value - problem.total(params)
+        if problem.constraints is None:
+            return problem.stationarity(params), value - problem.total(params)
+        return problem.optimality_conditions(*params), value - problem.total(params[0])
 
     def tangent_solve(linear: Callable[[Any], Any], right: Any) -> Any:
         form, (b, b_value) = Vector.like(right[0]), right
@@ -79,12 +82,17 @@ def with_derivative(rule: Implicit, problem: Objective, start: Params, search: C
         how = rule.solve
         if how == "auto":
             plain = problem.lower is None and problem.nonsmooth is None and not problem.is_equations
+            plain = plain and problem.constraints is None
             how = "dense" if form.pack(b).size <= DENSE else "cg" if plain else "gmres"
         x = form.unpack(_solved(how, lambda x: form.pack(linear((form.unpack(x), zero))[0]), form.pack(b)))
         return x, b_value - linear((x, zero))[1]
 
-    found = (point.params, point.value)
+    constrained = problem.constraints is not None
+    found = ((point.params, point.multipliers) if constrained else point.params, point.value)
     params, value = jax.lax.custom_root(equations, found, lambda _, known: known, tangent_solve)
+    if constrained:
+        params, multipliers = params
+        point = point._replace(multipliers=multipliers)
     return turn._replace(iterate=turn.iterate._replace(point=point._replace(params=params, value=value)))
 
 

@@ -45,6 +45,7 @@ class Turn(NamedTuple):
             self.evaluations,
             self.history,
             point.residual,
+            multipliers=point.multipliers,
         )
 
 
@@ -78,7 +79,7 @@ def next_turn(method: Method, problem: Objective, stop: Stop, turn: Turn) -> Tur
         history=history,
     )
     moved = jax.tree.map(jnp.subtract, iterate.point.params, old.point.params)
-    return _judge(stop, turn, old.point, jnp.where(first, jnp.inf, global_norm(moved)))
+    return _judge(problem, stop, turn, old.point, jnp.where(first, jnp.inf, global_norm(moved)))
 
 
 def solve(method: Method, problem: Objective, stop: Stop, turn: Turn, until: Any = None) -> Turn:
@@ -91,8 +92,11 @@ def solve(method: Method, problem: Objective, stop: Stop, turn: Turn, until: Any
     return jax.lax.while_loop(going, lambda turn: cast_like(next_turn(method, problem, stop, turn), turn), turn)
 
 
-def _judge(stop: Stop, turn: Turn, last: Point, step_norm: Any) -> Turn:
-    """The rules at the point of a turn. Those that look at steps see accepted ones alone."""
+def _judge(problem: Objective, stop: Stop, turn: Turn, last: Point, step_norm: Any) -> Turn:
+    """The rules at the point of a turn. Those that look at steps see accepted ones alone.
+
+    Where constraints are missed, by more than rounding and the threshold for the gradient, nothing has converged.
+    """
     iterate, point = turn.iterate, turn.iterate.point
     finite, size = is_finite(point), jnp.maximum(jnp.abs(point.value), jnp.abs(last.value))
     watch, code = stop.check(
@@ -105,9 +109,11 @@ def _judge(stop: Stop, turn: Turn, last: Point, step_norm: Any) -> Turn:
         change=jnp.where(turn.steps > 0, ratio(jnp.abs(point.value - last.value), size), jnp.inf),
         params_norm=global_norm(point.params),
     )
-    running = status(Status.RUNNING)
+    running, allowed = status(Status.RUNNING), 0.0 if stop.gradient_norm is None else stop.gradient_norm
+    feasible = problem.is_feasible(point, allowed)
+    code = jnp.where(feasible | ~finite | (code == Status.PLATEAU), code, running)
     code = jnp.where(iterate.accepted | ~finite, code, running)
-    code = jnp.where((code == running) & (point.value < UNBOUNDED), status(Status.UNBOUNDED), code)
+    code = jnp.where((code == running) & (point.value < UNBOUNDED) & feasible, status(Status.UNBOUNDED), code)
     code = jnp.where(code == running, iterate.status, code)
     spent = turn.evaluations >= (stop.max_evaluations or MAX_EVALUATIONS)
     code = jnp.where((code == running) & spent, status(Status.MAX_EVALUATIONS), code)

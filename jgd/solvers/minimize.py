@@ -9,6 +9,7 @@ from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
 from jgd.nonsmooth.composed import Composed
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
+from jgd.solvers.constraints import CONSTRAINTS, check_constraints, each_of
 from jgd.solvers.derivatives import DERIVATIVE, Implicit
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.search import CALLBACK, TUPLE, check_stop, searched
@@ -31,6 +32,7 @@ HESSIAN = Kind("be a function (params, *args) -> Hessian, or None", lambda x: x 
     nonsmooth=NONSMOOTH,
     callback=CALLBACK,
     bounds=BOUNDS,
+    constraints=CONSTRAINTS,
     hess=HESSIAN,
 )
 def minimize(
@@ -42,6 +44,7 @@ def minimize(
     args: tuple[Any, ...] = (),
     has_aux: bool = False,
     bounds: Any = None,
+    constraints: Any = (),
     nonsmooth: Any = None,
     hess: Callable[..., Any] | None = None,
     derivative: str | Implicit = "implicit",
@@ -59,6 +62,13 @@ def minimize(
                loss that returns `(loss, (state, aux))` with `has_aux`; that of the solution is in `Solution.aux`. None
                of it moves from step to step: a model whose state does is trained by `jgd.fit`.
     bounds     `(lower, upper)`, each None, a number, or a tree like the parameters, and never left on the way.
+    constraints  a constraint, made by `jgd.equality` or `jgd.inequality`, or a tuple, list or dict of them, for the
+               methods "sqp" and "augmented-lagrangian". `multipliers` of the solution are those of f + y'c, in the same
+               structure, positive at upper limits and negative at lower ones: minus the derivative of the value with
+               respect to the limit. `gradient_norm` is then the norm of the conditions of Karush, Kuhn & Tucker,
+               x - P(x - grad(f + y'c)) and c - P(c + y). No point has converged that misses a limit by more than
+               Stop's gradient_norm or, if that is less, by sqrt(eps) of the limit's size and at least of 1. On the way
+               constraints may be missed.
     nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`, which the function leaves out; `value` is then
                the total, and `gradient_norm` the prox residual |x - prox(x - t g, t)| / t. A set is one that is 0
                inside and infinite outside; a start outside begins at its prox.
@@ -81,11 +91,13 @@ def minimize(
         bounds_of("minimize", bounds, params),
         nonsmooth,
         hess=None if hess is None else as_function(hess),
+        constraints=constraints if each_of(constraints) else None,
         has_aux=has_aux,
     )
-    parts = {name for name in ("bounds", "nonsmooth", "hess") if getattr(given, name) is not None}
+    parts = {name for name in ("bounds", "constraints", "nonsmooth", "hess") if getattr(given, name) is not None}
     parts |= {"composed"} if isinstance(nonsmooth, Composed) else set()
     check_parts("minimize", optimizer, method, parts)
     check_nonsmooth("minimize", nonsmooth, bounds, params)
     check_value("minimize", given, params)
+    check_constraints("minimize", constraints, params, args)
     return searched("minimize", given, method, params, stop, derivative, history, callback)

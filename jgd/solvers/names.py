@@ -8,6 +8,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.optimizers.lbfgs import lbfgs
 from jgd.solvers.methods.admm import admm
+from jgd.solvers.methods.augmented_lagrangian import augmented_lagrangian
 from jgd.solvers.methods.frank_wolfe import frank_wolfe
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.gauss_newton import gauss_newton
@@ -22,6 +23,7 @@ from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.proximal import fista, projected_gradient, prox_gradient
 from jgd.solvers.methods.quasi_newton import bfgs, dfp
 from jgd.solvers.methods.second_order import cubic_newton, dogleg, trust_exact, trust_krylov, trust_ncg
+from jgd.solvers.methods.sqp import sqp
 from jgd.solvers.methods.sr1 import sr1
 from jgd.solvers.methods.subgradient import subgradient
 from jgd.solvers.methods.trf import trf
@@ -29,6 +31,7 @@ from jgd.transforms.as_transform import as_transform
 
 METHODS: dict[str, Callable[..., Method | Transform]] = {
     "gradient-descent": steepest_descent,
+    "augmented-lagrangian": augmented_lagrangian,
     "barzilai-borwein": barzilai_borwein,
     "cg": nonlinear_cg,
     "bfgs": bfgs,
@@ -48,6 +51,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
     "newton-cg": newton_cg,
     "projected-gradient": projected_gradient,
     "prox-gradient": prox_gradient,
+    "sqp": sqp,
     "sr1": sr1,
     "subgradient": subgradient,
     "trf": trf,
@@ -57,6 +61,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
 }
 PARTS = {
     "bounds": "bounds=",
+    "constraints": "constraints=",
     "nonsmooth": "nonsmooth=",
     "composed": "a penalty of a linear map, which jgd.nonsmooth.compose makes",
     "hess": "hess=",

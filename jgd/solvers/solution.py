@@ -53,6 +53,8 @@ class Solution:
     evaluations: Any = part(default=None)  # i32[], how often the function was evaluated with its derivatives
     history: Any = part(default=None)  # a History, where it was asked for
     residual: Any = part(default=None)  # f[m], of least squares and of equations
+    multipliers: Any = part(default=None)  # of the constraints, in their structure: those of f + y'c
+    violation: Any = part(default=None)  # f[], by how much the worst of the constraints is missed
     redrawn: Any = part(default=None)  # i32[], how often `minimize_many` drew another start
 
     @property
@@ -99,8 +101,9 @@ class Solution:
         if np.ndim(self.status):
             reasons = [f"{count} {Status.of(code)}" for code, count in zip(codes, counts, strict=True)]
             return "\n  ".join([f"{np.size(self.status)} solutions", *reasons])
+        missed = "" if self.violation is None else f", violation {float(self.violation):.3g}"
         cost = "" if self.evaluations is None else f" and {int(self.evaluations)} evaluations"
         return (
             f"Solution after {int(self.steps)} steps{cost}: value {float(self.value):.6g}, gradient norm "
-            f"{float(self.gradient_norm):.3g}\n  {Status.of(self.status)}\n  params: {brief(self.params)}"
+            f"{float(self.gradient_norm):.3g}{missed}\n  {Status.of(self.status)}\n  params: {brief(self.params)}"
         )

@@ -18,6 +18,7 @@ from jgd.core.types import Params
 from jgd.core.user_code import attempt
 from jgd.nonsmooth.composed import Composed
 from jgd.nonsmooth.nonsmooth import broadcasts
+from jgd.solvers.constraints import constraint_tree, form_of, rows_of
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
@@ -35,6 +36,7 @@ class UserProblem:
     nonsmooth: Any = part(default=None)
     hess: Any = part(default=None)  # a function as a pytree
     loss: Any = part(default=None)  # of residuals, a RobustLoss
+    constraints: Any = part(default=None)  # a Constraint, or a tree of them
     has_aux: bool = static(default=False)
     is_residual: bool = static(default=False)
     is_equations: bool = static(default=False)
@@ -49,11 +51,22 @@ class UserProblem:
         return dataclasses.replace(self, args=args)
 
     def as_returned(self, solution: Solution) -> Solution:
-        """The solution with the residuals and the aux that the user's function returned."""
+        """The solution with the residuals and the aux that the user's function returned, and multipliers as it did."""
+        solution = self._with_multipliers(solution)
         if not self.shows_residuals:
             return solution
         residual, aux = solution.aux
         return dataclasses.replace(solution, residual=residual, aux=aux)
+
+    def _with_multipliers(self, solution: Solution) -> Solution:
+        """The solution with its multipliers in the constraints' structure and their violation, if there are any."""
+        if self.constraints is None:
+            return dataclasses.replace(solution, multipliers=None)
+        form = form_of(self.constraints, solution.params, self.args)
+        rows = rows_of(self.constraints, Vector.like(solution.params), solution.params, self.args)
+        c = form.pack(constraint_tree(self.constraints, lambda one: one.fun(solution.params, *self.args)))
+        missed = jnp.max(rows.violation(c), initial=0.0)
+        return dataclasses.replace(solution, multipliers=form.unpack(solution.multipliers), violation=missed)
 
     def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | Trees]:
         """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
@@ -73,7 +86,8 @@ class UserProblem:
         nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
         hess = None if self.hess is None else form.over(lambda params: self.hess(params, *self.args))
         fn = form.over(self.objective)
-        return Objective(fn, self.is_residual, lower, upper, nonsmooth, hess, self.loss, is_equations=self.is_equations)
+        rows = None if self.constraints is None else rows_of(self.constraints, form, form.tree, self.args)
+        return Objective(fn, self.is_residual, lower, upper, nonsmooth, hess, self.loss, self.is_equations, rows)
 
 
 class _OnVectors:

@@ -8,8 +8,10 @@ from jgd.tasks.builtin import mnist5k as mnist5k
 from jgd.tasks.models import from_equinox as from_equinox
 from jgd.tasks.models import from_linen as from_linen
 from jgd.tasks.models import from_nnx as from_nnx
+from jgd.tasks.problems import ConstrainedProblem as ConstrainedProblem
 from jgd.tasks.problems import SmoothProblem as SmoothProblem
 from jgd.tasks.problems import bounded_problems as bounded_problems
+from jgd.tasks.problems import constrained_problems as constrained_problems
 from jgd.tasks.problems import cutest_selection as cutest_selection
 from jgd.tasks.problems import more_garbow_hillstrom as more_garbow_hillstrom
 from jgd.tasks.registry import BUILTIN as BUILTIN

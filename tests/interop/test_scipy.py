@@ -8,6 +8,7 @@ import scipy.optimize
 
 import jgd
 from jgd.interop import scipy as ours
+from tests.tiers import at_once
 
 T = np.linspace(0, 4, 30)
 Y = 2.5 * np.exp(-1.3 * T) + 0.5 + 0.05 * np.random.default_rng(0).normal(size=30)
@@ -133,6 +134,43 @@ FITS = {
 }
 
 
+def within(x, a):
+    return a - x @ x
+
+
+CONSTRAINTS = {
+    "a dict": {"type": "ineq", "fun": within, "args": (1.5,), "jac": lambda x, a: -2 * x},
+    "two dicts": [{"type": "ineq", "fun": within, "args": (1.5,)}, {"type": "eq", "fun": lambda x: x[0] + x[1] - 1}],
+    "linear": scipy.optimize.LinearConstraint([[1.0, 2.0]], -np.inf, 1.0),
+    "both": [
+        scipy.optimize.LinearConstraint([[1.0, 1.0], [1.0, -1.0]], [0.2, -1], [0.5, 1]),
+        scipy.optimize.NonlinearConstraint(lambda x: x @ x, 0.1, 2.0),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", at_once(["both"], list(CONSTRAINTS)))
+def test_constraints_answer_as_scipy_s_do(name, x64):
+    asked = CONSTRAINTS[name]
+    theirs = scipy.optimize.minimize(
+        rosenbrock, [0.5, 0.2], jac=rosenbrock_slope, method="SLSQP", constraints=asked, options={"ftol": 1e-12}
+    )
+    mine = ours.minimize(rosenbrock, [0.5, 0.2], constraints=asked)
+    assert mine.success
+    np.testing.assert_allclose(mine.x, theirs.x, atol=1e-5)  # 1e-6 in the conditions, and theirs
+    np.testing.assert_allclose(mine.fun, theirs.fun, atol=1e-6)
+    assert mine.maxcv < 1e-6
+    assert len(mine.v) == (len(asked) if isinstance(asked, list) else 1)
+    assert mine.nfev <= 2 * theirs.nfev + 5
+
+
+@pytest.mark.parametrize("method", at_once(["SLSQP"], ["SLSQP", "trust-constr"]))
+def test_methods_with_constraints_need_none(method, x64):
+    mine = ours.minimize(rosenbrock, [0.5, 0.2], method=method, bounds=[(None, 0.8), (None, None)])
+    assert mine.success
+    np.testing.assert_allclose(mine.x, [0.8, 0.64], atol=1e-6)
+
+
 @pytest.mark.parametrize("keywords", FITS.values(), ids=list(FITS))
 def test_curve_fit_answers_as_scipy_does(keywords, x64):
     p, covariance = ours.curve_fit(curve, T, Y, **keywords)
@@ -160,11 +198,21 @@ def on_numpy(x):
 
 REFUSED = [
     (lambda: ours.minimize(on_numpy, [1.0]), "minimize(fun=on_numpy): it must be traceable by JAX, and raised Tracer"),
-    (lambda: ours.minimize(rosenbrock, START, method="SLSQP"), "minimize(method='SLSQP'): jgd has no such method; the"),
+    (lambda: ours.minimize(rosenbrock, START, method="COBYLA"), "minimize(method='COBYLA'): jgd has no such method"),
     (lambda: ours.minimize(rosenbrock, START, method="Powell"), "minimize(method='Powell'): jgd has no such method"),
     (lambda: ours.minimize(rosenbrock, START, options={"eps": 1e-8}), "minimize(options={'eps': 1e-08}): it would"),
     (lambda: ours.minimize(rosenbrock, START, hessp=print), "minimize(hessp=): products with the Hessian are derived"),
-    (lambda: ours.minimize(rosenbrock, START, constraints={"type": "eq"}), "minimize(constraints=): no method here"),
+    (lambda: ours.minimize(rosenbrock, START, constraints={"type": "eq"}), "minimize: constraint 0: there is no 'fun'"),
+    (lambda: ours.minimize(rosenbrock, START, constraints={"fun": sum}), "minimize: constraint 0(type=None): type"),
+    (lambda: ours.minimize(rosenbrock, START, constraints=[3]), "minimize: constraint 0: it is 3; pass scipy's"),
+    (
+        lambda: ours.minimize(rosenbrock, START, constraints={"type": "eq", "fun": on_numpy}),
+        "minimize: constraint 0(fun=on_numpy): it must be traceable by JAX",
+    ),
+    (
+        lambda: ours.minimize(rosenbrock, START, constraints=scipy.optimize.LinearConstraint(np.ones((1, 3)), 0, 1)),
+        "minimize: constraint 0(A): it has shape (1, 3), and there are 2 variables.",
+    ),
     (lambda: ours.minimize(rosenbrock, START, bounds=[(0, 1)]), "minimize(bounds): there must be a pair"),
     (lambda: ours.minimize(shifted, START, "a"), "minimize(args): there is a str in it; pass numbers and arrays"),
     (lambda: ours.minimize(rosenbrock, [START]), "minimize(x0): it has shape (1, 2); pass a vector."),

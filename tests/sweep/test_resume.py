@@ -4,12 +4,12 @@ import signal
 
 import numpy as np
 import pytest
+from jgd.train.progress import Progress
 
 import jgd
 from jgd.core import InputError
 from jgd.sweep import halving, load, loguniform, note, resume, run
 from jgd.sweep.engine import loop
-from jgd.train.progress import Progress
 from tests.train import problems
 
 TASK, SPACES = problems.task(5), {"adam": jgd.adam(loguniform(1e-3, 1.0))}

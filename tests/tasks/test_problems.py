@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import Bounds, least_squares, minimize
 
-from jgd.tasks import bounded_problems, cutest_selection, more_garbow_hillstrom
+from jgd.tasks import bounded_problems, constrained_problems, cutest_selection, more_garbow_hillstrom
 
 MGH = {problem.name: problem for problem in more_garbow_hillstrom()}
 CUTEST = {problem.name: problem for problem in cutest_selection()}
@@ -139,3 +139,16 @@ def test_two_methods_of_scipy_agree_on_bounded_minima(x64, problem):
     assert problem.minima[0] == published(BOUNDED_VALUES, problem.name, 8)
     assert reached(problem, descended(problem, "L-BFGS-B"))
     assert reached(problem, descended(problem, "SLSQP") if problem.residual is None else fitted(problem, "dogbox"))
+
+
+def test_constrained_problems_are_whole(x64):
+    problems = constrained_problems()
+    assert len({problem.name for problem in problems}) == len(problems) == 26
+    for problem in problems:
+        x = jax.ShapeDtypeStruct((problem.n,), jnp.float32)
+        value, c = jax.eval_shape(problem.fn, x), jax.eval_shape(problem.constraint, x)
+        assert (value.dtype, c.dtype) == (jnp.float32, jnp.float32)
+        assert value.shape == ()
+        assert c.shape == (len(problem.least),) == (len(problem.most),)
+        assert len(problem.lower) == len(problem.upper) == (problem.n if problem.lower else 0)
+        assert list(problem.minima) == sorted(problem.minima)

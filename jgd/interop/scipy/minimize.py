@@ -18,6 +18,7 @@ from jgd.interop.scipy.arguments import (
     split_options,
     vector_of,
 )
+from jgd.interop.scipy.constraints import constraints_of
 from jgd.interop.scipy.result import OptimizeResult, result_of
 from jgd.solvers.methods.limited_memory import lbfgsb
 from jgd.solvers.methods.nelder_mead import nelder_mead
@@ -25,6 +26,7 @@ from jgd.solvers.methods.newton import newton_cg
 from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.quasi_newton import bfgs
 from jgd.solvers.methods.second_order import dogleg, trust_exact, trust_krylov, trust_ncg
+from jgd.solvers.methods.sqp import sqp
 from jgd.solvers.minimize import minimize as solved
 
 BY_GRADIENT = {"gtol": "gradient_norm", "maxiter": "max_steps"}
@@ -46,6 +48,14 @@ COUNTERPARTS: dict[str, Counterpart] = {
         {"gtol": 1e-5, "ftol": 2.220446049250313e-9, "maxiter": 15000, "maxfun": 15000},
     ),
     "newton-cg": Counterpart(newton_cg, {"xtol": "step_norm", "maxiter": "max_steps"}, {}, ("xtol",), {"xtol": 1e-5}),
+    "slsqp": Counterpart(
+        sqp,
+        {"ftol": "gradient_norm", "maxiter": "max_steps"},
+        {},
+        ("ftol",),
+        {"ftol": 1e-6, "maxiter": 100},
+    ),
+    "trust-constr": Counterpart(sqp, BY_GRADIENT, {}, ("gtol",), {"gtol": 1e-8, "maxiter": 1000}),
     "dogleg": REGION(dogleg),
     "trust-ncg": REGION(trust_ncg),
     "trust-krylov": REGION(trust_krylov),
@@ -61,10 +71,8 @@ COUNTERPARTS: dict[str, Counterpart] = {
 NEAREST = {
     "powell": "Nelder-Mead",
     "tnc": "L-BFGS-B",
-    "cobyla": "L-BFGS-B",
-    "cobyqa": "L-BFGS-B",
-    "slsqp": "L-BFGS-B",
-    "trust-constr": "L-BFGS-B",
+    "cobyla": "SLSQP",
+    "cobyqa": "SLSQP",
 }
 
 
@@ -82,12 +90,15 @@ def minimize(
     callback: Callable[..., Any] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> OptimizeResult:
-    """Minimize `fun(x, *args)` from `x0`, as `scipy.optimize.minimize` does: BFGS, or L-BFGS-B with bounds.
+    """Minimize `fun(x, *args)` from `x0`, as scipy's does: BFGS, L-BFGS-B with bounds, SLSQP with constraints.
 
     `fun` must be traceable by JAX. `jac` may be a function, also traceable, or True where `fun` returns (f, g);
     otherwise derivatives are JAX's. `hess(x, *args)` goes to the methods that take one. `bounds` are scipy's `Bounds`
     or pairs with None. `callback(xk)` or `callback(intermediate_result=)` is called after every step; StopIteration
-    ends the search. `options` are those of scipy's method that a counterpart has; others, `hessp` and constraints are
+    ends the search. `constraints` are scipy's dicts, `LinearConstraint`, `NonlinearConstraint`, or a list of them, for
+    "SLSQP" and "trust-constr", which are both `jgd.sqp`: `ftol` of the one and `gtol` of the other are thresholds for
+    the norm of the conditions of Karush, Kuhn & Tucker. `maxcv` is then the largest violation and `v` a list of
+    multipliers, those of f + v'c. `options` are those of scipy's method that a counterpart has; others and `hessp` are
     refused. The answer's `nfev` and `njev` are equal: value and gradient are found together. `hess_inv`, of BFGS, is
     the inverse of the exact Hessian at the solution.
     """
@@ -97,28 +108,24 @@ def minimize(
         raise InputError(f"{place}(hessp=): products with the Hessian are derived by JAX; leave hessp out.")
     if hess is not None and not callable(hess):
         raise InputError(f"{place}(hess={hess!r}): pass a function (x, *args) -> matrix, or leave it to JAX.")
-    if not _is_empty(constraints):
-        raise InputError(
-            f"{place}(constraints=): no method here takes any; use bounds, a penalty in the function, or scipy's own."
-        )
+    asked = constraints_of(place, constraints, x)
     box = bounds_of_pairs(place, bounds, x.size)
-    name = ("BFGS" if box is None else "L-BFGS-B") if method is None else method
+    usual = "SLSQP" if asked else "BFGS" if box is None else "L-BFGS-B"
+    name = usual if method is None else method
     counterpart = counterpart_of(place, name, COUNTERPARTS, NEAREST)
     limits = {"maxiter": 200 * x.size, "maxfev": 200 * x.size}
     chosen, stop, disp = split_options(place, counterpart, tol, options, limits)
     fn = function_for(place, fun, jac, x, args)
     see = callback_for(callback, lambda found: OptimizeResult(x=np.asarray(found.params), fun=float(found.value)))
-    found = solved(fn, chosen, x, stop, args=args, bounds=box, hess=hess, callback=see)
+    found = solved(fn, chosen, x, stop, args=args, bounds=box, constraints=asked, hess=hess, callback=see)
     more: dict[str, Any] = {"fun": float(found.value)}
     if name.lower() != "nelder-mead":
         more["jac"] = np.asarray(_gradient(fn)(found.params, *args))
     if name.lower() == "bfgs":
         more["hess_inv"] = _inverse(_hessian(fn)(found.params, *args))
+    if asked:
+        more |= {"maxcv": float(found.violation), "v": [np.asarray(y) for y in found.multipliers]}
     return result_of(found, disp, **more)
-
-
-def _is_empty(constraints: Any) -> bool:
-    return constraints is None or (isinstance(constraints, (tuple, list, dict)) and not constraints)
 
 
 @lru_cache(maxsize=256)

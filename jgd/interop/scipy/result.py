@@ -14,6 +14,7 @@ CODES = {
     Status.TRUST_REGION: 2,
     Status.NON_FINITE: 3,
     Status.UNBOUNDED: 4,
+    Status.INFEASIBLE: 4,
     Status.NO_ROOT: 5,
     Status.CALLBACK: 99,
 }

@@ -82,8 +82,9 @@ def status(code: Status) -> jax.Array:
 
 
 def is_finite(point: Point) -> jax.Array:
-    """Whether the value and the gradient are, bool[]."""
-    return jnp.isfinite(point.value) & jnp.isfinite(global_norm(point.grad))
+    """Whether the value, the gradient and the constraints are, bool[]."""
+    finite = jnp.isfinite(point.value) & jnp.isfinite(global_norm(point.grad))
+    return finite if point.constraint is None else finite & jnp.all(jnp.isfinite(point.constraint))
 
 
 def is_next_to_nothing(point: Point, step: jax.Array, promised: jax.Array) -> jax.Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jgd.core.tree import where
 from jgd.core.types import Params
+from jgd.solvers.methods.constraint_rows import ConstraintRows
 
 
 class Point(NamedTuple):
@@ -20,7 +21,9 @@ class Point(NamedTuple):
     aux: Any = None  # what the user's function returned besides
     smooth: Any = None  # f[], the value of the smooth part, where there is another
     residual: Any = None  # f[m], of least squares and of equations
-    jacobian: Any = None  # f[m, n], of the residual
+    jacobian: Any = None  # f[m, n], of the residual, or of the constraints where a method wants it
+    constraint: Any = None  # f[m], where there are constraints
+    multipliers: Any = None  # f[m], of the constraints, as the method knows them
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Objective:
     nonsmooth   the other part of the objective: `value(params)`, `prox(params, step)`, and for sets `lmo(grads)`.
     hess        params -> f[n, n], the user's own Hessian.
     loss        of residuals, in place of half the sum of their squares.
+    constraints what the parameters must obey besides bounds, for methods that take them.
     is_equations  whether the residual, of n numbers, is to be 0 and not only small.
     """
 
@@ -44,6 +48,7 @@ class Objective:
     hess: Callable[[Params], jax.Array] | None = None
     loss: Any = None
     is_equations: bool = False
+    constraints: ConstraintRows | None = None
 
     def evaluate(self, params: Params) -> Point:
         """The value and the gradient, of residuals also those and their Jacobian: one evaluation."""
@@ -109,11 +114,33 @@ class Objective:
         """The equations that hold at a solution, of the parameters' structure: their left side, which is then 0."""
         if self.is_equations:
             return self.fn(params)[0]
-        grad = jax.tree.map(jnp.conj, jax.grad(self.value)(params))
+        return self.projected(params, jax.tree.map(jnp.conj, jax.grad(self.value)(params)))
+
+    def projected(self, params: Params, grad: Params) -> Params:
+        """The gradient as bounds or a non-smooth part leave it: x - P(x - g), 0 at a solution."""
         if self.lower is None and self.nonsmooth is None:
             return grad
         free = jax.tree.map(jnp.subtract, params, grad)
         return jax.tree.map(jnp.subtract, params, self.nearest(free, 1.0))
+
+    def optimality_conditions(self, params: jax.Array, multipliers: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The conditions of Karush, Kuhn & Tucker as equations: the projected gradient of f + y'c, and c's residual."""
+        rows = self.rows
+        c, backward = jax.vjp(rows.fn, params)
+        grad = jax.grad(self.value)(params) + backward(multipliers.astype(c.dtype))[0]
+        return self.projected(params, grad), rows.residual(c, multipliers)
+
+    def is_feasible(self, point: Point, allowed: jax.Array | float) -> jax.Array:
+        """Whether constraints are missed by no more than `allowed` or rounding, bool[]; true where there are none."""
+        if self.constraints is None:
+            return jnp.array(True)
+        return self.constraints.is_feasible(point.constraint, allowed)
+
+    @property
+    def rows(self) -> ConstraintRows:
+        """The constraints, of which there may be none."""
+        none = jnp.zeros(0)
+        return self.constraints or ConstraintRows(lambda x: jnp.zeros(0, x.dtype), none, none)
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
         """The map from a direction to the Hessian times it: the user's, or from one linearization of the gradient."""

@@ -1,6 +1,7 @@
 """Sets of smooth problems, as deterministic solvers are compared on."""
 
-from jgd.tasks.problems import any_size, bounded, curve_fits, fixed_size, large
+from jgd.tasks.problems import any_size, bounded, constrained, curve_fits, fixed_size, large
+from jgd.tasks.problems.constrained import ConstrainedProblem
 from jgd.tasks.problems.smooth_problem import SmoothProblem
 
 
@@ -26,3 +27,11 @@ def bounded_problems() -> tuple[SmoothProblem, ...]:
     start outside, as published. Local minima are listed where solvers end in them.
     """
     return bounded.CASES
+
+
+def constrained_problems() -> tuple[ConstrainedProblem, ...]:
+    """Return twenty-six problems of Hock & Schittkowski (1981) with constraints, eleven of them with equalities alone.
+
+    They have 2 to 10 variables and up to 8 constraints; some have bounds as well. HS 65 starts outside them.
+    """
+    return constrained.CASES

@@ -1,0 +1,170 @@
+"""Convex quadratic programs with bounds and elastic constraints, by an interior point method."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import cho_factor, cho_solve
+
+from jgd.core.tree import where
+
+MOST_TURNS = 60  # ten to twenty are usual
+MOST_IDLE = 15  # turns in a row that lower the error by less than a tenth
+TO_BOUNDARY = 0.995
+
+
+class QuadraticProgram(NamedTuple):
+    """Minimize g'd + d'Bd/2 + w |missed| where low <= Jd <= high is missed, and lower <= d <= upper never is.
+
+    B is positive definite. `weight` is w as a multiple of the largest entry of g, for rows of J that are divided by
+    their length: a row whose multiplier would be larger is missed in part, which is how constraints that contradict
+    each other are solved. Variables whose bounds are equal stay at 0, which must lie between all bounds.
+    """
+
+    B: jax.Array  # f[n, n]
+    g: jax.Array  # f[n]
+    J: jax.Array  # f[m, n]
+    low: jax.Array  # f[m], -inf for none
+    high: jax.Array  # f[m], inf for none
+    lower: jax.Array  # f[n]
+    upper: jax.Array  # f[n]
+    weight: jax.Array  # f[]
+
+
+class _Central(NamedTuple):
+    """A point of the method. N = 2 (m + n) one-sided limits: h - C d + p - s = 0 with s, p, z, w = weight - z >= 0."""
+
+    d: jax.Array  # f[n]
+    p: jax.Array  # f[N], by how much a limit is exceeded; 0 where it is never
+    s: jax.Array  # f[N], the room before it
+    z: jax.Array  # f[N], its multiplier
+    w: jax.Array  # f[N], the multiplier of p
+
+
+def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.Array]:
+    """The step d and the multipliers of the rows, f[n] and f[m]: positive where Jd is at `high`, negative at `low`.
+
+    Predictor and corrector steps (Mehrotra 1992) with one length for all variables, each of which factorises a matrix
+    f[n, n], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
+    """
+    free = program.upper > program.lower
+    eps = jnp.finfo(program.g.dtype).eps
+    g, J = jnp.where(free, program.g, 0.0), jnp.where(free[None], program.J, 0.0)
+    unit = jnp.maximum(jnp.max(jnp.abs(g), initial=0.0), jnp.finfo(g.dtype).tiny ** 0.5)
+    lengths = jnp.linalg.norm(J, axis=1)
+    lengths = jnp.where(lengths > 0, lengths, 1.0)
+    B = jnp.where(free[:, None] & free[None], program.B, jnp.diag(jnp.ones_like(g))) / unit
+    sides = jnp.concatenate([program.high / lengths, jnp.where(free, program.upper, jnp.inf)])
+    others = jnp.concatenate([-program.low / lengths, jnp.where(free, -program.lower, jnp.inf)])
+    h, m = jnp.concatenate([sides, others]), len(J)
+    elastic = jnp.tile(jnp.arange(sides.size) < m, 2) & jnp.isfinite(h)
+    limits = _Limits(B, g / unit, J / lengths[:, None], h, elastic)
+
+    one = jnp.where(limits.known, 1.0, 0.0).astype(g.dtype)
+    w = jnp.where(elastic, program.weight - 1, 1.0).astype(g.dtype)
+    start = _Central(
+        jnp.zeros_like(g), jnp.where(elastic, 1 / w, 0.0), jnp.where(limits.known, jnp.maximum(h, 1.0), 1.0), one, w
+    )
+
+    def going(carry: Any) -> jax.Array:
+        _, turns, idle, error = carry
+        return (turns < MOST_TURNS) & (idle < MOST_IDLE) & (error > 100 * eps)
+
+    def turn(carry: Any) -> Any:
+        at, turns, idle, least = carry
+        new = limits.newton(at)
+        error = limits.error(new)
+        fine = jnp.isfinite(error)
+        idle = jnp.where(fine, jnp.where(error < 0.9 * least, 0, idle + 1), MOST_IDLE)
+        return where(fine, new, at), turns + 1, idle, jnp.where(fine, jnp.minimum(error, least), least)
+
+    none = jnp.zeros((), jnp.int32)
+    at, *_ = jax.lax.while_loop(going, turn, (start, none, none, limits.error(start)))
+    above, below = jnp.split(at.z, 2)
+    multipliers = (above - below)[:m] / lengths * unit
+    return jnp.clip(jnp.where(free, at.d, 0.0), program.lower, program.upper), multipliers
+
+
+class _Limits(NamedTuple):
+    """A program whose numbers are scaled, and whose limits are one-sided."""
+
+    B: jax.Array
+    g: jax.Array
+    J: jax.Array
+    h: jax.Array  # f[N], inf for none
+    elastic: jax.Array  # bool[N]
+
+    @property
+    def known(self) -> jax.Array:
+        """Which limits there are, bool[N]."""
+        return jnp.isfinite(self.h)
+
+    def sides(self, d: jax.Array) -> jax.Array:
+        """C d, f[N]."""
+        v = jnp.concatenate([self.J @ d, d])
+        return jnp.concatenate([v, -v])
+
+    def pull(self, z: jax.Array) -> jax.Array:
+        """C' z, f[n]."""
+        above, below = jnp.split(z, 2)
+        m = len(self.J)
+        v = above - below
+        return v[:m] @ self.J + v[m:]
+
+    def residuals(self, at: _Central) -> tuple[jax.Array, jax.Array]:
+        """By how much the gradient is not 0, and the limits do not meet the room."""
+        room = jnp.where(self.known, self.h - self.sides(at.d) + at.p - at.s, 0.0)
+        return self.B @ at.d + self.g + self.pull(at.z), room
+
+    def gap(self, at: _Central) -> jax.Array:
+        """The mean of the products sz and pw."""
+        count = jnp.maximum(jnp.sum(self.known) + jnp.sum(self.elastic), 1)
+        return (at.s @ at.z + jnp.sum(jnp.where(self.elastic, at.p * at.w, 0.0))) / count
+
+    def error(self, at: _Central) -> jax.Array:
+        """The largest residual or product."""
+        grad, room = self.residuals(at)
+        products = jnp.maximum(jnp.where(self.known, at.s * at.z, 0.0), jnp.where(self.elastic, at.p * at.w, 0.0))
+        largest = [jnp.max(jnp.abs(x), initial=0.0) for x in (grad, room, products)]
+        return jnp.max(jnp.stack(largest))
+
+    def newton(self, at: _Central) -> _Central:
+        """The point after a predictor and a corrector step."""
+        known, elastic = self.known, self.elastic
+        grad, room = self.residuals(at)
+        give = jnp.where(elastic, at.p / at.w, 0.0)
+        D = jnp.where(known, 1 / (jnp.where(known, at.s / jnp.where(known, at.z, 1.0), 1.0) + give), 0.0)
+        above, below = jnp.split(D, 2)
+        v, m = above + below, len(self.J)
+        H = self.B + (self.J.T * v[None, :m]) @ self.J + jnp.diag(v[m:])
+        factor = cho_factor(H)
+
+        def direction(r1: jax.Array, r2: jax.Array) -> _Central:
+            off = D * (
+                -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
+            )
+            d = cho_solve(factor, -grad - self.pull(off))
+            z = D * self.sides(d) + off
+            s = jnp.where(known, (r1 - at.s * z) / jnp.where(known, at.z, 1.0), 0.0)
+            p = jnp.where(elastic, (r2 + at.p * z) / at.w, 0.0)
+            return _Central(d, p, s, z, jnp.where(elastic, -z, 0.0))
+
+        def longest(step: _Central) -> jax.Array:
+            parts = [
+                jnp.min(jnp.where(change < 0, value / jnp.where(change < 0, -change, 1.0), jnp.inf), initial=jnp.inf)
+                for value, change in zip(at[1:], step[1:], strict=True)
+            ]
+            return jnp.min(jnp.stack(parts))
+
+        sz, pw = jnp.where(known, at.s * at.z, 0.0), jnp.where(elastic, at.p * at.w, 0.0)
+        predictor = direction(-sz, -pw)
+        reach = jnp.minimum(1.0, longest(predictor))
+        ahead = jax.tree.map(lambda x, dx: x + reach * dx, at, predictor)
+        gap = self.gap(at)
+        target = gap * (self.gap(ahead) / jnp.where(gap > 0, gap, 1.0)) ** 3
+        corrector = direction(
+            jnp.where(known, target - sz - predictor.s * predictor.z, 0.0),
+            jnp.where(elastic, target - pw - predictor.p * predictor.w, 0.0),
+        )
+        length = jnp.minimum(1.0, TO_BOUNDARY * longest(corrector))
+        return jax.tree.map(lambda x, dx: x + length * dx, at, corrector)
