@@ -146,7 +146,6 @@ class AugmentedLagrangian(Method):
             return (value, problem.rows.fn(x)), aux
 
         (value, c), backward, aux = jax.vjp(both, params, has_aux=True)
-        zeros = jnp.zeros_like(c)
         y, rho = jnp.zeros_like(c), self._first_penalty(problem.rows, value, c)
         if now is not None:  # its penalty is 0 before the start
             y, rho = now.multipliers, jnp.where(now.penalty > 0, now.penalty, rho)
