@@ -4,6 +4,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -113,12 +114,13 @@ def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any],
 
 def _standings(names: Sequence[str], studies: np.ndarray, problems: Sequence[suite.Problem]) -> list[dict[str, Any]]:
     """The rows from the best, each with how it does against another optimizer, on all problems and on matrices."""
-    against, options = AGAINST if AGAINST in names else names[0], {"resample_problems": True}
-    rows = [row._asdict() for row in performance_profiles.scores(names, studies, **options)]
+    against = AGAINST if AGAINST in names else names[0]
+    scores = partial(performance_profiles.scores, resample_problems=True)
+    rows = [row._asdict() for row in scores(names, studies)]
     some = np.array([has_matrices(problem) for problem in problems])
     for label, part in (("all", studies), ("matrices", studies[:, some])):
         if part.shape[1]:
-            found = {row.solver: row for row in performance_profiles.scores(names, part, against=against, **options)}
+            found = {row.solver: row for row in scores(names, part, against=against)}
             for row in rows:
                 row[label] = found[row["solver"]]._asdict()
     return rows

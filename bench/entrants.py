@@ -5,11 +5,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jgd
-from jgd.core.types import Rate
-from jgd.optimizers.catalogue import OptimizerEntry, catalogue
 from jgd.sweep import grid, loguniform
 
 WIDER = 10.0  # by which a range is wider at both ends than the catalogue's, since the problems have all scales
+RATE = inspect.signature(jgd.adam).parameters["learning_rate"].annotation  # a number or a schedule
 OWN = (1e-2, 1e2)  # the catalogue's range of a factor on the rate or step that a method finds by itself
 SAME = ("gradient_descent",)  # another name of what is there
 
@@ -37,7 +36,7 @@ def entrants() -> dict[str, Entrant]:
     Six decades each: the catalogue's four and one on both sides. A method that finds its own rate gets a factor on it,
     one that has no argument for that a factor on its step.
     """
-    rows = {name: entry for name, entry in catalogue().items() if name not in (*left_out(), *SAME)}
+    rows = {name: entry for name, entry in jgd.optimizers.catalogue().items() if name not in (*left_out(), *SAME)}
     corrected = {
         f"{name} + {said}": Entrant(make, *_range(rows[name])) for (name, said), make in CORRECTED.items()
     }  # fmt: skip
@@ -46,7 +45,7 @@ def entrants() -> dict[str, Entrant]:
 
 def left_out() -> list[str]:
     """Return the catalogue's optimizers that need more at a step than one gradient and the loss."""
-    return [name for name, entry in catalogue().items() if not set(entry.needs) <= {"value"}]
+    return [name for name, entry in jgd.optimizers.catalogue().items() if not set(entry.needs) <= {"value"}]
 
 
 def before(link: Any, recipe: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -69,13 +68,13 @@ CORRECTED: dict[tuple[str, str], Callable[[Any], Any]] = {
 }
 
 
-def _entrant(entry: OptimizerEntry) -> Entrant:
+def _entrant(entry: jgd.optimizers.OptimizerEntry) -> Entrant:
     rate = inspect.signature(entry.make).parameters.get("learning_rate")
     if rate is None:
         return Entrant(lambda rate: jgd.chain(entry.make(), jgd.scale_by_schedule(rate)), *_range(entry))
-    return Entrant(entry.make, *_range(entry), scheduled=rate.annotation in (Rate, Rate | None))
+    return Entrant(entry.make, *_range(entry), scheduled=rate.annotation in (RATE, RATE | None))
 
 
-def _range(entry: OptimizerEntry) -> tuple[float, float]:
+def _range(entry: jgd.optimizers.OptimizerEntry) -> tuple[float, float]:
     low, high = entry.rates or OWN
     return low / WIDER, high * WIDER

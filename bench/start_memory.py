@@ -5,6 +5,7 @@ is. Each process is told that so much memory is free, of which searches may take
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -18,7 +19,6 @@ import numpy as np
 import jgd
 from bench.many_problems import rosenbrock
 from bench.rows import Claim, Row, Yields, alone
-from jgd.core import memory as free_memory
 
 VARIABLES = 100
 UNIT = 1 if sys.platform == "darwin" else 1024
@@ -51,13 +51,11 @@ def search(starts: int = 16, free_mebi: int = 512) -> Yields:
         found = jgd.minimize_many(rosenbrock, "bfgs", points[:count], stop, lanes=count, progress=False)
         return jax.block_until_ready(found.value)
 
-    with tempfile.TemporaryDirectory() as folder:
-        free_memory.MEMORY = Path(folder) / "meminfo"
-        free_memory.MEMORY.write_text(f"MemAvailable: {free_mebi * 1024} kB\n")
-        call(8)
-        before = int(PAGES.read_text().split()[1]) * resource.getpagesize()
-        counted.clear()
-        values = call(starts)
+    os.environ["JGD_FREE_BYTES"] = str(free_mebi * 2**20)
+    call(8)
+    before = int(PAGES.read_text().split()[1]) * resource.getpagesize()
+    counted.clear()
+    values = call(starts)
     assert np.isfinite(values).all()
     width, need = counted[-1][0], max(need for _, need in counted[-3:])  # the programs of the last width that was tried
     yield {

@@ -56,16 +56,16 @@ lazy(
             "conditionally_transform current_hyperparams differentially_private_aggregate ema ema_params "
             "eval_params every_matrix_axes flatten freeze freeze_until get_batch_size_from_per_elt_updates "
             "get_per_element_mean_and_sum_sq_diff_grads get_unbiased_mean_and_variance_ema graft grokfast_ema "
-            "hyperball identity in_chunks incremental_update init_empty_state inject_hyperparams "
-            "inject_stateful_hyperparams keep_params_nonnegative lawa layerwise lookahead low_bit masked "
-            "matrix_axes matrix_axes_by_path measure_with_ema monitor multi_steps mup mup_init named_chain negate "
-            "normalize_by_update_norm orthogonalize_gradients partition per_example_global_norm_clip "
-            "per_example_layer_norm_clip periodic_update polynomial_average primal_averaging process qk_clip "
-            "reduce_on_plateau scale scale_by_backtracking_linesearch scale_by_learning_rate "
-            "scale_by_param_block_norm scale_by_param_block_rms scale_by_schedule scale_by_zoom_linesearch "
-            "scale_then_decay scale_with_corrected_decay scaled schedule_free_eval_params scheduled "
-            "selective_transform set_to_zero shorter skip_large_updates skip_not_finite snapshot spectral_rates "
-            "split_real_and_imaginary stateless stateless_with_tree_map subtract_decayed_weights swa trace "
+            "hyperball identity incremental_update init_empty_state inject_hyperparams inject_stateful_hyperparams "
+            "keep_params_nonnegative lawa layerwise lookahead low_bit masked matrix_axes matrix_axes_by_path "
+            "measure_with_ema monitor multi_steps mup mup_init named_chain negate normalize_by_update_norm "
+            "orthogonalize_gradients partition per_example_global_norm_clip per_example_layer_norm_clip "
+            "periodic_update polynomial_average primal_averaging process qk_clip reduce_on_plateau scale "
+            "scale_by_backtracking_linesearch scale_by_learning_rate scale_by_param_block_norm "
+            "scale_by_param_block_rms scale_by_schedule scale_by_zoom_linesearch scale_then_decay "
+            "scale_with_corrected_decay scaled schedule_free_eval_params scheduled selective_transform set_to_zero "
+            "skip_large_updates skip_not_finite snapshot spectral_rates split_real_and_imaginary stateless "
+            "stateless_with_tree_map subtract_decayed_weights swa trace "
             "track_per_element_mean_and_variance_with_ema unitwise_clip unitwise_norm value_and_grad_from_state "
             "weight_decay with_extra_args_support zclip zero_nans"
         ),
@@ -82,4 +82,4 @@ lazy(
     folders="interop measure nonsmooth optimizers schedules solvers sweep tasks transforms",
 )
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"

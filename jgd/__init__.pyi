@@ -331,8 +331,6 @@ from jgd.transforms.by_path import layerwise as layerwise
 from jgd.transforms.by_path import scaled as scaled
 from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
 from jgd.transforms.cautious import cautious as cautious
-from jgd.transforms.chunks import in_chunks as in_chunks
-from jgd.transforms.chunks import shorter as shorter
 from jgd.transforms.clip import clip as clip
 from jgd.transforms.clip import clip_by_block_rms as clip_by_block_rms
 from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm

@@ -40,6 +40,8 @@ COPYING += (
     "hypergradient_descent",
 )
 COPYING += ("pid", "schedule_free_radam", "primal_averaging")
+# Conjugate gradients go on from where they ended in the step before.
+COPYING += ("hessian_free", "natural_gradient", "natural_gradient_empirical")
 # Blocks and matrices of several leaves are put together into one batch, and taken apart again.
 COPYING += ("dion", "kl_shampoo", "kl_soap", "psgd_kron", "shampoo", "soap", "splus")
 KEPT = [row.name for row in OPTIMIZERS if row.name in KNOWN and "muon" not in row.name and row.name not in COPYING]

@@ -14,7 +14,7 @@ from examples.cnn_batch_norm_sweep import Net
 
 def points(count: int) -> np.ndarray:
     """Learning rates from 1e-4 to 0.1."""
-    return 1e-4 * 1000 ** qmc.Sobol(1, seed=0).random(count)[:, 0]
+    return 1e-4 * 1000 ** qmc.Sobol(1, rng=0).random(count)[:, 0]
 
 
 def batches(count: int, size: int, steps: int, seed: int) -> np.ndarray:
@@ -54,7 +54,7 @@ def sweep(rates: Any = None, starts: Any = None, rows: Any = None, seeds: int = 
             return (optax.apply_updates(params, updates), statistics, state), None
 
         carry, _ = jax.lax.scan(step, carry, (rows, jax.random.split(key, len(rows))))
-        logits = net.apply({"params": carry[0], "batch_stats": carry[1]}, held_out, train=False)
+        logits: Any = net.apply({"params": carry[0], "batch_stats": carry[1]}, held_out, train=False)
         return carry, jnp.mean(logits.argmax(-1) == held_out_label)
 
     lanes = jax.jit(jax.vmap(jax.vmap(segment, (None, 0, 0, 0)), (0, 0, None, None)))

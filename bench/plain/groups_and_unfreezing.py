@@ -45,9 +45,9 @@ def train(start: Any = None, rows: Any = (None, None)) -> tuple[np.ndarray, np.n
     even_words = sentences(1, lambda w: (w % 2 == 0).sum(1) >= 4)
     params = init(jax.random.key(0)) if start is None else start
     pretrained, before = fitted(optax.adam(3e-3), params, small_words, 300, rows[0])
-    groups = {
+    groups: Any = {
         "frozen": optax.set_to_zero(),
-        "backbone": optax.adamw(lambda count: jnp.where(count < UNFREEZE, 0.0, 3e-3), weight_decay=1e-2),
+        "backbone": optax.adamw(lambda count: jnp.where(jnp.asarray(count) < UNFREEZE, 0.0, 3e-3), weight_decay=1e-2),
         "head": optax.adamw(1e-2, weight_decay=1e-2),
         "no decay": optax.adam(1e-2),
     }

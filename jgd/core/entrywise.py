@@ -48,7 +48,7 @@ def _owners(jaxpr: Any, given: Sequence[int | None]) -> list[int | None] | None:
         scalars = not any(x.aval.shape for x in (*equation.invars, *equation.outvars))
         name = equation.primitive.name
         if scalars and not leaves:
-            results: list[int | None] | None = [None] * len(equation.outvars)
+            results: Any = [None] * len(equation.outvars)
         elif inner is not None:
             program = getattr(inner, "jaxpr", inner)
             consts = [MIXED if x.aval.shape else None for x in program.constvars]

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from jgd.core.arguments import Kind, checked
+from jgd.core.errors import InputError
 
 DEVICE = Kind("be a device, such as jax.devices()[0]", lambda x: hasattr(x, "platform"))
 MEMORY = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")
+ALLOWED = "JGD_FREE_BYTES"
 
 
 @checked(device=DEVICE)
@@ -16,18 +18,28 @@ def free_bytes(device: Any) -> int | None:
     """Bytes that programs on a device could still take, or None where nobody tells; all of a CPU's devices share them.
 
     On a CPU what the system could free counts, such as files that it keeps in memory, within the limit of a container.
+    Where the environment has a number of bytes under JGD_FREE_BYTES, no more than that is free.
     """
+    found = [_allowed()]
     if device.platform != "cpu":
         stats = device.memory_stats() or {}
-        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
-    found = [x for x in (_available(), _left_to_container()) if x is not None]
-    return min(found, default=None)
+        found.append(stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None)
+    else:
+        found += [_available(), _left_to_container()]
+    return min((x for x in found if x is not None), default=None)
 
 
 def ran_out(error: Exception) -> bool:
     """Whether the error says that a device's memory ran out."""
     # XLA's CPU backend says INTERNAL where memory runs out in a computation that was dispatched before.
     return any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating"))
+
+
+def _allowed() -> int | None:
+    text = os.environ.get(ALLOWED, "")
+    if text and not text.isdecimal():
+        raise InputError(f"{ALLOWED}={text!r}: it must be a whole number of bytes; unset it for all that is free.")
+    return int(text) if text else None
 
 
 def _available() -> int | None:

@@ -85,7 +85,9 @@ def basin_hopping(
     place, chains = "basin_hopping", {np.shape(x)[:1] for x in jax.tree.leaves(starts)}
     if chains and max(chains) and keep > max(chains)[0]:
         raise InputError(f"{place}(keep={keep}): there are {max(chains)[0]} chains; keep at most as many.")
-    rule = HopRule(*(np.float64(x) for x in (temperature, target_accept_rate, stepwise_factor)), np.int32(interval))
+    rule = HopRule(
+        np.float64(temperature), np.float64(target_accept_rate), np.float64(stepwise_factor), np.int32(interval)
+    )
     hops = Hops(rule, step_size, num_hops, random_key(key))
     problem = SearchRequest(fn, optimizer, starts, stop, args, None, has_aux, bounds, nonsmooth)
     return best_solutions(run_all(place, problem, lanes, hops, dir, progress), keep)

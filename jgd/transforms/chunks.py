@@ -94,7 +94,7 @@ def shorter(x: Any, parts: int = 2) -> Any:
 
 def _rows(shape: tuple[int, ...], nodes: list[Any], chunk: int) -> int:
     """How far a chunk reaches along the first axis; 0 where leaves of this shape stay whole."""
-    if math.prod(shape) <= chunk or not shape:
+    if math.prod(shape) <= chunk or len(shape) == 0:
         return 0
     unit = 1
     for x in filter(is_quantized, nodes):

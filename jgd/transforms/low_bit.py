@@ -223,7 +223,8 @@ def _kept(state: State, params: Params) -> list[_Kept]:
         if owner is not None and jnp.shape(leaves[owner][1]) != jnp.shape(leaf):
             owner = None
         name = (path_names(path[:start]) or ("",))[-1]
-        exact = owner is not None and name in getattr(type(_node(state, path[: start - 1])), "orthogonalized", ())
+        node = _node(state, path[: (start or 1) - 1])
+        exact = owner is not None and name in getattr(type(node), "orthogonalized", ())
         found.append(_Kept(path, name, owner, leaf, owner is not None and name in MOMENTS and not exact))
     return found
 
@@ -234,7 +235,7 @@ def _node(tree: Any, path: Any) -> Any:
         if hasattr(key, "name"):
             tree = getattr(tree, key.name, None)
         elif hasattr(key, "idx") or hasattr(key, "key"):
-            at = getattr(key, "idx", getattr(key, "key", None))
+            at: Any = getattr(key, "idx", getattr(key, "key", None))
             tree = tree[at] if isinstance(tree, (tuple, list, dict)) else None
     return tree
 

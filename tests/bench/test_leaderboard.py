@@ -73,7 +73,7 @@ def test_the_table_and_the_page_say_the_same(solved):
         assert row["solver"] in page
     for one in (text, page):
         assert "a machine" in one
-        assert "adahessian, lbfgs, osgm, sophia" in one
+        assert "adahessian, hessian_free, lbfgs, natural_gradient, osgm, sophia" in one
 
 
 def test_the_contest_has_every_optimizer_and_problems_with_matrices_and_without():

@@ -5,6 +5,8 @@ from importlib import import_module
 import jax
 import pytest
 
+from jgd.core.errors import InputError
+
 memory = import_module("jgd.core.memory")
 CPU = jax.devices("cpu")[0]
 
@@ -31,3 +33,11 @@ def test_a_container_has_less(system, limit, free):
 def test_other_systems_tell_the_unused_pages_or_nothing(system):
     (system / "meminfo").unlink()
     assert memory.free_bytes(CPU) is None or memory.free_bytes(CPU) > 0
+
+
+def test_no_more_is_free_than_the_environment_allows(monkeypatch):
+    monkeypatch.setenv("JGD_FREE_BYTES", "1000")
+    assert memory.free_bytes(CPU) == 1000
+    monkeypatch.setenv("JGD_FREE_BYTES", "much")
+    with pytest.raises(InputError, match="JGD_FREE_BYTES='much': it must be a whole number of bytes"):
+        memory.free_bytes(CPU)

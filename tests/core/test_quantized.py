@@ -11,7 +11,7 @@ from jgd.core.books import book
 from jgd.core.counter_hash import mixed, unit_uniform
 from jgd.core.quantized import Coding, dequantize, quantize, scale_shape
 
-RECORDED = np.load(pathlib.Path(__file__).parent.parent / "oracles" / "codes.npz")
+RECORDED = np.load(pathlib.Path(__file__).parent.parent / "oracles" / "low_bit" / "codes.npz")
 CODES = [("log", 8), ("dynamic", 8), ("companded", 8), ("log", 4), ("dynamic", 4)]
 EACH = pytest.mark.parametrize(("code", "bits"), CODES)
 RNG = np.random.default_rng(0)

@@ -149,7 +149,7 @@ BAD = [
     (lambda: strong_wolfe(curv_rtol=1.5), "StrongWolfe(curv_rtol=1.5): curv_rtol must lie in (0, 1)."),
     (
         lambda: minimize(lambda x: jnp.sum(x**2), "bfgs", jnp.ones(2), bounds=(0.0, 1.0)),
-        "minimize(optimizer='bfgs'): it does not take bounds=; those that do are barzilai-borwein, ",
+        "minimize(optimizer='bfgs'): it does not take bounds=; those that do are augmented-lagrangian, ",
     ),
 ]  # fmt: skip
 

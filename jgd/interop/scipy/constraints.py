@@ -67,9 +67,9 @@ def _constraint(place: str, given: Any, x: jax.Array) -> Constraint:
 
 def _of_dict(place: str, given: Mapping[str, Any], x: jax.Array) -> Constraint:
     """The constraint of {'type': 'eq' | 'ineq', 'fun': f, 'jac': f', 'args': ()}: f(x) = 0 or f(x) >= 0."""
-    kind = given.get("type")
-    if str(kind).lower() not in ("eq", "ineq"):
-        raise InputError(f"{place}(type={kind!r}): type must be 'eq' or 'ineq'.")
+    kind = str(given.get("type")).lower()
+    if kind not in ("eq", "ineq"):
+        raise InputError(f"{place}(type={given.get('type')!r}): type must be 'eq' or 'ineq'.")
     if "fun" not in given:
         raise InputError(f"{place}: there is no 'fun' in it; pass the function (x, *args).")
     for key in given:
@@ -77,7 +77,7 @@ def _of_dict(place: str, given: Mapping[str, Any], x: jax.Array) -> Constraint:
             raise InputError(f"{place}({key}=): it would have no effect; known are {', '.join(KEYS)}.")
     args = as_tuple(place, given.get("args", ()))
     fun = _Bound(as_function(function_for(place, given["fun"], given.get("jac"), x, args)), args)
-    return equality(fun) if kind.lower() == "eq" else inequality(fun, lower=0.0)
+    return equality(fun) if kind == "eq" else inequality(fun, lower=0.0)
 
 
 def _limit(value: Any) -> Any:

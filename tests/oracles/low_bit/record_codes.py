@@ -1,4 +1,4 @@
-"""Records the code books and the codes of torchao and bitsandbytes: `python -m tests.oracles.record_codes`.
+"""Records the code books and the codes of torchao and bitsandbytes: `python -m tests.oracles.low_bit.record_codes`.
 
 Needs torch, torchao 0.18.0 and bitsandbytes 0.50.2, with TORCHDYNAMO_DISABLE=1.
 """
@@ -17,7 +17,9 @@ BLOCK = 256
 def recorded():
     """Books f32[256], and for arrays f32[16, 256] over ten decades the codes and scales of each block."""
     rng = np.random.default_rng(0)
-    found = {"versions": np.array([torch.__version__, torchao.__version__, "bitsandbytes 0.50.2"])}
+    found = {
+        "versions": np.array([f"torch {torch.__version__}", f"torchao {torchao.__version__}", "bitsandbytes 0.50.2"])
+    }
     for name, signed in (("signed", True), ("unsigned", False)):
         book = torch.tensor(create_dynamic_map(signed))
         x = (
