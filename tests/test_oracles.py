@@ -42,8 +42,10 @@ def test_every_recorded_trajectory_is_compared():
 
 def test_every_optimizer_has_an_oracle():
     alone = [row.name for row in COMPARED if not (row.oracle or row.recorded())]
-    # Noise and the clip have tests of their own; the filter is compared in front of Adam, as "grokfast_ema_adam".
-    assert alone == ["noisy_sgd", "grokfast_ema", "clip_by_norm"]
+    # These have tests of their own: with dense matrices, a transcription of the paper, scikit-learn, or statistics. The
+    # filter is compared in front of Adam, as "grokfast_ema_adam".
+    dense = {"hessian_free", "natural_gradient", "natural_gradient_empirical", "gauss_newton_bartlett"}
+    assert set(alone) == {*dense, "prox_adam", "proximal", "noisy_sgd", "grokfast_ema", "clip_by_norm"}
 
 
 def test_the_table_of_trust_says_what_the_code_does():

@@ -194,7 +194,7 @@ def empirical_metric(slope: Outputs) -> Callable[[Outputs], Outputs]:
     count = max(jax.tree.leaves(slope)[0].shape[0], 1)
 
     def over_examples(r: jax.Array, w: jax.Array) -> jax.Array:
-        return jnp.sum((widen(r) * widen(w)).reshape(r.shape[0], -1), axis=1)
+        return jnp.sum(widen(r) * widen(w), axis=tuple(range(1, r.ndim)))
 
     def metric(w: Outputs) -> Outputs:
         inner = count * sum(jax.tree.leaves(jax.tree.map(over_examples, slope, w)))
