@@ -4,10 +4,10 @@ import signal
 
 import numpy as np
 import pytest
-from jgd.train.progress import Progress
 
 import jgd
 from jgd.core import InputError
+from jgd.core.progress import Progress
 from jgd.sweep import halving, load, loguniform, note, resume, run
 from jgd.sweep.engine import loop
 from tests.train import problems
