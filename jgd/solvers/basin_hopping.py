@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import ARRAYS, COUNT, FLAG, POSITIVE, SHARE, Kind, admits, checked, function_of, whole_from
+from jgd.core.arguments import ARRAYS, COUNT, FLAG, POSITIVE, SHARE, Kind, admits, checked, whole_from
 from jgd.core.errors import InputError
 from jgd.core.fingerprint import leaf_texts
 from jgd.core.stop import STOP, Stop
@@ -22,7 +22,7 @@ from jgd.solvers.names import METHOD
 from jgd.solvers.restarts import Once
 from jgd.solvers.search import TUPLE
 from jgd.solvers.solution import Solution
-from jgd.solvers.user_problem import BOUNDS
+from jgd.solvers.user_problem import BOUNDS, FUNCTION
 
 TEMPERATURE = Kind(
     "be a number, at least 0", lambda x: admits(POSITIVE, x) or (not isinstance(x, bool) and float(x) == 0.0)
@@ -30,7 +30,7 @@ TEMPERATURE = Kind(
 
 
 @checked(
-    fn=function_of("(params, *args) -> scalar"), optimizer=METHOD, starts=ARRAYS, stop=STOP, args=TUPLE, has_aux=FLAG,
+    fn=FUNCTION, optimizer=METHOD, starts=ARRAYS, stop=STOP, args=TUPLE, has_aux=FLAG,
     step_size=ARRAYS, temperature=TEMPERATURE, num_hops=COUNT, interval=whole_from(1), target_accept_rate=SHARE,
     stepwise_factor=SHARE, keep=whole_from(1), lanes=WIDTH, nonsmooth=NONSMOOTH, key=DRAWN_FROM, bounds=BOUNDS,
 )  # fmt: skip

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jgd.core.arguments import TEXT, Kind, whole_from
 from jgd.core.errors import InputError, unknown
 from jgd.core.record import hyper, record, static
-from jgd.core.tree import global_norm, widen
+from jgd.core.tree import global_norm, moment_dtype, widen
 from jgd.core.types import Scalar, State
+from jgd.transforms.clip import shrink
 
 NORM, CLIPPED = "microbatch_norm", "microbatches_clipped"  # metrics of clipping
 SIZE = whole_from(1)
@@ -71,10 +72,10 @@ class Microbatch:
 
         first = jax.tree.map(lambda x: x[0], parts)
         shapes = jax.eval_shape(lambda *args: self._shapes(*part(*args)), state, first, key)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, _sum_dtype(x.dtype)), shapes)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, moment_dtype(x)), shapes)
         carry = (state, zeros, jnp.zeros((), jnp.float32))
         (state, sums, total), _ = jax.lax.scan(body, carry, (jnp.arange(count), parts))
-        value, metrics, grads = jax.tree.map(lambda s, x: (s / total).astype(_mean_dtype(x.dtype)), sums, shapes)
+        value, metrics, grads = jax.tree.map(lambda s, x: (s / total).astype(_mean_dtype(s, x)), sums, shapes)
         if self.weight is not None:
             metrics[self.weight] = total
         return (value, (state, metrics)), grads
@@ -99,7 +100,7 @@ class Microbatch:
         if self.clip_norm is None or not jax.tree.leaves(grads):
             return metrics, grads
         norm = global_norm(grads)
-        factor = jnp.minimum(1.0, self.clip_norm / jnp.maximum(norm, jnp.finfo(norm.dtype).tiny))
+        factor = shrink(norm, self.clip_norm)
         grads = jax.tree.map(lambda g: (factor * widen(g)).astype(g.dtype), grads)
         return {**metrics, NORM: norm, CLIPPED: norm > self.clip_norm}, grads
 
@@ -118,11 +119,6 @@ def as_microbatch(value: Any) -> Microbatch | None:
     return value if value is None or isinstance(value, Microbatch) else Microbatch(value)
 
 
-def _sum_dtype(dtype: Any) -> Any:
-    """The dtype in which values of another are summed: floating, float32 at least."""
-    return jnp.promote_types(dtype, jnp.float32)
-
-
-def _mean_dtype(dtype: Any) -> Any:
-    """The dtype of a mean: that of the values, unless they are whole numbers or flags."""
-    return dtype if jnp.issubdtype(dtype, jnp.inexact) else _sum_dtype(dtype)
+def _mean_dtype(total: Any, x: Any) -> Any:
+    """The dtype of a mean: that of the values, unless they are whole numbers or flags; then that of their sum."""
+    return x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else total.dtype
