@@ -43,6 +43,7 @@ class Run:
     history: tuple[Change, ...] = ()  # what was changed on the way, by a resume or a callback
     steps_here: int = 0  # of all steps, those that this call took; the others were read from a folder
     notes: tuple[str, ...] = ()  # what else is to be known
+    pulse: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # where `health` was asked for
 
     def __repr__(self) -> str:
         return str(self._sheet())
