@@ -17,7 +17,10 @@ from jgd.train.curves import Arrays, Curves
 from jgd.transforms.clip import Clip, ClipByBlockRms, ClipByGlobalNorm, ClipByNorm
 from jgd.transforms.compose import Chain
 
-QUANTITIES = ("gradient_norm", "update_ratio", "zeros", "nonfinite", "params_nonfinite", "successive_cosine")
+QUANTITIES = (
+    *("gradient_norm", "params_norm", "update_ratio", "successive_cosine"),
+    *("zeros", "nonfinite", "params_nonfinite"),  # shares of entries, the first two of the gradient
+)
 EVERYTHING = "all"  # the group of all leaves
 MOST_ROWS = 1024  # that a run keeps; beyond, every second one is dropped
 
@@ -44,7 +47,7 @@ def _frozen_groups(x: Any) -> Any:
 class Health:
     """Ask `fit` for the pulse of its run: what it measures for each group of leaves, `run.health` shows and judges.
 
-    every   Steps between measurements. A step whose loss is not finite is always measured.
+    every   Steps between measurements. The first step, and one whose loss is not finite, are always measured.
     groups  The largest number of groups. As long as there are more leaves, numbers in their paths are taken for those
             of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
             the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
@@ -75,7 +78,7 @@ class Pulse(NamedTuple):
 
         `before` are the gradients of the step before; those to hand on are returned. Not due: NaN.
         """
-        due = (number % self.every == 0) | ~jnp.isfinite(loss)
+        due = self._due(number, loss)
 
         def measure() -> dict[str, jax.Array]:
             rows = _sums(params, grads, updates, before)
@@ -91,11 +94,15 @@ class Pulse(NamedTuple):
     def rows(self, beats: Mapping[str, Any], first: int, taken: int, loss: np.ndarray) -> Arrays:
         """Name the columns of the measured steps among the first `taken` of a segment that began at step `first`."""
         steps = first + np.arange(taken)
-        due = np.flatnonzero((steps % self.every == 0) | ~np.isfinite(loss[:taken]))
+        due = np.flatnonzero(self._due(steps, loss[:taken]))
         groups = np.asarray(beats["groups"])[due]
         names = (*(name for name, _ in self.groups), EVERYTHING)
         columns = {f"{q}/{name}": groups[:, i, j] for i, name in enumerate(names) for j, q in enumerate(QUANTITIES)}
         return {"step": steps[due], "clipped": np.asarray(beats["clipped"])[due], **columns}
+
+    def _due(self, number: Any, loss: Any) -> Any:
+        """The first step, and the last of each period: a segment's first has no gradient before it."""
+        return (number % self.every == self.every - 1) | (number == 0) | ~jnp.isfinite(loss)
 
 
 def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
@@ -172,10 +179,10 @@ def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list
 
 
 def _quantities(sums: Any) -> jax.Array:
-    """The six quantities of a group, in the order of `QUANTITIES`, of its sums."""
+    """The quantities of a group, in the order of `QUANTITIES`, of its sums."""
     g2, u2, p2, b2, dot, zeros, bad, bad_params, size = sums
     size = jnp.maximum(size, 1)
     ratio = safe_sqrt(jnp.where(p2 > 0, u2 / jnp.where(p2 > 0, p2, 1), u2 / size))
     both = safe_sqrt(g2) * safe_sqrt(b2)
     cosine = jnp.where(both > 0, dot / jnp.where(both > 0, both, 1), jnp.nan)
-    return jnp.stack([safe_sqrt(g2), ratio, zeros / size, bad / size, bad_params / size, cosine])
+    return jnp.stack([safe_sqrt(g2), safe_sqrt(p2), ratio, cosine, zeros / size, bad / size, bad_params / size])

@@ -132,7 +132,8 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         history=run.history,
         steps_here=steps - before,
         notes=_notes(state.carry.opt_state, status),
-        pulse={name: np.array(x) for name, x in run.pulse.rows().items()},
+        pulse=plan.pulse,
+        beats={name: np.array(x) for name, x in run.beats.rows().items()},
     )
 
 
@@ -153,8 +154,8 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
     after, beats = int(state.steps), curves.pop(HEALTH, None)
     run.metrics.append({name: np.asarray(curve)[: after - before] for name, curve in curves.items()})
     if plan.pulse:
-        run.pulse.append(plan.pulse.rows(beats, before, after - before, np.asarray(curves["loss"])))
-        run.pulse = thinned(run.pulse)
+        run.beats.append(plan.pulse.rows(beats, before, after - before, np.asarray(curves["loss"])))
+        run.beats = thinned(run.beats)
     run.position = feed.position if feed else run.position
     if plan.task.evaluate is None:
         return Told()
