@@ -14,6 +14,7 @@ CLIPPED_AT = 2.5  # standard deviations with which a spike enters the mean, so t
 TALL = 3.0  # times the mean, which a spike must reach too
 VANISHED = 1e-6  # |g||theta|/|loss| of the most sensitive matrix: below it no weight changes the loss
 APART = 1e-7  # between the least and the most sensitive matrix
+LEAP = 5.0  # times the largest usual |u|/|theta|, which no single step should exceed
 ROSE = 3.0  # times the first loss
 
 
@@ -172,14 +173,21 @@ def _ratios(heard: Heard, at: Thresholds) -> Iterator[Finding]:
         ratios, gradients = heard.later("update_ratio", group), heard.of("gradient_norm", group)
         if not len(ratios):
             continue
-        ratio = float(np.median(ratios))
-        if ratio > float(at.update_ratio):
+        ratio, all_ratios = float(np.median(ratios)), heard.of("update_ratio", group)
+        highest = int(np.nanargmax(all_ratios))
+        if ratio <= float(at.update_ratio) and all_ratios[highest] > LEAP * float(at.update_ratio):
+            yield Finding(
+                SLOW, group, f"|u|/|theta| at step {int(heard.steps[highest])}", float(all_ratios[highest]),
+                f"below {LEAP * float(at.update_ratio):g}", "one step rewrote these leaves",
+                "lower the rate, warm up, or clip",
+            )  # fmt: skip
+        elif ratio > float(at.update_ratio):
             yield Finding(
                 SLOW, group, "|u|/|theta|", ratio, f"below {float(at.update_ratio):g}",
                 "the rate is too high for these leaves",
                 f"lower it {max(2, round(ratio / float(at.update_ratio) * 3)):g}x, warm up, or clip",
             )  # fmt: skip
-        elif not np.any(heard.of("update_ratio", group)):
+        elif not np.any(all_ratios):
             still = not np.any(gradients)
             yield Finding(
                 WATCH, group, "|u|/|theta|", 0.0, "above 0",
