@@ -9,7 +9,6 @@ from jgd.health.finding import Finding
 from jgd.health.pulse_findings import Heard
 from jgd.pages.figure import literal, new_figure
 from jgd.pages.palette import COLORS, FAINT, GRID, INK
-from jgd.pages.text import capital
 from jgd.train.pulse import EVERYTHING
 
 PANELS = (
@@ -42,7 +41,7 @@ def pulse_figure(heard: Heard, findings: Sequence[Finding]) -> Any:
         frameon=False, fontsize=8, labelcolor=INK,
     )  # fmt: skip
     if findings:
-        figure.suptitle(capital(literal(_wrapped(str(findings[0])))), fontsize=9, color=COLORS[3], ha="left", x=0.01)
+        figure.suptitle(literal(_wrapped(str(findings[0]))), fontsize=9, color=COLORS[3], ha="left", x=0.01)
     return figure
 
 
