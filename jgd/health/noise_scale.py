@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import WHOLE, checked, whole_from
+from jgd.core.arguments import ARRAYS, WHOLE, checked, whole_from
 from jgd.core.errors import InputError
 from jgd.core.tree import global_dot, widen
 from jgd.core.types import Params, State
@@ -53,7 +53,7 @@ class NoiseScale:
         )
 
 
-@checked(task=TASK, batch_size=whole_from(2), part_size=WHOLE, batches=whole_from(FEWEST), model_state=None)
+@checked(task=TASK, batch_size=whole_from(2), part_size=WHOLE, batches=whole_from(FEWEST), model_state=ARRAYS)
 def noise_scale(
     task: Task,
     params: Params = None,

@@ -135,7 +135,7 @@ def short_names(paths: Sequence[str], most: int) -> list[str]:
     return names
 
 
-def thinned(curves: Curves) -> Curves:
+def bounded(curves: Curves) -> Curves:
     """The same curves with at most `MOST_ROWS` rows: every second is dropped while there are more, the last never."""
     while curves.length > MOST_ROWS:
         keep = np.arange(curves.length) % 2 == (curves.length - 1) % 2

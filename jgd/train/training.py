@@ -22,7 +22,7 @@ from jgd.train.draws import draws_on_host, picked_rows
 from jgd.train.interrupt import Interrupt
 from jgd.train.judging import Best, Judge, is_better, metric_value
 from jgd.train.loop import evaluation, judged_params
-from jgd.train.pulse import Pulse, thinned
+from jgd.train.pulse import Pulse, bounded
 from jgd.train.result import Change, Run
 from jgd.train.segments import HEALTH, RunState, evaluate, run_segment, status_code
 from jgd.train.start import put_like
@@ -155,7 +155,7 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
     run.metrics.append({name: np.asarray(curve)[: after - before] for name, curve in curves.items()})
     if plan.pulse:
         run.beats.append(plan.pulse.rows(beats, before, after - before, np.asarray(curves["loss"])))
-        run.beats = thinned(run.beats)
+        run.beats = bounded(run.beats)
     run.position = feed.position if feed else run.position
     if plan.task.evaluate is None:
         return Told()

@@ -8,7 +8,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.train.curves import Curves
-from jgd.train.pulse import MOST_ROWS, Health, clipped_share, pulse_of, short_names, thinned
+from jgd.train.pulse import MOST_ROWS, Health, clipped_share, pulse_of, short_names, bounded
 from tests.train import problems
 
 PARAMS = {"layers": [{"w": jnp.ones((2, 3)), "b": jnp.zeros(3)} for _ in range(3)], "head": jnp.ones((3, 1))}
@@ -77,7 +77,7 @@ def test_a_resumed_run_has_the_pulse_of_an_uninterrupted_one(tmp_path):
 
 def test_rows_are_bounded_and_the_last_is_kept():
     curves = Curves({"step": np.arange(3 * MOST_ROWS)})
-    kept = thinned(curves).rows()["step"]
+    kept = bounded(curves).rows()["step"]
     assert len(kept) <= MOST_ROWS
     assert kept[-1] == 3 * MOST_ROWS - 1
     assert set(np.diff(kept)) == {4}
