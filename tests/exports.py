@@ -46,7 +46,19 @@ LOOPS = {
     "jgd.sweep": "rate_range",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("health", "interop", "law", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")
+FOLDERS = (
+    "health",
+    "interop",
+    "law",
+    "measure",
+    "nonsmooth",
+    "optimizers",
+    "schedules",
+    "solvers",
+    "sweep",
+    "tasks",
+    "transforms",
+)
 
 
 def written() -> dict[pathlib.Path, str]:

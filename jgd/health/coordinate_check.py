@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import WHOLE, Kind, admits, checked, function_of, listed
+from jgd.core.arguments import WHOLE, Kind, checked, function_of, listed
 from jgd.core.errors import InputError
 from jgd.core.types import Transform
 from jgd.health.taps import Tapped, tap_loss
@@ -63,9 +63,8 @@ class CoordinateCheck:
             (name, f"{size:+.2f}", f"{change:+.2f}", "" if abs(change) <= STEADY else _says(change))
             for name, size, change in zip(self.layers, self.size_slopes, self.change_slopes, strict=True)
         ]
-        head = (
-            f"Coordinate check at widths {', '.join(map(str, self.widths))} after {steps} steps: "
-            + ("one rate serves all widths" if self.holds else "the best rate depends on the width")
+        head = f"Coordinate check at widths {', '.join(map(str, self.widths))} after {steps} steps: " + (
+            "one rate serves all widths" if self.holds else "the best rate depends on the width"
         )
         foot = "" if self.holds else "Wrap the optimizer in jgd.mup and the first parameters in jgd.mup_init."
         return Sheet([head], ("slope over log width of", "|h|", "change of h", ""), rows, [foot] if foot else [])
@@ -74,7 +73,9 @@ class CoordinateCheck:
         """Draw a matplotlib figure: on the left sizes and on the right changes after the last step, against width."""
         figure = new_figure(8.4, 3.4, "CoordinateCheck.plot()")
         panels = figure.subplots(1, 2)
-        for panel, values, title in zip(panels, (self.sizes, self.changes), ("mean |h|", "RMS change of h"), strict=True):
+        for panel, values, title in zip(
+            panels, (self.sizes, self.changes), ("mean |h|", "RMS change of h"), strict=True
+        ):
             for i, name in enumerate(self.layers):
                 color = COLORS[i % len(COLORS)]
                 panel.plot(self.widths, values[:, -1, i], color=color, marker="o", markersize=3, label=literal(name))
@@ -87,9 +88,7 @@ class CoordinateCheck:
         return figure
 
 
-@checked(
-    task_of=TASK_OF, optimizer=OPTIMIZER_OF, widths=listed("widths", WHOLE, least=2), steps=WHOLE, seeds=WHOLE
-)
+@checked(task_of=TASK_OF, optimizer=OPTIMIZER_OF, widths=listed("widths", WHOLE, least=2), steps=WHOLE, seeds=WHOLE)
 def coordinate_check(
     task_of: Callable[[int], Task],
     optimizer: Transform | Callable[[int], Transform],
@@ -112,8 +111,8 @@ def coordinate_check(
     (2 steps + 1) passes of a batch, in one program for each width.
     """
     widths = tuple(sorted(int(w) for w in widths))
-    found = [_measured(task_of(w), as_transform(optimizer if admits(_PAIR, optimizer) else optimizer(w)), steps, seeds)
-             for w in widths]  # fmt: skip
+    made: Any = (lambda width: optimizer) if isinstance(optimizer, Transform) else optimizer
+    found = [_measured(task_of(w), as_transform(made(w)), steps, seeds) for w in widths]
     layers = found[0][0]
     for width, (names, _, _) in zip(widths, found, strict=True):
         if names != layers:
@@ -122,9 +121,6 @@ def coordinate_check(
                 f"{widths[0]} {', '.join(layers)}; make models that differ in their widths alone."
             )
     return CoordinateCheck(widths, layers, *(np.stack([one[i] for one in found]) for i in (1, 2)))
-
-
-_PAIR = Kind("be an optimizer", lambda x: isinstance(x, Transform))
 
 
 def _measured(task: Task, optimizer: Any, steps: int, seeds: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:

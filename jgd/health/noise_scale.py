@@ -68,9 +68,12 @@ def noise_scale(
     """Estimate the simple noise scale tr(Sigma)/|G|^2 at `params`, those of `init` unless given.
 
     Of each batch of B the gradients of its parts of b examples are taken, and their mean:
-    |G|^2 = (B |g_B|^2 - b |g_b|^2) / (B - b) and tr(Sigma) = (|g_b|^2 - |g_B|^2) / (1/b - 1/B), both unbiased (McCandlish
-    et al. 2018, arXiv:1812.06162, App. A), averaged over batches before they are divided. With `part_size` 1 these are
-    the estimates from gradients of single examples; the finer the parts, the smaller the error of the trace.
+
+        |G|^2 = (B |g_B|^2 - b |g_b|^2) / (B - b)    tr(Sigma) = (|g_b|^2 - |g_B|^2) / (1/b - 1/B)
+
+    are unbiased (McCandlish et al. 2018, arXiv:1812.06162, App. A) and averaged over batches before they are divided.
+    With `part_size` 1 they are the estimates from gradients of single examples; the finer the parts, the smaller the
+    error of the trace.
 
     batch_size  B: the task's unless given; of one without batches, what makes `batches` of its data, 256 at most.
     part_size   b, a divisor of B below it: unless given, the finest that makes at most 32 parts.
@@ -138,9 +141,7 @@ def _batches(task: Task, batch_size: int | None, count: int, seed: int) -> Any:
     n = num_examples(task)
     size = int(batch_size or task.batch_size or max(2, min(256, n // count)))
     if not 2 <= size <= n:
-        raise InputError(
-            f"noise_scale(batch_size={size}): the task has {n} examples; take a size from 2 to {n}."
-        )
+        raise InputError(f"noise_scale(batch_size={size}): the task has {n} examples; take a size from 2 to {n}.")
     rng, per_epoch = np.random.default_rng(seed), n // size
     epochs = [rng.permutation(n)[: per_epoch * size] for _ in range(-(-count // per_epoch))]
     rows = np.concatenate(epochs)[: count * size].reshape(count, size)

@@ -11,7 +11,7 @@ from jgd.train.pulse import EVERYTHING
 
 DECAY, WARM_UP = 0.97, 25  # of the moving mean and variance of spikes (Kumar et al. 2025, arXiv:2504.02507)
 CLIPPED_AT = 2.5  # standard deviations with which a spike enters the mean, so that it does not blind the next
-TALL = 3.0  # times the mean, which a spike must reach too
+TALL, JUMP = 3.0, 0.05  # times the usual value, and, for losses, of the first loss above it: what a spike must reach
 VANISHED = 1e-6  # |g||theta|/|loss| of the most sensitive matrix: below it no weight changes the loss
 APART = 1e-7  # between the least and the most sensitive matrix
 LEAP = 5.0  # times the largest usual |u|/|theta|, which no single step should exceed
@@ -58,8 +58,8 @@ def heard_findings(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     yield from _rising(heard)
     yield from _spikes(heard, at)
     if not broken:
-        yield from _ratios(heard, at)
         yield from _sensitivity(heard)
+        yield from _ratios(heard, at)
     yield from _cosines(heard, at)
     yield from _clipped(heard, at)
 
@@ -105,7 +105,7 @@ def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
         shares = {g: heard.of(quantity, g)[row] for g in heard.groups if heard.of(quantity, g)[row] > limit}
         if shares:
             where = ", ".join(list(shares)[:4]) + (", ..." if len(shares) > 4 else "")
-            worst = max(shares.values())
+            worst = float(max(shares.values()))
             yield Finding(
                 BROKEN, f"step {step}, {where}", f"share of the {what} that is not finite", worst, "0", because, remedy
             )
@@ -146,7 +146,10 @@ def _spikes(heard: Heard, at: Thresholds) -> Iterator[Finding]:
         logs = where == "the gradient"
         scores = z_scores(np.log(values) if logs else values)
         usual = _usual(values)
-        high = (scores > float(at.spike)) & (values > TALL * np.abs(usual))
+        tall = TALL * np.abs(usual)
+        if not logs:  # a jump of the loss is none beside what it began with
+            tall = np.maximum(tall, usual + JUMP * np.abs(heard.loss[:1]))
+        high = (scores > float(at.spike)) & (values > tall)
         if high.any():
             worst = int(np.argmax(np.where(high, scores, 0)))
             yield Finding(
@@ -194,11 +197,17 @@ def _ratios(heard: Heard, at: Thresholds) -> Iterator[Finding]:
                 "no gradient reaches these leaves" if still else "the optimizer does not move these leaves",
                 "connect them to the loss, or leave them out" if still else "look at its mask, groups and rate",
             )  # fmt: skip
-        elif ratio < float(at.still):
+        elif ratio < float(at.still) and _is_stuck(heard):
             yield Finding(
                 SLOW, group, "|u|/|theta|", ratio, f"above {float(at.still):g}",
                 "these leaves hardly move, and in half precision not at all", "raise the rate, or scale their gradient",
             )  # fmt: skip
+
+
+def _is_stuck(heard: Heard) -> bool:
+    """Whether the loss has kept half of what it was: one that has fallen may lie where steps are small."""
+    finite = heard.loss[np.isfinite(heard.loss)]
+    return len(finite) > 0 and bool(np.abs(finite[-1]) > 0.5 * np.abs(finite[0]))
 
 
 def _sensitivity(heard: Heard) -> Iterator[Finding]:
@@ -220,7 +229,7 @@ def _sensitivity(heard: Heard) -> Iterator[Finding]:
     remedy = "initialise by He or orthogonally, add residuals or normalisation, or take another activation"
     if found[most] < VANISHED:
         yield Finding(
-            BROKEN, most, "|g||theta|/|loss|", found[most], f"above {VANISHED:g}", "the gradient vanishes in all layers",
+            BROKEN, most, "|g||theta|/|loss|", found[most], f"above {VANISHED:g}", "the gradient vanishes everywhere",
             remedy,
         )  # fmt: skip
     elif found[least] < APART * found[most]:

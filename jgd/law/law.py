@@ -31,8 +31,8 @@ STUDIES = Kind(
 class Law:
     """Hold how the best numbers and the least loss depend on sizes, each as fitted to samples of the seeds.
 
-    number = c prod_k size_k^a_k, and loss = E + sum_k A_k size_k^-alpha_k (Hoffmann et al. 2022, arXiv:2203.15556), where
-    E is left out if there are too few studies for it.
+    number = c prod_k size_k^a_k, and loss = E + sum_k A_k size_k^-alpha_k (Hoffmann et al. 2022, arXiv:2203.15556),
+    where E is left out if there are too few studies for it.
     """
 
     sizes: tuple[str, ...]  # names
@@ -152,7 +152,8 @@ def fit(
 
     studies    Pairs of sizes and the result of `jgd.sweep.run` there: `[({"width": 64, "steps": 500}, result), ...]`,
                each over the same positive numbers, such as a rate, wide enough that the best lies inside. At least two
-               more than there are sizes, with three values of each; from twice as many as sizes plus two on the loss has a floor E.
+               more than there are sizes, with three values of each; from twice as many as sizes plus two on the loss
+               has a floor E.
     resamples  Samples of the seeds to which the laws are fitted again: their spread is the interval, with that of the
                studies around the law. With one seed only the latter is known, and the interval is too narrow.
 
@@ -194,7 +195,10 @@ def _line(x: jax.Array, params: jax.Array) -> jax.Array:
 def _lines(x: np.ndarray, best: np.ndarray) -> np.ndarray:
     """The coefficients of lines through the logs, f[samples, names, 1 + sizes]."""
     centre, start = x.mean(axis=0), jnp.zeros(1 + x.shape[1])
-    one = lambda y: curve_fit(_line, jnp.asarray(x - centre), y, start).params  # noqa: E731
+
+    def one(y: jax.Array) -> Any:
+        return curve_fit(_line, jnp.asarray(x - centre), y, start).params
+
     ys = np.moveaxis(best, 2, 1)
     found = np.asarray(jax.jit(jax.vmap(jax.vmap(one)))(jnp.asarray(ys, jnp.float32)), float)
     found[..., 0] -= found[..., 1:] @ centre
@@ -216,13 +220,16 @@ def _loss_law(x: jax.Array, params: dict[str, jax.Array]) -> jax.Array:
 
 
 def _loss_laws(x: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """The parameters of the loss's law for each sample, f[samples, 1 + 2 sizes], a floor of -inf where there is none."""
+    """The parameters of the loss's law for each sample, f[samples, 1 + 2 sizes], the floor -inf where none is."""
     centre, count = x.mean(axis=0), x.shape[1]
     middle, spread = losses[0].mean(), np.ptp(losses[0])
     start = {"factors": jnp.full(count, middle - np.log(2 * count)), "powers": jnp.full(count, np.log(0.5))}
     if len(x) >= 2 * count + 2:
         start["floor"] = jnp.asarray(middle - max(spread, np.log(2)))
-    one = lambda y: curve_fit(_loss_law, jnp.asarray(x - centre), y, start).params  # noqa: E731
+
+    def one(y: jax.Array) -> Any:
+        return curve_fit(_loss_law, jnp.asarray(x - centre), y, start).params
+
     found = jax.tree.map(lambda p: np.asarray(p, float), jax.jit(jax.vmap(one))(jnp.asarray(losses, jnp.float32)))
     factors = found["factors"] + np.exp(found["powers"]) * centre
     floor = found["floor"][:, None] if "floor" in found else np.full((len(losses), 1), -np.inf)

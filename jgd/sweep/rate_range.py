@@ -175,9 +175,7 @@ def rate_range(
     losses = np.where(np.isfinite(curves).all(axis=-1), tail.mean(axis=-1), np.inf)
     found = RateRange(grid, losses, curves[0, :, 0], steps, name)
     if not np.isfinite(losses).any(axis=0).all():
-        raise InputError(
-            f"rate_range(low={low:g}): under every rate the loss left the finite numbers; lower it, or look at the task."
-        )
+        raise InputError(f"rate_range(low={low:g}): under every rate the loss became infinite or NaN; lower it.")
     return found
 
 

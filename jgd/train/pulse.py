@@ -167,7 +167,7 @@ def clipped_share(optimizer: Any, grads: Grads, norm: jax.Array) -> Any:
 
 
 def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list[jax.Array]:
-    """For each leaf, f32[9]: sums of squares of g, u, theta, g before; g.before; counts of entries, as `_quantities`."""
+    """For each leaf, f32[9], sums of squares and products and counts of entries, in the order of `_quantities`."""
     trees = [[widen(x) for x in jax.tree.leaves(tree)] for tree in (params, grads, updates, before)]
     found = []
     for p, g, u, b in zip(*trees, strict=True):

@@ -51,8 +51,9 @@ def run_segment(
 
     All numbers of the task, of the optimizer and of the rules are arguments, so other values need no compilation.
     `batches` are stacked ones from a stream, or `None`. `rows` are those of each batch, or `None` where they are drawn
-    here, or where all are used. The curves of a `pulse` stand under "health", see `Pulse.beat`. A frozen step costs what a live one does: there is no branch, because the selects fuse
-    into the update and a branch on the device would cost a round trip.
+    here, or where all are used. What a `pulse` measures stands under "health" among the curves, see `Pulse.beat`. A
+    frozen step costs what a live one does: there is no branch, because the selects fuse into the update and a branch on
+    the device would cost a round trip.
     """
     start = state.steps
     draws = rows if rows is not None else pick(task, state.carry.key, start, length)

@@ -8,7 +8,7 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.train.curves import Curves
-from jgd.train.pulse import MOST_ROWS, Health, clipped_share, pulse_of, short_names, bounded
+from jgd.train.pulse import MOST_ROWS, Health, bounded, clipped_share, pulse_of, short_names
 from tests.train import problems
 
 PARAMS = {"layers": [{"w": jnp.ones((2, 3)), "b": jnp.zeros(3)} for _ in range(3)], "head": jnp.ones((3, 1))}
@@ -58,7 +58,9 @@ def test_health_changes_no_bit_of_training(optimizer):
         jgd.fit(problems.task(5), optimizer, steps=23, eval_every=10, health=health, progress=False)
         for health in (False, Health(every=4))
     )
-    same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), (plain.params, plain.opt_state), (heard.params, heard.opt_state))
+    same = jax.tree.map(
+        lambda a, b: bool(jnp.all(a == b)), (plain.params, plain.opt_state), (heard.params, heard.opt_state)
+    )
     assert jax.tree.all(same)
     np.testing.assert_array_equal(plain.metrics["loss"], heard.metrics["loss"])
     np.testing.assert_array_equal(heard.beats["step"], [0, 3, 7, 11, 15, 19])
@@ -119,5 +121,5 @@ def test_bad_requests_are_one_sentence(health, words):
     with pytest.raises(InputError) as error:
         jgd.fit(problems.task(5), jgd.sgd(0.1), steps=1, health=health, progress=False)
     assert str(error.value).startswith(words)
-    with pytest.raises(InputError, match="Health.groups=0.: groups must be"):
+    with pytest.raises(InputError, match=r"Health\(groups=0\): groups must be"):
         Health(groups=0)
