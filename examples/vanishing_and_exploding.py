@@ -1,4 +1,10 @@
-"""A deep chain that vanishes, one that explodes, and what cures them, measured before and after."""
+"""A deep chain that vanishes, one that explodes, and what cures them, measured before and after.
+
+Twenty layers of 32 units. With sigmoids the signal that comes back falls by exp(1.5) a layer, and the loss stays at
+0.60; batch normalisation or residuals bring that to exp(0.02) and the loss below 1e-9 or to 0.2. ReLUs with small weights
+lose exp(0.7) a layer; He's weights, leaky ReLUs and ELUs nothing. Weights a quarter above He's gain exp(0.3): training
+is infinite after two steps, and with a clipped gradient ends at 0.05, with a warm-up near 0.
+"""
 
 import functools
 
@@ -8,9 +14,8 @@ import numpy as np
 
 import jgd
 
-DEPTH, WIDTH = 20, 32
+DEPTH, WIDTH, HE = 20, 32, 2**0.5
 X = np.random.default_rng(0).normal(size=(64, WIDTH)).astype(np.float32)
-Y = np.sin(2 * X[:, 0])
 
 
 def first(gain, key):
@@ -20,26 +25,21 @@ def first(gain, key):
 
 
 @functools.cache
-def loss_of(activation, normalise=False, residual=False):
+def loss_of(activation, form):
     """The loss of the chain, with taps: zeros that are added to its layers."""
 
     def layer(h, weights_and_tap):
-        weights, tap = weights_and_tap
-        z = h @ weights + tap
-        z = (z - z.mean(0)) / (z.std(0) + 1e-3) if normalise else z
-        return h + activation(z) / DEPTH**0.5 if residual else activation(z), None
+        z = h @ weights_and_tap[0] + weights_and_tap[1]
+        if form == "normalised":
+            z = (z - z.mean(0, keepdims=True)) / (z.std(0, keepdims=True) + 1e-3)
+        return h + activation(z) / DEPTH**0.5 if form == "residual" else activation(z), None
 
     def loss(params, batch, taps=None):
         taps = jnp.zeros((DEPTH, 1, WIDTH)) if taps is None else taps
-        h, _ = jax.lax.scan(layer, batch[0], (params["layers"], taps))
-        return jnp.mean((h @ params["head"] - batch[1]) ** 2)
+        h, _ = jax.lax.scan(layer, batch, (params["layers"], taps))
+        return jnp.mean((h @ params["head"] - jnp.sin(2 * batch[:, 0])) ** 2)
 
     return loss
-
-
-def chain(activation, gain, **form):
-    """The chain as a task; the gain is a number of it, so chains that differ in it share their program."""
-    return jgd.Task(jax.tree_util.Partial(first, gain), loss_of(activation, **form), (X, Y))
 
 
 def slope(task):
@@ -51,29 +51,28 @@ def slope(task):
 
 
 def main():
-    he, rate = np.sqrt(2), 0.002
-    plain, warm = (jgd.sgd(r, momentum=0.9) for r in (rate, jgd.linear_schedule(0.0, rate, 200)))
-    clip = jgd.chain(jgd.clip_by_global_norm(1.0), plain)
-    sigmoid, relu, leaky, elu = jax.nn.sigmoid, jax.nn.relu, jax.nn.leaky_relu, jax.nn.elu
+    plain, warm = (jgd.sgd(rate, momentum=0.9) for rate in (0.002, jgd.linear_schedule(0.0, 0.002, 200)))
     cases = {
-        "sigmoid": (chain(sigmoid, 1.0), plain),
-        "  + batch normalisation": (chain(sigmoid, 1.0, normalise=True), plain),
-        "  + residuals": (chain(sigmoid, 1.0, residual=True), plain),
-        "ReLU, small weights": (chain(relu, 0.7), plain),
-        "  + He's weights": (chain(relu, he), plain),
-        "  + leaky ReLU": (chain(leaky, he), plain),
-        "  + ELU": (chain(elu, 1.2), plain),
-        "ReLU, large weights": (chain(relu, 1.8), plain),
-        "  + clipping": (chain(relu, 1.8), clip),
-        "  + warm-up": (chain(relu, 1.8), warm),
+        "sigmoid": (jax.nn.sigmoid, 1.0, "", plain),
+        "  + batch normalisation": (jax.nn.sigmoid, 1.0, "normalised", plain),
+        "  + residuals": (jax.nn.sigmoid, 1.0, "residual", plain),
+        "ReLU, small weights": (jax.nn.relu, HE / 2, "", plain),
+        "  + He's weights": (jax.nn.relu, HE, "", plain),
+        "  + leaky ReLU": (jax.nn.leaky_relu, HE, "", plain),
+        "  + ELU": (jax.nn.elu, 1.2, "", plain),
+        "ReLU, large weights": (jax.nn.relu, 1.8, "", plain),
+        "  + clipping": (jax.nn.relu, 1.8, "", jgd.chain(jgd.clip_by_global_norm(1.0), plain)),
+        "  + warm-up": (jax.nn.relu, 1.8, "", warm),
     }
-    slopes, last, healthy = {}, {}, {}
     print(f"{'':24s} slope  loss after 300 steps, and the worst finding")
-    for name, (task, optimizer) in cases.items():
-        run = jgd.fit(task, optimizer, steps=300, health=True, progress=False)
-        found = run.health.findings
-        slopes[name], last[name], healthy[name] = slope(task), run.metrics["loss"][-1], not found
-        print(f"{name:24s} {slopes[name]:+.2f}  {last[name]:8.1e}  {found[0] if found else 'healthy'}")
+    for name, (activation, gain, form, optimizer) in cases.items():
+        task = jgd.Task(jax.tree_util.Partial(first, gain), loss_of(activation, form), X)
+        run = jgd.fit(task, optimizer, steps=300, health=True)
+        found, last, steep = run.health.findings, run.metrics["loss"][-1], slope(task)
+        print(f"{name:24s} {steep:+.2f}  {last:8.1e}  {found[0] if found else 'healthy'}")
+        assert found or name.startswith(" ")  # what is sick is told
+        assert last < 0.3 or not name.startswith(" ")  # and what is cured learns
+        assert abs(steep) > 0.2 if not name.startswith(" ") else abs(steep) < 0.1 or gain == 1.8
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ def fit(
                 is evaluated, the checkpoint written, the progress line moved, `callback` called and Ctrl-C heeded. One
                 program serves all segments, and a second a shorter last one: a divisor of `steps` needs only one.
     metrics     Names to record at each step beside the loss and its aux: "gradient_norm", "update_norm", "params_norm",
+                "update_ratio", the second over the third; "zeros" and "nonfinite", shares of the gradient's entries;
                 and any hyperparameter, such as "learning_rate", as it was in effect at that step.
     keep_best   An entry of what the task's `evaluate` returns: `run.best` has the parameters and the state of the
                 evaluation at which it was best, and the folder keeps them beside the last. `mode` says which is better,
