@@ -50,6 +50,16 @@ SECTIONS: dict[str, Section] = {
         "share": Case("bench.training_step:share", "The optimizer's share of a step of GPT-2 small", 70),
         "per_leaf": Case("bench.training_step:per_leaf", "Newton-Schulz leaf by leaf, and by others", 60),
     }, LIBRARY),
+    "memory": Section("Moments in few bits, and batches in parts", {
+        "few_bits": Case("bench.few_bits:few_bits", "A step of GPT-2 small with moments in 8 and 4 bits", 35),
+        "microbatches": Case(
+            "bench.microbatches:microbatches", "GPT-2 small by the size of its micro-batches", 60,
+        ),
+    }, LIBRARY),
+    "matrices": Section("SOAP and Shampoo", {
+        "of_a_model": Case("bench.training_step:preconditioned", "SOAP and Shampoo beside a step of GPT-2 small", 60),
+        "preconditioned": Case("bench.preconditioned:preconditioned", "48 matrices and a large one", 40),
+    }, LIBRARY),
     "sweeps": Section("Sweeps", {
         "digits": Case(
             "bench.digits:digits", "A sweep of 256 learning rates on digits", 35, ("sklearn",),
