@@ -78,7 +78,7 @@ lazy(
         ),
         "jgd.train": "Health Microbatch Run Task fit loss_of_outputs on_host",
         "jgd.sweep": "rate_range",
-        "jgd.measure": "describe",
+        "jgd.measure": "audit describe",
     },
     folders="health interop law measure nonsmooth optimizers schedules solvers sweep tasks transforms",
 )

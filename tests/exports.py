@@ -44,6 +44,7 @@ LOOPS = {
     ),
     "jgd.train": "Health Microbatch Run Task fit loss_of_outputs on_host",
     "jgd.sweep": "rate_range",
+    "jgd.measure.audit": "audit",
     "jgd.measure.describe": "describe",
 }
 FOLDERS = (

@@ -85,7 +85,7 @@ def fit(
     microbatch  In place of the task's: a number of examples or a `jgd.Microbatch`. "auto" is the largest one, of those
                 that divide the batch, with which a segment fits into the memory that is free now, as the compiler plans
                 it; the whole batch where nobody tells what is free. It compiles a segment for each size tried, the
-                whole batch first.
+                whole batch first; `run.notes` says what was taken.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
                 a rule or the callback has ended stays ended.
@@ -166,7 +166,7 @@ def _plan(
     plan = FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
     if health:
         plan = plan._replace(pulse=pulse_of(health, jax.eval_shape(lambda: first_model(task, root_key(0))[0])))
-    return plan._replace(task=with_largest_microbatch(plan)) if microbatch == "auto" else plan
+    return with_largest_microbatch(plan) if microbatch == "auto" else plan
 
 
 def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:

@@ -41,6 +41,7 @@ class FitPlan(NamedTuple):
     keep_best: str | None
     mode: str  # of keep_best
     watched: tuple[str, ...]  # further metrics of each step
+    notes: tuple[str, ...] = ()  # what the run is to tell of how it was planned
     pulse: Pulse | None = None  # where health is asked for
 
     @property
@@ -131,7 +132,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         best=run.best,
         history=run.history,
         steps_here=steps - before,
-        notes=_notes(state.carry.opt_state, status),
+        notes=(*plan.notes, *_notes(state.carry.opt_state, status)),
         pulse=plan.pulse,
         beats={name: np.array(x) for name, x in run.beats.rows().items()},
     )
