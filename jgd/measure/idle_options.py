@@ -30,9 +30,8 @@ def idle_options(step: Callable[..., Any], args: tuple[Any, ...]) -> tuple[list[
         try:
             known = _program(optimizer, shapes)
         except Exception as error:  # it needs more than gradients, such as a value
-            notes.append(
-                f"numbers and flags of {name}, whose update asks for more: {(str(error).splitlines() or [type(error).__name__])[0]}"
-            )
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            notes.append(f"numbers and flags of {name}, whose update asks for more: {said}")
             continue
         found += idle_numbers(optimizer, known, [path for path, _ in empty])
         found += idle_flags(optimizer, known, shapes)
