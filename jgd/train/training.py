@@ -22,6 +22,7 @@ from jgd.train.draws import draws_on_host, picked_rows
 from jgd.train.interrupt import Interrupt
 from jgd.train.judging import Best, Judge, is_better, metric_value
 from jgd.train.loop import evaluation, judged_params
+from jgd.train.mesh_layout import MeshLayout
 from jgd.train.result import Change, Run
 from jgd.train.segments import RunState, evaluate, run_segment, status_code
 from jgd.train.start import put_like
@@ -40,6 +41,7 @@ class FitPlan(NamedTuple):
     keep_best: str | None
     mode: str  # of keep_best
     watched: tuple[str, ...]  # further metrics of each step
+    layout: MeshLayout | None = None
 
     @property
     def in_segment(self) -> Stop:
@@ -108,7 +110,11 @@ def train(
 
 def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
     """The run as its caller gets it."""
-    state, steps = run.state, int(run.state.steps)
+    state, steps, best = run.state, int(run.state.steps), run.best
+    if plan.layout is not None:
+        handed = plan.layout.handed_out
+        state = state._replace(carry=handed(state.carry._replace(key=None)))
+        best = best and best._replace(params=handed(best.params), model_state=handed(best.model_state))
     status = Status.of(state.status)
     if status is Status.RUNNING:
         status = Status.MAX_STEPS if steps >= plan.steps else told.status or Status.INTERRUPTED
@@ -126,7 +132,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         seconds=clock.seconds,
         compile_seconds=compile_seconds() - clock.compiled,
         reason=f"stopped at step {steps}" + (f": {reason}" if reason else ""),
-        best=run.best,
+        best=best,
         history=run.history,
         steps_here=steps - before,
         notes=_notes(state.carry.opt_state, status),
@@ -141,9 +147,11 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
     if size == 1 < plan.length:
         # XLA takes a loop of one step apart and may round otherwise, so a last step on its own is one of two.
         batches, size = jax.tree.map(lambda x: x.repeat(2, axis=0), batches), 2
+    if plan.layout is not None and batches is not None:
+        batches = jax.device_put(batches, plan.layout.over_axis(1))
     state, curves = run_segment(
         plan.task, run.optimizer, plan.in_segment, first, batches, _rows(plan, first, size), end,
-        length=size, watched=plan.watched,
+        length=size, watched=plan.watched, layout=plan.layout,
     )  # fmt: skip
     # The compiler chooses where what it returns lies; every segment is to begin as the first did.
     run.state = put_like(state, first)
