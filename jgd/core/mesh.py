@@ -14,10 +14,15 @@ from jax.sharding import AxisType, PartitionSpec
 FREE = PartitionSpec.UNCONSTRAINED
 
 
-def axes_of_type(kind: AxisType) -> tuple[str, ...]:
-    """The axes of the mesh in effect that are of a type; none without a mesh."""
-    mesh = jax.sharding.get_abstract_mesh()
+def axes_of_type(kind: AxisType, mesh: Any = None) -> tuple[str, ...]:
+    """The axes of a mesh, of the one in effect unless given, that are of a type; none without a mesh."""
+    mesh = jax.sharding.get_abstract_mesh() if mesh is None else mesh
     return tuple(name for name, x in zip(mesh.axis_names, mesh.axis_types or (), strict=False) if x == kind)
+
+
+def mesh_of(x: Any) -> Any:
+    """The mesh in an array's type, which is there where axes are Explicit; `None` without one."""
+    return getattr(getattr(jax.typeof(x), "sharding", None), "mesh", None)
 
 
 def spec_of(x: Any) -> PartitionSpec:
