@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.core
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jgd.core import InputError, Transform, part, record, static

@@ -1,8 +1,8 @@
 """The largest part of a batch with which a segment of `fit` fits into memory, as the compiler plans it."""
 
 import dataclasses
+import functools
 import math
-from functools import partial
 from typing import Any
 
 import jax
@@ -28,7 +28,7 @@ def with_largest_microbatch(plan: FitPlan) -> Task:
     free = free_bytes(device)
     size = jax.tree.leaves(batch_shapes(plan.task))[0].shape[0]
     sizes = divisors(size // (plan.layout.devices if plan.layout else 1))
-    needed = partial(segment_bytes, plan)
+    needed = functools.partial(segment_bytes, plan)
     if free is None or needed(None) <= free:
         return plan.task
     low, high = 0, len(sizes) - 1  # sizes[high] is too large
@@ -52,7 +52,8 @@ def segment_bytes(plan: FitPlan, size: int | None) -> int:
     batches = None
     if callable(task.data):
         batches = jax.tree.map(lambda x: jax.ShapeDtypeStruct((plan.length, *x.shape), x.dtype), batch_shapes(task))
-        batches = jax.tree.map(lambda x: _lying(x, plan.layout.over_axis(1)), batches) if plan.layout else batches
+        if plan.layout is not None:
+            batches = jax.tree.map(functools.partial(_lying, where=plan.layout.over_axis(1)), batches)
     with in_effect(plan.layout):
         program = run_segment.lower(
             task, plan.optimizer, plan.in_segment, state, batches, None, 0,

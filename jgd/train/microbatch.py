@@ -84,7 +84,7 @@ class Microbatch:
             step = jax.vmap(weighted, in_axes=(None, 0, 0)) if wide else weighted
             new, more, weight = step(state, *x)
             sums = jax.tree.map(lambda s, x: s + x.astype(s.dtype), (sums, total), (more, weight))
-            return (state if wide else new, *(layout.split(sums) if wide else sums)), None
+            return (state if wide else new, *(layout.split(sums) if wide and layout else sums)), None
 
         first = jax.tree.map(lambda x: x[0, 0] if wide else x[0], parts)
         shapes = jax.eval_shape(lambda *args: self._shapes(*part(*args)), state, first, key)
