@@ -116,6 +116,40 @@ def test_split_specs_take_the_first_axis_that_the_mesh_divides():
     assert run.params["w"].sharding.is_fully_replicated
 
 
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (lambda: jgd.chain(jgd.clip_by_global_norm(1.0), jgd.sgd(0.1)), "ClipByGlobalNorm.update"),
+        (lambda: jgd.lamb(0.1), "ScaleByTrustRatio.update"),
+        (lambda: jgd.scale_by_muon(), "ScaleByMuon.update"),
+        (lambda: jgd.dadapt_sgd(), "global_norm"),
+    ],
+    ids=["clip", "lamb", "muon", "dadapt"],
+)
+def test_parts_of_a_gradient_are_refused_where_a_norm_is_taken_and_whole_ones_are_not(make, place):
+    opt, params = make(), {"w": jnp.ones((4, 2))}
+
+    def step(spec):
+        def local(params):
+            return opt.update(params, opt.init(params), params)[0]
+
+        return jax.eval_shape(jax.shard_map(local, mesh=mesh(), in_specs=spec, out_specs=spec), params)
+
+    assert step(P())["w"].shape == (4, 2)
+    with pytest.raises(jgd.InputError, match=place + r".*at \['w'\] varies over the mesh's manual axis 'data', so"):
+        step(P("data"))
+
+
+def test_steps_of_entries_are_taken_of_parts_too():
+    opt, params = jgd.adamw(0.1), {"w": jnp.arange(8.0).reshape(4, 2)}
+
+    def local(params):
+        return opt.update(params, opt.init(params), params)[0]
+
+    found = jax.jit(jax.shard_map(local, mesh=mesh(), in_specs=P("data"), out_specs=P("data")))(params)
+    problems.close(found, local(params), rtol=1e-6)
+
+
 @pytest.mark.parametrize("make", [lambda **kw: shard_state(jgd.sgd(0.1), **kw), lambda **kw: split_specs({}, **kw)])
 def test_an_unknown_axis_and_what_is_no_mesh_are_refused(make):
     with pytest.raises(jgd.InputError, match=r"\(axis\): unknown name 'rows'. Known: data\."):

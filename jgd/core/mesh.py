@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
+from jgd.core.errors import InputError
+
 FREE = PartitionSpec.UNCONSTRAINED
 
 
@@ -41,6 +43,7 @@ def without_mesh_types(update: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Any, grads: Any, state: Any, params: Any = None, **extra: Any) -> Any:
         if getattr(self, "entrywise", False):
             return update(self, grads, state, params, **extra)
+        check_whole(f"{type(self).__name__}.update", grads)
 
         def inner(rule: Any, grads: Any, state: Any, params: Any, extra: Any) -> Any:
             return update(rule, grads, state, params, **extra)
@@ -48,6 +51,22 @@ def without_mesh_types(update: Callable[..., Any]) -> Callable[..., Any]:
         return laid_like(inner, (grads, state), self, grads, state, params, extra)
 
     return call
+
+
+def check_whole(place: str, tree: Any) -> None:
+    """Refuse arrays of which each device has another within `jax.shard_map`: a norm would be that of a part.
+
+    With `check_vma=False` nothing tells whether they differ, and nothing is refused.
+    """
+    if not axes_of_type(AxisType.Manual):
+        return
+    for path, x in jax.tree_util.tree_leaves_with_path(tree):
+        if varying := sorted(getattr(getattr(jax.typeof(x), "manual_axis_type", None), "varying", ())):
+            raise InputError(
+                f"{place}: the array at {jax.tree_util.keystr(path) or 'the root'} varies over the mesh's manual axis "
+                f"{varying[0]!r}, so that a norm or product of it would be that of one device's part; take the step "
+                "outside of shard_map, under jax.jit, where norms are those of whole arrays."
+            )
 
 
 def laid_like(function: Callable[..., Any], like: Any, *args: Any) -> Any:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.arguments import Kind
@@ -45,6 +46,11 @@ class MeshLayout:
         """Within a program: the arrays of a batch, split along this axis of theirs over the mesh's."""
         where = self.over_axis(axis)
         return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, where), tree)
+
+    def whole(self, tree: Any) -> Any:
+        """Within a program: arrays that every device, and every process, is to have whole."""
+        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, everywhere), tree)
 
     def over_axis(self, axis: int = 0) -> NamedSharding:
         """Where arrays lie that are split along this axis of theirs."""
@@ -113,6 +119,7 @@ def on_mesh(task: Task, layout: MeshLayout) -> Task:
 
     def put(x: Any) -> Any:
         there = isinstance(x.sharding, NamedSharding) and x.sharding.device_set == set(layout.mesh.devices.flat)
+        x = x if there or jax.process_count() == 1 else np.asarray(x)  # the same in every process
         return jax.device_put(x, NamedSharding(layout.mesh, x.sharding.spec) if there else where)
 
     return dataclasses.replace(task, data=jax.tree.map(put, task.data))

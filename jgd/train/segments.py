@@ -63,7 +63,8 @@ def run_segment(
         new, metrics = _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw), watched, layout)
         return new if layout is None else layout.kept(new), metrics
 
-    return jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+    state, curves = jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+    return state, curves if layout is None else layout.whole(curves)
 
 
 @jax.jit

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 
 from jgd.core.compilation import compile_seconds
+from jgd.core.processes import in_any, is_first
 from jgd.core.progress import Progress
 from jgd.core.status import Status
 from jgd.core.stop import Stop
@@ -81,9 +82,10 @@ def train(
     done, told = int(run.state.steps), Told()
     feed = Feed(plan.task.data, run.position) if is_stream(plan.task) else None
     judge = _judge(plan, run)
-    with Interrupt() as interrupt, Progress(plan.task.name or "fit", plan.steps, done, progress) as line:
+    shown = progress if is_first() else False
+    with Interrupt() as interrupt, Progress(plan.task.name or "fit", plan.steps, done, shown) as line:
         try:
-            while done < plan.steps and int(run.state.status) == Status.RUNNING and not interrupt.requested:
+            while done < plan.steps and int(run.state.status) == Status.RUNNING and not in_any(interrupt.requested):
                 # Segments end at multiples of their length, so that a resumed run is cut like an uninterrupted one.
                 told = _segment(plan, run, min(plan.length - done % plan.length, plan.steps - done), feed, judge)
                 done = int(run.state.steps)
@@ -95,7 +97,7 @@ def train(
                 finally:  # what the callback asked for is written with the segment, and a segment in spite of its error
                     if checkpoint:
                         checkpoint.save(run)
-                if plan.stop.seconds is not None and clock.seconds >= float(np.asarray(plan.stop.seconds)):
+                if plan.stop.seconds is not None and in_any(clock.seconds >= float(np.asarray(plan.stop.seconds))):
                     limit = float(np.asarray(plan.stop.seconds))
                     told = (
                         told if told.status else Told(Status.TIME, f"{clock.seconds:.1f} s of {limit:g} s had passed")
