@@ -53,9 +53,9 @@ def walked(step, opt, state, params, grads):
 
 
 @pytest.mark.parametrize("row", at_once(("adam", "muon", "soap", "galore"), {row.name: row for row in ROWS}))
-def test_the_state_stays_where_it_lies_and_the_steps_are_those_of_one_device(row):
+def test_the_state_stays_where_it_lies_and_the_steps_are_those_of_one_device(row, x64):
     shapes, specs = (SHAPES, SPECS) if row.shapes is None else (MATRICES, OF_MATRICES)
-    opt, params = row.make(), problems.params(shapes, "float32")
+    opt, params = row.make(), problems.params(shapes)
     grads = problems.gradients(STEPS, params)
     alone = walked(jax.jit(stepper(row)), opt, opt.init(params), params, grads)
     for kind in (AxisType.Auto, AxisType.Explicit):
@@ -70,9 +70,10 @@ def test_the_state_stays_where_it_lies_and_the_steps_are_those_of_one_device(row
             jax.tree_util.tree_leaves_with_path(found), jax.tree.leaves((of_state, of_params)), strict=True
         ):
             assert x.sharding.is_equivalent_to(wanted, x.ndim), (kind, jax.tree_util.keystr(path), x.sharding, wanted)
-        # Sums over two devices associate otherwise, in each of three steps.
+        # Sums over two devices associate otherwise. In float64, as conjugate gradients that go on when they have
+        # converged make much of it, 1e-6 even so; and some rules keep float32.
         found, alone = (jax.tree.map(_numbers, tree) for tree in (found, alone))
-        problems.close(found, alone, rtol=1e-4 * row.rounding, atol=1e-5 * row.rounding)
+        problems.close(found, alone, rtol=1e-5, atol=1e-5)
 
 
 def _numbers(x):
