@@ -203,8 +203,8 @@ class Study:
         """The futures of the processes that the executor starts, which are waited for; one that failed is warned of."""
         own = {"executor": None, "devices": None, "progress": False}
         asked = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init} | own
-        count = 0 if self.executor is None else (self.workers or 1) - 1
-        futures = [self.executor.submit(take_part, asked) for _ in range(count)]
+        begun = range((self.workers or 1) - 1) if self.executor else ()
+        futures = [self.executor.submit(take_part, asked) for _ in begun]
         try:
             yield futures
         except BaseException:
