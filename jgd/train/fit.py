@@ -87,7 +87,7 @@ def fit(
     microbatch  In place of the task's: a number of examples or a `jgd.Microbatch`. "auto" is the largest one, of those
                 that divide the batch, with which a segment fits into the memory that is free now, as the compiler plans
                 it; the whole batch where nobody tells what is free. It compiles a segment for each size tried, the
-                whole batch first.
+                whole batch first; `run.notes` says what was taken.
     mesh        Devices that the run is spread over: each takes its part of every batch, along the mesh's axis
                 `data_axis`, its first unless given, whose length divides the batch. The run is one device's, to
                 rounding: losses, gradients and norms are those of the whole batch. All is traced as on Auto axes;
@@ -125,7 +125,7 @@ def fit(
     plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode, microbatch)
     layout = mesh_layout(plan.task, plan.optimizer, plan.in_segment, mesh, data_axis, specs)
     plan = plan._replace(layout=layout)
-    plan = plan._replace(task=with_largest_microbatch(plan)) if microbatch == "auto" else plan
+    plan = with_largest_microbatch(plan) if microbatch == "auto" else plan
     call, key = None if callback is None else caller(callback), root_key(int(seed))
     checkpoint = None if dir is None else Checkpoint(dir)
     given = given_by(plan.task, key, start, params, opt_state, model_state)

@@ -43,6 +43,7 @@ class FitPlan(NamedTuple):
     mode: str  # of keep_best
     watched: tuple[str, ...]  # further metrics of each step
     layout: MeshLayout | None = None
+    notes: tuple[str, ...] = ()  # what the run is to tell of how it was planned
 
     @property
     def in_segment(self) -> Stop:
@@ -137,7 +138,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         best=best,
         history=run.history,
         steps_here=steps - before,
-        notes=_notes(state.carry.opt_state, status),
+        notes=(*plan.notes, *_notes(state.carry.opt_state, status)),
     )
 
 
