@@ -39,7 +39,7 @@ def stepper(row, kind=AxisType.Auto):
     def step(opt, grads, state, params):
         extra = row.extra(grads, params) if row.extra else {}
         if kind is AxisType.Explicit:
-            extra = {name: whole_inputs(x) if callable(x) else x for name, x in extra.items()}
+            extra = {name: whole_inputs(x) if name == "outputs_fn" else x for name, x in extra.items()}
         updates, state = opt.update(grads, state, params, **extra)
         return state, jgd.apply_updates(params, updates)
 
