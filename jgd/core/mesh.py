@@ -22,7 +22,7 @@ def axes_of_type(kind: AxisType, mesh: Any = None) -> tuple[str, ...]:
     return tuple(name for name, x in zip(mesh.axis_names, mesh.axis_types or (), strict=False) if x == kind)
 
 
-def mesh_of(x: Any) -> Any:
+def mesh_in_type(x: Any) -> Any:
     """The mesh in an array's type, which is there where axes are Explicit; `None` without one."""
     return getattr(getattr(jax.typeof(x), "sharding", None), "mesh", None)
 

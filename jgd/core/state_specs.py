@@ -8,12 +8,17 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jgd.core.arguments import ARRAYS, TRANSFORM, checked
+from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, checked
 from jgd.core.errors import InputError
 from jgd.core.leaves import prefix_mismatch
 from jgd.core.record import part, record, static
 from jgd.core.tree import name_of
 from jgd.core.types import Params, State, Transform
+
+SPECS = Kind(
+    "be a jax.sharding.PartitionSpec, a tree of them with None for what is whole, or a function of the parameters",
+    lambda x: callable(x) or all(map(_is_spec, jax.tree.leaves(x, is_leaf=_is_spec))),
+)
 
 
 @record
@@ -28,7 +33,7 @@ class ShardedState:
     devices: int = static()
 
 
-@checked(optimizer=TRANSFORM, params=ARRAYS)
+@checked(optimizer=TRANSFORM, params=ARRAYS, specs=SPECS)
 def state_specs(optimizer: Transform, params: Params, specs: Any) -> State:
     """Give a `PartitionSpec` for each leaf of `optimizer.init(params)`, from those of the parameters.
 

@@ -12,7 +12,7 @@ from jgd.core.arguments import ARRAYS, TEXT, Kind, checked
 from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.leaves import fixed_leaves
-from jgd.core.mesh import FREE, axes_of_type, mesh_of, spec_of
+from jgd.core.mesh import FREE, axes_of_type, mesh_in_type, spec_of
 from jgd.core.state_specs import ShardedState, split_spec
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -107,7 +107,7 @@ class ShardState:
 
     def _laid(self, x: jax.Array, spec: PartitionSpec, whole: int | None = None) -> jax.Array:
         mesh = self.mesh.mesh
-        if self.axis in axes_of_type(AxisType.Explicit, mesh_of(x)):
+        if self.axis in axes_of_type(AxisType.Explicit, mesh_in_type(x)):
             return jax.reshard(x, NamedSharding(mesh, spec))
         entries = [*spec, *[None] * (x.ndim - len(spec))]
         # What else the compiler has found for the array's other axes, it may keep.

@@ -68,7 +68,7 @@ def check_workers(workers: int | None, dir: Any) -> int:
 
 
 def check_executor(executor: Any, workers: int) -> Any:
-    """What starts further processes, of which there must be some."""
+    """The executor, or the error that there is no process for it to start."""
     if executor is not None and workers < 2:
         raise InputError(
             f"run(executor=, workers={workers}): it starts workers - 1 processes beside this one; pass at least 2, "

@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from jgd.core.arguments import ARRAYS, TEXT, Kind, checked, listed, one_of
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
+from jgd.core.state_specs import SPECS
 from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
@@ -45,6 +46,7 @@ MICROBATCH_OR_AUTO = Kind(f"{MICROBATCH.expected}, or 'auto'", lambda x: x == "a
     microbatch=MICROBATCH_OR_AUTO,
     mesh=MESH,
     data_axis=DATA_AXIS,
+    specs=SPECS,
     resume=one_of("same", "changed"),
 )
 def fit(
