@@ -46,7 +46,18 @@ LOOPS = {
     "jgd.measure.audit": "audit",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")
+FOLDERS = (
+    "distributed",
+    "interop",
+    "measure",
+    "nonsmooth",
+    "optimizers",
+    "schedules",
+    "solvers",
+    "sweep",
+    "tasks",
+    "transforms",
+)
 
 
 def written() -> dict[pathlib.Path, str]:

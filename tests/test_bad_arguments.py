@@ -6,6 +6,7 @@ import inspect
 import numbers
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -37,7 +38,16 @@ from jgd.optimizers.natural_gradient import FISHER
 from jgd.sweep import loguniform, uniform
 from jgd.transforms.decay import Decay
 
-MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
+MODULES = (
+    "jgd",
+    "jgd.sweep",
+    "jgd.tasks",
+    "jgd.measure",
+    "jgd.schedules",
+    "jgd.train",
+    "jgd.interop",
+    "jgd.distributed",
+)
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
     *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
@@ -115,6 +125,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "init": TASK.init,
     "init_step": ("heuristic", 1e-6),
     "mask": True,
+    "mesh": jax.make_mesh((1,), ("data",)),
     "measure": jnp.sum,
     "measure_name": "norm",
     "opt": jgd.sgd(0.1),
