@@ -80,7 +80,7 @@ lazy(
         "jgd.sweep": "rate_range",
         "jgd.measure": "audit describe",
     },
-    folders="health interop law measure nonsmooth optimizers schedules solvers sweep tasks transforms",
+    folders="distributed health interop law measure nonsmooth optimizers schedules solvers sweep tasks transforms",
 )
 
 __version__ = "0.6.0"

@@ -1,3 +1,4 @@
+from jgd import distributed as distributed
 from jgd import health as health
 from jgd import interop as interop
 from jgd import law as law

@@ -48,6 +48,7 @@ LOOPS = {
     "jgd.measure.describe": "describe",
 }
 FOLDERS = (
+    "distributed",
     "health",
     "interop",
     "law",

@@ -6,6 +6,7 @@ import inspect
 import numbers
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -47,6 +48,7 @@ MODULES = (
     "jgd.health",
     "jgd.law",
     "jgd.interop",
+    "jgd.distributed",
 )
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
@@ -125,6 +127,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "init": TASK.init,
     "init_step": ("heuristic", 1e-6),
     "mask": True,
+    "mesh": jax.make_mesh((1,), ("data",)),
     "measure": jnp.sum,
     "measure_name": "norm",
     "opt": jgd.sgd(0.1),
