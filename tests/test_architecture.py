@@ -19,6 +19,7 @@ LAYERS = [
     {"solvers", "train", "measure"},
     {"sweep", "distributed", "tasks"},
     {"interop", "commands"},
+    {"guide"},  # pages alone
 ]
 SWEEP_LAYERS = ["spaces", "samplers", "pruners", "lanes", "storage", "results", "engine", "plots", "report"]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
