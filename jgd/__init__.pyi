@@ -387,6 +387,9 @@ from jgd.transforms.process import process as process
 from jgd.transforms.qk_clip import qk_clip as qk_clip
 from jgd.transforms.rate_and_decay import scale_then_decay as scale_then_decay
 from jgd.transforms.rate_and_decay import scale_with_corrected_decay as scale_with_corrected_decay
+from jgd.transforms.rounding import kahan as kahan
+from jgd.transforms.rounding import master_weights as master_weights
+from jgd.transforms.rounding import stochastic_rounding as stochastic_rounding
 from jgd.transforms.running_clip import adagc as adagc
 from jgd.transforms.running_clip import zclip as zclip
 from jgd.transforms.scale import apply_updates as apply_updates

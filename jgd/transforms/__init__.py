@@ -55,6 +55,7 @@ lazy(
         "jgd.transforms.lookahead": "Lookahead LookaheadSlowState lookahead",
         "jgd.transforms.low_bit": "LowBit LowBitState low_bit",
         "jgd.transforms.matrix_axes": "MatrixAxesByPath every_matrix_axes matrix_axes matrix_axes_by_path",
+        "jgd.transforms.moments": "StateArray state_arrays",
         "jgd.transforms.momentum": "Ema Trace ema trace",
         "jgd.transforms.monitor": ("Measure MeasureSnapshot MeasureWithEma Monitor measure_with_ema monitor snapshot"),
         "jgd.transforms.named": "NamedChain named_chain",
@@ -75,6 +76,10 @@ lazy(
         "jgd.transforms.rate_and_decay": (
             "CorrectedDecayState ScaleThenDecay ScaleThenDecayState ScaleWithCorrectedDecay scale_then_decay "
             "scale_with_corrected_decay"
+        ),
+        "jgd.transforms.rounding": (
+            "Kahan KahanState MasterWeights MasterWeightsState StochasticRounding StochasticRoundingState kahan "
+            "master_weights stochastic_rounding"
         ),
         "jgd.transforms.running_clip": "Adagc AdagcState Zclip ZclipState adagc zclip",
         "jgd.transforms.scale": (
