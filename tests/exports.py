@@ -45,7 +45,10 @@ LOOPS = {
     "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")
+FOLDERS = (
+    *("distributed", "interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks"),
+    "transforms",
+)
 
 
 def written() -> dict[pathlib.Path, str]:
@@ -55,6 +58,7 @@ def written() -> dict[pathlib.Path, str]:
         "optimizers": "Optimizers, one file a family: rules (CapWords, called by their lower-case names) and recipes.",
         "transforms": "Gradient transformations that are no optimizer: CapWords records, called by lower-case names.",
         "schedules": "Schedules: hyperparameters as functions of the number of steps taken before.",
+        "distributed": "Many workers: local steps with an outer optimizer, and delays.",
         "nonsmooth": "Penalties and sets with value, prox and, for sets, a linear minimisation oracle.",
     }.items():
         homes = modules(layer)

@@ -37,7 +37,10 @@ from jgd.optimizers.natural_gradient import FISHER
 from jgd.sweep import loguniform, uniform
 from jgd.transforms.decay import Decay
 
-MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop")
+MODULES = (
+    *("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop"),
+    "jgd.distributed",
+)
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
     *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
@@ -120,6 +123,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "opt": jgd.sgd(0.1),
     "optimizer": jgd.sgd(0.1),
     "outputs": TASK.loss,
+    "outer": jgd.sgd(0.1),
     "params": {"w": jnp.ones(2)},
     "should_transform_fn": jnp.sum,
     "schedules": [jgd.constant_schedule(1.0)],
@@ -132,6 +136,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "transforms": {"a": jgd.sgd(0.1)},
     "updates": {"w": jnp.ones(2)},
     "values": [1.0],
+    "workers": 2,
 }
 KEY = Kind("be a seed or a random key", lambda x: frozen_key(x) is not None)
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))

@@ -57,7 +57,7 @@ def remainder(x: jax.Array, top: jax.Array) -> jax.Array:
 
 
 def with_remainder(top: jax.Array, rest: jax.Array) -> jax.Array:
-    """The f32 of a bfloat16 number and a remainder: `with_remainder(upper_half(x), remainder(x, upper_half(x)))` is x, bit for bit."""
+    """The f32 x of `top = upper_half(x)`, which may be a bfloat16, and `remainder(x, top)`, bit for bit."""
     return _number(_bits(top.astype(jnp.float32)) + rest.astype(jnp.int32).astype(jnp.uint32))
 
 

@@ -169,7 +169,7 @@ class MasterWeights:
     updates are float32 and end on the parameters' next values, as those of `stochastic_rounding`: put it outermost
     among what changes updates. Parameters that something else moves meanwhile take their remainder along. Parameters
     in float32 and wider pass as they are; float16 is refused. Derivatives pass as if nothing was rounded. (The split:
-    Rafi et al. 2024, llm.c, issue 432; with 8 bits: FlashOptim 2026, arXiv:2602.23349, which rounds to nearest.)
+    llm.c, issue 432; with 8 bits: FlashOptim 2026, arXiv:2602.23349, which rounds to nearest.)
     """
 
     inner: Transform = part(convert=as_transform, expect=TRANSFORM)

@@ -1,0 +1,11 @@
+from jgd.distributed.delayed import Delayed as Delayed
+from jgd.distributed.delayed import DelayedState as DelayedState
+from jgd.distributed.delayed import delayed as delayed
+from jgd.distributed.local_steps import Diloco as Diloco
+from jgd.distributed.local_steps import DilocoState as DilocoState
+from jgd.distributed.local_steps import LocalSgd as LocalSgd
+from jgd.distributed.local_steps import LocalSgdState as LocalSgdState
+from jgd.distributed.local_steps import diloco as diloco
+from jgd.distributed.local_steps import local_sgd as local_sgd
+from jgd.distributed.per_worker import per_worker as per_worker
+from jgd.distributed.per_worker import worker_mean as worker_mean
