@@ -46,7 +46,15 @@ LOOPS = {
     "jgd.measure.describe": "describe",
 }
 FOLDERS = (
-    *("distributed", "interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks"),
+    "distributed",
+    "interop",
+    "measure",
+    "nonsmooth",
+    "optimizers",
+    "schedules",
+    "solvers",
+    "sweep",
+    "tasks",
     "transforms",
 )
 
@@ -58,7 +66,6 @@ def written() -> dict[pathlib.Path, str]:
         "optimizers": "Optimizers, one file a family: rules (CapWords, called by their lower-case names) and recipes.",
         "transforms": "Gradient transformations that are no optimizer: CapWords records, called by lower-case names.",
         "schedules": "Schedules: hyperparameters as functions of the number of steps taken before.",
-        "distributed": "Many workers: local steps with an outer optimizer, and delays.",
         "nonsmooth": "Penalties and sets with value, prox and, for sets, a linear minimisation oracle.",
     }.items():
         homes = modules(layer)

@@ -38,7 +38,13 @@ from jgd.sweep import loguniform, uniform
 from jgd.transforms.decay import Decay
 
 MODULES = (
-    *("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.interop"),
+    "jgd",
+    "jgd.sweep",
+    "jgd.tasks",
+    "jgd.measure",
+    "jgd.schedules",
+    "jgd.train",
+    "jgd.interop",
     "jgd.distributed",
 )
 EXCLUDED = {  # by module or name

@@ -1,15 +1,13 @@
-"""Many workers: local steps with an outer optimizer, and delays.
+"""Many devices and workers: local steps with an outer optimizer, and gradients that arrive late."""
 
-Written by `python -m tests.exports`; names are imported on first use.
-"""
-
-from jgd.core.lazy import lazy
-
-lazy(
-    __name__,
-    {
-        "jgd.distributed.delayed": "Delayed DelayedState delayed",
-        "jgd.distributed.local_steps": "Diloco DilocoState LocalSgd LocalSgdState diloco local_sgd",
-        "jgd.distributed.per_worker": "per_worker worker_mean",
-    },
-)
+from jgd.distributed.delayed import Delayed as Delayed
+from jgd.distributed.delayed import DelayedState as DelayedState
+from jgd.distributed.delayed import delayed as delayed
+from jgd.distributed.local_steps import Diloco as Diloco
+from jgd.distributed.local_steps import DilocoState as DilocoState
+from jgd.distributed.local_steps import LocalSgd as LocalSgd
+from jgd.distributed.local_steps import LocalSgdState as LocalSgdState
+from jgd.distributed.local_steps import diloco as diloco
+from jgd.distributed.local_steps import local_sgd as local_sgd
+from jgd.distributed.per_worker import per_worker as per_worker
+from jgd.distributed.per_worker import worker_mean as worker_mean
