@@ -361,6 +361,8 @@ from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful
 from jgd.transforms.layouts import flatten as flatten
 from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
 from jgd.transforms.lookahead import lookahead as lookahead
+from jgd.transforms.loss_scale import dynamic_loss_scale as dynamic_loss_scale
+from jgd.transforms.loss_scale import loss_scale as loss_scale
 from jgd.transforms.low_bit import low_bit as low_bit
 from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
 from jgd.transforms.matrix_axes import matrix_axes as matrix_axes

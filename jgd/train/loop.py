@@ -12,7 +12,7 @@ import numpy as np
 from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
 from jgd.core.threefry import fold_in, key_from_words, words_of
-from jgd.core.tree import where
+from jgd.core.tree import where, widen
 from jgd.core.types import Params, State, Transform
 from jgd.train.microbatch import Part
 from jgd.train.output_loss import LossOfOutputs
@@ -27,6 +27,7 @@ from jgd.train.task import (
 )
 from jgd.transforms.averaging import eval_params
 from jgd.transforms.in_effect import check_metrics, known_metrics, observe
+from jgd.transforms.loss_scale import loss_scale
 from jgd.transforms.scale import apply_updates
 
 USES = ("init", "data", "loss")  # of a run's key
@@ -122,18 +123,23 @@ def advance(
     Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients. Where the task has a
     `microbatch`, losses and gradients are averaged over parts of the batch.
 
+    Where its state holds a loss scale, the gradients are those of the scaled loss, divided by the scale.
+
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
-    fixed = fixed_leaves(optimizer, params)
+    fixed, scale = fixed_leaves(optimizer, params), loss_scale(opt_state)
 
     def on_batch(part: Part) -> Any:
         whole = part if task.microbatch is None else partial(task.microbatch.averaged, part)
         return whole(model_state, batch, key_now)
 
     def with_grads(state: State, batch: Any, key: jax.Array) -> Any:
-        return _value_and_grad(lambda params: loss_and_metrics(task, params, state, batch, key), params, fixed)
+        def objective(params: Params) -> Any:
+            return loss_and_metrics(task, params, state, batch, key)
+
+        return _value_and_grad(objective, params, fixed) if scale is None else _scaled(objective, params, fixed, scale)
 
     def value_fn(params: Params) -> jax.Array:
         return on_batch(lambda state, batch, key: (loss_and_metrics(task, params, state, batch, key), ()))[0][0]
@@ -168,6 +174,17 @@ def _value_and_grad(objective: Callable[[Params], Any], params: Params, fixed: A
     rest = iter(grads_of_moving)
     grads = [jnp.zeros_like(x) if f else next(rest) for x, f in zip(leaves, still, strict=True)]
     return value, structure.unflatten(grads)
+
+
+def _scaled(objective: Callable[[Params], Any], params: Params, fixed: Any, scale: jax.Array) -> tuple[Any, Any]:
+    """The objective's value, and gradients in float32 at least that pass through its dtype times `scale`."""
+
+    def scaled(params: Params) -> tuple[jax.Array, Any]:
+        value, aux = objective(params)
+        return widen(value) * scale, (value, aux)
+
+    (_, found), grads = _value_and_grad(scaled, params, fixed)
+    return found, jax.tree.map(lambda g: widen(g) / scale, grads)
 
 
 def check_watched(

@@ -53,6 +53,7 @@ lazy(
             "RayPoint StepSearch begin_search next_step no_gradient ray receive scaled_updates wolfe_errors zoom_search"
         ),
         "jgd.transforms.lookahead": "Lookahead LookaheadSlowState lookahead",
+        "jgd.transforms.loss_scale": "DynamicLossScale LossScaleState dynamic_loss_scale loss_scale",
         "jgd.transforms.low_bit": "LowBit LowBitState low_bit",
         "jgd.transforms.matrix_axes": "MatrixAxesByPath every_matrix_axes matrix_axes matrix_axes_by_path",
         "jgd.transforms.moments": "StateArray state_arrays",

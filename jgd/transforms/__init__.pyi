@@ -126,6 +126,10 @@ from jgd.transforms.line_search import zoom_search as zoom_search
 from jgd.transforms.lookahead import Lookahead as Lookahead
 from jgd.transforms.lookahead import LookaheadSlowState as LookaheadSlowState
 from jgd.transforms.lookahead import lookahead as lookahead
+from jgd.transforms.loss_scale import DynamicLossScale as DynamicLossScale
+from jgd.transforms.loss_scale import LossScaleState as LossScaleState
+from jgd.transforms.loss_scale import dynamic_loss_scale as dynamic_loss_scale
+from jgd.transforms.loss_scale import loss_scale as loss_scale
 from jgd.transforms.low_bit import LowBit as LowBit
 from jgd.transforms.low_bit import LowBitState as LowBitState
 from jgd.transforms.low_bit import low_bit as low_bit
