@@ -1,5 +1,6 @@
 """Moments of gradients in the state of any optimizer: found by the names of fields and by the parameters' shapes."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -29,14 +30,16 @@ class StateArray(NamedTuple):
 
 
 def state_arrays(state: State, params: Params) -> list[StateArray]:
-    """The arrays of a state, each with the field that holds it and the parameter whose path and shape it has."""
+    """The arrays of a state, each with the field that holds it and the parameter whose path and shape it has.
+
+    Beneath its path an array may also hold its blocks, stacked, as SOAP's moments do: all of its entries and no more.
+    """
     leaves = jax.tree_util.tree_leaves_with_path(params)
     index = {path: i for i, (path, _) in enumerate(leaves)}
     found = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-        start = next((i for i in range(1, len(path) + 1) if path[i:] in index), None)
-        owner = None if start is None else index[path[start:]]
-        if owner is not None and jnp.shape(leaves[owner][1]) != jnp.shape(leaf):
+        start, owner = _place(path, index)
+        if owner is not None and not _shaped(leaf, leaves[owner][1], path[start:] in index):
             owner = None
         name = (path_names(path[:start]) or ("",))[-1]
         node = _node(state, path[: (start or 1) - 1])
@@ -44,6 +47,23 @@ def state_arrays(state: State, params: Params) -> list[StateArray]:
         is_moment = owner is not None and name in MOMENTS
         found.append(StateArray(path, name, owner, leaf, is_moment, is_moment and not exact))
     return found
+
+
+def _place(path: Any, index: dict[Any, int]) -> tuple[int | None, int | None]:
+    """Where in a state's path a parameter's begins, and that parameter; one that ends the path goes first."""
+    for start in range(1, len(path) + 1):
+        if path[start:] in index:
+            return start, index[path[start:]]
+    for start in range(1, len(path)):
+        for end in range(start + 1, len(path)):
+            if path[start:end] in index:
+                return start, index[path[start:end]]
+    return None, None
+
+
+def _shaped(x: Any, p: Any, whole: bool) -> bool:
+    shape = jnp.shape(p)
+    return jnp.shape(x) == shape if whole else len(shape) > 1 and math.prod(jnp.shape(x)) == math.prod(shape)
 
 
 def _node(tree: Any, path: Any) -> Any:
