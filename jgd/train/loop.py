@@ -118,18 +118,17 @@ def advance(
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
-    Of a `loss_of_outputs` it gets the two parts as well, on the whole batch.
+    Of a `loss_of_outputs` it gets the two parts as well, on the whole batch. Where its state holds a loss scale, the
+    gradients are those of the scaled loss, divided by the scale in float32.
 
     Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients. Where the task has a
     `microbatch`, losses and gradients are averaged over parts of the batch.
-
-    Where its state holds a loss scale, the gradients are those of the scaled loss, divided by the scale.
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
-    fixed, scale = fixed_leaves(optimizer, params), loss_scale(opt_state)
+    fixed = fixed_leaves(optimizer, params)
 
     def on_batch(part: Part) -> Any:
         whole = part if task.microbatch is None else partial(task.microbatch.averaged, part)
@@ -139,7 +138,7 @@ def advance(
         def objective(params: Params) -> Any:
             return loss_and_metrics(task, params, state, batch, key)
 
-        return _value_and_grad(objective, params, fixed) if scale is None else _scaled(objective, params, fixed, scale)
+        return _value_and_grad(objective, params, fixed, loss_scale(opt_state))
 
     def value_fn(params: Params) -> jax.Array:
         return on_batch(lambda state, batch, key: (loss_and_metrics(task, params, state, batch, key), ()))[0][0]
@@ -158,8 +157,21 @@ def advance(
     return new, Step({"loss": value, **metrics, **seen}, grads, updates)
 
 
-def _value_and_grad(objective: Callable[[Params], Any], params: Params, fixed: Any) -> tuple[Any, Any]:
-    """The objective's value and gradients, which are zeros, and not computed, where leaves are fixed."""
+def _value_and_grad(
+    objective: Callable[[Params], Any], params: Params, fixed: Any, scale: jax.Array | None = None
+) -> tuple[Any, Any]:
+    """The objective's value and gradients, which are zeros, and not computed, where leaves are fixed.
+
+    With a `scale` they pass through the objective's dtype times that.
+    """
+    if scale is not None:
+
+        def scaled(params: Params) -> tuple[jax.Array, Any]:
+            value, aux = objective(params)
+            return widen(value) * scale, (value, aux)
+
+        (_, found), grads = _value_and_grad(scaled, params, fixed)
+        return found, jax.tree.map(lambda g: widen(g) / scale, grads)
     if not any(jax.tree.leaves(fixed)):
         return jax.value_and_grad(objective, has_aux=True)(params)
     leaves, structure = jax.tree.flatten(params)
@@ -174,17 +186,6 @@ def _value_and_grad(objective: Callable[[Params], Any], params: Params, fixed: A
     rest = iter(grads_of_moving)
     grads = [jnp.zeros_like(x) if f else next(rest) for x, f in zip(leaves, still, strict=True)]
     return value, structure.unflatten(grads)
-
-
-def _scaled(objective: Callable[[Params], Any], params: Params, fixed: Any, scale: jax.Array) -> tuple[Any, Any]:
-    """The objective's value, and gradients in float32 at least that pass through its dtype times `scale`."""
-
-    def scaled(params: Params) -> tuple[jax.Array, Any]:
-        value, aux = objective(params)
-        return widen(value) * scale, (value, aux)
-
-    (_, found), grads = _value_and_grad(scaled, params, fixed)
-    return found, jax.tree.map(lambda g: widen(g) / scale, grads)
 
 
 def check_watched(
