@@ -18,7 +18,7 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
     "heavy_ball": lambda: jgd.heavy_ball(0.05, 0.9),
     "adafactor with momentum": lambda: jgd.adafactor(0.02, momentum=0.9),
     "soap": lambda: jgd.soap(3e-3),
-    "muon": lambda: jgd.muon(0.02),
+    "muon": lambda: jgd.muon(2e-3),
 }
 BATCH = 128
 T_975 = 2.131  # of 15 degrees of freedom
