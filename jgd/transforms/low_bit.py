@@ -36,12 +36,12 @@ class LowBit:
     """Keeps the moments of `inner` in 8 or 4 bits a number, in place of 32, and lets it step in float32.
 
     A moment is what a state holds in a field of a name in `MOMENTS` (`mu`, `nu`, `trace`, ...), shaped like its
-    parameter or stacked in blocks of it, with at least `min_size` entries. All else stays as it is: counters, factors and bases of matrices,
-    averages of parameters, distances, and momenta that are made orthogonal (Muon, Scion, Dion): what rounding adds to
-    their small singular directions would be lifted to full size. (A matrix of 128 x 128 whose singular values fall to
-    a thousandth changes by 1.4 % when it is rounded to 8 bits, and its orthogonal factor by 24 %; by 22 % and 18 % with
-    blocks of 64 and 16. `stochastic_rounding` keeps it in bfloat16.) `leaves(path, leaf) -> bool` replaces that rule, but
-    for what is no array of real floats; `jgd.describe` shows what is kept how.
+    parameter or stacked in blocks of it, with at least `min_size` entries. All else stays as it is: counters, factors
+    and bases of matrices, averages of parameters, distances, and momenta that are made orthogonal (Muon, Scion, Dion):
+    what rounding adds to their small singular directions would be lifted to full size. A matrix of 128 x 128 whose
+    singular values fall to a thousandth changes by 1.4 % when it is rounded to 8 bits, Muon's step along it by 24 %,
+    and by 18 % still with blocks of 16. `leaves(path, leaf) -> bool` replaces that rule, but for what is no array of
+    real floats; `jgd.describe` shows what is kept how.
 
     The last axis is cut into equal blocks of at most `block` entries (256; 128 with 4 bits). A block is scaled by its
     largest modulus and rounded to the levels of `code` (`jgd.core.books.book`): "log" gives a block without negative
