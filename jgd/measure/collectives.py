@@ -95,7 +95,7 @@ def _shapes(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 def _contracted(line: str, shapes: dict[str, str]) -> int:
     """The length of the axes that a product sums over."""
-    operand = re.search(r" dot\((?:\S+ )?%?([\w.-]+)", line)
+    operand = re.search(r" dot\((?:\w+\[[\d,]*\](?:\{[^}]*\})? )?%?([\w.-]+)", line)
     axes = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", line)
     shape = operand and _SHAPE.search(shapes[operand[1]])
     if not (shape and axes):

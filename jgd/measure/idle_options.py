@@ -30,7 +30,8 @@ def idle_options(step: Callable[..., Any], args: tuple[Any, ...]) -> tuple[list[
         try:
             known = _program(optimizer, shapes)
         except Exception as error:  # it needs more than gradients, such as a value
-            notes.append(f"numbers and flags of {name}, whose update asks for more: {str(error).splitlines()[0]}")
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            notes.append(f"numbers and flags of {name}, whose update asks for more: {said}")
             continue
         found += idle_numbers(optimizer, known, [path for path, _ in empty])
         found += idle_flags(optimizer, known, shapes)
@@ -131,8 +132,10 @@ def idle_flags(optimizer: Any, jaxpr: Any, params: Params) -> Iterator[Finding]:
 
 
 def _program(optimizer: Any, params: Params) -> Any:
+    """A first state, and an update."""
     state = jax.eval_shape(optimizer.init, params)
-    return jax.make_jaxpr(lambda opt, g, s, p: opt.update(g, s, p))(optimizer, params, state, params)
+    both = jax.make_jaxpr(lambda opt, g, s, p: (opt.init(p), opt.update(g, s, p)))
+    return both(optimizer, params, state, params)
 
 
 def _used(jaxpr: Any) -> set[Any]:

@@ -12,6 +12,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import jgd
 from jgd.commands.main import main
 from jgd.core.record import InputError
+from jgd.measure import program_work
 from jgd.optimizers.catalogue import catalogue
 from tests.table import OPTIMIZERS
 
@@ -169,6 +170,12 @@ def test_a_flag_and_a_number_without_effect_are_found():
     assert found.notes  # no argument is its state, so its options are not looked at, and this is said
     found = audited(Idle(idle=3.0, flag=True))
     assert sorted(one.where for one in found.findings) == ["flag", "idle"]
+
+
+def test_operations_of_products_are_counted_on_either_operand():
+    x, y = jnp.ones((3, 5)), jnp.ones((5, 7))
+    text = jax.jit(lambda x, y: (x @ y, x @ y[:, 0])).lower(x, y).compile().as_text()
+    assert program_work(text).flops in (2 * 3 * 5 * 7, 2 * 3 * 5 * 8)  # a compiler may sum a vector's terms without dot
 
 
 @pytest.mark.slow
