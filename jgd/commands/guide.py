@@ -3,10 +3,13 @@
 import argparse
 import inspect
 import json
+import re
+import textwrap
 from importlib.resources import files
 from typing import Any
 
-from jgd.commands.options import add_command, to_name
+from jgd.commands.options import add_command, to_folder, to_name
+from jgd.commands.site import build_site
 from jgd.core.errors import unknown
 from jgd.core.record import part_names
 from jgd.optimizers.catalogue import OptimizerEntry, catalogue
@@ -16,9 +19,11 @@ MORE = """
   jgd guide                     the list of pages
   jgd guide choose              which optimizer, schedule, solver or sampler to take
   jgd guide adamw               an optimizer: its rule, defaults, state and source
+  jgd guide --site site         all pages as a site, by mkdocs-material
 """
 OF_GUIDE: dict[str, dict[str, Any]] = {
     "topic": {"type": to_name, "nargs": "?", "default": "index", "help": "a page, or an optimizer (default: the list)"},
+    "--site": {"type": to_folder, "metavar": "FOLDER", "help": "build all pages into a site there"},
     "--json": {"action": "store_true", "help": "print the topics, or the page, as JSON, and nothing else"},
 }
 
@@ -31,6 +36,10 @@ def add_guide(commands: Any) -> None:
 def show_guide(options: argparse.Namespace) -> int:
     """Print a page as it is written, in Markdown."""
     pages, optimizers = guide_pages(), catalogue()
+    if options.site is not None:
+        build_site(options.site, pages, {name: optimizer_page(entry) for name, entry in optimizers.items()})
+        print(f"wrote {options.site}/index.html")
+        return 0
     if options.topic in pages:
         text = pages[options.topic]
     elif options.topic in optimizers:
@@ -42,28 +51,37 @@ def show_guide(options: argparse.Namespace) -> int:
 
 
 def guide_pages() -> dict[str, str]:
-    """The pages by name, the list of them first."""
+    """The pages by name, the list of them first, and then in its order."""
     folder = files("jgd") / "guide"
     found = {one.name.removesuffix(".md"): one.read_text(encoding="utf-8") for one in folder.iterdir() if one.is_file()}
-    return {"index": found.pop("index"), **dict(sorted(found.items()))}
+    listed = [name for name in re.findall(r"\]\(([a-z-]+)\.md\)", found["index"]) if name in found]
+    return {name: found[name] for name in dict.fromkeys(["index", *listed, *sorted(found)])}
 
 
 def optimizer_page(entry: OptimizerEntry) -> str:
     """The page of an optimizer: call, text, the rules of its own family, and what the catalogue knows."""
-    rows = {
-        "family": entry.family,
-        "state": f"{entry.state_bytes():.3g} bytes a parameter, of a matrix 256 x 256",
-        "rates to search": "it sets its own" if entry.rates is None else f"{entry.rates[0]:g} to {entry.rates[1]:g}",
-        "source": entry.source or "-",
-    }
+    rates = "it sets its own" if entry.rates is None else f"{entry.rates[0]:g} to {entry.rates[1]:g}"
     signature = inspect.signature(entry.make)
-    bare = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
-    head = [f"# {entry.name}", "", "```", f"jgd.{entry.name}{inspect.Signature(bare)}", "```", ""]
-    text = [inspect.getdoc(entry.make) or "", ""]
+    bare = inspect.Signature([one.replace(annotation=one.empty) for one in signature.parameters.values()])
+    call = textwrap.wrap(f"jgd.{entry.name}{bare}", 88, subsequent_indent="    ", break_on_hyphens=False)
+    facts = [
+        f"- family: `{entry.family}`",
+        f"- state: {entry.state_bytes():.3g} bytes a parameter, of a matrix 256 x 256",
+        f"- rates to search: {rates}",
+        *([f"- source: {entry.source}"] if entry.source else []),
+    ]
+    text = [f"# {entry.name}", "", "```", *call, "```", "", *facts, "", *_as_markdown(entry.make)]
     for rule in rules_of(entry.default()):
         if rule is not entry.make:
-            text += [f"## {rule.__name__}", "", inspect.getdoc(rule) or "", ""]
-    return "\n".join([*head, *text, "| | |", "|---|---|", *(f"| {name} | {said} |" for name, said in rows.items())])
+            text += ["", f"## {rule.__name__}", "", *_as_markdown(rule)]
+    return "\n".join(text)
+
+
+def _as_markdown(documented: Any) -> list[str]:
+    """The lines of a docstring, its arguments as a list."""
+    text, _, arguments = (inspect.getdoc(documented) or "").partition("\nArgs:\n")
+    listed = re.sub(r"^    (\w+): ", r"- `\1`: ", arguments, flags=re.MULTILINE)
+    return [*text.splitlines(), "", *(f"  {line.strip()}" if line[:1] == " " else line for line in listed.splitlines())]
 
 
 def rules_of(value: Any) -> list[type]:

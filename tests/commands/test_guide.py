@@ -33,8 +33,8 @@ def test_the_names_of_a_page_are_there(page):
 
 
 def test_every_page_is_listed():
-    listed = re.findall(r"^\| ([a-z-]+) \|", PAGES["index"], re.MULTILINE)
-    assert sorted([*listed, "index"]) == sorted([*PAGES, "page"])  # the head of the table
+    listed = re.findall(r"^\| \[([a-z-]+)\]", PAGES["index"], re.MULTILINE)
+    assert sorted([*listed, "index"]) == sorted(PAGES)
 
 
 def test_the_command_shows_pages_and_optimizers(capsys):
@@ -50,3 +50,17 @@ def test_the_command_shows_pages_and_optimizers(capsys):
     assert {"choose", "adamw"} <= set(said["topics"])
     assert main(["guide", "chose"]) == 2
     assert "choose" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_site_is_built_from_all_pages(tmp_path, capsys):
+    assert main(["guide", "--site", str(tmp_path / "site")]) == 0
+    assert (tmp_path / "site/index.html").is_file()
+    assert "ScaleByLion" in (tmp_path / "site/optimizers/lion/index.html").read_text()
+    assert "(optimizers/lion/)" in (tmp_path / "site/llms.txt").read_text()
+
+
+def test_without_its_builder_there_is_no_site(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("jgd.commands.site.find_spec", lambda name: None)
+    assert main(["guide", "--site", str(tmp_path / "site")]) == 2
+    assert "pip install 'jgd[docs]'" in capsys.readouterr().err
