@@ -92,5 +92,6 @@ CASES: dict[str, Case] = {
         "bench.start_memory:start_memory", "Memory of 16 to 16,384 BFGS starts of 100 variables", 150,
         chart=Chart("starts", ("bytes",), "side"),
     ),
+    "sharded": Case("bench.sharded", "AdamW, Muon and SOAP on 8 devices: collectives, bytes, operations", 100),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 900, ("sklearn",)),
 }  # fmt: skip

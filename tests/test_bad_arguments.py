@@ -6,6 +6,7 @@ import inspect
 import numbers
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -124,6 +125,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "init": TASK.init,
     "init_step": ("heuristic", 1e-6),
     "mask": True,
+    "mesh": jax.make_mesh((1,), ("data",)),
     "measure": jnp.sum,
     "measure_name": "norm",
     "opt": jgd.sgd(0.1),

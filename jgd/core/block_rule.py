@@ -12,6 +12,7 @@ from jgd.core.batches import batched, concatenated, parted
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.errors import InputError
 from jgd.core.matrix_rule import fitting_columns
+from jgd.core.mesh import over_devices, without_mesh_types
 from jgd.core.pair import abstracted, explained
 from jgd.core.refresh import Turns, in_any_lane, renewed
 from jgd.core.rule import Rule
@@ -90,6 +91,7 @@ class BlockRule(Rule):
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])
 
     @explained
+    @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The step of each block, and the next state."""
         count, columns = self._unpacked(state)
@@ -107,7 +109,8 @@ class BlockRule(Rule):
         groups = _grouped(cuts, leaves, columns)
         for group, turns in zip(groups, self._turns(groups), strict=True):
             x, *slots = jax.tree.map(lambda *parts: concatenated(parts), *group.rows)
-            u, slots = self._advance(rule, t, x, slots, turns, asked)
+            advance = functools.partial(self._advance, turns)
+            u, slots = over_devices(advance, (rule, t, asked), (x, slots), joined=len(group.places) > 1)
             for (i, k), row in zip(group.places, parted((u, *slots), group.counts, t), strict=True):
                 found[i][k] = row
         updates = [
@@ -136,10 +139,10 @@ class BlockRule(Rule):
         starts = np.cumsum([0, *counts])
         return [Turns(n, int(start), total) if n else None for n, start in zip(counts, starts[:-1], strict=True)]
 
-    def _advance(
-        self, rule: Any, t: Any, x: Any, slots: list[Any], turns: Turns | None, asked: dict[str, Any]
-    ) -> tuple[Any, list[Any]]:
-        """The updates and the new slots of one batch of blocks."""
+    def _advance(self, turns: Turns | None, context: Any, first: Any, row: Any) -> tuple[Any, list[Any]]:
+        """The updates and the new slots of a batch of blocks, or of those from number `first` on."""
+        (rule, t, asked), (x, slots) = context, row
+        turns = turns and Turns(len(x), turns.start + first, turns.total)
         shared = rule.shared(t)
         if self.renews_first:
             slots = list(batched(functools.partial(rule.accumulate, shared), x, *slots))

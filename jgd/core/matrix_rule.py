@@ -14,6 +14,7 @@ from jgd.core.batches import batched, concatenated
 from jgd.core.cost import Cost
 from jgd.core.errors import InputError
 from jgd.core.matrices import Cut, MatrixAxes, cut, declared_axes
+from jgd.core.mesh import over_devices, without_mesh_types
 from jgd.core.pair import abstracted, explained
 from jgd.core.rule import Rule
 from jgd.core.tree import (
@@ -45,6 +46,7 @@ class MatrixRule(Rule):
     columns, so that a shape and its transpose are one batch.
     """
 
+    entrywise: ClassVar[bool] = False
     wide: ClassVar[bool] = False
 
     def before(self, t: Any, g: jax.Array, *slots: jax.Array) -> tuple[jax.Array, ...]:
@@ -81,6 +83,7 @@ class MatrixRule(Rule):
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])
 
     @explained
+    @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The step of each matrix, and the next state."""
         place = f"{type(self).__name__}.update"
@@ -107,12 +110,13 @@ class MatrixRule(Rule):
             batches += [list(piece) for piece in zip(*arrays, strict=True)]
             owners += [i] * len(one.pieces)
 
-        def step(x: jax.Array, *rest: jax.Array) -> tuple[Any, ...]:
+        def step(context: Any, x: jax.Array, *rest: jax.Array) -> tuple[Any, ...]:
+            rule, shared, asked = context
             row = rule.step(shared, x, *rest[1:], p=rest[0], **asked) if reads else rule.step(shared, x, *rest, **asked)
             return row if isinstance(row, tuple) else (row,)
 
         pieces: list[list[list[jax.Array]]] = [[] for _ in cuts]
-        for i, row in zip(owners, _by_shape(step, batches, self.wide), strict=True):
+        for i, row in zip(owners, _by_shape(step, (rule, shared, asked), batches, self.wide), strict=True):
             pieces[i].append(row)
         updates = [
             one.joined([rule.size(*size[1:]) * row[0] for size, row in zip(one.pieces, rows, strict=True)]).astype(
@@ -205,9 +209,13 @@ def _like(one: Cut, new: list[jax.Array], old: Any) -> Any:
 
 
 def _by_shape(
-    step: Callable[..., tuple[Any, ...]], batches: list[list[jax.Array]], wide: bool
+    step: Callable[..., tuple[Any, ...]], context: Any, batches: list[list[jax.Array]], wide: bool
 ) -> list[list[jax.Array]]:
-    """`step` on every matrix; those of leaves whose rows of arrays have the same shapes are one batch."""
+    """`step(context, ...)` on every matrix; those of leaves whose rows of arrays have the same shapes are one batch."""
+
+    def work(context: Any, first: Any, row: list[jax.Array]) -> Any:
+        return batched(functools.partial(step, context), *row)
+
     groups: dict[Any, list[int]] = defaultdict(list)
     turned = [wide and row[0].shape[-2] > row[0].shape[-1] for row in batches]
     # A rule that takes matrices either way keeps nothing of a matrix's shape, so that only these are turned.
@@ -218,7 +226,7 @@ def _by_shape(
     for members in groups.values():
         together = [concatenated(column) for column in zip(*(ready[i] for i in members), strict=True)]
         stops = np.cumsum([len(ready[i][0]) for i in members])[:-1]
-        for result in batched(step, *together):
+        for result in over_devices(work, context, together, joined=len(members) > 1):
             for i, x in zip(members, jnp.split(result, stops), strict=True):
                 found[i].append(x)
     return [[row[0].mT, *row[1:]] if turn else row for row, turn in zip(found, turned, strict=True)]

@@ -17,7 +17,7 @@ class Turns(NamedTuple):
     """
 
     count: int
-    start: int = 0  # the number of the first among all
+    start: Any = 0  # the number of the first among all
     total: int | None = None  # of all batches; None: all at once
 
 

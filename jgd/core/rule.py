@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jgd.core.mesh import without_mesh_types
 from jgd.core.pair import abstracted, explained
 from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -60,6 +61,7 @@ class Rule:
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])
 
     @explained
+    @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The step of each leaf, and the next state."""
         count, slots = self._unpacked(state)

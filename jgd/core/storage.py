@@ -142,7 +142,9 @@ def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, p
                 "it was made by another program, so pass the arguments that it was made with, or another folder."
             )
         if is_key(like):
-            return jax.random.wrap_key_data(jax.device_put(found, may_alias=False), impl=jax.random.key_impl(like))
+            where = like.sharding if like.sharding.is_fully_replicated and len(like.sharding.device_set) > 1 else None
+            words = jax.device_put(found, where, may_alias=False)
+            return jax.random.wrap_key_data(words, impl=jax.random.key_impl(like))
         if isinstance(like, jax.Array) and len(like.sharding.device_set) > 1:
             return jax.device_put(found, like.sharding)
         # A copy, because what is donated later must not be this file's bytes; jnp.array would compile one a shape.

@@ -10,6 +10,7 @@ import jax.core
 import jax.numpy as jnp
 
 from jgd.core.errors import InputError, MissingError
+from jgd.core.mesh import check_whole
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 
@@ -154,12 +155,14 @@ def global_norm(tree: Any) -> jax.Array:
             raise InputError(
                 f"global_norm(tree): the leaf at {name_of(path)} is {x!r}, expected an array; leave it out."
             )
+    check_whole("global_norm(tree)", tree)
     squares = [jnp.sum(abs_sq(widen(x))) for x in leaves]
     return safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32)))
 
 
 def global_dot(a: Any, b: Any) -> jax.Array:
     """The real inner product of two trees of one structure, accumulated in float32 at least."""
+    check_whole("global_dot", a)
     parts = jax.tree.map(lambda x, y: jnp.sum((widen(x).conj() * widen(y)).real), a, b)
     return sum(jax.tree.leaves(parts), start=jnp.zeros((), jnp.float32))
 

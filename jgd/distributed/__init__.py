@@ -1,5 +1,6 @@
-"""Many devices and workers: local steps with an outer optimizer, and gradients that arrive late."""
+"""Many devices and workers: how an optimizer's state lies on a mesh, local steps, and gradients that arrive late."""
 
+from jgd.core.state_specs import state_specs as state_specs
 from jgd.distributed.delayed import Delayed as Delayed
 from jgd.distributed.delayed import DelayedState as DelayedState
 from jgd.distributed.delayed import delayed as delayed
@@ -11,3 +12,6 @@ from jgd.distributed.local_steps import diloco as diloco
 from jgd.distributed.local_steps import local_sgd as local_sgd
 from jgd.distributed.per_worker import per_worker as per_worker
 from jgd.distributed.per_worker import worker_mean as worker_mean
+from jgd.distributed.shard_state import ShardState as ShardState
+from jgd.distributed.shard_state import shard_state as shard_state
+from jgd.distributed.shard_state import split_specs as split_specs

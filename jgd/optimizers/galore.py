@@ -12,6 +12,7 @@ from jgd.core import InputError, MatrixAxes, Transform, hyper, part, record, sta
 from jgd.core.arguments import TRANSFORM, whole_from
 from jgd.core.frozen import Frozen, thaw
 from jgd.core.matrices import cut, declared_axes, frozen_axes
+from jgd.core.mesh import without_mesh_types
 from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, moment_dtype, name_of, widen, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -62,6 +63,7 @@ class ScaleByGalore:
         base_state = self.base_optimizer.init(structure.unflatten(low))
         return optax.contrib.GaLoreState(zero_count(), base_state, structure.unflatten(projectors))
 
+    @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The base's updates in the projected space, back in the whole."""
         read = () if params is None else (params,)

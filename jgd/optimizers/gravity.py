@@ -34,7 +34,8 @@ class Gravity(Rule):
         size = ratio(jnp.asarray(self.alpha), jnp.asarray(at_count(self, "learning_rate", 0)))
         keys = jax.random.split(jax.random.key(0), max(len(leaves), 1))
         drawn = [
-            (size * jax.random.normal(k, v.shape, v.dtype)).astype(v.dtype) for k, v in zip(keys, leaves, strict=False)
+            (v + size * jax.random.normal(k, v.shape, v.dtype)).astype(v.dtype)  # v, so that it lies as the leaf does
+            for k, v in zip(keys, leaves, strict=False)
         ]
         return RuleState(state.count, {"v": structure.unflatten(drawn)})
 

@@ -167,6 +167,10 @@ def muon(
     `adam_learning_rate` is `learning_rate` unless given, as in optax; `jgd.describe` shows the rate of each leaf. AdamW
     often wants a tenth of Muon's rate, or less; but with `consistent_rms=0.2` both sides step by about as much, so
     that AdamW's tuned rate serves both (Liu et al. 2025, arXiv:2502.16982).
+
+    With a mesh in effect (`jax.set_mesh`, `jgd.fit(mesh=)`) each device iterates on whole matrices of its own. Those
+    that lie in parts travel there and back once a step, which more devices do not make less; a stack of layers, f[n,
+    in, out], that is split along its first axis stays where it is.
     """
     declared, labels = matrices_and_labels("muon", muon_weight_dimension_numbers, param_labels)
     rule = ScaleByMuon(

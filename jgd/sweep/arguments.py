@@ -40,6 +40,10 @@ PROBLEM = Kind(
         or (callable(x) and takes(x, 2) and not isinstance(x, (type, Transform, Distribution)))
     ),
 )
+EXECUTOR = Kind(
+    "be an object with a method submit(function, argument), such as a concurrent.futures.ProcessPoolExecutor, or None",
+    lambda x: callable(getattr(x, "submit", None)),
+)
 OF_RUN: dict[str, Kind | None] = {
     "task": PROBLEM,
     "metrics": listed("names of metrics", TEXT),
@@ -47,6 +51,7 @@ OF_RUN: dict[str, Kind | None] = {
     "sampler": SAMPLER,
     "stop": RULES,
     "evolve": POPULATION,
+    "executor": EXECUTOR,
 }
 """The kinds of the arguments of `run` whose names mean something else elsewhere, or nothing."""
 
@@ -60,6 +65,16 @@ def check_workers(workers: int | None, dir: Any) -> int:
             "see, or workers=1 if each is to run a sweep of its own."
         )
     return workers
+
+
+def check_executor(executor: Any, workers: int) -> Any:
+    """The executor, or the error that there is no process for it to start."""
+    if executor is not None and workers < 2:
+        raise InputError(
+            f"run(executor=, workers={workers}): it starts workers - 1 processes beside this one; pass at least 2, "
+            "and dir= with a folder that all of them see."
+        )
+    return executor
 
 
 def local_devices(devices: Sequence[Any] | None) -> list[Any]:

@@ -3,8 +3,10 @@
 import dataclasses
 import inspect
 import os
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from jgd.core.arguments import check as check_arguments
@@ -86,6 +88,9 @@ class Study:
                 jobs. A process takes chunks of lanes that no living one has, waits where trials are compared, and
                 returns the whole result; chunks of one that dies are taken over from their last write. Results are
                 those of one process, to the bit if `lanes` is given. All must see `dir`, with working file locks.
+    executor    Starts all of them but this one: `submit(function, argument)` of a `concurrent.futures` pool (of spawned
+                processes, since JAX has threads), of a `dask.distributed.Client`, `mpi4py.futures` or submitit. The
+                arguments are pickled, so the task's functions must be importable there. One that dies is warned of.
     """
 
     task: Any
@@ -113,6 +118,7 @@ class Study:
     max_seconds: float | None = None
     note: Any = None
     workers: int | None = None
+    executor: Any = None
 
     settings: Settings = dataclasses.field(init=False)
     train: Any = dataclasses.field(init=False)  # the task, or the function that owns its loop, as a value
@@ -148,6 +154,7 @@ class Study:
             "dir": dir,
             "max_seconds": None if self.max_seconds is None else float(self.max_seconds),
             "devices": arguments.local_devices(self.devices),
+            "executor": arguments.check_executor(self.executor, self.workers or 1),
         }
         for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
             object.__setattr__(self, name, value)
@@ -184,14 +191,49 @@ class Study:
     def run(self) -> Result:
         """Train the trials; see `jgd.sweep.run`."""
         proposals, engine = self.proposals(), self.engine()
-        with self.store() as store:
+        with self.store() as store, self.others() as others:
             parts = store.parts if store else [self.sizes]
             found = train_in_rounds(proposals, parts, self.settings, engine, self.progress, store)
+            if found.interrupted:
+                cancel(others)
         return Result.of(dataclasses.replace(found, asked=store.asked if store else None))
+
+    @contextmanager
+    def others(self) -> Iterator[list[Any]]:
+        """The futures of the processes that the executor starts, which are waited for; one that failed is warned of."""
+        own = {"executor": None, "devices": None, "progress": False}
+        asked = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init} | own
+        begun = range((self.workers or 1) - 1) if self.executor else ()
+        futures = [self.executor.submit(take_part, asked) for _ in begun]
+        try:
+            yield futures
+        except BaseException:
+            cancel(futures)
+            raise
+        for future in futures:
+            try:
+                future.result()
+            except (Exception, CancelledError) as error:
+                warnings.warn(
+                    f"run(executor=): a worker ended with {type(error).__name__} ({error}); the others did its trials.",
+                    stacklevel=5,
+                )
 
     def plan(self) -> Plan:
         """Foretell `run`; see `jgd.sweep.plan`."""
         return make_plan(self.proposals(), self.sizes, self.settings, self.engine())
+
+
+def take_part(asked: dict[str, Any]) -> None:
+    """Work on a sweep as one of its processes, with the arguments of a study."""
+    Study(**asked).run()
+
+
+def cancel(futures: list[Any]) -> None:
+    """Take back what has not begun, and forget the rest, which ends with the sweep; the list is empty then."""
+    for future in futures:
+        future.cancel()
+    futures.clear()
 
 
 def arguments_of(

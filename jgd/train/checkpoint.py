@@ -13,6 +13,7 @@ import numpy as np
 from jgd.core import storage
 from jgd.core.errors import InputError
 from jgd.core.fingerprint import differences
+from jgd.core.processes import is_first, on_host
 from jgd.core.types import Transform
 from jgd.train.curves import Curves
 from jgd.train.identity import comparable
@@ -76,13 +77,16 @@ class Checkpoint:
             return self._read(arrays, meta, fresh, theirs, resume == "changed")
 
     def save(self, run: Progressed) -> None:
-        """Replace the checkpoint."""
+        """Replace the checkpoint; of several processes each calls it, and the first writes."""
+        state = on_host(storage.named(run.state, "state"))
         best = run.best and self._save_best(run.best)
+        if not is_first():
+            return
         if run.metrics.length + run.evaluations.length - sum(self._kept) >= SEAL:
             name = f"curves-{int(run.state.steps):09}.safetensors"
             storage.save(self._folder / name, self._tail(run), {})
             self._sealed, self._kept = [*self._sealed, name], (run.metrics.length, run.evaluations.length)
-        arrays = {**storage.named(run.state, "state"), **storage.named(run.optimizer, "optimizer"), **self._tail(run)}
+        arrays = {**state, **storage.named(run.optimizer, "optimizer"), **self._tail(run)}
         meta = {
             "format": FORMAT, "jax": jax.__version__, "spec": self._spec, "position": list(run.position),
             "sealed": self._sealed, "best": best, "history": [list(change) for change in run.history],
@@ -102,8 +106,9 @@ class Checkpoint:
         name = f"best-{best.step:09}.safetensors"
         if self._best != best.step:  # a file of this name that is there may be of a run that was killed
             arrays = {**storage.named(best.params, "params"), **storage.named(best.model_state, "model_state")}
-            storage.save(self._folder / name, arrays, {"step": best.step, "value": best.value})
-            self._best = best.step
+            arrays, self._best = on_host(arrays), best.step
+            if is_first():
+                storage.save(self._folder / name, arrays, {"step": best.step, "value": best.value})
         return {"file": name, "step": best.step, "value": best.value}
 
     def _read(

@@ -9,10 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from jgd.core.arguments import ARRAYS, TEXT, Kind, checked, listed, one_of
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
+from jgd.core.state_specs import SPECS
 from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
@@ -21,6 +23,7 @@ from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
 from jgd.train.largest_microbatch import with_largest_microbatch
 from jgd.train.loop import check_watched, root_key
+from jgd.train.mesh_layout import DATA_AXIS, MESH, in_effect, mesh_layout, on_mesh
 from jgd.train.microbatch import MICROBATCH, Microbatch
 from jgd.train.result import Run
 from jgd.train.start import START, Given, begin_run, given_by
@@ -41,6 +44,9 @@ MICROBATCH_OR_AUTO = Kind(f"{MICROBATCH.expected}, or 'auto'", lambda x: x == "a
     opt_state=ARRAYS,
     model_state=ARRAYS,
     microbatch=MICROBATCH_OR_AUTO,
+    mesh=MESH,
+    data_axis=DATA_AXIS,
+    specs=SPECS,
     resume=one_of("same", "changed"),
 )
 def fit(
@@ -59,6 +65,9 @@ def fit(
     opt_state: State = None,
     model_state: State = None,
     microbatch: Microbatch | int | str | None = None,
+    mesh: Mesh | None = None,
+    data_axis: str | None = None,
+    specs: Any = None,
     dir: str | os.PathLike[str] | None = None,
     resume: str = "same",
     progress: bool | None = None,
@@ -81,6 +90,14 @@ def fit(
                 that divide the batch, with which a segment fits into the memory that is free now, as the compiler plans
                 it; the whole batch where nobody tells what is free. It compiles a segment for each size tried, the
                 whole batch first; `run.notes` says what was taken.
+    mesh        Devices that the run is spread over: each takes its part of every batch, along the mesh's axis
+                `data_axis`, its first unless given, whose length divides the batch. The run is one device's, to
+                rounding: losses, gradients and norms are those of the whole batch. All is traced as on Auto axes;
+                what is returned lies on `mesh`.
+    specs       How the parameters lie on `mesh`: a tree of `jax.sharding.PartitionSpec`, a prefix of it, or a function
+                of the parameters that returns one, such as `partial(jgd.distributed.split_specs, mesh=mesh)`, with
+                which each device keeps its part of them and of the optimizer's state alone (FSDP). Unless given, each
+                device has them whole; `jgd.distributed.shard_state(optimizer, mesh)` splits the state alone (ZeRO-1).
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
                 a rule or the callback has ended stays ended.
@@ -108,21 +125,27 @@ def fit(
     """
     clock = Clock(time.perf_counter(), compile_seconds())
     plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode, microbatch)
+    layout = mesh_layout(plan.task, plan.optimizer, plan.in_segment, mesh, data_axis, specs)
+    plan = plan._replace(layout=layout)
+    plan = with_largest_microbatch(plan) if microbatch == "auto" else plan
     call, key = None if callback is None else caller(callback), root_key(int(seed))
     checkpoint = None if dir is None else Checkpoint(dir)
     given = given_by(plan.task, key, start, params, opt_state, model_state)
-    state = begin_run(plan.task, plan.optimizer, plan.in_segment, key, given)
-    run = Progressed(state, plan.optimizer, Position(0, 0))
-    if checkpoint:
-        run = checkpoint.open(_spec(plan, given, seed), run, resume)
-    before = int(run.state.steps)
-    if before > plan.steps:
-        raise InputError(
-            f"fit(steps={steps}): the checkpoint in {os.fspath(dir or '')!r} has taken {before} steps; "
-            "ask for at least as many, or use another dir."
-        )
-    run, told = train(plan, run, checkpoint, progress, call, clock)
-    return finish_run(plan, run, told, before, clock)
+    spec = _spec(plan, given, seed) if checkpoint else {}
+    plan = plan if layout is None else plan._replace(task=on_mesh(plan.task, layout))
+    with in_effect(layout):
+        state = begin_run(plan.task, plan.optimizer, plan.in_segment, key, given, layout)
+        run = Progressed(state, plan.optimizer, Position(0, 0))
+        if checkpoint:
+            run = checkpoint.open(spec, run, resume)
+        before = int(run.state.steps)
+        if before > plan.steps:
+            raise InputError(
+                f"fit(steps={steps}): the checkpoint in {os.fspath(dir or '')!r} has taken {before} steps; "
+                "ask for at least as many, or use another dir."
+            )
+        run, told = train(plan, run, checkpoint, progress, call, clock)
+        return finish_run(plan, run, told, before, clock)
 
 
 def _plan(
@@ -154,8 +177,7 @@ def _plan(
             raise unknown(place, metric, known)
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
-    plan = FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
-    return with_largest_microbatch(plan) if microbatch == "auto" else plan
+    return FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
 
 
 def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:

@@ -1,15 +1,16 @@
 """The largest part of a batch with which a segment of `fit` fits into memory, as the compiler plans it."""
 
 import dataclasses
-from functools import partial
+import functools
+import math
 from typing import Any
 
 import jax
 
 from jgd.core.errors import InputError
 from jgd.core.memory import free_bytes
-from jgd.core.tree import tree_bytes
 from jgd.train.loop import root_key
+from jgd.train.mesh_layout import in_effect
 from jgd.train.microbatch import divisors
 from jgd.train.segments import run_segment
 from jgd.train.start import run_shapes
@@ -20,14 +21,14 @@ from jgd.train.training import FitPlan
 def with_largest_microbatch(plan: FitPlan) -> FitPlan:
     """The plan with the largest micro-batch that divides its batch and fits into the memory that is free now.
 
-    A segment needs what it takes and returns, its data apart, which lie there already, and the compiler's temporaries.
-    Those of a smaller part are fewer, so the sizes are searched by halves.
+    On a mesh it is that of each device. A segment needs what it takes and returns, its data apart, which lie there
+    already, and the compiler's temporaries. Those of a smaller part are fewer, so the sizes are searched by halves.
     """
     device = jax.local_devices()[0]
     free = free_bytes(device)
     size = jax.tree.leaves(batch_shapes(plan.task))[0].shape[0]
-    sizes = divisors(size)
-    needed = partial(segment_bytes, plan)
+    sizes = divisors(size // (plan.layout.devices if plan.layout else 1))
+    needed = functools.partial(segment_bytes, plan)
     if free is None or needed(None) <= free:
         return plan._replace(notes=(f"microbatch='auto': the whole batch of {size} fits into memory",))
     low, high = 0, len(sizes) - 1  # sizes[high] is too large
@@ -48,12 +49,27 @@ def segment_bytes(plan: FitPlan, size: int | None) -> int:
     """The bytes that a segment takes beside the data with parts of this size, `None` for the whole batch."""
     task = dataclasses.replace(plan.task, microbatch=size)
     state = run_shapes(task, plan.optimizer, plan.in_segment, root_key(0))
+    if plan.layout is not None:
+        state = jax.tree.map(_lying, state, plan.layout.where(state))
     batches = None
     if callable(task.data):
         batches = jax.tree.map(lambda x: jax.ShapeDtypeStruct((plan.length, *x.shape), x.dtype), batch_shapes(task))
-    program = run_segment.lower(
-        task, plan.optimizer, plan.in_segment, state, batches, None, 0, length=plan.length, watched=plan.watched
-    )
-    memory: Any = program.compile().memory_analysis()
+        if plan.layout is not None:
+            batches = jax.tree.map(functools.partial(_lying, where=plan.layout.over_axis(1)), batches)
+    with in_effect(plan.layout):
+        program = run_segment.lower(
+            task, plan.optimizer, plan.in_segment, state, batches, None, 0,
+            length=plan.length, watched=plan.watched, layout=plan.layout,
+        )  # fmt: skip
+        memory: Any = program.compile().memory_analysis()
     planned = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return planned + tree_bytes(state) + tree_bytes(batches)
+    return planned + sum(map(_bytes_on_a_device, jax.tree.leaves((state, batches))))
+
+
+def _lying(x: Any, where: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where)
+
+
+def _bytes_on_a_device(x: Any) -> int:
+    part = x.shape if x.sharding is None else x.sharding.shard_shape(x.shape)
+    return math.prod(part) * x.dtype.itemsize

@@ -114,7 +114,13 @@ def segment(
 
 
 def advance(
-    task: Task, optimizer: Transform, carry: Carry, number: Any, batch: Any, watched: tuple[str, ...] = ()
+    task: Task,
+    optimizer: Transform,
+    carry: Carry,
+    number: Any,
+    batch: Any,
+    watched: tuple[str, ...] = (),
+    layout: Any = None,
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
@@ -124,14 +130,16 @@ def advance(
     Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients. Where the task has a
     `microbatch`, losses and gradients are averaged over parts of the batch.
 
-    `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`.
+    `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`. With a `layout` on a mesh, see
+    `jgd.train.mesh_layout`, the batch is split over its devices, or its parts are taken by several at a time.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
     fixed = fixed_leaves(optimizer, params)
+    batch = batch if layout is None or task.microbatch is not None else layout.split(batch)
 
     def on_batch(part: Part) -> Any:
-        whole = part if task.microbatch is None else partial(task.microbatch.averaged, part)
+        whole = part if task.microbatch is None else partial(task.microbatch.averaged, part, layout=layout)
         return whole(model_state, batch, key_now)
 
     def with_grads(state: State, batch: Any, key: jax.Array) -> Any:

@@ -31,7 +31,8 @@ class Microbatch:
     that the activations of one part alone are held: peak memory is that of a batch of `size`, and one gradient more.
 
     size        Examples in a part; it divides the batch. Part i has the examples i, i + m, i + 2m, ..., so that each
-                part of a batch that is sharded over devices is sharded, too.
+                part of a batch that is sharded over devices is sharded, too. With `fit(mesh=)` each device takes a part
+                at a time, so that size times their number divides the batch.
     weight      The entry of the loss's aux that is a part's weight w_i, such as its number of tokens; the metric of
                 that name is their sum. Without it the parts weigh alike. A loss that is a mean over what differs from
                 example to example, such as tokens that are no padding, needs it to equal the whole batch's. Where all
@@ -56,25 +57,42 @@ class Microbatch:
             raise unknown("Microbatch(weight)", self.weight, metrics)
         return (*metrics, *(() if self.clip_norm is None else (NORM, CLIPPED)))
 
-    def averaged(self, part: Part, state: State, batch: Any, key: jax.Array) -> Any:
-        """Average what `part(state, batch, key) -> ((loss, (state, metrics)), grads)` returns, part after part."""
-        parts = self._split(batch)
-        count = jax.tree.leaves(parts)[0].shape[0]
+    def averaged(self, part: Part, state: State, batch: Any, key: jax.Array, layout: Any = None) -> Any:
+        """Average what `part(state, batch, key) -> ((loss, (state, metrics)), grads)` returns, part after part.
 
-        def body(carry: Any, x: Any) -> tuple[Any, None]:
-            state, sums, total = carry
-            number, batch = x
+        With a `layout` on a mesh each device takes a part at a time and sums its own, which are added up at the end.
+        Where a state passes from part to part, each part is split over the devices instead.
+        """
+        parts, wide = self._split(batch), 0  # parts that are taken at a time; 0: one, without an axis
+        count = jax.tree.leaves(parts)[0].shape[0]
+        numbers = jnp.arange(count)
+        if layout is not None and jax.tree.leaves(state):
+            parts = layout.split(parts, axis=1)
+        elif layout is not None:
+            wide = layout.devices
+            parts, numbers = jax.tree.map(lambda x: x.reshape(-1, wide, *x.shape[1:]), (parts, numbers))
+            parts = layout.split(parts, axis=1)
+
+        def weighted(state: State, number: jax.Array, batch: Any) -> Any:
             (value, (state, metrics)), grads = part(state, batch, jax.random.fold_in(key, number))
             metrics, grads = self._clipped(metrics, grads)
             weight = self._weight(metrics)
-            sums = jax.tree.map(lambda s, x: s + weight * widen(x).astype(s.dtype), sums, (value, metrics, grads))
-            return (state, sums, total + weight), None
+            return state, jax.tree.map(lambda x: weight * widen(x), (value, metrics, grads)), weight
 
-        first = jax.tree.map(lambda x: x[0], parts)
+        def body(carry: Any, x: Any) -> tuple[Any, None]:
+            state, sums, total = carry
+            step = jax.vmap(weighted, in_axes=(None, 0, 0)) if wide else weighted
+            new, more, weight = step(state, *x)
+            sums = jax.tree.map(lambda s, x: s + x.astype(s.dtype), (sums, total), (more, weight))
+            return (state if wide else new, *(layout.split(sums) if wide and layout else sums)), None
+
+        first = jax.tree.map(lambda x: x[0, 0] if wide else x[0], parts)
         shapes = jax.eval_shape(lambda *args: self._shapes(*part(*args)), state, first, key)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, moment_dtype(x)), shapes)
-        carry = (state, zeros, jnp.zeros((), jnp.float32))
-        (state, sums, total), _ = jax.lax.scan(body, carry, (jnp.arange(count), parts))
+        leading = (wide,) if wide else ()
+        zeros = jax.tree.map(lambda x: jnp.zeros((*leading, *x.shape), moment_dtype(x)), shapes)
+        carry = (state, zeros, jnp.zeros(leading, jnp.float32))
+        (state, *sums), _ = jax.lax.scan(body, carry, (numbers, parts))
+        sums, total = jax.tree.map(lambda s: s.sum(0), sums) if wide else sums
         value, metrics, grads = jax.tree.map(lambda s, x: (s / total).astype(_mean_dtype(s, x)), sums, shapes)
         if self.weight is not None:
             metrics[self.weight] = total

@@ -31,7 +31,7 @@ def status_code(status: Status) -> jax.Array:
     return jnp.array(int(status), jnp.int32)
 
 
-@functools.partial(jax.jit, static_argnames=("length", "watched"), donate_argnames="state")
+@functools.partial(jax.jit, static_argnames=("length", "watched", "layout"), donate_argnames="state")
 def run_segment(
     task: Task,
     optimizer: Transform,
@@ -43,13 +43,15 @@ def run_segment(
     *,
     length: int,
     watched: tuple[str, ...] = (),
+    layout: Any = None,
 ) -> tuple[RunState, dict[str, jax.Array]]:
     """Take up to `length` steps, none from step `end` on; the metrics of those that were not taken mean nothing.
 
     All numbers of the task, of the optimizer and of the rules are arguments, so other values need no compilation.
     `batches` are stacked ones from a stream, or `None`. `rows` are those of each batch, or `None` where they are drawn
     here, or where all are used. A frozen step costs what a live one does: there is no branch, because the selects fuse
-    into the update and a branch on the device would cost a round trip.
+    into the update and a branch on the device would cost a round trip. A `layout` on a mesh, see
+    `jgd.train.mesh_layout`, is kept by every step.
     """
     start = state.steps
     draws = rows if rows is not None else pick(task, state.carry.key, start, length)
@@ -59,9 +61,11 @@ def run_segment(
 
     def body(state: RunState, x: Any) -> tuple[RunState, dict[str, jax.Array]]:
         number, draw = x
-        return _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw), watched)
+        new, metrics = _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw), watched, layout)
+        return new if layout is None else layout.kept(new), metrics
 
-    return jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+    state, curves = jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+    return state, curves if layout is None else layout.whole(curves)
 
 
 @jax.jit
@@ -79,13 +83,14 @@ def _guarded(
     wanted: Any,
     batch: Any,
     watched: tuple[str, ...],
+    layout: Any,
 ) -> tuple[RunState, dict[str, jax.Array]]:
     """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
 
     The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
     a pass of its own, which a small model feels, so it is made only where something asks for it.
     """
-    new, step = advance(task, optimizer, state.carry, number, batch, watched)
+    new, step = advance(task, optimizer, state.carry, number, batch, watched, layout)
     loss, skips = step.metrics["loss"], _skips_bad_batches(state.carry.opt_state)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)

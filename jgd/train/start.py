@@ -50,12 +50,16 @@ def given_by(task: Task, key: jax.Array, start: Any, params: Params, opt_state: 
     return Given(*(None if x is None else jax.tree.map(_own, x) for x in (params, opt_state, model_state)))
 
 
-def begin_run(task: Task, optimizer: Transform, stop: Stop, key: jax.Array, given: Given) -> RunState:
-    """The state before the first step.
+def begin_run(
+    task: Task, optimizer: Transform, stop: Stop, key: jax.Array, given: Given, layout: Any = None
+) -> RunState:
+    """The state before the first step, on a mesh where there is a `layout`; see `jgd.train.mesh_layout`.
 
     `init` runs operation by operation: a program of it is used once, and compiling it takes longer (a small flax CNN:
     21 s against 5 s). Its arrays are copied, because the first segment takes its state's memory over.
     """
+    if layout is not None:
+        return _begin_on_mesh(task, optimizer, stop, key, given, layout)
     params, model_state = given.params, given.model_state
     if params is None or (model_state is None and has_state(task)):
         made = first_model(task, key)
@@ -87,6 +91,32 @@ def run_shapes(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> 
 def _begin(optimizer: Transform, params: Params, stop: Stop) -> tuple[State, Any, jax.Array, jax.Array]:
     """All that a run begins with beside its model: one program, where each array would be one of its own."""
     return optimizer.init(params), stop.begin(), status_code(Status.RUNNING), jnp.zeros((), jnp.int32)
+
+
+def _begin_on_mesh(task: Task, optimizer: Transform, stop: Stop, key: jax.Array, given: Given, layout: Any) -> RunState:
+    """The state before the first step, made where it lies: no device ever holds more of it than its part."""
+    shapes = run_shapes(task, optimizer, stop, key)
+    where = layout.where(shapes)
+    if given.opt_state is not None:
+        _check("opt_state", given.opt_state, shapes.carry.opt_state)
+    places = Given(where.carry.params, where.carry.opt_state, where.carry.model_state)
+    given = Given(
+        *(
+            None if x is None else jax.device_put(x, place, may_alias=False)
+            for x, place in zip(given, places, strict=True)
+        )
+    )
+
+    def begin(optimizer: Transform, stop: Stop, key: jax.Array, given: Given) -> RunState:
+        params, model_state = first_model(task, key)
+        params = params if given.params is None else given.params
+        model_state = model_state if given.model_state is None else given.model_state
+        opt_state, watch, status, zero = _begin(optimizer, params, stop)
+        opt_state = opt_state if given.opt_state is None else given.opt_state
+        made = RunState(Carry(params, opt_state, model_state, key), watch, status, zero)
+        return jax.tree.map(lambda x: jnp.asarray(x, x.dtype), made)
+
+    return jax.jit(begin, out_shardings=where)(optimizer, stop, key, given)
 
 
 def put_like(tree: Any, like: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 
 from jgd.core.compilation import compile_seconds
+from jgd.core.processes import in_any, is_first
 from jgd.core.progress import Progress
 from jgd.core.status import Status
 from jgd.core.stop import Stop
@@ -22,6 +23,7 @@ from jgd.train.draws import draws_on_host, picked_rows
 from jgd.train.interrupt import Interrupt
 from jgd.train.judging import Best, Judge, is_better, metric_value
 from jgd.train.loop import evaluation, judged_params
+from jgd.train.mesh_layout import MeshLayout
 from jgd.train.result import Change, Run
 from jgd.train.segments import RunState, evaluate, run_segment, status_code
 from jgd.train.start import put_like
@@ -40,6 +42,7 @@ class FitPlan(NamedTuple):
     keep_best: str | None
     mode: str  # of keep_best
     watched: tuple[str, ...]  # further metrics of each step
+    layout: MeshLayout | None = None
     notes: tuple[str, ...] = ()  # what the run is to tell of how it was planned
 
     @property
@@ -80,9 +83,10 @@ def train(
     done, told = int(run.state.steps), Told()
     feed = Feed(plan.task.data, run.position) if is_stream(plan.task) else None
     judge = _judge(plan, run)
-    with Interrupt() as interrupt, Progress(plan.task.name or "fit", plan.steps, done, progress) as line:
+    shown = progress if is_first() else False
+    with Interrupt() as interrupt, Progress(plan.task.name or "fit", plan.steps, done, shown) as line:
         try:
-            while done < plan.steps and int(run.state.status) == Status.RUNNING and not interrupt.requested:
+            while done < plan.steps and int(run.state.status) == Status.RUNNING and not in_any(interrupt.requested):
                 # Segments end at multiples of their length, so that a resumed run is cut like an uninterrupted one.
                 told = _segment(plan, run, min(plan.length - done % plan.length, plan.steps - done), feed, judge)
                 done = int(run.state.steps)
@@ -94,7 +98,7 @@ def train(
                 finally:  # what the callback asked for is written with the segment, and a segment in spite of its error
                     if checkpoint:
                         checkpoint.save(run)
-                if plan.stop.seconds is not None and clock.seconds >= float(np.asarray(plan.stop.seconds)):
+                if plan.stop.seconds is not None and in_any(clock.seconds >= float(np.asarray(plan.stop.seconds))):
                     limit = float(np.asarray(plan.stop.seconds))
                     told = (
                         told if told.status else Told(Status.TIME, f"{clock.seconds:.1f} s of {limit:g} s had passed")
@@ -109,7 +113,11 @@ def train(
 
 def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
     """The run as its caller gets it."""
-    state, steps = run.state, int(run.state.steps)
+    state, steps, best = run.state, int(run.state.steps), run.best
+    if plan.layout is not None:
+        handed = plan.layout.handed_out
+        state = state._replace(carry=handed(state.carry._replace(key=None)))
+        best = best and best._replace(params=handed(best.params), model_state=handed(best.model_state))
     status = Status.of(state.status)
     if status is Status.RUNNING:
         status = Status.MAX_STEPS if steps >= plan.steps else told.status or Status.INTERRUPTED
@@ -127,7 +135,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         seconds=clock.seconds,
         compile_seconds=compile_seconds() - clock.compiled,
         reason=f"stopped at step {steps}" + (f": {reason}" if reason else ""),
-        best=run.best,
+        best=best,
         history=run.history,
         steps_here=steps - before,
         notes=(*plan.notes, *_notes(state.carry.opt_state, status)),
@@ -142,9 +150,11 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
     if size == 1 < plan.length:
         # XLA takes a loop of one step apart and may round otherwise, so a last step on its own is one of two.
         batches, size = jax.tree.map(lambda x: x.repeat(2, axis=0), batches), 2
+    if plan.layout is not None and batches is not None:
+        batches = jax.device_put(batches, plan.layout.over_axis(1))
     state, curves = run_segment(
         plan.task, run.optimizer, plan.in_segment, first, batches, _rows(plan, first, size), end,
-        length=size, watched=plan.watched,
+        length=size, watched=plan.watched, layout=plan.layout,
     )  # fmt: skip
     # The compiler chooses where what it returns lies; every segment is to begin as the first did.
     run.state = put_like(state, first)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
 from jgd.core.cost import Cost
+from jgd.core.mesh import check_whole
 from jgd.core.tree import abs_sq, global_norm, map_updates, safe_sqrt, tree_bytes
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
@@ -71,6 +72,7 @@ class ClipByGlobalNorm(Rule):
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The clipped gradients."""
+        check_whole("ClipByGlobalNorm.update", grads)
         factor = shrink(global_norm(grads), self.max_norm)
         return map_updates(lambda g: g * factor, grads, place="ClipByGlobalNorm.update"), state
 

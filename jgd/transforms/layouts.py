@@ -8,6 +8,7 @@ import optax
 
 from jgd.core import Transform, part, record
 from jgd.core.cost import Cost, cost
+from jgd.core.mesh import laid_like
 from jgd.core.tree import check_fits, check_inexact
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -33,13 +34,7 @@ class Flatten:
             check_fits("Flatten.update", grads, params)
         flat = None if params is None else _vector(params)
         updates, state = self.inner.update(_vector(grads), state, flat, **extra)
-        leaves, structure = jax.tree.flatten(grads)
-        rows, start = [], 0
-        for leaf in leaves:
-            row = updates[start : start + jnp.size(leaf)].reshape(jnp.shape(leaf))
-            rows.append(_as(row, leaf))
-            start += jnp.size(leaf)
-        return structure.unflatten(rows), state
+        return laid_like(_parted, grads, updates, grads), state
 
     def cost(self, params: Params) -> Cost:
         """Return the cost of the inner transform on the vector; its copies are not counted."""
@@ -87,9 +82,24 @@ split_real_and_imaginary = SplitRealAndImaginary
 def _vector(tree: Any) -> jax.Array:
     """All leaves, one after another; a copy even of one, which the caller may donate."""
     check_inexact("Flatten", tree)
-    leaves = [jnp.ravel(x) for x in jax.tree.leaves(tree)]
-    dtype = jnp.result_type(*leaves) if leaves else jnp.result_type(float)
-    return jnp.concatenate([jnp.zeros((0,), dtype), *leaves])
+
+    def joined(tree: Any) -> jax.Array:
+        leaves = [jnp.ravel(x) for x in jax.tree.leaves(tree)]
+        dtype = jnp.result_type(*leaves) if leaves else jnp.result_type(float)
+        return jnp.concatenate([jnp.zeros((0,), dtype), *leaves])
+
+    return laid_like(joined, jnp.zeros(()), tree)
+
+
+def _parted(vector: jax.Array, like: Any) -> Any:
+    """The inverse of `_vector`, in the dtypes of the leaves of `like`."""
+    leaves, structure = jax.tree.flatten(like)
+    rows, start = [], 0
+    for leaf in leaves:
+        row = vector[start : start + jnp.size(leaf)].reshape(jnp.shape(leaf))
+        rows.append(_as(row, leaf))
+        start += jnp.size(leaf)
+    return structure.unflatten(rows)
 
 
 def _as(x: jax.Array, leaf: Any) -> jax.Array:

@@ -10,6 +10,7 @@ from jgd.core import Transform, hyper, part, record, static
 from jgd.core.arguments import whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
+from jgd.core.mesh import laid_like
 from jgd.core.pair import abstracted, explained
 from jgd.core.tree import (
     check_fits,
@@ -198,11 +199,13 @@ class Lawa:
         n, rest = jnp.divmod(count, as_whole(self.period))
         place = jnp.maximum(n - 1, 0) % self.window
 
-        def keep(p: jax.Array, kept: jax.Array) -> jax.Array:
-            new = jnp.where(rest == 0, p.astype(kept.dtype), kept[place])
-            return kept.at[place].set(new)
+        def keep(params: Params, window: Params, place: Any, rest: Any) -> Params:
+            def kept(p: jax.Array, old: jax.Array) -> jax.Array:
+                return old.at[place].set(jnp.where(rest == 0, p.astype(old.dtype), old[place]))
 
-        window = jax.tree.map(keep, moved(self.inner, params, updates), state.window)
+            return jax.tree.map(kept, params, window)
+
+        window = laid_like(keep, state.window, moved(self.inner, params, updates), state.window, place, rest)
         return updates, LawaState(count, window, inner)
 
     def eval_params(self, state: State, params: Params) -> Params:

@@ -19,7 +19,7 @@ from bench.rows import Claim, difference, in_turn, timed
 from bench.runner import run_case
 
 FILES = sorted(pathlib.Path(command.__file__).parent.rglob("*.py"))
-PUBLIC = {"jgd", "jgd.interop", "jgd.sweep", "jgd.measure", "jgd.tasks", "jgd.solvers"}
+PUBLIC = {"jgd", "jgd.distributed", "jgd.interop", "jgd.sweep", "jgd.measure", "jgd.tasks", "jgd.solvers"}
 PUBLIC |= {"jgd.measure.units", "jgd.pages.page", "jgd.pages.palette", "jgd.pages.svg"}  # what pages are made of
 PUBLIC |= {"jgd.commands", "jgd.commands.bench.cases", "jgd.commands.bench.peers", "jgd.commands.bench.trees"}
 PUBLIC |= {"jgd.core.storage", "jgd.sweep.samplers.by_name", "jgd.sweep.spaces.space"}  # a sampler without a sweep

@@ -1,0 +1,155 @@
+"""How the leaves of an optimizer's state lie on a mesh, from how its parameters do."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, checked
+from jgd.core.errors import InputError
+from jgd.core.leaves import prefix_mismatch
+from jgd.core.record import part, record, static
+from jgd.core.tree import name_of
+from jgd.core.types import Params, State, Transform
+
+SPECS = Kind(
+    "be a jax.sharding.PartitionSpec, a tree of them with None for what is whole, or a function of the parameters",
+    lambda x: callable(x) or all(map(_is_spec, jax.tree.leaves(x, is_leaf=_is_spec))),
+)
+
+
+@record
+class ShardedState:
+    """Hold the state of a transform whose leaves are split over an axis of a mesh; see `jgd.distributed.shard_state`.
+
+    `devices` is the length of the axis.
+    """
+
+    inner_state: State = part()
+    axis: str = static()
+    devices: int = static()
+
+
+@checked(optimizer=TRANSFORM, params=ARRAYS, specs=SPECS)
+def state_specs(optimizer: Transform, params: Params, specs: Any) -> State:
+    """Give a `PartitionSpec` for each leaf of `optimizer.init(params)`, from those of the parameters.
+
+    `specs` is a tree of `PartitionSpec` like `params`, a prefix of it, with `None` for what is replicated, or a
+    function of the parameters that returns one. `params` may be shapes.
+
+    A leaf of the state belongs to the parameter whose path is part of its own. One of the parameter's shape lies as it
+    does, under further leading axes too, as a history has them; one of as many axes is split along those of equal
+    length; of one that lacks some of its axes, such as a row's mean, the others are as they were. All else is
+    replicated, and so is what fits in two ways that differ, such as the mean of a square matrix's rows or columns.
+
+    `jax.jit(optimizer.init, out_shardings=...)(params)` then makes a state that no device ever holds whole.
+    """
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), params)
+    rows = jax.tree.leaves(param_specs("state_specs", shapes, specs), is_leaf=_is_spec)
+    known = {
+        path: (x.shape, spec) for (path, x), spec in zip(jax.tree_util.tree_leaves_with_path(shapes), rows, strict=True)
+    }
+
+    def of_leaf(path: tuple[Any, ...], leaf: Any) -> PartitionSpec:
+        owner = next((known[x] for x in _parts_of(path) if x in known), None)
+        return PartitionSpec() if owner is None or not leaf.shape else _fitting(leaf.shape, *owner)
+
+    def of_node(path: tuple[Any, ...], node: Any) -> Any:
+        if not isinstance(node, ShardedState):
+            return of_leaf(path, node)
+        inner = jax.tree_util.tree_map_with_path(lambda p, x: of_leaf((*path, *p), x), node.inner_state)
+        split = jax.tree.map(
+            lambda x, spec: split_spec(x.shape, node.devices, node.axis, spec), node.inner_state, inner
+        )
+        return ShardedState(split, node.axis, node.devices)
+
+    state = jax.eval_shape(optimizer.init, shapes)
+    return jax.tree_util.tree_map_with_path(of_node, state, is_leaf=lambda x: isinstance(x, ShardedState))
+
+
+def split_spec(shape: tuple[int, ...], devices: int, axis: str, given: PartitionSpec) -> PartitionSpec:
+    """`given`, and the first axis of an array that it leaves whole and `devices` divides split over a mesh's axis.
+
+    Where that axis of the mesh is taken, or no axis of the array fits, it is `given`.
+    """
+    axes = list(_full(shape, given))
+    if axis in itertools.chain.from_iterable(map(names_in, axes)):
+        return given
+    for i, n in enumerate(shape):
+        if axes[i] is None and n and n % devices == 0:
+            axes[i] = axis
+            return PartitionSpec(*axes)
+    return given
+
+
+def param_specs(place: str, params: Params, specs: Any) -> Any:
+    """The `PartitionSpec` of each parameter, from a tree of them, a prefix of it, or a function that returns one."""
+    if callable(specs) and not _is_spec(specs):
+        specs = specs(params)
+
+    def below(spec: Any, tree: Any) -> Any:
+        return jax.tree.map(lambda _: _as_spec(place, spec), tree)
+
+    try:
+        found = jax.tree.map(below, specs, params, is_leaf=_is_spec)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{place}(specs): the tree of specs must have the parameters' structure {jax.tree.structure(params)} or be "
+            f"a prefix of it: {prefix_mismatch(specs, params, _is_spec) or str(error).splitlines()[0]}."
+        ) from None
+    for (path, x), spec in zip(
+        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(found, is_leaf=_is_spec), strict=True
+    ):
+        if len(spec) > len(jnp.shape(x)):
+            raise InputError(
+                f"{place}(specs): the parameter at {name_of(path)} has {len(jnp.shape(x))} axes and the spec {spec}; "
+                "give a spec with an entry for each axis at most."
+            )
+    return found
+
+
+def names_in(entry: Any) -> tuple[str, ...]:
+    """The axes of the mesh in an entry of a spec."""
+    return () if entry is None else (entry,) if isinstance(entry, str) else tuple(entry)
+
+
+def _is_spec(x: Any) -> bool:
+    return x is None or isinstance(x, (PartitionSpec, NamedSharding))
+
+
+def _as_spec(place: str, x: Any) -> PartitionSpec:
+    if not _is_spec(x):
+        raise InputError(f"{place}(specs): found {x!r}, expected a jax.sharding.PartitionSpec, or None; pass one.")
+    return PartitionSpec() if x is None else x.spec if isinstance(x, NamedSharding) else x
+
+
+def _parts_of(path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """The parts of a path without gaps, the longest first, of equal ones the last."""
+    for length in range(len(path), -1, -1):
+        for start in range(len(path) - length, -1, -1):
+            yield path[start : start + length]
+
+
+def _full(shape: tuple[int, ...], spec: PartitionSpec) -> tuple[Any, ...]:
+    """An entry for each axis."""
+    return *spec, *[None] * (len(shape) - len(spec))
+
+
+def _fitting(shape: tuple[int, ...], whole: tuple[int, ...], spec: PartitionSpec) -> PartitionSpec:
+    """The spec of a leaf of the state whose parameter has the shape `whole` and this spec."""
+    entries, more = _full(whole, spec), len(shape) - len(whole)
+    if more >= 0 and shape[more:] == whole:
+        return PartitionSpec(*[None] * more, *entries)
+    if more == 0:
+        return PartitionSpec(*(x if a == b else None for x, a, b in zip(entries, shape, whole, strict=True)))
+    found = {
+        tuple(entries[i] for i in axes)
+        for axes in itertools.combinations(range(len(whole)), len(shape))
+        if tuple(whole[i] for i in axes) == shape
+    }
+    return PartitionSpec(*found.pop()) if len(found) == 1 else PartitionSpec()

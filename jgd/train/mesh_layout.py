@@ -1,0 +1,165 @@
+"""How a run lies on a mesh of devices: batches split over an axis, parameters and state as specs say."""
+
+import contextlib
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jgd.core.arguments import Kind
+from jgd.core.errors import InputError, unknown
+from jgd.core.state_specs import names_in, param_specs, state_specs
+from jgd.core.stop import Stop
+from jgd.core.tree import name_of
+from jgd.core.types import Transform
+from jgd.train.loop import Carry, root_key
+from jgd.train.segments import RunState
+from jgd.train.start import run_shapes
+from jgd.train.task import Task, batch_shapes, has_state, is_stream
+
+MESH = Kind("be a jax.sharding.Mesh, such as jax.make_mesh((8,), ('data',)), or None", lambda x: isinstance(x, Mesh))
+DATA_AXIS = Kind("be the name of an axis of the mesh, or None for its first", lambda x: isinstance(x, str))
+
+
+@dataclasses.dataclass(frozen=True)
+class MeshLayout:
+    """Say how a run lies on a mesh; it is a static argument of the run's programs.
+
+    They are traced with Auto axes, so that the compiler chooses how to multiply what lies in parts; `outer` is the mesh
+    as it was given. `state` has a spec for each leaf of the run's state, in order.
+    """
+
+    mesh: Mesh
+    outer: Mesh
+    axis: str
+    state: tuple[PartitionSpec, ...]
+
+    @property
+    def devices(self) -> int:
+        """The number of parts of a batch."""
+        return self.mesh.shape[self.axis]
+
+    def split(self, tree: Any, axis: int = 0) -> Any:
+        """Within a program: the arrays of a batch, split along this axis of theirs over the mesh's."""
+        where = self.over_axis(axis)
+        return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, where), tree)
+
+    def whole(self, tree: Any) -> Any:
+        """Within a program: arrays that every device, and every process, is to have whole."""
+        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, everywhere), tree)
+
+    def over_axis(self, axis: int = 0) -> NamedSharding:
+        """Where arrays lie that are split along this axis of theirs."""
+        return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, self.axis))
+
+    def kept(self, state: RunState) -> RunState:
+        """Within a program: the run's state, lying as it did, so that its memory can be used again."""
+        return jax.tree.map(jax.lax.with_sharding_constraint, state, self.where(state))
+
+    def where(self, state: RunState) -> Any:
+        """The sharding of each leaf of the run's state."""
+        places = [NamedSharding(self.mesh, spec) for spec in self.state]
+        return jax.tree.structure(state).unflatten(places)
+
+    def handed_out(self, tree: Any) -> Any:
+        """Arrays of the run on the mesh as it was given."""
+        if self.mesh == self.outer:
+            return tree
+        return jax.tree.map(lambda x: jax.device_put(x, NamedSharding(self.outer, x.sharding.spec)), tree)
+
+
+def in_effect(layout: MeshLayout | None) -> Any:
+    """The mesh of a layout as the one that programs are traced under, if there is one."""
+    return contextlib.nullcontext() if layout is None else jax.set_mesh(layout.mesh)
+
+
+def mesh_layout(
+    task: Task, optimizer: Transform, stop: Stop, mesh: Mesh | None, data_axis: str | None, specs: Any
+) -> MeshLayout | None:
+    """Check the arguments of `fit` that say where a run lies, and the layout they give; `None` without a mesh."""
+    if mesh is None:
+        for name, value in (("data_axis", data_axis), ("specs", specs)):
+            if value is not None:
+                raise InputError(f"fit({name}={value!r}): it says how a run lies on a mesh; pass mesh too.")
+        return None
+    axis = mesh.axis_names[0] if data_axis is None else data_axis
+    if axis not in mesh.axis_names:
+        raise unknown("fit(data_axis)", axis, mesh.axis_names)
+    _check_batch(task, mesh, axis)
+    key = root_key(0)
+    shapes = run_shapes(task, optimizer, stop, key)
+    params = shapes.carry.params
+    of_params = param_specs("fit", params, specs)
+    for (path, x), spec in zip(
+        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(of_params, is_leaf=_is_spec), strict=True
+    ):
+        _check_divides(mesh, name_of(path), x.shape, spec)
+    everywhere = jax.tree.map(lambda _: PartitionSpec(), shapes)
+    carry = Carry(
+        of_params, state_specs(optimizer, params, of_params), everywhere.carry.model_state, everywhere.carry.key
+    )
+    flat = jax.tree.leaves(everywhere._replace(carry=carry), is_leaf=_is_spec)
+    auto = Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * len(mesh.axis_names))
+    return MeshLayout(auto, mesh, axis, tuple(flat))
+
+
+def on_mesh(task: Task, layout: MeshLayout) -> Task:
+    """The task with its data on the mesh: a batch of all of them split over it, else every example on each device.
+
+    Data that lie on the mesh already stay as they are.
+    """
+    if is_stream(task):
+        return task
+    whole = task.batch_size in (None, jax.tree.leaves(task.data)[0].shape[0]) and task.microbatch is None
+    where = layout.over_axis() if whole else NamedSharding(layout.mesh, PartitionSpec())
+
+    def put(x: Any) -> Any:
+        there = isinstance(x.sharding, NamedSharding) and x.sharding.device_set == set(layout.mesh.devices.flat)
+        x = x if there or jax.process_count() == 1 else np.asarray(x)  # the same in every process
+        return jax.device_put(x, NamedSharding(layout.mesh, x.sharding.spec) if there else where)
+
+    return dataclasses.replace(task, data=jax.tree.map(put, task.data))
+
+
+def _check_batch(task: Task, mesh: Mesh, axis: str) -> None:
+    size, devices = jax.tree.leaves(batch_shapes(task))[0].shape[0], mesh.shape[axis]
+    if size % devices:
+        raise InputError(
+            f"fit(mesh=): its axis {axis!r} has {devices} devices, which do not divide the batch of {size}; take a "
+            f"batch_size that is a multiple of {devices}."
+        )
+    part = task.microbatch.size if task.microbatch else 0
+    if not part or size % part:
+        return  # which its own check refuses
+    if has_state(task) and part % devices:
+        raise InputError(
+            f"fit(microbatch={part}): its parts are split over the {devices} devices of the mesh's axis {axis!r}, as a "
+            f"state passes from one to the next; take a multiple of {devices}."
+        )
+    if not has_state(task) and size % (part * devices):
+        raise InputError(
+            f"fit(microbatch={part}): each of the {devices} devices of the mesh's axis {axis!r} takes parts of this "
+            f"size, and {part * devices} examples do not divide the batch of {size}; take a smaller part."
+        )
+
+
+def _check_divides(mesh: Mesh, name: str, shape: tuple[int, ...], spec: PartitionSpec) -> None:
+    for n, entry in zip(shape, spec, strict=False):
+        names = names_in(entry)
+        for axis in names:
+            if axis not in mesh.axis_names:
+                raise unknown(f"fit(specs), at {name}, axis", axis, mesh.axis_names)
+        devices = math.prod(mesh.shape[axis] for axis in names)
+        if n % devices:
+            raise InputError(
+                f"fit(specs): {spec} splits an axis of {n} of the parameter at {name}, of shape {shape}, into "
+                f"{devices} parts, which do not divide it; leave that axis whole with None."
+            )
+
+
+def _is_spec(x: Any) -> bool:
+    return isinstance(x, PartitionSpec)
