@@ -141,6 +141,7 @@ def test_the_table_of_contents_is_whole_and_shows_nothing_private():
 
 
 SAME_IN_PUBLIC = {
+    "delayed",
     "load",
     "muon",
     "scale_by_muon",

@@ -14,6 +14,7 @@ from jgd.core.tree import global_norm, where
 from jgd.core.types import Transform
 from jgd.train.loop import Carry, advance, batch_at, evaluation, pick
 from jgd.train.task import Task
+from jgd.transforms.loss_scale import LossScaleState
 
 
 class RunState(NamedTuple):
@@ -110,7 +111,7 @@ def _guarded(
 
 def _skips_bad_batches(opt_state: Any) -> bool:
     """Whether the optimizer deals with a bad loss itself, by taking no step: then only a bad update stops the run."""
-    if isinstance(opt_state, optax.ApplyIfFiniteState):
+    if isinstance(opt_state, (optax.ApplyIfFiniteState, LossScaleState)):
         return True
     if isinstance(opt_state, optax.MultiStepsState) and jax.tree.leaves(opt_state.skip_state):
         return True
