@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 import jgd
-from bench.collectives import work
 from bench.rows import Claim, Row, Yields, alone
 from jgd.distributed import shard_state, split_specs, state_specs
+from jgd.measure import program_work
 
 LAYOUTS = ("data parallel", "FSDP", "ZeRO-1")
 DEVICES = 8
@@ -79,7 +79,7 @@ def counted(optimizer: Any, mesh: Mesh, layout: str, layers: int, width: int, ba
             functools.partial(function, optimizer), out_shardings=where, donate_argnums=(0, 1)
         ).lower(params, state, given).compile()  # fmt: skip
     memory: Any = compiled.memory_analysis()
-    found = work(compiled.as_text() or "")
+    found = program_work(compiled.as_text() or "")
     return {
         "collectives": found.count,
         "in_loops": found.repeated,

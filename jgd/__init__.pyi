@@ -366,6 +366,8 @@ from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful
 from jgd.transforms.layouts import flatten as flatten
 from jgd.transforms.layouts import split_real_and_imaginary as split_real_and_imaginary
 from jgd.transforms.lookahead import lookahead as lookahead
+from jgd.transforms.loss_scale import dynamic_loss_scale as dynamic_loss_scale
+from jgd.transforms.loss_scale import loss_scale as loss_scale
 from jgd.transforms.low_bit import low_bit as low_bit
 from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
 from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
@@ -393,6 +395,9 @@ from jgd.transforms.process import process as process
 from jgd.transforms.qk_clip import qk_clip as qk_clip
 from jgd.transforms.rate_and_decay import scale_then_decay as scale_then_decay
 from jgd.transforms.rate_and_decay import scale_with_corrected_decay as scale_with_corrected_decay
+from jgd.transforms.rounding import kahan as kahan
+from jgd.transforms.rounding import master_weights as master_weights
+from jgd.transforms.rounding import stochastic_rounding as stochastic_rounding
 from jgd.transforms.running_clip import adagc as adagc
 from jgd.transforms.running_clip import zclip as zclip
 from jgd.transforms.scale import apply_updates as apply_updates

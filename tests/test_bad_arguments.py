@@ -133,6 +133,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "opt": jgd.sgd(0.1),
     "optimizer": jgd.sgd(0.1),
     "outputs": TASK.loss,
+    "outer": jgd.sgd(0.1),
     "params": {"w": jnp.ones(2)},
     "should_transform_fn": jnp.sum,
     "schedules": [jgd.constant_schedule(1.0)],
@@ -145,6 +146,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "transforms": {"a": jgd.sgd(0.1)},
     "updates": {"w": jnp.ones(2)},
     "values": [1.0],
+    "workers": 2,
 }
 KEY = Kind("be a seed or a random key", lambda x: frozen_key(x) is not None)
 TRANSFORMS = Kind("be transforms by label", lambda x: isinstance(x, dict) and bool(x))

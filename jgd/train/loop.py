@@ -12,7 +12,7 @@ import numpy as np
 from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
 from jgd.core.threefry import fold_in, key_from_words, words_of
-from jgd.core.tree import where
+from jgd.core.tree import where, widen
 from jgd.core.types import Params, State, Transform
 from jgd.train.microbatch import Part
 from jgd.train.output_loss import LossOfOutputs
@@ -27,6 +27,7 @@ from jgd.train.task import (
 )
 from jgd.transforms.averaging import eval_params
 from jgd.transforms.in_effect import check_metrics, known_metrics, observe
+from jgd.transforms.loss_scale import loss_scale
 from jgd.transforms.scale import apply_updates
 
 USES = ("init", "data", "loss")  # of a run's key
@@ -123,7 +124,8 @@ def advance(
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
-    Of a `loss_of_outputs` it gets the two parts as well, on the whole batch.
+    Of a `loss_of_outputs` it gets the two parts as well, on the whole batch. Where its state holds a loss scale, the
+    gradients are those of the scaled loss, divided by the scale in float32.
 
     Leaves that it keeps frozen are not differentiated; it sees zeros for their gradients. Where the task has a
     `microbatch`, losses and gradients are averaged over parts of the batch.
@@ -141,7 +143,10 @@ def advance(
         return whole(model_state, batch, key_now)
 
     def with_grads(state: State, batch: Any, key: jax.Array) -> Any:
-        return _value_and_grad(lambda params: loss_and_metrics(task, params, state, batch, key), params, fixed)
+        def objective(params: Params) -> Any:
+            return loss_and_metrics(task, params, state, batch, key)
+
+        return _value_and_grad(objective, params, fixed, loss_scale(opt_state))
 
     def value_fn(params: Params) -> jax.Array:
         return on_batch(lambda state, batch, key: (loss_and_metrics(task, params, state, batch, key), ()))[0][0]
@@ -160,8 +165,21 @@ def advance(
     return new, Step({"loss": value, **metrics, **seen}, grads, updates)
 
 
-def _value_and_grad(objective: Callable[[Params], Any], params: Params, fixed: Any) -> tuple[Any, Any]:
-    """The objective's value and gradients, which are zeros, and not computed, where leaves are fixed."""
+def _value_and_grad(
+    objective: Callable[[Params], Any], params: Params, fixed: Any, scale: jax.Array | None = None
+) -> tuple[Any, Any]:
+    """The objective's value and gradients, which are zeros, and not computed, where leaves are fixed.
+
+    With a `scale` they pass through the objective's dtype times that.
+    """
+    if scale is not None:
+
+        def scaled(params: Params) -> tuple[jax.Array, Any]:
+            value, aux = objective(params)
+            return widen(value) * scale, (value, aux)
+
+        (_, found), grads = _value_and_grad(scaled, params, fixed)
+        return found, jax.tree.map(lambda g: widen(g) / scale, grads)
     if not any(jax.tree.leaves(fixed)):
         return jax.value_and_grad(objective, has_aux=True)(params)
     leaves, structure = jax.tree.flatten(params)

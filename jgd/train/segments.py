@@ -15,6 +15,7 @@ from jgd.core.types import Transform
 from jgd.train.loop import Carry, Step, advance, batch_at, evaluation, pick
 from jgd.train.pulse import Pulse
 from jgd.train.task import Task
+from jgd.transforms.loss_scale import LossScaleState
 
 HEALTH = "health"  # the pulse among the curves of a segment
 
@@ -121,7 +122,7 @@ def _guarded(
 
 def _skips_bad_batches(opt_state: Any) -> bool:
     """Whether the optimizer deals with a bad loss itself, by taking no step: then only a bad update stops the run."""
-    if isinstance(opt_state, optax.ApplyIfFiniteState):
+    if isinstance(opt_state, (optax.ApplyIfFiniteState, LossScaleState)):
         return True
     if isinstance(opt_state, optax.MultiStepsState) and jax.tree.leaves(opt_state.skip_state):
         return True

@@ -9,11 +9,13 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import TEXT, WHOLE, Kind, checked, function_of, instance_of
 from jgd.core.errors import InputError
+from jgd.core.frozen import dtype_name
 from jgd.core.outline import outline, shown
 from jgd.core.record import Function, as_function, part, record, static
 from jgd.core.tree import name_of, widen
 from jgd.core.types import Params, State
 from jgd.train.calls import OnHost, loss_call, takes_state
+from jgd.train.computing import COMPUTE_DTYPE, REMAT, computed, in_dtypes_of
 from jgd.train.data import check_arrays, check_stream, resident
 from jgd.train.microbatch import MICROBATCH, as_microbatch
 
@@ -49,6 +51,13 @@ class Task:
               traced, like the loss, unless it is `jgd.on_host(evaluate)`.
     allow_nan  Whether NaN and infinities in the data are meant, as where the loss masks missing entries.
     microbatch  A size in examples, or a `jgd.Microbatch`: a step's gradients are averaged over parts of its batch.
+    compute_dtype  A dtype, such as "bfloat16", to which the loss gets its parameters and the floats of its batch cast,
+              and in which it computes. Parameters, gradients, the recorded loss and the optimizer stay as they are, in
+              float32 as a rule; float16 needs `jgd.dynamic_loss_scale` around the optimizer.
+    remat     The policy of `jax.checkpoint` for the whole loss: what its backward pass reads instead of computing it
+              anew, by a name in `jax.checkpoint_policies` ("dots_saveable": products alone) or such a function.
+              Gradients are the same, memory is less, time more. To keep the inputs of a model's blocks alone, put
+              `jax.checkpoint` around a block. A CPU's compiler takes what is computed twice together again.
 
     A loss or an evaluation that needs numbers or arrays of its own should be a callable pytree, such as
     `jax.tree_util.Partial(loss, smoothing)`: its leaves are then arguments of the compiled program. What a plain
@@ -65,6 +74,8 @@ class Task:
     name: str | None = static(default=None, expect=TEXT)
     allow_nan: bool = static(default=False)
     microbatch: Any = part(default=None, expect=MICROBATCH, convert=as_microbatch)
+    compute_dtype: Any = static(default=None, expect=COMPUTE_DTYPE, convert=dtype_name)
+    remat: Any = static(default=None, expect=REMAT)
 
 
 TASK = instance_of("be a jgd.Task(init, loss, data, ...)", Task)
@@ -113,7 +124,7 @@ def loss_and_metrics(
 ) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
     """The loss, the model's next state and the scalars of `aux`, or an error that says what it returned instead."""
     call, place = loss_call(task.loss, _place(task, "loss")), _place(task, "loss")
-    out = call(task.loss, params, model_state, batch, key)
+    out = computed(partial(call, task.loss), task.compute_dtype, task.remat)(params, model_state, batch, key)
     value, rest = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
     if not _is_real_scalar(value):
         expected = "(scalar, (state, aux))" if call.state else "(scalar, aux)"
@@ -121,14 +132,16 @@ def loss_and_metrics(
             f"{place}: the loss must be a real floating scalar or {expected}, but it is {shown(value)}; reduce it, "
             "for example with .mean()."
         )
+    value = jnp.asarray(value) if task.compute_dtype is None else widen(value)
     if not call.state:
-        return jnp.asarray(value), (None, _metrics(place, rest))
+        return value, (None, _metrics(place, rest))
     if not isinstance(rest, tuple) or len(rest) != 2:
         raise InputError(
             f"{place}: a loss with a state must return (loss, (state, aux)), but beside the loss it returned "
             f"{shown(rest)}; where there is no aux, return (loss, (state, None))."
         )
-    return jnp.asarray(value), (rest[0], _metrics(place, rest[1]))
+    state = rest[0] if task.compute_dtype is None else in_dtypes_of(model_state, rest[0])
+    return value, (state, _metrics(place, rest[1]))
 
 
 def judge_model(task: Task, params: Params, model_state: State) -> Mapping[str, Any]:

@@ -53,8 +53,10 @@ lazy(
             "RayPoint StepSearch begin_search next_step no_gradient ray receive scaled_updates wolfe_errors zoom_search"
         ),
         "jgd.transforms.lookahead": "Lookahead LookaheadSlowState lookahead",
+        "jgd.transforms.loss_scale": "DynamicLossScale LossScaleState dynamic_loss_scale loss_scale",
         "jgd.transforms.low_bit": "LowBit LowBitState low_bit",
         "jgd.transforms.matrix_axes": "MatrixAxesByPath every_matrix_axes matrix_axes matrix_axes_by_path",
+        "jgd.transforms.moments": "StateArray state_arrays",
         "jgd.transforms.momentum": "Ema Trace ema trace",
         "jgd.transforms.monitor": ("Measure MeasureSnapshot MeasureWithEma Monitor measure_with_ema monitor snapshot"),
         "jgd.transforms.named": "NamedChain named_chain",
@@ -75,6 +77,10 @@ lazy(
         "jgd.transforms.rate_and_decay": (
             "CorrectedDecayState ScaleThenDecay ScaleThenDecayState ScaleWithCorrectedDecay scale_then_decay "
             "scale_with_corrected_decay"
+        ),
+        "jgd.transforms.rounding": (
+            "Kahan KahanState MasterWeights MasterWeightsState StochasticRounding StochasticRoundingState kahan "
+            "master_weights stochastic_rounding"
         ),
         "jgd.transforms.running_clip": "Adagc AdagcState Zclip ZclipState adagc zclip",
         "jgd.transforms.scale": (

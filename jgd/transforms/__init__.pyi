@@ -126,6 +126,10 @@ from jgd.transforms.line_search import zoom_search as zoom_search
 from jgd.transforms.lookahead import Lookahead as Lookahead
 from jgd.transforms.lookahead import LookaheadSlowState as LookaheadSlowState
 from jgd.transforms.lookahead import lookahead as lookahead
+from jgd.transforms.loss_scale import DynamicLossScale as DynamicLossScale
+from jgd.transforms.loss_scale import LossScaleState as LossScaleState
+from jgd.transforms.loss_scale import dynamic_loss_scale as dynamic_loss_scale
+from jgd.transforms.loss_scale import loss_scale as loss_scale
 from jgd.transforms.low_bit import LowBit as LowBit
 from jgd.transforms.low_bit import LowBitState as LowBitState
 from jgd.transforms.low_bit import low_bit as low_bit
@@ -133,6 +137,8 @@ from jgd.transforms.matrix_axes import MatrixAxesByPath as MatrixAxesByPath
 from jgd.transforms.matrix_axes import every_matrix_axes as every_matrix_axes
 from jgd.transforms.matrix_axes import matrix_axes as matrix_axes
 from jgd.transforms.matrix_axes import matrix_axes_by_path as matrix_axes_by_path
+from jgd.transforms.moments import StateArray as StateArray
+from jgd.transforms.moments import state_arrays as state_arrays
 from jgd.transforms.momentum import Ema as Ema
 from jgd.transforms.momentum import Trace as Trace
 from jgd.transforms.momentum import ema as ema
@@ -185,6 +191,15 @@ from jgd.transforms.rate_and_decay import ScaleThenDecayState as ScaleThenDecayS
 from jgd.transforms.rate_and_decay import ScaleWithCorrectedDecay as ScaleWithCorrectedDecay
 from jgd.transforms.rate_and_decay import scale_then_decay as scale_then_decay
 from jgd.transforms.rate_and_decay import scale_with_corrected_decay as scale_with_corrected_decay
+from jgd.transforms.rounding import Kahan as Kahan
+from jgd.transforms.rounding import KahanState as KahanState
+from jgd.transforms.rounding import MasterWeights as MasterWeights
+from jgd.transforms.rounding import MasterWeightsState as MasterWeightsState
+from jgd.transforms.rounding import StochasticRounding as StochasticRounding
+from jgd.transforms.rounding import StochasticRoundingState as StochasticRoundingState
+from jgd.transforms.rounding import kahan as kahan
+from jgd.transforms.rounding import master_weights as master_weights
+from jgd.transforms.rounding import stochastic_rounding as stochastic_rounding
 from jgd.transforms.running_clip import Adagc as Adagc
 from jgd.transforms.running_clip import AdagcState as AdagcState
 from jgd.transforms.running_clip import Zclip as Zclip

@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec as P
 
 import jgd
 from bench import sharded
-from bench.collectives import work
+from jgd.measure import program_work
 
 
 def mesh(devices=2):
@@ -26,7 +26,7 @@ def test_products_and_collectives_are_counted_by_the_turns_of_their_loops():
         return jax.lax.with_sharding_constraint(jnp.tanh(whole @ whole), NamedSharding(where, P("data"))), None
 
     program = jax.jit(lambda x: jax.lax.scan(body, x, length=5)[0]).lower(x).compile().as_text()
-    found = work(program)
+    found = program_work(program)
     assert found.collectives == {"all-gather": 5}
     assert (found.count, found.repeated, found.bytes) == (5, 5, 5 * 8 * 8 * 4)
     assert found.flops in (5 * 2 * 8 * 8 * 8, 5 * 2 * 4 * 8 * 8)  # of the whole, or of the rows that are kept
@@ -73,4 +73,4 @@ def test_a_stack_of_layers_that_is_split_along_its_layers_needs_no_collective():
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=w["layers"].sharding), rule.init(w)
         )
         program = jax.jit(lambda g, s: rule.update(g, s)).lower(w, state).compile().as_text()
-    assert work(program).count == 0
+    assert program_work(program).count == 0

@@ -147,6 +147,14 @@ def test_only_large_moments_are_encoded_and_other_arrays_by_choice():
     assert "exp_avg, exp_avg_sq in 8 bits; grad_sum, params0 in full" in str(told.rows[1].rule)
 
 
+@pytest.mark.parametrize("make", [jgd.soap, jgd.splus], ids=["soap", "splus"])
+def test_moments_in_blocks_are_encoded_and_bases_and_factors_are_not(make):
+    params = {"w": jnp.ones((64, 48)), "b": jnp.ones(8)}
+    state = jax.eval_shape(jgd.low_bit(make(1e-3), min_size=1024).init, params)
+    assert {x.codes.shape for x in moments(state)} == {(1, 64, 48)}
+    assert len(moments(state)) == {jgd.soap: 2, jgd.splus: 1}[make]
+
+
 def test_momenta_that_are_made_orthogonal_stay_as_they_are():
     params = {"dense": {"kernel": jnp.ones((64, 64))}, "embed": {"embedding": jnp.ones((64, 64))}}
     state = jgd.low_bit(jgd.muon(0.02)).init(params)
