@@ -17,6 +17,7 @@ LAYERS = [
     {"schedules", "nonsmooth", "gradients", "transforms", "pages"},
     {"optimizers"},
     {"solvers", "train", "measure"},
+    {"health"},
     {"sweep", "distributed", "tasks"},
     {"interop", "commands"},
 ]

@@ -1,0 +1,81 @@
+"""Findings: what is wrong with a run, with the number that shows it, its cause and its remedy; and their thresholds."""
+
+import dataclasses
+import numbers
+from collections.abc import Iterable
+
+from jgd.core.record import hyper, record
+from jgd.core.types import Scalar
+
+WATCH, SLOW, BROKEN = 1, 2, 3  # severities: look at it, it costs progress, nothing useful comes of the run
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Tell one thing that is wrong, as one sentence: where, what was measured and expected, the cause, the remedy.
+
+    `Finding(2, "hidden3", "update ratio", 0.21, "below 0.03", "the learning rate is too high for this layer", "lower it
+    7x")` prints as `hidden3: update ratio is 0.21, expected below 0.03; the learning rate is too high for this layer:
+    lower it 7x.`
+
+    severity  1 to watch, 2 costs progress, 3 nothing useful comes of the run.
+    where     A layer, a leaf, a group of leaves, or what the whole run is called: "the loss", "the optimizer".
+    quantity  The name of the measurement, the same for all findings of its kind.
+    value     The number that was measured, or a text where it is none.
+    """
+
+    severity: int
+    where: str
+    quantity: str
+    value: float | str
+    expected: str
+    because: str
+    remedy: str
+
+    def __str__(self) -> str:
+        value = f"{float(self.value):.3g}" if isinstance(self.value, numbers.Real) else str(self.value)
+        return (
+            f"{self.where}: {self.quantity} is {value}, expected {self.expected}; {self.because}: "
+            f"{self.remedy.rstrip('.')}."
+        )
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Sort findings by falling severity; those of one severity keep their order."""
+    return tuple(sorted(findings, key=lambda finding: -finding.severity))
+
+
+@record
+class Thresholds:
+    """Hold the numbers beyond which a measurement becomes a finding. Each is a leaf; infinity turns a finding off.
+
+    update_ratio    Largest |u|/|theta| of a leaf of two axes or more; a tenth of it is usual (You et al. 2017,
+                    arXiv:1708.03888).
+    still           Smallest |u|/|theta|: below it nothing is learnt in any number of steps that is waited for.
+    slope           Largest |slope| per layer of log RMS of the signals that come back, over the depth: vanishing where
+                    it is positive, exploding where it is negative. 0.3 is a factor of 400 over 20 layers.
+    dead            Largest share of a layer's units that are zero on every example.
+    saturated       Largest share of the values of tanh or sigmoid within 3 % of their ends.
+    sharpness       Largest sharpness of the loss, as a multiple of that at which the optimizer diverges.
+    timid           Smallest such multiple of the critical sharpness: below it the rate can grow.
+    nonfinite       Largest share of entries that are NaN or infinite.
+    successive      Smallest cosine of successive gradients of the full batch: below it the iterates bounce.
+    clipped         Largest share of steps whose gradient was clipped.
+    spike           Largest z-score of the loss or of the log of a gradient's norm, against moving mean and variance.
+    loss_at_start   Largest first loss of a classifier, as a multiple of log(classes).
+    linearity       Largest relative difference of the loss of a batch and the mean of the losses of its halves.
+    """
+
+    update_ratio: Scalar = hyper(default=0.1, interval="(0, inf]")
+    still: Scalar = hyper(default=1e-7, interval="[0, inf)")
+    slope: Scalar = hyper(default=0.3, interval="(0, inf]")
+    dead: Scalar = hyper(default=0.5, interval="(0, inf]")
+    saturated: Scalar = hyper(default=0.25, interval="(0, inf]")
+    sharpness: Scalar = hyper(default=1.5, interval="(0, inf]")
+    timid: Scalar = hyper(default=1e-3, interval="[0, inf)")
+    nonfinite: Scalar = hyper(default=0.0, interval="[0, inf]")
+    successive: Scalar = hyper(default=-0.5, interval="[-inf, 1]")
+    clipped: Scalar = hyper(default=0.5, interval="(0, inf]")
+    spike: Scalar = hyper(default=6.0, interval="(0, inf]")
+    loss_at_start: Scalar = hyper(default=4.0, interval="(0, inf]")
+    linearity: Scalar = hyper(default=1e-3, interval="(0, inf]")
