@@ -1,0 +1,294 @@
+"""Taps: the outputs of a model's layers and the signals that come back to them, read from the program of its loss."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
+
+from jgd.core.tree import path_names
+
+PRODUCTS = ("dot_general", "conv_general_dilated", "gather")
+SQUASHING = ("tanh", "logistic")
+NAMED = frozenset(("relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "leaky_relu", "softplus"))
+CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"))
+KERNELS = frozenset(("kernel", "weight", "w", "W", "embedding"))  # that add nothing to a layer's name
+
+
+class Tap(NamedTuple):
+    """Describe one value that is looked at."""
+
+    name: str  # of its layer: the path of the parameters that made it
+    operation: str  # relu, tanh, dot_general, ...
+    shape: tuple[int, ...]
+    dtype: Any
+    stacked: int  # leading axes that count the passes of scans
+    units: tuple[int, ...]  # axes that count units; all others but the stacked ones count examples
+    stack: str  # the names under which a framework traced it
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether it is the product of an input with parameters, so that it counts for the depth."""
+        return self.operation in PRODUCTS
+
+    @property
+    def label(self) -> str:
+        """Its layer's name, and the activation, where it is one."""
+        return self.name if self.is_layer else f"{self.name} {self.operation}".strip()
+
+
+class Inside(NamedTuple):
+    """Say that an equation is taken apart, and what is tapped in it."""
+
+    plan: tuple[Any, ...]
+    count: int  # of taps
+
+
+class Known(NamedTuple):
+    """Hold what is known of a variable: the leaves that alone it is made of, and its axes of units."""
+
+    leaves: frozenset[int] | None = None
+    units: tuple[int, ...] | None = None
+
+
+class Tapped(NamedTuple):
+    """Hold a loss with its taps: `values(args, zeros)` returns the loss and the tapped values."""
+
+    taps: tuple[Tap, ...]
+    values: Callable[[Any, Sequence[jax.Array]], tuple[jax.Array, list[jax.Array]]]
+
+    def zeros(self) -> list[jax.Array]:
+        """The zeros to be added; the loss's gradient with respect to them is what comes back to each tap."""
+        return [jnp.zeros(tap.shape, tap.dtype) for tap in self.taps]
+
+
+def tap_loss(loss: Callable[..., jax.Array], params: Any, *rest: Any) -> Tapped:
+    """Tap the products and activations of `loss(params, *rest)`, a scalar, whichever library the model is written in.
+
+    The loss is traced and its program evaluated operation by operation: outputs of products of an input with
+    parameters, of convolutions and look-ups, and of activations have a zero added. Calls, rematerialised parts and
+    scans are taken apart (a tap within a scan has a leading axis); other higher-order operations, and functions with
+    derivatives of their own, are evaluated whole. `params` and `rest` may be tracers. Costs a trace.
+    """
+    closed = jax.make_jaxpr(loss)(params, *rest)
+    paths = [path_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    survey = _Survey(paths)
+    own = [Known(frozenset([i])) for i in range(len(paths))]
+    others = [Known()] * (len(closed.jaxpr.invars) - len(paths))
+    plan, _ = survey.walk(closed.jaxpr, [*own, *others], 0, "")
+
+    def values(args: Any, zeros: Sequence[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
+        outs, seen = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(args), plan, iter(zeros))
+        return outs[0], seen
+
+    return Tapped(tuple(survey.taps), values)
+
+
+class _Survey:
+    """Walks a program without values, and lists its taps in the order in which they are evaluated."""
+
+    def __init__(self, paths: Sequence[tuple[str, ...]]) -> None:
+        self._paths, self._layer, self._names = paths, "", {}
+        self.taps: list[Tap] = []
+
+    def walk(
+        self, jaxpr: Any, given: Sequence[Known], stacked: int, stack: str, lengths: tuple[int, ...] = ()
+    ) -> tuple[tuple[Any, ...], list[Known]]:
+        """Make the plan of a program whose arguments are `given`, and tell what is known of its results."""
+        known = dict(zip(jaxpr.invars, given, strict=True))
+        known |= {x: Known(frozenset()) for x in jaxpr.constvars}
+        gates = _gates(jaxpr)
+        plan = []
+        for eqn in jaxpr.eqns:
+            mine = [Known(frozenset()) if isinstance(x, Literal) else known[x] for x in eqn.invars]
+            names = "/".join(x for x in (stack, str(eqn.source_info.name_stack)) if x)
+            program, name = _program_of(eqn), eqn.primitive.name
+            activation = None if gates.intersection(eqn.outvars) else _activation(eqn)
+            before = len(self.taps)
+            if program is not None and activation is None and name in CALLS:
+                inner, results = self.walk(program, mine, stacked, names, lengths)
+                plan.append(Inside(inner, len(self.taps) - before))
+            elif program is not None and name == "scan":
+                inner, results = self._scan(eqn, program, mine, stacked, names, lengths)
+                plan.append(Inside(inner, len(self.taps) - before))
+            else:
+                results = _follow(eqn, mine)
+                plan.append(self._tap(eqn, mine, results[0], activation, stacked, names, lengths) if results else None)
+            known.update(zip(eqn.outvars, results, strict=True))
+        return tuple(plan), [Known(frozenset()) if isinstance(x, Literal) else known[x] for x in jaxpr.outvars]
+
+    def _scan(self, eqn: Any, program: Any, mine: Sequence[Known], stacked: int, names: str, lengths: Any) -> Any:
+        fixed, carried = _carried(eqn, program)
+        fixed += carried
+        within = [*mine[:fixed], *(_shift(x, -1) for x in mine[fixed:])]
+        inner, results = self.walk(program, within, stacked + 1, names, (*lengths, eqn.params["length"]))
+        return inner, [*results[:carried], *(_shift(x, 1) for x in results[carried:])]
+
+    def _tap(
+        self,
+        eqn: Any,
+        mine: Sequence[Known],
+        result: Known,
+        activation: str | None,
+        stacked: int,
+        stack: str,
+        lengths: Any,
+    ) -> Tap | None:
+        aval = eqn.outvars[0].aval
+        if result.leaves is not None or not aval.shape or not jnp.issubdtype(aval.dtype, jnp.floating):
+            return None
+        operation = activation or eqn.primitive.name
+        if activation is None:
+            owners = [x.leaves for x in mine if x.leaves]
+            if operation not in PRODUCTS or not owners:
+                return None
+            self._layer = self._named(max(owners[0], key=lambda i: len(self._paths[i])))
+        units = result.units if result.units is not None else (len(aval.shape) - 1,)
+        shape, units = (*lengths, *aval.shape), tuple(stacked + i for i in units)
+        self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, stacked, units, stack))
+        return self.taps[-1]
+
+    def _named(self, leaf: int) -> str:
+        """Name a layer by its leaf; where it is used again, it is counted."""
+        path = self._paths[leaf]
+        path = path[:-1] if len(path) > 1 and path[-1] in KERNELS else path
+        name = "/".join(path) or "params"
+        self._names[name] = self._names.get(name, 0) + 1
+        return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
+
+
+def _program_of(eqn: Any) -> Any:
+    found = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+    return getattr(found, "jaxpr", found)
+
+
+def _carried(eqn: Any, program: Any) -> tuple[int, int]:
+    """Count a scan's constants and what it carries, by the ranks that they have within it."""
+    along = sum(len(x.aval.shape) > len(y.aval.shape) for x, y in zip(eqn.invars, program.invars, strict=True))
+    carried = sum(len(x.aval.shape) == len(y.aval.shape) for x, y in zip(eqn.outvars, program.outvars, strict=True))
+    return len(eqn.invars) - along - carried, carried
+
+
+def _gates(jaxpr: Any) -> set[Any]:
+    """Find the variables to which one is added: the tanh within a GELU, which is no activation of its own."""
+    ones = [
+        eqn.invars for eqn in jaxpr.eqns if eqn.primitive.name == "add" and any(_is_constant(x, 1) for x in eqn.invars)
+    ]
+    return {x for pair in ones for x in pair if not isinstance(x, Literal)}
+
+
+def _is_constant(x: Any, value: float) -> bool:
+    return isinstance(x, Literal) and not x.aval.shape and bool(x.val == value)
+
+
+def _activation(eqn: Any) -> str | None:
+    """Name the activation that an equation computes, `None` where it is none."""
+    name = eqn.primitive.name
+    if name in SQUASHING:
+        return name
+    if name == "max" and any(_is_constant(x, 0) for x in eqn.invars):
+        return "relu"
+    if name in CALLS and eqn.params.get("name") in NAMED:
+        return eqn.params["name"]
+    if name == "custom_jvp_call":
+        found = [found for inner in _program_of(eqn).eqns if (found := _activation(inner))]
+        return found[-1] if found else None
+    return None
+
+
+def _follow(eqn: Any, mine: Sequence[Known]) -> list[Known]:
+    """Tell what is known of an equation's results: made of parameters alone, and where their units are."""
+    leaves = None
+    if all(x.leaves is not None for x in mine) and mine:
+        leaves = frozenset().union(*(x.leaves or () for x in mine))
+    return [Known(leaves, _units(eqn, mine, out)) for out in eqn.outvars]
+
+
+def _units(eqn: Any, mine: Sequence[Known], out: Any) -> tuple[int, ...] | None:
+    name, rank = eqn.primitive.name, len(getattr(out.aval, "shape", ()))
+    if name == "conv_general_dilated":
+        return (eqn.params["dimension_numbers"].out_spec[1],)
+    if name == "dot_general":
+        contracted, (batch, _) = eqn.params["dimension_numbers"]
+        free = [len(x.aval.shape) - len(c) - len(batch) for x, c in zip(eqn.invars, contracted, strict=True)]
+        left = range(len(batch), len(batch) + free[0])
+        if mine[0].leaves and not mine[1].leaves:
+            return tuple(left)
+        return tuple(range(len(batch) + free[0], rank)) if mine[1].leaves else None
+    carried = [(x, k.units) for x, k in zip(eqn.invars, mine, strict=True) if k.units is not None]
+    if not carried:
+        return None
+    source, units = carried[0]
+    if name == "transpose":
+        order = list(eqn.params["permutation"])
+        return tuple(sorted(order.index(i) for i in units))
+    return units if source.aval.shape == out.aval.shape else None
+
+
+def _shift(known: Known, by: int) -> Known:
+    units = None if known.units is None else tuple(i + by for i in known.units if i + by >= 0)
+    return Known(known.leaves, units or None)
+
+
+def _evaluate(
+    jaxpr: Any, consts: Sequence[Any], args: Sequence[Any], plan: Sequence[Any], zeros: Iterator[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Run a program by its plan: its results, and the tapped values."""
+    held: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *args), strict=True))
+    seen: list[Any] = []
+
+    def read(x: Any) -> Any:
+        return x.val if isinstance(x, Literal) else held[x]
+
+    for eqn, step in zip(jaxpr.eqns, plan, strict=True):
+        given = [read(x) for x in eqn.invars]
+        if isinstance(step, Inside) and step.count:
+            outs, values = _inside(eqn, given, step, zeros)
+            seen += values
+        else:
+            outs = _whole(jaxpr, eqn, given)
+        if isinstance(step, Tap):
+            outs = [outs[0] + next(zeros), *outs[1:]]
+            seen.append(outs[0])
+        held.update(zip(eqn.outvars, outs, strict=True))
+    return [read(x) for x in jaxpr.outvars], seen
+
+
+def _inside(eqn: Any, given: Sequence[Any], step: Inside, zeros: Iterator[Any]) -> tuple[list[Any], list[Any]]:
+    program, consts = _program_of(eqn), getattr(eqn.params.get("jaxpr"), "consts", ())
+    if eqn.primitive.name != "scan":
+        return _evaluate(program, consts, given, step.plan, zeros)
+    fixed, carried = _carried(eqn, program)
+    own = [next(zeros) for _ in range(step.count)]
+
+    def body(carry: Any, x: Any) -> Any:
+        outs, seen = _evaluate(program, consts, [*given[:fixed], *carry, *x[0]], step.plan, iter(x[1]))
+        return outs[:carried], (outs[carried:], seen)
+
+    first, along = list(given[fixed : fixed + carried]), list(given[fixed + carried :])
+    last, (outs, seen) = jax.lax.scan(
+        body, first, (along, own), length=eqn.params["length"], reverse=eqn.params["reverse"]
+    )
+    return [*last, *outs], seen
+
+
+def _whole(program: Any, eqn: Any, given: Sequence[Any]) -> list[Any]:
+    """Run one equation as a program of its own, which keeps the derivatives that its functions define themselves."""
+    if _is_plain(eqn):
+        outs = eqn.primitive.bind(*given, **eqn.params)
+        return list(outs) if eqn.primitive.multiple_results else [outs]
+    known = {x: value for x, value in zip(eqn.invars, given, strict=True) if not isinstance(x, Literal)}
+    about = program.debug_info._replace(arg_names=None, result_paths=None)
+    one = program.replace(
+        constvars=[], invars=list(known), outvars=list(eqn.outvars), eqns=[eqn], effects=eqn.effects, debug_info=about
+    )
+    return list(jaxpr_as_fun(ClosedJaxpr(one, ()))(*known.values()))
+
+
+def _is_plain(eqn: Any) -> bool:
+    """Whether no parameter of it is a program or a function."""
+    return not any(
+        hasattr(x, "eqns") or hasattr(x, "jaxpr") or callable(x)
+        for x in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr"))
+    )
