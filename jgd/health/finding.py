@@ -63,6 +63,12 @@ class Thresholds:
     clipped         Largest share of steps whose gradient was clipped.
     spike           Largest z-score of the loss or of the log of a gradient's norm, against moving mean and variance.
     loss_at_start   Largest first loss of a classifier, as a multiple of log(classes).
+    data_scale      Largest root mean square of a floating array of the data.
+    uphill          Smallest cosine of an update and the direction of descent: below it the optimizer goes uphill.
+    overshoot       Largest loss of a step as a multiple of the first.
+    too_low         Largest fall of the loss with ten times the rate over that with the rate itself: 10 where the steps
+                    are so short that the loss is a line, 1 to 2 where the rate is about right.
+    unpaired        Smallest gain on held-out examples from the pairs of the data, in standard errors.
     linearity       Largest relative difference of the loss of a batch and the mean of the losses of its halves.
     """
 
@@ -78,4 +84,9 @@ class Thresholds:
     clipped: Scalar = hyper(default=0.5, interval="(0, inf]")
     spike: Scalar = hyper(default=6.0, interval="(0, inf]")
     loss_at_start: Scalar = hyper(default=4.0, interval="(0, inf]")
+    data_scale: Scalar = hyper(default=30.0, interval="(0, inf]")
+    uphill: Scalar = hyper(default=-0.01, interval="[-inf, 1]")
+    overshoot: Scalar = hyper(default=3.0, interval="(1, inf]")
+    too_low: Scalar = hyper(default=3.0, interval="(1, inf]")
+    unpaired: Scalar = hyper(default=3.0, interval="[-inf, inf)")
     linearity: Scalar = hyper(default=1e-3, interval="(0, inf]")

@@ -56,7 +56,8 @@ def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps
     ends = [_segment(half, one, first, start, length=steps) for one in scaled]
     after = np.array([judge(one, end, seen).mean() for one, (end, _) in zip(scaled, ends, strict=True)])
     held_losses = [judge(one, end, held) for one, (end, _) in zip(scaled, ends, strict=True)]
-    best = int(np.nanargmin(np.where(np.isfinite(after), after, np.inf)))
+    means = np.array([x.mean() for x in held_losses])
+    best = int(np.argmin(np.where(np.isfinite(means), means, np.inf)))
     unpaired = float("nan")
     if len(jax.tree.leaves(mine)) > 1:
         broken, _ = _segment(_with_data(task, _unpaired(mine)), scaled[best], first, start, length=steps)
@@ -65,7 +66,6 @@ def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps
         unpaired = float(excess.mean() / spread) if spread > 0 else float("nan")
     end, losses = ends[FACTORS.index(1.0)]
     own = end._replace(opt_state=end.opt_state[0])
-    means = np.array([x.mean() for x in held_losses])
     return Trials(before, after, held_before, means, unpaired, own, carry, np.asarray(losses))
 
 
@@ -113,7 +113,7 @@ def _halves(task: Task, steps: int) -> tuple[Any, Any]:
     size = task.batch_size or total // 2
     count = min(total // 2, max(size * steps, 1024))
     rows = np.random.default_rng(0).permutation(total)
-    return tuple(jax.tree.map(lambda x: x[part], task.data) for part in (rows[:count], rows[count : 2 * count]))
+    return tuple(jax.tree.map(lambda x: x[rows[i * count : (i + 1) * count]], task.data) for i in (0, 1))
 
 
 def _unpaired(data: Any) -> Any:
