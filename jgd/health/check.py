@@ -54,7 +54,7 @@ def check(
     examples: int = EXAMPLES,
     thresholds: Thresholds | None = None,
 ) -> Checkup:
-    """Look for what is wrong with a task, an optimizer, or a run of both: a table of layers, and findings with remedies.
+    """Look for what is wrong with a task and an optimizer, or with a run of both, and tell the remedies.
 
     params      Parameters to look at, or a `Run`, whose parameters, optimizer state and step are gone on from; those
                 that the task's `init` makes unless given.
@@ -87,7 +87,7 @@ def measure(task: Task, optimizer: Transform, params: Params | Run, seed: int, s
             f"check({task.name or 'task'}): the loss has no layers to look at: no product of an input with parameters "
             "and no activation; check a model's loss, or fit a function with jgd.minimize."
         )
-    others = look(task, random_like(carry.params, key), carry.model_state, batch, key).grads
+    others = look(task, random_like(carry.params), carry.model_state, batch, key).grads
     trials = run_trials(task, optimizer, carry, taken, steps) if _count(task) >= 4 else None
     healthy = trials is not None and all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(trials.end.params))
     later = trials.end if trials is not None and healthy else carry

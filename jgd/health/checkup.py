@@ -107,7 +107,7 @@ class Checkup:
 
     def page(self, path: str | os.PathLike[str]) -> str:
         """Write the check-up as one page that loads nothing: verdict, findings, pictures, table. Returns the path."""
-        from jgd.health.page import write_page  # noqa: PLC0415
+        from jgd.health.page import write_page
 
         return write_page(self, path)
 

@@ -1,4 +1,4 @@
-"""Parameters leaf by leaf: their gradients, what a step changes of them, and whether the loss depends on them at all."""
+"""Parameters leaf by leaf: their gradients, what a step changes of them, and whether the loss depends on them."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.tree import abs_sq, path_names, widen
+from jgd.core.tree import path_names, widen
 from jgd.core.types import Params
 
 WIDEST = 1024  # the smaller side of a matrix up to which its singular values are computed
@@ -63,16 +63,17 @@ def effective_rank(values: Sequence[float] | np.ndarray) -> float:
     return float(np.exp(-np.sum(shares * np.log(shares))))
 
 
-def random_like(params: Params, key: jax.Array) -> Params:
-    """Draw parameters of the same size, entry by entry normal, of which zero leaves get a tenth."""
-    leaves, structure = jax.tree.flatten(params)
-    keys = jax.random.split(key, len(leaves))
-    drawn = []
-    for x, k in zip(leaves, keys, strict=True):
-        size = jnp.sqrt(jnp.mean(abs_sq(widen(x))))
-        size = jnp.where(jnp.isfinite(size) & (size > 0), size, 0.1)
-        drawn.append((size * jax.random.normal(k, x.shape)).astype(x.dtype))
-    return structure.unflatten(drawn)
+def random_like(params: Params, seed: int = 0) -> Params:
+    """Draw parameters of the same size, entry by entry normal; leaves of zeros, and those not finite, get a tenth."""
+    draw = np.random.default_rng(seed)
+
+    def drawn(x: Any) -> jax.Array:
+        values = np.abs(np.asarray(x, np.complex64 if np.iscomplexobj(x) else np.float32))
+        size = float(np.sqrt(np.mean(values**2))) if values.size else 0.0
+        size = size if math.isfinite(size) and size > 0 else 0.1
+        return jnp.asarray(size * draw.normal(size=np.shape(x)), x.dtype)
+
+    return jax.tree.map(drawn, params)
 
 
 @jax.jit

@@ -113,7 +113,8 @@ def _halves(task: Task, steps: int) -> tuple[Any, Any]:
     size = task.batch_size or total // 2
     count = min(total // 2, max(size * steps, 1024))
     rows = np.random.default_rng(0).permutation(total)
-    return tuple(jax.tree.map(lambda x: x[rows[i * count : (i + 1) * count]], task.data) for i in (0, 1))
+    mine, other = rows[:count], rows[count : 2 * count]
+    return jax.tree.map(lambda x: x[mine], task.data), jax.tree.map(lambda x: x[other], task.data)
 
 
 def _unpaired(data: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The verdict: measurements against thresholds, as findings with a cause and a remedy, causes before what they cause."""
+"""The verdict: measurements against thresholds, as findings with a cause and a remedy, causes first."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -103,7 +103,7 @@ def _still(m: Measured, t: Thresholds) -> Iterator[Finding]:
             return
     meant = [leaf for leaf in m.leaves if not leaf.frozen]
     still = [leaf for leaf in meant if leaf.connected and not leaf.moved]
-    if m.trials is None or not meant or m.leaves and not still and meant:
+    if m.trials is None or not still:
         return
     if len(still) == len(meant):
         yield Finding(
@@ -175,7 +175,7 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
             f"the rate is too high: with {best:g} times the steps the loss falls from {m.trials.before:.3g} to "
             f"{m.trials.after[FACTORS.index(best)]:.3g}" + _evidence(m, t), f"lower it {1 / best:g}x, or warm up",
         )  # fmt: skip
-    elif rose or gains[1.0] <= 0 and best == 1:
+    elif rose or gains[1.0] <= 0:
         yield Finding(
             BROKEN, "the loss", f"fall in {m.steps} steps", gains[1.0] if math.isfinite(gains[1.0]) else "not finite",
             "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
