@@ -144,7 +144,7 @@ def _signals(m: Measured, t: Thresholds) -> Iterator[Finding]:
             BROKEN, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
             f"within {float(t.slope):g} of 0",
             f"over {count} layers the signal that comes back {'vanishes' if vanishing else 'explodes'} by a factor of "
-            f"{math.exp(min(abs(fall) * (count - 1), 700)):.1g}", "use He's or orthogonal initialisation, residual "
+            f"{_large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
             "connections or normalisation" if vanishing else "lower the gain of the initialisation, normalise, or "
             "clip the gradient",
         )  # fmt: skip
@@ -159,23 +159,27 @@ def _signals(m: Measured, t: Thresholds) -> Iterator[Finding]:
             return
 
 
+def _large(log: float) -> str:
+    """Write exp(log) with one digit that counts."""
+    digits = int(log / math.log(10))
+    return f"{round(math.exp(log), -digits):,.0f}" if digits < 6 else f"10^{digits}"
+
+
 def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if m.trials is None or m.uphill < float(t.uphill):
         return
-    gains, shown = {f: m.trials.gain(f) for f in FACTORS}, "the optimizer's rate"
-    best = max(FACTORS, key=lambda f: gains[f])
-    losses = m.trials.losses
-    first = losses[0] if len(losses) else math.nan
-    rose = not np.all(np.isfinite(losses)) or not math.isfinite(m.trials.after[2])
-    spike = float(np.max(losses) / first) if not rose and first > 0 else 1.0
-    if (rose or gains[1.0] <= 0 or spike > float(t.overshoot)) and best < 1 and gains[best] > 0:
-        value = "not finite" if rose else max(float(m.trials.after[2] / m.trials.before), spike)
+    gains, held = {f: m.trials.gain(f) for f in FACTORS}, m.trials.held_after
+    best = FACTORS[int(np.argmin(np.where(np.isfinite(held), held, np.inf)))]
+    rise = _rise(m)
+    if best < 1 and (rise > float(t.overshoot) or gains[1.0] <= 0):
         yield Finding(
-            BROKEN, shown, f"the loss over the first one, in {m.steps} steps,", value, "below 1",
-            f"the rate is too high: with {best:g} times the steps the loss falls from {m.trials.before:.3g} to "
-            f"{m.trials.after[FACTORS.index(best)]:.3g}" + _evidence(m, t), f"lower it {1 / best:g}x, or warm up",
+            BROKEN, "the optimizer's rate", f"largest loss of {m.steps} steps over the first one",
+            rise if math.isfinite(rise) else "not finite", f"below {float(t.overshoot):g}",
+            f"the rate is too high: with {best:g} times the steps the loss of held-out examples goes from "
+            f"{m.trials.held_before:.3g} to {held[FACTORS.index(best)]:.3g}{_evidence(m, t)}",
+            f"lower it {1 / best:g}x, or warm up",
         )  # fmt: skip
-    elif rose or gains[1.0] <= 0:
+    elif gains[1.0] <= 0:
         yield Finding(
             BROKEN, "the loss", f"fall in {m.steps} steps", gains[1.0] if math.isfinite(gains[1.0]) else "not finite",
             "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
@@ -185,10 +189,23 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
     ratio = gains[10.0] / gains[1.0] if gains[1.0] > 0 else 0.0
     if ratio > float(t.too_low) and not growing and gains[10.0] > 0.01 * abs(m.trials.before):
         yield Finding(
-            BROKEN, shown, "fall of the loss with ten times the steps over that with these", ratio,
+            BROKEN, "the optimizer's rate", "fall of the loss with ten times the steps over that with these", ratio,
             f"below {float(t.too_low):g}", f"the rate is too low: in {m.steps} steps the loss falls by "
             f"{gains[1.0]:.2g}, with ten times the rate by {gains[10.0]:.2g}", "raise it 10x",
         )  # fmt: skip
+
+
+def _rise(m: Measured) -> float:
+    """The largest loss on the way, or at the end on held-out examples, as a multiple of the first; infinity for NaN."""
+    assert m.trials is not None
+    losses, (end, held) = m.trials.losses, (float(x[FACTORS.index(1.0)]) for x in (m.trials.after, m.trials.held_after))
+    if not np.all(np.isfinite(losses)) or not math.isfinite(end) or not math.isfinite(held):
+        return math.inf
+    return max(_over(float(np.max(losses)), float(losses[0])), _over(held, m.trials.held_before))
+
+
+def _over(after: float, before: float) -> float:
+    return float(after / before) if before > 0 else 1.0
 
 
 def _evidence(m: Measured, t: Thresholds) -> str:
