@@ -146,6 +146,7 @@ def _rates(m: Measured) -> Any:
 def _quiet(axes: Any) -> None:
     """Draw the axes in colours that the page has a dark one for."""
     axes.grid(color=GRID)
+    axes.set_facecolor("none")
     axes.set_axisbelow(True)
     axes.tick_params(which="both", colors=INK)
     axes.xaxis.label.set_color(INK)

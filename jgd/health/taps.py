@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
+from jax.extend.core import Literal
 
 from jgd.core.tree import path_names
+from jgd.health.programs import carried_by, constants_of, program_of, run_equation
 
 PRODUCTS = ("dot_general", "conv_general_dilated", "gather")
 SQUASHING = ("tanh", "logistic")
@@ -103,7 +104,7 @@ class _Survey:
         for eqn in jaxpr.eqns:
             mine = [Known(frozenset()) if isinstance(x, Literal) else known[x] for x in eqn.invars]
             names = "/".join(x for x in (stack, str(eqn.source_info.name_stack)) if x)
-            program, name = _program_of(eqn), eqn.primitive.name
+            program, name = program_of(eqn), eqn.primitive.name
             activation = None if gates.intersection(eqn.outvars) else _activation(eqn)
             before = len(self.taps)
             if program is not None and activation is None and name in CALLS:
@@ -119,7 +120,7 @@ class _Survey:
         return tuple(plan), [Known(frozenset()) if isinstance(x, Literal) else known[x] for x in jaxpr.outvars]
 
     def _scan(self, eqn: Any, program: Any, mine: Sequence[Known], stacked: int, names: str, lengths: Any) -> Any:
-        fixed, carried = _carried(eqn, program)
+        fixed, carried = carried_by(eqn, program)
         fixed += carried
         within = [*mine[:fixed], *(_shift(x, -1) for x in mine[fixed:])]
         inner, results = self.walk(program, within, stacked + 1, names, (*lengths, eqn.params["length"]))
@@ -158,18 +159,6 @@ class _Survey:
         return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
 
 
-def _program_of(eqn: Any) -> Any:
-    found = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-    return getattr(found, "jaxpr", found)
-
-
-def _carried(eqn: Any, program: Any) -> tuple[int, int]:
-    """Count a scan's constants and what it carries, by the ranks that they have within it."""
-    along = sum(len(x.aval.shape) > len(y.aval.shape) for x, y in zip(eqn.invars, program.invars, strict=True))
-    carried = sum(len(x.aval.shape) == len(y.aval.shape) for x, y in zip(eqn.outvars, program.outvars, strict=True))
-    return len(eqn.invars) - along - carried, carried
-
-
 def _gates(jaxpr: Any) -> set[Any]:
     """Find the variables to which one is added: the tanh within a GELU, which is no activation of its own."""
     ones = [
@@ -192,7 +181,7 @@ def _activation(eqn: Any) -> str | None:
     if name in CALLS and eqn.params.get("name") in NAMED:
         return eqn.params["name"]
     if name == "custom_jvp_call":
-        found = [found for inner in _program_of(eqn).eqns if (found := _activation(inner))]
+        found = [found for inner in program_of(eqn).eqns if (found := _activation(inner))]
         return found[-1] if found else None
     return None
 
@@ -247,7 +236,7 @@ def _evaluate(
             outs, values = _inside(eqn, given, step, zeros)
             seen += values
         else:
-            outs = _whole(jaxpr, eqn, given)
+            outs = run_equation(jaxpr, eqn, given)
         if isinstance(step, Tap):
             outs = [outs[0] + next(zeros), *outs[1:]]
             seen.append(outs[0])
@@ -256,10 +245,10 @@ def _evaluate(
 
 
 def _inside(eqn: Any, given: Sequence[Any], step: Inside, zeros: Iterator[Any]) -> tuple[list[Any], list[Any]]:
-    program, consts = _program_of(eqn), getattr(eqn.params.get("jaxpr"), "consts", ())
+    program, consts = program_of(eqn), constants_of(eqn)
     if eqn.primitive.name != "scan":
         return _evaluate(program, consts, given, step.plan, zeros)
-    fixed, carried = _carried(eqn, program)
+    fixed, carried = carried_by(eqn, program)
     own = [next(zeros) for _ in range(step.count)]
 
     def body(carry: Any, x: Any) -> Any:
@@ -271,24 +260,3 @@ def _inside(eqn: Any, given: Sequence[Any], step: Inside, zeros: Iterator[Any]) 
         body, first, (along, own), length=eqn.params["length"], reverse=eqn.params["reverse"]
     )
     return [*last, *outs], seen
-
-
-def _whole(program: Any, eqn: Any, given: Sequence[Any]) -> list[Any]:
-    """Run one equation as a program of its own, which keeps the derivatives that its functions define themselves."""
-    if _is_plain(eqn):
-        outs = eqn.primitive.bind(*given, **eqn.params)
-        return list(outs) if eqn.primitive.multiple_results else [outs]
-    known = {x: value for x, value in zip(eqn.invars, given, strict=True) if not isinstance(x, Literal)}
-    about = program.debug_info._replace(arg_names=None, result_paths=None)
-    one = program.replace(
-        constvars=[], invars=list(known), outvars=list(eqn.outvars), eqns=[eqn], effects=eqn.effects, debug_info=about
-    )
-    return list(jaxpr_as_fun(ClosedJaxpr(one, ()))(*known.values()))
-
-
-def _is_plain(eqn: Any) -> bool:
-    """Whether no parameter of it is a program or a function."""
-    return not any(
-        hasattr(x, "eqns") or hasattr(x, "jaxpr") or callable(x)
-        for x in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr"))
-    )
