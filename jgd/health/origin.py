@@ -1,4 +1,4 @@
-"""The operation of a program in which a number that is not finite arose, traced back from the result that it reached."""
+"""The operation in which a number that is not finite arose, traced back from the result that it reached."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

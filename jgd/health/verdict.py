@@ -185,9 +185,9 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
             "with jgd.check_grads",
         )  # fmt: skip
-    growing = any(later > 2 * now for _, now, later in m.rates.values())
+    scheduled = any(later > 2 * now or now < 0.5 * first for first, now, later in m.rates.values())
     ratio = gains[10.0] / gains[1.0] if gains[1.0] > 0 else 0.0
-    if ratio > float(t.too_low) and not growing and gains[10.0] > 0.01 * abs(m.trials.before):
+    if ratio > float(t.too_low) and not scheduled and gains[10.0] > 0.01 * abs(m.trials.before):
         yield Finding(
             BROKEN, "the optimizer's rate", "fall of the loss with ten times the steps over that with these", ratio,
             f"below {float(t.too_low):g}", f"the rate is too low: in {m.steps} steps the loss falls by "
