@@ -79,7 +79,7 @@ lazy(
         "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
         "jgd.measure": "describe",
     },
-    folders="interop measure nonsmooth optimizers schedules solvers sweep tasks transforms",
+    folders="health interop measure nonsmooth optimizers schedules solvers sweep tasks transforms",
 )
 
 __version__ = "0.6.0"

@@ -1,3 +1,4 @@
+from jgd import health as health
 from jgd import interop as interop
 from jgd import measure as measure
 from jgd import nonsmooth as nonsmooth

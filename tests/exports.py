@@ -45,7 +45,18 @@ LOOPS = {
     "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
     "jgd.measure.describe": "describe",
 }
-FOLDERS = ("interop", "measure", "nonsmooth", "optimizers", "schedules", "solvers", "sweep", "tasks", "transforms")
+FOLDERS = (
+    "health",
+    "interop",
+    "measure",
+    "nonsmooth",
+    "optimizers",
+    "schedules",
+    "solvers",
+    "sweep",
+    "tasks",
+    "transforms",
+)
 
 
 def written() -> dict[pathlib.Path, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from jgd.commands.bench import add_bench, add_compare
+from jgd.commands.health import add_health
 from jgd.commands.list import add_list
 from jgd.commands.plot import add_plot
 from jgd.commands.race import add_race
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command: 0 is done, 1 a failure, 2 an input that cannot be used, 3 interrupted and resumable, 130 not."""
     parser = Parser(prog="jgd", description=ABOUT)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_race, add_sweep, add_show, add_plot, add_replay, add_resume, add_bench, add_compare, add_list):
+    for add in (
+        add_race, add_sweep, add_show, add_plot, add_replay, add_resume, add_health, add_bench, add_compare, add_list,
+    ):  # fmt: skip
         add(commands)
 
     def command() -> int:

@@ -78,7 +78,7 @@ class Autopsy:
         cause = because_of(self.origin) + (
             f", for example {self.example} of the data" if self.example is not None else ""
         )
-        return Finding(BROKEN, where, quantity, value, "a finite number", cause, remedy_of(self.origin))
+        return Finding(BROKEN, where, quantity, value, "a finite number", cause, remedy_of(self.origin, self.stage))
 
 
 @checked(task=TASK, optimizer=OPTIMIZERS, run=RUN, seed=SEEDS, steps=WHOLE, spike=POSITIVE)
@@ -106,7 +106,7 @@ def autopsy(
     wrong is an error.
     """
     check_task(task)
-    optimizers = [as_transform(x) for x in ([optimizer] if TRANSFORM.admits(optimizer) else optimizer)]
+    optimizers = [as_transform(x) for x in _listed(optimizer)]
     lanes = _lanes(optimizers, seed)
     if run is not None and len(lanes) > 1:
         raise InputError("autopsy(run=): a run has one lane; pass one optimizer and one seed, or leave run out.")
@@ -134,6 +134,10 @@ class _Ended(NamedTuple):
     step: int  # the last that was evaluated
     seed: int
     carry: Carry | None  # in front of that step, where it is finite
+
+
+def _listed(optimizer: Any) -> Sequence[Any]:
+    return [optimizer] if TRANSFORM.admits(optimizer) else optimizer
 
 
 def _lanes(optimizers: Sequence[Any], seed: Any) -> list[tuple[Any, int]]:

@@ -66,7 +66,7 @@ def noise_of(products: np.ndarray, size: int, most: int) -> Noise:
         left = _estimate(part, size)
         logs.append(np.log(max(left[1], 1e-300) / left[0]) if left[0] > 0 else np.inf)
     if not np.isfinite(scale) or scale <= 0 or not np.all(np.isfinite(logs)):
-        low = variance / np.mean(products) if np.mean(products) > 0 else 0.0
+        low = float(variance / np.mean(products)) if np.mean(products) > 0 else 0.0
         return Noise(scale, low, float("inf"), signal, variance, _power(max(low, 1.0), most))
     error = np.sqrt((count - 1) * np.mean((np.array(logs) - np.mean(logs)) ** 2))
     low, high = scale * np.exp(-SURE * error), scale * np.exp(SURE * error)

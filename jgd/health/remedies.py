@@ -35,8 +35,10 @@ def because_of(origin: Origin) -> str:
     return said + (f", in pass {origin.passes[-1]} of a scan" if origin.passes else "")
 
 
-def remedy_of(origin: Origin) -> str:
-    """Say what to do about it."""
+def remedy_of(origin: Origin, stage: str) -> str:
+    """Say what to do about it, where it was seen in this stage of a step."""
+    if stage == "gradient" and origin.operation == "div" and origin.operands[-1] == 0:
+        return f"where it is the derivative of a root or a norm at zero, {REMEDIES['sqrt']}; else {REMEDIES['div']}"
     if origin.operation in GROWING:
         return LARGE
     return REMEDIES.get(origin.operation, "keep its operands where it is defined")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import Literal
 
 from jgd.core.tree import path_names
@@ -168,7 +169,7 @@ def _gates(jaxpr: Any) -> set[Any]:
 
 
 def _is_constant(x: Any, value: float) -> bool:
-    return isinstance(x, Literal) and not x.aval.shape and bool(x.val == value)
+    return isinstance(x, Literal) and not np.shape(x.val) and bool(x.val == value)
 
 
 def _activation(eqn: Any) -> str | None:
