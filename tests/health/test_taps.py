@@ -18,7 +18,7 @@ X = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
 Y = X[:, :1] - X[:, 1:2]
 
 
-def chain_of(activation, scale, depth=12, width=32):
+def chain_of(activation, scale, depth=12, width=64):
     """An orthogonal chain whose loss is half the mean of the squared outputs, and its parameters."""
     keys = jax.random.split(jax.random.key(0), depth)
     params = [{"w": scale * jax.nn.initializers.orthogonal()(key, (width, width))} for key in keys]
@@ -38,7 +38,7 @@ def chain_of(activation, scale, depth=12, width=32):
     [
         (lambda h: h, 0.8, -math.log(0.8), 1e-4),  # exact but for f32
         (lambda h: h, 1.2, -math.log(1.2), 1e-4),
-        (jax.nn.relu, 0.8, -math.log(0.8) + math.log(2) / 2, 0.06),  # in expectation; 32 units wide
+        (jax.nn.relu, 0.8, -math.log(0.8) + math.log(2) / 2, 0.06),  # in expectation; 64 units wide
     ],
     ids=["linear 0.8", "linear 1.2", "relu 0.8"],
 )
@@ -103,7 +103,8 @@ def test_layers_of_linen_are_named():
     class Net(linen.Module):
         @linen.compact
         def __call__(self, x):
-            return linen.Dense(1)(linen.relu(linen.Dense(4)(x)))
+            h = linen.relu(linen.Dense(4)(x))
+            return linen.Dense(1)(h)
 
     task = jgd.tasks.from_linen(Net(), lambda model, batch: jnp.mean((model(batch[0]) - batch[1]) ** 2), (X, Y))
     labels, stack = names_of(task)
