@@ -16,7 +16,7 @@ from jgd.core.errors import InputError
 from jgd.core.tree import path_names
 from jgd.core.types import Transform
 from jgd.health.finding import BROKEN, SLOW, Finding
-from jgd.health.origin import Origin, find_origin
+from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
 from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
 from jgd.train.loop import Carry, advance, begin, root_key
@@ -43,7 +43,7 @@ class Autopsy:
     lane: int | None  # None of a single run
     stage: str  # "loss", "gradient", "update" or "parameters" where not finite; "spike"
     leaf: str  # of the gradient, the update or the parameters; of a spike, the one whose gradient has grown most
-    origin: Origin | None  # the operation; None of a spike
+    origin: FailedOperation | None  # the operation; None of a spike
     value: float  # that the loss had at that step
     rows: np.ndarray | None  # of the data, that the batch is made of; None of a stream or a full batch
     batch: Any

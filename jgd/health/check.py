@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import COUNT, Kind, checked, instance_of, whole_from
+from jgd.core.arguments import ARRAYS, Kind, admits, checked, instance_of, whole_from
 from jgd.core.errors import InputError
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import global_dot, global_norm, name_of
@@ -16,7 +16,7 @@ from jgd.core.types import Params, Transform
 from jgd.health.checkup import Checkup
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, look
-from jgd.health.leaves import measure_leaves, random_like
+from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
 from jgd.health.noise import FEWEST, Noise, gradient_noise
 from jgd.health.sharpness import critical_step, edge_of, sharpness
@@ -33,7 +33,10 @@ from jgd.transforms.scale import ScaleByLearningRate
 
 EXAMPLES = 1024  # that are looked at together
 BATCHES = 64  # that are taken of a stream
-STARTING = Kind("be parameters of the task, or a run of it", lambda x: isinstance(x, Run) or bool(jax.tree.leaves(x)))
+STARTING = Kind(
+    "be parameters of the task, or a run of it",
+    lambda x: isinstance(x, Run) or (bool(jax.tree.leaves(x)) and admits(ARRAYS, x)),
+)
 
 
 @checked(
@@ -41,7 +44,6 @@ STARTING = Kind("be parameters of the task, or a run of it", lambda x: isinstanc
     params=STARTING,
     steps=whole_from(4),
     examples=whole_from(2),
-    taken=COUNT,
     thresholds=instance_of("be jgd.health.Thresholds(...)", Thresholds),
 )
 def check(
@@ -69,12 +71,14 @@ def check(
     step, the rank of updates, and whether training works at all. Costs about `5 * steps + 200` gradients of a batch,
     and compiling seven programs; nothing of the arguments is changed or donated.
     """
-    measured = measure(task, as_transform(optimizer), params, seed, int(steps), int(examples))
+    measured = measure_health(task, as_transform(optimizer), params, seed, int(steps), int(examples))
     thresholds = thresholds or Thresholds()
     return Checkup(verdict(measured, thresholds), measured, task.name or "the task", thresholds)
 
 
-def measure(task: Task, optimizer: Transform, params: Params | Run, seed: int, steps: int, examples: int) -> Measured:
+def measure_health(
+    task: Task, optimizer: Transform, params: Params | Run, seed: int, steps: int, examples: int
+) -> Measured:
     """Measure all that a verdict asks for."""
     check_task(task)
     task = _resident(task)
@@ -87,7 +91,7 @@ def measure(task: Task, optimizer: Transform, params: Params | Run, seed: int, s
             f"check({task.name or 'task'}): the loss has no layers to look at: no product of an input with parameters "
             "and no activation; check a model's loss, or fit a function with jgd.minimize."
         )
-    others = look(task, random_like(carry.params), carry.model_state, batch, key).grads
+    others = look(task, redrawn(carry.params), carry.model_state, batch, key).grads
     trials = run_trials(task, optimizer, carry, taken, steps) if _count(task) >= 4 else None
     healthy = trials is not None and all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(trials.end.params))
     later = trials.end if trials is not None and healthy else carry

@@ -9,7 +9,7 @@ from jgd.health.finding import Finding, Thresholds
 from jgd.health.layers import slope
 from jgd.health.measured import Measured
 from jgd.health.page import checkup_page
-from jgd.health.table import HEAD, Row, cells, rows_of
+from jgd.health.table import HEAD, LayerRow, layer_cells, layer_rows
 from jgd.pages.sheet import Sheet
 from jgd.pages.text import count
 
@@ -43,9 +43,9 @@ class Checkup:
         return f"{self.name}: {first.where}: {first.because}{rest}."
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LayerRow]:
         """The lines of the table: layers in the order of computation, then leaves that belong to none."""
-        return rows_of(self.measured, self.thresholds)
+        return layer_rows(self.measured, self.thresholds)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -79,7 +79,7 @@ class Checkup:
         return os.fspath(path)
 
     def _sheet(self) -> Sheet:
-        rows = [cells(row) for row in self.rows]
+        rows = [layer_cells(row) for row in self.rows]
         facts = [f"{name}: {value}" for name, value in self.facts.items()]
         found = [f"{i}. {finding}" for i, finding in enumerate(self.findings, 1)]
         head = [self.verdict, ""]

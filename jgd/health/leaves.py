@@ -10,11 +10,12 @@ import numpy as np
 
 from jgd.core.tree import path_names, widen
 from jgd.core.types import Params
+from jgd.measure.steps import random_like
 
 WIDEST = 1024  # the smaller side of a matrix up to which its singular values are computed
 
 
-class Leaf(NamedTuple):
+class MeasuredLeaf(NamedTuple):
     """Hold what is seen of one leaf of the parameters."""
 
     name: str
@@ -31,13 +32,13 @@ class Leaf(NamedTuple):
 
 def measure_leaves(
     params: Params, grads: Params, others: Params, updates: Params, moved: Params, frozen: Any
-) -> tuple[Leaf, ...]:
+) -> tuple[MeasuredLeaf, ...]:
     """Measure each leaf from its gradients, those at random parameters, an update, and where training has taken it."""
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     found = jax.device_get(_measure(params, grads, others, updates, moved))
     rows = zip(paths, jax.tree.leaves(params), found, jax.tree.leaves(frozen), strict=True)
     return tuple(
-        Leaf(
+        MeasuredLeaf(
             "/".join(path_names(path)) or "params",
             tuple(x.shape),
             float(one["gradient"]),
@@ -63,17 +64,14 @@ def effective_rank(values: Sequence[float] | np.ndarray) -> float:
     return float(np.exp(-np.sum(shares * np.log(shares))))
 
 
-def random_like(params: Params, seed: int = 0) -> Params:
+def redrawn(params: Params, seed: int = 0) -> Params:
     """Draw parameters of the same size, entry by entry normal; leaves of zeros, and those not finite, get a tenth."""
-    draw = np.random.default_rng(seed)
 
-    def drawn(x: Any) -> jax.Array:
-        values = np.abs(np.asarray(x, np.complex64 if np.iscomplexobj(x) else np.float32))
-        size = float(np.sqrt(np.mean(values**2))) if values.size else 0.0
-        size = size if math.isfinite(size) and size > 0 else 0.1
-        return jnp.asarray(size * draw.normal(size=np.shape(x)), x.dtype)
+    def scaled(x: Any, draw: jax.Array) -> jax.Array:
+        size = float(_rms(jnp.asarray(x)))
+        return (draw * (size if math.isfinite(size) and size > 0 else 0.1)).astype(draw.dtype)
 
-    return jax.tree.map(drawn, params)
+    return jax.tree.map(scaled, params, random_like(params, seed))
 
 
 @jax.jit

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jgd.health.layers import Looked
-from jgd.health.leaves import Leaf
+from jgd.health.leaves import MeasuredLeaf
 from jgd.health.noise import Noise
 from jgd.health.sharpness import Edge
 from jgd.health.trials import Trials
@@ -13,7 +13,7 @@ class Measured(NamedTuple):
     """Hold all that a check-up has measured."""
 
     looked: Looked
-    leaves: tuple[Leaf, ...]
+    leaves: tuple[MeasuredLeaf, ...]
     data: dict[str, float]  # root mean square of each floating array of the data
     noise: Noise | None  # None where there are too few examples, or a gradient is not finite
     sharpness: float  # of the loss, preconditioned where `edge` says so; NaN where it was not measured

@@ -16,7 +16,7 @@ ENTERED = frozenset(
 )
 
 
-class Origin(NamedTuple):
+class FailedOperation(NamedTuple):
     """Hold the first operation on the way to a result whose output is not finite although what enters it is."""
 
     operation: str  # of JAX: log, div, dot_general; "argument" where an argument of the program was not finite
@@ -45,7 +45,7 @@ class _Frame(NamedTuple):
     passes: tuple[int, ...]
 
 
-def find_origin(fn: Callable[..., Any], *args: Any) -> Origin | None:
+def find_origin(fn: Callable[..., Any], *args: Any) -> FailedOperation | None:
     """Trace the array `fn(*args)` back to where it became infinite or undefined; `None` where it is finite.
 
     Compiles the function once with a flag for each of its operations, calls, scans and rematerialised parts taken
@@ -133,7 +133,7 @@ def _failed(out: Any, given: Sequence[Any]) -> Any:
     return entry, operands
 
 
-def _trace(frame: _Frame, var: Any) -> Origin | None:
+def _trace(frame: _Frame, var: Any) -> FailedOperation | None:
     """Follow a variable that is not finite back to where it arose."""
     if isinstance(var, Literal) or var in frame.program.constvars:
         return None  # an infinity that somebody wrote
@@ -160,9 +160,9 @@ def _trace(frame: _Frame, var: Any) -> Origin | None:
     return _origin(frame, eqn, mine, failed)
 
 
-def _trace_argument(frame: _Frame, i: int) -> Origin | None:
+def _trace_argument(frame: _Frame, i: int) -> FailedOperation | None:
     if frame.caller is None:
-        return Origin("argument", int(frame.record.inputs[i]) == UNDEFINED, (), (i,), (), "", False, ())
+        return FailedOperation("argument", int(frame.record.inputs[i]) == UNDEFINED, (), (i,), (), "", False, ())
     above, eqn, now, records = frame.caller
     if now is None:
         return _trace(above, eqn.invars[i])
@@ -201,11 +201,11 @@ def _state(frame: _Frame, var: Any) -> Any:
     return FINITE
 
 
-def _origin(frame: _Frame, eqn: Any, state: Any, failed: Any) -> Origin:
+def _origin(frame: _Frame, eqn: Any, state: Any, failed: Any) -> FailedOperation:
     shape = tuple(eqn.outvars[0].aval.shape)
     entry, operands = failed if failed is not None else (0, [])
     index = tuple(int(i) for i in np.unravel_index(int(entry), shape)) if shape else ()
-    return Origin(
+    return FailedOperation(
         eqn.primitive.name, int(state) == UNDEFINED, tuple(float(x) for x in operands), index, shape,
         source_of(eqn), "transpose" in str(eqn.source_info.name_stack), frame.passes,
     )  # fmt: skip

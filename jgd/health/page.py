@@ -10,7 +10,7 @@ import numpy as np
 from jgd.health.finding import BROKEN, SLOW, Finding
 from jgd.health.layers import slope
 from jgd.health.measured import Measured
-from jgd.health.table import HEAD, Row, cells
+from jgd.health.table import HEAD, LayerRow, layer_cells
 from jgd.health.trials import FACTORS
 from jgd.pages.figure import literal, new_figure
 from jgd.pages.page import facts, figure, notes, page, table
@@ -32,7 +32,7 @@ def checkup_page(
     verdict: str,
     findings: Sequence[Finding],
     shown: Mapping[str, str],
-    rows: Sequence[Row],
+    rows: Sequence[LayerRow],
     measured: Measured,
 ) -> str:
     """Make the whole page."""
@@ -48,7 +48,7 @@ def checkup_page(
     if findings:
         body.append(notes("Findings, causes first", [_item(finding) for finding in findings]))
     body += _pictures(measured)
-    lines = [[(html.escape(text), _key(text)) for text in cells(row)] for row in rows]
+    lines = [[(html.escape(text), _key(text)) for text in layer_cells(row)] for row in rows]
     body.append(f"<section><h2>Layers</h2>{table(HEAD, lines, MEANING, ranked=False)}</section>")
     return page(title, body)
 

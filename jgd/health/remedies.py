@@ -2,7 +2,7 @@
 
 import math
 
-from jgd.health.origin import Origin
+from jgd.health.origin import FailedOperation
 
 REMEDIES = {
     "log": "keep its argument above zero, as in jnp.log(jnp.maximum(x, 1e-12)), or use a loss of logits",
@@ -23,7 +23,7 @@ LARGE = (
 GROWING = frozenset(("dot_general", "mul", "add", "add_any", "reduce_sum", "integer_pow", "square", "cumsum"))
 
 
-def because_of(origin: Origin) -> str:
+def because_of(origin: FailedOperation) -> str:
     """Say where it arose, and from which operands."""
     if origin.operation == "argument":
         return "an argument of the step is not finite itself"
@@ -35,7 +35,7 @@ def because_of(origin: Origin) -> str:
     return said + (f", in pass {origin.passes[-1]} of a scan" if origin.passes else "")
 
 
-def remedy_of(origin: Origin, stage: str) -> str:
+def remedy_of(origin: FailedOperation, stage: str) -> str:
     """Say what to do about it, where it was seen in this stage of a step."""
     if stage == "gradient" and origin.operation == "div" and origin.operands[-1] == 0:
         return f"where it is the derivative of a root or a norm at zero, {REMEDIES['sqrt']}; else {REMEDIES['div']}"

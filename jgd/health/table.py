@@ -9,17 +9,17 @@ import numpy as np
 
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Layer
-from jgd.health.leaves import Leaf
+from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Measured
 from jgd.health.verdict import notes_of
 
 ROWS = 40  # of a table at most
 HEAD = ("layer", "note", "parameters", "output", "zero", "dead", "signal", "gradient", "|u|/|theta|", "rank of u")
 Ends = tuple[float, float]
-Group = tuple[str, list[Layer], list[Leaf]]
+Group = tuple[str, list[Layer], list[MeasuredLeaf]]
 
 
-class Row(NamedTuple):
+class LayerRow(NamedTuple):
     """Hold one line of the table: a layer, or several of one kind, with the least and the largest of each number."""
 
     name: str
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     note: str
 
 
-def rows_of(measured: Measured, thresholds: Thresholds) -> list[Row]:
+def layer_rows(measured: Measured, thresholds: Thresholds) -> list[LayerRow]:
     """Make the lines: layers in the order in which they are computed, then leaves that belong to none."""
     layers, leaves = measured.looked.layers, measured.leaves
     names = list(dict.fromkeys(layer.tap.name for layer in layers))
@@ -69,7 +69,7 @@ def _merged(groups: Sequence[Group]) -> list[Group]:
     return list(kinds.values())
 
 
-def _row(name: str, layers: Sequence[Layer], leaves: Sequence[Leaf], t: Thresholds) -> Row:
+def _row(name: str, layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: Thresholds) -> LayerRow:
     products = [layer for layer in layers if layer.tap.is_layer]
     after = [layer for layer in layers if not layer.tap.is_layer] or layers
 
@@ -82,7 +82,7 @@ def _row(name: str, layers: Sequence[Layer], leaves: Sequence[Leaf], t: Threshol
         return ends([read(layer) for layer in among])
 
     wide = [leaf for leaf in leaves if len(leaf.shape) > 1] or leaves
-    return Row(
+    return LayerRow(
         name,
         sum(math.prod(leaf.shape) for leaf in leaves),
         of_layers(lambda x: x.deviation, products or layers),
@@ -96,7 +96,7 @@ def _row(name: str, layers: Sequence[Layer], leaves: Sequence[Leaf], t: Threshol
     )
 
 
-def cells(row: Row) -> list[str]:
+def layer_cells(row: LayerRow) -> list[str]:
     """Write a row's numbers as texts, those of several layers from the least to the largest."""
 
     def span(ends: Ends, form: str = ".2g") -> str:

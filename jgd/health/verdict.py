@@ -7,7 +7,7 @@ import numpy as np
 
 from jgd.health.finding import BROKEN, SLOW, WATCH, Finding, Thresholds
 from jgd.health.layers import Layer, slope
-from jgd.health.leaves import Leaf
+from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Measured
 from jgd.health.trials import FACTORS
 
@@ -256,7 +256,7 @@ def _smaller(m: Measured, t: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def notes_of(layers: Sequence[Layer], leaves: Sequence[Leaf], t: Thresholds) -> str:
+def notes_of(layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: Thresholds) -> str:
     """Say in a word or two what of one layer crosses a threshold; nothing where nothing does."""
     said = []
     if any(float(np.max(layer.nonfinite)) > 0 for layer in layers):
