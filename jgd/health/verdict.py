@@ -17,7 +17,7 @@ OVERFLOW = 65504.0  # the largest number of float16
 def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
     found: list[Finding] = []
-    for rule in (_data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _rate, _pairs, _start, _smaller):
+    for rule in (_data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _pairs, _rate, _start, _smaller):
         found += rule(measured, thresholds)
     return tuple(found)
 
@@ -171,10 +171,11 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
     gains, held = {f: m.trials.gain(f) for f in FACTORS}, m.trials.held_after
     best = FACTORS[int(np.argmin(np.where(np.isfinite(held), held, np.inf)))]
     rise = _rise(m)
-    if best < 1 and (rise > float(t.overshoot) or gains[1.0] <= 0):
+    worse = held[FACTORS.index(1.0)] > 1.2 * m.trials.held_before
+    if best < 1 and (rise > float(t.overshoot) or gains[1.0] <= 0 or worse):
         yield Finding(
             BROKEN, "the optimizer's rate", f"largest loss of {m.steps} steps over the first one",
-            rise if math.isfinite(rise) else "not finite", f"below {float(t.overshoot):g}",
+            rise if math.isfinite(rise) else "not finite", "about 1",
             f"the rate is too high: with {best:g} times the steps the loss of held-out examples goes from "
             f"{m.trials.held_before:.3g} to {held[FACTORS.index(best)]:.3g}{_evidence(m, t)}",
             f"lower it {1 / best:g}x, or warm up",
