@@ -34,7 +34,7 @@ TINY = Size(1, 2, 2, 32)
 def parameters(size: Size) -> Any:
     """Shapes: GPT-2 small's; of another number of blocks, the same tree with few and narrow ones."""
     whole = gpt2_small()
-    if size == SMALL:
+    if size[:2] == SMALL[:2]:  # whatever its batch
         return whole
     kept = {name: x for name, x in whole.items() if not name.startswith("h") or int(name[1:]) < size.blocks}
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(tuple(-(-n // 24) for n in x.shape), x.dtype), kept)

@@ -1,4 +1,4 @@
-"""Deterministic solvers on smooth problems, by passes: `python -m bench solvers`.
+"""Deterministic solvers on smooth problems, by passes: `python -m bench.solvers --workers 8`.
 
 The problems are those of `jgd.tasks.more_garbow_hillstrom`, `cutest_selection` and `bounded_problems`, in float64, and
 jgd's methods in float32 too. Tolerances ask for all that the arithmetic gives; nobody gets more than 2,000 passes.
@@ -17,6 +17,9 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ from bench.solver_peers import scipy_methods
 from bench.solver_runs import STRICT, Counted, Ran
 from jgd.tasks import SmoothProblem
 
+Entry = dict[str, list[Any]]  # of a method: each fact, problem by problem
 RESULTS = Path(__file__).parent / "results"
 KINDS = ("smooth", "squares", "bounded")
 TAUS = (1e-3, 1e-5, 1e-7)  # of data profiles
@@ -53,15 +57,14 @@ PEERS: dict[str, dict[str, str]] = {
 }
 
 
-def solvers(quick: bool = False) -> Yields:
-    """A row for each method on each kind of problems; with `quick`, on one or two of each."""
+def solvers(quick: bool = False, workers: int = 1) -> Yields:
+    """A row for each method on each kind of problems, in so many processes; with `quick`, on one or two of each."""
     compile_quickly()
     clock, found = time.perf_counter(), {}
     for kind in KINDS:
-        runs = runs_of(kind, quick)
-        found[kind] = {name: entry(some) for name, some in runs.items()}
-        yield from (row(kind, name, some) for name, some in runs.items())
-        yield from claims(kind, runs)
+        found[kind] = runs_of(kind, quick, workers)
+        yield from (row(kind, name, kept) for name, kept in found[kind].items())
+        yield from claims(kind, found[kind])
     if not quick:
         names = {kind: [problem.name for problem in problems_of(kind)] for kind in KINDS}
         sizes = {kind: [problem.n for problem in problems_of(kind)] for kind in KINDS}
@@ -91,19 +94,35 @@ def methods_of(kind: str) -> dict[str, Callable[[SmoothProblem], Ran]]:
     return {**jgd_methods(kind), **single, **peers, **optimistix_methods(kind)}
 
 
-def runs_of(kind: str, quick: bool) -> dict[str, list[Ran]]:
-    """Run all methods of a kind on its problems."""
-    methods = {name: run for name, run in methods_of(kind).items() if not quick or name in QUICK_METHODS}
-    found: dict[str, list[Ran]] = {name: [] for name in methods}
+def runs_of(kind: str, quick: bool, workers: int = 1) -> dict[str, Entry]:
+    """Run all methods of a kind on its problems; several processes take a problem at a time."""
+    numbers = range(len(problems_of(kind, quick)))
+    if workers > 1:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            parts = list(pool.map(on_problem, repeat(kind), repeat(quick), numbers))
+    else:
+        parts = [on_problem(kind, quick, number) for number in numbers]
+    found: dict[str, Entry] = {}
+    for part in parts:
+        for name, kept in part.items():
+            entries = found.setdefault(name, {key: [] for key in kept})
+            for key, value in kept.items():
+                entries[key].append(value)
+    return found
+
+
+def on_problem(kind: str, quick: bool, number: int) -> dict[str, dict[str, Any]]:
+    """Run all methods of a kind that can on one of its problems."""
+    problem, clock = problems_of(kind, quick)[number], time.perf_counter()
     with jax.enable_x64(True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scipy's about tolerances below rounding, and overflow at trials
-        for problem in problems_of(kind, quick):
-            clock = time.perf_counter()
-            for name, method in methods.items():
-                if problem.residual is not None or not needs_residual(name):
-                    found[name].append(method(problem))
-            print(f"{kind} {problem.name}: {time.perf_counter() - clock:.1f} s", file=sys.stderr, flush=True)
-    return {name: runs for name, runs in found.items() if runs}
+        found = {
+            name: entry(method(problem))
+            for name, method in methods_of(kind).items()
+            if (not quick or name in QUICK_METHODS) and (problem.residual is not None or not needs_residual(name))
+        }
+    print(f"{kind} {problem.name}: {time.perf_counter() - clock:.1f} s", file=sys.stderr, flush=True)
+    return found
 
 
 def needs_residual(name: str) -> bool:
@@ -111,17 +130,17 @@ def needs_residual(name: str) -> bool:
     return name.split(",")[0] in ("scipy trf", "scipy dogbox", "jgd trf")
 
 
-def entry(runs: list[Ran]) -> dict[str, Any]:
-    """Return what the results keep of a method: for each problem its name, whether it is solved, and the passes."""
+def entry(run: Ran) -> dict[str, Any]:
+    """Return what the results keep of a method on a problem: whether it is solved, and the passes."""
     with jax.enable_x64(True):
         return {
-            "problems": [run.problem.name for run in runs],
-            "solved": [run.solved() for run in runs],
-            "strict": [run.solved(STRICT) for run in runs],
-            "said": [run.said for run in runs],
-            "passes": [none_if_infinite(run.passes()) for run in runs],
-            **{f"passes_{tau:g}": [none_if_infinite(run.passes_to(tau)) for run in runs] for tau in TAUS},
-            "evaluations": [len(run.values) for run in runs],
+            "problems": run.problem.name,
+            "solved": run.solved(),
+            "strict": run.solved(STRICT),
+            "said": run.said,
+            "passes": none_if_infinite(run.passes()),
+            **{f"passes_{tau:g}": none_if_infinite(run.passes_to(tau)) for tau in TAUS},
+            "evaluations": len(run.values),
         }
 
 
@@ -130,14 +149,13 @@ def none_if_infinite(passes: float) -> float | None:
     return passes if np.isfinite(passes) else None
 
 
-def row(kind: str, name: str, runs: list[Ran]) -> Row:
+def row(kind: str, name: str, kept: Entry) -> Row:
     """Return the row of a method."""
-    kept = entry(runs)
     passes = [count for count in kept["passes"] if count is not None]
     return {
         "problems": kind,
         "method": name,
-        "of": len(runs),
+        "of": len(kept["problems"]),
         "solved": sum(kept["solved"]),
         "strict": sum(kept["strict"]),
         "passes": float(np.median(passes)) if passes else float("nan"),
@@ -145,9 +163,9 @@ def row(kind: str, name: str, runs: list[Ran]) -> Row:
     }
 
 
-def claims(kind: str, runs: dict[str, list[Ran]]) -> Yields:
+def claims(kind: str, runs: dict[str, Entry]) -> Yields:
     """Claim that jgd's methods solve as many as the peer of their name in no more passes, and are never wrong."""
-    rows = {name: row(kind, name, some) for name, some in runs.items()}
+    rows = {name: row(kind, name, kept) for name, kept in runs.items()}
     for name, peer in PEERS[kind].items():
         ours, theirs = rows.get(f"jgd {name}"), rows.get(peer)
         if ours and theirs:

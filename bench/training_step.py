@@ -50,6 +50,20 @@ def share(quick: bool = False, blocks: int = 5, block_seconds: float = 0.05) -> 
             yield Claim(text, rows[name]["share_percent"], GOAL, at_least=False, unit="%")
 
 
+def preconditioned(quick: bool = False, blocks: int = 3, block_seconds: float = 0.5) -> Yields:
+    """SOAP, Shampoo and PSGD on all 148 arrays, in turn with a pass through the model; SOAP's bases every 10 steps."""
+    size = TINY if quick else SMALL
+    sides = {
+        "jgd, AdamW": lambda: step(jgd.adamw(RATE), parameters(size)),
+        "jgd, SOAP": lambda: step(jgd.soap(RATE), parameters(size)),
+        "jgd, Shampoo": lambda: step(jgd.shampoo(RATE), parameters(size)),
+        "jgd, PSGD": lambda: step(jgd.psgd_kron(RATE), parameters(size)),
+    }
+    if quick:
+        del sides["jgd, Shampoo"], sides["jgd, PSGD"]
+    yield from _beside(size, sides, blocks, block_seconds / 50 if quick else block_seconds)
+
+
 def per_leaf(quick: bool = False, blocks: int = 3, block_seconds: float = 0.05) -> Yields:
     """Muon with an iteration for each matrix: by jgd, by optax and by torch, beside the batched one."""
     size = TINY if quick else SMALL
@@ -167,4 +181,4 @@ class InTorch:
 
 
 if __name__ == "__main__":
-    alone(share, per_leaf)
+    alone(share, per_leaf, preconditioned)

@@ -77,7 +77,7 @@ lazy(
             "root sqp sr1 steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
         ),
         "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
-        "jgd.measure": "describe",
+        "jgd.measure": "audit describe",
     },
     folders="health interop measure nonsmooth optimizers schedules solvers sweep tasks transforms",
 )

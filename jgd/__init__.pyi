@@ -28,6 +28,7 @@ from jgd.core import stack as stack
 from jgd.core import stack_leaves as stack_leaves
 from jgd.core import static as static
 from jgd.core import with_hyperparams as with_hyperparams
+from jgd.measure.audit import audit as audit
 from jgd.measure.describe import describe as describe
 from jgd.optimizers.accsgd import a2grad as a2grad
 from jgd.optimizers.accsgd import accsgd as accsgd

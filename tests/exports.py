@@ -43,6 +43,7 @@ LOOPS = {
         "sqp sr1 steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
     ),
     "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
+    "jgd.measure.audit": "audit",
     "jgd.measure.describe": "describe",
 }
 FOLDERS = (

@@ -37,30 +37,40 @@ SECTIONS: dict[str, Section] = {
     }, LIBRARY),
     "elementwise": Section("Steps of elementwise optimizers", {
         "tree": Case(
-            "bench.scaling:trees", "A step on the tree of GPT-2 small", 36,
+            "bench.scaling:trees", "A step on the tree of GPT-2 small", 30,
             options={"names": "adamw", "peers": "torch", "block_seconds": 0.02, "together": 10},
         ),
         "parameters": Case(
-            "bench.scaling:parameters", "A step against the number of parameters, in one leaf", 41,
+            "bench.scaling:parameters", "A step against the number of parameters, in one leaf", 20,
             chart=Chart("parameters", ("GB_per_second", "ratio"), "side", "optimizer"),
             options={"least": 1e6, "names": NAMES, "peers": "torch,torch-foreach", "block_seconds": 0.02},
         ),
     }),
     "muon": Section("Muon beside AdamW and a training step", {
-        "share": Case("bench.training_step:share", "The optimizer's share of a step of GPT-2 small", 70),
-        "per_leaf": Case("bench.training_step:per_leaf", "Newton-Schulz leaf by leaf, and by others", 60),
+        "share": Case("bench.training_step:share", "The optimizer's share of a step of GPT-2 small", 40),
+        "per_leaf": Case("bench.training_step:per_leaf", "Newton-Schulz leaf by leaf, and by others", 40),
+    }, LIBRARY),
+    "memory": Section("Moments in few bits, and batches in parts", {
+        "few_bits": Case("bench.few_bits:few_bits", "A step of GPT-2 small with moments in 8 and 4 bits", 45),
+        "microbatches": Case(
+            "bench.microbatches:microbatches", "GPT-2 small by the size of its micro-batches", 40,
+        ),
+    }, LIBRARY),
+    "matrices": Section("SOAP and Shampoo", {
+        "of_a_model": Case("bench.training_step:preconditioned", "SOAP and Shampoo beside a step of GPT-2 small", 40),
+        "preconditioned": Case("bench.preconditioned:preconditioned", "48 matrices and a large one", 20),
     }, LIBRARY),
     "sweeps": Section("Sweeps", {
         "digits": Case(
-            "bench.digits:digits", "A sweep of 256 learning rates on digits", 35, ("sklearn",),
+            "bench.digits:digits", "A sweep of 256 learning rates on digits", 30, ("sklearn",),
             options={"repeats": 2, "compiled_once": True},
         ),
         "lane_memory": Case(
-            "bench.lanes:lane_memory", "Memory against lanes, and the plan's word on it", 20, ("sklearn",),
+            "bench.lanes:lane_memory", "Memory against lanes, and the plan's word on it", 15, ("sklearn",),
             Chart("lanes", ("predicted_bytes", "peak_bytes"), "network"),
         ),
         "lanes": Case(
-            "bench.lanes:lanes", "Trials a second against lanes side by side", 37, ("sklearn",),
+            "bench.lanes:lanes", "Trials a second against lanes side by side", 20, ("sklearn",),
             Chart("lanes", ("trials_per_second",), "network"),
             options={"networks": "tiny,digits,convolution,transformer"},
         ),
@@ -71,17 +81,17 @@ SECTIONS: dict[str, Section] = {
     "recovery": Section("Out of memory, divergence, replay, kill and resume", {
         "divergence": Case("bench.recovery:divergence", "A lane that diverges, and replays of the others", 5),
         "kill": Case(
-            "bench.crash_recovery:every_kind", "A sweep killed and continued", 30,
+            "bench.crash_recovery:every_kind", "A sweep killed and continued", 20,
             options={"count": 1, "only": "all to the end", "steps": 480},
         ),
         # Last, as on a CPU it limits the memory of its process.
         "out_of_memory": Case(
-            "bench.recovery:out_of_memory", "A sweep whose lanes do not fit", 24,
+            "bench.recovery:out_of_memory", "A sweep whose lanes do not fit", 15,
             options={"times": 0.5},  # an allocation that fails may wait ten seconds for memory: the fewer of them
         ),
     }, {**LITTLE_MEMORY, **UNTUNED}),
     "tests": Section("The core of the tests", {
-        "core": Case("bench.device.core_tests:core_tests", "Tests that fail on this device", 72, ("pytest", "chex")),
+        "core": Case("bench.device.core_tests:core_tests", "Tests that fail on this device", 50, ("pytest", "chex")),
     }, UNTUNED),
     "race": Section("The race", {
         "jgd_race": Case("bench.device.race:race", "jgd race", 10, ("sklearn", "matplotlib")),

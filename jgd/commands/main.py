@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from jgd.commands.audit import add_audit
 from jgd.commands.bench import add_bench, add_compare
 from jgd.commands.health import add_health
 from jgd.commands.list import add_list
@@ -34,9 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command: 0 is done, 1 a failure, 2 an input that cannot be used, 3 interrupted and resumable, 130 not."""
     parser = Parser(prog="jgd", description=ABOUT)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (
-        add_race, add_sweep, add_show, add_plot, add_replay, add_resume, add_health, add_bench, add_compare, add_list,
-    ):  # fmt: skip
+    looks = (add_health, add_show, add_plot, add_bench, add_compare, add_audit, add_list)
+    for add in (add_race, add_sweep, add_replay, add_resume, *looks):
         add(commands)
 
     def command() -> int:

@@ -65,6 +65,8 @@ def quantize(
     zeros; what is not finite makes a block's scale not finite, and the decoded block too. It has no derivative.
     """
     scales = scale_shape(x.shape, coding.block) if scales is None else scales
+    if x.size == 0:
+        return LowBitArray(_packed(jnp.zeros(x.shape, jnp.uint8), coding.bits), jnp.zeros(scales, jnp.float32))
     levels = book(coding.code, coding.bits)
     blocks = _blocks(jax.lax.stop_gradient(x).astype(jnp.float32), scales)
     size, negative = jnp.max(jnp.abs(blocks), axis=-1, initial=0.0), ~(jnp.min(blocks, axis=-1, initial=0.0) >= 0)
@@ -79,12 +81,14 @@ def quantize(
 
 def dequantize(x: LowBitArray, coding: Coding) -> jax.Array:
     """The array f32 that is held."""
+    shape = x.codes.shape if coding.bits == 8 else (*x.codes.shape[:-1], 2 * x.codes.shape[-1])
+    if x.codes.size == 0:
+        return jnp.zeros(shape, jnp.float32)
     levels = book(coding.code, coding.bits)
     table = jnp.asarray(np.concatenate([levels.signed, levels.unsigned]))
     codes = _blocks(_unpacked(x.codes, coding.bits).astype(jnp.int32), x.scale.shape)
     unsigned = jnp.signbit(x.scale)[..., None]
     found = table[codes + jnp.where(unsigned, len(levels.signed), 0)] * jnp.abs(x.scale)[..., None]
-    shape = x.codes.shape if coding.bits == 8 else (*x.codes.shape[:-1], 2 * x.codes.shape[-1])
     return _unblocked(found, shape)
 
 

@@ -1,6 +1,10 @@
 """The cost of a step on this device: time, memory, and how far it is from the floor that the device's memory sets."""
 
 from jgd.core.memory import free_bytes as free_bytes
+from jgd.measure.audit import Audit as Audit
+from jgd.measure.audit import audit as audit
+from jgd.measure.collectives import Work as Work
+from jgd.measure.collectives import program_work as program_work
 from jgd.measure.compare import Ratio as Ratio
 from jgd.measure.compare import compare as compare
 from jgd.measure.describe import Description as Description

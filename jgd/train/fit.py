@@ -80,7 +80,7 @@ def fit(
     microbatch  In place of the task's: a number of examples or a `jgd.Microbatch`. "auto" is the largest one, of those
                 that divide the batch, with which a segment fits into the memory that is free now, as the compiler plans
                 it; the whole batch where nobody tells what is free. It compiles a segment for each size tried, the
-                whole batch first.
+                whole batch first; `run.notes` says what was taken.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
                 a rule or the callback has ended stays ended.
@@ -155,7 +155,7 @@ def _plan(
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
     plan = FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
-    return plan._replace(task=with_largest_microbatch(plan)) if microbatch == "auto" else plan
+    return with_largest_microbatch(plan) if microbatch == "auto" else plan
 
 
 def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:

@@ -13,12 +13,12 @@ from jgd.train.loop import root_key
 from jgd.train.microbatch import divisors
 from jgd.train.segments import run_segment
 from jgd.train.start import run_shapes
-from jgd.train.task import Task, batch_shapes
+from jgd.train.task import batch_shapes
 from jgd.train.training import FitPlan
 
 
-def with_largest_microbatch(plan: FitPlan) -> Task:
-    """The task, with the largest micro-batch that divides its batch and fits into the memory that is free now.
+def with_largest_microbatch(plan: FitPlan) -> FitPlan:
+    """The plan with the largest micro-batch that divides its batch and fits into the memory that is free now.
 
     A segment needs what it takes and returns, its data apart, which lie there already, and the compiler's temporaries.
     Those of a smaller part are fewer, so the sizes are searched by halves.
@@ -29,7 +29,7 @@ def with_largest_microbatch(plan: FitPlan) -> Task:
     sizes = divisors(size)
     needed = partial(segment_bytes, plan)
     if free is None or needed(None) <= free:
-        return plan.task
+        return plan._replace(notes=(f"microbatch='auto': the whole batch of {size} fits into memory",))
     low, high = 0, len(sizes) - 1  # sizes[high] is too large
     while low < high:
         middle = (low + high) // 2
@@ -39,7 +39,9 @@ def with_largest_microbatch(plan: FitPlan) -> Task:
             f"fit(microbatch='auto'): a step on one example needs {needed(1):,} bytes, and {free:,} are free; take a "
             "smaller model, or an optimizer with less state, such as jgd.low_bit or jgd.adafactor."
         )
-    return dataclasses.replace(plan.task, microbatch=sizes[low - 1])
+    part, count = sizes[low - 1], needed(sizes[low - 1])
+    note = f"microbatch='auto': {part} of {size} examples at a time, {count:,} bytes where {free:,} are free"
+    return plan._replace(task=dataclasses.replace(plan.task, microbatch=part), notes=(note,))
 
 
 def segment_bytes(plan: FitPlan, size: int | None) -> int:

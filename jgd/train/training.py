@@ -40,6 +40,7 @@ class FitPlan(NamedTuple):
     keep_best: str | None
     mode: str  # of keep_best
     watched: tuple[str, ...]  # further metrics of each step
+    notes: tuple[str, ...] = ()  # what the run is to tell of how it was planned
 
     @property
     def in_segment(self) -> Stop:
@@ -129,7 +130,7 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         best=run.best,
         history=run.history,
         steps_here=steps - before,
-        notes=_notes(state.carry.opt_state, status),
+        notes=(*plan.notes, *_notes(state.carry.opt_state, status)),
     )
 
 

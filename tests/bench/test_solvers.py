@@ -86,14 +86,15 @@ def test_a_quick_run_yields_rows_of_both_sides_and_its_document_becomes_a_page()
 
 def test_a_page_shows_every_method_and_what_it_missed(x64):
     hit, miss = ran([24.2, 1e-12], (1.0, 1.0)), ran([24.2, 20.0])
-    runs = {"a <b>": solvers.entry([hit]), "c": solvers.entry([miss])}
+    hit, miss = ({key: [value] for key, value in solvers.entry(one).items()} for one in (hit, miss))
+    runs = {"a <b>": hit, "c": miss}
     found = {"machine": {"date": "2026-01-02"}, "seconds": 60.0, "problems": {"smooth": ["rosenbrock"]}}
     page = render({**found, "n": {"smooth": [2]}, "runs": {"smooth": runs}})
     assert page.count("<svg") == 2
     assert "a &lt;b&gt;" in page
     assert "rosenbrock" in page
-    assert solvers.row("smooth", "c", [miss])["wrong"] == 1
-    claims = list(solvers.claims("smooth", {"jgd bfgs": [miss], "scipy BFGS": [hit]}))
+    assert solvers.row("smooth", "c", miss)["wrong"] == 1
+    claims = list(solvers.claims("smooth", {"jgd bfgs": miss, "scipy BFGS": hit}))
     assert [claim.met for claim in claims] == [False, False, False]
 
 

@@ -136,10 +136,13 @@ def test_fewer_examples_at_once_take_less_memory_and_auto_finds_the_largest_that
     needed = {size: largest_microbatch.segment_bytes(plan, size) for size in (None, 64, 16)}
     assert needed[None] > 2 * needed[64] > 4 * needed[16] / 2
     monkeypatch.setattr(largest_microbatch, "free_bytes", lambda device: needed[64])
-    assert fitted(wide, microbatch="auto", steps=2).steps == 2
-    assert largest_microbatch.with_largest_microbatch(plan).microbatch.size == 64
+    run = fitted(wide, microbatch="auto", steps=2)
+    assert run.steps == 2
+    said = f"microbatch='auto': 64 of 256 examples at a time, {needed[64]:,} bytes where {needed[64]:,} are free"
+    assert run.notes == (said,)
+    assert largest_microbatch.with_largest_microbatch(plan).task.microbatch.size == 64
     monkeypatch.setattr(largest_microbatch, "free_bytes", lambda device: None)
-    assert largest_microbatch.with_largest_microbatch(plan).microbatch is None
+    assert largest_microbatch.with_largest_microbatch(plan).task.microbatch is None
     monkeypatch.setattr(largest_microbatch, "free_bytes", lambda device: 10)
     with pytest.raises(jgd.InputError, match=r"fit\(microbatch='auto'\): a step on one example needs"):
         fitted(wide, microbatch="auto", steps=2)

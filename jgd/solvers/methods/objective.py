@@ -139,7 +139,7 @@ class Objective:
     @property
     def rows(self) -> ConstraintRows:
         """The constraints, of which there may be none."""
-        none = jnp.zeros(0)
+        none = jnp.broadcast_to(jnp.asarray(0.0), (0,))  # weakly typed: of the point's own dtype, in x64 mode too
         return self.constraints or ConstraintRows(lambda x: jnp.zeros(0, x.dtype), none, none)
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
