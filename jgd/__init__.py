@@ -76,10 +76,11 @@ lazy(
             "mirror_descent multistart nelder_mead newton newton_cg nonlinear_cg projected_gradient prox_gradient "
             "root sqp sr1 steepest_descent strong_wolfe subgradient trf trust_exact trust_krylov trust_ncg"
         ),
-        "jgd.train": "Microbatch Run Task fit loss_of_outputs on_host",
+        "jgd.train": "Health Microbatch Run Task fit loss_of_outputs on_host",
+        "jgd.sweep": "rate_range",
         "jgd.measure": "audit describe",
     },
-    folders="health interop measure nonsmooth optimizers schedules solvers sweep tasks transforms",
+    folders="health interop law measure nonsmooth optimizers schedules solvers sweep tasks transforms",
 )
 
 __version__ = "0.6.0"

@@ -1,5 +1,6 @@
 from jgd import health as health
 from jgd import interop as interop
+from jgd import law as law
 from jgd import measure as measure
 from jgd import nonsmooth as nonsmooth
 from jgd import optimizers as optimizers
@@ -300,6 +301,8 @@ from jgd.solvers import trf as trf
 from jgd.solvers import trust_exact as trust_exact
 from jgd.solvers import trust_krylov as trust_krylov
 from jgd.solvers import trust_ncg as trust_ncg
+from jgd.sweep import rate_range as rate_range
+from jgd.train import Health as Health
 from jgd.train import Microbatch as Microbatch
 from jgd.train import Run as Run
 from jgd.train import Task as Task

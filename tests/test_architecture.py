@@ -19,6 +19,7 @@ LAYERS = [
     {"solvers", "train", "measure"},
     {"health"},
     {"sweep", "distributed", "tasks"},
+    {"law"},
     {"interop", "commands"},
 ]
 SWEEP_LAYERS = ["spaces", "samplers", "pruners", "lanes", "storage", "results", "engine", "plots", "report"]
@@ -142,6 +143,7 @@ def test_the_table_of_contents_is_whole_and_shows_nothing_private():
 
 SAME_IN_PUBLIC = {
     "check",
+    "fit",
     "load",
     "muon",
     "scale_by_muon",
@@ -152,7 +154,7 @@ SAME_IN_PUBLIC = {
     "least_squares",
     "curve_fit",
     "root",
-}  # of arguments and of health; of a task and of a study; ours and optax's or scipy's, in the drop-ins
+}  # of arguments and of health; of a run and of a law; of a task and of a study; ours and optax's or scipy's
 
 
 @pytest.mark.parametrize("kind", [ast.ClassDef, ast.FunctionDef], ids=["classes", "functions"])

@@ -37,7 +37,17 @@ from jgd.optimizers.natural_gradient import FISHER
 from jgd.sweep import loguniform, uniform
 from jgd.transforms.decay import Decay
 
-MODULES = ("jgd", "jgd.sweep", "jgd.tasks", "jgd.measure", "jgd.schedules", "jgd.train", "jgd.health", "jgd.interop")
+MODULES = (
+    "jgd",
+    "jgd.sweep",
+    "jgd.tasks",
+    "jgd.measure",
+    "jgd.schedules",
+    "jgd.train",
+    "jgd.health",
+    "jgd.law",
+    "jgd.interop",
+)
 EXCLUDED = {  # by module or name
     *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
     *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise

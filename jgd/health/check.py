@@ -18,7 +18,7 @@ from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, look
 from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
-from jgd.health.noise import FEWEST, Noise, gradient_noise
+from jgd.health.noise_scale import NoiseScale, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
 from jgd.health.trials import Trials, first_examples, one_step, run_trials
 from jgd.health.verdict import verdict
@@ -107,7 +107,7 @@ def measure_health(
     edge = edge_of(optimizer, later.opt_state, later.params)
     sharp, critical = _curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
-        looked, leaves, _sizes(batch), _noise(task, carry, batch, key), float(sharp), edge, float(critical),
+        looked, leaves, _sizes(batch), _noise(task, carry, seed), float(sharp), edge, float(critical),
         max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         _linearity(task, carry, one, key), _classes(looked, batch), size, _count(task), steps, taken,
         _is_stale(carry, trials), _half(carry.params),
@@ -149,11 +149,12 @@ def _sizes(batch: Any) -> dict[str, float]:
     return {f"data{name_of(path) if path else ''}": float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
 
 
-def _noise(task: Task, carry: Carry, batch: Any, key: jax.Array) -> Noise | None:
-    if jax.tree.leaves(batch)[0].shape[0] < FEWEST:
+def _noise(task: Task, carry: Carry, seed: int) -> NoiseScale | None:
+    if _count(task) < 2:
         return None
-    found = gradient_noise(task, carry.params, carry.model_state, batch, key)
-    return found if np.isfinite(found.variance) else None
+    size = min(32, _count(task)) if task.batch_size == 1 else None
+    found = noise_scale(task, carry.params, model_state=carry.model_state, batch_size=size, seed=seed, confidence=0.9)
+    return found if np.isfinite(found.trace) else None
 
 
 @jax.jit

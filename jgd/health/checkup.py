@@ -57,7 +57,7 @@ class Checkup:
             shown["slope of signals per layer"] = f"{fall:+.2f} over {layers} layers"
         if m.noise is not None:
             high = f"{m.noise.high:.0f}" if math.isfinite(m.noise.high) else "infinity"
-            size = f"{m.noise.scale:.0f}" if math.isfinite(m.noise.scale) else "above what can be measured"
+            size = f"{m.noise.value:.0f}" if math.isfinite(m.noise.value) else "above what can be measured"
             shown["gradient noise scale"] = f"{size} ({m.noise.low:.0f} to {high}, nine times in ten)"
             shown["suggested batch"] = f"{m.noise.suggested:,} (now {m.batch_size:,})"
         if math.isfinite(m.sharpness):

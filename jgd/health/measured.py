@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from jgd.health.layers import Looked
 from jgd.health.leaves import MeasuredLeaf
-from jgd.health.noise import Noise
+from jgd.health.noise_scale import NoiseScale
 from jgd.health.sharpness import Edge
 from jgd.health.trials import Trials
 
@@ -15,7 +15,7 @@ class Measured(NamedTuple):
     looked: Looked
     leaves: tuple[MeasuredLeaf, ...]
     data: dict[str, float]  # root mean square of each floating array of the data
-    noise: Noise | None  # None where there are too few examples, or a gradient is not finite
+    noise: NoiseScale | None  # None where there are too few examples, or a gradient is not finite
     sharpness: float  # of the loss, preconditioned where `edge` says so; NaN where it was not measured
     edge: Edge | None
     critical: float  # the least multiple of a step that raises the loss of its batch

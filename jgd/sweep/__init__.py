@@ -11,6 +11,8 @@ from jgd.sweep.pruners.rules import at_target as at_target
 from jgd.sweep.pruners.rules import halving as halving
 from jgd.sweep.pruners.rules import hyperband as hyperband
 from jgd.sweep.pruners.rules import median_rule as median_rule
+from jgd.sweep.rate_range import RateRange as RateRange
+from jgd.sweep.rate_range import rate_range as rate_range
 from jgd.sweep.replay import Replay as Replay
 from jgd.sweep.replay import replay as replay
 from jgd.sweep.result import Result as Result

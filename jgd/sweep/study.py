@@ -48,9 +48,10 @@ class Study:
                 the same batches, so trials can be compared in pairs; and the same as in `jgd.fit(seed=)`.
     metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
                 the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
-    metrics     Names of further curves, as in `jgd.fit`: "gradient_norm", "update_norm", "params_norm", and any
-                hyperparameter as it is in effect, such as "learning_rate". A point is the mean of the steps since the
-                last, as of the loss's aux. Trials whose optimizer has no such hyperparameter have no such curve.
+    metrics     Names of further curves, as in `jgd.fit`: "gradient_norm", "update_norm", "params_norm", "update_ratio",
+                "zeros", "nonfinite", and any hyperparameter as it is in effect, such as "learning_rate". A point is the
+                mean of the steps since the last, as of the loss's aux. Trials whose optimizer has no such
+                hyperparameter have no such curve.
     sampler     "random", "sobol", "halton", "grid" (all listed values, and even steps of the ranges, ends included),
                 "tpe", which learns from round to round where to look, `from_optuna(...)`, an object with `ask(count)`
                 and `tell(ids, values)`, or a function of (axes, seed) that returns one. Infinity has failed; what

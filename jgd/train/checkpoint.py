@@ -36,6 +36,7 @@ class Progressed:
     evaluations: Curves = dataclasses.field(default_factory=Curves)
     best: Best | None = None
     history: tuple[Change, ...] = ()
+    beats: Curves = dataclasses.field(default_factory=Curves)
 
 
 class Checkpoint:
@@ -83,6 +84,7 @@ class Checkpoint:
             storage.save(self._folder / name, self._tail(run), {})
             self._sealed, self._kept = [*self._sealed, name], (run.metrics.length, run.evaluations.length)
         arrays = {**storage.named(run.state, "state"), **storage.named(run.optimizer, "optimizer"), **self._tail(run)}
+        arrays |= {f"pulse/{name}": column for name, column in run.beats.rows().items()}
         meta = {
             "format": FORMAT, "jax": jax.__version__, "spec": self._spec, "position": list(run.position),
             "sealed": self._sealed, "best": best, "history": [list(change) for change in run.history],
@@ -140,6 +142,7 @@ class Checkpoint:
             self._append(run, block)
         self._kept = run.metrics.length, run.evaluations.length
         self._append(run, arrays)
+        run.beats = Curves(_under("pulse/", arrays))
         best = meta.get("best")
         if best and not any(name.startswith(("evaluate", "keep_best", "mode", "data")) for name in differing):
             run.best = self._load_best(best, run.state)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import optax
 
-from jgd.core.arguments import ARRAYS, TEXT, Kind, checked, listed, one_of
+from jgd.core.arguments import ARRAYS, FLAG, TEXT, Kind, admits, checked, listed, one_of
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
 from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
@@ -20,8 +20,9 @@ from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
 from jgd.train.largest_microbatch import with_largest_microbatch
-from jgd.train.loop import check_watched, root_key
+from jgd.train.loop import check_watched, first_model, root_key
 from jgd.train.microbatch import MICROBATCH, Microbatch
+from jgd.train.pulse import Health, pulse_of
 from jgd.train.result import Run
 from jgd.train.start import START, Given, begin_run, given_by
 from jgd.train.stream import Position
@@ -31,6 +32,7 @@ from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
 MICROBATCH_OR_AUTO = Kind(f"{MICROBATCH.expected}, or 'auto'", lambda x: x == "auto" or MICROBATCH.admits(x))
+HEALTH_ASKED = Kind("be True or False, or a jgd.Health", lambda x: admits(FLAG, x) or isinstance(x, Health))
 
 
 @checked(
@@ -42,6 +44,7 @@ MICROBATCH_OR_AUTO = Kind(f"{MICROBATCH.expected}, or 'auto'", lambda x: x == "a
     model_state=ARRAYS,
     microbatch=MICROBATCH_OR_AUTO,
     resume=one_of("same", "changed"),
+    health=HEALTH_ASKED,
 )
 def fit(
     task: Task,
@@ -63,6 +66,7 @@ def fit(
     resume: str = "same",
     progress: bool | None = None,
     callback: Callback | None = None,
+    health: Health | bool = False,
 ) -> Run:
     """Take `steps` steps of `optimizer` on `task`, or fewer if a rule of `stop` holds at one of them.
 
@@ -70,6 +74,7 @@ def fit(
                 is evaluated, the checkpoint written, the progress line moved, `callback` called and Ctrl-C heeded. One
                 program serves all segments, and a second a shorter last one: a divisor of `steps` needs only one.
     metrics     Names to record at each step beside the loss and its aux: "gradient_norm", "update_norm", "params_norm",
+                "update_ratio", the second over the third; "zeros" and "nonfinite", shares of the gradient's entries;
                 and any hyperparameter, such as "learning_rate", as it was in effect at that step.
     keep_best   An entry of what the task's `evaluate` returns: `run.best` has the parameters and the state of the
                 evaluation at which it was best, and the folder keeps them beside the last. `mode` says which is better,
@@ -92,6 +97,9 @@ def fit(
                 `callback(step, metrics)`. `True` ends the run there with `Status.CALLBACK`; an optimizer of the same
                 structure, such as `jgd.with_hyperparams(snapshot.optimizer, ...)`, is gone on with. Its answer
                 is written with the segment; after a kill in between it is called again for that segment.
+    health      Record the run's pulse, with other settings by a `jgd.Health`: at every tenth step norms of gradients,
+                ratios of updates to parameters, shares of zeros and of what is not finite, and cosines of successive
+                gradients, for groups of leaves. `run.health` shows it and says what is wrong. Training is unchanged.
 
     Leaves that the optimizer keeps frozen, see `jgd.by_path`, are not differentiated: their gradients are zeros, in
     norms and clips too.
@@ -107,7 +115,7 @@ def fit(
     parameters are NaN too; with a threshold for `gradient_norm` or `step_norm`, at once.
     """
     clock = Clock(time.perf_counter(), compile_seconds())
-    plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode, microbatch)
+    plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode, microbatch, health)
     call, key = None if callback is None else caller(callback), root_key(int(seed))
     checkpoint = None if dir is None else Checkpoint(dir)
     given = given_by(plan.task, key, start, params, opt_state, model_state)
@@ -135,6 +143,7 @@ def _plan(
     keep_best: str | None,
     mode: str | None,
     microbatch: Microbatch | int | str | None,
+    health: Health | bool,
 ) -> FitPlan:
     stop = stop or Stop()
     stop.refuse(SOLVERS_ALONE, "jgd.minimize")
@@ -155,6 +164,8 @@ def _plan(
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
     plan = FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
+    if health:
+        plan = plan._replace(pulse=pulse_of(health, jax.eval_shape(lambda: first_model(task, root_key(0))[0])))
     return with_largest_microbatch(plan) if microbatch == "auto" else plan
 
 

@@ -52,7 +52,16 @@ def segment_bytes(plan: FitPlan, size: int | None) -> int:
     if callable(task.data):
         batches = jax.tree.map(lambda x: jax.ShapeDtypeStruct((plan.length, *x.shape), x.dtype), batch_shapes(task))
     program = run_segment.lower(
-        task, plan.optimizer, plan.in_segment, state, batches, None, 0, length=plan.length, watched=plan.watched
+        task,
+        plan.optimizer,
+        plan.in_segment,
+        state,
+        batches,
+        None,
+        0,
+        length=plan.length,
+        watched=plan.watched,
+        pulse=plan.pulse,
     )
     memory: Any = program.compile().memory_analysis()
     planned = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes

@@ -1,6 +1,7 @@
 """The result of a training run: parameters, curves and the reason that it stopped."""
 
 import dataclasses
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from jgd.core.types import Params, State
 from jgd.pages.figure import literal, new_figure
 from jgd.pages.sheet import Sheet
 from jgd.train.judging import Best
+from jgd.train.pulse import Pulse
 
 
 class Change(NamedTuple):
@@ -43,6 +45,17 @@ class Run:
     history: tuple[Change, ...] = ()  # what was changed on the way, by a resume or a callback
     steps_here: int = 0  # of all steps, those that this call took; the others were read from a folder
     notes: tuple[str, ...] = ()  # what else is to be known
+    pulse: Pulse | None = None  # where `health` was asked for: which groups of leaves were measured
+    beats: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # "step" and what was measured there
+
+    @property
+    def health(self) -> Any:
+        """The pulse, read: a table that prints, `findings` with the worst first, and `plot()`.
+
+        Only of a run that was asked for it, with `fit(..., health=True)`. Other thresholds: `jgd.health.read_pulse`.
+        """
+        # By its name: the layer that judges runs lies above the one that makes them.
+        return import_module("jgd.health.reading").read_pulse(self)
 
     def __repr__(self) -> str:
         return str(self._sheet())

@@ -12,8 +12,11 @@ from jgd.core.status import Status
 from jgd.core.stop import Stop, Watch
 from jgd.core.tree import global_norm, where
 from jgd.core.types import Transform
-from jgd.train.loop import Carry, advance, batch_at, evaluation, pick
+from jgd.train.loop import Carry, Step, advance, batch_at, evaluation, pick
+from jgd.train.pulse import Pulse
 from jgd.train.task import Task
+
+HEALTH = "health"  # the pulse among the curves of a segment
 
 
 class RunState(NamedTuple):
@@ -30,7 +33,7 @@ def status_code(status: Status) -> jax.Array:
     return jnp.array(int(status), jnp.int32)
 
 
-@functools.partial(jax.jit, static_argnames=("length", "watched"), donate_argnames="state")
+@functools.partial(jax.jit, static_argnames=("length", "watched", "pulse"), donate_argnames="state")
 def run_segment(
     task: Task,
     optimizer: Transform,
@@ -42,13 +45,15 @@ def run_segment(
     *,
     length: int,
     watched: tuple[str, ...] = (),
-) -> tuple[RunState, dict[str, jax.Array]]:
+    pulse: Pulse | None = None,
+) -> tuple[RunState, dict[str, Any]]:
     """Take up to `length` steps, none from step `end` on; the metrics of those that were not taken mean nothing.
 
     All numbers of the task, of the optimizer and of the rules are arguments, so other values need no compilation.
     `batches` are stacked ones from a stream, or `None`. `rows` are those of each batch, or `None` where they are drawn
-    here, or where all are used. A frozen step costs what a live one does: there is no branch, because the selects fuse
-    into the update and a branch on the device would cost a round trip.
+    here, or where all are used. What a `pulse` measures stands under "health" among the curves, see `Pulse.beat`. A
+    frozen step costs what a live one does: there is no branch, because the selects fuse into the update and a branch on
+    the device would cost a round trip.
     """
     start = state.steps
     draws = rows if rows is not None else pick(task, state.carry.key, start, length)
@@ -56,11 +61,18 @@ def run_segment(
     if batches is not None:
         draws, batch_of = batches, lambda x: x
 
-    def body(state: RunState, x: Any) -> tuple[RunState, dict[str, jax.Array]]:
-        number, draw = x
-        return _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw), watched)
+    def body(now: tuple[RunState, Any], x: Any) -> tuple[tuple[RunState, Any], dict[str, Any]]:
+        (state, before), (number, draw) = now, x
+        new, step = _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw), watched)
+        if pulse is None:
+            return (new, None), step.metrics
+        loss, params = step.metrics["loss"], state.carry.params
+        before, beat = pulse.beat(number, loss, optimizer, params, step.grads, step.updates, before)
+        return (new, before), {**step.metrics, HEALTH: beat}
 
-    return jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+    before = None if pulse is None else pulse.begin(state.carry.params)
+    (state, _), curves = jax.lax.scan(body, (state, before), (start + jnp.arange(length), draws))
+    return state, curves
 
 
 @jax.jit
@@ -78,7 +90,7 @@ def _guarded(
     wanted: Any,
     batch: Any,
     watched: tuple[str, ...],
-) -> tuple[RunState, dict[str, jax.Array]]:
+) -> tuple[RunState, Step]:
     """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
 
     The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
@@ -100,7 +112,7 @@ def _guarded(
         state.carry.key,
     )
     status = jnp.where(live, code, state.status)
-    return RunState(carry, where(live, watch, state.watch), status, state.steps + live), step.metrics
+    return RunState(carry, where(live, watch, state.watch), status, state.steps + live), step
 
 
 def _skips_bad_batches(opt_state: Any) -> bool:

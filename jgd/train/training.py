@@ -22,8 +22,9 @@ from jgd.train.draws import draws_on_host, picked_rows
 from jgd.train.interrupt import Interrupt
 from jgd.train.judging import Best, Judge, is_better, metric_value
 from jgd.train.loop import evaluation, judged_params
+from jgd.train.pulse import Pulse, bounded
 from jgd.train.result import Change, Run
-from jgd.train.segments import RunState, evaluate, run_segment, status_code
+from jgd.train.segments import HEALTH, RunState, evaluate, run_segment, status_code
 from jgd.train.start import put_like
 from jgd.train.stream import Feed
 from jgd.train.task import Task, check_evaluation, is_on_host, is_stream
@@ -41,6 +42,7 @@ class FitPlan(NamedTuple):
     mode: str  # of keep_best
     watched: tuple[str, ...]  # further metrics of each step
     notes: tuple[str, ...] = ()  # what the run is to tell of how it was planned
+    pulse: Pulse | None = None  # where health is asked for
 
     @property
     def in_segment(self) -> Stop:
@@ -131,6 +133,8 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
         history=run.history,
         steps_here=steps - before,
         notes=(*plan.notes, *_notes(state.carry.opt_state, status)),
+        pulse=plan.pulse,
+        beats={name: np.array(x) for name, x in run.beats.rows().items()},
     )
 
 
@@ -144,12 +148,15 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
         batches, size = jax.tree.map(lambda x: x.repeat(2, axis=0), batches), 2
     state, curves = run_segment(
         plan.task, run.optimizer, plan.in_segment, first, batches, _rows(plan, first, size), end,
-        length=size, watched=plan.watched,
+        length=size, watched=plan.watched, pulse=plan.pulse,
     )  # fmt: skip
     # The compiler chooses where what it returns lies; every segment is to begin as the first did.
     run.state = put_like(state, first)
-    after = int(state.steps)
+    after, beats = int(state.steps), curves.pop(HEALTH, None)
     run.metrics.append({name: np.asarray(curve)[: after - before] for name, curve in curves.items()})
+    if plan.pulse:
+        run.beats.append(plan.pulse.rows(beats, before, after - before, np.asarray(curves["loss"])))
+        run.beats = bounded(run.beats)
     run.position = feed.position if feed else run.position
     if plan.task.evaluate is None:
         return Told()

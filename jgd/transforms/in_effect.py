@@ -1,13 +1,13 @@
 """Hyperparameters in effect, schedules evaluated at the count in their own state, and scalars to watch at a step."""
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import jax
 
 from jgd.core.errors import InputError
-from jgd.core.tree import global_norm, zero_count
+from jgd.core.tree import global_norm, ratio, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.core.values import hyperparams
 from jgd.transforms.averaging import inner_states
@@ -17,6 +17,7 @@ from jgd.transforms.inject import InjectHyperparams
 from jgd.transforms.named import NamedChain
 
 NORMS = ("gradient_norm", "update_norm", "params_norm")
+SHARES = ("update_ratio", "zeros", "nonfinite")  # |u|/|params|, and shares of the gradient's entries
 
 
 def current_hyperparams(optimizer: Any, state: State) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def known_metrics(optimizer: Any, params: Params) -> tuple[str, ...]:
     """The names that `observe` knows for this optimizer, those of scalars; from shapes alone."""
     state = jax.eval_shape(optimizer.init, params)
     shapes = jax.eval_shape(current_hyperparams, optimizer, state)
-    return (*NORMS, *(name for name, x in shapes.items() if not jax.numpy.shape(x)))
+    return (*NORMS, *SHARES, *(name for name, x in shapes.items() if not jax.numpy.shape(x)))
 
 
 def check_metrics(place: str, metrics: Any) -> tuple[str, ...]:
@@ -48,9 +49,24 @@ def observe(
     metrics: Iterable[str], optimizer: Any, state: State, *, params: Params, grads: Grads, updates: Updates
 ) -> dict[str, jax.Array]:
     """The scalars asked for, of the step that `optimizer` takes from `state` and `params`: those before the step."""
-    trees, metrics = {"gradient_norm": grads, "update_norm": updates, "params_norm": params}, tuple(metrics)
-    values = current_hyperparams(optimizer, state) if set(metrics) - set(NORMS) else {}
-    return {name: global_norm(trees[name]) if name in trees else jax.numpy.asarray(values[name]) for name in metrics}
+    metrics, numbers = tuple(metrics), jax.numpy.asarray
+    of_step = {
+        "gradient_norm": lambda: global_norm(grads),
+        "update_norm": lambda: global_norm(updates),
+        "params_norm": lambda: global_norm(params),
+        "update_ratio": lambda: ratio(global_norm(updates), global_norm(params)),
+        "zeros": lambda: _share(lambda g: g == 0, grads),
+        "nonfinite": lambda: _share(lambda g: ~jax.numpy.isfinite(g), grads),
+    }
+    values = current_hyperparams(optimizer, state) if set(metrics) - set(of_step) else {}
+    return {name: of_step[name]() if name in of_step else numbers(values[name]) for name in metrics}
+
+
+def _share(test: Callable[[Any], Any], tree: Any) -> jax.Array:
+    """The share of the entries of all leaves that pass a test."""
+    leaves = jax.tree.leaves(tree)
+    found = sum((jax.numpy.sum(test(x)) for x in leaves), start=jax.numpy.zeros((), jax.numpy.float32))
+    return found / max(1, sum(x.size for x in leaves))
 
 
 def _in_effect(node: Any, state: State) -> Any:

@@ -1,4 +1,4 @@
-"""Noise, sharpness and critical steps against closed forms."""
+"""Sharpness and critical steps against closed forms."""
 
 import functools
 
@@ -8,54 +8,14 @@ import numpy as np
 import pytest
 
 import jgd
-from jgd.core import InputError
 from jgd.health.leaves import effective_rank
-from jgd.health.noise import gradient_noise, noise_of
 from jgd.health.sharpness import critical_step, edge_of, largest_eigenvalue, sharpness
-from jgd.train.loop import root_key
 
 CURVATURES = jnp.concatenate([jnp.linspace(5.0, 20.0, 10), jnp.linspace(0.0, 1.0, 90)])
 
 
 def quadratic(x):
     return 0.5 * jnp.sum(CURVATURES * x**2)
-
-
-def test_the_noise_scale_of_gaussian_gradients():
-    """g_i = G + xi with tr(Sigma) = 105 and |G|^2 = 9: B = 11.67; the interval holds it about nine times in ten."""
-    draw, held, signals, variances = np.random.default_rng(0), 0, [], []
-    mean = np.full(100, 0.3)
-    deviations = np.sqrt(np.linspace(0.1, 2.0, 100))
-    for _ in range(200):
-        g = mean + deviations * draw.normal(size=(32, 8, 100))
-        g = g.mean(axis=1)
-        found = noise_of(g @ g.T, 8, 256)
-        held += found.low <= 105 / 9 <= found.high
-        signals.append(found.signal)
-        variances.append(found.variance)
-    for values, truth in ((signals, 9.0), (variances, 105.0)):  # unbiased within four standard errors
-        assert abs(np.mean(values) - truth) < 4 * np.std(values) / 200**0.5
-    assert 0.8 <= held / 200 <= 0.98  # 0.9 less or more four standard errors of a share
-
-
-def test_the_noise_of_a_mean_of_points_is_theirs():
-    """L = mean |theta - x_i|^2 / 2: the gradients are theta - x_i."""
-    x = np.random.default_rng(0).normal(size=(64, 3)) * [1.0, 2.0, 0.5]
-    task = jgd.Task(
-        lambda key: jnp.ones(3), lambda p, b: jnp.mean(jnp.sum((p[None] - b) ** 2, -1)) / 2, x.astype(np.float32)
-    )
-    found = gradient_noise(task, jnp.ones(3), None, task.data, root_key(0), size=2)
-    g = (1 - x).reshape(32, 2, 3).mean(axis=1)
-    variance = 2 * np.sum(np.var(g, axis=0, ddof=1))
-    signal = np.sum(g.mean(axis=0) ** 2) - variance / 64
-    assert found.scale == pytest.approx(variance / signal, rel=1e-4)  # f32
-    assert found.suggested == 2 ** round(np.log2(variance / signal))
-
-
-def test_too_few_examples_for_an_interval_are_told():
-    task = jgd.Task(lambda key: jnp.ones(3), lambda p, b: jnp.mean((p[None] - b) ** 2), np.ones((8, 3)))
-    with pytest.raises(InputError, match="8 examples are 2 parts of it, expected at least 4 for an interval"):
-        gradient_noise(task, jnp.ones(3), None, task.data, root_key(0), size=4)
 
 
 def test_ten_rounds_of_lanczos_find_the_largest_eigenvalue():

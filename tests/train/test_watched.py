@@ -22,6 +22,19 @@ def test_rates_and_norms_are_recorded_at_each_step():
     np.testing.assert_allclose(run.metrics["params_norm"][0], jgd.global_norm(first), rtol=1e-6)
 
 
+def test_ratios_and_shares_are_recorded_in_runs_and_in_sweeps():
+    names = ("update_ratio", "update_norm", "params_norm", "zeros", "nonfinite")
+    run = jgd.fit(problems.task(5), jgd.sgd(RATE), steps=10, metrics=names, progress=False)
+    expected = run.metrics["update_norm"] / run.metrics["params_norm"]
+    np.testing.assert_allclose(run.metrics["update_ratio"], expected, rtol=1e-6)
+    assert not run.metrics["nonfinite"].any()
+    swept = jgd.sweep.run(
+        problems.task(5), jgd.sgd(RATE), num_trials=1, steps=10, eval_every=5, metrics=names, progress=False
+    )
+    means = run.metrics["update_ratio"].reshape(2, 5).mean(axis=1)
+    np.testing.assert_allclose(swept.curves["update_ratio"][0, 0], means, rtol=1e-5)  # another program
+
+
 def test_asking_changes_no_bit():
     plain, asked = (
         jgd.fit(problems.task(5), jgd.adam(0.1), steps=7, metrics=names, progress=False)

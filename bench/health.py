@@ -1,0 +1,55 @@
+"""The cost of a run's pulse: the seconds of a step of `jgd.fit` with `health` and without, in turn."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jgd
+from bench.rows import Claim, Yields, alone, in_turn, timed
+
+LAYERS, WIDTH, BATCH = 8, 512, 256
+
+
+def perceptron() -> jgd.Task:
+    """Eight layers of 512 x 512 on batches of 256: 2.1 million parameters."""
+
+    def init(key: jax.Array) -> Any:
+        keys = jax.random.split(key, LAYERS)
+        return [jax.random.normal(k, (WIDTH, WIDTH)) * np.sqrt(2 / WIDTH) for k in keys]
+
+    def loss(params: Any, batch: Any) -> jax.Array:
+        h = batch
+        for w in params:
+            h = jax.nn.relu(h @ w)
+        return jnp.mean((h - batch) ** 2)
+
+    x = np.random.default_rng(0).normal(size=(4 * BATCH, WIDTH)).astype(np.float32)
+    return jgd.Task(init, loss, x, BATCH, name="8 layers of 512")
+
+
+def health(quick: bool = False, repeats: int = 9) -> Yields:
+    """Adam on eight layers of 512 and on digits, without, with a measurement every tenth step, and with one at each."""
+    asked = {"off": False, "every 10": jgd.Health(every=10), "every 1": jgd.Health(every=1)}
+    for task, steps in ((perceptron(), 10 if quick else 50), (jgd.tasks.digits(), 20 if quick else 500)):
+        sides = {name: partial(_step_seconds, task, steps, health) for name, health in asked.items()}
+        for side in sides.values():
+            side()  # which compiles it
+        found = in_turn(sides, 2 if quick else repeats)
+        rows = {name: timed(seconds, found["off"]) for name, seconds in found.items()}
+        for name, row in rows.items():
+            yield {"task": task.name, "health": name, **row}
+        text = f"percent by which a measurement every tenth step lengthens a step of {task.name}"
+        yield Claim(text, 100 * (rows["every 10"]["ratio"] - 1), 5.0, at_least=False, unit=" %")
+
+
+def _step_seconds(task: jgd.Task, steps: int, health: Any) -> float:
+    """The seconds of a step, compilation left out."""
+    run = jgd.fit(task, jgd.adam(1e-3), steps=steps, eval_every=steps, health=health, progress=False)
+    return (run.seconds - run.compile_seconds) / steps
+
+
+if __name__ == "__main__":
+    alone(health)

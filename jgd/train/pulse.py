@@ -1,0 +1,188 @@
+"""The pulse of a run: norms, shares and cosines of groups of leaves, measured at some of its steps."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.arguments import PATTERN, WHOLE, Kind, admits
+from jgd.core.leaves import check_patterns, fits, leaf_paths
+from jgd.core.record import record, static
+from jgd.core.tree import abs_sq, cast_like, safe_sqrt, widen
+from jgd.core.types import Grads, Params, Updates
+from jgd.train.curves import Arrays, Curves
+from jgd.transforms.clip import Clip, ClipByBlockRms, ClipByGlobalNorm, ClipByNorm
+from jgd.transforms.compose import Chain
+
+QUANTITIES = (
+    *("gradient_norm", "params_norm", "update_ratio", "successive_cosine"),
+    *("zeros", "nonfinite", "params_nonfinite"),  # shares of entries, the first two of the gradient
+)
+EVERYTHING = "all"  # the group of all leaves
+MOST_ROWS = 1024  # that a run keeps; beyond, every second one is dropped
+
+
+def _are_patterns(x: Any) -> bool:
+    texts = x.values() if isinstance(x, Mapping) else x
+    return not isinstance(x, str) and len(x) > 0 and all(admits(PATTERN, one) for one in texts)
+
+
+GROUPS = Kind(
+    "be the largest number of groups, or a list or a dict by name of regular expressions that are searched in the "
+    "leaves' paths",
+    lambda x: admits(WHOLE, x) or _are_patterns(x),
+)
+
+
+def _frozen_groups(x: Any) -> Any:
+    if admits(WHOLE, x):
+        return int(x)
+    return tuple(x.items()) if isinstance(x, Mapping) else tuple((one, one) for one in x)
+
+
+@record
+class Health:
+    """Ask `fit` for the pulse of its run: what it measures for each group of leaves, `run.health` shows and judges.
+
+    every   Steps between measurements. The first step, and one whose loss is not finite, are always measured.
+    groups  The largest number of groups. As long as there are more leaves, numbers in their paths are taken for those
+            of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
+            the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
+
+    Costs a pass over gradients, updates and parameters at a measured step, and at each step one more write of the
+    gradients, for the cosine of successive ones: 4 bytes a parameter. A run keeps at most 1,024 measurements: beyond
+    that, every second one is dropped.
+    """
+
+    every: int = static(default=10, expect=WHOLE)
+    groups: Any = static(default=12, convert=_frozen_groups, expect=GROUPS)
+
+
+class Pulse(NamedTuple):
+    """Hold what is measured: a value that compiled programs depend on."""
+
+    every: int
+    groups: tuple[tuple[str, tuple[int, ...]], ...]  # names, and the positions of their leaves
+
+    def begin(self, params: Params) -> Grads:
+        """Make the gradients before the first step of a segment: zeros, with which no cosine is formed."""
+        return jax.tree.map(jnp.zeros_like, params)
+
+    def beat(
+        self, number: Any, loss: Any, optimizer: Any, params: Params, grads: Grads, updates: Updates, before: Grads
+    ) -> tuple[Grads, dict[str, jax.Array]]:
+        """Measure a step, if it is due: `groups` f32[groups + 1, quantities], the last row of all leaves, `clipped`.
+
+        `before` are the gradients of the step before; those to hand on are returned. Not due: NaN.
+        """
+        due = self._due(number, loss)
+
+        def measure() -> dict[str, jax.Array]:
+            rows = _sums(params, grads, updates, before)
+            parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
+            total = sum(rows, start=jnp.zeros(9, jnp.float32))
+            found = jnp.stack([_quantities(part) for part in (*parts, total)])
+            clipped = clipped_share(optimizer, grads, found[-1, 0])
+            return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
+
+        blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), jax.eval_shape(measure))
+        return cast_like(grads, before), jax.lax.cond(due, measure, lambda: blank)
+
+    def rows(self, beats: Mapping[str, Any], first: int, taken: int, loss: np.ndarray) -> Arrays:
+        """Name the columns of the measured steps among the first `taken` of a segment that began at step `first`."""
+        steps = first + np.arange(taken)
+        due = np.flatnonzero(self._due(steps, loss[:taken]))
+        groups = np.asarray(beats["groups"])[due]
+        names = (*(name for name, _ in self.groups), EVERYTHING)
+        columns = {f"{q}/{name}": groups[:, i, j] for i, name in enumerate(names) for j, q in enumerate(QUANTITIES)}
+        return {"step": steps[due], "clipped": np.asarray(beats["clipped"])[due], **columns}
+
+    def _due(self, number: Any, loss: Any) -> Any:
+        """The first step, and the last of each period: a segment's first has no gradient before it."""
+        return (number % self.every == self.every - 1) | (number == 0) | ~jnp.isfinite(loss)
+
+
+def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
+    """The pulse that is asked for, of parameters or their shapes; None where none is."""
+    if not health:
+        return None
+    asked = health if isinstance(health, Health) else Health()
+    paths = leaf_paths(params)
+    if isinstance(asked.groups, int):
+        names = short_names(paths, asked.groups)
+    else:
+        check_patterns("Health(groups)", [pattern for _, pattern in asked.groups], params)
+        names = [next((name for name, pattern in asked.groups if fits(pattern, path)), "") for path in paths]
+    inexact = [jnp.issubdtype(jnp.result_type(x), jnp.inexact) for x in jax.tree.leaves(params)]
+    order = dict.fromkeys(name for name, kept in zip(names, inexact, strict=True) if name and kept)
+    members = {g: tuple(i for i, name in enumerate(names) if name == g and inexact[i]) for g in order}
+    return Pulse(asked.every, tuple(members.items()))
+
+
+def short_names(paths: Sequence[str], most: int) -> list[str]:
+    """Names of at most `most` groups for these paths: numbers become `*`, then last names are dropped."""
+    names = [path or "params" for path in paths]
+    if len(set(names)) > most:
+        names = [re.sub(r"\d+(?=/|$)", "*", name) for name in names]
+    while len(set(names)) > most:
+        deepest = max(name.count("/") for name in names)
+        if deepest == 0:
+            return [EVERYTHING + " leaves"] * len(names)
+        names = [name.rpartition("/")[0] if name.count("/") == deepest else name for name in names]
+    return names
+
+
+def bounded(curves: Curves) -> Curves:
+    """The same curves with at most `MOST_ROWS` rows: every second is dropped while there are more, the last never."""
+    while curves.length > MOST_ROWS:
+        keep = np.arange(curves.length) % 2 == (curves.length - 1) % 2
+        curves = Curves({name: column[keep] for name, column in curves.rows().items()})
+    return curves
+
+
+def clipped_share(optimizer: Any, grads: Grads, norm: jax.Array) -> Any:
+    """The share of the gradient that the optimizer's first link clips: of all, leaves or entries; NaN without one.
+
+    `norm` is the global norm. Only a clip that sees the gradients themselves is known, and one whose limit is a number.
+    """
+    link = optimizer
+    while isinstance(link, Chain) and link.transforms:
+        link = link.transforms[0]
+    limit = getattr(link, "max_norm", getattr(link, "max_delta", getattr(link, "threshold", None)))
+    leaves = [widen(g) for g in jax.tree.leaves(grads)]
+    if limit is None or callable(limit) or not leaves:
+        return jnp.nan
+    if isinstance(link, ClipByGlobalNorm):
+        return norm > limit
+    if isinstance(link, Clip):
+        return sum(jnp.sum(jnp.abs(g) > limit) for g in leaves) / max(1, sum(g.size for g in leaves))
+    if isinstance(link, (ClipByNorm, ClipByBlockRms)):
+        sizes = [1 if isinstance(link, ClipByNorm) else max(1, g.size) for g in leaves]
+        over = [safe_sqrt(jnp.sum(abs_sq(g)) / n) > limit for g, n in zip(leaves, sizes, strict=True)]
+        return sum(x.astype(jnp.float32) for x in over) / len(leaves)
+    return jnp.nan
+
+
+def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list[jax.Array]:
+    """For each leaf, f32[9], sums of squares and products and counts of entries, in the order of `_quantities`."""
+    trees = [[widen(x) for x in jax.tree.leaves(tree)] for tree in (params, grads, updates, before)]
+    found = []
+    for p, g, u, b in zip(*trees, strict=True):
+        sums = [jnp.sum(abs_sq(x)) for x in (g, u, p, b)]
+        sums += [jnp.sum((g.conj() * b).real), jnp.sum(g == 0)]
+        sums += [jnp.sum(~jnp.isfinite(x)) for x in (g, p)]
+        found.append(jnp.stack([x.astype(jnp.float32) for x in (*sums, jnp.asarray(g.size))]))
+    return found
+
+
+def _quantities(sums: Any) -> jax.Array:
+    """The quantities of a group, in the order of `QUANTITIES`, of its sums."""
+    g2, u2, p2, b2, dot, zeros, bad, bad_params, size = sums
+    size = jnp.maximum(size, 1)
+    ratio = safe_sqrt(jnp.where(p2 > 0, u2 / jnp.where(p2 > 0, p2, 1), u2 / size))
+    both = safe_sqrt(g2) * safe_sqrt(b2)
+    cosine = jnp.where(both > 0, dot / jnp.where(both > 0, both, 1), jnp.nan)
+    return jnp.stack([safe_sqrt(g2), safe_sqrt(p2), ratio, cosine, zeros / size, bad / size, bad_params / size])

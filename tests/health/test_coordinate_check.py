@@ -1,0 +1,72 @@
+"""The coordinate check: steady with the multipliers of `jgd.mup`, and not without; slopes of a linear model known."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError
+from jgd.health.coordinate_check import coordinate_check
+
+WIDTHS = (64, 128, 256)
+X = np.random.default_rng(0).normal(size=(32, 16)).astype(np.float32)
+Y = np.sin(X[:, 0])
+
+
+def task(width):
+    """A perceptron with two hidden layers, its weights at 1/fan_in."""
+
+    def init(key):
+        sizes = (16, width, width, 1)
+        keys = jax.random.split(key, 3)
+        return {f"w{i}": jax.random.normal(keys[i], sizes[i : i + 2]) / np.sqrt(sizes[i]) for i in range(3)}
+
+    def loss(params, batch):
+        x, y = batch
+        h = jax.nn.relu(x @ params["w0"])
+        h = jax.nn.relu(h @ params["w1"])
+        return jnp.mean(((h @ params["w2"])[:, 0] - y) ** 2)
+
+    return jgd.Task(init, loss, (X, Y), name="perceptron")
+
+
+BASE = jax.eval_shape(task(WIDTHS[0]).init, jax.random.key(0))
+
+
+def test_hidden_layers_of_adam_move_with_the_width():
+    found = coordinate_check(task, jgd.adam(1e-2), widths=WIDTHS, seeds=3)
+    assert found.layers == ("w0", "w1", "w2")
+    assert not found.holds
+    assert found.change_slopes[1] > 0.2  # theory: the sum of `width` steps of one sign, between 1/2 and 1
+    assert "jgd.mup" in str(found)
+    assert found.plot().axes[1].get_title("left") == "RMS change of h"
+
+
+def test_with_the_multipliers_of_mup_they_do_not():
+    def muped(width):
+        plain = task(width)
+        return replace(plain, init=lambda key: jgd.mup_init(plain.init(key), BASE))
+
+    found = coordinate_check(muped, jgd.mup(jgd.adam(1e-2), BASE), widths=WIDTHS, seeds=5)
+    assert found.holds, found
+    assert "one rate serves all widths" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "words"),
+    [
+        (lambda w: task(w), {"widths": [64]}, "coordinate_check(widths=[64]): widths must be a list of widths"),
+        (
+            lambda w: jgd.Task(lambda key: jnp.ones(w), lambda p, x: jnp.sum(p**2), X),
+            {},
+            "coordinate_check(task_of): the loss has no layer",
+        ),
+    ],
+)
+def test_bad_requests_are_one_sentence(make, options, words):
+    with pytest.raises(InputError) as error:
+        coordinate_check(make, jgd.adam(1e-2), **{"widths": (4, 8), "seeds": 1, **options})
+    assert str(error.value).startswith(words)

@@ -1,0 +1,125 @@
+"""The pulse of a run: definitions by NumPy, groups, bounded rows, resume, and training that it does not touch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError
+from jgd.train.curves import Curves
+from jgd.train.pulse import MOST_ROWS, Health, bounded, clipped_share, pulse_of, short_names
+from tests.train import problems
+
+PARAMS = {"layers": [{"w": jnp.ones((2, 3)), "b": jnp.zeros(3)} for _ in range(3)], "head": jnp.ones((3, 1))}
+
+
+def test_a_step_is_measured_as_numpy_measures_it():
+    rng = np.random.default_rng(0)
+    trees = [jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), PARAMS) for _ in range(4)]
+    params, grads, updates, before = trees
+    grads["head"] = grads["head"].at[0].set(0.0)
+    pulse = pulse_of(Health(every=1, groups={"head": "head", "first": "layers/0"}), PARAMS)
+    assert pulse is not None
+    _, beat = pulse.beat(3, 1.0, jgd.sgd(0.1), params, grads, updates, before)
+    rows = pulse.rows(jax.tree.map(lambda x: x[None], beat), 3, 1, np.ones(1))
+
+    def flat(tree):
+        return np.concatenate([np.ravel(tree["layers"][0]["w"]), np.ravel(tree["layers"][0]["b"])])
+
+    p, g, u, b = map(flat, trees)
+    expected = {
+        "gradient_norm/first": np.linalg.norm(g),
+        "params_norm/first": np.linalg.norm(p),
+        "update_ratio/first": np.linalg.norm(u) / np.linalg.norm(p),
+        "successive_cosine/first": g @ b / np.linalg.norm(g) / np.linalg.norm(b),
+        "zeros/head": 1 / 3,
+        "nonfinite/all": 0.0,
+        "gradient_norm/all": float(jgd.global_norm(grads)),
+        "step": 3,
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(rows[name][0], value, rtol=1e-5, err_msg=name)  # float32 sums of 30 terms
+
+
+def test_ratios_of_zero_parameters_are_the_size_of_updates_and_what_is_not_finite_is_counted():
+    params, grads = {"w": jnp.zeros(4)}, {"w": jnp.array([1.0, jnp.nan, jnp.inf, 0.0])}
+    pulse = pulse_of(True, params)
+    assert pulse is not None
+    _, beat = pulse.beat(0, jnp.nan, jgd.sgd(0.1), params, grads, {"w": jnp.full(4, 0.5)}, params)
+    rows = pulse.rows(jax.tree.map(lambda x: x[None], beat), 0, 1, np.array([np.nan]))
+    assert (rows["update_ratio/w"], rows["nonfinite/w"], rows["zeros/w"]) == (0.5, 0.5, 0.25)
+    assert np.isnan(rows["successive_cosine/w"])
+
+
+@pytest.mark.parametrize("optimizer", [jgd.adam(0.1), jgd.chain(jgd.clip_by_global_norm(0.1), jgd.sgd(0.1, 0.9))])
+def test_health_changes_no_bit_of_training(optimizer):
+    plain, heard = (
+        jgd.fit(problems.task(5), optimizer, steps=23, eval_every=10, health=health, progress=False)
+        for health in (False, Health(every=4))
+    )
+    same = jax.tree.map(
+        lambda a, b: bool(jnp.all(a == b)), (plain.params, plain.opt_state), (heard.params, heard.opt_state)
+    )
+    assert jax.tree.all(same)
+    np.testing.assert_array_equal(plain.metrics["loss"], heard.metrics["loss"])
+    np.testing.assert_array_equal(heard.beats["step"], [0, 3, 7, 11, 15, 19])
+    assert np.isnan(heard.beats["successive_cosine/all"][0])
+    assert np.all(np.abs(heard.beats["successive_cosine/all"][1:]) <= 1 + 1e-6)
+
+
+def test_a_resumed_run_has_the_pulse_of_an_uninterrupted_one(tmp_path):
+    def run(steps, dir=None):
+        return jgd.fit(problems.task(5), jgd.adam(0.1), steps=steps, eval_every=5, health=True, dir=dir, progress=False)
+
+    whole, _ = run(20), run(10, tmp_path)
+    for name, column in run(20, tmp_path).beats.items():
+        np.testing.assert_array_equal(column, whole.beats[name], err_msg=name)
+
+
+def test_rows_are_bounded_and_the_last_is_kept():
+    curves = Curves({"step": np.arange(3 * MOST_ROWS)})
+    kept = bounded(curves).rows()["step"]
+    assert len(kept) <= MOST_ROWS
+    assert kept[-1] == 3 * MOST_ROWS - 1
+    assert set(np.diff(kept)) == {4}
+
+
+def test_many_leaves_come_into_few_groups():
+    paths = [f"layers/{i}/{name}" for i in range(30) for name in ("w", "b")] + ["head/w", "head/b"]
+    assert set(short_names(paths, 4)) == {"layers/*/w", "layers/*/b", "head/w", "head/b"}
+    assert set(short_names(paths, 3)) == {"layers/*", "head/w", "head/b"}
+    assert set(short_names(paths, 1)) == {"all leaves"}
+    assert short_names([""], 1) == ["params"]
+
+
+@pytest.mark.parametrize(
+    ("clip", "share"),
+    [
+        (jgd.clip_by_global_norm(5.1), 0.0),
+        (jgd.clip_by_global_norm(4.9), 1.0),
+        (jgd.clip(3.5), 0.25),
+        (jgd.clip_by_norm(1.0), 0.5),
+        (jgd.clip_by_block_rms(1.0), 0.5),
+        (jgd.scale(1.0), np.nan),
+    ],
+)
+def test_the_share_that_a_first_link_clips(clip, share):
+    grads = {"a": jnp.array([3.0, 4.0]), "b": jnp.zeros(2)}
+    found = clipped_share(jgd.chain(clip, jgd.sgd(0.1)), grads, jnp.float32(5.0))
+    np.testing.assert_array_equal(np.asarray(found, float), share)
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        ("yes", "fit(health='yes'): health must be True or False, or a jgd.Health."),
+        (Health(groups=["nothing"]), "Health(groups): the pattern 'nothing' fits no path"),
+    ],
+)
+def test_bad_requests_are_one_sentence(health, words):
+    with pytest.raises(InputError) as error:
+        jgd.fit(problems.task(5), jgd.sgd(0.1), steps=1, health=health, progress=False)
+    assert str(error.value).startswith(words)
+    with pytest.raises(InputError, match=r"Health\(groups=0\): groups must be"):
+        Health(groups=0)
