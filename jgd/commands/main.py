@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from jgd.commands.audit import add_audit
 from jgd.commands.bench import add_bench, add_compare
-from jgd.commands.health import add_health
 from jgd.commands.guide import add_guide
+from jgd.commands.health import add_health
 from jgd.commands.list import add_list
 from jgd.commands.plot import add_plot
 from jgd.commands.race import add_race

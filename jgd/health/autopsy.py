@@ -13,9 +13,9 @@ import numpy as np
 from jgd.core import storage
 from jgd.core.arguments import FOLDER, POSITIVE, SEED, TRANSFORM, WHOLE, Kind, admits, checked
 from jgd.core.errors import InputError
+from jgd.core.finding import BROKEN, SLOW, Finding
 from jgd.core.tree import path_names
 from jgd.core.types import Transform
-from jgd.health.finding import BROKEN, SLOW, Finding
 from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
 from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps

@@ -20,7 +20,7 @@ from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
 from jgd.health.noise_scale import NoiseScale, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
-from jgd.health.trials import Trials, first_examples, one_step, run_trials
+from jgd.health.trials import RateTrials, first_examples, one_step, run_trials
 from jgd.health.verdict import verdict
 from jgd.train.loop import Carry, first_model, root_key
 from jgd.train.result import Run
@@ -224,7 +224,7 @@ def _classes(looked: Looked, batch: Any) -> int:
     return count if count > 1 and any(int(jnp.max(x)) < count for x in labels) else 0
 
 
-def _is_stale(carry: Carry, trials: Trials | None) -> bool:
+def _is_stale(carry: Carry, trials: RateTrials | None) -> bool:
     """Whether no floating array of the model's state was changed by training."""
     before = [x for x in jax.tree.leaves(carry.model_state) if jnp.issubdtype(x.dtype, jnp.floating)]
     if not before or trials is None:

@@ -5,7 +5,8 @@ import math
 import os
 from pathlib import Path
 
-from jgd.health.finding import Finding, Thresholds
+from jgd.core.finding import Finding
+from jgd.health.finding import Thresholds
 from jgd.health.layers import slope
 from jgd.health.measured import Measured
 from jgd.health.page import checkup_page

@@ -1,48 +1,7 @@
-"""Findings: what is wrong with a run, with the number that shows it, its cause and its remedy; and their thresholds."""
-
-import dataclasses
-import numbers
-from collections.abc import Iterable
+"""Thresholds: the numbers beyond which a measurement of a run becomes a finding."""
 
 from jgd.core.record import hyper, record
 from jgd.core.types import Scalar
-
-WATCH, SLOW, BROKEN = 1, 2, 3  # severities: look at it, it costs progress, nothing useful comes of the run
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """Tell one thing that is wrong, as one sentence: where, what was measured and expected, the cause, the remedy.
-
-    `Finding(2, "hidden3", "update ratio", 0.21, "below 0.03", "the learning rate is too high for this layer", "lower it
-    7x")` prints as `hidden3: update ratio is 0.21, expected below 0.03; the learning rate is too high for this layer:
-    lower it 7x.`
-
-    severity  1 to watch, 2 costs progress, 3 nothing useful comes of the run.
-    where     A layer, a leaf, a group of leaves, or what the whole run is called: "the loss", "the optimizer".
-    quantity  The name of the measurement, the same for all findings of its kind.
-    value     The number that was measured, or a text where it is none.
-    """
-
-    severity: int
-    where: str
-    quantity: str
-    value: float | str
-    expected: str
-    because: str
-    remedy: str
-
-    def __str__(self) -> str:
-        value = f"{float(self.value):.3g}" if isinstance(self.value, numbers.Real) else str(self.value)
-        return (
-            f"{self.where}: {self.quantity} is {value}, expected {self.expected}; {self.because}: "
-            f"{self.remedy.rstrip('.')}."
-        )
-
-
-def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Sort findings by falling severity; those of one severity keep their order."""
-    return tuple(sorted(findings, key=lambda finding: -finding.severity))
 
 
 @record
@@ -87,6 +46,6 @@ class Thresholds:
     data_scale: Scalar = hyper(default=30.0, interval="(0, inf]")
     uphill: Scalar = hyper(default=-0.01, interval="[-inf, 1]")
     overshoot: Scalar = hyper(default=3.0, interval="(1, inf]")
-    too_low: Scalar = hyper(default=2.5, interval="(1, inf]")
+    too_low: Scalar = hyper(default=2.2, interval="(1, inf]")
     unpaired: Scalar = hyper(default=3.0, interval="[-inf, inf)")
     linearity: Scalar = hyper(default=1e-3, interval="(0, inf]")

@@ -6,7 +6,7 @@ from jgd.health.layers import Looked
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.noise_scale import NoiseScale
 from jgd.health.sharpness import Edge
-from jgd.health.trials import Trials
+from jgd.health.trials import RateTrials
 
 
 class Measured(NamedTuple):
@@ -20,7 +20,7 @@ class Measured(NamedTuple):
     edge: Edge | None
     critical: float  # the least multiple of a step that raises the loss of its batch
     uphill: float  # cosine of the update and the gradient, the larger of those before and after the trials; NaN
-    trials: Trials | None  # None where the data cannot be halved
+    trials: RateTrials | None  # None where the data cannot be halved
     rates: dict[str, tuple[float, float, float]]  # learning rates: at first, now and after the trials
     chained: int  # learning rates that one chain applies one after another
     linearity: float  # relative difference of the loss of a batch and of the mean over its halves

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jgd.health.finding import BROKEN, SLOW, Finding
+from jgd.core.finding import BROKEN, SLOW, Finding
 from jgd.health.layers import slope
 from jgd.health.measured import Measured
 from jgd.health.table import HEAD, LayerRow, layer_cells

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
 from jgd.core.optional import require
-from jgd.health.finding import BROKEN, SLOW, WATCH, Finding, Thresholds
+from jgd.health.finding import Thresholds
 from jgd.train.pulse import EVERYTHING
 
 DECAY, WARM_UP = 0.97, 25  # of the moving mean and variance of spikes (Kumar et al. 2025, arXiv:2504.02507)

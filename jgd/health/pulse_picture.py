@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jgd.health.finding import Finding
+from jgd.core.finding import Finding
 from jgd.health.pulse_findings import Heard
 from jgd.pages.figure import literal, new_figure
 from jgd.pages.palette import COLORS, FAINT, GRID, INK

@@ -9,7 +9,8 @@ import numpy as np
 
 from jgd.core.arguments import checked, instance_of
 from jgd.core.errors import InputError
-from jgd.health.finding import Finding, Thresholds, worst_first
+from jgd.core.finding import Finding, worst_first
+from jgd.health.finding import Thresholds
 from jgd.health.pulse_findings import Heard, heard_findings
 from jgd.health.pulse_picture import pulse_figure
 from jgd.pages.sheet import Sheet

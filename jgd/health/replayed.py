@@ -10,14 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.tree import all_finite, global_norm
+from jgd.health.pulse_findings import WARM_UP, z_scores
 from jgd.train.loop import Carry, advance, batch_at, pick
 from jgd.train.stream import Feed, Position
 from jgd.train.task import Task, is_stream
 
 STAGES = ("loss", "gradient", "update", "parameters")  # in the order in which a step computes them
 SEGMENT = 50  # steps between two carries that are kept
-DECAY = 0.97  # of a spike's mean and variance
-WARMUP = 25  # steps before a rise counts
 
 
 @dataclasses.dataclass
@@ -62,26 +61,10 @@ def batch_of(task: Task, key: jax.Array, step: int) -> tuple[Any, np.ndarray | N
     return batch_at(task, None if rows is None else rows[0]), None if rows is None else np.asarray(rows[0])
 
 
-def z_scores(losses: np.ndarray) -> np.ndarray:
-    """Score each loss of f[steps] against the moving mean and variance of the logs before it; 0 in the first 25 steps.
-
-    A loss that counts enters the mean clipped, at 2.5 deviations, so that one spike hides no other.
-    """
-    logs = np.log(np.maximum(losses - min(float(np.min(losses)), 0.0), 1e-30))
-    scores, mean, variance = np.zeros(len(logs)), logs[0], 0.0
-    for i, x in enumerate(logs):
-        deviation = max(variance**0.5, 1e-3)
-        scores[i] = (x - mean) / deviation if i >= WARMUP else 0.0
-        clipped = min(x, mean + 2.5 * deviation) if i >= WARMUP else x
-        variance = DECAY * variance + (1 - DECAY) * (clipped - mean) ** 2
-        mean = DECAY * mean + (1 - DECAY) * clipped
-    return scores
-
-
 def _spiked(
     task: Task, optimizer: Any, kept: Sequence[tuple[int, Any]], losses: np.ndarray, start: int, spike: float
 ) -> Replayed:
-    scores = np.stack([z_scores(one) for one in losses])
+    scores = np.stack([z_scores(np.log(np.maximum(one - min(float(np.min(one)), 0.0), 1e-30))) for one in losses])
     over = np.argwhere(np.greater(scores.T, spike))
     if not len(over):
         return Replayed(None)
@@ -96,7 +79,7 @@ def _spiked(
         for one, i in ((mine, number), (before, max(at, number - 1)))
     )
     grown = np.asarray(now) / np.maximum(np.asarray(then), 1e-30)
-    usual = float(np.median(losses[lane, max(0, step - WARMUP) : step]))
+    usual = float(np.median(losses[lane, max(0, step - WARM_UP) : step]))
     note = f"about {usual:.4g}, as before; it rose by {scores[lane, step]:.1f} deviations"
     if number > at:
         note += f", and gradients up to {float(np.max(grown)):.3g}-fold"

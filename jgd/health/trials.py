@@ -1,4 +1,4 @@
-"""Trials: a few steps of training with the optimizer's updates scaled, and with the parts of the data unpaired."""
+"""RateTrials: a few steps of training with the optimizer's updates scaled, and with the parts of the data unpaired."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ FACTORS = (0.01, 0.1, 1.0, 10.0)  # of the updates
 JUDGED = 16  # parts of the examples that were held out, for a standard error
 
 
-class Trials(NamedTuple):
+class RateTrials(NamedTuple):
     """Hold how the loss went under each of `FACTORS`, from the same parameters over the same batches.
 
     Losses are means over examples that were trained on, and over as many that were not.
@@ -38,7 +38,7 @@ class Trials(NamedTuple):
         return float(self.before - after) if np.isfinite(after) else float("-inf")
 
 
-def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps: int) -> Trials:
+def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps: int) -> RateTrials:
     """Train from `carry` on half of the data for `steps` steps under each factor, and judge on both halves.
 
     The optimizer is chained with a scale, so that a factor acts as one of the learning rate does. The test of pairs
@@ -66,7 +66,7 @@ def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps
         unpaired = float(excess.mean() / spread) if spread > 0 else float("nan")
     end, losses = ends[FACTORS.index(1.0)]
     own = end._replace(opt_state=end.opt_state[0])
-    return Trials(before, after, held_before, means, unpaired, own, carry, np.asarray(losses))
+    return RateTrials(before, after, held_before, means, unpaired, own, carry, np.asarray(losses))
 
 
 def first_examples(task: Task, count: int) -> Any:

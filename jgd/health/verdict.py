@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jgd.health.finding import BROKEN, SLOW, WATCH, Finding, Thresholds
+from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
+from jgd.health.finding import Thresholds
 from jgd.health.layers import Layer, slope
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Measured
