@@ -142,7 +142,7 @@ def test_other_parameters_are_refused():
 
 def test_the_command(tmp_path, capsys):
     page = tmp_path / "page.html"
-    assert main(["health", "breast_cancer", "--optimizer", "sgd=0.1", "--json", "--page", str(page)]) == 0
+    assert main(["health", "breast_cancer", "--optimizer", "adam=3e-3", "--json", "--page", str(page)]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["healthy"]
     assert [layer["name"] for layer in document["layers"]] == ["hidden0", "head"]
