@@ -76,7 +76,6 @@ CASES: dict[str, Case] = {
     "preconditioned": Case("bench.preconditioned", "SOAP and Shampoo over 48 matrices and a large one", 14),
     "dispatch": Case("bench.dispatch", "What a call of a jitted step costs", 11),
     "health": Case("bench.health", "What the pulse of a run costs a step", 60, ("sklearn",)),
-    "law": Case("bench.law", "A law of rates and losses against a width that it has not seen", 240, ("sklearn",)),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 43, ("sklearn",)),
     "population": Case("bench.population", "Population-based training against random search", 36),
     "kills": Case("bench.crash_recovery:kills", "Studies and a run killed at random moments", 50),

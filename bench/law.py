@@ -13,7 +13,6 @@ import numpy as np
 import jgd
 from bench.rows import Claim, Yields, alone
 from jgd.law import fit
-from jgd.law.optimum import optimum, swept_trials
 from jgd.sweep import Result, grid, run
 
 
@@ -63,14 +62,14 @@ def law(quick: bool = False, family: str = "", steps: int = 100, seeds: int = 6,
         if family not in ("", name) or (quick and one.task_of is transformer):
             continue
         widths, held_out = ((8, 12, 16), 24) if quick else (one.widths, one.held_out)
-        found = fit([({"width": w}, study(one, w, count, steps, seeds)) for w in widths])
-        there = swept_trials(study(one, held_out, count, steps, seeds), "bench.law")
-        best, least = optimum(there, np.arange(seeds))
+        studies = [({"width": w}, study(one, w, count, steps, seeds)) for w in (*widths, held_out)]
+        found, whole = fit(studies[:-1]), fit(studies)
+        best, least = whole.best[0, -1, 0], whole.losses[0, -1]
         rate, loss = found.numbers(width=held_out)["learning_rate"], found.predict(width=held_out)
-        losses = np.log(np.nan_to_num(there.losses.mean(axis=1), nan=1e30))
-        at_law = float(np.interp(np.log(rate), there.logs[:, 0], losses))
+        losses = np.log(np.nan_to_num(studies[-1][1].values.mean(axis=1), nan=1e30))
+        at_law = float(np.interp(np.log(rate), np.log(np.geomspace(*one.rates, count)), losses))
         row = {
-            "rate_percent": float(100 * (rate / np.exp(best[0]) - 1)),
+            "rate_percent": float(100 * (rate / np.exp(best) - 1)),
             "loss_percent": float(100 * (loss / np.exp(least) - 1)),
             "regret_percent": float(100 * (np.exp(at_law - least) - 1)),
         }

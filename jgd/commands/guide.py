@@ -8,6 +8,7 @@ from typing import Any
 
 from jgd.commands.options import add_command, to_name
 from jgd.core.errors import unknown
+from jgd.core.record import part_names
 from jgd.optimizers.catalogue import OptimizerEntry, catalogue
 
 GUIDE = "Show a page of the guide, or the page of an optimizer."
@@ -48,13 +49,28 @@ def guide_pages() -> dict[str, str]:
 
 
 def optimizer_page(entry: OptimizerEntry) -> str:
-    """The page of an optimizer: call, text, and a table of what the catalogue knows."""
+    """The page of an optimizer: call, text, the rules of its own family, and what the catalogue knows."""
     rows = {
         "family": entry.family,
         "state": f"{entry.state_bytes():.3g} bytes a parameter, of a matrix 256 x 256",
         "rates to search": "it sets its own" if entry.rates is None else f"{entry.rates[0]:g} to {entry.rates[1]:g}",
         "source": entry.source or "-",
     }
-    table = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows.items())]
-    call = f"jgd.{entry.name}{inspect.signature(entry.make).replace(return_annotation=inspect.Signature.empty)}"
-    return "\n".join([f"# {entry.name}", "", "```", call, "```", "", inspect.getdoc(entry.make) or "", "", *table])
+    signature = inspect.signature(entry.make)
+    bare = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
+    head = [f"# {entry.name}", "", "```", f"jgd.{entry.name}{inspect.Signature(bare)}", "```", ""]
+    text = [inspect.getdoc(entry.make) or "", ""]
+    for rule in rules_of(entry.default()):
+        if rule is not entry.make:
+            text += [f"## {rule.__name__}", "", inspect.getdoc(rule) or "", ""]
+    return "\n".join([*head, *text, "| | |", "|---|---|", *(f"| {name} | {said} |" for name, said in rows.items())])
+
+
+def rules_of(value: Any) -> list[type]:
+    """The types of an optimizer's rules, in the order in which they act, each once."""
+    found = [type(value)] if type(value).__module__.startswith("jgd.optimizers.") else []
+    for name in part_names(value):
+        one = getattr(value, name)
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, tuple) else [one]
+        found += [rule for part in inner for rule in rules_of(part)]
+    return list(dict.fromkeys(found))
