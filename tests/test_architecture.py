@@ -144,6 +144,7 @@ def test_the_table_of_contents_is_whole_and_shows_nothing_private():
 
 SAME_IN_PUBLIC = {
     "delayed",
+    "check",
     "fit",
     "load",
     "muon",
@@ -155,7 +156,7 @@ SAME_IN_PUBLIC = {
     "least_squares",
     "curve_fit",
     "root",
-}  # of a run and of a law; of a task and of a study; ours and optax's or scipy's, in the drop-ins
+}  # of arguments and of health; of a run and of a law; of a task and of a study; ours and optax's or scipy's
 
 
 @pytest.mark.parametrize("kind", [ast.ClassDef, ast.FunctionDef], ids=["classes", "functions"])

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from jgd.commands.audit import add_audit
 from jgd.commands.bench import add_bench, add_compare
 from jgd.commands.guide import add_guide
+from jgd.commands.health import add_health
 from jgd.commands.list import add_list
 from jgd.commands.plot import add_plot
 from jgd.commands.race import add_race
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command: 0 is done, 1 a failure, 2 an input that cannot be used, 3 interrupted and resumable, 130 not."""
     parser = Parser(prog="jgd", description=ABOUT)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    looks = (add_show, add_plot, add_bench, add_compare, add_audit, add_list, add_guide)
+    looks = (add_health, add_show, add_plot, add_bench, add_compare, add_audit, add_list, add_guide)
     for add in (add_race, add_sweep, add_replay, add_resume, *looks):
         add(commands)
 

@@ -46,6 +46,6 @@ class Thresholds:
     data_scale: Scalar = hyper(default=30.0, interval="(0, inf]")
     uphill: Scalar = hyper(default=-0.01, interval="[-inf, 1]")
     overshoot: Scalar = hyper(default=3.0, interval="(1, inf]")
-    too_low: Scalar = hyper(default=3.0, interval="(1, inf]")
+    too_low: Scalar = hyper(default=2.2, interval="(1, inf]")
     unpaired: Scalar = hyper(default=3.0, interval="[-inf, inf)")
     linearity: Scalar = hyper(default=1e-3, interval="(0, inf]")

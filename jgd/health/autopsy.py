@@ -1,0 +1,215 @@
+"""The autopsy of a run that ended in numbers that are not finite, or spiked: where and in which operation it began."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core import storage
+from jgd.core.arguments import FOLDER, POSITIVE, SEED, TRANSFORM, WHOLE, Kind, admits, checked
+from jgd.core.errors import InputError
+from jgd.core.finding import BROKEN, SLOW, Finding
+from jgd.core.tree import path_names
+from jgd.core.types import Transform
+from jgd.health.origin import FailedOperation, find_origin
+from jgd.health.remedies import because_of, remedy_of
+from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
+from jgd.train.loop import Carry, advance, begin, root_key
+from jgd.train.result import Run
+from jgd.train.task import TASK, Task, check_task
+from jgd.transforms.as_transform import as_transform
+
+RUN = Kind("be a run, or the folder of one", lambda x: isinstance(x, Run) or admits(FOLDER, x))
+OPTIMIZERS = Kind(
+    "be a gradient transformation, or a list of them of one structure, one for each lane",
+    lambda x: TRANSFORM.admits(x) or (isinstance(x, (list, tuple)) and bool(x) and all(map(TRANSFORM.admits, x))),
+)
+SEEDS = Kind(
+    "be a seed, or a list of them, one for each lane",
+    lambda x: SEED.admits(x) or (isinstance(x, (list, tuple)) and bool(x) and all(map(SEED.admits, x))),
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Autopsy:
+    """Tell where a run went wrong first: it prints as one sentence; the batch and the carry are there to look at."""
+
+    step: int
+    lane: int | None  # None of a single run
+    stage: str  # "loss", "gradient", "update" or "parameters" where not finite; "spike"
+    leaf: str  # of the gradient, the update or the parameters; of a spike, the one whose gradient has grown most
+    origin: FailedOperation | None  # the operation; None of a spike
+    value: float  # that the loss had at that step
+    rows: np.ndarray | None  # of the data, that the batch is made of; None of a stream or a full batch
+    batch: Any
+    carry: Carry  # before the step
+    note: str  # of a spike: how much the loss and the gradient have grown
+
+    def __repr__(self) -> str:
+        return str(self.finding)
+
+    @property
+    def example(self) -> int | None:
+        """The row of the data whose entry failed, where the operation has an axis as long as the batch in front."""
+        size = jax.tree.leaves(self.batch)[0].shape[0]
+        if self.origin is None or not self.origin.shape or self.origin.shape[0] != size:
+            return None
+        at = self.origin.index[0]
+        return int(self.rows[at]) if self.rows is not None else at
+
+    @property
+    def finding(self) -> Finding:
+        """The same as a record of health."""
+        where = f"step {self.step}" + (f", lane {self.lane}" if self.lane is not None else "")
+        if self.origin is None:
+            return Finding(
+                SLOW, where, "the loss", self.value, self.note.partition(";")[0], self.note.partition("; ")[2],
+                "look at its batch, clip the gradient, or lower b2",
+            )  # fmt: skip
+        quantity = "the loss" if self.stage == "loss" else f"the {self.stage} of {self.leaf}"
+        value = "not a number" if self.origin.undefined else "infinite"
+        if self.stage == "loss":
+            value = self.value
+        cause = because_of(self.origin) + (
+            f", for example {self.example} of the data" if self.example is not None else ""
+        )
+        return Finding(BROKEN, where, quantity, value, "a finite number", cause, remedy_of(self.origin, self.stage))
+
+
+@checked(task=TASK, optimizer=OPTIMIZERS, run=RUN, seed=SEEDS, steps=WHOLE, spike=POSITIVE)
+def autopsy(
+    task: Task,
+    optimizer: Transform | Sequence[Transform],
+    run: Run | str | os.PathLike[str] | None = None,
+    *,
+    seed: int | Sequence[int] = 0,
+    steps: int | None = None,
+    spike: float = 6.0,
+) -> Autopsy:
+    """Find the first step at which a run was not finite, and the leaf, the operation, the value and the example.
+
+    run    A `Run` of `fit` with this task, optimizer and seed, or its folder, which knows its seed. Where the run
+           stopped in front of the bad step, its parameters are those before it, and nothing is run again.
+    seed   The seed of the run; or several, each a lane, with one optimizer for all or a list of as many.
+    steps  How many steps to run again where `run` does not say so.
+    spike  Where all is finite, the z-score from which on a rise of log loss counts as a spike, against a moving mean
+           and variance of decay 0.97 (ZClip, Kumar et al. 2025, arXiv:2504.02507).
+
+    Otherwise the run is repeated from its beginning in segments, every draw being a function of the seed and the step,
+    until a loss, gradient, update or parameter of some lane is not finite; that step is then run once more with a flag
+    for each of its operations. Costs at most the run again, and compiling three programs. A run in which nothing is
+    wrong is an error.
+    """
+    check_task(task)
+    optimizers = [as_transform(x) for x in _listed(optimizer)]
+    lanes = _lanes(optimizers, seed)
+    if run is not None and len(lanes) > 1:
+        raise InputError("autopsy(run=): a run has one lane; pass one optimizer and one seed, or leave run out.")
+    ended = _ended(task, run, lanes[0][0], lanes[0][1]) if run is not None else None
+    if ended is not None and ended.carry is not None:
+        found = replay_steps(task, [optimizers[0]], [ended.carry], ended.step, 1)
+        if found.first is not None:
+            return _examine(task, optimizers, found, False)
+    count = steps if steps is not None else ended.step + 1 if ended is not None else None
+    if count is None:
+        raise InputError("autopsy(steps=None): say how many steps to run again, or pass the run or its folder.")
+    if ended is not None:
+        lanes = [(lanes[0][0], ended.seed)]
+    carries = [jax.jit(begin)(task, one, root_key(number)) for one, number in lanes]
+    found = replay_steps(task, [one for one, _ in lanes], carries, 0, count, spike=spike)
+    if found.first is None:
+        raise InputError(
+            f"autopsy: nothing is wrong in {count} steps: all is finite, and no loss rose by {spike:g} deviations; "
+            "pass the seed of the run that failed, more steps, or a smaller spike."
+        )
+    return _examine(task, [one for one, _ in lanes], found, len(lanes) > 1)
+
+
+class _Ended(NamedTuple):
+    step: int  # the last that was evaluated
+    seed: int
+    carry: Carry | None  # in front of that step, where it is finite
+
+
+def _listed(optimizer: Any) -> Sequence[Any]:
+    return [optimizer] if TRANSFORM.admits(optimizer) else optimizer
+
+
+def _lanes(optimizers: Sequence[Any], seed: Any) -> list[tuple[Any, int]]:
+    seeds = [int(x) for x in seed] if isinstance(seed, (list, tuple)) else [int(seed)]
+    count = max(len(optimizers), len(seeds))
+    if {len(optimizers), len(seeds)} - {1, count}:
+        raise InputError(
+            f"autopsy(seed=): {len(seeds)} seeds for {len(optimizers)} optimizers; give one, or as many as the other."
+        )
+    if len({str(jax.tree.structure(one)) for one in optimizers}) > 1:
+        raise InputError("autopsy(optimizer=): lanes must have optimizers of one structure; look at them one by one.")
+    optimizers = optimizers if len(optimizers) == count else [*optimizers] * count
+    seeds = seeds if len(seeds) == count else seeds * count
+    return list(zip(optimizers, seeds, strict=True))
+
+
+def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
+    """The last step of a run, and the carry in front of it."""
+    if isinstance(run, Run):
+        carry = Carry(run.params, run.opt_state, run.model_state, root_key(seed))
+        return _Ended(max(run.steps - 1, 0), seed, carry if _is_finite(carry) else None)
+    place, folder = f"autopsy(run={os.fspath(run)!r})", storage.folder_path("autopsy", run, "run")
+    path = folder / "checkpoint.safetensors"
+    if not path.is_file():
+        raise InputError(f"{place}: there is no checkpoint.safetensors in it; name the dir of a fit.")
+    arrays, meta = storage.load(path)
+    with storage.intact(path, storage.REPLACE):
+        seed = int(meta["spec"]["seed"])
+        step = max(int(arrays["state.steps"]) - 1, 0)
+    like = jax.eval_shape(begin, task, optimizer, root_key(seed))
+    like = jax.tree.map(lambda x: x if storage.is_key(x) else jax.ShapeDtypeStruct(x.shape, x.dtype), like)
+    carry = storage.fill(like._replace(key=root_key(seed)), arrays, "state.carry", place=place)
+    return _Ended(step, seed, carry if _is_finite(carry) else None)
+
+
+def _is_finite(carry: Carry) -> bool:
+    arrays = [x for x in jax.tree.leaves(carry.params) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return all(bool(jnp.all(jnp.isfinite(x))) for x in arrays)
+
+
+def _examine(task: Task, optimizers: Sequence[Any], found: Replayed, many: bool) -> Autopsy:
+    """Run the bad step once more, alone, and trace what is not finite in it."""
+    assert found.first is not None
+    lane, step, stage = found.first
+    optimizer, carry = optimizers[lane], found.carry
+    batch, rows = batch_of(task, carry.key, step)
+    leaf, origin = "", None
+    if stage in STAGES:
+        names, bad = _leaves(task, optimizer, carry, step, batch, stage)
+        leaf = names[bad]
+        origin = find_origin(partial(_result, stage=stage, leaf=bad), task, optimizer, carry, jnp.int32(step), batch)
+    elif found.grown:
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(carry.params)]
+        leaf = "/".join(path_names(paths[int(np.argmax(found.grown))])) or "params"
+    note = found.note + (f", most of all that of {leaf}" if found.grown else "")
+    return Autopsy(step, lane if many else None, stage, leaf, origin, found.value, rows, batch, carry, note)
+
+
+def _results(task: Task, optimizer: Any, carry: Carry, step: Any, batch: Any, stage: str) -> list[Any]:
+    new, told = advance(task, optimizer, carry, step, batch)
+    trees = {"loss": told.metrics["loss"], "gradient": told.grads, "update": told.updates, "parameters": new.params}
+    return jax.tree.leaves(trees[stage])
+
+
+def _result(task: Task, optimizer: Any, carry: Carry, step: Any, batch: Any, *, stage: str, leaf: int) -> Any:
+    return _results(task, optimizer, carry, step, batch, stage)[leaf]
+
+
+def _leaves(task: Task, optimizer: Any, carry: Carry, step: int, batch: Any, stage: str) -> tuple[list[str], int]:
+    """The names of a stage's leaves, and the first that is not finite."""
+    arrays = jax.jit(partial(_results, stage=stage))(task, optimizer, carry, jnp.int32(step), batch)
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(carry.params)]
+    names = ["the loss"] if stage == "loss" else ["/".join(path_names(path)) or "params" for path in paths]
+    bad = [i for i, x in enumerate(arrays) if not bool(jnp.all(jnp.isfinite(x)))]
+    return names, bad[0] if bad else 0

@@ -1,0 +1,238 @@
+"""The check-up: one call that looks at a model, its gradients, its optimizer and its data, and says what is wrong."""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.arguments import ARRAYS, Kind, admits, checked, instance_of, whole_from
+from jgd.core.errors import InputError
+from jgd.core.leaves import fixed_leaves
+from jgd.core.tree import global_dot, global_norm, name_of
+from jgd.core.types import Params, Transform
+from jgd.health.checkup import Checkup
+from jgd.health.finding import Thresholds
+from jgd.health.layers import Looked, look
+from jgd.health.leaves import measure_leaves, redrawn
+from jgd.health.measured import Measured
+from jgd.health.noise_scale import NoiseScale, noise_scale
+from jgd.health.sharpness import critical_step, edge_of, sharpness
+from jgd.health.trials import RateTrials, first_examples, one_step, run_trials
+from jgd.health.verdict import verdict
+from jgd.train.loop import Carry, first_model, root_key
+from jgd.train.result import Run
+from jgd.train.stream import Feed, Position
+from jgd.train.task import TASK, Task, check_task, is_stream, loss_and_metrics
+from jgd.transforms.as_transform import as_transform
+from jgd.transforms.compose import Chain
+from jgd.transforms.in_effect import current_hyperparams
+from jgd.transforms.scale import ScaleByLearningRate
+
+EXAMPLES = 1024  # that are looked at together
+BATCHES = 64  # that are taken of a stream
+STARTING = Kind(
+    "be parameters of the task, or a run of it",
+    lambda x: isinstance(x, Run) or (bool(jax.tree.leaves(x)) and admits(ARRAYS, x)),
+)
+
+
+@checked(
+    task=TASK,
+    params=STARTING,
+    steps=whole_from(4),
+    examples=whole_from(2),
+    thresholds=instance_of("be jgd.health.Thresholds(...)", Thresholds),
+)
+def check(
+    task: Task,
+    optimizer: Transform,
+    params: Params | Run = None,
+    *,
+    seed: int = 0,
+    steps: int = 60,
+    examples: int = EXAMPLES,
+    thresholds: Thresholds | None = None,
+) -> Checkup:
+    """Look for what is wrong with a task and an optimizer, or with a run of both, and tell the remedies.
+
+    params      Parameters to look at, or a `Run`, whose parameters, optimizer state and step are gone on from; those
+                that the task's `init` makes unless given.
+    steps       Steps of each of the five short trainings that try the optimizer: with its updates times 0.01, 0.1, 1
+                and 10, and on data whose pairs were broken.
+    examples    Examples that are looked at together: memory is that of their activations.
+    thresholds  The numbers beyond which a measurement becomes a finding.
+
+    It looks at activations and the signals that come back to them layer by layer, whichever library the model is
+    written in (`jgd.health.taps`), dead and saturated units, leaves that the loss does not depend on, the noise of the
+    gradient and the batch that it suggests, the sharpness against the optimizer's edge of stability, the longest useful
+    step, the rank of updates, and whether training works at all. Costs about `5 * steps + 200` gradients of a batch,
+    and compiling seven programs; nothing of the arguments is changed or donated.
+    """
+    measured = measure_health(task, as_transform(optimizer), params, seed, int(steps), int(examples))
+    thresholds = thresholds or Thresholds()
+    return Checkup(verdict(measured, thresholds), measured, task.name or "the task", thresholds)
+
+
+def measure_health(
+    task: Task, optimizer: Transform, params: Params | Run, seed: int, steps: int, examples: int
+) -> Measured:
+    """Measure all that a verdict asks for."""
+    check_task(task)
+    task = _resident(task)
+    carry, taken = _begin(task, optimizer, params, seed)
+    key = jax.random.fold_in(root_key(seed), 1)
+    batch = first_examples(task, examples)
+    looked = look(task, carry.params, carry.model_state, batch, key)
+    if not looked.layers:
+        raise InputError(
+            f"check({task.name or 'task'}): the loss has no layers to look at: no product of an input with parameters "
+            "and no activation; check a model's loss, or fit a function with jgd.minimize."
+        )
+    others = look(task, redrawn(carry.params), carry.model_state, batch, key).grads
+    trials = run_trials(task, optimizer, carry, taken, steps) if _count(task) >= 4 else None
+    healthy = trials is not None and all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(trials.end.params))
+    later = trials.end if trials is not None and healthy else carry
+    now = taken + steps if healthy else taken
+    size = task.batch_size or _count(task)
+    one = first_examples(task, size)
+    _, grads, updates = one_step(task, optimizer, later, now, one)
+    cosines = [_cosine(grads, updates), _cosine(*one_step(task, optimizer, carry, taken, one)[1:])]
+    leaves = measure_leaves(
+        carry.params, looked.grads, others, updates, trials.end.params if trials else carry.params,
+        fixed_leaves(optimizer, carry.params),
+    )  # fmt: skip
+    edge = edge_of(optimizer, later.opt_state, later.params)
+    sharp, critical = _curvature(task, later, batch, one, updates, edge and edge.scale, key)
+    return Measured(
+        looked, leaves, _sizes(batch), _noise(task, carry, seed), float(sharp), edge, float(critical),
+        max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
+        _linearity(task, carry, one, key), _classes(looked, batch), size, _count(task), steps, taken,
+        _is_stale(carry, trials), _half(carry.params),
+    )  # fmt: skip
+
+
+def _begin(task: Task, optimizer: Transform, params: Any, seed: int) -> tuple[Carry, int]:
+    if isinstance(params, Run):
+        return Carry(params.params, params.opt_state, params.model_state, root_key(seed)), params.steps
+    made, state = first_model(task, root_key(seed))
+    if params is not None:
+        if jax.tree.structure(params) != jax.tree.structure(made):
+            raise InputError(
+                f"check(params=): they are {jax.tree.structure(params)}, but the task's init makes "
+                f"{jax.tree.structure(made)}; pass parameters of this task."
+            )
+        made = jax.tree.map(jnp.asarray, params)
+    opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), jax.jit(optimizer.init)(made))
+    return Carry(made, opt_state, state, root_key(seed)), 0
+
+
+def _resident(task: Task) -> Task:
+    """The task with data on the device: of a stream, its first batches."""
+    if not is_stream(task):
+        return task
+    batches = Feed(task.data, Position(0, 0)).take(BATCHES)
+    size = jax.tree.leaves(batches)[0].shape[1]
+    data = jax.tree.map(lambda x: jnp.asarray(x).reshape(-1, *x.shape[2:]), batches)
+    return dataclasses.replace(task, data=data, batch_size=size)
+
+
+def _count(task: Task) -> int:
+    return jax.tree.leaves(task.data)[0].shape[0]
+
+
+def _sizes(batch: Any) -> dict[str, float]:
+    rows = jax.tree_util.tree_leaves_with_path(batch)
+    floating = [(path, np.asarray(x, np.float64)) for path, x in rows if jnp.issubdtype(x.dtype, jnp.floating)]
+    return {f"data{name_of(path) if path else ''}": float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
+
+
+def _noise(task: Task, carry: Carry, seed: int) -> NoiseScale | None:
+    if _count(task) < 2:
+        return None
+    size = min(32, _count(task)) if task.batch_size == 1 else None
+    found = noise_scale(task, carry.params, model_state=carry.model_state, batch_size=size, seed=seed, confidence=0.9)
+    return found if np.isfinite(found.trace) else None
+
+
+@jax.jit
+def _curvature(
+    task: Task, carry: Carry, examples: Any, batch: Any, updates: Any, scale: Any, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The sharpness of the loss of the examples, and the critical multiple of the updates on their own batch."""
+
+    def loss(batch: Any, params: Params) -> jax.Array:
+        return loss_and_metrics(task, params, carry.model_state, batch, key)[0]
+
+    if any(jnp.iscomplexobj(x) for x in jax.tree.leaves(carry.params)):
+        return jnp.float32(jnp.nan), critical_step(partial(loss, batch), carry.params, updates)
+    sharp = sharpness(partial(loss, examples), carry.params, scale)
+    return sharp, critical_step(partial(loss, batch), carry.params, updates)
+
+
+@jax.jit
+def _cosine_of(grads: Any, updates: Any) -> jax.Array:
+    return -global_dot(grads, updates) / (global_norm(grads) * global_norm(updates))
+
+
+def _cosine(grads: Any, updates: Any) -> float:
+    found = float(_cosine_of(grads, updates))
+    return found if np.isfinite(found) else float("-inf")
+
+
+@jax.jit
+def _loss_of_parts(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def loss(batch: Any) -> jax.Array:
+        return loss_and_metrics(task, carry.params, carry.model_state, batch, key)[0]
+
+    half = jax.tree.leaves(batch)[0].shape[0] // 2
+    parts = jax.tree.map(lambda x: x[: 2 * half].reshape(2, half, *x.shape[1:]), batch)
+    return loss(jax.tree.map(lambda x: x[: 2 * half], batch)), jnp.mean(jax.lax.map(loss, parts))
+
+
+def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> float:
+    if jax.tree.leaves(batch)[0].shape[0] < 2:
+        return 0.0
+    whole, parts = map(float, _loss_of_parts(task, carry, batch, key))
+    return abs(whole - parts) / abs(whole) if whole else 0.0
+
+
+def _rates(optimizer: Transform, carry: Carry, later: Carry) -> dict[str, tuple[float, float, float]]:
+    """The learning rates in effect at the optimizer's first step, at the next and after the trials."""
+    states = [jax.jit(optimizer.init)(carry.params), carry.opt_state, later.opt_state]
+    values = [current_hyperparams(optimizer, state) for state in states]
+    names = [name for name, x in values[0].items() if name.rpartition(".")[2] == "learning_rate" and np.ndim(x) == 0]
+    return {name: tuple(float(np.asarray(one[name])) for one in values) for name in names}  # type: ignore[misc]
+
+
+def chained_rates(node: Any) -> int:
+    """Count the learning rates that a chain applies one after another, each with a sign of its own."""
+    if isinstance(node, ScaleByLearningRate):
+        return int(node.flip_sign and node.learning_rate is not None)
+    return sum(map(chained_rates, node.transforms)) if isinstance(node, Chain) else 0
+
+
+def _classes(looked: Looked, batch: Any) -> int:
+    """The number of classes where the last product has a unit for each, and the data have whole numbers below it."""
+    last = looked.products()[-1].tap if looked.products() else None
+    labels = [x for x in jax.tree.leaves(batch) if jnp.issubdtype(x.dtype, jnp.integer) and x.size]
+    if last is None or not labels or not last.units:
+        return 0
+    count = int(np.prod([last.shape[i] for i in last.units]))
+    return count if count > 1 and any(int(jnp.max(x)) < count for x in labels) else 0
+
+
+def _is_stale(carry: Carry, trials: RateTrials | None) -> bool:
+    """Whether no floating array of the model's state was changed by training."""
+    before = [x for x in jax.tree.leaves(carry.model_state) if jnp.issubdtype(x.dtype, jnp.floating)]
+    if not before or trials is None:
+        return False
+    after = [x for x in jax.tree.leaves(trials.end.model_state) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return all(bool(jnp.all(x == y)) for x, y in zip(before, after, strict=True))
+
+
+def _half(params: Params) -> str:
+    """The name of float16 among the parameters' dtypes, which overflows at 65504; nothing where it is not there."""
+    return "float16" if any(x.dtype == jnp.float16 for x in jax.tree.leaves(params)) else ""

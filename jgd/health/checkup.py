@@ -1,0 +1,87 @@
+"""The result of a check-up: a verdict, a table of layers, and a page."""
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+
+from jgd.core.finding import Finding
+from jgd.health.finding import Thresholds
+from jgd.health.layers import slope
+from jgd.health.measured import Measured
+from jgd.health.page import checkup_page
+from jgd.health.table import HEAD, LayerRow, layer_cells, layer_rows
+from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Checkup:
+    """A check-up: `findings`, causes before what they cause, and `measured`, which they rest on.
+
+    It prints as a verdict, a table with a row for each layer in the order in which they are computed, 40 at most, and
+    the findings as sentences. `page(path)` writes the same as a page with pictures.
+    """
+
+    findings: tuple[Finding, ...]
+    measured: Measured
+    name: str
+    thresholds: Thresholds
+
+    def __repr__(self) -> str:
+        return str(self._sheet())
+
+    def _repr_html_(self) -> str:
+        return self._sheet().html()
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a sentence."""
+        if not self.findings:
+            return f"{self.name}: healthy; nothing crosses a threshold."
+        first, more = self.findings[0], len(self.findings) - 1
+        rest = f" ({count(more, 'more finding')} below)" if more else ""
+        return f"{self.name}: {first.where}: {first.because}{rest}."
+
+    @property
+    def rows(self) -> list[LayerRow]:
+        """The lines of the table: layers in the order of computation, then leaves that belong to none."""
+        return layer_rows(self.measured, self.thresholds)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The figures of the whole: loss, signals, noise, sharpness and steps, as texts."""
+        m = self.measured
+        shown = {"loss": f"{m.looked.loss:.4g}"}
+        fall, layers = slope(m.looked.products())
+        if math.isfinite(fall):
+            shown["slope of signals per layer"] = f"{fall:+.2f} over {layers} layers"
+        if m.noise is not None:
+            high = f"{m.noise.high:.0f}" if math.isfinite(m.noise.high) else "infinity"
+            size = f"{m.noise.value:.0f}" if math.isfinite(m.noise.value) else "above what can be measured"
+            shown["gradient noise scale"] = f"{size} ({m.noise.low:.0f} to {high}, nine times in ten)"
+            shown["suggested batch"] = f"{m.noise.suggested:,} (now {m.batch_size:,})"
+        if math.isfinite(m.sharpness):
+            scaled = "preconditioned " if m.edge is not None and m.edge.scale is not None else ""
+            shown[f"{scaled}sharpness"] = f"{m.sharpness:.3g}"
+            if m.edge is not None:
+                shown["sharpness"] = shown.pop(f"{scaled}sharpness") + (f", {scaled.strip()}" if scaled else "")
+                shown["of the edge of stability"] = f"{m.edge.rate * m.sharpness / m.edge.limit:.2g}"
+        longest = "over a million" if math.isinf(m.critical) else f"{m.critical:.3g}"
+        shown["longest useful step"] = f"{longest} times this one"
+        if m.trials is not None:
+            shown[f"loss after {m.steps} steps"] = f"{m.trials.after[2]:.4g} (held out {m.trials.held_after[2]:.4g})"
+        return shown
+
+    def page(self, path: str | os.PathLike[str]) -> str:
+        """Write the check-up as one page that loads nothing: verdict, findings, pictures, table. Returns the path."""
+        text = checkup_page(self.name, self.verdict, self.findings, self.facts, self.rows, self.measured)
+        Path(path).write_text(text, encoding="utf-8")
+        return os.fspath(path)
+
+    def _sheet(self) -> Sheet:
+        rows = [layer_cells(row) for row in self.rows]
+        facts = [f"{name}: {value}" for name, value in self.facts.items()]
+        found = [f"{i}. {finding}" for i, finding in enumerate(self.findings, 1)]
+        head = [self.verdict, ""]
+        return Sheet(head, HEAD, rows, ["", *facts, *([""] if found else []), *found], left=2)

@@ -1,0 +1,102 @@
+"""Statistics of a model's layers: what they put out, what comes back to them, and its slope over the depth."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jgd.core.tree import widen
+from jgd.core.types import Params, State
+from jgd.health.taps import SQUASHING, Tap, tap_loss
+from jgd.train.loop import loss_and_metrics
+from jgd.train.task import Task
+
+NEAR = 0.97  # of tanh, from where on it counts as saturated
+MANY = 1024  # examples, from which on a unit that is zero on all of them is dead
+
+
+class Layer(NamedTuple):
+    """Hold what one tap has shown. Arrays have an entry for each pass of the scans that it lies in, else one."""
+
+    tap: Tap
+    mean: np.ndarray
+    deviation: np.ndarray
+    largest: np.ndarray  # of the moduli
+    zero: np.ndarray  # share of entries
+    dead: np.ndarray  # share of units that are zero on every example
+    saturated: np.ndarray  # share of entries of a tanh or a sigmoid near its ends
+    nonfinite: np.ndarray  # share of entries
+    signal: np.ndarray  # RMS of the derivative of the loss by the output
+
+
+class Looked(NamedTuple):
+    """Hold a loss, its gradients, and the layers in the order in which they are computed."""
+
+    loss: float
+    grads: Params
+    layers: tuple[Layer, ...]
+
+    def products(self) -> list[Layer]:
+        """The layers that count for the depth."""
+        return [layer for layer in self.layers if layer.tap.operation != "gather" and layer.tap.is_layer]
+
+
+def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Looked:
+    """Evaluate the loss of a batch with its taps: two to three times a gradient in time, all activations in memory."""
+    taps = tap_loss(_loss, params, task, model_state, batch, key).taps
+    loss, grads, found = _look(task, params, model_state, batch, key)
+    layers = [Layer(tap, **jax.tree.map(np.asarray, one)) for tap, one in zip(taps, found, strict=True)]
+    return Looked(float(loss), grads, tuple(layers))
+
+
+def slope(layers: Sequence[Layer]) -> tuple[float, int]:
+    """Fit log RMS of the signals over the depth by least squares: its slope per layer, and the number of layers.
+
+    Positive where the signal vanishes towards the input. NaN for fewer than four layers, or where a signal is zero.
+    """
+    signals = np.concatenate([np.atleast_1d(layer.signal).ravel() for layer in layers]) if layers else np.zeros(0)
+    if len(signals) < 4 or not np.all(np.isfinite(signals)) or not np.all(signals > 0):
+        return float("nan"), len(signals)
+    return float(np.polyfit(np.arange(len(signals)), np.log(signals), 1)[0]), len(signals)
+
+
+def _loss(params: Params, task: Task, model_state: State, batch: Any, key: jax.Array) -> jax.Array:
+    return loss_and_metrics(task, params, model_state, batch, key)[0]
+
+
+@jax.jit
+def _look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Any:
+    rest = (task, model_state, batch, key)
+    tapped = tap_loss(_loss, params, *rest)
+
+    def values(params: Params, zeros: Any) -> Any:
+        return tapped.values((params, *rest), zeros)
+
+    (loss, seen), (grads, signals) = jax.value_and_grad(values, argnums=(0, 1), has_aux=True)(params, tapped.zeros())
+    found = [_statistics(tap, x, d) for tap, x, d in zip(tapped.taps, seen, signals, strict=True)]
+    return loss, jax.tree.map(jnp.conj, grads), found
+
+
+def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Array]:
+    """Reduce a tapped value and its signal over all axes but those of scans."""
+    x, signal = widen(x), widen(signal)
+    rest = tuple(range(tap.stacked, x.ndim))
+    examples = tuple(i for i in rest if i not in tap.units)
+    mean, near = jnp.mean(x, rest), jnp.zeros(())
+    if tap.operation in SQUASHING:
+        centred = x if tap.operation == "tanh" else 2 * x - 1
+        near = jnp.abs(centred) > NEAR
+    dead = jnp.all(x == 0, examples)
+    scale = jnp.maximum(jnp.max(jnp.abs(signal), rest, keepdims=True), jnp.finfo(signal.dtype).tiny)
+    return {
+        "mean": mean,
+        "deviation": jnp.std(x, rest),
+        "largest": jnp.max(jnp.abs(x), rest),
+        "zero": jnp.mean(x == 0, rest),
+        "dead": jnp.mean(dead, tuple(range(tap.stacked, dead.ndim))),
+        "saturated": jnp.mean(near, rest) if tap.operation in SQUASHING else jnp.zeros_like(mean),
+        "nonfinite": jnp.mean(~jnp.isfinite(x), rest),
+        "signal": jnp.sqrt(jnp.mean((signal / scale) ** 2, rest)) * jnp.squeeze(scale, rest),
+    }

@@ -1,0 +1,33 @@
+"""The measurements of a check-up, which its verdict, its table and its page read."""
+
+from typing import NamedTuple
+
+from jgd.health.layers import Looked
+from jgd.health.leaves import MeasuredLeaf
+from jgd.health.noise_scale import NoiseScale
+from jgd.health.sharpness import Edge
+from jgd.health.trials import RateTrials
+
+
+class Measured(NamedTuple):
+    """Hold all that a check-up has measured."""
+
+    looked: Looked
+    leaves: tuple[MeasuredLeaf, ...]
+    data: dict[str, float]  # root mean square of each floating array of the data
+    noise: NoiseScale | None  # None where there are too few examples, or a gradient is not finite
+    sharpness: float  # of the loss, preconditioned where `edge` says so; NaN where it was not measured
+    edge: Edge | None
+    critical: float  # the least multiple of a step that raises the loss of its batch
+    uphill: float  # cosine of the update and the gradient, the larger of those before and after the trials; NaN
+    trials: RateTrials | None  # None where the data cannot be halved
+    rates: dict[str, tuple[float, float, float]]  # learning rates: at first, now and after the trials
+    chained: int  # learning rates that one chain applies one after another
+    linearity: float  # relative difference of the loss of a batch and of the mean over its halves
+    classes: int  # of a classifier, as far as its outputs and labels tell; 0 elsewhere
+    batch_size: int
+    examples: int
+    steps: int  # that the trials took
+    taken: int  # steps before the check-up
+    stale: bool  # whether the model's state stayed as it was in training
+    half: str  # the name of a half-precision dtype among the parameters, or nothing

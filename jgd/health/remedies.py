@@ -1,0 +1,44 @@
+"""Causes and remedies of numbers that are not finite, by the operation in which they arose."""
+
+import math
+
+from jgd.health.origin import FailedOperation
+
+REMEDIES = {
+    "log": "keep its argument above zero, as in jnp.log(jnp.maximum(x, 1e-12)), or use a loss of logits",
+    "log1p": "keep its argument above -1",
+    "div": "keep the divisor away from zero: add an epsilon, or divide by jnp.where(x == 0, 1, x)",
+    "sqrt": "keep its argument above zero, and take the root of jnp.where(x > 0, x, 1) where it is differentiated",
+    "rsqrt": "add an epsilon within the root",
+    "pow": "keep the base above zero",
+    "exp": "subtract the maximum first, as jax.nn.logsumexp and softmax do, or clip its argument",
+    "sub": "do not subtract infinities: a row in which everything is masked needs a case of its own",
+    "acos": "clip its argument to [-1, 1]",
+    "asin": "clip its argument to [-1, 1]",
+    "argument": "look at the parameters, the state and the data in front of this step",
+}
+LARGE = (
+    "its operands are too large for their dtype: lower the learning rate, clip the gradient, or scale what enters it"
+)
+GROWING = frozenset(("dot_general", "mul", "add", "add_any", "reduce_sum", "integer_pow", "square", "cumsum"))
+
+
+def because_of(origin: FailedOperation) -> str:
+    """Say where it arose, and from which operands."""
+    if origin.operation == "argument":
+        return "an argument of the step is not finite itself"
+    operands = [f"{x:.6g}" for x in origin.operands if not math.isnan(x)]
+    name = {"div": "division", "dot_general": "product", "integer_pow": "power"}.get(origin.operation, origin.operation)
+    said = f"{name} of {' and '.join(operands)}" if operands else name
+    said += f" at {origin.source}" if origin.source else ""
+    said += " on the gradient's way back" if origin.backward else ""
+    return said + (f", in pass {origin.passes[-1]} of a scan" if origin.passes else "")
+
+
+def remedy_of(origin: FailedOperation, stage: str) -> str:
+    """Say what to do about it, where it was seen in this stage of a step."""
+    if stage == "gradient" and origin.operation == "div" and origin.operands[-1] == 0:
+        return f"where it is the derivative of a root or a norm at zero, {REMEDIES['sqrt']}; else {REMEDIES['div']}"
+    if origin.operation in GROWING:
+        return LARGE
+    return REMEDIES.get(origin.operation, "keep its operands where it is defined")

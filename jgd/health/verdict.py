@@ -1,0 +1,276 @@
+"""The verdict: measurements against thresholds, as findings with a cause and a remedy, causes first."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
+from jgd.health.finding import Thresholds
+from jgd.health.layers import Layer, slope
+from jgd.health.leaves import MeasuredLeaf
+from jgd.health.measured import Measured
+from jgd.health.trials import FACTORS
+
+OVERFLOW = 65504.0  # the largest number of float16
+
+
+def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
+    """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
+    found: list[Finding] = []
+    for rule in (_data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _pairs, _rate, _start, _smaller):
+        found += rule(measured, thresholds)
+    return tuple(found)
+
+
+def _data(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    limit = float(t.data_scale)
+    for name, size in m.data.items():
+        if size > limit:
+            yield Finding(
+                BROKEN, name, "root mean square", size, f"below {limit:g}",
+                "numbers of this size drive every layer after them out of its range", "subtract the mean of each "
+                "column, and divide by its deviation",
+            )  # fmt: skip
+
+
+def _nonfinite(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    bad = [layer for layer in m.looked.layers if float(np.max(layer.nonfinite)) > float(t.nonfinite)]
+    if bad:
+        layer = bad[0]
+        half = layer.tap.dtype == np.float16
+        yield Finding(
+            BROKEN, layer.tap.label, "share of values that are not finite", float(np.max(layer.nonfinite)), "0",
+            f"{layer.tap.dtype} overflows above {OVERFLOW:g} here" if half else "its inputs or parameters are too "
+            "large, or an operation before it is undefined", "compute in bfloat16 or float32, or scale what enters it"
+            if half else "run jgd.health.autopsy for the operation, and scale or clip what enters it",
+        )  # fmt: skip
+    elif not math.isfinite(m.looked.loss):
+        yield Finding(
+            BROKEN, "the loss", "value", m.looked.loss, "a finite number",
+            "all layers are finite, so its own formula is undefined: an empty mask, a zero divisor, a logarithm of "
+            "zero", "guard the division or the logarithm in the loss",
+        )  # fmt: skip
+    elif lost := [leaf for leaf in m.leaves if not math.isfinite(leaf.gradient)]:
+        half = bool(m.half)
+        yield Finding(
+            BROKEN, lost[0].name, "gradient", lost[0].gradient, "finite numbers",
+            "its sum overflows float16" if half else "the loss is finite, but its derivative is not: the root or the "
+            "norm of a zero, or a branch of where that is not chosen", "scale the loss, and compute sums in float32"
+            if half else "write the root as jnp.sqrt(jnp.where(x > 0, x, 1)), or add an epsilon within it",
+        )  # fmt: skip
+
+
+def _dead(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    for layer in m.looked.layers:
+        share = float(np.max(layer.dead))
+        if layer.tap.operation != "gather" and share > float(t.dead):
+            whole = share >= 1
+            yield Finding(
+                BROKEN if whole else SLOW, layer.tap.label, "share of units that are zero on every example", share,
+                f"below {float(t.dead):g}", "a unit that is always zero gets no gradient and never comes back",
+                "draw its parameters anew with He's variance and a bias of zero, lower the rate that killed it, or use "
+                "leaky_relu",
+            )  # fmt: skip
+            if whole:
+                return
+
+
+def _unconnected(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    lost = [leaf for leaf in m.leaves if not leaf.connected and not leaf.frozen]
+    if len(lost) == len(m.leaves):
+        yield Finding(
+            BROKEN, "the loss", "gradient", 0.0, "other than zero for some leaf",
+            "it depends on no parameter: all examples are masked, or everything is behind a stop_gradient",
+            "look at what the loss is computed from",
+        )  # fmt: skip
+        return
+    for leaf in lost:
+        yield Finding(
+            SLOW, leaf.name, "gradient", 0.0, "other than zero",
+            "the loss does not depend on it, here nor at random parameters: it is unused, rounded, or behind a "
+            "stop_gradient", "connect it, or keep it out of the parameters",
+        )  # fmt: skip
+
+
+def _still(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    for name, (first, now, later) in m.rates.items():
+        top = max(first, now)
+        if top > 0 and later <= 1e-3 * top:
+            yield Finding(
+                BROKEN, f"the optimizer's {name}", "rate", later, f"about {top:.3g}, as it has been",
+                f"the schedule has ended by step {m.taken + m.steps}", "make the schedule as long as the run",
+            )  # fmt: skip
+            return
+    meant = [leaf for leaf in m.leaves if not leaf.frozen]
+    still = [leaf for leaf in meant if leaf.connected and not leaf.moved]
+    if m.trials is None or not still:
+        return
+    if len(still) == len(meant):
+        yield Finding(
+            BROKEN, "the optimizer", "update", 0.0, "other than zero",
+            f"no leaf has moved in {m.steps} steps: a mask excludes all leaves, or the rate is zero or below the "
+            "parameters' precision", "look at its masks and groups, and at its rate",
+        )  # fmt: skip
+        return
+    for leaf in still:
+        if leaf.gradient > 0:
+            yield Finding(
+                SLOW, leaf.name, "update", 0.0, "other than zero",
+                f"it has a gradient and has not moved in {m.steps} steps: a mask excludes it, or its steps are below "
+                "its precision", "freeze it on purpose by jgd.by_path, or take it out of the mask",
+            )  # fmt: skip
+
+
+def _direction(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.chained > 1:
+        yield Finding(
+            BROKEN, "the optimizer", "learning rates in one chain", m.chained, "1",
+            "each scales the update and turns its sign, so that the step is the product of all", "chain transforms, "
+            "such as jgd.scale_by_adam, and one optimizer at the end",
+        )  # fmt: skip
+    elif math.isfinite(m.uphill) and m.uphill < float(t.uphill):
+        yield Finding(
+            BROKEN, "the optimizer", "cosine of the update and the direction of descent", m.uphill, "above 0",
+            "it goes uphill: a sign is wrong", "end the chain with jgd.scale_by_learning_rate, which turns the "
+            "sign, and let the loss be what is to fall",
+        )  # fmt: skip
+
+
+def _signals(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    fall, count = slope(m.looked.products())
+    if math.isfinite(fall) and abs(fall) > float(t.slope) and abs(fall) * (count - 1) > math.log(100):
+        vanishing = fall > 0
+        yield Finding(
+            BROKEN, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
+            f"within {float(t.slope):g} of 0",
+            f"over {count} layers the signal that comes back {'vanishes' if vanishing else 'explodes'} by a factor of "
+            f"{_large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
+            "connections or normalisation" if vanishing else "lower the gain of the initialisation, normalise, or "
+            "clip the gradient",
+        )  # fmt: skip
+    for layer in m.looked.layers:
+        share = float(np.max(layer.saturated))
+        if share > float(t.saturated):
+            yield Finding(
+                SLOW, layer.tap.label, "share of values near its ends", share, f"below {float(t.saturated):g}",
+                "a saturated unit passes hardly any gradient", "draw smaller parameters before it, or normalise what "
+                "enters it",
+            )  # fmt: skip
+            return
+
+
+def _large(log: float) -> str:
+    """Write exp(log) with one digit that counts."""
+    digits = int(log / math.log(10))
+    return f"{round(math.exp(log), -digits):,.0f}" if digits < 6 else f"10^{digits}"
+
+
+def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.trials is None or m.uphill < float(t.uphill):
+        return
+    gains, held = {f: m.trials.gain(f) for f in FACTORS}, m.trials.held_after
+    best = FACTORS[int(np.argmin(np.where(np.isfinite(held), held, np.inf)))]
+    rise = _rise(m)
+    worse = held[FACTORS.index(1.0)] > 1.2 * m.trials.held_before
+    if best < 1 and (rise > float(t.overshoot) or gains[1.0] <= 0 or worse):
+        yield Finding(
+            BROKEN, "the optimizer's rate", f"largest loss of {m.steps} steps over the first one",
+            rise if math.isfinite(rise) else "not finite", "about 1",
+            f"the rate is too high: with {best:g} times the steps the loss of held-out examples goes from "
+            f"{m.trials.held_before:.3g} to {held[FACTORS.index(best)]:.3g}{_evidence(m, t)}",
+            f"lower it {1 / best:g}x, or warm up",
+        )  # fmt: skip
+    elif gains[1.0] <= 0:
+        yield Finding(
+            BROKEN, "the loss", f"fall in {m.steps} steps", gains[1.0] if math.isfinite(gains[1.0]) else "not finite",
+            "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
+            "with jgd.check_grads",
+        )  # fmt: skip
+    scheduled = any(later > 2 * now or now < 0.5 * first for first, now, later in m.rates.values())
+    ratio = gains[10.0] / gains[1.0] if gains[1.0] > 0 else 0.0
+    if ratio > float(t.too_low) and not scheduled and gains[10.0] > 0.01 * abs(m.trials.before):
+        yield Finding(
+            BROKEN, "the optimizer's rate", "fall of the loss with ten times the steps over that with these", ratio,
+            f"below {float(t.too_low):g}", f"the rate is too low: in {m.steps} steps the loss falls by "
+            f"{gains[1.0]:.2g}, with ten times the rate by {gains[10.0]:.2g}", "raise it 10x",
+        )  # fmt: skip
+
+
+def _rise(m: Measured) -> float:
+    """The largest loss on the way, or at the end on held-out examples, as a multiple of the first; infinity for NaN."""
+    assert m.trials is not None
+    losses, (end, held) = m.trials.losses, (float(x[FACTORS.index(1.0)]) for x in (m.trials.after, m.trials.held_after))
+    if not np.all(np.isfinite(losses)) or not math.isfinite(end) or not math.isfinite(held):
+        return math.inf
+    return max(_over(float(np.max(losses)), float(losses[0])), _over(held, m.trials.held_before))
+
+
+def _over(after: float, before: float) -> float:
+    return float(after / before) if before > 0 else 1.0
+
+
+def _evidence(m: Measured, t: Thresholds) -> str:
+    """Add the sharpness where it says the same."""
+    if m.edge is None or not math.isfinite(m.sharpness):
+        return ""
+    share = m.edge.rate * m.sharpness / m.edge.limit
+    return f", and the sharpness is {share:.2g} times the edge of stability" if share > float(t.sharpness) else ""
+
+
+def _pairs(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    z = m.trials.unpaired if m.trials is not None else math.nan
+    if math.isfinite(z) and z < float(t.unpaired):
+        yield Finding(
+            BROKEN, "the data", "gain on held-out examples from their pairs, in standard errors,", z,
+            f"above {float(t.unpaired):g}", "training on shuffled pairs does as well, so labels tell nothing about "
+            "inputs: they are shuffled or misaligned", "look at how inputs and labels are joined and ordered",
+        )  # fmt: skip
+
+
+def _start(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.taken == 0 and m.classes and m.looked.loss > float(t.loss_at_start) * math.log(m.classes):
+        yield Finding(
+            SLOW, "the loss", "first value", m.looked.loss, f"about {math.log(m.classes):.3g}, the logarithm of "
+            f"{m.classes} classes", "the outputs are large before anything was learnt", "draw the last layer's "
+            "parameters smaller, or normalise what enters it",
+        )  # fmt: skip
+
+
+def _smaller(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.linearity > float(t.linearity):
+        yield Finding(
+            WATCH, "the loss", "difference of a batch's and of the mean over its halves", m.linearity,
+            f"below {float(t.linearity):g}, relative", "it is no mean over examples: a sum, or batch normalisation",
+            "return a mean, so that rates do not depend on the batch size, unless the statistics are meant",
+        )  # fmt: skip
+    if m.stale:
+        yield Finding(
+            WATCH, "the model's state", "change in training", 0.0, "other than zero", "its statistics stay as they "
+            "were: the loss returns the state that it got", "return the state that the model has made",
+        )  # fmt: skip
+    large = [leaf for leaf in m.leaves if len(leaf.shape) > 1 and leaf.ratio > float(t.update_ratio)]
+    if large:
+        worst = max(large, key=lambda leaf: leaf.ratio)
+        yield Finding(
+            WATCH, worst.name, "|u|/|theta|", worst.ratio, f"below {float(t.update_ratio):g}", "a step changes it by "
+            "as much as it is", f"lower its rate {worst.ratio / 0.01:.0f}x, warm up, or clip the update",
+        )  # fmt: skip
+
+
+def notes_of(layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: Thresholds) -> str:
+    """Say in a word or two what of one layer crosses a threshold; nothing where nothing does."""
+    said = []
+    if any(float(np.max(layer.nonfinite)) > 0 for layer in layers):
+        said.append("not finite")
+    if any(float(np.max(layer.dead)) > float(t.dead) for layer in layers):
+        said.append("dead")
+    if any(float(np.max(layer.saturated)) > float(t.saturated) for layer in layers):
+        said.append("saturated")
+    if any(not leaf.connected and not leaf.frozen for leaf in leaves):
+        said.append("not connected")
+    if any(leaf.frozen for leaf in leaves):
+        said.append("frozen")
+    if any(len(leaf.shape) > 1 and leaf.ratio > float(t.update_ratio) for leaf in leaves):
+        said.append("large steps")
+    return ", ".join(said)

@@ -1,0 +1,154 @@
+"""Planted faults over the built-in tasks: each is a way to break a good setting, and what a check-up must say first."""
+
+import dataclasses
+import functools
+import re
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jgd
+from jgd.tasks import breast_cancer, diabetes, digits
+
+# Rates that train each task well within 300 steps, of many that were tried.
+GOOD = {
+    "digits": (lambda: digits(hidden=64, batch_size=64), {"adam": 3e-3, "sgd": 0.1, "momentum": 0.03, "adamw": 3e-3}),
+    "breast_cancer": (lambda: breast_cancer(), {"adam": 3e-3, "sgd": 0.1, "momentum": 0.02, "adamw": 3e-3}),
+    "diabetes": (lambda: diabetes(), {"adam": 3e-3, "sgd": 0.03, "momentum": 5e-3, "adamw": 3e-3}),
+}
+METHODS = {
+    "adam": jgd.adam,
+    "adamw": jgd.adamw,
+    "sgd": jgd.sgd,
+    "momentum": functools.partial(jgd.sgd, momentum=0.9),
+}
+
+
+class Case(NamedTuple):
+    """Hold a task, an optimizer, parameters or None, and the pattern that the first finding must show."""
+
+    task: Any
+    optimizer: Any
+    params: Any
+    says: str
+
+
+@functools.cache
+def task_of(name, seed):
+    """A built-in task whose rows are in an order of this seed, so that seeds see other examples."""
+    task = GOOD[name][0]()
+    rows = np.random.default_rng(seed).permutation(len(task.data["y"]))
+    return dataclasses.replace(task, data=jax.tree.map(lambda x: x[rows], task.data))
+
+
+def good(name, method, seed):
+    """The setting that nothing is wrong with."""
+    return Case(task_of(name, seed), METHODS[method](GOOD[name][1][method]), None, "")
+
+
+def rate_too_high(name, method, seed):
+    return good(name, method, seed)._replace(
+        optimizer=METHODS[method](100 * GOOD[name][1][method]), says="rate is too high"
+    )
+
+
+def rate_too_low(name, method, seed):
+    return good(name, method, seed)._replace(
+        optimizer=METHODS[method](GOOD[name][1][method] / 100), says="rate is too low"
+    )
+
+
+def labels_shuffled(name, method, seed):
+    case = good(name, method, seed)
+    order = np.random.default_rng(100 + seed).permutation(len(case.task.data["y"]))
+    data = {**case.task.data, "y": case.task.data["y"][order]}
+    return case._replace(task=dataclasses.replace(case.task, data=data), says="labels tell nothing")
+
+
+def dead_layer(name, method, seed):
+    case = good(name, method, seed)
+    params = jax.tree.map(lambda x: x, case.task.init(jax.random.key(seed)))
+    params["hidden0"]["bias"] = params["hidden0"]["bias"] - 1e3
+    return case._replace(params=params, says="^hidden0 relu: share of units that are zero")
+
+
+def detached(params, batch, loss):
+    """The loss with the first layer behind a stop_gradient."""
+    return loss({**params, "hidden0": jax.lax.stop_gradient(params["hidden0"])}, batch)
+
+
+def detached_leaf(name, method, seed):
+    case = good(name, method, seed)
+    loss = functools.partial(detached, loss=case.task.loss.fn)
+    return case._replace(task=dataclasses.replace(case.task, loss=loss), says="^hidden0/.*stop_gradient")
+
+
+def wrong_sign(name, method, seed):
+    case = good(name, method, seed)
+    return case._replace(optimizer=jgd.chain(case.optimizer, jgd.scale(-1.0)), says="goes uphill")
+
+
+def data_scaled(name, method, seed):
+    case = good(name, method, seed)
+    data = {**case.task.data, "x": 1e3 * case.task.data["x"]}
+    return case._replace(task=dataclasses.replace(case.task, data=data), says=r"^data\['x'\]: root mean square")
+
+
+def in_half(params, batch, loss):
+    """The loss of a model in float16 whose inputs are 3e4 times as large within it."""
+    batch = {**batch, "x": (batch["x"] * 3e4).astype(jnp.float16)}
+    return loss(jax.tree.map(lambda p: p.astype(jnp.float16), params), batch).astype(jnp.float32)
+
+
+def float16_overflow(name, method, seed):
+    case = good(name, method, seed)
+    loss = functools.partial(in_half, loss=case.task.loss.fn)
+    return case._replace(task=dataclasses.replace(case.task, loss=loss), says="float16 overflows")
+
+
+def masked_out(params, batch, loss, guard):
+    """The loss averaged over a mask that no example is in."""
+    mask = jnp.float32(jnp.sum(jnp.sum(batch["x"], axis=-1) > 1e9))
+    return loss(params, batch) * mask / jnp.maximum(mask, guard)
+
+
+def mask_of_examples(name, method, seed):
+    """Half of the seeds guard the division, so that the loss is zero; in the others it is NaN."""
+    case, guard = good(name, method, seed), float(seed % 2)
+    loss = functools.partial(masked_out, loss=case.task.loss.fn, guard=guard)
+    says = "depends on no parameter" if guard else "empty mask"
+    return case._replace(task=dataclasses.replace(case.task, loss=loss), says=says)
+
+
+def mask_of_leaves(name, method, seed):
+    """All updates are masked to zero, or, in every other seed, those of one leaf are."""
+    case, all_of_them = good(name, method, seed), seed % 2 == 0
+    tree = jax.eval_shape(case.task.init, jax.random.key(0))
+    mask = jax.tree_util.tree_map_with_path(lambda path, _: all_of_them or "hidden0" in str(path), tree)
+    optimizer = jgd.chain(case.optimizer, jgd.masked(jgd.scale(0.0), mask))
+    return case._replace(optimizer=optimizer, says="mask excludes all" if all_of_them else "mask excludes it")
+
+
+def update_applied_twice(name, method, seed):
+    case = good(name, method, seed)
+    return case._replace(optimizer=jgd.chain(case.optimizer, case.optimizer), says="product of all")
+
+
+def schedule_ended(name, method, seed):
+    case = good(name, method, seed)
+    rate = GOOD[name][1][method]
+    schedule = jgd.linear_schedule(rate, 0.0, 20 + 10 * seed)
+    return case._replace(optimizer=METHODS[method](schedule), says="schedule has ended")
+
+
+FAULTS = (
+    rate_too_high, rate_too_low, labels_shuffled, dead_layer, detached_leaf, wrong_sign, data_scaled, float16_overflow,
+    mask_of_examples, mask_of_leaves, update_applied_twice, schedule_ended,
+)  # fmt: skip
+
+
+def is_named(case, checkup):
+    """Whether the first finding is the fault that was planted."""
+    return bool(checkup.findings) and re.search(case.says, str(checkup.findings[0])) is not None
