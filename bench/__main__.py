@@ -1,6 +1,6 @@
 """jgd's own cases against its peers: `python -m bench`.
 
-All cases run in about three quarters of an hour on two cores, each in a process of its own, and are written to
+All cases run in about an hour on two cores, each in a process of its own, and are written to
 bench/results/<device>-<date>.json and a page beside it. Some, or a quick run, are only shown unless --out is given.
 """
 
