@@ -93,7 +93,7 @@ CASES: dict[str, Case] = {
         chart=Chart("starts", ("bytes",), "side"),
     ),
     "sharded": Case("bench.sharded", "AdamW, Muon and SOAP on 8 devices: collectives, bytes, operations", 100),
-    "health": Case("bench.health:health", "What a run's pulse costs of its steps", 90, ("sklearn",)),
-    "law": Case("bench.law:law", "Laws of rate and loss over widths, at one that was held out", 300, ("sklearn",)),
+    "health": Case("bench.health", "What a run's pulse costs of its steps", 90, ("sklearn",)),
+    "law": Case("bench.law", "Laws of rate and loss over widths, at one that was held out", 300, ("sklearn",)),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 900, ("sklearn",)),
 }  # fmt: skip
