@@ -25,7 +25,7 @@ class Layer(NamedTuple):
     deviation: np.ndarray
     largest: np.ndarray  # of the moduli
     zero: np.ndarray  # share of entries
-    dead: np.ndarray  # share of units that are zero on every example
+    dead: np.ndarray  # share of units that are zero on every example; 0 of products, whose zero weights have gradients
     saturated: np.ndarray  # share of entries of a tanh or a sigmoid near its ends
     nonfinite: np.ndarray  # share of entries
     signal: np.ndarray  # RMS of the derivative of the loss by the output
@@ -88,7 +88,7 @@ def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Arra
     if tap.operation in SQUASHING:
         centred = x if tap.operation == "tanh" else 2 * x - 1
         near = jnp.abs(centred) > NEAR
-    dead = jnp.all(x == 0, examples)
+    dead = jnp.all(x == 0, examples) & (not tap.is_layer)
     scale = jnp.maximum(jnp.max(jnp.abs(signal), rest, keepdims=True), jnp.finfo(signal.dtype).tiny)
     return {
         "mean": mean,

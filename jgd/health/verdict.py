@@ -64,7 +64,7 @@ def _nonfinite(m: Measured, t: Thresholds) -> Iterator[Finding]:
 def _dead(m: Measured, t: Thresholds) -> Iterator[Finding]:
     for layer in m.looked.layers:
         share = float(np.max(layer.dead))
-        if layer.tap.operation != "gather" and share > float(t.dead):
+        if share > float(t.dead):
             whole = share >= 1
             yield Finding(
                 BROKEN if whole else SLOW, layer.tap.label, "share of units that are zero on every example", share,

@@ -135,6 +135,14 @@ def test_layers_of_equinox_are_named():
     assert names_of(task)[0] == ["layers/0", "layers/0 relu", "layers/1"]
 
 
+def test_a_head_that_begins_at_zero_is_not_dead():
+    params, x = {"hidden": jnp.eye(4), "head": jnp.zeros((4, 2))}, jnp.ones((8, 4))
+    task = jgd.Task(lambda key: params, lambda p, x: jnp.sum((jnp.tanh(x @ p["hidden"]) @ p["head"] - 1.0) ** 2), x)
+    *_, head = look(task, params, None, x, root_key(0)).layers
+    assert float(head.zero) == 1
+    assert float(head.dead) == 0  # its gradient is not zero, and it moves in the first step
+
+
 def test_a_unit_with_a_bias_far_below_zero_is_dead():
     task = jgd.tasks.breast_cancer(hidden=8)
     params = first_model(task, root_key(0))[0]
