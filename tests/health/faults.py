@@ -156,7 +156,7 @@ def is_named(case, checkup):
 
 
 def missed_at(name, method, seed):
-    """The faults that a check-up does not name first in a setting, each with its findings, and those of the good one."""
+    """The faults that a check-up does not name first in a setting, with its findings; and those of the good one."""
     case = good(name, method, seed)
     alarms = [str(x) for x in jgd.health.check(case.task, case.optimizer, seed=seed).findings]
     missed = []
