@@ -68,7 +68,11 @@ def test_on_explicit_axes_every_step_returns_what_lies_as_before(row, x64):
     for (path, x), wanted in zip(
         jax.tree_util.tree_leaves_with_path(found), jax.tree.leaves((of_state, of_params)), strict=True
     ):
-        assert cut(getattr(x.sharding, "spec", P())) == cut(wanted.spec), (jax.tree_util.keystr(path), x.sharding, wanted)
+        assert cut(getattr(x.sharding, "spec", P())) == cut(wanted.spec), (
+            jax.tree_util.keystr(path),
+            x.sharding,
+            wanted,
+        )
 
 
 def cut(spec):
