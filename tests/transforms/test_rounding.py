@@ -11,11 +11,12 @@ import pytest
 import jgd
 from jgd.core.rounding import with_remainder
 from jgd.core.tree import tree_bytes
+from jgd.optimizers.catalogue import catalogue
 from tests import problems
-from tests.table import OPTIMIZERS, costly
+from tests.table import FORMS, OPTIMIZERS
 from tests.tiers import at_once
 
-EACH_COSTLY = costly(OPTIMIZERS)
+EACH_FORM = pytest.mark.parametrize("row", [row for row in OPTIMIZERS if row.name in FORMS], ids=lambda row: row.name)
 NARROW = [jgd.stochastic_rounding, jgd.kahan]
 WRAPPERS = {
     "stochastic": jgd.stochastic_rounding,
@@ -25,6 +26,7 @@ WRAPPERS = {
 }
 WRAPPED = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 EXACT = ("adam", "lamb", "muon", "schedule_free")
+CATALOGUED = {row.name: row for row in OPTIMIZERS if row.name in (*EXACT, *catalogue())}
 SHAPES = {"w": (8, 8), "b": (6,)}
 
 
@@ -73,7 +75,7 @@ def test_a_thousand_small_updates(name, mean, spread):
     assert abs(found.std() - spread) < 0.1 * spread + 1e-9
 
 
-@EACH_COSTLY
+@EACH_FORM
 def test_every_optimizer_keeps_shapes_and_steps_in_float32(row):
     params = row.params("bfloat16")
 
@@ -93,7 +95,9 @@ def _kind(x):
     return x.shape, x.dtype
 
 
-@pytest.mark.parametrize("row", at_once(EXACT, {row.name: row for row in OPTIMIZERS}))
+@pytest.mark.parametrize(
+    "row", at_once(EXACT, {row.name: row for row in OPTIMIZERS if row.name in (*EXACT, *catalogue())})
+)
 def test_with_32_bits_it_is_the_training_of_float32_weights_bit_for_bit(row):
     """Operation by operation, for a compiler may fuse two programs otherwise."""
     params = half(row.few("float32"))
