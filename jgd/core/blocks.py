@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,14 @@ class Blocks:
 
     def join(self, blocks: Sequence[jax.Array]) -> jax.Array:
         """The inverse of `split`."""
-        if len(self.pieces) == 1:
-            return self._part(self.pieces[0], blocks[0]).reshape(self.shape)
-        x = jax.numpy.zeros(self.merged, blocks[0].dtype if blocks else None)
-        for piece, part in zip(self.pieces, blocks, strict=True):
-            region = tuple(slice(a, b) for a, b in zip(piece.starts, piece.stops, strict=True))
-            x = x.at[region].set(self._part(piece, part))
-        return x.reshape(self.shape)
+        # Not written into zeros, which jaxlib 0.10 does wrongly where a block crosses from one device to another.
+        parts = [self._part(piece, part) for piece, part in zip(self.pieces, blocks, strict=True)]
+        if not parts:
+            return jnp.zeros(self.shape, blocks[0].dtype if blocks else None)
+        for axis in reversed(range(len(self.merged))):
+            along = len({piece.starts[axis] for piece in self.pieces})
+            parts = [jnp.concatenate(parts[i : i + along], axis) for i in range(0, len(parts), along)]
+        return parts[0].reshape(self.shape)
 
     def _part(self, piece: Piece, blocks: jax.Array) -> jax.Array:
         order = _order(piece)
@@ -88,14 +90,14 @@ def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
 def gram(x: jax.Array, axis: int) -> jax.Array:
     """X X' along one axis, summed over the others: f[n, n]."""
     rest = [i for i in range(x.ndim) if i != axis]
-    return jax.numpy.tensordot(x, x, (rest, rest))
+    return jnp.tensordot(x, x, (rest, rest))
 
 
 def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = False) -> jax.Array:
     """X in the bases of its axes, q' x along each of them; `back` undoes it; `None` leaves an axis alone."""
     for axis, q in enumerate(bases):
         if q is not None:
-            x = jax.numpy.moveaxis(jax.numpy.tensordot(x, q, (axis, 1 if back else 0)), -1, axis)
+            x = jnp.moveaxis(jnp.tensordot(x, q, (axis, 1 if back else 0)), -1, axis)
     return x
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jgd.core.blocks import blocks, merged_dims
 from jgd.core.eigen import eigh, inverse_root, newton_inverse_root, qr_factor
@@ -89,3 +90,11 @@ def test_slopes_agree_with_differences_and_are_finite_at_zero_and_at_multiples_o
     for start in (jnp.zeros((4, 4)), jnp.eye(4)):
         total = jax.jit(jax.grad(lambda s, start=start: jnp.sum(jnp.sin(function(start + s * move)))))
         assert jnp.isfinite(total(0.0))
+
+
+def test_blocks_that_cross_from_one_device_to_another_are_put_together_rightly():
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Auto,), devices=jax.devices()[:2])
+    rows = NamedSharding(mesh, PartitionSpec("data"))
+    cut, x = blocks((4, 6), 3), jnp.arange(24.0).reshape(4, 6)
+    found = jax.jit(lambda x: cut.join(cut.split(x)), out_shardings=rows)(jax.device_put(x, rows))
+    np.testing.assert_array_equal(found, x)
