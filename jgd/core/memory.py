@@ -1,8 +1,12 @@
-"""How much memory is free on a device now, and whether an error says that it ran out."""
+"""Memory of a device: how much is free now, how much a tree takes, and whether an error says that it ran out."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
+
+import jax
+import jax.numpy as jnp
 
 from jgd.core.arguments import Kind, checked
 from jgd.core.errors import InputError
@@ -29,10 +33,21 @@ def free_bytes(device: Any) -> int | None:
     return min((x for x in found if x is not None), default=None)
 
 
+def bytes_on_a_device(tree: Any) -> int:
+    """Bytes of the arrays of a tree, or of their shapes, on one of the devices over which each is split."""
+    return sum(map(_part_bytes, jax.tree.leaves(tree)))
+
+
 def ran_out(error: Exception) -> bool:
     """Whether the error says that a device's memory ran out."""
     # XLA's CPU backend says INTERNAL where memory runs out in a computation that was dispatched before.
     return any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating"))
+
+
+def _part_bytes(x: Any) -> int:
+    shape, sharding = tuple(jnp.shape(x)), getattr(x, "sharding", None)
+    part = shape if sharding is None else sharding.shard_shape(shape)
+    return math.prod(part) * jnp.result_type(x).itemsize
 
 
 def _allowed() -> int | None:

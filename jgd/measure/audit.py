@@ -10,6 +10,7 @@ import jax
 
 from jgd.core.arguments import Kind, checked
 from jgd.core.finding import Finding, worst_first
+from jgd.core.memory import bytes_on_a_device
 from jgd.measure.collectives import Work, program_work
 from jgd.measure.idle_options import idle_options
 from jgd.measure.program_findings import (
@@ -99,6 +100,7 @@ def audit(step: Callable[..., Any], *args: Any, again: tuple[Any, ...] | None = 
     given = dict(zip(names, args, strict=True))
     pairs = carried_pairs(given, traced.out_info)
     text = compiled.as_text()
+    collectives = program_work(text)
     found = [
         *not_donated(given, lowered.args_info[0], pairs, [str(one.message) for one in said]),
         *recompiled(given, traced.jaxpr, pairs),
@@ -106,10 +108,10 @@ def audit(step: Callable[..., Any], *args: Any, again: tuple[Any, ...] | None = 
         *large_constants(traced.jaxpr),
         *widened(traced.jaxpr),
         *copies(text),
-        *_in_loops(program_work(text)),
+        *_in_loops(collectives),
     ]
     options, notes = idle_options(step, args)
-    return Audit(worst_first([*found, *options]), _memory(given, compiled), program_work(text), tuple(notes))
+    return Audit(worst_first([*found, *options]), _memory(given, compiled), collectives, tuple(notes))
 
 
 def argument_names(step: Callable[..., Any], count: int) -> list[str]:
@@ -126,19 +128,8 @@ def _memory(given: Mapping[str, Any], compiled: Any) -> dict[str, int]:
     found = compiled.memory_analysis()
     donated, temporaries, outputs = found.alias_size_in_bytes, found.temp_size_in_bytes, found.output_size_in_bytes
     peak = found.argument_size_in_bytes + outputs - donated + temporaries
-    named = {name: sum(map(_on_a_device, jax.tree.leaves(tree))) for name, tree in given.items()}
+    named = {name: bytes_on_a_device(tree) for name, tree in given.items()}
     return {**named, "outputs": outputs, "donated": donated, "temporaries": temporaries, "peak": peak}
-
-
-def _on_a_device(x: Any) -> int:
-    """The bytes that an array has on one of its devices."""
-    aval = jax.typeof(x) if not hasattr(x, "shape") else x
-    sharding = getattr(x, "sharding", None)
-    shape = aval.shape if sharding is None else sharding.shard_shape(tuple(aval.shape))
-    size = aval.dtype.itemsize
-    for n in shape:
-        size *= n
-    return size
 
 
 def _in_loops(found: Work) -> list[Finding]:

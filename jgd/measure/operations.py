@@ -30,11 +30,12 @@ def _of_equation(eqn: Any) -> float:
         case "conv_general_dilated":
             kernel, spec = eqn.invars[1].aval.shape, eqn.params["dimension_numbers"].rhs_spec
             return 2.0 * made * math.prod(kernel) / kernel[spec[0]]
-    inner = [_count(getattr(x, "jaxpr", x)) for x in jax.tree.leaves(tuple(eqn.params.values())) if _is_jaxpr(x)]
+    inner = [_count(program) for program in programs_within(eqn)]
     if not inner:
         return float(made)
     return max(inner) if eqn.primitive.name == "cond" else sum(inner) * eqn.params.get("length", 1)
 
 
-def _is_jaxpr(x: Any) -> bool:
-    return hasattr(x, "eqns")
+def programs_within(eqn: Any) -> list[Any]:
+    """The programs among the parameters of an equation: bodies, branches, called functions."""
+    return [getattr(x, "jaxpr", x) for x in jax.tree.leaves(tuple(eqn.params.values())) if hasattr(x, "eqns")]

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jgd.core.finding import Finding
 from jgd.core.tree import tree_bytes
 from jgd.measure.collectives import entry_results
+from jgd.measure.operations import programs_within
 from jgd.measure.units import bytes_text
 
 LARGE = 2**20  # bytes from which a copy, a constant or an argument that is not donated is worth a word
@@ -174,10 +175,8 @@ def _programs(jaxpr: Any) -> Iterator[Any]:
     """A program and those within it."""
     yield jaxpr
     for eqn in jaxpr.eqns:
-        for x in jax.tree.leaves(tuple(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns")):
-            inner = getattr(x, "jaxpr", x)
-            if hasattr(inner, "eqns"):
-                yield from _programs(inner)
+        for inner in programs_within(eqn):
+            yield from _programs(inner)
 
 
 def _equations(jaxpr: Any) -> Iterator[Any]:

@@ -2,13 +2,12 @@
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import jax
 
 from jgd.core.errors import InputError
-from jgd.core.memory import free_bytes
+from jgd.core.memory import bytes_on_a_device, free_bytes
 from jgd.train.loop import root_key
 from jgd.train.mesh_layout import in_effect
 from jgd.train.microbatch import divisors
@@ -28,7 +27,7 @@ def with_largest_microbatch(plan: FitPlan) -> FitPlan:
     free = free_bytes(device)
     size = jax.tree.leaves(batch_shapes(plan.task))[0].shape[0]
     sizes = divisors(size // (plan.layout.devices if plan.layout else 1))
-    needed = functools.partial(segment_bytes, plan)
+    needed = functools.cache(functools.partial(segment_bytes, plan))  # which compiles
     if free is None or needed(None) <= free:
         return plan._replace(notes=(f"microbatch='auto': the whole batch of {size} fits into memory",))
     low, high = 0, len(sizes) - 1  # sizes[high] is too large
@@ -63,13 +62,8 @@ def segment_bytes(plan: FitPlan, size: int | None) -> int:
         )  # fmt: skip
         memory: Any = program.compile().memory_analysis()
     planned = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return planned + sum(map(_bytes_on_a_device, jax.tree.leaves((state, batches))))
+    return planned + bytes_on_a_device((state, batches))
 
 
 def _lying(x: Any, where: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where)
-
-
-def _bytes_on_a_device(x: Any) -> int:
-    part = x.shape if x.sharding is None else x.sharding.shard_shape(x.shape)
-    return math.prod(part) * x.dtype.itemsize
