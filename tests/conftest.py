@@ -3,6 +3,7 @@
 import gc
 import importlib.metadata
 import os
+import threading
 
 # Tests compile hundreds of tiny programs and run each for microseconds, next to each other: one thread for each, and
 # as little optimisation as XLA offers, in one piece each. The formulas are the same; jaxlib 0.11 has dropped the slow
@@ -15,10 +16,24 @@ os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"  # commands keep programs in th
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+from jax._src.interpreters import mlir  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)  # so that sweeps are split; everything else runs on the first
 gc.set_threshold(50_000, 20, 20)  # tracing makes objects by the million, and few of them in circles
+
+
+if importlib.metadata.version("jax").startswith("0.10."):  # a context takes half as long as lowering an addition to it
+    _make_ir_context, _contexts = mlir.make_ir_context, threading.local()
+
+    def _context_of_the_thread():
+        """The thread's context, a new one after ten uses, so that it does not grow; later versions do so themselves."""
+        _contexts.uses = getattr(_contexts, "uses", 0) + 1
+        if _contexts.uses % 10 == 1:
+            _contexts.context = _make_ir_context()
+        return _contexts.context
+
+    mlir.make_ir_context = _context_of_the_thread
 
 
 def pytest_collection_finish():

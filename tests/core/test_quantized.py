@@ -9,11 +9,13 @@ import pytest
 
 from jgd.core.books import book
 from jgd.core.counter_hash import mixed, unit_uniform
-from jgd.core.quantized import Coding, dequantize, quantize, scale_shape
+from jgd.core import quantized
+from jgd.core.quantized import Coding, scale_shape
 
 RECORDED = np.load(pathlib.Path(__file__).parent.parent / "oracles" / "low_bit" / "codes.npz")
 CODES = [("log", 8), ("dynamic", 8), ("companded", 8), ("log", 4), ("dynamic", 4)]
 EACH = pytest.mark.parametrize(("code", "bits"), CODES)
+quantize, dequantize = jax.jit(quantized.quantize, static_argnums=1), jax.jit(quantized.dequantize, static_argnums=1)
 RNG = np.random.default_rng(0)
 MIXED = (RNG.normal(size=(4, 256)) * np.exp(RNG.normal(size=(4, 256)))).astype(np.float32)
 
