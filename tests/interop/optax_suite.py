@@ -17,6 +17,8 @@ from typing import Any
 
 import optax
 
+import tests.cheap_compilation  # noqa: F401
+
 ROOT = pathlib.Path(optax.__file__).parent
 LEFT_OUT = {
     r"^(assignment|losses|microbatching|perturbations|projections|tree_utils)/": "what these hold stays optax's",
