@@ -76,8 +76,9 @@ MINIMIZED = {
 def test_minimize_answers_as_scipy_does(fun, x0, keywords, x64):
     theirs = scipy.optimize.minimize(fun, x0, **keywords)
     mine = ours.minimize(fun, x0, **keywords)
-    assert mine.success == theirs.success is True
-    assert mine.status == theirs.status == 0
+    assert mine.success is True
+    assert mine.status == 0
+    assert theirs.success or "precision loss" in theirs.message  # which its own "CG" meets on some processors
     # The gradients are below 1e-4 at most, and the least curvature of Rosenbrock's function is 0.4.
     np.testing.assert_allclose(mine.x, theirs.x, atol=3e-4)
     assert mine.fun == mine["fun"] <= theirs.fun + 1e-7

@@ -167,6 +167,8 @@ def _shares(tree: _Tree) -> np.ndarray | None:
     shares = np.zeros(sides.shape[1])
     for axis in range(len(shares)):
         cuts = np.unique(np.concatenate([tree.low[:, axis], tree.high[:, axis]]))
+        if len(cuts) == 2:  # no leaf ends within the axis: exactly nothing, and not what rounding leaves
+            continue
         middle = (cuts[:-1] + cuts[1:]) / 2
         inside = (middle[:, None] > tree.low[:, axis]) & (middle[:, None] < tree.high[:, axis])
         marginal = inside @ (tree.value * volume / sides[:, axis])
