@@ -10,8 +10,8 @@ jgd's methods in float32 too. Tolerances ask for all that the arithmetic gives; 
 
 A pass is one run of the function: a value, with or without its gradient, a residual with or without its Jacobian, or a
 Hessian; scipy asks for some of these one by one. Each problem that is done is written to bench/results/solvers.json
-and its page, kind by kind: `--kinds smooth` leaves the others as an earlier run wrote them, and `--double` leaves out
-the rows of float32.
+and its page, kind by kind: `--kinds smooth` leaves the others as an earlier run wrote them, `--double` leaves out the
+rows of float32, and `--compared` those of jgd's methods that no peer has.
 """
 
 import json
@@ -59,14 +59,16 @@ PEERS: dict[str, dict[str, str]] = {
 }
 
 
-def solvers(quick: bool = False, workers: int = 1, kinds: str = ",".join(KINDS), double: bool = False) -> Yields:
+def solvers(
+    quick: bool = False, workers: int = 1, kinds: str = ",".join(KINDS), double: bool = False, compared: bool = False
+) -> Yields:
     """A row for each method on each kind of problems, in so many processes; with `quick`, on one or two of each."""
     compile_quickly()
     for kind in kinds.split(","):
         clock = time.perf_counter()
         problems, runs = problems_of(kind, quick), {}
         about = {"machine": describe(), "problems": [one.name for one in problems], "n": [one.n for one in problems]}
-        for done, part in enumerate(parts_of(kind, quick, double, workers), 1):
+        for done, part in enumerate(parts_of(kind, quick, (double, compared), workers), 1):
             for name, kept in part.items():
                 entries = runs.setdefault(name, {key: [] for key in kept})
                 for key, value in kept.items():
@@ -88,36 +90,43 @@ def problems_of(kind: str, quick: bool = False) -> tuple[SmoothProblem, ...]:
     return tuple(problem for problem in sets[kind]() if not quick or problem.name in QUICK_PROBLEMS)
 
 
-def methods_of(kind: str, double: bool = False) -> dict[str, Callable[[SmoothProblem], Ran]]:
-    """Return the methods of all sides by the names of their rows; those in float32, unless `double`, say so."""
+def methods_of(kind: str, double: bool = False, compared: bool = False) -> dict[str, Callable[[SmoothProblem], Ran]]:
+    """Return the methods of all sides by the names of their rows; those in float32, unless `double`, say so.
+
+    With `compared` jgd's are those that have a peer.
+    """
+    names = {f"jgd {name}" for name in PEERS[kind]}
+
+    def ours(dtype: Any = np.float64) -> dict[str, Any]:
+        return {name: make for name, make in jgd_methods(kind, dtype).items() if name in names or not compared}
 
     def counted(method: Callable[[Counted], Ran]) -> Callable[[SmoothProblem], Ran]:
         return lambda problem: method(Counted(problem))
 
     peers = {name: counted(method) for name, method in scipy_methods(kind).items()}
-    single = {} if double else jgd_methods(kind, np.float32)
+    single = {} if double else ours(np.float32)
     single = {f"{name}, float32": method for name, method in single.items()}
-    return {**jgd_methods(kind), **single, **peers, **optimistix_methods(kind), **jaxopt_methods(kind)}
+    return {**ours(), **single, **peers, **optimistix_methods(kind), **jaxopt_methods(kind)}
 
 
-def parts_of(kind: str, quick: bool, double: bool, workers: int) -> Iterator[dict[str, dict[str, Any]]]:
+def parts_of(kind: str, quick: bool, which: tuple[bool, bool], workers: int) -> Iterator[dict[str, dict[str, Any]]]:
     """Run all methods of a kind on its problems, one after the other; several processes take a problem at a time."""
     numbers = range(len(problems_of(kind, quick)))
     if workers == 1:
-        yield from (on_problem(kind, quick, double, number) for number in numbers)
+        yield from (on_problem(kind, quick, which, number) for number in numbers)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from pool.map(on_problem, repeat(kind), repeat(quick), repeat(double), numbers)
+        yield from pool.map(on_problem, repeat(kind), repeat(quick), repeat(which), numbers)
 
 
-def on_problem(kind: str, quick: bool, double: bool, number: int) -> dict[str, dict[str, Any]]:
+def on_problem(kind: str, quick: bool, which: tuple[bool, bool], number: int) -> dict[str, dict[str, Any]]:
     """Run all methods of a kind that can on one of its problems."""
     problem, clock = problems_of(kind, quick)[number], time.perf_counter()
     with jax.enable_x64(True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scipy's about tolerances below rounding, and overflow at trials
         found = {
             name: entry(method(problem))
-            for name, method in methods_of(kind, double).items()
+            for name, method in methods_of(kind, *which).items()
             if (not quick or name in QUICK_METHODS) and (problem.residual is not None or not needs_residual(name))
         }
     jax.clear_caches()  # thousands of programs, none of which is needed again
