@@ -14,7 +14,19 @@ import jax
 import jgd
 from jgd.measure import machine
 
-PACKAGES = ("jax", "jaxlib", "optax", "numpy", "torch", "optuna", "scikit-learn", "mlxtend")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "optax",
+    "numpy",
+    "torch",
+    "optuna",
+    "scikit-learn",
+    "mlxtend",
+    "scipy",
+    "optimistix",
+    "jaxopt",
+)
 ROOT = Path(__file__).parent.parent
 
 

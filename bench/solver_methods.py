@@ -1,4 +1,4 @@
-"""jgd's methods and optimistix's on smooth problems, with the values of all their passes."""
+"""jgd's methods, optimistix's and jaxopt's on smooth problems, with the values of all their passes."""
 
 import importlib.util
 import math
@@ -77,6 +77,41 @@ def _with_optimistix(solver: Any, problem: SmoothProblem) -> Ran:
     jax.effects_barrier()
     said = bool(found.result == optx.RESULTS.successful)
     return Ran(problem, values[:MOST], np.asarray(found.value, np.float64), said)
+
+
+def jaxopt_methods(kind: str) -> dict[str, Method]:
+    """Return jaxopt's methods by the names of their rows; none where it is not installed."""
+    if importlib.util.find_spec("jaxopt") is None:
+        return {}
+    table = {
+        "smooth": ("BFGS", "LBFGS", "NonlinearCG"),
+        "squares": ("LevenbergMarquardt", "GaussNewton"),
+        "bounded": ("LBFGSB", "ProjectedGradient"),
+    }
+    return {f"jaxopt {name}": partial(_with_jaxopt, name) for name in table[kind]}
+
+
+def _with_jaxopt(name: str, problem: SmoothProblem) -> Ran:
+    """Run a solver of jaxopt; it says that it has converged where its error is at most the tolerance."""
+    import jaxopt  # pyright: ignore[reportMissingImports]
+
+    values: list[float] = []
+    squares, noted = name in ("LevenbergMarquardt", "GaussNewton"), noting(values)
+    fn: Any = problem.residual if squares else problem.fn
+    options: dict[str, Any] = {"maxiter": MOST, "tol": EXACT}
+    if name == "GaussNewton":
+        solver: Any = jaxopt.GaussNewton(lambda x: noted(fn(x)), **options)
+    elif squares:
+        solver = jaxopt.LevenbergMarquardt(lambda x: noted(fn(x)), xtol=1e-14, gtol=EXACT, **options)
+    elif name == "ProjectedGradient":
+        solver = jaxopt.ProjectedGradient(lambda x: noted(fn(x)), jaxopt.projection.projection_box, **options)
+    else:
+        solver = getattr(jaxopt, name)(lambda x: noted(fn(x)), **options)
+    box = ((jnp.asarray(problem.lower), jnp.asarray(problem.upper)),) if problem.lower else ()
+    found = solver.run(jnp.asarray(start_of(problem)), *box)
+    jax.effects_barrier()
+    said = bool(np.asarray(found.state.error) <= EXACT)
+    return Ran(problem, values[:MOST], np.asarray(found.params, np.float64), said)
 
 
 def noting(values: list[float]) -> Callable[[jax.Array], jax.Array]:

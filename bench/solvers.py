@@ -9,14 +9,16 @@ jgd's methods in float32 too. Tolerances ask for all that the arithmetic gives; 
   wrong    how often a method says that it has converged at a point that is not solved
 
 A pass is one run of the function: a value, with or without its gradient, a residual with or without its Jacobian, or a
-Hessian; scipy asks for some of these one by one. A whole run writes bench/results/solvers.json and its page.
+Hessian; scipy asks for some of these one by one. Each problem that is done is written to bench/results/solvers.json
+and its page, kind by kind: `--kinds smooth` leaves the others as an earlier run wrote them, `--double` leaves out the
+rows of float32, and `--compared` those of jgd's methods that no peer has.
 """
 
 import json
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from multiprocessing import get_context
@@ -30,7 +32,7 @@ import jgd
 from bench.leaderboard import compile_quickly
 from bench.machine import describe
 from bench.rows import Claim, Row, Yields, alone
-from bench.solver_methods import jgd_methods, optimistix_methods
+from bench.solver_methods import jaxopt_methods, jgd_methods, optimistix_methods
 from bench.solver_page import render
 from bench.solver_peers import scipy_methods
 from bench.solver_runs import STRICT, Counted, Ran
@@ -57,19 +59,24 @@ PEERS: dict[str, dict[str, str]] = {
 }
 
 
-def solvers(quick: bool = False, workers: int = 1) -> Yields:
+def solvers(
+    quick: bool = False, workers: int = 1, kinds: str = ",".join(KINDS), double: bool = False, compared: bool = False
+) -> Yields:
     """A row for each method on each kind of problems, in so many processes; with `quick`, on one or two of each."""
     compile_quickly()
-    clock, found = time.perf_counter(), {}
-    for kind in KINDS:
-        found[kind] = runs_of(kind, quick, workers)
-        yield from (row(kind, name, kept) for name, kept in found[kind].items())
-        yield from claims(kind, found[kind])
-    if not quick:
-        names = {kind: [problem.name for problem in problems_of(kind)] for kind in KINDS}
-        sizes = {kind: [problem.n for problem in problems_of(kind)] for kind in KINDS}
-        whole = {"machine": describe(), "seconds": time.perf_counter() - clock, "problems": names, "n": sizes}
-        write({**whole, "runs": found})
+    for kind in kinds.split(","):
+        clock = time.perf_counter()
+        problems, runs = problems_of(kind, quick), {}
+        about = {"machine": describe(), "problems": [one.name for one in problems], "n": [one.n for one in problems]}
+        for done, part in enumerate(parts_of(kind, quick, (double, compared), workers), 1):
+            for name, kept in part.items():
+                entries = runs.setdefault(name, {key: [] for key in kept})
+                for key, value in kept.items():
+                    entries[key].append(value)
+            if not quick:
+                write(kind, {**about, "done": done, "seconds": time.perf_counter() - clock, "runs": runs})
+        yield from (row(kind, name, kept) for name, kept in runs.items())
+        yield from claims(kind, runs)
 
 
 def problems_of(kind: str, quick: bool = False) -> tuple[SmoothProblem, ...]:
@@ -83,44 +90,46 @@ def problems_of(kind: str, quick: bool = False) -> tuple[SmoothProblem, ...]:
     return tuple(problem for problem in sets[kind]() if not quick or problem.name in QUICK_PROBLEMS)
 
 
-def methods_of(kind: str) -> dict[str, Callable[[SmoothProblem], Ran]]:
-    """Return the methods of all sides by the names of their rows; those in float32 say so."""
+def methods_of(kind: str, double: bool = False, compared: bool = False) -> dict[str, Callable[[SmoothProblem], Ran]]:
+    """Return the methods of all sides by the names of their rows; those in float32, unless `double`, say so.
+
+    With `compared` jgd's are those that have a peer.
+    """
+    names = {f"jgd {name}" for name in PEERS[kind]}
+
+    def ours(dtype: Any = np.float64) -> dict[str, Any]:
+        return {name: make for name, make in jgd_methods(kind, dtype).items() if name in names or not compared}
 
     def counted(method: Callable[[Counted], Ran]) -> Callable[[SmoothProblem], Ran]:
         return lambda problem: method(Counted(problem))
 
     peers = {name: counted(method) for name, method in scipy_methods(kind).items()}
-    single = {f"{name}, float32": method for name, method in jgd_methods(kind, np.float32).items()}
-    return {**jgd_methods(kind), **single, **peers, **optimistix_methods(kind)}
+    single = {} if double else ours(np.float32)
+    single = {f"{name}, float32": method for name, method in single.items()}
+    return {**ours(), **single, **peers, **optimistix_methods(kind), **jaxopt_methods(kind)}
 
 
-def runs_of(kind: str, quick: bool, workers: int = 1) -> dict[str, Entry]:
-    """Run all methods of a kind on its problems; several processes take a problem at a time."""
+def parts_of(kind: str, quick: bool, which: tuple[bool, bool], workers: int) -> Iterator[dict[str, dict[str, Any]]]:
+    """Run all methods of a kind on its problems, one after the other; several processes take a problem at a time."""
     numbers = range(len(problems_of(kind, quick)))
-    if workers > 1:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            parts = list(pool.map(on_problem, repeat(kind), repeat(quick), numbers))
-    else:
-        parts = [on_problem(kind, quick, number) for number in numbers]
-    found: dict[str, Entry] = {}
-    for part in parts:
-        for name, kept in part.items():
-            entries = found.setdefault(name, {key: [] for key in kept})
-            for key, value in kept.items():
-                entries[key].append(value)
-    return found
+    if workers == 1:
+        yield from (on_problem(kind, quick, which, number) for number in numbers)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(on_problem, repeat(kind), repeat(quick), repeat(which), numbers)
 
 
-def on_problem(kind: str, quick: bool, number: int) -> dict[str, dict[str, Any]]:
+def on_problem(kind: str, quick: bool, which: tuple[bool, bool], number: int) -> dict[str, dict[str, Any]]:
     """Run all methods of a kind that can on one of its problems."""
     problem, clock = problems_of(kind, quick)[number], time.perf_counter()
     with jax.enable_x64(True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scipy's about tolerances below rounding, and overflow at trials
         found = {
             name: entry(method(problem))
-            for name, method in methods_of(kind).items()
+            for name, method in methods_of(kind, *which).items()
             if (not quick or name in QUICK_METHODS) and (problem.residual is not None or not needs_residual(name))
         }
+    jax.clear_caches()  # thousands of programs, none of which is needed again
     print(f"{kind} {problem.name}: {time.perf_counter() - clock:.1f} s", file=sys.stderr, flush=True)
     return found
 
@@ -177,10 +186,13 @@ def claims(kind: str, runs: dict[str, Entry]) -> Yields:
     yield Claim(text, sum(wrong.values()), 0, at_least=False, unit="", why=", ".join(wrong))
 
 
-def write(found: dict[str, Any]) -> None:
-    """Write the document and its page."""
-    (RESULTS / "solvers.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "solvers.html").write_text(render(found))
+def write(kind: str, found: dict[str, Any]) -> None:
+    """Write what was found of a kind into the document, and its page."""
+    file = RESULTS / "solvers.json"
+    kinds = {**(json.loads(file.read_text()) if file.exists() else {}), kind: found}
+    kinds = {name: kinds[name] for name in KINDS if name in kinds}
+    file.write_text(json.dumps(kinds, indent=1) + "\n")
+    (RESULTS / "solvers.html").write_text(render(kinds))
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ class LabelledGroupL2(Nonsmooth):
                     f"{jnp.shape(x)}; pass a label for each entry, or an array of them that broadcasts."
                 )
             labels.append(np.broadcast_to(label, jnp.shape(x)))
-        squares = jnp.zeros(count + 1)
+        squares = jnp.zeros(count + 1, jnp.float32)
         for x, label in zip(leaves, labels, strict=True):
             found = jax.ops.segment_sum(abs_sq(widen(x)).reshape(-1), label.reshape(-1) % (count + 1), count + 1)
             squares = squares + found

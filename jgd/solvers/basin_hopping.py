@@ -15,6 +15,7 @@ from jgd.core.stop import STOP, Stop
 from jgd.core.tree import name_of, where
 from jgd.core.types import Params
 from jgd.nonsmooth.nonsmooth import NONSMOOTH, broadcasts
+from jgd.solvers.constraints import CONSTRAINTS
 from jgd.solvers.derivatives import is_traced
 from jgd.solvers.many import DRAWN_FROM, WIDTH, SearchRequest, random_key, run_all
 from jgd.solvers.multistart import best_solutions
@@ -33,6 +34,7 @@ TEMPERATURE = Kind(
     fn=FUNCTION, optimizer=METHOD, starts=ARRAYS, stop=STOP, args=TUPLE, has_aux=FLAG,
     step_size=ARRAYS, temperature=TEMPERATURE, num_hops=COUNT, interval=whole_from(1), target_accept_rate=SHARE,
     stepwise_factor=SHARE, keep=whole_from(1), lanes=WIDTH, nonsmooth=NONSMOOTH, key=DRAWN_FROM, bounds=BOUNDS,
+    constraints=CONSTRAINTS,
 )  # fmt: skip
 def basin_hopping(
     fn: Callable[..., Any],
@@ -43,6 +45,7 @@ def basin_hopping(
     args: tuple[Any, ...] = (),
     has_aux: bool = False,
     bounds: Any = None,
+    constraints: Any = (),
     nonsmooth: Any = None,
     key: Any = None,
     step_size: Any = 0.5,
@@ -74,8 +77,8 @@ def basin_hopping(
     keep         more than 1 returns so many chains' best, the best first, along a leading axis.
 
     The other keywords are those of `minimize_many`. `steps` and `evaluations` are those of a chain's searches
-    together. A hop to where the function is not finite is not accepted. Draws are clipped to `bounds`. It runs on the
-    host, and so neither under `jit` nor under `vmap`.
+    together. A hop to where the function is not finite, or constraints are missed, is not accepted. Draws are clipped
+    to `bounds`. It runs on the host, and so neither under `jit` nor under `vmap`.
     """
     if is_traced():
         raise InputError(
@@ -89,7 +92,7 @@ def basin_hopping(
         np.float64(temperature), np.float64(target_accept_rate), np.float64(stepwise_factor), np.int32(interval)
     )
     hops = Hops(rule, step_size, num_hops, random_key(key))
-    problem = SearchRequest(fn, optimizer, starts, stop, args, None, has_aux, bounds, nonsmooth)
+    problem = SearchRequest(fn, optimizer, starts, stop, args, None, has_aux, bounds, nonsmooth, constraints)
     return best_solutions(run_all(place, problem, lanes, hops, dir, progress), keep)
 
 
@@ -176,7 +179,7 @@ def _hop(
     """The chain after a search that has ended, its next start, and whether the search found its best point so far."""
     dtype, first = chain.value.dtype, chain.hops == 0
     to_accept, to_draw = jax.random.split(jax.random.fold_in(key, chain.hops))
-    value = jnp.where(jnp.isfinite(ended.value), ended.value, jnp.inf)
+    value = jnp.where(jnp.isfinite(ended.value) & ended.is_feasible, ended.value, jnp.inf)
     rise, heat = value - chain.value, rule.temperature.astype(dtype)
     chance = jnp.where(heat > 0, jnp.exp(-rise / jnp.where(heat > 0, heat, 1)), 0)
     accepted = (rise <= 0) | (jnp.isfinite(value) & (jax.random.uniform(to_accept, dtype=dtype) < chance))

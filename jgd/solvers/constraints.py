@@ -105,8 +105,13 @@ def rows_of(constraints: Any, form: Vector, params: Params, args: tuple[Any, ...
     return ConstraintRows(fn, limit("lower", -jnp.inf).astype(dtype), limit("upper", jnp.inf).astype(dtype))
 
 
-def check_constraints(place: str, constraints: Any, params: Params, args: tuple[Any, ...]) -> None:
-    """Refuse constraints whose values are no real arrays, or not finite at the start, and limits that do not fit."""
+def check_constraints(
+    place: str, constraints: Any, params: Params, args: tuple[Any, ...], at_start: bool = True
+) -> None:
+    """Refuse constraints whose values are no real arrays, or not finite at the start, and limits that do not fit.
+
+    Without `at_start` they are not evaluated.
+    """
     for i, one in enumerate(each_of(constraints)):
         name = getattr(getattr(one.fun, "fn", one.fun), "__qualname__", type(one.fun).__name__)
         here = f"{place}(constraints=): constraint {i}, {name}"
@@ -121,9 +126,9 @@ def check_constraints(place: str, constraints: Any, params: Params, args: tuple[
                 )
         lower, upper = (_fitted(f"{here}: {side}", getattr(one, side), values) for side in ("lower", "upper"))
         _check_order(here, lower, upper, values)
-        if not is_traced():
-            at_start = one.fun(params, *args)
-            if not all(np.all(np.isfinite(x)) for x in jax.tree.leaves(at_start)):
+        if at_start and not is_traced():
+            found = one.fun(params, *args)
+            if not all(np.all(np.isfinite(x)) for x in jax.tree.leaves(found)):
                 raise InputError(f"{here}: it is infinite or NaN at the start; begin where it is finite.")
 
 

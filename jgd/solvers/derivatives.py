@@ -27,11 +27,11 @@ Solve = Callable[[Callable[[jax.Array], jax.Array], jax.Array], jax.Array]
 class Implicit:
     """Differentiate by the implicit function theorem: F(x*, a) = 0 gives dx*/da = -(dF/dx)^-1 dF/da.
 
-    F is the gradient; x - P(x - g) with bounds, so that active ones are held; x - prox(x - g) with a non-smooth
-    part, so that only its support moves; with constraints also c - P(c + y), for x and the multipliers y; the equations
-    themselves, where those are solved. One linear solve at the
-    solution, whatever the number of steps; forward, reverse and again. The error of the derivative is about that of
-    the solution, so solve tightly.
+    F is the gradient; x - P(x - g) with bounds, so that active ones are held; x - prox(x - g) with a non-smooth part,
+    so that only its support moves; with constraints also c - P(c + y), for x and the multipliers y; with a penalty h of
+    A x also A x - prox(A x + y), for x and the subgradient y; the equations themselves, where those are solved. One
+    linear solve at the solution, whatever the number of steps; forward, reverse and again. The error of the derivative
+    is about that of the solution, so solve tightly.
 
     solve  "dense" forms the matrix, f[n, n], and takes the least-norm solution where it is singular; "cg" needs the
            Hessian to be positive definite; "gmres" does not; "auto" is "dense" for up to 500 parameters, else "cg", or
@@ -72,7 +72,7 @@ def with_derivative(rule: Implicit, problem: Objective, start: Params, search: C
 
     def equations(unknown: Any) -> Any:
         params, value = unknown
-        if problem.constraints is None:
+        if not problem.has_multipliers:
             return problem.stationarity(params), value - problem.total(params)
         return problem.optimality_conditions(*params), value - problem.total(params[0])
 
@@ -82,12 +82,12 @@ def with_derivative(rule: Implicit, problem: Objective, start: Params, search: C
         how = rule.solve
         if how == "auto":
             plain = problem.lower is None and problem.nonsmooth is None and not problem.is_equations
-            plain = plain and problem.constraints is None
+            plain = plain and not problem.has_multipliers
             how = "dense" if form.pack(b).size <= DENSE else "cg" if plain else "gmres"
         x = form.unpack(_solved(how, lambda x: form.pack(linear((form.unpack(x), zero))[0]), form.pack(b)))
         return x, b_value - linear((x, zero))[1]
 
-    constrained = problem.constraints is not None
+    constrained = problem.has_multipliers
     found = ((point.params, point.multipliers) if constrained else point.params, point.value)
     params, value = jax.lax.custom_root(equations, found, lambda _, known: known, tangent_solve)
     if constrained:

@@ -147,7 +147,8 @@ def _no_turn(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], star
 
 def _begin(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
     problem, form = searches.of(args, layout.form)
-    return first_turn(searches.method, problem, form.pack(start), searches.stop, keep_best=True)
+    keep_best = not problem.has_multipliers  # the point of the least value may miss constraints
+    return first_turn(searches.method, problem, form.pack(start), searches.stop, keep_best=keep_best)
 
 
 def _refill(
@@ -162,11 +163,14 @@ def _go(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turn: Tur
 
 
 def _end(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Solution:
-    """The solution of a search, at the best point that it has accepted."""
+    """The solution of a search, at the best point that it has accepted, or the last where there are constraints."""
     problem, form = searches.of(args, layout.form)
+    given = searches.problem.with_args(args)
     last, best = turn.iterate, turn.best
+    if best is None:
+        return given.as_returned(turn.solution(form))
     lower = best.value < last.point.value - rounding(last.point.value)  # or the last is as good, and more stationary
     smooth = problem.lower is None and problem.nonsmooth is None
     norm = jnp.where(lower, global_norm(best.grad if smooth else problem.stationarity(best.params)), last.optimality)
     point = where(lower, best, last.point)
-    return turn._replace(iterate=last._replace(point=point, optimality=norm)).solution(form)
+    return given.as_returned(turn._replace(iterate=last._replace(point=point, optimality=norm)).solution(form))

@@ -15,7 +15,9 @@ from jgd.core.storage import folder_path, is_key
 from jgd.core.tree import check_inexact, name_of
 from jgd.core.types import Params
 from jgd.core.values import select
+from jgd.nonsmooth.composed import Composed
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
+from jgd.solvers.constraints import CONSTRAINTS, check_constraints, each_of
 from jgd.solvers.derivatives import is_traced
 from jgd.solvers.lanes import Searches
 from jgd.solvers.minimize import DEFAULT_STOP, minimize
@@ -41,6 +43,7 @@ WIDTH = Kind(f"{whole_from(1).expected}, or None for what fits", lambda x: x is 
 @checked(
     starts=ARRAYS, optimizer=METHOD, fn=FUNCTION, stop=STOP, args=TUPLE, has_aux=FLAG,
     in_axes=AXES, lanes=WIDTH, nonsmooth=NONSMOOTH, redraw=SAMPLER, key=DRAWN_FROM, bounds=BOUNDS,
+    constraints=CONSTRAINTS,
 )  # fmt: skip
 def minimize_many(
     fn: Callable[..., Any],
@@ -53,6 +56,7 @@ def minimize_many(
     has_aux: bool = False,
     lanes: int | None = None,
     bounds: Any = None,
+    constraints: Any = (),
     nonsmooth: Any = None,
     redraw: Callable[[jax.Array], Params] | None = None,
     key: Any = None,
@@ -68,6 +72,8 @@ def minimize_many(
 
     lanes   the most searches at a time; by default 1,024 on each device. Never more than fit into half of the free
             memory; where memory runs out all the same, half as many, with a warning.
+    constraints  as in `minimize`; their functions get the `args` of the search. A search ends at its last point then,
+            and not at the one with the least value, which may miss them. `Solution.violation` is by search.
     redraw  `redraw(key) -> start`: a start where the function is not finite is replaced, up to 10 times, by draws of
             `key` (a seed or a random key), their own for each search. `Solution.redrawn` counts them.
     dir     a folder that keeps the searches that have ended; the same call with the same arguments goes on from there.
@@ -85,11 +91,12 @@ def minimize_many(
         axes = _axes(place, starts, args, in_axes)
 
         def one(start: Params, args: tuple[Any, ...]) -> Solution:
-            return minimize(fn, optimizer, start, stop, args=args, has_aux=has_aux, bounds=bounds, nonsmooth=nonsmooth)
+            given = {"bounds": bounds, "constraints": constraints, "nonsmooth": nonsmooth}
+            return minimize(fn, optimizer, start, stop, args=args, has_aux=has_aux, **given)
 
         return jax.vmap(one, in_axes=(0, axes))(starts, args)
     restarts = Once() if redraw is None else Redraw(redraw, random_key(key))
-    problem = SearchRequest(fn, optimizer, starts, stop, args, in_axes, has_aux, bounds, nonsmooth)
+    problem = SearchRequest(fn, optimizer, starts, stop, args, in_axes, has_aux, bounds, nonsmooth, constraints)
     return run_all(place, problem, lanes, restarts, dir, progress)
 
 
@@ -105,6 +112,7 @@ class SearchRequest(NamedTuple):
     has_aux: bool
     bounds: Any
     nonsmooth: Any
+    constraints: Any
 
 
 def run_all(
@@ -122,11 +130,14 @@ def run_all(
     )
     first_args = tuple(jax.tree.map(lambda x: x[0], arg) if mine else arg for arg, mine in zip(args, own, strict=True))
     bounds, fn = bounds_of(place, given.bounds, first), as_function(given.fn)
-    problem = UserProblem(fn, first_args, bounds, given.nonsmooth, has_aux=given.has_aux)
-    parts = {name for name in ("bounds", "nonsmooth") if getattr(problem, name) is not None}
+    constraints = given.constraints if each_of(given.constraints) else None
+    problem = UserProblem(fn, first_args, bounds, given.nonsmooth, constraints=constraints, has_aux=given.has_aux)
+    parts = {name for name in ("bounds", "constraints", "nonsmooth") if getattr(problem, name) is not None}
+    parts |= {"composed"} if isinstance(given.nonsmooth, Composed) else set()
     check_parts(place, given.optimizer, method, parts)
     check_nonsmooth(place, given.nonsmooth, given.bounds, first)
     check_value(place, problem, first)
+    check_constraints(place, given.constraints, first, first_args, at_start=False)
     queue = SearchQueue(place, Searches(problem.with_args(()), method, stop), starts, args, own, lanes, restarts)
     return jax.device_put(queue.run(None if dir is None else folder_path(place, dir), progress))
 

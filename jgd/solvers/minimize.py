@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from jgd.core.arguments import FLAG, Kind, checked
+from jgd.core.arguments import FLAG, checked
 from jgd.core.record import as_function
 from jgd.core.stop import STOP, Stop
 from jgd.core.types import Params
@@ -11,13 +11,13 @@ from jgd.nonsmooth.composed import Composed
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.solvers.constraints import CONSTRAINTS, check_constraints, each_of
 from jgd.solvers.derivatives import DERIVATIVE, Implicit
+from jgd.solvers.hessian import HESSIAN, check_hessian
 from jgd.solvers.names import METHOD, check_parts, method_of
 from jgd.solvers.search import CALLBACK, TUPLE, check_stop, searched
 from jgd.solvers.solution import Solution
 from jgd.solvers.user_problem import BOUNDS, FUNCTION, UserProblem, bounds_of, check_nonsmooth, check_value, start_of
 
 DEFAULT_STOP = Stop(gradient_norm=1e-5, patience=500)
-HESSIAN = Kind("be a function (params, *args) -> Hessian, or None", lambda x: x is None or callable(x))
 
 
 @checked(
@@ -72,7 +72,8 @@ def minimize(
     nonsmooth  a part of the objective with a prox, from `jgd.nonsmooth`, which the function leaves out; `value` is then
                the total, and `gradient_norm` the prox residual |x - prox(x - t g, t)| / t. A set is one that is 0
                inside and infinite outside; a start outside begins at its prox.
-    hess       the Hessian, for methods that take it; otherwise it is derived.
+    hess       `hess(params, *args)`, the Hessian of the function as `jax.hessian` returns it, for the methods of second
+               order, which otherwise derive it, and for "sqp", which otherwise learns one.
     derivative "implicit": forward and reverse derivatives with respect to `args` and all that `fn` closes over, by one
                linear solve, which `jgd.implicit(solve=...)` chooses. Those with respect to the start and to the
                optimizer's numbers are then exactly 0. "through": forward ones of the steps themselves, by `jax.jvp`.
@@ -100,4 +101,5 @@ def minimize(
     check_nonsmooth("minimize", nonsmooth, bounds, params)
     check_value("minimize", given, params)
     check_constraints("minimize", constraints, params, args)
+    check_hessian("minimize", hess, params, args)
     return searched("minimize", given, method, params, stop, derivative, history, callback)

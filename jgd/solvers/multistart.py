@@ -41,8 +41,9 @@ def multistart(
     """The best `Solution` among those from `starts`, whose leaves have a leading axis of starting points.
 
     With `keep` more than 1, so many of them, the best first, along a leading axis. A start where the function is not
-    finite cannot win. `keywords` are those of `minimize_many`, which searches; `args` are shared by all starts, unless
-    `in_axes` says otherwise.
+    finite cannot win, nor one that misses constraints, unless all do: then the nearest comes first. For restarts with
+    noise from what has been found, `basin_hopping(temperature=0.0)`. `keywords` are those of `minimize_many`, which
+    searches; `args` are shared by all starts, unless `in_axes` says otherwise.
     """
     every = minimize_many(fn, optimizer, starts, stop, in_axes=in_axes, **keywords)
     if keep > len(every.value):
@@ -52,7 +53,12 @@ def multistart(
 
 def best_solutions(every: Solution, keep: int) -> Solution:
     """The best of many solutions, or with `keep` more than 1 so many of them, the best first."""
-    order = jnp.argsort(jnp.where(jnp.isfinite(every.value), every.value, jnp.inf))
+    value = jnp.where(jnp.isfinite(every.value), every.value, jnp.inf)
+    if every.violation is None:
+        order = jnp.argsort(value)
+    else:
+        missed = jnp.where(jnp.isfinite(every.violation), every.violation, jnp.inf)
+        order = jnp.lexsort((value, jnp.where(every.is_feasible, 0.0, missed)))
     best = jax.tree.map(lambda x: x[order[:keep]], every)
     if keep > 1:
         return best

@@ -13,6 +13,9 @@ from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.core.types import Params
 
+FEASIBLE = tuple(code for code in Status if code.converged or code is Status.PRECISION)
+"""How searches end that have obeyed their constraints."""
+
 
 class History(NamedTuple):
     """The evaluations in their order; NaN where a line search of an optimizer evaluated by itself."""
@@ -85,6 +88,17 @@ class Solution:
             codes
         )
         return found if codes.ndim else bool(found)
+
+    @property
+    def is_feasible(self) -> Any:
+        """Whether constraints hold, bool[], with the leading axes of `status`; true where there are none.
+
+        They hold where a threshold was reached; elsewhere where none is missed by more than sqrt(eps).
+        """
+        if self.violation is None:
+            return jnp.ones(jnp.shape(self.value), bool)
+        ended = jnp.isin(jnp.asarray(self.status), jnp.array([int(code) for code in FEASIBLE]))
+        return ended | (self.violation <= jnp.finfo(self.violation.dtype).eps ** 0.5)
 
     @property
     def message(self) -> Any:

@@ -84,7 +84,7 @@ class UserProblem:
         """The problem whose parameters are a vector of this form."""
         lower, upper = (None, None) if self.bounds is None else map(form.pack, self.bounds)
         nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
-        hess = None if self.hess is None else form.over(lambda params: self.hess(params, *self.args))
+        hess = None if self.hess is None else form.over(lambda x: form.pack_matrix(self.hess(x, *self.args)))
         fn = form.over(self.objective)
         rows = None if self.constraints is None else rows_of(self.constraints, form, form.tree, self.args)
         return Objective(fn, self.is_residual, lower, upper, nonsmooth, hess, self.loss, self.is_equations, rows)
@@ -107,13 +107,8 @@ class _OnVectors:
         return self.of_tree.value(self.form.unpack(x))
 
     def prox(self, x: jax.Array, step: Any) -> jax.Array:
-        """Its prox."""
-        if self.is_composed:
-            raise InputError(
-                "minimize(nonsmooth=compose): no implicit derivatives are known of a penalty of a linear map; pass "
-                "derivative='through', or call minimize outside of jit, vmap and grad."
-            )
-        return self.prox_beyond(x, step)
+        """Its prox; one that is composed has none."""
+        return self.of_tree.prox(x, step) if self.is_composed else self.prox_beyond(x, step)
 
     def linear(self, x: jax.Array) -> jax.Array:
         """A x, f[m]: x itself where there is no A."""

@@ -143,9 +143,9 @@ REFUSED = {
     "a shape": (lambda: solved(distance, ns.compose(ns.l1(1.0), jnp.ones((3, 5)))), r"linear\(params\)"),
     "no map": (lambda: ns.compose(ns.l1(1.0), 3.0), "linear must be a linear function of the parameters, or a matrix"),
     "prox": (lambda: ns.compose(ns.l1(1.0), STEPS).prox(jnp.zeros(N), 1.0), "use the method 'admm'"),
-    "implicit": (
-        lambda: jax.jit(lambda s: solved(distance, ns.compose(ns.l1(s), STEPS)).params)(1.0),
-        "derivative='through'",
+    "many": (
+        lambda: jgd.minimize_many(distance, "fista", jnp.zeros((2, N)), nonsmooth=ns.compose(ns.l1(1.0), STEPS)),
+        "it does not take a penalty of a linear map, .*; those that do are admm",
     ),
     "rho": (lambda: jgd.admm(rho=0.0), r"rho must lie in \(0, inf\)"),
 }

@@ -64,6 +64,32 @@ def test_it_finds_the_least_minimum_about_as_often_as_scipys():
     assert abs(ours.mean() - theirs.mean()) < 3 * np.sqrt(2 * 0.25 / 16)  # three deviations of 16 throws each
 
 
+def ackley(x):
+    """Ackley's function: a funnel to 0 at 0, under waves a unit apart."""
+    waves = jnp.exp(jnp.mean(jnp.cos(2 * jnp.pi * x)))
+    return 20 - 20 * jnp.exp(-0.2 * jnp.sqrt(jnp.mean(x**2) + 1e-12)) + jnp.e - waves
+
+
+def double_well(x):
+    """Minima near -1 and 1, of which the left one is lower."""
+    return jnp.sum((x**2 - 1) ** 2 + 0.2 * x)
+
+
+CASES = {  # the function, the starts, the length of a hop, the least value
+    "ackley": (ackley, STARTS[:4], 1.5, 0.0),
+    "double well": (double_well, np.ones((4, 1), np.float32), 2.0, -0.2024),
+}
+
+
+@pytest.mark.parametrize(("fn", "starts", "size", "least"), CASES.values(), ids=CASES)
+def test_restarts_with_noise_leave_what_one_search_ends_in(fn, starts, size, least):
+    """At temperature 0, from the best so far. Most of the searches alone end in another minimum."""
+    once = jgd.minimize_many(fn, "bfgs", starts, lanes=4)
+    found = hops(starts, fn, temperature=0.0, step_size=size, lanes=4)
+    assert np.mean(once.value > least + 0.1) > 0.5
+    np.testing.assert_allclose(found.value, least, atol=1e-3)  # where the slope falls below 1e-5, or rounding
+
+
 def test_the_best_comes_with_the_cost_of_all_searches(states):
     best, every = hops(keep=1), hops()
     assert best.status.converged

@@ -120,6 +120,31 @@ def test_projections_and_their_derivatives_are_the_closed_forms(method, exactly,
         jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-9), backward, alone)
 
 
+@pytest.mark.parametrize("hess", [None, jax.hessian(half_distance)])
+def test_a_start_where_only_the_constraints_pull_is_not_infeasible(hess, x64):
+    """At the minimum without them the gradient is 0, and so is no measure of what they may cost."""
+    p, b = jnp.asarray(OUTSIDE), jnp.array(0.5)
+    asked = jgd.inequality(along, upper=0.0)
+    found = jgd.minimize(half_distance, "sqp", {"x": p}, TIGHT, args=(p, b), constraints=asked, hess=hess)
+    assert found.success
+    np.testing.assert_allclose(found.params["x"], in_closed_form(p, b, False)[0], atol=1e-7)
+    assert found.evaluations <= (9 if hess is None else 3)  # Newton's step is the solution of a quadratic program
+
+
+@pytest.mark.parametrize("name", ["hs_28", "hs_39"])
+def test_sqp_with_the_exact_hessian_takes_fewer_evaluations(name, x64):
+    """On a quadratic function, and on a linear one whose constraints alone are curved."""
+    p = next(one for one in CASES if one.name == name)
+    asked = jgd.inequality(p.constraint, jnp.array(p.least), jnp.array(p.most))
+    learned, exact = (
+        jgd.minimize(p.fn, "sqp", jnp.array(p.start, float), TIGHT, constraints=asked, hess=hess)
+        for hess in (None, jax.hessian(p.fn))
+    )
+    assert exact.success
+    np.testing.assert_allclose(exact.value, p.minima[0], atol=1e-7)
+    assert exact.evaluations < learned.evaluations
+
+
 def rosenbrock(x):
     return 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
 

@@ -62,6 +62,14 @@ class Admm(Method):
     takes: ClassVar[frozenset[str]] = frozenset({"nonsmooth", "composed", "hess"})
     needs: ClassVar[frozenset[str]] = frozenset({"nonsmooth"})
 
+    def evaluate_start(self, problem: Objective, params: jax.Array) -> Point:
+        """The start, with multipliers of 0."""
+        return _evaluate(problem, params)
+
+    def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
+        """The trial; its multipliers are written where it is shown."""
+        return _evaluate(problem, iterate.trial), jnp.ones((), jnp.int32)
+
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The prox of A x for z, and no multipliers."""
         at, rho = problem.nonsmooth.linear(point.params), jnp.asarray(self.rho, point.grad.dtype)
@@ -155,7 +163,7 @@ class Admm(Method):
 
     def _found(self, problem: Objective, memory: Splitting, at: jax.Array) -> Point:
         """The point that is shown as the solution."""
-        x, z = memory.x, memory.z
+        x, z = memory.x._replace(multipliers=memory.rho * memory.u), memory.z
         beyond = problem.nonsmooth.value_beyond(z).astype(x.value.dtype)
         if problem.nonsmooth.is_composed:
             return x._replace(value=jnp.where(jnp.isfinite(x.value), x.value, x.smooth + beyond))
@@ -163,3 +171,8 @@ class Admm(Method):
 
 
 admm = Admm
+
+
+def _evaluate(problem: Objective, params: jax.Array) -> Point:
+    point = problem.evaluate(params)
+    return point._replace(multipliers=jnp.zeros_like(problem.nonsmooth.linear(params)))

@@ -123,8 +123,20 @@ class Objective:
         free = jax.tree.map(jnp.subtract, params, grad)
         return jax.tree.map(jnp.subtract, params, self.nearest(free, 1.0))
 
+    @property
+    def has_multipliers(self) -> bool:
+        """Whether a solution is parameters with multipliers: of constraints, or of a penalty of a linear map."""
+        return self.constraints is not None or getattr(self.nonsmooth, "is_composed", False)
+
     def optimality_conditions(self, params: jax.Array, multipliers: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The conditions of Karush, Kuhn & Tucker as equations: the projected gradient of f + y'c, and c's residual."""
+        """The conditions of Karush, Kuhn & Tucker as equations: the projected gradient of f + y'c, and c's residual.
+
+        With a penalty h(A x): g + A'y, and A x - prox(A x + y), which says that y is a subgradient of h.
+        """
+        if self.constraints is None:
+            at = self.nonsmooth.linear(params)
+            pull = self.nonsmooth.transposed(multipliers)
+            return jax.grad(self.value)(params) + pull, at - self.nonsmooth.prox_beyond(at + multipliers, 1.0)
         rows = self.rows
         c, backward = jax.vjp(rows.fn, params)
         grad = jax.grad(self.value)(params) + backward(multipliers.astype(c.dtype))[0]

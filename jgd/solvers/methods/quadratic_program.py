@@ -16,9 +16,10 @@ TO_BOUNDARY = 0.995
 class QuadraticProgram(NamedTuple):
     """Minimize g'd + d'Bd/2 + w |missed| where low <= Jd <= high is missed, and lower <= d <= upper never is.
 
-    B is positive definite. `weight` is w as a multiple of the largest entry of g, for rows of J that are divided by
-    their length: a row whose multiplier would be larger is missed in part, which is how constraints that contradict
-    each other are solved. Variables whose bounds are equal stay at 0, which must lie between all bounds.
+    B is positive definite. `weight` is w as a multiple of the largest entry of g, or of B times the distance to a limit
+    where that is more, for rows of J that are divided by their length: a row whose multiplier would be larger is missed
+    in part, which is how constraints that contradict each other are solved. Variables whose bounds are equal stay at 0,
+    which must lie between all bounds.
     """
 
     B: jax.Array  # f[n, n]
@@ -50,9 +51,11 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
     free = program.upper > program.lower
     eps = jnp.finfo(program.g.dtype).eps
     g, J = jnp.where(free, program.g, 0.0), jnp.where(free[None], program.J, 0.0)
-    unit = jnp.maximum(jnp.max(jnp.abs(g), initial=0.0), jnp.finfo(g.dtype).tiny ** 0.5)
     lengths = jnp.linalg.norm(J, axis=1)
     lengths = jnp.where(lengths > 0, lengths, 1.0)
+    missed = jnp.max(jnp.maximum(program.low, -program.high) / lengths, initial=0.0)
+    pull = jnp.max(jnp.abs(jnp.where(free[:, None] & free[None], program.B, 0.0)), initial=0.0) * missed
+    unit = jnp.maximum(jnp.maximum(jnp.max(jnp.abs(g), initial=0.0), pull), jnp.finfo(g.dtype).tiny ** 0.5)
     B = jnp.where(free[:, None] & free[None], program.B, jnp.diag(jnp.ones_like(g))) / unit
     sides = jnp.concatenate([program.high / lengths, jnp.where(free, program.upper, jnp.inf)])
     others = jnp.concatenate([-program.low / lengths, jnp.where(free, -program.lower, jnp.inf)])

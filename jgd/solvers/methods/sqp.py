@@ -1,10 +1,12 @@
 """Sequential quadratic programming: steps that solve a quadratic model under linearised constraints."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jgd.core.eigen import eigh
 from jgd.core.record import hyper, record
 from jgd.core.status import Status
 from jgd.core.tree import where
@@ -16,6 +18,7 @@ from jgd.solvers.methods.precision import Stalls
 from jgd.solvers.methods.quadratic_program import QuadraticProgram, solve_quadratic_program
 
 DAMPED = 0.2  # of the curvature along a step is kept at least (Powell 1978)
+FLOOR = 1e-4  # of the largest eigenvalue of an exact Hessian, which no other falls below
 MOST_STALLS = 5
 WHOLE_STEP, CORRECTED, SHORTER = range(3)
 
@@ -38,7 +41,9 @@ class Model(NamedTuple):
 class SequentialQuadratic(Method):
     """x+ = x + t d, d of least g'd + d'Bd/2 under the linearised constraints (Wilson 1963; Powell 1978).
 
-    B is the damped BFGS matrix of the Lagrangian f + y'c. The quadratic program is solved by an interior point method,
+    B is the damped BFGS matrix of the Lagrangian f + y'c; with `hess` its Hessian, those of the constraints derived,
+    whose eigenvalues are replaced by their absolute values, at least 1e-4 of the largest: Newton's method, quadratic
+    near a solution where it is positive definite. The quadratic program is solved by an interior point method,
     its constraints elastic by `weight`, so that contradictory ones have a solution too. t is the first of 1, a second
     order correction (Nocedal & Wright 2006, Alg. 18.3), and shorter steps, that lowers f + sum mu_i |missed c_i| by
     `slope_rtol` of what the model promises; mu_i = max(|y_i|, (mu_i + |y_i|) / 2). The optimality is the norm of
@@ -48,7 +53,7 @@ class SequentialQuadratic(Method):
     8 n (n + 4 m) bytes in float64.
     """
 
-    takes = frozenset({"bounds", "constraints"})
+    takes = frozenset({"bounds", "constraints", "hess"})
     slope_rtol: Scalar = hyper(default=1e-4, interval="(0, 0.5)")
     weight: Scalar = hyper(default=1e6, interval="[10, inf)")
     max_trials: Scalar = hyper(default=40, interval="[1, inf)", whole=True)
@@ -66,12 +71,12 @@ class SequentialQuadratic(Method):
         n, x, c = point.params.size, point.params, point.constraint
         zero, none = jnp.zeros_like(point.value), jnp.zeros((), jnp.int32)
         still = Stalls(zero, zero + jnp.inf, none)
-        model = Model(
-            jnp.eye(n, dtype=x.dtype), none, jnp.zeros_like(x), jnp.zeros_like(c), zero, none, zero, none, still
-        )
+        exact = problem.hess is not None
+        B = _exact(problem, x, point.multipliers) if exact else jnp.eye(n, dtype=x.dtype)
+        model = Model(B, none, jnp.zeros_like(x), jnp.zeros_like(c), zero, none, zero, none, still)
         iterate = Iterate(point, x, jnp.array(True), zero, status(Status.RUNNING), model)
         d, y = _solved(problem, point, model.B, c, self.weight)
-        return self._aim(problem, iterate, d, y, none)
+        return self._aim(problem, iterate, d, y, none + exact)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """The next trial from the new point, or another from the old."""
@@ -85,7 +90,11 @@ class SequentialQuadratic(Method):
         correct = ~accepted & (model.phase == WHOLE_STEP) & is_finite(new) & missed
         spent = ~accepted & ((model.trials >= self.max_trials) | ~(model.slope < 0))
         restart = spent & (model.pairs > 0)
-        learned, pairs = _learned(problem, model, old, new)
+        if problem.hess is None:
+            learned, pairs = _learned(problem, model, old, new)
+        else:
+            exact = partial(_exact, problem, new.params, old.multipliers)
+            learned, pairs = jax.lax.cond(accepted, exact, lambda: model.B), model.pairs + 1
         B = jnp.where(accepted, learned, jnp.where(restart, jnp.eye(len(learned), dtype=learned.dtype), model.B))
         pairs = jnp.where(accepted, pairs, jnp.where(restart, 0, model.pairs))
         point = where(accepted, new, old)
@@ -172,6 +181,19 @@ def _solved(
         jnp.broadcast_to(lower, x.shape), jnp.broadcast_to(upper, x.shape), jnp.asarray(weight, x.dtype),
     )  # fmt: skip
     return solve_quadratic_program(program)
+
+
+def _exact(problem: Objective, x: jax.Array, multipliers: jax.Array) -> jax.Array:
+    """The Hessian of the Lagrangian, positive definite: its eigenvalues' absolute values, the least ones raised."""
+
+    def pulled(x: jax.Array) -> jax.Array:
+        return multipliers @ problem.rows.fn(x)
+
+    values, basis = eigh(problem.hessian(x) + jax.hessian(pulled)(x))
+    sizes = jnp.abs(values)
+    largest = jnp.max(sizes)
+    sizes = jnp.where(largest > 0, jnp.maximum(sizes, FLOOR * largest), 1.0)
+    return (basis * sizes[None]) @ basis.T
 
 
 def _merit(problem: Objective, point: Point, penalties: jax.Array) -> jax.Array:

@@ -53,6 +53,18 @@ class Vector(NamedTuple):
             parts.append(x.astype(self.dtype))
         return jnp.concatenate(parts)
 
+    def pack_matrix(self, tree: Any) -> jax.Array:
+        """The matrix f[n, n] of a tree of this structure whose leaves are such trees, as `jax.hessian` returns them.
+
+        The leaf at i of the tree at j has the shape of j and then that of i, or as many entries. Of real leaves alone.
+        """
+        sizes, n = [math.prod(shape) for shape in self.shapes], len(self.shapes)
+        rows = [self.structure.flatten_up_to(row) for row in self.structure.flatten_up_to(tree)]
+        blocks = [
+            [jnp.reshape(rows[i][j], (sizes[i], sizes[j])).astype(self.dtype) for j in range(n)] for i in range(n)
+        ]
+        return jnp.block(blocks)
+
     def unpack(self, x: jax.Array) -> Params:
         """The tree of a vector."""
         leaves, at = [], 0
