@@ -22,18 +22,18 @@ SHARDINGS = Kind(
 
 
 @checked(dir=FOLDER, tree=ARRAYS)
-def save(dir: str | os.PathLike[str], tree: Any) -> None:
+def save_checkpoint(dir: str | os.PathLike[str], tree: Any) -> None:
     """Write a tree of arrays into a new folder, however they lie on devices and processes: no array is put together.
 
     All processes call it, with a folder that all of them see, and each writes its own parts; it returns when the folder
-    is whole, and until then the folder is not there. One folder for each step, `save(f"run/{step}", (params, state))`,
-    leaves the last whole one after a kill. Random keys are stored as their numbers. The engine is orbax (`pip install
-    'jgd[orbax]'`), which reads the folder too: a flat dict by the paths that `jax.tree_util.keystr` prints. Arrays
-    without entries are not stored. `jgd.fit(dir=)` needs none of this: its checkpoint is one file, which each mesh
-    reads, but the first process holds all of it in memory while it writes.
+    is whole, and until then the folder is not there. A folder for each step, `save_checkpoint(f"run/{step}", (params,
+    state))`, leaves the last whole one after a kill. Random keys are stored as their numbers. The engine is orbax (`pip
+    install 'jgd[orbax]'`), which reads the folder too: a flat dict by the paths that `jax.tree_util.keystr` prints.
+    Arrays without entries are not stored. `jgd.fit(dir=)` needs none of this: its checkpoint is one file, which any
+    mesh reads, but each process holds all of it in memory while the first writes.
     """
-    place, path = f"save(dir={os.fspath(dir)!r})", _whole_path("save", dir)
-    ocp = require("orbax.checkpoint", "save", "orbax")
+    place, path = f"save_checkpoint(dir={os.fspath(dir)!r})", _whole_path("save_checkpoint", dir)
+    ocp = require("orbax.checkpoint", "save_checkpoint", "orbax")
     if in_any(path.exists()):
         raise InputError(f"{place}: there is something at {path} already; name another folder for each step.")
     with ocp.StandardCheckpointer() as checkpointer:
@@ -41,22 +41,24 @@ def save(dir: str | os.PathLike[str], tree: Any) -> None:
 
 
 @checked(dir=FOLDER, like=ARRAYS, shardings=SHARDINGS)
-def restore(dir: str | os.PathLike[str], like: Any, shardings: Any = None) -> Any:
-    """Read what `save` wrote into a tree like `like`, of arrays or of shapes, on however many devices there are now.
+def restore_checkpoint(dir: str | os.PathLike[str], like: Any, shardings: Any = None) -> Any:
+    """Read what `save_checkpoint` wrote into a tree like `like`, on however many devices there are now.
 
-    Each array comes to lie as `shardings` says, one for all or a tree of them, a prefix too; unless given, as the
-    leaf of `like` does, which for a shape without a sharding is the first device. Each process reads its own parts. As
-    `jax.eval_shape(optimizer.init, params)` gives the shapes of a state, and `jgd.distributed.state_specs` its specs,
-    nothing needs to be made before it is read. Leaves that are Python's numbers remain so. What differs in path, shape
-    or dtype is an error that names the first such path.
+    `like` is of arrays or of shapes. Each array comes to lie as `shardings` says, one for all or a tree of them, a
+    prefix too; unless given, as the leaf of `like` does, which for a shape without a sharding is the first device. Each
+    process reads its own parts. As `jax.eval_shape(optimizer.init, params)` gives the shapes of a state, and
+    `jgd.distributed.state_specs` its specs, nothing needs to be made before it is read. Leaves that are Python's
+    numbers remain so. What differs in path, shape or dtype is an error that names the first such path.
     """
-    place, path = f"restore(dir={os.fspath(dir)!r})", _whole_path("restore", dir)
-    ocp = require("orbax.checkpoint", "restore", "orbax")
+    place, path = f"restore_checkpoint(dir={os.fspath(dir)!r})", _whole_path("restore_checkpoint", dir)
+    ocp = require("orbax.checkpoint", "restore_checkpoint", "orbax")
     wanted = _stored(like if shardings is None else _lying(like, shardings))
     with ocp.StandardCheckpointer() as checkpointer:
         found = _held(checkpointer, path) if path.is_dir() else {}
         if not found:
-            raise InputError(f"{place}: {path} is no whole checkpoint of jgd.distributed.save; name one that is.")
+            raise InputError(
+                f"{place}: {path} is no whole checkpoint of jgd.distributed.save_checkpoint; name one that is."
+            )
         for name in {**wanted, **found}:
             theirs, ours = (_kind(tree.get(name)) for tree in (found, wanted))
             if theirs != ours:
@@ -72,7 +74,7 @@ def restore(dir: str | os.PathLike[str], like: Any, shardings: Any = None) -> An
             raise InputError(f"{place}: the checkpoint is damaged ({reason}); take an older one.") from None
 
     def leaf(path: Any, like: Any) -> Any:
-        found = arrays.get(jax.tree_util.keystr(path))
+        found = arrays.get(_name(path))
         if found is None:
             return jnp.zeros(like.shape, like.dtype)  # without entries
         if storage.is_key(like):
@@ -86,18 +88,20 @@ def _stored(tree: Any) -> dict[str, Any]:
     """The arrays of a tree, or their shapes, by path: what the engine writes and reads."""
     found = {}
     for path, x in jax.tree_util.tree_leaves_with_path(tree):
+        here = getattr(x, "sharding", None) or SingleDeviceSharding(jax.local_devices()[0])
         if storage.is_key(x):
-            lies = getattr(x, "sharding", None)
             x = jax.random.key_data(x) if isinstance(x, jax.Array) else jax.eval_shape(jax.random.key_data, x)
-            x = jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=lies) if isinstance(x, jax.ShapeDtypeStruct) else x
         if isinstance(x, jax.ShapeDtypeStruct):
-            here = x.sharding or SingleDeviceSharding(jax.local_devices()[0])
             x = jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here)
         elif not isinstance(x, jax.Array) or (jax.process_count() > 1 and x.is_fully_addressable):
             x = np.asarray(x)  # the same in every process
         if x.size:
-            found[jax.tree_util.keystr(path)] = x
+            found[_name(path)] = x
     return found
+
+
+def _name(path: Any) -> str:
+    return jax.tree_util.keystr(path) or "."
 
 
 def _lying(like: Any, shardings: Any) -> Any:
@@ -107,7 +111,7 @@ def _lying(like: Any, shardings: Any) -> Any:
     except ValueError as error:
         reason = prefix_mismatch(shardings, like) or str(error).splitlines()[0]
         raise InputError(
-            f"restore(shardings): it must be a sharding, or a tree of them like `like`: {reason}."
+            f"restore_checkpoint(shardings): it must be a sharding, or a tree of them like `like`: {reason}."
         ) from None
 
 

@@ -14,7 +14,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import jgd
-from jgd.distributed import restore, save
+from jgd.distributed import restore_checkpoint, save_checkpoint
 
 orbax = pytest.importorskip("orbax.checkpoint", reason="pip install 'jgd[orbax]'")
 PROGRAM = """
@@ -23,7 +23,7 @@ import jax, jax.numpy as jnp, numpy as np
 jax.config.update("jax_num_cpu_devices", 8)
 import jgd
 from jax.sharding import NamedSharding, PartitionSpec as P
-from jgd.distributed import restore, save, split_specs, state_specs
+from jgd.distributed import restore_checkpoint, save_checkpoint, split_specs, state_specs
 
 shapes = {"w": jax.ShapeDtypeStruct((16, 8), "float32"), "b": jax.ShapeDtypeStruct((3,), "bfloat16")}
 optimizer = jgd.chain(jgd.clip_by_global_norm(1.0), jgd.adamw(0.1))
@@ -46,12 +46,12 @@ def lying(devices):
     return jax.tree.map(lambda s: NamedSharding(mesh, s), tree, is_leaf=lambda x: isinstance(x, P))
 
 run = step(jax.jit(init, out_shardings=lying(8))())
-save(sys.argv[1], run)
+save_checkpoint(sys.argv[1], run)
 whole = step(run)
 like = jax.eval_shape(init)
 found = {}
 for devices in (8, 4, 2, 1):
-    again = restore(sys.argv[1], like, lying(devices))
+    again = restore_checkpoint(sys.argv[1], like, lying(devices))
     same = jax.tree.map(lambda a, b: bool(np.all(np.asarray(a) == np.asarray(b))), again[:2], run[:2])
     mu = again[1][1][0].mu["w"]
     after = step(again)
@@ -83,16 +83,18 @@ def test_a_tree_comes_back_as_it_was(tmp_path):
     mesh = jax.make_mesh((2,), ("data",), devices=jax.devices()[:2])
     split = NamedSharding(mesh, P("data"))
     tree = {"w": jax.device_put(jnp.arange(8.0), split), "rate": 0.1, "host": np.arange(3), "key": jax.random.key(1)}
-    save(tmp_path / "a", tree)
-    again = restore(tmp_path / "a", tree)
+    save_checkpoint(tmp_path / "a", tree)
+    again = restore_checkpoint(tmp_path / "a", tree)
     np.testing.assert_array_equal(again["w"], np.arange(8.0))
     assert again["w"].sharding == split
     assert again["rate"] == 0.1
     assert type(again["rate"]) is float
     assert isinstance(again["host"], np.ndarray)
     assert jnp.all(jax.random.bits(again["key"]) == jax.random.bits(tree["key"]))
-    with pytest.raises(jgd.InputError, match=r"save\(dir='.*a'\): there is something at"):
-        save(tmp_path / "a", tree)
+    save_checkpoint(tmp_path / "b", tree["w"])
+    np.testing.assert_array_equal(restore_checkpoint(tmp_path / "b", tree["w"]), np.arange(8.0))
+    with pytest.raises(jgd.InputError, match=r"save_checkpoint\(dir='.*a'\): there is something at"):
+        save_checkpoint(tmp_path / "a", tree)
 
 
 @pytest.mark.parametrize(
@@ -106,30 +108,32 @@ def test_a_tree_comes_back_as_it_was(tmp_path):
 )
 def test_what_differs_is_named(tmp_path, change, said):
     tree = {"a": {"w": jnp.ones(4), "b": jnp.ones(2)}}
-    save(tmp_path / "a", tree)
+    save_checkpoint(tmp_path / "a", tree)
     with pytest.raises(jgd.InputError, match=said):
-        restore(tmp_path / "a", {"a": {**tree["a"], **change}})
+        restore_checkpoint(tmp_path / "a", {"a": {**tree["a"], **change}})
 
 
 def test_what_is_no_checkpoint_and_what_is_damaged_is_one_sentence(tmp_path):
-    with pytest.raises(jgd.InputError, match=r"is no whole checkpoint of jgd\.distributed\.save"):
-        restore(tmp_path, jnp.ones(2))
-    with pytest.raises(jgd.InputError, match=r"is no whole checkpoint of jgd\.distributed\.save"):
-        restore(tmp_path / "nothing", jnp.ones(2))
-    save(tmp_path / "a", {"w": jax.random.normal(jax.random.key(0), (5000,))})
-    with pytest.raises(jgd.InputError, match=r"restore\(shardings\): it must be a sharding, .*it says nothing of"):
-        restore(tmp_path / "a", {"w": jnp.ones(2), "b": 0.0}, {"w": jnp.ones(2).sharding})
+    with pytest.raises(jgd.InputError, match=r"is no whole checkpoint of jgd\.distributed\.save_checkpoint"):
+        restore_checkpoint(tmp_path, jnp.ones(2))
+    with pytest.raises(jgd.InputError, match=r"is no whole checkpoint of jgd\.distributed\.save_checkpoint"):
+        restore_checkpoint(tmp_path / "nothing", jnp.ones(2))
+    save_checkpoint(tmp_path / "a", {"w": jax.random.normal(jax.random.key(0), (5000,))})
+    with pytest.raises(
+        jgd.InputError, match=r"restore_checkpoint\(shardings\): it must be a sharding, .*it says nothing of"
+    ):
+        restore_checkpoint(tmp_path / "a", {"w": jnp.ones(2), "b": 0.0}, {"w": jnp.ones(2).sharding})
     halves = NamedSharding(jax.make_mesh((2,), ("data",), devices=jax.devices()[:2]), P("data"))
-    save(tmp_path / "odd", {"w": jnp.ones(3)})
+    save_checkpoint(tmp_path / "odd", {"w": jnp.ones(3)})
     with pytest.raises(jgd.InputError, match=r"splits the array at \['w'\], of shape \(3,\), into parts which do not"):
-        restore(tmp_path / "odd", {"w": jnp.ones(3)}, halves)
+        restore_checkpoint(tmp_path / "odd", {"w": jnp.ones(3)}, halves)
     block = max((tmp_path / "a").rglob("d/*"), key=lambda file: file.stat().st_size)
     block.write_bytes(block.read_bytes()[:-9000] + bytes(9000))
     with pytest.raises(jgd.InputError, match=r"the checkpoint is damaged \(.*\); take an older one"):
-        restore(tmp_path / "a", {"w": jnp.ones(5000)})
+        restore_checkpoint(tmp_path / "a", {"w": jnp.ones(5000)})
 
 
 def test_without_the_engine_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
-    with pytest.raises(jgd.InputError, match=r"save needs orbax.*pip install 'jgd\[orbax\]'"):
-        save(tmp_path / "a", jnp.ones(2))
+    with pytest.raises(jgd.InputError, match=r"save_checkpoint needs orbax.*pip install 'jgd\[orbax\]'"):
+        save_checkpoint(tmp_path / "a", jnp.ones(2))
