@@ -14,7 +14,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.state_specs import names_in, param_specs, state_specs
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
-from jgd.core.types import Transform
+from jgd.core.types import Params, Transform
 from jgd.train.loop import Carry, root_key
 from jgd.train.segments import RunState
 from jgd.train.start import run_shapes
@@ -89,15 +89,11 @@ def mesh_layout(
     axis = mesh.axis_names[0] if data_axis is None else data_axis
     if axis not in mesh.axis_names:
         raise unknown("fit(data_axis)", axis, mesh.axis_names)
-    _check_batch(task, mesh, axis)
+    check_batch("fit", task, mesh, axis)
     key = root_key(0)
     shapes = run_shapes(task, optimizer, stop, key)
     params = shapes.carry.params
-    of_params = param_specs("fit", params, specs)
-    for (path, x), spec in zip(
-        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(of_params, is_leaf=_is_spec), strict=True
-    ):
-        _check_divides(mesh, name_of(path), x.shape, spec)
+    of_params = specs_on(mesh, "fit", params, specs)
     everywhere = jax.tree.map(lambda _: PartitionSpec(), shapes)
     carry = Carry(
         of_params, state_specs(optimizer, params, of_params), everywhere.carry.model_state, everywhere.carry.key
@@ -125,38 +121,50 @@ def on_mesh(task: Task, layout: MeshLayout) -> Task:
     return dataclasses.replace(task, data=jax.tree.map(put, task.data))
 
 
-def _check_batch(task: Task, mesh: Mesh, axis: str) -> None:
+def specs_on(mesh: Mesh, place: str, params: Params, specs: Any) -> Any:
+    """The `PartitionSpec` of each parameter; one that the mesh does not divide is an error."""
+    found = param_specs(place, params, specs)
+    for (path, x), spec in zip(
+        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(found, is_leaf=_is_spec), strict=True
+    ):
+        _check_divides(mesh, place, name_of(path), x.shape, spec)
+    return found
+
+
+def check_batch(place: str, task: Task, mesh: Mesh, axis: str) -> None:
+    """Refuse a batch, or parts of one, that the devices along an axis of the mesh do not divide."""
     size, devices = jax.tree.leaves(batch_shapes(task))[0].shape[0], mesh.shape[axis]
     if size % devices:
         raise InputError(
-            f"fit(mesh=): its axis {axis!r} has {devices} devices, which do not divide the batch of {size}; take a "
+            f"{place}(mesh=): its axis {axis!r} has {devices} devices, which do not divide the batch of {size}; take a "
             f"batch_size that is a multiple of {devices}."
         )
     part = task.microbatch.size if task.microbatch else 0
+    micro = f"fit(microbatch={part})" if place == "fit" else f"Task(microbatch={part})"
     if not part or size % part:
         return  # which its own check refuses
     if has_state(task) and part % devices:
         raise InputError(
-            f"fit(microbatch={part}): its parts are split over the {devices} devices of the mesh's axis {axis!r}, as a "
+            f"{micro}: its parts are split over the {devices} devices of the mesh's axis {axis!r}, as a "
             f"state passes from one to the next; take a multiple of {devices}."
         )
     if not has_state(task) and size % (part * devices):
         raise InputError(
-            f"fit(microbatch={part}): each of the {devices} devices of the mesh's axis {axis!r} takes parts of this "
+            f"{micro}: each of the {devices} devices of the mesh's axis {axis!r} takes parts of this "
             f"size, and {part * devices} examples do not divide the batch of {size}; take a smaller part."
         )
 
 
-def _check_divides(mesh: Mesh, name: str, shape: tuple[int, ...], spec: PartitionSpec) -> None:
+def _check_divides(mesh: Mesh, place: str, name: str, shape: tuple[int, ...], spec: PartitionSpec) -> None:
     for n, entry in zip(shape, spec, strict=False):
         names = names_in(entry)
         for axis in names:
             if axis not in mesh.axis_names:
-                raise unknown(f"fit(specs), at {name}, axis", axis, mesh.axis_names)
+                raise unknown(f"{place}(specs), at {name}, axis", axis, mesh.axis_names)
         devices = math.prod(mesh.shape[axis] for axis in names)
         if n % devices:
             raise InputError(
-                f"fit(specs): {spec} splits an axis of {n} of the parameter at {name}, of shape {shape}, into "
+                f"{place}(specs): {spec} splits an axis of {n} of the parameter at {name}, of shape {shape}, into "
                 f"{devices} parts, which do not divide it; leave that axis whole with None."
             )
 

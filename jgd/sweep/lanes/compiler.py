@@ -159,12 +159,13 @@ class Preparation:
         # Copies of first parameters are made side by side: that is a smaller program.
         width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
         beginning = self._lane(layout, rows), Shared(numbers, of_task.first_shape, None, self.devices.scalar(0))
-        begin = begin_program(group, self.devices.mesh, width).trace(*beginning)
+        where = self.devices.of_states(group)
+        begin = begin_program(group, self.devices.mesh, width, where, self.devices.spread).trace(*beginning)
         state = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), begin.out_info)
         traced = Traced(state, of_task.pick_shapes, watched_of(self.settings, task, optimizer))
         # The pool gets the segments first, as they take longest.
         segments = {x: self._segment(group, layout, rows, numbers, traced, x) for x in self.lengths}
-        begins = self._later(begin, beginning)
+        begins = self._later(begin, beginning, where)
         self._programs[key] = _Pending(group, layout, rows, numbers, traced, of_task, begins, segments)
         return self._programs[key]
 
@@ -178,11 +179,14 @@ class Preparation:
         length: int,
     ) -> Future[Compiled]:
         """Trace a segment, and leave the compiling to the pool."""
-        states = jax.tree.map(lambda x: self._lanes(layout, x.shape, x.dtype), traced.state)
+        where = self.devices.of_states(group)
+        shaped = partial(jax.tree.map, lambda x: self._lanes(layout, x.shape, x.dtype))
+        states = jax.tree.map(lambda place, part: _lying(shaped(part), place), where, traced.state)
         shared = Shared(numbers, None, traced.pick_shapes[length], self.devices.scalar(0))
         args = states, self._lane(layout, rows), shared
-        run = segment_program(group, self.devices.mesh, layout.width, length, traced.watched)
-        return self._later(run.trace(*args), args)
+        on = self.devices.mesh, layout.width
+        run = segment_program(group, *on, length, traced.watched, where, self.devices.spread)
+        return self._later(run.trace(*args), args, where)
 
     def _lane(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
         """The shapes of the lanes of a chunk."""
@@ -231,9 +235,11 @@ class Preparation:
             {length: program.result() for length, program in row.segments.items()},
         )
 
-    def _later(self, traced: Any, args: Any) -> Future[Compiled]:
-        """The program of a trace, which this process has or the pool compiles."""
+    def _later(self, traced: Any, args: Any, where: Any = None) -> Future[Compiled]:
+        """The program of a trace, which this process has or the pool compiles; `where` are its states' shardings."""
         key = program_key(traced, args)
+        if key is not None and self.devices.spread is not None:  # of which a trace's hash says nothing
+            key = *key, self.devices.spread.axis, *jax.tree.leaves(where)
         if key in self._begun:
             return self._begun[key]
         future: Future[Compiled] = Future()
@@ -261,6 +267,10 @@ class Preparation:
 
 def _nothing(*_: Any) -> None:
     """Make nothing, where each lane makes its own."""
+
+
+def _lying(shapes: Any, place: Any) -> Any:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes)
 
 
 def _shapes(tree: Any) -> Any:
