@@ -11,6 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.arguments import Kind
 from jgd.core.errors import InputError, unknown
+from jgd.core.processes import same_in_all
 from jgd.core.state_specs import names_in, param_specs, state_specs
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
@@ -55,6 +56,19 @@ class MeshLayout:
     def over_axis(self, axis: int = 0) -> NamedSharding:
         """Where arrays lie that are split along this axis of theirs."""
         return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, self.axis))
+
+    def placed(self, batches: Any, place: str) -> Any:
+        """The batches of a segment, which each process has whole, each device with its parts of them."""
+        where = self.over_axis(1)
+        if jax.process_count() == 1:
+            return jax.device_put(batches, where)
+        arrays = jax.tree.map(np.asarray, batches)
+        if not same_in_all(arrays):
+            raise InputError(
+                f"{place}: it differs from process to process; under jax.distributed data(epoch) must yield the whole "
+                "batch in each of them, of which fit takes each device's part."
+            )
+        return jax.tree.map(lambda x: jax.make_array_from_callback(x.shape, where, x.__getitem__), arrays)
 
     def kept(self, state: RunState) -> RunState:
         """Within a program: the run's state, lying as it did, so that its memory can be used again."""

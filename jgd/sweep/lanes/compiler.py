@@ -180,12 +180,11 @@ class Preparation:
     ) -> Future[Compiled]:
         """Trace a segment, and leave the compiling to the pool."""
         where = self.devices.of_states(group)
-        shaped = partial(jax.tree.map, lambda x: self._lanes(layout, x.shape, x.dtype))
-        states = jax.tree.map(lambda place, part: _lying(shaped(part), place), where, traced.state)
+        states = self.devices.state_shapes(layout.chunk, traced.state, where)
         shared = Shared(numbers, None, traced.pick_shapes[length], self.devices.scalar(0))
         args = states, self._lane(layout, rows), shared
-        on = self.devices.mesh, layout.width
-        run = segment_program(group, *on, length, traced.watched, where, self.devices.spread)
+        mesh, spread = self.devices.mesh, self.devices.spread
+        run = segment_program(group, mesh, layout.width, length, traced.watched, where, spread)
         return self._later(run.trace(*args), args, where)
 
     def _lane(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
@@ -237,9 +236,8 @@ class Preparation:
 
     def _later(self, traced: Any, args: Any, where: Any = None) -> Future[Compiled]:
         """The program of a trace, which this process has or the pool compiles; `where` are its states' shardings."""
-        key = program_key(traced, args)
-        if key is not None and self.devices.spread is not None:  # of which a trace's hash says nothing
-            key = *key, self.devices.spread.axis, *jax.tree.leaves(where)
+        spread = self.devices.spread
+        key = program_key(traced, args, spread and (spread.axis, *jax.tree.leaves(where)))
         if key in self._begun:
             return self._begun[key]
         future: Future[Compiled] = Future()
@@ -267,10 +265,6 @@ class Preparation:
 
 def _nothing(*_: Any) -> None:
     """Make nothing, where each lane makes its own."""
-
-
-def _lying(shapes: Any, place: Any) -> Any:
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes)
 
 
 def _shapes(tree: Any) -> Any:

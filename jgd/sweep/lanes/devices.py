@@ -52,6 +52,14 @@ class Devices:
             is_leaf=lambda x: isinstance(x, PartitionSpec),
         )
 
+    def state_shapes(self, lanes: int, state: Any, where: Any) -> Any:
+        """The shapes of the states of so many lanes, from those of one and what `of_states` says."""
+
+        def lying(place: Any, part: Any) -> Any:
+            return jax.tree.map(lambda x: jax.ShapeDtypeStruct((lanes, *x.shape), x.dtype, sharding=place), part)
+
+        return jax.tree.map(lying, where, state)
+
     def split(self, lanes: Any) -> Any:
         """Arrays with a leading axis of lanes, split over the devices."""
         return jax.device_put(lanes, self.split_over_lanes)
