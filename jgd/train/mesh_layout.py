@@ -12,7 +12,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jgd.core.arguments import Kind
 from jgd.core.errors import InputError, unknown
 from jgd.core.processes import same_in_all
-from jgd.core.state_specs import names_in, param_specs, state_specs
+from jgd.core.state_specs import laid_state, names_in, param_specs
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
 from jgd.core.types import Params, Transform
@@ -37,6 +37,18 @@ class MeshLayout:
     outer: Mesh
     axis: str
     state: tuple[PartitionSpec, ...]
+    unclear: tuple[str, ...] = ()  # leaves of the optimizer's state whose shapes do not say how to lie
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a run is to tell of how it lies."""
+        if not self.unclear:
+            return ()
+        more = f" and {len(self.unclear) - 3} more" if len(self.unclear) > 3 else ""
+        return (
+            f"mesh: every device has all of the state's {', '.join(self.unclear[:3])}{more}, since their shapes fit "
+            "their parameters' specs in two ways or none; say how they lie with state_specs={pattern: spec}",
+        )
 
     @property
     def devices(self) -> int:
@@ -92,11 +104,11 @@ def in_effect(layout: MeshLayout | None) -> Any:
 
 
 def mesh_layout(
-    task: Task, optimizer: Transform, stop: Stop, mesh: Mesh | None, data_axis: str | None, specs: Any
+    task: Task, optimizer: Transform, stop: Stop, mesh: Mesh | None, data_axis: str | None, specs: Any, of_state: Any
 ) -> MeshLayout | None:
     """Check the arguments of `fit` that say where a run lies, and the layout they give; `None` without a mesh."""
     if mesh is None:
-        for name, value in (("data_axis", data_axis), ("specs", specs)):
+        for name, value in (("data_axis", data_axis), ("specs", specs), ("state_specs", of_state)):
             if value is not None:
                 raise InputError(f"fit({name}={value!r}): it says how a run lies on a mesh; pass mesh too.")
         return None
@@ -109,12 +121,17 @@ def mesh_layout(
     params = shapes.carry.params
     of_params = specs_on(mesh, "fit", params, specs)
     everywhere = jax.tree.map(lambda _: PartitionSpec(), shapes)
-    carry = Carry(
-        of_params, state_specs(optimizer, params, of_params), everywhere.carry.model_state, everywhere.carry.key
-    )
+    laid, unclear = laid_state(optimizer, params, of_params, of_state)
+    for (path, x), spec in zip(
+        jax.tree_util.tree_leaves_with_path(shapes.carry.opt_state),
+        jax.tree.leaves(laid, is_leaf=_is_spec),
+        strict=True,
+    ):
+        _check_divides(mesh, "fit", name_of(path), x.shape, spec)
+    carry = Carry(of_params, laid, everywhere.carry.model_state, everywhere.carry.key)
     flat = jax.tree.leaves(everywhere._replace(carry=carry), is_leaf=_is_spec)
     auto = Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * len(mesh.axis_names))
-    return MeshLayout(auto, mesh, axis, tuple(flat))
+    return MeshLayout(auto, mesh, axis, tuple(flat), tuple(unclear))
 
 
 def on_mesh(task: Task, layout: MeshLayout) -> Task:
