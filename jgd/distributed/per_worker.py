@@ -78,7 +78,7 @@ class _WorkersStateLoss:
         """The loss, as a task calls it."""
         out = _each(self, params, state, batch, key)
         if not isinstance(out, tuple) or len(out) != 2 or not isinstance(out[1], tuple) or len(out[1]) != 2:
-            return out  # which the task refuses
+            return jax.tree.map(lambda x: x[0], out)  # one worker's, which the task refuses
         return _mean(out[0]), (out[1][0], _means(out[1][1]))
 
 
