@@ -1,5 +1,6 @@
 """Several processes under `jax.distributed`: arrays that span them, and what they must decide alike."""
 
+import zlib
 from typing import Any
 
 import jax
@@ -25,6 +26,16 @@ def in_any(flag: bool) -> bool:
     if jax.process_count() == 1:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+
+
+def same_in_all(arrays: Any) -> bool:
+    """Whether every process holds the same bytes in the arrays of a tree; all must call it together."""
+    if jax.process_count() == 1:
+        return True
+    digest = 0
+    for x in jax.tree.leaves(arrays):
+        digest = zlib.crc32(np.ascontiguousarray(x).reshape(-1).view(np.uint8).data, digest)
+    return bool(np.all(multihost_utils.process_allgather(np.array(digest, np.uint32)) == digest))
 
 
 def is_first() -> bool:

@@ -1,23 +1,27 @@
 """How the leaves of an optimizer's state lie on a mesh, from how its parameters do."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, checked
+from jgd.core.arguments import ARRAYS, PATTERN, TRANSFORM, Kind, checked
 from jgd.core.errors import InputError
-from jgd.core.leaves import prefix_mismatch
+from jgd.core.leaves import check_patterns, fits, prefix_mismatch
 from jgd.core.record import part, record, static
-from jgd.core.tree import name_of
+from jgd.core.tree import name_of, path_names
 from jgd.core.types import Params, State, Transform
 
 SPECS = Kind(
     "be a jax.sharding.PartitionSpec, a tree of them with None for what is whole, or a function of the parameters",
     lambda x: callable(x) or all(map(_is_spec, jax.tree.leaves(x, is_leaf=_is_spec))),
+)
+BY_PATH = Kind(
+    "be a mapping from regular expressions, which are searched in the paths of the state's leaves, to PartitionSpecs",
+    lambda x: isinstance(x, Mapping) and all(PATTERN.admits(k) and _is_spec(v) for k, v in x.items()),
 )
 
 
@@ -33,8 +37,8 @@ class ShardedState:
     devices: int = static()
 
 
-@checked(optimizer=TRANSFORM, params=ARRAYS, specs=SPECS)
-def state_specs(optimizer: Transform, params: Params, specs: Any) -> State:
+@checked(optimizer=TRANSFORM, params=ARRAYS, specs=SPECS, by_path=BY_PATH)
+def state_specs(optimizer: Transform, params: Params, specs: Any, by_path: Mapping[str, Any] | None = None) -> State:
     """Give a `PartitionSpec` for each leaf of `optimizer.init(params)`, from those of the parameters.
 
     `specs` is a tree of `PartitionSpec` like `params`, a prefix of it, with `None` for what is replicated, or a
@@ -43,19 +47,46 @@ def state_specs(optimizer: Transform, params: Params, specs: Any) -> State:
     A leaf of the state belongs to the parameter whose path is part of its own. One of the parameter's shape lies as it
     does, under further leading axes too, as a history has them; one of as many axes is split along those of equal
     length; of one that lacks some of its axes, such as a row's mean, the others are as they were. All else is
-    replicated, and so is what fits in two ways that differ, such as the mean of a square matrix's rows or columns.
+    replicated, and so is what fits in two ways that differ, such as the mean of a square matrix's rows or columns;
+    `fit(mesh=)` names these in `run.notes`. `by_path` says how such leaves lie: `{"v_row/w$": P("data")}`, the first
+    pattern that is found in the leaf's path, names with slashes, holds.
 
     `jax.jit(optimizer.init, out_shardings=...)(params)` then makes a state that no device ever holds whole.
     """
+    return _laid("state_specs(by_path)", optimizer, params, param_specs("state_specs", params, specs), by_path)[0]
+
+
+def laid_state(
+    optimizer: Transform, params: Params, specs: Any, by_path: Mapping[str, Any] | None
+) -> tuple[State, list[str]]:
+    """`state_specs` for `fit`, with the paths of leaves that are whole because their shapes do not say how to lie."""
+    return _laid("fit(state_specs)", optimizer, params, specs, by_path)
+
+
+def _laid(
+    place: str, optimizer: Transform, params: Params, specs: Any, by_path: Mapping[str, Any] | None
+) -> tuple[State, list[str]]:
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), params)
-    rows = jax.tree.leaves(param_specs("state_specs", shapes, specs), is_leaf=_is_spec)
+    rows = jax.tree.leaves(specs, is_leaf=_is_spec)
     known = {
         path: (x.shape, spec) for (path, x), spec in zip(jax.tree_util.tree_leaves_with_path(shapes), rows, strict=True)
     }
+    unclear, patterns = list[str](), dict(by_path or {})
+    state = jax.eval_shape(optimizer.init, shapes)
+    check_patterns(place, patterns, state)
 
     def of_leaf(path: tuple[Any, ...], leaf: Any) -> PartitionSpec:
+        name = "/".join(path_names(path))
+        for pattern, spec in patterns.items():
+            if fits(pattern, name):
+                return _of_length(place, name, leaf.shape, _as_spec(place, spec))
         owner = next((known[x] for x in _parts_of(path) if x in known), None)
-        return PartitionSpec() if owner is None or not leaf.shape else _fitting(leaf.shape, *owner)
+        if owner is None or not leaf.shape:
+            return PartitionSpec()
+        found = _fitting(leaf.shape, *owner)
+        if len(found) != 1 and leaf.size > 1 and any(x is not None for x in owner[1]):
+            unclear.append(name)
+        return found[0] if len(found) == 1 else PartitionSpec()
 
     def of_node(path: tuple[Any, ...], node: Any) -> Any:
         if not isinstance(node, ShardedState):
@@ -66,8 +97,8 @@ def state_specs(optimizer: Transform, params: Params, specs: Any) -> State:
         )
         return ShardedState(split, node.axis, node.devices)
 
-    state = jax.eval_shape(optimizer.init, shapes)
-    return jax.tree_util.tree_map_with_path(of_node, state, is_leaf=lambda x: isinstance(x, ShardedState))
+    found = jax.tree_util.tree_map_with_path(of_node, state, is_leaf=lambda x: isinstance(x, ShardedState))
+    return found, unclear
 
 
 def split_spec(shape: tuple[int, ...], devices: int, axis: str, given: PartitionSpec) -> PartitionSpec:
@@ -105,11 +136,7 @@ def param_specs(place: str, params: Params, specs: Any) -> Any:
     for (path, x), spec in zip(
         jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(found, is_leaf=_is_spec), strict=True
     ):
-        if len(spec) > len(jnp.shape(x)):
-            raise InputError(
-                f"{place}(specs): the parameter at {name_of(path)} has {len(jnp.shape(x))} axes and the spec {spec}; "
-                "give a spec with an entry for each axis at most."
-            )
+        _of_length(f"{place}(specs)", f"the parameter at {name_of(path)}", jnp.shape(x), spec)
     return found
 
 
@@ -128,6 +155,15 @@ def _as_spec(place: str, x: Any) -> PartitionSpec:
     return PartitionSpec() if x is None else x.spec if isinstance(x, NamedSharding) else x
 
 
+def _of_length(place: str, name: str, shape: tuple[int, ...], spec: PartitionSpec) -> PartitionSpec:
+    if len(spec) > len(shape):
+        raise InputError(
+            f"{place}: {name} has {len(shape)} axes and the spec {spec}; give a spec with an entry for each axis at "
+            "most."
+        )
+    return spec
+
+
 def _parts_of(path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     """The parts of a path without gaps, the longest first, of equal ones the last."""
     for length in range(len(path), -1, -1):
@@ -140,16 +176,16 @@ def _full(shape: tuple[int, ...], spec: PartitionSpec) -> tuple[Any, ...]:
     return *spec, *[None] * (len(shape) - len(spec))
 
 
-def _fitting(shape: tuple[int, ...], whole: tuple[int, ...], spec: PartitionSpec) -> PartitionSpec:
-    """The spec of a leaf of the state whose parameter has the shape `whole` and this spec."""
+def _fitting(shape: tuple[int, ...], whole: tuple[int, ...], spec: PartitionSpec) -> list[PartitionSpec]:
+    """The specs that a leaf of the state may have whose parameter has the shape `whole` and this spec."""
     entries, more = _full(whole, spec), len(shape) - len(whole)
     if more >= 0 and shape[more:] == whole:
-        return PartitionSpec(*[None] * more, *entries)
+        return [PartitionSpec(*[None] * more, *entries)]
     if more == 0:
-        return PartitionSpec(*(x if a == b else None for x, a, b in zip(entries, shape, whole, strict=True)))
+        return [PartitionSpec(*(x if a == b else None for x, a, b in zip(entries, shape, whole, strict=True)))]
     found = {
         tuple(entries[i] for i in axes)
         for axes in itertools.combinations(range(len(whole)), len(shape))
         if tuple(whole[i] for i in axes) == shape
     }
-    return PartitionSpec(*found.pop()) if len(found) == 1 else PartitionSpec()
+    return [PartitionSpec(*x) for x in found]

@@ -1,6 +1,8 @@
-"""Many devices and workers: how an optimizer's state lies on a mesh, local steps, and gradients that arrive late."""
+"""Many devices and workers: how an optimizer's state lies on a mesh, checkpoints, local steps, and late gradients."""
 
 from jgd.core.state_specs import state_specs as state_specs
+from jgd.distributed.checkpoint import restore_checkpoint as restore_checkpoint
+from jgd.distributed.checkpoint import save_checkpoint as save_checkpoint
 from jgd.distributed.delayed import Delayed as Delayed
 from jgd.distributed.delayed import DelayedState as DelayedState
 from jgd.distributed.delayed import delayed as delayed

@@ -11,6 +11,7 @@ import jax
 from jgd.core.arguments import COUNT, TEXT, WHOLE, Kind, admits, listed, takes
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.outline import shown
+from jgd.core.state_specs import SPECS
 from jgd.core.types import Transform
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
@@ -20,6 +21,7 @@ from jgd.sweep.samplers.by_name import SAMPLER
 from jgd.sweep.spaces.combinations import combinations
 from jgd.sweep.spaces.distributions import Distribution, Parts
 from jgd.train.loop import check_watched
+from jgd.train.mesh_layout import DATA_AXIS, MESH
 from jgd.train.task import Task, check_task, is_stream
 from jgd.transforms.in_effect import check_metrics
 
@@ -52,6 +54,9 @@ OF_RUN: dict[str, Kind | None] = {
     "stop": RULES,
     "evolve": POPULATION,
     "executor": EXECUTOR,
+    "mesh": MESH,
+    "data_axis": DATA_AXIS,
+    "specs": SPECS,
 }
 """The kinds of the arguments of `run` whose names mean something else elsewhere, or nothing."""
 
@@ -67,12 +72,17 @@ def check_workers(workers: int | None, dir: Any) -> int:
     return workers
 
 
-def check_executor(executor: Any, workers: int) -> Any:
-    """The executor, or the error that there is no process for it to start."""
+def check_executor(executor: Any, workers: int, mesh: Any = None) -> Any:
+    """The executor, or the error that there is no process for it to start, or that it cannot be given a mesh."""
     if executor is not None and workers < 2:
         raise InputError(
             f"run(executor=, workers={workers}): it starts workers - 1 processes beside this one; pass at least 2, "
             "and dir= with a folder that all of them see."
+        )
+    if executor is not None and mesh is not None:
+        raise InputError(
+            "run(executor=, mesh=): the devices of a mesh are of this process; let each process make its own, and the "
+            "same call with workers= and dir=."
         )
     return executor
 

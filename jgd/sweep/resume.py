@@ -4,8 +4,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jax.sharding import Mesh
+
 from jgd.core.arguments import checked
 from jgd.core.errors import InputError
+from jgd.core.state_specs import SPECS
 from jgd.sweep.arguments import PROBLEM
 from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.result import Result
@@ -13,9 +16,10 @@ from jgd.sweep.samplers.by_name import SAMPLER
 from jgd.sweep.storage.files import read_sweep
 from jgd.sweep.storage.spec import settings_of
 from jgd.sweep.study import run
+from jgd.train.mesh_layout import DATA_AXIS, MESH
 
 
-@checked(task=PROBLEM, sampler=SAMPLER)
+@checked(task=PROBLEM, sampler=SAMPLER, mesh=MESH, data_axis=DATA_AXIS, specs=SPECS)
 def resume(
     dir: str | os.PathLike[str],
     task: Any,
@@ -25,6 +29,9 @@ def resume(
     where: Callable[[dict[str, Any]], Any] | None = None,
     lanes: int | None = None,
     devices: Sequence[Any] | None = None,
+    mesh: Mesh | None = None,
+    data_axis: str | None = None,
+    specs: Any = None,
     progress: bool | None = None,
     workers: int | None = None,
     max_seconds: float | None = None,
@@ -59,6 +66,9 @@ def resume(
         target=settings.target,
         lanes=lanes,
         devices=devices,
+        mesh=mesh,
+        data_axis=data_axis,
+        specs=specs,
         progress=progress,
         dir=dir,
         workers=workers,

@@ -9,6 +9,8 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
+from jax.sharding import Mesh
+
 from jgd.core.arguments import check as check_arguments
 from jgd.core.arguments import kinds_by_name
 from jgd.core.storage import folder_path
@@ -19,6 +21,7 @@ from jgd.sweep.engine.rounds import Engine, TaskEngine, train_in_rounds
 from jgd.sweep.engine.time_limit import TimeLimit
 from jgd.sweep.fingerprints import code_texts
 from jgd.sweep.lanes.devices import Devices
+from jgd.sweep.lanes.lane_mesh import LaneMesh, lane_mesh
 from jgd.sweep.lanes.settings import Settings
 from jgd.sweep.pruners.population import as_population
 from jgd.sweep.pruners.rules import as_rules
@@ -75,6 +78,10 @@ class Study:
     lanes       How many run side by side on a device; chosen unless given. Results do not depend on it.
     devices     All local ones unless given. On a CPU, `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before
                 JAX is first used makes one of each core; `jgd race` does so itself.
+    mesh        A `jax.sharding.Mesh` of which each lane has several devices, for models that need them, in place of
+                `devices`: along its axis "lanes", if it has one, lanes run at the same time, and each is trained on the
+                devices along its other axes as by `jgd.fit(mesh=, data_axis=, specs=)`, batches split along the first
+                of them unless `data_axis` names another. Results are those of one device, to rounding.
     progress    `None` shows a line in a notebook, and where standard error is a terminal and rich is installed.
     dir         A folder that keeps the sweep, written at the end of every segment. The same call again goes on from it,
                 to the same bits as if nothing had happened: Ctrl-C, a kill or a full disk loses at most the running
@@ -114,6 +121,9 @@ class Study:
     evolve: Any = None
     lanes: int | None = None
     devices: Sequence[Any] | None = None
+    mesh: Mesh | None = None
+    data_axis: str | None = None
+    specs: Any = None
     progress: bool | None = None
     dir: str | os.PathLike[str] | None = None
     max_seconds: float | None = None
@@ -124,6 +134,7 @@ class Study:
     settings: Settings = dataclasses.field(init=False)
     train: Any = dataclasses.field(init=False)  # the task, or the function that owns its loop, as a value
     named: dict[str, Any] = dataclasses.field(init=False)  # the spaces by name
+    spread: LaneMesh | None = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         """Check every argument, and keep what is made of it."""
@@ -131,7 +142,7 @@ class Study:
         owns_loop = is_black_box(self.task)
         if owns_loop:
             inside = {"eval_every": self.eval_every, "metrics": self.metrics or None}
-            refuse_inside(steps=self.steps, stop=self.stop, evolve=self.evolve, **inside)
+            refuse_inside(steps=self.steps, stop=self.stop, evolve=self.evolve, mesh=self.mesh, **inside)
         else:
             arguments.check_kind(self.task)
         num_trials, seed = int(self.num_trials), int(self.seed)
@@ -146,6 +157,8 @@ class Study:
             as_population(self.evolve, rules, num_trials, rounds, self.where), seed, self.metrics,
         )  # fmt: skip
         train, named = name_problem(self.task, self.spaces)
+        spread = lane_mesh(self.mesh, self.data_axis, self.specs, self.devices)
+        chosen = self.devices if spread is None else list(spread.mesh.devices.flat)
         made = {
             "num_trials": num_trials,
             "seed": seed,
@@ -154,10 +167,11 @@ class Study:
             "workers": arguments.check_workers(self.workers, self.dir),
             "dir": dir,
             "max_seconds": None if self.max_seconds is None else float(self.max_seconds),
-            "devices": arguments.local_devices(self.devices),
-            "executor": arguments.check_executor(self.executor, self.workers or 1),
+            "devices": arguments.local_devices(chosen),
+            "executor": arguments.check_executor(self.executor, self.workers or 1, self.mesh),
         }
-        for name, value in {**made, "settings": settings, "train": train, "named": named}.items():
+        made |= {"settings": settings, "train": train, "named": named, "spread": spread}
+        for name, value in made.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -172,7 +186,7 @@ class Study:
 
     def engine(self) -> Engine:
         """Make the engine that trains the trials on the devices."""
-        devices, limit = Devices(self.devices or ()), TimeLimit(self.max_seconds)
+        devices, limit = Devices(self.devices or (), self.spread), TimeLimit(self.max_seconds)
         shared = self.lanes, self.workers or 1, limit
         if is_black_box(self.task):
             return BlackBoxEngine(self.settings, devices, *shared)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jgd.core.arguments import ARRAYS, FLAG, TEXT, Kind, admits, checked, listed, one_of
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
-from jgd.core.state_specs import SPECS
+from jgd.core.state_specs import BY_PATH, SPECS
 from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import names
@@ -49,6 +49,7 @@ HEALTH_ASKED = Kind("be True or False, or a jgd.Health", lambda x: admits(FLAG, 
     mesh=MESH,
     data_axis=DATA_AXIS,
     specs=SPECS,
+    state_specs=BY_PATH,
     resume=one_of("same", "changed"),
     health=HEALTH_ASKED,
 )
@@ -71,6 +72,7 @@ def fit(
     mesh: Mesh | None = None,
     data_axis: str | None = None,
     specs: Any = None,
+    state_specs: Mapping[str, Any] | None = None,
     dir: str | os.PathLike[str] | None = None,
     resume: str = "same",
     progress: bool | None = None,
@@ -103,6 +105,9 @@ def fit(
                 of the parameters that returns one, such as `partial(jgd.distributed.split_specs, mesh=mesh)`, with
                 which each device keeps its part of them and of the optimizer's state alone (FSDP). Unless given, each
                 device has them whole; `jgd.distributed.shard_state(optimizer, mesh)` splits the state alone (ZeRO-1).
+    state_specs  Specs of leaves of the optimizer's state by patterns over their paths, `{"v_row/w$": P("data")}`, for
+                those whose shapes do not say how they lie, such as means over the rows of a square matrix; `run.notes`
+                names them. They are whole on each device unless given.
     dir         A folder for the checkpoint. The same call again goes on from it, to the same bits as if nothing had
                 happened; `steps` may then be larger. A kill at any moment loses at most the current segment. A run that
                 a rule or the callback has ended stays ended.
@@ -133,8 +138,8 @@ def fit(
     """
     clock = Clock(time.perf_counter(), compile_seconds())
     plan = _plan(task, optimizer, steps, stop, eval_every, metrics, keep_best, mode, microbatch, health)
-    layout = mesh_layout(plan.task, plan.optimizer, plan.in_segment, mesh, data_axis, specs)
-    plan = plan._replace(layout=layout)
+    layout = mesh_layout(plan.task, plan.optimizer, plan.in_segment, mesh, data_axis, specs, state_specs)
+    plan = plan._replace(layout=layout, notes=layout.notes if layout else ())
     plan = with_largest_microbatch(plan) if microbatch == "auto" else plan
     call, key = None if callback is None else caller(callback), root_key(int(seed))
     checkpoint = None if dir is None else Checkpoint(dir)

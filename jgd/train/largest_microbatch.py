@@ -29,7 +29,12 @@ def with_largest_microbatch(plan: FitPlan) -> FitPlan:
     sizes = divisors(size // (plan.layout.devices if plan.layout else 1))
     needed = functools.cache(functools.partial(segment_bytes, plan))  # which compiles
     if free is None or needed(None) <= free:
-        return plan._replace(notes=(f"microbatch='auto': the whole batch of {size} fits into memory",))
+        return plan._replace(
+            notes=(
+                *plan.notes,
+                f"microbatch='auto': the whole batch of {size} fits into memory",
+            )
+        )
     low, high = 0, len(sizes) - 1  # sizes[high] is too large
     while low < high:
         middle = (low + high) // 2
@@ -41,7 +46,7 @@ def with_largest_microbatch(plan: FitPlan) -> FitPlan:
         )
     part, count = sizes[low - 1], needed(sizes[low - 1])
     note = f"microbatch='auto': {part} of {size} examples at a time, {count:,} bytes where {free:,} are free"
-    return plan._replace(task=dataclasses.replace(plan.task, microbatch=part), notes=(note,))
+    return plan._replace(task=dataclasses.replace(plan.task, microbatch=part), notes=(*plan.notes, note))
 
 
 def segment_bytes(plan: FitPlan, size: int | None) -> int:

@@ -11,10 +11,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jgd.core.arguments import Kind
 from jgd.core.errors import InputError, unknown
-from jgd.core.state_specs import names_in, param_specs, state_specs
+from jgd.core.processes import same_in_all
+from jgd.core.state_specs import laid_state, names_in, param_specs
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
-from jgd.core.types import Transform
+from jgd.core.types import Params, Transform
 from jgd.train.loop import Carry, root_key
 from jgd.train.segments import RunState
 from jgd.train.start import run_shapes
@@ -36,6 +37,18 @@ class MeshLayout:
     outer: Mesh
     axis: str
     state: tuple[PartitionSpec, ...]
+    unclear: tuple[str, ...] = ()  # leaves of the optimizer's state whose shapes do not say how to lie
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a run is to tell of how it lies."""
+        if not self.unclear:
+            return ()
+        more = f" and {len(self.unclear) - 3} more" if len(self.unclear) > 3 else ""
+        return (
+            f"mesh: every device has all of the state's {', '.join(self.unclear[:3])}{more}, since their shapes fit "
+            "their parameters' specs in two ways or none; say how they lie with state_specs={pattern: spec}",
+        )
 
     @property
     def devices(self) -> int:
@@ -55,6 +68,19 @@ class MeshLayout:
     def over_axis(self, axis: int = 0) -> NamedSharding:
         """Where arrays lie that are split along this axis of theirs."""
         return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, self.axis))
+
+    def placed(self, batches: Any, place: str) -> Any:
+        """The batches of a segment, which each process has whole, each device with its parts of them."""
+        where = self.over_axis(1)
+        if jax.process_count() == 1:
+            return jax.device_put(batches, where)
+        arrays = jax.tree.map(np.asarray, batches)
+        if not same_in_all(arrays):
+            raise InputError(
+                f"{place}: it differs from process to process; under jax.distributed data(epoch) must yield the whole "
+                "batch in each of them, of which fit takes each device's part."
+            )
+        return jax.tree.map(lambda x: jax.make_array_from_callback(x.shape, where, x.__getitem__), arrays)
 
     def kept(self, state: RunState) -> RunState:
         """Within a program: the run's state, lying as it did, so that its memory can be used again."""
@@ -78,33 +104,34 @@ def in_effect(layout: MeshLayout | None) -> Any:
 
 
 def mesh_layout(
-    task: Task, optimizer: Transform, stop: Stop, mesh: Mesh | None, data_axis: str | None, specs: Any
+    task: Task, optimizer: Transform, stop: Stop, mesh: Mesh | None, data_axis: str | None, specs: Any, of_state: Any
 ) -> MeshLayout | None:
     """Check the arguments of `fit` that say where a run lies, and the layout they give; `None` without a mesh."""
     if mesh is None:
-        for name, value in (("data_axis", data_axis), ("specs", specs)):
+        for name, value in (("data_axis", data_axis), ("specs", specs), ("state_specs", of_state)):
             if value is not None:
                 raise InputError(f"fit({name}={value!r}): it says how a run lies on a mesh; pass mesh too.")
         return None
     axis = mesh.axis_names[0] if data_axis is None else data_axis
     if axis not in mesh.axis_names:
         raise unknown("fit(data_axis)", axis, mesh.axis_names)
-    _check_batch(task, mesh, axis)
+    check_batch("fit", task, mesh, axis)
     key = root_key(0)
     shapes = run_shapes(task, optimizer, stop, key)
     params = shapes.carry.params
-    of_params = param_specs("fit", params, specs)
-    for (path, x), spec in zip(
-        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(of_params, is_leaf=_is_spec), strict=True
-    ):
-        _check_divides(mesh, name_of(path), x.shape, spec)
+    of_params = specs_on(mesh, "fit", params, specs)
     everywhere = jax.tree.map(lambda _: PartitionSpec(), shapes)
-    carry = Carry(
-        of_params, state_specs(optimizer, params, of_params), everywhere.carry.model_state, everywhere.carry.key
-    )
+    laid, unclear = laid_state(optimizer, params, of_params, of_state)
+    for (path, x), spec in zip(
+        jax.tree_util.tree_leaves_with_path(shapes.carry.opt_state),
+        jax.tree.leaves(laid, is_leaf=_is_spec),
+        strict=True,
+    ):
+        _check_divides(mesh, "fit", name_of(path), x.shape, spec)
+    carry = Carry(of_params, laid, everywhere.carry.model_state, everywhere.carry.key)
     flat = jax.tree.leaves(everywhere._replace(carry=carry), is_leaf=_is_spec)
     auto = Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * len(mesh.axis_names))
-    return MeshLayout(auto, mesh, axis, tuple(flat))
+    return MeshLayout(auto, mesh, axis, tuple(flat), tuple(unclear))
 
 
 def on_mesh(task: Task, layout: MeshLayout) -> Task:
@@ -125,38 +152,50 @@ def on_mesh(task: Task, layout: MeshLayout) -> Task:
     return dataclasses.replace(task, data=jax.tree.map(put, task.data))
 
 
-def _check_batch(task: Task, mesh: Mesh, axis: str) -> None:
+def specs_on(mesh: Mesh, place: str, params: Params, specs: Any) -> Any:
+    """The `PartitionSpec` of each parameter; one that the mesh does not divide is an error."""
+    found = param_specs(place, params, specs)
+    for (path, x), spec in zip(
+        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(found, is_leaf=_is_spec), strict=True
+    ):
+        _check_divides(mesh, place, name_of(path), x.shape, spec)
+    return found
+
+
+def check_batch(place: str, task: Task, mesh: Mesh, axis: str) -> None:
+    """Refuse a batch, or parts of one, that the devices along an axis of the mesh do not divide."""
     size, devices = jax.tree.leaves(batch_shapes(task))[0].shape[0], mesh.shape[axis]
     if size % devices:
         raise InputError(
-            f"fit(mesh=): its axis {axis!r} has {devices} devices, which do not divide the batch of {size}; take a "
+            f"{place}(mesh=): its axis {axis!r} has {devices} devices, which do not divide the batch of {size}; take a "
             f"batch_size that is a multiple of {devices}."
         )
     part = task.microbatch.size if task.microbatch else 0
+    micro = f"fit(microbatch={part})" if place == "fit" else f"Task(microbatch={part})"
     if not part or size % part:
         return  # which its own check refuses
     if has_state(task) and part % devices:
         raise InputError(
-            f"fit(microbatch={part}): its parts are split over the {devices} devices of the mesh's axis {axis!r}, as a "
+            f"{micro}: its parts are split over the {devices} devices of the mesh's axis {axis!r}, as a "
             f"state passes from one to the next; take a multiple of {devices}."
         )
     if not has_state(task) and size % (part * devices):
         raise InputError(
-            f"fit(microbatch={part}): each of the {devices} devices of the mesh's axis {axis!r} takes parts of this "
+            f"{micro}: each of the {devices} devices of the mesh's axis {axis!r} takes parts of this "
             f"size, and {part * devices} examples do not divide the batch of {size}; take a smaller part."
         )
 
 
-def _check_divides(mesh: Mesh, name: str, shape: tuple[int, ...], spec: PartitionSpec) -> None:
+def _check_divides(mesh: Mesh, place: str, name: str, shape: tuple[int, ...], spec: PartitionSpec) -> None:
     for n, entry in zip(shape, spec, strict=False):
         names = names_in(entry)
         for axis in names:
             if axis not in mesh.axis_names:
-                raise unknown(f"fit(specs), at {name}, axis", axis, mesh.axis_names)
+                raise unknown(f"{place}(specs), at {name}, axis", axis, mesh.axis_names)
         devices = math.prod(mesh.shape[axis] for axis in names)
         if n % devices:
             raise InputError(
-                f"fit(specs): {spec} splits an axis of {n} of the parameter at {name}, of shape {shape}, into "
+                f"{place}(specs): {spec} splits an axis of {n} of the parameter at {name}, of shape {shape}, into "
                 f"{devices} parts, which do not divide it; leave that axis whole with None."
             )
 

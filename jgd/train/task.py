@@ -44,7 +44,8 @@ class Task:
               its loss returned, unless that loss is not finite.
     data      A pytree of arrays with one leading axis of n examples, kept on the device: of JAX, NumPy, torch or pandas
               (a table is an array with a column each); or, for `fit` alone, a function `data(epoch) -> iterator of
-              batches` of one shape, the same batches for the same epoch.
+              batches` of one shape, the same batches for the same epoch, in every process of `jax.distributed`: whole
+              ones, of which `fit(mesh=)` takes each device's part.
     batch_size  Examples in a step: each epoch is shuffled without replacement, and the n % batch_size examples at its
               end are left out of it (others in each epoch). `None` is the full batch, in its own order.
     evaluate  `evaluate(params) -> {name: scalar}`, or `evaluate(params, state)`, called at the ends of segments;

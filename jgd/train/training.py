@@ -149,13 +149,15 @@ def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: C
 def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge: Judge) -> Told:
     """Take the run one segment further. The state that it came with is donated."""
     before, first = int(run.state.steps), run.state
+    began = feed.position if feed else run.position
     batches = feed.take(size) if feed else None
     end = before + size
     if size == 1 < plan.length:
         # XLA takes a loop of one step apart and may round otherwise, so a last step on its own is one of two.
         batches, size = jax.tree.map(lambda x: x.repeat(2, axis=0), batches), 2
     if plan.layout is not None and batches is not None:
-        batches = jax.device_put(batches, plan.layout.over_axis(1))
+        place = f"Task(data): one of the {size} batches from batch {began.index} of epoch {began.epoch} on"
+        batches = plan.layout.placed(batches, place)
     state, curves = run_segment(
         plan.task, run.optimizer, plan.in_segment, first, batches, _rows(plan, first, size), end,
         length=size, watched=plan.watched, layout=plan.layout, pulse=plan.pulse,

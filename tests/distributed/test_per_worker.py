@@ -65,8 +65,33 @@ def test_what_cannot_be_is_one_sentence():
         jgd.fit(per_worker(TASK, 3), local_sgd(jgd.sgd(0.1), 3, 2), steps=1)
     with pytest.raises(jgd.InputError, match=r"leading axis of 4 workers.*per_worker"):
         jgd.fit(TASK, local_sgd(jgd.sgd(0.1), 4, 2), steps=1)
-    stateful = jgd.Task(
-        lambda key: (jnp.zeros(3), jnp.zeros(3)), lambda p, state, batch: (jnp.sum(p * batch), (state, None)), X
-    )
-    with pytest.raises(jgd.InputError, match="its model has a state"):
-        per_worker(stateful, 2)
+
+
+def test_each_worker_has_a_state_of_its_own():
+    def stateful(params, state, batch):
+        x, y = batch
+        mean = 0.5 * state["mean"] + 0.5 * jnp.mean(x, axis=0)
+        noise = jax.random.normal(state["key"])
+        state = {"mean": mean, "count": state["count"] + 1, "key": jax.random.split(state["key"])[0]}
+        return jnp.mean(((x - mean[None]) @ params["w"] - y) ** 2), (state, {"noise": noise})
+
+    def init(key):
+        return {"w": jnp.ones(3)}, {"mean": jnp.zeros(3), "count": jnp.int32(0), "key": key}
+
+    def evaluate(params, state):
+        return {"mean": jnp.sum(state["mean"]), "count": state["count"]}
+
+    task = per_worker(jgd.Task(init, stateful, (X, Y), 16, evaluate), 4)
+    carry = begin(task, jgd.sgd(0.1), root_key(0))
+    new, step = advance(task, jgd.sgd(0.1), carry, 0, (X[:16], Y[:16]))
+    np.testing.assert_allclose(new.model_state["mean"], X[:16].reshape(4, 4, 3).mean(1) / 2, rtol=1e-5, atol=1e-6)
+    assert len(np.unique(jax.random.key_data(new.model_state["key"]), axis=0)) == 4
+    noises = jax.vmap(jax.random.normal)(carry.model_state["key"])
+    np.testing.assert_allclose(step.metrics["noise"], noises.mean(), rtol=1e-5)
+    run = jgd.fit(task, local_sgd(jgd.sgd(0.01), 4, 2), steps=4, eval_every=2, progress=False)
+    assert run.evaluations["count"].tolist() == [2, 4]
+    assert run.model_state["mean"].shape == (4, 3)
+    np.testing.assert_allclose(run.evaluations["mean"][-1], run.model_state["mean"].mean(0).sum(), rtol=1e-5)
+    wrong = jgd.Task(init, lambda params, state, batch: jnp.sum(params["w"]), (X, Y), 16)
+    with pytest.raises(jgd.InputError, match=r"a loss with a state must return"):
+        jgd.fit(per_worker(wrong, 4), local_sgd(jgd.sgd(0.01), 4, 2), steps=1, progress=False)

@@ -79,3 +79,27 @@ def test_what_a_killed_process_of_a_pool_ran_is_taken_over(tmp_path):
             found = sweep(tmp_path, workers=2, executor=pool, steps=600, num_trials=12)
     assert killed
     assert_same(found, sweep(steps=600, num_trials=12))
+
+
+@pytest.mark.slow  # two workers of dask, each of which imports JAX and compiles: 15 s of CPU
+def test_what_a_killed_worker_of_dask_ran_is_taken_over(tmp_path):
+    dask = pytest.importorskip("dask.distributed")
+    killed = []
+
+    def kill(workers):
+        while not killed:
+            there = {
+                int(path.read_text().split()[-1]) for path in (tmp_path / "workers").glob("*") if path.stat().st_size
+            }
+            killed.extend(there & workers)
+            time.sleep(0.01)
+        os.kill(killed[0], signal.SIGKILL)
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with dask.LocalCluster(**options) as cluster, dask.Client(cluster) as client:
+        workers = set(client.run(os.getpid).values())
+        threading.Thread(target=kill, args=(workers,), daemon=True).start()
+        # Dask gives the dead worker's part to another one, so nothing is warned of.
+        found = sweep(tmp_path, workers=3, executor=client, steps=300)
+    assert killed
+    assert_same(found, sweep(steps=300))

@@ -98,7 +98,7 @@ def test_a_state_passes_from_part_to_part_and_streams_are_split():
 def compiled(problem, where, specs=None, optimizer=None, steps=3):
     """The compiled program of a segment on a mesh, or on one device where that is `None`."""
     optimizer, stop, key = optimizer or jgd.adamw(0.1), jgd.Stop(), root_key(0)
-    layout = mesh_layout(problem, optimizer, stop, where, None, specs)
+    layout = mesh_layout(problem, optimizer, stop, where, None, specs, None)
     with in_effect(layout):
         state = begin_run(problem, optimizer, stop, key, Given(), layout)
         return run_segment.lower(
@@ -186,6 +186,31 @@ def test_a_parameter_that_the_mesh_does_not_divide_is_named():
     odd = jgd.Task(lambda key: {"w": jnp.ones((3, 2))}, lambda p, x: jnp.sum(p["w"]) * jnp.mean(x), X)
     with pytest.raises(jgd.InputError, match=r"splits an axis of 3 of the parameter at \['w'\], of shape \(3, 2\)"):
         fitted(odd, mesh=mesh(), specs=P("data"))
+
+
+def test_what_the_shapes_leave_open_is_whole_and_named_and_can_be_said():
+    square = jgd.Task(
+        lambda key: {"w": jax.random.normal(key, (4, 4))}, lambda p, x: jnp.mean((x @ p["w"] - 1) ** 2), X[:, :4]
+    )
+    optimizer = jgd.adafactor(0.1, min_dim_size_to_factor=2)
+    run = fitted(square, optimizer, mesh=mesh(), specs={"w": P("data")}, steps=2)
+    assert "every device has all of the state's" in run.notes[0]
+    assert "v_row/w" in run.notes[0]
+    assert fitted(square, mesh=mesh(), specs={"w": P("data")}, steps=2).notes == ()
+    said = {"v_row/w$": P("data"), "v_col/w$": None}
+    again = fitted(square, optimizer, mesh=mesh(), specs={"w": P("data")}, steps=2, state_specs=said)
+    assert again.notes == ()
+    CLOSE(again.params["w"], run.params["w"])
+    rows = state_specs(optimizer, {"w": jnp.ones((4, 4))}, P("data"), {"v_row/w$": P("data")})
+    assert P("data") in jax.tree.leaves(rows, is_leaf=lambda x: isinstance(x, P))
+    for wrong, message in (
+        ({"nothing": P()}, r"fit\(state_specs\).*'nothing'"),
+        ({"v_row/w$": P("data", None, None)}, r"fit\(state_specs\): .*v_row/w has 1 axes and the spec"),
+        ({"v_row/w$": P("rows")}, r"axis: unknown name 'rows'"),
+        (P("data"), r"fit\(state_specs=.*must be a mapping from regular expressions"),
+    ):
+        with pytest.raises(jgd.InputError, match=message):
+            fitted(square, optimizer, mesh=mesh(), specs={"w": P("data")}, steps=2, state_specs=wrong)
 
 
 def test_the_state_s_specs_follow_paths_and_shapes():

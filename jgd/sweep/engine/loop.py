@@ -265,4 +265,5 @@ class Loop:
         lanes, states = self.preparation.begin(ready, chunk.members, alive)
         if chunk.state is None:
             return lanes, states
-        return lanes, self.devices.split(storage.fill(states, chunk.state, "state", place=f"chunk {chunk.name}"))
+        found = storage.fill(states, chunk.state, "state", place=f"chunk {chunk.name}")
+        return lanes, jax.tree.map(lambda x, like: jax.device_put(x, like.sharding), found, states)

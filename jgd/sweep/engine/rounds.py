@@ -89,7 +89,11 @@ class TaskEngine:
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
         """The names of their curves."""
-        return self._metrics(groups, self._settings)
+        names = self._metrics(groups, self._settings)
+        if self.devices.spread is not None:
+            for one in groups:
+                self.devices.spread.check(*one.trials[0].problem)
+        return names
 
     def layout(self, one: Group, trials: int) -> Layout:
         """How the lanes of a group run, as if it had so many trials."""

@@ -159,12 +159,13 @@ class Preparation:
         # Copies of first parameters are made side by side: that is a smaller program.
         width = layout.chunk // len(self.devices.list) if group.shares_task else layout.width
         beginning = self._lane(layout, rows), Shared(numbers, of_task.first_shape, None, self.devices.scalar(0))
-        begin = begin_program(group, self.devices.mesh, width).trace(*beginning)
+        where = self.devices.of_states(group)
+        begin = begin_program(group, self.devices.mesh, width, where, self.devices.spread).trace(*beginning)
         state = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), begin.out_info)
         traced = Traced(state, of_task.pick_shapes, watched_of(self.settings, task, optimizer))
         # The pool gets the segments first, as they take longest.
         segments = {x: self._segment(group, layout, rows, numbers, traced, x) for x in self.lengths}
-        begins = self._later(begin, beginning)
+        begins = self._later(begin, beginning, where)
         self._programs[key] = _Pending(group, layout, rows, numbers, traced, of_task, begins, segments)
         return self._programs[key]
 
@@ -178,11 +179,13 @@ class Preparation:
         length: int,
     ) -> Future[Compiled]:
         """Trace a segment, and leave the compiling to the pool."""
-        states = jax.tree.map(lambda x: self._lanes(layout, x.shape, x.dtype), traced.state)
+        where = self.devices.of_states(group)
+        states = self.devices.state_shapes(layout.chunk, traced.state, where)
         shared = Shared(numbers, None, traced.pick_shapes[length], self.devices.scalar(0))
         args = states, self._lane(layout, rows), shared
-        run = segment_program(group, self.devices.mesh, layout.width, length, traced.watched)
-        return self._later(run.trace(*args), args)
+        mesh, spread = self.devices.mesh, self.devices.spread
+        run = segment_program(group, mesh, layout.width, length, traced.watched, where, spread)
+        return self._later(run.trace(*args), args, where)
 
     def _lane(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
         """The shapes of the lanes of a chunk."""
@@ -231,9 +234,10 @@ class Preparation:
             {length: program.result() for length, program in row.segments.items()},
         )
 
-    def _later(self, traced: Any, args: Any) -> Future[Compiled]:
-        """The program of a trace, which this process has or the pool compiles."""
-        key = program_key(traced, args)
+    def _later(self, traced: Any, args: Any, where: Any = None) -> Future[Compiled]:
+        """The program of a trace, which this process has or the pool compiles; `where` are its states' shardings."""
+        spread = self.devices.spread
+        key = program_key(traced, args, spread and (spread.axis, *jax.tree.leaves(where)))
         if key in self._begun:
             return self._begun[key]
         future: Future[Compiled] = Future()

@@ -6,17 +6,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.sharding import NamedSharding, PartitionSpec
 
-from jgd.sweep.lanes.program import EVERYWHERE, LANES, mesh_of
+from jgd.sweep.lanes.group import Group
+from jgd.sweep.lanes.lane_mesh import LaneMesh
+from jgd.sweep.lanes.program import EVERYWHERE, LANES, LaneState, mesh_of
+from jgd.train.loop import begin, root_key
 
 
 class Devices:
-    """The devices in a row, and arrays on them."""
+    """The devices in a row, and arrays on them. Where each lane has a mesh, its first device stands for all of it."""
 
-    def __init__(self, devices: Sequence[Any]) -> None:
-        self.list = list(devices)
-        self.mesh = mesh_of(self.list)
+    def __init__(self, devices: Sequence[Any], spread: LaneMesh | None = None) -> None:
+        self.list = (
+            list(devices) if spread is None else list(spread.mesh.devices.reshape(len(spread.mesh.devices), -1)[:, 0])
+        )
+        self.spread = spread
+        self.mesh = mesh_of(self.list) if spread is None else spread.mesh
         self.split_over_lanes = NamedSharding(self.mesh, LANES)
         self.on_every_one = NamedSharding(self.mesh, EVERYWHERE)
         self._copies: dict[int, tuple[Any, jax.Array]] = {}
@@ -31,6 +37,28 @@ class Devices:
     def scalar(self, x: int) -> jax.Array:
         """A whole number on every device."""
         return jax.device_put(np.int32(x), self.on_every_one)
+
+    def of_states(self, group: Group) -> Any:
+        """The sharding of the states of a group's lanes, or of each of their leaves."""
+        if self.spread is None:
+            return self.split_over_lanes
+        task, optimizer = group.trials[0].problem
+        carry = jax.eval_shape(begin, task, optimizer, root_key(0))
+        places = self.spread.places(optimizer, carry)
+        state = LaneState(places.params, places.opt_state, places.model_state, EVERYWHERE)
+        return jax.tree.map(
+            lambda spec: NamedSharding(self.mesh, PartitionSpec("lanes", *spec)),
+            state,
+            is_leaf=lambda x: isinstance(x, PartitionSpec),
+        )
+
+    def state_shapes(self, lanes: int, state: Any, where: Any) -> Any:
+        """The shapes of the states of so many lanes, from those of one and what `of_states` says."""
+
+        def lying(place: Any, part: Any) -> Any:
+            return jax.tree.map(lambda x: jax.ShapeDtypeStruct((lanes, *x.shape), x.dtype, sharding=place), part)
+
+        return jax.tree.map(lying, where, state)
 
     def split(self, lanes: Any) -> Any:
         """Arrays with a leading axis of lanes, split over the devices."""

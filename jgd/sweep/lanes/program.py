@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jgd.core.tree import all_finite, widen
 from jgd.core.types import Params, State
 from jgd.sweep.lanes.group import Group
+from jgd.sweep.lanes.lane_mesh import LaneMesh
 from jgd.train.loop import Carry, advance, batch_at, begin, evaluation, pick, root_key
 from jgd.train.task import Task
 
@@ -57,21 +58,35 @@ def mesh_of(devices: Sequence[Any]) -> Mesh:
     return jax.make_mesh((len(devices),), ("lanes",), devices=devices, axis_types=(jax.sharding.AxisType.Auto,))
 
 
-def begin_program(group: Group, mesh: Mesh, width: int) -> Any:
-    """A jitted `(lanes, shared) -> states`, of all lanes side by side where first parameters are there to be copied."""
+def begin_program(group: Group, mesh: Mesh, width: int, places: Any = None, spread: LaneMesh | None = None) -> Any:
+    """A jitted `(lanes, shared) -> states`, of all lanes side by side where first parameters are there to be copied.
+
+    `places` are the states' shardings, over lanes alone unless given, and `spread` says how a lane lies on several
+    devices.
+    """
     # An array without elements would come back on every device in place of split.
-    return jax.jit(over_lanes(partial(_begin_lane, group), mesh, width), out_shardings=NamedSharding(mesh, LANES))
+    places = NamedSharding(mesh, LANES) if places is None else places
+    return jax.jit(over_lanes(partial(_begin_lane, group, spread), mesh, width), out_shardings=places)
 
 
-def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: tuple[str, ...] = ()) -> Any:
+def segment_program(
+    group: Group,
+    mesh: Mesh,
+    width: int,
+    length: int,
+    watched: tuple[str, ...] = (),
+    places: Any = None,
+    spread: LaneMesh | None = None,
+) -> Any:
     """A jitted `(states, lanes, shared) -> (states, blocks)` that takes `length` steps. The states are donated.
 
-    `watched` names further metrics of a step, which the group's optimizer knows.
+    `watched` names further metrics of a step, which the group's optimizer knows. `places` and `spread` are as in
+    `begin_program`.
 
     A dead lane costs nothing where lanes run one by one; side by side with others it runs on unseen.
     """
     train = jax.jit(
-        partial(_train_lane, group, length, watched)
+        partial(_train_lane, group, length, watched, spread)
     )  # jitted so that asking for its shapes traces it only once
 
     def lane(args: tuple[LaneState, Lane], shared: Shared) -> tuple[LaneState, Block]:
@@ -87,7 +102,9 @@ def segment_program(group: Group, mesh: Mesh, width: int, length: int, watched: 
     def segment(states: LaneState, lanes: Lane, shared: Shared) -> tuple[LaneState, Block]:
         return run((states, lanes), shared)
 
-    return jax.jit(segment, donate_argnames="states", out_shardings=NamedSharding(mesh, LANES))
+    lanes_alone = NamedSharding(mesh, LANES)
+    where = lanes_alone if places is None else (places, lanes_alone)
+    return jax.jit(segment, donate_argnames="states", out_shardings=where)
 
 
 def pick_program(task: Task, mesh: Mesh, length: int) -> Any:
@@ -108,7 +125,9 @@ def over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Call
 
         return side_by_side(one, lanes, width) if width > 1 else jax.lax.map(one, lanes)
 
-    return jax.shard_map(local, mesh=mesh, in_specs=(LANES, EVERYWHERE), out_specs=LANES, check_vma=False)
+    return jax.shard_map(
+        local, mesh=mesh, in_specs=(LANES, EVERYWHERE), out_specs=LANES, check_vma=False, axis_names={"lanes"}
+    )
 
 
 def side_by_side(fn: Callable[[Any], Any], lanes: Any, width: int) -> Any:
@@ -125,18 +144,26 @@ def side_by_side(fn: Callable[[Any], Any], lanes: Any, width: int) -> Any:
     return parts[0] if len(parts) == 1 else jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
 
 
-def _begin_lane(group: Group, lane: Lane, shared: Shared) -> LaneState:
+def _begin_lane(group: Group, spread: LaneMesh | None, lane: Lane, shared: Shared) -> LaneState:
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
     if shared.first is None:
         carry = begin(task, optimizer, root_key(lane.seed))
-        return LaneState(carry.params, carry.opt_state, carry.model_state, jnp.int32(-1))
-    params, model_state = jax.tree.map(lambda x: x[lane.slot], shared.first)
-    opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), optimizer.init(params))
-    return LaneState(params, opt_state, model_state, jnp.int32(-1))
+    else:
+        params, model_state = jax.tree.map(lambda x: x[lane.slot], shared.first)
+        opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), optimizer.init(params))
+        carry = Carry(params, opt_state, model_state, root_key(lane.seed))
+    carry = carry if spread is None else spread.kept(optimizer, carry)
+    return LaneState(carry.params, carry.opt_state, carry.model_state, jnp.int32(-1))
 
 
 def _train_lane(
-    group: Group, length: int, watched: tuple[str, ...], state: LaneState, lane: Lane, shared: Shared
+    group: Group,
+    length: int,
+    watched: tuple[str, ...],
+    spread: LaneMesh | None,
+    state: LaneState,
+    lane: Lane,
+    shared: Shared,
 ) -> tuple[LaneState, Block]:
     """A segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
@@ -144,8 +171,8 @@ def _train_lane(
 
     def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
         number, rows = x
-        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows), watched)
-        return carry, step.metrics
+        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows), watched, spread)
+        return carry if spread is None else spread.kept(optimizer, carry), step.metrics
 
     carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))
     carry, metrics = jax.lax.scan(body, carry, (shared.start + jnp.arange(length), picks))

@@ -78,12 +78,13 @@ def compile_as(key: Any, lowered: Any) -> Compiled:
     return program
 
 
-def program_key(traced: Any, args: Any) -> Any:
+def program_key(traced: Any, args: Any, where: Any = None) -> Any:
     """The key of a traced program for these arguments: equal keys compile to the same; None where it must not be kept.
 
     It has the trace and its constants, the trees of arguments and results, shapes, dtypes and devices, what is donated,
     and JAX's settings. A program that calls the host (`jax.debug.print`, `jax.pure_callback`) is never kept, because it
-    holds the very function that it calls.
+    holds the very function that it calls. `where` says how arrays lie within and after it, of which the trace's hash
+    says nothing.
     """
     if calls_host(traced.jaxpr):
         return None
@@ -91,7 +92,7 @@ def program_key(traced: Any, args: Any) -> Any:
     described = tuple((np.shape(x), jax.numpy.result_type(x), getattr(x, "sharding", None)) for x in leaves)
     donated = tuple(x.donated for x in jax.tree.leaves(traced.args_info))
     results = jax.tree.structure(traced.out_info)
-    return jaxpr_fingerprint(traced.jaxpr), structure, results, described, donated, _settings()
+    return jaxpr_fingerprint(traced.jaxpr), structure, results, described, donated, where, _settings()
 
 
 def _settings() -> tuple[str, ...]:

@@ -1,0 +1,78 @@
+"""Lanes that have several devices each: a mesh along whose axis "lanes" they lie, and how each lies on the others."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
+
+from jgd.core.errors import InputError, unknown
+from jgd.core.state_specs import state_specs
+from jgd.core.types import Transform
+from jgd.train.loop import Carry, begin, root_key
+from jgd.train.mesh_layout import check_batch, specs_on
+from jgd.train.task import Task
+
+LANES = "lanes"
+
+
+@dataclasses.dataclass(frozen=True)
+class LaneMesh:
+    """Say how each lane lies on the axes of a mesh beside "lanes", which is its first; all axes are Auto.
+
+    Within a program it stands for the layout of `jgd.train.loop.advance`: specs are of the mesh in effect, of which
+    `jax.shard_map` has made the axis of lanes Manual.
+    """
+
+    mesh: Mesh
+    axis: str  # along which batches are split
+    specs: Any  # of the parameters
+
+    @property
+    def devices(self) -> int:
+        """The number of parts of a batch."""
+        return self.mesh.shape[self.axis]
+
+    def split(self, tree: Any, axis: int = 0) -> Any:
+        """Within a program: the arrays of a batch, split along this axis of theirs."""
+        spec = PartitionSpec(*[None] * axis, self.axis)
+        return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, spec), tree)
+
+    def kept(self, optimizer: Transform, carry: Carry) -> Carry:
+        """Within a program: parameters and states, lying as the specs say."""
+        return jax.tree.map(jax.lax.with_sharding_constraint, carry, self.places(optimizer, carry))
+
+    def places(self, optimizer: Transform, carry: Carry) -> Carry:
+        """A `PartitionSpec` for each leaf of a lane's parameters and states."""
+        params = specs_on(self.mesh, "run", carry.params, self.specs)
+        whole = jax.tree.map(lambda _: PartitionSpec(), carry)
+        return whole._replace(params=params, opt_state=state_specs(optimizer, carry.params, params))
+
+    def check(self, task: Task, optimizer: Transform) -> None:
+        """Refuse a task that the devices of a lane do not divide."""
+        check_batch("run", task, self.mesh, self.axis)
+        self.places(optimizer, jax.eval_shape(begin, task, optimizer, root_key(0)))
+
+
+def lane_mesh(mesh: Mesh | None, data_axis: str | None, specs: Any, devices: Any) -> LaneMesh | None:
+    """Check the arguments of `run` that give each lane several devices; `None` without a mesh."""
+    if mesh is None:
+        for name, value in (("data_axis", data_axis), ("specs", specs)):
+            if value is not None:
+                raise InputError(f"run({name}={value!r}): it says how a lane lies on a mesh; pass mesh too.")
+        return None
+    if devices is not None:
+        raise InputError("run(devices=, mesh=): the mesh has its devices; pass one of them.")
+    others = [name for name in mesh.axis_names if name != LANES]
+    if not others:
+        raise InputError(
+            "run(mesh=): it has the axis 'lanes' alone, so that each lane has one device; pass devices= for that, or a "
+            "mesh with an axis more, such as jax.make_mesh((2, 4), ('lanes', 'data'))."
+        )
+    axis = others[0] if data_axis is None else data_axis
+    if axis not in others:
+        raise unknown("run(data_axis)", axis, others)
+    at = mesh.axis_names.index(LANES) if LANES in mesh.axis_names else None
+    rows = mesh.devices[None] if at is None else np.moveaxis(mesh.devices, at, 0)
+    return LaneMesh(Mesh(rows, (LANES, *others), axis_types=(AxisType.Auto,) * rows.ndim), axis, specs)
