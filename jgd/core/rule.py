@@ -11,7 +11,7 @@ import optax
 
 from jgd.core.mesh import without_mesh_types
 from jgd.core.pair import abstracted, explained
-from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count
+from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count, zeros
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -25,7 +25,8 @@ class RuleState(NamedTuple):
 class Rule:
     """Lifts two functions of one array to a transform of trees; a record inherits from it.
 
-    `slots(p)` makes the arrays that are kept for a parameter, of which it reads the shape and dtype, as a tuple.
+    `slots(p)` makes the arrays that are kept for a parameter, of which it reads the shape and dtype, as a tuple; by
+    default zeros for each name of `layout`, in the dtype of the field `<name>_dtype` if there is one.
     `step(t, g, *slots)` returns the update and the new slots. It computes in float32 at least, with the record's
     numbers as arrays; the update is cast to the gradient's dtype and each slot to its own. `t` is the number of this
     step, an i32 scalar that is 1 at first, or what `shared(t)` makes of it: scalars computed once a step and not
@@ -46,7 +47,7 @@ class Rule:
 
     def slots(self, p: Any) -> tuple[Any, ...]:
         """Make what is kept for one array."""
-        return ()
+        return tuple(zeros(p, getattr(self, f"{name}_dtype", None)) for name in self._names)
 
     def shared(self, t: Any) -> Any:
         """Make what takes the counter's place in `step`."""
