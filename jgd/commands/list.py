@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-import jgd
+from jgd import distributed, optimizers
 from jgd.optimizers.catalogue import OptimizerEntry
 
 LIST = "List optimizers, wrappers and transforms: name, family, bytes of state, learning rates, one line, the source."
@@ -20,7 +20,7 @@ def add_list(commands: Any) -> None:
 
 def show_list(options: argparse.Namespace) -> int:
     """Print the table."""
-    entries = jgd.optimizers.list(options.pattern, jgd.distributed)
+    entries = optimizers.list(options.pattern, distributed)
     if options.json:
         print(json.dumps([_described(entry) for entry in entries.values()], indent=1))
         return 0

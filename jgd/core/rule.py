@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jgd.core.leaves import check_real
 from jgd.core.mesh import without_mesh_types
 from jgd.core.pair import abstracted, explained
 from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count, zeros
@@ -37,12 +38,14 @@ class Rule:
     slot in order, or the slots' names, which make a `RuleState`; without slots and layout there is no state. A rule
     that reads entries of a leaf together, such as its norm, says `entrywise = False`; its slots may be of any shape,
     or trees of arrays. One that only adds and multiplies says `integers = True`: it takes integer leaves as well, such
-    as a counter among the parameters, whose updates are floats.
+    as a counter among the parameters, whose updates are floats. One that no complex leaf has a meaning for says why in
+    `real`, as in `real = "a complex gradient has no sign"`.
     """
 
     layout: ClassVar[Any] = None
     entrywise: ClassVar[bool] = True
     integers: ClassVar[bool] = False
+    real: ClassVar[str] = ""
     step: ClassVar[Callable[..., Any]]
 
     def slots(self, p: Any) -> tuple[Any, ...]:
@@ -57,6 +60,8 @@ class Rule:
     def init(self, params: Params) -> State:
         """A counter at zero and the slots of each leaf."""
         check_inexact(f"{type(self).__name__}.init", params, integers=self.integers)
+        if self.real:
+            check_real(f"{type(self).__name__}.init", params, self.real)
         leaves, structure = jax.tree.flatten(params)
         columns = zip(*map(self.slots, leaves), strict=True) if leaves else ((),) * len(self._names)
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])

@@ -3,6 +3,7 @@
 import fnmatch
 import inspect
 import re
+import sys
 import textwrap
 from types import ModuleType
 from typing import Any, NamedTuple, get_args
@@ -44,11 +45,10 @@ def list(pattern: str = "*", *packages: ModuleType) -> OptimizerList:
     Optimizers come first, then wrappers, then transforms, each in order. `jgd list 'adam*'` shows the same. `packages`
     are others to look through, such as `jgd.distributed`.
     """
-    import jgd
-    from jgd import optimizers, transforms
+    from jgd import optimizers, transforms  # whose names are imported on first use
 
     found: dict[str, Any] = dict(catalogue())
-    shown = set(vars(jgd)["__all__"])
+    shown = set(vars(sys.modules["jgd"])["__all__"])
     rest = {}
     for package in (optimizers, transforms, *packages):
         names = [name for name in dir(package) if name.islower() and (name in shown or package in packages)]
@@ -62,7 +62,7 @@ def list(pattern: str = "*", *packages: ModuleType) -> OptimizerList:
 
 
 def _entry(name: str, value: Any) -> TransformEntry | None:
-    """What the list says of a public name; None where it makes no transform."""
+    """Describe a public name, or return None where it makes no transform."""
     if not callable(value) or not _makes_transform(value):
         return None
     holds = not WRAPPED.isdisjoint(inspect.signature(value).parameters)
