@@ -94,6 +94,10 @@ CASES: dict[str, Case] = {
     ),
     "sharded": Case("bench.sharded", "AdamW, Muon and SOAP on 8 devices: collectives, bytes, operations", 100),
     "health": Case("bench.health", "What a run's pulse costs of its steps", 90, ("sklearn",)),
+    "width": Case(
+        "bench.width", "The best rate from width 64 to 512, with jgd.mup and without", 300, ("sklearn",),
+        Chart("width", ("best_rate", "loss"), "model", "side"),
+    ),
     "law": Case("bench.law", "Laws of rate and loss over widths, at one that was held out", 300, ("sklearn",)),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 900, ("sklearn",)),
 }  # fmt: skip

@@ -62,7 +62,7 @@ def elementwise(quick: bool = False, only: str = "") -> Yields:
 def every(quick: bool = False, only: str = "") -> Yields:
     """Every optimizer of the catalogue that optax has in the same form, on one leaf of 2^22 parameters."""
     params = jax.ShapeDtypeStruct((1 << (14 if quick else 22),), jnp.float32)
-    for name, entry in jgd.optimizers.list().items():
+    for name, entry in jgd.optimizers.catalogue().items():
         theirs = getattr(optax, name, None) or getattr(optax.contrib, name, None)
         if entry.needs or theirs is None or name in OTHER_FORMS or only not in ("", name):
             continue

@@ -1,12 +1,13 @@
-"""`jgd list`: the catalogue of optimizers as a table."""
+"""`jgd list`: all optimizers, wrappers and transforms as a table."""
 
 import argparse
 import json
 from typing import Any
 
-from jgd.optimizers.catalogue import OptimizerEntry, catalogue
+from jgd import distributed, optimizers
+from jgd.optimizers.catalogue import OptimizerEntry
 
-LIST = "List the optimizers: name, family, bytes of state, range of learning rates, one line and the source."
+LIST = "List optimizers, wrappers and transforms: name, family, bytes of state, learning rates, one line, the source."
 
 
 def add_list(commands: Any) -> None:
@@ -19,7 +20,7 @@ def add_list(commands: Any) -> None:
 
 def show_list(options: argparse.Namespace) -> int:
     """Print the table."""
-    entries = catalogue(options.pattern)
+    entries = optimizers.list(options.pattern, distributed)
     if options.json:
         print(json.dumps([_described(entry) for entry in entries.values()], indent=1))
         return 0
@@ -27,13 +28,14 @@ def show_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _described(entry: OptimizerEntry) -> dict[str, Any]:
+def _described(entry: Any) -> dict[str, Any]:
+    known = isinstance(entry, OptimizerEntry)
     return {
         "name": entry.name,
         "family": entry.family,
-        "state_bytes": entry.state_bytes(),
-        "rates": entry.rates,
-        "needs": entry.needs,
+        "state_bytes": entry.state_bytes() if known else None,
+        "rates": entry.rates if known else None,
+        "needs": entry.needs if known else (),
         "summary": entry.summary,
         "source": entry.source,
     }

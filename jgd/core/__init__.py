@@ -1,6 +1,7 @@
 """Records, trees and protocols: what every other layer is made of."""
 
 from jgd.core.errors import InputError as InputError
+from jgd.core.frozen import dtype_name as dtype_name
 from jgd.core.frozen import frozen as frozen
 from jgd.core.matrices import MatrixAxes as MatrixAxes
 from jgd.core.matrices import SplitAxes as SplitAxes
@@ -17,6 +18,13 @@ from jgd.core.stacking import stack_leaves as stack_leaves
 from jgd.core.status import Status as Status
 from jgd.core.stop import Stop as Stop
 from jgd.core.tree import global_norm as global_norm
+from jgd.core.tree import zeros as zeros
+from jgd.core.types import Array as Array
+from jgd.core.types import Arrays as Arrays
+from jgd.core.types import DType as DType
+from jgd.core.types import Mask as Mask
+from jgd.core.types import Rate as Rate
+from jgd.core.types import Scalar as Scalar
 from jgd.core.types import Schedule as Schedule
 from jgd.core.types import Transform as Transform
 from jgd.core.values import hyperparams as hyperparams

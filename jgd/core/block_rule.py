@@ -10,7 +10,7 @@ import numpy as np
 
 from jgd.core.batches import batched, concatenated, parted
 from jgd.core.blocks import Blocks, blocks
-from jgd.core.errors import InputError
+from jgd.core.leaves import check_real
 from jgd.core.matrix_rule import fitting_columns
 from jgd.core.mesh import over_devices, without_mesh_types
 from jgd.core.pair import abstracted, explained
@@ -23,7 +23,6 @@ from jgd.core.tree import (
     check_inexact,
     increment,
     moment_dtype,
-    name_of,
     where,
     widen,
     zero_count,
@@ -176,12 +175,7 @@ class BlockRule(Rule):
         """Refuse leaves that are not real floats."""
         place = f"{type(self).__name__}.{function}"
         check_inexact(place, tree)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-            if jnp.issubdtype(jnp.result_type(leaf), jnp.complexfloating):
-                raise InputError(
-                    f"{place}: the leaf at {name_of(path)} is {jnp.result_type(leaf)}, expected real numbers; pass its "
-                    "real and imaginary parts as two leaves, or give it another optimizer with jgd.by_path."
-                )
+        check_real(place, tree, "its matrices are symmetric")
 
 
 class BlockGroup(NamedTuple):

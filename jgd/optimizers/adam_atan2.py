@@ -5,8 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jgd.core import InputError, Rule, hyper, record
-from jgd.core.tree import abs_sq, safe_sqrt, zeros
+from jgd.core import Rule, hyper, record
+from jgd.core.tree import abs_sq, safe_sqrt
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.adam import bias_corrections
 from jgd.optimizers.catalogue import descend, optimizer
@@ -26,14 +26,7 @@ class ScaleByAdamAtan2(Rule):
     a: Scalar = hyper(default=1.27, interval="[0, inf)")
     b: Scalar = hyper(default=1.0, interval="(0, inf)")
     layout = ("m", "v")
-
-    def slots(self, p: Any) -> tuple[jax.Array, ...]:
-        if jnp.iscomplexobj(p):
-            raise InputError(
-                f"ScaleByAdamAtan2.init: a leaf has dtype {jnp.result_type(p)}, expected a real one, for atan2 is of "
-                "two real numbers; wrap it in optax.contrib.split_real_and_imaginary."
-            )
-        return zeros(p), zeros(p)
+    real = "atan2 is of two real numbers"
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
         return bias_corrections(self.b1, self.b2, t)

@@ -5,7 +5,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -62,27 +62,33 @@ class OptimizerEntry(NamedTuple):
         """The paper that its docstring names, or its rule's: authors, year and where it is."""
         module = sys.modules[self.make.__module__]
         rules = [x for x in vars(module).values() if inspect.isclass(x) and x.__module__ == module.__name__]
-        texts = [" ".join((x.__doc__ or "").split()) for x in (self.make, *rules, module)]
-        return next((found[0] for text in texts if (found := re.search(SOURCE, text))), "")
+        texts = [x.__doc__ for x in (self.make, *rules, module)]
+        return source_in(*texts)
+
+
+def source_in(*texts: str | None) -> str:
+    """The first paper that one of the texts names: authors, year and where it is."""
+    found = (re.search(SOURCE, " ".join((text or "").split())) for text in texts)
+    return next((one[0] for one in found if one), "")
 
 
 class OptimizerTable(dict[str, OptimizerEntry]):
     """Entries of the catalogue by name, which print as a table."""
 
     def __repr__(self) -> str:
-        header = ["name", "family", "state B/param", "learning rates", "what it does", "source"]
-        rows = [
-            [
-                entry.name,
-                entry.family,
-                f"{entry.state_bytes():.3g}",
-                "" if entry.rates is None else f"{entry.rates[0]:g} to {entry.rates[1]:g}",
-                entry.summary,
-                entry.source,
-            ]
-            for entry in self.values()
-        ]
-        return plain_table(header, rows, left=6)
+        return known_table(self.values())
+
+
+def known_table(entries: Iterable[Any]) -> str:
+    """A line for each entry; of what is no optimizer with defaults neither state nor rates are known."""
+    header = ["name", "family", "state B/param", "learning rates", "what it does", "source"]
+    rows = []
+    for entry in entries:
+        known = isinstance(entry, OptimizerEntry)
+        state = f"{entry.state_bytes():.3g}" if known else ""
+        rates = f"{entry.rates[0]:g} to {entry.rates[1]:g}" if known and entry.rates else ""
+        rows.append([entry.name, entry.family, state, rates, entry.summary, entry.source])
+    return plain_table(header, rows, left=6)
 
 
 CATALOGUE: dict[str, OptimizerEntry] = {}
@@ -154,9 +160,9 @@ def descend_then_decay(
 
 
 def catalogue(pattern: str = "*") -> OptimizerTable:
-    """The entries whose names match a pattern such as `adam*`, in order, which print as a table.
+    """The optimizers whose names match a pattern such as `adam*`, in order, which print as a table.
 
-    `jgd.optimizers.list("adam*")`, or `jgd list 'adam*'`. All families are imported.
+    All families are imported. `jgd.optimizers.list` has wrappers and transforms as well.
     """
     from jgd import optimizers  # what this module belongs to: its names are resolved on first use
 
@@ -164,11 +170,8 @@ def catalogue(pattern: str = "*") -> OptimizerTable:
         import_module(home)
     found = OptimizerTable((name, CATALOGUE[name]) for name in sorted(CATALOGUE) if fnmatch.fnmatch(name, pattern))
     if not found:
-        raise unknown("jgd list", pattern, sorted(CATALOGUE))
+        raise unknown("catalogue", pattern, sorted(CATALOGUE))
     return found
-
-
-list = catalogue
 
 
 def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:

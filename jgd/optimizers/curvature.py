@@ -11,7 +11,7 @@ from jgd.core import InputError, record, static
 from jgd.core.arguments import one_of
 from jgd.core.errors import MissingError
 from jgd.core.frozen import first_key, frozen_key, split_key
-from jgd.core.leaves import is_whole
+from jgd.core.leaves import PARTS, check_real, is_whole
 from jgd.core.outline import shown
 from jgd.core.tree import cast_like, check_extra, check_fits, check_inexact, check_params, widen
 from jgd.core.types import Grads, Params, State, Updates
@@ -162,8 +162,7 @@ def model_at(place: str, grads: Grads, params: Params, outputs_fn: Any) -> Model
             f"{place}: a mask hides some of the parameters, without which outputs_fn has no value; put no mask around "
             "it."
         )
-    if any(map(jnp.iscomplexobj, jax.tree.leaves(params))):
-        raise InputError(f"{place}: complex parameters have no curvature here; pass their real and imaginary parts.")
+    check_real(place, params, "its products with a curvature are of real vectors", PARTS)
     outputs, push = jax.linearize(outputs_fn, params)
     if len({jnp.shape(z)[:1] or None for z in jax.tree.leaves(outputs)} | {None}) != 2:
         raise InputError(

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jgd.core.forward_mode import forward_mode_only
 from jgd.core.tree import global_dot, ratio, widen
 from jgd.core.types import Params, Scalar
 
+NO_LOOP = "step by an optimizer of the gradient alone"
 LEAST_GAP = 10
 """Martens' k is at least so many steps."""
 
@@ -25,6 +27,7 @@ class ConjugateGradients(NamedTuple):
 
 
 def damped_cg(
+    place: str,
     product: Callable[[Params], Params],
     damping: Scalar,
     gradient: Params,
@@ -39,6 +42,7 @@ def damped_cg(
     `product` is v -> G v and `scale` r -> M^-1 r, the preconditioner. It ends after `steps` at most, where
     q is negative and the last k = max(10, i / 10) of i steps gained less than k `tolerance` |q| (Martens 2010, section
     4.4), or where the residual is rounding or the curvature not positive. Cost: a product a step, and one before.
+    `place` is who refuses reverse-mode derivatives.
     """
 
     def with_damping(v: Params) -> Params:
@@ -77,4 +81,5 @@ def damped_cg(
         return jax.tree.map(lambda n, o: n.astype(o.dtype), new, like)
 
     found = jax.lax.while_loop(going, lambda at: kept(step(at), at), begun)
+    found = forward_mode_only(place, found, NO_LOOP)
     return found.x, found.values[found.count]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import COUNT, WHOLE
+from jgd.core.forward_mode import forward_mode_only
 from jgd.core.frozen import first_key, frozen_key, split_key
 from jgd.core.tree import (
     all_finite,
@@ -25,7 +26,7 @@ from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.optimizers.curvature import loss_metric, model_at, squared_gradients
-from jgd.optimizers.damped_cg import damped_cg
+from jgd.optimizers.damped_cg import NO_LOOP, damped_cg
 
 SHRINK = 2 / 3
 """The damping's factor after a step that the model foretold well; its inverse follows a bad one."""
@@ -101,6 +102,7 @@ class HessianFree:
 
         start = jax.tree.map(lambda d: self.warm_start * d, state.step)
         found, foretold = damped_cg(
+            place,
             model.product(loss_metric(loss_fn, model.outputs)),
             state.damping,
             grads,
@@ -143,7 +145,8 @@ class HessianFree:
             share, _, tries = at
             return share / 2, gained(share / 2).astype(whole.dtype), tries + 1
 
-        share, gain, _ = jax.lax.while_loop(going, shorter, (jnp.ones_like(whole), whole, zero_count()))
+        found = jax.lax.while_loop(going, shorter, (jnp.ones_like(whole), whole, zero_count()))
+        share, gain, _ = forward_mode_only("HessianFree.update", found, NO_LOOP)
         return jnp.where(is_low(share, gain), share, 0.0)
 
 

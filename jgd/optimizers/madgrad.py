@@ -26,6 +26,7 @@ class ScaleByMadgrad(Rule):
     momentum: Scalar = hyper(default=0.9, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-6, interval="[0, inf)")
     layout = optax.contrib.MadgradState
+    real = "a complex number has three cube roots"
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:
         return zeros(p), zeros(p), copied(p)

@@ -71,7 +71,13 @@ class NaturalGradient:
         else:
             metric = family_metric(self.fisher, model.outputs)
         step, least = damped_cg(
-            model.product(metric), self.damping, grads, state.step, steps=self.cg_steps, tolerance=self.cg_tolerance
+            place,
+            model.product(metric),
+            self.damping,
+            grads,
+            state.step,
+            steps=self.cg_steps,
+            tolerance=self.cg_tolerance,
         )
         sound = jnp.isfinite(least)
         # What is not finite is passed on, but not kept.

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import zeros
 from jgd.core.types import Rate, Scalar
 from jgd.core.values import at_count
 from jgd.optimizers.adam import ScaleByAdam
@@ -25,9 +24,6 @@ class ScaleByOptimisticGradient(Rule):
     alpha: Rate = hyper(default=1.0)
     beta: Rate = hyper(default=1.0)
     layout = ("previous_gradient",)
-
-    def slots(self, p: Any) -> tuple[jax.Array, ...]:
-        return (zeros(p),)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
         """Whether it is the first step, and the two weights."""

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.transforms import Chain
@@ -24,9 +23,6 @@ class ScaleByPnm(Rule):
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")
     b2: Scalar = hyper(default=1.0, interval="[0, inf)")
     layout = ("odd", "even")
-
-    def slots(self, p: Any) -> tuple[jax.Array, ...]:
-        return zeros(p), zeros(p)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
         """The gradient's share in each momentum, and the weight of each: the one whose turn it is counts positively."""

@@ -19,9 +19,6 @@ class ScaleByQhm(Rule):
     nu: Scalar = hyper(default=0.7)
     layout = ("m",)
 
-    def slots(self, p: Any) -> tuple[jax.Array]:
-        return (zeros(p),)
-
     def step(self, t: Any, g: jax.Array, m: jax.Array) -> tuple[jax.Array, ...]:
         m = self.b1 * m + (1 - self.b1) * g
         return (1 - self.nu) * g + self.nu * m, m

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import Rule, hyper, record, static
-from jgd.core.errors import InputError
 from jgd.core.tree import filled, zeros
 from jgd.core.types import Scalar
 from jgd.optimizers.catalogue import optimizer
@@ -34,13 +33,9 @@ class ScaleByRprop(Rule):
     delayed: bool = static(default=False)
     keeps_sign = True
     layout = optax.ScaleByRpropState
+    real = "a complex gradient has no sign"
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:
-        if jnp.iscomplexobj(p):
-            raise InputError(
-                f"ScaleByRprop.init: a leaf has dtype {jnp.result_type(p)}, expected a real one, for a complex "
-                "gradient has no sign; wrap it in optax.contrib.split_real_and_imaginary."
-            )
         return filled(p, self.learning_rate), zeros(p)
 
     def step(self, t: Any, g: jax.Array, d: jax.Array, old: jax.Array) -> tuple[jax.Array, ...]:

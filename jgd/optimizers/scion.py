@@ -13,7 +13,7 @@ from jgd.core.errors import RefusalError
 from jgd.core.matrices import declared_axes
 from jgd.core.newton_schulz import STANDARD
 from jgd.core.outline import shown
-from jgd.core.tree import abs_sq, path_names, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, path_names, safe_sqrt
 from jgd.core.types import Params, Rate, Scalar, State
 from jgd.optimizers.catalogue import descend, optimizer
 from jgd.optimizers.muon import OrthogonalMomentum, ScaleByMuonState
@@ -83,9 +83,6 @@ class ScaleByScionBias(Rule):
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
     layout = ScionBiasState
     entrywise = False
-
-    def slots(self, p: Any) -> tuple[jax.Array]:
-        return (zeros(p),)
 
     def step(self, t: Any, g: jax.Array, d: jax.Array) -> tuple[jax.Array, jax.Array]:
         d = self.beta * d + (1 - self.beta) * g

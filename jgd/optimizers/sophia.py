@@ -11,6 +11,7 @@ from jgd.core import Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, whole_from
 from jgd.core.errors import RefusalError
 from jgd.core.frozen import dtype_name
+from jgd.core.leaves import PARTS, check_real
 from jgd.core.tree import cast_like, check_params, full_like, increment, map_unzip, one_minus_pow, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -63,6 +64,7 @@ class ScaleBySophia:
 
     def init(self, params: Params) -> State:
         """A counter and the moments at zero, and the estimator's state."""
+        check_real("ScaleBySophia.init", params, "complex numbers have no order", PARTS)
         return optax.contrib.SophiaState(
             count=zero_count(),
             mu=full_like(params, dtype=self.mu_dtype),

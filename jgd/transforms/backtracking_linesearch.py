@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
+from jgd.core.forward_mode import forward_mode_only
 from jgd.core.tree import cast_like, check_inexact, increment, scalar_of, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.line_search import RayPoint, no_gradient, ray, scaled_updates
+from jgd.transforms.line_search import NO_SEARCH, RayPoint, no_gradient, ray, scaled_updates
 
 # optax does not export the class of this field.
 _INFO = optax.ScaleByBacktrackingLinesearchState.__annotations__["info"]
@@ -72,9 +73,10 @@ class ScaleByBacktrackingLinesearch:
 
         kept = start.aux if self.store_grad else None
         begin = (zero_count(), first, start.value, jnp.full_like(start.value, jnp.inf), kept)
-        count, t, value, error, grad = jax.lax.while_loop(
+        found = jax.lax.while_loop(
             lambda old: ~(old[3] <= rule.atol) & (old[0] <= rule.max_backtracking_steps), turn, begin
         )
+        count, t, value, error, grad = forward_mode_only(place, found, NO_SEARCH)
         fine = jnp.isfinite(error)
         t, value = jnp.where(fine, t, 0.0), jnp.where(fine, value, start.value)
         grad = where(fine, grad, kept)

@@ -19,6 +19,7 @@ class Clip(Rule):
     max_delta: Scalar = hyper(interval="[0, inf]")
     keeps_zeros = True
     integers = True
+    real = "complex numbers have no order"
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
         return jnp.clip(g, -self.max_delta, self.max_delta)

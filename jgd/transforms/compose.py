@@ -178,6 +178,11 @@ class Partition:
         for label in jax.tree.leaves(labels):
             if label not in self.transforms:
                 raise unknown("Partition(param_labels)", label, self.transforms)
+        if mismatch := prefix_mismatch(labels, params):
+            raise InputError(
+                f"Partition(param_labels): the labels {labels!r} must have the parameters' structure "
+                f"{jax.tree.structure(params)} or be a prefix of it: {mismatch}."
+            )
         # A label stands for all leaves below it, so its mask may be a prefix too.
         return {
             key: Masked(inner, jax.tree.map(lambda label, key=key: label == key, labels))

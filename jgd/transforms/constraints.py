@@ -63,6 +63,8 @@ zero_nans = ZeroNans
 class KeepParamsNonnegative(Rule):
     """u = g, and -p where p + g is negative: after the step such a parameter is zero. The last link of a chain."""
 
+    real = "no complex number is negative"
+
     def step(self, t: Any, g: jax.Array, *, p: jax.Array) -> jax.Array:
         return jnp.where(p + g < 0, -p, g)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import Rule, hyper, record
-from jgd.core.tree import abs_sq, safe_sqrt, zeros
+from jgd.core.tree import abs_sq, safe_sqrt
 from jgd.core.types import Scalar
 
 
@@ -21,9 +21,6 @@ class GrokfastEma(Rule):
     alpha: Scalar = hyper(default=0.98, interval="[0, 1]")
     lamb: Scalar = hyper(default=2.0, interval="[0, inf)")
     layout = ("average",)
-
-    def slots(self, p: Any) -> tuple[jax.Array]:
-        return (zeros(p),)
 
     def step(self, t: jax.Array, g: jax.Array, m: jax.Array) -> tuple[jax.Array, ...]:
         m = jnp.where(t == 1, g, self.alpha * m + (1 - self.alpha) * g)

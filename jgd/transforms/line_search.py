@@ -27,6 +27,7 @@ from jgd.core.types import Params, Scalar, State, Updates
 from jgd.transforms.scale import apply_updates
 
 NEEDED = ("value", "grad", "value_fn")
+NO_SEARCH = "step by a learning rate instead of a line search"
 
 
 class RayPoint(NamedTuple):

@@ -58,6 +58,11 @@ def matrix_axes_by_path(patterns: Mapping[str, Any] | None = None, *, stacked: s
     guesses. Leaves whose path fits `stacked` have a leading axis of layers, from `scan` or `vmap`, and are guessed
     without it: `matrix_axes_by_path({"lora": "adam"}, stacked="layers")`.
     """
+    if patterns is not None and not isinstance(patterns, Mapping):
+        raise InputError(
+            f"matrix_axes_by_path(patterns={patterns!r}): patterns must be a dictionary of axes by regular expression, "
+            "such as {'query/kernel': MatrixAxes(0, (1, 2))}."
+        )
     return MatrixAxesByPath(tuple((patterns or {}).items()), stacked)
 
 

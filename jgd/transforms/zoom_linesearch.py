@@ -8,9 +8,19 @@ import optax
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import one_of
+from jgd.core.forward_mode import forward_mode_only
 from jgd.core.tree import cast_like, global_dot, scalar_of, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
-from jgd.transforms.line_search import RayPoint, StepSearch, no_gradient, ray, scaled_updates, wolfe_errors, zoom_search
+from jgd.transforms.line_search import (
+    NO_SEARCH,
+    RayPoint,
+    StepSearch,
+    no_gradient,
+    ray,
+    scaled_updates,
+    wolfe_errors,
+    zoom_search,
+)
 
 
 @record
@@ -23,7 +33,7 @@ class ScaleByZoomLinesearch:
     extra arguments that it takes by name. Each trial costs a value and a gradient, at most `max_linesearch_steps` of
     them; those at the step taken are kept in the state: see `value_and_grad_from_state`. `grad` is the direction of
     steepest ascent, for complex parameters the conjugate of what JAX returns; the state keeps what JAX returns.
-    Derivatives of a step are forward-mode ones (`jax.jvp`, `jax.jacfwd`), as through any loop of unknown length.
+    Derivatives of a step are forward-mode ones (`jax.jvp`, `jax.jacfwd`); others are refused.
 
     Unlike optax: a search that fails steps to the lowest trial below the start, or not at all, never up; after a step
     of 0 the next search begins at 1 and not at 0, where it would stay; scalars are float32 at least; extra arguments
@@ -73,6 +83,7 @@ class ScaleByZoomLinesearch:
             precision=rule.stepsize_precision,
             tol=rule.tol,
         )
+        found = forward_mode_only(place, found, NO_SEARCH)
         if self.verbose:
             _tell(found, start, rule.stepsize_precision)
         end = found.point

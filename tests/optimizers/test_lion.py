@@ -1,5 +1,7 @@
 """Lion: the sign computed from the new momentum is the paper's, up to rounding."""
 
+import inspect
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,3 +29,15 @@ def test_signs_differ_from_the_formula_s_only_within_rounding_of_zero(b1, b2):
 def test_a_momentum_without_memory_is_refused():
     with pytest.raises(jgd.InputError, match=r"b2 must lie in \(0, 1\)"):
         jgd.lion(1e-3, b2=0.0)
+
+
+def test_its_file_is_the_whole_of_it_and_short():
+    assert len(inspect.getsource(inspect.getmodule(jgd.lion)).splitlines()) <= 40
+
+
+def test_slots_begin_at_zero_in_the_dtype_that_the_record_names_for_them():
+    (m,) = jgd.scale_by_lion(mu_dtype="bfloat16").slots(jnp.ones(3))
+    assert m.dtype == jnp.bfloat16
+    assert not m.any()
+    odd, even = jgd.scale_by_pnm().slots(jnp.ones(3, jnp.bfloat16))
+    assert odd.dtype == even.dtype == jnp.float32  # moments are never narrower unless it is asked for
