@@ -11,6 +11,7 @@ import numpy as np
 
 from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
+from jgd.core.storage import is_key
 from jgd.core.threefry import fold_in, key_from_words, words_of
 from jgd.core.tree import where, widen
 from jgd.core.types import Params, State, Transform
@@ -48,6 +49,7 @@ class Step(NamedTuple):
     metrics: dict[str, jax.Array]
     grads: Any
     updates: Any
+    measured: Any = None  # what `measure` made of it
 
 
 def root_key(seed: Any) -> jax.Array:
@@ -121,6 +123,7 @@ def advance(
     batch: Any,
     watched: tuple[str, ...] = (),
     layout: Any = None,
+    measure: Callable[..., Any] | None = None,
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
@@ -132,6 +135,9 @@ def advance(
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`. With a `layout` on a mesh, see
     `jgd.train.mesh_layout`, the batch is split over its devices, or its parts are taken by several at a time.
+
+    `measure(loss, params, grads, make_updates)` is called before the optimizer acts, so that what it reads need not be
+    kept while that writes over it; it makes the updates a second time, where it wants them.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
@@ -155,14 +161,30 @@ def advance(
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
     parts = task.loss.parts(batch, key_now) if isinstance(task.loss, LossOfOutputs) else {}
-    updates, new_opt_state = optimizer.update(
-        grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts
-    )
+
+    def update(params: Params, opt_state: State, grads: Any) -> Any:
+        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts)
+
+    measured = None
+    if measure is not None:
+        measured = measure(value, params, grads, lambda: update(params, opt_state, grads)[0])
+        measured, params, opt_state, grads = _in_order(measured, (params, opt_state, grads))
+    updates, new_opt_state = update(params, opt_state, grads)
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)
     seen = observe(watched, optimizer, opt_state, params=params, grads=grads, updates=updates)
-    return new, Step({"loss": value, **metrics, **seen}, grads, updates)
+    return new, Step({"loss": value, **metrics, **seen}, grads, updates, measured)
+
+
+def _in_order(before: Any, after: Any) -> Any:
+    """Both as they are, but nothing that reads `after` begins until `before` is there."""
+    leaves, structure = jax.tree.flatten((before, after))
+    plain = [i for i, x in enumerate(leaves) if not is_key(x)]
+    for i, x in zip(plain, jax.lax.optimization_barrier([leaves[i] for i in plain]), strict=True):
+        leaves[i] = x
+    before, after = structure.unflatten(leaves)
+    return before, *after
 
 
 def _value_and_grad(
