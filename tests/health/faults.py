@@ -165,7 +165,7 @@ class Averages(NamedTuple):
 
 
 def normalized(x, by):
-    return (x - by["mean"]) / jnp.sqrt(by["variance"] + 1e-3)
+    return (x - by["mean"][None]) / jnp.sqrt(by["variance"][None] + 1e-3)
 
 
 def with_averages(task, mistake=""):

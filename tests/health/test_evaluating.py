@@ -61,16 +61,16 @@ def test_an_evaluation_on_the_host_is_made_twice():
 
 
 def by_its_batch(params, state, batch):
-    return plain(params, batch - batch.mean(0)), ({"mean": 0.9 * state["mean"] + 0.1 * batch.mean(0)}, None)
+    return plain(params, batch - batch.mean(0)[None]), ({"mean": 0.9 * state["mean"] + 0.1 * batch.mean(0)}, None)
 
 
 def by_the_average(params, state, batch):
-    return plain(params, batch - state["mean"]), (state, None)
+    return plain(params, batch - state["mean"][None]), (state, None)
 
 
 def test_statistics_that_are_renewed_and_read_are_well():
     old, new = {"mean": jnp.zeros(4)}, {"mean": jnp.ones(4)}
-    found = seen(lambda params, state: {"loss": plain(params, X - state["mean"])}, by_its_batch, old, new)
+    found = seen(lambda params, state: {"loss": plain(params, X - state["mean"][None])}, by_its_batch, old, new)
     assert found.floats
     assert found.renewed
     assert found.judged
