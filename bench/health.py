@@ -69,7 +69,9 @@ def _loop(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:
     state = run_shapes(task, optimizer, stop, jax.random.key(0, impl="threefry2x32"))
     pulse = pulse_of(health, state.carry.params)
     options = {"length": length, "pulse": pulse}
-    return run_segment.lower(task, optimizer, stop, state, None, None, length, **options).compile().as_text()
+    text = run_segment.lower(task, optimizer, stop, state, None, None, length, **options).compile().as_text()
+    assert text is not None
+    return text
 
 
 def _step_seconds(task: jgd.Task, steps: int, health: Any) -> float:

@@ -22,7 +22,7 @@ from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
 from jgd.train.largest_microbatch import with_largest_microbatch
-from jgd.train.loop import check_watched, first_model, root_key
+from jgd.train.loop import first_model, root_key
 from jgd.train.mesh_layout import DATA_AXIS, MESH, in_effect, mesh_layout, on_mesh
 from jgd.train.microbatch import MICROBATCH, Microbatch
 from jgd.train.pulse import Health, pulse_of
@@ -31,6 +31,7 @@ from jgd.train.start import START, Given, begin_run, given_by
 from jgd.train.stream import Position
 from jgd.train.task import TASK, Task, batch_shapes, check_task
 from jgd.train.training import Clock, FitPlan, finish_run, train
+from jgd.train.watched import check_watched
 from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100

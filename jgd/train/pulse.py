@@ -22,6 +22,7 @@ QUANTITIES = (
     *("gradient_norm", "params_norm", "update_ratio", "successive_cosine"),
     *("zeros", "nonfinite", "params_nonfinite"),  # shares of entries, the first two of the gradient
 )
+IN_SWEEPS = tuple(name for name in QUANTITIES if name != "successive_cosine")
 EVERYTHING = "all"  # the group of all leaves
 SAMPLE = 4096  # entries of a leaf, about, between which cosines of successive gradients are taken
 MOST_ROWS = 1024  # that a run keeps; beyond, every second one is dropped
@@ -115,6 +116,31 @@ class Pulse(NamedTuple):
     def _due(self, number: Any, loss: Any) -> Any:
         """The first step, and the last of each period: a segment's first has no gradient before it."""
         return (number % self.every == self.every - 1) | (number == 0) | ~jnp.isfinite(loss)
+
+
+def group_names(params: Params) -> tuple[str, ...]:
+    """The names under which a sweep may watch its groups of leaves, `update_ratio/head`; all leaves are `all`."""
+    pulse = pulse_of(True, params)
+    assert pulse is not None
+    return tuple(f"{quantity}/{group}" for group in (*dict(pulse.groups), EVERYTHING) for quantity in IN_SWEEPS)
+
+
+def measure_groups(
+    names: Sequence[str], due: Any, loss: Any, params: Params, grads: Grads, make_updates: Callable[[], Updates]
+) -> dict[str, jax.Array]:
+    """Measure what `names`, of `group_names`, say at a step that is due; NaN at others, which cost nothing."""
+    pulse = pulse_of(True, params)
+    assert pulse is not None
+    leaves = {**dict(pulse.groups), EVERYTHING: tuple(range(len(jax.tree.leaves(params))))}
+
+    def measure() -> dict[str, jax.Array]:
+        rows = _sums(params, grads, make_updates(), _samples(grads))
+        split = {name: name.partition("/")[::2] for name in names}
+        groups = {group: _quantities(sum(rows[i] for i in leaves[group])) for _, group in split.values()}
+        return {name: groups[group][QUANTITIES.index(quantity)] for name, (quantity, group) in split.items()}
+
+    blank = {name: jnp.full((), jnp.nan, jnp.float32) for name in names}
+    return jax.lax.cond(due, measure, lambda: blank)
 
 
 def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
