@@ -1,4 +1,7 @@
-"""The cost of a run's pulse: the seconds of a step of `jgd.fit` with `health` and without, in turn."""
+"""The cost of a run's pulse: the bytes and the seconds of a step of `jgd.fit` with `health` and without.
+
+Bytes are those of the compiled loop, a figure that no other work on the machine changes; seconds are taken in turn.
+"""
 
 from functools import partial
 from typing import Any
@@ -8,7 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import jgd
+from bench.loop_bytes import loop_bytes
 from bench.rows import Claim, Yields, alone, in_turn, timed
+from jgd.train.pulse import pulse_of
+from jgd.train.segments import run_segment
+from jgd.train.start import run_shapes
 
 LAYERS, WIDTH, BATCH = 8, 512, 256
 
@@ -31,9 +38,10 @@ def perceptron() -> jgd.Task:
 
 
 def health(quick: bool = False, repeats: int = 9) -> Yields:
-    """Adam on eight layers of 512 and on digits, without, with a measurement every tenth step, and with one at each."""
-    asked = {"off": False, "every 10": jgd.Health(every=10), "every 1": jgd.Health(every=1)}
-    for task, steps in ((perceptron(), 10 if quick else 50), (jgd.tasks.digits(), 20 if quick else 500)):
+    """Adam on eight layers of 512 and on digits, without, with a measurement every twentieth step, and one at each."""
+    yield from _bytes(perceptron())
+    asked = {"off": False, "every 20": jgd.Health(), "every 1": jgd.Health(every=1)}
+    for task, steps in ((perceptron(), 20 if quick else 60), (jgd.tasks.digits(), 20 if quick else 500)):
         sides = {name: partial(_step_seconds, task, steps, health) for name, health in asked.items()}
         for side in sides.values():
             side()  # which compiles it
@@ -41,8 +49,29 @@ def health(quick: bool = False, repeats: int = 9) -> Yields:
         rows = {name: timed(seconds, found["off"]) for name, seconds in found.items()}
         for name, row in rows.items():
             yield {"task": task.name, "health": name, **row}
-        text = f"percent by which a measurement every tenth step lengthens a step of {task.name}"
-        yield Claim(text, 100 * (rows["every 10"]["ratio"] - 1), 5.0, at_least=False, unit=" %")
+        text = f"percent by which a measurement every twentieth step lengthens a step of {task.name}"
+        yield Claim(text, 100 * (rows["every 20"]["ratio"] - 1), 5.0, at_least=False, unit=" %")
+
+
+def _bytes(task: jgd.Task) -> Yields:
+    """The bytes that a step moves in the compiled loop, without and with the pulse."""
+    health = jgd.Health()
+    off, on = (loop_bytes(_loop(task, one)) for one in (None, health))
+    moved = on.always + on.at_times / health.every
+    yield {"task": task.name, "off_bytes": off.always, "always_bytes": on.always, "measured_bytes": on.at_times}
+    text = f"percent by which the pulse adds to the bytes that a step of {task.name} moves"
+    yield Claim(text, 100 * (moved / (off.always + off.at_times / health.every) - 1), 5.0, at_least=False, unit=" %")
+
+
+def _loop(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:
+    """The compiler's text of a segment."""
+    optimizer, stop = jgd.adam(1e-3), jgd.Stop()
+    state = run_shapes(task, optimizer, stop, jax.random.key(0, impl="threefry2x32"))
+    pulse = pulse_of(health, state.carry.params)
+    options = {"length": length, "pulse": pulse}
+    text = run_segment.lower(task, optimizer, stop, state, None, None, length, **options).compile().as_text()
+    assert text is not None
+    return text
 
 
 def _step_seconds(task: jgd.Task, steps: int, health: Any) -> float:

@@ -31,6 +31,7 @@ class Line(NamedTuple):
     size: int  # bytes of the arrays that it makes
     takes: list[str]
     calls: list[str]
+    text: str  # behind the name of the instruction
 
 
 class Pass(NamedTuple):
@@ -42,7 +43,7 @@ class Pass(NamedTuple):
 
 def passes(program: Program) -> list[Pass]:
     """Those of a program without loops, in its order; what a GPU replays as one graph counts by its parts."""
-    return list(_passes(*_parse(program.text)))
+    return list(_passes(*read_computations(program.text)))
 
 
 def _passes(computations: dict[str, list[Line]], name: str) -> Iterator[Pass]:
@@ -69,8 +70,8 @@ def _work(line: Line, computations: dict[str, list[Line]]) -> list[str]:
     return own + [does for name in line.calls for inner in computations[name] for does in _work(inner, computations)]
 
 
-def _parse(text: str) -> tuple[dict[str, list[Line]], str]:
-    """The computations by name, and the name of the one that is run."""
+def read_computations(text: str) -> tuple[dict[str, list[Line]], str]:
+    """Take a program's text apart: the computations by name, and the name of the one that is run."""
     found: dict[str, list[Line]] = {}
     entry = name = ""
     for line in text.splitlines():
@@ -79,9 +80,8 @@ def _parse(text: str) -> tuple[dict[str, list[Line]], str]:
             found[name], entry = [], name if head["entry"] else entry
         elif name and (match := _LINE.match(line)):
             takes = re.findall(r"%([\w.\-]+)", match["rest"].partition(")")[0])
-            found[name].append(
-                Line(match["name"], match["does"], _size(match["type"]), takes, _CALLED.findall(match["rest"]))
-            )
+            calls, size = _CALLED.findall(match["rest"]), _size(match["type"])
+            found[name].append(Line(match["name"], match["does"], size, takes, calls, match["rest"]))
     return found, entry
 
 

@@ -108,6 +108,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "further curves, with commas between them: gradient_norm, update_norm,\n"
         "params_norm, or a hyperparameter in effect, such as learning_rate",
     },
+    "--health": {"action": "store_true", "help": "record each lane's pulse by groups of leaves, for the page"},
     "--sampler": {"choices": SAMPLERS, "default": "random", "help": "; ".join(SAMPLERS) + " (default: random)"},
     "--seed": {"type": to_count, "default": 0, "help": "of the sampler (default: 0)"},
     "--stop": {
@@ -159,6 +160,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
         "mode": judge.mode,
         "target": judge.target,
         "metrics": options.metrics.split(",") if options.metrics else (),
+        "health": options.health,
         "sampler": options.sampler,
         "seed": options.seed,
         "stop": [_rule(text) for text in options.stop or []] or None,

@@ -14,13 +14,14 @@ from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import global_dot, global_norm, name_of
 from jgd.core.types import Params, Transform
 from jgd.health.checkup import Checkup
+from jgd.health.evaluating import look_at_evaluation
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, look
 from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
 from jgd.health.noise_scale import NoiseScale, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
-from jgd.health.trials import RateTrials, first_examples, one_step, run_trials
+from jgd.health.trials import first_examples, one_step, run_trials
 from jgd.health.verdict import verdict
 from jgd.train.loop import Carry, first_model, root_key
 from jgd.train.result import Run
@@ -33,6 +34,7 @@ from jgd.transforms.scale import ScaleByLearningRate
 
 EXAMPLES = 1024  # that are looked at together
 BATCHES = 64  # that are taken of a stream
+DRAWS = 4  # keys under which a batch is compared with its halves
 STARTING = Kind(
     "be parameters of the task, or a run of it",
     lambda x: isinstance(x, Run) or (bool(jax.tree.leaves(x)) and admits(ARRAYS, x)),
@@ -68,7 +70,8 @@ def check(
     It looks at activations and the signals that come back to them layer by layer, whichever library the model is
     written in (`jgd.health.taps`), dead and saturated units, leaves that the loss does not depend on, the noise of the
     gradient and the batch that it suggests, the sharpness against the optimizer's edge of stability, the longest useful
-    step, the rank of updates, and whether training works at all. Costs about `5 * steps + 200` gradients of a batch,
+    step, the rank of updates, whether training works at all, and whether the task's evaluation draws random numbers
+    or reads statistics that nothing renews. Costs about `5 * steps + 200` gradients of a batch,
     and compiling seven programs; nothing of the arguments is changed or donated.
     """
     measured = measure_health(task, as_transform(optimizer), params, seed, int(steps), int(examples))
@@ -110,7 +113,7 @@ def measure_health(
         looked, leaves, _sizes(batch), _noise(task, carry, seed), float(sharp), edge, float(critical),
         max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         _linearity(task, carry, one, key), _classes(looked, batch), size, _count(task), steps, taken,
-        _is_stale(carry, trials), _half(carry.params),
+        look_at_evaluation(task, optimizer, carry, later, one), _half(carry.params),
     )  # fmt: skip
 
 
@@ -183,20 +186,25 @@ def _cosine(grads: Any, updates: Any) -> float:
 
 
 @jax.jit
-def _loss_of_parts(task: Task, carry: Carry, batch: Any, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    def loss(batch: Any) -> jax.Array:
+def _loss_of_parts(task: Task, carry: Carry, batch: Any, keys: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The loss of a batch, and the mean over its halves, under each key."""
+
+    def loss(batch: Any, key: jax.Array) -> jax.Array:
         return loss_and_metrics(task, carry.params, carry.model_state, batch, key)[0]
 
     half = jax.tree.leaves(batch)[0].shape[0] // 2
     parts = jax.tree.map(lambda x: x[: 2 * half].reshape(2, half, *x.shape[1:]), batch)
-    return loss(jax.tree.map(lambda x: x[: 2 * half], batch)), jnp.mean(jax.lax.map(loss, parts))
+    whole = jax.tree.map(lambda x: x[: 2 * half], batch)
+    return jax.lax.map(lambda key: (loss(whole, key), jnp.mean(jax.lax.map(lambda part: loss(part, key), parts))), keys)
 
 
 def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> float:
+    """The relative difference of a loss and the mean over halves, beyond what the draws of dropout make of it."""
     if jax.tree.leaves(batch)[0].shape[0] < 2:
         return 0.0
-    whole, parts = map(float, _loss_of_parts(task, carry, batch, key))
-    return abs(whole - parts) / abs(whole) if whole else 0.0
+    whole, parts = (np.asarray(x, np.float64) for x in _loss_of_parts(task, carry, batch, jax.random.split(key, DRAWS)))
+    apart = abs(whole.mean() - parts.mean()) - 3 * (whole.std() + parts.std())
+    return max(0.0, float(apart / abs(whole.mean()))) if whole.mean() else 0.0
 
 
 def _rates(optimizer: Transform, carry: Carry, later: Carry) -> dict[str, tuple[float, float, float]]:
@@ -222,15 +230,6 @@ def _classes(looked: Looked, batch: Any) -> int:
         return 0
     count = int(np.prod([last.shape[i] for i in last.units]))
     return count if count > 1 and any(int(jnp.max(x)) < count for x in labels) else 0
-
-
-def _is_stale(carry: Carry, trials: RateTrials | None) -> bool:
-    """Whether no floating array of the model's state was changed by training."""
-    before = [x for x in jax.tree.leaves(carry.model_state) if jnp.issubdtype(x.dtype, jnp.floating)]
-    if not before or trials is None:
-        return False
-    after = [x for x in jax.tree.leaves(trials.end.model_state) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return all(bool(jnp.all(x == y)) for x, y in zip(before, after, strict=True))
 
 
 def _half(params: Params) -> str:

@@ -28,6 +28,7 @@ class Thresholds:
                     are so short that the loss is a line, 1 to 2 where the rate is about right.
     unpaired        Smallest gain on held-out examples from the pairs of the data, in standard errors.
     linearity       Largest relative difference of the loss of a batch and the mean of the losses of its halves.
+    evaluation      Largest relative change of a metric where its evaluation is made again with other random draws.
     """
 
     update_ratio: Scalar = hyper(default=0.1, interval="(0, inf]")
@@ -47,3 +48,4 @@ class Thresholds:
     too_low: Scalar = hyper(default=2.2, interval="(1, inf]")
     unpaired: Scalar = hyper(default=3.0, interval="[-inf, inf)")
     linearity: Scalar = hyper(default=1e-3, interval="(0, inf]")
+    evaluation: Scalar = hyper(default=1e-3, interval="[0, inf]")

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from jgd.health.evaluating import Evaluating
 from jgd.health.layers import Looked
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.noise_scale import NoiseScale
@@ -29,5 +30,5 @@ class Measured(NamedTuple):
     examples: int
     steps: int  # that the trials took
     taken: int  # steps before the check-up
-    stale: bool  # whether the model's state stayed as it was in training
+    evaluating: Evaluating
     half: str  # the name of a half-precision dtype among the parameters, or nothing

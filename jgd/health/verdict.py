@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
+from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Layer, slope
 from jgd.health.leaves import MeasuredLeaf
@@ -18,7 +19,10 @@ OVERFLOW = 65504.0  # the largest number of float16
 def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
     found: list[Finding] = []
-    for rule in (_data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _pairs, _rate, _start, _smaller):
+    for rule in (
+        _data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _pairs, _rate, _start,
+        evaluation_findings, _smaller,
+    ):  # fmt: skip
         found += rule(measured, thresholds)
     return tuple(found)
 
@@ -238,16 +242,12 @@ def _start(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def _smaller(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    if m.linearity > float(t.linearity):
+    # Batch normalisation makes the loss of a batch differ from that of its halves; a sum differs by a half.
+    if m.linearity > (max(float(t.linearity), 0.4) if m.evaluating.floats else float(t.linearity)):
         yield Finding(
             WATCH, "the loss", "difference of a batch's and of the mean over its halves", m.linearity,
             f"below {float(t.linearity):g}, relative", "it is no mean over examples: a sum, or batch normalisation",
             "return a mean, so that rates do not depend on the batch size, unless the statistics are meant",
-        )  # fmt: skip
-    if m.stale:
-        yield Finding(
-            WATCH, "the model's state", "change in training", 0.0, "other than zero", "its statistics stay as they "
-            "were: the loss returns the state that it got", "return the state that the model has made",
         )  # fmt: skip
     large = [leaf for leaf in m.leaves if len(leaf.shape) > 1 and leaf.ratio > float(t.update_ratio)]
     if large:

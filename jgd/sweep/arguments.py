@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from jgd.core.arguments import COUNT, TEXT, WHOLE, Kind, admits, listed, takes
+from jgd.core.arguments import COUNT, FLAG, TEXT, WHOLE, Kind, admits, listed, takes
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.outline import shown
 from jgd.core.state_specs import SPECS
@@ -20,9 +20,11 @@ from jgd.sweep.pruners.rules import RULES, Pruner
 from jgd.sweep.samplers.by_name import SAMPLER
 from jgd.sweep.spaces.combinations import combinations
 from jgd.sweep.spaces.distributions import Distribution, Parts
-from jgd.train.loop import check_watched
+from jgd.train.loop import first_model, root_key
 from jgd.train.mesh_layout import DATA_AXIS, MESH
+from jgd.train.pulse import group_names
 from jgd.train.task import Task, check_task, is_stream
+from jgd.train.watched import check_watched
 from jgd.transforms.in_effect import check_metrics
 
 POINTS = 30  # of a curve, unless eval_every says otherwise
@@ -49,6 +51,7 @@ EXECUTOR = Kind(
 OF_RUN: dict[str, Kind | None] = {
     "task": PROBLEM,
     "metrics": listed("names of metrics", TEXT),
+    "health": FLAG,
     "seeds": SEEDS,
     "sampler": SAMPLER,
     "stop": RULES,
@@ -118,6 +121,16 @@ def check_settings(
     settings = Settings(_seeds(seeds), steps, every, metric, mode, target, rules, evolve, seed, watched)
     settings.decisions  # noqa: B018  says now what is wrong with a rule
     return settings
+
+
+def with_health(task: Any, metrics: Any) -> Any:
+    """The names of `metrics=` and those of the pulse of each task there may be."""
+    if isinstance(task, Parts):
+        for option in task.options:
+            metrics = with_health(option, metrics)
+        return metrics
+    check_task(task)
+    return (*metrics, *group_names(jax.eval_shape(lambda: first_model(task, root_key(0))[0])))
 
 
 def _even_split(steps: int, every: int) -> int:

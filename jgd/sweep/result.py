@@ -6,12 +6,17 @@ from typing import Any
 
 from jgd.core.optional import require
 from jgd.core.storage import write_whole
+from jgd.health.autopsy import Autopsy
+from jgd.health.finding import Thresholds
+from jgd.health.reading import Reading
+from jgd.sweep.health import lane_autopsy, lane_health
 from jgd.sweep.plots.accessor import Plots
 from jgd.sweep.report.page import sweep_report
 from jgd.sweep.results.export import write_csv, write_parquet
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.text import described
 from jgd.sweep.samplers.optuna import to_optuna
+from jgd.sweep.spaces.space import Trial
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +56,23 @@ class Result(Outcomes):
     def report(self, path: str | os.PathLike[str], title: str | None = None) -> None:
         """Write the sweep as one HTML page that loads nothing: the answer, pictures, a sortable table of the trials."""
         write_whole(path, [sweep_report(self, title).encode()])
+
+    def health(
+        self, trial: Trial | int | None = None, seed: int | None = None, thresholds: Thresholds | None = None
+    ) -> Reading:
+        """Show the pulse of a lane of `run(..., health=True)` by groups of leaves, and what is wrong with it.
+
+        The lane is that of the best trial under the first seed unless told.
+        """
+        return lane_health(self, trial, seed, thresholds)
+
+    def autopsy(self, trial: Trial | int | None = None, seed: int | None = None, spike: float = 6.0) -> Autopsy:
+        """Find the first step, leaf, operation and value at which a lane went wrong, as `jgd.health.autopsy` does.
+
+        The lane is the one that diverged first unless told. Its steps are run again, those up to there. Of a folder,
+        `jgd.sweep.load(dir, task, spaces)` makes the result.
+        """
+        return lane_autopsy(self, trial, seed, spike)
 
     def __repr__(self) -> str:
         return str(described(self))

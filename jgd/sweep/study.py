@@ -43,8 +43,8 @@ class Study:
     task        A `jgd.Task`, or for code that owns its loop a function `train(hp, key) -> {name: scalar}`: `spaces` is
                 then whatever it takes, such as a dict with distributions in it, a list of such is several spaces, and
                 each call is a lane with curves of one point. Texts and flags are structure. `steps`, `eval_every`,
-                `metrics`, `stop` and `evolve` have no meaning there and are refused; `dir` keeps finished calls, and
-                resumes none inside.
+                `metrics`, `health`, `stop` and `evolve` have no meaning there and are refused; `dir` keeps finished
+                calls, and resumes none inside.
     spaces      A space is an optimizer, or a task, with distributions for leaves: `jgd.adam(loguniform(1e-4, 1e-1))`.
                 An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
                 One space, a list of them, or a dict by name, to compare optimizers. One without
@@ -57,6 +57,10 @@ class Study:
                 "zeros", "nonfinite", and any hyperparameter as it is in effect, such as "learning_rate". A point is the
                 mean of the steps since the last, as of the loss's aux. Trials whose optimizer has no such
                 hyperparameter have no such curve.
+    health      Whether to record each lane's pulse: at the last step before each point, for up to 12 groups of leaves
+                and for all, gradient norms, norms of parameters, update ratios and shares of zeros and of what is not
+                finite, as curves ("update_ratio/head"). `Result.health(trial, seed)` shows and judges them, and
+                `Result.autopsy()` finds where a lane went wrong. 24 bytes a lane, point and group.
     sampler     "random", "sobol", "halton", "grid" (all listed values, and even steps of the ranges, ends included),
                 "tpe", which learns from round to round where to look, `from_optuna(...)`, an object with `ask(count)`
                 and `tell(ids, values)`, or a function of (axes, seed) that returns one. Infinity has failed; what
@@ -110,6 +114,7 @@ class Study:
     metric: str = "loss"
     mode: str = "min"
     metrics: Sequence[str] = ()
+    health: bool = False
     sampler: Any = "random"
     seed: int = 0
     rounds: int | None = None
@@ -141,7 +146,7 @@ class Study:
         check_arguments("run", inspect.signature(type(self)), vars(self), arguments.OF_RUN)
         owns_loop = is_black_box(self.task)
         if owns_loop:
-            inside = {"eval_every": self.eval_every, "metrics": self.metrics or None}
+            inside = {"eval_every": self.eval_every, "metrics": self.metrics or None, "health": self.health or None}
             refuse_inside(steps=self.steps, stop=self.stop, evolve=self.evolve, mesh=self.mesh, **inside)
         else:
             arguments.check_kind(self.task)
@@ -152,9 +157,10 @@ class Study:
         if eval_every is None and dir is not None and not owns_loop:
             eval_every = eval_every_of(dir)
         rules, rounds = as_rules(self.stop, self.target), min(num_trials, rounds)
+        metrics = arguments.with_health(self.task, self.metrics) if self.health else self.metrics
         settings = arguments.check_settings(
             1 if owns_loop else self.steps, self.seeds, self.metric, self.mode, eval_every, self.target, rules,
-            as_population(self.evolve, rules, num_trials, rounds, self.where), seed, self.metrics,
+            as_population(self.evolve, rules, num_trials, rounds, self.where), seed, metrics,
         )  # fmt: skip
         train, named = name_problem(self.task, self.spaces)
         spread = lane_mesh(self.mesh, self.data_axis, self.specs, self.devices)

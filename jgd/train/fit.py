@@ -22,7 +22,7 @@ from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
 from jgd.train.largest_microbatch import with_largest_microbatch
-from jgd.train.loop import check_watched, first_model, root_key
+from jgd.train.loop import first_model, root_key
 from jgd.train.mesh_layout import DATA_AXIS, MESH, in_effect, mesh_layout, on_mesh
 from jgd.train.microbatch import MICROBATCH, Microbatch
 from jgd.train.pulse import Health, pulse_of
@@ -31,6 +31,7 @@ from jgd.train.start import START, Given, begin_run, given_by
 from jgd.train.stream import Position
 from jgd.train.task import TASK, Task, batch_shapes, check_task
 from jgd.train.training import Clock, FitPlan, finish_run, train
+from jgd.train.watched import check_watched
 from jgd.transforms.as_transform import as_transform
 
 SEGMENT = 100
@@ -119,9 +120,10 @@ def fit(
                 `callback(step, metrics)`. `True` ends the run there with `Status.CALLBACK`; an optimizer of the same
                 structure, such as `jgd.with_hyperparams(snapshot.optimizer, ...)`, is gone on with. Its answer
                 is written with the segment; after a kill in between it is called again for that segment.
-    health      Record the run's pulse, with other settings by a `jgd.Health`: at every tenth step norms of gradients,
-                ratios of updates to parameters, shares of zeros and of what is not finite, and cosines of successive
-                gradients, for groups of leaves. `run.health` shows it and says what is wrong. Training is unchanged.
+    health      Record the run's pulse, with other settings by a `jgd.Health`: at every twentieth step norms of
+                gradients, ratios of updates to parameters, shares of zeros and of what is not finite, and cosines of
+                successive gradients, for groups of leaves. `run.health` shows it and says what is wrong. Training is
+                unchanged.
 
     Leaves that the optimizer keeps frozen, see `jgd.by_path`, are not differentiated: their gradients are zeros, in
     norms and clips too.

@@ -1,6 +1,6 @@
 """Training as pure functions, for `fit` and for sweeps: begin, one step, and a segment of steps in one scan."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,13 +9,14 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.errors import InputError, unknown
 from jgd.core.leaves import fixed_leaves
+from jgd.core.storage import is_key
 from jgd.core.threefry import fold_in, key_from_words, words_of
 from jgd.core.tree import where, widen
 from jgd.core.types import Params, State, Transform
 from jgd.train.microbatch import Part
 from jgd.train.output_loss import LossOfOutputs
+from jgd.train.pulse import measure_groups
 from jgd.train.task import (
     Task,
     init_model,
@@ -26,7 +27,7 @@ from jgd.train.task import (
     num_examples,
 )
 from jgd.transforms.averaging import eval_params
-from jgd.transforms.in_effect import check_metrics, known_metrics, observe
+from jgd.transforms.in_effect import observe
 from jgd.transforms.loss_scale import loss_scale
 from jgd.transforms.scale import apply_updates
 
@@ -48,6 +49,7 @@ class Step(NamedTuple):
     metrics: dict[str, jax.Array]
     grads: Any
     updates: Any
+    measured: Any = None  # what `measure` made of it
 
 
 def root_key(seed: Any) -> jax.Array:
@@ -107,10 +109,31 @@ def segment(
 
     def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
         number, rows = x
-        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows), watched)
-        return carry, step.metrics
+        return advance_watching(task, optimizer, carry, number, batch_at(task, rows), watched, start + length - 1)
 
     return jax.lax.scan(body, carry, (start + jnp.arange(length), picks))
+
+
+def advance_watching(
+    task: Task,
+    optimizer: Transform,
+    carry: Carry,
+    number: Any,
+    batch: Any,
+    watched: Sequence[str],
+    last: Any,
+    layout: Any = None,
+) -> tuple[Carry, dict[str, jax.Array]]:
+    """Take a step of a segment that ends with step `last`: the next carry, and the metrics.
+
+    Of what is `watched`, quantities of groups of leaves, see `jgd.train.pulse.group_names`, are measured at the last
+    step alone, and NaN before.
+    """
+    of_groups = tuple(name for name in watched if "/" in name)
+    others = tuple(name for name in watched if "/" not in name)
+    measure = partial(measure_groups, of_groups, number == last) if of_groups else None
+    carry, step = advance(task, optimizer, carry, number, batch, others, layout, measure)
+    return carry, {**step.metrics, **(step.measured or {})}
 
 
 def advance(
@@ -121,6 +144,7 @@ def advance(
     batch: Any,
     watched: tuple[str, ...] = (),
     layout: Any = None,
+    measure: Callable[..., Any] | None = None,
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
@@ -132,6 +156,9 @@ def advance(
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`. With a `layout` on a mesh, see
     `jgd.train.mesh_layout`, the batch is split over its devices, or its parts are taken by several at a time.
+
+    `measure(loss, params, grads, make_updates)` is called before the optimizer acts, so that what it reads need not be
+    kept while that writes over it; it makes the updates a second time, where it wants them.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
@@ -155,14 +182,30 @@ def advance(
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
     parts = task.loss.parts(batch, key_now) if isinstance(task.loss, LossOfOutputs) else {}
-    updates, new_opt_state = optimizer.update(
-        grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts
-    )
+
+    def update(params: Params, opt_state: State, grads: Any) -> Any:
+        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts)
+
+    measured = None
+    if measure is not None:
+        measured = measure(value, params, grads, lambda: update(params, opt_state, grads)[0])
+        measured, params, opt_state, grads = _in_order(measured, (params, opt_state, grads))
+    updates, new_opt_state = update(params, opt_state, grads)
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)
     seen = observe(watched, optimizer, opt_state, params=params, grads=grads, updates=updates)
-    return new, Step({"loss": value, **metrics, **seen}, grads, updates)
+    return new, Step({"loss": value, **metrics, **seen}, grads, updates, measured)
+
+
+def _in_order(before: Any, after: Any) -> Any:
+    """Both as they are, but nothing that reads `after` begins until `before` is there."""
+    leaves, structure = jax.tree.flatten((before, after))
+    plain = [i for i, x in enumerate(leaves) if not is_key(x)]
+    for i, x in zip(plain, jax.lax.optimization_barrier([leaves[i] for i in plain]), strict=True):
+        leaves[i] = x
+    before, after = structure.unflatten(leaves)
+    return before, *after
 
 
 def _value_and_grad(
@@ -194,31 +237,6 @@ def _value_and_grad(
     rest = iter(grads_of_moving)
     grads = [jnp.zeros_like(x) if f else next(rest) for x, f in zip(leaves, still, strict=True)]
     return value, structure.unflatten(grads)
-
-
-def check_watched(
-    place: str, metrics: Sequence[str], problems: Iterable[tuple[Task, Transform]], curves: Collection[str]
-) -> tuple[str, ...]:
-    """The names of `metrics=`, or an error where one is that of a curve of a task, or none of these problems knows it.
-
-    No more problems are looked at than it takes to find all names.
-    """
-    watched, known = check_metrics(place, metrics), dict.fromkeys(())
-    if both := sorted(set(watched) & set(curves)):
-        raise InputError(f"{place}(metrics={both[0]!r}): the task records a curve of this name; rename that one.")
-    for task, optimizer in problems if watched else ():
-        known |= dict.fromkeys(watchable(task, optimizer))
-        if known.keys() >= set(watched):
-            break
-    for name in watched:
-        if name not in known:
-            raise unknown(f"{place}(metrics)", name, known)
-    return watched
-
-
-def watchable(task: Task, optimizer: Transform) -> tuple[str, ...]:
-    """The names that `metrics=` may have where this optimizer trains this task."""
-    return known_metrics(optimizer, jax.eval_shape(lambda: first_model(task, root_key(0))[0]))
 
 
 def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | None:

@@ -1,7 +1,8 @@
 """The pulse of a run: norms, shares and cosines of groups of leaves, measured at some of its steps."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 from jgd.core.arguments import PATTERN, WHOLE, Kind, admits
 from jgd.core.leaves import check_patterns, fits, leaf_paths
 from jgd.core.record import record, static
-from jgd.core.tree import abs_sq, cast_like, safe_sqrt, widen
+from jgd.core.tree import abs_sq, safe_sqrt, widen
 from jgd.core.types import Grads, Params, Updates
 from jgd.train.curves import Arrays, Curves
 from jgd.transforms.clip import Clip, ClipByBlockRms, ClipByGlobalNorm, ClipByNorm
@@ -21,7 +22,9 @@ QUANTITIES = (
     *("gradient_norm", "params_norm", "update_ratio", "successive_cosine"),
     *("zeros", "nonfinite", "params_nonfinite"),  # shares of entries, the first two of the gradient
 )
+IN_SWEEPS = tuple(name for name in QUANTITIES if name != "successive_cosine")
 EVERYTHING = "all"  # the group of all leaves
+SAMPLE = 4096  # entries of a leaf, about, between which cosines of successive gradients are taken
 MOST_ROWS = 1024  # that a run keeps; beyond, every second one is dropped
 
 
@@ -52,12 +55,13 @@ class Health:
             of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
             the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
 
-    Costs a pass over gradients, updates and parameters at a measured step, and at each step one more write of the
-    gradients, for the cosine of successive ones: 4 bytes a parameter. A run keeps at most 1,024 measurements: beyond
-    that, every second one is dropped.
+    A measured step makes the updates a second time and passes over gradients, updates and parameters: bytes to move, of
+    which one step in twenty feels some 2 % (`python -m bench health` counts them). Cosines of successive gradients are
+    those of about 4,096 entries of each leaf, evenly spaced, of smaller leaves exact, and those entries are kept. A run
+    keeps at most 1,024 measurements: beyond that, every second one is dropped.
     """
 
-    every: int = static(default=10, expect=WHOLE)
+    every: int = static(default=20, expect=WHOLE)
     groups: Any = static(default=12, convert=_frozen_groups, expect=GROUPS)
 
 
@@ -68,28 +72,37 @@ class Pulse(NamedTuple):
     groups: tuple[tuple[str, tuple[int, ...]], ...]  # names, and the positions of their leaves
 
     def begin(self, params: Params) -> Grads:
-        """Make the gradients before the first step of a segment: zeros, with which no cosine is formed."""
-        return jax.tree.map(jnp.zeros_like, params)
+        """Make samples of the gradients before a segment's first step: zeros, with which no cosine is formed."""
+        return jax.tree.map(jnp.zeros_like, _samples(params))
 
     def beat(
-        self, number: Any, loss: Any, optimizer: Any, params: Params, grads: Grads, updates: Updates, before: Grads
+        self,
+        number: Any,
+        loss: Any,
+        optimizer: Any,
+        params: Params,
+        grads: Grads,
+        make_updates: Callable[[], Updates],
+        before: Grads,
     ) -> tuple[Grads, dict[str, jax.Array]]:
         """Measure a step, if it is due: `groups` f32[groups + 1, quantities], the last row of all leaves, `clipped`.
 
-        `before` are the gradients of the step before; those to hand on are returned. Not due: NaN.
+        `before` are samples of the gradients of the step before one that is due; those to hand on are returned. Not
+        due: NaN.
         """
         due = self._due(number, loss)
 
         def measure() -> dict[str, jax.Array]:
-            rows = _sums(params, grads, updates, before)
+            rows = _sums(params, grads, make_updates(), before)
             parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
-            total = sum(rows, start=jnp.zeros(9, jnp.float32))
+            total = sum(rows, start=jnp.zeros(10, jnp.float32))
             found = jnp.stack([_quantities(part) for part in (*parts, total)])
             clipped = clipped_share(optimizer, grads, found[-1, 0])
             return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
 
         blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), jax.eval_shape(measure))
-        return cast_like(grads, before), jax.lax.cond(due, measure, lambda: blank)
+        kept = jax.lax.cond((number + 1) % self.every == self.every - 1, lambda: _samples(grads), lambda: before)
+        return kept, jax.lax.cond(due, measure, lambda: blank)
 
     def rows(self, beats: Mapping[str, Any], first: int, taken: int, loss: np.ndarray) -> Arrays:
         """Name the columns of the measured steps among the first `taken` of a segment that began at step `first`."""
@@ -103,6 +116,31 @@ class Pulse(NamedTuple):
     def _due(self, number: Any, loss: Any) -> Any:
         """The first step, and the last of each period: a segment's first has no gradient before it."""
         return (number % self.every == self.every - 1) | (number == 0) | ~jnp.isfinite(loss)
+
+
+def group_names(params: Params) -> tuple[str, ...]:
+    """The names under which a sweep may watch its groups of leaves, `update_ratio/head`; all leaves are `all`."""
+    pulse = pulse_of(True, params)
+    assert pulse is not None
+    return tuple(f"{quantity}/{group}" for group in (*dict(pulse.groups), EVERYTHING) for quantity in IN_SWEEPS)
+
+
+def measure_groups(
+    names: Sequence[str], due: Any, loss: Any, params: Params, grads: Grads, make_updates: Callable[[], Updates]
+) -> dict[str, jax.Array]:
+    """Measure what `names`, of `group_names`, say at a step that is due; NaN at others, which cost nothing."""
+    pulse = pulse_of(True, params)
+    assert pulse is not None
+    leaves = {**dict(pulse.groups), EVERYTHING: tuple(range(len(jax.tree.leaves(params))))}
+
+    def measure() -> dict[str, jax.Array]:
+        rows = _sums(params, grads, make_updates(), _samples(grads))
+        split = {name: name.partition("/")[::2] for name in names}
+        groups = {group: _quantities(sum(rows[i] for i in leaves[group])) for _, group in split.values()}
+        return {name: groups[group][QUANTITIES.index(quantity)] for name, (quantity, group) in split.items()}
+
+    blank = {name: jnp.full((), jnp.nan, jnp.float32) for name in names}
+    return jax.lax.cond(due, measure, lambda: blank)
 
 
 def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
@@ -167,22 +205,33 @@ def clipped_share(optimizer: Any, grads: Grads, norm: jax.Array) -> Any:
 
 
 def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list[jax.Array]:
-    """For each leaf, f32[9], sums of squares and products and counts of entries, in the order of `_quantities`."""
-    trees = [[widen(x) for x in jax.tree.leaves(tree)] for tree in (params, grads, updates, before)]
+    """For each leaf, f32[10], sums of squares and products and counts of entries, in the order of `_quantities`."""
+    trees = [[widen(x) for x in jax.tree.leaves(tree)] for tree in (params, grads, updates, _samples(grads), before)]
     found = []
-    for p, g, u, b in zip(*trees, strict=True):
-        sums = [jnp.sum(abs_sq(x)) for x in (g, u, p, b)]
-        sums += [jnp.sum((g.conj() * b).real), jnp.sum(g == 0)]
-        sums += [jnp.sum(~jnp.isfinite(x)) for x in (g, p)]
+    for p, g, u, now, b in zip(*trees, strict=True):
+        share = max(1, g.size) / max(1, now.size)
+        sums = [jnp.sum(abs_sq(x)) for x in (g, u, p)]
+        sums += [share * x for x in (jnp.sum(abs_sq(now)), jnp.sum(abs_sq(b)), jnp.sum((now.conj() * b).real))]
+        sums += [jnp.sum(g == 0), *(jnp.sum(~jnp.isfinite(x)) for x in (g, p))]
         found.append(jnp.stack([x.astype(jnp.float32) for x in (*sums, jnp.asarray(g.size))]))
     return found
 
 
+def _samples(grads: Grads) -> Grads:
+    """The entries of each leaf between which cosines are taken: all, or some, evenly spaced along all axes."""
+    return jax.tree.map(_sample, grads)
+
+
+def _sample(x: jax.Array) -> jax.Array:
+    stride = math.ceil((x.size / SAMPLE) ** (1 / x.ndim)) if x.size > SAMPLE else 1
+    return x if stride == 1 else x[tuple(slice(None, None, min(stride, size)) for size in x.shape)]
+
+
 def _quantities(sums: Any) -> jax.Array:
     """The quantities of a group, in the order of `QUANTITIES`, of its sums."""
-    g2, u2, p2, b2, dot, zeros, bad, bad_params, size = sums
+    g2, u2, p2, now2, before2, dot, zeros, bad, bad_params, size = sums
     size = jnp.maximum(size, 1)
     ratio = safe_sqrt(jnp.where(p2 > 0, u2 / jnp.where(p2 > 0, p2, 1), u2 / size))
-    both = safe_sqrt(g2) * safe_sqrt(b2)
+    both = safe_sqrt(now2) * safe_sqrt(before2)
     cosine = jnp.where(both > 0, dot / jnp.where(both > 0, both, 1), jnp.nan)
     return jnp.stack([safe_sqrt(g2), safe_sqrt(p2), ratio, cosine, zeros / size, bad / size, bad_params / size])

@@ -66,12 +66,13 @@ def run_segment(
 
     def body(now: tuple[RunState, Any], x: Any) -> tuple[tuple[RunState, Any], dict[str, Any]]:
         (state, before), (number, draw) = now, x
-        new, step = _guarded(task, optimizer, stop, state, number, number < end, batch_of(draw), watched, layout)
+        measure = None if pulse is None else functools.partial(_beat, pulse, number, optimizer, before)
+        taken = number < end
+        new, step = _guarded(task, optimizer, stop, state, number, taken, batch_of(draw), watched, layout, measure)
         new = new if layout is None else layout.kept(new)
         if pulse is None:
             return (new, None), step.metrics
-        loss, params = step.metrics["loss"], state.carry.params
-        before, beat = pulse.beat(number, loss, optimizer, params, step.grads, step.updates, before)
+        before, beat = step.measured
         return (new, before), {**step.metrics, HEALTH: beat}
 
     before = None if pulse is None else pulse.begin(state.carry.params)
@@ -85,6 +86,12 @@ def evaluate(task: Task, optimizer: Transform, carry: Carry) -> Mapping[str, Any
     return evaluation(task, optimizer, carry)
 
 
+def _beat(
+    pulse: Pulse, number: Any, optimizer: Transform, before: Any, loss: Any, params: Any, grads: Any, updates: Any
+) -> Any:
+    return pulse.beat(number, loss, optimizer, params, grads, updates, before)
+
+
 def _guarded(
     task: Task,
     optimizer: Transform,
@@ -95,13 +102,14 @@ def _guarded(
     batch: Any,
     watched: tuple[str, ...],
     layout: Any,
+    measure: Any,
 ) -> tuple[RunState, Step]:
     """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
 
     The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
     a pass of its own, which a small model feels, so it is made only where something asks for it.
     """
-    new, step = advance(task, optimizer, state.carry, number, batch, watched, layout)
+    new, step = advance(task, optimizer, state.carry, number, batch, watched, layout, measure)
     loss, skips = step.metrics["loss"], _skips_bad_batches(state.carry.opt_state)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)

@@ -23,6 +23,7 @@ PUBLIC = {"jgd", "jgd.distributed", "jgd.interop", "jgd.law", "jgd.sweep", "jgd.
 PUBLIC |= {"jgd.measure.units", "jgd.pages.page", "jgd.pages.palette", "jgd.pages.svg"}  # what pages are made of
 PUBLIC |= {"jgd.commands", "jgd.commands.bench.cases", "jgd.commands.bench.peers", "jgd.commands.bench.trees"}
 PUBLIC |= {"jgd.core.storage", "jgd.sweep.samplers.by_name", "jgd.sweep.spaces.space"}  # a sampler without a sweep
+PUBLIC |= {"jgd.train.pulse", "jgd.train.segments", "jgd.train.start"}  # the compiled loop, whose bytes are counted
 GOOD = '''"""A case."""
 from bench.rows import Claim, alone
 def good(quick: bool = False, count: int = 3):

@@ -2,6 +2,7 @@
 
 import types
 
+from bench.loop_bytes import Moved, loop_bytes
 from bench.passes import likeness, passes
 
 PROGRAM = """HloModule jit_step, is_scheduled=true
@@ -63,3 +64,38 @@ def test_where_numbers_come_from_makes_no_difference_and_work_and_copies_do():
     assert likeness(ours, read(ADDING)) == "the same passes"
     assert likeness(ours, read(COPYING)) == ""
     assert sum(one.moved for one in read(COPYING)) == 5 * 4 * 4096
+
+
+LOOP = """HloModule jit_loop, is_scheduled=true
+
+%rare (a: f32[4096]) -> f32[4096] {
+  %a = f32[4096]{0} parameter(0)
+  ROOT %twice = f32[4096]{0} negate(%a)
+}
+
+%usual (b: f32[4096]) -> f32[4096] {
+  ROOT %b = f32[4096]{0} parameter(0)
+}
+
+%body (c: f32[4096]) -> f32[4096] {
+  %c = f32[4096]{0} parameter(0)
+  %due = pred[] constant(true)
+  %copied = f32[4096]{0} copy(%c)
+  ROOT %seen = f32[4096]{0} conditional(%due, %copied, %copied), branch_computations={%usual, %rare}
+}
+
+%condition (d: f32[4096]) -> pred[] {
+  %d = f32[4096]{0} parameter(0)
+  ROOT %more = pred[] constant(true)
+}
+
+ENTRY %main (x: f32[4096]) -> f32[4096] {
+  %x = f32[4096]{0} parameter(0)
+  ROOT %loop = f32[4096]{0} while(%x), condition=%condition, body=%body
+}
+"""
+
+
+def test_a_loop_moves_what_it_always_does_and_more_at_times():
+    """A copy reads and writes 16 KiB always; the dearer branch does so at times."""
+    assert loop_bytes(LOOP) == Moved(2 << 14, 2 << 14)

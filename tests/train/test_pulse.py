@@ -21,7 +21,7 @@ def test_a_step_is_measured_as_numpy_measures_it():
     grads["head"] = grads["head"].at[0].set(0.0)
     pulse = pulse_of(Health(every=1, groups={"head": "head", "first": "layers/0"}), PARAMS)
     assert pulse is not None
-    _, beat = pulse.beat(3, 1.0, jgd.sgd(0.1), params, grads, updates, before)
+    _, beat = pulse.beat(3, 1.0, jgd.sgd(0.1), params, grads, lambda: updates, before)
     rows = pulse.rows(jax.tree.map(lambda x: x[None], beat), 3, 1, np.ones(1))
 
     def flat(tree):
@@ -42,17 +42,37 @@ def test_a_step_is_measured_as_numpy_measures_it():
         np.testing.assert_allclose(rows[name][0], value, rtol=1e-5, err_msg=name)  # float32 sums of 30 terms
 
 
+def test_cosines_of_a_large_leaf_are_those_of_a_sample_of_it():
+    rng = np.random.default_rng(0)
+    g, b = (jnp.asarray(rng.normal(size=(300, 200)), jnp.float32) for _ in range(2))
+    g = g + b  # whose cosine with b is the root of a half
+    pulse = pulse_of(Health(every=1), {"w": g})
+    assert pulse is not None
+    before = pulse.beat(2, 1.0, jgd.sgd(0.1), {"w": g}, {"w": b}, lambda: {"w": g}, pulse.begin({"w": g}))[0]
+    assert 2048 < before["w"].size <= 4096
+    _, beat = pulse.beat(3, 1.0, jgd.sgd(0.1), {"w": g}, {"w": g}, lambda: {"w": g}, before)
+    found = pulse.rows(jax.tree.map(lambda x: x[None], beat), 3, 1, np.ones(1))["successive_cosine/w"][0]
+    np.testing.assert_allclose(found, 0.5**0.5, atol=0.04)  # four standard errors of 3,750 entries
+
+
 def test_ratios_of_zero_parameters_are_the_size_of_updates_and_what_is_not_finite_is_counted():
     params, grads = {"w": jnp.zeros(4)}, {"w": jnp.array([1.0, jnp.nan, jnp.inf, 0.0])}
     pulse = pulse_of(True, params)
     assert pulse is not None
-    _, beat = pulse.beat(0, jnp.nan, jgd.sgd(0.1), params, grads, {"w": jnp.full(4, 0.5)}, params)
+    _, beat = pulse.beat(0, jnp.nan, jgd.sgd(0.1), params, grads, lambda: {"w": jnp.full(4, 0.5)}, params)
     rows = pulse.rows(jax.tree.map(lambda x: x[None], beat), 0, 1, np.array([np.nan]))
     assert (rows["update_ratio/w"], rows["nonfinite/w"], rows["zeros/w"]) == (0.5, 0.5, 0.25)
     assert np.isnan(rows["successive_cosine/w"])
 
 
-@pytest.mark.parametrize("optimizer", [jgd.adam(0.1), jgd.chain(jgd.clip_by_global_norm(0.1), jgd.sgd(0.1, 0.9))])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        jgd.adam(0.1),
+        jgd.chain(jgd.add_noise(0.01, 0.5, 0), jgd.sgd(0.1)),
+        jgd.chain(jgd.clip_by_global_norm(0.1), jgd.sgd(0.1, 0.9)),
+    ],
+)
 def test_health_changes_no_bit_of_training(optimizer):
     plain, heard = (
         jgd.fit(problems.task(5), optimizer, steps=23, eval_every=10, health=health, progress=False)

@@ -12,7 +12,7 @@ from jgd.core.tree import all_finite, widen
 from jgd.core.types import Params, State
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.lane_mesh import LaneMesh
-from jgd.train.loop import Carry, advance, batch_at, begin, evaluation, pick, root_key
+from jgd.train.loop import Carry, advance_watching, batch_at, begin, evaluation, pick, root_key
 from jgd.train.task import Task
 
 LANES = PartitionSpec("lanes")
@@ -171,8 +171,10 @@ def _train_lane(
 
     def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
         number, rows = x
-        carry, step = advance(task, optimizer, carry, number, batch_at(task, rows), watched, spread)
-        return carry if spread is None else spread.kept(optimizer, carry), step.metrics
+        last = shared.start + length - 1
+        batch = batch_at(task, rows)
+        carry, metrics = advance_watching(task, optimizer, carry, number, batch, watched, last, spread)
+        return carry if spread is None else spread.kept(optimizer, carry), metrics
 
     carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))
     carry, metrics = jax.lax.scan(body, carry, (shared.start + jnp.arange(length), picks))

@@ -10,8 +10,8 @@ from jgd.sweep.pruners.lineage import Lineage
 from jgd.sweep.pruners.population import Population
 from jgd.sweep.pruners.rules import Pruner
 from jgd.sweep.spaces.space import Trial
-from jgd.train.loop import watchable
 from jgd.train.task import Task
+from jgd.train.watched import watchable
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def lineage_of(trials: Sequence[Trial], settings: Settings) -> Lineage | None:
 
 def watched_of(settings: Settings, task: Task, optimizer: Any) -> tuple[str, ...]:
     """Those of the watched metrics that this optimizer knows."""
-    known = watchable(task, optimizer) if settings.watched else ()
+    known = watchable(task, optimizer, of_groups=True) if settings.watched else ()
     return tuple(name for name in settings.watched if name in known)
 
 

@@ -14,6 +14,7 @@ from jgd.pages.page import facts, figure, notes, page
 from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.pages.text import capital, count, label_of
+from jgd.sweep.health import first_lost, has_health, lane_health
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.plots.accessor import Plots
 from jgd.sweep.report.captions import caption_of
@@ -53,6 +54,7 @@ def sweep_report(result: Outcomes, title: str | None = None, provenance: Provena
         body.append(f"<section><h2>The best of each space</h2>{spaces_table(result)}</section>")
     body += _pictures(result, provenance.learns)
     body.append(f"<section><h2>Trials</h2>{trials_table(result)}</section>")
+    body += _health(result)
     body.append(f"<section><h2>Programs</h2>{programs_table(result)}</section>")
     body.append(_provenance(provenance))
     return page(title, body)
@@ -96,6 +98,19 @@ def _verdict(result: Outcomes) -> str:
     if (seeds := len(result.settings.seeds)) > 1:
         said += f" in the median over {seeds} seeds, {between(summary, ' to ')} ({interval_title(seeds)})"
     return said + "."
+
+
+def _health(result: Outcomes) -> list[str]:
+    """The pulse of the best trial under the first seed, where the sweep was asked for it, and of lanes that were lost."""
+    if not has_health(result):
+        return []
+    best = result.best()
+    shown = [(f"Health of the best trial, {best.number}", lane_health(result, best, None))]
+    if np.any(result.diverged_at >= 0):
+        number, seed = first_lost(result)
+        title = f"Health of trial {number} under seed {seed}, which diverged first"
+        shown.append((title, lane_health(result, number, seed)))
+    return [f"<section><h2>{html.escape(title)}</h2>{reading._repr_html_()}</section>" for title, reading in shown]
 
 
 def _trust(result: Outcomes, learns: bool) -> str:

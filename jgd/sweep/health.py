@@ -1,0 +1,91 @@
+"""The health of a sweep's lanes: the pulse of each, read, and where one that diverged went wrong first."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from jgd.core.errors import InputError
+from jgd.health.autopsy import Autopsy, autopsy
+from jgd.health.finding import Thresholds
+from jgd.health.pulse_findings import Heard
+from jgd.health.reading import Reading
+from jgd.sweep.results.outcomes import Outcomes
+from jgd.sweep.spaces.space import Trial
+from jgd.train.pulse import EVERYTHING, IN_SWEEPS, QUANTITIES, pulse_of
+from jgd.train.task import Task, init_model
+
+
+def has_health(result: Outcomes) -> bool:
+    """Whether the sweep was asked for the pulse of its lanes."""
+    return f"update_ratio/{EVERYTHING}" in result.curves
+
+
+def first_lost(result: Outcomes) -> tuple[int, int]:
+    """The trial and the seed of the lane that diverged first."""
+    lost = np.where(result.diverged_at >= 0, result.diverged_at, np.iinfo(np.int64).max)
+    number, at = np.unravel_index(int(np.argmin(lost)), lost.shape)
+    return int(number), result.settings.seeds[int(at)]
+
+
+def lane_health(
+    result: Outcomes, trial: Trial | int | None, seed: int | None, thresholds: Thresholds | None = None
+) -> Reading:
+    """Read the pulse of a lane, of the best trial and the first seed unless told."""
+    chosen, at = _lane(result, "health", trial, seed)
+    if not has_health(result):
+        raise InputError("Result.health(): the sweep has no pulse; ask for it with jgd.sweep.run(..., health=True).")
+    names = [name.partition("/")[2] for name in result.curves if name.startswith("update_ratio/")]
+    groups = tuple(name for name in names if name != EVERYTHING)
+    lane = {name: np.asarray(curve[chosen.number, at], float) for name, curve in result.curves.items()}
+    points = int(np.sum(np.isfinite(lane[f"gradient_norm/{EVERYTHING}"]) | np.isfinite(lane["loss"])))
+    points = min(len(result.steps), points + (result.diverged_at[chosen.number, at] >= 0))
+    beats: dict[str, np.ndarray] = {"step": np.asarray(result.steps[:points]) - 1}
+    for group in (*groups, EVERYTHING):
+        for quantity in QUANTITIES:
+            known = lane[f"{quantity}/{group}"][:points] if quantity in IN_SWEEPS else np.full(points, np.nan)
+            beats[f"{quantity}/{group}"] = known
+    loss = np.repeat(lane["loss"][:points], np.diff([0, *result.steps[:points]]))
+    heard = Heard(beats, loss, groups, _wide(chosen, groups))
+    return Reading(heard, Thresholds() if thresholds is None else thresholds)
+
+
+def lane_autopsy(result: Outcomes, trial: Trial | int | None, seed: int | None, spike: float) -> Autopsy:
+    """Open a lane, the one that diverged first unless told; its steps are run again up to there."""
+    if trial is None and seed is None:
+        if not np.any(result.diverged_at >= 0):
+            raise InputError("Result.autopsy(): no lane has diverged; name one by trial= and seed=.")
+        trial, seed = first_lost(result)
+    chosen, at = _lane(result, "autopsy", trial, seed)
+    if result.lineage is not None:
+        raise InputError("Result.autopsy(): members of a population go on from others; use jgd.sweep.replay.")
+    if chosen.optimizer is None or not isinstance(chosen.task, Task):
+        raise InputError(
+            f"Result.autopsy(trial={chosen.number}): there is no task and optimizer to run again; load the folder with "
+            "jgd.sweep.load(dir, task, spaces)."
+        )
+    ended = int(result.diverged_at[chosen.number, at])
+    steps = ended + 1 if ended >= 0 else int(result.settings.steps)
+    return autopsy(chosen.task, chosen.optimizer, seed=result.settings.seeds[at], steps=steps, spike=spike)
+
+
+def _lane(result: Outcomes, method: str, trial: Trial | int | None, seed: int | None) -> tuple[Trial, int]:
+    seeds = list(result.settings.seeds)
+    if seed is not None and seed not in seeds:
+        raise InputError(f"Result.{method}(seed={seed}): the sweep has the seeds {seeds}; name one of them.")
+    number = trial.number if isinstance(trial, Trial) else trial
+    if number is not None and not 0 <= number < len(result.trials):
+        raise InputError(f"Result.{method}(trial={number}): the sweep has trials 0 to {len(result.trials) - 1}.")
+    chosen = result.best() if number is None else result.trials[number]
+    return chosen, 0 if seed is None else seeds.index(seed)
+
+
+def _wide(trial: Trial, groups: tuple[str, ...]) -> tuple[str, ...]:
+    """The groups with leaves of two axes or more; all of them where the task is not known."""
+    task: Any = trial.task
+    if not isinstance(task, Task):
+        return groups
+    params = jax.eval_shape(lambda: init_model(task, jax.random.key(0))[0])
+    pulse, leaves = pulse_of(True, params), jax.tree.leaves(params)
+    assert pulse is not None
+    return tuple(name for name, members in pulse.groups if any(leaves[i].ndim > 1 for i in members))
