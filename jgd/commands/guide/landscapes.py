@@ -89,7 +89,7 @@ def _drawn(name: str, paths: np.ndarray, values: np.ndarray, rates: np.ndarray) 
     for line in _ellipses():
         panels[1].line(line, "level")
     for panel, path, bottom in zip(panels, paths, ((1.0, 1.0), (0.0, 0.0)), strict=True):
-        points = [tuple(map(float, point)) for point in path]
+        points = [(float(x), float(y)) for x, y in path]
         panel.line(points)
         panel.dots(points)
         panel.dots(points[:1], radius=4)

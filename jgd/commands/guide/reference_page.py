@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
-from jgd.commands.guide.agreement import agreement
+from jgd.commands.guide.oracles import oracles_by_name
 from jgd.commands.guide.reference import KINDS, ReferenceEntry
 from jgd.core.record import part_names
 from jgd.optimizers.catalogue import OptimizerEntry, catalogue
@@ -153,7 +153,7 @@ def issubclass_of(value: Any, base: type) -> bool:
 
 
 def _facts(entry: ReferenceEntry, optimizer: OptimizerEntry | None) -> list[str]:
-    """What is known of it beside its text."""
+    """Tell what is known of it beside its text."""
     facts = [f"- also: {', '.join(f'`{name}`' for name in entry.also)}"] if entry.also else []
     if optimizer is not None:
         rates = "it sets its own" if optimizer.rates is None else f"{optimizer.rates[0]:g} to {optimizer.rates[1]:g}"
@@ -162,7 +162,7 @@ def _facts(entry: ReferenceEntry, optimizer: OptimizerEntry | None) -> list[str]
             f"- state: {optimizer.state_bytes():.3g} bytes a parameter, of a matrix 256 x 256",
             f"- rates to search: {rates}",
             *([f"- needs: {', '.join(f'`{name}`' for name in optimizer.needs)}"] if optimizer.needs else []),
-            f"- held to, with the worst deviation over 100 steps: {agreement()[entry.name]}",
+            f"- held to, with the worst deviation over 100 steps: {oracles_by_name()[entry.name]}",
             *([f"- source: {optimizer.source}; `jgd.citation({entry.name!r})`"] if optimizer.source else []),
         ]
     return facts
@@ -189,7 +189,7 @@ def _arguments(entry: ReferenceEntry) -> list[str]:
 
 
 def _methods(entry: ReferenceEntry) -> list[str]:
-    """What can be asked of it: a class's methods and properties, an enumeration's members, a module's functions."""
+    """List what can be asked of it: a class's methods, an enumeration's members, a module's functions."""
     value, lines = entry.value, []
     if issubclass_of(value, enum.Enum):
         lines = [f"- `{one.name}`: {getattr(one, 'message', '')}; {getattr(one, 'remedy', '')}" for one in value]

@@ -120,7 +120,7 @@ def _benchmarks(extra: Path, target: Path) -> str:
 
 
 def _navigation(pages: Mapping[str, str], benchmarks: bool) -> list[Any]:
-    """What stands at the side: the written pages, the kinds of names, the results; names are found from their kind."""
+    """List what stands at the side: the written pages, the kinds of names, the results. Names are below their kind."""
     kinds = [{title: f"reference/{kind}.md"} for kind, (title, _) in KINDS.items()]
     return [
         *({title_of(text): f"{name}.md"} for name, text in pages.items()),

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 
 @functools.cache
-def agreement() -> dict[str, str]:
+def oracles_by_name() -> dict[str, str]:
     """By the name of an optimizer, its oracles with their worst deviations, as the page `trust` has them."""
     table = (files("jgd") / "guide" / "trust.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| ([^|]+) \|", table, re.MULTILINE)
