@@ -28,12 +28,12 @@ from tests.exports import BENEATH_PENALTIES, INTERNAL
 
 ENTRIES = reference()
 ROOT = pathlib.Path(jgd.__file__).parent
-FOLDERS = [name for name in jgd.__all__ if isinstance(getattr(jgd, name), types.ModuleType)]
+FOLDERS = [name for name in dir(jgd) if isinstance(getattr(jgd, name), types.ModuleType)]
 
 
 def public():
     """Every public name below jgd, as the `__init__` files have them: no constants, and nothing for other layers."""
-    found = [name for name in jgd.__all__ if name not in FOLDERS]
+    found = [name for name in dir(jgd) if name not in FOLDERS]
     for folder in FOLDERS:
         module = importlib.import_module(f"jgd.{folder}")
         if hasattr(module, "_homes"):

@@ -42,7 +42,7 @@ def _best_paths(entry: OptimizerEntry) -> tuple[np.ndarray, np.ndarray, np.ndarr
     rates = np.geomspace(entry.rates[0] / 10, entry.rates[1] * 10, RATES) if searched and entry.rates else [np.nan]
     lanes = stack([entry.make(float(rate)) for rate in rates] if searched else [entry.default()])
     over_both = jax.vmap(jax.vmap(_path, (0, None)), (None, 0))
-    program = jax.jit(over_both).lower(lanes, jnp.arange(2)).compile({"xla_backend_optimization_level": 0})
+    program = jax.jit(over_both).lower(lanes, jnp.arange(2)).compile({"xla_backend_optimization_level": "0"})
     points, values = (np.asarray(x) for x in program(lanes, jnp.arange(2)))
     ends = np.where(np.isfinite(values[..., -1]), values[..., -1], np.inf)
     best = np.argmin(ends, axis=1)
