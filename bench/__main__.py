@@ -26,6 +26,10 @@ def main() -> int:
         return 0
     if options.page:
         return write_page(Path(options.page))
+    if options.pages:
+        for path in sorted(RESULTS.glob("*.json")):
+            write_page(path)
+        return 0
     return run(options.names, options.quick, options.out)
 
 
@@ -39,6 +43,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes: whether everything works, in 3 minutes")
     parser.add_argument("--out", metavar="FILE.json", help="where to write results; a page stands beside it")
     parser.add_argument("--page", metavar="FILE.json", help="write the page of these results anew, and run nothing")
+    parser.add_argument("--pages", action="store_true", help="write the pages of all files in bench/results, likewise")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in CASES]:
         parser.error(f"there is no case {unknown[0]!r}; expected {', '.join(CASES)}.")
@@ -100,11 +105,13 @@ class Line:
 
 def write_page(path: Path) -> int:
     """The page beside a file of results."""
-    from bench.page import render
+    from bench import leaderboard_page, page, solver_page
 
-    page = path.with_suffix(".html")
-    page.write_text(render(json.loads(path.read_text())))
-    print(f"wrote {page}")
+    found = json.loads(path.read_text())
+    kinds = {"standings": leaderboard_page.render, "runs": solver_page.render}  # by what only such a document has
+    render = next((make for key, make in kinds.items() if key in found), page.render)
+    path.with_suffix(".html").write_text(render(found))
+    print(f"wrote {path.with_suffix('.html')}")
     return 0
 
 

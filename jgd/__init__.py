@@ -16,7 +16,7 @@ lazy(
         "jgd.optimizers": (
             "a2grad accsgd acprop adabelief adabound adadelta adafactor adagrad adahessian adai adam adam_atan2 "
             "adam_mini adamax adamaxw adamod adamp adamuon adamw adan ademamix adopt aggmo amos amsgrad ano apollo "
-            "asam came cocob dadapt_adagrad dadapt_adamw dadapt_lion dadapt_sgd descend descend_by_splus "
+            "asam came citation cocob dadapt_adagrad dadapt_adamw dadapt_lion dadapt_sgd descend descend_by_splus "
             "descend_then_decay diffgrad dion dog dowg dpsgd exadam extragradient fira fromage ftrl galore "
             "galore_adamw gauss_newton_bartlett_estimator gradient_descent grams gravity guess_mini_blocks "
             "heavy_ball hessian_free hutchinson_estimator_diag_hessian hypergradient_descent kate kl_shampoo "

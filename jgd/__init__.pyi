@@ -99,6 +99,7 @@ from jgd.optimizers.catalogue import descend as descend
 from jgd.optimizers.catalogue import descend_then_decay as descend_then_decay
 from jgd.optimizers.catalogue import optimizer as optimizer
 from jgd.optimizers.catalogue import variant as variant
+from jgd.optimizers.citation import citation as citation
 from jgd.optimizers.cocob import cocob as cocob
 from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob
 from jgd.optimizers.curvature import gauss_newton_bartlett_estimator as gauss_newton_bartlett_estimator

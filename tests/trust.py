@@ -1,4 +1,4 @@
-"""Whom each optimizer agrees with, and how closely: `python -m tests.trust` writes tests/oracles/TRUST.md.
+"""Whom each optimizer agrees with, and how closely: `python -m tests.trust` writes jgd/guide/trust.md.
 
 `python -m tests.trust adam 'lion*'` measures these optimizers alone and keeps the other figures.
 """
@@ -18,7 +18,7 @@ from jgd.optimizers.catalogue import catalogue
 from tests import problems
 
 FOLDER = pathlib.Path(__file__).parent / "oracles"
-TABLE = FOLDER / "TRUST.md"
+TABLE = pathlib.Path(__file__).parent.parent / "jgd" / "guide" / "trust.md"
 _FILES = [np.load(file) for file in sorted(FOLDER.glob("*.npz"))]
 TRAJECTORIES = {
     name if ":" in name else f"torch:{name}": file[name] for file in _FILES for name in file if name != "versions"
@@ -32,7 +32,7 @@ HEAD = """# How far each optimizer is from implementations that nobody here wrot
 
 Written by `python -m tests.trust`, and held true by tests/test_oracles.py. Each oracle takes the same {steps} steps
 in float64 over the same random gradients, of sizes from 1e-3 to 10: optax {optax} as the tests run, torch.optim and
-the other packages from the trajectories that the scripts in this folder recorded. Behind each is the largest
+the other packages from the trajectories that the scripts in tests/oracles recorded. Behind each is the largest
 |x - y| / (|y| + 0.1) over all steps, parameters and settings compared, rounded up to a power of ten. The rows of
 tests/table.py and tests/rows have the settings, and the conventions in which an oracle differs.
 

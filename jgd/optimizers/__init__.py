@@ -47,6 +47,7 @@ lazy(
             "Given Made OptimizerEntry OptimizerTable catalogue descend descend_then_decay known_table named_recipe "
             "optimizer source_in variant"
         ),
+        "jgd.optimizers.citation": "citation",
         "jgd.optimizers.cocob": "ScaleByCocob cocob scale_by_cocob",
         "jgd.optimizers.curvature": (
             "Family GaussNewtonBartlettEstimator HutchinsonEstimatorDiagHessian ModelAt Outputs Product "

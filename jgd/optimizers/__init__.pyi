@@ -112,6 +112,7 @@ from jgd.optimizers.catalogue import named_recipe as named_recipe
 from jgd.optimizers.catalogue import optimizer as optimizer
 from jgd.optimizers.catalogue import source_in as source_in
 from jgd.optimizers.catalogue import variant as variant
+from jgd.optimizers.citation import citation as citation
 from jgd.optimizers.cocob import ScaleByCocob as ScaleByCocob
 from jgd.optimizers.cocob import cocob as cocob
 from jgd.optimizers.cocob import scale_by_cocob as scale_by_cocob

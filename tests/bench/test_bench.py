@@ -5,6 +5,7 @@ import importlib.util
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -101,6 +102,16 @@ def test_the_command_writes_results_and_a_page_and_tells_of_failures(somewhere, 
     monkeypatch.setattr("sys.argv", ["bench", "--page", str(tmp_path / "out.json")])
     assert command.main() == 0
     assert (tmp_path / "out.html").read_text() == page
+
+
+def test_the_pages_of_all_results_are_made_anew(monkeypatch, tmp_path):
+    for name in ("many", "leaderboard"):
+        shutil.copy(command.RESULTS / f"{name}.json", tmp_path)
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["bench", "--pages"])
+    assert command.main() == 0
+    assert "in one call" in (tmp_path / "many.html").read_text()
+    assert "Optimizers on problems that can be won" in (tmp_path / "leaderboard.html").read_text()
 
 
 def test_an_unknown_case_is_refused_with_the_names(monkeypatch, capsys):

@@ -11,6 +11,7 @@ import pytest
 import jgd
 from jgd.commands.guide import guide_pages
 from jgd.commands.main import main
+from jgd.optimizers.catalogue import catalogue
 
 PAGES = guide_pages()
 
@@ -60,14 +61,27 @@ def test_the_command_shows_pages_and_optimizers(capsys):
 
 
 @pytest.mark.slow
-def test_the_site_is_built_from_all_pages(tmp_path, capsys):
-    assert main(["guide", "--site", str(tmp_path / "site")]) == 0
+def test_the_site_is_built_from_all_pages(tmp_path, capsys, monkeypatch):
+    some = {name: catalogue()[name] for name in ("lion", "sgd")}
+    monkeypatch.setattr("jgd.commands.guide.site.catalogue", lambda: some)  # the others' paths take minutes
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/steps.html").write_text("<title>Steps of an H200</title>")
+    assert main(["guide", "--site", str(tmp_path / "site"), "--with", str(tmp_path / "results")]) == 0
     assert (tmp_path / "site/index.html").is_file()
+    assert "Steps of an H200" in (tmp_path / "site/benchmarks/index.html").read_text()
+    assert (tmp_path / "site/benchmarks/steps.html").is_file()
+    assert "The path of lion" in (tmp_path / "site/optimizers/lion.svg").read_text()
+    assert "../linear_schedule.svg" in (tmp_path / "site/schedules/linear_schedule/index.html").read_text()
     assert "ScaleByLion" in (tmp_path / "site/optimizers/lion/index.html").read_text()
     assert "(optimizers/lion/)" in (tmp_path / "site/llms.txt").read_text()
 
 
 def test_without_its_builder_there_is_no_site(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("jgd.commands.site.find_spec", lambda name: None)
+    monkeypatch.setattr("jgd.commands.guide.site.find_spec", lambda name: None)
     assert main(["guide", "--site", str(tmp_path / "site")]) == 2
     assert "pip install 'jgd[docs]'" in capsys.readouterr().err
+
+
+def test_a_folder_without_pages_is_refused(tmp_path, capsys):
+    assert main(["guide", "--site", str(tmp_path / "site"), "--with", str(tmp_path)]) == 2
+    assert "there is no HTML page there" in capsys.readouterr().err

@@ -1,0 +1,13 @@
+"""How closely each optimizer agrees with others' implementations, from the guide's page of it."""
+
+import functools
+import re
+from importlib.resources import files
+
+
+@functools.cache
+def oracles_by_name() -> dict[str, str]:
+    """By the name of an optimizer, its oracles with their worst deviations, as the page `trust` has them."""
+    table = (files("jgd") / "guide" / "trust.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| ([^|]+) \|", table, re.MULTILINE)
+    return dict(rows)
