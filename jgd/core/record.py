@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import jax
+import jax.core
 import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
@@ -265,8 +266,14 @@ def _repr(self: Any) -> str:
         if not default and not (isinstance(value, str) and value == field.default):
             value = brief(value)
             name = getattr(value, "__qualname__", None) if callable(value) else None
-            shown.append(f"{field.name}={name or repr(value)}")
+            shown.append(f"{field.name}={name or _written(value)}")
     return f"{call_name(type(self))}({', '.join(shown)})"
+
+
+def _written(value: Any) -> str:
+    """A value as it is written in a call: an array that is a number, as that number."""
+    a_number = isinstance(value, (jax.Array, np.ndarray, np.generic)) and not np.ndim(value)
+    return str(np.asarray(value)) if a_number and not isinstance(value, jax.core.Tracer) else repr(value)
 
 
 def call_name(cls: type) -> str:
