@@ -41,6 +41,12 @@ def shown(value: Any) -> str:
     return _cut(repr(value))
 
 
+def written(value: Any) -> str:
+    """A value as it is written in a call: an array that is a number, as that number."""
+    a_number = isinstance(value, (jax.Array, np.ndarray, np.generic)) and not np.ndim(value)
+    return str(np.asarray(value)) if a_number and not isinstance(value, jax.core.Tracer) else repr(value)
+
+
 def outline(tree: Any) -> str:
     """The leaves of a tree with their paths, arrays by type and shape."""
     return ", ".join(f"{name_of(p)}: {shown(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"

@@ -11,13 +11,12 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast, dataclass_transform
 
 import jax
-import jax.core
 import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.notebook import record_html
-from jgd.core.outline import brief
+from jgd.core.outline import brief, written
 from jgd.core.pair import abstracted, as_pair, explained
 
 T = TypeVar("T")
@@ -266,14 +265,8 @@ def _repr(self: Any) -> str:
         if not default and not (isinstance(value, str) and value == field.default):
             value = brief(value)
             name = getattr(value, "__qualname__", None) if callable(value) else None
-            shown.append(f"{field.name}={name or _written(value)}")
+            shown.append(f"{field.name}={name or written(value)}")
     return f"{call_name(type(self))}({', '.join(shown)})"
-
-
-def _written(value: Any) -> str:
-    """A value as it is written in a call: an array that is a number, as that number."""
-    a_number = isinstance(value, (jax.Array, np.ndarray, np.generic)) and not np.ndim(value)
-    return str(np.asarray(value)) if a_number and not isinstance(value, jax.core.Tracer) else repr(value)
 
 
 def call_name(cls: type) -> str:
