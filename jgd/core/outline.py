@@ -24,9 +24,25 @@ class Outline:
         return self._text
 
 
+class Number:
+    """Prints an array that is a number as that number, as it is written in a call."""
+
+    def __init__(self, array: Any) -> None:
+        self._text = str(np.asarray(array))
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 def brief(tree: Any) -> Any:
-    """The same tree with an `Outline` in place of every array of more than a few entries, to be printed."""
-    return jax.tree.map(lambda x: Outline(x) if isinstance(x, (jax.Array, np.ndarray)) and x.size > WHOLE else x, tree)
+    """The same tree to be printed: long arrays by dtype and shape, and those that are a number as the number."""
+    return jax.tree.map(_brief, tree)
+
+
+def _brief(x: Any) -> Any:
+    if not isinstance(x, (jax.Array, np.ndarray, np.number)) or (isinstance(x, jax.core.Tracer) and not x.ndim):
+        return x
+    return Number(x) if not x.ndim else Outline(x) if x.size > WHOLE else x
 
 
 def shown(value: Any) -> str:
@@ -39,12 +55,6 @@ def shown(value: Any) -> str:
     with contextlib.suppress(TypeError, ValueError):  # it is no tree, such as a dict whose keys have no order
         value = jax.tree.map(lambda x: Outline(x) if _is_array(x) else x, value)
     return _cut(repr(value))
-
-
-def written(value: Any) -> str:
-    """A value as it is written in a call: an array that is a number, as that number."""
-    a_number = isinstance(value, (jax.Array, np.ndarray, np.generic)) and not np.ndim(value)
-    return str(np.asarray(value)) if a_number and not isinstance(value, jax.core.Tracer) else repr(value)
 
 
 def outline(tree: Any) -> str:

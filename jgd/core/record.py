@@ -16,7 +16,7 @@ import numpy as np
 from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.notebook import record_html
-from jgd.core.outline import brief, written
+from jgd.core.outline import brief
 from jgd.core.pair import abstracted, as_pair, explained
 
 T = TypeVar("T")
@@ -117,9 +117,8 @@ def record(cls: type[T]) -> type[T]:
 
     setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
     cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
-    if "__repr__" not in cls.__dict__:
-        cls.__repr__ = _repr
-    setattr(cls, "_repr_html_", record_html)  # noqa: B010  what a notebook shows
+    for name, shows in (("__repr__", _repr), ("_repr_html_", record_html)):  # in a terminal, in a notebook
+        setattr(cls, name, cls.__dict__.get(name, shows))
     if hasattr(cls, "init") and hasattr(cls, "update"):
         for name, wrap in (("init", abstracted), ("update", explained)):
             if name in cls.__dict__:
@@ -265,7 +264,7 @@ def _repr(self: Any) -> str:
         if not default and not (isinstance(value, str) and value == field.default):
             value = brief(value)
             name = getattr(value, "__qualname__", None) if callable(value) else None
-            shown.append(f"{field.name}={name or written(value)}")
+            shown.append(f"{field.name}={name or repr(value)}")
     return f"{call_name(type(self))}({', '.join(shown)})"
 
 
