@@ -17,7 +17,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByLion(Rule):
-    """u = sign(b1 m + (1-b1) g); m = b2 m + (1-b2) g (Chen et al. 2023, arXiv:2302.06675).
+    """Step by the sign of a momentum.
+
+    u = sign(b1 m + (1-b1) g); m = b2 m + (1-b2) g (Chen et al. 2023, arXiv:2302.06675).
 
     Computed as u = sign(b1 m' + (b2-b1) g) from the new m', which is the old formula times b2: the old m need not
     outlive the step, so a donated one is overwritten in place. b2 is therefore not 0. A sign may differ from the

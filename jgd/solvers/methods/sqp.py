@@ -36,7 +36,9 @@ class Model(NamedTuple):
 
 @record
 class SequentialQuadratic(Method):
-    """x+ = x + t d, d of least g'd + d'Bd/2 under the linearised constraints (Wilson 1963; Powell 1978).
+    """Solve a quadratic program under linearised constraints at each step.
+
+    x+ = x + t d, d of least g'd + d'Bd/2 under the linearised constraints (Wilson 1963; Powell 1978).
 
     B is the damped BFGS matrix of the Lagrangian f + y'c. The quadratic program is solved by an interior point method,
     its constraints elastic by `weight`, so that contradictory ones have a solution too. t is the first of 1, a second
