@@ -4,7 +4,7 @@ import dataclasses
 import html
 from typing import Any
 
-from jgd.core.outline import shown
+from jgd.core.outline import brief, shown
 
 CELL = "text-align:left;vertical-align:top;padding:1px 8px"
 
@@ -20,6 +20,11 @@ def record_html(value: Any) -> str:
     return f"{name}<table>{''.join(rows)}</table>" if rows else name
 
 
+def text_html(value: Any) -> str:
+    """Show what is told in sentences as they are printed."""
+    return f"<pre>{html.escape(repr(value))}</pre>"
+
+
 def _cell(value: Any) -> str:
     if dataclasses.is_dataclass(value) and hasattr(value, "_repr_html_"):
         return record_html(value)
@@ -27,4 +32,4 @@ def _cell(value: Any) -> str:
         return "".join(map(_cell, value))
     if isinstance(value, dict):
         return "".join(f"<div>{html.escape(str(name))}: {_cell(inner)}</div>" for name, inner in value.items())
-    return html.escape(shown(value))
+    return html.escape(repr(brief(value)) if getattr(value, "shape", None) == () else shown(value))

@@ -24,9 +24,25 @@ class Outline:
         return self._text
 
 
+class Number:
+    """Prints an array that is a number as that number, as it is written in a call."""
+
+    def __init__(self, array: Any) -> None:
+        self._text = str(np.asarray(array))
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 def brief(tree: Any) -> Any:
-    """The same tree with an `Outline` in place of every array of more than a few entries, to be printed."""
-    return jax.tree.map(lambda x: Outline(x) if isinstance(x, (jax.Array, np.ndarray)) and x.size > WHOLE else x, tree)
+    """The same tree to be printed: long arrays by dtype and shape, and those that are a number as the number."""
+    return jax.tree.map(_brief, tree)
+
+
+def _brief(x: Any) -> Any:
+    if not isinstance(x, (jax.Array, np.ndarray, np.number)) or (isinstance(x, jax.core.Tracer) and not x.ndim):
+        return x
+    return Number(x) if not x.ndim else Outline(x) if x.size > WHOLE else x
 
 
 def shown(value: Any) -> str:

@@ -117,9 +117,8 @@ def record(cls: type[T]) -> type[T]:
 
     setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
     cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
-    if "__repr__" not in cls.__dict__:
-        cls.__repr__ = _repr
-    setattr(cls, "_repr_html_", record_html)  # noqa: B010  what a notebook shows
+    for name, shows in (("__repr__", _repr), ("_repr_html_", record_html)):  # in a terminal, in a notebook
+        setattr(cls, name, cls.__dict__.get(name, shows))
     if hasattr(cls, "init") and hasattr(cls, "update"):
         for name, wrap in (("init", abstracted), ("update", explained)):
             if name in cls.__dict__:

@@ -39,6 +39,7 @@ from jgd.transforms import (
 )
 
 ARROW = " > "
+LONG = 40  # characters of a rate or a decay that stands below the table
 _RATE_AND_DECAY = (ScaleThenDecay, ScaleWithCorrectedDecay)
 HEAD = ("parameter", "shape", "dtype", "part", "rule", "matrices", "learning rate", "weight decay", "state")
 
@@ -90,7 +91,7 @@ class Description:
 
     def __str__(self) -> str:
         rows = [dataclasses.replace(row, rule=row.rule[len(self.around) :]) for row in self.rows]
-        table = [row.cells() for row in rows]
+        table, legend = _short([row.cells() for row in rows])
         shown = [i for i in range(len(HEAD)) if i in (0, 1, 8) or any(cells[i] != "-" for cells in table)]
         narrow = [[cells[i] for i in shown] for cells in table]
         sizes = (self.parameter_bytes, self.state_bytes, self.other_bytes)
@@ -98,9 +99,17 @@ class Description:
         leaves = f"{len(self.rows)} {'leaf' if len(self.rows) == 1 else 'leaves'}"
         total = f"{leaves}: {parameters} of parameters, {state} of state, {other} of it in counters and the like"
         above = f"around all: {self.around.removesuffix(ARROW)}\n" if self.around else ""
-        return f"{above}{plain_table([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{total}"
+        return f"{above}{plain_table([HEAD[i] for i in shown], narrow, left=len(shown) - 1)}\n{legend}{total}"
 
     __repr__ = __str__
+
+
+def _short(table: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], str]:
+    """The cells with (1), (2), ... for what is long, such as a schedule with all its numbers, and a line for each."""
+    long = dict.fromkeys(cell for row in table for cell in row[6:8] if len(cell) > LONG)
+    numbers = {cell: f"({i})" for i, cell in enumerate(long, start=1)}
+    legend = "".join(f"{number} {cell}\n" for cell, number in numbers.items())
+    return [tuple(numbers.get(cell, cell) for cell in row) for row in table], legend
 
 
 @checked()

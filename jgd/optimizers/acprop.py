@@ -16,7 +16,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByAcprop(Rule):
-    """u = g / (sqrt(s_old^) + eps), with 1 in place of s_old^ at first; s = b2 s + (1-b2) |g - m_old|^2 + eps_root.
+    """Scale gradients by AdaBelief's second moment of the step before.
+
+    u = g / (sqrt(s_old^) + eps), with 1 in place of s_old^ at first; s = b2 s + (1-b2) |g - m_old|^2 + eps_root.
 
     m = b1 m + (1-b1) g (Zhuang et al. 2021, arXiv:2110.05454, in optax's form).
     """

@@ -16,7 +16,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByBelief(Rule):
-    """m = b1 m + (1-b1) g; s = b2 s + (1-b2) |g - m|^2 + eps_root; u = m^ / (sqrt(s^) + eps), with Adam's corrections.
+    """Scale by Adam's rule with the gradient's distance from its mean for the second moment.
+
+    m = b1 m + (1-b1) g; s = b2 s + (1-b2) |g - m|^2 + eps_root; u = m^ / (sqrt(s^) + eps), with Adam's corrections.
 
     AdaBelief (Zhuang et al. 2020, arXiv:2010.07468). As in the paper's code, `eps_root` adds up in s. `nesterov` is
     Adam's look-ahead.

@@ -16,7 +16,9 @@ from jgd.transforms import Chain, chain, scale
 
 @record
 class ScaleByAdabound(Rule):
-    """u = r m, r = clip(lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + eps), f - f / (gamma t + 1), f + f / (gamma t)).
+    """Scale by Adam's rates, held between bounds that close.
+
+    u = r m, r = clip(lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + eps), f - f / (gamma t + 1), f + f / (gamma t)).
 
     m and v are means of g and |g|^2 with decays b1 and b2, and f is `final_learning_rate` (Luo et al. 2019,
     arXiv:1902.09843). With `amsgrad` the largest v so far takes v's place. Both rates may be schedules; the authors'

@@ -14,7 +14,9 @@ from jgd.transforms import Chain, add_decayed_weights, chain, scale_by_learning_
 
 @record
 class ScaleByAdadelta(Rule):
-    """s = rho s + (1-rho) |g|^2; u = g sqrt(x + eps) / sqrt(s + eps); x = rho x + (1-rho) |u|^2.
+    """Scale gradients by the ratio of the sizes of past steps and gradients.
+
+    s = rho s + (1-rho) |g|^2; u = g sqrt(x + eps) / sqrt(s + eps); x = rho x + (1-rho) |u|^2.
 
     (Zeiler 2012, arXiv:1212.5701, Alg. 1; as in `torch.optim.Adadelta`.) u is computed from the new x, as
     g sqrt(x + rho eps) / sqrt(rho (s + eps) + (1-rho) |g|^2), which is the same number and subtracts nothing: the old x

@@ -29,7 +29,9 @@ DECAY = function_of("(steps taken before, decay_rate) -> decay", 2)
 
 @record
 class ScaleByFactoredRms(Rule):
-    """u = g / sqrt(v), v = b v + (1-b) (|g|^2 + eps), b = 1 - t^-d (Shazeer & Stern 2018, arXiv:1804.04235, Alg. 4).
+    """Scale by second moments of the rows and columns.
+
+    u = g / sqrt(v), v = b v + (1-b) (|g|^2 + eps), b = 1 - t^-d (Shazeer & Stern 2018, arXiv:1804.04235, Alg. 4).
 
     Where a leaf's two largest axes have at least `min_dim_size_to_factor` entries, v is r c / mean(r), and only its
     means r over the largest and c over the second largest are kept: 4 (m + n) bytes for m x n parameters. Steps are

@@ -16,7 +16,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByRss(Rule):
-    """s = s + |g|^2; u = g / sqrt(s + eps), or g / (sqrt(s) + eps) without `eps_in_sqrt`; 0 where s is 0.
+    """Scale by the root of the sum of all squares so far.
+
+    s = s + |g|^2; u = g / sqrt(s + eps), or g / (sqrt(s) + eps) without `eps_in_sqrt`; 0 where s is 0.
 
     AdaGrad (Duchi et al. 2011, JMLR 12). `initial_accumulator_value` and the place of eps are optax's; for
     `torch.optim.Adagrad` use 0, eps=1e-10 and `eps_in_sqrt=False`.

@@ -19,7 +19,9 @@ _SIGNS = hutchinson_estimator_diag_hessian()
 
 @record
 class ScaleByAdahessian:
-    """u = m^ / (v^^(k/2) + eps); m and v are means of g and D^2, D the Hessian's diagonal, k the `hessian_power`.
+    """Scale by Adam's rule with the Hessian's diagonal for the second moment.
+
+    u = m^ / (v^^(k/2) + eps); m and v are means of g and D^2, D the Hessian's diagonal, k the `hessian_power`.
 
     `hessian_diagonal_fn` estimates D at every step (Yao et al. 2021, arXiv:2006.00719, Alg. 1), a transform that is
     given what `update` is given; Hutchinson's estimator needs `obj_fn`. With `spatial_average` the moduli of D are

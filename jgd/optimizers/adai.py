@@ -23,7 +23,9 @@ class AdaiState(NamedTuple):
 
 @record
 class ScaleByAdai:
-    """u = m / (1 - product of d), m = d m + (1-d) g, d = clip(1 - b1 v / mean(v), 0, 1 - eps).
+    """Average gradients with a decay of each entry's own.
+
+    u = m / (1 - product of d), m = d m + (1-d) g, d = clip(1 - b1 v / mean(v), 0, 1 - eps).
 
     v is the mean of |g|^2 with decay b2, and mean(v) that of all entries of all leaves together (Xie et al. 2022,
     arXiv:2006.15815): where gradients are large, inertia is small. v's bias cancels. pytorch-optimizer holds mean(v)

@@ -18,7 +18,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByAdam(Rule):
-    """m = b1 m + (1-b1) g; v = b2 v + (1-b2) |g|^2; u = m^ / (sqrt(v^ + eps_root) + eps), with m^ = m / (1 - b1^t).
+    """Scale gradients by running means of them and of their squares.
+
+    m = b1 m + (1-b1) g; v = b2 v + (1-b2) |g|^2; u = m^ / (sqrt(v^ + eps_root) + eps), with m^ = m / (1 - b1^t).
 
     (Kingma & Ba 2015, arXiv:1412.6980, Alg. 1.) With `nesterov`, m^ looks ahead: b1 m / (1 - b1^(t+1)) +
     (1-b1) g / (1 - b1^t), as in Dozat 2016 without his stray factor b2; `torch.optim.NAdam` uses another schedule.

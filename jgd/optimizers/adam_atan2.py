@@ -16,7 +16,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByAdamAtan2(Rule):
-    """u = a atan2(m^, b sqrt(v^)), with Adam's moments (Everett et al. 2024, arXiv:2407.05872).
+    """Scale by Adam's moments, with an arc tangent for the quotient.
+
+    u = a atan2(m^, b sqrt(v^)), with Adam's moments (Everett et al. 2024, arXiv:2407.05872).
 
     About Adam's step a / b m^ / sqrt(v^) where that is small, and never longer than a pi / 2. Real parameters only.
     """

@@ -124,7 +124,9 @@ def _frozen(declared: Any) -> Any:
 
 @record
 class ScaleByAdamMini(Rule):
-    """m = b1 m + (1-b1) g; v = b2 v + (1-b2) mean of |g|^2 over a block; u = m^ / (sqrt(v^) + eps).
+    """Scale by Adam's moments, with one second moment for each block.
+
+    m = b1 m + (1-b1) g; v = b2 v + (1-b2) mean of |g|^2 over a block; u = m^ / (sqrt(v^) + eps).
 
     (Zhang et al. 2024, arXiv:2406.16793.) `blocks` is a tree of `mini_blocks`, the parameters' or a prefix of it, with
     `None` for leaves that get plain Adam; a function of the parameters that returns one; or `mini_blocks_by_path`.

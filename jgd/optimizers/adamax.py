@@ -16,7 +16,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByAdamax(Rule):
-    """m = b1 m + (1-b1) g; v = max(b2 v, |g| + eps); u = m / ((1 - b1^t) v), and 0 where v is 0.
+    """Scale a running mean of gradients by the largest of late.
+
+    m = b1 m + (1-b1) g; v = max(b2 v, |g| + eps); u = m / ((1 - b1^t) v), and 0 where v is 0.
 
     (Kingma & Ba 2015, arXiv:1412.6980, Alg. 2.) eps is inside the maximum, as in optax and torch; the paper has none.
     """

@@ -15,7 +15,9 @@ from jgd.transforms import Chain, chain, scale
 
 @record
 class ScaleByAdamod(Rule):
-    """u = min(r, s) m, r = lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + eps), s = b3 s + (1-b3) r.
+    """Scale by Adam's rates, held below their own running mean.
+
+    u = min(r, s) m, r = lr sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + eps), s = b3 s + (1-b3) r.
 
     m and v are means of g and |g|^2 with decays b1 and b2 (Ding et al. 2019, arXiv:1910.12249). s begins at zero and is
     not corrected for it, which makes a warm-up of about 1 / (1 - b3) steps.

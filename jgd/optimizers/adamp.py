@@ -14,7 +14,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByAdamp(Rule):
-    """u = P(m^ / (sqrt(v^) + eps)) + wd p: Adam's step without its part along the weights, where P takes it away.
+    """Scale by Adam's moments, without the part that only lengthens the weights.
+
+    u = P(m^ / (sqrt(v^) + eps)) + wd p: Adam's step without its part along the weights, where P takes it away.
 
     m^ and v^ are the means of g and |g|^2 with decays b1 and b2, without their bias. P acts, and wd is
     `weight_decay_ratio` times `weight_decay`, where a normalisation seems to follow the weights of an array of two axes
@@ -51,7 +53,9 @@ class ScaleByAdamp(Rule):
 
 @record
 class ScaleBySgdp(Rule):
-    """u = P(m) + wd / (1 - momentum) p, m = momentum m + (1 - dampening) g; P and wd are those of `ScaleByAdamp`.
+    """Step by a momentum without the part that only lengthens the weights.
+
+    u = P(m) + wd / (1 - momentum) p, m = momentum m + (1 - dampening) g; P and wd are those of `ScaleByAdamp`.
 
     (Heo et al. 2021, arXiv:2006.08217.) With `nesterov`, P(g + momentum m).
     """

@@ -16,7 +16,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByAdan(Rule):
-    """u = (m^ + b2 v^) / (sqrt(n^ + eps_root) + eps), with d = g - g_old, zero at first, and bias corrections.
+    """Scale by moments of the gradient and of its change.
+
+    u = (m^ + b2 v^) / (sqrt(n^ + eps_root) + eps), with d = g - g_old, zero at first, and bias corrections.
 
     m, v and n are means of g, d and |g + b2 d|^2 with decays b1, b2 and b3 (Xie et al. 2022, arXiv:2208.06677,
     whose betas are 1 minus these). `one_minus_b2` puts 1 - b2 in place of the two factors b2, which is optax's form.

@@ -26,7 +26,9 @@ class AdaptiveMuonState(NamedTuple):
 
 @record
 class ScaleByNormuon(OrthogonalMomentum):
-    """v = b2 v + (1-b2) mean_in O²; u = `consistent_rms` sqrt(in out) N / ||N||, N = O / (sqrt(v) + eps).
+    """Orthogonalize a momentum, and scale it by a second moment for each output.
+
+    v = b2 v + (1-b2) mean_in O²; u = `consistent_rms` sqrt(in out) N / ||N||, N = O / (sqrt(v) + eps).
 
     (Li et al. 2025, arXiv:2510.05491.) O is Muon's orthogonal matrix, see `OrthogonalMomentum`. v has an entry for each
     output, which is a column of a kernel (in, out). Without `consistent_rms` u has the norm of O, times Muon's
@@ -52,7 +54,9 @@ class ScaleByNormuon(OrthogonalMomentum):
 
 @record
 class ScaleByAdamuon(OrthogonalMomentum):
-    """v = b2 v + (1-b2) O², O = O(sign b); u = `consistent_rms` sqrt(in out) N / ||N||, N = O / (sqrt(v) + eps).
+    """Orthogonalize the sign of a momentum, and scale it by a second moment.
+
+    v = b2 v + (1-b2) O², O = O(sign b); u = `consistent_rms` sqrt(in out) N / ||N||, N = O / (sqrt(v) + eps).
 
     (Si et al. 2025, arXiv:2507.11005, Alg. 1.) b is the momentum and O Muon's orthogonal matrix, see
     `OrthogonalMomentum`; without `sign_stabilized` that of b itself. Without `consistent_rms` u is N, times Muon's

@@ -17,7 +17,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByAdemamix(Rule):
-    """u = (m1^ + alpha m2) / (sqrt(v^ + eps_root) + eps); m1, m2 and v are means of g, g and |g|^2.
+    """Scale by Adam's rule along a fast and a slow mean of the gradients.
+
+    u = (m1^ + alpha m2) / (sqrt(v^ + eps_root) + eps); m1, m2 and v are means of g, g and |g|^2.
 
     Their decays are b1, b3 and b2, and m2 alone is not corrected for its bias: it fills slowly (Pagliardini et al.
     2024, arXiv:2409.03137). Over the first T = `warmup_steps`, as in the paper, alpha grows with t / T, and 1 / log b3,
@@ -63,7 +65,9 @@ scale_by_ademamix = ScaleByAdemamix
 
 @record
 class ScaleBySimplifiedAdemamix(Rule):
-    """m = b1 m + g; v = b2 v + (1-b2) |g|^2; u = (m + alpha g) / (sqrt(v^ + eps_root) + eps).
+    """Scale a heavy momentum and the gradient by Adam's second moment.
+
+    m = b1 m + g; v = b2 v + (1-b2) |g|^2; u = (m + alpha g) / (sqrt(v^ + eps_root) + eps).
 
     One sum in place of two means, with the gradient as the fast one (Morwani et al. 2025, arXiv:2502.02431): at an
     alpha of 0 it is Adam whose steps are 1 / (1 - b1) as long. `alpha` may be a schedule.

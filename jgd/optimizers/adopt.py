@@ -24,7 +24,9 @@ def quarter_root(count: Any) -> Any:
 
 @record
 class ScaleByAdopt(Rule):
-    """n = g / max(sqrt(v), eps), held to [-c, c]; m = b1 m + (1-b1) n; v = b2 v + (1-b2) |g|^2; u = m.
+    """Average gradients that the second moment of the step before has scaled.
+
+    n = g / max(sqrt(v), eps), held to [-c, c]; m = b1 m + (1-b1) n; v = b2 v + (1-b2) |g|^2; u = m.
 
     The gradient is scaled by the v of the steps before, so that the two are independent; the first step sets v = |g|^2
     and moves nothing. c is `clip_value_fn(t - 1)` (Taniguchi et al. 2024, arXiv:2411.02853). With `nesterov`,

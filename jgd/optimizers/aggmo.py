@@ -15,7 +15,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByAggmo(Rule):
-    """u = (t_1 + ... + t_k) / k; t_i = b_i t_i + g (Lucas et al. 2019, arXiv:1804.00325).
+    """Average momenta of several decays.
+
+    u = (t_1 + ... + t_k) / k; t_i = b_i t_i + g (Lucas et al. 2019, arXiv:1804.00325).
 
     State: 4 bytes a parameter for each decay.
     """

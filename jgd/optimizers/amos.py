@@ -15,7 +15,9 @@ from jgd.transforms import Chain, chain, scale
 
 @record
 class ScaleByAmos(Rule):
-    """u = d (lr eta g / sqrt(v^) + (c + extra_l2) p / 2), with scalars v, b, c and d for each array.
+    """Scale by a rate and a decay that fall by themselves.
+
+    u = d (lr eta g / sqrt(v^) + (c + extra_l2) p / 2), with scalars v, b, c and d for each array.
 
     v^ = (v + eps) / (1 - beta^t), v = beta v + (1-beta) mean|g|^2, d = 1 / (1 + d_coef sqrt(lr eta) b),
     c = lr^2 mean|g|^2 / v^ / sqrt(1 + c_coef sqrt(lr) b), b = b + c (1 + b) from 0 (Tian & Parikh 2022,

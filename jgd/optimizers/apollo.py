@@ -21,7 +21,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByApollo(ScaleByLowRankAdam):
-    """u = c sqrt(scale) h G f, f = |n| / (|P'G| + 1e-8) for each column of these, or of them as a whole.
+    """Scale the channels of each matrix as Adam scales a projection of them.
+
+    u = c sqrt(scale) h G f, f = |n| / (|P'G| + 1e-8) for each column of these, or of them as a whole.
 
     (Zhu et al. 2024, arXiv:2412.05270.) `scale_type` "channel" is the former, for each row if G is tall, and "tensor"
     the latter. h limits the norm of G f as in Fira, before the factor `scale`; see `ScaleByLowRankAdam` for c and n.

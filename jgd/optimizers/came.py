@@ -16,7 +16,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByCame(Rule):
-    """x = g / sqrt(v), clipped to a root mean square of `clip_threshold`; m = b1 m + (1-b1) x; u = m / sqrt(s).
+    """Scale by factored second moments and by how far they can be trusted.
+
+    x = g / sqrt(v), clipped to a root mean square of `clip_threshold`; m = b1 m + (1-b1) x; u = m / sqrt(s).
 
     v = b2 v + (1-b2) (|g|^2 + eps1) and s = b3 s + (1-b3) (|x - m|^2 + eps2), both kept as their means over the last
     axis and over the one before alone, from which they are r c / mean(r) (Luo et al. 2023, arXiv:2307.02047). Vectors

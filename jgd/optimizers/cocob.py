@@ -15,7 +15,9 @@ from jgd.transforms import Chain, add_decayed_weights, chain, scale_by_learning_
 
 @record
 class ScaleByCocob(Rule):
-    """u = x0 - p + C / max(G + L, alpha L) (1 + R / L).
+    """Bet coins on the sign of the gradient.
+
+    u = x0 - p + C / max(G + L, alpha L) (1 + R / L).
 
     L = max(L, |g|), G = G + |g|, C = C - g, R = max(R - g (p - x0), 0).
     COCOB-Backprop (Orabona & Tommasi 2017, arXiv:1705.07795, Alg. 2): R is what bets on the gradients' signs have won,

@@ -22,7 +22,9 @@ Product = Callable[[Params], Params]
 
 @record
 class HutchinsonEstimatorDiagHessian:
-    """u = r (H r), whose mean over random signs r is the diagonal of the Hessian H (Hutchinson 1989).
+    """Estimate the Hessian's diagonal by a product with random signs.
+
+    u = r (H r), whose mean over random signs r is the diagonal of the Hessian H (Hutchinson 1989).
 
     `update` takes no notice of the gradients and needs the objective, a function of the parameters alone, as `obj_fn`,
     or as `value_fn`, which `jgd.fit` and `jgd.minimize` pass. It costs about two gradients. `random_seed` is a seed, or
@@ -99,7 +101,9 @@ FAMILY = one_of(*FAMILIES)
 
 @record
 class GaussNewtonBartlettEstimator:
-    """u = n g^2, g the gradient of the mean of -log p at n targets drawn from the model (Liu et al. 2023, Alg. 2).
+    """Estimate the diagonal of the Gauss-Newton matrix from drawn targets.
+
+    u = n g^2, g the gradient of the mean of -log p at n targets drawn from the model (Liu et al. 2023, Alg. 2).
 
     Its mean is the diagonal of the model's Fisher matrix, which for cross-entropy and squared errors is Gauss-Newton's
     (arXiv:2305.14342). `family` is the targets': "categorical", the outputs being logits along the last axis,

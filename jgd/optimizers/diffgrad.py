@@ -14,7 +14,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByDiffgrad(Rule):
-    """u = sigmoid(|g_old - g|) sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps), with g_old zero at first.
+    """Scale by Adam's rule, less where the gradient has not changed.
+
+    u = sigmoid(|g_old - g|) sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps), with g_old zero at first.
 
     m and v are means of g and |g|^2 with decays b1 and b2 (Dubey et al. 2020, arXiv:1909.11015). The factor lies in
     [1/2, 1]. eps is added before v's bias is corrected, as in the ports; Adam's is added after.

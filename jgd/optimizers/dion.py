@@ -31,7 +31,9 @@ class DionState(NamedTuple):
 
 @record
 class ScaleByDion(MatrixRule):
-    """B = M + G; P = qr(B Q); R = B'P; M = B - (1-beta) P R'; Q = R with columns of norm 1; u = sqrt(out/in) P Q'.
+    """Orthogonalize a momentum of low rank.
+
+    B = M + G; P = qr(B Q); R = B'P; M = B - (1-beta) P R'; Q = R with columns of norm 1; u = sqrt(out/in) P Q'.
 
     (Ahn et al. 2025, arXiv:2504.05295, Alg. 1, whose matrices are out x in.) P and Q have as many columns as
     `rank_fraction` of the shorter side, rounded up. Q is drawn from `key` at first, for all matrices of a shape alike.

@@ -83,7 +83,9 @@ def scale_by_dog(init_step: _Beginning, eps: Scalar = 1e-8) -> ScaleByDog:
 
 @record
 class ScaleByDowg:
-    """u = g D / (sqrt(V) + eps), D = max(D, ||x - x0||^2), V = V + D ||g||^2, over all leaves (arXiv:2305.16284).
+    """Scale by the distance from the start over gradients weighted by it.
+
+    u = g D / (sqrt(V) + eps), D = max(D, ||x - x0||^2), V = V + D ||g||^2, over all leaves (arXiv:2305.16284).
 
     D begins at `init_estim_sq_dist`, or at eps. State: the first parameters and two scalars.
     """
@@ -112,7 +114,9 @@ scale_by_dowg = ScaleByDowg
 
 @record
 class ScaleByDistanceOverGradients(Rule):
-    """u = c g r / sqrt(G + eps) for each leaf by itself: r = max(r, ||x - x0||), G = G + ||g||^2.
+    """Scale by the distance from the start over the gradients so far.
+
+    u = c g r / sqrt(G + eps) for each leaf by itself: r = max(r, ||x - x0||), G = G + ||g||^2.
 
     Layer-wise DoG (Ivgi et al. 2023, arXiv:2302.12022); r begins at reps_rel (1 + ||x0||), or at zero where `init_eta`
     is given, which is then the first rate. x0 is kept in `param_dtype`, the parameters' own if that is `None`. Its

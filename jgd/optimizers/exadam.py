@@ -14,7 +14,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByExadam(Rule):
-    """u = d (m + g) / (1 - b1^t) / (sqrt(e v / (1 - b2^t)) + eps), with d and e between 1 and 2.
+    """Scale the sum of momentum and gradient by Adam's second moment.
+
+    u = d (m + g) / (1 - b1^t) / (sqrt(e v / (1 - b2^t)) + eps), with d and e between 1 and 2.
 
     d = 1 + b2^t v / (v + eps) and e = 1 + b1^t |m|^2 / (|m|^2 + eps). m and v are means of g and |g|^2 with decays b1
     and b2 (Adly 2024, arXiv:2412.20302). As in pytorch-optimizer.

@@ -19,7 +19,9 @@ TINY = 1e-8  # added to norms that divide
 
 @record
 class ScaleByFira(ScaleByLowRankAdam):
-    """u = c (scale P n + h (G - scale P P'G) f), f = |n| / (|P'G| + 1e-8) for each column of these, as GaLore has them.
+    """Scale by Adam in a few directions, and add the others scaled like them.
+
+    u = c (scale P n + h (G - scale P P'G) f), f = |n| / (|P'G| + 1e-8) for each column of these, as GaLore has them.
 
     h limits the norm of what stands behind it to 1.01 times that of the step before (Chen et al. 2024,
     arXiv:2410.01623). See `ScaleByLowRankAdam` for c, n and P. State: that of GaLore, and a number for each matrix.

@@ -30,7 +30,9 @@ def _rule(base: Any) -> Transform:
 
 @record
 class ScaleByGalore:
-    """u = scale P base(P'G) for a matrix G of fewer rows than columns, whose rows P: f[rows, rank] projects; else G P.
+    """Let another rule step in a few directions of each matrix.
+
+    u = scale P base(P'G) for a matrix G of fewer rows than columns, whose rows P: f[rows, rank] projects; else G P.
 
     P holds the first `rank` singular vectors of G, taken at steps 0, k, 2k, ... for k = `update_proj_gap` (Zhao et al.
     2024, arXiv:2403.03507). The state of `base_optimizer`, a rule that reads no parameters, is then of rank x longer

@@ -15,7 +15,10 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByGrams(Rule):
-    """u = sign(g) |m^| / (sqrt(v^) + eps), with Adam's m^ and v^ (Cao et al. 2024, arXiv:2412.17107)."""
+    """Step as far as Adam, where the gradient's signs point.
+
+    u = sign(g) |m^| / (sqrt(v^) + eps), with Adam's m^ and v^ (Cao et al. 2024, arXiv:2412.17107).
+    """
 
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")
     b2: Scalar = hyper(default=0.999, interval="[0, 1)")

@@ -13,7 +13,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByKate(Rule):
-    """u = sqrt(n) g / b; b = b + |g|^2 + eps; n = n + delta |g|^2 + |g|^2 / b.
+    """Scale by a sum of squares without its root.
+
+    u = sqrt(n) g / b; b = b + |g|^2 + eps; n = n + delta |g|^2 + |g|^2 / b.
 
     (Choudhury et al. 2024, arXiv:2403.02648.) As in the authors' code eps is added at every step. State: 8 bytes a
     parameter.

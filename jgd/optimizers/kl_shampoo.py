@@ -22,7 +22,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByKlShampoo(BlockRule):
-    """m = EMA of g; u = Q (Q'm R / (sqrt(s r') + eps)) R', the factors and their eigenvalues as `_kl_factors` has them.
+    """Precondition each matrix by factors that minimise a KL divergence.
+
+    m = EMA of g; u = Q (Q'm R / (sqrt(s r') + eps)) R', the factors and their eigenvalues as `_kl_factors` has them.
 
     (Lin et al. 2025, arXiv:2509.03378, and the authors' code, github.com/yorkerlin/KL-Methods.) The eigenvalues are
     `init_factor` at first and learn at each step after the first, which moves nothing; the eigenvectors are computed

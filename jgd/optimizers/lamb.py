@@ -16,7 +16,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByTrustRatio(Rule):
-    """u = g c ||p|| / (||g|| + eps) for each leaf by itself; u = g where either norm is zero.
+    """Scale each leaf's step to the norm of its parameters.
+
+    u = g c ||p|| / (||g|| + eps) for each leaf by itself; u = g where either norm is zero.
 
     (You et al. 2017, arXiv:1708.03888, and 2020, arXiv:1904.00962.) Norms are at least `min_norm`.
     """

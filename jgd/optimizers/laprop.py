@@ -15,7 +15,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByLaprop(Rule):
-    """v = b2 v + (1-b2) |g|^2; m = b1 m + (1-b1) g / (sqrt(v^) + eps); u = m^ (Ziyin et al. 2020, arXiv:2002.04839).
+    """Average gradients that are scaled already.
+
+    v = b2 v + (1-b2) |g|^2; m = b1 m + (1-b1) g / (sqrt(v^) + eps); u = m^ (Ziyin et al. 2020, arXiv:2002.04839).
 
     The learning rate multiplies the mean and not, as in the paper and its ports, each gradient in it: the same where
     the rate is constant.

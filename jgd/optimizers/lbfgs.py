@@ -30,7 +30,9 @@ from jgd.transforms import Chain, chain, identity, scale_by_learning_rate, scale
 
 @record
 class ScaleByLBFGS:
-    """u = H g, where H is the inverse Hessian that BFGS makes of gamma I and the last m = `memory_size` pairs (s, y).
+    """Multiply the gradient by an inverse Hessian from the last few steps.
+
+    u = H g, where H is the inverse Hessian that BFGS makes of gamma I and the last m = `memory_size` pairs (s, y).
 
     H <- (I - rho s y') H (I - rho y s') + rho s s', from the oldest pair to the newest, s = x+ - x, y = g+ - g,
     rho = 1 / y's; gamma = y's / y'y of the newest pair, or 1 without `scale_init_precond`; before there is a pair,

@@ -9,7 +9,9 @@ from jgd.optimizers.catalogue import Chain, Decay, descend, optimizer
 
 @record
 class ScaleByLion(Rule):
-    """u = sign(b1 m + (1-b1) g); m = b2 m + (1-b2) g (Chen et al. 2023, arXiv:2302.06675).
+    """Step by the sign of a momentum.
+
+    u = sign(b1 m + (1-b1) g); m = b2 m + (1-b2) g (Chen et al. 2023, arXiv:2302.06675).
 
     Taken from the new m, which may overwrite the old: b2 > 0; signs within 1e-7 (|m| + |g|) / b2 of 0 are uncertain.
     """

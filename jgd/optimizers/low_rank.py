@@ -60,7 +60,9 @@ def projection_of(one: Cut, rank: int, *, longer: bool = False) -> Projection:
 
 @record
 class ScaleByLowRankAdam(Rule):
-    """u = c scale P n for a matrix G, n = m / (sqrt(v) + eps) with Adam's moments of P'G, or of G P if it is tall.
+    """Scale by Adam in a few directions of each matrix.
+
+    u = c scale P n for a matrix G, n = m / (sqrt(v) + eps) with Adam's moments of P'G, or of G P if it is tall.
 
     c = sqrt(1-b2^t) / (1-b1^t), so that eps is added before bias correction, as the authors do. P holds the first
     `rank` singular vectors of G, taken at steps 0, k, 2k, ... for k = `update_proj_gap` (Zhao et al. 2024,

@@ -16,7 +16,9 @@ from jgd.transforms import Chain, add_decayed_weights, chain
 
 @record
 class ScaleByMadgrad(Rule):
-    """v = v + l g^2; s = s + l g; u = (1-momentum) (x0 - s / (cbrt(v) + eps) - p), l = (lr + eps) sqrt(t).
+    """Step to a weighted sum of all gradients, scaled by a cube root.
+
+    v = v + l g^2; s = s + l g; u = (1-momentum) (x0 - s / (cbrt(v) + eps) - p), l = (lr + eps) sqrt(t).
 
     (Defazio & Jelassi 2021, arXiv:2101.11075, Alg. 1.) State: the first parameters and 8 bytes a parameter.
     optax takes the root in float32 under x64 as well, so that it differs there by 1e-7.

@@ -19,7 +19,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByMars(Rule):
-    """c = g + gamma b1 / (1-b1) (g - g_old), for each leaf at most `max_norm` long; u is Adam's or Lion's step on c.
+    """Reduce the gradient's variance by the change since the last, then step by Adam or Lion.
+
+    c = g + gamma b1 / (1-b1) (g - g_old), for each leaf at most `max_norm` long; u is Adam's or Lion's step on c.
 
     With m = b1 m + (1-b1) c, `base` "adamw" divides m^ by sqrt(v^) + eps, v = b2 v + (1-b2) |c|^2, and "lion" steps by
     sign(m). This is the approximate form, whose gradients are of one batch each (Yuan et al. 2024, arXiv:2411.10438).

@@ -29,7 +29,9 @@ from jgd.transforms import as_transform
 
 @record
 class Mechanize:
-    """p = x0 + (s_1 + ... + s_n) D, where D sums the steps of `base_optimizer` and n bettors choose its scale.
+    """Learn the scale of another optimizer's steps.
+
+    p = x0 + (s_1 + ... + s_n) D, where D sums the steps of `base_optimizer` and n bettors choose its scale.
 
     (Cutkosky et al. 2023, arXiv:2306.00144, Alg. 1.) With D = (p - x0) / (sum(s) + eps) and the gradient
     g' = g + wd sum(s) ||g|| p / (||p|| + eps), each bettor has a b of 0.9, 0.99, ... and

@@ -90,7 +90,9 @@ class OrthogonalMomentum(MatrixRule):
 
 @record
 class ScaleByMuon(OrthogonalMomentum):
-    """u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`, with the momentum and O of `OrthogonalMomentum`.
+    """Orthogonalize the momentum of each matrix.
+
+    u = s O(beta b + (1-beta) g), or s O(b) without `nesterov`, with the momentum and O of `OrthogonalMomentum`.
 
     (Jordan et al. 2024, github.com/KellerJordan/Muon; `torch.optim.Muon` is the same up to its bfloat16 arithmetic.)
     s is sqrt(max(1, out/in)), or `consistent_rms` times sqrt(max(in, out)), which gives Adam's step size at 0.2

@@ -16,7 +16,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByNovograd(Rule):
-    """v = b2 v + (1-b2) ||g||^2, ||g||^2 at first; m = b1 m + g / (sqrt(v + eps_root) + eps) + wd p; u = m.
+    """Scale by one second moment a leaf.
+
+    v = b2 v + (1-b2) ||g||^2, ||g||^2 at first; m = b1 m + g / (sqrt(v + eps_root) + eps) + wd p; u = m.
 
     (Ginsburg et al. 2019, arXiv:1905.11286.) v is one number a leaf.
     """

@@ -15,7 +15,9 @@ from jgd.transforms import Chain, chain, scale, scale_by_learning_rate
 
 @record
 class ScaleByOptimisticGradient(Rule):
-    """u = alpha g + beta (g - g_old), with g_old = g at first.
+    """Add the change of the gradient to it.
+
+    u = alpha g + beta (g - g_old), with g_old = g at first.
 
     Optimistic gradient descent (Popov 1980; Mokhtari et al. 2019, arXiv:1901.08511). `alpha` and `beta` may be
     schedules, which optax takes and cannot use.

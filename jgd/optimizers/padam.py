@@ -13,7 +13,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByPadam(Rule):
-    """u = sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)^(2 partial); m and v are means of g and |g|^2.
+    """Scale by a power of Adam's second moment.
+
+    u = sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)^(2 partial); m and v are means of g and |g|^2.
 
     (Chen et al. 2018, arXiv:1806.06763.) As pytorch-optimizer has it: the bias of v is corrected by its root, whatever
     the power, and eps is inside it; the paper has neither, and keeps the largest v.

@@ -14,7 +14,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByPid(Rule):
-    """u = g + ki i + kd d; i = b i + g; d = b d + (1-b) (g - g_old), b the momentum (An et al. 2018).
+    """Control the step by the gradient, its sum and its change.
+
+    u = g + ki i + kd d; i = b i + g; d = b d + (1-b) (g - g_old), b the momentum (An et al. 2018).
 
     As in the authors' code the first difference is zero, and the second is against zero, since the first gradient is
     not kept. State: 12 bytes a parameter.

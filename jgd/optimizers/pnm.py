@@ -14,7 +14,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleByPnm(Rule):
-    """u = ((1 + b2) m - b2 n) / sqrt((1 + b2)^2 + b2^2), m = b1^2 m_old + (1 - b1^2) g.
+    """Step by a momentum of the even steps against that of the odd ones.
+
+    u = ((1 + b2) m - b2 n) / sqrt((1 + b2)^2 + b2^2), m = b1^2 m_old + (1 - b1^2) g.
 
     Positive-negative momentum (Xie et al. 2021, arXiv:2103.17182): two momenta take turns, m_old is that of two steps
     before and n the last step's. The square root keeps the size of the noise.

@@ -18,7 +18,9 @@ VARIANTS = one_of("sps", "sps+")
 
 @record
 class ScaleByPolyak:
-    """u = g min((f - f_min) / (||g||^2 + eps), max_learning_rate), the norm taken over all leaves.
+    """Scale by Polyak's step length.
+
+    u = g min((f - f_min) / (||g||^2 + eps), max_learning_rate), the norm taken over all leaves.
 
     (Loizou et al. 2021, arXiv:2002.10542.) `update` needs the loss as `value`. With the variant `sps+` a negative gap
     counts as zero (Garrigos et al. 2023, arXiv:2307.14528). Only a zero gradient has no step; optax takes none below a

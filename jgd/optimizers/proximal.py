@@ -36,7 +36,9 @@ class ProximalState(NamedTuple):
 
 @record
 class Proximal:
-    """p <- prox(p + u, lr), where u is the step of `optimizer` and the prox that of `nonsmooth`: a penalty or a set.
+    """Follow each step of an optimizer with the prox of a penalty or a set.
+
+    p <- prox(p + u, lr), where u is the step of `optimizer` and the prox that of `nonsmooth`: a penalty or a set.
 
     With SGD this is the stochastic proximal gradient method, with momentum ProxGen's (Yun, Lozano & Yang 2020,
     arXiv:2007.07484, Alg. 1 with C = I): entries, groups or ranks become exactly zero, and parameters never leave a

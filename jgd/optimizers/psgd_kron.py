@@ -28,7 +28,9 @@ LARGEST_RMS = 1.1  # of an update, whose entries have the deviation 1 where the 
 
 @record
 class ScaleByKron(BlockRule):
-    """u = Q'Q m / max(1, rms(Q'Q m) / 1.1), Q the Kronecker product of factors of the axes, fitted to make u white.
+    """Whiten gradients by fitted factors of each axis.
+
+    u = Q'Q m / max(1, rms(Q'Q m) / 1.1), Q the Kronecker product of factors of the axes, fitted to make u white.
 
     m is the mean of gradients, corrected for its bias, and before the step, with the probability
     `preconditioner_update_probability`, a number or a schedule of the number of steps taken before, each factor becomes

@@ -13,7 +13,10 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByQhm(Rule):
-    """u = (1-nu) g + nu m; m = b1 m + (1-b1) g, from zero and not corrected for it (arXiv:1810.06801)."""
+    """Average the gradient with its momentum.
+
+    u = (1-nu) g + nu m; m = b1 m + (1-b1) g, from zero and not corrected for it (arXiv:1810.06801).
+    """
 
     b1: Scalar = hyper(default=0.999, interval="[0, 1)")
     nu: Scalar = hyper(default=0.7)
@@ -29,7 +32,10 @@ scale_by_qhm = ScaleByQhm
 
 @record
 class ScaleByQhadam(Rule):
-    """u = ((1-nu1) g + nu1 m^) / (sqrt((1-nu2) |g|^2 + nu2 v^) + eps), Adam's moments m^ and v^ (arXiv:1810.06801)."""
+    """Scale by Adam's rule with a share of the plain gradient.
+
+    u = ((1-nu1) g + nu1 m^) / (sqrt((1-nu2) |g|^2 + nu2 v^) + eps), Adam's moments m^ and v^ (arXiv:1810.06801).
+    """
 
     b1: Scalar = hyper(default=0.995, interval="[0, 1)")
     b2: Scalar = hyper(default=0.999, interval="[0, 1)")

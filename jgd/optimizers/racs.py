@@ -14,7 +14,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByRacs(Rule):
-    """u = alpha c n, n = g / sqrt((s + eps) (q + eps)), c = gamma / max(|n| / (size + eps), gamma), size = c |n|.
+    """Scale the rows and columns of each matrix.
+
+    u = alpha c n, n = g / sqrt((s + eps) (q + eps)), c = gamma / max(|n| / (size + eps), gamma), size = c |n|.
 
     s is a mean over steps of each output's mean of |g|^2, from 0, and q of each input's, from 1, with decay beta: the
     norm of an update grows by gamma a step at most, and c is 1 at first (Gong et al. 2025, arXiv:2502.07752). Of an

@@ -17,7 +17,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByRadam(Rule):
-    """u = r m^ / (sqrt(v^ + eps_root) + eps) where rho >= threshold, else m^; Adam's moments m^ and v^.
+    """Scale by Adam's moments once the second one can be trusted.
+
+    u = r m^ / (sqrt(v^ + eps_root) + eps) where rho >= threshold, else m^; Adam's moments m^ and v^.
 
     n = 2 / (1-b2) - 1; rho = n - 2 t b2^t / (1 - b2^t); r^2 = (rho-4) (rho-2) n / ((n-4) (n-2) rho) (Liu et al. 2020,
     arXiv:1908.03265, Alg. 2). The paper's threshold is 4, optax's and torch's 5; a rho of 4 or less, at which r means

@@ -31,7 +31,9 @@ class ScaleByStddevWithCountState(NamedTuple):
 
 @record
 class ScaleByRms(Rule):
-    """v = decay v + (1-decay) |g|^2; u = g / sqrt(v + eps), or g / (sqrt(v) + eps) without `eps_in_sqrt`.
+    """Scale by a running root mean square of the gradients.
+
+    v = decay v + (1-decay) |g|^2; u = g / sqrt(v + eps), or g / (sqrt(v) + eps) without `eps_in_sqrt`.
 
     RMSProp (Tieleman & Hinton 2012). The place of eps is optax's; for `torch.optim.RMSprop` use
     `decay=0.99, eps_in_sqrt=False`.
@@ -63,7 +65,9 @@ scale_by_rms = ScaleByRms
 
 @record
 class ScaleByStddev(Rule):
-    """m, v = means of g and |g|^2; u = g / sqrt(v - |m|^2 + eps), eps outside the root without `eps_in_sqrt`.
+    """Scale by the running standard deviation of the gradients.
+
+    m, v = means of g and |g|^2; u = g / sqrt(v - |m|^2 + eps), eps outside the root without `eps_in_sqrt`.
 
     Centred RMSProp (Graves 2013, arXiv:1308.0850). The variance is held at 0 or above, where rounding makes it
     negative and optax and torch give NaN.

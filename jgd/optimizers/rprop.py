@@ -16,7 +16,9 @@ from jgd.transforms import Chain, chain, scale
 
 @record
 class ScaleByRprop(Rule):
-    """d = clip(d eta, min, max); u = d sign(g): eta is eta_plus where g keeps its sign, eta_minus where it turns.
+    """Step by signs, longer where they repeat and shorter where they turn.
+
+    d = clip(d eta, min, max); u = d sign(g): eta is eta_plus where g keeps its sign, eta_minus where it turns.
 
     iRprop- (Igel & Husken 2003, after Riedmiller & Braun 1993), as in `torch.optim.Rprop`: where the sign turns, the
     entry stands still once, and its next d stays. d begins at `learning_rate`. `delayed` returns the u of the step

@@ -33,7 +33,10 @@ AXIS = Kind("be the name of a mapped axis, or None", lambda x: x is None or isin
 
 @record
 class Normalize:
-    """u = g / ||g||, the norm taken over all leaves; zero where that is zero, where optax gives NaN."""
+    """Scale the gradient to a norm of 1.
+
+    u = g / ||g||, the norm taken over all leaves; zero where that is zero, where optax gives NaN.
+    """
 
     def init(self, params: Params) -> State:
         """Empty."""

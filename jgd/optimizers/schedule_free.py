@@ -38,7 +38,9 @@ from jgd.transforms import add_decayed_weights, as_transform, chain
 
 @record
 class ScheduleFree:
-    """z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = t^r max(lr)^k.
+    """Train without a schedule, between fast parameters and their average.
+
+    z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = t^r max(lr)^k.
 
     (Defazio et al. 2024, arXiv:2405.15682.) The parameters are y, where gradients are taken, and u is the step of
     `base_optimizer`, which should have no momentum; x, the average, is what to evaluate: `jgd.eval_params`. k is
@@ -111,7 +113,9 @@ schedule_free = ScheduleFree
 
 @record
 class ScaleByRectifiedRms(Rule):
-    """u = g / (sqrt(v^) + eps), RMSProp's with bias correction, from the step on at which RAdam trusts v; else u = g.
+    """Scale by RMSProp's second moment once it can be trusted.
+
+    u = g / (sqrt(v^) + eps), RMSProp's with bias correction, from the step on at which RAdam trusts v; else u = g.
 
     (Liu et al. 2020, arXiv:1908.03265, with a threshold of 4.) State: 4 bytes a parameter and a counter.
     """

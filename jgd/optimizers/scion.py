@@ -26,7 +26,9 @@ NORMS = one_of("auto", "spectral", "sign", "col", "row", "bias")
 
 @record
 class ScaleByScion(OrthogonalMomentum):
-    """u = `radius` times the matrix of length 1 in a norm that lies nearest to d; d = beta d + (1-beta) g.
+    """Step to the ball of a norm that suits the leaf.
+
+    u = `radius` times the matrix of length 1 in a norm that lies nearest to d; d = beta d + (1-beta) g.
 
     (Pethick et al. 2025, arXiv:2502.07529.) For a matrix of in x out, whose rows are the inputs' weights:
     "spectral"  sqrt(out/in) O(d), see `OrthogonalMomentum`
@@ -76,7 +78,10 @@ class ScionBiasState(NamedTuple):
 
 @record
 class ScaleByScionBias(Rule):
-    """u = `radius` d / (RMS(d) + eps) for a leaf; d = beta d + (1-beta) g (Pethick et al. 2025, arXiv:2502.07529)."""
+    """Step to the ball of the root mean square.
+
+    u = `radius` d / (RMS(d) + eps) for a leaf; d = beta d + (1-beta) g (Pethick et al. 2025, arXiv:2502.07529).
+    """
 
     beta: Scalar = hyper(default=0.9, interval="[0, 1)")
     radius: Scalar = hyper(default=1.0, interval="[0, inf)")

@@ -15,7 +15,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleBySgdSai(Rule):
-    """u = snr m, m = momentum m + (1 - momentum) g from m = g_1; snr = |g_1| / (std(g_1) + eps) for each array.
+    """Scale a momentum by each array's first gradient.
+
+    u = snr m, m = momentum m + (1 - momentum) g from m = g_1; snr = |g_1| / (std(g_1) + eps) for each array.
 
     The ratio of signal to noise of the first gradient g_1 stays as it is; std is unbiased (Xu et al. 2024,
     arXiv:2412.11768). Where there is none, in an array of one entry, of equal ones or of zeros, snr is 1; the authors'

@@ -25,7 +25,9 @@ ROOTS = {"eigh": inverse_root, "newton": newton_inverse_root}
 
 @record
 class ScaleByShampoo(BlockRule):
-    """u = L^(-1/4) G R^(-1/4), L and R means of GG' and G'G that begin with matrix_eps I: Shampoo without a momentum.
+    """Precondition each matrix on both sides.
+
+    u = L^(-1/4) G R^(-1/4), L and R means of GG' and G'G that begin with matrix_eps I: Shampoo without a momentum.
 
     (Gupta et al. 2018, arXiv:1802.09568; means as Anil et al. 2020, arXiv:2002.09018, have them.) A tensor of k axes is
     multiplied along each by its factor's -1/(2k)th power; vectors are left alone. Neighbouring dimensions are merged

@@ -17,7 +17,10 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleBySign(Rule):
-    """u = sign(g), which is g / |g| for a complex entry and 0 for a zero."""
+    """Keep the sign of the gradient alone.
+
+    u = sign(g), which is g / |g| for a complex entry and 0 for a zero.
+    """
 
     def step(self, t: Any, g: jax.Array) -> jax.Array:
         return jnp.sign(g)
@@ -25,7 +28,10 @@ class ScaleBySign(Rule):
 
 @record
 class ScaleBySignum(Rule):
-    """u = sign(m), m = beta m + (1-beta) g (Bernstein et al. 2018, arXiv:1802.04434, Alg. 2)."""
+    """Step by the sign of a running mean.
+
+    u = sign(m), m = beta m + (1-beta) g (Bernstein et al. 2018, arXiv:1802.04434, Alg. 2).
+    """
 
     beta: Scalar = hyper(default=0.9, interval="[0, 1)")
     accumulator_dtype: Any = static(default=None, convert=dtype_name)

@@ -16,7 +16,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleBySm3(Rule):
-    """u = m, m = b1 m + (1-b1) g / sqrt(v + eps), v = min over axes of s + |g|^2; s = max of v along the other axes.
+    """Scale by sums of squares of the rows and columns.
+
+    u = m, m = b1 m + (1-b1) g / sqrt(v + eps), v = min over axes of s + |g|^2; s = max of v along the other axes.
 
     SM3-II (Anil et al. 2019, arXiv:1901.11150) with the rows of each axis as its cover, and a momentum: 4 bytes a
     parameter, and 4 for each index of each axis. With b2 < 1 the sum is a mean, b2 s + (1-b2) |g|^2. A scalar keeps

@@ -22,7 +22,9 @@ from jgd.transforms.decay import Decay
 
 @record
 class ScaleBySoap(BlockRule):
-    """u = Q (Q'm / (sqrt(v) + eps)), bias corrections outside: Adam in the eigenbases Q of means of GG' and G'G.
+    """Scale by Adam in Shampoo's eigenbasis.
+
+    u = Q (Q'm / (sqrt(v) + eps)), bias corrections outside: Adam in the eigenbases Q of means of GG' and G'G.
 
     m is a mean of G and v one of (Q'G)^2 (Vyas et al. 2024, arXiv:2409.11321); of a tensor every axis has a basis.
     As the authors' code has it, the first call only takes the eigenvectors of the first gradient and makes no step, and

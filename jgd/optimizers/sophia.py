@@ -24,7 +24,9 @@ _SIGNS = hutchinson_estimator_diag_hessian()
 
 @record
 class ScaleBySophia:
-    """u = clip(m / max(gamma h, eps), -c, c), m = b1 m + (1-b1) g, h a mean of the Hessian's diagonal, c a threshold.
+    """Scale a momentum by the Hessian's diagonal, and clip it.
+
+    u = clip(m / max(gamma h, eps), -c, c), m = b1 m + (1-b1) g, h a mean of the Hessian's diagonal, c a threshold.
 
     Every k = `update_interval` steps, the first included, h = b2 h + (1-b2) d with the diagonal d as
     `hessian_diagonal_fn` estimates it (Liu et al. 2023, arXiv:2305.14342, Alg. 3), a transform that is given what

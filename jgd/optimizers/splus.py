@@ -20,7 +20,9 @@ from jgd.transforms import EmaParams, ScaleThenDecay, chain, ema_params
 
 @record
 class ScaleBySplus(BlockRule):
-    """m = b1 m + (1-b1) g; u = Q sign(Q'm R) R', Q and R the eigenvectors of means of GG' and G'G (decay b2).
+    """Take the sign of a momentum in Shampoo's eigenbasis.
+
+    m = b1 m + (1-b1) g; u = Q sign(Q'm R) R', Q and R the eigenvectors of means of GG' and G'G (decay b2).
 
     (Frans et al. 2025, arXiv:2506.07254.) Leaves that are no matrices step by sign(m); sides longer than
     `max_precondition_dim` are not turned. The eigenvectors are computed after the first step, which is by sign(m), and

@@ -18,7 +18,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByStableAdamw(Rule):
-    """u = (m / (sqrt(v) + eps) + wd p) / max(1, r), r the root mean square of g / max(sqrt(v), eps) over a leaf.
+    """Scale by Adam's moments, and clip the root mean square of the step.
+
+    u = (m / (sqrt(v) + eps) + wd p) / max(1, r), r the root mean square of g / max(sqrt(v), eps) over a leaf.
 
     m and v are Adam's moments, kept without their bias: m = c m + (1-c) g with c = b1 (1 - b1^(t-1)) / (1 - b1^t)
     (Wortsman et al. 2023, arXiv:2304.13013, whose r is Adafactor's). It stands for a smaller rate, and so divides the

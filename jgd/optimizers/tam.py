@@ -17,7 +17,9 @@ SHORTEST = 1e-12
 
 @record
 class ScaleByTam(Rule):
-    """u = m, m = momentum m + ((1 + s) / 2 + eps) g, s = decay_rate s + (1 - decay_rate) m/|m| g/|g| from the old m.
+    """Damp gradients that turn away from the momentum.
+
+    u = m, m = momentum m + ((1 + s) / 2 + eps) g, s = decay_rate s + (1 - decay_rate) m/|m| g/|g| from the old m.
 
     Torque-aware momentum (Malviya et al. 2024, arXiv:2412.18790). As in pytorch-optimizer, m is the gradient before the
     first step, the product is taken entry by entry and the norms over the outputs, a kernel's last axis; the paper has

@@ -16,7 +16,9 @@ from jgd.transforms import Chain
 
 @record
 class ScaleByYogi(Rule):
-    """m = b1 m + (1-b1) g; v = v - (1-b2) sign(v - |g|^2) |g|^2; u = m^ / (sqrt(v^ + eps_root) + eps).
+    """Scale by Adam's rule with a second moment that changes by additions.
+
+    m = b1 m + (1-b1) g; v = v - (1-b2) sign(v - |g|^2) |g|^2; u = m^ / (sqrt(v^ + eps_root) + eps).
 
     (Zaheer et al. 2018, NeurIPS 31.) Both moments start at `initial_accumulator_value` and have Adam's bias
     corrections, as in optax; the paper starts v at the first batch's |g|^2 and corrects nothing.

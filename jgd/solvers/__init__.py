@@ -22,9 +22,6 @@ jaxopt is no longer developed. Its public names, and what to use in their place:
     AndersonAcceleration        jgd.anderson, in jgd.fixed_point
     AndersonWrapper             jgd.anderson, in jgd.fixed_point of the wrapped solver's update
     FixedPointIteration         jgd.fixed_point, with "picard"
-    OSQP                        jgd.admm, with a box of A x by jgd.nonsmooth.compose
-    BoxOSQP                     jgd.admm, with a box of A x by jgd.nonsmooth.compose
-    CvxpyQP                     none
     OSQP                        jgd.sqp, with constraints=
     BoxOSQP                     jgd.sqp, with constraints= of one jgd.inequality
     CvxpyQP                     jgd.sqp, with constraints=

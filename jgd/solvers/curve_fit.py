@@ -11,6 +11,7 @@ import numpy as np
 
 from jgd.core.arguments import FLAG, checked, function_of
 from jgd.core.errors import InputError
+from jgd.core.notebook import text_html
 from jgd.core.outline import brief
 from jgd.core.record import as_function, part, record
 from jgd.core.stop import STOP, Stop
@@ -44,6 +45,8 @@ class Fit:
         if isinstance(self.covariance, jax.core.Tracer) or np.ndim(self.solution.status):
             return f"Fit({self.solution!r})"
         return f"{self.solution!r}\n  standard errors: {brief(self.standard_errors)}"
+
+    _repr_html_ = text_html
 
 
 @checked(

@@ -8,6 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.notebook import text_html
 from jgd.core.outline import brief
 from jgd.core.record import part, record
 from jgd.core.status import Status
@@ -121,3 +122,5 @@ class Solution:
             f"Solution after {int(self.steps)} steps{cost}: value {float(self.value):.6g}, gradient norm "
             f"{float(self.gradient_norm):.3g}{missed}\n  {Status.of(self.status)}\n  params: {brief(self.params)}"
         )
+
+    _repr_html_ = text_html

@@ -151,7 +151,11 @@ class _OnVectors:
 
 
 def start_of(place: str, params: Params) -> Params:
-    """The parameters as arrays that are at least float32, refused if there are none."""
+    """The parameters as arrays that are at least float32, refused if there are none.
+
+    Whole numbers of Python's are meant as floats, as in `{"a": 1, "b": 0.5}`; an array of integers is refused.
+    """
+    params = jax.tree.map(lambda x: float(x) if type(x) is int else x, params)
     check_inexact(f"{place}(params)", params)
     params = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), params)
     if not jax.tree.leaves(params):

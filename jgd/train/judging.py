@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jgd.core.errors import unknown
+from jgd.core.outline import brief
 from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.types import Params, State
@@ -19,6 +20,10 @@ class Best(NamedTuple):
     model_state: State
     step: int
     value: float  # of the metric that keep_best names
+
+    def __repr__(self) -> str:
+        params, state = brief(self.params), brief(self.model_state)
+        return f"Best(step={self.step}, value={self.value:.6g}, params={params}, model_state={state})"
 
 
 def is_better(value: float, best: float, mode: str, by: float = 0.0) -> bool:

@@ -15,7 +15,9 @@ from jgd.core.values import as_whole
 
 @record
 class ApplyEveryK:
-    """u = the sum of the last k gradients in every k-th step, and 0 in the others.
+    """Add up the gradients of several batches, and pass the sum on once in so many steps.
+
+    u = the sum of the last k gradients in every k-th step, and 0 in the others.
 
     The other links of a chain run in each step; `multi_steps` lets an inner transform wait. A sum that became NaN is
     forgotten with the next round (optax multiplies it by zero, and keeps it). State: 4 bytes a parameter and a counter.

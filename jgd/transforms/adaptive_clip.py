@@ -18,7 +18,9 @@ AXES = Kind(
 
 @record
 class AdaptiveGradClip(Rule):
-    """u = g min(1, c max(||p||, eps) / ||g||), the norms taken unit by unit (Brock et al. 2021, arXiv:2102.06171).
+    """Clip the gradient of each unit to a share of the norm of its weights.
+
+    u = g min(1, c max(||p||, eps) / ||g||), the norms taken unit by unit (Brock et al. 2021, arXiv:2102.06171).
 
     A unit is what shares an output; `unitwise_norm` tells which axes are summed. `eps` lets weights that begin at
     zero move. A gradient below 1e-6 in length is not scaled.

@@ -62,7 +62,9 @@ STEPS = whole_from(1)
 
 @record
 class AccumulateAvgUpdates:
-    """u = the mean of the last k gradients in every k-th step, and 0 in the others, k = `accumulation_steps`.
+    """Collect the gradients of several batches, and pass their mean on once in so many steps.
+
+    u = the mean of the last k gradients in every k-th step, and 0 in the others, k = `accumulation_steps`.
 
     In `process` the last part waits meanwhile; `multi_steps` does the same around a whole transform. State: 4 bytes a
     parameter, a counter and whether the mean is whole; none for k = 1.
@@ -96,7 +98,10 @@ accumulate_avg_updates = AccumulateAvgUpdates
 
 @record
 class AveragePerElementUpdates(aggregating.Aggregator):
-    """u = the mean of the gradients over the axes of the examples, summed in float32 at least. No state."""
+    """Average the gradients of the examples.
+
+    u = the mean of the gradients over the axes of the examples, summed in float32 at least. No state.
+    """
 
     per_elt_axis: Axes = static(default=0, convert=_axes, expect=AXES)
 
@@ -190,7 +195,9 @@ get_per_element_mean_and_sum_sq_diff_grads = GetPerElementMeanAndSumSqDiffGrads
 
 @record
 class TrackPerElementMeanAndVarianceWithEma:
-    """u = g, with running means of the gradients and of their variance over examples in the state.
+    """Pass the gradients on, and keep their mean and variance over the examples.
+
+    u = g, with running means of the gradients and of their variance over examples in the state.
 
     m = d m + (1-d) g, v = d v + (1-d) S / (n-1), where d is `ema_decay`, and S and n are the `sum_sq_diff_grads` and
     `sample_size` that `process` gives to `update`. `get_unbiased_mean_and_variance_ema` reads them. State: 8 bytes a

@@ -18,7 +18,9 @@ _INFO = optax.ScaleByBacktrackingLinesearchState.__annotations__["info"]
 
 @record
 class ScaleByBacktrackingLinesearch:
-    """u = t g, with t shrunk until f(p + t g) <= f(p) + c1 t f'(p; g) + rtol |f(p)| + atol (Armijo 1966).
+    """Shorten the step until the value falls enough.
+
+    u = t g, with t shrunk until f(p + t g) <= f(p) + c1 t f'(p; g) + rtol |f(p)| + atol (Armijo 1966).
 
     The first trial is the last rate times `increase_factor`, at most `max_learning_rate`; each further one is
     `decrease_factor` of the one before, up to `max_backtracking_steps` times; the last one is taken, if f is finite

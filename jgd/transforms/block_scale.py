@@ -12,7 +12,10 @@ from jgd.core.types import Scalar
 
 @record
 class ScaleByParamBlockNorm(Rule):
-    """u = g max(||p||, c) for each leaf by itself."""
+    """Multiply each leaf's gradient by the norm of its parameters.
+
+    u = g max(||p||, c) for each leaf by itself.
+    """
 
     min_scale: Scalar = hyper(default=1e-3, interval="[0, inf)")
     entrywise = False
@@ -23,7 +26,10 @@ class ScaleByParamBlockNorm(Rule):
 
 @record
 class ScaleByParamBlockRms(Rule):
-    """u = g max(rms(p), c) for each leaf by itself: steps relative to the parameters, which leave zero as well."""
+    """Multiply each leaf's gradient by the root mean square of its parameters.
+
+    u = g max(rms(p), c) for each leaf by itself: steps relative to the parameters, which leave zero as well.
+    """
 
     min_scale: Scalar = hyper(default=1e-3, interval="[0, inf)")
     entrywise = False

@@ -14,7 +14,10 @@ from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 @record
 class Clip(Rule):
-    """u = min(max(g, -c), c), entry by entry."""
+    """Clip each entry of the gradient.
+
+    u = min(max(g, -c), c), entry by entry.
+    """
 
     max_delta: Scalar = hyper(interval="[0, inf]")
     keeps_zeros = True
@@ -30,7 +33,10 @@ clip = Clip
 
 @record
 class ClipByNorm(Rule):
-    """u = g min(1, c / ||g||) for each leaf by itself."""
+    """Clip each leaf's gradient by its norm.
+
+    u = g min(1, c / ||g||) for each leaf by itself.
+    """
 
     max_norm: Scalar = hyper(interval="[0, inf]")
     keeps_zeros = True
@@ -45,7 +51,10 @@ clip_by_norm = ClipByNorm
 
 @record
 class ClipByBlockRms(Rule):
-    """u = g min(1, c / rms(g)) for each leaf by itself."""
+    """Clip each leaf's gradient by its root mean square.
+
+    u = g min(1, c / rms(g)) for each leaf by itself.
+    """
 
     threshold: Scalar = hyper(interval="[0, inf]")
     keeps_zeros = True
@@ -60,7 +69,9 @@ clip_by_block_rms = ClipByBlockRms
 
 @record
 class ClipByGlobalNorm(Rule):
-    """u = g min(1, c / ||g||), the norm taken over all leaves together (Pascanu et al. 2013, arXiv:1211.5063).
+    """Clip the whole gradient by its norm.
+
+    u = g min(1, c / ||g||), the norm taken over all leaves together (Pascanu et al. 2013, arXiv:1211.5063).
 
     The norm is accumulated in float32 at least, so a float16 gradient does not overflow it (optax accumulates in the
     gradient's dtype). An infinite entry becomes NaN and all others zero, and above 1.8e19, where the square of a norm

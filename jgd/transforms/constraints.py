@@ -13,7 +13,9 @@ from jgd.core.types import Grads, Params, State, Updates
 
 @record
 class SetToZero:
-    """u = 0, for leaves of any dtype: what is in charge of parameters that stay as they are, "frozen" in `by_path`.
+    """Replace every update by zero.
+
+    u = 0, for leaves of any dtype: what is in charge of parameters that stay as they are, "frozen" in `by_path`.
 
     No state. `fit` computes no gradients for its leaves, which a norm before it then does not count.
     """
@@ -42,7 +44,10 @@ set_to_zero = SetToZero
 
 @record
 class ZeroNans(Rule):
-    """u = g, and 0 where g is NaN. State: a flag for each leaf, whether its last gradient had a NaN."""
+    """Replace entries that are not a number by zero.
+
+    u = g, and 0 where g is NaN. State: a flag for each leaf, whether its last gradient had a NaN.
+    """
 
     layout = optax.ZeroNansState
     keeps_zeros = True
@@ -61,7 +66,10 @@ zero_nans = ZeroNans
 
 @record
 class KeepParamsNonnegative(Rule):
-    """u = g, and -p where p + g is negative: after the step such a parameter is zero. The last link of a chain."""
+    """Keep the parameters from becoming negative.
+
+    u = g, and -p where p + g is negative: after the step such a parameter is zero. The last link of a chain.
+    """
 
     real = "no complex number is negative"
 

@@ -68,7 +68,10 @@ def add_decayed_weights(weight_decay: Rate = 0.0, mask: Any = None) -> AddDecaye
 
 @record
 class SubtractDecayedWeights(DecayRule):
-    """u = g - wd p: after the learning rate, a decay that is independent of it."""
+    """Decay the weights after the learning rate, independently of it.
+
+    u = g - wd p: after the learning rate, a decay that is independent of it.
+    """
 
     weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
 
@@ -81,7 +84,9 @@ subtract_decayed_weights = SubtractDecayedWeights
 
 @record
 class AddCautiousDecay(DecayRule):
-    """u = g + wd p where the signs of g and p do not differ, and g elsewhere: what a step makes smaller, or leaves.
+    """Add weight decay to the entries that the step already makes smaller.
+
+    u = g + wd p where the signs of g and p do not differ, and g elsewhere: what a step makes smaller, or leaves.
 
     (Chen et al. 2025, arXiv:2510.12402, with g the rule's update.) `strict` leaves alone what a step leaves, where g is
     zero. Of complex entries the sign is that of Re(g* p).
@@ -114,7 +119,9 @@ class InitialDecayState(NamedTuple):
 
 @record
 class AddInitialDecay:
-    """u = g + wd (p - p0): decay towards the parameters at `init`, as fine-tuning asks for (L2-SP).
+    """Pull the parameters back to where they began.
+
+    u = g + wd (p - p0): decay towards the parameters at `init`, as fine-tuning asks for (L2-SP).
 
     (Li et al. 2018, arXiv:1802.01483; there a penalty, which it is before the rule.) State: 4 bytes a parameter, and
     an i32 counter for a schedule.

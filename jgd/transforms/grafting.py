@@ -26,7 +26,9 @@ class GraftState(NamedTuple):
 
 @record
 class Graft:
-    """u = d |s| / (|d| + 1e-16) for each leaf, d the update of `direction` and s that of `magnitude`.
+    """Step in one transform's direction by the length of another's step.
+
+    u = d |s| / (|d| + 1e-16) for each leaf, d the update of `direction` and s that of `magnitude`.
 
     (Agarwal et al. 2020, arXiv:2002.11803.) Both see the gradient. It is s before step `start`, and in leaves that a
     `direction` on blocks, such as Shampoo, does not precondition. State: both states, and an i32 counter.

@@ -12,7 +12,9 @@ from jgd.core.types import Scalar
 
 @record
 class GrokfastEma(Rule):
-    """m = alpha m + (1-alpha) g, which begins at the first gradient; u = g + lamb m.
+    """Strengthen the slow part of the gradient.
+
+    m = alpha m + (1-alpha) g, which begins at the first gradient; u = g + lamb m.
 
     (Lee et al. 2024, arXiv:2405.20233.) First in a chain: the slow part of the gradients counts 1 + lamb times, the
     fast part once. State: 4 bytes a parameter and a counter.
@@ -32,7 +34,9 @@ grokfast_ema = GrokfastEma
 
 @record
 class OrthogonalizeGradients(Rule):
-    """v = g - p <p, g> / (<p, p> + eps); u = v ||g|| / (||v|| + eps), for each leaf.
+    """Remove the part of each gradient that lies along its parameters, and keep its norm.
+
+    v = g - p <p, g> / (<p, p> + eps); u = v ||g|| / (||v|| + eps), for each leaf.
 
     (Prieto et al. 2025, arXiv:2501.04697.) First in a chain: no step scales a leaf, which keeps logits from growing
     without end. Zero where v is rounding alone, as in every scalar, which therefore stays: mask what should move. Of

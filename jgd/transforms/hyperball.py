@@ -23,7 +23,9 @@ class HyperballState(NamedTuple):
 
 @record
 class Hyperball:
-    """W = R n(W - lr R n(u)), with n(x) = x / max(||x||, eps), R = ||W|| at first, and u the updates of `inner`.
+    """Keep the norm of each matrix, and let `inner` only turn it.
+
+    W = R n(W - lr R n(u)), with n(x) = x / max(||x||, eps), R = ||W|| at first, and u the updates of `inner`.
 
     (Wen et al. 2025, tinyurl.com/muonh, as heavyball's HyperBallAdamW and NVIDIA's MuonHyperball have it.) Norms are
     Frobenius norms of leaves. `hyperball(scale_by_muon(), 0.02)` is MuonH, `hyperball(scale_by_adam(), 0.02)` AdamH;

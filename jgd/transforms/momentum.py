@@ -13,7 +13,9 @@ from jgd.core.types import Scalar
 
 @record
 class Trace(Rule):
-    """t = g + decay t; u = t, or g + decay t with Nesterov's look-ahead.
+    """Add up gradients with a decay: momentum.
+
+    t = g + decay t; u = t, or g + decay t with Nesterov's look-ahead.
 
     Heavy-ball momentum (Polyak 1964), and Nesterov's (1983) in the form of Sutskever et al. 2013: the same as
     `torch.optim.SGD` without dampening. The sum is not normalised, so the step grows by 1 / (1 - decay); at a decay of
@@ -40,7 +42,9 @@ trace = Trace
 
 @record
 class Ema(Rule):
-    """m = decay m + (1 - decay) g; u = m / (1 - decay^t), or m without `debias`: the mean of past gradients.
+    """Pass on a running mean of the gradients.
+
+    m = decay m + (1 - decay) g; u = m / (1 - decay^t), or m without `debias`: the mean of past gradients.
 
     State: 4 bytes a parameter, or as `accumulator_dtype` says, and a counter. `ema_params` averages parameters.
     """

@@ -119,7 +119,9 @@ monitor = Monitor
 
 @record
 class MeasureWithEma:
-    """u = the moving average of measure(g): a transform for `monitor`, whose updates are no gradients.
+    """Measure the gradients, and keep a running mean of the measure.
+
+    u = the moving average of measure(g): a transform for `monitor`, whose updates are no gradients.
 
     The average is `ema`'s; a measure that is a whole number is averaged in float32.
     """

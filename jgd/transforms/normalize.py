@@ -13,7 +13,9 @@ from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 @record
 class Centralize(Rule):
-    """u = g - mean(g) over all axes but the first; vectors and scalars pass (Yong et al. 2020, arXiv:2004.01461).
+    """Remove the mean of each unit's gradient.
+
+    u = g - mean(g) over all axes but the first; vectors and scalars pass (Yong et al. 2020, arXiv:2004.01461).
 
     The first axis is taken for the outputs, as PyTorch's weights have it and flax's kernels do not.
     """
@@ -29,7 +31,10 @@ centralize = Centralize
 
 @record
 class NormalizeByUpdateNorm(Rule):
-    """u = s g / (||g|| + eps), the norm taken over all leaves together; zero for a zero gradient, whatever eps is."""
+    """Scale the gradient to a chosen norm.
+
+    u = s g / (||g|| + eps), the norm taken over all leaves together; zero for a zero gradient, whatever eps is.
+    """
 
     scale_factor: Scalar = hyper(default=1.0)
     eps: Scalar = hyper(default=1e-6, interval="[0, inf)")

@@ -21,7 +21,9 @@ class PrimalAveragingState(NamedTuple):
 
 @record
 class PrimalAveraging:
-    """z = z + u(y); x = mu_x x + (1-mu_x) z; y = mu_y x + (1-mu_y) z, with u(y) the step of `inner`.
+    """Evaluate the gradient between the fast parameters and their average.
+
+    z = z + u(y); x = mu_x x + (1-mu_x) z; y = mu_y x + (1-mu_y) z, with u(y) the step of `inner`.
 
     (Defazio et al. 2025, arXiv:2512.17131.) The parameters are y, where gradients are taken; x, the average, is what to
     evaluate: `jgd.eval_params`. It smooths as DiLoCo of one worker does, without its inner loops; `inner` should have

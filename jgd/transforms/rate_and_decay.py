@@ -23,7 +23,9 @@ class CorrectedDecayState(NamedTuple):
 
 @record
 class ScaleWithCorrectedDecay:
-    """u = -lr (g + wd (lr / peak) p), and -lr g where `mask` is not true: rate and decay in one, last in a chain.
+    """Step by the learning rate, and decay by its square over the peak.
+
+    u = -lr (g + wd (lr / peak) p), and -lr g where `mask` is not true: rate and decay in one, last in a chain.
 
     (AdamC, Defazio 2025, arXiv:2506.02285, who decays so the layers that a normalisation follows.) `peak` is the
     schedule's largest value; one that has a `peak_value` needs none. State: an i32 counter.
@@ -73,7 +75,9 @@ class ScaleThenDecayState(NamedTuple):
 
 @record
 class ScaleThenDecay:
-    """p <- (p - lr g)(1 - lr wd), and p - lr g where `mask` is not true: rate and decay in one, last in a chain.
+    """Step by the learning rate, and then decay the weights.
+
+    p <- (p - lr g)(1 - lr wd), and p - lr g where `mask` is not true: rate and decay in one, last in a chain.
 
     Decay comes after the step and shrinks it as well, as SOAP, SPlus, GaLore, Fira and APOLLO have it: lr^2 wd g more
     than decoupled decay. In the first `start` steps nothing decays. A record that inherits from it may multiply lr by a

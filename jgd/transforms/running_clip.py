@@ -33,7 +33,9 @@ class AdagcState(NamedTuple):
 
 @record
 class Adagc:
-    """u = g min(1, clip_relative n / ||g||) for each leaf; n = decay n + (1-decay) ||u||.
+    """Clip each leaf's gradient by a running mean of its own norms.
+
+    u = g min(1, clip_relative n / ||g||) for each leaf; n = decay n + (1-decay) ||u||.
 
     (Wang et al. 2025, arXiv:2502.11034.) At the first `warmup_steps` - 1 steps, and at the first of all, u = g min(1,
     clip_absolute / ||G||) with ||G|| the norm over all leaves, and n is the least ||u|| so far. A gradient of zeros,
@@ -87,7 +89,9 @@ class ZclipState(NamedTuple):
 
 @record
 class Zclip:
-    """u = g c / ||g|| where ||g|| > c, with c = min(v, max_norm), over all leaves.
+    """Clip the whole gradient where its norm is unusual for this run.
+
+    u = g c / ||g|| where ||g|| > c, with c = min(v, max_norm), over all leaves.
 
     (Kumar et al. 2025, arXiv:2504.02507.) With z = (||g|| - mean) / (std + eps), v is clip_factor (mean + z_threshold^2
     std / z) where z exceeds z_threshold: the larger the spike, the less is left of it; else v is ||g||. Then mean =

@@ -37,7 +37,10 @@ identity = Identity
 
 @record
 class Scale(Rule):
-    """u = s g."""
+    """Multiply the gradient by a number.
+
+    u = s g.
+    """
 
     step_size: Scalar = hyper()
     keeps_zeros = True
@@ -52,7 +55,10 @@ scale = Scale
 
 @record
 class Negate(Rule):
-    """u = -g: the last link of a recipe whose links before it keep the gradient's sign."""
+    """Change the sign of the gradient.
+
+    u = -g: the last link of a recipe whose links before it keep the gradient's sign.
+    """
 
     keeps_zeros = True
     integers = True
@@ -66,7 +72,9 @@ negate = Negate
 
 @record
 class ScaleByLearningRate:
-    """u = -lr g, or lr g if `flip_sign` is off: the last link of most optimizers; g itself if the rate is `None`.
+    """Multiply by the learning rate, and turn the step downhill.
+
+    u = -lr g, or lr g if `flip_sign` is off: the last link of most optimizers; g itself if the rate is `None`.
 
     A schedule sees the number of steps taken before, 0 at first. State: empty for a number, an i32 counter for a
     schedule.
@@ -95,7 +103,10 @@ scale_by_learning_rate = ScaleByLearningRate
 
 @record
 class ScaleBySchedule:
-    """u = s(count) g. State: an i32 counter."""
+    """Multiply by a schedule.
+
+    u = s(count) g. State: an i32 counter.
+    """
 
     step_size_fn: Rate = hyper()
     keeps_zeros = True

@@ -14,7 +14,10 @@ from jgd.transforms.as_transform import as_transform
 
 @record
 class Stateless:
-    """u = f(g, params), f a function of whole trees. No state; each new lambda compiles anew."""
+    """Make a transform of a function of whole trees.
+
+    u = f(g, params), f a function of whole trees. No state; each new lambda compiles anew.
+    """
 
     f: Callable[..., Any] = part(convert=as_function, expect=function_of("(updates, params) -> updates", 2))
 
@@ -32,7 +35,10 @@ stateless = Stateless
 
 @record
 class StatelessWithTreeMap:
-    """u = f(g, p), f a function of two arrays, leaf by leaf; p is None where `update` got no parameters."""
+    """Make a transform of a function of single arrays.
+
+    u = f(g, p), f a function of two arrays, leaf by leaf; p is None where `update` got no parameters.
+    """
 
     f: Callable[..., Any] = part(convert=as_function, expect=function_of("(update, param) -> update", 2))
 

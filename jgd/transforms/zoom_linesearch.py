@@ -25,7 +25,9 @@ from jgd.transforms.line_search import (
 
 @record
 class ScaleByZoomLinesearch:
-    """u = t g, with t > 0 that decreases f enough and where its slope is small (strong Wolfe conditions).
+    """Search for a step that lowers the value enough and flattens the slope.
+
+    u = t g, with t > 0 that decreases f enough and where its slope is small (strong Wolfe conditions).
 
     f(p + t g) <= f(p) + c1 t f'(p; g) and |f'(p + t g; g)| <= c2 |f'(p; g)|, with c1 = `slope_rtol` and c2 =
     `curv_rtol`; with `approx_dec_rtol` also Hager and Zhang's approximate form of the first. `zoom_search` is the

@@ -11,6 +11,12 @@ def test_an_optimizer_is_a_table_of_its_numbers():
         assert f">{text}<" in shown, text
 
 
+def test_a_solution_says_why_it_ended_and_a_number_on_the_device_is_a_number():
+    found = jgd.minimize(lambda p: jnp.sum((p - 1) ** 2), "bfgs", jnp.zeros(3))
+    assert "its threshold; nothing to do" in found._repr_html_()
+    assert ">0.25<" in jgd.with_hyperparams(jgd.sgd(0.1), learning_rate=jnp.float32(0.25))._repr_html_()
+
+
 def test_arrays_are_shapes_and_texts_are_escaped():
     assert "float32[3, 4]" in jgd.stack([jgd.sgd(jnp.ones(4))] * 3)._repr_html_()
     task = jgd.Task(lambda key: jnp.zeros(2), lambda p, b: jnp.sum(p), jnp.ones((5, 2)))

@@ -111,6 +111,11 @@ def test_a_record_is_frozen_pickles_and_shows_its_signature():
     assert repr(Rule(size=2, flag=True)) == "Rule(b=0.9, size=2.0, flag=True)"
 
 
+def test_an_array_that_is_a_number_shows_as_the_number():
+    assert repr(jgd.with_hyperparams(Rule(0.5), b=jnp.float32(0.25))) == "Rule(b=0.25)"
+    assert "b=0.25" not in repr(jgd.stack([Rule(0.25), Rule(0.5)]))
+
+
 def test_a_function_is_structure_and_a_callable_tree_is_itself():
     def double(x):
         return 2 * x

@@ -129,3 +129,10 @@ def test_what_is_kept_for_the_blocks_of_a_leaf_is_its_own(make):
     assert found.other_bytes <= 16  # counters
     alone = jgd.describe(make(0.1), {"a": jnp.ones((6, 5))})
     assert found.rows[1].state_bytes == alone.rows[0].state_bytes
+
+
+def test_a_schedule_stands_once_below_the_table():
+    rate = jgd.warmup_cosine_decay_schedule(0.0, peak_value=1e-3, warmup_steps=10, decay_steps=100)
+    text = str(jgd.describe(jgd.adam(rate), {"w": jnp.ones(3), "b": jnp.ones(2)}))
+    assert text.count("peak_value=0.001") == 1
+    assert text.count("(1)") == 3  # a leaf each, and the line that says what it is

@@ -54,6 +54,13 @@ def test_bounds_and_losses_choose_trf_and_give_scipy_s_covariance(x64):
     np.testing.assert_allclose(fit.covariance, pcov, rtol=1e-4)
 
 
+def test_whole_numbers_to_start_from_are_floats():
+    whole = {"rate": 1, "scale": 1, "floor": 1}
+    np.testing.assert_array_equal(
+        vector(jgd.curve_fit(decay, X, Y, whole).params), vector(jgd.curve_fit(decay, X, Y, START).params)
+    )
+
+
 def lorentzian(f, p):
     return p[0] / (1 + ((f - p[1]) / p[2]) ** 2)
 

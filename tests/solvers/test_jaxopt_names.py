@@ -17,7 +17,8 @@ NAMES = [
     "ScipyLeastSquares", "ScipyBoundedLeastSquares", "ScipyRootFinding", "IterativeRefinement", "implicit_diff",
     "linear_solve", "projection", "prox", "loss", "objective", "isotonic", "perturbations", "tree_util",
 ]  # fmt: skip
-ROWS = dict(re.findall(r"^    (\w+) +(\S.*)$", jgd.solvers.__doc__ or "", re.M))
+LINES = re.findall(r"^    (\w+) +(\S.*)$", jgd.solvers.__doc__ or "", re.M)
+ROWS = dict(LINES)
 
 
 def resolved(name):
@@ -32,8 +33,8 @@ def resolved(name):
     return found
 
 
-def test_every_name_has_a_row():
-    assert sorted(ROWS) == sorted(NAMES)
+def test_every_name_has_one_row():
+    assert sorted(name for name, _ in LINES) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -71,6 +71,7 @@ def test_the_best_is_kept_in_memory_and_on_disk_beside_the_last(tmp_path):
     np.testing.assert_allclose(run.best.params, 1.0, rtol=1e-6)
     np.testing.assert_allclose(run.params, 4.0, rtol=1e-6)
     assert "best at step 10" in str(run)
+    assert repr(run.best).startswith("Best(step=10, value=")
     assert [file.name for file in tmp_path.glob("best-*")] == ["best-000000010.safetensors"]
     problems.assert_same(walk(keep_best="validation_loss", mode="min", dir=tmp_path).best.params, run.best.params)
 

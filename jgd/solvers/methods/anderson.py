@@ -26,7 +26,9 @@ class Mixed(NamedTuple):
 
 @record
 class Anderson(Method):
-    """x+ = x + b r - (S + b Y) c, with c the least squares solution of Y c = r (Anderson 1965; Walker & Ni 2011).
+    """Extrapolate from the last residuals of a fixed-point iteration.
+
+    x+ = x + b r - (S + b Y) c, with c the least squares solution of Y c = r (Anderson 1965; Walker & Ni 2011).
 
     r = f(x) - x is the residual of the fixed point, or F(x) of equations; the columns of S and Y are the last m =
     `memory_size` changes of x and r, and b = `mixing`. `memory_size=0` is the plain iteration x+ = x + b r. Where |r|

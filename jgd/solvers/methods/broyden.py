@@ -24,7 +24,9 @@ class Learned(NamedTuple):
 
 @record
 class Broyden(Method):
-    """d = -H r; H+ = H + (s - H y) s'H / s'H y, where y is how r has changed along the step s (Broyden 1965, "good").
+    """Solve equations by quasi-Newton steps from a single Jacobian.
+
+    d = -H r; H+ = H + (s - H y) s'H / s'H y, where y is how r has changed along the step s (Broyden 1965, "good").
 
     H begins as the inverse of the Jacobian at the start; further evaluations need no derivatives. A step is halved
     until |r| falls or rises by no more than a budget, at first a tenth of it, that is used up (Li & Fukushima

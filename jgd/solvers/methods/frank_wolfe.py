@@ -13,7 +13,9 @@ from jgd.solvers.methods.objective import Objective, Point
 
 @record
 class FrankWolfe(Backtracking):
-    """x+ = x + min(1, t gap / |d|^2) d, d = s - x, towards the point s of the set with the least g's.
+    """Step towards the best corner of a set, which needs no projection.
+
+    x+ = x + min(1, t gap / |d|^2) d, d = s - x, towards the point s of the set with the least g's.
 
     (Frank & Wolfe 1956.) Its optimality, `gradient_norm` of the solution, is the gap g'(x - s), in units of the value:
     for convex f the value exceeds the least by no more. 1/t is the curvature that backtracking finds (Pedregosa et al.

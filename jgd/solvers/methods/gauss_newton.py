@@ -16,7 +16,9 @@ from jgd.solvers.methods.objective import Objective, Point
 
 @record
 class GaussNewton(Descent):
-    """d = -J^+ r, the least step that minimizes |J d + r|, with a line search along it (Gauss 1809).
+    """Solve the linearised least squares problem at each step.
+
+    d = -J^+ r, the least step that minimizes |J d + r|, with a line search along it (Gauss 1809).
 
     Quadratic convergence where the residuals are small at the solution; where they are large, or J loses rank on the
     way, use `levenberg_marquardt`. A search that finds nothing lower is repeated along the gradient, once. Without the

@@ -24,7 +24,9 @@ SHORTEST, LONGEST = 1e-10, 1e10
 
 @record
 class SteepestDescent(Descent):
-    """d = -g, a step that lowers the value enough (Cauchy 1847; Armijo 1966), and twice the last as the first tried.
+    """Descend along the gradient, by steps that a line search finds.
+
+    d = -g, a step that lowers the value enough (Cauchy 1847; Armijo 1966), and twice the last as the first tried.
 
     To compare with, and to learn from: Barzilai and Borwein's steps cost the same, and are faster by far.
     """
@@ -64,7 +66,9 @@ class Spectral(NamedTuple):
 
 @record
 class BarzilaiBorwein(Method):
-    """d = P(x - a g) - x, where a is s's / y's and y's / y'y in turn (Barzilai & Borwein 1988; Birgin et al. 2000).
+    """Descend by steps whose length comes from the last change of the gradient.
+
+    d = P(x - a g) - x, where a is s's / y's and y's / y'y in turn (Barzilai & Borwein 1988; Birgin et al. 2000).
 
     s = x+ - x and y = g+ - g. A step t d is taken where f(x + t d) <= max of the last `window` values + c1 t g'd, t = 1
     first and then by a parabola (Grippo, Lampariello & Lucidi 1986; Raydan 1997); c1 is `slope_rtol`. So the value may

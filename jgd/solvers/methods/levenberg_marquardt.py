@@ -98,7 +98,9 @@ class DampedGaussNewton(Method):
 
 @record
 class LevenbergMarquardt(DampedGaussNewton):
-    """(J'J + lambda D'D) d = -J'r, with lambda such that |D d| is at most a radius (Levenberg 1944, Moré 1978).
+    """Solve damped linearised least squares problems within a radius.
+
+    (J'J + lambda D'D) d = -J'r, with lambda such that |D d| is at most a radius (Levenberg 1944, Moré 1978).
 
     D are the largest norms that J's columns have had. The method for least squares without bounds. `factor` is the
     first radius in units of |D x|; make it 1 or 0.1 where the first step leaves the function's domain. With `geodesic`,

@@ -50,7 +50,9 @@ LINE_SEARCH = instance_of("be a line search, such as jgd.strong_wolfe()", LineSe
 
 @record
 class StrongWolfe(LineSearch):
-    """f(x + t d) <= f(x) + c1 t f'(x; d) and |f'(x + t d; d)| <= c2 |f'(x; d)| (Nocedal & Wright 2006, Alg. 3.5, 3.6).
+    """Search for a step that lowers the value enough and flattens the slope.
+
+    f(x + t d) <= f(x) + c1 t f'(x; d) and |f'(x + t d; d)| <= c2 |f'(x; d)| (Nocedal & Wright 2006, Alg. 3.5, 3.6).
 
     `slope_rtol` is c1, `curv_rtol` c2. While steps are too short, they grow by 1.1 to `increase_factor` times the last
     growth (Moré & Thuente 1994). Near a minimum, where values differ by rounding, Hager and Zhang's approximate
@@ -85,7 +87,9 @@ strong_wolfe = StrongWolfe
 
 @record
 class Armijo(LineSearch):
-    """f(x + t d) <= f(x) + c1 t f'(x; d): the first trial, or one that interpolation finds below it (Armijo 1966).
+    """Search for a step that lowers the value enough.
+
+    f(x + t d) <= f(x) + c1 t f'(x; d): the first trial, or one that interpolation finds below it (Armijo 1966).
 
     `slope_rtol` is c1. Values that differ by rounding count as equal where the slope has fallen.
     """

@@ -12,7 +12,9 @@ from jgd.solvers.methods.objective import Objective, Point
 
 @record
 class MirrorDescent(Backtracking):
-    """x+ proportional to x exp(-t g) on the simplex: steps near in relative entropy (Beck & Teboulle 2003).
+    """Descend on the simplex by multiplicative steps.
+
+    x+ proportional to x exp(-t g) on the simplex: steps near in relative entropy (Beck & Teboulle 2003).
 
     t is found by backtracking against KL(x+, x) / t (Lu, Freund & Nesterov 2018), so that the value never rises. Its
     optimality is |x - P(x - g)|, with P the projection. No entry is ever 0; those that are 0 at the solution get there

@@ -86,7 +86,9 @@ class _NewtonDescent(Method):
 
 @record
 class Newton(_NewtonDescent):
-    """d = -|B|^-1 g, where |B| is the Hessian with its eigenvalues' absolute values (Greenstadt 1967).
+    """Take Newton steps with a Hessian made positive.
+
+    d = -|B|^-1 g, where |B| is the Hessian with its eigenvalues' absolute values (Greenstadt 1967).
 
     Along each eigenvector d is at most `longest` (1 + |x|) long, since B may be singular. Where an eigenvalue is
     negative and d shorter than `escape` (1 + |x|) / 10, d gets that eigenvector, `escape` (1 + |x|) long: saddle points

@@ -18,7 +18,9 @@ BETAS = ("fr", "pr+", "hs", "dy", "hz")
 
 @record
 class NonlinearCG(Descent):
-    """d+ = -g+ + beta d (Hestenes & Stiefel 1952; Fletcher & Reeves 1964), where beta is one of five, y = g+ - g.
+    """Descend along conjugate directions.
+
+    d+ = -g+ + beta d (Hestenes & Stiefel 1952; Fletcher & Reeves 1964), where beta is one of five, y = g+ - g.
 
     "fr"   g+'g+ / g'g (Fletcher & Reeves 1964)       "pr+"  max(0, g+'y / g'g) (Polak & Ribière 1969; Powell 1984)
     "hs"   g+'y / d'y (Hestenes & Stiefel 1952)       "dy"   g+'g+ / d'y (Dai & Yuan 1999)

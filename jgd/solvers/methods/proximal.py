@@ -15,7 +15,9 @@ from jgd.solvers.methods.objective import Objective, Point
 
 @record
 class ProxGradient(Backtracking):
-    """x+ = prox(x - t g, t) of the non-smooth part h, with backtracking (Beck & Teboulle 2009, ISTA).
+    """Descend on the smooth part, and take the prox of the other.
+
+    x+ = prox(x - t g, t) of the non-smooth part h, with backtracking (Beck & Teboulle 2009, ISTA).
 
     Its optimality is the prox residual |x - prox(x - t g, t)| / t. One evaluation and one prox a turn, and the value
     never rises. `fista` needs fewer evaluations where f is badly conditioned.
@@ -34,7 +36,9 @@ prox_gradient = ProxGradient
 
 @record
 class ProjectedGradient(ProxGradient):
-    """x+ = P(x - t g), the projection on the bounds or on a set of `jgd.nonsmooth`, with backtracking (Goldstein 1964).
+    """Descend, and project each step on a set.
+
+    x+ = P(x - t g), the projection on the bounds or on a set of `jgd.nonsmooth`, with backtracking (Goldstein 1964).
 
     The proximal gradient method under the name that it has with sets. Without either it is gradient descent.
     """
@@ -57,7 +61,9 @@ class Momentum(NamedTuple):
 
 @record
 class Fista(ProxGradient):
-    """x+ = prox(y - t g(y), t), y+ = x+ + (theta - 1) / theta+ (x+ - x) (Beck & Teboulle 2009).
+    """Take proximal gradient steps from an extrapolated point.
+
+    x+ = prox(y - t g(y), t), y+ = x+ + (theta - 1) / theta+ (x+ - x) (Beck & Teboulle 2009).
 
     theta+ = (1 + sqrt(1 + 4 theta^2 t / t+)) / 2, so that t may grow (Scheinberg, Goldfarb & Bai 2014); where it is
     shortened, y stays, for which theta is then on the safe side. Momentum restarts where (y - x+)'(x+ - x) > 0

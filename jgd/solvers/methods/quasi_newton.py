@@ -49,7 +49,9 @@ class QuasiNewton(Descent):
 
 @record
 class BFGS(QuasiNewton):
-    """H+ = (I - s y'/y's) H (I - y s'/y's) + s s'/y's (Broyden, Fletcher, Goldfarb & Shanno 1970).
+    """Take quasi-Newton steps by a dense estimate of the inverse Hessian.
+
+    H+ = (I - s y'/y's) H (I - y s'/y's) + s s'/y's (Broyden, Fletcher, Goldfarb & Shanno 1970).
 
     The general method for smooth functions of up to a few thousand parameters. Memory: 8 bytes a pair of parameters
     in float64, f[n, n].
@@ -69,7 +71,9 @@ bfgs = BFGS
 
 @record
 class DFP(QuasiNewton):
-    """H+ = H + s s'/y's - Hy y'H / y'Hy (Davidon 1959; Fletcher & Powell 1963): the dual of BFGS, and slower to forget.
+    """Take quasi-Newton steps by the older update of the inverse Hessian.
+
+    H+ = H + s s'/y's - Hy y'H / y'Hy (Davidon 1959; Fletcher & Powell 1963): the dual of BFGS, and slower to forget.
 
     Use BFGS unless you compare them. Memory as there.
     """

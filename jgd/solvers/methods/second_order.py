@@ -105,7 +105,9 @@ dogleg = Dogleg
 
 @record
 class CubicNewton(_OnSpectrum):
-    """x+ = x + d, d of least m(d) + sigma |d|^3 / 3 (Nesterov & Polyak 2006; Cartis, Gould & Toint 2011, ARC).
+    """Take Newton steps with a cubic penalty on their length.
+
+    x+ = x + d, d of least m(d) + sigma |d|^3 / 3 (Nesterov & Polyak 2006; Cartis, Gould & Toint 2011, ARC).
 
     `radius` is sqrt(|g| / sigma) at the start: the length of the step where B is 0. Sigma is divided by `grow`^2 where
     the ratio is above 3/4, and grows where it is below 1/4, so that the step shrinks to a part of at least `shrink`. It

@@ -39,7 +39,9 @@ class Model(NamedTuple):
 
 @record
 class SequentialQuadratic(Method):
-    """x+ = x + t d, d of least g'd + d'Bd/2 under the linearised constraints (Wilson 1963; Powell 1978).
+    """Solve a quadratic program under linearised constraints at each step.
+
+    x+ = x + t d, d of least g'd + d'Bd/2 under the linearised constraints (Wilson 1963; Powell 1978).
 
     B is the damped BFGS matrix of the Lagrangian f + y'c; with `hess` its Hessian, those of the constraints derived,
     whose eigenvalues are replaced by their absolute values, at least 1e-4 of the largest: Newton's method, quadratic

@@ -23,7 +23,9 @@ class LearnedHessian(NamedTuple):
 
 @record
 class SR1(TrustRegion):
-    """B+ = B + r r' / r's with r = y - Bs, skipped where |r's| < `skip` |s| |r| (Nocedal & Wright 2006, 6.2).
+    """Take trust-region steps by a symmetric update of rank 1.
+
+    B+ = B + r r' / r's with r = y - Bs, skipped where |r's| < `skip` |s| |r| (Nocedal & Wright 2006, 6.2).
 
     For smooth functions whose Hessian is too expensive: B may be indefinite as the Hessian is, and learns from rejected
     steps as well. It is |g| / radius times the identity at first, so that the first step has the length of the radius,

@@ -23,7 +23,9 @@ class Walk(NamedTuple):
 
 @record
 class Subgradient(Method):
-    """x+ = P(x - t g), t = scale / (sqrt(k + 1) |g|), where g is the subgradient that JAX derives (Shor 1962).
+    """Descend by subgradients with steps that shrink.
+
+    x+ = P(x - t g), t = scale / (sqrt(k + 1) |g|), where g is the subgradient that JAX derives (Shor 1962).
 
     With `minimum`, the least value where it is known, t = scale (f - minimum) / |g|^2 (Polyak 1969), which needs no
     tuning and is linear on sharp functions. P projects on the bounds or on a set, or is the prox of a penalty. The

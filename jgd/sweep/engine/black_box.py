@@ -263,7 +263,7 @@ def _one_sentence() -> Iterator[None]:
     except Exception as error:
         reason = str(error).strip().splitlines() or ["no message"]
         raise InputError(
-            f"run: train(hp, key) failed with {type(error).__name__}: {reason[0].rstrip('.')}; a number that a "
-            "distribution stands for must not decide shapes or branches; list whole numbers that do as "
-            "sweep.structural([16, 32])."
+            f"run: train(hp, key) failed with {type(error).__name__}: {reason[0].rstrip('.')}; a number of hp "
+            "is traced, and must not decide shapes or branches; list whole numbers that do as "
+            "sweep.structural([16, 32]), or [16] for a single one."
         ) from error
