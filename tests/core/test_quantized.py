@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jgd.core import quantized
 from jgd.core.books import book
 from jgd.core.counter_hash import mixed, unit_uniform
-from jgd.core import quantized
 from jgd.core.quantized import Coding, scale_shape
 
 RECORDED = np.load(pathlib.Path(__file__).parent.parent / "oracles" / "low_bit" / "codes.npz")
