@@ -43,7 +43,7 @@ def per_worker(task: Task, workers: int) -> Task:
 
 @checked()
 def worker_mean(params: Params) -> Params:
-    """The mean over the worker axis of parameters, the leading one, in their dtypes."""
+    """Take the mean over the worker axis of parameters, the leading one, in their dtypes."""
     return jax.tree.map(lambda p: jnp.mean(p, axis=0), params)
 
 
