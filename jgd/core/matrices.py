@@ -19,7 +19,7 @@ from jgd.core.types import Params
 
 
 class MatrixAxes(optax.contrib.MuonDimensionNumbers):
-    """The axes of an array that are a matrix's inputs, and those that are its outputs; all others are a batch.
+    """Name the axes of an array that are a matrix's inputs and those that are its outputs; all others are a batch.
 
     `MatrixAxes(0, (1, 2))` cuts an attention kernel f[64, 4, 16] into one matrix of 64 x 64, `MatrixAxes(-2, -1)` a
     stack f[12, 64, 64] into twelve. It is an `optax.contrib.MuonDimensionNumbers`, and wherever one is taken so is
@@ -33,7 +33,7 @@ class MatrixAxes(optax.contrib.MuonDimensionNumbers):
 
 
 class SplitAxes(NamedTuple):
-    """The axes of an array of several matrices side by side, such as a fused kernel of queries, keys and values.
+    """Name the axes of an array of several matrices side by side, such as a fused kernel of queries, keys and values.
 
     `SplitAxes(0, 1, (64, 16, 16))` cuts f[64, 96] into matrices of 64 x 64, 64 x 16 and 64 x 16, and
     `SplitAxes(0, 1, 3)` into three of 64 x 32. `sizes` counts outputs, in the order of the axes, which are as

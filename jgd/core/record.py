@@ -55,7 +55,7 @@ def hypers(
 
 
 def static(*, default: Any = _MISSING, convert: Convert = None, expect: Kind | None = None) -> Any:
-    """Structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable.
+    """Declare structure: a flag, a size, a name, a function. Part of the tree's definition, so it must be hashable.
 
     What is annotated `bool` takes nothing else; `expect` says what other fields take, before `convert` runs.
     """
@@ -63,7 +63,7 @@ def static(*, default: Any = _MISSING, convert: Convert = None, expect: Kind | N
 
 
 def part(*, default: Any = _MISSING, convert: Convert = None, expect: Kind | None = None) -> Any:
-    """A subtree: a transform inside a transform, a tuple of them.
+    """Declare a subtree: a transform inside a transform, a tuple of them.
 
     When a user builds the record, `expect` says what it takes, and then `convert` runs.
     """

@@ -45,7 +45,7 @@ class LeafStacks:
 
 @checked(tree=ARRAYS)
 def stack_leaves(tree: Params) -> tuple[dict[str, jax.Array], LeafStacks]:
-    """Leaves of one shape, dtype and sharding as one array, and the way back.
+    """Stack leaves of one shape, dtype and sharding into one array, and the way back.
 
     `stacked, unstack = jgd.stack_leaves(params)`.
 

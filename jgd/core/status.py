@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Status(enum.IntEnum):
-    """Each member carries its message and the remedy. Inside `jit` a status is its number, an i32 scalar."""
+    """Say why a run ended, with a remedy. Inside `jit` a status is its number, an i32 scalar."""
 
     message: str
     remedy: str

@@ -22,7 +22,7 @@ def _whole(value: Any) -> int | None:
 
 @record
 class Stop:
-    """Rules for stopping; the first that holds at a step stops the run there. Thresholds may be traced and batched.
+    """Stop a run at the first step at which one of these rules holds. Thresholds may be traced and batched.
 
     value          stop once the value (the loss of a step) is at most this.
     gradient_norm  stop once the gradient's global norm is at most this.

@@ -147,7 +147,7 @@ def one_minus_pow(decay: Scalar, count: jax.Array) -> jax.Array:
 
 
 def global_norm(tree: Any) -> jax.Array:
-    """The Euclidean norm of all leaves together, accumulated in float32 at least; its gradient at zero is zero."""
+    """Take the Euclidean norm of all leaves together, accumulated in float32 at least; its gradient at zero is zero."""
     leaves = jax.tree.leaves(tree)
     for i, x in enumerate(leaves):
         if not hasattr(x, "dtype") and not isinstance(x, (int, float, complex)):

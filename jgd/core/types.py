@@ -30,7 +30,7 @@ class Transform(Protocol):
 
 @runtime_checkable
 class Schedule(Protocol):
-    """A hyperparameter as a function of the number of steps taken before this one: the first step sees 0."""
+    """Give a hyperparameter as a function of the number of steps taken before this one: the first step sees 0."""
 
     def __call__(self, count: Any) -> Any:
         """The value at `count`."""

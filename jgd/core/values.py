@@ -45,7 +45,7 @@ def names(value: Any) -> list[str]:
 
 @checked(changes=MAPPING)
 def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **named: Any) -> T:
-    """A copy with some hyperparameters replaced, by name or by any longer path: `with_hyperparams(opt, b1=0.8)`.
+    """Copy with some hyperparameters replaced, by name or by any longer path: `with_hyperparams(opt, b1=0.8)`.
 
     Names with a dot go into the mapping: `with_hyperparams(opt, {"muon.learning_rate": 0.02})`. A name may also mean
     a whole part, such as a schedule. Plain numbers are checked as at construction. An unknown or ambiguous name is
@@ -76,7 +76,7 @@ def find(value: Any, name: str) -> Path:
 
 @checked(values=VALUES)
 def stack(values: Sequence[T]) -> T:
-    """Values of one structure as one value whose leaves have a leading axis: what `jax.vmap` maps over."""
+    """Stack values of one structure into one value whose leaves have a leading axis: what `jax.vmap` maps over."""
     first = jax.tree.structure(values[0])
     for i, value in enumerate(values):
         if jax.tree.structure(value) != first:
@@ -89,7 +89,7 @@ def stack(values: Sequence[T]) -> T:
 
 @checked(stacked=ARRAYS, index=INDEX)
 def select(stacked: T, index: Any) -> T:
-    """One value, or a slice of them, out of a stack; the inverse of `stack`.
+    """Take one value, or a slice of them, out of a stack; the inverse of `stack`.
 
     A whole number that is known must lie within the stack; a traced one is clamped to it, as JAX does.
     """

@@ -42,7 +42,7 @@ def per_worker(task: Task, workers: int) -> Task:
 
 @checked()
 def worker_mean(params: Params) -> Params:
-    """The mean over the worker axis of parameters, the leading one, in their dtypes.
+    """Take the mean over the worker axis of parameters, the leading one, in their dtypes.
 
     Of what is no floating or complex array, such as a counter in a model's state, it is the first worker's.
     """

@@ -23,7 +23,7 @@ from jgd.transforms import as_transform
 
 @checked(opt=TRANSFORM)
 def to_optax(opt: Any) -> optax.GradientTransformationExtraArgs:
-    """A jgd transform as optax's pair of functions, with extra arguments forwarded.
+    """Turn a jgd transform into optax's pair of functions, with extra arguments forwarded.
 
     jgd's transforms are members of this class as they are. The conversion is for what looks into a pytree and refuses
     the arrays that it finds, as `flax.nnx.Optimizer` does with a value from `jgd.select`: here the hyperparameters
@@ -42,7 +42,7 @@ def is_value(x: Any) -> bool:
 
 @jax.tree_util.register_pytree_with_keys_class
 class FromOptax(Pair):
-    """Any optax factory as a value: `FromOptax(optax.adafactor, learning_rate=1e-3, factored=False)`.
+    """Hold any optax factory as a value: `FromOptax(optax.adafactor, learning_rate=1e-3, factored=False)`.
 
     The numbers that are given are the hyperparameters, and so are those inside schedules and transforms that are
     pytrees; numbers left at their defaults stay optax's constants. Flags, names, functions, masks, and integers where

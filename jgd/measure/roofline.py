@@ -85,7 +85,7 @@ class Roofline(NamedTuple):
 
 @checked()
 def floor(optimizer: Any, params: Params) -> Cost:
-    """The least that a step costs: gradients read, parameters read and written, and what the optimizer declares.
+    """Return the least that a step costs: gradients read, parameters read and written, and what the optimizer declares.
 
     By default that is its state read and written once, so SGD moves 12 bytes for a float32 parameter, momentum 20,
     Adam 28. A transform with a method `cost(params)` declares otherwise, as clipping by the global norm does (one more
@@ -113,7 +113,7 @@ def roofline(optimizer: Any, params: Params, *, blocks: int = BLOCKS, block_seco
 
 @checked(place=TEXT, step=TIMING, copied=TIMING, copy=COPY)
 def judge(place: str, optimizer: Any, params: Params, step: Timing, copied: Timing, copy: Copy) -> Share | None:
-    """The floor's share of the time of a step, by whomever, from blocks that ran in turn with a copy's.
+    """Return the floor's share of the time of a step, by whomever, from blocks that ran in turn with a copy's.
 
     The floor is the larger of the time to move the least bytes and of that for the matrix products. Where what the
     step touches fits into twice the last cache, memory sets no floor: None, unless the products are the larger. A share

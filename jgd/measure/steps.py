@@ -20,7 +20,7 @@ PERIOD = 1_000_003  # random numbers that large arrays repeat; prime, so that no
 
 @checked()
 def step_program(optimizer: Any, params: Params) -> Program:
-    """`p, s = step(p, s, g)`: an update and its application, for one gradient and parameters like `params`.
+    """Make `p, s = step(p, s, g)`: an update and its application, for one gradient and parameters like `params`.
 
     Values are random, not those of `params`, which may be shapes. The step closes over the optimizer, as a closure
     over optax's does; whatever it contains (clipping, decay, schedules) is in it.

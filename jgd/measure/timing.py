@@ -70,7 +70,7 @@ def timing(
     block_seconds: float = BLOCK_SECONDS,
     clock: Clock = time.perf_counter,
 ) -> Timing:
-    """How long `fn(*args)` takes: traced, lowered, compiled and run, each apart; the run as a median over blocks.
+    """Time `fn(*args)`: traced, lowered, compiled and run, each apart; the run as a median over blocks.
 
     `carry` is how many of the first arguments a call returns for the next: pass the state of a step that way, so that
     calls follow one another in donated memory, as in training. A block has so many calls that it takes

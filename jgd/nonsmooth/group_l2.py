@@ -132,7 +132,7 @@ class LabelledGroupL2(Nonsmooth):
 
 
 def group_l2(scale: Scalar, groups: Any = None) -> GroupL2 | LabelledGroupL2:
-    """The group lasso, scale times the sum of the Euclidean norms of groups of entries, which become zero together.
+    """Penalise the sum of the Euclidean norms of groups of entries, which become zero together: the group lasso.
 
     `groups` is None for each leaf whole; an axis for each slice at one of its indices, so that `groups=0` takes the
     rows of a kernel f[inputs, outputs] and drops inputs; or a tree of labels, whole numbers from 0 in arrays that

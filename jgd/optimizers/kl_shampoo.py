@@ -76,7 +76,9 @@ scale_by_kl_shampoo = ScaleByKlShampoo
 
 @record
 class ScaleByKlSoap(ScaleBySoap):
-    """SOAP, whose factors are those of `_kl_factors`: Adam in their eigenbases (Lin et al. 2025, arXiv:2509.03378).
+    """Scale by Adam in the eigenbases of factors that minimise a KL divergence.
+
+    SOAP, whose factors are those of `_kl_factors`: Adam in their eigenbases (Lin et al. 2025, arXiv:2509.03378).
 
     As the authors have it, a renewed basis is not sorted, and the second moment stays as it is. Without
     `bias_correction` it is their rule. State: 8 + 6 (m² + n²) / mn bytes a parameter of a matrix.

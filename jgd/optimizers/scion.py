@@ -136,7 +136,7 @@ def scion(
 
 @dataclass(frozen=True)
 class ScionLabels:
-    """A function of the parameters: the norm of each leaf."""
+    """Make a function of the parameters that names the norm of each leaf."""
 
     norm: str
 

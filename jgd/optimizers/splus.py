@@ -70,7 +70,9 @@ scale_by_splus = ScaleBySplus
 
 @record
 class DescendBySplus(ScaleThenDecay):
-    """p <- (p - lr s g)(1 - lr s wd), s = 2 / (m + n) for a matrix of m x n; for other leaves `nonstandard_constant`.
+    """Step by a rate for the leaf's shape, and decay the weights.
+
+    p <- (p - lr s g)(1 - lr s wd), s = 2 / (m + n) for a matrix of m x n; for other leaves `nonstandard_constant`.
 
     So for a matrix with a side above `max_precondition_dim` as well. No decay where `mask` is not true.
     """

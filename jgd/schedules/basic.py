@@ -12,7 +12,7 @@ from jgd.schedules.time import OfTime, Time
 
 @record
 class Constant(OfTime):
-    """The same value at every step."""
+    """Give the same value at every step."""
 
     value: Scalar = hyper()
     called = "constant_schedule"
@@ -109,7 +109,7 @@ class CosineDecay(OfTime):
 
 
 def constant_schedule(value: Scalar) -> Constant:
-    """The same value at every step."""
+    """Give the same value at every step."""
     return Constant(value)
 
 
@@ -123,7 +123,7 @@ def linear_schedule(
 def polynomial_schedule(
     init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Scalar, transition_begin: Scalar = 0
 ) -> Polynomial:
-    """A power of the remaining share, from one value to another."""
+    """Follow a power of the remaining share, from one value to another."""
     return Polynomial(init_value, end_value, power, transition_steps, transition_begin)
 
 
@@ -135,12 +135,12 @@ def exponential_decay(
     staircase: bool = False,
     end_value: Scalar | None = None,
 ) -> ExponentialDecay:
-    """Multiplied by `decay_rate` every `transition_steps`, smoothly or in stairs."""
+    """Multiply by `decay_rate` every `transition_steps`, smoothly or in stairs."""
     return ExponentialDecay(init_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
 
 
 def cosine_decay_schedule(
     init_value: Scalar, decay_steps: Scalar, alpha: Scalar = 0.0, exponent: Scalar = 1.0
 ) -> CosineDecay:
-    """Half a cosine from `init_value` to `alpha` times as much."""
+    """Fall along half a cosine from `init_value` to `alpha` times as much."""
     return CosineDecay(init_value, decay_steps, alpha, exponent)

@@ -160,7 +160,7 @@ class CosineRestarts(OfTime):
 
 @checked(schedules=SCHEDULES, boundaries=BOUNDARIES)
 def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Scalar]) -> Join:
-    """Each schedule until its boundary, then the next: `join_schedules([warmup, decay], [100])`."""
+    """Follow each schedule until its boundary, then the next: `join_schedules([warmup, decay], [100])`."""
     if are_plain(*boundaries) and list(boundaries) != sorted(boundaries):
         raise InputError(f"join_schedules(boundaries={list(boundaries)!r}): boundaries must rise; sort the phases.")
     if len(schedules) != len(boundaries) + 1:
@@ -173,7 +173,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[Scalar]) 
 
 @checked(values=listed("numbers and schedules", VALUE, least=1), boundaries=BOUNDARIES)
 def switch_schedule(values: Sequence[Rate], boundaries: Sequence[Scalar]) -> Switch:
-    """Each value until its boundary, then the next: `switch_schedule([0.1, 0.02], [100])`. A value may be a schedule.
+    """Hold each value until its boundary: `switch_schedule([0.1, 0.02], [100])`. A value may be a schedule.
 
     What a population finds is one of these (`jgd.sweep.Lineage.schedule`).
     """
@@ -200,7 +200,7 @@ def cosine_restarts_schedule(
     cycle_multiplier: Scalar = 1.0,
     peak_multiplier: Scalar = 1.0,
 ) -> CosineRestarts:
-    """Half cosines for ever, each `cycle_multiplier` times as long as the one before."""
+    """Repeat half cosines for ever, each `cycle_multiplier` times as long as the one before."""
     return CosineRestarts(init_value, decay_steps, end_value, cycle_multiplier, peak_multiplier)
 
 

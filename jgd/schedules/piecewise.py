@@ -145,7 +145,7 @@ def linear_onecycle_schedule(
     div_factor: Scalar = 25.0,
     final_div_factor: Scalar = 1e4,
 ) -> LinearOneCycle:
-    """Up to the peak, down again and further down, in three straight lines."""
+    """Go up to the peak, down again and further down, in three straight lines."""
     return LinearOneCycle(transition_steps, peak_value, pct_start, pct_final, div_factor, final_div_factor)
 
 
@@ -156,7 +156,7 @@ def cosine_onecycle_schedule(
     div_factor: Scalar = 25.0,
     final_div_factor: Scalar = 1e4,
 ) -> CosineOneCycle:
-    """Up to the peak and down to far below the beginning, in two half cosines."""
+    """Go up to the peak and down to far below the beginning, in two half cosines."""
     return CosineOneCycle(transition_steps, peak_value, pct_start, div_factor, final_div_factor)
 
 

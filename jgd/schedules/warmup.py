@@ -177,12 +177,12 @@ def warmup_cosine_decay_schedule(
 
 
 def linear_warmup_schedule(peak_value: Scalar, warmup_steps: Scalar) -> LinearWarmup:
-    """A linear warm-up whose first step has `peak_value / warmup_steps`, then `peak_value` for ever."""
+    """Warm up linearly, with `peak_value / warmup_steps` at the first step, then keep `peak_value` for ever."""
     return LinearWarmup(peak_value, warmup_steps)
 
 
 def warmup_constant_schedule(init_value: Scalar, peak_value: Scalar, warmup_steps: Scalar) -> WarmupConstant:
-    """A linear warm-up, then `peak_value` for ever."""
+    """Warm up linearly, then keep `peak_value` for ever."""
     return WarmupConstant(init_value, peak_value, warmup_steps)
 
 
@@ -196,7 +196,7 @@ def warmup_exponential_decay_schedule(
     staircase: bool = False,
     end_value: Scalar | None = None,
 ) -> WarmupExponentialDecay:
-    """A linear warm-up, then `exponential_decay`."""
+    """Warm up linearly, then follow `exponential_decay`."""
     return WarmupExponentialDecay(
         init_value, peak_value, warmup_steps, transition_steps, decay_rate, transition_begin, staircase, end_value
     )
@@ -212,7 +212,7 @@ def warmup_stable_decay_schedule(
     end_value: Scalar = 0.0,
     cooldown: str = "linear",
 ) -> WarmupStableDecay:
-    """Warm-up, plateau and a `"linear"`, `"cosine"` or `"sqrt"` cooldown, which may be chosen late in a run."""
+    """Warm up, hold, and decay: a `"linear"`, `"cosine"` or `"sqrt"` cooldown, which may be chosen late in a run."""
     return WarmupStableDecay(peak_value, warmup_steps, stable_steps, decay_steps, init_value, end_value, cooldown)
 
 

@@ -30,7 +30,7 @@ from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, start_of
 
 @record
 class Fit:
-    """The parameters of a curve, and their uncertainty. A pytree: under `vmap` every field has a leading axis.
+    """Hold the parameters of a curve, and their uncertainty. A pytree: under `vmap` every field has a leading axis.
 
     `covariance` is that of the parameters as one vector, their leaves in order, each row by row, a complex one as its
     real and then its imaginary parts.

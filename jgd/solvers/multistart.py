@@ -38,7 +38,7 @@ def multistart(
     in_axes: Any = None,
     **keywords: Any,
 ) -> Solution:
-    """The best `Solution` among those from `starts`, whose leaves have a leading axis of starting points.
+    """Return the best `Solution` among those from `starts`, whose leaves have a leading axis of starting points.
 
     With `keep` more than 1, so many of them, the best first, along a leading axis. A start where the function is not
     finite cannot win, nor one that misses constraints, unless all do: then the nearest comes first. For restarts with

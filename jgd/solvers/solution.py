@@ -42,7 +42,7 @@ class History(NamedTuple):
 
 @record
 class Solution:
-    """The point and what is known about it. A pytree: under `vmap` every field has a leading axis.
+    """Hold the point and what is known about it. A pytree: under `vmap` every field has a leading axis.
 
     `status` is a `Status`; where the solver was called under `jit` or `vmap`, an i32 array of them, to be read with
     `Status.of`. scipy's names of the fields work as well: `x`, `fun`, `nfev`, `nit`, `success`, `message`.

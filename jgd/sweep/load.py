@@ -64,7 +64,7 @@ def load(dir: str | os.PathLike[str], task: Any = None, spaces: Any = None) -> R
 
 @checked(parts=PARTS)
 def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
-    """One result of several, or of their folders: parts of a study that ran apart, with other seeds or trials.
+    """Make one result of several, or of their folders: parts of a study that ran apart, with other seeds or trials.
 
     Trials of the same space with the same values are one; of a lane in several parts the furthest counts. Lanes that
     no part has are pending. Steps, points, metric and mode must agree, and so must the task and what a space of one

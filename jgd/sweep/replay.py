@@ -25,7 +25,7 @@ TRIAL = Kind("be a trial of the sweep, or its number", lambda x: isinstance(x, T
 
 
 class Replay(NamedTuple):
-    """A lane that was run alone."""
+    """Hold a lane that was run alone."""
 
     params: Params
     steps: np.ndarray  # i[P], of the curves' points

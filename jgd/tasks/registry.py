@@ -40,7 +40,7 @@ BUILTIN = {
 
 @checked(name=TEXT)
 def load(name: str) -> Task:
-    """The task of a name, or of `file.py:task` or `package.module:task`, where `task` is a Task or makes one."""
+    """Load the task of a name, or of `file.py:task` or `package.module:task`, where `task` is a Task or makes one."""
     found = load_problem(name)
     if not isinstance(found, Task):
         raise InputError(

@@ -20,7 +20,7 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 
 @record
 class OnHost:
-    """An evaluation that runs in Python: over an iterator larger than memory, with any library.
+    """Run an evaluation in Python: over an iterator larger than memory, with any library.
 
     `Task(..., evaluate=on_host(evaluate))` calls `evaluate(params)` or `evaluate(params, state)` with real arrays; it
     returns a dict of numbers. For `fit` alone: a sweep evaluates its lanes within compiled programs.

@@ -15,7 +15,7 @@ PLACE = "loss_of_outputs(outputs=)"
 
 @record
 class LossOfOutputs:
-    """The loss `loss(outputs(params, batch), batch)` of a `Task`, of which an optimizer gets both parts.
+    """Make the loss `loss(outputs(params, batch), batch)` of a `Task`, of which an optimizer gets both parts.
 
     outputs   `outputs(params, batch)` or `outputs(params, batch, key)`; an array, or a tree of them, whose first axis
               counts the examples, such as logits. A model with a state is refused.

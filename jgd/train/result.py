@@ -25,7 +25,7 @@ class Change(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """A finished, stopped or interrupted run.
+    """Hold a finished, stopped or interrupted run.
 
     Row k of a metric belongs to the parameters after k steps, before the step that it led to. The step at which a rule
     stopped the run was evaluated and not taken, so then `params` are those that the last row belongs to.

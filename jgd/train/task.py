@@ -32,7 +32,7 @@ def _batch_size(value: Any) -> int | None:
 
 @record
 class Task:
-    """A problem as a value: its functions are structure, its data and any numbers inside its functions are leaves.
+    """Hold a problem as a value: its functions are structure, its data and any numbers inside its functions are leaves.
 
     init      `init(key) -> params`, floating or complex arrays; of a model with a state, `(params, state)`.
     loss      `loss(params, batch)` or `loss(params, batch, key)`; a scalar, or `(scalar, aux)`, where `aux` is a dict

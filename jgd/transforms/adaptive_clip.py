@@ -41,7 +41,7 @@ adaptive_grad_clip = AdaptiveGradClip
 
 @checked(x=ARRAY, axis=AXES)
 def unitwise_norm(x: jax.Array, axis: int | tuple[int, ...] | None = None) -> jax.Array:
-    """The Euclidean norm of each unit of an array, in its shape; its gradient at zero is zero.
+    """Take the Euclidean norm of each unit of an array, in its shape; its gradient at zero is zero.
 
     Without an `axis`, a vector is one unit; of two or three axes the first is summed (inputs by outputs, heads
     by themselves), and of four or five all but the last (a convolution's window and its inputs), as in the authors'

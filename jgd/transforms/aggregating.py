@@ -246,7 +246,7 @@ track_per_element_mean_and_variance_with_ema = TrackPerElementMeanAndVarianceWit
 
 @checked(per_elt_updates=ARRAYS, per_elt_axis=AXES)
 def get_batch_size_from_per_elt_updates(per_elt_updates: Updates, per_elt_axis: Axes) -> int:
-    """The number of examples: the size of one axis or of several together, the same for all leaves."""
+    """Count the examples: the size of one axis or of several together, the same for all leaves."""
     axes = (per_elt_axis,) if isinstance(per_elt_axis, int) else tuple(per_elt_axis)
     sizes = [math.prod(jnp.shape(u)[axis] for axis in axes) for u in jax.tree.leaves(per_elt_updates)]
     if len(set(sizes)) > 1:

@@ -26,7 +26,7 @@ HELD = {
 
 
 def eval_params(optimizer: Any, state: State, params: Params) -> Params:
-    """The weights that `optimizer` means to be evaluated, at `state`: an average, slow ones, else `params`.
+    """Return the weights that `optimizer` means to be evaluated, at `state`: an average, slow ones, else `params`.
 
     A transform says so by a method `eval_params(state, params)`; it is found within chains, masks, partitions,
     accumulation and guards, the outermost first, and so is the state of `schedule_free`, jgd's or optax's own; of
@@ -53,7 +53,7 @@ def eval_params(optimizer: Any, state: State, params: Params) -> Params:
 
 
 def schedule_free_eval_params(state: State, params: Params) -> Params:
-    """The average x = (y - (1-b1) z) / b1 that schedule-free training means to be evaluated, of the parameters y.
+    """Return the average x = (y - (1-b1) z) / b1 that schedule-free training of the parameters y evaluates.
 
     `state` is that of `schedule_free` itself; `eval_params` finds it inside a chain, a mask or another wrapper.
     """

@@ -34,7 +34,7 @@ WHOLE = Kind("be an optimizer or 'frozen'", lambda x: (isinstance(x, str) and x 
 
 @record
 class Scaled:
-    """A group of `by_path` that takes the default's steps times `factor`: a multiplier of the rate.
+    """Make a group of `by_path` that takes the default's steps times `factor`: a multiplier of the rate.
 
     The group shares the default's state, and a norm that the default takes is over both. What does not grow with the
     rate, such as a decay that is independent of it, is scaled too.

@@ -202,7 +202,7 @@ class ScheduledState(NamedTuple):
 
 @record
 class Scheduled:
-    """A transform any of whose hyperparameters may be schedules: each step uses their values at its count.
+    """Let any hyperparameter of a transform be a schedule: each step uses their values at its count.
 
     `scheduled(adam(1e-3, b2=linear_schedule(0.9, 0.999, 1000)))`. A learning rate and a weight decay need no wrapper.
     """

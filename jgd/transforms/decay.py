@@ -152,7 +152,7 @@ add_initial_decay = AddInitialDecay
 
 @record
 class WeightDecay:
-    """A kind of weight decay, for a recipe's `weight_decay=`: `adamw(1e-3, weight_decay=weight_decay(0.1, "l2"))`.
+    """Choose the kind of a recipe's weight decay: `adamw(1e-3, weight_decay=weight_decay(0.1, "l2"))`.
 
     With u the rule's update, p <- p - lr u and, where `mask` is true or where there is none,
 

@@ -125,7 +125,7 @@ scale_by_schedule = ScaleBySchedule
 
 
 def apply_updates(params: Params, updates: Updates) -> Params:
-    """`params + updates`, each leaf in its parameter's dtype; the sum is taken in float32 at least.
+    """Add updates to parameters, each leaf in its parameter's dtype; the sum is taken in float32 at least.
 
     A half-precision parameter swallows updates below half a unit in its last place: 1 + 0.001 is 1 in bfloat16. A
     `None` for a parameter stays, and one for an update leaves its parameter as it is. The sum with an integer parameter

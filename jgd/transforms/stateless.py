@@ -57,11 +57,11 @@ stateless_with_tree_map = StatelessWithTreeMap
 
 
 def init_empty_state(params: Params) -> State:
-    """The state of a transform that has none: an `init` for `optax.GradientTransformation(init, update)`."""
+    """Return the state of a transform that has none: an `init` for `optax.GradientTransformation(init, update)`."""
     return optax.EmptyState()
 
 
 @checked(tx=TRANSFORM)
 def with_extra_args_support(tx: Any) -> Transform:
-    """A transform whose `update` may be given any extra arguments; those that it does not take are dropped."""
+    """Let a transform's `update` be given any extra arguments; those that it does not take are dropped."""
     return as_transform(tx)

@@ -12,7 +12,9 @@ from jgd.core.types import Params, Scalar
 
 @checked(new_tensors=ARRAYS, old_tensors=ARRAYS, step_size=ARRAY)
 def incremental_update(new_tensors: Params, old_tensors: Params, step_size: Scalar) -> Params:
-    """`step_size * new + (1 - step_size) * old`, leaf by leaf: Polyak averaging, with a step of 1 - decay.
+    """Average parameters with older ones.
+
+    `step_size * new + (1 - step_size) * old`, leaf by leaf: Polyak averaging, with a step of 1 - decay.
 
     Computed in float32 at least; each leaf has its old dtype. Integers and flags, such as a counter, are the new ones,
     and so is a `None`.
@@ -28,7 +30,7 @@ def incremental_update(new_tensors: Params, old_tensors: Params, step_size: Scal
 
 @checked(new_tensors=ARRAYS, old_tensors=ARRAYS, steps=ARRAY, update_period=ARRAY)
 def periodic_update(new_tensors: Params, old_tensors: Params, steps: Any, update_period: Any) -> Params:
-    """The new parameters when `steps` is a multiple of `update_period`, else the old ones, in the old dtypes."""
+    """Return the new parameters when `steps` is a multiple of `update_period`, else the old ones, in the old dtypes."""
     new = jax.tree.map(lambda n, o: jnp.asarray(n).astype(jnp.result_type(o)), new_tensors, old_tensors)
     old = jax.tree.map(jnp.asarray, old_tensors)
     return jax.lax.cond(jnp.mod(steps, update_period) == 0, lambda: new, lambda: old)

@@ -42,7 +42,9 @@ class Splitting(NamedTuple):
 
 @record
 class Admm(Method):
-    """min f(x) + h(z) where A x = z, by turns in x, in z, and in the multipliers (Boyd et al. 2011).
+    """Split a problem in two parts, and minimize them by turns.
+
+    min f(x) + h(z) where A x = z, by turns in x, in z, and in the multipliers (Boyd et al. 2011).
 
     x+ minimises f + rho |A x - z + u|^2 / 2 by Newton's steps on the Hessian of f, one where f is quadratic, halved
     where that sum does not fall; z+ = prox(alpha A x+ + (1 - alpha) z + u, 1 / rho); u+ = u + alpha A x+ + (1 - alpha)

@@ -54,7 +54,9 @@ def _bordered(products: jax.Array, row: jax.Array, column: jax.Array) -> jax.Arr
 
 @record
 class LBFGSB(Descent):
-    """BFGS from theta I and the last m = `memory_size` pairs, inside bounds (Byrd, Lu, Nocedal & Zhu 1995).
+    """Take quasi-Newton steps of little memory inside bounds.
+
+    BFGS from theta I and the last m = `memory_size` pairs, inside bounds (Byrd, Lu, Nocedal & Zhu 1995).
 
     B = theta I - W' M W with W = [Y; theta S] (Byrd, Nocedal & Schnabel 1994). A step goes to the first minimum of the
     model along the projected gradient path, and from there to the minimum over the parameters that are not at a bound,

@@ -117,7 +117,9 @@ newton = Newton
 
 @record
 class NewtonCG(_NewtonDescent):
-    """d from conjugate gradients on B d = -g, which end at negative curvature (Nocedal & Wright 2006, Alg. 7.1).
+    """Take inexact Newton steps by conjugate gradients.
+
+    d from conjugate gradients on B d = -g, which end at negative curvature (Nocedal & Wright 2006, Alg. 7.1).
 
     For many parameters: a step costs up to 2 n products with the Hessian, most often far fewer, and memory for a few
     vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.

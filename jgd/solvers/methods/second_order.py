@@ -39,7 +39,9 @@ class _OnSpectrum(TrustRegion):
 
 @record
 class TrustExact(_OnSpectrum):
-    """The exact minimum of the model within the radius, by the Hessian's eigenvalues (Moré & Sorensen 1983).
+    """Minimize the model within a trust region exactly.
+
+    The exact minimum of the model within the radius, by the Hessian's eigenvalues (Moré & Sorensen 1983).
 
     For up to some hundred parameters: an accepted step costs n products with the Hessian and about 10 n^3, a rejected
     one n^2; under `vmap` both cost the first. It leaves saddle points, the hard case included: the optimality is the
@@ -57,7 +59,9 @@ trust_exact = TrustExact
 
 @record
 class TrustKrylov(TrustExact):
-    """The minimum of the model within the radius in a Krylov space (Gould, Lucidi, Roma & Toint 1999, GLTR).
+    """Minimize the model within a trust region in a Krylov space.
+
+    The minimum of the model within the radius in a Krylov space (Gould, Lucidi, Roma & Toint 1999, GLTR).
 
     For many parameters: an accepted step costs up to `krylov_size` products with the Hessian, a rejected one none.
     Memory: `krylov_size` n. `forcing` is how small |Bd + g| / |g| must be for the space to be large enough.
@@ -137,7 +141,9 @@ cubic_newton = CubicNewton
 
 @record
 class TrustNCG(TrustRegion):
-    """The model's minimum by conjugate gradients, which end at the boundary (Steihaug 1983, Toint 1981).
+    """Minimize the model within a trust region by conjugate gradients.
+
+    The model's minimum by conjugate gradients, which end at the boundary (Steihaug 1983, Toint 1981).
 
     For many parameters: a step costs up to 2 n products with the Hessian, most often far fewer, and memory for a few
     vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.

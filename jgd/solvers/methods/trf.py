@@ -15,7 +15,9 @@ BACK = 0.995
 
 @record
 class TRF(DampedGaussNewton):
-    """Levenberg-Marquardt in variables that a bound's distance scales (Branch, Coleman & Li 1999).
+    """Solve bounded least squares problems inside their bounds.
+
+    Levenberg-Marquardt in variables that a bound's distance scales (Branch, Coleman & Li 1999).
 
     D = diag(sqrt(v) / |J_j|), where v is |J_j| times the distance to the bound that -g points at, and 1 where it points
     at none; the model has |g| / |J_j| on its diagonal besides, for the bounds' sake. Of the step cut short at the

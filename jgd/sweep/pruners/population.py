@@ -57,7 +57,7 @@ FACTORS = listed("positive numbers other than 1, such as (0.8, 1.25)", FACTOR, l
 def population(
     every: int, quantile: float = 0.25, factors: Sequence[float] = (0.8, 1.25), resample: float = 0.25
 ) -> Population:
-    """Population-based training: every `every` steps, bad trials take over good ones and explore around them.
+    """Train a population: every `every` steps, bad trials take over good ones and explore around them.
 
     Within a space, and there among trials of the same structure, the worst `quantile`, and whatever has diverged, goes
     on from a random one of the best `quantile`: with its parameters and optimizer state, seed by seed, and with its

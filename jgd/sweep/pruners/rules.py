@@ -177,7 +177,7 @@ def asha(min_steps: int, eta: int = 2) -> Pruner:
 
 @checked()
 def hyperband(min_steps: int, eta: int = 3) -> Pruner:
-    """Hyperband: trials in brackets that halve from `min_steps` on, from `eta * min_steps` on, and so on up to never.
+    """Halve trials in brackets, from `min_steps` on, from `eta * min_steps` on, and so on up to never.
 
     For when early values may mislead (Li et al. 2016, arXiv:1603.06560; the brackets have its proportions).
     """
@@ -195,7 +195,7 @@ def median_rule(min_steps: int) -> Pruner:
 
 
 def at_target() -> Pruner:
-    """A lane ends, as complete, at the first point where its metric has reached `run(target=)`."""
+    """End a lane, as complete, at the first point where its metric has reached `run(target=)`."""
     return AtTarget()
 
 

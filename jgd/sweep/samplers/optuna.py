@@ -19,7 +19,7 @@ TAIL = 6.0  # standard deviations within which a normal axis draws: its unit int
 
 
 def from_optuna(sampler: Any) -> Callable[[Sequence[Axis], int], Sampler]:
-    """One of Optuna's samplers for `run(sampler=...)`, such as `from_optuna(optuna.samplers.CmaEsSampler(seed=0))`.
+    """Use one of Optuna's samplers for `run(sampler=...)`, such as `from_optuna(optuna.samplers.CmaEsSampler(seed=0))`.
 
     It works in memory on a copy of the sampler, one for each space, and sees the axes that matter at a point: units
     from 0 to 1 of numbers, and choices as categories. A trial that a rule has ended is told as pruned, with what it had

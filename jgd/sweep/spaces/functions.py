@@ -72,13 +72,13 @@ def integer(low: int, high: int, *, log: bool = False) -> Any:
 
 @checked(mean=FINITE, std=POSITIVE)
 def normal(mean: float, std: float) -> Any:
-    """The normal distribution; it has no bounds, so a value may leave the range of its hyperparameter."""
+    """Draw from the normal distribution; it has no bounds, so a value may leave the range of its hyperparameter."""
     return Normal(float(mean), float(std))
 
 
 @checked(distribution=TO_ROUND, step=POSITIVE)
 def quantized(distribution: Any, step: float) -> Any:
-    """The multiples of `step` within the range of `distribution`, spread as it is: `quantized(uniform(0, 1), 0.05)`.
+    """Draw multiples of `step` within the range of `distribution`, spread as it is: `quantized(uniform(0, 1), 0.05)`.
 
     All multiples are equally likely under `uniform` and `integer`, the ends too; under a logarithm each is as likely as
     the factors that round to it; a normal distribution's values are rounded. Multiples of a whole step of `integer` are
@@ -96,7 +96,7 @@ def quantized(distribution: Any, step: float) -> Any:
 
 @checked(options=OPTIONS)
 def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
-    """One of `options`, each equally likely: numbers, or parts of a space, each a program of its own.
+    """Draw one of `options`, each equally likely: numbers, or parts of a space, each a program of its own.
 
     A part is an optimizer, a schedule, a function, a task or `None`. It may hold distributions of its own, which are
     drawn for the trials that choose it and absent from the `params` of the others. A mapping names the options in
@@ -114,7 +114,7 @@ def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
 
 @checked(options=OPTIONS)
 def structural(options: Iterable[int]) -> Any:
-    """One of some whole numbers that shape the program, such as a width, a depth or a `batch_size`: a program each.
+    """Draw a whole number that shapes the program, such as a width, a depth or a `batch_size`: a program each.
 
     It may stand for any argument of a task's functions, as in `Task(Partial(init, width=structural([16, 32])), ...)`,
     for its `batch_size`, for a whole number that is structure of an optimizer, and in what `train(hp, key)` is called

@@ -51,7 +51,7 @@ ENDINGS = {"schedule": "_schedule"}  # that a name may leave out
 
 @checked(closed=FLAG)
 def read_spaces(path: str | os.PathLike[str], steps: int | None = None, *, closed: bool = False) -> dict[str, Any]:
-    """The spaces of a TOML file by name, for `jgd.sweep.run`; `steps` are those that its "steps" stands for.
+    """Read the spaces of a TOML file by name, for `jgd.sweep.run`; `steps` are those that its "steps" stands for.
 
     `closed` says that they are those of a function `train(hp, key)`.
     """
