@@ -101,7 +101,7 @@ def adafactor(
 ) -> Chain:
     """Adafactor: steps relative to the parameters, with next to no state (Shazeer & Stern 2018, arXiv:1804.04235).
 
-    Without a learning rate each step is about as long as the parameters, and never longer; the paper's is
+    Without a learning rate each step is at most as long as the parameters, or 0.001; the paper's is
     min(0.01, 1/sqrt(t)). The momentum, a running mean, and the decay, p <- p - wd p, come after the learning rate, as
     in optax.
     """
