@@ -103,8 +103,9 @@ def adafactor(
 ) -> Chain:
     """Adafactor: steps relative to the parameters, with next to no state (Shazeer & Stern 2018, arXiv:1804.04235).
 
-    Without a learning rate each step is as long as the parameters; the paper's is min(0.01, 1/sqrt(t)). The momentum,
-    a running mean, and the decay, p <- p - wd p, come after the learning rate, as in optax.
+    Without a learning rate each step is at most as long as the parameters, or 0.001; the paper's is
+    min(0.01, 1/sqrt(t)). The momentum, a running mean, and the decay, p <- p - wd p, come after the learning rate, as
+    in optax.
     """
     return chain(
         ScaleByFactoredRms(factored, decay_rate, decay_offset, min_dim_size_to_factor, eps),

@@ -70,7 +70,8 @@ class ScaleBySimplifiedAdemamix(Rule):
     m = b1 m + g; v = b2 v + (1-b2) |g|^2; u = (m + alpha g) / (sqrt(v^ + eps_root) + eps).
 
     One sum in place of two means, with the gradient as the fast one (Morwani et al. 2025, arXiv:2502.02431): at an
-    alpha of 0 it is Adam whose steps are 1 / (1 - b1) as long. `alpha` may be a schedule.
+    alpha of 0 it is Adam whose steps grow to 1 / (1 - b1) times Adam's, from 1, as the sum fills. `alpha` may be a
+    schedule.
     """
 
     b1: Scalar = hyper(default=0.99, interval="[0, 1)")

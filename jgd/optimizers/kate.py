@@ -1,4 +1,4 @@
-"""KATE: AdaGrad without the root, whose steps do not depend on the scale of the data."""
+"""KATE: AdaGrad without the root, whose predictions do not depend on the scale of the data."""
 
 from typing import Any
 

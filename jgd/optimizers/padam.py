@@ -17,8 +17,9 @@ class ScaleByPadam(Rule):
 
     u = sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)^(2 partial); m and v are means of g and |g|^2.
 
-    (Chen et al. 2018, arXiv:1806.06763.) As pytorch-optimizer has it: the bias of v is corrected by its root, whatever
-    the power, and eps is inside it; the paper has neither, and keeps the largest v.
+    (Chen et al. 2018, arXiv:1806.06763.) The corrections, which are outside of the power, and eps are the authors'
+    code's; the paper's algorithm has neither. Both divide by the largest v so far, and this by the present one, as
+    pytorch-optimizer does.
     """
 
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")
@@ -51,8 +52,9 @@ def padam(
     partial: Scalar = 0.25,
     eps: Scalar = 1e-8,
 ) -> Chain:
-    """Partially adaptive Adam: momentum at a `partial` of 0, Adam at 0.5 (Chen et al. 2018, arXiv:1806.06763).
+    """Partially adaptive Adam: Adam at a `partial` of 0.5, momentum at 0 (Chen et al. 2018, arXiv:1806.06763).
 
-    Its rates are those of momentum rather than Adam's.
+    Its rates are those of momentum rather than Adam's. Every step has Adam's corrections, sqrt(1 - b2^t) / (1 - b1^t),
+    whatever the power, so that below 0.5 the first ones are short. State: 8 bytes a parameter.
     """
     return descend(ScaleByPadam(b1, b2, partial, eps), learning_rate)

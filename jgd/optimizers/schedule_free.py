@@ -216,7 +216,7 @@ def schedule_free_radam(
 ) -> ScheduleFree:
     """RAdam without a schedule, evaluated at the average of its steps (Defazio et al. 2024, arXiv:2405.15682).
 
-    `jgd.eval_params(optimizer, state, params)` is what to evaluate. As in the authors' package the first steps, five
+    `jgd.eval_params(optimizer, state, params)` is what to evaluate. As in the authors' package the first steps, four
     with the defaults, in which the second moment cannot be trusted yet, are none; where `silent_sgd_phase` is off they
     are of plain gradient descent at the whole rate. The decay is of the parameters where gradients are taken.
     """

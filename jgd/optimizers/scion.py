@@ -112,7 +112,8 @@ def scion(
 ) -> Partition:
     """Step to the ball of a norm for each kind of leaf, or by its radius (Pethick et al. 2025, arXiv:2502.07529).
 
-    Constrained it is Frank-Wolfe's step p <- (1 - lr) p - lr u, which stays in the ball, or else p <- p - lr (u + wd p)
+    Constrained it is Frank-Wolfe's step p <- (1 - lr) p - lr u, which stays in the ball (of the spectral norm in one
+    larger by what Newton-Schulz errs, 1.2 at most with the standard coefficients), or else p <- p - lr (u + wd p)
     with u of `ScaleByScion`. With `norm="auto"` hidden matrices, as `matrix_axes` guesses them, have the spectral norm,
     embeddings (by their names) "col", other leaves of rank 2 and more, such as heads, "sign", and vectors, scalars and
     biases a root mean square of 1. Any other norm is that of all leaves of rank 2 and more, and "bias" of all.
