@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_factor, cho_solve
+from jax.scipy.linalg import lu_factor, lu_solve
 
 from jgd.core.tree import where
 
@@ -46,7 +46,7 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
     """The step d and the multipliers of the rows, f[n] and f[m]: positive where Jd is at `high`, negative at `low`.
 
     Predictor and corrector steps (Mehrotra 1992) with one length for all variables, each of which factorises a matrix
-    f[n, n], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
+    f[n + m, n + m], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
     """
     free = program.upper > program.lower
     eps = jnp.finfo(program.g.dtype).eps
@@ -139,15 +139,22 @@ class _Limits(NamedTuple):
         D = jnp.where(known, 1 / (jnp.where(known, at.s / jnp.where(known, at.z, 1.0), 1.0) + give), 0.0)
         above, below = jnp.split(D, 2)
         v, m = above + below, len(self.J)
-        H = self.B + (self.J.T * v[None, :m]) @ self.J + jnp.diag(v[m:])
-        factor = cho_factor(H)
+        # J'DJ would drown B in the rounding of an active row's D: the rows' D J d = w is kept as an unknown instead.
+        rows = v[:m] > 0
+        above, below = (jnp.where(rows, side[:m] / jnp.where(rows, v[:m], 1.0), 0.0) for side in (above, below))
+        give_way = jnp.where(rows, 1 / jnp.where(rows, v[:m], 1.0), 1.0)
+        H = self.B + jnp.diag(v[m:])
+        factor = lu_factor(jnp.block([[H, self.J.T], [jnp.where(rows[:, None], self.J, 0.0), -jnp.diag(give_way)]]))
 
         def direction(r1: jax.Array, r2: jax.Array) -> _Central:
             off = D * (
                 -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
             )
-            d = cho_solve(factor, -grad - self.pull(off))
-            z = D * self.sides(d) + off
+            both = lu_solve(factor, jnp.concatenate([-grad - self.pull(off), jnp.zeros(m, off.dtype)]))
+            d, w = both[: len(grad)], both[len(grad) :]
+            at_bounds = D * jnp.concatenate([jnp.zeros(m, d.dtype), d, jnp.zeros(m, d.dtype), -d])
+            none = jnp.zeros_like(d)
+            z = jnp.concatenate([above * w, none, -below * w, none]) + at_bounds + off
             s = jnp.where(known, (r1 - at.s * z) / jnp.where(known, at.z, 1.0), 0.0)
             p = jnp.where(elastic, (r2 + at.p * z) / at.w, 0.0)
             return _Central(d, p, s, z, jnp.where(elastic, -z, 0.0))
