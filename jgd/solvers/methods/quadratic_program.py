@@ -138,23 +138,25 @@ class _Limits(NamedTuple):
         give = jnp.where(elastic, at.p / at.w, 0.0)
         D = jnp.where(known, 1 / (jnp.where(known, at.s / jnp.where(known, at.z, 1.0), 1.0) + give), 0.0)
         above, below = jnp.split(D, 2)
-        v, m = above + below, len(self.J)
-        # J'DJ would drown B in the rounding of an active row's D: the rows' D J d = w is kept as an unknown instead.
+        v, m, n = above + below, len(self.J), len(grad)
+        # J'DJ would drown B in the rounding of an active row's D, so that the change q = v Jd + off of its multipliers
+        # is an unknown too. `more` and `less` are the parts of v that the two sides of a row have.
         rows = v[:m] > 0
-        above, below = (jnp.where(rows, side[:m] / jnp.where(rows, v[:m], 1.0), 0.0) for side in (above, below))
-        give_way = jnp.where(rows, 1 / jnp.where(rows, v[:m], 1.0), 1.0)
+        ease = jnp.where(rows, 1 / jnp.where(rows, v[:m], 1.0), 1.0)
+        more, less = (jnp.where(rows, side[:m] * ease, 0.0) for side in (above, below))
         H = self.B + jnp.diag(v[m:])
-        factor = lu_factor(jnp.block([[H, self.J.T], [jnp.where(rows[:, None], self.J, 0.0), -jnp.diag(give_way)]]))
+        factor = lu_factor(jnp.block([[H, self.J.T], [jnp.where(rows[:, None], self.J, 0.0), -jnp.diag(ease)]]))
 
         def direction(r1: jax.Array, r2: jax.Array) -> _Central:
-            off = D * (
-                -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
-            )
-            both = lu_solve(factor, jnp.concatenate([-grad - self.pull(off), jnp.zeros(m, off.dtype)]))
-            d, w = both[: len(grad)], both[len(grad) :]
-            at_bounds = D * jnp.concatenate([jnp.zeros(m, d.dtype), d, jnp.zeros(m, d.dtype), -d])
-            none = jnp.zeros_like(d)
-            z = jnp.concatenate([above * w, none, -below * w, none]) + at_bounds + off
+            o = -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
+            up, down = jnp.split(o, 2)
+            pull = above[m:] * up[m:] - below[m:] * down[m:]
+            both = lu_solve(factor, jnp.concatenate([-grad - pull, less * down[:m] - more * up[:m]]))
+            d, q = both[:n], both[n:]
+            gap = above[:m] * less * (up + down)[:m]
+            z_above = jnp.concatenate([more * q + gap, above[m:] * (d + up[m:])])
+            z_below = jnp.concatenate([gap - less * q, below[m:] * (down[m:] - d)])
+            z = jnp.concatenate([z_above, z_below])
             s = jnp.where(known, (r1 - at.s * z) / jnp.where(known, at.z, 1.0), 0.0)
             p = jnp.where(elastic, (r2 + at.p * z) / at.w, 0.0)
             return _Central(d, p, s, z, jnp.where(elastic, -z, 0.0))
