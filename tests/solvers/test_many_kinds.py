@@ -66,7 +66,7 @@ def test_a_lane_takes_the_steps_of_the_search_alone(kind):
         assert lane.status == solo.status
         on_cpu = jax.default_backend() == "cpu"  # elsewhere sums of another width have another order
         assert lane.steps == solo.steps or not on_cpu
-        # A hundred roundings of numbers of about 1; after another number of steps, Stop's norm over the least curvature.
+        # A hundred roundings of numbers of about 1; after another number of steps, Stop's norm over the curvature.
         atol = 1e-5 if on_cpu else 5e-3
         for ours, theirs in zip(jax.tree.leaves(lane.params), jax.tree.leaves(solo.params), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=atol)
