@@ -61,6 +61,7 @@ def section(found: Document, kind: str) -> list[str]:
     sizes = found["n"][: found["done"]]
     data = to_svg(data_figure(whole, sizes), f"{kind}-data", VARIABLES, f"Data profiles, {kind}")
     title = TITLES[kind] if problems == found["problems"] else f"{TITLES[kind]}: {how_many(found)}"
+    title += f" (only {' and '.join(found['only'])})" if found["only"] else ""
     return [
         standings(title, runs),
         figure(

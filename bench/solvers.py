@@ -68,6 +68,7 @@ def solvers(
         clock = time.perf_counter()
         problems, runs = problems_of(kind, quick), {}
         about = {"machine": describe(), "problems": [one.name for one in problems], "n": [one.n for one in problems]}
+        about["only"] = ["float64"] * double + ["methods that have a peer"] * compared
         for done, part in enumerate(parts_of(kind, quick, (double, compared), workers), 1):
             for name, kept in part.items():
                 entries = runs.setdefault(name, {key: [] for key in kept})

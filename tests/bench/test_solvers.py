@@ -89,8 +89,8 @@ def test_a_page_shows_every_method_and_what_it_missed(x64):
     hit, miss = ({key: [value] for key, value in solvers.entry(one).items()} for one in (hit, miss))
     runs = {"a <b>": hit, "c": miss}
     found = {"machine": {"date": "2026-01-02"}, "seconds": 60.0, "problems": ["rosenbrock", "wood"], "n": [2, 4]}
-    page = render({"smooth": {**found, "done": 1, "runs": runs}})
-    assert "Smooth problems: the first 1 of 2" in page
+    page = render({"smooth": {**found, "done": 1, "only": ["float64"], "runs": runs}})
+    assert "Smooth problems: the first 1 of 2 (only float64)" in page
     assert page.count("<svg") == 2
     assert "a &lt;b&gt;" in page
     assert "rosenbrock" in page

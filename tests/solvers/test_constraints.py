@@ -221,6 +221,7 @@ def test_quadratic_programs_obey_their_conditions(x64):
     n, m = 6, 4
 
     @jax.jit
+    @jax.vmap
     def missed(*numbers):
         program = QuadraticProgram(*numbers)
         d, y = solve_quadratic_program(program)
@@ -228,16 +229,18 @@ def test_quadratic_programs_obey_their_conditions(x64):
         rows = v - jnp.clip(v + y, program.low, program.high)
         return jnp.max(jnp.abs(jnp.concatenate([rows, d - jnp.clip(d + z, program.lower, program.upper)])))
 
-    for _ in range(10):
+    programs = []
+    for _ in range(400):
         A, J, inside = rng.normal(size=(n, n)), rng.normal(size=(m, n)), rng.normal(size=n)
         c, some = J @ inside, rng.random(m)
         low = np.where(some < 0.3, -INF, c - rng.random(m) * (some < 0.7))
         high = np.where(some > 0.8, INF, c + rng.random(m) * (some > 0.4))
         lower = np.where(rng.random(n) < 0.4, -INF, np.minimum(inside, 0))
         upper = np.where(rng.random(n) < 0.4, INF, np.maximum(inside, 0))
-        numbers = (A @ A.T + 0.1 * np.eye(n), rng.normal(size=n), J, low, high, lower, upper, 1e6)
-        # 1e4 eps of the numbers, and what the matrix magnifies it by.
-        assert missed(*map(jnp.asarray, numbers)) < 1e-9
+        programs.append((A @ A.T + 0.1 * np.eye(n), rng.normal(size=n), J, low, high, lower, upper, 1e6))
+    # 1e4 eps of the numbers, and what the matrix magnifies it by. Of so many, since normal equations lost one in 20,
+    # another one on each device, to the rounding of what active rows weigh.
+    assert np.max(missed(*map(np.stack, zip(*programs, strict=True)))) < 1e-9
 
 
 def log(x):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
-from jgd.core.tree import where
+from jgd.core.tree import cast_like
 from jgd.core.types import Scalar
 from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
@@ -71,9 +71,13 @@ class DampedGaussNewton(Method):
         short = jnp.clip(slope / (2 * (slope - fell)), 0.1, 0.5) * length
         long = jnp.where((ratio >= 0.75) | (damping == 0), self.widened(radius, length), radius)
         radius = jnp.where(ratio <= 0.25, short, long)
-        point = where(accepted, new, old)
-        columns = jnp.where(accepted, jnp.maximum(columns, columns_of(point.jacobian)), columns)
-        model = jax.lax.cond(accepted, lambda: self.linearize(problem, point, columns), lambda: model)
+
+        def accept() -> tuple[Point, jax.Array, LinearModel]:
+            larger = jnp.maximum(columns, columns_of(new.jacobian))
+            return new, larger, self.linearize(problem, new, larger)
+
+        kept = (old, columns, model)
+        point, columns, model = jax.lax.cond(accepted, lambda: cast_like(accept(), kept), lambda: kept)
         size = model.size(point.params)
         radius = jnp.where(first, self.factor * jnp.where(size > 0, size, 1.0), radius)
         step, damping = self.choose(problem, point, model, radius)

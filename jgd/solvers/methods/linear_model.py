@@ -1,6 +1,6 @@
 """The residuals to first order about a point: the model that least-squares methods minimize."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,28 +40,26 @@ class LinearModel(NamedTuple):
     def within(self, radius: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The z that minimizes m(z) among |z| <= radius to a percent of it, and its damping (Moré 1978, section 5).
 
-        Newton steps on 1 / |z| - 1 / radius, kept between its bounds.
+        Newton steps on 1 / |z| - 1 / radius from 0, kept between the bounds that the first gives. One loop holds all
+        of it, the first and the last z too: what a small fit waits for is the compiler.
         """
-        pull = self.singular * self.along
 
-        def excess(damping: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def turn(i: jax.Array, at: tuple[Any, ...]) -> tuple[Any, ...]:
+            damping, low, high, *_ = at
             z = self._coordinates(damping)
             size = jnp.linalg.norm(z)
             squares = jnp.where(self.singular > 0, self.singular**2 + damping, 1.0)
-            return size, jnp.where(size > 0, size / jnp.sum(z**2 / squares), 0.0)
+            slope = jnp.where(size > 0, size / jnp.sum(z**2 / squares), 0.0)
+            first = i == 0
+            low = jnp.where(first, jnp.maximum((size - radius) * slope, 0.0), low)
+            high = jnp.where(first & (size <= radius), 0.0, high)
+            moved = jnp.where(first, 1e-3 * high, damping + (size - radius) / radius * size * slope)
+            return jnp.clip(moved, low, high), low, high, damping, z
 
-        size, slope = excess(jnp.zeros_like(radius))
-        inside = size <= radius
-        low = jnp.maximum((size - radius) * slope, 0.0)
-        high = jnp.linalg.norm(pull) / radius
-
-        def newton(_: int, damping: jax.Array) -> jax.Array:
-            size, slope = excess(damping)
-            return jnp.clip(damping + (size - radius) / radius * size * slope, low, high)
-
-        damping = jax.lax.fori_loop(0, NEWTON_STEPS, newton, jnp.maximum(low, 1e-3 * high))
-        damping = jnp.where(inside, 0.0, damping)
-        return self.step(damping), damping
+        pull, zero = self.singular * self.along, jnp.zeros_like(radius)
+        start = (zero, zero, jnp.linalg.norm(pull) / radius, zero, pull)
+        *_, damping, z = jax.lax.fori_loop(0, NEWTON_STEPS + 2, turn, start)
+        return -z @ self.right, damping
 
     def slope(self, z: jax.Array) -> jax.Array:
         """The derivative of m along z, at 0."""

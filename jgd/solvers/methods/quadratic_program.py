@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_factor, cho_solve
+from jax.scipy.linalg import lu_factor, lu_solve
 
 from jgd.core.tree import where
 
@@ -46,7 +46,7 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
     """The step d and the multipliers of the rows, f[n] and f[m]: positive where Jd is at `high`, negative at `low`.
 
     Predictor and corrector steps (Mehrotra 1992) with one length for all variables, each of which factorises a matrix
-    f[n, n], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
+    f[n + m, n + m], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
     """
     free = program.upper > program.lower
     eps = jnp.finfo(program.g.dtype).eps
@@ -138,16 +138,25 @@ class _Limits(NamedTuple):
         give = jnp.where(elastic, at.p / at.w, 0.0)
         D = jnp.where(known, 1 / (jnp.where(known, at.s / jnp.where(known, at.z, 1.0), 1.0) + give), 0.0)
         above, below = jnp.split(D, 2)
-        v, m = above + below, len(self.J)
-        H = self.B + (self.J.T * v[None, :m]) @ self.J + jnp.diag(v[m:])
-        factor = cho_factor(H)
+        v, m, n = above + below, len(self.J), len(grad)
+        # J'DJ would drown B in the rounding of an active row's D, so that the change q = v Jd + off of its multipliers
+        # is an unknown too. `more` and `less` are the parts of v that the two sides of a row have.
+        rows = v[:m] > 0
+        ease = jnp.where(rows, 1 / jnp.where(rows, v[:m], 1.0), 1.0)
+        more, less = (jnp.where(rows, side[:m] * ease, 0.0) for side in (above, below))
+        H = self.B + jnp.diag(v[m:])
+        factor = lu_factor(jnp.block([[H, self.J.T], [jnp.where(rows[:, None], self.J, 0.0), -jnp.diag(ease)]]))
 
         def direction(r1: jax.Array, r2: jax.Array) -> _Central:
-            off = D * (
-                -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
-            )
-            d = cho_solve(factor, -grad - self.pull(off))
-            z = D * self.sides(d) + off
+            o = -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
+            up, down = jnp.split(o, 2)
+            pull = above[m:] * up[m:] - below[m:] * down[m:]
+            both = lu_solve(factor, jnp.concatenate([-grad - pull, less * down[:m] - more * up[:m]]))
+            d, q = both[:n], both[n:]
+            gap = above[:m] * less * (up + down)[:m]
+            z_above = jnp.concatenate([more * q + gap, above[m:] * (d + up[m:])])
+            z_below = jnp.concatenate([gap - less * q, below[m:] * (down[m:] - d)])
+            z = jnp.concatenate([z_above, z_below])
             s = jnp.where(known, (r1 - at.s * z) / jnp.where(known, at.z, 1.0), 0.0)
             p = jnp.where(elastic, (r2 + at.p * z) / at.w, 0.0)
             return _Central(d, p, s, z, jnp.where(elastic, -z, 0.0))

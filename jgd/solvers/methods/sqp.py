@@ -51,8 +51,8 @@ class SequentialQuadratic(Method):
     `slope_rtol` of what the model promises; mu_i = max(|y_i|, (mu_i + |y_i|) / 2). The optimality is the norm of
     x - P(x - g - J'y) and c - P(c + y), where P clips to the bounds and to the limits: stationarity, feasibility and
     complementarity. It ends with INFEASIBLE where no step lowers what the constraints are missed by. Bounds are
-    never left. For up to a few hundred parameters: a step factorises about fifteen matrices f[n, n]. Memory:
-    8 n (n + 4 m) bytes in float64.
+    never left. For up to a few hundred parameters: a step factorises about fifteen matrices f[n + m, n + m]. Memory:
+    8 (n + m) (n + 4 m) bytes in float64.
     """
 
     takes = frozenset({"bounds", "constraints", "hess"})
