@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.core
+import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jgd.core import InputError, Transform, part, record, static
@@ -52,9 +53,9 @@ class ShardState:
     (Rajbhandari et al. 2020, arXiv:1910.02054.) Each leaf of the state is split along its first axis that the mesh's
     divides, and so are the gradients that `inner` sees and the updates that it returns, which are then put together:
     with N devices each holds 1/N of the state and computes 1/N of the step, for the traffic of one reduction of the
-    gradients. A leaf that has no such axis stays whole. The steps are those of `inner`, to rounding; nothing is
-    computed here, and all is said to the compiler within `jax.jit`. `jgd.fit(mesh=)` and `jgd.distributed.state_specs`
-    know how the state lies.
+    gradients, in one collective for all updates of one shape. A leaf that has no such axis stays whole. The steps are
+    those of `inner`, to rounding; nothing is computed here, and all is said to the compiler within `jax.jit`.
+    `jgd.fit(mesh=)` and `jgd.distributed.state_specs` know how the state lies.
     """
 
     inner: Transform = part(convert=as_transform)
@@ -80,7 +81,7 @@ class ShardState:
                 "returned, as update(grads, state, params)."
             )
         updates, inner = self.inner.update(jax.tree.map(self._split, grads), state.inner_state, params, **extra)
-        updates = jax.tree.map(self._joined, jax.tree.map(self._split, updates), grads)
+        updates = self._joined(jax.tree.map(self._split, updates), grads)
         return updates, ShardedState(jax.tree.map(self._split, inner), self.axis, self._devices)
 
     def fixed(self, params: Params) -> Any:
@@ -100,10 +101,21 @@ class ShardState:
         spec = split_spec(x.shape, self._devices, self.axis, spec_of(x))
         return x if self.axis not in spec else self._laid(x, spec)
 
-    def _joined(self, x: jax.Array, like: jax.Array) -> jax.Array:
-        """An array that was split, whole along the axis again."""
-        split = split_spec(x.shape, self._devices, self.axis, spec_of(like))
-        return x if self.axis not in split else self._laid(x, spec_of(like), whole=tuple(split).index(self.axis))
+    def _joined(self, tree: Updates, like: Grads) -> Updates:
+        """Arrays that were split, whole along the axis again: those of one shape in one collective, as a stack."""
+        leaves, structure = jax.tree.flatten(tree)
+        alike: dict[Any, list[int]] = {}
+        for i, (x, one) in enumerate(zip(leaves, jax.tree.leaves(like), strict=True)):
+            spec = spec_of(one)
+            split = split_spec(x.shape, self._devices, self.axis, spec)
+            if self.axis in split:
+                alike.setdefault((x.shape, x.dtype, spec, split), []).append(i)
+        for (_, _, spec, split), places in alike.items():
+            stack = self._laid(jnp.stack([leaves[i] for i in places]), PartitionSpec(None, *split))
+            whole = self._laid(stack, PartitionSpec(None, *spec), whole=1 + tuple(split).index(self.axis))
+            for row, i in enumerate(places):
+                leaves[i] = whole[row]
+        return structure.unflatten(leaves)
 
     def _laid(self, x: jax.Array, spec: PartitionSpec, whole: int | None = None) -> jax.Array:
         mesh = self.mesh.mesh

@@ -41,7 +41,7 @@ class MeshLayout:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a run is to tell of how it lies."""
+        """Say what a run is to tell of how it lies."""
         if not self.unclear:
             return ()
         more = f" and {len(self.unclear) - 3} more" if len(self.unclear) > 3 else ""

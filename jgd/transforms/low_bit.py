@@ -52,6 +52,11 @@ class LowBit:
     moves by less than half a level in a step, so that "nearest" would keep it where it is for ever. The bits are the
     same on all devices and in every lane of a `vmap`.
 
+    A second moment that is rounded at random is right in the mean, and one over its root is above it then: AdamW's
+    steps are longer, on digits by 1.2 % with 8 bits and 5.5 % with 4 (to nearest, as it lags, by 16 %). Where a larger
+    rate would lower the loss it is lower by that much: 0.980 of float32's with 8 bits, and 1.003 +- 0.003 at a rate
+    that is 1.2 % lower.
+
     With 4 bits a coordinate of an Adam step is off by a fifth and more, and a second moment of decay 0.999 lags far
     behind gradients that shrink: take it for momentum, or b2 = 0.95 at most.
 
