@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.arguments import SHARE, Kind, checked, whole_from
@@ -14,11 +13,11 @@ from jgd.core.outline import shown
 from jgd.core.types import Transform
 from jgd.core.values import with_hyperparams
 from jgd.law.estimate import Estimate
+from jgd.law.forms import loss_laws, loss_logs, number_laws
 from jgd.law.optimum import optimum, resampled, swept_trials
 from jgd.pages.figure import literal, new_figure
 from jgd.pages.palette import COLORS, GRID, INK
 from jgd.pages.sheet import Sheet
-from jgd.solvers.curve_fit import curve_fit
 from jgd.sweep.results.outcomes import Outcomes
 
 STUDIES = Kind(
@@ -29,7 +28,7 @@ STUDIES = Kind(
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Law:
-    """Hold how the best numbers and the least loss depend on sizes, each as fitted to samples of the seeds.
+    """Hold how the best numbers and the least loss depend on sizes, each as fitted to samples of seeds and misfits.
 
     number = c prod_k size_k^a_k, and loss = E + sum_k A_k size_k^-alpha_k (Hoffmann et al. 2022, arXiv:2203.15556),
     where E is left out if there are too few studies for it.
@@ -42,6 +41,8 @@ class Law:
     losses: np.ndarray  # f[samples, studies], logs
     exponents: np.ndarray  # f[samples, names, 1 + sizes], log c and a
     loss_params: np.ndarray  # f[samples, 1 + 2 sizes]: log E, log A, log alpha
+    spread: np.ndarray  # f[samples, names + 1], of a study around the law in logs, the loss's last
+    drift: np.ndarray  # f[names + 1], how far laws of smaller sizes missed larger ones, in logs, for each log beyond
     optimizer: Transform  # of the best trial of the last study
     confidence: float
 
@@ -64,26 +65,20 @@ class Law:
     def predict(self, **sizes: float) -> Estimate:
         """The least loss at these sizes, that of the optimizer `at` them."""
         x = self._logs("predict", sizes)
-        values = _loss(np.asarray(x)[None, None], self.loss_params)[:, 0]
-        fitted = _loss(np.log(self.at_sizes)[None], self.loss_params[:1])[0]
-        return self._estimate(values, self.losses[0] - fitted, self._free)
-
-    @property
-    def _free(self) -> int:
-        """The parameters of the loss's law."""
-        return int(np.isfinite(self.loss_params[0]).sum())
+        return self._estimate(x, loss_logs(x[None, None], self.loss_params)[:, 0], -1)
 
     def _number(self, i: int, x: np.ndarray) -> Estimate:
         rows = self.exponents[:, i]
-        fitted = rows[0, 0] + np.log(self.at_sizes) @ rows[0, 1:]
-        return self._estimate(rows[:, 0] + rows[:, 1:] @ x, self.best[0, :, i] - fitted, rows.shape[1])
+        return self._estimate(x, rows[:, 0] + rows[:, 1:] @ x, i)
 
-    def _estimate(self, logs: np.ndarray, residuals: np.ndarray, free: int) -> Estimate:
-        """The first of these logs, with an interval of the samples and of how far studies lie from the law."""
-        left = max(len(residuals) - free, 1)
-        noise = np.sqrt(np.sum(residuals**2) / left) * np.random.default_rng(0).standard_normal(len(logs))
-        tails = [(1 - self.confidence) / 2, (1 + self.confidence) / 2]
-        low, high = np.quantile(logs + noise, tails)
+    def _estimate(self, x: np.ndarray, logs: np.ndarray, i: int) -> Estimate:
+        """The first of these logs, with the interval in which a study of as many seeds would find its own."""
+        known = np.log(self.at_sizes)
+        beyond = float(np.linalg.norm(np.maximum(0, np.maximum(known.min(axis=0) - x, x - known.max(axis=0)))))
+        draw = np.random.default_rng(1)
+        found = logs + self.spread[:, i] * draw.standard_normal(len(logs))
+        found = found + self.drift[i] * beyond * draw.standard_normal(len(logs))
+        low, high = np.quantile(found, [(1 - self.confidence) / 2, (1 + self.confidence) / 2])
         return Estimate(float(np.exp(logs[0])), float(np.exp(min(low, logs[0]))), float(np.exp(max(high, logs[0]))))
 
     def _logs(self, method: str, sizes: Mapping[str, float]) -> np.ndarray:
@@ -122,7 +117,7 @@ class Law:
         figure = new_figure(3.6 * len(self.sizes), 2.8 * count, "Law.plot()")
         panels = figure.subplots(count, len(self.sizes), squeeze=False)
         fitted = [self.exponents[0, i, 0] + np.log(self.at_sizes) @ self.exponents[0, i, 1:] for i in range(count - 1)]
-        fitted.append(_loss(np.log(self.at_sizes)[None], self.loss_params[:1])[0])
+        fitted.append(loss_logs(np.log(self.at_sizes)[None], self.loss_params[:1])[0])
         found = [*(self.best[..., i] for i in range(count - 1)), self.losses]
         for row, name, law, logs in zip(panels, (*self.names, "loss"), fitted, found, strict=True):
             for k, panel in enumerate(row):
@@ -154,12 +149,16 @@ def fit(
                each over the same positive numbers, such as a rate, wide enough that the best lies inside. At least two
                more than there are sizes, with three values of each; from twice as many as sizes plus two on the loss
                has a floor E.
-    resamples  Samples of the seeds to which the laws are fitted again: their spread is the interval, with that of the
-               studies around the law. With one seed only the latter is known, and the interval is too narrow.
+    resamples  Samples of the seeds to which the laws are fitted again. To each is added a draw of how far studies lie
+               from the law beyond the noise of their seeds, by Student's t for as few of them as there are, so that
+               the law's own uncertainty grows with the distance from the studies. Beyond the sizes of the studies the
+               interval also grows by how far laws of all but the largest one or two sizes have missed those. It is the
+               interval in which a study of as many seeds would find its best number or its least loss.
 
     A number's law is a line in logarithms, the loss's is fitted to the logs of the losses; both by
-    `jgd.curve_fit`, all samples at once. The best number of a study is the vertex of a parabola through the trials
-    around its best, see `jgd.law.optimum`.
+    `jgd.curve_fit`, all samples at once, the latter from several starts. The best number of a study is the vertex of a
+    parabola through the trials around its best, see `jgd.law.optimum`. A loss that reaches zero has no such law: judge
+    by held-out data, or by a task with noise.
     """
     sizes = tuple(dict.fromkeys(name for at, _ in studies for name in at))
     for i, (at, _) in enumerate(studies):
@@ -173,7 +172,7 @@ def fit(
     few = [name for name, column in zip(sizes, x.T, strict=True) if len(np.unique(column)) < 3]
     if few:
         raise InputError(f"law.fit(studies): {few[0]} has fewer than three values; run studies at three or more.")
-    if np.linalg.matrix_rank(x - x.mean(axis=0)) < len(sizes):
+    if _is_flat(x):
         raise InputError("law.fit(studies): some sizes change only together, or not at all; vary each by itself.")
     trials = [swept_trials(result, f"law.fit(studies), study {i}") for i, (_, result) in enumerate(studies)]
     if len({one.names for one in trials}) > 1:
@@ -182,55 +181,57 @@ def fit(
     found = [[optimum(one, rows[s]) for one, rows in zip(trials, samples, strict=True)] for s in range(resamples + 1)]
     best = np.array([[numbers for numbers, _ in row] for row in found])
     losses = np.array([[loss for _, loss in row] for row in found])
+    draw = np.random.default_rng(seed)
+    lines = number_laws(x, best[:1])
+    fitted = lines[0, :, :1] + lines[0, :, 1:] @ x.T
+    spreads = []
+    for i in range(best.shape[2]):
+        best[1:, :, i], spread = _with_misfit(best[..., i], fitted[i], lines.shape[2], draw)
+        spreads.append(spread)
+    first = loss_laws(x, losses[:1])
+    free = int(np.isfinite(first[0]).sum())
+    losses[1:], spread = _with_misfit(losses, loss_logs(x[None], first)[0], free, draw)
     return Law(
-        sizes, np.exp(x), trials[0].names, best, losses, _lines(x, best), _loss_laws(x, losses),
-        studies[-1][1].best_optimizer(), confidence,
+        sizes, np.exp(x), trials[0].names, best, losses, number_laws(x, best), loss_laws(x, losses),
+        np.stack([*spreads, spread], axis=1), _drift(x, best[0], losses[0]), studies[-1][1].best_optimizer(),
+        confidence,
     )  # fmt: skip
 
 
-def _line(x: jax.Array, params: jax.Array) -> jax.Array:
-    return params[0] + x @ params[1:]
+def _drift(x: np.ndarray, best: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """How far laws of all but the largest one or two values of a size miss these, f[names + 1], for each log beyond."""
+    rates: list[np.ndarray] = []
+    for k in range(x.shape[1]):
+        values = np.unique(x[:, k])
+        for last in (1, 2):
+            kept = x[:, k] < values[-last]
+            if len(np.unique(x[kept, k])) < 3 or kept.sum() < 2 * x.shape[1] + 2 or _is_flat(x[kept]):
+                break
+            lines, form = number_laws(x[kept], best[None, kept]), loss_laws(x[kept], losses[None, kept])
+            next_one = x[:, k] == values[-last]
+            missed = lines[0, :, 0] + x[next_one] @ lines[0, :, 1:].T - best[next_one]
+            missed_loss = loss_logs(x[None, next_one], form)[0] - losses[next_one]
+            both = np.concatenate([missed, missed_loss[:, None]], axis=1)
+            rates.append(np.mean(both**2, axis=0) / (values[-last] - values[-last - 1]) ** 2)
+    return np.sqrt(np.mean(rates, axis=0)) if rates else np.zeros(best.shape[1] + 1)
 
 
-def _lines(x: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """The coefficients of lines through the logs, f[samples, names, 1 + sizes]."""
-    centre, start = x.mean(axis=0), jnp.zeros(1 + x.shape[1])
-
-    def one(y: jax.Array) -> Any:
-        return curve_fit(_line, jnp.asarray(x - centre), y, start).params
-
-    ys = np.moveaxis(best, 2, 1)
-    found = np.asarray(jax.jit(jax.vmap(jax.vmap(one)))(jnp.asarray(ys, jnp.float32)), float)
-    found[..., 0] -= found[..., 1:] @ centre
-    return found
+def _is_flat(x: np.ndarray) -> bool:
+    """Whether some sizes change only together, or not at all."""
+    return bool(np.linalg.matrix_rank(x - x.mean(axis=0)) < x.shape[1])
 
 
-def _loss(x: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """Logs of the losses of the law at logs of sizes f[samples or 1, points, sizes], f[samples, points]."""
-    count = x.shape[-1]
-    floor, factors, powers = params[:, :1], params[:, None, 1 : 1 + count], np.exp(params[:, None, 1 + count :])
-    return np.log(np.exp(floor) + np.sum(np.exp(factors - powers * x), axis=-1))
+def _with_misfit(
+    logs: np.ndarray, fitted: np.ndarray, free: int, draw: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Samples f[samples - 1, studies] with draws of the misfit, and the spread of a study around the law, f[samples].
 
-
-def _loss_law(x: jax.Array, params: dict[str, jax.Array]) -> jax.Array:
-    """The same in the form that is fitted: with the sizes over their means, and the floor where there is one."""
-    terms = params["factors"][None] - jnp.exp(params["powers"])[None] * x
-    floor = [jnp.broadcast_to(params["floor"], x.shape[:1])[:, None]] if "floor" in params else []
-    return jax.nn.logsumexp(jnp.concatenate([terms, *floor], axis=1), axis=1)
-
-
-def _loss_laws(x: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """The parameters of the loss's law for each sample, f[samples, 1 + 2 sizes], the floor -inf where none is."""
-    centre, count = x.mean(axis=0), x.shape[1]
-    middle, spread = losses[0].mean(), np.ptp(losses[0])
-    start = {"factors": jnp.full(count, middle - np.log(2 * count)), "powers": jnp.full(count, np.log(0.5))}
-    if len(x) >= 2 * count + 2:
-        start["floor"] = jnp.asarray(middle - max(spread, np.log(2)))
-
-    def one(y: jax.Array) -> Any:
-        return curve_fit(_loss_law, jnp.asarray(x - centre), y, start).params
-
-    found = jax.tree.map(lambda p: np.asarray(p, float), jax.jit(jax.vmap(one))(jnp.asarray(losses, jnp.float32)))
-    factors = found["factors"] + np.exp(found["powers"]) * centre
-    floor = found["floor"][:, None] if "floor" in found else np.full((len(losses), 1), -np.inf)
-    return np.concatenate([floor, factors, found["powers"]], axis=1)
+    The misfit's variance is that of the residuals less that of the seeds. Of few residuals it is itself uncertain: each
+    sample has one of its own, drawn from the inverse of chi squared, as in Student's t.
+    """
+    left = max(len(fitted) - free, 1)
+    of_seeds = float(np.var(logs[1:], axis=0).mean())
+    misfit = max(float(np.sum((logs[0] - fitted) ** 2)) / left - of_seeds, 0.0)
+    variances = misfit * left / draw.chisquare(left, size=len(logs))
+    moved = logs[1:] + np.sqrt(variances[1:, None]) * draw.standard_normal(logs[1:].shape)
+    return moved, np.sqrt(variances + of_seeds)

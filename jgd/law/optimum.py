@@ -64,7 +64,8 @@ def _vertex(x: np.ndarray, losses: np.ndarray, best: int) -> tuple[np.ndarray, f
         if curve > 0:
             step = float(np.clip(-slope / (2 * curve), x[near].min() - x[best], x[near].max() - x[best]))
             fitted = height + slope * step + curve * step**2
-            return np.array([x[best] + step]), float(min(losses[best], max(fitted, losses[best] - 0.1)))
+            # The parabola averages the noise of its trials; the least of them is least by its noise, too.
+            return np.array([x[best] + step]), float(np.clip(fitted, losses[best] - 0.1, losses[best] + 0.1))
     return np.array([x[best]]), float(losses[best])
 
 
