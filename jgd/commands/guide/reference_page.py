@@ -135,7 +135,7 @@ def _call(entry: ReferenceEntry) -> list[str]:
     shown = [one.replace(annotation=one.empty, default=_short(one.default)) for one in signature.parameters.values()]
     name = entry.name if entry.kind != "samplers" or "." in entry.name else f"sweep.run(..., sampler={entry.name!r})"
     call = f"jgd.{name}" if "(" in name else f"jgd.{name}{inspect.Signature(shown)}"
-    return ["```", *textwrap.wrap(call, 88, subsequent_indent="    ", break_on_hyphens=False), "```", ""]
+    return ["```", *textwrap.wrap(call, 68, subsequent_indent="    ", break_on_hyphens=False), "```", ""]
 
 
 def _short(default: Any) -> Any:
