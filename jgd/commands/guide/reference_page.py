@@ -24,7 +24,7 @@ def reference_page(entry: ReferenceEntry) -> str:
     optimizer = catalogue().get(entry.name) if entry.kind == "optimizers" else None
     text = [f"# {entry.name}", "", *_call(entry), *_facts(entry, optimizer), "", *doc_lines(entry.value)]
     text += _arguments(entry) + _methods(entry)
-    for rule in rules_of(optimizer.default()) if optimizer else []:
+    for rule in rules_of(optimizer.default()) if optimizer else _curve_of(entry):
         if rule is not entry.value:
             text += ["", f"## {rule.__name__}", "", *doc_lines(rule)]
     return "\n".join(text).rstrip() + "\n"
@@ -111,6 +111,14 @@ def in_cell(text: str) -> str:
     return text.replace("|", r"\|")
 
 
+def _curve_of(entry: ReferenceEntry) -> list[type]:
+    """The record that a function of the schedules makes, which has the formula."""
+    if entry.kind != "schedules" or inspect.isclass(entry.value):
+        return []
+    made = inspect.signature(entry.value).return_annotation
+    return [made] if inspect.isclass(made) else []
+
+
 def _fenced(lines: Sequence[str]) -> Iterable[str]:
     """Examples of a Python prompt between fences."""
     inside = False
@@ -185,7 +193,7 @@ def _arguments(entry: ReferenceEntry) -> list[str]:
         lines += [f"- `{field.name}`: {'; '.join(said)}"] if said else []
         bare += [] if said else [f"`{field.name}`"]
     lines += [f"- {', '.join(bare)}"] if bare else []
-    return ["", "**Fields**" if entry.is_type else "**Arguments**", "", *lines] if lines else []
+    return ["", "Fields:" if entry.is_type else "Arguments:", "", *lines] if lines else []
 
 
 def _methods(entry: ReferenceEntry) -> list[str]:
