@@ -22,3 +22,16 @@ def test_the_readme_s_code_runs(capsys, tmp_path, monkeypatch):
 def test_the_readme_has_its_two_commands():
     assert "pip install -e '.[all]' && jgd race" in README
     assert "pip install -e '.[test]' && pytest" in README
+
+
+def test_what_the_readme_and_the_pages_link_to_is_there():
+    root = pathlib.Path(__file__).parents[1]
+    pages = [root / "README.md", root / ".github/CONTRIBUTING.md", *(root / "jgd/guide").glob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text()):
+            made = page.parent.name == "guide" and link.startswith(("reference/", "types/"))  # with the site
+            assert made or (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_readme_is_four_screens():
+    assert len(README.splitlines()) <= 200

@@ -80,6 +80,7 @@ def test_a_page_has_the_call_the_range_the_oracle_and_the_terms():
     assert "- `bounds`: `(lower, upper)`" in reference_page(ENTRIES["minimize"])
     assert "`GRADIENT_NORM`: the gradient's norm fell" in reference_page(ENTRIES["Status"])
     assert "sampler='tpe'" in reference_page(ENTRIES["tpe"])
+    assert "## WarmupCosineDecay" in reference_page(ENTRIES["warmup_cosine_decay_schedule"])
     assert " at 0x" not in "".join(map(reference_page, ENTRIES.values()))
 
 

@@ -47,7 +47,11 @@ def add_guide(commands: Any) -> None:
 
 def show_guide(options: argparse.Namespace) -> int:
     """Print a page as it is written, in Markdown."""
-    pages, entries = guide_pages(), reference()
+    pages = guide_pages()
+    if options.topic in pages and options.site is None and not options.json:
+        print(pages[options.topic])  # without importing all that has a name
+        return 0
+    entries = reference()
     if options.site is not None:
         build_site(options.site, pages, entries, pictures=not options.quick, extra=options.extra)
         print(f"wrote {options.site}/index.html")

@@ -106,7 +106,7 @@ def _valley() -> list[list[tuple[float, float]]]:
     """The curves on which (1 - x)^2 + 100 (y - x^2)^2 has one value: y = x^2 +- sqrt(value - (1 - x)^2) / 10."""
     lines = []
     for value in (0.1, 1.0, 5.0, 25.0, 100.0, 300.0):
-        xs = 1 + value**0.5 * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 80))
+        xs = 1 + value**0.5 * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 150))
         half = np.sqrt(np.maximum(value - (1 - xs) ** 2, 0)) / 10
         there, back = xs**2 + half, (xs**2 - half)[::-1]
         lines.append(list(zip([*xs, *xs[::-1], xs[0]], [*there, *back, there[0]], strict=True)))

@@ -24,7 +24,7 @@ def reference_page(entry: ReferenceEntry) -> str:
     optimizer = catalogue().get(entry.name) if entry.kind == "optimizers" else None
     text = [f"# {entry.name}", "", *_call(entry), *_facts(entry, optimizer), "", *doc_lines(entry.value)]
     text += _arguments(entry) + _methods(entry)
-    for rule in rules_of(optimizer.default()) if optimizer else []:
+    for rule in rules_of(optimizer.default()) if optimizer else _curve_of(entry):
         if rule is not entry.value:
             text += ["", f"## {rule.__name__}", "", *doc_lines(rule)]
     return "\n".join(text).rstrip() + "\n"
@@ -111,6 +111,14 @@ def in_cell(text: str) -> str:
     return text.replace("|", r"\|")
 
 
+def _curve_of(entry: ReferenceEntry) -> list[type]:
+    """The record that a function of the schedules makes, which has the formula."""
+    if entry.kind != "schedules" or inspect.isclass(entry.value):
+        return []
+    made = inspect.signature(entry.value).return_annotation
+    return [made] if inspect.isclass(made) else []
+
+
 def _fenced(lines: Sequence[str]) -> Iterable[str]:
     """Examples of a Python prompt between fences."""
     inside = False
@@ -135,7 +143,7 @@ def _call(entry: ReferenceEntry) -> list[str]:
     shown = [one.replace(annotation=one.empty, default=_short(one.default)) for one in signature.parameters.values()]
     name = entry.name if entry.kind != "samplers" or "." in entry.name else f"sweep.run(..., sampler={entry.name!r})"
     call = f"jgd.{name}" if "(" in name else f"jgd.{name}{inspect.Signature(shown)}"
-    return ["```", *textwrap.wrap(call, 88, subsequent_indent="    ", break_on_hyphens=False), "```", ""]
+    return ["```", *textwrap.wrap(call, 68, subsequent_indent="    ", break_on_hyphens=False), "```", ""]
 
 
 def _short(default: Any) -> Any:
@@ -185,7 +193,7 @@ def _arguments(entry: ReferenceEntry) -> list[str]:
         lines += [f"- `{field.name}`: {'; '.join(said)}"] if said else []
         bare += [] if said else [f"`{field.name}`"]
     lines += [f"- {', '.join(bare)}"] if bare else []
-    return ["", "**Fields**" if entry.is_type else "**Arguments**", "", *lines] if lines else []
+    return ["", "Fields:" if entry.is_type else "Arguments:", "", *lines] if lines else []
 
 
 def _methods(entry: ReferenceEntry) -> list[str]:
