@@ -9,10 +9,10 @@ from jgd.core.storage import write_whole
 from jgd.health.autopsy import Autopsy
 from jgd.health.finding import Thresholds
 from jgd.health.reading import Reading
-from jgd.sweep.health import lane_autopsy, lane_health
 from jgd.sweep.plots.accessor import Plots
 from jgd.sweep.report.page import sweep_report
 from jgd.sweep.results.export import write_csv, write_parquet
+from jgd.sweep.results.health import lane_autopsy, lane_health
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.text import described
 from jgd.sweep.samplers.optuna import to_optuna

@@ -14,11 +14,11 @@ from jgd.pages.page import facts, figure, notes, page
 from jgd.pages.palette import VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.pages.text import capital, count, label_of
-from jgd.sweep.health import first_lost, has_health, lane_health
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.plots.accessor import Plots
 from jgd.sweep.report.captions import caption_of
 from jgd.sweep.report.tables import programs_table, spaces_table, trials_table
+from jgd.sweep.results.health import first_lost, has_health, lane_health
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.results.statistics import half_as_many
 from jgd.sweep.results.text import between, boundary_warnings, interval_meaning, interval_phrase, interval_title
@@ -101,7 +101,7 @@ def _verdict(result: Outcomes) -> str:
 
 
 def _health(result: Outcomes) -> list[str]:
-    """The pulse of the best trial under the first seed, where the sweep was asked for it, and of lanes that were lost."""
+    """Write the pulse of the best trial under the first seed, if the sweep was asked for it, and of lost lanes."""
     if not has_health(result):
         return []
     best = result.best()
