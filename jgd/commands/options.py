@@ -84,7 +84,8 @@ def line_of(
     parts = [command]
     for name, settings in arguments.items():
         value = getattr(options, name.strip("-").replace("-", "_"))
-        if name not in without and value not in (None, settings.get("default")):
-            for one in value if isinstance(value, list) else [value]:
-                parts += [name, shlex.quote(str(one))]
+        if name in without or value in (None, False, settings.get("default")):
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            parts += [name] if one is True else [name, shlex.quote(str(one))]
     return " ".join(parts)

@@ -9,11 +9,9 @@ from jgd.optimizers.catalogue import Chain, Decay, descend, optimizer
 
 @record
 class ScaleByLion(Rule):
-    """Step by the sign of a momentum.
+    """Step by the sign of a momentum (Chen et al. 2023, arXiv:2302.06675).
 
-    u = sign(b1 m + (1-b1) g); m = b2 m + (1-b2) g (Chen et al. 2023, arXiv:2302.06675).
-
-    Taken from the new m, which may overwrite the old: b2 > 0; signs within 1e-7 (|m| + |g|) / b2 of 0 are uncertain.
+    u = sign(b1 m + (1-b1) g); m = b2 m + (1-b2) g. By the new m (so b2 > 0), up to rounding, 1e-7 (|m| + |g|) / b2.
     """
 
     b1: Scalar = hyper(default=0.9, interval="[0, 1)")

@@ -178,7 +178,7 @@ class Partition:
         for label in jax.tree.leaves(labels):
             if label not in self.transforms:
                 raise unknown("Partition(param_labels)", label, self.transforms)
-        if mismatch := prefix_mismatch(labels, params):
+        if jax.tree.leaves(params) and (mismatch := prefix_mismatch(labels, params)):  # as in init
             raise InputError(
                 f"Partition(param_labels): the labels {labels!r} must have the parameters' structure "
                 f"{jax.tree.structure(params)} or be a prefix of it: {mismatch}."

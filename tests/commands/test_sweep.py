@@ -69,7 +69,7 @@ def interrupt_at(monkeypatch, calls):
 
 
 def test_a_sweep_writes_its_folder_and_prints_its_answer(capsys, folder):
-    assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--dir", "d"]) == 0
+    assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--health", "--dir", "d"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Sweeping mine.py:task in d.\nSweep of 12 trials x 2 seeds x 12 steps")
     assert out.rstrip().endswith("Report: d/report.html")
@@ -78,9 +78,11 @@ def test_a_sweep_writes_its_folder_and_prints_its_answer(capsys, folder):
     page = (folder / "d" / "report.html").read_text()
     whole_page(page)
     assert "<h1>Sweep of mine</h1>" in page
-    assert "jgd sweep mine.py:task --space space.toml --trials 6 --seeds 2 --steps 12 --eval-every 3 --dir d" in page
+    said = "jgd sweep mine.py:task --space space.toml --trials 6 --seeds 2 --steps 12 --health --eval-every 3 --dir d"
+    assert said in page
+    assert "Health of the best trial" in page
     assert f"jgd replay d {load('d').best().number} --seed 0" in page
-    assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--dir", "d"]) == 0
+    assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--health", "--dir", "d"]) == 0
     assert capsys.readouterr().out.startswith("Going on with mine.py:task in d.")
 
 
