@@ -103,19 +103,21 @@ def _judged(name: str, family: Family, studies: list[Any]) -> Yields:
     width, last = family.held_out, studies[-1][1]
     best, least = np.exp(whole.best[:, -1, 0]), np.exp(whole.losses[:, -1])
     (rate,), loss = found.numbers(width=width).values(), found.predict(width=width)
+    chosen = last.values[int(np.nanargmin(last.values.mean(axis=1)))]
+    error = float(np.std(chosen, ddof=1) / len(chosen) ** 0.5)
     means = np.nan_to_num(last.values.mean(axis=1), nan=1e30)
     at_law = float(np.exp(np.interp(np.log(rate), np.log(np.geomspace(*family.rates, len(means))), np.log(means))))
     misses = {"rate": abs(100 * (rate / best[0] - 1)), "loss": abs(100 * (loss / least[0] - 1))}
     yield {
         "family": name, "width": width, "rate": float(rate), "rate_low": rate.low, "rate_high": rate.high,
         "best_rate": float(best[0]), "rate_percent": float(misses["rate"]), "loss": float(loss), "loss_low": loss.low,
-        "loss_high": loss.high, "least": float(least[0]), "least_error": float(np.std(least)),
+        "loss_high": loss.high, "least": float(least[0]), "least_error": error,
         "loss_percent": float(misses["loss"]), "regret_percent": float(100 * (at_law / least[0] - 1)),
     }  # fmt: skip
     for what, limit in (("rate", 20.0), ("loss", 1.0)):
         text = f"percent by which the law's {what} misses the best one of a {name}, at width {width}"
         yield Claim(text, float(misses[what]), limit, at_least=False, unit=" %")
-    inside = (rate.low <= best[0] <= rate.high) + (loss.low <= least[0] <= loss.high)
+    inside = int(rate.low <= best[0] <= rate.high) + int(loss.low <= least[0] <= loss.high)
     yield Claim(f"of the law's two intervals that hold what was measured of a {name}", float(inside), 2.0)
 
 

@@ -16,6 +16,8 @@ class Thresholds:
     dead            Largest share of a layer's units that are zero on every example.
     saturated       Largest share of the values of tanh or sigmoid within 3 % of their ends.
     sharpness       Largest sharpness of the loss, as a multiple of that at which the optimizer diverges.
+    timid           Smallest sharpness as such a multiple: below it a rate is too low as soon as ten times it lowers the
+                    loss by 1.3 times as much.
     nonfinite       Largest share of entries that are NaN or infinite.
     successive      Smallest cosine of successive gradients of the full batch: below it the iterates bounce.
     clipped         Largest share of steps whose gradient was clipped.
@@ -37,6 +39,7 @@ class Thresholds:
     dead: Scalar = hyper(default=0.5, interval="(0, inf]")
     saturated: Scalar = hyper(default=0.25, interval="(0, inf]")
     sharpness: Scalar = hyper(default=1.5, interval="(0, inf]")
+    timid: Scalar = hyper(default=2e-3, interval="[0, inf)")
     nonfinite: Scalar = hyper(default=0.0, interval="[0, inf]")
     successive: Scalar = hyper(default=-0.5, interval="[-inf, 1]")
     clipped: Scalar = hyper(default=0.5, interval="(0, inf]")

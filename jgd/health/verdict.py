@@ -193,10 +193,11 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
     scheduled = any(later > 2 * now or now < 0.5 * first for first, now, later in m.rates.values())
     ratio = gains[10.0] / gains[1.0] if gains[1.0] > 0 else 0.0
-    if ratio > float(t.too_low) and not scheduled and gains[10.0] > 0.01 * abs(m.trials.before):
+    limit = min(1.3, float(t.too_low)) if _share_of_edge(m) < float(t.timid) else float(t.too_low)
+    if ratio > limit and not scheduled and gains[10.0] > 0.01 * abs(m.trials.before):
         yield Finding(
             BROKEN, "the optimizer's rate", "fall of the loss with ten times the steps over that with these", ratio,
-            f"below {float(t.too_low):g}", f"the rate is too low: in {m.steps} steps the loss falls by "
+            f"below {limit:g}", f"the rate is too low: in {m.steps} steps the loss falls by "
             f"{gains[1.0]:.2g}, with ten times the rate by {gains[10.0]:.2g}", "raise it 10x",
         )  # fmt: skip
 
@@ -216,10 +217,13 @@ def _over(after: float, before: float) -> float:
 
 def _evidence(m: Measured, t: Thresholds) -> str:
     """Add the sharpness where it says the same."""
-    if m.edge is None or not math.isfinite(m.sharpness):
-        return ""
-    share = m.edge.rate * m.sharpness / m.edge.limit
+    share = _share_of_edge(m)
     return f", and the sharpness is {share:.2g} times the edge of stability" if share > float(t.sharpness) else ""
+
+
+def _share_of_edge(m: Measured) -> float:
+    """The sharpness as a multiple of that at which the optimizer diverges, NaN where either is not known."""
+    return m.edge.rate * m.sharpness / m.edge.limit if m.edge is not None else math.nan
 
 
 def _pairs(m: Measured, t: Thresholds) -> Iterator[Finding]:

@@ -58,7 +58,9 @@ def test_the_page_shows_the_pulse_of_the_best_lane(result, tmp_path):
 
 def test_a_lane_that_diverged_is_read_and_opened(result):
     assert result.diverged_at[1, 0] >= 0
-    assert result.health(trial=1).findings[0].severity == 3
+    reading = result.health(trial=1)
+    assert reading.findings[0].where == f"step {result.diverged_at[1, 0]}"
+    assert "nan%" not in str(reading)
     found = result.autopsy()
     assert found.step <= result.diverged_at.max()
     assert found.origin is not None

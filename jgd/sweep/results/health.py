@@ -38,14 +38,17 @@ def lane_health(
     names = [name.partition("/")[2] for name in result.curves if name.startswith("update_ratio/")]
     groups = tuple(name for name in names if name != EVERYTHING)
     lane = {name: np.asarray(curve[chosen.number, at], float) for name, curve in result.curves.items()}
-    points = int(np.sum(np.isfinite(lane[f"gradient_norm/{EVERYTHING}"]) | np.isfinite(lane["loss"])))
-    points = min(len(result.steps), points + (result.diverged_at[chosen.number, at] >= 0))
-    beats: dict[str, np.ndarray] = {"step": np.asarray(result.steps[:points]) - 1}
+    measured = int(np.sum(np.isfinite(lane[f"gradient_norm/{EVERYTHING}"])))
+    beats: dict[str, np.ndarray] = {"step": np.asarray(result.steps[:measured]) - 1}
     for group in (*groups, EVERYTHING):
         for quantity in QUANTITIES:
-            known = lane[f"{quantity}/{group}"][:points] if quantity in IN_SWEEPS else np.full(points, np.nan)
+            known = lane[f"{quantity}/{group}"][:measured] if quantity in IN_SWEEPS else np.full(measured, np.nan)
             beats[f"{quantity}/{group}"] = known
+    points, lost = int(np.sum(np.isfinite(lane["loss"]))), int(result.diverged_at[chosen.number, at])
     loss = np.repeat(lane["loss"][:points], np.diff([0, *result.steps[:points]]))
+    if lost >= 0:  # the mean of its segment is unknown: the steps before it are taken as those of the segment before
+        before = loss[-1] if len(loss) else 0.0
+        loss = np.concatenate([loss, np.full(max(0, lost - len(loss)), before), [np.nan]])
     heard = Heard(beats, loss, groups, _wide(chosen, groups))
     return Reading(heard, Thresholds() if thresholds is None else thresholds)
 
