@@ -69,7 +69,9 @@ def interrupt_at(monkeypatch, calls):
 
 
 def test_a_sweep_writes_its_folder_and_prints_its_answer(capsys, folder):
-    assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--health", "--dir", "d"]) == 0
+    assert (
+        main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--health", "--dir", "d"]) == 0
+    )
     out = capsys.readouterr().out
     assert out.startswith("Sweeping mine.py:task in d.\nSweep of 12 trials x 2 seeds x 12 steps")
     assert out.rstrip().endswith("Report: d/report.html")
@@ -82,7 +84,9 @@ def test_a_sweep_writes_its_folder_and_prints_its_answer(capsys, folder):
     assert said in page
     assert "Health of the best trial" in page
     assert f"jgd replay d {load('d').best().number} --seed 0" in page
-    assert main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--health", "--dir", "d"]) == 0
+    assert (
+        main(["sweep", "mine.py:task", "--space", "space.toml", *TINY, "--seeds", "2", "--health", "--dir", "d"]) == 0
+    )
     assert capsys.readouterr().out.startswith("Going on with mine.py:task in d.")
 
 

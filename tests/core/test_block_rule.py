@@ -90,7 +90,10 @@ def test_leaves_without_blocks_and_none_pass_and_a_plain_vector_is_one_block():
 
 def test_what_does_not_fit_is_one_sentence():
     rule, params = jgd.scale_by_soap(), {"w": jnp.ones((2, 3))}
-    with pytest.raises(jgd.InputError, match=r"ScaleBySoap.init: the leaf at \['w'\] is complex64, expected real numbers.*split_real_and_imaginary"):
+    with pytest.raises(
+        jgd.InputError,
+        match=r"ScaleBySoap.init: the leaf at \['w'\] is complex64, expected real numbers.*split_real_and_imaginary",
+    ):
         rule.init({"w": jnp.ones((2, 2), jnp.complex64)})
     with pytest.raises(jgd.InputError, match=r"gradient at \['w'\] has shape \(3, 2\), but the state there"):
         rule.update({"w": jnp.ones((3, 2))}, rule.init(params))

@@ -187,7 +187,10 @@ REFUSED = {
         lambda: updated(jgd.masked(jgd.natural_gradient(0.1), {"w": True, "v": False}), {**PARAMS, "v": 1.0}, **PARTS),
         "put no mask around it",
     ),
-    "complex": (lambda: updated(jgd.hessian_free(), {"w": jnp.ones((2, 3)) + 0j}, **PARTS), "is complex64, expected real numbers"),
+    "complex": (
+        lambda: updated(jgd.hessian_free(), {"w": jnp.ones((2, 3)) + 0j}, **PARTS),
+        "is complex64, expected real numbers",
+    ),
     "a state": (
         lambda: jgd.loss_of_outputs(lambda params, state, batch: batch, plain)(1.0, 2.0),
         "a model with a state cannot be taken apart",
