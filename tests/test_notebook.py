@@ -36,7 +36,7 @@ HTML = {
     "task": "float32[8, 2]",
     "fit": "<progress",
     "run": "Run of 20 steps",
-    "solution": "status",
+    "solution": "max_steps",
     "plan": "Plan of 4 trials",
     "sweep": "<progress",
     "result": "Sweep of 4 trials",
