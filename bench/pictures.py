@@ -7,7 +7,7 @@ import jgd
 from jgd.sweep import loguniform
 
 FOLDER = Path(jgd.__file__).parent / "guide" / "pictures"
-RACERS = ("sgd", "heavy_ball", "adagrad", "rmsprop", "adam", "lion", "muon")
+RACERS = ("sgd", "heavy_ball", "nesterov", "adagrad", "rmsprop", "adam", "lion", "muon")
 
 
 def main() -> int:
