@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jgd.core import Function, MatrixRule, Transform
 from jgd.core.arguments import checked
+from jgd.core.errors import InputError
 from jgd.core.leaves import leaf_flags
 from jgd.core.matrices import for_params
 from jgd.core.quantized import is_quantized
@@ -120,6 +121,9 @@ def describe(optimizer: Any, params: Params) -> Description:
     the leaf, the rules that act on it, how they cut it into matrices, its learning rate and weight decay where they
     can be read, and the bytes of its state. optax's own transforms are opaque: only their name and state are told.
     """
+    if callable(getattr(params, "init", None)):
+        kind = type(params).__name__
+        raise InputError(f"describe(params={kind}(...)): expected parameters; give those of its init(key).")
     transform = as_transform(optimizer)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), params)
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]

@@ -20,6 +20,11 @@ def rows(optimizer, params=PARAMS):
     return {row.path: row for row in jgd.describe(optimizer, params).rows}
 
 
+def test_a_task_is_no_tree_of_parameters():
+    with pytest.raises(jgd.InputError, match=r"describe\(params=Task\(...\)\): expected parameters; give those of its"):
+        jgd.describe(jgd.adam(1e-3), jgd.Task(lambda key: jnp.ones(2), lambda p, batch: jnp.sum(p), jnp.ones((4, 2))))
+
+
 def test_muon_s_choice_is_shown():
     axes = jgd.matrix_axes_by_path({"stack": jgd.MatrixAxes(2, 1)})
     optimizer = jgd.muon(0.02, weight_decay=0.1, adam_learning_rate=3e-4, muon_weight_dimension_numbers=axes)
