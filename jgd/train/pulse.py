@@ -120,18 +120,14 @@ class Pulse(NamedTuple):
 
 def group_names(params: Params) -> tuple[str, ...]:
     """The names under which a sweep may watch its groups of leaves, `update_ratio/head`; all leaves are `all`."""
-    pulse = pulse_of(True, params)
-    assert pulse is not None
-    return tuple(f"{quantity}/{group}" for group in (*dict(pulse.groups), EVERYTHING) for quantity in IN_SWEEPS)
+    return tuple(f"{quantity}/{group}" for group in (*groups_of(params), EVERYTHING) for quantity in IN_SWEEPS)
 
 
 def measure_groups(
     names: Sequence[str], due: Any, loss: Any, params: Params, grads: Grads, make_updates: Callable[[], Updates]
 ) -> dict[str, jax.Array]:
     """Measure what `names`, of `group_names`, say at a step that is due; NaN at others, which cost nothing."""
-    pulse = pulse_of(True, params)
-    assert pulse is not None
-    leaves = {**dict(pulse.groups), EVERYTHING: tuple(range(len(jax.tree.leaves(params))))}
+    leaves = {**groups_of(params), EVERYTHING: tuple(range(len(jax.tree.leaves(params))))}
 
     def measure() -> dict[str, jax.Array]:
         rows = _sums(params, grads, make_updates(), _samples(grads))
@@ -148,6 +144,12 @@ def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
     if not health:
         return None
     asked = health if isinstance(health, Health) else Health()
+    return Pulse(asked.every, tuple(groups_of(params, asked).items()))
+
+
+def groups_of(params: Params, asked: Health | None = None) -> dict[str, tuple[int, ...]]:
+    """The positions of the leaves of each group, by its name, of parameters or their shapes."""
+    asked = Health() if asked is None else asked
     paths = leaf_paths(params)
     if isinstance(asked.groups, int):
         names = short_names(paths, asked.groups)
@@ -156,8 +158,7 @@ def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
         names = [next((name for name, pattern in asked.groups if fits(pattern, path)), "") for path in paths]
     inexact = [jnp.issubdtype(jnp.result_type(x), jnp.inexact) for x in jax.tree.leaves(params)]
     order = dict.fromkeys(name for name, kept in zip(names, inexact, strict=True) if name and kept)
-    members = {g: tuple(i for i, name in enumerate(names) if name == g and inexact[i]) for g in order}
-    return Pulse(asked.every, tuple(members.items()))
+    return {g: tuple(i for i, name in enumerate(names) if name == g and inexact[i]) for g in order}
 
 
 def short_names(paths: Sequence[str], most: int) -> list[str]:

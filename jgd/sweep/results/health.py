@@ -12,7 +12,7 @@ from jgd.health.pulse_findings import Heard
 from jgd.health.reading import Reading
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import Trial
-from jgd.train.pulse import EVERYTHING, IN_SWEEPS, QUANTITIES, pulse_of
+from jgd.train.pulse import EVERYTHING, IN_SWEEPS, QUANTITIES, groups_of
 from jgd.train.task import Task, init_model
 
 
@@ -89,6 +89,5 @@ def _wide(trial: Trial, groups: tuple[str, ...]) -> tuple[str, ...]:
     if not isinstance(task, Task):
         return groups
     params = jax.eval_shape(lambda: init_model(task, jax.random.key(0))[0])
-    pulse, leaves = pulse_of(True, params), jax.tree.leaves(params)
-    assert pulse is not None
-    return tuple(name for name, members in pulse.groups if any(leaves[i].ndim > 1 for i in members))
+    leaves = jax.tree.leaves(params)
+    return tuple(name for name, members in groups_of(params).items() if any(leaves[i].ndim > 1 for i in members))
