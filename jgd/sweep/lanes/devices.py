@@ -47,7 +47,7 @@ class Devices:
         places = self.spread.places(optimizer, carry)
         state = LaneState(places.params, places.opt_state, places.model_state, EVERYWHERE)
         return jax.tree.map(
-            lambda spec: NamedSharding(self.mesh, PartitionSpec("lanes", *spec)),
+            lambda spec: NamedSharding(self.mesh, PartitionSpec(*LANES, *spec)),
             state,
             is_leaf=lambda x: isinstance(x, PartitionSpec),
         )

@@ -14,7 +14,7 @@ from jgd.train.loop import Carry, begin, root_key
 from jgd.train.mesh_layout import check_batch, specs_on
 from jgd.train.task import Task
 
-LANES = "lanes"
+LANE_AXIS = "lanes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ def lane_mesh(mesh: Mesh | None, data_axis: str | None, specs: Any, devices: Any
         return None
     if devices is not None:
         raise InputError("run(devices=, mesh=): the mesh has its devices; pass one of them.")
-    others = [name for name in mesh.axis_names if name != LANES]
+    others = [name for name in mesh.axis_names if name != LANE_AXIS]
     if not others:
         raise InputError(
             "run(mesh=): it has the axis 'lanes' alone, so that each lane has one device; pass devices= for that, or a "
@@ -73,6 +73,6 @@ def lane_mesh(mesh: Mesh | None, data_axis: str | None, specs: Any, devices: Any
     axis = others[0] if data_axis is None else data_axis
     if axis not in others:
         raise unknown("run(data_axis)", axis, others)
-    at = mesh.axis_names.index(LANES) if LANES in mesh.axis_names else None
+    at = mesh.axis_names.index(LANE_AXIS) if LANE_AXIS in mesh.axis_names else None
     rows = mesh.devices[None] if at is None else np.moveaxis(mesh.devices, at, 0)
-    return LaneMesh(Mesh(rows, (LANES, *others), axis_types=(AxisType.Auto,) * rows.ndim), axis, specs)
+    return LaneMesh(Mesh(rows, (LANE_AXIS, *others), axis_types=(AxisType.Auto,) * rows.ndim), axis, specs)

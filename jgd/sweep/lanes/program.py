@@ -11,11 +11,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jgd.core.tree import all_finite, widen
 from jgd.core.types import Params, State
 from jgd.sweep.lanes.group import Group
-from jgd.sweep.lanes.lane_mesh import LaneMesh
+from jgd.sweep.lanes.lane_mesh import LANE_AXIS, LaneMesh
 from jgd.train.loop import Carry, advance_watching, batch_at, begin, evaluation, pick, root_key
 from jgd.train.task import Task
 
-LANES = PartitionSpec("lanes")
+LANES = PartitionSpec(LANE_AXIS)
 EVERYWHERE = PartitionSpec()
 
 
@@ -55,7 +55,7 @@ class Block(NamedTuple):
 
 def mesh_of(devices: Sequence[Any]) -> Mesh:
     """The devices in a row."""
-    return jax.make_mesh((len(devices),), ("lanes",), devices=devices, axis_types=(jax.sharding.AxisType.Auto,))
+    return jax.make_mesh((len(devices),), (LANE_AXIS,), devices=devices, axis_types=(jax.sharding.AxisType.Auto,))
 
 
 def begin_program(group: Group, mesh: Mesh, width: int, places: Any = None, spread: LaneMesh | None = None) -> Any:
@@ -126,7 +126,7 @@ def over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Call
         return side_by_side(one, lanes, width) if width > 1 else jax.lax.map(one, lanes)
 
     return jax.shard_map(
-        local, mesh=mesh, in_specs=(LANES, EVERYWHERE), out_specs=LANES, check_vma=False, axis_names={"lanes"}
+        local, mesh=mesh, in_specs=(LANES, EVERYWHERE), out_specs=LANES, check_vma=False, axis_names={LANE_AXIS}
     )
 
 
