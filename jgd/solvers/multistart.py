@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.core
-import jax.numpy as jnp
 
 from jgd.core.arguments import ARRAYS, checked, whole_from
 from jgd.core.errors import InputError
@@ -53,12 +52,7 @@ def multistart(
 
 def best_solutions(every: Solution, keep: int) -> Solution:
     """The best of many solutions, or with `keep` more than 1 so many of them, the best first."""
-    value = jnp.where(jnp.isfinite(every.value), every.value, jnp.inf)
-    if every.violation is None:
-        order = jnp.argsort(value)
-    else:
-        missed = jnp.where(jnp.isfinite(every.violation), every.violation, jnp.inf)
-        order = jnp.lexsort((value, jnp.where(every.is_feasible, 0.0, missed)))
+    order = every.best_first
     best = jax.tree.map(lambda x: x[order[:keep]], every)
     if keep > 1:
         return best

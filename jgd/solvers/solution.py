@@ -102,6 +102,15 @@ class Solution:
         return ended | (self.violation <= jnp.finfo(self.violation.dtype).eps ** 0.5)
 
     @property
+    def best_first(self) -> jax.Array:
+        """Rank many solutions, i32[n]: those that obey their constraints first, then by their value, NaN last."""
+        value = jnp.where(jnp.isfinite(self.value), self.value, jnp.inf)
+        if self.violation is None:
+            return jnp.argsort(value)
+        missed = jnp.where(jnp.isfinite(self.violation), self.violation, jnp.inf)
+        return jnp.lexsort((value, jnp.where(self.is_feasible, 0.0, missed)))
+
+    @property
     def message(self) -> Any:
         """Why it stopped, in a sentence; an array of them where there are many solutions."""
         codes = np.asarray(self.status)
@@ -115,12 +124,25 @@ class Solution:
         codes, counts = np.unique(np.asarray(self.status), return_counts=True)
         if np.ndim(self.status):
             reasons = [f"{count} {Status.of(code)}" for code, count in zip(codes, counts, strict=True)]
-            return "\n  ".join([f"{np.size(self.status)} solutions", *reasons])
+            return "\n  ".join([self._summary(), *reasons])
         missed = "" if self.violation is None else f", violation {float(self.violation):.3g}"
         cost = "" if self.evaluations is None else f" and {int(self.evaluations)} evaluations"
         return (
             f"Solution after {int(self.steps)} steps{cost}: value {float(self.value):.6g}, gradient norm "
             f"{float(self.gradient_norm):.3g}{missed}\n  {Status.of(self.status)}\n  params: {brief(self.params)}"
+        )
+
+    def _summary(self) -> str:
+        """How many solutions there are, the range of their values, and which is the best."""
+        count = f"{np.size(self.status)} solutions"
+        value = np.where(np.isfinite(self.value), self.value, np.inf)
+        if np.ndim(self.status) != 1 or np.isinf(value).all():
+            return count
+        best = int(self.best_first[0])
+        params = jax.tree.map(lambda x: x[best], self.params)
+        return (
+            f"{count}: the best has value {value[best]:.6g}, the median {np.median(value):.6g}\n"
+            f"  the best, at index {best}: {brief(params)}"
         )
 
     _repr_html_ = text_html
