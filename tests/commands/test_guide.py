@@ -12,6 +12,8 @@ import jgd
 from jgd.commands.guide import guide_pages
 from jgd.commands.main import main
 from jgd.optimizers.catalogue import catalogue
+from jgd.solvers.names import METHODS as SOLVERS
+from jgd.solvers.root import METHODS as ROOTS
 
 PAGES = guide_pages()
 
@@ -43,6 +45,11 @@ def test_the_names_of_a_page_are_there(page):
 def test_every_page_is_listed():
     listed = re.findall(r"^\| \[([a-z-]+)\]", PAGES["index"], re.MULTILINE)
     assert sorted([*listed, "index"]) == sorted(PAGES)
+
+
+def test_the_page_of_solvers_names_every_method():
+    missing = [name for name in (*SOLVERS, *ROOTS) if f'"{name}"' not in PAGES["solvers"]]
+    assert not missing
 
 
 def test_the_command_shows_pages_and_optimizers(capsys):
