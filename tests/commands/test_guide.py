@@ -12,8 +12,8 @@ import jgd
 from jgd.commands.guide import guide_pages
 from jgd.commands.main import main
 from jgd.optimizers.catalogue import catalogue
-from jgd.solvers.names import METHODS as SOLVERS
-from jgd.solvers.root import METHODS as ROOTS
+from jgd.solvers.names import METHODS
+from jgd.solvers.root import ROOT_METHODS
 
 PAGES = guide_pages()
 
@@ -48,7 +48,7 @@ def test_every_page_is_listed():
 
 
 def test_the_page_of_solvers_names_every_method():
-    missing = [name for name in (*SOLVERS, *ROOTS) if f'"{name}"' not in PAGES["solvers"]]
+    missing = [name for name in (*METHODS, *ROOT_METHODS) if f'"{name}"' not in PAGES["solvers"]]
     assert not missing
 
 
