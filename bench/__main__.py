@@ -108,8 +108,8 @@ def write_page(path: Path) -> int:
     from bench import leaderboard_page, page, solver_page
 
     found = json.loads(path.read_text())
-    kinds = {"standings": leaderboard_page.render, "runs": solver_page.render}  # by what only such a document has
-    render = next((make for key, make in kinds.items() if key in found), page.render)
+    kinds = {"standings": leaderboard_page.render, "cases": page.render}  # by what only such a document has
+    render = next((make for key, make in kinds.items() if key in found), solver_page.render)
     path.with_suffix(".html").write_text(render(found))
     print(f"wrote {path.with_suffix('.html')}")
     return 0

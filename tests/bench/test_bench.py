@@ -105,13 +105,14 @@ def test_the_command_writes_results_and_a_page_and_tells_of_failures(somewhere, 
 
 
 def test_the_pages_of_all_results_are_made_anew(monkeypatch, tmp_path):
-    for name in ("many", "leaderboard"):
+    for name in ("many", "leaderboard", "solvers"):
         shutil.copy(command.RESULTS / f"{name}.json", tmp_path)
     monkeypatch.setattr(command, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["bench", "--pages"])
     assert command.main() == 0
     assert "in one call" in (tmp_path / "many.html").read_text()
     assert "Optimizers on problems that can be won" in (tmp_path / "leaderboard.html").read_text()
+    assert "Deterministic solvers, by passes" in (tmp_path / "solvers.html").read_text()
 
 
 def test_an_unknown_case_is_refused_with_the_names(monkeypatch, capsys):
