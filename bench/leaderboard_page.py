@@ -167,7 +167,7 @@ def _key(steps: float) -> float | str:
 
 
 _STYLE = """<style>
-main { max-width: 1480px; } section:not(.grid) { max-width: 1180px; }
+main { max-width: 1480px; } section:not(.grid) { max-width: 1240px; }
 .more { color: var(--c2); font-weight: 600; } .less { color: var(--soft); } .tie { color: var(--faint); }
 .grid .winner td, .about .winner td { background: none; font-weight: inherit; }
 .about td, .about th { text-align: left; } .about td { white-space: normal; }

@@ -14,10 +14,16 @@ from jgd.pages.svg import to_svg
 def render(results: dict[str, Any]) -> str:
     """The HTML document."""
     machine, cases = results["machine"], results["cases"]
-    title = f"jgd's benchmarks on {machine['device']}"
+    title = f"{title_of(cases)}, on {machine['device']}"
     claims = [(name, claim) for name, case in cases.items() for claim in case["claims"]]
     parts = [_head(title, results, claims), _sections(results), _claims(claims)]
     return page(title, [*parts, *(_case(*item) for item in cases.items()), _STYLE])
+
+
+def title_of(cases: dict[str, Any]) -> str:
+    """The titles of a few cases, or how many there are."""
+    named = "; ".join(case["title"] for case in cases.values())
+    return named if len(cases) <= 2 else f"jgd's benchmarks, {len(cases)} cases"
 
 
 def _head(title: str, results: dict[str, Any], claims: list[Any]) -> str:
@@ -75,7 +81,8 @@ def _claims(claims: list[Any]) -> str:
         texts = [
             sign,
             f'<a href="#{name}">{name}</a>',
-            *map(html.escape, (claim["text"], found, goal.rpartition(":")[0])),
+            html.escape(claim["text"]),
+            *(f"<span class=number>{html.escape(said)}</span>" for said in (found, goal.rpartition(":")[0])),
         ]
         keys = ["met" if claim["met"] else "missed", name, claim["text"], claim["value"], claim["goal"], claim["why"]]
         rows.append(list(zip([*texts, html.escape(claim["why"])], keys, strict=True)))

@@ -29,7 +29,7 @@ def render(kinds: Document) -> str:
     body = ["<h1>Deterministic solvers, by passes</h1>", facts(shown)]
     for kind, found in kinds.items():
         body += section(found, kind)
-    return page("Deterministic solvers, by passes", [*body, notes("How it was measured", NOTES)])
+    return page("Deterministic solvers, by passes", [*body, notes("How it was measured", NOTES), STYLE])
 
 
 def how_many(found: Document) -> str:
@@ -38,6 +38,7 @@ def how_many(found: Document) -> str:
     return str(whole) if done == whole else f"the first {done} of {whole}"
 
 
+STYLE = """<style>td:last-child, th:last-child { text-align: left; white-space: normal; }</style>"""
 NOTES = (
     "A pass is one run of the function: a value, with or without its gradient, a residual with or without its "
     "Jacobian, or a Hessian. Nobody gets more than 2,000; tolerances ask for all that the arithmetic gives.",

@@ -80,6 +80,7 @@ def test_the_site_is_built_from_all_pages(tmp_path, capsys, monkeypatch):
     assert "The path of lion" in (tmp_path / "site/optimizers/lion.svg").read_text()
     assert "../linear_schedule.svg" in (tmp_path / "site/schedules/linear_schedule/index.html").read_text()
     assert "ScaleByLion" in (tmp_path / "site/optimizers/lion/index.html").read_text()
+    assert not [page for page in (tmp_path / "site").rglob("*.html") if "\\&lt;" in page.read_text()]
     assert "(optimizers/lion/)" in (tmp_path / "site/llms.txt").read_text()
 
 

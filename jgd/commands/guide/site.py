@@ -21,6 +21,10 @@ from jgd.optimizers.catalogue import catalogue
 
 TITLE = "jgd: gradient descent as a value"
 FEATURES = ["navigation.sections", "navigation.top", "content.code.copy", "search.highlight"]
+STYLE = """\
+.md-grid { max-width: 72rem; }
+.md-typeset pre > code { font-size: 0.6rem; }  /* about 100 columns beside both lists, and 120 on a wide screen */
+"""
 PATH = (
     f"After each of {STEPS} steps a dot, from the large one to the red minimum, at the best of {RATES} learning rates: "
     "(1 - x)² + 100 (y - x²)² on the left, x² + 30 y² on the right. The title has the value at the end. The plane is "
@@ -53,7 +57,8 @@ def build_site(
         _write_pages(source, pages, entries, pictures)
         if extra is not None:
             _write(source, "benchmarks/index.md", _benchmarks(extra, source / "benchmarks"))
-        (source / "llms.txt").write_text(llms_text(pages, entries), encoding="utf-8")
+        _write(source, "llms.txt", llms_text(pages, entries))
+        _write(source, "style.css", STYLE)
         _run_mkdocs(Path(place), source, folder, _navigation(pages, extra is not None))
 
 
@@ -105,7 +110,8 @@ def _of_entry(entry: ReferenceEntry, drawn: bool) -> str:
 def _escaped(text: str) -> str:
     """Text in which what a formula has in angle brackets, and stars and underscores, are read as they stand."""
     parts = re.split(r"(```.*?```|`[^`\n]*`|\n    [^\n]*|^- `[^\n]*?`)", text, flags=re.DOTALL)
-    return "".join(part if i % 2 else re.sub(r"([*_<|])", r"\\\1", part) for i, part in enumerate(parts))
+    parts[::2] = (re.sub(r"([*_|])", r"\\\1", part.replace("<", "&lt;")) for part in parts[::2])
+    return "".join(parts)
 
 
 def _benchmarks(extra: Path, target: Path) -> str:
@@ -136,6 +142,7 @@ def _run_mkdocs(place: Path, source: Path, folder: Path, navigation: list[Any]) 
         "docs_dir": str(source),
         "site_dir": str(folder.absolute()),
         "theme": {"name": "material", "font": False, "features": FEATURES},
+        "extra_css": ["style.css"],
         "markdown_extensions": ["tables", "sane_lists", "pymdownx.highlight", "pymdownx.superfences"],
         "not_in_nav": "\n".join([f"/{kind}/" for kind in (*KINDS, "types")]),
         "nav": navigation,
