@@ -20,11 +20,14 @@ class Transform(Protocol):
     """A gradient transformation: optax's protocol to the letter. Optimizers are transforms whose updates are steps."""
 
     def init(self, params: Params) -> State:
-        """The state before the first step."""
+        """Return the state before the first step."""
         ...
 
-    def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates to add to the parameters, and the next state. Unknown extra arguments are ignored."""
+    def update(self, grads: Grads, state: State, /, *params: Any, **extra: Any) -> tuple[Updates, State]:
+        """Return the updates to add to the parameters, and the next state.
+
+        `params` is third, by place or by name, and may be left out; unknown extra arguments are ignored.
+        """
         ...
 
 
@@ -32,8 +35,8 @@ class Transform(Protocol):
 class Schedule(Protocol):
     """Give a hyperparameter as a function of the number of steps taken before this one: the first step sees 0."""
 
-    def __call__(self, count: Any) -> Any:
-        """The value at `count`."""
+    def __call__(self, count: Any, /) -> Any:
+        """Return the value at `count`."""
         ...
 
 

@@ -13,6 +13,7 @@ from jgd.core.errors import MissingError
 from jgd.core.frozen import first_key, frozen_key, split_key
 from jgd.core.leaves import PARTS, check_real, is_whole
 from jgd.core.outline import shown
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, check_extra, check_fits, check_inexact, check_params, widen
 from jgd.core.types import Grads, Params, State, Updates
 
@@ -21,7 +22,7 @@ Product = Callable[[Params], Params]
 
 
 @record
-class HutchinsonEstimatorDiagHessian:
+class HutchinsonEstimatorDiagHessian(Pair):
     """Estimate the Hessian's diagonal by a product with random signs.
 
     u = r (H r), whose mean over random signs r is the diagonal of the Hessian H (Hutchinson 1989).
@@ -100,7 +101,7 @@ FAMILY = one_of(*FAMILIES)
 
 
 @record
-class GaussNewtonBartlettEstimator:
+class GaussNewtonBartlettEstimator(Pair):
     """Estimate the diagonal of the Gauss-Newton matrix from drawn targets.
 
     u = n g^2, g the gradient of the mean of -log p at n targets drawn from the model (Liu et al. 2023, Alg. 2).

@@ -17,6 +17,7 @@ from optax.experimental import aggregating
 from jgd.core import InputError, Transform, hyper, record, static
 from jgd.core.arguments import ARRAYS, Kind, checked, whole_from
 from jgd.core.errors import ExpectationError
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     abs_sq,
     check_extra,
@@ -61,7 +62,7 @@ STEPS = whole_from(1)
 
 
 @record
-class AccumulateAvgUpdates:
+class AccumulateAvgUpdates(Pair):
     """Collect the gradients of several batches, and pass their mean on once in so many steps.
 
     u = the mean of the last k gradients in every k-th step, and 0 in the others, k = `accumulation_steps`.
@@ -194,7 +195,7 @@ get_per_element_mean_and_sum_sq_diff_grads = GetPerElementMeanAndSumSqDiffGrads
 
 
 @record
-class TrackPerElementMeanAndVarianceWithEma:
+class TrackPerElementMeanAndVarianceWithEma(Pair):
     """Pass the gradients on, and keep their mean and variance over the examples.
 
     u = g, with running means of the gradients and of their variance over examples in the state.

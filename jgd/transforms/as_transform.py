@@ -14,7 +14,7 @@ from jgd.core.types import Grads, Params, State, Updates
 
 
 @record
-class Foreign:
+class Foreign(Pair):
     """A pair of `init` and `update` functions, such as `optax.sgd(0.1)`, as structure.
 
     Its numbers are closed over: they are no leaves, and each new pair compiles anew. `jgd.interop.FromOptax` keeps

@@ -10,6 +10,7 @@ import optax
 from jgd.core import Transform, as_function, part, record, static
 from jgd.core.arguments import function_of
 from jgd.core.cost import Cost, cost
+from jgd.core.pair import Pair
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -19,7 +20,7 @@ CONDITION = function_of("(step, **extra) -> whether to act, a boolean scalar")
 
 
 @record
-class ConditionallyTransform:
+class ConditionallyTransform(Pair):
     """Applies `inner` in the steps for which `should_transform_fn(step)` holds; in others gradients pass unchanged.
 
     `step` is the number of calls before this one. The inner state is kept meanwhile, and `inner` does not run (under
@@ -49,7 +50,7 @@ conditionally_transform = ConditionallyTransform
 
 
 @record
-class ConditionallyMask:
+class ConditionallyMask(Pair):
     """Applies `inner` in the steps for which `should_transform_fn(step)` holds; in others the updates are zero.
 
     Otherwise as `conditionally_transform`.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jgd.core import InputError, Transform, hyper, record, static
 from jgd.core.arguments import MASK, one_of
 from jgd.core.frozen import frozen
-from jgd.core.pair import abstracted, explained
+from jgd.core.pair import Pair, abstracted, explained
 from jgd.core.tree import check_params, copied, map_unzip, map_updates, where_both
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.compose import Chain, Masked, chain, masked
@@ -118,7 +118,7 @@ class InitialDecayState(NamedTuple):
 
 
 @record
-class AddInitialDecay:
+class AddInitialDecay(Pair):
     """Pull the parameters back to where they began.
 
     u = g + wd (p - p0): decay towards the parameters at `init`, as fine-tuning asks for (L2-SP).

@@ -11,7 +11,7 @@ from jgd.core.arguments import whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
 from jgd.core.mesh import laid_like
-from jgd.core.pair import abstracted, explained
+from jgd.core.pair import Pair, abstracted, explained
 from jgd.core.tree import (
     check_fits,
     check_params,
@@ -173,7 +173,7 @@ class LawaState(NamedTuple):
 
 
 @record
-class Lawa:
+class Lawa(Pair):
     """Keeps the parameters after every `period`-th step of `inner`, the last `window` of them, whose mean to evaluate.
 
     (Latest weight averaging, Kaddour 2022, arXiv:2209.14981.) The mean is that of those there are so far; before the

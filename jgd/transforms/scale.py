@@ -10,6 +10,7 @@ import optax
 from jgd.core import Rule, Transform, hyper, record, static
 from jgd.core.arguments import shown
 from jgd.core.errors import ExpectationError
+from jgd.core.pair import Pair
 from jgd.core.tree import increment, map_unzip, map_updates, where_both, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
@@ -18,7 +19,7 @@ from jgd.transforms.compose import Chain
 
 
 @record
-class Identity:
+class Identity(Pair):
     """Leaves the gradients as they are."""
 
     keeps_zeros = True
@@ -71,7 +72,7 @@ negate = Negate
 
 
 @record
-class ScaleByLearningRate:
+class ScaleByLearningRate(Pair):
     """Multiply by the learning rate, and turn the step downhill.
 
     u = -lr g, or lr g if `flip_sign` is off: the last link of most optimizers; g itself if the rate is `None`.
@@ -102,7 +103,7 @@ scale_by_learning_rate = ScaleByLearningRate
 
 
 @record
-class ScaleBySchedule:
+class ScaleBySchedule(Pair):
     """Multiply by a schedule.
 
     u = s(count) g. State: an i32 counter.

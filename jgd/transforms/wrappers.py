@@ -12,6 +12,7 @@ from jgd.core.arguments import function_of
 from jgd.core.cost import Cost, cost, total
 from jgd.core.frozen import dtype_name
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
+from jgd.core.pair import Pair
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole, at_count
@@ -21,7 +22,7 @@ SKIP = function_of("(grads, gradient_step, params) -> (skip, info)")
 
 
 @record
-class MultiSteps:
+class MultiSteps(Pair):
     """Accumulates the gradients of `every_k_schedule` batches, then lets `opt` step with their mean (or sum).
 
     The other updates are zero, and `opt` does not run for them (under `vmap` it runs and is discarded).
@@ -97,7 +98,7 @@ class MultiSteps:
 
 
 @record
-class ApplyIfFinite:
+class ApplyIfFinite(Pair):
     """Steps only when every entry of the gradient is finite; else the update is zero and the inner state is kept.
 
     After `max_consecutive_errors` such gradients in a row it gives up and lets them through, until one is finite
