@@ -5,6 +5,7 @@ import json
 import math
 import pathlib
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ def counters(row):
     params = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
     state = jax.eval_shape(opt.init, params)
     traced = jax.jit(functools.partial(_step, row), donate_argnums=(1, 2)).trace(opt, params, state, params)
-    compiled = traced.lower().compile()
+    compiled: Any = traced.lower().compile()
     passes, copies = _passes(compiled.as_text())
     return {
         "equations": _equations(traced.jaxpr.jaxpr),

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import numbers
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -247,7 +248,7 @@ def kinds(value):
     fields = {f.name: f for f in dataclasses.fields(value)} if is_record(value) else {}
     found = {}
     for name, parameter in parameters.items():
-        meta = fields[name].metadata if name in fields else {}
+        meta: Any = fields[name].metadata if name in fields else {}
         by_field = {"hyper": NUMBER, "hypers": BY_NAME.get(name, NUMBERS)}.get(meta.get("kind"), meta.get("expect"))
         by_annotation = next((k for a, k in BY_ANNOTATION.items() if a == parameter.annotation), None)
         if parameter.kind is parameter.VAR_POSITIONAL:

@@ -7,6 +7,7 @@ import jax
 Array: TypeAlias = jax.Array
 Arrays: TypeAlias = tuple[jax.Array, ...]
 Scalar: TypeAlias = float | jax.Array
+Weights: TypeAlias = Any  # a number, an array, or a tree of both that is the parameters' or a prefix of it
 DType: TypeAlias = Any  # a dtype or its name; None is the parameter's
 Mask: TypeAlias = Any  # a tree of booleans over the parameters, a function that makes one of them, or a pattern
 Params: TypeAlias = Any

@@ -48,7 +48,7 @@ class OrthogonalMomentum(MatrixRule):
     Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
     """
 
-    ns_coeffs: tuple[Scalar, ...] = hypers(default=STANDARD, convert=coefficients)
+    ns_coeffs: Any = hypers(default=STANDARD, convert=coefficients)
     ns_steps: int = static(default=5, expect=WHOLE)
     beta: Scalar = hyper(default=0.95, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")

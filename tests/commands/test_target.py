@@ -1,6 +1,7 @@
 """`jgd bench target` in this process: its contest, its files, its tables and its errors."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +82,7 @@ def test_studies_have_seeds_and_settings_of_their_own_and_optimizers_share_them(
 def test_the_time_that_is_left_goes_by_the_work_of_goals():
     goals = goals_of("breast_cancer,mnist5k", None)
     assert goals[1].work > 2 * goals[0].work
+    line: Any
     with Line(goals, Budget(2, 2), show=False) as line:
         done = []
         line.update = lambda percent, note: done.append((percent, note))
@@ -124,6 +126,7 @@ def test_what_cannot_be_studied_is_said_before_anything_runs(name, said, tmp_pat
 
 def test_one_task_with_two_targets_has_two_parts_of_the_line():
     goals = goals_of("diabetes,diabetes@loss<=60", None)
+    line: Any
     with Line(goals, Budget(1, 1), show=False) as line:
         done = []
         line.update = lambda percent, note: done.append(percent)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import ClosedJaxpr, Jaxpr
 
 import jgd
 from jgd.solvers.names import METHODS
@@ -55,7 +56,7 @@ def in_double(jaxpr, found):
                 found.append(str(equation)[:200])
         for value in equation.params.values():
             for inner in value if isinstance(value, (tuple, list)) else (value,):
-                if isinstance(inner, (jax.extend.core.Jaxpr, jax.extend.core.ClosedJaxpr)):
+                if isinstance(inner, (Jaxpr, ClosedJaxpr)):
                     in_double(getattr(inner, "jaxpr", inner), found)
     return found
 
