@@ -1,4 +1,4 @@
-"""What a step of each optimizer compiles to, as counts that repeat exactly: `python -m tests.counters` writes them."""
+"""Count what a step of each optimizer compiles to; counts repeat exactly: `python -m tests.counters` writes them."""
 
 import functools
 import json

@@ -284,7 +284,7 @@ def needed(value, name):
 
 
 def refused(value, name, bad):
-    """What is said of a bad argument, or what else becomes of it."""
+    """Return what is said of a bad argument, or what else becomes of it."""
     given = {**needed(value, name), name: bad}
     order = inspect.signature(value).parameters.values()
     positional = [given.pop(p.name) for p in order if p.kind is p.POSITIONAL_ONLY and p.name in given]

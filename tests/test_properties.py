@@ -1,4 +1,4 @@
-"""What a row in the table buys, whatever the optimizer: one property over all rows each."""
+"""Properties of every row of the table, whatever the optimizer: one test each."""
 
 import functools
 import pickle

@@ -24,7 +24,7 @@ class RuleState(NamedTuple):
 
 
 class Rule(Pair):
-    """Lifts two functions of one array to a transform of trees; a record inherits from it.
+    """Lift two functions of one array to a transform of trees; a record inherits from it.
 
     `slots(p)` makes the arrays that are kept for a parameter, of which it reads the shape and dtype, as a tuple; by
     default zeros for each name of `layout`, in the dtype of the field `<name>_dtype` if there is one.

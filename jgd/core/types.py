@@ -18,7 +18,7 @@ State: TypeAlias = Any
 
 @runtime_checkable
 class Transform(Protocol):
-    """A gradient transformation: optax's protocol to the letter. Optimizers are transforms whose updates are steps."""
+    """Transform gradients, by optax's protocol to the letter. Optimizers are transforms whose updates are steps."""
 
     def init(self, params: Params) -> State:
         """Return the state before the first step."""

@@ -31,7 +31,7 @@ class DelayedState(NamedTuple):
 
 @record
 class Delayed(Pair):
-    """Lets `inner` step at the gradient of `steps` steps ago; `delayed` makes it."""
+    """Let `inner` step at the gradient of `steps` steps ago; `delayed` makes it."""
 
     called = "delayed"
 

@@ -35,7 +35,7 @@ class DilocoState(NamedTuple):
 
 @record
 class LocalSgd(Pair):
-    """Lets `workers` train apart with `inner`, and moves all to the mean of their parameters after every H steps.
+    """Let `workers` train apart with `inner`, and moves all to the mean of their parameters after every H steps.
 
     H is `every`, a leaf: `jax.vmap` and `jgd.sweep.run` try many in one program (Stich 2018, arXiv:1805.09767). Each
     leaf of parameters, gradients and inner state has a leading axis of `workers`; the workers begin alike. On one
@@ -85,7 +85,7 @@ class LocalSgd(Pair):
 
 @record
 class Diloco(Pair):
-    """Lets `workers` train apart with `inner`; after every H steps `outer` steps along the mean of their ways.
+    """Let `workers` train apart with `inner`; after every H steps `outer` steps along the mean of their ways.
 
     With t the parameters at which the workers last met and t_k those of worker k, D = t - mean_k t_k is the gradient
     that `outer` is given; t moves by its update, and all workers go on from there, each with its own inner state

@@ -218,19 +218,19 @@ def _grown(state: DAdaptState, slots: Sequence[State], r: jax.Array, estimate: j
 
 
 def adam_rate(rule: Any, count: jax.Array, t: jax.Array, d: jax.Array) -> jax.Array:
-    """Lr d, with Adam's bias correction."""
+    """Compute the rate lr d, with Adam's bias correction."""
     b1, b2 = rule.betas
     correction = jnp.sqrt(one_minus_pow(b2, t)) / one_minus_pow(b1, t) if rule.bias_correction else 1.0
     return at_count(rule, "learning_rate", count) * d * correction
 
 
 def sum_of_moduli(tree: Any) -> jax.Array:
-    """The sum of the moduli of all entries of all leaves."""
+    """Sum the moduli of all entries of all leaves."""
     return sum((jnp.sum(jnp.abs(widen(x))) for x in jax.tree.leaves(tree)), start=jnp.zeros((), jnp.float32))
 
 
 def quotient(top: Any, bottom: Any) -> jax.Array:
-    """Top / bottom; zero where the bottom is zero, as it is for an entry without gradients and eps = 0."""
+    """Divide top by bottom; zero where the bottom is zero, as it is for an entry without gradients and eps = 0."""
     zero = bottom == 0
     return jnp.where(zero, 0.0, top / jnp.where(zero, 1.0, bottom))
 

@@ -59,7 +59,7 @@ normalize = Normalize
 
 @record
 class Sam(Pair):
-    """Climbs by `adv_optimizer` for `sync_period - 1` steps, then lets `optimizer` step from where the climb began.
+    """Climb by `adv_optimizer` for `sync_period - 1` steps, then lets `optimizer` step from where the climb began.
 
     (Foret et al. 2021, arXiv:2010.01412.) With `adv_optimizer = chain(normalize(), sgd(rho))` and a period of 2 it is
     the paper's: p <- p - lr g(p + rho g(p) / ||g(p)||). `reset_state` begins each climb with a new state.
@@ -191,7 +191,7 @@ def _gradients_elsewhere(
 
 @record
 class Asam(Pair):
-    """Lets `optimizer` step by the gradient at p + rho T^2 g / ||T g||, with T = |p| + eta.
+    """Let `optimizer` step by the gradient at p + rho T^2 g / ||T g||, with T = |p| + eta.
 
     (Kwon et al. 2021, arXiv:2102.11600: sharpness that no rescaling of weights changes.) The norm is over all leaves;
     where it is zero nothing is climbed. Needs the gradients elsewhere: `update(grads, state, params, grad_fn=...)`,
@@ -244,7 +244,7 @@ asam = Asam
 
 @record
 class Extragradient(Pair):
-    """Lets `inner` step from p by the gradient at p + u, where u is its step by the gradient at p.
+    """Let `inner` step from p by the gradient at p + u, where u is its step by the gradient at p.
 
     (Korpelevich 1976; with Adam, Gidel et al. 2019, arXiv:1802.10551.) It converges on games, such as min_x max_y xy,
     around which gradient descent circles outwards. Both steps begin at one state, and the second's is kept. Needs the

@@ -149,7 +149,7 @@ def average_incrementally_updates(per_elt_axis: Axes | None, accumulation_steps:
 
 @record
 class GetPerElementMeanAndSumSqDiffGrads(aggregating.Aggregator):
-    """Returns a pair in place of updates: the mean m of the gradients, and what `process` hands to its third part.
+    """Return a pair in place of updates: the mean m of the gradients, and what `process` hands to its third part.
 
     That is `sum_sq_diff_grads`, the sum of |g - m|^2 over the examples, and `sample_size`, their number, both over k =
     `accumulation_steps` batches (Chan et al. 1983); zeros before the last. State: none for k = 1, else 8 bytes a
@@ -259,7 +259,7 @@ def get_batch_size_from_per_elt_updates(per_elt_updates: Updates, per_elt_axis: 
 
 
 def get_unbiased_mean_and_variance_ema(state: State) -> tuple[Updates, Updates]:
-    """The means of `track_per_element_mean_and_variance_with_ema` in a state, over 1 - d^t; zeros before a step."""
+    """Return the means of `track_per_element_mean_and_variance_with_ema` in a state, over 1 - d^t; zeros at first."""
     found = optax.tree.get(state, "PerElementMeanAndVarianceEMAState", None)
     if found is None:
         raise InputError(

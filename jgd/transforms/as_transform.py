@@ -35,7 +35,7 @@ class Foreign(Pair):
 
 
 def as_transform(value: Any) -> Transform:
-    """`value` as a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
+    """Make `value` a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
     if isinstance(value, Pair):
         return cast(Transform, value)
     if not admits(TRANSFORM, value):

@@ -55,7 +55,7 @@ class Scaled:
 
 @record
 class Layerwise:
-    """A group of `by_path` whose layers take the default's steps times a power of `decay`: the last ones the whole.
+    """Let layers take the default's steps times a power of `decay`, the last ones the whole: a group of `by_path`.
 
     As in BEiT (Bao et al. 2022, arXiv:2106.08254) embeddings have depth 0, layer i has depth i + 1, and all else, such
     as a head or a last norm, comes after the last layer; a leaf of depth d is scaled by decay^(deepest - d). (ELECTRA's

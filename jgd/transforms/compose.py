@@ -71,7 +71,7 @@ class Chain(Pair):
 
 @record
 class Masked(Pair):
-    """Applies `inner` where the mask is true; elsewhere gradients pass unchanged and no state is kept.
+    """Apply `inner` where the mask is true; elsewhere gradients pass unchanged and no state is kept.
 
     `mask` is a tree of booleans, the parameters' or a prefix of it; a function of the parameters that returns one; or a
     regular expression, which is searched in each leaf's path, such as `block_0/attn/query/kernel`.
@@ -142,7 +142,7 @@ def _by_label(table: Mapping[Any, Any]) -> dict[Hashable, Transform]:
 
 @record
 class Partition(Pair):
-    """Applies to each leaf the transform that its label names, e.g. Muon to matrices and AdamW to the rest.
+    """Apply to each leaf the transform that its label names, e.g. Muon to matrices and AdamW to the rest.
 
     `param_labels` is a tree of labels, the parameters' or a prefix of it, or a function of the parameters that returns
     one. Each transform keeps state for its own leaves only.

@@ -21,7 +21,7 @@ CONDITION = function_of("(step, **extra) -> whether to act, a boolean scalar")
 
 @record
 class ConditionallyTransform(Pair):
-    """Applies `inner` in the steps for which `should_transform_fn(step)` holds; in others gradients pass unchanged.
+    """Apply `inner` in the steps for which `should_transform_fn(step)` holds; in others gradients pass unchanged.
 
     `step` is the number of calls before this one. The inner state is kept meanwhile, and `inner` does not run (under
     `vmap` it runs and is discarded). With `forward_extra_args` the function is given the extra arguments of `update`.
@@ -51,7 +51,7 @@ conditionally_transform = ConditionallyTransform
 
 @record
 class ConditionallyMask(Pair):
-    """Applies `inner` in the steps for which `should_transform_fn(step)` holds; in others the updates are zero.
+    """Apply `inner` in the steps for which `should_transform_fn(step)` holds; in others the updates are zero.
 
     Otherwise as `conditionally_transform`.
     """

@@ -22,7 +22,7 @@ class FreezeUntilState(NamedTuple):
 
 @record
 class FreezeUntil(Pair):
-    """Holds the leaves that `mask` fits for the first `steps` steps: `chain(adamw(1e-3), freeze_until(9, "^body"))`.
+    """Hold the leaves that `mask` fits for the first `steps` steps: `chain(adamw(1e-3), freeze_until(9, "^body"))`.
 
     u = 0 there, and g afterwards. Put it after the optimizer, whose state is kept for all leaves and sees their
     gradients from the start, so that moments are warm when the leaves are set free. `mask` is a pattern over the

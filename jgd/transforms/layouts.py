@@ -17,7 +17,7 @@ from jgd.transforms.as_transform import as_transform
 
 @record
 class Flatten(Pair):
-    """Lets `inner` see one vector in place of all leaves: fewer operations for many small leaves, but two copies.
+    """Let `inner` see one vector in place of all leaves: fewer operations for many small leaves, but two copies.
 
     What a rule does leaf by leaf, such as the norm of one, it then does for all leaves together. The vector has the
     dtype that the leaves promote to; the updates have the gradients' dtypes again.
@@ -54,7 +54,7 @@ class RealAndImaginary(NamedTuple):
 
 @record
 class SplitRealAndImaginary(Pair):
-    """Lets `inner` see the real and the imaginary part of each complex leaf as two real leaves."""
+    """Let `inner` see the real and the imaginary part of each complex leaf as two real leaves."""
 
     inner: Transform = part(convert=as_transform)
 

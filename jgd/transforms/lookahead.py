@@ -28,7 +28,7 @@ class LookaheadSlowState(NamedTuple):
 
 @record
 class Lookahead(Pair):
-    """Lets `fast_optimizer` step; after each k = `sync_period` steps s = s + alpha (p - s), and p = s.
+    """Let `fast_optimizer` step; after each k = `sync_period` steps s = s + alpha (p - s), and p = s.
 
     alpha is `slow_step_size` (Zhang et al. 2019, arXiv:1907.08610). The slow parameters s, which `jgd.eval_params`
     returns, are kept in the state: 4 bytes a parameter, beside a counter and the fast state. With `reset_state` the

@@ -28,7 +28,7 @@ class LossScaleState(NamedTuple):
 
 @record
 class DynamicLossScale(Pair):
-    """Lets `inner` step with gradients of a loss that was scaled by a factor which follows what the dtype can hold.
+    """Let `inner` step with gradients of a loss that was scaled by a factor which follows what the dtype can hold.
 
     Backpropagation in float16 rounds gradients below 6e-8 to zero. So the loss is multiplied by s, at first
     `init_scale`, and its gradients are divided by s in float32. Where one of them is not finite, s was too large: the

@@ -52,7 +52,7 @@ def add_noise(eta: Scalar, gamma: Scalar, key: Any = None, *, seed: Any = None) 
 
 
 def one_key(place: str, key: Any, seed: Any) -> Any:
-    """The key or the seed that was given, or the error that both were."""
+    """Return the key or the seed that was given; refuse both together."""
     if key is not None and seed is not None:
         raise InputError(f"{place}(key={key!r}, seed={seed!r}): key and seed are one thing; pass key alone.")
     return seed if key is None else key

@@ -25,7 +25,7 @@ from jgd.transforms.wrappers import step_if
 
 @record
 class Process(Pair):
-    """Applies `preprocessor`, then `aggregator`, and `postprocessor` once the aggregator's mean is whole.
+    """Apply `preprocessor`, then `aggregator`, and `postprocessor` once the aggregator's mean is whole.
 
     Before that the updates are zero and the last part does not run (under `vmap` it runs and is discarded). The first
     two take gradients with axes for the examples where `aggregator` is an `optax.experimental.aggregating.Aggregator`.

@@ -47,7 +47,7 @@ class MasterWeightsState(NamedTuple):
 
 @record
 class StochasticRounding(Pair):
-    """Trains bfloat16 and float16 parameters, and keeps moments in bfloat16, by unbiased rounding.
+    """Train bfloat16 and float16 parameters, and keeps moments in bfloat16, by unbiased rounding.
 
     `inner` computes in float32, from parameters and gradients that are widened. Its step p + u is rounded at random to
     one of its two neighbours in p's dtype, so that the mean is p + u: to nearest, a bfloat16 parameter swallows every
@@ -113,7 +113,7 @@ class StochasticRounding(Pair):
 
 @record
 class Kahan(Pair):
-    """Trains bfloat16 and float16 parameters with a residue c in their dtype: y = u + c; p' = p + y; c = y - (p' - p).
+    """Train bfloat16 and float16 parameters with a residue c in their dtype: y = u + c; p' = p + y; c = y - (p' - p).
 
     p' is rounded to nearest and c is what that lost, so that updates too small for p add up in c until they move it
     (Kahan 1965; for parameters Zamirai et al. 2020, arXiv:2010.06192). `inner` computes in float32, from parameters and
@@ -157,7 +157,7 @@ class Kahan(Pair):
 
 @record
 class MasterWeights(Pair):
-    """Trains bfloat16 parameters as if they had `bits` bits; the state keeps those that they lack.
+    """Train bfloat16 parameters as if they had `bits` bits; the state keeps those that they lack.
 
     32   A remainder in i16: parameter and remainder together are a float32 weight, bit for bit. Training is that of the
          float32 weights (but where a weight falls by more than 2^15 at once and changes its sign), for 4 bytes a

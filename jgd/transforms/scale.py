@@ -20,7 +20,7 @@ from jgd.transforms.compose import Chain
 
 @record
 class Identity(Pair):
-    """Leaves the gradients as they are."""
+    """Leave the gradients as they are."""
 
     keeps_zeros = True
 
@@ -141,19 +141,19 @@ def apply_updates(params: Params, updates: Updates) -> Params:
 
 
 def init_rate(rate: Rate | None) -> State:
-    """The state that a number or a schedule needs."""
+    """Make the state that a number or a schedule needs."""
     return optax.ScaleByScheduleState(zero_count()) if callable(rate) else optax.EmptyState()
 
 
 def next_rate(rule: Any, name: str, state: State) -> tuple[Any, State]:
-    """The value of a record's number or schedule at this step, and the next state."""
+    """Return the value of a record's number or schedule at this step, and the next state."""
     if callable(getattr(rule, name)):
         return at_count(rule, name, state.count), optax.ScaleByScheduleState(increment(state.count))
     return getattr(rule, name), state
 
 
 def as_rule(value: Any) -> Transform:
-    """`value` as a record that holds no learning rate; the updates of one that does already point down.
+    """Make `value` a record that holds no learning rate; the updates of one that does already point down.
 
     A rule that takes a rate and yet keeps the gradient's sign says so by `keeps_sign`, as `scale_by_adabound` does, and
     one that takes none and turns it by the opposite.

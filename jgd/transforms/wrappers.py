@@ -23,7 +23,7 @@ SKIP = function_of("(grads, gradient_step, params) -> (skip, info)")
 
 @record
 class MultiSteps(Pair):
-    """Accumulates the gradients of `every_k_schedule` batches, then lets `opt` step with their mean (or sum).
+    """Accumulate the gradients of `every_k_schedule` batches, then lets `opt` step with their mean (or sum).
 
     The other updates are zero, and `opt` does not run for them (under `vmap` it runs and is discarded).
     `every_k_schedule` is a number or a schedule of the steps taken. `should_skip_update_fn(grads, gradient_step,
@@ -99,7 +99,7 @@ class MultiSteps(Pair):
 
 @record
 class ApplyIfFinite(Pair):
-    """Steps only when every entry of the gradient is finite; else the update is zero and the inner state is kept.
+    """Step only when every entry of the gradient is finite; else the update is zero and the inner state is kept.
 
     After `max_consecutive_errors` such gradients in a row it gives up and lets them through, until one is finite
     again: optax's rule. State: two counters, a flag and the inner state.
@@ -144,7 +144,7 @@ def step_if(
     otherwise: Updates | None = None,
     **extra: Any,
 ) -> tuple[Updates, State]:
-    """`inner.update` where the scalar `condition` holds, else the updates `otherwise`, or zeros, and the same state.
+    """Return `inner.update` where the scalar `condition` holds, else `otherwise`, or zeros, and the same state.
 
     A `lax.cond`: only one side runs, except under `vmap` with a batched condition.
     """

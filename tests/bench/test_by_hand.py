@@ -1,4 +1,4 @@
-"""What is counted of the projects that are written twice, and that both versions end alike."""
+"""Count the lines of projects that are written twice; both versions end alike."""
 
 import ast
 from typing import Any

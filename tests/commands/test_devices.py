@@ -1,4 +1,4 @@
-"""What commands ask of JAX: compiled programs are kept, unless the user says otherwise."""
+"""Commands ask JAX to keep compiled programs, unless the user says otherwise."""
 
 import pathlib
 from typing import Any

@@ -52,7 +52,7 @@ def test_the_report_is_one_page_that_loads_nothing(played):
 
 @pytest.fixture(scope="module")
 def contest():
-    """What `play` returns for two optimizers on one task, and the studies that it told of."""
+    """Play two optimizers on one task; return the answer and the studies that were told of."""
     (goal,) = goals_of("breast_cancer@accuracy>=0.7", 12)
     told = []
     return play(goal, spaces("adam=1e-9:1e-1,sgd=1e-9:1e-1"), Budget(3, 4), told.append), told

@@ -1,4 +1,4 @@
-"""What evaluations depend on: draws that are left on, wherever they are made, and statistics of the model's state."""
+"""Evaluations depend on draws that are left on, wherever they are made, and on statistics of the model's state."""
 
 import itertools
 

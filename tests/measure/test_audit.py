@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from jgd.core.record import InputError
 
 import jgd
 from jgd.commands.main import main
+from jgd.core.record import InputError
 from jgd.measure import program_work
 from jgd.optimizers.catalogue import catalogue
 from tests.table import OPTIMIZERS

@@ -1,4 +1,4 @@
-"""What holds for every schedule: its values, one compilation, finite derivatives, batches, text and pickles."""
+"""Properties of every schedule: its values, one compilation, finite derivatives, batches, text and pickles."""
 
 import pickle
 

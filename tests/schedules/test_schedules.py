@@ -1,4 +1,4 @@
-"""What holds for single schedules: edge cases, errors, joins with foreign functions, names of leaves."""
+"""Single schedules: edge cases, errors, joins with foreign functions, names of leaves."""
 
 import re
 from typing import Any

@@ -29,7 +29,7 @@ def fn(p):
 
 
 def calls(name):
-    """What a method can be asked, by what it takes."""
+    """Yield the calls that a method takes."""
     takes, needs = (getattr(METHODS[name], part, frozenset()) for part in ("takes", "needs"))
     if "residual" in takes:
         yield lambda p: jgd.least_squares(residual, name, p, loss="huber")

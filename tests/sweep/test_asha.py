@@ -65,7 +65,7 @@ def trained(settings, curves, rounds, spaces) -> Any:
 
 
 def read(settings, other, rounds, spaces):
-    """What a folder with these records says, all rounds at once."""
+    """Read a folder with these records, all rounds at once."""
     records = Records(len(rounds), settings, ["loss"])
     trials, seeds = (x.ravel() for x in np.indices(other.reached.shape))
     records.put(trials, seeds, other.rows(trials, seeds))

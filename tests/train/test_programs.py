@@ -1,4 +1,4 @@
-"""What a first run compiles and traces."""
+"""Programs that a first run compiles, and functions that it traces."""
 
 import collections
 import functools

@@ -1,4 +1,4 @@
-"""What is added to parameters, and slow copies of them."""
+"""Updates are added to parameters and to slow copies of them."""
 
 import jax
 import jax.numpy as jnp

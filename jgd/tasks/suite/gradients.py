@@ -111,7 +111,7 @@ class Delay(Pair):
 
 @record
 class Drift(Pair):
-    """Takes `velocity` off each entry of an update: in a frame that moves with the minimum, parameters fall back."""
+    """Take `velocity` off each entry of an update: in a frame that moves with the minimum, parameters fall back."""
 
     velocity: Scalar = hyper()
 
