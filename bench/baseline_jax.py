@@ -1,4 +1,4 @@
-"""What a person writes by hand for a sweep: a jitted scan, a loop over a jitted step, and programs for each trial."""
+"""Sweep as a person writes it by hand: a jitted scan, a loop over a jitted step, and programs for each trial."""
 
 import time
 from collections.abc import Callable, Sequence

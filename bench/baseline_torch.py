@@ -55,7 +55,7 @@ class Torch:
 
 
 def start(*given: Any) -> None:
-    """What a worker keeps."""
+    """Begin a worker, and return the state that it keeps."""
     torch: Any = import_module("torch")
     torch.set_num_threads(1)
     data, (x_valid, y_valid), layers, batches, every, device = given

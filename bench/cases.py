@@ -30,12 +30,12 @@ class Case(NamedTuple):
 
     @property
     def module(self) -> str:
-        """What `python -m` runs."""
+        """Name the module that `python -m` runs."""
         return self.place.partition(":")[0]
 
     @property
     def arguments(self) -> list[str]:
-        """What follows the module: the case's name, where the module has several."""
+        """Return the arguments after the module: the case's name, where the module has several."""
         return self.place.split(":")[1:]
 
 

@@ -54,7 +54,7 @@ def _kills(names: Iterable[str], steps: int, count: int, seed: int) -> Yields:
 
 
 def survive(name: str, steps: int, count: int, rng: random.Random) -> dict[str, float]:
-    """What became of `count` kills."""
+    """Kill a study `count` times, and tell what became of each."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         rounds = Rounds(name, place, steps, rng)

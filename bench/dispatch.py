@@ -1,4 +1,4 @@
-"""What a call of a jitted step costs that computes next to nothing: the work of Python and JAX.
+"""Measure a call of a jitted step that computes next to nothing: the work of Python and JAX.
 
 jgd's optimizer is an argument of the step, so its numbers travel with each call, and another value compiles nothing.
 What is closed over is compiled in: it costs nothing, and each value compiles again.

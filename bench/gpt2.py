@@ -19,7 +19,7 @@ Attention = Literal["xla", "cudnn"] | None
 
 
 class Size(NamedTuple):
-    """What a model is made of, and a batch for it."""
+    """Name the sizes of a model and of a batch for it."""
 
     blocks: int
     heads: int

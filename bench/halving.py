@@ -20,7 +20,7 @@ from jgd.sweep import halving as halve
 
 
 class Study(NamedTuple):
-    """What a side took."""
+    """Hold the time and the results of a side."""
 
     cpu_seconds: float
     seconds: float  # of running

@@ -162,7 +162,7 @@ def _number(steps: float | None) -> float:
 
 
 def _key(steps: float) -> float | str:
-    """What a column sorts by: a miss is last."""
+    """Make the key by which a column is sorted: a miss is last."""
     return steps if math.isfinite(steps) else "miss"
 
 

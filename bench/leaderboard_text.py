@@ -1,4 +1,4 @@
-"""What the leaderboard says in words and as a table of text: who wins, who ties, and what cannot be compared."""
+"""Say the leaderboard in words and as a table of text: who wins, who ties, and what cannot be compared."""
 
 from collections import Counter
 from typing import Any

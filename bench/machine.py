@@ -1,4 +1,4 @@
-"""What figures belong to: the device, the cores, the versions and the commit."""
+"""Describe the machine of figures: the device, the cores, the versions and the commit."""
 
 import datetime
 import importlib.metadata
@@ -59,6 +59,6 @@ def _versions() -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says, or nothing outside of a checkout."""
+    """Return what git says, or nothing outside of a checkout."""
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""What a compiled program does to memory, by the compiler's text: its passes over arrays, and what each computes.
+"""Read what a compiled program does to memory from the compiler's text: its passes over arrays, and what each computes.
 
 Two programs with the same passes and the same operations in them are one program to the machine: what differs is which
 numbers are arguments and which are constants, and a ratio of their times is noise.

@@ -47,7 +47,7 @@ def preconditioned(quick: bool = False, rounds: int = 1) -> Yields:
 
 
 def _stepper(opt: Any, params: Any, *, leaves: bool = False) -> tuple[Callable[[], Any], float]:
-    """What takes a step and waits for it, and the seconds of compiling; `leaves` calls one leaf's program for each."""
+    """Compile a step that is waited for, and tell the seconds; `leaves` calls one leaf's program for each."""
     parts = [{"layer": p} for p in params.values()] if leaves else [params]
     grads = [random_like(part, 1 + i) for i, part in enumerate(parts)]
     carried = [(part, opt.init(part)) for part in parts]

@@ -1,4 +1,4 @@
-"""What a case yields, how sides are timed in turn, and how a module runs its cases alone."""
+"""Define what a case yields, time sides in turn, and run the cases of a module alone."""
 
 import argparse
 import inspect
@@ -56,7 +56,7 @@ def put(rows: list[Row], row: Row) -> None:
 
 
 def in_turn(sides: Mapping[str, Callable[[], T]], repeats: int, seldom: Iterable[str] = ()) -> dict[str, list[T]]:
-    """What all sides return, A B A B, so that what disturbs the machine disturbs all; the `seldom` ones run once."""
+    """Run all sides in turn, A B A B, so that what disturbs the machine disturbs all; the `seldom` ones run once."""
     found: dict[str, list[T]] = {name: [] for name in sides}
     once = set(seldom)
     for turn in range(repeats):

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 def run_cases(
     cases: dict[str, Case], quick: bool, begin: Callable[[str], None], done: Callable[[str, dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """What each case found, by name; `begin` and `done` are told of each."""
+    """Run each case and return what it found, by name; `begin` and `done` are told of each."""
     found: dict[str, Any] = {}
     for name, case in cases.items():
         begin(name)

@@ -128,7 +128,7 @@ def digits(steps: int) -> Callable[..., float]:
 
 
 def of_seed(seed: int) -> dict[str, Any]:
-    """What is compared, by name."""
+    """Make what is compared under a seed, by name."""
     named: dict[str, Any] = {"random": "random", "sobol": "sobol", "tpe": "tpe"}
     if find_spec("optuna"):
         import optuna

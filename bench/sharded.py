@@ -1,4 +1,4 @@
-"""What optimizers cost on 8 devices: collectives, bytes and operations a device, as the compiled programs have them.
+"""Count what optimizers cost on 8 devices: collectives, bytes and operations a device, in the compiled programs.
 
 Counts, and no clocks: the devices are parts of this machine's processor. `update` is the optimizer's step alone, of
 gradients that lie as the parameters do; `step` has the loss and its gradients too.

@@ -26,7 +26,7 @@ LOW, HIGH = 1e-5, 1.0
 
 
 class Study(NamedTuple):
-    """What a side took, and the best value that it found."""
+    """Hold the time of a side, and the best value that it found."""
 
     seconds: float
     compile_seconds: float

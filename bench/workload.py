@@ -39,7 +39,7 @@ class Work(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What a side took for all runs, and what they ended in."""
+    """Hold the time of a side for all runs, and what they ended in."""
 
     seconds: float  # of running
     compile_seconds: float  # once, whatever the number of runs; NaN where every run compiles

@@ -1,4 +1,4 @@
-"""What every test runs under: rank promotion is an error, and float64 where a test asks for it."""
+"""Set what every test runs under: rank promotion is an error, and float64 where a test asks for it."""
 
 import gc
 import os
@@ -16,7 +16,7 @@ _bytes_allowed = 2e9  # in a process, before it lets go of its programs: those o
 
 
 def pytest_collection_finish():
-    """What is imported and collected stays, so that no collection of garbage walks over it again."""
+    """Keep what is imported and collected, so that no collection of garbage walks over it again."""
     gc.freeze()
 
 

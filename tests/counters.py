@@ -1,10 +1,11 @@
-"""What a step of each optimizer compiles to, as counts that repeat exactly: `python -m tests.counters` writes them."""
+"""Count what a step of each optimizer compiles to; counts repeat exactly: `python -m tests.counters` writes them."""
 
 import functools
 import json
 import math
 import pathlib
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ def counters(row):
     params = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
     state = jax.eval_shape(opt.init, params)
     traced = jax.jit(functools.partial(_step, row), donate_argnums=(1, 2)).trace(opt, params, state, params)
-    compiled = traced.lower().compile()
+    compiled: Any = traced.lower().compile()
     passes, copies = _passes(compiled.as_text())
     return {
         "equations": _equations(traced.jaxpr.jaxpr),

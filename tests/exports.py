@@ -84,7 +84,7 @@ def written() -> dict[pathlib.Path, str]:
 
 
 def meaning(text: str) -> list[str]:
-    """What a generated file says, however it is laid out: its docstring's words, imports, calls and constants."""
+    """Read what a generated file says, however it is laid out: its docstring's words, imports, calls and constants."""
     tree = ast.parse(text)
     nodes = [x for x in ast.walk(tree) if isinstance(x, (ast.ImportFrom, ast.Call, ast.Assign))]
     return sorted([" ".join((ast.get_docstring(tree) or "").split()), *map(ast.dump, nodes)])

@@ -31,7 +31,7 @@ def mutated(content, rng):
 
 
 def refusal(call):
-    """What an `InputError` of the call says, or None where it is taken."""
+    """Return what an `InputError` of the call says, or None where it is taken."""
     try:
         call()
     except InputError as error:

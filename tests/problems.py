@@ -62,3 +62,8 @@ def bowl(p):
 def close(a, b, rtol, atol=0.0):
     """Assert that two trees agree leaf by leaf."""
     chex.assert_trees_all_close(a, b, rtol=rtol, atol=atol)
+
+
+def programs_of(jitted):
+    """Count the programs that a jitted function has compiled."""
+    return jitted._cache_size()

@@ -7,6 +7,7 @@ declared about it, and rows for other settings, are here or in tests/rows.
 import inspect
 import pkgutil
 from importlib import import_module
+from typing import Any
 
 import jax
 import optax
@@ -30,7 +31,7 @@ def _kinds(params):
 
 # Schedules have oracles of their own; optax's compute in float32 even under x64, so both sides share these.
 _LR = jgd.schedules.linear_schedule(0.1, 0.01, 10, 0.5)
-_B1 = jgd.schedules.linear_schedule(0.9, 0.5, 10, 0.5)
+_B1: Any = jgd.schedules.linear_schedule(0.9, 0.5, 10, 0.5)
 
 OPTIMIZERS = [
     Row("gradient_descent", lambda: jgd.gradient_descent(0.1), lambda: optax.sgd(0.1), "sgd"),

@@ -84,7 +84,7 @@ def test_no_modules_know_each_other_in_a_circle():
 
 
 def nearest(names):
-    """What finds the module that an import means: itself, or the one that defines the name; none for a folder."""
+    """Find the module that an import means: itself, or the one that defines the name; none for a folder."""
 
     def find(module):
         while module and module not in names:

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import numbers
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -247,7 +248,7 @@ def kinds(value):
     fields = {f.name: f for f in dataclasses.fields(value)} if is_record(value) else {}
     found = {}
     for name, parameter in parameters.items():
-        meta = fields[name].metadata if name in fields else {}
+        meta: Any = fields[name].metadata if name in fields else {}
         by_field = {"hyper": NUMBER, "hypers": BY_NAME.get(name, NUMBERS)}.get(meta.get("kind"), meta.get("expect"))
         by_annotation = next((k for a, k in BY_ANNOTATION.items() if a == parameter.annotation), None)
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -283,7 +284,7 @@ def needed(value, name):
 
 
 def refused(value, name, bad):
-    """What is said of a bad argument, or what else becomes of it."""
+    """Return what is said of a bad argument, or what else becomes of it."""
     given = {**needed(value, name), name: bad}
     order = inspect.signature(value).parameters.values()
     positional = [given.pop(p.name) for p in order if p.kind is p.POSITIONAL_ONLY and p.name in given]

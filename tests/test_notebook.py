@@ -46,7 +46,7 @@ HTML = {
 
 @pytest.fixture(scope="module")
 def shown():
-    """What each cell displays: by its MIME type, the last of each."""
+    """Return what each cell displays: by its MIME type, the last of each."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS.values()])
     nbclient.NotebookClient(book, timeout=120, kernel_name="python3").execute()
     found = {}

@@ -1,6 +1,7 @@
 """Properties of the table's forms over random hyperparameters and shapes, which hypothesis chooses and makes small."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
@@ -47,6 +48,7 @@ FIELDS = {
 @MANY
 @given(number=NUMBERS)
 def test_a_number_is_taken_where_it_lies_in_the_interval_and_nowhere_else(name, number):
+    record: Any
     record, field = FIELDS[name]
     interval = field.metadata["interval"]
     left, right = interval.text[0], interval.text[-1]

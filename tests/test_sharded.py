@@ -1,5 +1,7 @@
 """Every transform on a mesh: its state lies as `state_specs` says and stays there; the steps are one device's."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,7 +99,7 @@ def test_the_state_stays_where_it_lies_and_the_steps_are_those_of_one_device(row
         with jax.set_mesh(where):
             start = jax.device_put((opt.init(params), params, grads), (of_state, of_params, [of_params] * STEPS))
             # On Auto axes the compiler is told where results lie; on Explicit ones it is for the rules to know.
-            told = {"out_shardings": (of_state, of_params)} if kind is AxisType.Auto else {}
+            told: Any = {"out_shardings": (of_state, of_params)} if kind is AxisType.Auto else {}
             found = walked(jax.jit(stepper(row, kind), **told), opt, *start)
         for (path, x), wanted in zip(
             jax.tree_util.tree_leaves_with_path(found), jax.tree.leaves((of_state, of_params)), strict=True

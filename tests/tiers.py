@@ -1,4 +1,4 @@
-"""What of a parametrized test runs at once, and what among the slow tests."""
+"""Divide a parametrized test: a part runs at once, the rest among the slow tests."""
 
 import pytest
 

@@ -130,7 +130,7 @@ def merged(before: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
 
 
 def _earlier(path: Path, results: dict[str, Any]) -> dict[str, Any] | None:
-    """What a file holds that these results may stand beside: those of a run of the same kind on the same device."""
+    """Read the results in a file if they are of a run of the same kind on the same device, to stand beside these."""
     if not path.exists():
         return None
     machine, before = results["machine"], json.loads(path.read_text())

@@ -11,7 +11,7 @@ from examples.mixed_space import evaluate, init, label, loss, x
 
 
 def optimizer_of(trial: Any) -> tuple[str, Any]:
-    """What the trial proposes: the kind and its numbers."""
+    """Make the optimizer that the trial proposes: the kind and its numbers."""
     kind = trial.suggest_categorical("kind", ["adam", "nesterov"])
     if kind == "adam":
         return kind, {"rate": trial.suggest_float("adam_rate", 1e-4, 0.3, log=True)}

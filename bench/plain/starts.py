@@ -1,4 +1,4 @@
-"""What the plain versions need to train the same runs: jgd's keys, told by jgd, and the example's own calls of it."""
+"""Give the plain versions what they need to train the same runs: jgd's keys, and the example's own calls of it."""
 
 import contextlib
 import io

@@ -23,7 +23,7 @@ def save(path: pathlib.Path, value: Any) -> None:
 
 
 def load(path: pathlib.Path) -> Any:
-    """What was written, or None."""
+    """Read what was written, or None."""
     if not path.exists():
         return None
     with open(path, "rb") as file:

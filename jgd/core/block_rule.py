@@ -32,7 +32,7 @@ from jgd.core.without_matrices import warn_without_matrices
 
 
 class BlockRule(Rule):
-    """Lifts a rule on one block of an array to trees; all blocks of one shape are one batch, compiled once.
+    """Lift a rule on one block of an array to trees; all blocks of one shape are one batch, compiled once.
 
     `cut(shape)` says how a leaf of a shape is cut into blocks; a leaf is one block unless it says otherwise. The
     other functions act on one block. `slots(x)` makes what is kept, of which only the shape is read: arrays or trees

@@ -30,7 +30,7 @@ class Frozen:
 
 
 def frozen(tree: Any) -> Any:
-    """`tree` as a hashable value; functions, strings, flags and `None` pass unchanged."""
+    """Make `tree` a hashable value; functions, strings, flags and `None` pass unchanged."""
     if tree is None or isinstance(tree, (Frozen, str, bool)) or (callable(tree) and jax.tree_util.all_leaves([tree])):
         return tree
     leaves, structure = jax.tree.flatten(tree)
@@ -45,7 +45,7 @@ def thaw(tree: Any, params: Any) -> Any:
 
 
 def dtype_name(dtype: Any) -> str | None:
-    """A floating dtype as its name, which can be hashed, pickled and pasted back; `None` stays `None`."""
+    """Return a floating dtype as its name, which can be hashed, pickled and pasted back; `None` stays `None`."""
     if dtype is None:
         return None
     try:

@@ -219,7 +219,7 @@ def for_params(transform: Any, params: Params) -> Any:
 
 @dataclass(frozen=True)
 class _Leaf:
-    """Keeps a `None`, or axes that are tuples, whole in a tree."""
+    """Keep a `None`, or axes that are tuples, whole in a tree."""
 
     axes: Any
 

@@ -32,7 +32,7 @@ from jgd.core.types import Grads, Params, State, Updates
 
 
 class MatrixRule(Rule):
-    """Lifts a rule on one matrix f[in, out] to trees; all matrices of one shape are one batch, compiled once.
+    """Lift a rule on one matrix f[in, out] to trees; all matrices of one shape are one batch, compiled once.
 
     The record's field `weight_dimension_numbers` cuts leaves into matrices: a tree of `MatrixAxes`, or a function of
     the parameters that returns one; without it, or where it is `None`, a leaf is (..., in, out), its leading axes a

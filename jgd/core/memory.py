@@ -19,7 +19,9 @@ ALLOWED = "JGD_FREE_BYTES"
 
 @checked(device=DEVICE)
 def free_bytes(device: Any) -> int | None:
-    """Bytes that programs on a device could still take, or None where nobody tells; all of a CPU's devices share them.
+    """Return the bytes that programs on a device could still take, None where nobody tells.
+
+    All of a CPU's devices share them.
 
     On a CPU what the system could free counts, such as files that it keeps in memory, within the limit of a container.
     Where the environment has a number of bytes under JGD_FREE_BYTES, no more than that is free.

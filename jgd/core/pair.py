@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import jax
 import optax
@@ -21,7 +21,7 @@ class Pair(optax.GradientTransformationExtraArgs):
     methods in it would be circles that only the garbage collector frees; it is read through the methods below.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """A value without contents; `__init__` and JAX fill its attributes."""
         return tuple.__new__(cls)
 

@@ -33,7 +33,7 @@ class Placeholder:
 def hyper(
     *, default: Any = _MISSING, interval: str = "(-inf, inf)", whole: bool = False, optional: bool = False
 ) -> Any:
-    """A number that is a leaf: traced, never recompiled for, checked against `interval` when it is a plain number.
+    """Declare a number that is a leaf: traced, never recompiled for, checked against `interval` when it is plain.
 
     `interval` is written as in mathematics: `"[0, 1)"` contains 0 and not 1. Integers become floats, because
     `jax.grad` refuses integer leaves. A plain function becomes a `Function`, so a schedule may stand here too.
@@ -256,7 +256,7 @@ def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputEr
 
 
 def _repr(self: Any) -> str:
-    """Reads like the call and can be pasted back; structure that has its default value is left out."""
+    """Read like the call and can be pasted back; structure that has its default value is left out."""
     shown = []
     for field in dataclasses.fields(self):
         value = self.__dict__[field.name]
@@ -295,5 +295,5 @@ class Function:
 
 
 def as_function(fn: Any) -> Any:
-    """A callable that is a pytree, unchanged; a plain function, wrapped in `Function`."""
+    """Make a pytree of a function: a callable that is one stays, a plain function becomes a `Function`."""
     return Function(fn) if callable(fn) and jax.tree_util.all_leaves([fn]) else fn

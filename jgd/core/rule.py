@@ -11,7 +11,7 @@ import optax
 
 from jgd.core.leaves import check_real
 from jgd.core.mesh import without_mesh_types
-from jgd.core.pair import abstracted, explained
+from jgd.core.pair import Pair, abstracted, explained
 from jgd.core.tree import check_extra, check_fits, check_inexact, check_params, increment, map_unzip, zero_count, zeros
 from jgd.core.types import Grads, Params, State, Updates
 
@@ -23,8 +23,8 @@ class RuleState(NamedTuple):
     slots: dict[str, State]
 
 
-class Rule:
-    """Lifts two functions of one array to a transform of trees; a record inherits from it.
+class Rule(Pair):
+    """Lift two functions of one array to a transform of trees; a record inherits from it.
 
     `slots(p)` makes the arrays that are kept for a parameter, of which it reads the shape and dtype, as a tuple; by
     default zeros for each name of `layout`, in the dtype of the field `<name>_dtype` if there is one.

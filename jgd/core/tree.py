@@ -110,7 +110,7 @@ def filled(p: Any, value: Scalar = 0.0, dtype: str | None = None, *, real: bool 
 
 
 def zeros(p: Any, dtype: str | None = None, *, real: bool = False) -> jax.Array:
-    """An accumulator for one array, at zero."""
+    """Make an accumulator for one array, at zero."""
     return filled(p, 0.0, dtype, real=real)
 
 

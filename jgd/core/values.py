@@ -28,7 +28,7 @@ INDEX = Kind(
 
 
 def hyperparams(value: Any) -> dict[str, Any]:
-    """Every hyperparameter by its name: `{"b1": 0.9, ..., "learning_rate": 0.001}`.
+    """Return every hyperparameter by its name: `{"b1": 0.9, ..., "learning_rate": 0.001}`.
 
     A name is the last part of the leaf's path, preceded by as few others as tell it from the rest:
     `adam.learning_rate` and `muon.learning_rate` where there are two. A position says whose it is, as in

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import COUNT, TRANSFORM, Kind, checked, shown
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.tree import check_fits, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -29,8 +30,8 @@ class DelayedState(NamedTuple):
 
 
 @record
-class Delayed:
-    """Lets `inner` step at the gradient of `steps` steps ago; `delayed` makes it."""
+class Delayed(Pair):
+    """Let `inner` step at the gradient of `steps` steps ago; `delayed` makes it."""
 
     called = "delayed"
 

@@ -9,6 +9,7 @@ from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, WHOLE
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.tree import check_fits, check_params, increment, name_of, tree_bytes, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -33,8 +34,8 @@ class DilocoState(NamedTuple):
 
 
 @record
-class LocalSgd:
-    """Lets `workers` train apart with `inner`, and moves all to the mean of their parameters after every H steps.
+class LocalSgd(Pair):
+    """Let `workers` train apart with `inner`, and moves all to the mean of their parameters after every H steps.
 
     H is `every`, a leaf: `jax.vmap` and `jgd.sweep.run` try many in one program (Stich 2018, arXiv:1805.09767). Each
     leaf of parameters, gradients and inner state has a leading axis of `workers`; the workers begin alike. On one
@@ -83,8 +84,8 @@ class LocalSgd:
 
 
 @record
-class Diloco:
-    """Lets `workers` train apart with `inner`; after every H steps `outer` steps along the mean of their ways.
+class Diloco(Pair):
+    """Let `workers` train apart with `inner`; after every H steps `outer` steps along the mean of their ways.
 
     With t the parameters at which the workers last met and t_k those of worker k, D = t - mean_k t_k is the gradient
     that `outer` is given; t moves by its update, and all workers go on from there, each with its own inner state

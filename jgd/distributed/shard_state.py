@@ -14,6 +14,7 @@ from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.leaves import fixed_leaves
 from jgd.core.mesh import FREE, axes_of_type, mesh_in_type, spec_of
+from jgd.core.pair import Pair
 from jgd.core.state_specs import ShardedState, split_spec
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -47,7 +48,7 @@ def split_specs(params: Params, mesh: Mesh, axis: str = "data") -> Any:
 
 
 @record
-class ShardState:
+class ShardState(Pair):
     """Split the state of `inner` over an axis of a mesh, along which the parameters are whole: ZeRO-1.
 
     (Rajbhandari et al. 2020, arXiv:1910.02054.) Each leaf of the state is split along its first axis that the mesh's

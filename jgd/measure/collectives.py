@@ -1,4 +1,4 @@
-"""Reads what a compiled program does on each device: collectives and products, loops by the number of their turns."""
+"""Read what a compiled program does on each device: collectives and products, loops by the number of their turns."""
 
 import math
 import re
@@ -35,7 +35,7 @@ class Work(NamedTuple):
 
 @checked(program=TEXT)
 def program_work(program: str) -> Work:
-    """Read it from the text of a compiled program (`compiled.as_text()`)."""
+    """Count collectives and products in the text of a compiled program (`compiled.as_text()`)."""
     lines = _computations(program)
     entry = next(line for line in program.splitlines() if line.startswith("ENTRY"))
     found = _run(lines, _name(entry), 1)

@@ -37,7 +37,7 @@ class Ratio(NamedTuple):
 
 @checked(a=TIMING, b=TIMING)
 def compare(a: Timing, b: Timing, *, paired: bool = True, confidence: float = 0.95) -> Ratio:
-    """How many times as long a call of `b` takes as one of `a`: above 1, `a` is faster.
+    """Tell how many times as long a call of `b` takes as one of `a`: above 1, `a` is faster.
 
     `paired` blocks ran in turn, as `interleave` runs them: the median of their ratios, with the sign test's interval
     (`jgd.core.median`). Otherwise, as for timings of two processes, the ratio of the medians, with `_apart`. Both are

@@ -38,7 +38,7 @@ class Copy(Program):
 
 @checked(device=DEVICE)
 def bandwidth(device: Any = None) -> float:
-    """Bytes a second that a copy reads and writes on this device; measured once in a process, in about a second.
+    """Measure the bytes a second that a copy reads and writes on this device; once in a process, in about a second.
 
     It is no constant of the machine: a virtual one's varies with its neighbours. `roofline` measures it anew, in turn
     with the step.
@@ -48,7 +48,7 @@ def bandwidth(device: Any = None) -> float:
 
 @checked(device=DEVICE)
 def flops(dtype: Any = "float32", device: Any = None) -> float:
-    """Floating-point operations a second of a product of square matrices; measured once in a process for each dtype.
+    """Measure the operations a second of a product of square matrices, once in a process for each dtype.
 
     At JAX's default precision, which on some accelerators is less than the dtype's.
     """
@@ -63,7 +63,7 @@ def machine() -> dict[str, Any]:
 
 
 def cores() -> int:
-    """Those of the host that this process may use; told without starting JAX."""
+    """Count the cores of the host that this process may use, without starting JAX."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -129,7 +129,7 @@ class Program:
 
 @checked()
 def memory(fn: Callable[..., Any], *args: Any, carry: int = 0) -> Memory:
-    """The bytes of `fn(*args)`: temporaries, arguments, outputs; see `Program` for `carry`, whose memory is donated.
+    """Tell the bytes of `fn(*args)`: temporaries, arguments, outputs; see `Program` for `carry`, which is donated.
 
     It is compiled and not run. The peak is the process's: measure it in a fresh process that runs nothing else.
     """

@@ -36,7 +36,7 @@ def step_program(optimizer: Any, params: Params) -> Program:
 
 @checked(tree=ARRAYS)
 def random_like(tree: Any, seed: int) -> Any:
-    """Normal numbers in the shapes, dtypes and shardings of a tree of arrays or shapes; large arrays repeat them."""
+    """Draw normal numbers in the shapes, dtypes and shardings of a tree; large arrays repeat them."""
     check_inexact("random_like", tree)
     rng = np.random.default_rng(seed)
     numbers = rng.standard_normal(PERIOD, np.float32)
@@ -62,7 +62,7 @@ def _repeated(numbers: jax.Array, size: int) -> jax.Array:
 
 @checked()
 def state_bytes(optimizer: Any, params: Params) -> int:
-    """Bytes of the optimizer's state for parameters of these shapes; nothing is computed."""
+    """Count the bytes of the optimizer's state for parameters of these shapes; nothing is computed."""
     return tree_bytes(jax.eval_shape(optimizer.init, params))
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import InputError, part, record
-from jgd.core.types import Scalar
+from jgd.core.types import Weights
 from jgd.nonsmooth.nonsmooth import ConvexSet, broadcasts, for_each_leaf, number
 
 
@@ -22,8 +22,8 @@ class Box(ConvexSet):
     where that bound is. Inside is what misses a bound by 4 eps of its size. Cost: one pass.
     """
 
-    lo: Scalar | None = part(default=None, convert=number("[-inf, inf)", absent=-math.inf))
-    hi: Scalar | None = part(default=None, convert=number("(-inf, inf]", absent=math.inf))
+    lo: Weights | None = part(default=None, convert=number("[-inf, inf)", absent=-math.inf))
+    hi: Weights | None = part(default=None, convert=number("(-inf, inf]", absent=math.inf))
     separable = True
     real = True
 

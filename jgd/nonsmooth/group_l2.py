@@ -10,7 +10,7 @@ import numpy as np
 from jgd.core import InputError, part, record, static
 from jgd.core.errors import ExpectationError
 from jgd.core.tree import abs_sq, cast_like, ratio, safe_sqrt, widen
-from jgd.core.types import Params, Scalar
+from jgd.core.types import Params, Weights
 from jgd.nonsmooth.nonsmooth import POSITIVE, Nonsmooth, Shape, broadcasts, for_each_leaf, nth_name, number, vectors
 
 
@@ -22,7 +22,7 @@ class GroupL2(Nonsmooth):
     Yuan & Lin (2006), whose penalty it is, weigh a group by the root of its size. Cost: two passes.
     """
 
-    scale: Scalar = part(convert=number("[0, inf)"))
+    scale: Weights = part(convert=number("[0, inf)"))
     groups: int | None = static(default=None)
     called = "group_l2"
 
@@ -71,7 +71,7 @@ class LabelledGroupL2(Nonsmooth):
     labels what has no penalty. `scale` is a number or f[number of labels]. Otherwise as `GroupL2`.
     """
 
-    scale: Scalar = part(convert=number("[0, inf)"))
+    scale: Weights = part(convert=number("[0, inf)"))
     groups: Any = static(convert=lambda groups: _as_labels(groups))
     called = "group_l2"
 
@@ -131,7 +131,7 @@ class LabelledGroupL2(Nonsmooth):
         return jnp.shape(self.scale)
 
 
-def group_l2(scale: Scalar, groups: Any = None) -> GroupL2 | LabelledGroupL2:
+def group_l2(scale: Weights, groups: Any = None) -> GroupL2 | LabelledGroupL2:
     """Penalise the sum of the Euclidean norms of groups of entries, which become zero together: the group lasso.
 
     `groups` is None for each leaf whole; an axis for each slice at one of its indices, so that `groups=0` takes the

@@ -27,7 +27,7 @@ NONSMOOTH = Kind(
 
 
 class Nonsmooth:
-    """Lifts a penalty of one array and its proximal operator to trees; a record inherits from it.
+    """Lift a penalty of one array and its proximal operator to trees; a record inherits from it.
 
     The record defines `value_of(x, *numbers)`, a scalar, and `prox_of(v, t, *numbers)`, an array like v: the x that
     minimises t h(x) + |x - v|^2 / 2. Both see arrays in float32 at least, and each number as an array of the shape

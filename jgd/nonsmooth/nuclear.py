@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import part, record
-from jgd.core.types import Scalar
+from jgd.core.types import Weights
 from jgd.nonsmooth.nonsmooth import Nonsmooth, Shape, lacking, number
 
 
@@ -20,7 +20,7 @@ class Nuclear(Nonsmooth):
     second one is not. (Cai, Candès & Shen 2010, theorem 2.1.)
     """
 
-    scale: Scalar = part(convert=number("[0, inf)"))
+    scale: Weights = part(convert=number("[0, inf)"))
 
     def room(self, shape: Shape) -> Shape:
         """The shape of the batch of matrices."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from jgd.core import part, record
 from jgd.core.tree import abs_sq, ratio
-from jgd.core.types import Scalar
+from jgd.core.types import Weights
 from jgd.nonsmooth.nonsmooth import Nonsmooth, number
 
 
@@ -17,7 +17,7 @@ class L1Norm(Nonsmooth):
     modulus shrinks. Cost: one pass. (Donoho 1995, soft thresholding; Parikh & Boyd 2014, section 6.5.2.)
     """
 
-    scale: Scalar = part(convert=number("[0, inf)"))
+    scale: Weights = part(convert=number("[0, inf)"))
     called = "l1"
     separable = True
 
@@ -41,8 +41,8 @@ class ElasticNet(Nonsmooth):
     l2 = alpha (1 - l1_ratio). Cost: one pass. (Zou & Hastie 2005.)
     """
 
-    l1: Scalar = part(convert=number("[0, inf)"))
-    l2: Scalar = part(convert=number("[0, inf)"))
+    l1: Weights = part(convert=number("[0, inf)"))
+    l2: Weights = part(convert=number("[0, inf)"))
     separable = True
 
     def value_of(self, x: jax.Array, l1: jax.Array, l2: jax.Array) -> jax.Array:
@@ -61,7 +61,7 @@ elastic_net = ElasticNet
 class SquaredL2(Nonsmooth):
     """h(x) = scale |x|^2 / 2, ridge: prox(v) = v / (1 + step scale). Cost: one pass."""
 
-    scale: Scalar = part(convert=number("[0, inf)"))
+    scale: Weights = part(convert=number("[0, inf)"))
     separable = True
 
     def value_of(self, x: jax.Array, scale: jax.Array) -> jax.Array:
@@ -84,8 +84,8 @@ class Huber(Nonsmooth):
     Cost: one pass. (Huber 1964; Beck 2017, section 6.9.)
     """
 
-    scale: Scalar = part(convert=number("[0, inf)"))
-    delta: Scalar = part(default=1.0, convert=number("(0, inf)"))
+    scale: Weights = part(convert=number("[0, inf)"))
+    delta: Weights = part(default=1.0, convert=number("(0, inf)"))
     separable = True
 
     def value_of(self, x: jax.Array, scale: jax.Array, delta: jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jgd.core import part, record, static
 from jgd.core.arguments import Kind
 from jgd.core.tree import abs_sq, cast_like, ratio, safe_sqrt, widen
-from jgd.core.types import Grads, Params, Scalar
+from jgd.core.types import Grads, Params, Weights
 from jgd.nonsmooth.nonsmooth import ConvexSet, Shape, along, number, vectors
 
 AXIS = Kind("be a whole number, or None for each leaf as a whole", lambda x: type(x) is int)
@@ -40,7 +40,7 @@ class Simplex(Vectors):
     as one vector, and computes in float64 in x64 mode.)
     """
 
-    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
+    radius: Weights = part(default=1.0, convert=number("(0, inf)"))
     axis: int | None = static(default=None, expect=AXIS)
     real = True
 
@@ -90,7 +90,7 @@ class L1Ball(Vectors):
     (Duchi et al. 2008.)
     """
 
-    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
+    radius: Weights = part(default=1.0, convert=number("(0, inf)"))
     axis: int | None = static(default=None, expect=AXIS)
 
     def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
@@ -128,7 +128,7 @@ class L2Ball(Vectors):
     exceeds the radius by (8 + n) eps radius in n entries. Cost: two passes.
     """
 
-    radius: Scalar = part(default=1.0, convert=number("(0, inf)"))
+    radius: Weights = part(default=1.0, convert=number("(0, inf)"))
     axis: int | None = static(default=None, expect=AXIS)
 
     def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:

@@ -8,7 +8,7 @@ from jax import lax
 
 from jgd.core import part, record, static
 from jgd.core.arguments import Kind
-from jgd.core.types import Scalar
+from jgd.core.types import Weights
 from jgd.nonsmooth.nonsmooth import Nonsmooth, Shape, along, number, vectors
 
 
@@ -23,7 +23,7 @@ class TotalVariation(Nonsmooth):
     the axis is refused.
     """
 
-    scale: Scalar = part(convert=number("[0, inf)"))
+    scale: Weights = part(convert=number("[0, inf)"))
     axis: int = static(default=-1, expect=Kind("be a whole number", lambda x: type(x) is int))
     real = True
 

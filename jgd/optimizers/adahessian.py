@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core import Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM
+from jgd.core.pair import Pair
 from jgd.core.tree import abs_sq, cast_like, check_params, full_like, increment, map_unzip, one_minus_pow, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import descend, optimizer
@@ -18,7 +19,7 @@ _SIGNS = hutchinson_estimator_diag_hessian()
 
 
 @record
-class ScaleByAdahessian:
+class ScaleByAdahessian(Pair):
     """Scale by Adam's rule with the Hessian's diagonal for the second moment.
 
     u = m^ / (v^^(k/2) + eps); m and v are means of g and D^2, D the Hessian's diagonal, k the `hessian_power`.

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record
-from jgd.core.pair import abstracted, explained
+from jgd.core.pair import Pair, abstracted, explained
 from jgd.core.tree import abs_sq, full_like, map_unzip, ratio, widen
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import descend, optimizer
@@ -22,7 +22,7 @@ class AdaiState(NamedTuple):
 
 
 @record
-class ScaleByAdai:
+class ScaleByAdai(Pair):
     """Average gradients with a decay of each entry's own.
 
     u = m / (1 - product of d), m = d m + (1-d) g, d = clip(1 - b1 v / mean(v), 0, 1 - eps).

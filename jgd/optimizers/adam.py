@@ -61,7 +61,7 @@ scale_by_adam = ScaleByAdam
 
 @record
 class ScaleByAmsgrad(Rule):
-    """Adam whose second moment never shrinks: u = m^ / (sqrt(max over time of v^ + eps_root) + eps).
+    """Scale by Adam's rule with a second moment that never shrinks: u = m^ / (sqrt(max over t of v^ + eps_root) + eps).
 
     (Reddi et al. 2018, arXiv:1904.09237.) The maximum is taken after bias correction, as in optax; the paper has no
     correction (`bias_correction_mu=False, bias_correction_nu=False`) and `torch.optim.Adam(amsgrad=True)` takes the
@@ -165,12 +165,12 @@ def amsgrad(
 
 
 def bias_corrections(b1: Scalar, b2: Scalar, t: jax.Array) -> tuple[jax.Array, ...]:
-    """1 / (1 - b1^t), 1 / (1 - b2^t) and 1 / (1 - b1^(t+1)): one division for each scalar and not for each entry."""
+    """Compute 1 / (1 - b1^t), 1 / (1 - b2^t), 1 / (1 - b1^(t+1)): one division a scalar and none an entry."""
     pairs = ((b1, t), (b2, t), (b1, increment(t)))
     return tuple(1 / one_minus_pow(b, count) for b, count in pairs)
 
 
 def corrected_mean(shared: Any, b1: Scalar, g: jax.Array, m: jax.Array, *, nesterov: bool) -> jax.Array:
-    """The first moment without its bias, one step ahead with `nesterov`; `shared` is what `bias_corrections` makes."""
+    """Return the first moment without its bias, a step ahead with `nesterov`; `shared` is of `bias_corrections`."""
     r1, _, ahead = shared
     return ahead * b1 * m + r1 * (1 - b1) * g if nesterov else r1 * m

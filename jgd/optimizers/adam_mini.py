@@ -26,7 +26,7 @@ QUERY_OR_KEY = re.compile(r"(^|/)w?_?(q|k|query|key)(_proj\w*)?(/|$)", re.IGNORE
 
 
 class MiniBlocks:
-    """The numbers of blocks along each axis of a leaf, `None` for one at each index: a block has one second moment.
+    """Divide a leaf into blocks of one second moment: how many along each axis, `None` for one at each index.
 
     Of a kernel f[in, out], `mini_blocks(1, None)` is one for each output, `mini_blocks(1, 12)` one for each of twelve
     heads whose outputs lie together; of a query f[in, heads, size], `mini_blocks(1, None, 1)` one for each head; of an

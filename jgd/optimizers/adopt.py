@@ -18,7 +18,7 @@ from jgd.transforms import Chain
 
 
 def quarter_root(count: Any) -> Any:
-    """count^(1/4), the bound of ADOPT's scaled gradients after `count` steps."""
+    """Compute count^(1/4), the bound of ADOPT's scaled gradients after `count` steps."""
     return count**0.25
 
 

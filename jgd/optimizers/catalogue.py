@@ -67,7 +67,7 @@ class OptimizerEntry(NamedTuple):
 
 
 def source_in(*texts: str | None) -> str:
-    """The first paper that one of the texts names: authors, year and where it is."""
+    """Find the first paper that one of the texts names: authors, year and where it is."""
     found = (re.search(SOURCE, " ".join((text or "").split())) for text in texts)
     return next((one[0] for one in found if one), "")
 
@@ -80,7 +80,7 @@ class OptimizerTable(dict[str, OptimizerEntry]):
 
 
 def known_table(entries: Iterable[Any]) -> str:
-    """A line for each entry; of what is no optimizer with defaults neither state nor rates are known."""
+    """Print a line for each entry; of what is no optimizer with defaults neither state nor rates are known."""
     header = ["name", "family", "state B/param", "learning rates", "what it does", "source"]
     rows = []
     for entry in entries:
@@ -160,7 +160,7 @@ def descend_then_decay(
 
 
 def catalogue(pattern: str = "*") -> OptimizerTable:
-    """The optimizers whose names match a pattern such as `adam*`, in order, which print as a table.
+    """Return the optimizers whose names match a pattern such as `adam*`, in order; they print as a table.
 
     All families are imported. `jgd.optimizers.list` has wrappers and transforms as well.
     """
@@ -175,7 +175,7 @@ def catalogue(pattern: str = "*") -> OptimizerTable:
 
 
 def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
-    """The recipe, whose refusals name its own arguments and whose docstring tells of each."""
+    """Make the recipe's refusals name its own arguments, and its docstring tell of each."""
     signature, name = inspect.signature(recipe), recipe.__name__
     known = {
         key: A_MASK if key in MASKS else next((kind for annotation, kind in KINDS if p.annotation == annotation), None)

@@ -13,6 +13,7 @@ from jgd.core.errors import MissingError
 from jgd.core.frozen import first_key, frozen_key, split_key
 from jgd.core.leaves import PARTS, check_real, is_whole
 from jgd.core.outline import shown
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, check_extra, check_fits, check_inexact, check_params, widen
 from jgd.core.types import Grads, Params, State, Updates
 
@@ -21,7 +22,7 @@ Product = Callable[[Params], Params]
 
 
 @record
-class HutchinsonEstimatorDiagHessian:
+class HutchinsonEstimatorDiagHessian(Pair):
     """Estimate the Hessian's diagonal by a product with random signs.
 
     u = r (H r), whose mean over random signs r is the diagonal of the Hessian H (Hutchinson 1989).
@@ -100,7 +101,7 @@ FAMILY = one_of(*FAMILIES)
 
 
 @record
-class GaussNewtonBartlettEstimator:
+class GaussNewtonBartlettEstimator(Pair):
     """Estimate the diagonal of the Gauss-Newton matrix from drawn targets.
 
     u = n g^2, g the gradient of the mean of -log p at n targets drawn from the model (Liu et al. 2023, Alg. 2).
@@ -151,7 +152,7 @@ class ModelAt(NamedTuple):
 
 
 def model_at(place: str, grads: Grads, params: Params, outputs_fn: Any) -> ModelAt:
-    """The outputs and the Jacobian, or the error that says what is missing."""
+    """Return the outputs and the Jacobian, or refuse with what is missing."""
     check_params(place, params)
     if outputs_fn is None:
         raise MissingError(
@@ -178,12 +179,12 @@ def model_at(place: str, grads: Grads, params: Params, outputs_fn: Any) -> Model
 
 
 def loss_metric(loss_fn: Callable[[Outputs], jax.Array], outputs: Outputs) -> Callable[[Outputs], Outputs]:
-    """The Hessian of the loss of the outputs, Gauss-Newton's metric."""
+    """Take the Hessian of the loss of the outputs, Gauss-Newton's metric."""
     return jax.linearize(jax.grad(loss_fn), outputs)[1]
 
 
 def family_metric(family: str, outputs: Outputs) -> Callable[[Outputs], Outputs]:
-    """The mean Fisher matrix of the outputs, if the targets are distributed as the model says."""
+    """Take the mean Fisher matrix of the outputs, if the targets are distributed as the model says."""
     count = targets(family, outputs)
 
     def total(z: Outputs) -> jax.Array:
@@ -193,7 +194,7 @@ def family_metric(family: str, outputs: Outputs) -> Callable[[Outputs], Outputs]
 
 
 def empirical_metric(slope: Outputs) -> Callable[[Outputs], Outputs]:
-    """The mean of r r', where r is an example's slope of its own loss; `slope` is that of their mean."""
+    """Take the mean of r r', where r is an example's slope of its own loss; `slope` is that of their mean."""
     count = max(jax.tree.leaves(slope)[0].shape[0], 1)
 
     def over_examples(r: jax.Array, w: jax.Array) -> jax.Array:
@@ -207,7 +208,7 @@ def empirical_metric(slope: Outputs) -> Callable[[Outputs], Outputs]:
 
 
 def squared_gradients(key: jax.Array, model: ModelAt, slope: Outputs) -> Params:
-    """An estimate of the mean square of the examples' gradients: one product, with a random sign for each."""
+    """Estimate the mean square of the examples' gradients: one product, with a random sign for each."""
     count = max(jax.tree.leaves(slope)[0].shape[0], 1)
     signs = jax.random.rademacher(key, (count,), jnp.float32)
     signed = jax.tree.map(lambda r: signs.reshape(-1, *[1] * (r.ndim - 1)) * r, slope)
@@ -215,6 +216,6 @@ def squared_gradients(key: jax.Array, model: ModelAt, slope: Outputs) -> Params:
 
 
 def targets(family: str, outputs: Outputs) -> int:
-    """How many targets the outputs are for: every index but the last axis', or those of the first axis."""
+    """Count the targets that the outputs are for: every index but the last axis', or those of the first axis."""
     z = jax.tree.leaves(outputs)[0]
     return max(z.size // z.shape[-1] if family == "categorical" else z.shape[0], 1)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import global_norm, hyper, record, static
+from jgd.core.pair import Pair
 from jgd.core.record import hypers
 from jgd.core.tree import (
     abs_sq,
@@ -32,7 +33,7 @@ from jgd.optimizers.catalogue import optimizer
 
 
 @record
-class DAdaptAdamw:
+class DAdaptAdamw(Pair):
     """AdamW at the rate lr d by D-Adaptation (Defazio & Mishchenko 2023, arXiv:2301.07733, Alg. 5).
 
     With l = lr d sqrt(1-b2^t)/(1-b1^t), c = sqrt(b2): r = c r + (1-c) l <g, s / (sqrt(v) + eps)> with the old s and v;
@@ -93,7 +94,7 @@ class DAdaptState(NamedTuple):
 
 
 @record
-class DAdaptSgd:
+class DAdaptSgd(Pair):
     """SGD at the rate lr d / ||g_1|| by D-Adaptation, as a sum s of steps from x0 (arXiv:2301.07733, Alg. 4).
 
     With l = lr d / ||g_1||: r = r + l <g, s>; s = s + l g; d = max(d, 2 r / ||s||); x = b x + (1-b) (x0 - s), b the
@@ -128,7 +129,7 @@ class DAdaptSgd:
 
 
 @record
-class DAdaptLion:
+class DAdaptLion(Pair):
     """Lion at the rate lr d by D-Adaptation (Defazio & Mishchenko 2023, arXiv:2301.07733, in the authors' package).
 
     With l = lr d, c = sqrt(b2): v = sign(b1 m + (1-b1) g); m = b2 m + (1-b2) l g; r = c r + (1-c) l <v, s>;
@@ -167,7 +168,7 @@ class DAdaptLion:
 
 
 @record
-class DAdaptAdagrad:
+class DAdaptAdagrad(Pair):
     """AdaGrad at the rate lr d by D-Adaptation, as a sum s of gradients (arXiv:2301.07733, in the authors' package).
 
     With l = lr d and ||x||^2_a = sum |x|^2 / (sqrt(a) + eps): a = a + |g|^2, from 1e-6; s = s + l g;
@@ -217,19 +218,19 @@ def _grown(state: DAdaptState, slots: Sequence[State], r: jax.Array, estimate: j
 
 
 def adam_rate(rule: Any, count: jax.Array, t: jax.Array, d: jax.Array) -> jax.Array:
-    """Lr d, with Adam's bias correction."""
+    """Compute the rate lr d, with Adam's bias correction."""
     b1, b2 = rule.betas
     correction = jnp.sqrt(one_minus_pow(b2, t)) / one_minus_pow(b1, t) if rule.bias_correction else 1.0
     return at_count(rule, "learning_rate", count) * d * correction
 
 
 def sum_of_moduli(tree: Any) -> jax.Array:
-    """The sum of the moduli of all entries of all leaves."""
+    """Sum the moduli of all entries of all leaves."""
     return sum((jnp.sum(jnp.abs(widen(x))) for x in jax.tree.leaves(tree)), start=jnp.zeros((), jnp.float32))
 
 
 def quotient(top: Any, bottom: Any) -> jax.Array:
-    """Top / bottom; zero where the bottom is zero, as it is for an entry without gradients and eps = 0."""
+    """Divide top by bottom; zero where the bottom is zero, as it is for an entry without gradients and eps = 0."""
     zero = bottom == 0
     return jnp.where(zero, 0.0, top / jnp.where(zero, 1.0, bottom))
 

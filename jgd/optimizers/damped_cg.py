@@ -37,7 +37,7 @@ def damped_cg(
     tolerance: Scalar,
     scale: Callable[[Params], Params] = lambda r: r,
 ) -> tuple[Params, jax.Array]:
-    """The x that minimises q(x) = g'x + x'(G + damping I) x / 2 from `start`, and q there.
+    """Find the x that minimises q(x) = g'x + x'(G + damping I) x / 2 from `start`, and q there.
 
     `product` is v -> G v and `scale` r -> M^-1 r, the preconditioner. It ends after `steps` at most, where
     q is negative and the last k = max(10, i / 10) of i steps gained less than k `tolerance` |q| (Martens 2010, section

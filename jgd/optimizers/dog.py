@@ -12,6 +12,7 @@ from jgd.core.arguments import one_of
 from jgd.core.errors import RefusalError
 from jgd.core.frozen import dtype_name
 from jgd.core.outline import shown
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     abs_sq,
     check_params,
@@ -35,7 +36,7 @@ KINDS = one_of("distance", "learning_rate", "heuristic")
 
 
 @record
-class ScaleByDog:
+class ScaleByDog(Pair):
     """u = g r / sqrt(G + eps), r = max(r, ||x - x0||), G = G + ||g||^2, over all leaves (arXiv:2302.12022).
 
     `kind` says what `value` is: the first r (`distance`), its ratio to 1 + ||x0|| (`heuristic`), or the first rate
@@ -82,7 +83,7 @@ def scale_by_dog(init_step: _Beginning, eps: Scalar = 1e-8) -> ScaleByDog:
 
 
 @record
-class ScaleByDowg:
+class ScaleByDowg(Pair):
     """Scale by the distance from the start over gradients weighted by it.
 
     u = g D / (sqrt(V) + eps), D = max(D, ||x - x0||^2), V = V + D ||g||^2, over all leaves (arXiv:2305.16284).

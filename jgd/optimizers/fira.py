@@ -44,14 +44,14 @@ scale_by_fira = ScaleByFira
 
 
 def scaling(one: Projection, n: jax.Array, low: jax.Array) -> jax.Array:
-    """How much longer Adam's step is than the projected gradient, for each index of the side that is not projected."""
+    """Tell how much longer Adam's step is than the projected gradient, at each index of the other side."""
     axis = 0 if one.rows else 1
     top, bottom = (safe_sqrt(jnp.sum(abs_sq(x), axis, keepdims=True)) for x in (n, low))
     return top / (bottom + TINY)
 
 
 def limited_growth(t: jax.Array, x: jax.Array, last: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`x`, whose norm is at most 1.01 times the `last` one after the first step, and its norm."""
+    """Hold the norm of `x` to 1.01 times the `last` one, after the first step; return both."""
     norm = safe_sqrt(jnp.sum(abs_sq(x)))
     factor = jnp.where(t == 1, 1.0, GROWTH / jnp.maximum(norm / (last + TINY), GROWTH))
     return factor * x, factor * norm

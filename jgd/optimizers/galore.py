@@ -13,6 +13,7 @@ from jgd.core.arguments import TRANSFORM, whole_from
 from jgd.core.frozen import Frozen, thaw
 from jgd.core.matrices import cut, declared_axes, frozen_axes
 from jgd.core.mesh import without_mesh_types
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, check_inexact, increment, map_unzip, moment_dtype, name_of, widen, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -29,7 +30,7 @@ def _rule(base: Any) -> Transform:
 
 
 @record
-class ScaleByGalore:
+class ScaleByGalore(Pair):
     """Let another rule step in a few directions of each matrix.
 
     u = scale P base(P'G) for a matrix G of fewer rows than columns, whose rows P: f[rows, rank] projects; else G P.

@@ -9,6 +9,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import COUNT, WHOLE
 from jgd.core.forward_mode import forward_mode_only
 from jgd.core.frozen import first_key, frozen_key, split_key
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     all_finite,
     cast_like,
@@ -44,7 +45,7 @@ class HessianFreeState(NamedTuple):
 
 
 @record
-class HessianFree:
+class HessianFree(Pair):
     """p <- p + lr t d, d the minimum of g'd + d'(G + damping I) d / 2 by conjugate gradients (Martens 2010).
 
     G = J' H J is Gauss-Newton's matrix on the batch of the step: J of the model's outputs, H the Hessian of the loss of

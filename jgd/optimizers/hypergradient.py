@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core import hyper, record
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     all_finite,
     check_extra,
@@ -30,7 +31,7 @@ from jgd.transforms import apply_updates
 
 
 @record
-class HypergradientDescent:
+class HypergradientDescent(Pair):
     """a = a + beta <g_t, g_(t-1)>; u = -(lr + a) g_t, beta the hyper learning rate (arXiv:1703.04782, Alg. 4).
 
     The inner product is over all leaves, and minus the slope of the loss at t by the rate at t-1. State: 4 bytes a
@@ -65,7 +66,7 @@ class HypergradientDescentState(NamedTuple):
 
 
 @record
-class Osgm:
+class Osgm(Pair):
     """p+ = p - P g for a diagonal P; h = -g(p+) g / ||g||^2; G = G + h^2; P = P - lr h / sqrt(G + eps).
 
     OSGM-H (Gao et al. 2024, arXiv:2411.01803, with AdaGrad as its online learner): h is the slope of

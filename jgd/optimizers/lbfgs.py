@@ -9,6 +9,7 @@ import optax
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import TRANSFORM, Kind, admits, checked, whole_from
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     cast_like,
     check_inexact,
@@ -29,7 +30,7 @@ from jgd.transforms import Chain, chain, identity, scale_by_learning_rate, scale
 
 
 @record
-class ScaleByLBFGS:
+class ScaleByLBFGS(Pair):
     """Multiply the gradient by an inverse Hessian from the last few steps.
 
     u = H g, where H is the inverse Hessian that BFGS makes of gamma I and the last m = `memory_size` pairs (s, y).

@@ -40,7 +40,7 @@ class OptimizerList(dict[str, OptimizerEntry | TransformEntry]):
 
 
 def list(pattern: str = "*", *packages: ModuleType) -> OptimizerList:
-    """The optimizers, wrappers and transforms whose names match a pattern such as `adam*`, which print as a table.
+    """List the optimizers, wrappers and transforms whose names match a pattern such as `adam*`, as a table.
 
     Optimizers come first, then wrappers, then transforms, each in order. `jgd list 'adam*'` shows the same. `packages`
     are others to look through, such as `jgd.distributed`.

@@ -53,7 +53,7 @@ class Projection:
 
 
 def projection_of(one: Cut, rank: int, *, longer: bool = False) -> Projection:
-    """The projection of the shorter side of the matrices, or of the `longer` one, on `rank` directions at most."""
+    """Find the projection of the shorter side of the matrices, or of the `longer` one, on `rank` directions at most."""
     _, rows, columns = one.sizes
     return Projection(one, min(rank, rows, columns), rows >= columns if longer else rows <= columns)
 

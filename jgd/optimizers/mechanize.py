@@ -9,6 +9,7 @@ import optax
 from jgd.core import Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, whole_from
 from jgd.core.cost import Cost, cost, total
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     check_params,
     copied,
@@ -28,7 +29,7 @@ from jgd.transforms import as_transform
 
 
 @record
-class Mechanize:
+class Mechanize(Pair):
     """Learn the scale of another optimizer's steps.
 
     p = x0 + (s_1 + ... + s_n) D, where D sums the steps of `base_optimizer` and n bettors choose its scale.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     abs_sq,
     check_extra,
@@ -40,7 +41,7 @@ class MomoAdamState(NamedTuple):
 
 
 @record
-class Momo:
+class Momo(Pair):
     """Momentum at the rate min(lr, t), over all leaves (Schaipp et al. 2023, arXiv:2305.07583, Alg. 1).
 
     m, f and c are means of g, the loss and <g, x>, each its first value at first; with s = 1 + lr wd,
@@ -84,7 +85,7 @@ class Momo:
 
 
 @record
-class MomoAdam:
+class MomoAdam(Pair):
     """Adam at the rate min(lr / r, t), over all leaves (Schaipp et al. 2023, arXiv:2305.07583, Alg. 2).
 
     m, v, f and c are means of g, |g|^2, the loss and <g, x> from zero; r = 1 - b1^t, D = eps + sqrt(v / (1 - b2^t)).

@@ -48,7 +48,7 @@ class OrthogonalMomentum(MatrixRule):
     Cost: 5 (4 m² n + 2 m³) FLOP for an m x n matrix with m <= n.
     """
 
-    ns_coeffs: tuple[Scalar, ...] = hypers(default=STANDARD, convert=coefficients)
+    ns_coeffs: Any = hypers(default=STANDARD, convert=coefficients)
     ns_steps: int = static(default=5, expect=WHOLE)
     beta: Scalar = hyper(default=0.95, interval="[0, 1)")
     eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
@@ -202,12 +202,12 @@ def beside_adamw(
 
 
 def shape_factor(rows: int, columns: int) -> float:
-    """Muon's factor for a matrix of `rows` inputs and `columns` outputs."""
+    """Compute Muon's factor for a matrix of `rows` inputs and `columns` outputs."""
     return max(1.0, columns / max(rows, 1)) ** 0.5
 
 
 def matrices_and_labels(place: str, declared: Any, labels: Any) -> tuple[Any, Any]:
-    """The axes of the matrices, and which leaves are matrices, from what a recipe was given of the two."""
+    """Find the axes of the matrices, and which leaves are matrices, from what a recipe was given of the two."""
     if declared is not None and labels is not None:
         raise InputError(
             f"{place}(muon_weight_dimension_numbers, param_labels): both say which leaves are matrices; give one."

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE, one_of
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, check_extra, check_fits, full_like, increment, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
@@ -25,7 +26,7 @@ class NaturalGradientState(NamedTuple):
 
 
 @record
-class NaturalGradient:
+class NaturalGradient(Pair):
     """p <- p - lr (F + damping I)^-1 g, F the Fisher matrix on the batch of the step (Amari 1998; Martens 2020).
 
     F = mean of J' F_z J, J of the model's outputs and F_z the Fisher matrix of the targets' distribution, of which they

@@ -8,6 +8,7 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.arguments import one_of
 from jgd.core.cost import Cost
+from jgd.core.pair import Pair
 from jgd.core.tree import check_extra, global_dot, map_unzip, map_updates, ratio, tree_bytes
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.optimizers.catalogue import optimizer
@@ -17,7 +18,7 @@ VARIANTS = one_of("sps", "sps+")
 
 
 @record
-class ScaleByPolyak:
+class ScaleByPolyak(Pair):
     """Scale by Polyak's step length.
 
     u = g min((f - f_min) / (||g||^2 + eps), max_learning_rate), the norm taken over all leaves.

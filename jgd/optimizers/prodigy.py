@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core import hyper, record, static
+from jgd.core.pair import Pair
 from jgd.core.record import hypers
 from jgd.core.tree import (
     abs_sq,
@@ -29,7 +30,7 @@ from jgd.optimizers.dadapt import adam_rate, quotient, sum_of_moduli
 
 
 @record
-class Prodigy:
+class Prodigy(Pair):
     """AdamW at the rate lr d, where d grows to a lower bound of the distance ||x0 - x*|| (arXiv:2306.06101, Alg. 4).
 
     With l = lr d sqrt(1-b2^t)/(1-b1^t): m = b1 m + (1-b1) d g; v = b2 v + (1-b2) |d g|^2;

@@ -11,6 +11,7 @@ from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, admits
 from jgd.core.errors import ExpectationError
 from jgd.core.frozen import dtype_name
+from jgd.core.pair import Pair
 from jgd.core.tree import check_fits, check_params, increment, widen
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
@@ -35,7 +36,7 @@ class ProximalState(NamedTuple):
 
 
 @record
-class Proximal:
+class Proximal(Pair):
     """Follow each step of an optimizer with the prox of a penalty or a set.
 
     p <- prox(p + u, lr), where u is the step of `optimizer` and the prox that of `nonsmooth`: a penalty or a set.
@@ -103,7 +104,7 @@ def _separable(value: Any) -> Any:
 
 
 @record
-class ProxAdam:
+class ProxAdam(Pair):
     """p <- prox(p - lr m^ / d, lr / d), entry by entry, with Adam's m^ and its metric d = sqrt(v^ + eps_root) + eps.
 
     That is the p that minimises <m^, p> + h(p) + sum d |p - p_t|^2 / (2 lr) (Yun, Lozano & Yang 2020,

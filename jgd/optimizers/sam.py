@@ -11,6 +11,7 @@ from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, Kind, whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.errors import MissingError
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     cast_like,
     check_extra,
@@ -32,7 +33,7 @@ AXIS = Kind("be the name of a mapped axis, or None", lambda x: x is None or isin
 
 
 @record
-class Normalize:
+class Normalize(Pair):
     """Scale the gradient to a norm of 1.
 
     u = g / ||g||, the norm taken over all leaves; zero where that is zero, where optax gives NaN.
@@ -57,8 +58,8 @@ normalize = Normalize
 
 
 @record
-class Sam:
-    """Climbs by `adv_optimizer` for `sync_period - 1` steps, then lets `optimizer` step from where the climb began.
+class Sam(Pair):
+    """Climb by `adv_optimizer` for `sync_period - 1` steps, then lets `optimizer` step from where the climb began.
 
     (Foret et al. 2021, arXiv:2010.01412.) With `adv_optimizer = chain(normalize(), sgd(rho))` and a period of 2 it is
     the paper's: p <- p - lr g(p + rho g(p) / ||g(p)||). `reset_state` begins each climb with a new state.
@@ -189,8 +190,8 @@ def _gradients_elsewhere(
 
 
 @record
-class Asam:
-    """Lets `optimizer` step by the gradient at p + rho T^2 g / ||T g||, with T = |p| + eta.
+class Asam(Pair):
+    """Let `optimizer` step by the gradient at p + rho T^2 g / ||T g||, with T = |p| + eta.
 
     (Kwon et al. 2021, arXiv:2102.11600: sharpness that no rescaling of weights changes.) The norm is over all leaves;
     where it is zero nothing is climbed. Needs the gradients elsewhere: `update(grads, state, params, grad_fn=...)`,
@@ -242,8 +243,8 @@ asam = Asam
 
 
 @record
-class Extragradient:
-    """Lets `inner` step from p by the gradient at p + u, where u is its step by the gradient at p.
+class Extragradient(Pair):
+    """Let `inner` step from p by the gradient at p + u, where u is its step by the gradient at p.
 
     (Korpelevich 1976; with Adam, Gidel et al. 2019, arXiv:1802.10551.) It converges on games, such as min_x max_y xy,
     around which gradient descent circles outwards. Both steps begin at one state, and the second's is kept. Needs the

@@ -11,6 +11,7 @@ from jgd.core import Rule, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM
 from jgd.core.cost import Cost, cost, total
 from jgd.core.frozen import dtype_name
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     abs_sq,
     check_inexact,
@@ -37,7 +38,7 @@ from jgd.transforms import add_decayed_weights, as_transform, chain
 
 
 @record
-class ScheduleFree:
+class ScheduleFree(Pair):
     """Train without a schedule, between fast parameters and their average.
 
     z = z + u(y); x = (1-c) x + c z; y = (1-b1) z + b1 x, with c = w / (w_1 + ... + w_t) and w = t^r max(lr)^k.
@@ -142,7 +143,7 @@ scale_by_rectified_rms = ScaleByRectifiedRms
 
 @record
 class RectifiedRate:
-    """lr r_t as RAdam rectifies it; before r_t is defined 0 where that phase is silent, else lr."""
+    """Rectify a rate: lr r_t as RAdam rectifies it; before r_t is defined 0 where that phase is silent, else lr."""
 
     learning_rate: Scalar = hyper(interval="[0, inf)")
     b2: Scalar = hyper(default=0.999, interval="[0, 1)")

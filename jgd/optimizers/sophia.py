@@ -12,6 +12,7 @@ from jgd.core.arguments import TRANSFORM, whole_from
 from jgd.core.errors import RefusalError
 from jgd.core.frozen import dtype_name
 from jgd.core.leaves import PARTS, check_real
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, check_params, full_like, increment, map_unzip, one_minus_pow, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -23,7 +24,7 @@ _SIGNS = hutchinson_estimator_diag_hessian()
 
 
 @record
-class ScaleBySophia:
+class ScaleBySophia(Pair):
     """Scale a momentum by the Hessian's diagonal, and clip it.
 
     u = clip(m / max(gamma h, eps), -c, c), m = b1 m + (1-b1) g, h a mean of the Hessian's diagonal, c a threshold.

@@ -116,7 +116,7 @@ def constant_schedule(value: Scalar) -> Constant:
 def linear_schedule(
     init_value: Scalar, end_value: Scalar, transition_steps: Scalar, transition_begin: Scalar = 0
 ) -> Linear:
-    """A straight line from one value to another."""
+    """Go from one value to another in a straight line."""
     return Linear(init_value, end_value, transition_steps, transition_begin)
 
 

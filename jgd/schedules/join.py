@@ -189,7 +189,7 @@ def switch_schedule(values: Sequence[Rate], boundaries: Sequence[Scalar]) -> Swi
 
 @checked(cosine_kwargs=CYCLES)
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Scalar]]) -> Restarts:
-    """Cosine cycles with warm restarts, one for each set of `warmup_cosine_decay_schedule`'s arguments."""
+    """Repeat cosine cycles with warm restarts, one for each set of `warmup_cosine_decay_schedule`'s arguments."""
     return Restarts(tuple(map(_cycle, cosine_kwargs)))
 
 

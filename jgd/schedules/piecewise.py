@@ -125,7 +125,7 @@ class CosineOneCycle(OfTime):
 def piecewise_constant_schedule(
     init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
 ) -> PiecewiseConstant:
-    """`init_value`, multiplied by each scale from its step on: `piecewise_constant_schedule(0.1, {100: 0.1})`."""
+    """Multiply `init_value` by each scale from its step on: `piecewise_constant_schedule(0.1, {100: 0.1})`."""
     return PiecewiseConstant(init_value, *_columns(boundaries_and_scales))
 
 
@@ -133,7 +133,7 @@ def piecewise_constant_schedule(
 def piecewise_interpolate_schedule(
     interpolate_type: str, init_value: Scalar, boundaries_and_scales: Mapping[int, Scalar] | None = None
 ) -> PiecewiseInterpolate:
-    """Lines or half cosines (`"linear"`, `"cosine"`) between values that are scaled at each boundary."""
+    """Join values that are scaled at each boundary by lines or half cosines (`"linear"`, `"cosine"`)."""
     return PiecewiseInterpolate(interpolate_type, init_value, *_columns(boundaries_and_scales))
 
 

@@ -59,7 +59,7 @@ class Time(NamedTuple):
 
 
 def time_of(count: Any) -> Time:
-    """`count` as a time of at least 0: a negative count means the first step, where optax extrapolates."""
+    """Turn `count` into a time of at least 0: a negative count means the first step, where optax extrapolates."""
     if isinstance(count, numbers.Integral):
         count = int(count) if count <= LARGEST else float(count)
     elif isinstance(count, np.ndarray) and count.dtype.kind in "iu":
@@ -85,7 +85,7 @@ class OfTime:
 
 
 def ask(schedule: Any, time: Time) -> jax.Array:
-    """A schedule's value at `time`. A plain function gets whole steps, since it may look them up in a table."""
+    """Return a schedule's value at `time`. A plain function gets whole steps, since it may look them up in a table."""
     if isinstance(schedule, OfTime):
         return schedule.at_time(time)
     value = schedule(time.steps if isinstance(schedule, Function) else time.value)

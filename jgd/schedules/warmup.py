@@ -167,7 +167,7 @@ def warmup_cosine_decay_schedule(
     end_value: Scalar = 0.0,
     exponent: Scalar = 1.0,
 ) -> WarmupCosineDecay:
-    """`WarmupCosineDecay`, refusing a total length `decay_steps` that leaves nothing after the warm-up."""
+    """Warm up linearly, then fall along half a cosine; `decay_steps` is the total length, warm-up included."""
     if are_plain(warmup_steps, decay_steps) and not warmup_steps < decay_steps:
         raise InputError(
             f"warmup_cosine_decay_schedule(warmup_steps={warmup_steps!r}, decay_steps={decay_steps!r}): decay_steps is "
@@ -219,7 +219,7 @@ def warmup_stable_decay_schedule(
 def inverse_sqrt_schedule(
     peak_value: Scalar, warmup_steps: Scalar, init_value: Scalar = 0.0, timescale: Scalar | None = None
 ) -> InverseSqrt:
-    """A linear warm-up, then the inverse square root of time."""
+    """Warm up linearly, then fall with the inverse square root of time."""
     return InverseSqrt(peak_value, warmup_steps, init_value, timescale)
 
 

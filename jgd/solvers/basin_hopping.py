@@ -59,7 +59,7 @@ def basin_hopping(
     dir: Any = None,
     progress: bool | None = None,
 ) -> Solution:
-    """Minimize a function with many minima: the best `Solution` of chains of local searches (Wales & Doye 1997).
+    """Minimize a function with many minima by chains of local searches (Wales & Doye 1997): the best `Solution`.
 
     The leaves of `starts` have a leading axis of chains, so that `x[None]` is one chain from x. A chain minimizes from
     its start and then hops `num_hops` times: it draws each number uniformly from within `step_size` of the minimum

@@ -40,7 +40,7 @@ def replay(
     trial: Trial | int | None = None,
     seed: int | None = None,
     *,
-    task: Task | None = None,
+    task: Any = None,
     spaces: Any = None,
 ) -> Replay:
     """Run one trial under one seed as `jgd.fit` would: the best trial and the sweep's first seed unless given.

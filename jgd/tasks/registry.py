@@ -52,7 +52,7 @@ def load(name: str) -> Task:
 
 @checked(name=TEXT)
 def load_problem(name: str) -> Any:
-    """The same, or a function `train(hp, key)` that owns its loop, or what makes one."""
+    """Load the task of a name as `load` does, or a function `train(hp, key)` that owns its loop."""
     if name in BUILTIN:
         return BUILTIN[name].make()
     if ":" not in name:

@@ -17,7 +17,7 @@ JUDGED = 64  # windows of the held-out tenth, evenly spaced
 
 @checked(batch_size=BATCH_SIZE)
 def text(context: int = 64, width: int = 32, blocks: int = 1, batch_size: int = 8) -> Task:
-    """Half a million characters of English, the topics of Python's `help`. Minimise `bits_per_character`.
+    """Predict the next of half a million characters, the topics of Python's `help`. Minimise `bits_per_character`.
 
     A transformer of 21,000 parameters reads windows of `context` characters; the last tenth is held out. The text is
     `pydoc_data.topics`, of which each Python version has its own, so compare figures under one version only.

@@ -21,7 +21,7 @@ class Position(NamedTuple):
 
 
 class Feed:
-    """Reads `factory(epoch)` for epoch 0, 1, ... and knows where it is, so that a run can be resumed there."""
+    """Read `factory(epoch)` for epoch 0, 1, ... and knows where it is, so that a run can be resumed there."""
 
     def __init__(self, factory: Callable[[int], Any], position: Position) -> None:
         self._factory = factory

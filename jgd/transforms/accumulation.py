@@ -8,13 +8,14 @@ import optax
 
 from jgd.core import hyper, record
 from jgd.core.arguments import ARRAY, ARRAYS, checked
+from jgd.core.pair import Pair
 from jgd.core.tree import abs_sq, full_like, increment, map_unzip, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
 
 
 @record
-class ApplyEveryK:
+class ApplyEveryK(Pair):
     """Add up the gradients of several batches, and pass the sum on once in so many steps.
 
     u = the sum of the last k gradients in every k-th step, and 0 in the others.

@@ -17,6 +17,7 @@ from optax.experimental import aggregating
 from jgd.core import InputError, Transform, hyper, record, static
 from jgd.core.arguments import ARRAYS, Kind, checked, whole_from
 from jgd.core.errors import ExpectationError
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     abs_sq,
     check_extra,
@@ -61,7 +62,7 @@ STEPS = whole_from(1)
 
 
 @record
-class AccumulateAvgUpdates:
+class AccumulateAvgUpdates(Pair):
     """Collect the gradients of several batches, and pass their mean on once in so many steps.
 
     u = the mean of the last k gradients in every k-th step, and 0 in the others, k = `accumulation_steps`.
@@ -148,7 +149,7 @@ def average_incrementally_updates(per_elt_axis: Axes | None, accumulation_steps:
 
 @record
 class GetPerElementMeanAndSumSqDiffGrads(aggregating.Aggregator):
-    """Returns a pair in place of updates: the mean m of the gradients, and what `process` hands to its third part.
+    """Return a pair in place of updates: the mean m of the gradients, and what `process` hands to its third part.
 
     That is `sum_sq_diff_grads`, the sum of |g - m|^2 over the examples, and `sample_size`, their number, both over k =
     `accumulation_steps` batches (Chan et al. 1983); zeros before the last. State: none for k = 1, else 8 bytes a
@@ -194,7 +195,7 @@ get_per_element_mean_and_sum_sq_diff_grads = GetPerElementMeanAndSumSqDiffGrads
 
 
 @record
-class TrackPerElementMeanAndVarianceWithEma:
+class TrackPerElementMeanAndVarianceWithEma(Pair):
     """Pass the gradients on, and keep their mean and variance over the examples.
 
     u = g, with running means of the gradients and of their variance over examples in the state.
@@ -258,7 +259,7 @@ def get_batch_size_from_per_elt_updates(per_elt_updates: Updates, per_elt_axis: 
 
 
 def get_unbiased_mean_and_variance_ema(state: State) -> tuple[Updates, Updates]:
-    """The means of `track_per_element_mean_and_variance_with_ema` in a state, over 1 - d^t; zeros before a step."""
+    """Return the means of `track_per_element_mean_and_variance_with_ema` in a state, over 1 - d^t; zeros at first."""
     found = optax.tree.get(state, "PerElementMeanAndVarianceEMAState", None)
     if found is None:
         raise InputError(

@@ -14,7 +14,7 @@ from jgd.core.types import Grads, Params, State, Updates
 
 
 @record
-class Foreign:
+class Foreign(Pair):
     """A pair of `init` and `update` functions, such as `optax.sgd(0.1)`, as structure.
 
     Its numbers are closed over: they are no leaves, and each new pair compiles anew. `jgd.interop.FromOptax` keeps
@@ -35,7 +35,7 @@ class Foreign:
 
 
 def as_transform(value: Any) -> Transform:
-    """`value` as a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
+    """Make `value` a record: jgd's pass unchanged, optax's pairs and other objects become `Foreign`."""
     if isinstance(value, Pair):
         return cast(Transform, value)
     if not admits(TRANSFORM, value):

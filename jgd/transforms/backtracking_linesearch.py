@@ -8,6 +8,7 @@ import optax
 
 from jgd.core import hyper, record, static
 from jgd.core.forward_mode import forward_mode_only
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, check_inexact, increment, scalar_of, where, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.line_search import NO_SEARCH, RayPoint, no_gradient, ray, scaled_updates
@@ -17,7 +18,7 @@ _INFO = optax.ScaleByBacktrackingLinesearchState.__annotations__["info"]
 
 
 @record
-class ScaleByBacktrackingLinesearch:
+class ScaleByBacktrackingLinesearch(Pair):
     """Shorten the step until the value falls enough.
 
     u = t g, with t shrunk until f(p + t g) <= f(p) + c1 t f'(p; g) + rtol |f(p)| + atol (Armijo 1966).

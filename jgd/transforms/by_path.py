@@ -12,6 +12,7 @@ from jgd.core import InputError, Transform, as_function, hyper, part, record, st
 from jgd.core.arguments import PATTERN, TRANSFORM, Kind, admits, shown
 from jgd.core.cost import Cost
 from jgd.core.leaves import check_patterns, fits, is_whole, leaf_paths
+from jgd.core.pair import Pair
 from jgd.core.tree import widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import with_hyperparams
@@ -54,7 +55,7 @@ class Scaled:
 
 @record
 class Layerwise:
-    """A group of `by_path` whose layers take the default's steps times a power of `decay`: the last ones the whole.
+    """Let layers take the default's steps times a power of `decay`, the last ones the whole: a group of `by_path`.
 
     As in BEiT (Bao et al. 2022, arXiv:2106.08254) embeddings have depth 0, layer i has depth i + 1, and all else, such
     as a head or a last norm, comes after the last layer; a leaf of depth d is scaled by decay^(deepest - d). (ELECTRA's
@@ -123,7 +124,7 @@ def _as_groups(groups: Mapping[str, Any]) -> "OrderedDict[str, Any]":
 
 
 @record
-class ByPath:
+class ByPath(Pair):
     """Treat the leaves whose paths fit a pattern in another way than the rest, which `default` steps.
 
     A key is a regular expression that is searched in each leaf's path, such as `block_0/attn/query/kernel`; `^` and `$`

@@ -9,6 +9,7 @@ from jgd.core import Transform, hyper, part, record
 from jgd.core.arguments import TRANSFORM, checked
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.tree import map_unzip, tree_bytes
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -37,7 +38,7 @@ class CautiousState(NamedTuple):
 
 
 @record
-class Cautious:
+class Cautious(Pair):
     """u = u [u g > 0] / max(mean([u g > 0]), eps) for each leaf, with u the updates of `inner`, which is a rule.
 
     (Liang et al. 2024, arXiv:2411.16085.) g is the gradient, with whose sign a rule's updates come; of complex entries

@@ -17,7 +17,7 @@ Step = Callable[[Grads, list[Any], Params, list[Any]], tuple[Updates, list[Any]]
 def in_chunks(
     step: Step, grads: Grads, nodes: list[Any], params: Params, owners: Sequence[int | None], chunk: int
 ) -> tuple[Updates, list[Any]]:
-    """`step(grads, nodes, params, starts)`, which acts on each entry alone, on at most `chunk` entries at a time.
+    """Apply `step(grads, nodes, params, starts)`, which acts on each entry alone, on at most `chunk` entries at a time.
 
     `nodes` are the arrays of a state, some a `LowBitArray`; `owners` has for each the index of the gradient's leaf
     that it is shaped like, or `None` for a scalar. `starts` tells the step the index of the first entry of each node.
@@ -88,7 +88,7 @@ def _replaced(items: list[Any], places: list[int], new: Sequence[Any]) -> list[A
 
 
 def shorter(x: Any, parts: int = 2) -> Any:
-    """The shape of an array of which only a part of the first axis is left."""
+    """Return the shape of an array of which only a part of the first axis is left."""
     return jax.ShapeDtypeStruct((-(-x.shape[0] // parts), *x.shape[1:]), x.dtype) if x.shape else x
 
 

@@ -97,6 +97,6 @@ clip_by_global_norm = ClipByGlobalNorm
 
 
 def shrink(norm: jax.Array, limit: Scalar) -> jax.Array:
-    """min(1, limit / norm): the factor that brings a norm down to `limit`; 1 for a zero norm."""
+    """Compute the factor min(1, limit / norm) that brings a norm down to `limit`; 1 for a zero norm."""
     zero = norm == 0
     return jnp.where(zero, 1.0, jnp.minimum(1.0, limit / jnp.where(zero, 1.0, norm)))

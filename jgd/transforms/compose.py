@@ -14,6 +14,7 @@ from jgd.core.errors import unknown
 from jgd.core.frozen import frozen, thaw
 from jgd.core.leaves import check_patterns, fixed_leaves, flags_of, prefix_mismatch
 from jgd.core.matrices import for_params
+from jgd.core.pair import Pair
 from jgd.core.record import part_names
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -23,7 +24,7 @@ from jgd.transforms.as_transform import as_transform
 
 
 @record
-class Chain:
+class Chain(Pair):
     """Transforms one after another: the updates of each are the gradients of the next. State: a tuple of theirs."""
 
     transforms: tuple[Transform, ...] = part(convert=lambda links: tuple(map(as_transform, links)))
@@ -69,8 +70,8 @@ class Chain:
 
 
 @record
-class Masked:
-    """Applies `inner` where the mask is true; elsewhere gradients pass unchanged and no state is kept.
+class Masked(Pair):
+    """Apply `inner` where the mask is true; elsewhere gradients pass unchanged and no state is kept.
 
     `mask` is a tree of booleans, the parameters' or a prefix of it; a function of the parameters that returns one; or a
     regular expression, which is searched in each leaf's path, such as `block_0/attn/query/kernel`.
@@ -140,8 +141,8 @@ def _by_label(table: Mapping[Any, Any]) -> dict[Hashable, Transform]:
 
 
 @record
-class Partition:
-    """Applies to each leaf the transform that its label names, e.g. Muon to matrices and AdamW to the rest.
+class Partition(Pair):
+    """Apply to each leaf the transform that its label names, e.g. Muon to matrices and AdamW to the rest.
 
     `param_labels` is a tree of labels, the parameters' or a prefix of it, or a function of the parameters that returns
     one. Each transform keeps state for its own leaves only.
@@ -201,7 +202,7 @@ class ScheduledState(NamedTuple):
 
 
 @record
-class Scheduled:
+class Scheduled(Pair):
     """Let any hyperparameter of a transform be a schedule: each step uses their values at its count.
 
     `scheduled(adam(1e-3, b2=linear_schedule(0.9, 0.999, 1000)))`. A learning rate and a weight decay need no wrapper.

@@ -10,6 +10,7 @@ import optax
 from jgd.core import Transform, as_function, part, record, static
 from jgd.core.arguments import function_of
 from jgd.core.cost import Cost, cost
+from jgd.core.pair import Pair
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -19,8 +20,8 @@ CONDITION = function_of("(step, **extra) -> whether to act, a boolean scalar")
 
 
 @record
-class ConditionallyTransform:
-    """Applies `inner` in the steps for which `should_transform_fn(step)` holds; in others gradients pass unchanged.
+class ConditionallyTransform(Pair):
+    """Apply `inner` in the steps for which `should_transform_fn(step)` holds; in others gradients pass unchanged.
 
     `step` is the number of calls before this one. The inner state is kept meanwhile, and `inner` does not run (under
     `vmap` it runs and is discarded). With `forward_extra_args` the function is given the extra arguments of `update`.
@@ -49,8 +50,8 @@ conditionally_transform = ConditionallyTransform
 
 
 @record
-class ConditionallyMask:
-    """Applies `inner` in the steps for which `should_transform_fn(step)` holds; in others the updates are zero.
+class ConditionallyMask(Pair):
+    """Apply `inner` in the steps for which `should_transform_fn(step)` holds; in others the updates are zero.
 
     Otherwise as `conditionally_transform`.
     """

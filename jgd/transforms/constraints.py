@@ -8,11 +8,12 @@ import optax
 
 from jgd.core import Rule, record
 from jgd.core.cost import Cost
+from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, State, Updates
 
 
 @record
-class SetToZero:
+class SetToZero(Pair):
     """Replace every update by zero.
 
     u = 0, for leaves of any dtype: what is in charge of parameters that stay as they are, "frozen" in `by_path`.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jgd.core import InputError, Transform, hyper, record, static
 from jgd.core.arguments import MASK, one_of
 from jgd.core.frozen import frozen
-from jgd.core.pair import abstracted, explained
+from jgd.core.pair import Pair, abstracted, explained
 from jgd.core.tree import check_params, copied, map_unzip, map_updates, where_both
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.compose import Chain, Masked, chain, masked
@@ -19,7 +19,7 @@ from jgd.transforms.scale import init_rate, next_rate, scale_by_learning_rate
 
 
 class DecayRule:
-    """Lifts `step(wd, g, p)`, on one array, to a transform; wd is a number or a schedule's value at this step.
+    """Lift `step(wd, g, p)`, on one array, to a transform; wd is a number or a schedule's value at this step.
 
     State: empty for a number, an i32 counter for a schedule.
     """
@@ -105,7 +105,7 @@ add_cautious_decay = AddCautiousDecay
 
 
 def agreement(u: jax.Array, v: jax.Array) -> jax.Array:
-    """A number for each entry that is positive where two arrays agree in sign: Re(u* v) of complex ones."""
+    """Compute a number for each entry that is positive where two arrays agree in sign: Re(u* v) of complex ones."""
     # Of real entries the product of the signs: that of the entries may underflow.
     return (u.conj() * v).real if jnp.iscomplexobj(u) else jnp.sign(u) * jnp.sign(v)
 
@@ -118,7 +118,7 @@ class InitialDecayState(NamedTuple):
 
 
 @record
-class AddInitialDecay:
+class AddInitialDecay(Pair):
     """Pull the parameters back to where they began.
 
     u = g + wd (p - p0): decay towards the parameters at `init`, as fine-tuning asks for (L2-SP).

@@ -9,6 +9,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import MASK
 from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
+from jgd.core.pair import Pair
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
@@ -20,8 +21,8 @@ class FreezeUntilState(NamedTuple):
 
 
 @record
-class FreezeUntil:
-    """Holds the leaves that `mask` fits for the first `steps` steps: `chain(adamw(1e-3), freeze_until(9, "^body"))`.
+class FreezeUntil(Pair):
+    """Hold the leaves that `mask` fits for the first `steps` steps: `chain(adamw(1e-3), freeze_until(9, "^body"))`.
 
     u = 0 there, and g afterwards. Put it after the optimizer, whose state is kept for all leaves and sees their
     gradients from the start, so that moments are warm when the leaves are set free. `mask` is a pattern over the

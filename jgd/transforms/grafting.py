@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jgd.core import Transform, part, record, static
 from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
+from jgd.core.pair import Pair
 from jgd.core.tree import abs_sq, increment, map_unzip, safe_sqrt, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -25,7 +26,7 @@ class GraftState(NamedTuple):
 
 
 @record
-class Graft:
+class Graft(Pair):
     """Step in one transform's direction by the length of another's step.
 
     u = d |s| / (|d| + 1e-16) for each leaf, d the update of `direction` and s that of `magnitude`.

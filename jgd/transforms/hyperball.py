@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jgd.core import Transform, hyper, part, record
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.tree import abs_sq, check_inexact, check_params, map_unzip, moment_dtype, safe_sqrt, tree_bytes, widen
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.scale import as_rule, init_rate, next_rate
@@ -22,7 +23,7 @@ class HyperballState(NamedTuple):
 
 
 @record
-class Hyperball:
+class Hyperball(Pair):
     """Keep the norm of each matrix, and let `inner` only turn it.
 
     W = R n(W - lr R n(u)), with n(x) = x / max(||x||, eps), R = ||W|| at first, and u the updates of `inner`.

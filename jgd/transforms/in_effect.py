@@ -21,7 +21,7 @@ SHARES = ("update_ratio", "zeros", "nonfinite")  # |u|/|params|, and shares of t
 
 
 def current_hyperparams(optimizer: Any, state: State) -> dict[str, Any]:
-    """Every hyperparameter by its name with the value that the next step takes at `state`.
+    """Return every hyperparameter by its name with the value that the next step takes at `state`.
 
     A schedule stands under the name of the hyperparameter that it is for (`learning_rate`), evaluated at its own
     counter; so do the values of `scheduled`, and those that optax's `inject_hyperparams` keeps in its state.
@@ -31,14 +31,14 @@ def current_hyperparams(optimizer: Any, state: State) -> dict[str, Any]:
 
 
 def known_metrics(optimizer: Any, params: Params) -> tuple[str, ...]:
-    """The names that `observe` knows for this optimizer, those of scalars; from shapes alone."""
+    """Return the names that `observe` knows for this optimizer, those of scalars; from shapes alone."""
     state = jax.eval_shape(optimizer.init, params)
     shapes = jax.eval_shape(current_hyperparams, optimizer, state)
     return (*NORMS, *SHARES, *(name for name, x in shapes.items() if not jax.numpy.shape(x)))
 
 
 def check_metrics(place: str, metrics: Any) -> tuple[str, ...]:
-    """The names of `metrics=`, each once; what is no list of names is an error."""
+    """Return the names of `metrics=`, each once; refuse all else than a list of names."""
     listed = isinstance(metrics, Collection) and not isinstance(metrics, str)
     if not listed or not all(isinstance(name, str) for name in metrics):
         raise InputError(f'{place}(metrics={metrics!r}): metrics must be names, such as ("learning_rate",).')
@@ -48,7 +48,7 @@ def check_metrics(place: str, metrics: Any) -> tuple[str, ...]:
 def observe(
     metrics: Iterable[str], optimizer: Any, state: State, *, params: Params, grads: Grads, updates: Updates
 ) -> dict[str, jax.Array]:
-    """The scalars asked for, of the step that `optimizer` takes from `state` and `params`: those before the step."""
+    """Return the scalars asked for, of the step that `optimizer` takes from `state` and `params`, both before it."""
     metrics, numbers = tuple(metrics), jax.numpy.asarray
     of_step = {
         "gradient_norm": lambda: global_norm(grads),

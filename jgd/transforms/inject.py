@@ -17,6 +17,7 @@ from jgd.core.arguments import DTYPE, Kind, checked, function_of
 from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.frozen import Frozen, dtype_name, frozen
+from jgd.core.pair import Pair
 from jgd.core.record import Function, Placeholder
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -33,7 +34,7 @@ SEEDS = ("key", "seed")  # parameters whose whole numbers are no sizes
 
 
 @record
-class InjectHyperparams:
+class InjectHyperparams(Pair):
     """A transform that `inner_factory` makes in each step, of the numbers that its state holds by their names.
 
     `state.hyperparams["learning_rate"]` is what the last step used; put another number there and the next step uses

@@ -9,14 +9,15 @@ import optax
 from jgd.core import Transform, part, record
 from jgd.core.cost import Cost, cost
 from jgd.core.mesh import laid_like
+from jgd.core.pair import Pair
 from jgd.core.tree import check_fits, check_inexact
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
 
 
 @record
-class Flatten:
-    """Lets `inner` see one vector in place of all leaves: fewer operations for many small leaves, but two copies.
+class Flatten(Pair):
+    """Let `inner` see one vector in place of all leaves: fewer operations for many small leaves, but two copies.
 
     What a rule does leaf by leaf, such as the norm of one, it then does for all leaves together. The vector has the
     dtype that the leaves promote to; the updates have the gradients' dtypes again.
@@ -52,8 +53,8 @@ class RealAndImaginary(NamedTuple):
 
 
 @record
-class SplitRealAndImaginary:
-    """Lets `inner` see the real and the imaginary part of each complex leaf as two real leaves."""
+class SplitRealAndImaginary(Pair):
+    """Let `inner` see the real and the imaginary part of each complex leaf as two real leaves."""
 
     inner: Transform = part(convert=as_transform)
 

@@ -95,13 +95,13 @@ def zoom_search(
 
 
 def begin_search(start: RayPoint) -> StepSearch:
-    """The search before its first trial; `start` is phi at 0."""
+    """Begin a search, before its first trial; `start` is phi at 0."""
     bare, no, infinite = _bare(start), jnp.array(False), jnp.full_like(start.value, jnp.inf)
     return StepSearch(zero_count(), start, infinite, infinite, start, no, bare, bare, bare, no, no, no)
 
 
 def next_step(search: StepSearch, first: Scalar, max_step: Scalar | None, increase_factor: Scalar) -> jax.Array:
-    """The step to try next.
+    """Return the step to try next.
 
     Steps grow by `increase_factor` from `first`, up to `max_step`, until an interval holds a solution; the minimum of a
     cubic, else of a parabola, else the middle divides it.
@@ -122,7 +122,7 @@ def receive(
     precision: Scalar = 1e-5,
     tol: Scalar = 0.0,
 ) -> StepSearch:
-    """The search after a trial with these errors.
+    """Return the search after a trial with these errors.
 
     A trial that is not finite is an end of the interval like one that is too high. The search fails after `max_steps`
     evaluations, or where the interval is as short as `precision` and some trial had sufficient decrease.
@@ -192,12 +192,12 @@ def ray(
 
 
 def scaled_updates(place: str, t: jax.Array, updates: Updates) -> Updates:
-    """T u in the dtypes of u, so that applying it gives the very point that was tried."""
+    """Compute T u in the dtypes of u, so that applying it gives the very point that was tried."""
     return map_updates(lambda u: t * u, updates, place=place)
 
 
 def no_gradient(params: Params) -> State:
-    """Zeros in the parameters' dtypes, where the gradient at the step taken will be kept."""
+    """Make zeros in the parameters' dtypes, where the gradient at the step taken will be kept."""
     check_inexact("init", params)
     return jax.tree.map(lambda p: jnp.zeros_like(p, dtype=jnp.result_type(p)), params)
 

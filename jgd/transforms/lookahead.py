@@ -11,6 +11,7 @@ from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, check_params, copied, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -26,8 +27,8 @@ class LookaheadSlowState(NamedTuple):
 
 
 @record
-class Lookahead:
-    """Lets `fast_optimizer` step; after each k = `sync_period` steps s = s + alpha (p - s), and p = s.
+class Lookahead(Pair):
+    """Let `fast_optimizer` step; after each k = `sync_period` steps s = s + alpha (p - s), and p = s.
 
     alpha is `slow_step_size` (Zhang et al. 2019, arXiv:1907.08610). The slow parameters s, which `jgd.eval_params`
     returns, are kept in the state: 4 bytes a parameter, beside a counter and the fast state. With `reset_state` the

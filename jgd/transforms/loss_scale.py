@@ -9,6 +9,7 @@ from jgd.core import Transform, hyper, part, record
 from jgd.core.arguments import TRANSFORM
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.tree import all_finite, increment, tree_bytes, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -26,8 +27,8 @@ class LossScaleState(NamedTuple):
 
 
 @record
-class DynamicLossScale:
-    """Lets `inner` step with gradients of a loss that was scaled by a factor which follows what the dtype can hold.
+class DynamicLossScale(Pair):
+    """Let `inner` step with gradients of a loss that was scaled by a factor which follows what the dtype can hold.
 
     Backpropagation in float16 rounds gradients below 6e-8 to zero. So the loss is multiplied by s, at first
     `init_scale`, and its gradients are divided by s in float32. Where one of them is not finite, s was too large: the

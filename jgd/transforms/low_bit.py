@@ -14,6 +14,7 @@ from jgd.core.cost import Cost, cost
 from jgd.core.counter_hash import mixed
 from jgd.core.entrywise import acts_entrywise
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.quantized import Coding, can_encode, dequantize, is_quantized, quantize
 from jgd.core.tree import increment, name_of, path_names, tree_bytes, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -32,8 +33,8 @@ class LowBitState(NamedTuple):
 
 
 @record
-class LowBit:
-    """Keeps the moments of `inner` in 8 or 4 bits a number, in place of 32, and lets it step in float32.
+class LowBit(Pair):
+    """Keep the moments of `inner` in 8 or 4 bits a number, in place of 32, and lets it step in float32.
 
     A moment is what a state holds in a field of a name in `MOMENTS` (`mu`, `nu`, `trace`, ...), shaped like its
     parameter or stacked in blocks of it, with at least `min_size` entries. All else stays as it is: counters, factors

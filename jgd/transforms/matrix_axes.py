@@ -45,7 +45,7 @@ def matrix_axes(params: Params) -> Any:
 
 
 def every_matrix_axes(params: Params) -> Any:
-    """The axes of every leaf that can be a matrix, embeddings and heads as well: by the guess, or else the last two."""
+    """Name the axes of every leaf that can be a matrix, embeddings and heads as well: as guessed, or the last two."""
     return _guessed(params, hidden=False)
 
 

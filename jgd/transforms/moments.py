@@ -30,7 +30,7 @@ class StateArray(NamedTuple):
 
 
 def state_arrays(state: State, params: Params) -> list[StateArray]:
-    """The arrays of a state, each with the field that holds it and the parameter whose path and shape it has.
+    """Find the arrays of a state, each with the field that holds it and the parameter whose path and shape it has.
 
     Beneath its path an array may also hold its blocks, stacked, as SOAP's moments do: all of its entries and no more.
     """

@@ -27,8 +27,8 @@ MEASURES = Kind(
 
 
 @record
-class MeasureSnapshot:
-    """Passes gradients unchanged and keeps `measure(gradients)` in its state, by its name; at first, of the parameters.
+class MeasureSnapshot(Pair):
+    """Pass gradients unchanged and keeps `measure(gradients)` in its state, by its name; at first, of the parameters.
 
     `optax.tree.get(state, "norm")` finds it. State: what the measure returns; its shapes and dtypes are those that it
     has for the parameters.
@@ -58,7 +58,7 @@ snapshot = MeasureSnapshot
 
 
 @record
-class Measure:
+class Measure(Pair):
     """u = measure(g): a transform for `monitor`, whose updates are no gradients."""
 
     measure: Callable[..., Any] = part(convert=as_function, expect=MEASURE)
@@ -80,8 +80,8 @@ def _measures(table: Mapping[str, Any]) -> OrderedDict[str, Transform]:
 
 
 @record
-class Monitor:
-    """Passes gradients unchanged and keeps several measures of them in its state, by their names.
+class Monitor(Pair):
+    """Pass gradients unchanged and keeps several measures of them in its state, by their names.
 
     A measure is a function of the gradients, or a transform whose update is the measure, as `measure_with_ema` makes.
     State: the measures, zero before the first step, and the states of their transforms.
@@ -118,7 +118,7 @@ monitor = Monitor
 
 
 @record
-class MeasureWithEma:
+class MeasureWithEma(Pair):
     """Measure the gradients, and keep a running mean of the measure.
 
     u = the moving average of measure(g): a transform for `monitor`, whose updates are no gradients.

@@ -7,6 +7,7 @@ from typing import Any
 from jgd.core import InputError, Transform, part, record
 from jgd.core.arguments import Kind
 from jgd.core.cost import Cost, cost, total
+from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
 
@@ -18,7 +19,7 @@ def _is_name(x: Any) -> bool:
 
 
 @record
-class NamedChain:
+class NamedChain(Pair):
     """Transforms one after another, each with a name. State: an ordered dict of theirs, by name.
 
     `opt["clip"]` is the link of that name; `state["clip"]` is its state, and `hyperparams(opt)` has its numbers.

@@ -9,12 +9,13 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.errors import InputError
 from jgd.core.frozen import first_key, frozen_key, split_key
+from jgd.core.pair import Pair
 from jgd.core.tree import check_inexact, increment, safe_sqrt, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 
 
 @record
-class AddNoise:
+class AddNoise(Pair):
     """u = g + sqrt(eta / t^gamma) z with standard normal z (Neelakantan et al. 2015, arXiv:1511.06807).
 
     `key` is a seed, or a random key that is known before compilation; 0 unless given. The draws are optax's, but for
@@ -51,7 +52,7 @@ def add_noise(eta: Scalar, gamma: Scalar, key: Any = None, *, seed: Any = None) 
 
 
 def one_key(place: str, key: Any, seed: Any) -> Any:
-    """The key or the seed that was given, or the error that both were."""
+    """Return the key or the seed that was given; refuse both together."""
     if key is not None and seed is not None:
         raise InputError(f"{place}(key={key!r}, seed={seed!r}): key and seed are one thing; pass key alone.")
     return seed if key is None else key

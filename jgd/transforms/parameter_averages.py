@@ -11,7 +11,7 @@ from jgd.core.arguments import whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
 from jgd.core.mesh import laid_like
-from jgd.core.pair import abstracted, explained
+from jgd.core.pair import Pair, abstracted, explained
 from jgd.core.tree import (
     check_fits,
     check_params,
@@ -37,7 +37,7 @@ class ParameterAverageState(NamedTuple):
 
 
 class ParameterAverage:
-    """Lifts `kept(t)`, the weight that an average keeps at step t, 1 at first, to a wrapper: a = kept a + (1-kept) p.
+    """Lift `kept(t)`, the weight that an average keeps at step t, 1 at first, to a wrapper: a = kept a + (1-kept) p.
 
     p are the parameters after a step of `inner`, whose updates pass unchanged. Put it around everything that changes
     the updates, and inside what decides whether to step: `multi_steps(ema_params(...))` and
@@ -95,7 +95,7 @@ class ParameterAverage:
 
 @record
 class EmaParams(ParameterAverage):
-    """Keeps a = decay a + (1 - decay) p of the parameters p after each step of `inner`, whose updates pass unchanged.
+    """Keep a = decay a + (1 - decay) p of the parameters p after each step of `inner`, whose updates pass unchanged.
 
     It begins at the first parameters after a step, as torch's `AveragedModel` with `get_ema_multi_avg_fn` does. With
     `debias` it begins at zero and `eval_params` divides it by 1 - decay^t, as optax's `ema` does. `ParameterAverage`
@@ -119,7 +119,7 @@ ema_params = EmaParams
 
 @record
 class PolynomialAverage(ParameterAverage):
-    """Keeps a = a + (gamma+1) / (gamma+t) (p - a) of the parameters p after step t of `inner`, whose updates pass.
+    """Keep a = a + (gamma+1) / (gamma+t) (p - a) of the parameters p after step t of `inner`, whose updates pass.
 
     (Shamir & Zhang 2013, arXiv:1212.1824.) Zero weighs all steps alike; the larger gamma, the more the last ones weigh:
     about the last 1 / (gamma+1) of a run, however long it is. DoG's authors evaluate it at 8. `ParameterAverage` tells
@@ -138,7 +138,7 @@ polynomial_average = PolynomialAverage
 
 @record
 class Swa(ParameterAverage):
-    """Keeps the plain mean of the parameters after every `period`-th step of `inner` once `start` steps are over.
+    """Keep the plain mean of the parameters after every `period`-th step of `inner` once `start` steps are over.
 
     (Stochastic weight averaging, Izmailov et al. 2018, arXiv:1803.05407.) The steps counted are start + period,
     start + 2 period and so on, the ends of cycles of the learning rate; the first of them begins the mean, as in
@@ -173,8 +173,8 @@ class LawaState(NamedTuple):
 
 
 @record
-class Lawa:
-    """Keeps the parameters after every `period`-th step of `inner`, the last `window` of them, whose mean to evaluate.
+class Lawa(Pair):
+    """Keep the parameters after every `period`-th step of `inner`, the last `window` of them, whose mean to evaluate.
 
     (Latest weight averaging, Kaddour 2022, arXiv:2209.14981.) The mean is that of those there are so far; before the
     first, `eval_params` returns the parameters. `inner`'s updates pass unchanged; `ParameterAverage` tells where it
@@ -238,6 +238,6 @@ lawa = Lawa
 
 
 def moved(inner: Any, params: Params, updates: Updates) -> Params:
-    """The parameters after the updates, as `apply_updates` makes them, of the leaves that `inner` may change."""
+    """Return the parameters after the updates, as `apply_updates` makes them, of the leaves that `inner` may change."""
     old, steps = (moving_leaves(inner, params, tree) for tree in (params, updates))
     return jax.tree.map(lambda p, u: (widen(p) + widen(u)).astype(jnp.result_type(p)), old, steps)

@@ -11,6 +11,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import ARRAYS, FLAG, Kind, checked
 from jgd.core.errors import InputError
 from jgd.core.frozen import first_key, frozen_key, split_key
+from jgd.core.pair import Pair
 from jgd.core.tree import abs_sq, check_inexact, name_of, safe_sqrt, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.clip import shrink
@@ -23,7 +24,7 @@ LIMIT = Kind(
 
 
 @record
-class DifferentiallyPrivateAggregate:
+class DifferentiallyPrivateAggregate(Pair):
     """u = (sum over examples of g min(1, c / ||g||) + c s z) / batch, z standard normal (Abadi et al. 2016).
 
     (arXiv:1607.00133, Alg. 1.) It takes a gradient for each example, f[batch, ...] where the parameter is f[...], and

@@ -8,13 +8,14 @@ import optax
 
 from jgd.core import InputError, hyper, record
 from jgd.core.errors import MissingError
+from jgd.core.pair import Pair
 from jgd.core.tree import check_fits, increment, map_updates, scalar_of, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
 
 
 @record
-class ReduceOnPlateau:
+class ReduceOnPlateau(Pair):
     """u = s g, where s falls by `factor` once the loss has not improved `patience` times; it needs `value`, the loss.
 
     The mean of `accumulation_size` losses is an improvement when it is less than (1 - rtol) best - atol. After a

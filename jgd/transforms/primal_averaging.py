@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core import Transform, hyper, part, record
 from jgd.core.cost import Cost, cost, total
+from jgd.core.pair import Pair
 from jgd.core.tree import check_params, copied, map_unzip, tree_bytes, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
@@ -20,7 +21,7 @@ class PrimalAveragingState(NamedTuple):
 
 
 @record
-class PrimalAveraging:
+class PrimalAveraging(Pair):
     """Evaluate the gradient between the fast parameters and their average.
 
     z = z + u(y); x = mu_x x + (1-mu_x) z; y = mu_y x + (1-mu_y) z, with u(y) the step of `inner`.

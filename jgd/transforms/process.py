@@ -10,6 +10,7 @@ from jgd.core import Transform, part, record, static
 from jgd.core.arguments import FLAG, TRANSFORM, checked, whole_from
 from jgd.core.cost import Cost, cost, total
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.aggregating import (
     AXES,
@@ -23,8 +24,8 @@ from jgd.transforms.wrappers import step_if
 
 
 @record
-class Process:
-    """Applies `preprocessor`, then `aggregator`, and `postprocessor` once the aggregator's mean is whole.
+class Process(Pair):
+    """Apply `preprocessor`, then `aggregator`, and `postprocessor` once the aggregator's mean is whole.
 
     Before that the updates are zero and the last part does not run (under `vmap` it runs and is discarded). The first
     two take gradients with axes for the examples where `aggregator` is an `optax.experimental.aggregating.Aggregator`.

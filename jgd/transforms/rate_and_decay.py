@@ -10,6 +10,7 @@ from jgd.core import InputError, hyper, record, static
 from jgd.core.arguments import COUNT, MASK
 from jgd.core.frozen import frozen
 from jgd.core.leaves import check_patterns, leaf_flags
+from jgd.core.pair import Pair
 from jgd.core.tree import check_params, increment, map_updates, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
@@ -22,7 +23,7 @@ class CorrectedDecayState(NamedTuple):
 
 
 @record
-class ScaleWithCorrectedDecay:
+class ScaleWithCorrectedDecay(Pair):
     """Step by the learning rate, and decay by its square over the peak.
 
     u = -lr (g + wd (lr / peak) p), and -lr g where `mask` is not true: rate and decay in one, last in a chain.
@@ -74,7 +75,7 @@ class ScaleThenDecayState(NamedTuple):
 
 
 @record
-class ScaleThenDecay:
+class ScaleThenDecay(Pair):
     """Step by the learning rate, and then decay the weights.
 
     p <- (p - lr g)(1 - lr wd), and p - lr g where `mask` is not true: rate and decay in one, last in a chain.

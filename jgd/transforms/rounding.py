@@ -12,6 +12,7 @@ from jgd.core.arguments import TRANSFORM, Kind
 from jgd.core.cost import Cost, cost
 from jgd.core.counter_hash import mixed, random_bits
 from jgd.core.leaves import fixed_leaves, is_whole
+from jgd.core.pair import Pair
 from jgd.core.rounding import in_24_bits, is_narrow, remainder, rounded, straight_through, upper_half, with_remainder
 from jgd.core.tree import check_fits, check_params, increment, name_of, tree_bytes, widen, zero_count
 from jgd.core.types import Grads, Params, State, Updates
@@ -45,8 +46,8 @@ class MasterWeightsState(NamedTuple):
 
 
 @record
-class StochasticRounding:
-    """Trains bfloat16 and float16 parameters, and keeps moments in bfloat16, by unbiased rounding.
+class StochasticRounding(Pair):
+    """Train bfloat16 and float16 parameters, and keeps moments in bfloat16, by unbiased rounding.
 
     `inner` computes in float32, from parameters and gradients that are widened. Its step p + u is rounded at random to
     one of its two neighbours in p's dtype, so that the mean is p + u: to nearest, a bfloat16 parameter swallows every
@@ -111,8 +112,8 @@ class StochasticRounding:
 
 
 @record
-class Kahan:
-    """Trains bfloat16 and float16 parameters with a residue c in their dtype: y = u + c; p' = p + y; c = y - (p' - p).
+class Kahan(Pair):
+    """Train bfloat16 and float16 parameters with a residue c in their dtype: y = u + c; p' = p + y; c = y - (p' - p).
 
     p' is rounded to nearest and c is what that lost, so that updates too small for p add up in c until they move it
     (Kahan 1965; for parameters Zamirai et al. 2020, arXiv:2010.06192). `inner` computes in float32, from parameters and
@@ -155,8 +156,8 @@ class Kahan:
 
 
 @record
-class MasterWeights:
-    """Trains bfloat16 parameters as if they had `bits` bits; the state keeps those that they lack.
+class MasterWeights(Pair):
+    """Train bfloat16 parameters as if they had `bits` bits; the state keeps those that they lack.
 
     32   A remainder in i16: parameter and remainder together are a float32 weight, bit for bit. Training is that of the
          float32 weights (but where a weight falls by more than 2^15 at once and changes its sign), for 4 bytes a

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record
 from jgd.core.cost import Cost
+from jgd.core.pair import Pair
 from jgd.core.tree import (
     abs_sq,
     check_inexact,
@@ -32,7 +33,7 @@ class AdagcState(NamedTuple):
 
 
 @record
-class Adagc:
+class Adagc(Pair):
     """Clip each leaf's gradient by a running mean of its own norms.
 
     u = g min(1, clip_relative n / ||g||) for each leaf; n = decay n + (1-decay) ||u||.
@@ -88,7 +89,7 @@ class ZclipState(NamedTuple):
 
 
 @record
-class Zclip:
+class Zclip(Pair):
     """Clip the whole gradient where its norm is unusual for this run.
 
     u = g c / ||g|| where ||g|| > c, with c = min(v, max_norm), over all leaves.

@@ -10,6 +10,7 @@ import optax
 from jgd.core import Rule, Transform, hyper, record, static
 from jgd.core.arguments import shown
 from jgd.core.errors import ExpectationError
+from jgd.core.pair import Pair
 from jgd.core.tree import increment, map_unzip, map_updates, where_both, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
@@ -18,8 +19,8 @@ from jgd.transforms.compose import Chain
 
 
 @record
-class Identity:
-    """Leaves the gradients as they are."""
+class Identity(Pair):
+    """Leave the gradients as they are."""
 
     keeps_zeros = True
 
@@ -71,7 +72,7 @@ negate = Negate
 
 
 @record
-class ScaleByLearningRate:
+class ScaleByLearningRate(Pair):
     """Multiply by the learning rate, and turn the step downhill.
 
     u = -lr g, or lr g if `flip_sign` is off: the last link of most optimizers; g itself if the rate is `None`.
@@ -102,7 +103,7 @@ scale_by_learning_rate = ScaleByLearningRate
 
 
 @record
-class ScaleBySchedule:
+class ScaleBySchedule(Pair):
     """Multiply by a schedule.
 
     u = s(count) g. State: an i32 counter.
@@ -140,19 +141,19 @@ def apply_updates(params: Params, updates: Updates) -> Params:
 
 
 def init_rate(rate: Rate | None) -> State:
-    """The state that a number or a schedule needs."""
+    """Make the state that a number or a schedule needs."""
     return optax.ScaleByScheduleState(zero_count()) if callable(rate) else optax.EmptyState()
 
 
 def next_rate(rule: Any, name: str, state: State) -> tuple[Any, State]:
-    """The value of a record's number or schedule at this step, and the next state."""
+    """Return the value of a record's number or schedule at this step, and the next state."""
     if callable(getattr(rule, name)):
         return at_count(rule, name, state.count), optax.ScaleByScheduleState(increment(state.count))
     return getattr(rule, name), state
 
 
 def as_rule(value: Any) -> Transform:
-    """`value` as a record that holds no learning rate; the updates of one that does already point down.
+    """Make `value` a record that holds no learning rate; the updates of one that does already point down.
 
     A rule that takes a rate and yet keeps the gradient's sign says so by `keeps_sign`, as `scale_by_adabound` does, and
     one that takes none and turns it by the opposite.

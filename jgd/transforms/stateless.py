@@ -8,12 +8,13 @@ import optax
 
 from jgd.core import Transform, as_function, part, record
 from jgd.core.arguments import TRANSFORM, checked, function_of
+from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
 
 
 @record
-class Stateless:
+class Stateless(Pair):
     """Make a transform of a function of whole trees.
 
     u = f(g, params), f a function of whole trees. No state; each new lambda compiles anew.
@@ -34,7 +35,7 @@ stateless = Stateless
 
 
 @record
-class StatelessWithTreeMap:
+class StatelessWithTreeMap(Pair):
     """Make a transform of a function of single arrays.
 
     u = f(g, p), f a function of two arrays, leaf by leaf; p is None where `update` got no parameters.

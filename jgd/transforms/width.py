@@ -41,7 +41,7 @@ class WidthState(NamedTuple):
 
 
 class ByWidth:
-    """Multiplies the steps of `optimizer` by a number for each leaf, of its inputs and outputs."""
+    """Multiply the steps of `optimizer` by a number for each leaf, of its inputs and outputs."""
 
     optimizer: Any
     kind: str | None
@@ -104,7 +104,7 @@ class ByWidth:
 
 @record
 class SpectralRates(ByWidth):
-    """Multiplies each leaf's steps by its inputs and outputs, so that layers of all widths learn at one speed.
+    """Multiply each leaf's steps by its inputs and outputs, so that layers of all widths learn at one speed.
 
         1 / in                  for steps whose entries do not grow with the gradient: Adam, Lion, ...
         out / in                for steps that are gradients: SGD with or without momentum
@@ -131,7 +131,7 @@ spectral_rates = SpectralRates
 
 @record
 class Mup(ByWidth):
-    """Multiplies each leaf's steps so that the best rate at the base model's width is the best at every width.
+    """Multiply each leaf's steps so that the best rate at the base model's width is the best at every width.
 
     A leaf's number is that of `spectral_rates` over that of its namesake in `base_shapes`: with r_in times the inputs
     and r_out times the outputs 1 / r_in for Adam, r_out / r_in for SGD, about sqrt(r_out / r_in) for Muon; at the

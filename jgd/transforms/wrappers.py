@@ -12,6 +12,7 @@ from jgd.core.arguments import function_of
 from jgd.core.cost import Cost, cost, total
 from jgd.core.frozen import dtype_name
 from jgd.core.leaves import fixed_leaves, moving_leaves, with_moving
+from jgd.core.pair import Pair
 from jgd.core.tree import all_finite, full_like, increment, map_unzip, tree_bytes, where, zero_count
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import as_whole, at_count
@@ -21,8 +22,8 @@ SKIP = function_of("(grads, gradient_step, params) -> (skip, info)")
 
 
 @record
-class MultiSteps:
-    """Accumulates the gradients of `every_k_schedule` batches, then lets `opt` step with their mean (or sum).
+class MultiSteps(Pair):
+    """Accumulate the gradients of `every_k_schedule` batches, then lets `opt` step with their mean (or sum).
 
     The other updates are zero, and `opt` does not run for them (under `vmap` it runs and is discarded).
     `every_k_schedule` is a number or a schedule of the steps taken. `should_skip_update_fn(grads, gradient_step,
@@ -97,8 +98,8 @@ class MultiSteps:
 
 
 @record
-class ApplyIfFinite:
-    """Steps only when every entry of the gradient is finite; else the update is zero and the inner state is kept.
+class ApplyIfFinite(Pair):
+    """Step only when every entry of the gradient is finite; else the update is zero and the inner state is kept.
 
     After `max_consecutive_errors` such gradients in a row it gives up and lets them through, until one is finite
     again: optax's rule. State: two counters, a flag and the inner state.
@@ -143,7 +144,7 @@ def step_if(
     otherwise: Updates | None = None,
     **extra: Any,
 ) -> tuple[Updates, State]:
-    """`inner.update` where the scalar `condition` holds, else the updates `otherwise`, or zeros, and the same state.
+    """Return `inner.update` where the scalar `condition` holds, else `otherwise`, or zeros, and the same state.
 
     A `lax.cond`: only one side runs, except under `vmap` with a batched condition.
     """

@@ -9,6 +9,7 @@ import optax
 from jgd.core import hyper, record, static
 from jgd.core.arguments import one_of
 from jgd.core.forward_mode import forward_mode_only
+from jgd.core.pair import Pair
 from jgd.core.tree import cast_like, global_dot, scalar_of, widen, zero_count
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.transforms.line_search import (
@@ -24,7 +25,7 @@ from jgd.transforms.line_search import (
 
 
 @record
-class ScaleByZoomLinesearch:
+class ScaleByZoomLinesearch(Pair):
     """Search for a step that lowers the value enough and flattens the slope.
 
     u = t g, with t > 0 that decreases f enough and where its slope is small (strong Wolfe conditions).

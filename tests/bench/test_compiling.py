@@ -6,6 +6,7 @@ import pytest
 import jgd
 from bench import updates
 from bench.compiling import kept
+from bench.rows import Claim
 from jgd.core.compilation import cache_hits
 from tests.train import problems
 
@@ -40,4 +41,6 @@ def test_a_ratio_of_updates_says_its_level(monkeypatch):
     row = {"bytes_each": 1.0, "optax_bytes_each": 1.0, "ratio": 1.1, "ratio_low": 1.0, "ratio_high": 1.2}
     monkeypatch.setattr(updates, "against_optax", lambda *_: row | {"ratio_level_percent": 96.875})
     *_, claim = updates.elementwise(quick=True, only="sgd")
+    assert isinstance(claim, Claim)
+    assert isinstance(claim, Claim)
     assert claim.why == "1.10x, and with a level of 96% from 1.00x"

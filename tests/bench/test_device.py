@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,8 @@ class Watched(Document):
 
     def write(self, page=False):
         super().write(page)
+        assert self.path
+        assert self.path
         read = json.loads(self.path.read_text())
         rows = sum(len(one["rows"]) for one in read["cases"].values())
         assert rows == sum(len(one["rows"]) for one in self.results["cases"].values())
@@ -148,11 +151,12 @@ def test_a_cpu_says_that_accelerators_are_unmeasured():
 
 
 def test_outcomes_are_read_from_one_process_and_from_several():
-    alone = OUTCOME.fullmatch("tests/core/test_tree.py::test_a[x y] FAILED                    [ 42%]")
+    alone: Any = OUTCOME.fullmatch("tests/core/test_tree.py::test_a[x y] FAILED                    [ 42%]")
     assert (alone[2], alone[3]) == ("tests/core/test_tree.py::test_a[x y]", "FAILED")
-    several = OUTCOME.fullmatch("[gw1] [ 42%] PASSED tests/core/test_tree.py::test_a[x y]")
+    several: Any = OUTCOME.fullmatch("[gw1] [ 42%] PASSED tests/core/test_tree.py::test_a[x y]")
     assert (several[1], several[2].strip()) == ("PASSED", "tests/core/test_tree.py::test_a[x y]")
-    assert not OUTCOME.fullmatch("tests/core/test_tree.py::test_a")[1]
+    begun: Any = OUTCOME.fullmatch("tests/core/test_tree.py::test_a")
+    assert not begun[1]
 
 
 def test_early_rows_stay_until_others_take_their_places(run):

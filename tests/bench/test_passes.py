@@ -1,6 +1,7 @@
 """Passes over memory, read from programs as XLA prints them."""
 
 import types
+from typing import Any
 
 from bench.loop_bytes import Moved, loop_bytes
 from bench.passes import likeness, passes
@@ -45,7 +46,8 @@ ENTRY %main.2 (params: f32[4096], grads: f32[4096], rate.1: f32[]) -> (f32[4096]
 
 def read(text):
     """The passes of a program with this text."""
-    return passes(types.SimpleNamespace(text=text))
+    program: Any = types.SimpleNamespace(text=text)
+    return passes(program)
 
 
 def test_a_pass_counts_what_it_moves_and_what_it_does():

@@ -1,6 +1,7 @@
 """Counts of compiled programs on a mesh: of planted ones, and of matrix methods, which iterate without collectives."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ def test_products_and_collectives_are_counted_by_the_turns_of_their_loops():
         whole = jax.lax.with_sharding_constraint(x, NamedSharding(where, P()))
         return jax.lax.with_sharding_constraint(jnp.tanh(whole @ whole), NamedSharding(where, P("data"))), None
 
-    program = jax.jit(lambda x: jax.lax.scan(body, x, length=5)[0]).lower(x).compile().as_text()
+    program: Any = jax.jit(lambda x: jax.lax.scan(body, x, length=5)[0]).lower(x).compile().as_text()
     found = program_work(program)
     assert found.collectives == {"all-gather": 5}
     assert (found.count, found.repeated, found.bytes) == (5, 5, 5 * 8 * 8 * 4)
@@ -78,5 +79,5 @@ def test_a_stack_of_layers_that_is_split_along_its_layers_needs_no_collective():
         state = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=w["layers"].sharding), rule.init(w)
         )
-        program = jax.jit(lambda g, s: rule.update(g, s)).lower(w, state).compile().as_text()
+        program: Any = jax.jit(lambda g, s: rule.update(g, s)).lower(w, state).compile().as_text()
     assert program_work(program).count == 0

@@ -1,11 +1,14 @@
 """The solvers' benchmark counts passes, judges points and shows both rightly."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 
 from bench import solvers
 from bench.many_problems import many, starts
+from bench.rows import Claim
 from bench.solver_methods import noting
 from bench.solver_page import render
 from bench.solver_peers import scipy_methods
@@ -54,7 +57,7 @@ def test_every_question_is_a_pass_and_the_last_ends_the_method(x64):
     counted.values.extend([0.0] * (MOST - len(asked)))
     with pytest.raises(SpentError):
         counted.value(counted.start)
-    end = counted_run(counted, lambda: counted.value(counted.start))
+    end = counted_run(counted, lambda: (counted.start, counted.value(counted.start) > 0))
     assert (end.said, list(end.x)) == (False, [-1.2, 1.0])
 
 
@@ -72,7 +75,8 @@ def test_a_program_notes_each_value_once_whatever_derivatives_are_taken():
     values = []
     noted = noting(values)
     jax.value_and_grad(lambda x: noted(ROSENBROCK.fn(x)))(np.array([-1.2, 1.0], np.float32))
-    jax.jacfwd(lambda x: noted(ROSENBROCK.residual(x)))(np.array([-1.2, 1.0], np.float32))
+    residual: Any = ROSENBROCK.residual
+    jax.jacfwd(lambda x: noted(residual(x)))(np.array([-1.2, 1.0], np.float32))
     jax.effects_barrier()
     assert values == pytest.approx([24.2, 24.2], rel=1e-5)  # float32
 
@@ -95,8 +99,8 @@ def test_a_page_shows_every_method_and_what_it_missed(x64):
     assert "a &lt;b&gt;" in page
     assert "rosenbrock" in page
     assert solvers.row("smooth", "c", miss)["wrong"] == 1
-    claims = list(solvers.claims("smooth", {"jgd bfgs": miss, "scipy BFGS": hit}))
-    assert [claim.met for claim in claims] == [False, False, False]
+    claims = solvers.claims("smooth", {"jgd bfgs": miss, "scipy BFGS": hit})
+    assert [isinstance(claim, Claim) and claim.met for claim in claims] == [False, False, False]
 
 
 @pytest.mark.parametrize("case", [many, starts])
@@ -108,7 +112,8 @@ def test_many_problems_are_solved_on_all_sides(case):
 
 @pytest.mark.slow
 def test_the_memory_of_many_starts_stays_below_its_bound():
-    *rows, counted, _ = start_memory(quick=True)
+    found: Any = start_memory(quick=True)
+    *rows, counted, _ = found
     assert {row["starts"] for row in rows} == {16, 64}
     assert {row["lanes"] for row in rows} <= {16, 64}
     assert 0 < counted.value < 100

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from jgd.sweep import loguniform, run
 from tests.train import problems
 
 
-def begin(*arguments, cwd):
+def begin(*arguments, cwd) -> Any:
     """The command as a process that compiles as cheaply as the tests do, and is told of no number of devices."""
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
     environment = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
@@ -58,6 +59,8 @@ def test_bad_input_is_told_without_a_traceback(tmp_path):
 def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
     run(problems.task(5), sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, dir=tmp_path / "d")
     with begin("show", "d", cwd=tmp_path) as process:
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()  # as `head` does
         assert process.stderr.read() == ""
     assert process.returncode == 141

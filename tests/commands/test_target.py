@@ -1,6 +1,7 @@
 """`jgd bench target` in this process: its contest, its files, its tables and its errors."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_the_report_is_one_page_that_loads_nothing(played):
 
 @pytest.fixture(scope="module")
 def contest():
-    """What `play` returns for two optimizers on one task, and the studies that it told of."""
+    """Play two optimizers on one task; return the answer and the studies that were told of."""
     (goal,) = goals_of("breast_cancer@accuracy>=0.7", 12)
     told = []
     return play(goal, spaces("adam=1e-9:1e-1,sgd=1e-9:1e-1"), Budget(3, 4), told.append), told
@@ -81,6 +82,7 @@ def test_studies_have_seeds_and_settings_of_their_own_and_optimizers_share_them(
 def test_the_time_that_is_left_goes_by_the_work_of_goals():
     goals = goals_of("breast_cancer,mnist5k", None)
     assert goals[1].work > 2 * goals[0].work
+    line: Any
     with Line(goals, Budget(2, 2), show=False) as line:
         done = []
         line.update = lambda percent, note: done.append((percent, note))
@@ -124,6 +126,7 @@ def test_what_cannot_be_studied_is_said_before_anything_runs(name, said, tmp_pat
 
 def test_one_task_with_two_targets_has_two_parts_of_the_line():
     goals = goals_of("diabetes,diabetes@loss<=60", None)
+    line: Any
     with Line(goals, Budget(1, 1), show=False) as line:
         done = []
         line.update = lambda percent, note: done.append(percent)

@@ -48,7 +48,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def waiting_for(found, process=None, seconds=120):
-    """What `found()` returns once that is true."""
+    """Wait until `found()` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while not (value := found()):
         assert process is None or process.poll() is None, process.communicate()

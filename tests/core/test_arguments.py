@@ -1,6 +1,7 @@
 """Arguments are checked where a call enters: each name has one kind, and an error is one sentence."""
 
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -124,12 +125,14 @@ def test_a_door_looks_at_what_is_given_before_it_misses_the_rest():
     def call(steps, seed):
         return steps, seed
 
+    wrong: Any = call
+
     with pytest.raises(jgd.InputError, match=r"call\(seed=-1\): seed must be a whole number"):
-        call(seed=-1)
+        wrong(seed=-1)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'steps'"):
-        call(seed=1)
+        wrong(seed=1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'sede'"):
-        call(1, 2, sede=3)
+        wrong(1, 2, sede=3)
 
 
 def test_a_list_is_of_one_kind_and_no_text():

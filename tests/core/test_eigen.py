@@ -1,5 +1,7 @@
 """Factorizations under `vmap`: right, and never as batches that wait for each other."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ SYMMETRIC = MATRICES + MATRICES.mT
 def test_a_cpu_takes_one_matrix_after_another(factorize, x, kernel):
     # Two batches side by side wait for ever on two cores (jaxlib 0.10): no call may have an axis for a batch.
     with jax.default_device(jax.devices("cpu")[0]):
-        text = jax.jit(jax.vmap(factorize)).lower(jnp.asarray(np.asarray(x))).compile().as_text()
+        text: Any = jax.jit(jax.vmap(factorize)).lower(jnp.asarray(np.asarray(x))).compile().as_text()
     calls = [line for line in text.splitlines() if "custom-call(" in line and kernel in line]
     assert calls
     assert not any("[3,4,4]" in line for line in calls)

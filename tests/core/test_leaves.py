@@ -1,5 +1,7 @@
 """Leaves by patterns and masks, and leaves for which a method has no meaning: one sentence each says what is wrong."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -55,8 +57,9 @@ def test_a_pattern_that_is_no_regular_expression_is_refused(name):
 
 
 def test_patterns_that_are_no_dictionary_are_refused():
+    wrong: Any = [("qkv", "adam")]
     with pytest.raises(InputError, match=r"matrix_axes_by_path\(patterns=\[.*\]\): patterns must be a dictionary"):
-        jgd.matrix_axes_by_path([("qkv", "adam")])
+        jgd.matrix_axes_by_path(wrong)
 
 
 def test_labels_that_leave_a_leaf_out_are_refused_as_labels():

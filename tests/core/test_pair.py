@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import pickle
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -66,15 +67,16 @@ def test_arithmetic_and_order_mean_nothing():
     for wrong in (lambda a: a + a, lambda a: 2 * a, lambda a: a < a):
         with pytest.raises(TypeError):
             wrong(jgd.adam(0.1))
+    no_number: Any = jgd.adam(0.1)
     with pytest.raises(jgd.InputError, match="must be a number"):
-        jgd.scale(jgd.adam(0.1))
+        jgd.scale(no_number)
 
 
 def test_replacing_a_function_gives_optax_s_plain_pair_and_a_field_gives_a_record():
-    opt = jgd.adam(0.1)
+    opt: Any = jgd.adam(0.1)
     pair = opt._replace(init=lambda params: "mine")
     assert type(pair) is optax.GradientTransformationExtraArgs
-    assert pair.init(None) == "mine"
+    assert pair.init(0.0) == "mine"
     assert pair.update == opt.update
     assert repr(dataclasses.replace(opt[0].__self__, transforms=(jgd.scale(2.0),))) == "chain(scale(step_size=2.0))"
 
@@ -90,8 +92,9 @@ def test_a_record_of_one_s_own_is_one_too():
         def update(self, grads, state, params=None, **extra):
             return jax.tree.map(lambda g: self.factor * g, grads), state
 
-    opt = optax.chain(Halve(), optax.scale(-1.0))
-    assert isinstance(Halve(), optax.GradientTransformationExtraArgs)
+    halve: Any = Halve()
+    opt: Any = optax.chain(halve, optax.scale(-1.0))
+    assert isinstance(halve, optax.GradientTransformationExtraArgs)
     assert float(opt.update(jnp.ones(()), opt.init(jnp.ones(())))[0]) == -0.5
     assert not isinstance(jgd.constant_schedule(1.0), tuple), "a record that is no transform is no pair"
 

@@ -93,7 +93,7 @@ def test_codes_have_the_array_s_shape_and_blocks_lie_along_the_last_axis(shape):
     assert held.codes.shape == shape
     assert held.scale.shape == scale_shape(shape, 256)
     # Half of the largest gap is 0.0071.
-    np.testing.assert_allclose(dequantize(held, how), x, atol=0.0072 * jnp.abs(x).max())
+    np.testing.assert_allclose(dequantize(held, how), x, atol=0.0072 * float(jnp.abs(x).max()))
     if len(shape) > 1:  # rows are apart from each other
         np.testing.assert_array_equal(quantize(x[::-1], how, 0).codes[::-1], held.codes)
 

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from jgd.core.frozen import thaw
 class Rule:
     """A record with one field of each kind."""
 
-    b: float = jgd.hyper(default=0.9, interval="[0, 1)")
+    b: Any = jgd.hyper(default=0.9, interval="[0, 1)")
     size: float | None = jgd.hyper(default=None, interval="(0, inf]")
     flag: bool = jgd.static(default=False)
     inner: object = jgd.part(default=(), expect=Kind("be a tuple", lambda x: isinstance(x, tuple)))
@@ -97,13 +98,13 @@ def test_numbers_are_leaves_and_structure_is_not():
 def test_axes_for_vmap_can_be_a_record():
     rules = jgd.stack([Rule(0.1), Rule(0.2)])
     double = jax.vmap(lambda r: 2 * r.b, in_axes=(jax.tree.map(lambda _: 0, rules),))
-    np.testing.assert_array_equal(double(rules), np.float32([0.2, 0.4]))
+    np.testing.assert_array_equal(double(rules), np.array([0.2, 0.4], np.float32))
 
 
 def test_a_record_is_frozen_pickles_and_shows_its_signature():
     rule = Rule(0.5)
     with pytest.raises(AttributeError):
-        rule.b = 0.1
+        rule.b = 0.1  # pyright: ignore[reportAttributeAccessIssue]: it is frozen
     copy = pickle.loads(pickle.dumps(rule))
     assert copy.b == 0.5
     assert list(inspect.signature(Rule).parameters) == ["b", "size", "flag", "inner", "name"]
@@ -166,11 +167,11 @@ def test_accumulators_have_floating_dtypes(name):
 
 def test_structure_is_kept_as_python_s_own_numbers():
     """So that a repr can be pasted back, and equal structures are one."""
-    for made in (jgd.muon(0.1, ns_steps=np.int32(3)), jgd.soap(precondition_frequency=np.int64(3))):
+    three: Any = np.int32(3)
+    for made in (jgd.muon(0.1, ns_steps=three), jgd.soap(precondition_frequency=three)):
         assert "np." not in repr(made)
-    ours, theirs = (
-        jgd.soap(precondition_frequency=k, merge_dims=flag) for k, flag in ((3, True), (np.int32(3), np.True_))
-    )
+    yes: Any = np.True_
+    ours, theirs = (jgd.soap(precondition_frequency=k, merge_dims=flag) for k, flag in ((3, True), (three, yes)))
     assert jax.tree.structure(ours) == jax.tree.structure(theirs)
 
 

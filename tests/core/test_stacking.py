@@ -1,5 +1,7 @@
 """Leaves stacked by kind: there and back, gradients, optimizers, shardings."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -63,7 +65,7 @@ def test_shardings_and_donation_survive():
         return jgd.apply_updates(stacked, updates), state
 
     before = {name: x.sharding for name, x in stacked.items()}
-    compiled = jax.jit(step, donate_argnums=(0, 1)).lower(stacked, opt.init(stacked)).compile()
+    compiled: Any = jax.jit(step, donate_argnums=(0, 1)).lower(stacked, opt.init(stacked)).compile()
     state = opt.init(stacked)
     kept = sum(x.nbytes // (1 if x.sharding.is_fully_replicated else 2) for x in jax.tree.leaves((stacked, state)))
     assert compiled.memory_analysis().alias_size_in_bytes == kept  # bytes of one device: all of it is overwritten
@@ -81,4 +83,5 @@ def test_other_stacks_are_refused():
 
 def test_optax_takes_the_stacks_as_they_are():
     stacked, _ = jgd.stack_leaves(TREE)
-    assert optax.adam(0.1).init(stacked)[0].mu.keys() == stacked.keys()
+    state: Any = optax.adam(0.1).init(stacked)
+    assert state[0].mu.keys() == stacked.keys()

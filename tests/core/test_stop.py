@@ -1,5 +1,7 @@
 """Stopping rules: thresholds, their order, the plateau, and what is refused."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -56,7 +58,10 @@ def test_thresholds_are_leaves_and_counts_are_structure():
 def test_it_knows_whether_it_has_a_rule():
     assert not Stop().has_rule
     assert not Stop(min_delta=0.1).has_rule
-    assert all(Stop(**{name: 1}).has_rule for name in ("value", "gradient_norm", "step_norm", "patience", "max_steps"))
+    one: Any = 1
+    assert all(
+        Stop(**{name: one}).has_rule for name in ("value", "gradient_norm", "step_norm", "patience", "max_steps")
+    )
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_the_format_is_safetensors(tmp_path):
     # https://github.com/huggingface/safetensors: u64 length, JSON header, then the arrays without gaps.
-    storage.save(tmp_path / "a", {"x": np.float32([1, 2]), "y": np.ones(3, jnp.bfloat16)}, {})
+    storage.save(tmp_path / "a", {"x": np.array([1, 2], np.float32), "y": np.ones(3, jnp.bfloat16)}, {})
     data = (tmp_path / "a").read_bytes()
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from jgd.distributed import diloco, local_sgd
 from tests import problems
 from tests.table import FORMS, OPTIMIZERS
 from tests.tiers import at_once
+
+wrong: Any = diloco  # for arguments of a wrong type
 
 A = np.diag([0.2, 1.0, 3.0]).astype(np.float32)
 RATE = 0.3
@@ -156,7 +159,7 @@ def test_half_precision_workers_meet_at_one_point_and_the_anchor_is_float32():
         (lambda: local_sgd(jgd.sgd(0.1), 0, 5), "workers=0.*at least 1"),
         (lambda: local_sgd(jgd.sgd(0.1), 2, 0), r"every=0.*\[1, inf\)"),
         (lambda: local_sgd(jgd.sgd(0.1), 2, 5).init({"w": jnp.ones(3)}), r"\['w'\].*\(3,\).*leading axis of 2 workers"),
-        (lambda: diloco(jgd.sgd(0.1), 0.7, 2, 5), "outer.*gradient transformation"),
+        (lambda: wrong(jgd.sgd(0.1), 0.7, 2, 5), "outer.*gradient transformation"),
         (lambda: refused_mask(), r"alive.*\(3,\), expected \(2,\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What evaluations depend on: draws that are left on, wherever they are made, and statistics of the model's state."""
+"""Evaluations depend on draws that are left on, wherever they are made, and on statistics of the model's state."""
 
 import itertools
 
@@ -9,6 +9,7 @@ import pytest
 
 import jgd
 from jgd.health.evaluating import look_at_evaluation
+from jgd.train import on_host
 from jgd.train.loop import Carry, root_key
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
@@ -56,8 +57,8 @@ def test_a_key_that_changes_no_metric_is_none():
 
 def test_an_evaluation_on_the_host_is_made_twice():
     count = itertools.count(1)
-    assert seen(jgd.train.on_host(lambda params: {"loss": 1.0 * next(count)})).spread == 0.5
-    assert seen(jgd.train.on_host(lambda params: {"loss": 1.0})).spread == 0.0
+    assert seen(on_host(lambda params: {"loss": 1.0 * next(count)})).spread == 0.5
+    assert seen(on_host(lambda params: {"loss": 1.0})).spread == 0.0
 
 
 def by_its_batch(params, state, batch):

@@ -3,6 +3,7 @@
 import inspect
 import textwrap
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -199,7 +200,7 @@ def test_injected_hyperparameters_are_ours():
     opt = dropin.inject_hyperparams(dropin.adam)(learning_rate=dropin.linear_schedule(0.1, 0.0, 10), b1=0.8)
     theirs = optax.inject_hyperparams(optax.adam)(learning_rate=optax.linear_schedule(0.1, 0.0, 10), b1=0.8)
     assert isinstance(opt, optax.GradientTransformationExtraArgs)
-    state = opt.init(PARAMS)
+    state: Any = opt.init(PARAMS)
     assert set(state.hyperparams) == {"learning_rate", "b1", "b2", "eps", "eps_root"}
     state.hyperparams["b1"] = jnp.asarray(0.7)
     opt.update(GRADS[0], state, PARAMS)
@@ -314,7 +315,8 @@ SCRIPT = textwrap.dedent(
 
 
 def test_a_training_script_runs_unchanged(x64):
-    ours, theirs = ({"optax": module} for module in (dropin, optax))
+    ours: dict[str, Any] = {"optax": dropin}
+    theirs: dict[str, Any] = {"optax": optax}
     for names in (ours, theirs):
         exec(SCRIPT, names)
     assert jax.tree.structure(ours["opt_state"]) == jax.tree.structure(theirs["opt_state"])

@@ -1,5 +1,7 @@
 """flax's and equinox's own training loops with jgd's optimizers, directly and through the drop-in namespace."""
 
+from typing import Any
+
 import equinox as eqx
 import flax.linen as nn
 import jax
@@ -23,7 +25,7 @@ OPTIMIZERS = {
     "multi": lambda m: m.MultiSteps(m.adam(0.1), 2),
 }
 # Each step of optax's Adam is off by 1e-5 in float32 at first.
-TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
 class Linen(nn.Module):

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -152,7 +153,7 @@ def test_steps_are_optax_s_and_one_program_serves_all_numbers():
 
 
 def test_vmap_and_grad_go_through():
-    def final(opt):
+    def final(opt) -> Any:
         path = problems.trajectory(opt, PARAMS, GRADS)
         return problems.bowl(jax.tree.map(lambda x: x[-1], path))
 
@@ -174,8 +175,9 @@ def test_pickle_and_copies():
     assert jax.tree.leaves(again) == jax.tree.leaves(opt)
 
 
+ADAM: Any = optax.adam(0.1)
 ERRORS = {
-    "an optimizer instead of its factory": (lambda: FromOptax(optax.adam(0.1)), "such as optax.adam"),
+    "an optimizer instead of its factory": (lambda: FromOptax(ADAM), "such as optax.adam"),
     "unknown argument": (lambda: FromOptax(optax.adam, learning_rat=0.1), "Did you mean learning_rate?"),
     "unknown static argument": (lambda: FromOptax(optax.adam, 0.1, static_args=["bb1"]), "Did you mean b1"),
     "missing argument": (lambda: FromOptax(optax.adam), "missing a required argument: 'learning_rate'"),

@@ -1,5 +1,7 @@
 """jgd.interop.scipy: a table of calls, the same to scipy and to jgd, and what is refused."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -139,12 +141,13 @@ def within(x, a):
     return a - x @ x
 
 
+LIMITS: Any = [0.2, -1], [0.5, 1]  # scipy types them as numbers
 CONSTRAINTS = {
     "a dict": {"type": "ineq", "fun": within, "args": (1.5,), "jac": lambda x, a: -2 * x},
     "two dicts": [{"type": "ineq", "fun": within, "args": (1.5,)}, {"type": "eq", "fun": lambda x: x[0] + x[1] - 1}],
     "linear": scipy.optimize.LinearConstraint([[1.0, 2.0]], -np.inf, 1.0),
     "both": [
-        scipy.optimize.LinearConstraint([[1.0, 1.0], [1.0, -1.0]], [0.2, -1], [0.5, 1]),
+        scipy.optimize.LinearConstraint([[1.0, 1.0], [1.0, -1.0]], *LIMITS),
         scipy.optimize.NonlinearConstraint(lambda x: x @ x, 0.1, 2.0),
     ],
 }

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,8 @@ from jgd.core.record import InputError
 from jgd.measure import program_work
 from jgd.optimizers.catalogue import catalogue
 from tests.table import OPTIMIZERS
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 CATALOGUE = catalogue()
 SIDE = 600  # a matrix of more than 1 MiB, from which on copies and constants count
@@ -153,11 +156,11 @@ def test_options_that_act_on_nothing_are_found(make, said):
 
 
 def test_a_flag_and_a_number_without_effect_are_found():
-    @jgd.core.record
+    @jgd.record
     class Idle:
-        rate: float = jgd.core.hyper(default=0.1)
-        idle: float = jgd.core.hyper(default=1.0)
-        flag: bool = jgd.core.static(default=False)
+        rate: float = jgd.hyper(default=0.1)
+        idle: float = jgd.hyper(default=1.0)
+        flag: bool = jgd.static(default=False)
 
         def init(self, params):
             return ()
@@ -174,7 +177,7 @@ def test_a_flag_and_a_number_without_effect_are_found():
 
 def test_operations_of_products_are_counted_on_either_operand():
     x, y = jnp.ones((3, 5)), jnp.ones((5, 7))
-    text = jax.jit(lambda x, y: (x @ y, x @ y[:, 0])).lower(x, y).compile().as_text()
+    text: Any = jax.jit(lambda x, y: (x @ y, x @ y[:, 0])).lower(x, y).compile().as_text()
     assert program_work(text).flops in (2 * 3 * 5 * 7, 2 * 3 * 5 * 8)  # a compiler may sum a vector's terms without dot
 
 
@@ -194,8 +197,8 @@ def test_the_catalogue_has_no_findings(row):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: jgd.audit(3), r"audit\(step=3\): step must be a function"),
-        (lambda: jgd.audit(jax.jit(lambda x: x), jnp.ones(2), again=3), r"audit\(again=3\)"),
+        (lambda: wrong.audit(3), r"audit\(step=3\): step must be a function"),
+        (lambda: wrong.audit(jax.jit(lambda x: x), jnp.ones(2), again=3), r"audit\(again=3\)"),
     ],
 )
 def test_errors_name_the_argument(call, said):

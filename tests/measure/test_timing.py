@@ -2,13 +2,18 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from jgd.core import InputError
 from jgd.measure import Program, Timing, interleave, memory, timing
+
+CONFIG: Any = jax.config  # whose settings have no types
+CONFIG: Any = jax.config  # whose settings have no types
 
 
 class Clock:
@@ -20,7 +25,7 @@ class Clock:
         return self.now
 
 
-def runner(clock, seconds, log=None, name=""):
+def runner(clock, seconds, log=None, name="") -> Any:
     """A candidate whose every call takes so long."""
 
     def run(calls):
@@ -102,7 +107,7 @@ def test_two_programs_take_turns_at_one_place():
 
 
 def test_a_cache_hit_is_told(tmp_path):
-    old = jax.config.jax_compilation_cache_dir
+    old = CONFIG.jax_compilation_cache_dir
     settings = {"jax_enable_compilation_cache": True, "jax_compilation_cache_dir": str(tmp_path),
                 "jax_persistent_cache_min_compile_time_secs": 0.0,
                 "jax_persistent_cache_min_entry_size_bytes": -1}  # fmt: skip
@@ -110,14 +115,14 @@ def test_a_cache_hit_is_told(tmp_path):
     try:
         for name, value in settings.items():
             jax.config.update(name, value)
-        jax.experimental.compilation_cache.compilation_cache.reset_cache()
+        compilation_cache.reset_cache()
         found = [Program(lambda x: jnp.cos(x) * 1.2345, jnp.ones(3)).compilation.cached for _ in range(2)]
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
-        jax.experimental.compilation_cache.compilation_cache.reset_cache()
+        compilation_cache.reset_cache()
     assert found == [False, True]
-    assert jax.config.jax_compilation_cache_dir == old
+    assert CONFIG.jax_compilation_cache_dir == old
 
 
 def test_memory_counts_arguments_outputs_and_temporaries():
@@ -157,7 +162,7 @@ def test_bad_numbers_are_refused():
 
 
 def test_timings_print_and_convert():
-    found = timing(jnp.sin, 1.0, blocks=2, block_seconds=1e-6)
+    found: Any = timing(jnp.sin, 1.0, blocks=2, block_seconds=1e-6)
     document = json.loads(json.dumps(found.as_json()))
     assert document["median"] == found.median
     assert document["compilation"]["compile"] == found.compilation.compile

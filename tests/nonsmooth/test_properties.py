@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 from scipy.optimize import minimize as scipy_minimize
 
 from jgd import nonsmooth as ns
@@ -60,7 +61,7 @@ SETS = {name: case for name, case in CASES.items() if case.penalty.is_set}
 EXACT = 1e-10  # of float64 in sums of a dozen terms of order 1, with room for a factorization
 
 
-def points(case, count, seed=0, dtype=np.float64):
+def points(case, count, seed=0, dtype: Any = np.float64):
     """Random trees with a leading axis, of order 1."""
     rng = np.random.default_rng(seed)
     shapes = {"a": (2, 2) if case.matrices else (4,), "b": (3, 2)}
@@ -252,9 +253,9 @@ PENALTIES = {name: case for name, case in CASES.items() if not case.penalty.is_s
 @pytest.mark.parametrize("case", PENALTIES.values(), ids=PENALTIES)
 def test_nothing_that_scipy_finds_is_better(case, x64):
     v = jax.tree.map(lambda x: x[0], points(case, 1, 8))
-    flat, unravel = jax.flatten_util.ravel_pytree(v)
+    flat, unravel = ravel_pytree(v)
     total = jax.jit(lambda x: case.penalty.value(unravel(x)) + jnp.sum((x - flat) ** 2) / (2 * 0.7))
-    ours = jax.jit(lambda v: jax.flatten_util.ravel_pytree(case.penalty.prox(v, 0.7))[0])(v)
+    ours = jax.jit(lambda v: ravel_pytree(case.penalty.prox(v, 0.7))[0])(v)
     near = scipy_minimize(
         lambda x: float(total(x)), ours, method="Powell", options={"xtol": 1e-10, "ftol": 1e-14, "maxfev": 1000}
     )

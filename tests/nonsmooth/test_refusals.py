@@ -1,5 +1,8 @@
 """Penalties refuse in one sentence what they cannot mean, with the path of the leaf."""
 
+# Arguments are of a wrong type on purpose:
+# pyright: reportArgumentType=false
+
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import lsq_linear
 
 from jgd import nonsmooth as ns
+from tests.problems import programs_of
 
 
 def denoised_by_quadratic_program(v, scale):
@@ -92,7 +93,7 @@ def test_penalties_are_values_whose_numbers_are_leaves():
     v = jnp.array([1.0, -0.2])
     for scale in (0.1, 0.5):
         np.testing.assert_allclose(compiled(ns.l1(scale), v), ns.l1(scale).prox(v, 1.0))
-    assert compiled._cache_size() == 1
+    assert programs_of(compiled) == 1
     assert repr(ns.l1(0.1)) == "l1(scale=0.1)"
     assert repr(ns.group_l2(0.1, 0)) == "group_l2(scale=0.1, groups=0)"
     lanes = jax.vmap(lambda penalty: penalty.prox(v, 1.0))(ns.l1(jnp.array([0.0, 0.5])))

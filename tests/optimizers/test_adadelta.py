@@ -1,5 +1,7 @@
 """Adadelta: its direction, and its rewritten formula where numbers are extreme."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from jgd.interop import optax as drop_in
 def test_it_descends_by_default_and_the_drop_in_ascends_as_optax_does():
     params, grads = jnp.ones(2), jnp.array([1.0, -2.0])
 
-    def first(opt):
+    def first(opt) -> Any:
         return opt.update(grads, opt.init(params), params)[0]
 
     np.testing.assert_array_equal(jnp.sign(first(jgd.adadelta())), [-1, 1])

@@ -2,12 +2,14 @@
 
 import collections
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from optax.contrib import _muon
 
 import jgd
 from jgd.core.newton_schulz import COEFFICIENTS, STANDARD, newton_schulz
@@ -26,7 +28,7 @@ orthogonalize = jax.jit(iterate)
 def test_the_iteration_is_optax_s():
     x = np.random.default_rng(0).normal(size=(6, 9)).astype(np.float32)
     for matrix in (x, x.T):
-        theirs = optax.contrib._muon.orthogonalize_via_newton_schulz(jnp.asarray(matrix), jnp.asarray(STANDARD))
+        theirs = _muon.orthogonalize_via_newton_schulz(jnp.asarray(matrix), jnp.asarray(STANDARD))
         # The same float32 products in another order, five times amplified by 3.4.
         np.testing.assert_allclose(orthogonalize([jnp.asarray(matrix)])[0], theirs, atol=1e-4)
 
@@ -50,7 +52,7 @@ def test_all_matrices_of_one_shape_share_one_iteration():
     ("held", "count", "batches"), [(4, 1, set()), (4, 3, {3}), (4, 4, {4}), (4, 11, {4, 3}), (1, 3, set())]
 )
 def test_a_cpu_takes_matrices_as_many_at_a_time_as_its_cache_holds(held, count, batches, monkeypatch):
-    monkeypatch.setattr(jgd.core.batches, "CACHE_BYTES", held * 4 * 6 * 4)
+    monkeypatch.setattr("jgd.core.batches.CACHE_BYTES", held * 4 * 6 * 4)
     stack = jnp.asarray(np.random.default_rng(2).normal(size=(count, 4, 6)), jnp.float32)
     together = jax.jit(lambda x: iterate([x])[0])
     lowered = together.lower(stack).as_text()
@@ -129,7 +131,7 @@ def test_axes_are_declared_by_pattern_by_tree_and_by_function(how):
 def test_optax_finds_the_parameters_in_a_state_with_declared_axes():
     params = problems.params({"a": (2, 3, 4), "b": (3,)})
     opt = jgd.muon(0.1, muon_weight_dimension_numbers={"a": jgd.MatrixAxes(0, (1, 2)), "b": None})
-    state = optax.tree_map_params(opt, lambda x: x + 1, opt.init(params))
+    state: Any = optax.tree_map_params(opt, lambda x: x + 1, opt.init(params))
     assert float(state.inner_states["muon"].inner_state[0].mu["a"][0, 0, 0]) == 1.0
 
 

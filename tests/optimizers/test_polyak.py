@@ -1,5 +1,7 @@
 """Polyak's step: the loss that it needs, the rate after the norm, and losses below the bound."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -11,7 +13,7 @@ from jgd.interop import optax as dropin
 PARAMS, GRADS = jnp.zeros(2), jnp.array([3.0, 4.0])
 
 
-def step(opt, value):
+def step(opt, value) -> Any:
     return opt.update(GRADS, opt.init(PARAMS), PARAMS, value=value)[0]
 
 

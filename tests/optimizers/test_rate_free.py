@@ -1,4 +1,4 @@
-"""What rules that find their own rate, and old rules beside them, do that no trajectory shows."""
+"""Rules that find their own rate, and old rules beside them, do things that no trajectory shows."""
 
 import jax
 import jax.numpy as jnp

@@ -1,10 +1,13 @@
 """Sophia: the paper's algorithm, optax's form, Hutchinson's draws, and what it says when something is missing."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import jgd
 from jgd.interop import optax as dropin
@@ -59,7 +62,7 @@ def test_the_estimate_s_mean_is_the_diagonal(key):
     opt = jgd.hutchinson_estimator_diag_hessian(key)
     draw = lambda state, _: opt.update(params, state, params, obj_fn=coupled)[::-1]  # noqa: E731
     _, draws = jax.jit(lambda s: jax.lax.scan(draw, s, length=4000))(opt.init(params))
-    flat, unravel = jax.flatten_util.ravel_pytree(params)
+    flat, unravel = ravel_pytree(params)
     exact = unravel(jnp.diag(jax.hessian(lambda x: coupled(unravel(x)))(flat)))
     # 16 entries couple by 2/3 each: a deviation of 2.6 over a root of 4000 draws.
     problems.close(jax.tree.map(lambda x: x.mean(0), draws), exact, rtol=0, atol=0.17)
@@ -95,6 +98,7 @@ def test_the_win_rate_is_printed(capfd):
         _, state = opt.update(params - 1, state, params, obj_fn=problems.bowl)
     jax.effects_barrier()
     assert capfd.readouterr().out.strip() == "Sophia optimizer win rate: 0.5"
+    given: Any
     for given in ({"verbose": True}, {"print_win_rate_every_n_steps": 3}):
         with pytest.raises(jgd.InputError, match=rf"^sophia\({next(iter(given))}=(True|3)\).*must (come with|be 0)"):
             jgd.sophia(0.1, **given)

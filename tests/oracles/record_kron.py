@@ -31,7 +31,7 @@ class _Draws:
         assert len(self.index) == len(shapes)  # one leaf of each shape
 
     def random(self):
-        """What the package balances by, asked once a step."""
+        """Draw what the package balances by, once a step."""
         self.t += 1
         self.step_key = jax.random.fold_in(self.key, self.t)
         return float(jax.random.uniform(self.step_key, (2,))[1])

@@ -7,7 +7,7 @@ import importlib.metadata
 import pathlib
 import sys
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -36,7 +36,7 @@ class Case(NamedTuple):
 def main(name: str, cases: dict[str, Case], packages: Iterable[str]) -> None:
     """Record every case with the packages' versions, or with `--check` compare with the file."""
     file = pathlib.Path(__file__).with_name(name)
-    found = {key: run(case) for key, case in cases.items()}
+    found: Any = {key: run(case) for key, case in cases.items()}
     versions = [f"{package} {importlib.metadata.version(package).partition('+')[0]}" for package in packages]
     if "--check" in sys.argv:
         kept = np.load(file)

@@ -5,7 +5,7 @@ import re
 
 
 class Page(html.parser.HTMLParser):
-    """What a page refers to, and whether its tags are closed in order."""
+    """Collect what a page refers to, and whether its tags are closed in order."""
 
     VOID = ("meta", "br", "path", "use", "line", "circle", "rect", "link", "img")
 

@@ -1,5 +1,7 @@
 """Rows of corrections that go with any optimizer, of hyperballs and of averages of the parameters."""
 
+from typing import Any
+
 import jax
 
 import jgd
@@ -102,6 +104,7 @@ ROWS = [
     ),
 ]
 
+_WEIGHT: Any = lambda count: 1 - 1 / (count + 1.0)  # noqa: E731, a schedule in the place of a number
 RECORDED = [
     Row(
         "grokfast_ema_adam",
@@ -110,7 +113,7 @@ RECORDED = [
     ),
     Row(
         "primal_averaging_free",
-        lambda: jgd.scheduled(jgd.primal_averaging(jgd.sgd(0.05), lambda count: 1 - 1 / (count + 1.0))),
+        lambda: jgd.scheduled(jgd.primal_averaging(jgd.sgd(0.05), _WEIGHT)),
         reference="schedulefree:primal_averaging",
     ),
     Row("cautious_lion", lambda: jgd.cautious(jgd.lion(0.02)), reference="timm:cautious_lion"),

@@ -1,5 +1,7 @@
 """Rows of groups by path, of parts that are frozen for a while, and of the kinds of weight decay."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -23,12 +25,12 @@ def _partition(rest, default):
 
 
 def _towards_the_start():
-    def update(updates, first, params):
-        return jax.tree.map(lambda u, p, p0: u + 0.1 * (p - p0), updates, params, first), first
+    def update(updates, state, params=None):
+        return jax.tree.map(lambda u, p, p0: u + 0.1 * (p - p0), updates, params, state), state
 
     return optax.chain(
         optax.scale_by_adam(),
-        optax.GradientTransformation(lambda p: jax.tree.map(jnp.copy, p), update),
+        optax.GradientTransformation(lambda params: jax.tree.map(jnp.copy, params), update),
         optax.scale(-0.05),
     )
 
@@ -55,12 +57,12 @@ def _corrected():
 
 
 def _held():
-    free = optax.scale_by_schedule(lambda count: jnp.where(count < 4, 0.0, 1.0))
+    free = optax.scale_by_schedule(lambda count: jnp.where(jnp.asarray(count) < 4, 0.0, 1.0))
     held = lambda params: jax.tree.map(lambda label: label == REST, _labels(params))  # noqa: E731
     return optax.chain(optax.adam(0.05), optax.masked(free, held))
 
 
-def _kind(name, oracle, torch=None, size=0.1, state_bytes=8, rate=0.05, **settings):
+def _kind(name, oracle, torch=None, size=0.1, state_bytes=8, rate: Any = 0.05, **settings):
     return Row(
         f"decay_{name}",
         lambda: jgd.adamw(rate, weight_decay=jgd.weight_decay(size, name, **settings)),

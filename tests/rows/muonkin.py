@@ -18,7 +18,7 @@ def bases(shapes, **settings):
 
 
 def largest_logits(q, k):
-    """What stands for the largest logit of each of 3 heads."""
+    """Make the largest logit of each of 3 heads."""
     return 0.8 + np.linalg.norm(np.reshape(q, (5, 3, 2)), axis=(0, 2)) * np.linalg.norm(
         np.reshape(k, (5, 3, 2)), axis=(0, 2)
     )

@@ -1,5 +1,7 @@
 """Rows of L-BFGS, of the line searches and of Sophia."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,11 +46,13 @@ def _outputs(grads, params):
     return {"outputs_fn": outputs_fn, "loss_fn": loss_fn}
 
 
-SEARCH = {"scalar_bytes": 16, "extra": model, "reverse": False}  # a rate, a value and two errors
+SEARCH: dict[str, Any] = {"scalar_bytes": 16, "extra": model, "reverse": False}  # a rate, a value and two errors
 
 OVERRIDES = {"lbfgs": {**SEARCH, "state_bytes": None, "scalar_bytes": 56, "objective": problems.bowl}}
 
-_SOPHIA = {  # the draws do not matter on the bowl, whose Hessian is diagonal; see tests/optimizers/test_sophia.py
+_SOPHIA: dict[
+    str, Any
+] = {  # the draws do not matter on the bowl, whose Hessian is diagonal; see tests/optimizers/test_sophia.py
     "extra": _bowl,
     "complex": False,
     "state_bytes": None,  # 8, and its key
@@ -60,7 +64,7 @@ OVERRIDES["sophia"] = {  # optax's form; the paper's is in the test
     "oracle": lambda: optax.contrib.sophia(0.05, gamma=0.8, update_interval=3),
 }
 
-_MODEL = {"extra": _outputs, "complex": False, "state_bytes": None, "reverse": False}
+_MODEL: dict[str, Any] = {"extra": _outputs, "complex": False, "state_bytes": None, "reverse": False}
 OVERRIDES["hessian_free"] = {**_MODEL, "scalar_bytes": 8}  # the damping, and the second word of the key
 OVERRIDES["natural_gradient"] = {**_MODEL, "make": lambda: jgd.natural_gradient(0.05, "normal")}  # of a sum, not a mean
 
@@ -105,7 +109,7 @@ ROWS = [
         lambda: jgd.chain(jgd.sgd(3.0), jgd.scale_by_backtracking_linesearch(15, store_grad=True)),
         lambda: optax.chain(optax.sgd(3.0), optax.scale_by_backtracking_linesearch(15, store_grad=True)),
         state_bytes=4,
-        **SEARCH | {"scalar_bytes": 12},
+        **{**SEARCH, "scalar_bytes": 12},
     ),
     Row("natural_gradient_empirical", lambda: jgd.natural_gradient(0.05, "empirical", 0.1), **_MODEL),
     Row(
@@ -114,6 +118,6 @@ ROWS = [
         descends=False,
         guards=True,  # it reads no gradient
         scalar_bytes=4,
-        **_MODEL | {"reverse": True},
+        **{**_MODEL, "reverse": True},
     ),
 ]

@@ -8,7 +8,7 @@ import jgd
 from tests.row import Row
 
 
-def even(step):
+def even(step, **_):
     return step % 2 == 0
 
 

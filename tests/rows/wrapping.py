@@ -1,5 +1,7 @@
 """Rows of optimizers that wrap another one, and of Muon's options."""
 
+from typing import Any
+
 import jax
 import optax
 
@@ -21,9 +23,10 @@ def _paired(*args):
         pair = optax.LookaheadParams.init_synced(params)
         return opt.init(pair), pair
 
-    def update(grads, state, params):
-        updates, new = opt.update(grads, state[0], state[1]._replace(fast=params))
-        return updates.fast, (new, optax.apply_updates(state[1], updates))
+    def update(updates, state: Any, params=None):
+        pair: Any
+        pair, new = opt.update(updates, state[0], state[1]._replace(fast=params))
+        return pair.fast, (new, optax.apply_updates(state[1], pair))
 
     return optax.GradientTransformation(init, update)
 

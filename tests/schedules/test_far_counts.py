@@ -59,7 +59,7 @@ def test_boundaries_fall_at_their_very_step(edge, traced):
 
 @each(ROWS)
 def test_a_far_phase_is_the_near_one(row):
-    """What a schedule does near 0 it does after 2**24 + 1 steps too, when a join starts it there."""
+    """Join a schedule after 2**24 + 1 steps: it does there as near 0, when a join starts it there."""
     edge, schedule = 2**24 + 1, make(row)
     joined = js.join_schedules([js.constant_schedule(7.0), schedule], [edge])
     near = np.arange(0, row.last + 1, 3)

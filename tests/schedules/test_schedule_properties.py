@@ -1,4 +1,4 @@
-"""What holds for every schedule: its values, one compilation, finite derivatives, batches, text and pickles."""
+"""Properties of every schedule: its values, one compilation, finite derivatives, batches, text and pickles."""
 
 import pickle
 
@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from jgd.core import stack
+from tests.problems import programs_of
 from tests.schedules.schedule_rows import ROWS, costly, each, make
 
 INT_MAX = np.iinfo(np.int32).max
@@ -37,10 +38,10 @@ def test_agrees_with_its_oracle_and_compiles_once(row):
     expected, got = row.expected(counts), np.asarray(values(schedule, counts))
     # A few roundings of float32, relative to the largest value: a small end of a schedule is a difference of big terms.
     np.testing.assert_allclose(got, expected, rtol=2e-6, atol=1e-6 * np.abs(expected).max())
-    programs = values._cache_size()
+    programs = programs_of(values)
     for i in range(50):
         values(jax.tree.map(lambda x, i=i: x * (1 + 0.01 * i), schedule), counts)
-    assert values._cache_size() == programs
+    assert programs_of(values) == programs
 
 
 @each(ROWS)
@@ -149,7 +150,9 @@ def test_is_an_optax_schedule(row):
     state = scaling.init(jnp.ones(()))
     for count in range(3):  # the first step sees 0
         update, state = scaling.update(jnp.ones(()), state)
-        np.testing.assert_allclose(update, -(float(schedule(count)) ** 2), rtol=1e-6, atol=1e-12)  # two products
+        np.testing.assert_allclose(
+            np.asarray(update), -(float(schedule(count)) ** 2), rtol=1e-6, atol=1e-12
+        )  # two products
 
 
 @each(ROWS)

@@ -1,5 +1,8 @@
 """Bad arguments of the solvers are refused in one sentence where the call enters."""
 
+# Arguments are of a wrong type on purpose:
+# pyright: reportArgumentType=false
+
 import jax.numpy as jnp
 import pytest
 

@@ -51,7 +51,7 @@ def with_scipy(start, seed):
 
     local = {"jac": True, "method": "BFGS"}
     return scipy.optimize.basinhopping(
-        value_and_grad, start, niter=20, stepsize=0.8, minimizer_kwargs=local, seed=seed
+        value_and_grad, start, niter=20, stepsize=0.8, minimizer_kwargs=local, rng=seed
     ).fun
 
 

@@ -1,5 +1,7 @@
 """curve_fit: scipy's parameters and covariances, units, lanes, and what it refuses."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ import scipy.optimize
 
 import jgd
 from jgd import Stop
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 RNG = np.random.default_rng(1)
 X = np.linspace(0, 4, 30)
@@ -108,7 +112,7 @@ def of_one_column(x, p):
 
 ONES = jnp.ones(1)
 BAD = [
-    (lambda: jgd.curve_fit(3, X, Y, ONES), "curve_fit(f=3): f must be a function (x, params) -> y."),
+    (lambda: wrong.curve_fit(3, X, Y, ONES), "curve_fit(f=3): f must be a function (x, params) -> y."),
     (lambda: jgd.curve_fit(of_one_column, X, Y, ONES), "curve_fit(f=of_one_column): f(x, params) has shape (30, 1)"),
     (lambda: jgd.curve_fit(lorentzian, X, [], ONES), "curve_fit(y): it is empty"),
     (lambda: jgd.curve_fit(lorentzian, X, Y / 0, ONES), "curve_fit(y): 30 of its entries are infinite or NaN"),

@@ -1,5 +1,7 @@
 """least_squares: closed forms, scipy's answers, what it does where trials are rejected, and what it refuses."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,8 @@ import scipy.optimize
 import jgd
 from jgd import Status, Stop
 from jgd.solvers.names import METHODS
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(8, 3)), RNG.normal(size=8)
@@ -188,7 +192,7 @@ def nothing(p):
 
 ONES = jnp.ones(2)
 BAD = [
-    (lambda: jgd.least_squares(3, "lm", ONES), "least_squares(residual=3): residual must be a function"),
+    (lambda: wrong.least_squares(3, "lm", ONES), "least_squares(residual=3): residual must be a function"),
     (lambda: jgd.least_squares(rosenbrock, "ml", ONES), "least_squares(optimizer=): unknown name 'ml'. Did you mean"),
     (lambda: jgd.least_squares(rosenbrock, "lm", ONES, bounds=(0, 2)), "least_squares(optimizer='lm'): it does not"),
     (lambda: jgd.least_squares(rosenbrock, "trf", ONES, bounds=(2, 0)), "least_squares(bounds=): at "),

@@ -17,7 +17,7 @@ def tumours():
     """The features with mean 0 and deviation 1, f[569, 30], and the labels as -1 and 1."""
     from sklearn.datasets import load_breast_cancer
 
-    features, labels = load_breast_cancer(return_X_y=True)
+    features, labels = map(np.asarray, load_breast_cancer(return_X_y=True))
     return (features - features.mean(0)) / features.std(0), 2.0 * labels - 1
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import jgd
 from jgd import nonsmooth as ns
@@ -35,7 +36,7 @@ PENALTIES = {  # of a number p; each with a point where some entries are held an
 
 
 def flat(tree):
-    return jax.flatten_util.ravel_pytree(tree)[0]
+    return ravel_pytree(tree)[0]
 
 
 def loss(x, b):

@@ -1,6 +1,6 @@
 """Methods for composite objectives: certificates, scikit-learn, closed forms, derivatives, ends and refusals."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ def grad(x):
     return (A.T @ (A @ np.ravel(x) - B) / M).reshape(np.shape(x))
 
 
-def solved(method, nonsmooth, start=None, stop=TIGHT, dtype=float, **options):
+def solved(method, nonsmooth, start=None, stop=TIGHT, dtype: Any = float, **options):
     start = np.zeros(N) if start is None else start
     data = (jnp.asarray(A, dtype), jnp.asarray(B, dtype))
     return minimize(loss, method, jnp.asarray(start, dtype), stop, args=data, nonsmooth=nonsmooth, **options)
@@ -112,6 +112,7 @@ def test_the_simplex_by_its_gap_from_starts_inside_outside_and_at_a_corner(metho
 def test_bounds_are_a_box_and_agree_with_scipy(x64):
     theirs = lsq_linear(A, B, (-0.5, 1.2), tol=1e-14, method="bvls").x
     assert 0 < np.sum((theirs > -0.5) & (theirs < 1.2)) < N
+    options: dict[str, Any]
     for options in ({"nonsmooth": None, "bounds": (-0.5, 1.2)}, {"nonsmooth": ns.box(-0.5, 1.2)}):
         found = solved("projected-gradient", start=np.full(N, 9.0), **options)
         np.testing.assert_allclose(found.params, theirs, atol=CLOSE)

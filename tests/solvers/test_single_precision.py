@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import ClosedJaxpr, Jaxpr
 
 import jgd
 from jgd.solvers.names import METHODS
@@ -28,7 +29,7 @@ def fn(p):
 
 
 def calls(name):
-    """What a method can be asked, by what it takes."""
+    """Yield the calls that a method takes."""
     takes, needs = (getattr(METHODS[name], part, frozenset()) for part in ("takes", "needs"))
     if "residual" in takes:
         yield lambda p: jgd.least_squares(residual, name, p, loss="huber")
@@ -55,7 +56,7 @@ def in_double(jaxpr, found):
                 found.append(str(equation)[:200])
         for value in equation.params.values():
             for inner in value if isinstance(value, (tuple, list)) else (value,):
-                if isinstance(inner, (jax.extend.core.Jaxpr, jax.extend.core.ClosedJaxpr)):
+                if isinstance(inner, (Jaxpr, ClosedJaxpr)):
                     in_double(getattr(inner, "jaxpr", inner), found)
     return found
 

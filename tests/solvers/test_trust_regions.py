@@ -129,7 +129,8 @@ def test_saddle_points_are_left_even_where_the_gradient_is_0(x64, name):
 
 @pytest.mark.parametrize("name", at_once(["newton"], ["newton", "newton-cg", "trust-exact", "trust-ncg", "sr1"]))
 def test_float32_ends_at_the_precision(name):
-    found = run(name, *CASES["rosenbrock"][:2], Stop(gradient_norm=0.0, max_evaluations=500))
+    residual, start, *_ = CASES["rosenbrock"]
+    found = run(name, residual, start, Stop(gradient_norm=0.0, max_evaluations=500))
     assert found.status in (Status.PRECISION, Status.GRADIENT_NORM), str(found)
     np.testing.assert_allclose(found.params, 1.0, atol=3e-3)  # the root of float32's rounding over a curvature of 0.4
 

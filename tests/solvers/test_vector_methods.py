@@ -1,5 +1,7 @@
 """Methods on vectors: known solutions, one evaluation a turn, ends of their own, lanes, trees, and refusals."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,7 @@ from tests.tiers import at_once
 MOST = 4000
 
 
-def solved(method, name, tol, dtype=np.float64):
+def solved(method, name, tol, dtype: Any = np.float64):
     seen()
     start = jnp.asarray(PROBLEMS[name][1], dtype)
     return minimize(

@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Killed(BaseException):
-    """What stands for a kill: nothing catches it."""
+    """Stands for a kill: nothing catches it."""
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def killed_at(monkeypatch, when):
 
 
 def through_kills(monkeypatch, sweep, every=13, after_each=lambda: None):
-    """What `sweep()` returns in the end, called again while every so many files kill it, and how often they did."""
+    """Call `sweep()` again while every so many files kill it; return its result, and how often they did."""
     kills = 0
     with killed_at(monkeypatch, lambda n: n % every == 0):
         while True:
@@ -42,7 +42,7 @@ def through_kills(monkeypatch, sweep, every=13, after_each=lambda: None):
 
 
 def each_kill(monkeypatch, folder, call):
-    """What `call(folder / "whole")` returns, and the folders that a kill at any moment of its writing would leave.
+    """Return `call(folder / "whole")`, and the folders that a kill at any moment of its writing would leave.
 
     A kill has no other effect than on its folder, so that is copied before and after each file is put in its place:
     where the temporary file has been written, and where nothing has been done since. What is alike is kept once.

@@ -2,6 +2,7 @@
 
 import math
 import signal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def enter(records, curves, going, until):
     records.put(*at, {name: x[at] for name, x in rows.items()})
 
 
-def trained(settings, curves, rounds, spaces):
+def trained(settings, curves, rounds, spaces) -> Any:
     """The records of a sweep that trains round after round."""
     before = None
     for now in np.unique(rounds):
@@ -64,10 +65,10 @@ def trained(settings, curves, rounds, spaces):
 
 
 def read(settings, other, rounds, spaces):
-    """What a folder with these records says, all rounds at once."""
+    """Read a folder with these records, all rounds at once."""
     records = Records(len(rounds), settings, ["loss"])
-    at = tuple(x.ravel() for x in np.indices(other.reached.shape))
-    records.put(*at, other.rows(*at))
+    trials, seeds = (x.ravel() for x in np.indices(other.reached.shape))
+    records.put(trials, seeds, other.rows(trials, seeds))
     assert records.settle(rounds, spaces) == 0
     return records
 

@@ -1,5 +1,7 @@
 """Proposals: trials of several spaces by number, conditions on them, and what samplers hear."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ TASK = Task(lambda key: jnp.zeros(2), lambda params, batch: jnp.sum((params - ba
 MOMENTA = jgd.adam(0.1, b1=uniform(0.5, 0.99), b2=uniform(0.5, 0.99))
 
 
-def proposals(spaces, sampler="random", where=None):
+def proposals(spaces, sampler: Any = "random", where=None):
     return Proposals(TASK, spaces, sampler, 0, where)
 
 

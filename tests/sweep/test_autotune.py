@@ -1,6 +1,7 @@
 """Widths by measurement: only long sweeps pay for it, the fastest that fits is taken, and a folder keeps it."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import pytest
@@ -35,6 +36,10 @@ class Programs:
         return SimpleNamespace(memory_analysis=lambda: found)
 
 
+def measured(programs: Any, *planned):
+    return autotune.measured(programs, *planned)
+
+
 @pytest.fixture
 def taken(monkeypatch):
     """Every sweep is long, and a lane of each width takes what this dict says, else a second."""
@@ -47,34 +52,34 @@ def taken(monkeypatch):
 
 def test_a_short_sweep_compiles_nothing():
     programs = Programs()
-    assert autotune.measured(programs, GROUP, RULE, TOTAL) == RULE
+    assert measured(programs, GROUP, RULE, TOTAL) == RULE
     assert programs.compiled == []
 
 
 def test_the_fastest_width_is_taken(taken):
     taken[16] = 0.5
     programs = Programs()
-    assert autotune.measured(programs, GROUP, RULE, TOTAL).width == 16
+    assert measured(programs, GROUP, RULE, TOTAL).width == 16
     assert [row.width for row in programs.compiled] == [1, 4, 16, 64]
     assert len({row.chunk for row in programs.compiled}) == 1
 
 
 def test_a_small_gain_is_noise(taken):
     taken[16] = 0.95
-    assert autotune.measured(Programs(), GROUP, RULE, TOTAL) == RULE
+    assert measured(Programs(), GROUP, RULE, TOTAL) == RULE
 
 
 def test_measuring_takes_a_small_share_of_the_steps(taken, monkeypatch):
     monkeypatch.setattr(autotune, "SHARE", 0.02)
     programs = Programs()
-    assert autotune.measured(programs, GROUP, RULE, TOTAL) == RULE
+    assert measured(programs, GROUP, RULE, TOTAL) == RULE
     assert programs.compiled == []
 
 
 def test_a_width_that_memory_does_not_hold_is_not_taken(taken):
     taken |= {16: 0.5, 64: 0.1}
     programs = Programs(lambda width: width * (1 << 23))  # 64 need half a gigabyte, twice what a chunk may have
-    assert autotune.measured(programs, GROUP, RULE, TOTAL).width == 16
+    assert measured(programs, GROUP, RULE, TOTAL).width == 16
 
 
 def test_a_folder_keeps_its_layout_and_the_users_lanes_go_first(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The axes of a space: how they are found and named, in parts of parts too, and what a point makes of them."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +42,8 @@ def test_axes_are_found_in_the_optimizer_and_in_the_task():
 def test_one_object_in_two_places_is_one_axis():
     found = axes(task_with(1.0), jgd.muon(loguniform(1e-3, 1)))
     assert [(axis.name, len(axis.paths)) for axis in found] == [("learning_rate", 2)]
-    trial = trial_at(0, "muon", task_with(1.0), jgd.muon(found[0].distribution), found, [1.0])
+    same: Any = found[0].distribution
+    trial = trial_at(0, "muon", task_with(1.0), jgd.muon(same), found, [1.0])
     assert [v for k, v in jgd.hyperparams(trial.optimizer).items() if "learning_rate" in k] == [1.0, 1.0]
     apart = axes(task_with(1.0), jgd.muon(loguniform(1e-3, 1), adam_learning_rate=loguniform(1e-3, 1)))
     assert [axis.name for axis in apart] == ["adam.learning_rate", "muon.learning_rate"]

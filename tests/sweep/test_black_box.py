@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from jgd.sweep.lanes.programs import PROGRAMS
 from jgd.train.loop import root_key
 
 SPACE = {"rate": loguniform(1e-3, 10), "momentum": uniform(0, 0.9)}
-CLOSE = {"rtol": 1e-5}  # another program may fuse otherwise, grown over twenty steps
+CLOSE: dict[str, Any] = {"rtol": 1e-5}  # another program may fuse otherwise, grown over twenty steps
 DATA = jnp.linspace(0.5, 2.0, 4)
 
 

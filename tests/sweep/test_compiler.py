@@ -1,6 +1,7 @@
 """The progress line while programs compile: what it promises, and where it promises nothing."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -84,9 +85,9 @@ def test_a_sweep_says_so_and_knows_the_pace_of_the_stage_before(monkeypatch):
 def test_programs_of_an_earlier_stage_do_not_count(monkeypatch):
     heard, prepared = [], Preparation.one_by_one
 
-    def compile_twice(self, groups, layouts, **others):
+    def compile_twice(self, groups, layouts, **others: Any):
         list(prepared(self, groups, layouts))
-        yield from prepared(self, groups, layouts, **others | {"tell": lambda *row: heard.append(row)})
+        yield from prepared(self, groups, layouts, **{**others, "tell": lambda *row: heard.append(row)})
 
     monkeypatch.setattr(Preparation, "one_by_one", compile_twice)
     run(problems.task(5), jgd.sgd(loguniform(1e-3, 0.1)), num_trials=2, steps=4, progress=False, lanes=1)

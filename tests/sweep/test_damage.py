@@ -4,6 +4,7 @@ import pathlib
 import random
 import shutil
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +102,7 @@ def test_brackets_without_end_are_damage(copied):
 
 
 def test_what_names_no_folder_is_refused_everywhere(tmp_path, monkeypatch):
+    dir: Any
     for dir in (3, "gs://bucket/run", "a\0b", ""):
         for call in (lambda: sweep(dir), lambda: load(dir), lambda: resume(dir, TASK, SPACES)):  # noqa: B023
             with pytest.raises(InputError, match=r"\(dir="):

@@ -65,7 +65,7 @@ def test_a_plan_takes_the_arguments_of_run_and_checks_them_alike(tmp_path):
     with pytest.raises(InputError, match="Did you mean distance"):
         plan(problems.task(5), SPACES, **{**OPTIONS, "metric": "distanse"})
     with pytest.raises(TypeError, match="num_trial"):
-        plan(problems.task(5), SPACES, num_trial=3)
+        plan(problems.task(5), SPACES, num_trial=3)  # pyright: ignore[reportCallIssue]: its misspelling is told
     plan(problems.task(5), jgd.sgd(RATE), **OPTIONS, dir=tmp_path / "sweep")
     assert not (tmp_path / "sweep").exists()
 

@@ -1,5 +1,7 @@
 """Known settings that a sweep begins with."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ SPACE = jgd.adam(loguniform(1e-3, 1.0), b1=choice([0.8, 0.9]))
 KNOWN = [{"learning_rate": 0.05, "b1": 0.9}, {"learning_rate": 1e-3, "b1": 0.8}]
 
 
-def sweep(folder=None, spaces=SPACE, **options):
+def sweep(folder=None, spaces: Any = SPACE, **options):
     return run(
         TASK, spaces, **{"num_trials": 4, "steps": 4, "progress": False, "dir": folder, "enqueue": KNOWN} | options
     )

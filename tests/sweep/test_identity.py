@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import warnings
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ def sweep(dir=None, task=TASK, spaces=SPACES, **options):
     return run(task, spaces, dir=dir, **usual | options)
 
 
-def scaled(scale, at=1.0):
+def scaled(scale, at: Any = 1.0):
     """A task of a loss of the same name whose closure, or whose code, is another."""
 
     def loss(params, batch):
@@ -72,7 +73,7 @@ def test_edited_code_is_refused_and_another_text_of_it_is_not(small):
     source = "def make(scale):\n    def loss(p, batch):{}\n        return {} * jnp.mean((batch @ p['w'] - 1.0) ** 2)"
 
     def made(comment, scale):
-        names = {"jnp": jnp}
+        names: dict[str, Any] = {"jnp": jnp}
         exec(f"{source.format(comment, scale)}\n    return loss", names)
         return Task(init, scaled_name(names["make"](1.0)), DATA)
 

@@ -1,5 +1,7 @@
 """Out of memory: half as many lanes go on from the last states that are on the host, and it is said once."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ SPACE = jgd.adam(loguniform(1e-3, 1.0))
 FULL = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes.")
 OPTIONS = {"num_trials": 8, "seeds": 2, "steps": 12, "eval_every": 4, "progress": False}
 # Another width may fuse a sum otherwise: units in the last place, grown over a dozen steps.
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-6}
 
 
 def sweep(**options):
@@ -95,14 +97,15 @@ def test_a_population_goes_on_from_its_last_decision(monkeypatch):
     options = {**OPTIONS, "steps": 32, "evolve": population(16), "sampler": "grid", "devices": jax.devices()[:1]}
     options["lanes"] = 4
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 100)
-    whole, calls = run(problems.task(5), space, **options), []
+    calls = []
+    whole: Any = run(problems.task(5), space, **options)
     restart = Records.restart
     monkeypatch.setattr(Records, "restart", lambda self: calls.append(restart(self)))
     assert whole.groups[0].layout.chunks == 4
     # Two chunks live for four segments and two for one: the next calls are those after the decision.
     short_of_memory(monkeypatch, 2, 11)
     with pytest.warns(UserWarning, match="memory ran out"):
-        result = run(problems.task(5), space, **options)
+        result: Any = run(problems.task(5), space, **options)
     assert not calls
     np.testing.assert_array_equal(result.lineage.parents, whole.lineage.parents)
     for name, curve in whole.curves.items():
@@ -144,7 +147,7 @@ def test_one_lane_that_does_not_fit_is_an_error_and_other_failures_stay(monkeypa
 def test_halves_hold_the_same_lanes_on_every_device(devices, layout):
     width, times, chunks = layout
     before = Layout(width, width * times * devices, chunks)
-    after = halve(before, devices)
+    after: Any = halve(before, devices)
     assert after.width == max(1, width // 2)
     assert after.chunk % (after.width * devices) == 0
     assert after.chunk <= before.chunk // 2 + after.width * devices

@@ -1,5 +1,7 @@
 """A model's state in sweeps: one a lane, in every kind, through kills, and replayed."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ from tests.train import problems
 
 TASK = problems.task_with_state()
 # Another width is another program: units in the last place, grown over 20 steps.
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-6}
 
 
 @record

@@ -1,5 +1,7 @@
 """Optuna's samplers as samplers, and sweeps as Optuna's studies."""
 
+from typing import Any
+
 import numpy as np
 import optuna
 import pytest
@@ -40,7 +42,7 @@ def test_what_a_rule_has_ended_is_pruned_with_what_it_had_reached():
         def after_trial(self, study, trial, state, values):
             Spy.seen = *Spy.seen, (state.name, trial.intermediate_values)
 
-    sampler = from_optuna(Spy(seed=0))(PARTS, 0)
+    sampler: Any = from_optuna(Spy(seed=0))(PARTS, 0)
     sampler.ask(3)
     sampler.tell([0, 1], [1.0, np.inf])
     sampler.tell_pruned([2], [3.0], [40])

@@ -1,6 +1,7 @@
 """`result.plot`: every picture of every kind of result, what its marks mean, and where they lie."""
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +41,7 @@ def visible(figure):
     return [panel for panel in figure.axes if panel.get_visible()]
 
 
-def marks(panel, label):
+def marks(panel, label) -> Any:
     return next((line for line in panel.lines if line.get_label().startswith(label)), None)
 
 
@@ -103,7 +104,7 @@ def test_less_than_a_decade_has_labels_too(space, lowest, scale):
     def train(hp, key):
         return {"loss": lowest * hp["x"] ** 2, "share": 0.83 + 0.01 * hp["x"]}
 
-    metric = {"metric": "share", "mode": "max"} if scale == "function" else {}
+    metric: Any = {"metric": "share", "mode": "max"} if scale == "function" else {}
     found = run(train, {"x": space}, num_trials=24, progress=False, **metric).plot
     (panel,) = visible(found.axis())
     assert scale in (panel.get_xscale(), panel.get_yscale())

@@ -1,5 +1,7 @@
 """Populations: that they do what a plain loop does, wherever and however often interrupted they run, and say so."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -25,15 +27,17 @@ from jgd.train.loop import begin, root_key, segment
 from tests.sweep.killing import Killed, killed_at, through_kills
 from tests.train import problems
 
+wrong: Any = jgd.sweep  # for arguments of a wrong type
+
 TASK = problems.task(5)
 # From rates that hardly move to such that end in infinity within a few steps.
 SPACE = jgd.heavy_ball(loguniform(1e-3, 1e8), uniform(0.0, 0.9))
 EVERY, STEPS, SEED = 8, 32, 3
 # Another width is another program: units in the last place, grown over a few dozen steps.
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-6}
 
 
-def sweep(spaces=SPACE, task=TASK, **options):
+def sweep(spaces: Any = SPACE, task: Any = TASK, **options) -> Any:
     usual = {"num_trials": 12, "seeds": 3, "steps": STEPS, "eval_every": 4, "metric": "distance", "seed": SEED}
     usual["evolve"] = population(EVERY)
     return run(task, spaces, progress=False, **{**usual, **options})
@@ -60,7 +64,7 @@ def plain_loop(first):
     low, high = np.array([1e-3, 0.0]), np.array([1e8, 0.9])
     values = [list(one) for one in first]
     step = jax.jit(lambda optimizer, carry, start: segment(TASK, optimizer, carry, start, 4))
-    distance = jax.jit(lambda params: TASK.evaluate(params)["distance"])
+    distance = jax.jit(lambda params: problems.evaluate(params)["distance"])
     carries = [[begin(TASK, jgd.heavy_ball(*v), root_key(seed)) for seed in range(3)] for v in values]
     curves, history, lineage = np.full((len(values), 3, 8), np.nan), [[list(v) for v in values]], []
     alive = np.ones((len(values), 3), bool)
@@ -145,12 +149,13 @@ def test_crashes_resume_to_the_same_bits(every_segment, tmp_path, monkeypatch, l
     monkeypatch.setattr("jgd.sweep.lanes.layout.CHUNK_BYTES", 400)  # a few lanes a call
     spaces = {"a": SPACE, "b": jgd.heavy_ball(loguniform(1e-3, 1e-1), 0.5)}
     options = {"spaces": spaces, "lanes": lanes, "num_trials": 6, "seeds": 2}
-    expected = sweep(**options)
+    expected: Any = sweep(**options)
     assert expected.groups[0].layout.chunks > 1
     result, crashes = through_kills(
         monkeypatch, lambda: sweep(**options, dir=tmp_path), after_each=lambda: load(tmp_path)
     )
     assert crashes > 1
+    other: Any
     for other in (result, load(tmp_path), sweep(**options, dir=tmp_path)):
         for name, curve in expected.curves.items():
             np.testing.assert_array_equal(other.curves[name], curve)
@@ -176,6 +181,7 @@ def test_the_best_lineage_is_replayed_and_is_a_schedule(tmp_path):
     folded = sweep(dir=tmp_path)
     for result in (folded, load(tmp_path, TASK, SPACE)):
         best, lineage = result.best(), result.lineage
+        assert lineage
         assert result.best_params == lineage.trials[best.number].params
         assert lineage.ancestors(best.number)[-1] == best.number
         phases = np.searchsorted(lineage.steps, result.steps - 1, side="right")
@@ -186,13 +192,14 @@ def test_the_best_lineage_is_replayed_and_is_a_schedule(tmp_path):
         np.testing.assert_allclose(again.curves["distance"], expected, **CLOSE)
         optimizer = result.best_schedule()
         trained = jgd.fit(TASK, optimizer, steps=STEPS, seed=1)
-        np.testing.assert_allclose(TASK.evaluate(trained.params)["distance"], expected[-1], **CLOSE)
+        np.testing.assert_allclose(problems.evaluate(trained.params)["distance"], expected[-1], **CLOSE)
         schedule = lineage.schedule(best.number, "learning_rate")
         for step in range(STEPS):
             k = int(np.sum(lineage.steps <= step))
             assert float(schedule(step)) == np.float32(lineage.path(best.number)[k].params["learning_rate"])
     assert folded.best_optimizer().transforms[-1].learning_rate == folded.best_params["learning_rate"]
     bare = load(tmp_path)
+    assert bare.lineage
     assert bare.lineage.rows() == folded.lineage.rows()
     with pytest.raises(InputError, match="load it with the task and the spaces"):
         bare.best_schedule()
@@ -208,7 +215,7 @@ def test_a_number_inside_a_schedule_sees_all_steps():
     path = result.lineage.path(best.number)
     assert len({one.params["init_value"] for one in path}) > 1
     trained = jgd.fit(TASK, result.best_schedule(), steps=STEPS)
-    np.testing.assert_allclose(TASK.evaluate(trained.params)["distance"], result.best_value, **CLOSE)
+    np.testing.assert_allclose(problems.evaluate(trained.params)["distance"], result.best_value, **CLOSE)
 
 
 def test_numbers_of_the_task_evolve_too():
@@ -270,7 +277,10 @@ def test_a_decay_that_a_population_judges_early_is_warned_of():
         (lambda: population(8, quantile=0.7), "population(quantile=0.7): quantile must be a number in (0, 0.5]."),
         (lambda: population(8, resample=2), "population(resample=2): resample must be a probability"),
         (lambda: population(8, factors=[1.0]), "population(factors=[1.0]): factors must be a list of positive numbers"),
-        (lambda: population(8, factors=1.2), "population(factors=1.2): factors must be a list of positive numbers"),
+        (
+            lambda: wrong.population(8, factors=1.2),
+            "population(factors=1.2): factors must be a list of positive numbers",
+        ),
         (lambda: sweep(evolve=population(32)), "every must be less than the 32 steps"),
         (lambda: sweep(evolve=5), "run(evolve=5): evolve must be jgd.sweep.population(every=steps)."),
         (lambda: sweep(stop=halving(8)), "a population keeps its trials"),

@@ -1,5 +1,7 @@
 """Programs that the process keeps: the same sweep compiles nothing again, a changed one does."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -14,6 +16,8 @@ pytestmark = pytest.mark.usefixtures("no_programs")
 RATE = loguniform(1e-3, 0.1)
 OPTIONS = {"num_trials": 4, "steps": 4, "progress": False}
 SCALE = 1.0
+CONFIG: Any = jax.config  # whose settings have no types
+CONFIG: Any = jax.config  # whose settings have no types
 
 
 def scaled(scale):
@@ -110,7 +114,7 @@ def test_settings_of_jax_are_part_of_what_a_program_is():
         return program_key(jax.jit(lambda x: x + 1).trace(x), (x,))
 
     plain = key()
-    with jax.threefry_partitionable(not jax.config.jax_threefry_partitionable):
+    with jax.threefry_partitionable(not CONFIG.jax_threefry_partitionable):
         assert key() != plain
     assert key() == plain
 
@@ -134,18 +138,18 @@ def test_a_loss_is_traced_twice():
 
 def test_sweeps_keep_programs_on_disk_and_leave_the_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    before = jax.config.jax_compilation_cache_dir
+    before = CONFIG.jax_compilation_cache_dir
     with programs_on_disk():
-        assert jax.config.jax_compilation_cache_dir == before  # switched off, as tests are
+        assert CONFIG.jax_compilation_cache_dir == before  # switched off, as tests are
     monkeypatch.setattr("jgd.core.compilation.WORTH_KEEPING", 0.0)
     jax.config.update("jax_enable_compilation_cache", True)
     try:
         run(problems.task(5), jgd.adam(RATE), **OPTIONS)
         assert len(list((tmp_path / "jgd" / "programs").iterdir())) >= 2
-        assert jax.config.jax_compilation_cache_dir == before
+        assert CONFIG.jax_compilation_cache_dir == before
         jax.config.update("jax_compilation_cache_dir", str(tmp_path / "own"))
         with programs_on_disk():
-            assert jax.config.jax_compilation_cache_dir == str(tmp_path / "own")
+            assert CONFIG.jax_compilation_cache_dir == str(tmp_path / "own")
     finally:
         jax.config.update("jax_enable_compilation_cache", False)
         jax.config.update("jax_compilation_cache_dir", before)

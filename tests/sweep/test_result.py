@@ -25,7 +25,7 @@ def test_the_best_is_ready_to_use(result):
     assert jgd.hyperparams(result.best_optimizer("sgd")) == {"learning_rate": 0.1}
     again = jgd.fit(TASK, result.best_optimizer("sgd"), steps=60, seed=2)
     # fit's program rounds otherwise, and 60 steps from a distance of 4 carry units in the last place along.
-    assert float(TASK.evaluate(again.params)["distance"]) == pytest.approx(result.values[best.number, 2], abs=1e-4)
+    assert float(problems.evaluate(again.params)["distance"]) == pytest.approx(result.values[best.number, 2], abs=1e-4)
 
 
 def test_best_of_all_is_the_best_of_the_best_space(result):

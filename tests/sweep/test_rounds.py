@@ -3,6 +3,7 @@
 import os
 import signal
 import warnings
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,7 +24,7 @@ SGD = jgd.sgd(loguniform(1e-4, 1e3))
 USUAL = {"num_trials": 16, "steps": 12, "eval_every": 4, "progress": False, "metric": "distance"}
 FUNCTION = {"task": lambda hp, key: hp["x"] ** 2, "spaces": {"x": uniform(0.0, 1.0)}, "metric": "loss"}
 FUNCTION |= {"steps": None, "eval_every": None}
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}  # other programs may fuse a sum otherwise
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-6}  # other programs may fuse a sum otherwise
 
 
 def sweep(spaces=SGD, task=TASK, **options):

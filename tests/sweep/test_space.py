@@ -1,5 +1,7 @@
 """Distributions: what they turn a unit number into, and what they refuse."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ import jgd
 from jgd.core import InputError
 from jgd.sweep import choice, grid, integer, loguniform, normal, quantized, uniform
 from jgd.sweep.spaces.lattice import Integer, Quantized
+
+wrong: Any = jgd.sweep  # for arguments of a wrong type
 
 UNITS = np.linspace(0, 1, 10_001)
 
@@ -88,16 +92,16 @@ def test_a_grid_lists_numbers_of_one_kind():
         (lambda: uniform(2, 2), "for a fixed value, put the number itself"),
         (lambda: loguniform(0, 1), r"loguniform\(low=0, high=1\): low must be positive under a logarithm"),
         (lambda: loguniform(1, 1e-3), "low must be below high"),
-        (lambda: loguniform("1e-3", 1), r"loguniform\(low='1e-3'\): low must be a finite number"),
+        (lambda: wrong.loguniform("1e-3", 1), r"loguniform\(low='1e-3'\): low must be a finite number"),
         (lambda: uniform(0, float("inf")), "high must be a finite number"),
-        (lambda: integer(0.5, 2), r"integer\(low=0.5\): low must be a whole number"),
+        (lambda: wrong.integer(0.5, 2), r"integer\(low=0.5\): low must be a whole number"),
         (lambda: integer(5, 2), "swap them"),
         (lambda: integer(0, 8, log=True), r"integer\(low=0, high=8, log=True\): low must be positive under a log"),
-        (lambda: integer(1, 8, log="yes"), r"integer\(log='yes'\): log must be True or False"),
+        (lambda: wrong.integer(1, 8, log="yes"), r"integer\(log='yes'\): log must be True or False"),
         (lambda: normal(0, -1), r"normal\(std=-1\): std must be a positive number"),
         (lambda: choice([]), "options must be a list"),
-        (lambda: choice(3), r"choice\(options=3\): options must be a list"),
-        (lambda: grid([1, "a"]), r"grid\(values=\[1, .a.\]\): values must be a list of finite numbers"),
+        (lambda: wrong.choice(3), r"choice\(options=3\): options must be a list"),
+        (lambda: wrong.grid([1, "a"]), r"grid\(values=\[1, .a.\]\): values must be a list of finite numbers"),
         (lambda: choice({}), "at least one"),
         (
             lambda: quantized(0.5, 0.1),

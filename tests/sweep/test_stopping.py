@@ -1,6 +1,7 @@
 """Rules that end lanes: whom they end, that the others do not notice, and that a store goes on with them."""
 
 import signal
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,15 +16,17 @@ from jgd.sweep.pruners.rules import Halving, Hyperband, Median
 from tests.sweep.killing import through_kills
 from tests.train import problems
 
+wrong: Any = jgd.sweep  # for arguments of a wrong type
+
 TASK = problems.task(5)
 RATES = np.geomspace(1e-4, 0.3, 16).tolist()
 SPACE = jgd.sgd(grid(RATES))
 POINTS = np.arange(2, 33, 2)
 # Another width is another program: units in the last place, grown over a few dozen steps.
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-6}
 
 
-def sweep(spaces=SPACE, **options):
+def sweep(spaces: Any = SPACE, **options):
     usual = {"num_trials": 16, "seeds": 1, "steps": 32, "eval_every": 2, "sampler": "grid", "metric": "distance"}
     return run(TASK, spaces, progress=False, **{**usual, **options})
 
@@ -206,7 +209,7 @@ def test_a_decay_that_a_rule_cuts_is_warned_of():
         (lambda: halving(0), "halving(min_steps=0): min_steps must be a whole number, at least 1."),
         (lambda: asha(4, eta=1), "asha(eta=1): eta must be a whole number, at least 2."),
         (lambda: hyperband(4, eta=1), "hyperband(eta=1): eta must be a whole number, at least 2."),
-        (lambda: median_rule(2.5), "median_rule(min_steps=2.5)"),
+        (lambda: wrong.median_rule(2.5), "median_rule(min_steps=2.5)"),
         (lambda: sweep(stop=halving(32)), "min_steps must be less than the 32 steps"),
         (lambda: sweep(stop=asha(40)), "Asha(min_steps=40, eta=2): min_steps must be less than the 32 steps"),
         (lambda: sweep(stop=hyperband(40)), "min_steps must be less than the 32 steps"),

@@ -1,6 +1,7 @@
 """Sweeps: lanes equal single runs, nothing depends on how they are laid out, and what a sweep compiles."""
 
 import signal
+from typing import Any
 
 import jax
 import jax.monitoring
@@ -20,16 +21,16 @@ from tests.train import problems
 TASK = problems.task(5)
 ADAM = jgd.adam(loguniform(1e-3, 1.0))
 # Another program may fuse a sum otherwise: units in the last place, grown over a few dozen steps.
-CLOSE = {"rtol": 1e-4, "atol": 1e-6}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-6}
 compiled = []
 jax.monitoring.register_event_duration_secs_listener(
-    lambda event, seconds, **kw: (
+    lambda event, duration_secs, **kw: (
         compiled.append(kw.get("fun_name")) if event.endswith("backend_compile_duration") else None
     )
 )
 
 
-def sweep(task=TASK, spaces=ADAM, **options):
+def sweep(task: Any = TASK, spaces: Any = ADAM, **options):
     return run(
         task, spaces, **{"num_trials": 5, "seeds": 2, "steps": 12, "eval_every": 4, "progress": False, **options}
     )
@@ -90,7 +91,7 @@ def test_replay_is_the_lane_alone(result):
     for name, curve in result.curves.items():
         np.testing.assert_allclose(again.curves[name], curve[4, 1], **CLOSE)
     assert again.losses.shape == (12,)
-    assert float(TASK.evaluate(again.params)["distance"]) == pytest.approx(result.values[4, 1], rel=1e-4)
+    assert float(problems.evaluate(again.params)["distance"]) == pytest.approx(result.values[4, 1], rel=1e-4)
 
 
 def test_seeds_are_paired_and_start_alike():
@@ -98,7 +99,7 @@ def test_seeds_are_paired_and_start_alike():
     for i in range(2):
         first = begin(TASK, jgd.sgd(0.0), root_key(i)).params
         np.testing.assert_allclose(
-            result.curves["distance"][:, i, 0], [float(TASK.evaluate(first)["distance"])] * 3, rtol=1e-6
+            result.curves["distance"][:, i, 0], [float(problems.evaluate(first)["distance"])] * 3, rtol=1e-6
         )
     assert result.curves["distance"][0, 0, 0] != result.curves["distance"][0, 1, 0]
 

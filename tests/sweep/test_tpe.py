@@ -1,5 +1,7 @@
 """The built-in adaptive sampler: it finds what random points do not, in numbers, choices and parts."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import truncnorm
@@ -90,7 +92,7 @@ def test_pruned_points_are_good_only_where_hardly_any_is_complete(complete, prun
 
 def log_mixture(axes, points, width, x):
     """Of truncated normals and peaks around points and of the uniform one, one kernel and axis at a time."""
-    kernels = [1.0]
+    kernels: list[Any] = [1.0]
     for point in points:
         kernel = 1.0
         for i, matters in enumerate(is_active(axes, point)):
@@ -99,7 +101,7 @@ def log_mixture(axes, points, width, x):
                 kernel *= 2 * (1 - STRAY + STRAY / 2 if same else STRAY / 2)
             elif matters:
                 low, high = -point[i] / width[i], (1 - point[i]) / width[i]
-                kernel *= truncnorm(low, high, point[i], width[i]).pdf(x[i])
+                kernel *= truncnorm.pdf(x[i], low, high, point[i], width[i])
         kernels.append(kernel)
     return np.log(np.sum(kernels))
 
@@ -147,7 +149,9 @@ def test_it_proposes_every_setting_of_a_discrete_space_once_before_it_repeats_an
     first = sampler.ask(STARTUP)
     sampler.tell(range(STARTUP), first.sum(axis=1))
     seen = {setting_at(found, point) for point in first}
-    left = num_settings(found) - len(seen)
+    whole = num_settings(found)
+    assert whole
+    left = whole - len(seen)
     points = sampler.ask(left)
     assert len(seen | {setting_at(found, point) for point in points}) == 24
     assert sampler.ask(3).shape == (3, 2)  # and goes on

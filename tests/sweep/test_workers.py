@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import types
+from typing import Any
 
 import jax
 import numpy as np
@@ -30,7 +31,7 @@ def sweep(folder=None, workers=None, **options):
 
 def together(calls):
     """The results of calls in threads of their own; what one raises is its result."""
-    results = [None] * len(calls)
+    results: list[Any] = [None] * len(calls)
 
     def call(i):
         try:
@@ -183,6 +184,7 @@ def test_processes_of_jax_distributed_share_a_sweep(tmp_path):
 @pytest.mark.slow
 def test_a_killed_process_loses_only_what_it_was_running(tmp_path):
     survivor, doomed = start(2, tmp_path, 200)
+    assert survivor.stdout
 
     def runs_a_chunk():
         written = {storage.peek(path).get("worker") for path in tmp_path.glob("chunks/*.safetensors")}

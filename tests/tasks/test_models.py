@@ -1,6 +1,7 @@
 """Models of flax and equinox as their users write them: batch norm and dropout in training, and not in evaluation."""
 
 import functools
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -151,9 +152,9 @@ def test_nnx_takes_the_steps_of_a_loop_in_flax():
     carry = begin(task, jgd.sgd(0.1), root_key(3))
     model = nnx.eval_shape(lambda: NnxNet(nnx.Rngs(jax.random.key(0))))
     nnx.update(model, carry.params, carry.model_state)
-    rows = pick(task, carry.key, 0, 5)
+    rows: Any = pick(task, carry.key, 0, 5)
     model.train()
-    gradients = nnx.jit(nnx.value_and_grad(nnx_loss, has_aux=True))
+    gradients: Any = nnx.jit(nnx.value_and_grad(nnx_loss, has_aux=True))
     for i in range(5):
         (_, _), grads = gradients(model, batch_at(task, rows[i]))
         nnx.update(model, jax.tree.map(lambda p, g: p - 0.1 * g, nnx.state(model, nnx.Param), grads))

@@ -1,5 +1,7 @@
 """The smooth problems are the published ones: their starts, their minima, and what scipy finds from there."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,10 +75,10 @@ def fitted(problem, method):
             seen[x.tobytes()] = tuple(map(np.asarray, both(x)))
         return seen[x.tobytes()]
 
-    exact = {"ftol": 1e-13, "xtol": 1e-13, "gtol": 1e-13, "max_nfev": 2000}
+    exact: dict[str, Any] = {"ftol": 1e-13, "xtol": 1e-13, "gtol": 1e-13, "max_nfev": 2000}
     box = (problem.lower, problem.upper) if problem.lower else (-np.inf, np.inf)
     x_scale = "jac" if method == "trf" else 1.0
-    jac = lambda x: at(x)[1]  # noqa: E731
+    jac: Any = lambda x: at(x)[1]  # noqa: E731
     return (
         2
         * least_squares(
@@ -106,7 +108,7 @@ def test_the_sets_are_whole():
     assert {int(problem.source.split()[1]) for problem in MGH.values()} == set(range(1, 36))
     assert all(36 <= problem.n <= 100 for problem in CUTEST.values())
     assert sum(problem.residual is not None for problem in BOUNDED.values()) == 9
-    assert all(problem.m >= problem.n for problem in MGH.values())
+    assert all((problem.m or 0) >= problem.n for problem in MGH.values())
 
 
 @pytest.mark.parametrize("problem", ALL.values(), ids=list(ALL))

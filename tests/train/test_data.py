@@ -66,7 +66,7 @@ def test_torch_tensors_are_taken():
 
 
 class Tensor:
-    """What torch's tensor is to jgd, for where torch is not installed."""
+    """Stands for torch's tensor, as jgd sees it, where torch is not installed."""
 
     __module__ = "torch"
     dtype = "torch.float32"

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,10 @@ from jgd.core.stop import Stop
 from jgd.train import Task, fit
 from jgd.train.loop import begin, root_key, segment
 from jgd.train.segments import run_segment
+from tests.problems import programs_of
 from tests.train import problems
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 FULL = problems.task(None)
 
@@ -177,9 +181,9 @@ def test_fifty_learning_rates_compile_once():
 @pytest.mark.parametrize("optimizer", [optax.chain(optax.clip(1.0), optax.sgd(0.1)), optax.scale(-0.1)])
 def test_optax_optimizers_compile_once_each(optimizer):
     fit(FULL, optimizer, steps=5)
-    programs = run_segment._cache_size()
+    programs = programs_of(run_segment)
     fit(FULL, optimizer, steps=5, seed=1)
-    assert run_segment._cache_size() == programs
+    assert programs_of(run_segment) == programs
 
 
 def test_a_stream_is_read_in_order_across_epochs_and_segments():
@@ -219,7 +223,7 @@ BAD = {
     "stop": ({"stop": 0.1}, "fit(stop=0.1): stop must be a jgd.Stop"),
     "task": ({"task": problems.loss}, "task must be a jgd.Task"),
     "a factory": ({"optimizer": jgd.adam}, "must be a gradient transformation"),
-    "a space": ({"optimizer": jgd.sgd(Placeholder())}, "the optimizer's learning_rate is <jgd"),
+    "a space": ({"optimizer": wrong.sgd(Placeholder())}, "the optimizer's learning_rate is <jgd"),
     "a space of tasks": (
         {"task": Task(problems.init, jax.tree_util.Partial(problems.loss, object()), problems.arrays())},
         "not a number; pass a number, or give a search space to jgd.sweep.run",

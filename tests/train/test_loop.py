@@ -1,6 +1,7 @@
 """The pure loop: the same steps for any split, in any lane, and each example once an epoch."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ def test_an_epoch_uses_every_example_once_and_drops_the_remainder():
 
 def test_rows_depend_on_the_step_alone():
     task = problems.task(5)
-    whole = pick(task, root_key(3), 0, 40)
+    whole: Any = pick(task, root_key(3), 0, 40)
     for start, length in ((0, 1), (3, 2), (7, 30), (39, 1)):
         np.testing.assert_array_equal(pick(task, root_key(3), start, length), whole[start : start + length])
 

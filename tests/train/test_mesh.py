@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +36,7 @@ def loss(params, batch):
     return jnp.mean((jnp.tanh(x @ params["w"]) @ params["v"] + params["b"] - y) ** 2)
 
 
-def task(loss=loss, batch_size=12, **fields):
+def task(loss=loss, batch_size: int | None = 12, **fields):
     return jgd.Task(init, loss, (X, Y), batch_size, **fields)
 
 
@@ -95,7 +96,7 @@ def test_a_state_passes_from_part_to_part_and_streams_are_split():
         fitted(problem, microbatch=3, mesh=mesh())
 
 
-def compiled(problem, where, specs=None, optimizer=None, steps=3):
+def compiled(problem, where, specs=None, optimizer=None, steps=3) -> Any:
     """The compiled program of a segment on a mesh, or on one device where that is `None`."""
     optimizer, stop, key = optimizer or jgd.adamw(0.1), jgd.Stop(), root_key(0)
     layout = mesh_layout(problem, optimizer, stop, where, None, specs, None)

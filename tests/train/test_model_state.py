@@ -1,5 +1,7 @@
 """A model's state travels beside its parameters: through steps, segments, checkpoints, lanes and replays."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,7 @@ def by_hand(steps, seed=0, rate=0.1):
     """The same training, written out."""
     carry = begin(TASK, jgd.sgd(rate), root_key(seed))
     params, state, losses = carry.params, carry.model_state, []
+    rows: Any
     rows, keys = pick(TASK, carry.key, 0, steps), jax.random.fold_in(carry.key, 2)
     step = jax.jit(jax.value_and_grad(problems.loss_with_state, has_aux=True))
     for i in range(steps):

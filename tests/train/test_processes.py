@@ -59,7 +59,7 @@ print(json.dumps(found), flush=True)
 
 
 def launched(folder, count=2, killed=0, kind="arrays"):
-    """The answers of so many processes; `None` where the second dies, at step `killed`."""
+    """The answers of so many processes; none where the second dies, at step `killed`."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -73,15 +73,16 @@ def launched(folder, count=2, killed=0, kind="arrays"):
     ]  # fmt: skip
     try:
         if killed:  # the launcher's part: what is left ends, and all is started anew
-            assert each[1].wait(240) == -signal.SIGKILL, each[1].stderr.read()[-3000:]
-            return None
+            assert each[1].wait(240) == -signal.SIGKILL, each[1].communicate()[1][-3000:]
+            return []
         said = [process.communicate(timeout=240) for process in each]
     finally:
         for process in each:
             process.kill()
             process.wait()
-            process.stdout.close()
-            process.stderr.close()
+            for pipe in (process.stdout, process.stderr):
+                assert pipe
+                pipe.close()
     assert [process.returncode for process in each] == [0] * count, [error[-2000:] for _, error in said]
     return [json.loads(out.splitlines()[-1]) for out, _ in said]
 

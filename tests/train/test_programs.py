@@ -1,4 +1,4 @@
-"""What a first run compiles and traces."""
+"""Programs that a first run compiles, and functions that it traces."""
 
 import collections
 import functools
@@ -7,6 +7,7 @@ import re
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 import jgd
 from jgd.train import Task, fit
@@ -17,7 +18,7 @@ def counted(kinds, name, fn):
 
     @functools.wraps(fn)
     def traced(*args):
-        kinds.update([name] if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args)) else [])
+        kinds.update([name] if any(isinstance(x, Tracer) for x in jax.tree.leaves(args)) else [])
         return fn(*args)
 
     return traced

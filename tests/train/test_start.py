@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.core import Tracer
 
 import jgd
 from jgd.core import InputError, Status
 from jgd.core.stop import Stop
 from jgd.train import Change, fit
+from jgd.train.loop import root_key
 from tests.train import problems
 
 TASK = problems.task(5, noisy=True)
@@ -178,7 +180,7 @@ def test_every_bit_of_a_seed_counts():
     assert len(set(runs)) == 3
     with pytest.raises(InputError, match=r"seed must be a whole number from 0 to 2\*\*64 - 1"):
         go(seed=2**64)
-    key = jax.random.key_data(jgd.train.loop.root_key(2**40 + 5))
+    key = jax.random.key_data(root_key(2**40 + 5))
     with jax.enable_x64(True):
         np.testing.assert_array_equal(key, jax.random.key_data(jax.random.key(2**40 + 5, impl="threefry2x32")))
 
@@ -194,7 +196,7 @@ def test_init_runs_and_is_not_compiled():
     kinds = []
 
     def init(key):
-        kinds.append(isinstance(key, jax.core.Tracer))
+        kinds.append(isinstance(key, Tracer))
         return problems.init(key)
 
     fit(jgd.Task(init, problems.loss, problems.arrays()), jgd.sgd(0.1), steps=2)

@@ -1,5 +1,7 @@
 """The task: what it takes, and the sentence that refuses the rest."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -83,13 +85,14 @@ def test_mixed_dtypes_are_welcome():
     check_task(make(data=data, loss=lambda p, b: (b["x"] @ p["w"]).mean() + b["label"].sum() + b["half"].sum()))
 
 
+NO_KEY: Any = None
 KEY_STYLES = {
     "two": (lambda p, b: 1.0 * (b is None), False),
     "three": (lambda p, b, k: jax.random.uniform(k), True),
     "by name": (lambda p, b, *, key: jax.random.uniform(key), True),
-    "with a default": (lambda p, b, key=None: jax.random.uniform(key), True),
-    "rng": (lambda p, b, rng=None: jax.random.uniform(rng), True),
-    "fourth": (lambda p, b, scale=1.0, *, rng=None: scale * jax.random.uniform(rng), True),
+    "with a default": (lambda p, b, key=NO_KEY: jax.random.uniform(key), True),
+    "rng": (lambda p, b, rng=NO_KEY: jax.random.uniform(rng), True),
+    "fourth": (lambda p, b, scale=1.0, *, rng=NO_KEY: scale * jax.random.uniform(rng), True),
     "other default": (lambda p, b, scale=2.0: scale, False),
     "partial": (jax.tree_util.Partial(lambda s, p, b, key: s * jax.random.uniform(key), 2.0), True),
 }

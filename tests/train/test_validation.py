@@ -1,5 +1,7 @@
 """Evaluations that decide: early stops, the best point kept, evaluation on the host, and time."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,7 @@ WALK = Task(
 )
 
 
-def walk(task=WALK, steps=40, **options):
+def walk(task=WALK, steps=40, **options) -> Any:
     return fit(task, jgd.sgd(0.1), steps=steps, eval_every=2, **options)
 
 
@@ -96,7 +98,7 @@ def test_the_best_of_a_killed_run_is_that_of_its_checkpoint(tmp_path, monkeypatc
 
 
 def test_the_best_has_the_models_state():
-    run = fit(problems.task_with_state(), jgd.sgd(0.1), steps=20, eval_every=5, keep_best="distance", mode="min")
+    run: Any = fit(problems.task_with_state(), jgd.sgd(0.1), steps=20, eval_every=5, keep_best="distance", mode="min")
     assert int(run.best.model_state["batches"]) == run.best.step
     assert run.best.value == run.evaluations["distance"].min()
 
@@ -163,8 +165,9 @@ def test_what_cannot_be_judged_is_refused(options, words):
 def test_rules_of_one_loop_are_refused_by_the_other():
     with pytest.raises(InputError, match=r"only jgd\.fit looks at metric"):
         jgd.minimize(lambda p: (p**2).sum(), jgd.sgd(0.1), jnp.ones(2), stop=Stop(metric="score", patience=1))
+    number: Any = 0.1
     for rule in ("relative_gradient_norm", "relative_step_norm", "value_change"):
         with pytest.raises(InputError, match=rf"only jgd\.minimize looks at {rule}"):
-            fit(WALK, jgd.sgd(0.1), steps=2, stop=Stop(**{rule: 0.1}))
+            fit(WALK, jgd.sgd(0.1), steps=2, stop=Stop(**{rule: number}))
     with pytest.raises(InputError, match=r"Stop\(mode='best'\): mode must be one of 'min', 'max'"):
         Stop(mode="best")

@@ -1,5 +1,7 @@
 """Metrics of a step that a run is asked for, and the parameters that evaluations see."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +66,7 @@ def test_evaluations_and_the_best_see_the_average():
     task = problems.task(5)
     task = jgd.Task(task.init, task.loss, task.data, task.batch_size, evaluate)
     averaged = jgd.ema_params(jgd.sgd(0.1), 0.9)
-    run = jgd.fit(task, averaged, steps=6, eval_every=2, keep_best="size", mode="min", progress=False)
+    run: Any = jgd.fit(task, averaged, steps=6, eval_every=2, keep_best="size", mode="min", progress=False)
     mean = jgd.eval_params(averaged, run.opt_state, run.params)
     np.testing.assert_allclose(run.evaluations["size"][-1], jgd.global_norm(mean), rtol=1e-6)
     assert abs(float(jgd.global_norm(mean)) - float(jgd.global_norm(run.params))) > 1e-3

@@ -1,5 +1,7 @@
 """Gradients of single examples: their means over axes and batches, and the means and variances that are tracked."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,8 @@ from optax.experimental import aggregating as theirs
 import jgd
 from jgd.interop.optax import experimental
 from tests import problems
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 OURS = experimental.aggregating
 PARAMS = {"w": jnp.ones((3, 2)), "b": jnp.ones(2)}
@@ -85,7 +89,9 @@ def test_half_precision_states_and_updates_keep_their_dtypes():
 
 
 def test_an_aggregator_of_optax_s_own_class_is_one_of_single_examples():
-    mean = theirs.Aggregator(optax.init_empty_state, lambda g, s, _: (jax.tree.map(lambda x: x.mean(0), g), s))
+    mean = theirs.Aggregator(
+        optax.init_empty_state, lambda updates, state, params=None: (jax.tree.map(lambda x: x.mean(0), updates), state)
+    )
     opt = jgd.process(optax.identity(), mean, optax.sgd(0.1))
     assert isinstance(opt, theirs.Aggregator)
     found, _ = path(opt, batches(1))
@@ -105,4 +111,4 @@ def test_errors_say_what_to_do():
     with pytest.raises(jgd.InputError, match="one example has no variance; pass at least two"):
         opt.update(one, opt.init(PARAMS))
     with pytest.raises(jgd.InputError, match="per_elt_axis must be an axis of the gradients"):
-        jgd.average_per_element_updates("batch")
+        wrong.average_per_element_updates("batch")

@@ -1,5 +1,10 @@
 """Bad arguments of wrappers and of stacks are refused in one sentence where the call enters."""
 
+# Arguments are of a wrong type on purpose:
+# pyright: reportArgumentType=false
+
+from typing import Any
+
 import jax.numpy as jnp
 import pytest
 
@@ -43,4 +48,5 @@ def test_what_is_meant_is_taken():
     masks = [{"w": True}, lambda params: True, {"w": jnp.array(True)}, True, {}]
     assert [jgd.masked(SGD, mask).inner for mask in masks] == [SGD] * 5
     assert jgd.partition({0: SGD, 1: SGD}, {"w": 0, "b": 1}).transforms[0] is SGD
-    assert float(jgd.select(PAIR, -1).transforms[-1].learning_rate) == pytest.approx(0.2)
+    rate: Any = jgd.select(PAIR, -1).transforms[-1]
+    assert float(rate.learning_rate) == pytest.approx(0.2)

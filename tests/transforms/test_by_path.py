@@ -1,6 +1,7 @@
 """Groups of parameters by patterns over their paths: who gets what, names, errors, and the multipliers of the rate."""
 
 import doctest
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ def factors(group, params=PARAMS, default=None):
 
 def test_groups_are_optax_s_partition():
     ours = jgd.by_path({"bias$": {"weight_decay": 0.0}, "embed": jgd.sgd(0.5, 0.9), "head": "frozen"}, ADAMW)
-    transforms = {
+    transforms: Any = {
         "default": optax.adamw(0.1, weight_decay=0.3),
         "bias": optax.adamw(0.1, weight_decay=0.0),
         "embed": optax.sgd(0.5, 0.9),
@@ -125,7 +126,7 @@ def test_nested_multipliers_are_multiplied_and_half_precision_stays():
 
 
 def test_vmap_over_a_group_s_numbers_and_their_gradient():
-    def loss(factor):
+    def loss(factor) -> Any:
         optimizer = jgd.by_path({"head": jgd.scaled(factor), "bias": {"weight_decay": factor}}, ADAMW)
         updates, _ = optimizer.update(GRADS[0], optimizer.init(PARAMS), PARAMS)
         return sum(jnp.sum(u) for u in jax.tree.leaves(updates))

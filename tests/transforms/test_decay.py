@@ -1,5 +1,7 @@
 """The kinds of weight decay by their formulas, in the recipes that take one, and what is refused."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,15 +11,18 @@ import jgd
 import jgd.schedules
 from tests import problems
 
+wrong: Any = jgd  # for arguments of a wrong type
+
 P = {"w": jnp.array([1.0, -2.0, 3.0]), "b": jnp.array([4.0])}
 G = {"w": jnp.array([0.5, 0.5, -0.5]), "b": jnp.array([1.0])}
 RATE = jgd.schedules.linear_schedule(0.2, 0.1, 2)  # 0.2, 0.15, 0.1
 
 
-def two_steps(kind, **settings):
+def two_steps(kind: str | None, **settings):
     """The first and the second update of signs of gradients, whose rule does not see how large they are."""
-    optimizer = jgd.signum(RATE, 0.0) if kind is None else None
-    optimizer = optimizer or jgd.lion(RATE, 0.0, 0.5, weight_decay=jgd.weight_decay(0.1, kind, **settings))
+    optimizer = jgd.signum(RATE, 0.0)
+    if kind:
+        optimizer = jgd.lion(RATE, 0.0, 0.5, weight_decay=jgd.weight_decay(0.1, kind, **settings))
     state, moved, found = optimizer.init(P), P, []
     for _ in range(2):
         updates, state = jax.jit(optimizer.update)(G, state, moved)
@@ -112,7 +117,7 @@ def test_a_schedule_that_knows_its_peak_needs_none_and_others_do():
         lambda: jgd.adamw(0.1, weight_decay=jgd.weight_decay(0.1, peak=1.0)): "only the kind 'corrected' has a peak",
         lambda: jgd.adamw(0.1, weight_decay=jgd.weight_decay(0.1, mask="w"), mask="b"): "a mask of its own",
         lambda: jgd.weight_decay(0.1, "decouple"): "kind must be one of",
-        lambda: jgd.prodigy(weight_decay=jgd.weight_decay(0.1, "l2")): r"prodigy\(weight_decay=.*must be a number",
+        lambda: wrong.prodigy(weight_decay=jgd.weight_decay(0.1, "l2")): r"prodigy\(weight_decay=.*must be a number",
         lambda: jgd.scale_with_corrected_decay(rate, 0.1, "v").init(P): "the pattern 'v' fits no path",
     }.items():
         with pytest.raises(jgd.InputError, match=message):

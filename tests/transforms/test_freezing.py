@@ -1,5 +1,7 @@
 """Frozen leaves: no state, no gradient in `fit`, less memory and work; and leaves that are set free at a step."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,7 +74,7 @@ def test_fit_never_asks_for_the_gradient_of_a_frozen_leaf():
 
 
 def test_a_compiled_step_is_cheaper():
-    def compiled(optimizer):
+    def compiled(optimizer) -> Any:
         carry = jax.eval_shape(begin, task(), optimizer, root_key(0))
         step = jax.jit(lambda carry, batch: advance(task(), optimizer, carry, 0, batch)[0], donate_argnums=0)
         return step.lower(carry, jax.ShapeDtypeStruct((32, 64), jnp.float32)).compile()

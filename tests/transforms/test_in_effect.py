@@ -1,5 +1,7 @@
 """The rate in effect and the norms of a step, by name."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,10 +13,11 @@ from jgd.transforms.in_effect import check_metrics, known_metrics, observe
 
 P = {"w": jnp.array([3.0, 4.0])}
 RATE = jgd.linear_schedule(1.0, 0.0, 4)
+B1: Any = jgd.linear_schedule(0.9, 0.5, 4)
 OPTIMIZERS = {
     "plain": lambda: jgd.adam(RATE),
     "chain": lambda: jgd.chain(jgd.clip(1.0), jgd.adam(RATE)),
-    "scheduled": lambda: jgd.scheduled(jgd.adam(RATE, b1=jgd.linear_schedule(0.9, 0.5, 4))),
+    "scheduled": lambda: jgd.scheduled(jgd.adam(RATE, b1=B1)),
     "masked": lambda: jgd.masked(jgd.adam(RATE), True),
     "partition": lambda: jgd.partition({"a": jgd.adam(RATE)}, "a"),
     "finite": lambda: jgd.apply_if_finite(jgd.adam(RATE), 3),

@@ -1,6 +1,6 @@
 """Hyperparameters in the state."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,9 @@ import pytest
 import jgd
 from jgd.transforms import WrappedSchedule
 from tests import problems
+from tests.problems import programs_of
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 PARAMS = problems.params()
 GRADS = problems.gradients(3, PARAMS)
@@ -26,7 +29,7 @@ def test_numbers_are_read_and_set_in_the_state_without_compiling_again():
         state.hyperparams["learning_rate"] = jnp.float32(rate)
         updates, state = step(GRADS[0], state, PARAMS)
         problems.close(updates, jax.tree.map(lambda g, r=rate: -r * g, GRADS[0]), rtol=1e-6)
-    assert step._cache_size() == 1
+    assert programs_of(step) == 1
     state.hyperparams["learning_rate"] = 0
     assert not np.any(opt.update(GRADS[0], state, PARAMS)[0]["w"])
 
@@ -145,7 +148,7 @@ def test_bad_arguments_are_said():
     with pytest.raises(jgd.InputError, match=r"Did you mean b1"):
         jgd.inject_hyperparams(jgd.adam, static_args="b1x")
     with pytest.raises(jgd.InputError, match=r"inner_factory must be a function that makes"):
-        jgd.inject_hyperparams(jgd.adam(0.1))
+        wrong.inject_hyperparams(jgd.adam(0.1))
     with pytest.raises(jgd.InputError, match=r"b1 must lie in"):
         jgd.inject_hyperparams(jgd.adam)(0.1, b1=1.5)
     with pytest.warns(DeprecationWarning, match="inject_hyperparams"):

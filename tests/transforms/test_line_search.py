@@ -1,5 +1,7 @@
 """Line searches: the conditions, searches that fail, trials that are not finite, and what is handed over."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,7 @@ def square(x):
     return jnp.sum(x**2)
 
 
-def step(opt, fn, x, direction, state=None, **extra):
+def step(opt, fn, x, direction, state=None, **extra) -> Any:
     """The state after one search along a direction."""
     value, grad = jax.value_and_grad(fn)(x)
     state = opt.init(x) if state is None else state

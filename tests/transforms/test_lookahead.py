@@ -1,5 +1,7 @@
 """Lookahead: with the slow parameters in the state, and with optax's pair of parameters."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +58,7 @@ def test_the_drop_in_takes_the_fast_parameters_alone_at_first():
     opt = dropin.lookahead(dropin.sgd(0.1), 3, 0.5)
     pair = optax.LookaheadParams.init_synced(PARAMS)
     assert jax.tree.structure(opt.init(PARAMS)) == jax.tree.structure(opt.init(pair))
-    updates, _ = opt.update(PARAMS, opt.init(PARAMS), pair)
+    updates: Any = opt.update(PARAMS, opt.init(PARAMS), pair)[0]
     problems.close(updates.fast, jax.tree.map(lambda p: -0.1 * p, PARAMS), rtol=1e-6)
 
 

@@ -1,6 +1,7 @@
 """Moments in few bits around the catalogue's optimizers."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +35,7 @@ def moments(state):
     return [x for x in jax.tree.leaves(state, is_leaf=is_quantized) if is_quantized(x)]
 
 
-def wrapped(row, **settings):
+def wrapped(row, **settings) -> Any:
     """The row's optimizer in few bits, or `None` where it has no moments that may be rounded."""
     opt = jgd.low_bit(row.make(), min_size=0, **settings)
     try:
@@ -122,7 +123,7 @@ def temporaries(opt, shape):
         return jgd.apply_updates(params, updates), state
 
     jitted = jax.jit(train, donate_argnums=(1, 2, 3))
-    memory = jitted.lower(opt, params, jax.eval_shape(opt.init, params), params).compile().memory_analysis()
+    memory: Any = jitted.lower(opt, params, jax.eval_shape(opt.init, params), params).compile().memory_analysis()
     return memory.temp_size_in_bytes / (shape[0] * shape[1])
 
 

@@ -226,7 +226,7 @@ def test_patterns_come_before_the_guess_and_the_first_decides():
     params = {"attn": {"qkv": jnp.ones((4, 3, 2)), "out": jnp.ones((4, 4)), "up": jnp.ones((4, 4))}}
     which = jgd.matrix_axes_by_path({"attn/qkv": jgd.MatrixAxes(0, (1, 2)), "out": "adam", "attn/o": IN_OUT})
     assert chosen(params, which) == {"attn/qkv": jgd.MatrixAxes(0, (1, 2)), "attn/up": IN_OUT}
-    assert eval(repr(which), vars(jgd)) == which
+    assert eval(repr(which), dict(vars(jgd))) == which
 
 
 def test_names_above_all_leaves_count_and_a_single_matrix_is_one():

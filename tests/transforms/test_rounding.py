@@ -1,6 +1,7 @@
 """Half-precision parameters around the catalogue's optimizers: rounded at random, compensated, with a remainder."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,8 @@ from jgd.optimizers.catalogue import catalogue
 from tests import problems
 from tests.table import FORMS, OPTIMIZERS
 from tests.tiers import at_once
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 EACH_FORM = pytest.mark.parametrize("row", [row for row in OPTIMIZERS if row.name in FORMS], ids=lambda row: row.name)
 NARROW = [jgd.stochastic_rounding, jgd.kahan]
@@ -223,7 +226,7 @@ def test_what_is_not_finite_stays_and_what_is_stays_finite():
         (lambda: jgd.master_weights(jgd.sgd(0.1)).init({"w": jnp.ones(2)}), "nothing is in bfloat16.*cast them"),
         (lambda: jgd.kahan(jgd.sgd(0.1)).init({"w": jnp.ones(2)}), "nothing is in bfloat16 or float16"),
         (lambda: jgd.stochastic_rounding(jgd.sgd(0.1)).init({"w": jnp.ones(2)}), "no moments are"),
-        (lambda: jgd.kahan(0.1), "inner.*gradient transformation"),
+        (lambda: wrong.kahan(0.1), "inner.*gradient transformation"),
     ],
 )
 def test_what_cannot_act_is_one_sentence(make, said):

@@ -1,4 +1,4 @@
-"""What is added to parameters, and slow copies of them."""
+"""Updates are added to parameters and to slow copies of them."""
 
 import jax
 import jax.numpy as jnp
@@ -76,7 +76,9 @@ def test_functions_of_trees_and_of_arrays_are_transforms():
             problems.close(updates, {"a": jnp.full(2, wanted), "b": None}, rtol=0)
         assert state == (optax.EmptyState(), optax.EmptyState())
     assert jgd.init_empty_state(params) == optax.EmptyState()
-    bare = jgd.with_extra_args_support(optax.GradientTransformation(jgd.init_empty_state, lambda g, s, p=None: (g, s)))
+    bare = jgd.with_extra_args_support(
+        optax.GradientTransformation(jgd.init_empty_state, lambda updates, state, params=None: (updates, state))
+    )
     assert bare.update(grads, (), None, value=1.0)[0] is grads
     assert jgd.with_extra_args_support(bare) is bare
 

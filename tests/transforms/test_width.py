@@ -1,5 +1,7 @@
 """Rates by width: the multipliers of each leaf, and the steps that they make."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -10,6 +12,8 @@ from jgd import InputError
 from jgd.core.leaves import leaf_paths
 from jgd.tasks.mlp import InitMlp, apply_mlp
 from tests import problems
+
+wrong: Any = jgd  # for arguments of a wrong type
 
 
 def model(n, heads=2):
@@ -222,7 +226,7 @@ def test_steps_move_the_outputs_as_far_at_every_width(inner):
             lambda: jgd.mup(jgd.adam(0.1), {"x": (2, 2), "y": (3,)}).init({"x": jnp.ones((4, 4))}),
             r"base_shapes has a leaf at y, of shape \(3,\), and the parameters have none there",
         ),
-        (lambda: jgd.mup(3, BASE), "optimizer must be a gradient transformation"),
+        (lambda: wrong.mup(3, BASE), "optimizer must be a gradient transformation"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(make, says):

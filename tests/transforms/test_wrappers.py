@@ -1,5 +1,7 @@
 """Accumulation, finite guards, masks and partitions: what happens besides the average case."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,7 +112,8 @@ def test_missing_parameters_and_a_swapped_state_are_named():
 
 
 def test_scheduled_shows_this_step_s_values():
-    opt = jgd.scheduled(jgd.adam(0.1, b1=jgd.linear_schedule(0.9, 0.5, 4)))
+    b1: Any = jgd.linear_schedule(0.9, 0.5, 4)
+    opt = jgd.scheduled(jgd.adam(0.1, b1=b1))
     assert jgd.hyperparams(opt.at(2))["b1"] == pytest.approx(0.7)
 
 

@@ -33,7 +33,7 @@ class LineSearch:
     """
 
     def begin(self, start: RayPoint) -> Any:
-        """The search before its first trial; `start` is the ray at 0."""
+        """Begin a search, before its first trial; `start` is the ray at 0."""
         return begin_search(start)
 
     def next(self, search: Any, longest: Scalar) -> jax.Array:

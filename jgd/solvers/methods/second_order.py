@@ -80,7 +80,7 @@ trust_krylov = TrustKrylov
 
 @record
 class Dogleg(_OnSpectrum):
-    """From x to the minimum along -g, and on to Newton's point, as far as the radius allows (Powell 1970).
+    """Go from x to the minimum along -g, and on to Newton's point, as far as the radius allows (Powell 1970).
 
     Where the Hessian is not positive definite, the path is that of its eigenvalues' absolute values; the step is along
     the eigenvector of the least one instead, where that lowers the model more. Saddle points are left. Cost and memory

@@ -84,7 +84,7 @@ def refuse_inside(**given: Any) -> None:
 
 
 class BlackBoxEngine:
-    """Trains trials whose function owns its loop; each lane is one call."""
+    """Train trials whose function owns its loop; each lane is one call."""
 
     def __init__(self, settings: Settings, devices: Devices, lanes: int | None, workers: int, limit: TimeLimit) -> None:
         self._settings, self.devices, self.lanes, self._workers = settings, devices, lanes, workers

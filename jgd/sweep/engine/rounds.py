@@ -68,7 +68,7 @@ class Engine(Protocol):
 
 
 class TaskEngine:
-    """Trains trials of a task, segment by segment."""
+    """Train trials of a task, segment by segment."""
 
     def __init__(
         self,

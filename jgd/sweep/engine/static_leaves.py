@@ -1,4 +1,4 @@
-"""Leaves that are no numbers, such as texts and flags, as structure of a program."""
+"""Leave that are no numbers, such as texts and flags, as structure of a program."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ MOST = 64  # programs that are kept; the one that was asked for longest ago goes
 
 
 class Programs:
-    """Keeps compiled programs by what they compute, at most `most` of them, until `jax.clear_caches()`.
+    """Keep compiled programs by what they compute, at most `most` of them, until `jax.clear_caches()`.
 
     A program is known by a hash of its trace, in which everything is that its functions close over or read elsewhere:
     a changed global is another program, the same function defined again is not. Data and hyperparameters are arguments.

@@ -26,7 +26,7 @@ TAUS = Kind("be a number above 1", lambda x: admits(FINITE, x) and x > 1)
 
 @checked(costs=COSTS, tau=TAUS, shown=SHOWN)
 def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU, shown: int | None = None) -> Any:
-    """The share of problems solved within 1 to `tau` times the best, from costs by solver, infinity for a miss.
+    """Draw the share of problems solved within 1 to `tau` times the best, from costs by solver, infinity for a miss.
 
     A panel for each solver, or for the best `shown`, from the best to the worst, with the others in grey behind it;
     colours go by the order in which the solvers are given.

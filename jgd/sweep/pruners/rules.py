@@ -147,7 +147,7 @@ class AtTarget(Pruner):
 
 @checked()
 def halving(min_steps: int, eta: int = 2) -> Pruner:
-    """Successive halving: at `min_steps`, `eta * min_steps` and so on, the best 1 in `eta` of a space's trials go on.
+    """Let the best 1 in `eta` of a space's trials go on at `min_steps`, `eta * min_steps` and so on.
 
     64 trials with `halving(steps // 8)` are 64, 32, 16 and then 8, for a third of the steps; of n trials a rung keeps
     floor(n / eta**rung), and at least one (Jamieson & Talwalkar 2016, arXiv:1502.07943; the floor as in Li et al. 2016,
@@ -159,7 +159,7 @@ def halving(min_steps: int, eta: int = 2) -> Pruner:
 
 @checked()
 def asha(min_steps: int, eta: int = 2) -> Pruner:
-    """Halving over rounds: at a rung a trial goes on if it is among the best 1 in `eta` that have come there so far.
+    """Halve trials over rounds: at a rung a trial goes on if it is among the best 1 in `eta` that came there so far.
 
     Those are floor(n / eta) of n, and at least one.
 
@@ -186,7 +186,7 @@ def hyperband(min_steps: int, eta: int = 3) -> Pruner:
 
 @checked()
 def median_rule(min_steps: int) -> Pruner:
-    """At every `min_steps`, trials end whose best value so far is worse than the median of all trials' means so far.
+    """End trials, every `min_steps`, whose best value so far is worse than the median of all trials' means so far.
 
     (Golovin et al. 2017, "Google Vizier", sec. 3.2.2.) Where Vizier takes completed trials, lanes in lockstep take all
     of their space, ended ones up to their ends.

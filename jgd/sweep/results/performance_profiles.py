@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jgd.core.errors import InputError, unknown, whole
 
@@ -52,14 +53,14 @@ def typical(studies: np.ndarray) -> np.ndarray:
     return np.median(costs.reshape(*costs.shape[:-2], -1), axis=-1)
 
 
-def performance_ratios(costs: np.ndarray) -> np.ndarray:
+def performance_ratios(costs: ArrayLike) -> np.ndarray:
     """Each cost of f[..., solvers, problems] over the least on its problem: 1 is best, infinity is a miss."""
     costs = _positive(np.asarray(costs, float), "performance_ratios(costs)")
     hit, least = np.isfinite(costs), costs.min(axis=-2, keepdims=True)
     return np.where(hit, costs, 1.0) / np.where(np.isfinite(least), least, 1.0) + np.where(hit, 0.0, np.inf)
 
 
-def performance_profile(costs: np.ndarray, taus: np.ndarray) -> np.ndarray:
+def performance_profile(costs: ArrayLike, taus: ArrayLike) -> np.ndarray:
     """The share of problems that each solver solves within `tau` times the best, f[solvers, taus] (Dolan & Moré 2002).
 
     A problem that no solver solves counts as one that all have missed.
@@ -67,7 +68,7 @@ def performance_profile(costs: np.ndarray, taus: np.ndarray) -> np.ndarray:
     return np.mean(performance_ratios(costs)[..., None] <= np.asarray(taus), axis=-2)
 
 
-def integrated_scores(costs: np.ndarray, tau: float = TAU) -> np.ndarray:
+def integrated_scores(costs: ArrayLike, tau: float = TAU) -> np.ndarray:
     """The mean of each solver's profile between 1 and `tau`, f[..., solvers]: AlgoPerf's score (arXiv:2306.07179).
 
     In closed form: each problem adds (tau - ratio) / (tau - 1), or nothing beyond `tau`.
@@ -79,7 +80,7 @@ def integrated_scores(costs: np.ndarray, tau: float = TAU) -> np.ndarray:
 
 def scores(
     solvers: Sequence[str],
-    studies: np.ndarray,
+    studies: ArrayLike,
     *,
     tau: float = TAU,
     resample_problems: bool = False,

@@ -36,7 +36,7 @@ def from_optuna(sampler: Any) -> Callable[[Sequence[Axis], int], Sampler]:
 
 
 class _FromOptuna:
-    """Makes samplers of axes; its repr is what a sweep's folder compares."""
+    """Make samplers of axes; its repr is what a sweep's folder compares."""
 
     rounds = 8
 

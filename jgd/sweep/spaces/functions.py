@@ -39,13 +39,13 @@ class Named(dict[str, Any]):
 
 @checked(low=FINITE, high=FINITE)
 def uniform(low: float, high: float) -> Any:
-    """Every number from `low` to `high` is equally likely."""
+    """Draw a number from `low` to `high`, all equally likely."""
     return Uniform(*_range("uniform", low, high))
 
 
 @checked(low=FINITE, high=FINITE)
 def loguniform(low: float, high: float) -> Any:
-    """Every factor is equally likely: as many trials between 1e-4 and 1e-3 as between 1e-3 and 1e-2."""
+    """Draw a number from `low` to `high`, every factor equally likely: 1e-4 to 1e-3 as often as 1e-3 to 1e-2."""
     low, high = _range("loguniform", low, high)
     if low <= 0:
         raise InputError(
@@ -56,7 +56,7 @@ def loguniform(low: float, high: float) -> Any:
 
 @checked(low=ANY_WHOLE, high=ANY_WHOLE, log=FLAG)
 def integer(low: int, high: int, *, log: bool = False) -> Any:
-    """Every whole number from `low` to `high`, both included, is equally likely; with `log`, every factor is.
+    """Draw a whole number from `low` to `high`, both included, all equally likely; with `log`, all factors are.
 
     `integer(1, 1000, log=True)` draws as often from 1 to 10 as from 100 to 1000.
     """
@@ -134,7 +134,7 @@ def structural(options: Iterable[int]) -> Any:
 
 @checked(values=VALUES)
 def grid(values: Iterable[float]) -> Any:
-    """These numbers, in this order: a list or an array. The grid sampler takes all of them, others draw from them."""
+    """Take these numbers, a list or an array, in this order: the grid sampler takes all, others draw from them."""
     return Listed(_alike(values), ordered=True)
 
 

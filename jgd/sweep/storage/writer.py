@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 AHEAD = 4  # files that may wait; what computes faster than the disk writes is held up
 
@@ -18,11 +19,11 @@ class Writer:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="jgd-writer")
         self._lock = threading.Lock()
-        self._waiting: list[tuple[Path, Callable[[], None]]] = []
+        self._waiting: list[tuple[Path, Callable[[], Any]]] = []
         self._writes: list[Future[None]] = []  # one for each put
         self._failed = False
 
-    def put(self, path: Path, write: Callable[[], None]) -> None:
+    def put(self, path: Path, write: Callable[[], Any]) -> None:
         """Have `write()` called soon, after what was put before, unless a newer version of this path is put next."""
         self._forget_done()
         with self._lock:

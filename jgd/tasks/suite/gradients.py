@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jgd.core.pair import Pair
 from jgd.core.record import hyper, record, static
 from jgd.core.types import Grads, Params, Scalar, State, Transform, Updates
 from jgd.optimizers import adagrad, adam, heavy_ball, sgd
@@ -92,7 +93,7 @@ class DelayState(NamedTuple):
 
 
 @record
-class Delay:
+class Delay(Pair):
     """Hands on the gradient of `steps` steps ago, and zeros until there is one, as a slow worker does."""
 
     steps: int = static()
@@ -109,8 +110,8 @@ class Delay:
 
 
 @record
-class Drift:
-    """Takes `velocity` off each entry of an update: in a frame that moves with the minimum, parameters fall back."""
+class Drift(Pair):
+    """Take `velocity` off each entry of an update: in a frame that moves with the minimum, parameters fall back."""
 
     velocity: Scalar = hyper()
 

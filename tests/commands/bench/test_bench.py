@@ -247,5 +247,9 @@ def test_a_ratio_never_says_the_opposite_of_the_medians_beside_it():
     assert (text[:3], verdict) == ("~1.", "")  # by chance
     # Slower in most pairs, and yet with the smaller median.
     opposed = row([1.02, 2.02, 3.02, 4.02, 1.5, 0.1, 0.2], [1.0, 2.0, 3.0, 4.0, 2.5, 2.6, 0.19])
+    assert opposed.ratio
+    assert opposed.median_ratio
+    assert opposed.ratio
+    assert opposed.median_ratio
     assert opposed.ratio.ratio > 1 > opposed.median_ratio
     assert shown(opposed) == ("~1x", "")

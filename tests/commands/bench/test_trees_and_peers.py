@@ -2,6 +2,7 @@
 
 import sys
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -121,7 +122,7 @@ def fake_torch(made):
         for p in params:
             p.grad.array = p.grad.array * min(1.0, max_norm / norm)
 
-    torch = types.ModuleType("torch")
+    torch: Any = types.ModuleType("torch")
     torch.tensor = torch.from_dlpack = Tensor
     torch.optim = types.SimpleNamespace(SGD=SGD)
     torch.nn = types.SimpleNamespace(utils=types.SimpleNamespace(clip_grad_norm_=clip_grad_norm_))

@@ -4,6 +4,7 @@ Needs torch, torchao 0.18.0 and bitsandbytes 0.50.2, with TORCHDYNAMO_DISABLE=1.
 """
 
 import pathlib
+from typing import Any
 
 import bitsandbytes.functional as bnb
 import numpy as np
@@ -40,4 +41,5 @@ def recorded():
 
 
 if __name__ == "__main__":
-    np.savez_compressed(pathlib.Path(__file__).with_name("codes.npz"), **recorded())
+    found: Any = recorded()
+    np.savez_compressed(pathlib.Path(__file__).with_name("codes.npz"), **found)

@@ -13,7 +13,7 @@ class KlMatrix:
     def __init__(self, shape, beta, init_factor, every):
         self.beta, self.every = beta, every
         self.s = [np.zeros((n, n)) for n in shape]
-        self.q = [None, None]
+        self.q = [np.eye(n) for n in shape]
         self.d = [np.full(n, init_factor) for n in shape]
 
     def first(self, g):
@@ -54,7 +54,7 @@ def kl_shampoo(parameters, gradients, rate, b1=0.95, b2=0.95, eps=1e-8, init_fac
             momenta[i] = b1 * momenta[i] + (1 - b1) * g
             if g.ndim == 2:
                 (qa, qb), (da, db) = kls[i].q, kls[i].d
-                u = qa @ ((qa.T @ momenta[i] @ qb) / (np.sqrt(np.outer(da, db)) + eps)) @ qb.T
+                u = qa @ ((qa.T @ momenta[i] @ qb) / (np.sqrt(np.multiply.outer(da, db)) + eps)) @ qb.T
                 kls[i].learn(g, step)
             else:
                 u = momenta[i] / (np.sqrt(diagonals[i]) + eps)
@@ -84,7 +84,7 @@ def kl_soap(
                 if g.ndim == 2:
                     kls[i].first(g)
                 continue
-            qa, qb = kls[i].q if g.ndim == 2 else (None, None)
+            qa, qb = kls[i].q if g.ndim == 2 else (np.eye(1), np.eye(1))
             inside = qa.T @ g @ qb if g.ndim == 2 else g
             m[i] = b1 * m[i] + (1 - b1) * inside
             v[i] = b2 * v[i] + (1 - b2) * inside**2
