@@ -25,7 +25,7 @@ class Placeholder:
 
 
 def made(make: Callable[..., T], arguments: dict[str, Any], taken: Iterable[str]) -> T:
-    """What `make` returns, which knows the places of the numbers in the arguments `taken`; they become new floats.
+    """Make a value that knows the places of the numbers in the arguments `taken`, which become new floats.
 
     A number is known by its identity, so each float gets an object of its own; of an array or a schedule that was given
     twice the places are those that placeholders have. What `make` computes of an argument is not its number.
@@ -56,7 +56,7 @@ def made(make: Callable[..., T], arguments: dict[str, Any], taken: Iterable[str]
 
 
 def kept(old: Any, new: T) -> T:
-    """`new`, which is `old` with other numbers or parts, with the names of `old`."""
+    """Give `new`, which is `old` with other numbers or parts, the names of `old`."""
     return _with_names(new, vars(old)[GIVEN]) if GIVEN in getattr(old, "__dict__", ()) else new
 
 
@@ -79,7 +79,7 @@ def is_alone(node: Any, name: str) -> bool:
 
 
 def node_at(node: Any, path: Path) -> Any:
-    """What stands at a path in a value of records, sequences and dicts."""
+    """Find the node at a path in a value of records, sequences and dicts."""
     for word in path:
         node = next(child for key, child in _children(node) if str(key) == word)
     return node
@@ -97,7 +97,8 @@ def _names(value: Any, owners: dict[int, str]) -> tuple[tuple[Path, str], ...]:
     """The places of arguments that their paths do not name: the others stay of one structure with what is hand-made."""
     places, ends = [], Counter[str]()
     _find(value, (), owners, places, ends)
-    return tuple((path, name) for path, name in places if path[-1:] != (name,) or ends[name] > 1)
+    other = {name for path, name in places if path[-1] != name or ends[name] > 1}
+    return tuple((path, name) for path, name in places if name in other)
 
 
 def _find(node: Any, path: Path, owners: dict[int, str], places: list[tuple[Path, str]], ends: Counter[str]) -> None:
@@ -113,7 +114,7 @@ def _find(node: Any, path: Path, owners: dict[int, str], places: list[tuple[Path
 
 
 def _children(node: Any) -> Iterable[tuple[Any, Any]]:
-    """What a record, a dict or a sequence of parts holds, with its names, keys or positions."""
+    """List the children of a record, a dict or a sequence of parts, with their names, keys or positions."""
     if GIVEN in getattr(node, "__dict__", ()):
         return vars(node).items()
     if isinstance(node, dict):

@@ -67,9 +67,9 @@ def find(value: Any, name: str) -> tuple[Path, ...]:
     for rows in (spoken, [Spoken(path, (path,)) for path in leaves], [Spoken(path, (path,)) for path in parts]):
         exact = [row for row in rows if ".".join(row.words) == name]
         matches = exact or [row for row in rows if _is_within(name, row.words)]
-        widest = max(matches, key=lambda row: len(row.paths), default=None)
-        if widest and all(set(row.paths) <= set(widest.paths) for row in matches):
-            return widest.paths
+        for row in matches:
+            if all(_hides(row.words, other.words) or set(other.paths) <= set(row.paths) for other in matches):
+                return row.paths
         if matches:
             words = [row.words for row in rows]
             known = ", ".join(dict.fromkeys(".".join(shortest_name(row.words, words)) for row in matches))
@@ -128,7 +128,7 @@ def _with_owner(name: Path, path: Path) -> Path:
 
 
 class Spoken(NamedTuple):
-    """What a person calls a leaf, or an argument of a constructor, with the paths of all that it means."""
+    """Hold the words for a leaf, or for an argument of a constructor, with the paths of all that they mean."""
 
     words: Path
     paths: tuple[Path, ...]
@@ -173,11 +173,19 @@ def _is_within(name: str, path: Path) -> bool:
     return name == path[-1]
 
 
+def _hides(path: Path, other: Path) -> bool:
+    """Whether `other` stands deeper in the part whose own `path` is."""
+    return len(other) > len(path) and other[: len(path) - 1] == path[:-1]
+
+
 def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
-    """The fewest parts of `path` that no other path has; words go before positions and lists, near parts before far."""
+    """The fewest parts of `path` that no other path has; words go before positions and lists, near parts before far.
+
+    What stands deeper in the same part is no rival: the name of an argument means its own, not one of an inner part.
+    """
     if not path:
         return ("value",)
-    rivals = [p for p in paths if p != path]
+    rivals = [other for other in paths if other != path and not _hides(path, other)]
     for size in range(len(path)):
         found = [
             tuple(path[i] for i in sorted(chosen)) + path[-1:]

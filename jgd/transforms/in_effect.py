@@ -72,16 +72,16 @@ def _share(test: Callable[[Any], Any], tree: Any) -> jax.Array:
 
 
 class _Argument(NamedTuple):
-    """What a constructor called a number, and where its value goes, unless that is where it stands."""
+    """Hold the name that a constructor gave to a number, and where its value goes, unless where it stands."""
 
     name: str
     raised: dict[str, Any] | None
 
 
-Called = Mapping[tuple[int, str], _Argument]  # by the ids of the records that hold the numbers, and their fields
+_Called = Mapping[tuple[int, str], _Argument]  # by the ids of the records that hold the numbers, and their fields
 
 
-def _in_effect(node: Any, state: State, called: Called = MappingProxyType({})) -> Any:
+def _in_effect(node: Any, state: State, called: _Called = MappingProxyType({})) -> Any:
     """`node` as a tree of its numbers, each schedule replaced by its value at the count in `state`.
 
     The tree has the numbers of a constructor's arguments under their names.
@@ -95,7 +95,7 @@ def _in_effect(node: Any, state: State, called: Called = MappingProxyType({})) -
     return {**tree, **raised} if raised else tree
 
 
-def _plain_tree(node: Any, state: State, called: Called) -> Any:
+def _plain_tree(node: Any, state: State, called: _Called) -> Any:
     if isinstance(node, InjectHyperparams) and node.counts_alone:
         return node.current(state)
     injected = getattr(state, "hyperparams", None)
