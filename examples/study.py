@@ -54,7 +54,7 @@ def main():
 
         # In a study of yours, `report("study.html")`, and `result.plot.axis().savefig("rates.png")`.
         result.report(f"{folder}/study.html", "Two moons")
-        result.plot.isolation("learning_rate", "decay").savefig(f"{folder}/isolation.svg")
+        result.plot.isolation("learning_rate", "momentum").savefig(f"{folder}/isolation.svg")
         print("Written:", ", ".join(sorted(path.name for path in pathlib.Path(folder).iterdir())))
 
     halved = jgd.sweep.run(two_moons(), spaces["adam"], num_trials=16, seeds=2, steps=STEPS, stop=halving(min_steps=20))

@@ -31,8 +31,8 @@ from jgd.core.arguments import (
     whole_from,
 )
 from jgd.core.frozen import frozen_key
+from jgd.core.given import Placeholder
 from jgd.core.newton_schulz import COEFFICIENTS, PRECONDITIONING
-from jgd.core.record import Placeholder
 from jgd.core.types import Rate, Scalar, Transform
 from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.optimizers.natural_gradient import FISHER

@@ -15,6 +15,7 @@ import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError, RefusalError
+from jgd.core.given import GIVEN, Placeholder
 from jgd.core.notebook import record_html
 from jgd.core.outline import brief
 from jgd.core.pair import abstracted, as_pair, explained
@@ -24,10 +25,6 @@ Convert = Callable[[Any], Any] | None
 _MISSING = dataclasses.MISSING
 TRACED = ", known before compilation, since it shapes the program"
 _NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating, str, bytes, list, tuple, dict)
-
-
-class Placeholder:
-    """Something that stands where a number will be, such as a distribution in a search space."""
 
 
 def hyper(
@@ -83,7 +80,7 @@ def record(cls: type[T]) -> type[T]:
     cls = dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
     fields = dataclasses.fields(cast(Any, cls))
     data = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
-    meta = tuple(f.name for f in fields if f.metadata.get("kind") == "static")
+    meta = (*(f.name for f in fields if f.metadata.get("kind") == "static"), GIVEN)
     keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
     signature = inspect.Signature(sorted(map(_parameter, fields), key=lambda parameter: parameter.kind))
 
@@ -93,7 +90,7 @@ def record(cls: type[T]) -> type[T]:
         except TypeError as error:
             raise TypeError(f"{cls.__name__}: {error}; it is called as {cls.__name__}{signature}") from None
         bound.apply_defaults()
-        self.__dict__.update(bound.arguments)
+        self.__dict__.update(bound.arguments, **{GIVEN: ()})
         for field in fields:
             self.__dict__[field.name] = _admit(self, field)
         if hasattr(cls, "check_fields"):

@@ -5,7 +5,7 @@ import inspect
 import itertools
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jax.tree_util import Partial
 
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
 from jgd.core.errors import InputError, unknown
+from jgd.core.given import given_names, kept, part_name, spoken_path
 
 T = TypeVar("T")
 Path = tuple[str, ...]
@@ -30,9 +31,10 @@ INDEX = Kind(
 def hyperparams(value: Any) -> dict[str, Any]:
     """Return every hyperparameter by its name: `{"b1": 0.9, ..., "learning_rate": 0.001}`.
 
-    A name is the last part of the leaf's path, preceded by as few others as tell it from the rest:
-    `adam.learning_rate` and `muon.learning_rate` where there are two. A position says whose it is, as in
-    `learning_rate.values.0` of a schedule, and an argument of a `Partial` is called as its function calls it.
+    A name is that of the argument that the number was given for, `momentum` of `sgd(0.1, momentum=0.9)`; else the last
+    part of the leaf's path. As few other parts precede it as tell it from the rest: `adam.learning_rate` and
+    `muon.learning_rate` where one argument made two. A position says whose it is, as in `learning_rate.values.0` of a
+    schedule, and an argument of a `Partial` is called as its function calls it.
     """
     return dict(zip(_said(value), jax.tree.leaves(value), strict=True))
 
@@ -47,29 +49,30 @@ def names(value: Any) -> list[str]:
 def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **named: Any) -> T:
     """Copy with some hyperparameters replaced, by name or by any longer path: `with_hyperparams(opt, b1=0.8)`.
 
-    Names with a dot go into the mapping: `with_hyperparams(opt, {"muon.learning_rate": 0.02})`. A name may also mean
+    Names with a dot go into the mapping: `with_hyperparams(opt, {"muon.learning_rate": 0.02})`. The name of an argument
+    means all that the constructor made of it, both rates of `muon(0.02)` with `learning_rate=`. A name may also mean
     a whole part, such as a schedule. Plain numbers are checked as at construction. An unknown or ambiguous name is
     an error that lists the known ones.
     """
     for name, new in {**(changes or {}), **named}.items():
-        value = _replace(value, find(value, name), new)
+        for path in find(value, name):
+            value = _replace(value, path, new)
     return value
 
 
-def find(value: Any, name: str) -> Path:
-    """The full path that `name` means: a leaf's, or else a part's."""
+def find(value: Any, name: str) -> tuple[Path, ...]:
+    """The full paths that `name` means: of what an argument made, or of one leaf, or else of a part."""
     leaves, spoken = _leaf_paths(value), list(_spoken(value))
-    said = [path for path, words in zip(leaves, spoken, strict=True) if _is_within(name, words)]
-    if len(said) == 1:
-        return said[0]
     parts = dict.fromkeys(path[:end] for path in leaves for end in range(1, len(path)))
-    for paths in (leaves, list(parts)):
-        exact = [path for path in paths if ".".join(path) == name]
-        matches = exact or [path for path in paths if _is_within(name, path)]
-        if len(matches) == 1:
-            return matches[0]
+    for rows in (spoken, [Spoken(path, (path,)) for path in leaves], [Spoken(path, (path,)) for path in parts]):
+        exact = [row for row in rows if ".".join(row.words) == name]
+        matches = exact or [row for row in rows if _is_within(name, row.words)]
+        for row in matches:
+            if all(_hides(row.words, other.words) or set(other.paths) <= set(row.paths) for other in matches):
+                return row.paths
         if matches:
-            known = ", ".join(".".join(shortest_name(path, paths)) for path in matches)
+            words = [row.words for row in rows]
+            known = ", ".join(dict.fromkeys(".".join(shortest_name(row.words, words)) for row in matches))
             raise InputError(f"{type(value).__name__}: the name {name!r} is ambiguous; use one of: {known}.")
     raise unknown(type(value).__name__, name, _said(value))
 
@@ -112,7 +115,7 @@ def parameter_names(partial: Partial) -> list[str]:
 
 def _said(value: Any) -> list[str]:
     """The names of the leaves as a person would say them."""
-    paths = list(_spoken(value))
+    paths = [row.words for row in _spoken(value) if row.leaf]
     found = [shortest_name(path, paths) for path in paths]
     return [".".join(_with_owner(name, path)) for name, path in zip(found, paths, strict=True)]
 
@@ -124,21 +127,35 @@ def _with_owner(name: Path, path: Path) -> Path:
     return (*owner, *name) if fits else name
 
 
-def _spoken(node: Any) -> Iterator[Path]:
-    """The paths of the leaves, in their order, with the arguments of each `Partial` by their names."""
+class Spoken(NamedTuple):
+    """Hold the words for a leaf, or for an argument of a constructor, with the paths of all that they mean."""
+
+    words: Path
+    paths: tuple[Path, ...]
+    leaf: bool = False
+
+
+def _spoken(node: Any) -> Iterator[Spoken]:
+    """The leaves in their order, with the arguments of each `Partial` by their names; then constructors' arguments."""
     if isinstance(node, Partial):
         known = parameter_names(node)
         words = [known[i] if i < len(known) else str(i) for i in range(len(node.args))]
-        children = [*zip(words, node.args, strict=True), *sorted(node.keywords.items())]
+        places = [("0", str(i)) for i in range(len(node.args))] + [("1", key) for key in sorted(node.keywords)]
+        values = [*node.args, *(node.keywords[key] for key in sorted(node.keywords))]
+        children = zip([*words, *sorted(node.keywords)], places, values, strict=True)
     else:
         rows = jax.tree_util.tree_leaves_with_path(node, is_leaf=lambda x: x is not node)
         if any(not path for path, _ in rows):
-            yield ()
+            yield Spoken((), ((),), leaf=True)
             return
-        children = [(_part_name(path[0]), child) for path, child in rows]
-    for word, child in children:
-        for path in _spoken(child):
-            yield (word, *path)
+        children = ((word := part_name(path[0]), (word,), child) for path, child in rows)
+    for word, place, child in children:
+        for row in _spoken(child):
+            paths = tuple((*place, *path) for path in row.paths)
+            yield Spoken(spoken_path(node, paths[0], (word, *row.words)), paths, row.leaf)
+    given = given_names(node)
+    for name in dict.fromkeys(name for _, name in given):
+        yield Spoken((name,), tuple(path for path, other in given if other == name))
 
 
 def _is_whole_array(x: Any) -> bool:
@@ -146,14 +163,7 @@ def _is_whole_array(x: Any) -> bool:
 
 
 def _leaf_paths(value: Any) -> list[Path]:
-    return [tuple(_part_name(key) for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(value)]
-
-
-def _part_name(key: Any) -> str:
-    for attribute in ("name", "key", "idx"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
+    return [tuple(part_name(key) for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(value)]
 
 
 def _is_within(name: str, path: Path) -> bool:
@@ -163,11 +173,19 @@ def _is_within(name: str, path: Path) -> bool:
     return name == path[-1]
 
 
+def _hides(path: Path, other: Path) -> bool:
+    """Whether `other` stands deeper in the part whose own `path` is."""
+    return len(other) > len(path) and other[: len(path) - 1] == path[:-1]
+
+
 def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
-    """The fewest parts of `path` that no other path has; words go before positions and lists, near parts before far."""
+    """The fewest parts of `path` that no other path has; words go before positions and lists, near parts before far.
+
+    What stands deeper in the same part is no rival: the name of an argument means its own, not one of an inner part.
+    """
     if not path:
         return ("value",)
-    rivals = [p for p in paths if p != path]
+    rivals = [other for other in paths if other != path and not _hides(path, other)]
     for size in range(len(path)):
         found = [
             tuple(path[i] for i in sorted(chosen)) + path[-1:]
@@ -189,7 +207,7 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
         return _replace(old, rest, new) if str(name) == key else old
 
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        return dataclasses.replace(node, **{key: _replace(getattr(node, key), rest, new)})
+        return kept(node, dataclasses.replace(node, **{key: _replace(getattr(node, key), rest, new)}))
     if isinstance(node, dict):
         return type(node)((k, child(k, v)) for k, v in node.items())
     replace = getattr(node, "_replace", None)
@@ -199,7 +217,7 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
         return type(node)(child(i, item) for i, item in enumerate(node))
     # Any other node, such as a jax.tree_util.Partial: its children are what a flattening of one level gives.
     rows, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)
-    return structure.unflatten([child(_part_name(row[0]), old) for row, old in rows])
+    return structure.unflatten([child(part_name(row[0]), old) for row, old in rows])
 
 
 def as_whole(number: Any) -> jax.Array:

@@ -23,6 +23,7 @@ from jgd.health.noise_scale import NoiseScale, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
 from jgd.health.trials import first_examples, one_step, run_trials
 from jgd.health.verdict import verdict
+from jgd.optimizers.proximal import RATES
 from jgd.train.loop import Carry, first_model, root_key
 from jgd.train.result import Run
 from jgd.train.stream import Feed, Position
@@ -211,7 +212,7 @@ def _rates(optimizer: Transform, carry: Carry, later: Carry) -> dict[str, tuple[
     """The learning rates in effect at the optimizer's first step, at the next and after the trials."""
     states = [jax.jit(optimizer.init)(carry.params), carry.opt_state, later.opt_state]
     values = [current_hyperparams(optimizer, state) for state in states]
-    names = [name for name, x in values[0].items() if name.rpartition(".")[2] == "learning_rate" and np.ndim(x) == 0]
+    names = [name for name, x in values[0].items() if name.rpartition(".")[2] in RATES and np.ndim(x) == 0]
     return {name: tuple(float(np.asarray(one[name])) for one in values) for name in names}  # type: ignore[misc]
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from jgd.core import InputError
 from jgd.core.arguments import Kind
 from jgd.core.errors import ExpectationError
+from jgd.core.given import Placeholder
 from jgd.core.leaves import prefix_mismatch
-from jgd.core.record import Interval, Placeholder
+from jgd.core.record import Interval
 from jgd.core.tree import cast_like, check_inexact, name_of, widen
 from jgd.core.types import Grads, Params
 

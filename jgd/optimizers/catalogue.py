@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import FLAG, MASK, Kind, admits, shown
 from jgd.core.errors import RefusalError, unknown
-from jgd.core.record import Placeholder
+from jgd.core.given import Placeholder, made, taken_numbers
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY
@@ -175,24 +175,26 @@ def catalogue(pattern: str = "*") -> OptimizerTable:
 
 
 def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
-    """Make the recipe's refusals name its own arguments, and its docstring tell of each."""
+    """Make the recipe's refusals and numbers be named by its own arguments, and its docstring tell of each."""
     signature, name = inspect.signature(recipe), recipe.__name__
     known = {
         key: A_MASK if key in MASKS else next((kind for annotation, kind in KINDS if p.annotation == annotation), None)
         for key, p in signature.parameters.items()
     }
     kinds = {key: kind for key, kind in known.items() if kind is not None}
+    numbers = taken_numbers(signature)
 
     @functools.wraps(recipe)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:
-        given = signature.bind(*args, **kwargs).arguments
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
         for key, kind in kinds.items():
-            default = signature.parameters[key].default
-            value = given.get(key, default)
+            default, value = signature.parameters[key].default, given[key]
             if value is not default and not isinstance(value, Placeholder) and not admits(kind, value):
                 raise RefusalError(name, key, value, kind.expected, shown)
         try:
-            return recipe(*args, **kwargs)
+            return made(recipe, given, numbers)
         except RefusalError as refusal:
             ours = refusal.renamed(name, given)
             raise refusal if ours is None else ours from None

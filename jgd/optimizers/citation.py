@@ -31,7 +31,7 @@ def citation(optimizer: Any) -> str:
             raise unknown("citation", optimizer, known)
         found = [(optimizer, known[optimizer].source)]
     else:
-        found = [(type(part).__name__, _source(type(part))) for part in _parts(optimizer)]
+        found = [(type(part).__name__, source) for part in _parts(optimizer) for source in _sources(type(part))]
     used: dict[str, list[str]] = {}
     for name, source in found:
         if source:
@@ -58,13 +58,13 @@ def _parts(value: Any) -> Iterator[Any]:
             yield from _parts(inner)
 
 
-def _source(kind: type) -> str:
-    """The paper that a record's docstring names, or one of an optimizer that its own file defines."""
-    found = re.search(AUTHORS, " ".join((kind.__doc__ or "").split()))
+def _sources(kind: type) -> list[str]:
+    """The first papers that a record's docstring names together, or one of an optimizer that its own file defines."""
+    found = re.search(rf"{AUTHORS}(?:; {AUTHORS})*", " ".join((kind.__doc__ or "").split()))
     if found:
-        return found[0]
+        return found[0].split("; ")
     sources = [entry.source for entry in catalogue().values() if entry.make.__module__ == kind.__module__]
-    return next((source for source in sources if source), "")
+    return [source for source in sources if source][:1]
 
 
 def _entry(source: str, names: list[str], keys: list[str]) -> str:

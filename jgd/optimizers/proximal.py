@@ -25,6 +25,7 @@ from jgd.transforms.momentum import Trace
 from jgd.transforms.scale import init_rate, next_rate
 
 RATE = "learning_rate"
+RATES = (RATE, "adam_learning_rate")  # the names that rates of parts have
 SPARSE = l1(1e-4)
 
 
@@ -76,8 +77,8 @@ class Proximal(Pair):
             return jnp.asarray(rate), rate_state
         known = current_hyperparams(self.optimizer, state.opt_state)
         sums = [x.decay for x in jax.tree.leaves(self.optimizer, is_leaf=_is_trace) if _is_trace(x)]
-        if RATE not in known or any(map(callable, sums)):
-            several = sorted(name for name in known if name.rpartition(".")[2] == RATE)
+        several = sorted(name for name in known if name.rpartition(".")[2] in RATES)
+        if several != [RATE] or any(map(callable, sums)):
             has = f"{len(several)}, {', '.join(several)}" if len(several) > 1 else "none that can be read"
             raise InputError(
                 f"Proximal(learning_rate=None): the optimizer must have one learning_rate, and it has {has}; pass "

@@ -9,8 +9,9 @@ import numpy as np
 
 from jgd.core.arguments import Kind, admits
 from jgd.core.errors import InputError
+from jgd.core.given import Placeholder
 from jgd.core.outline import shown
-from jgd.core.record import Function, Placeholder
+from jgd.core.record import Function
 from jgd.core.tree import widen
 from jgd.core.types import Scalar, Transform
 

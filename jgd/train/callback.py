@@ -11,7 +11,7 @@ from jgd.core.arguments import takes
 from jgd.core.errors import InputError
 from jgd.core.outline import shown
 from jgd.core.types import Params, State, Transform
-from jgd.core.values import names
+from jgd.core.values import hyperparams
 from jgd.transforms.as_transform import as_transform
 
 
@@ -57,7 +57,7 @@ def answer_of(answer: Any, optimizer: Transform) -> Answer:
             f"fit(callback=): it returned an optimizer of another structure ({theirs} instead of {ours}), whose state "
             "would be another; return one that differs in its numbers, such as jgd.with_hyperparams(optimizer, ...)."
         )
-    rows = zip(names(optimizer), jax.tree.leaves(optimizer), jax.tree.leaves(new), strict=True)
+    rows = zip(hyperparams(optimizer), jax.tree.leaves(optimizer), jax.tree.leaves(new), strict=True)
     changes = tuple(f"optimizer.{name}: {_text(x)} -> {_text(y)}" for name, x, y in rows if _text(x) != _text(y))
     return Answer(False, new if changes else None, changes)
 

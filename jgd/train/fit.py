@@ -17,7 +17,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.state_specs import BY_PATH, SPECS
 from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
 from jgd.core.types import Params, State, Transform
-from jgd.core.values import names
+from jgd.core.values import hyperparams
 from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
@@ -218,6 +218,6 @@ def _check_numbers(place: str, value: Any) -> None:
     for i, leaf in enumerate(jax.tree.leaves(value)):
         if not isinstance(leaf, (bool, int, float, complex, np.generic, np.ndarray, jax.Array)):
             raise InputError(
-                f"fit: the {place}'s {names(value)[i]} is {leaf!r}, not a number; pass a number, or give a search "
-                "space to jgd.sweep.run."
+                f"fit: the {place}'s {list(hyperparams(value))[i]} is {leaf!r}, not a number; pass a number, or give a "
+                "search space to jgd.sweep.run."
             )

@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 
 from jgd.core.errors import InputError
+from jgd.core.given import given_names, is_alone, node_at
 from jgd.core.tree import global_norm, ratio, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.core.values import hyperparams
@@ -69,27 +71,52 @@ def _share(test: Callable[[Any], Any], tree: Any) -> jax.Array:
     return found / max(1, sum(x.size for x in leaves))
 
 
-def _in_effect(node: Any, state: State) -> Any:
-    """`node` as a tree of its numbers, each schedule replaced by its value at the count in `state`."""
+class _Argument(NamedTuple):
+    """Hold the name that a constructor gave to a number, and where its value goes, unless where it stands."""
+
+    name: str
+    raised: dict[str, Any] | None
+
+
+_Called = Mapping[tuple[int, str], _Argument]  # by the ids of the records that hold the numbers, and their fields
+
+
+def _in_effect(node: Any, state: State, called: _Called = MappingProxyType({})) -> Any:
+    """`node` as a tree of its numbers, each schedule replaced by its value at the count in `state`.
+
+    The tree has the numbers of a constructor's arguments under their names.
+    """
+    raised: dict[str, Any] = {}
+    here = {
+        (id(node_at(node, path[:-1])), path[-1]): _Argument(name, raised if is_alone(node, name) else None)
+        for path, name in given_names(node)
+    }
+    tree = _plain_tree(node, state, {**called, **here})
+    return {**tree, **raised} if raised else tree
+
+
+def _plain_tree(node: Any, state: State, called: _Called) -> Any:
     if isinstance(node, InjectHyperparams) and node.counts_alone:
         return node.current(state)
     injected = getattr(state, "hyperparams", None)
     if isinstance(injected, dict):  # optax's inject_hyperparams
         return injected
     if isinstance(node, Scheduled):
-        return _in_effect(node.at(state.count), state.inner_state)
+        return _in_effect(node.at(state.count), state.inner_state, called)
     if isinstance(node, Masked):
-        return _in_effect(node.inner, state.inner_state)
+        return _in_effect(node.inner, state.inner_state, called)
     if isinstance(node, Partition):
-        return {key: _in_effect(one, state.inner_states[key].inner_state) for key, one in node.transforms.items()}
+        return {
+            key: _in_effect(one, state.inner_states[key].inner_state, called) for key, one in node.transforms.items()
+        }
     if isinstance(node, ByPath):
         return _groups_in_effect(node, state)
     if isinstance(node, NamedChain):
-        return {name: _in_effect(link, state[name]) for name, link in node.transforms.items()}
+        return {name: _in_effect(link, state[name], called) for name, link in node.transforms.items()}
     inner = list(inner_states(node, state))
     if isinstance(node, Chain) or not dataclasses.is_dataclass(node) or not jax.tree.leaves(node):
         known = {} if isinstance(node, Chain) or not jax.tree.leaves(node) else {"own": node}
-        return {**known, **{str(i): _in_effect(one, below) for i, (one, below) in enumerate(inner)}}
+        return {**known, **{str(i): _in_effect(one, below, called) for i, (one, below) in enumerate(inner)}}
     count = getattr(state, "gradient_step", getattr(state, "count", None))
     count = zero_count() if count is None or callable(count) else count
     count = getattr(state, "step_count", count + 1) - 1  # schedule-free's state counts from 1
@@ -97,10 +124,11 @@ def _in_effect(node: Any, state: State) -> Any:
     for field in dataclasses.fields(node):
         kind, value = field.metadata.get("kind"), getattr(node, field.name)
         if kind in ("hyper", "hypers"):
-            tree[field.name] = value(count) if callable(value) else value
+            name, raised = called.get((id(node), field.name), (field.name, None))
+            (tree if raised is None else raised)[name] = value(count) if callable(value) else value
         elif kind == "part" and hasattr(value, "update"):
             for below in [below for one, below in inner if one is value][:1]:
-                tree[field.name] = _in_effect(value, below)
+                tree[field.name] = _in_effect(value, below, called)
     return tree
 
 

@@ -17,8 +17,9 @@ from jgd.core.arguments import DTYPE, Kind, checked, function_of
 from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.frozen import Frozen, dtype_name, frozen
+from jgd.core.given import Placeholder
 from jgd.core.pair import Pair
-from jgd.core.record import Function, Placeholder
+from jgd.core.record import Function
 from jgd.core.tree import increment, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform

@@ -20,7 +20,10 @@ from jgd.transforms.compose import Chain
 
 @record
 class Identity(Pair):
-    """Leave the gradients as they are."""
+    """Leave the gradients as they are.
+
+    With a rate after it, this is gradient descent, of the whole loss or of batches (Cauchy 1847; Robbins & Monro 1951).
+    """
 
     keeps_zeros = True
 

@@ -22,9 +22,8 @@ def test_names_are_as_short_as_they_can_be():
     ]
     twice = jgd.chain(jgd.trace(0.9), jgd.trace(0.5))
     assert jgd.hyperparams(twice) == {"0.decay": 0.9, "1.decay": 0.5}
-    both = jgd.hyperparams(jgd.muon(0.02, adam_learning_rate=1e-3))
-    assert both["muon.learning_rate"] == 0.02
-    assert both["adam.learning_rate"] == 1e-3
+    both = jgd.hyperparams(jgd.muon(0.02))
+    assert both["muon.learning_rate"] == both["adam.learning_rate"] == 0.02
     assert both["ns_coeffs.0"] == 3.4445
 
 
@@ -39,7 +38,7 @@ def test_replacement_takes_names_longer_paths_and_whole_parts():
     opt = jgd.muon(0.02)
     changed = jgd.with_hyperparams(opt, {"muon.learning_rate": 0.5, "transforms.adam.transforms.0.b1": 0.8})
     assert jgd.hyperparams(changed)["muon.learning_rate"] == 0.5
-    assert jgd.hyperparams(changed)["b1"] == 0.8
+    assert jgd.hyperparams(changed)["adam_b1"] == 0.8
     assert jgd.hyperparams(opt)["muon.learning_rate"] == 0.02
     schedule = jgd.linear_schedule(0.1, 0.01, 100)
     scheduled = jgd.with_hyperparams(jgd.adam(1e-3), learning_rate=schedule)
@@ -58,7 +57,7 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
     with pytest.raises(jgd.InputError, match=r"'learning_rat'.*Did you mean learning_rate\?.*Known: b1, b2"):
         jgd.with_hyperparams(jgd.adam(1e-3), learning_rat=0.1)
     with pytest.raises(jgd.InputError, match=r"ambiguous; use one of: adam\.learning_rate, muon\.learning_rate"):
-        jgd.with_hyperparams(jgd.muon(1e-3), learning_rate=0.1)
+        jgd.with_hyperparams(jgd.partition({"adam": jgd.adam(0.1), "muon": jgd.lion(0.1)}, "adam"), learning_rate=0.1)
     with pytest.raises(jgd.InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
         jgd.with_hyperparams(jgd.adam(1e-3), b1=1.5)
 

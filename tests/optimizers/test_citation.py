@@ -27,8 +27,15 @@ def test_each_paper_is_cited_once_and_each_entry_has_a_key_of_its_own():
 def test_every_optimizer_of_the_catalogue_can_be_cited_by_name_and_as_a_value():
     for name, entry in catalogue().items():
         assert jgd.citation(name).count("@misc") == 1, name
-        if name not in ("gradient_descent", "sgd"):  # whose default is a scale alone
-            assert "@misc" in jgd.citation(entry.default()), name
+        assert "@misc" in jgd.citation(entry.default()), name
+
+
+def test_plain_descent_has_sources_too():
+    for optimizer in (jgd.sgd(0.1), jgd.gradient_descent(0.1)):
+        text = jgd.citation(optimizer)
+        assert "author = {Cauchy}," in text
+        assert "author = {Robbins and Monro},\n  year = {1951}," in text
+    assert "author = {Polyak}," in jgd.citation(jgd.sgd(0.1, momentum=0.9))
 
 
 def test_all_authors_that_are_named_are_in_it():

@@ -68,7 +68,7 @@ def test_its_methods_are_listed(result):
 
 def test_an_axis_has_its_own_scale_and_every_trial_is_on_it(result):
     panels = {panel.get_xlabel(): panel for panel in visible(result.plot.axis(space="wild"))}
-    assert list(panels) == ["decay", "learning rate"]
+    assert list(panels) == ["momentum", "learning rate"]
     assert [panel.get_xscale() for panel in panels.values()] == ["linear", "log"]
     members = [t for t in result.trials if t.space == "wild"]
     status = result.status[[t.number for t in members]]
@@ -182,7 +182,7 @@ def test_parallel_draws_a_line_for_each_trial_and_failures_apart(result):
     best = marks(panel, "best")
     assert best.get_ydata()[-1] == max(ends)
     order = [axis.name for axis in result.best("wild").axes]
-    assert best.get_ydata()[0] == pytest.approx(result.best("wild").units[order.index("decay")])
+    assert best.get_ydata()[0] == pytest.approx(result.best("wild").units[order.index("momentum")])
 
 
 def test_best_so_far_only_gets_better(result):
@@ -236,8 +236,8 @@ def test_of_thousands_the_best_and_a_share_of_the_rest_are_shown(result):
 
 
 def test_what_is_not_there_is_named(result):
-    with pytest.raises(InputError, match=r"unknown name 'decy'. Did you mean decay"):
-        result.plot.axis("decy")
+    with pytest.raises(InputError, match=r"unknown name 'momentm'. Did you mean momentum"):
+        result.plot.axis("momentm")
     with pytest.raises(InputError, match=r"unknown name 'wildd'. Did you mean wild"):
         result.plot.axis(space="wildd")
     with pytest.raises(InputError, match=r"unknown name 'axes'. Did you mean axis"):

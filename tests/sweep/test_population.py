@@ -105,7 +105,7 @@ def plain_loop(first):
 
 
 def numbers(trials):
-    return [[trial.params["learning_rate"], trial.params["decay"]] for trial in trials]
+    return [[trial.params["learning_rate"], trial.params["momentum"]] for trial in trials]
 
 
 def test_a_population_is_what_a_plain_loop_makes_of_it(one_by_one):

@@ -14,7 +14,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError, Status
-from jgd.core.record import Placeholder
+from jgd.core.given import Placeholder
 from jgd.core.stop import Stop
 from jgd.train import Task, fit
 from jgd.train.loop import begin, root_key, segment

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
-from jgd.core.record import Placeholder
+from jgd.core.given import Placeholder
 
 EDGE = 0.05  # a best value in this share of a range, at either end, is at its boundary
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.tree_util import Partial
 
+from jgd.core.given import part_name, spoken_path
 from jgd.core.values import parameter_names, shortest_name
 from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
 
@@ -18,6 +19,7 @@ class Place(NamedTuple):
 
     distribution: Distribution
     path: Path
+    spoken: Path
     name: str
     when: tuple[tuple[int, int], ...]  # ids of choices, and their options
 
@@ -25,8 +27,8 @@ class Place(NamedTuple):
 def places(space: Any) -> list[Place]:
     """Every distribution of a space, choices before what their options hold.
 
-    A name is the last part of the path, preceded by as few others as tell it from those of all other leaves. Arguments
-    of a `Partial` are called as its function calls them.
+    A name is that of the argument that it was given for, or the last part of the path, preceded by as few others as
+    tell it from those of all other leaves. Arguments of a `Partial` are called as its function calls them.
     """
     rows, found = list(_rows(space, (), (), ())), []
     said: dict[Path, str] = {}
@@ -40,7 +42,7 @@ def places(space: Any) -> list[Place]:
             others = [one.spoken for one in rows if not _is_choice(one.leaf) and one.path[: len(row.path)] != row.path]
             name = ".".join(shortest_name(row.spoken, others))
         said[row.path] = name
-        found.append(Place(row.leaf, row.path, name, row.when))
+        found.append(Place(row.leaf, row.path, row.spoken, name, row.when))
     return found
 
 
@@ -56,13 +58,8 @@ def names_of(groups: Sequence[Sequence[Place]]) -> list[str]:
     return wanted
 
 
-def key_name(key: Any) -> str:
-    """A key of a path as a text."""
-    return jax.tree_util.keystr((key,), simple=True)
-
-
 def _shared_name(group: Sequence[Place]) -> str:
-    ends = {place.path[-1] for place in group}
+    ends = {place.spoken[-1] for place in group}
     return ends.pop() if len(group) > 1 and len(ends) == 1 else group[0].name
 
 
@@ -100,11 +97,12 @@ def _leaves(node: Any, path: Path, spoken: Path) -> Iterator[tuple[Path, Path, A
         for field in dataclasses.fields(node):
             value = getattr(node, field.name)
             if field.metadata.get("kind") != "static" or isinstance(value, Distribution):
-                yield from _leaves(value, (*path, field.name), (*spoken, field.name))
+                for keys, words, leaf in _leaves(value, (field.name,), (field.name,)):
+                    yield path + keys, spoken + spoken_path(node, keys, words), leaf
     else:
         for keys, child in jax.tree_util.tree_leaves_with_path(node, is_leaf=lambda x: x is not node):
             if keys:
-                name = key_name(keys[0])
+                name = part_name(keys[0])
                 yield from _leaves(child, (*path, name), (*spoken, name))
             else:
                 yield path, spoken, child

@@ -9,10 +9,11 @@ import jax
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.given import kept, part_name
 from jgd.core.types import Transform
 from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
 from jgd.sweep.spaces.functions import grid
-from jgd.sweep.spaces.places import Place, key_name, names_of, places
+from jgd.sweep.spaces.places import Place, names_of, places
 from jgd.train.task import Task
 
 Route = tuple[tuple[int, int], ...]  # choices, by the positions of their axes, with the options that they must take
@@ -206,7 +207,7 @@ def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
                 new = fn(old, kind) if kind != "static" or isinstance(old, Structural) else old
             if new is not old:
                 changes[field.name] = new
-        return dataclasses.replace(node, **changes) if changes else node
+        return kept(node, dataclasses.replace(node, **changes)) if changes else node
     keys, structure = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)
     if not keys or keys[0][0] == ():
         return node
@@ -215,7 +216,7 @@ def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
     changed = any(a is not b for a, b in zip(old, new, strict=True))
     replace: Any = getattr(node, "_replace", None)
     if changed and replace:  # a named tuple, or what checks its arguments again, as FromOptax does
-        return replace(**{key_name(path[0]): child for (path, _), child in zip(keys, new, strict=True)})
+        return replace(**{part_name(path[0]): child for (path, _), child in zip(keys, new, strict=True)})
     return structure.unflatten(new) if changed else node
 
 
