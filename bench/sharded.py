@@ -34,7 +34,7 @@ def sharded(quick: bool = False) -> Yields:
                 yield {"optimizer": name, "layout": layout, "program": program, **row}
                 if name == "muon" and layout == "FSDP" and program == "update":
                     yield from claims(row, whole)
-                if layout == "ZeRO-1" and program == "update" and name != "soap":
+                if layout == "ZeRO-1" and program == "update":
                     yield Claim(
                         f"collectives of {name}'s update under ZeRO-1", row["collectives"], 4, at_least=False, unit=""
                     )

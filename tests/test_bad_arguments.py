@@ -107,6 +107,7 @@ GOOD = {  # what a call needs beside the argument that is tried
     "grads": {"w": jnp.ones((2, 3))},
     "seed": 0,
     "default": jgd.sgd(0.1),
+    "every": 4,
     "every_k_schedule": 2,
     "fn": jnp.sum,
     "groups": {"w": "frozen"},

@@ -141,6 +141,27 @@ def test_state_is_split_over_the_data_axis_and_the_step_is_the_same(kind):
     problems.close((state[1].inner_state, params), (alone[0][1], alone[1]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", at_once(("auto",), {"auto": AxisType.Auto, "explicit": AxisType.Explicit}))
+def test_matrices_whose_state_is_split_are_moved_together_and_the_step_is_the_same(kind):
+    """Sides that the devices divide and others, a matrix alone of its shape, a bias; bases are renewed at each step."""
+    shapes = {"w": (4, 6), "u": (4, 6), "odd": (3, 5), "b": (4,)}
+    where, params = mesh(kind), problems.params(shapes, "float32")
+    plain = jgd.soap(0.1, precondition_frequency=1)
+    split, grads = shard_state(plain, where), problems.gradients(STEPS, params)
+
+    @jax.jit
+    def step(opt, grads, state, params):
+        updates, state = opt.update(grads, state, params)
+        return state, jgd.apply_updates(params, updates)
+
+    alone = walked(step, plain, plain.init(params), params, grads)
+    with jax.set_mesh(where):
+        params, grads = jax.device_put((params, grads), NamedSharding(where, P()))
+        found = walked(step, split, jax.jit(split.init)(params), params, grads)
+    # The same numbers; kernels of another batch, and a factor's QR, round otherwise.
+    problems.close((found[0].inner_state, found[1]), alone, rtol=1e-4, atol=1e-5)
+
+
 def test_split_specs_take_the_first_axis_that_the_mesh_divides():
     params = {"w": jnp.ones((3, 4)), "b": jnp.ones(5), "s": jnp.ones(())}
     assert split_specs(params, mesh()) == {"w": P(None, "data"), "b": P(), "s": P()}

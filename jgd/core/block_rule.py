@@ -109,7 +109,10 @@ class BlockRule(Rule):
         for group, turns in zip(groups, self._turns(groups), strict=True):
             x, *slots = jax.tree.map(lambda *parts: concatenated(parts), *group.rows)
             advance = functools.partial(self._advance, turns)
-            u, slots = over_devices(advance, (rule, t, asked), (x, slots), joined=len(group.places) > 1)
+            if turns is None:  # nothing to do with matrices, so that it stays where it lies
+                u, slots = advance((rule, t, asked), 0, (x, slots))
+            else:
+                u, slots = over_devices(advance, (rule, t, asked), (x, slots), joined=len(group.places) > 1)
             for (i, k), row in zip(group.places, parted((u, *slots), group.counts, t), strict=True):
                 found[i][k] = row
         updates = [

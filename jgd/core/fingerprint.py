@@ -18,12 +18,17 @@ from jgd.core.values import names
 SHOWN = 3  # differences in a message
 _WITH = " with constants "
 CONSTANTS = 64  # of a program, kept in its text
-# Parameters of JAX's primitives that say where code stands, how it is called or where arrays lie, not what is computed.
-IMMATERIAL = frozenset(
+# Parameters of JAX's primitives that say where code stands and how it is called, or how arrays lie on devices.
+OF_CODE = frozenset(
     (
         *("name", "name_and_src_info", "src_info", "debug_info", "debug", "inline", "keep_unused", "donated_invars"),
+        *("jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd", "out_trees"),
+    )
+)
+OF_PLACES = frozenset(
+    (
         *("sharding", "out_sharding", "shardings", "in_shardings", "out_shardings", "in_layouts", "out_layouts"),
-        *("ctx_mesh", "jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd", "out_trees"),
+        "ctx_mesh",
     )
 )
 
@@ -89,10 +94,10 @@ def program_fingerprint(fn: Callable[..., Any], *args: Any) -> str:
     return jaxpr_fingerprint(jax.make_jaxpr(fn)(*args))
 
 
-def jaxpr_fingerprint(closed: Any) -> str:
-    """Describe a traced program as `program_fingerprint` does."""
+def jaxpr_fingerprint(closed: Any, *, places: bool = False) -> str:
+    """Describe a traced program as `program_fingerprint` does; with `places` by how arrays lie within it as well."""
     constants: dict[str, None] = {}
-    digest = _digest_closed(closed, constants, {})
+    digest = _digest_closed(closed, constants, _Seen(OF_CODE if places else OF_CODE | OF_PLACES))
     shown = ", ".join(list(constants)[:CONSTANTS]) + (", ..." if len(constants) > CONSTANTS else "")
     return f"program {digest}" + (f"{_WITH}{shown}" if shown else "")
 
@@ -122,7 +127,15 @@ def code_fingerprint(fn: Any) -> str:
     return f"code {_hash(_code_text(fn, set()))}"
 
 
-def _digest_closed(closed: Any, constants: dict[str, None], seen: dict[int, tuple[Any, str, list[str]]]) -> str:
+class _Seen(dict[int, tuple[Any, str, list[str]]]):
+    """Programs that were read, their hashes and constants by their ids; and the parameters that are passed over."""
+
+    def __init__(self, ignored: frozenset[str]) -> None:
+        super().__init__()
+        self.ignored = ignored
+
+
+def _digest_closed(closed: Any, constants: dict[str, None], seen: _Seen) -> str:
     """The hash of a program and its constants, which are added to `constants`; each program is read only once."""
     if id(closed) not in seen:
         mine: dict[str, None] = {}
@@ -133,7 +146,7 @@ def _digest_closed(closed: Any, constants: dict[str, None], seen: dict[int, tupl
     return seen[id(closed)][1]
 
 
-def _program_text(jaxpr: Any, constants: dict[str, None], seen: dict[int, Any]) -> str:
+def _program_text(jaxpr: Any, constants: dict[str, None], seen: _Seen) -> str:
     """The equations, with variables numbered in the order in which they are made."""
     numbers: dict[Any, str] = {}
 
@@ -145,14 +158,14 @@ def _program_text(jaxpr: Any, constants: dict[str, None], seen: dict[int, Any]) 
 
     lines = [" ".join(map(name, (*jaxpr.constvars, *jaxpr.invars)))]
     for equation in jaxpr.eqns:
-        params = {key: x for key, x in sorted(equation.params.items()) if key not in IMMATERIAL}
+        params = {key: x for key, x in sorted(equation.params.items()) if key not in seen.ignored}
         shown = {key: _param_text(x, constants, seen) for key, x in params.items()}
         inputs, outputs = list(map(name, equation.invars)), list(map(name, equation.outvars))
         lines.append(f"{outputs} = {equation.primitive.name} {shown} {inputs}")
     return "\n".join([*lines, " ".join(map(name, jaxpr.outvars))])
 
 
-def _param_text(value: Any, constants: dict[str, None], seen: dict[int, Any]) -> str:
+def _param_text(value: Any, constants: dict[str, None], seen: _Seen) -> str:
     if hasattr(value, "eqns") and hasattr(value, "constvars"):
         return _hash(_program_text(value, constants, seen))
     if hasattr(value, "jaxpr") and hasattr(value, "consts"):
@@ -160,7 +173,7 @@ def _param_text(value: Any, constants: dict[str, None], seen: dict[int, Any]) ->
     text = functools.partial(_param_text, constants=constants, seen=seen)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return f"{type(value).__name__}{[(k, text(x)) for k, x in fields.items() if k not in IMMATERIAL]}"
+        return f"{type(value).__name__}{[(k, text(x)) for k, x in fields.items() if k not in seen.ignored]}"
     if isinstance(value, (tuple, list)):
         return f"{[text(item) for item in value]}"
     if isinstance(value, (set, frozenset)):

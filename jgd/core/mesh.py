@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
 from jgd.core.errors import InputError
+from jgd.core.packed import IS_SPLIT, Packed
 
 FREE = PartitionSpec.UNCONSTRAINED
 
@@ -87,7 +88,8 @@ def over_devices(work: Callable[..., Any], context: Any, row: Any, *, joined: bo
     Each device gets whole members, of which `first` is the number of its first, so that no collective runs within
     `work`; the batch is filled up with zeros to a multiple of the number of devices. `joined` says that the batch was
     put together of several arrays: then it is brought to the devices and back in one collective each, as the arrays lie
-    otherwise. Without a mesh in effect, and out of a trace, it is `work(context, 0, row)`.
+    otherwise; and within `split_arrays` in one for all leaves of `row`, and one for all results. Without a mesh in
+    effect, and out of a trace, it is `work(context, 0, row)`.
     """
     axes = () if axes_of_type(AxisType.Manual) else axes_of_type(AxisType.Auto)
     devices = math.prod(jax.sharding.get_abstract_mesh().shape[name] for name in axes)
@@ -96,10 +98,12 @@ def over_devices(work: Callable[..., Any], context: Any, row: Any, *, joined: bo
     count = len(jax.tree.leaves(row)[0])
     held = -(-count // devices)
     whole = joined or held * devices > count
+    packs = whole and IS_SPLIT.get()
     arrays, rebuilt = _arrays_of(context)
 
     def on_device(arrays: Any, row: Any) -> Any:
-        return work(rebuilt(arrays), jax.lax.axis_index(axes) * held, row)
+        found = work(rebuilt(arrays), jax.lax.axis_index(axes) * held, row.tree() if packs else row)
+        return Packed.of(found, devices) if packs else found
 
     def spread(x: jax.Array) -> jax.Array:
         x = _unspread(x) if whole else x
@@ -108,8 +112,9 @@ def over_devices(work: Callable[..., Any], context: Any, row: Any, *, joined: bo
 
     specs = PartitionSpec(), PartitionSpec(axes)
     spread_work = jax.shard_map(on_device, in_specs=specs, out_specs=PartitionSpec(axes), check_vma=False)
-    found = spread_work(arrays, jax.tree.map(spread, row))
-    return jax.tree.map(lambda x: _unspread(x)[:count], found) if whole else found
+    found = spread_work(arrays, jax.tree.map(spread, Packed.of(row, devices) if packs else row))
+    found = jax.tree.map(lambda x: _unspread(x)[:count], found) if whole else found
+    return found.tree() if packs else found
 
 
 def _unspread(x: jax.Array) -> jax.Array:

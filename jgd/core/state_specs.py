@@ -53,19 +53,13 @@ def state_specs(optimizer: Transform, params: Params, specs: Any, by_path: Mappi
 
     `jax.jit(optimizer.init, out_shardings=...)(params)` then makes a state that no device ever holds whole.
     """
-    return _laid("state_specs(by_path)", optimizer, params, param_specs("state_specs", params, specs), by_path)[0]
+    return laid_state("state_specs(by_path)", optimizer, params, param_specs("state_specs", params, specs), by_path)[0]
 
 
 def laid_state(
-    optimizer: Transform, params: Params, specs: Any, by_path: Mapping[str, Any] | None
-) -> tuple[State, list[str]]:
-    """`state_specs` for `fit`, with the paths of leaves that are whole because their shapes do not say how to lie."""
-    return _laid("fit(state_specs)", optimizer, params, specs, by_path)
-
-
-def _laid(
     place: str, optimizer: Transform, params: Params, specs: Any, by_path: Mapping[str, Any] | None
 ) -> tuple[State, list[str]]:
+    """`state_specs`, with the paths of leaves that are whole because their shapes do not say how to lie."""
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), params)
     rows = jax.tree.leaves(specs, is_leaf=_is_spec)
     known = {

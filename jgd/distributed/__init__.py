@@ -17,3 +17,6 @@ from jgd.distributed.per_worker import worker_mean as worker_mean
 from jgd.distributed.shard_state import ShardState as ShardState
 from jgd.distributed.shard_state import shard_state as shard_state
 from jgd.distributed.shard_state import split_specs as split_specs
+from jgd.distributed.streaming_diloco import StreamingDiloco as StreamingDiloco
+from jgd.distributed.streaming_diloco import StreamingDilocoState as StreamingDilocoState
+from jgd.distributed.streaming_diloco import streaming_diloco as streaming_diloco

@@ -58,25 +58,25 @@ class LocalSgd(Pair):
 
     def init(self, params: Params) -> State:
         """The inner state of each worker."""
-        _check_axis("LocalSgd.init", params, self.workers)
+        check_worker_axis("LocalSgd.init", params, self.workers)
         return LocalSgdState(zero_count(), jax.vmap(self.inner.init)(params))
 
     def update(
         self, grads: Grads, state: State, params: Params = None, *, alive: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
         """The inner updates of each worker, or those that lead all to their mean."""
-        updates, inner = _apart(self, grads, state.inner_state, params, alive)
+        updates, inner = step_apart(self, grads, state.inner_state, params, alive)
         meet, steps = _meet(self, state, alive)
 
         def together() -> Updates:
-            mean = _mean(_sums(params, updates), alive)
+            mean = mean_of(sums(params, updates), alive)
             return jax.tree.map(lambda m, p: m[None] - widen(p), mean, params)
 
         return jax.lax.cond(meet, together, lambda: updates), LocalSgdState(steps, inner)
 
     def cost(self, params: Params) -> Cost:
         """The inner cost of each worker, and the parameters read once more in `every` steps."""
-        return _cost(self, params)
+        return cost_of(self, params)
 
     def fixed(self, params: Params) -> Any:
         """Where the inner updates are zero."""
@@ -106,7 +106,7 @@ class Diloco(Pair):
 
     def init(self, params: Params) -> State:
         """The inner state of each worker, the first worker's parameters, and the outer state."""
-        _check_axis("Diloco.init", params, self.workers)
+        check_worker_axis("Diloco.init", params, self.workers)
         anchor = jax.tree.map(lambda p: jnp.array(widen(p)[0], copy=True), params)
         return DilocoState(zero_count(), jax.vmap(self.inner.init)(params), self.outer.init(anchor), anchor)
 
@@ -114,12 +114,12 @@ class Diloco(Pair):
         self, grads: Grads, state: State, params: Params = None, *, alive: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
         """The inner updates of each worker, or those that lead all to where the outer step ends."""
-        updates, inner = _apart(self, grads, state.inner_state, params, alive)
+        updates, inner = step_apart(self, grads, state.inner_state, params, alive)
         meet, steps = _meet(self, state, alive)
         before = jax.tree.map(jnp.asarray, (state.outer_state, state.anchor))
 
         def together() -> tuple[Updates, State]:
-            ways = jax.tree.map(jnp.subtract, state.anchor, _mean(_sums(params, updates), alive))
+            ways = jax.tree.map(jnp.subtract, state.anchor, mean_of(sums(params, updates), alive))
             step, outer = self.outer.update(ways, state.outer_state, state.anchor)
             anchor = apply_updates(state.anchor, step)
             after = jax.tree.map(lambda x, old: jnp.asarray(x).astype(old.dtype), (outer, anchor), before)
@@ -130,7 +130,7 @@ class Diloco(Pair):
 
     def cost(self, params: Params) -> Cost:
         """The inner cost of each worker, and once in `every` steps the parameters and the outer step."""
-        return _cost(self, params, self.outer)
+        return cost_of(self, params, self.outer)
 
     def fixed(self, params: Params) -> Any:
         """Where the inner updates are zero."""
@@ -141,12 +141,12 @@ local_sgd = LocalSgd
 diloco = Diloco
 
 
-def _apart(wrapper: Any, grads: Grads, state: State, params: Params, alive: Any) -> tuple[Updates, State]:
+def step_apart(wrapper: Any, grads: Grads, state: State, params: Params, alive: Any) -> tuple[Updates, State]:
     """The step of each worker by itself; none of those that are not there."""
     place = f"{type(wrapper).__name__}.update"
     check_params(place, params)
     check_fits(place, grads, params)
-    _check_axis(place, params, wrapper.workers)
+    check_worker_axis(place, params, wrapper.workers)
     updates, new = jax.vmap(lambda g, s, p: wrapper.inner.update(g, s, p))(grads, state, params)
     updates = jax.tree.map(widen, updates)
     new = jax.tree.map(lambda x, old: x.astype(jnp.result_type(old)), new, state)
@@ -165,11 +165,12 @@ def _meet(wrapper: Any, state: State, alive: Any) -> tuple[jax.Array, jax.Array]
     return meet, jnp.where(meet, 0, increment(state.steps_since_sync))
 
 
-def _sums(params: Params, updates: Updates) -> Params:
+def sums(params: Params, updates: Updates) -> Params:
+    """The parameters of each worker after its own step."""
     return jax.tree.map(lambda p, u: widen(p) + u, params, updates)
 
 
-def _mean(tree: Any, alive: Any) -> Any:
+def mean_of(tree: Any, alive: Any) -> Any:
     """The mean over the workers that are there."""
     if alive is None:
         return jax.tree.map(lambda x: jnp.mean(x, axis=0), tree)
@@ -191,7 +192,8 @@ def _mask(place: str, alive: Any, workers: int) -> jax.Array:
     return jnp.asarray(alive, bool)
 
 
-def _check_axis(place: str, params: Params, workers: int) -> None:
+def check_worker_axis(place: str, params: Params, workers: int) -> None:
+    """Refuse parameters without the worker axis."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if jnp.shape(leaf)[:1] != (workers,):
             raise InputError(
@@ -200,7 +202,7 @@ def _check_axis(place: str, params: Params, workers: int) -> None:
             )
 
 
-def _cost(wrapper: Any, params: Params, outer: Transform | None = None) -> Cost:
+def cost_of(wrapper: Any, params: Params, outer: Transform | None = None) -> Cost:
     """The inner cost for each worker, and once in `every` steps what it takes to meet."""
     one = jax.tree.map(lambda p: jax.ShapeDtypeStruct(jnp.shape(p)[1:], jnp.result_type(p)), params)
     meeting = [Cost(tree_bytes(params))] + ([] if outer is None else [cost(outer, one), Cost(2 * tree_bytes(one))])

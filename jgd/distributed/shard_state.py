@@ -14,6 +14,7 @@ from jgd.core.cost import Cost, cost
 from jgd.core.errors import unknown
 from jgd.core.leaves import fixed_leaves
 from jgd.core.mesh import FREE, axes_of_type, mesh_in_type, spec_of
+from jgd.core.packed import split_arrays
 from jgd.core.pair import Pair
 from jgd.core.state_specs import ShardedState, split_spec
 from jgd.core.types import Grads, Params, State, Updates
@@ -54,8 +55,9 @@ class ShardState(Pair):
     (Rajbhandari et al. 2020, arXiv:1910.02054.) Each leaf of the state is split along its first axis that the mesh's
     divides, and so are the gradients that `inner` sees and the updates that it returns, which are then put together:
     with N devices each holds 1/N of the state and computes 1/N of the step, for the traffic of one reduction of the
-    gradients, in one collective for all updates of one shape. A leaf that has no such axis stays whole. The steps are
-    those of `inner`, to rounding; nothing is computed here, and all is said to the compiler within `jax.jit`.
+    gradients, in one collective for all updates of one shape. What methods such as SOAP and Muon keep of the matrices
+    of one shape is brought to the devices and back in two more, and none runs within their iterations. A leaf that has
+    no such axis stays whole. The steps are those of `inner`, to rounding; all is said to the compiler within `jax.jit`.
     `jgd.fit(mesh=)` and `jgd.distributed.state_specs` know how the state lies.
     """
 
@@ -81,7 +83,8 @@ class ShardState(Pair):
                 f"ShardState.update: got a {type(state).__name__} for its state; pass the state that its init "
                 "returned, as update(grads, state, params)."
             )
-        updates, inner = self.inner.update(jax.tree.map(self._split, grads), state.inner_state, params, **extra)
+        with split_arrays():
+            updates, inner = self.inner.update(jax.tree.map(self._split, grads), state.inner_state, params, **extra)
         updates = self._joined(jax.tree.map(self._split, updates), grads)
         return updates, ShardedState(jax.tree.map(self._split, inner), self.axis, self._devices)
 

@@ -81,8 +81,8 @@ def audit(step: Callable[..., Any], *args: Any, again: tuple[Any, ...] | None = 
     value: `step(params, state, batch) -> (params, state, loss)` carries two. `again` is a second call's arguments, for
     the question whether it compiles anew.
 
-    Looked for, each with a remedy: donated arguments that no output takes, and carried ones that are not donated;
-    copies and baked-in constants from 1 MiB on; products in float32 of what was in 16 bits, and float64 that no
+    Looked for, each with a remedy: donated arguments that no output takes; from 1 MiB on carried ones that are not
+    donated, copies and baked-in constants; products in float32 of what was in 16 bits, and float64 that no
     argument brings; outputs that come back with another dtype, so that the second call compiles anew, and what differs
     between two calls; collectives within loops; and, where an optimizer of jgd is among the arguments or in the step's
     closure, with its parameters among the arguments: masks that leave nothing, labels that no leaf has, flags and

@@ -11,7 +11,7 @@ import jax
 from jgd.core.arguments import COUNT, FLAG, TEXT, WHOLE, Kind, admits, listed, takes
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.outline import shown
-from jgd.core.state_specs import SPECS
+from jgd.core.state_specs import BY_PATH, SPECS
 from jgd.core.types import Transform
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
@@ -60,6 +60,7 @@ OF_RUN: dict[str, Kind | None] = {
     "mesh": MESH,
     "data_axis": DATA_AXIS,
     "specs": SPECS,
+    "state_specs": BY_PATH,
 }
 """The kinds of the arguments of `run` whose names mean something else elsewhere, or nothing."""
 

@@ -1,14 +1,14 @@
 """Going on with a sweep from its folder, which knows all that it was asked for but code."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jax.sharding import Mesh
 
 from jgd.core.arguments import checked
 from jgd.core.errors import InputError
-from jgd.core.state_specs import SPECS
+from jgd.core.state_specs import BY_PATH, SPECS
 from jgd.sweep.arguments import PROBLEM
 from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.result import Result
@@ -19,7 +19,7 @@ from jgd.sweep.study import run
 from jgd.train.mesh_layout import DATA_AXIS, MESH
 
 
-@checked(task=PROBLEM, sampler=SAMPLER, mesh=MESH, data_axis=DATA_AXIS, specs=SPECS)
+@checked(task=PROBLEM, sampler=SAMPLER, mesh=MESH, data_axis=DATA_AXIS, specs=SPECS, state_specs=BY_PATH)
 def resume(
     dir: str | os.PathLike[str],
     task: Any,
@@ -32,6 +32,7 @@ def resume(
     mesh: Mesh | None = None,
     data_axis: str | None = None,
     specs: Any = None,
+    state_specs: Mapping[str, Any] | None = None,
     progress: bool | None = None,
     workers: int | None = None,
     max_seconds: float | None = None,
@@ -69,6 +70,7 @@ def resume(
         mesh=mesh,
         data_axis=data_axis,
         specs=specs,
+        state_specs=state_specs,
         progress=progress,
         dir=dir,
         workers=workers,

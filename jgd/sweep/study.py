@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
 from typing import Any, ParamSpec, TypeVar
@@ -84,8 +84,9 @@ class Study:
                 JAX is first used makes one of each core; `jgd race` does so itself.
     mesh        A `jax.sharding.Mesh` of which each lane has several devices, for models that need them, in place of
                 `devices`: along its axis "lanes", if it has one, lanes run at the same time, and each is trained on the
-                devices along its other axes as by `jgd.fit(mesh=, data_axis=, specs=)`, batches split along the first
-                of them unless `data_axis` names another. Results are those of one device, to rounding.
+                devices along its other axes as by `jgd.fit(mesh=, data_axis=, specs=, state_specs=)`, batches split
+                along the first of them unless `data_axis` names another, and where a batch is all of the data, these
+                too. `shard_state` splits the state alone. Results are those of one device, to rounding.
     progress    `None` shows a line in a notebook, and where standard error is a terminal and rich is installed.
     dir         A folder that keeps the sweep, written at the end of every segment. The same call again goes on from it,
                 to the same bits as if nothing had happened: Ctrl-C, a kill or a full disk loses at most the running
@@ -129,6 +130,7 @@ class Study:
     mesh: Mesh | None = None
     data_axis: str | None = None
     specs: Any = None
+    state_specs: Mapping[str, Any] | None = None
     progress: bool | None = None
     dir: str | os.PathLike[str] | None = None
     max_seconds: float | None = None
@@ -163,7 +165,7 @@ class Study:
             as_population(self.evolve, rules, num_trials, rounds, self.where), seed, metrics,
         )  # fmt: skip
         train, named = name_problem(self.task, self.spaces)
-        spread = lane_mesh(self.mesh, self.data_axis, self.specs, self.devices)
+        spread = lane_mesh(self.mesh, self.data_axis, self.specs, self.state_specs, self.devices)
         chosen = self.devices if spread is None else list(spread.mesh.devices.flat)
         made = {
             "num_trials": num_trials,

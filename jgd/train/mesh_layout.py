@@ -15,7 +15,7 @@ from jgd.core.processes import same_in_all
 from jgd.core.state_specs import laid_state, names_in, param_specs
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
-from jgd.core.types import Params, Transform
+from jgd.core.types import Transform
 from jgd.train.loop import Carry, root_key
 from jgd.train.segments import RunState
 from jgd.train.start import run_shapes
@@ -118,17 +118,8 @@ def mesh_layout(
     check_batch("fit", task, mesh, axis)
     key = root_key(0)
     shapes = run_shapes(task, optimizer, stop, key)
-    params = shapes.carry.params
-    of_params = specs_on(mesh, "fit", params, specs)
+    carry, unclear = carry_specs(mesh, "fit", optimizer, shapes.carry, specs, of_state)
     everywhere = jax.tree.map(lambda _: PartitionSpec(), shapes)
-    laid, unclear = laid_state(optimizer, params, of_params, of_state)
-    for (path, x), spec in zip(
-        jax.tree_util.tree_leaves_with_path(shapes.carry.opt_state),
-        jax.tree.leaves(laid, is_leaf=_is_spec),
-        strict=True,
-    ):
-        _check_divides(mesh, "fit", name_of(path), x.shape, spec)
-    carry = Carry(of_params, laid, everywhere.carry.model_state, everywhere.carry.key)
     flat = jax.tree.leaves(everywhere._replace(carry=carry), is_leaf=_is_spec)
     auto = Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * len(mesh.axis_names))
     return MeshLayout(auto, mesh, axis, tuple(flat), tuple(unclear))
@@ -141,25 +132,42 @@ def on_mesh(task: Task, layout: MeshLayout) -> Task:
     """
     if is_stream(task):
         return task
-    whole = task.batch_size in (None, jax.tree.leaves(task.data)[0].shape[0]) and task.microbatch is None
-    where = layout.over_axis() if whole else NamedSharding(layout.mesh, PartitionSpec())
 
-    def put(x: Any) -> Any:
-        there = isinstance(x.sharding, NamedSharding) and x.sharding.device_set == set(layout.mesh.devices.flat)
-        x = x if there or jax.process_count() == 1 else np.asarray(x)  # the same in every process
-        return jax.device_put(x, NamedSharding(layout.mesh, x.sharding.spec) if there else where)
+    def put(x: Any, spec: PartitionSpec) -> Any:
+        x = x if _lies_on(layout.mesh, x) or jax.process_count() == 1 else np.asarray(x)  # the same in every process
+        return jax.device_put(x, NamedSharding(layout.mesh, spec))
 
-    return dataclasses.replace(task, data=jax.tree.map(put, task.data))
+    return dataclasses.replace(task, data=jax.tree.map(put, task.data, data_specs(task, layout.mesh, layout.axis)))
 
 
-def specs_on(mesh: Mesh, place: str, params: Params, specs: Any) -> Any:
-    """The `PartitionSpec` of each parameter; one that the mesh does not divide is an error."""
-    found = param_specs(place, params, specs)
-    for (path, x), spec in zip(
-        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(found, is_leaf=_is_spec), strict=True
-    ):
-        _check_divides(mesh, place, name_of(path), x.shape, spec)
-    return found
+def data_specs(task: Task, mesh: Mesh, axis: str) -> Any:
+    """The `PartitionSpec` of each array of a task's data on a mesh, as `on_mesh` places them."""
+    batch_is_all = task.batch_size in (None, jax.tree.leaves(task.data)[0].shape[0]) and task.microbatch is None
+    usual = PartitionSpec(axis) if batch_is_all else PartitionSpec()
+    return jax.tree.map(lambda x: x.sharding.spec if _lies_on(mesh, x) else usual, task.data)
+
+
+def _lies_on(mesh: Mesh, x: Any) -> bool:
+    """Whether an array lies on the devices of a mesh already, along axes that it has."""
+    where = getattr(x, "sharding", None)
+    if not isinstance(where, NamedSharding) or where.device_set != set(mesh.devices.flat):
+        return False
+    return all(mesh.shape.get(name) == where.mesh.shape[name] for entry in where.spec for name in names_in(entry))
+
+
+def carry_specs(
+    mesh: Mesh, place: str, optimizer: Transform, carry: Carry, specs: Any, of_state: Any
+) -> tuple[Carry, list[str]]:
+    """The `PartitionSpec` of each leaf of a run's carry; one that the mesh does not divide is an error.
+
+    With it the paths of leaves of the optimizer's state whose shapes do not say how to lie.
+    """
+    params = param_specs(place, carry.params, specs)
+    state, unclear = laid_state(f"{place}(state_specs)", optimizer, carry.params, params, of_state)
+    _check_divides(mesh, f"{place}(specs)", "parameter", carry.params, params)
+    _check_divides(mesh, f"{place}(state_specs)", "optimizer's state", carry.opt_state, state)
+    whole = jax.tree.map(lambda _: PartitionSpec(), carry)
+    return whole._replace(params=params, opt_state=state), unclear
 
 
 def check_batch(place: str, task: Task, mesh: Mesh, axis: str) -> None:
@@ -186,18 +194,20 @@ def check_batch(place: str, task: Task, mesh: Mesh, axis: str) -> None:
         )
 
 
-def _check_divides(mesh: Mesh, place: str, name: str, shape: tuple[int, ...], spec: PartitionSpec) -> None:
-    for n, entry in zip(shape, spec, strict=False):
-        names = names_in(entry)
-        for axis in names:
-            if axis not in mesh.axis_names:
-                raise unknown(f"{place}(specs), at {name}, axis", axis, mesh.axis_names)
-        devices = math.prod(mesh.shape[axis] for axis in names)
-        if n % devices:
-            raise InputError(
-                f"{place}(specs): {spec} splits an axis of {n} of the parameter at {name}, of shape {shape}, into "
-                f"{devices} parts, which do not divide it; leave that axis whole with None."
-            )
+def _check_divides(mesh: Mesh, place: str, kind: str, tree: Any, specs: Any) -> None:
+    """Refuse a spec of which the mesh has not the axes, or whose parts do not divide the array."""
+    rows = jax.tree.leaves(specs, is_leaf=_is_spec)
+    for (path, x), spec in zip(jax.tree_util.tree_leaves_with_path(tree), rows, strict=True):
+        for n, entry in zip(x.shape, spec, strict=False):
+            for axis in names_in(entry):
+                if axis not in mesh.axis_names:
+                    raise unknown(f"{place}, at {name_of(path)}, axis", axis, mesh.axis_names)
+            devices = math.prod(mesh.shape[axis] for axis in names_in(entry))
+            if n % devices:
+                raise InputError(
+                    f"{place}: {spec} splits an axis of {n} of the {kind} at {name_of(path)}, of shape {x.shape}, into "
+                    f"{devices} parts, which do not divide it; leave that axis whole with None."
+                )
 
 
 def _is_spec(x: Any) -> bool:

@@ -1,6 +1,8 @@
 """Sweeps whose lanes have several devices each: the sweep of one device to rounding, in parts on each."""
 
+import dataclasses
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -50,19 +52,56 @@ def assert_close(found, other):
         CLOSE(found.curves[name], curve, err_msg=name)
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-def test_the_sweep_is_that_of_one_device_and_lanes_lie_as_the_specs_say(monkeypatch, lanes):
-    begun, inner, whole = [], Loop._begin, alone()
+@pytest.fixture
+def begun(monkeypatch):
+    """What lanes begin with: the shapes on a device of the data, and of a lane's parameter "w" and its mean."""
+    found, inner = [], Loop._begin
 
-    def begin(self, *args):
-        found = inner(self, *args)
-        arrays = found[1].params["w"], found[1].opt_state[0].mu["w"]
-        begun.extend(x.addressable_shards[0].data.shape[1:] for x in arrays)
-        return found
+    def begin(self, ready, *args):
+        lanes, states = inner(self, ready, *args)
+        data = next(x for x in ready.numbers if x.shape == X.shape)
+        first = getattr(states.opt_state, "inner_state", states.opt_state)[0]
+        kept = [shape_on_device(x)[1:] for x in (states.params["w"], first.mu["w"])]
+        found.append((shape_on_device(data), *kept))
+        return lanes, states
 
     monkeypatch.setattr(Loop, "_begin", begin)
+    return found
+
+
+def shape_on_device(x):
+    return x.addressable_shards[0].data.shape
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_the_sweep_is_that_of_one_device_and_lanes_lie_as_the_specs_say(begun, lanes):
+    whole = alone()
+    begun.clear()
     assert_close(sweep(mesh=mesh(), specs=FSDP, lanes=lanes), whole)
-    assert set(begun) == {(3, 4)}
+    assert set(begun) == {(X.shape, (3, 4), (3, 4))}
+
+
+def test_the_state_alone_is_split_and_the_sweep_is_that_of_one_device(begun):
+    whole = alone()
+    begun.clear()
+    assert_close(sweep(space=jgd.distributed.shard_state(SPACE, mesh()), mesh=mesh()), whole)
+    assert set(begun) == {(X.shape, (6, 4), (3, 4))}
+
+
+def test_leaves_of_the_state_lie_as_their_paths_say(begun):
+    whole = alone()
+    begun.clear()
+    assert_close(sweep(mesh=mesh(), specs=FSDP, state_specs={"mu/w$": P(None, "data")}), whole)
+    assert set(begun) == {(X.shape, (3, 4), (6, 2))}
+
+
+def test_data_that_are_one_batch_are_split_and_those_on_the_mesh_stay_where_they_lie(begun):
+    rows = jax.device_put(X, jax.sharding.NamedSharding(mesh(), P("data")))
+    for task in (jgd.Task(init, loss, X), jgd.Task(init, loss, rows, 12)):
+        whole = sweep(dataclasses.replace(task, data=X), devices=jax.devices()[:1], num_trials=1)
+        begun.clear()
+        assert_close(sweep(task, mesh=mesh(), num_trials=1), whole)
+        assert set(begun) == {((12, 6), (6, 4), (6, 4))}
 
 
 def test_goes_on_from_a_folder_on_a_mesh_and_off_it(tmp_path):
@@ -81,6 +120,16 @@ def test_parts_of_a_batch_are_taken_by_the_devices():
     ("options", "said"),
     [
         ({"data_axis": "rows"}, r"run\(data_axis\): unknown name 'rows'"),
+        (
+            {"mesh": None, "state_specs": {"mu": P()}},
+            r"run\(state_specs=.*it says how a lane lies on a mesh; pass mesh",
+        ),
+        ({"state_specs": {"rho": P()}}, r"run\(state_specs\).*'rho'"),
+        ({"state_specs": {"nu/b": P("data", "data")}}, r"run\(state_specs\): .*nu/b has 1 axes and the spec"),
+        (
+            {"executor": ThreadPoolExecutor(), "workers": 2, "dir": "unused"},
+            r"run\(executor=, mesh=\): the devices of a",
+        ),
         ({"mesh": None, "specs": FSDP}, r"run\(specs=.*it says how a lane lies on a mesh; pass mesh too\."),
         ({"devices": jax.devices()[:1]}, r"run\(devices=, mesh=\): the mesh has its devices; pass one of them\."),
         ({"mesh": jax.make_mesh((1,), ("lanes",))}, r"run\(mesh=\): it has the axis 'lanes' alone"),

@@ -5,9 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
 
 import jgd
 from jgd.core.compilation import programs_on_disk
+from jgd.distributed import shard_state
 from jgd.sweep import loguniform, plan, run, uniform
 from jgd.sweep.lanes.programs import MOST, PROGRAMS, Programs, program_key
 from tests.train import problems
@@ -16,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("no_programs")
 RATE = loguniform(1e-3, 0.1)
 OPTIONS = {"num_trials": 4, "steps": 4, "progress": False}
 SCALE = 1.0
-CONFIG: Any = jax.config  # whose settings have no types
+AUTO = (AxisType.Auto,) * 2
 CONFIG: Any = jax.config  # whose settings have no types
 
 
@@ -162,3 +165,27 @@ def test_a_plan_compiles_the_programs_of_the_sweep_and_a_wider_segment():
     plan(problems.task(5), jgd.adam(RATE), **options)
     assert len(PROGRAMS) == 3
     assert run(problems.task(5), jgd.adam(RATE), **options).compilations == 0
+
+
+def test_arrays_that_lie_otherwise_within_a_program_make_another():
+    """Sweeps alike but for a sharding in the loss, the axis of their batches, the split of their state or the mesh."""
+    first, turned = (jax.make_mesh((1, 2), axes, axis_types=AUTO) for axes in (("rows", "data"), ("data", "rows")))
+
+    def sweep(where, axis=None, spec=None, optimizer=jgd.adam):
+        def loss(params, batch):
+            return jnp.mean(jax.lax.with_sharding_constraint(batch, spec or P())) * (params**2).sum()
+
+        task = jgd.Task(lambda key: jnp.ones(2), loss, jnp.ones((4, 2)), 2)
+        with jax.set_mesh(where):  # for the spec in the loss
+            return run(task, optimizer(RATE), mesh=where, data_axis=axis, lanes=1, **OPTIONS).compilations
+
+    kinds = [
+        {},
+        {"spec": P("data")},
+        {"spec": P(None, "data")},
+        {"axis": "data"},
+        {"where": turned},
+        {"optimizer": lambda rate: shard_state(jgd.adam(rate), first)},
+    ]
+    assert [sweep(**{"where": first, **kind}) > 0 for kind in kinds] == [True] * len(kinds)
+    assert [sweep(**{"where": first, **kind}) for kind in kinds] == [0] * len(kinds)

@@ -37,6 +37,7 @@ class Traced(NamedTuple):
     """Hold what the segments of a group are traced with, in whatever layout."""
 
     state: Any  # the shapes of a lane's state
+    where: Any  # the shardings of the states of lanes
     pick_shapes: dict[int, Any]  # by the length of the segment
     watched: tuple[str, ...]  # further metrics that the optimizer knows
 
@@ -81,7 +82,8 @@ class Preparation:
     def segments(self, ready: Sequence[Prepared], layouts: Sequence[Layout], length: int) -> list[Compiled]:
         """The programs of a segment of these groups in other layouts, without what else they need to run."""
         pairs = zip(ready, layouts, strict=True)
-        found = [self._segment(one.group, layout, one.rows, one.numbers, one.traced, length) for one, layout in pairs]
+        with self.devices.in_effect():
+            found = [self._segment(x.group, layout, x.rows, x.numbers, x.traced, length) for x, layout in pairs]
         return [future.result() for future in found]
 
     def one_by_one(
@@ -135,7 +137,8 @@ class Preparation:
     def _trace(self, group: Group, layout: Layout) -> "_Pending":
         """Trace a group's programs, or say that they cannot be."""
         try:
-            return self._submit(group, layout)
+            with self.devices.in_effect():
+                return self._submit(group, layout)
         except InputError:
             raise
         except Exception as error:
@@ -148,7 +151,7 @@ class Preparation:
 
     def _submit(self, group: Group, layout: Layout) -> "_Pending":
         """Trace what a group needs, and leave the compiling to the pool."""
-        numbers = [self.devices.share(leaf) for leaf in group.fixed]
+        numbers = self.devices.numbers(group)
         rows = group.rows()
         task, optimizer = group.rebuild(numbers, [row[0] for row in rows])
         of_task = self._of_task(group, task)
@@ -162,7 +165,7 @@ class Preparation:
         where = self.devices.of_states(group)
         begin = begin_program(group, self.devices.mesh, width, where, self.devices.spread).trace(*beginning)
         state = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), begin.out_info)
-        traced = Traced(state, of_task.pick_shapes, watched_of(self.settings, task, optimizer))
+        traced = Traced(state, where, of_task.pick_shapes, watched_of(self.settings, task, optimizer))
         # The pool gets the segments first, as they take longest.
         segments = {x: self._segment(group, layout, rows, numbers, traced, x) for x in self.lengths}
         begins = self._later(begin, beginning, where)
@@ -179,13 +182,11 @@ class Preparation:
         length: int,
     ) -> Future[Compiled]:
         """Trace a segment, and leave the compiling to the pool."""
-        where = self.devices.of_states(group)
-        states = self.devices.state_shapes(layout.chunk, traced.state, where)
+        states, mesh = self.devices.state_shapes(layout.chunk, traced.state, traced.where), self.devices.mesh
         shared = Shared(numbers, None, traced.pick_shapes[length], self.devices.scalar(0))
         args = states, self._lane(layout, rows), shared
-        mesh, spread = self.devices.mesh, self.devices.spread
-        run = segment_program(group, mesh, layout.width, length, traced.watched, where, spread)
-        return self._later(run.trace(*args), args, where)
+        run = segment_program(group, mesh, layout.width, length, traced.watched, traced.where, self.devices.spread)
+        return self._later(run.trace(*args), args, traced.where)
 
     def _lane(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
         """The shapes of the lanes of a chunk."""
@@ -236,8 +237,7 @@ class Preparation:
 
     def _later(self, traced: Any, args: Any, where: Any = None) -> Future[Compiled]:
         """The program of a trace, which this process has or the pool compiles; `where` are its states' shardings."""
-        spread = self.devices.spread
-        key = program_key(traced, args, spread and (spread.axis, *jax.tree.leaves(where)))
+        key = program_key(traced, args, tuple(jax.tree.leaves(where)))
         if key in self._begun:
             return self._begun[key]
         future: Future[Compiled] = Future()

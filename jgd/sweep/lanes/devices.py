@@ -1,5 +1,6 @@
 """The devices of a sweep in a row, and arrays on them."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,11 +28,22 @@ class Devices:
         self.on_every_one = NamedSharding(self.mesh, EVERYWHERE)
         self._copies: dict[int, tuple[Any, jax.Array]] = {}
 
-    def share(self, x: Any) -> jax.Array:
-        """A copy of an array on every device, made once for all groups."""
+    def in_effect(self) -> Any:
+        """A context in which programs are traced: their mesh is the one in effect where each lane has one."""
+        return contextlib.nullcontext() if self.spread is None else jax.set_mesh(self.mesh)
+
+    def numbers(self, group: Group) -> list[jax.Array]:
+        """The leaves that all lanes of a group share, on the devices."""
+        if self.spread is None:
+            return [self.share(x) for x in group.fixed]
+        return [self.share(x, spec) for x, spec in zip(group.fixed, self.spread.of_numbers(group), strict=True)]
+
+    def share(self, x: Any, spec: PartitionSpec = EVERYWHERE) -> jax.Array:
+        """A copy of an array on the devices, on every one unless `spec` says otherwise, made once for all groups."""
         if id(x) not in self._copies:
             # The original is kept beside the copy, so that nothing else can take its id.
-            self._copies[id(x)] = x, jax.device_put(jnp.asarray(x, jnp.result_type(x)), self.on_every_one)
+            where = NamedSharding(self.mesh, spec)
+            self._copies[id(x)] = x, jax.device_put(jnp.asarray(x, jnp.result_type(x)), where)
         return self._copies[id(x)][1]
 
     def scalar(self, x: int) -> jax.Array:

@@ -8,10 +8,10 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from jgd.core.errors import InputError, unknown
-from jgd.core.state_specs import state_specs
 from jgd.core.types import Transform
+from jgd.sweep.lanes.group import Group
 from jgd.train.loop import Carry, begin, root_key
-from jgd.train.mesh_layout import check_batch, specs_on
+from jgd.train.mesh_layout import carry_specs, check_batch, data_specs
 from jgd.train.task import Task
 
 LANE_AXIS = "lanes"
@@ -28,6 +28,7 @@ class LaneMesh:
     mesh: Mesh
     axis: str  # along which batches are split
     specs: Any  # of the parameters
+    state_specs: Any = None  # of leaves of the optimizer's state, by patterns over their paths
 
     @property
     def devices(self) -> int:
@@ -45,9 +46,14 @@ class LaneMesh:
 
     def places(self, optimizer: Transform, carry: Carry) -> Carry:
         """A `PartitionSpec` for each leaf of a lane's parameters and states."""
-        params = specs_on(self.mesh, "run", carry.params, self.specs)
-        whole = jax.tree.map(lambda _: PartitionSpec(), carry)
-        return whole._replace(params=params, opt_state=state_specs(optimizer, carry.params, params))
+        return carry_specs(self.mesh, "run", optimizer, carry, self.specs, self.state_specs)[0]
+
+    def of_numbers(self, group: Group) -> list[PartitionSpec]:
+        """A `PartitionSpec` for each of the leaves that a group's lanes share: of the data as `fit` places them."""
+        task = group.trials[0].task
+        of_data = zip(jax.tree.leaves(task.data), jax.tree.leaves(data_specs(task, self.mesh, self.axis)), strict=True)
+        places = {id(x): spec for x, spec in of_data}
+        return [places.get(id(x), PartitionSpec()) for x in group.fixed]
 
     def check(self, task: Task, optimizer: Transform) -> None:
         """Refuse a task that the devices of a lane do not divide."""
@@ -55,10 +61,10 @@ class LaneMesh:
         self.places(optimizer, jax.eval_shape(begin, task, optimizer, root_key(0)))
 
 
-def lane_mesh(mesh: Mesh | None, data_axis: str | None, specs: Any, devices: Any) -> LaneMesh | None:
+def lane_mesh(mesh: Mesh | None, data_axis: str | None, specs: Any, of_state: Any, devices: Any) -> LaneMesh | None:
     """Check the arguments of `run` that give each lane several devices; `None` without a mesh."""
     if mesh is None:
-        for name, value in (("data_axis", data_axis), ("specs", specs)):
+        for name, value in (("data_axis", data_axis), ("specs", specs), ("state_specs", of_state)):
             if value is not None:
                 raise InputError(f"run({name}={value!r}): it says how a lane lies on a mesh; pass mesh too.")
         return None
@@ -75,4 +81,4 @@ def lane_mesh(mesh: Mesh | None, data_axis: str | None, specs: Any, devices: Any
         raise unknown("run(data_axis)", axis, others)
     at = mesh.axis_names.index(LANE_AXIS) if LANE_AXIS in mesh.axis_names else None
     rows = mesh.devices[None] if at is None else np.moveaxis(mesh.devices, at, 0)
-    return LaneMesh(Mesh(rows, (LANE_AXIS, *others), axis_types=(AxisType.Auto,) * rows.ndim), axis, specs)
+    return LaneMesh(Mesh(rows, (LANE_AXIS, *others), axis_types=(AxisType.Auto,) * rows.ndim), axis, specs, of_state)

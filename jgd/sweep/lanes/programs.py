@@ -83,8 +83,7 @@ def program_key(traced: Any, args: Any, where: Any = None) -> Any:
 
     It has the trace and its constants, the trees of arguments and results, shapes, dtypes and devices, what is donated,
     and JAX's settings. A program that calls the host (`jax.debug.print`, `jax.pure_callback`) is never kept, because it
-    holds the very function that it calls. `where` says how arrays lie within and after it, of which the trace's hash
-    says nothing.
+    holds the very function that it calls. `where` says how its results lie, of which the trace does not tell.
     """
     if calls_host(traced.jaxpr):
         return None
@@ -92,7 +91,7 @@ def program_key(traced: Any, args: Any, where: Any = None) -> Any:
     described = tuple((np.shape(x), jax.numpy.result_type(x), getattr(x, "sharding", None)) for x in leaves)
     donated = tuple(x.donated for x in jax.tree.leaves(traced.args_info))
     results = jax.tree.structure(traced.out_info)
-    return jaxpr_fingerprint(traced.jaxpr), structure, results, described, donated, where, _settings()
+    return jaxpr_fingerprint(traced.jaxpr, places=True), structure, results, described, donated, where, _settings()
 
 
 def _settings() -> tuple[str, ...]:
