@@ -41,11 +41,12 @@ def swept_trials(outcomes: Outcomes, place: str) -> Trials:
 def optima(trials: Trials, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Logs of the best numbers f[1 + resamples, names] and of the losses there, by means over samples of the seeds.
 
-    The first is by all seeds, the others by as many, drawn with replacement. For one number it is the minimum of a cubic
-    of the log of the loss in the log of the number, which follows a bowl with one side steeper than the other. A trial's
-    weight is the inverse of its seeds' variance plus that of what a cubic misses, `BEND` of how far the trial lies above
-    the best: so the bowl's bottom decides, trials of equal losses are averaged, and those that diverged have no weight.
-    For several numbers it is the mean of the best eighth of the trials, at least three, weighted towards the best.
+    The first is by all seeds, the others by as many, drawn with replacement. For one number it is the minimum of a
+    cubic of the log of the loss in the log of the number, which follows a bowl with one side steeper than the other.
+    A trial's weight is the inverse of a variance: that of its seeds, and the square of `BEND` times how far it lies
+    above the best, which a cubic may miss. So trials of equal losses are averaged, the bowl's bottom decides, and those
+    that diverged count nothing. For several numbers it is the mean of the best eighth of the trials, at least three,
+    weighted towards the best.
     """
     count = trials.losses.shape[1]
     drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
