@@ -70,7 +70,7 @@ class Law:
         return self._estimate(self.number_laws[i], x)
 
     def _estimate(self, law: Regression, x: np.ndarray) -> Estimate:
-        """What a study at logs of sizes would find, with the interval in which it would."""
+        """Estimate what a study at logs of sizes would find."""
         mean, draws = law.at(x)
         low, high = self._interval(draws)
         return Estimate(float(np.exp(mean)), float(np.exp(min(low, mean))), float(np.exp(max(high, mean))))

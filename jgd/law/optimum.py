@@ -51,7 +51,7 @@ def optima(trials: Trials, resamples: int, seed: int) -> tuple[np.ndarray, np.nd
     count = trials.losses.shape[1]
     drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
     chosen = trials.losses[:, np.concatenate([np.arange(count)[None], drawn])]
-    whole = np.isfinite(trials.losses).all(axis=1) & (trials.losses > 0).all(axis=1)
+    whole = np.asarray(np.all(np.isfinite(trials.losses) & (trials.losses > 0), axis=1))
     losses = np.log(np.where(whole[:, None], chosen.mean(axis=-1), np.inf)).T
     if trials.logs.shape[1] > 1:
         found = [_mean_of_best(trials.logs, row) for row in losses]
