@@ -8,6 +8,9 @@ No batch is seen twice. Where students repeat 16,384 examples, their loss at wid
 smaller widths: a sum of powers does not know that a large model learns its examples' noise. Transformers had learned no
 more than the frequencies of characters at widths 8 and 12 after 100 steps, so that their best rate fell with the square
 of the width and then much less: the law's rate was 34 % off there.
+
+What bounds the loss: studies are known to 0.2 %, of which a floor and a power fitted to seven widths make about four
+times as much at twice the largest one.
 """
 
 import functools
