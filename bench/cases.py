@@ -98,6 +98,6 @@ CASES: dict[str, Case] = {
         "bench.width", "The best rate from width 64 to 512, with jgd.mup and without", 300, ("sklearn",),
         Chart("width", ("best_rate", "loss"), "model", "side"),
     ),
-    "law": Case("bench.law", "Laws of rate and loss over widths, at one that was held out", 300, ("sklearn",)),
+    "law": Case("bench.law", "Laws of rate and loss over width and steps, at one that was held out", 300, ("sklearn",)),
     "leaderboard": Case("bench.leaderboard", "Every optimizer on problems that can be won", 900, ("sklearn",)),
 }  # fmt: skip

@@ -1,10 +1,19 @@
-"""A law fitted to sweeps at small widths, against a sweep at a width that it has not seen.
+"""Laws fitted to sweeps at small sizes, against a sweep at a size that they have not seen.
 
 `rate_percent` is how far the law's rate lies from the best rate there, `loss_percent` how far its loss from the least,
-whose own standard error over seeds is `least_error`, and `regret_percent` how much larger the loss at the law's rate is
-than the least.
+`regret_percent` how much larger the loss at the law's rate is than the least. `best_error_percent` and
+`least_error_percent` are the standard errors over seeds of what the law is judged by.
+
+No batch is seen twice. Where students repeat 16,384 examples, their loss at width 128 is 2 to 4 % above every law of
+smaller widths: a sum of powers does not know that a large model learns its examples' noise. Transformers had learned no
+more than the frequencies of characters at widths 8 and 12 after 100 steps, so that their best rate fell with the square
+of the width and then much less: the law's rate was 34 % off there.
+
+What bounds the loss: studies are known to 0.2 %, of which a floor and a power fitted to seven widths make about four
+times as much at twice the largest one.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,16 +26,22 @@ from bench.rows import Claim, Yields, alone
 from jgd.law import fit
 from jgd.sweep import Result, grid, run
 
-INPUTS, TEACHER, EXAMPLES, HELD_OUT = 8, 256, 16384, 4096
+INPUTS, TEACHER, EXAMPLES, HELD_OUT = 8, 256, 163840, 4096
 
 
-def student(width: int) -> jgd.Task:
-    """One layer of ReLUs that learns from a teacher of 256 tanh, whose noise of 0.09 no student can learn."""
+@functools.cache
+def examples() -> tuple[np.ndarray, np.ndarray]:
+    """Inputs, and what a teacher of 256 tanh says of them with noise of variance 0.09."""
     draw = np.random.default_rng(0)
     x = draw.normal(size=(EXAMPLES + HELD_OUT, INPUTS)).astype(np.float32)
     inner, outer = (1.5 * draw.normal(size=shape) / shape[0] ** 0.5 for shape in ((INPUTS, TEACHER), (TEACHER, 1)))
     y = np.tanh(x @ inner + draw.normal(size=TEACHER)) @ outer
-    y = (y + 0.3 * draw.normal(size=y.shape)).astype(np.float32)
+    return x, (y + 0.3 * draw.normal(size=y.shape)).astype(np.float32)
+
+
+def student(width: int) -> jgd.Task:
+    """One layer of ReLUs that learns from the teacher, whose noise no student can learn."""
+    x, y = examples()
 
     def init(key: jax.Array) -> Any:
         a, b, c = jax.random.split(key, 3)
@@ -56,43 +71,50 @@ def clipped_momentum(rate: Any) -> Any:
 
 
 class Family(NamedTuple):
-    """Models of several widths, the metric, the rates to sweep, the widths that are fitted, and the one held out."""
+    """Models of several sizes, the metric, the rates to sweep, the sizes that are fitted, and the one held out."""
 
+    size: str  # "width" or "steps"
     task_of: Callable[[int], jgd.Task]
     metric: str
     optimizer: Callable[[Any], Any]
     rates: tuple[float, float]
-    widths: tuple[int, ...]
+    fitted: tuple[int, ...]
     held_out: int
-    steps: int
+    steps: int  # where the size is the width
     seeds: int
 
 
-WIDTHS = (8, 12, 16, 24, 32, 48, 64)
+WIDTHS, LENGTHS = (8, 12, 16, 24, 32, 48, 64), (100, 150, 200, 300, 400, 600, 800)
 FAMILIES = {
-    "student, momentum": Family(student, "held_out", clipped_momentum, (3e-3, 1.0), WIDTHS, 128, 600, 6),
-    "student, adam": Family(student, "held_out", jgd.adam, (3e-3, 0.3), WIDTHS, 128, 600, 6),
-    "transformer, adam": Family(transformer, "bits_per_character", jgd.adam, (5e-3, 0.1), (8, 12, 16, 24), 32, 100, 3),
-}
+    "student, momentum": Family(
+        "width", student, "held_out", clipped_momentum, (0.07, 0.45), WIDTHS, 128, 2400, 24
+    ),
+    "student, adam": Family("width", student, "held_out", jgd.adam, (0.012, 0.1), WIDTHS, 128, 2400, 24),
+    "student's steps, adam": Family("steps", student, "held_out", jgd.adam, (0.02, 0.3), LENGTHS, 1600, 0, 24),
+    "transformer, adam": Family(
+        "width", transformer, "bits_per_character", jgd.adam, (3e-3, 0.1), (8, 12, 16, 24, 32), 48, 300, 8
+    ),
+}  # fmt: skip
 
 
-def study(family: Family, width: int, count: int, steps: int, seeds: int) -> Result:
-    """A sweep at one width of first rates that fall to zero, so that the last loss is not that of a noisy iterate."""
+def study(family: Family, size: int, count: int) -> Result:
+    """A sweep at one size of first rates that fall to zero, so that the last loss is not that of a noisy iterate."""
+    width, steps = (size, family.steps) if family.size == "width" else (32, size)
     rates = jgd.linear_schedule(grid(np.geomspace(*family.rates, count).tolist()), 0.0, steps)
     return run(
         family.task_of(width), family.optimizer(rates), sampler="grid", num_trials=count, steps=steps,
-        eval_every=steps, seeds=seeds, metric=family.metric, progress=False,
+        eval_every=steps, seeds=family.seeds, metric=family.metric, progress=False,
     )  # fmt: skip
 
 
-def law(quick: bool = False, family: str = "", count: int = 13) -> Yields:
-    """Students of widths 8 to 64 and small transformers of 8 to 24, and the law's word at 128 and 32."""
+def law(quick: bool = False, family: str = "", count: int = 9) -> Yields:
+    """Students of widths 8 to 64 or of 100 to 800 steps, small transformers of 8 to 32, and the law's word beyond."""
     for name, one in FAMILIES.items():
-        if family not in ("", name) or (quick and one.task_of is transformer):
+        if family not in ("", name) or (quick and one.optimizer is jgd.adam):
             continue
-        one = one._replace(widths=(4, 6, 8), held_out=12, steps=30, seeds=2) if quick else one
-        rates = 7 if quick else count
-        studies = [({"width": w}, study(one, w, rates, one.steps, one.seeds)) for w in (*one.widths, one.held_out)]
+        if quick:
+            one = one._replace(fitted=(4, 6, 8), held_out=12, steps=30, seeds=2)
+        studies = [({one.size: n}, study(one, n, 7 if quick else count)) for n in (*one.fitted, one.held_out)]
         yield from _judged(name, one, studies)
         jax.clear_caches()
 
@@ -100,25 +122,24 @@ def law(quick: bool = False, family: str = "", count: int = 13) -> Yields:
 def _judged(name: str, family: Family, studies: list[Any]) -> Yields:
     """A law of all studies but the last, against that one, whose own best is found as in the others."""
     found, whole = fit(studies[:-1]), fit(studies)
-    width, last = family.held_out, studies[-1][1]
-    best, least = np.exp(whole.best[:, -1, 0]), np.exp(whole.losses[:, -1])
-    (rate,), loss = found.numbers(width=width).values(), found.predict(width=width)
-    chosen = last.values[int(np.nanargmin(last.values.mean(axis=1)))]
-    error = float(np.std(chosen, ddof=1) / len(chosen) ** 0.5)
+    at, last = {family.size: family.held_out}, studies[-1][1]
+    best, least = float(np.exp(whole.best[-1, 0])), float(np.exp(whole.losses[-1]))
+    best_error, least_error = (100 * float(error) for error in whole.errors[-1])
+    (rate,), loss = found.numbers(**at).values(), found.predict(**at)
     means = np.nan_to_num(last.values.mean(axis=1), nan=1e30)
     at_law = float(np.exp(np.interp(np.log(rate), np.log(np.geomspace(*family.rates, len(means))), np.log(means))))
-    misses = {"rate": abs(100 * (rate / best[0] - 1)), "loss": abs(100 * (loss / least[0] - 1))}
+    misses = {"rate": abs(100 * (rate / best - 1)), "loss": abs(100 * (loss / least - 1))}
     yield {
-        "family": name, "width": width, "rate": float(rate), "rate_low": rate.low, "rate_high": rate.high,
-        "best_rate": float(best[0]), "rate_percent": float(misses["rate"]), "loss": float(loss), "loss_low": loss.low,
-        "loss_high": loss.high, "least": float(least[0]), "least_error": error,
-        "loss_percent": float(misses["loss"]), "regret_percent": float(100 * (at_law / least[0] - 1)),
+        "family": name, family.size: family.held_out, "rate": float(rate), "rate_low": rate.low, "rate_high": rate.high,
+        "best_rate": best, "best_error_percent": best_error, "rate_percent": misses["rate"], "loss": float(loss),
+        "loss_low": loss.low, "loss_high": loss.high, "least": least, "least_error_percent": least_error,
+        "loss_percent": misses["loss"], "regret_percent": 100 * (at_law / least - 1),
     }  # fmt: skip
     for what, limit in (("rate", 20.0), ("loss", 1.0)):
-        text = f"percent by which the law's {what} misses the best one of a {name}, at width {width}"
-        yield Claim(text, float(misses[what]), limit, at_least=False, unit=" %")
-    inside = int(rate.low <= best[0] <= rate.high) + int(loss.low <= least[0] <= loss.high)
-    yield Claim(f"of the law's two intervals that hold what was measured of a {name}", float(inside), 2.0)
+        text = f"percent by which the law's {what} misses the best one of {name}, at {family.size} {family.held_out}"
+        yield Claim(text, misses[what], limit, at_least=False, unit=" %")
+    inside = int(rate.low <= best <= rate.high) + int(loss.low <= least <= loss.high)
+    yield Claim(f"of the law's two 90 % intervals that hold what was measured of {name}", float(inside), 2.0)
 
 
 if __name__ == "__main__":

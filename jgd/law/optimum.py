@@ -1,6 +1,5 @@
 """The best numbers of one study and the loss at them, between the trials that were run, for any sample of its seeds."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +7,8 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.sweep.results.outcomes import Outcomes
 
-NEAR = 5  # trials around the best through which a parabola is laid
+BEND = 0.3  # of how far a trial lies above the best: what a cubic may miss there, in logs of the loss
+LEAST = 1e-3  # the least that it may miss
 
 
 class Trials(NamedTuple):
@@ -32,48 +32,58 @@ def swept_trials(outcomes: Outcomes, place: str) -> Trials:
             "learning_rate=loguniform(1e-4, 1e-1); sweep those alone."
         )
     values = np.asarray(outcomes.values, float)
-    if not np.any(np.isfinite(values) & (values > 0)):
-        raise InputError(f"{place}: no trial has a positive finite {outcomes.settings.metric}; lower the rates.")
+    if not (np.isfinite(values) & (values > 0)).all(axis=1).any():
+        found = f"no trial has a positive finite {outcomes.settings.metric} under each seed"
+        raise InputError(f"{place}: {found}; lower the rates.")
     return Trials(names, np.log([[float(row[name]) for name in names] for row in rows]), values)
 
 
-def optimum(trials: Trials, seeds: np.ndarray) -> tuple[np.ndarray, float]:
-    """The logarithms of the best numbers, and that of the loss there, by the means over these seeds.
+def optima(trials: Trials, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logs of the best numbers f[1 + resamples, names] and of the losses there, by means over samples of the seeds.
 
-    For one number it is the vertex of a parabola of the log of the loss through the five trials nearest to the best,
-    and no further than they reach; for several the mean of the best eighth, at least three, weighted towards the best.
+    The first is by all seeds, the others by as many, drawn with replacement. For one number it is the minimum of a
+    cubic of the log of the loss in the log of the number, which follows a bowl with one side steeper than the other.
+    A trial's weight is the inverse of a variance: that of its seeds, and the square of `BEND` times how far it lies
+    above the best, which a cubic may miss. So trials of equal losses are averaged, the bowl's bottom decides, and those
+    that diverged count nothing. For several numbers it is the mean of the best eighth of the trials, at least three,
+    weighted towards the best.
     """
-    chosen = trials.losses[:, seeds]
-    means = np.where(np.isfinite(chosen).all(axis=1), np.nan_to_num(chosen, nan=1.0).mean(axis=1), np.inf)
-    losses = np.log(np.where(means > 0, means, np.inf))
-    best = int(np.argmin(losses))
-    if trials.logs.shape[1] == 1:
-        return _vertex(trials.logs[:, 0], losses, best)
+    count = trials.losses.shape[1]
+    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    chosen = trials.losses[:, np.concatenate([np.arange(count)[None], drawn])]
+    whole = np.asarray(np.all(np.isfinite(trials.losses) & (trials.losses > 0), axis=1))
+    losses = np.log(np.where(whole[:, None], chosen.mean(axis=-1), np.inf)).T
+    if trials.logs.shape[1] > 1:
+        found = [_mean_of_best(trials.logs, row) for row in losses]
+        return np.array([numbers for numbers, _ in found]), np.array([least for _, least in found])
+    variances = np.var(trials.losses[whole], axis=1) / np.mean(trials.losses[whole], axis=1) ** 2
+    return _minimum(trials.logs[whole, 0], losses[:, whole], variances / max(count - 1, 1))
+
+
+def _minimum(x: np.ndarray, losses: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows, best = np.arange(len(losses)), np.argmin(losses, axis=1)
+    above = losses - losses[rows, best][:, None]
+    weights = 1 / (variances + LEAST**2 + (BEND * above) ** 2)
+    width = max(float(np.ptp(x)), 1e-12)
+    z = (x - x[best][:, None]) / width
+    powers = z[..., None] ** np.arange(4)
+    seen = np.swapaxes(powers, 1, 2) * weights[:, None]
+    ridge = 1e-10 * weights.sum(axis=1)[:, None, None] * np.eye(4)  # for fewer than four trials
+    height, slope, curve, skew = np.linalg.solve(seen @ powers + ridge, seen @ above[..., None])[..., 0].T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        step = -slope / (curve + np.sqrt(curve**2 - 3 * skew * slope))
+    inside = (z.min(axis=1) <= step) & (step <= z.max(axis=1))
+    step = np.where(inside, step, 0.0)
+    lower = np.where(inside, height + step * (slope + step * (curve + step * skew)), 0.0)
+    return (x[best] + width * step)[:, None], losses[rows, best] + lower
+
+
+def _mean_of_best(logs: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, float]:
     order = np.argsort(losses)[: max(3, len(losses) // 8)]
     order = order[np.isfinite(losses[order])]
-    spread = max(losses[order[-1]] - losses[best], 1e-12)
-    weights = np.exp(-3 * (losses[order] - losses[best]) / spread)
-    return weights @ trials.logs[order] / weights.sum(), float(losses[best])
-
-
-def _vertex(x: np.ndarray, losses: np.ndarray, best: int) -> tuple[np.ndarray, float]:
-    good = np.flatnonzero(np.isfinite(losses))
-    near = good[np.argsort(np.abs(x[good] - x[best]), kind="stable")[:NEAR]]
-    if len(near) >= 3 and x[near].min() < x[best] < x[near].max():
-        curve, slope, height = np.polyfit(x[near] - x[best], losses[near], 2)
-        if curve > 0:
-            step = float(np.clip(-slope / (2 * curve), x[near].min() - x[best], x[near].max() - x[best]))
-            fitted = height + slope * step + curve * step**2
-            # The parabola averages the noise of its trials; the least of them is least by its noise, too.
-            return np.array([x[best] + step]), float(np.clip(fitted, losses[best] - 0.1, losses[best] + 0.1))
-    return np.array([x[best]]), float(losses[best])
-
-
-def resampled(seeds: Sequence[int] | int, count: int, seed: int) -> np.ndarray:
-    """Rows of seeds: first all of them once, then `count` samples with replacement, i[count + 1, seeds]."""
-    known = np.arange(seeds) if isinstance(seeds, int) else np.asarray(seeds)
-    drawn = np.random.default_rng(seed).integers(len(known), size=(count, len(known)))
-    return np.concatenate([np.arange(len(known))[None], drawn])
+    least = losses[order[0]]
+    weights = np.exp(-3 * (losses[order] - least) / max(losses[order[-1]] - least, 1e-12))
+    return weights @ logs[order] / weights.sum(), float(least)
 
 
 def _positive(x: Any) -> bool:
