@@ -10,13 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.leaves import fixed_leaves
-from jgd.core.storage import is_key
 from jgd.core.threefry import fold_in, key_from_words, words_of
 from jgd.core.tree import where, widen
 from jgd.core.types import Params, State, Transform
 from jgd.train.microbatch import Part
 from jgd.train.output_loss import LossOfOutputs
-from jgd.train.pulse import measure_groups
+from jgd.train.pulse import measure_groups, no_samples, samples
 from jgd.train.task import (
     Task,
     init_model,
@@ -49,7 +48,6 @@ class Step(NamedTuple):
     metrics: dict[str, jax.Array]
     grads: Any
     updates: Any
-    measured: Any = None  # what `measure` made of it
 
 
 def root_key(seed: Any) -> jax.Array:
@@ -99,41 +97,52 @@ def segment(
 ) -> tuple[Carry, dict[str, jax.Array]]:
     """Take `length` steps from step number `start`; the metrics are `{"loss": f[length], **scalars of aux}`.
 
-    Those that `watched` names, see `advance`, stand beside them.
+    Those that `watched` names, see `scan_steps`, stand beside them.
 
     `start` is a traced i32 scalar and `length` a static size. Everything random is a function of the carry's key and of
     a step's number, so any split of a run into segments takes the same steps; XLA may round a segment of one step
     otherwise. Donate the carry when compiling this.
     """
-    picks = pick(task, carry.key, start, length)
-
-    def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
-        number, rows = x
-        return advance_watching(task, optimizer, carry, number, batch_at(task, rows), watched, start + length - 1)
-
-    return jax.lax.scan(body, carry, (start + jnp.arange(length), picks))
+    return scan_steps(task, optimizer, carry, start + jnp.arange(length), pick(task, carry.key, start, length), watched)
 
 
-def advance_watching(
+def scan_steps(
     task: Task,
     optimizer: Transform,
     carry: Carry,
-    number: Any,
-    batch: Any,
-    watched: Sequence[str],
-    last: Any,
+    numbers: jax.Array,
+    rows: jax.Array | None,
+    watched: Sequence[str] = (),
     layout: Any = None,
 ) -> tuple[Carry, dict[str, jax.Array]]:
-    """Take a step of a segment that ends with step `last`: the next carry, and the metrics.
+    """Take the steps of these numbers on batches of these rows: the last carry, and the metrics f[steps] by name.
 
-    Of what is `watched`, quantities of groups of leaves, see `jgd.train.pulse.group_names`, are measured at the last
-    step alone, and NaN before.
+    `watched` names further ones: what `advance` knows, and quantities of groups of leaves, see
+    `jgd.train.pulse.group_names`, which are measured at the last step alone and NaN before. That step is then no pass
+    of the loop, for a branch within it would cost each pass more than the measurement.
     """
     of_groups = tuple(name for name in watched if "/" in name)
     others = tuple(name for name in watched if "/" not in name)
-    measure = partial(measure_groups, of_groups, number == last) if of_groups else None
-    carry, step = advance(task, optimizer, carry, number, batch, others, layout, measure)
-    return carry, {**step.metrics, **(step.measured or {})}
+
+    def take(carry: Carry, x: Any) -> tuple[Carry, Step]:
+        number, rows = x
+        new, step = advance(task, optimizer, carry, number, batch_at(task, rows), others, layout)
+        return new if layout is None else layout.kept(optimizer, new), step
+
+    if not of_groups:
+        return jax.lax.scan(lambda carry, x: (lambda new, step: (new, step.metrics))(*take(carry, x)), carry, (numbers, rows))
+
+    def body(now: tuple[Carry, Any], x: Any) -> tuple[tuple[Carry, Any], dict[str, jax.Array]]:
+        new, step = take(now[0], x)
+        return (new, samples(step.grads)), step.metrics
+
+    before, last = (jax.tree.map(lambda x, cut=cut: x[cut], (numbers, rows)) for cut in (slice(-1), -1))
+    (carry, seen), metrics = jax.lax.scan(body, (carry, no_samples(carry.params)), before)
+    new, step = take(carry, last)
+    measured = measure_groups(of_groups, carry.params, step.grads, step.updates, seen)
+    blank = jnp.full(len(numbers), jnp.nan, jnp.float32)
+    metrics = jax.tree.map(lambda x, end: jnp.append(x, end[None], axis=0), metrics, step.metrics)
+    return new, {**metrics, **{name: blank.at[-1].set(x) for name, x in measured.items()}}
 
 
 def advance(
@@ -144,7 +153,6 @@ def advance(
     batch: Any,
     watched: tuple[str, ...] = (),
     layout: Any = None,
-    measure: Callable[..., Any] | None = None,
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
@@ -156,9 +164,6 @@ def advance(
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`. With a `layout` on a mesh, see
     `jgd.train.mesh_layout`, the batch is split over its devices, or its parts are taken by several at a time.
-
-    `measure(loss, params, grads, make_updates)` is called before the optimizer acts, so that what it reads need not be
-    kept while that writes over it; it makes the updates a second time, where it wants them.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
@@ -182,30 +187,14 @@ def advance(
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
     parts = task.loss.parts(batch, key_now) if isinstance(task.loss, LossOfOutputs) else {}
-
-    def update(params: Params, opt_state: State, grads: Any) -> Any:
-        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts)
-
-    measured = None
-    if measure is not None:
-        measured = measure(value, params, grads, lambda: update(params, opt_state, grads)[0])
-        measured, params, opt_state, grads = _in_order(measured, (params, opt_state, grads))
-    updates, new_opt_state = update(params, opt_state, grads)
+    updates, new_opt_state = optimizer.update(
+        grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts
+    )
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)
     seen = observe(watched, optimizer, opt_state, params=params, grads=grads, updates=updates)
-    return new, Step({"loss": value, **metrics, **seen}, grads, updates, measured)
-
-
-def _in_order(before: Any, after: Any) -> Any:
-    """Both as they are, but nothing that reads `after` begins until `before` is there."""
-    leaves, structure = jax.tree.flatten((before, after))
-    plain = [i for i, x in enumerate(leaves) if not is_key(x)]
-    for i, x in zip(plain, jax.lax.optimization_barrier([leaves[i] for i in plain]), strict=True):
-        leaves[i] = x
-    before, after = structure.unflatten(leaves)
-    return before, *after
+    return new, Step({"loss": value, **metrics, **seen}, grads, updates)
 
 
 def _value_and_grad(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +22,6 @@ QUANTITIES = (
     *("gradient_norm", "params_norm", "update_ratio", "successive_cosine"),
     *("zeros", "nonfinite", "params_nonfinite"),  # shares of entries, the first two of the gradient
 )
-IN_SWEEPS = tuple(name for name in QUANTITIES if name != "successive_cosine")
 EVERYTHING = "all"  # the group of all leaves
 SAMPLE = 4096  # entries of a leaf, about, between which cosines of successive gradients are taken
 MOST_ROWS = 1024  # that a run keeps; beyond, every second one is dropped
@@ -71,72 +70,48 @@ class Pulse(NamedTuple):
     every: int
     groups: tuple[tuple[str, tuple[int, ...]], ...]  # names, and the positions of their leaves
 
-    def begin(self, params: Params) -> Grads:
-        """Make samples of the gradients before a segment's first step: zeros, with which no cosine is formed."""
-        return jax.tree.map(jnp.zeros_like, _samples(params))
-
     def beat(
-        self,
-        number: Any,
-        loss: Any,
-        optimizer: Any,
-        params: Params,
-        grads: Grads,
-        make_updates: Callable[[], Updates],
-        before: Grads,
-    ) -> tuple[Grads, dict[str, jax.Array]]:
-        """Measure a step, if it is due: `groups` f32[groups + 1, quantities], the last row of all leaves, `clipped`.
+        self, optimizer: Any, params: Params, grads: Grads, updates: Updates, before: Grads
+    ) -> dict[str, jax.Array]:
+        """Measure a step: `groups` f32[groups + 1, quantities], the last row of all leaves, and `clipped`.
 
-        `before` are samples of the gradients of the step before one that is due; those to hand on are returned. Not
-        due: NaN.
+        `before` are samples of the gradients of the step before.
         """
-        due = self._due(number, loss)
+        rows = _sums(params, grads, updates, before)
+        parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
+        total = sum(rows, start=jnp.zeros(10, jnp.float32))
+        found = jnp.stack([_quantities(part) for part in (*parts, total)])
+        clipped = clipped_share(optimizer, grads, found[-1, 0])
+        return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
 
-        def measure() -> dict[str, jax.Array]:
-            rows = _sums(params, grads, make_updates(), before)
-            parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
-            total = sum(rows, start=jnp.zeros(10, jnp.float32))
-            found = jnp.stack([_quantities(part) for part in (*parts, total)])
-            clipped = clipped_share(optimizer, grads, found[-1, 0])
-            return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
-
-        blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), jax.eval_shape(measure))
-        kept = jax.lax.cond((number + 1) % self.every == self.every - 1, lambda: _samples(grads), lambda: before)
-        return kept, jax.lax.cond(due, measure, lambda: blank)
+    def next_due(self, number: Any) -> Any:
+        """The first step from `number` on that is due: the run's first, and the last of each period."""
+        return (number + (self.every - 1 - number) % self.every) * (number != 0)
 
     def rows(self, beats: Mapping[str, Any], first: int, taken: int, loss: np.ndarray) -> Arrays:
         """Name the columns of the measured steps among the first `taken` of a segment that began at step `first`."""
         steps = first + np.arange(taken)
-        due = np.flatnonzero(self._due(steps, loss[:taken]))
+        due = np.flatnonzero((self.next_due(steps) == steps) | ~np.isfinite(loss[:taken]))
         groups = np.asarray(beats["groups"])[due]
         names = (*(name for name, _ in self.groups), EVERYTHING)
         columns = {f"{q}/{name}": groups[:, i, j] for i, name in enumerate(names) for j, q in enumerate(QUANTITIES)}
         return {"step": steps[due], "clipped": np.asarray(beats["clipped"])[due], **columns}
 
-    def _due(self, number: Any, loss: Any) -> Any:
-        """The first step, and the last of each period: a segment's first has no gradient before it."""
-        return (number % self.every == self.every - 1) | (number == 0) | ~jnp.isfinite(loss)
-
 
 def group_names(params: Params) -> tuple[str, ...]:
     """The names under which a sweep may watch its groups of leaves, `update_ratio/head`; all leaves are `all`."""
-    return tuple(f"{quantity}/{group}" for group in (*groups_of(params), EVERYTHING) for quantity in IN_SWEEPS)
+    return tuple(f"{quantity}/{group}" for group in (*groups_of(params), EVERYTHING) for quantity in QUANTITIES)
 
 
 def measure_groups(
-    names: Sequence[str], due: Any, loss: Any, params: Params, grads: Grads, make_updates: Callable[[], Updates]
+    names: Sequence[str], params: Params, grads: Grads, updates: Updates, before: Grads
 ) -> dict[str, jax.Array]:
-    """Measure what `names`, of `group_names`, say at a step that is due; NaN at others, which cost nothing."""
+    """Measure what `names`, of `group_names`, say; `before` are samples of the gradients of the step before."""
     leaves = {**groups_of(params), EVERYTHING: tuple(range(len(jax.tree.leaves(params))))}
-
-    def measure() -> dict[str, jax.Array]:
-        rows = _sums(params, grads, make_updates(), _samples(grads))
-        split = {name: name.partition("/")[::2] for name in names}
-        groups = {group: _quantities(sum(rows[i] for i in leaves[group])) for _, group in split.values()}
-        return {name: groups[group][QUANTITIES.index(quantity)] for name, (quantity, group) in split.items()}
-
-    blank = {name: jnp.full((), jnp.nan, jnp.float32) for name in names}
-    return jax.lax.cond(due, measure, lambda: blank)
+    rows = _sums(params, grads, updates, before)
+    split = {name: name.partition("/")[::2] for name in names}
+    groups = {group: _quantities(sum(rows[i] for i in leaves[group])) for _, group in split.values()}
+    return {name: groups[group][QUANTITIES.index(quantity)] for name, (quantity, group) in split.items()}
 
 
 def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
@@ -207,7 +182,7 @@ def clipped_share(optimizer: Any, grads: Grads, norm: jax.Array) -> Any:
 
 def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list[jax.Array]:
     """For each leaf, f32[10], sums of squares and products and counts of entries, in the order of `_quantities`."""
-    trees = [[widen(x) for x in jax.tree.leaves(tree)] for tree in (params, grads, updates, _samples(grads), before)]
+    trees = [[widen(x) for x in jax.tree.leaves(tree)] for tree in (params, grads, updates, samples(grads), before)]
     found = []
     for p, g, u, now, b in zip(*trees, strict=True):
         share = max(1, g.size) / max(1, now.size)
@@ -218,9 +193,14 @@ def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list
     return found
 
 
-def _samples(grads: Grads) -> Grads:
+def samples(grads: Grads) -> Grads:
     """The entries of each leaf between which cosines are taken: all, or some, evenly spaced along all axes."""
     return jax.tree.map(_sample, grads)
+
+
+def no_samples(params: Params) -> Grads:
+    """Samples of the gradients before a first step: zeros, with which no cosine is formed."""
+    return jax.tree.map(jnp.zeros_like, samples(params))
 
 
 def _sample(x: jax.Array) -> jax.Array:

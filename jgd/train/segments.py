@@ -1,7 +1,7 @@
 """The compiled pieces of `fit`: the first carry, and segments of steps that a stopping rule can freeze."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,7 @@ from jgd.core.stop import Stop, Watch
 from jgd.core.tree import global_norm, where
 from jgd.core.types import Transform
 from jgd.train.loop import Carry, Step, advance, batch_at, evaluation, pick
-from jgd.train.pulse import Pulse
+from jgd.train.pulse import Pulse, no_samples, samples
 from jgd.train.task import Task
 from jgd.transforms.loss_scale import LossScaleState
 
@@ -56,7 +56,7 @@ def run_segment(
     here, or where all are used. A frozen step costs what a live one does: there is no branch, because the selects fuse
     into the update and a branch on the device would cost a round trip. A `layout` on a mesh, see
     `jgd.train.mesh_layout`, is kept by every step. What a `pulse` measures stands under "health" among the curves, see
-    `Pulse.beat`.
+    `_with_pulse`.
     """
     start = state.steps
     draws = rows if rows is not None else pick(task, state.carry.key, start, length)
@@ -64,32 +64,83 @@ def run_segment(
     if batches is not None:
         draws, batch_of = batches, lambda x: x
 
-    def body(now: tuple[RunState, Any], x: Any) -> tuple[tuple[RunState, Any], dict[str, Any]]:
-        (state, before), (number, draw) = now, x
-        measure = None if pulse is None else functools.partial(_beat, pulse, number, optimizer, before)
-        taken = number < end
-        new, step = _guarded(task, optimizer, stop, state, number, taken, batch_of(draw), watched, layout, measure)
-        new = new if layout is None else layout.kept(new)
-        if pulse is None:
-            return (new, None), step.metrics
-        before, beat = step.measured
-        return (new, before), {**step.metrics, HEALTH: beat}
+    def take(state: RunState, number: Any, draw: Any, wanted: Any) -> tuple[RunState, Step]:
+        new, step = _guarded(task, optimizer, stop, state, number, wanted, batch_of(draw), watched, layout)
+        return new if layout is None else layout.kept(new), step
 
-    before = None if pulse is None else pulse.begin(state.carry.params)
-    (state, _), curves = jax.lax.scan(body, (state, before), (start + jnp.arange(length), draws))
+    def body(state: RunState, x: Any) -> tuple[RunState, dict[str, Any]]:
+        new, step = take(state, *x, x[0] < end)
+        return new, step.metrics
+
+    if pulse is None:
+        state, curves = jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+    else:
+        state, curves = _with_pulse(take, pulse, optimizer, state, draws, end, length)
     return state, curves if layout is None else layout.whole(curves)
+
+
+class _Heard(NamedTuple):
+    """Hold what the loops of a segment with a pulse hand on."""
+
+    state: RunState
+    before: Any  # samples of the gradients of the step before
+    lost: jax.Array  # bool[], whether the loss of the step before was not finite and the step is to be measured
+    at: jax.Array  # i32[], the steps of the segment that were taken
+    curves: dict[str, Any]  # a row for each
+
+
+def _with_pulse(
+    take: Callable[..., tuple[RunState, Step]],
+    pulse: Pulse,
+    optimizer: Transform,
+    state: RunState,
+    draws: Any,
+    end: Any,
+    length: int,
+) -> tuple[RunState, dict[str, Any]]:
+    """Take a segment's steps by a loop of plain ones within a loop of measured ones, so that no step has a branch.
+
+    A plain step whose loss is not finite has left the parameters as they were: it is taken a second time, to be
+    measured, and what comes of that is dropped. The step's program is compiled twice.
+    """
+    start = state.steps
+
+    def step_at(now: _Heard, at: Any, wanted: Any) -> tuple[RunState, Step]:
+        return take(now.state, start + at, jax.tree.map(lambda x: x[at], draws), wanted & (start + at < end))
+
+    def measured(state: RunState, at: Any, now: _Heard) -> tuple[RunState, Step, dict[str, Any]]:
+        new, step = step_at(now, at, ~now.lost)
+        before = where(now.lost, no_samples(state.carry.params), now.before)
+        beat = pulse.beat(optimizer, state.carry.params, step.grads, step.updates, before)
+        return new, step, {**step.metrics, HEALTH: beat}
+
+    def plain(now: _Heard) -> _Heard:
+        new, step = step_at(now, now.at, True)
+        curves = {**now.curves, **_put({name: now.curves[name] for name in step.metrics}, step.metrics, now.at)}
+        return _Heard(new, samples(step.grads), ~jnp.isfinite(step.metrics["loss"]), now.at + 1, curves)
+
+    def period(now: _Heard) -> _Heard:
+        due = jnp.minimum(pulse.next_due(start + now.at) - start, length - 1)
+        now = jax.lax.while_loop(lambda now: (now.at < due) & ~now.lost, plain, now)
+        at = now.at - now.lost
+        new, step, row = measured(now.state, at, now)
+        return _Heard(new, samples(step.grads), jnp.array(False), at + 1, _put(now.curves, row, at))
+
+    first = _Heard(state, no_samples(state.carry.params), jnp.array(False), jnp.int32(0), {})
+    row = jax.eval_shape(lambda now: measured(now.state, now.at, now)[2], first)
+    blank = jax.tree.map(lambda x: jnp.zeros((length, *x.shape), x.dtype), row)
+    last = jax.lax.while_loop(lambda now: now.at < length, period, first._replace(curves=blank))
+    return last.state, last.curves
+
+
+def _put(curves: Any, row: Any, at: Any) -> Any:
+    return jax.tree.map(lambda curve, x: curve.at[at].set(x), curves, row)
 
 
 @jax.jit
 def evaluate(task: Task, optimizer: Transform, carry: Carry) -> Mapping[str, Any]:
     """The task's evaluation, nothing where it has none."""
     return evaluation(task, optimizer, carry)
-
-
-def _beat(
-    pulse: Pulse, number: Any, optimizer: Transform, before: Any, loss: Any, params: Any, grads: Any, updates: Any
-) -> Any:
-    return pulse.beat(number, loss, optimizer, params, grads, updates, before)
 
 
 def _guarded(
@@ -102,14 +153,13 @@ def _guarded(
     batch: Any,
     watched: tuple[str, ...],
     layout: Any,
-    measure: Any,
 ) -> tuple[RunState, Step]:
     """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
 
     The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
     a pass of its own, which a small model feels, so it is made only where something asks for it.
     """
-    new, step = advance(task, optimizer, state.carry, number, batch, watched, layout, measure)
+    new, step = advance(task, optimizer, state.carry, number, batch, watched, layout)
     loss, skips = step.metrics["loss"], _skips_bad_batches(state.carry.opt_state)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)
