@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import inspect
 import pathlib
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 import jgd
+from jgd.optimizers.catalogue import CATALOGUE
 from tests import exports
 
 ROOT = pathlib.Path(jgd.__file__).parent
@@ -169,10 +171,25 @@ def test_one_name_for_one_thing(kind):
     assert {name: where for name, where in homes.items() if len(where) > 1 and name not in SAME_IN_PUBLIC} == {}
 
 
+NO_VERBS = set("A All An Each Every How It Its No One See The These Those Two What Where Whether Which".split())
+
+
+def test_functions_and_transforms_say_with_a_verb_what_they_do():
+    """Records are things, and recipes bear the name of their method: "Adam with decoupled weight decay"."""
+    found = []
+    for package in (jgd, *filter(inspect.ismodule, (getattr(jgd, name) for name in dir(jgd)))):
+        for name in set(dir(package)) - set(CATALOGUE):
+            value = getattr(package, name)
+            if name.islower() and callable(value):
+                first = (inspect.getdoc(value) or "The").split()[0]
+                found += [f"{name}: {first}"] if first in NO_VERBS or not first[0].isupper() else []
+    assert sorted(set(found)) == []
+
+
 def test_no_docstring_begins_with_what():
     found = [
-        f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
-        for path in FILES
+        f"{path.relative_to(ROOT.parent)}:{getattr(node, 'lineno', 1)}"
+        for path in [*FILES, *(path for folder in ("bench", "tests") for path in (ROOT.parent / folder).rglob("*.py"))]
         for node in ast.walk(parsed(path))
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         and (ast.get_docstring(node) or "").startswith("What ")

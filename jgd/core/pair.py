@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Self, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import jax
 import optax
@@ -21,9 +21,9 @@ class Pair(optax.GradientTransformationExtraArgs):
     methods in it would be circles that only the garbage collector frees; it is read through the methods below.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls: type[T], *args: Any, **kwargs: Any) -> T:
         """A value without contents; `__init__` and JAX fill its attributes."""
-        return tuple.__new__(cls)
+        return tuple.__new__(cast(Any, cls))
 
     def __len__(self) -> int:
         return 2

@@ -25,7 +25,7 @@ class LocalSgdState(NamedTuple):
 
 
 class DilocoState(NamedTuple):
-    """The same; without that axis the outer optimizer's state and the parameters at which the workers last met."""
+    """As `LocalSgdState`; the outer optimizer's state and the parameters of the last meeting lack the workers' axis."""
 
     steps_since_sync: jax.Array  # i32[]
     inner_state: State

@@ -85,7 +85,7 @@ def critical_step(loss: Callable[[Params], jax.Array], params: Params, updates: 
     factor = jnp.where(up, 0.5, 2.0)
     end = jax.lax.while_loop(lambda c: (rises(c) == up) & (c < 2.0**20) & (c > 2.0**-20), lambda c: c * factor, factor)
 
-    def halve(_: int, ends: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    def halve(_: Any, ends: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         low, high = ends
         middle = (low + high) / 2
         high_now = rises(middle)

@@ -13,7 +13,7 @@ from jgd.measure.units import plain_row
 
 
 class Ratio(NamedTuple):
-    """How many times as long the second takes as the first, with an interval and the probability that it holds."""
+    """The second's time over the first's, with an interval and the probability that it holds."""
 
     ratio: float
     low: float  # NaN for fewer than two blocks

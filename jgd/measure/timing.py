@@ -4,7 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,7 @@ CANDIDATES = Kind(
 )
 
 
+@runtime_checkable
 class Runner(Protocol):
     """Something that can be timed: a `Program`, or a peer's step in another library."""
 

@@ -15,7 +15,7 @@ from jgd.nonsmooth.nonsmooth import ConvexSet, broadcasts, for_each_leaf, number
 
 @record
 class Box(ConvexSet):
-    """The set lo <= x <= hi, entry by entry: its prox clips.
+    """Bound each entry, lo <= x <= hi: the prox clips.
 
     A bound is a number, an array that broadcasts to each leaf, a tree of both, or None for no bound. `lmo` takes lo
     where the gradient is positive, hi where it is negative, and where it is zero the point nearest to 0; it is infinite
@@ -57,7 +57,7 @@ box = Box
 
 @record
 class NonNegative(ConvexSet):
-    """The set x >= 0, entry by entry: its prox is max(v, 0). It has no `lmo`, being unbounded. Cost: one pass."""
+    """Keep each entry x >= 0: the prox is max(v, 0). There is no `lmo`, the set being unbounded. Cost: one pass."""
 
     separable = True
     real = True

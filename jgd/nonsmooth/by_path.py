@@ -28,7 +28,7 @@ def _as_groups(groups: Mapping[str, Any]) -> dict[str, Any]:
 
 @record
 class PenaltyByPath:
-    """The sum of penalties on groups of leaves: a leaf belongs to the first pattern that is found in its path.
+    """Penalise groups of leaves, each in its way: a leaf belongs to the first pattern that is found in its path.
 
     Paths are as in `jgd.by_path`: `block_0/attn/kernel`. What fits no pattern takes `default`, and is free where that
     is None: `by_path({"kernel$": l1(1e-4)})` spares the biases. A pattern that fits no leaf is refused. Trees of

@@ -19,7 +19,7 @@ LINEAR = Kind(
 
 @record
 class Composed:
-    """h(A x), a penalty or a set of a linear map: `compose(l1(0.1), difference)` penalises jumps of any kind.
+    """Penalise or bind a linear map of the parameters, h(A x): `compose(l1(0.1), difference)` penalises jumps.
 
     `linear` is a linear function of the parameters that returns an array or a tree, or a matrix; a constant may be
     added, A x - b. Several parts are one of a tree: `compose(by_path({"0": l1(1.0), "1": box(b, b)}), lambda x: (x,

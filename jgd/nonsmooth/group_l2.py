@@ -16,7 +16,7 @@ from jgd.nonsmooth.nonsmooth import POSITIVE, Nonsmooth, Shape, broadcasts, for_
 
 @record
 class GroupL2(Nonsmooth):
-    """h(x) = scale sum |x_G| over groups G: each leaf whole, or each slice of it at one index of the axis `groups`.
+    """Penalise scale sum |x_G| over groups G: each leaf whole, or each slice of it at one index of the axis `groups`.
 
     prox(v)_G = max(1 - step scale / |v_G|, 0) v_G, and 0 where v_G is 0. `scale` broadcasts to the groups of a leaf;
     Yuan & Lin (2006), whose penalty it is, weigh a group by the root of its size. Cost: two passes.
@@ -65,7 +65,7 @@ class Labels(NamedTuple):
 
 @record
 class LabelledGroupL2(Nonsmooth):
-    """h(x) = scale sum |x_G| over groups G: the entries, of all leaves together, that bear one label.
+    """Penalise scale sum |x_G| over groups G: the entries, of all leaves together, that bear one label.
 
     `groups` is a tree of whole numbers, the parameters' or a prefix of it, whose arrays broadcast to the leaves; -1
     labels what has no penalty. `scale` is a number or f[number of labels]. Otherwise as `GroupL2`.

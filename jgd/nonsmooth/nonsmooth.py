@@ -100,7 +100,7 @@ class Nonsmooth:
 
 
 class ConvexSet(Nonsmooth):
-    """A set as a penalty: 0 inside and infinite outside, so that its prox is the projection whatever the step.
+    """Bind parameters to a set, 0 inside and infinite outside: its prox is the projection whatever the step.
 
     The record defines `holds(x, slack, *numbers)`, whether x lies inside but for rounding by the relative `slack`, the
     eps of the leaf's dtype; `project(v, *numbers)`; and, where the set is bounded, `vertex(g, *numbers)`.

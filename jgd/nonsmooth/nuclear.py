@@ -12,7 +12,7 @@ from jgd.nonsmooth.nonsmooth import Nonsmooth, Shape, lacking, number
 
 @record
 class Nuclear(Nonsmooth):
-    """h(X) = scale times the sum of the singular values of each matrix, which favours low rank.
+    """Penalise scale times the sum of the singular values of each matrix, which favours low rank.
 
     prox(V) = U max(S - step scale, 0) W* with V = U S W*. A leaf is a matrix f[m, n], or a batch of them f[..., m, n];
     `scale` broadcasts to the batch. A leaf of fewer axes is refused. Cost: a singular value decomposition of each

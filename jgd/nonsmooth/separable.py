@@ -11,7 +11,7 @@ from jgd.nonsmooth.nonsmooth import Nonsmooth, number
 
 @record
 class L1Norm(Nonsmooth):
-    """h(x) = scale sum |x|, the lasso: prox(v) = sign(v) max(|v| - step scale, 0), which makes entries exactly zero.
+    """Penalise h(x) = scale sum |x|, the lasso: prox(v) = sign(v) max(|v| - step scale, 0) makes entries exactly zero.
 
     `scale` is a number, an array of weights that broadcasts to each leaf, or a tree of both. Of complex entries the
     modulus shrinks. Cost: one pass. (Donoho 1995, soft thresholding; Parikh & Boyd 2014, section 6.5.2.)
@@ -35,7 +35,7 @@ l1 = L1Norm
 
 @record
 class ElasticNet(Nonsmooth):
-    """h(x) = sum l1 |x| + l2 |x|^2 / 2: prox(v) = sign(v) max(|v| - step l1, 0) / (1 + step l2).
+    """Penalise h(x) = sum l1 |x| + l2 |x|^2 / 2: prox(v) = sign(v) max(|v| - step l1, 0) / (1 + step l2).
 
     Both numbers are as in `l1`. scikit-learn's ElasticNet(alpha, l1_ratio) has l1 = alpha l1_ratio and
     l2 = alpha (1 - l1_ratio). Cost: one pass. (Zou & Hastie 2005.)
@@ -59,7 +59,7 @@ elastic_net = ElasticNet
 
 @record
 class SquaredL2(Nonsmooth):
-    """h(x) = scale |x|^2 / 2, ridge: prox(v) = v / (1 + step scale). Cost: one pass."""
+    """Penalise h(x) = scale |x|^2 / 2, ridge: prox(v) = v / (1 + step scale). Cost: one pass."""
 
     scale: Weights = part(convert=number("[0, inf)"))
     separable = True
@@ -78,7 +78,7 @@ squared_l2 = SquaredL2
 
 @record
 class Huber(Nonsmooth):
-    """h(x) = scale sum of |x|^2 / 2 where |x| <= delta and delta (|x| - delta / 2) beyond: a penalty linear far out.
+    """Penalise by scale times the sum of |x|^2 / 2 where |x| <= delta and of delta (|x| - delta / 2) beyond.
 
     prox(v) = v / (1 + step scale) where |v| <= delta (1 + step scale), else v less step scale delta of its modulus.
     Cost: one pass. (Huber 1964; Beck 2017, section 6.9.)

@@ -32,7 +32,7 @@ class Vectors(ConvexSet):
 
 @record
 class Simplex(Vectors):
-    """The set x >= 0 with sum(x) = radius, of each leaf as one vector, or of each vector along `axis`.
+    """Keep x >= 0 with sum(x) = radius, of each leaf as one vector, or of each vector along `axis`.
 
     `simplex(axis=-1)` keeps the rows of a matrix probabilities. The prox is the projection by sorting, whose derivative
     is exact; `lmo` puts all weight where the gradient is least. Inside is what misses the sum by (8 + n) eps radius in
@@ -83,7 +83,7 @@ simplex = Simplex
 
 @record
 class L1Ball(Vectors):
-    """The set sum |x| <= radius, of each leaf as one vector, or of each vector along `axis`.
+    """Keep sum |x| <= radius, of each leaf as one vector, or of each vector along `axis`.
 
     The prox projects the moduli on the simplex, where they are outside; `lmo` is the signed unit vector against the
     largest entry of the gradient. Inside is what exceeds the radius by (8 + n) eps radius in n entries. Cost: a sort.
@@ -122,7 +122,7 @@ l1_ball = L1Ball
 
 @record
 class L2Ball(Vectors):
-    """The set |x| <= radius in the Euclidean norm, of each leaf as one vector, or of each vector along `axis`.
+    """Keep the Euclidean norm |x| <= radius, of each leaf as one vector, or of each vector along `axis`.
 
     The prox is v radius / max(|v|, radius); `lmo` is -radius g / |g|, and 0 where the gradient is zero. Inside is what
     exceeds the radius by (8 + n) eps radius in n entries. Cost: two passes.

@@ -14,7 +14,7 @@ from jgd.nonsmooth.nonsmooth import Nonsmooth, Shape, along, number, vectors
 
 @record
 class TotalVariation(Nonsmooth):
-    """h(x) = scale sum |x_{i+1} - x_i| along an axis of each leaf, which favours steps (the fused lasso's penalty).
+    """Penalise scale sum |x_{i+1} - x_i| along an axis of each leaf, which favours steps (the fused lasso).
 
     The prox is exact, not iterative: dynamic programming (Johnson 2013) finds where the answer jumps, and each piece is
     the mean of its v, moved by step scale over its length towards a neighbour at each end; so the derivative, of any

@@ -17,7 +17,7 @@ from jgd.core.without_matrices import warn_without_matrices
 
 @dataclass(frozen=True)
 class Projection:
-    """How the matrices of one array are projected on `rank` directions: their rows, P'G, or their columns, G P."""
+    """A projection of the matrices of one array on `rank` directions: of their rows, P'G, or their columns, G P."""
 
     one: Cut
     rank: int

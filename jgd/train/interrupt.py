@@ -3,7 +3,7 @@
 import signal
 import threading
 from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 
 class Interrupt:
@@ -14,7 +14,7 @@ class Interrupt:
 
     requested = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Interrupt":
         self._previous: Any = None
         on_main = threading.current_thread() is threading.main_thread()
         if on_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -69,7 +69,7 @@ class Process(Pair):
 
 @record
 class ProcessPerElement(Process, aggregating.Aggregator):
-    """The same of gradients with axes for the examples."""
+    """Transform, aggregate and transform gradients that have axes for the examples, as `Process` does without."""
 
 
 @checked(preprocessor=TRANSFORM, aggregator=TRANSFORM, postprocessor=TRANSFORM, aggregator_has_aux=FLAG)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ TOLERANCE = 1e-4  # rounding, and optax's bias correction in float32, bring up t
 NARROW = 48  # entries of an axis while comparing
 
 
+@runtime_checkable
 class Peer(Protocol):
     """Another library, or this one."""
 

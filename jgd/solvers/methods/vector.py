@@ -65,7 +65,7 @@ class Vector(NamedTuple):
         ]
         return jnp.block(blocks)
 
-    def unpack(self, x: jax.Array) -> Params:
+    def unpack(self, x: Any) -> Params:
         """The tree of a vector."""
         leaves, at = [], 0
         for shape, dtype in zip(self.shapes, self.dtypes, strict=True):

@@ -4,7 +4,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from jgd.sweep.storage.store import Store
 FALL = 2.0  # a value that falls by less than this after the first decision is no decay
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Train trials, groups of one structure at a time."""
 

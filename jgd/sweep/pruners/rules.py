@@ -8,7 +8,7 @@ never depend on what became of others.
 
 import dataclasses
 import math
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from jgd.core.arguments import Kind, checked
 from jgd.core.errors import InputError
 
 
+@runtime_checkable
 class Pruner(Protocol):
     """When it decides, and who loses."""
 

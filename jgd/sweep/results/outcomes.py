@@ -31,7 +31,7 @@ from jgd.sweep.spaces.space import Trial
 
 
 class Standing(NamedTuple):
-    """How a space did: its best trial, and what can be said of all its trials."""
+    """A space in the ranking: its best trial, and what can be said of all its trials."""
 
     space: str
     trial: Trial

@@ -53,7 +53,7 @@ class Paired(NamedTuple):
 
 
 class BestOfK(NamedTuple):
-    """How good the best of k random trials is; row i is of k = i + 1."""
+    """Values of the best of k random trials; row i is of k = i + 1."""
 
     expected: np.ndarray  # f64[trials]; NaN where all k may fail
     lower_quartile: np.ndarray  # of the best, by value; NaN where it is a failure

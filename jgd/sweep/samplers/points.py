@@ -15,6 +15,7 @@ from jgd.sweep.spaces.combinations import Combination, combinations
 from jgd.sweep.spaces.space import Axis
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Proposes points and hears what became of them, round after round.
 
