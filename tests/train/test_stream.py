@@ -65,4 +65,6 @@ def test_the_position_counts_what_was_taken():
     taken = feed.take(1)
     assert feed.position == Position(0, 1)
     np.testing.assert_array_equal(taken["x"][0], next(iter(problems.batches(0)))["x"])
-    np.testing.assert_array_equal(feed.take(1)["x"], Feed(problems.batches, feed.position._replace(index=1)).take(1)["x"])
+    np.testing.assert_array_equal(
+        feed.take(1)["x"], Feed(problems.batches, feed.position._replace(index=1)).take(1)["x"]
+    )
