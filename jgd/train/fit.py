@@ -128,6 +128,10 @@ def fit(
     Leaves that the optimizer keeps frozen, see `jgd.by_path`, are not differentiated: their gradients are zeros, in
     norms and clips too.
 
+    Of a stream the batches of the next segment are read, by this thread, while the device computes this one: before its
+    evaluation and callback, and in vain where a rule ends the run. So the host holds two segments of batches. What
+    reading raises is raised when those batches are due; a checkpoint counts the batches that were trained on.
+
     Every draw is a function of `seed` and of the step's number. All numbers of the optimizer, the task and the rules
     are arguments of the compiled program: another learning rate compiles nothing. Ctrl-C ends the run after the
     segment, with `Status.INTERRUPTED`.

@@ -1,6 +1,7 @@
 """Batches from a factory of iterators, stacked a segment at a time, from any position."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -21,43 +22,65 @@ class Position(NamedTuple):
 
 
 class Feed:
-    """Read `factory(epoch)` for epoch 0, 1, ... and knows where it is, so that a run can be resumed there."""
+    """Read `factory(epoch)` for epoch 0, 1, ... and know which batches were taken, so that a run can resume there."""
 
     def __init__(self, factory: Callable[[int], Any], position: Position) -> None:
         self._factory = factory
         self._first: Any = None
-        self.position = position
-        self._batches = self._open()
+        self.position = self._reader = position  # of the next batch to take, and of the next to read
+        self._ahead: deque[tuple[Any, Position]] = deque()  # batches that were read, with the position after each
+        self._error: BaseException | None = None
+        self._source, self._batches = self._open()
 
     def take(self, length: int) -> Any:
         """The next `length` batches, stacked along a new leading axis, across epochs where one ends."""
-        batches = [self._next() for _ in range(length)]
+        if self._error is not None and len(self._ahead) < length:
+            raise self._error
+        self._read(length)
+        batches, positions = zip(*(self._ahead.popleft() for _ in range(length)), strict=True)
+        self.position = positions[-1]
         return jax.tree.map(lambda *x: (jnp if isinstance(x[0], jax.Array) else np).stack(x), *batches)
 
-    def _open(self) -> Iterator[Any]:
-        return itertools.islice(batches_of(self._factory, self.position.epoch), self.position.index, None)
+    def read_ahead(self, length: int) -> None:
+        """Read what the next `take(length)` returns, while the device computes; that call raises what fails here."""
+        try:
+            self._read(length)
+        except (Exception, KeyboardInterrupt) as error:
+            self._error = error
+
+    def close(self) -> None:
+        """Close the iterator that is open, if it is a generator or can be closed as one."""
+        getattr(self._source, "close", lambda: None)()
+
+    def _read(self, length: int) -> None:
+        while len(self._ahead) < length:
+            self._ahead.append((self._next(), self._reader))
+
+    def _open(self) -> tuple[Any, Iterator[Any]]:
+        source = batches_of(self._factory, self._reader.epoch)
+        return source, itertools.islice(source, self._reader.index, None)
 
     def _next(self) -> Any:
         batch = next(self._batches, None)
-        epoch, index = self.position
+        epoch, index = self._reader
         if batch is None and index == 0:
             raise InputError(
                 f"Task(data): data({epoch}) yields nothing; return a fresh iterator with at least one batch for every "
                 "epoch."
             )
         if batch is None:
-            self.position = Position(epoch + 1, 0)
-            self._batches = self._open()
+            self._reader = Position(epoch + 1, 0)
+            self._source, self._batches = self._open()
             return self._next()
         batch = as_arrays(batch, f"Task(data): batch {index} of epoch {epoch}")
         self._check(batch)
-        self.position = Position(epoch, index + 1)
+        self._reader = Position(epoch, index + 1)
         return batch
 
     def _check(self, batch: Any) -> None:
         """One program runs every step, so every batch has the structure, shapes and dtypes of the first."""
         first = self._first = batch if self._first is None else self._first
-        place = f"Task(data): batch {self.position.index} of epoch {self.position.epoch}"
+        place = f"Task(data): batch {self._reader.index} of epoch {self._reader.epoch}"
         if jax.tree.structure(batch) != jax.tree.structure(first):
             raise InputError(
                 f"{place} is {jax.tree.structure(batch)}, but the first was {jax.tree.structure(first)}; yield batches "

@@ -110,6 +110,9 @@ def train(
             # The data or the callback raised it; or it is the second Ctrl-C, which means at once.
             if interrupt.requested or any(x.is_deleted() for x in jax.tree.leaves(run.state)):
                 raise
+        finally:
+            if feed:
+                feed.close()
     return run, told
 
 
@@ -162,6 +165,8 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
         plan.task, run.optimizer, plan.in_segment, first, batches, _rows(plan, first, size), end,
         length=size, watched=plan.watched, layout=plan.layout, pulse=plan.pulse,
     )  # fmt: skip
+    if feed:  # the call has returned before the device is done
+        feed.read_ahead(min(plan.length, plan.steps - end))
     # The compiler chooses where what it returns lies; every segment is to begin as the first did.
     run.state = put_like(state, first)
     after, beats = int(state.steps), curves.pop(HEALTH, None)
