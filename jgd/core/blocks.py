@@ -101,6 +101,11 @@ def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = Fal
     return x
 
 
+def change_basis(x: jax.Array, axis: int, old: jax.Array, new: jax.Array) -> jax.Array:
+    """X, which is in an `old` basis of an axis, in a `new` one."""
+    return rotated(x, [old.T @ new if i == axis else None for i in range(x.ndim)])
+
+
 def _side(n: int, block_size: int | None) -> list[tuple[int, int, int]]:
     """Where blocks begin along a side of n, how long they are, how many."""
     if block_size is None or n <= block_size:
