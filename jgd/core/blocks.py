@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from jgd.core.newton_schulz import hermitian_product
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -88,9 +90,9 @@ def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
 
 
 def gram(x: jax.Array, axis: int) -> jax.Array:
-    """X X' along one axis, summed over the others: f[n, n]."""
-    rest = [i for i in range(x.ndim) if i != axis]
-    return jnp.tensordot(x, x, (rest, rest))
+    """X X' along one axis of real X, summed over the others: f[n, n]."""
+    rows = jnp.moveaxis(x, axis, 0)
+    return hermitian_product(rows.reshape(len(rows), math.prod(rows.shape[1:])))
 
 
 def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = False) -> jax.Array:
