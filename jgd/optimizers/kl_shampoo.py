@@ -124,7 +124,7 @@ class ScaleByKlSoap(ScaleBySoap):
 scale_by_kl_soap = ScaleByKlSoap
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def kl_shampoo(
     learning_rate: Rate,
     b1: Scalar = 0.95,
@@ -155,7 +155,7 @@ def kl_shampoo(
     return descend_then_decay(rule, learning_rate, weight_decay, mask, start=1)
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def kl_soap(
     learning_rate: Rate = 3e-3,
     b1: Scalar = 0.95,
