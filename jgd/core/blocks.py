@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from jgd.core.newton_schulz import hermitian_product
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -88,9 +90,9 @@ def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
 
 
 def gram(x: jax.Array, axis: int) -> jax.Array:
-    """X X' along one axis, summed over the others: f[n, n]."""
-    rest = [i for i in range(x.ndim) if i != axis]
-    return jnp.tensordot(x, x, (rest, rest))
+    """X X' along one axis of real X, summed over the others: f[n, n]."""
+    rows = jnp.moveaxis(x, axis, 0)
+    return hermitian_product(rows.reshape(len(rows), math.prod(rows.shape[1:])))
 
 
 def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = False) -> jax.Array:
@@ -99,6 +101,11 @@ def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = Fal
         if q is not None:
             x = jnp.moveaxis(jnp.tensordot(x, q, (axis, 1 if back else 0)), -1, axis)
     return x
+
+
+def change_basis(x: jax.Array, axis: int, old: jax.Array, new: jax.Array) -> jax.Array:
+    """X, which is in an `old` basis of an axis, in a `new` one."""
+    return rotated(x, [old.T @ new if i == axis else None for i in range(x.ndim)])
 
 
 def _side(n: int, block_size: int | None) -> list[tuple[int, int, int]]:

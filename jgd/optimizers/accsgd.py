@@ -86,7 +86,7 @@ class A2grad(Rule):
         return jnp.where(k == 1, d, self.rho * v + (1 - self.rho) * d)
 
 
-@optimizer(rates=(1e-4, 1e0))
+@optimizer(rates=(1e-3, 1e1))
 def accsgd(learning_rate: Rate, kappa: Scalar = 1000.0, xi: Scalar = 10.0, small_const: Scalar = 0.7) -> Accsgd:
     """Accelerated SGD: short steps, and a running mean of long ones (Kidambi et al. 2018, arXiv:1803.05591).
 

@@ -86,7 +86,7 @@ scale_by_normuon = ScaleByNormuon
 scale_by_adamuon = ScaleByAdamuon
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def normuon(
     learning_rate: Rate,
     ns_coeffs: Any = STANDARD,
@@ -129,7 +129,7 @@ def normuon(
     return beside_adamw(matrices, labels, rate, adam_b1, adam_b2, adam_eps_root, adam_weight_decay)
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def adamuon(
     learning_rate: Rate,
     ns_coeffs: Any = STANDARD,

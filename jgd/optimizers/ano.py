@@ -45,7 +45,7 @@ class ScaleByAno(Rule):
 scale_by_ano = ScaleByAno
 
 
-@optimizer(rates=(1e-6, 1e-2))
+@optimizer(rates=(1e-5, 1e-1))
 def ano(
     learning_rate: Rate = 1e-4,
     b1: Scalar = 0.92,

@@ -78,7 +78,7 @@ class ScaleByApollo(ScaleByLowRankAdam):
 scale_by_apollo = ScaleByApollo
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def apollo(
     learning_rate: Rate,
     rank: int = 128,

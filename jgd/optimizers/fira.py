@@ -57,7 +57,7 @@ def limited_growth(t: jax.Array, x: jax.Array, last: jax.Array) -> tuple[jax.Arr
     return factor * x, factor * norm
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def fira(
     learning_rate: Rate,
     rank: int = 128,

@@ -136,7 +136,7 @@ class ScaleByGalore(Pair):
 scale_by_galore = ScaleByGalore
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def galore(
     learning_rate: Rate,
     rank: int = 128,
@@ -160,7 +160,7 @@ def galore(
     return descend(rule, learning_rate, weight_decay, mask)
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def galore_adamw(
     learning_rate: Rate,
     rank: int = 128,

@@ -53,7 +53,7 @@ class Gravity(Rule):
         return -rate * v, v
 
 
-@optimizer(rates=(1e-4, 1e0))
+@optimizer(rates=(1e-3, 1e1))
 def gravity(learning_rate: Rate, beta: Scalar = 0.9, alpha: Scalar = 0.0) -> Gravity:
     """Descend by a mean of gradients whose large entries are damped (Bahrami & Zadeh 2021, arXiv:2101.09192).
 

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
-from jgd.core.blocks import Blocks, blocks, gram, rotated
-from jgd.core.eigen import eigh, qr_factor
+from jgd.core.blocks import Blocks, blocks, change_basis, gram, rotated
+from jgd.core.eigen import qr_factor
 from jgd.core.symmetric import fold, folded_shape, unfold
 from jgd.core.tree import abs_sq, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend_then_decay, optimizer
-from jgd.optimizers.soap import ScaleBySoap
+from jgd.optimizers.soap import ScaleBySoap, first_bases
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
 
@@ -24,11 +24,12 @@ from jgd.transforms.decay import Decay
 class ScaleByKlShampoo(BlockRule):
     """Precondition each matrix by factors that minimise a KL divergence.
 
-    m = EMA of g; u = Q (Q'm R / (sqrt(s r') + eps)) R', the factors and their eigenvalues as `_kl_factors` has them.
+    m = EMA of Q'g R; u = Q (m / (sqrt(s r') + eps)) R', the factors and their eigenvalues as `_kl_factors` has them.
 
     (Lin et al. 2025, arXiv:2509.03378, and the authors' code, github.com/yorkerlin/KL-Methods.) The eigenvalues are
     `init_factor` at first and learn at each step after the first, which moves nothing; the eigenvectors are computed
-    from the factors after the first step, and every `precondition_frequency` steps renewed by the QR factors of S Q.
+    from the factors after the first step, and every `precondition_frequency` steps renewed by the QR factors of S Q,
+    m with them.
     1 / sqrt(s) is at most max(10, min(m, 4000)). Sides longer than `block_size` are cut. A leaf of fewer than two
     axes, which the authors do not treat, has a diagonal of its own: sqrt(s) + eps divides, s = EMA of g².
     With `stagger` blocks take turns within the f steps. State: 4 + 6 (m² + n²) / mn bytes a parameter of a matrix.
@@ -43,7 +44,7 @@ class ScaleByKlShampoo(BlockRule):
     block_size: int = static(default=1024, expect=WHOLE)
     stagger: bool = static(default=True)
     layout = ("mu", "factors", "bases", "values")
-    renews = ("bases",)
+    renews = ("mu", "bases")
 
     def cut(self, shape: tuple[int, ...]) -> Blocks:
         """Blocks, in which a scalar is a vector of one."""
@@ -56,19 +57,23 @@ class ScaleByKlShampoo(BlockRule):
         return zeros(p), factors, bases, tuple(jnp.full(n, self.init_factor, p.dtype) for n in p.shape)
 
     def step(self, t: jax.Array, g: jax.Array, m: jax.Array, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        m = jnp.where(t > 1, self.b1 * m + (1 - self.b1) * g, m)
+        inside = rotated(g, bases)
+        m = jnp.where(t > 1, self.b1 * m + (1 - self.b1) * inside, m)
         size = jnp.ones_like(m)
         for axis, s in enumerate(values):
             size = size * _along(safe_sqrt(s), axis, m.ndim)
-        u = rotated(jnp.where(t > 1, rotated(m, bases) / (size + self.eps), 0.0), bases, back=True)
-        factors, values = _kl_factors(t == 1, self.b2, g, factors, bases, values)
+        u = rotated(jnp.where(t > 1, m / (size + self.eps), 0.0), bases, back=True)
+        factors, values = _kl_factors(t == 1, self.b2, inside, factors, bases, values)
         return u, m, factors, bases, values
 
     def begin(self, m: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return (jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors),)
+        return m, first_bases(factors)  # m is still zero
 
     def refresh(self, m: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return (jax.tree.map(lambda x, q: qr_factor(unfold(x) @ q), factors, bases),)
+        fresh = jax.tree.map(lambda x, q: qr_factor(unfold(x) @ q), factors, bases)
+        for axis, (old, new) in enumerate(zip(bases, fresh, strict=True)):
+            m = m if old is None else change_basis(m, axis, old, new)
+        return m, fresh
 
 
 scale_by_kl_shampoo = ScaleByKlShampoo
@@ -86,7 +91,7 @@ class ScaleByKlSoap(ScaleBySoap):
 
     init_factor: Scalar = hyper(default=0.1, interval="(0, inf)")
     layout = ("mu", "nu", "factors", "bases", "values")
-    renews = ("bases",)
+    renews = ("mu", "bases")
     sorts = False
 
     def slots(self, p: Any) -> tuple[Any, ...]:
@@ -104,20 +109,22 @@ class ScaleByKlSoap(ScaleBySoap):
         first, corrections = shared
         u, m, v, *_ = ScaleBySoap.step(self, corrections, g, m, v, (None,) * g.ndim, bases)
         beta = self.b2 if self.shampoo_beta is None else self.shampoo_beta
-        factors, values = _kl_factors(first, beta, g, factors, bases, values)
+        factors, values = _kl_factors(first, beta, rotated(g, bases), factors, bases, values)
         return u, m, v, factors, bases, values
 
     def begin(self, m: Any, v: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return ScaleBySoap.begin(self, m, v, factors, bases)[1:]
+        m, _, bases = ScaleBySoap.begin(self, m, v, factors, bases)
+        return m, bases
 
     def refresh(self, m: Any, v: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return ScaleBySoap.refresh(self, m, v, factors, bases)[1:]
+        m, _, bases = ScaleBySoap.refresh(self, m, v, factors, bases)
+        return m, bases
 
 
 scale_by_kl_soap = ScaleByKlSoap
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def kl_shampoo(
     learning_rate: Rate,
     b1: Scalar = 0.95,
@@ -148,7 +155,7 @@ def kl_shampoo(
     return descend_then_decay(rule, learning_rate, weight_decay, mask, start=1)
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(1e-4, 1e0))
 def kl_soap(
     learning_rate: Rate = 3e-3,
     b1: Scalar = 0.95,
@@ -191,31 +198,32 @@ def kl_soap(
     return descend_then_decay(rule, learning_rate, weight_decay, mask, start=1)
 
 
-def _kl_factors(first: jax.Array, beta: Any, g: jax.Array, factors: Any, bases: Any, values: Any) -> tuple[Any, Any]:
-    """Learn from a gradient the factors S, folded, and their eigenvalues s.
+def _kl_factors(
+    first: jax.Array, beta: Any, inside: jax.Array, factors: Any, bases: Any, values: Any
+) -> tuple[Any, Any]:
+    """Learn from a gradient G, which is `inside` its bases, the factors S, folded, and their eigenvalues s.
 
     S = beta S + (1-beta) G R diag(1/r) R' G' / n and s = beta s + (1-beta) mean over columns of (Q'G R)² / r of a
     matrix, with Q the eigenvectors of S f[m, m] and R and r those and the eigenvalues of the other side's: G is made
     white along all sides but one, whose factor learns from it. The `first` gradient is white in no side, and the
     eigenvalues, which are given before, wait for the second. A factor without a basis is a diagonal, s alone.
     """
-    inside = rotated(g, bases)
     new_factors, new_values = [], []
     for axis, (x, s) in enumerate(zip(factors, values, strict=True)):
         others = [None if i == axis else v for i, v in enumerate(values)]
-        scale = jnp.ones_like(g)
+        scale = jnp.ones_like(inside)
         for i, v in enumerate(others):
-            scale = scale if v is None else scale * _along(jnp.where(first, 1.0, 1 / jnp.sqrt(v)), i, g.ndim)
+            scale = scale if v is None else scale * _along(jnp.where(first, 1.0, 1 / jnp.sqrt(v)), i, inside.ndim)
         learned = inside * scale
         if x is not None:
             # Turned back along this side alone: the other bases drop out of the product.
             back = rotated(learned, [q if i == axis else None for i, q in enumerate(bases)], back=True)
-            x = beta * x + (1 - beta) * fold(gram(back, axis)) * (g.shape[axis] / g.size)
+            x = beta * x + (1 - beta) * fold(gram(back, axis)) * (inside.shape[axis] / inside.size)
         if s is not None:
-            mean = jnp.mean(abs_sq(learned), axis=tuple(i for i in range(g.ndim) if i != axis))
+            mean = jnp.mean(abs_sq(learned), axis=tuple(i for i in range(inside.ndim) if i != axis))
             s = jnp.where(first, s, beta * s + (1 - beta) * mean)
             # The authors' bound of an inverse root; the factors of vectors divide nothing else.
-            s = s if x is None else jnp.maximum(s, max(10, min(g.shape[axis], 4000)) ** -2.0)
+            s = s if x is None else jnp.maximum(s, max(10, min(inside.shape[axis], 4000)) ** -2.0)
         new_factors.append(x)
         new_values.append(s)
     return tuple(new_factors), tuple(new_values)
@@ -224,13 +232,3 @@ def _kl_factors(first: jax.Array, beta: Any, g: jax.Array, factors: Any, bases: 
 def _along(x: jax.Array, axis: int, ndim: int) -> jax.Array:
     """A vector along an axis of `ndim`."""
     return jnp.expand_dims(x, [i for i in range(ndim) if i != axis])
-
-
-def _first_bases(factors: Any) -> Any:
-    """The eigenvectors of folded factors, those of the largest eigenvalues first."""
-    return tuple(None if x is None else eigh(unfold(x))[1][:, ::-1] for x in factors)
-
-
-def _next_bases(factors: Any, bases: Any) -> Any:
-    """A step of orthogonal iteration from the last bases."""
-    return tuple(None if x is None else qr_factor(unfold(x) @ q) for x, q in zip(factors, bases, strict=True))

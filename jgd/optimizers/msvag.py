@@ -47,7 +47,7 @@ class ScaleByMsvag(Rule):
 scale_by_msvag = ScaleByMsvag
 
 
-@optimizer(rates=(1e-4, 1e0))
+@optimizer(rates=(1e-3, 1e1))
 def msvag(learning_rate: Rate, beta: Scalar = 0.9) -> Chain:
     """Descend by momentum, less where its entries vary (Balles & Hennig 2018, arXiv:1705.07774)."""
     return descend(ScaleByMsvag(beta), learning_rate)

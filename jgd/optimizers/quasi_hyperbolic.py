@@ -68,7 +68,7 @@ def qhm(learning_rate: Rate, b1: Scalar = 0.999, nu: Scalar = 0.7) -> Chain:
     return descend(ScaleByQhm(b1, nu), learning_rate)
 
 
-@optimizer(rates=(1e-5, 1e-1))
+@optimizer(rates=(3e-5, 3e-1))
 def qhadam(
     learning_rate: Rate,
     b1: Scalar = 0.995,

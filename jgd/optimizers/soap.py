@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
-from jgd.core.blocks import Blocks, blocks, gram, rotated
+from jgd.core.blocks import Blocks, blocks, change_basis, gram, rotated
 from jgd.core.eigen import eigh, qr_factor
 from jgd.core.refresh import in_any_lane
 from jgd.core.symmetric import fold, folded_shape, unfold
@@ -24,11 +24,12 @@ from jgd.transforms.decay import Decay
 class ScaleBySoap(BlockRule):
     """Scale by Adam in Shampoo's eigenbasis.
 
-    u = Q (Q'm / (sqrt(v) + eps)), bias corrections outside: Adam in the eigenbases Q of means of GG' and G'G.
+    u = Q (m / (sqrt(v) + eps)), bias corrections outside: Adam in the eigenbases Q of means of GG' and G'G.
 
-    m is a mean of G and v one of (Q'G)^2 (Vyas et al. 2024, arXiv:2409.11321); of a tensor every axis has a basis.
+    m is a mean of Q'G and v one of (Q'G)^2 (Vyas et al. 2024, arXiv:2409.11321); of a tensor every axis has a basis.
     As the authors' code has it, the first call only takes the eigenvectors of the first gradient and makes no step, and
-    a basis is renewed after the step: its columns and v sorted by diag(Q'LQ), then Q <- QR(LQ), one power iteration.
+    a basis P is renewed after the step: its columns and v sorted by diag(P'LP), then Q <- QR(LP), one power iteration,
+    and m <- Q'P m, the same mean in the new basis.
     Sides above `max_precondition_dim`, vectors and scalars are not rotated; `merge_dims` merges neighbouring dimensions
     whose product is at most that. `refresh_tolerance` renews only bases with |offdiag(Q'LQ)| above so many |L|.
 
@@ -52,7 +53,7 @@ class ScaleBySoap(BlockRule):
     stagger: bool = static(default=True)
     refresh_tolerance: Scalar | None = hyper(default=None, interval="[0, inf)")
     layout = ("mu", "nu", "factors", "bases")
-    renews = ("nu", "bases")
+    renews = ("mu", "nu", "bases")
     sorts: ClassVar[bool] = True
 
     def cut(self, shape: tuple[int, ...]) -> Blocks:
@@ -79,9 +80,10 @@ class ScaleBySoap(BlockRule):
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array, factors: Any, bases: Any) -> tuple[Any, ...]:
         steps, size = shared
         beta = self.b2 if self.shampoo_beta is None else self.shampoo_beta
-        m = jnp.where(steps, self.b1 * m + (1 - self.b1) * g, m)
-        v = jnp.where(steps, self.b2 * v + (1 - self.b2) * rotated(g, bases) ** 2, v)
-        u = rotated(m, bases) / (safe_sqrt(v) + self.eps)
+        inside = rotated(g, bases)
+        m = jnp.where(steps, self.b1 * m + (1 - self.b1) * inside, m)
+        v = jnp.where(steps, self.b2 * v + (1 - self.b2) * inside**2, v)
+        u = m / (safe_sqrt(v) + self.eps)
         if self.normalize_grads:
             u = u / (safe_sqrt(jnp.mean(u * u)) + self.eps)  # a rotation leaves the mean as it is
         # Before the product, where it costs no pass over the update.
@@ -92,32 +94,38 @@ class ScaleBySoap(BlockRule):
         return u, m, v, factors, bases
 
     def begin(self, m: Any, v: Any, factors: Any, bases: Any) -> tuple[Any, ...]:
-        return v, jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors)
+        return m, v, first_bases(factors)  # m is still zero
 
     def refresh(self, m: Any, v: Any, factors: Any, bases: Any) -> tuple[Any, ...]:
         fresh = list(bases)
         for axis, (x, q) in enumerate(zip(factors, bases, strict=True)):
             if x is not None:
-                v, fresh[axis] = self._renewed_basis(v, unfold(x), q, axis)
-        return v, tuple(fresh)
+                m, v, fresh[axis] = self._renewed_basis(m, v, unfold(x), q, axis)
+        return m, v, tuple(fresh)
 
-    def _renewed_basis(self, v: jax.Array, x: jax.Array, q: jax.Array, axis: int) -> tuple[jax.Array, jax.Array]:
-        """One power iteration on the basis of an axis, and v in its order."""
+    def _renewed_basis(self, m: jax.Array, v: jax.Array, x: jax.Array, q: jax.Array, axis: int) -> tuple[Any, ...]:
+        """One power iteration on the basis of an axis, and the moments in it."""
         power = x @ q
 
-        def renew(v: jax.Array, power: jax.Array) -> tuple[jax.Array, jax.Array]:
-            if not self.sorts:
-                return v, qr_factor(power)
-            order = jnp.argsort(-jnp.sum(q * power, axis=0))
-            return jnp.take(v, order, axis), qr_factor(power[:, order])
+        def renew(m: jax.Array, v: jax.Array, power: jax.Array) -> tuple[Any, ...]:
+            if self.sorts:
+                order = jnp.argsort(-jnp.sum(q * power, axis=0))
+                v, power = jnp.take(v, order, axis), power[:, order]
+            fresh = qr_factor(power)
+            return change_basis(m, axis, q, fresh), v, fresh
 
         if self.refresh_tolerance is None:
-            return renew(v, power)
-        turned = q.T @ power
-        off = turned - jnp.diag(jnp.diagonal(turned))
+            return renew(m, v, power)
+        inside = q.T @ power
+        off = inside - jnp.diag(jnp.diagonal(inside))
         stale = jnp.sum(off * off) > self.refresh_tolerance**2 * jnp.sum(x * x)
-        found = jax.lax.cond(in_any_lane(stale), renew, lambda v, power: (v, q), v, power)
-        return where(stale, found, (v, q))
+        found = jax.lax.cond(in_any_lane(stale), renew, lambda m, v, power: (m, v, q), m, v, power)
+        return where(stale, found, (m, v, q))
+
+
+def first_bases(factors: Any) -> Any:
+    """The eigenvectors of folded factors, those of the largest eigenvalues first."""
+    return jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors)
 
 
 scale_by_soap = ScaleBySoap
