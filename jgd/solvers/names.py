@@ -6,7 +6,6 @@ from typing import Any
 from jgd.core.arguments import TRANSFORM, Kind, admits
 from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
-from jgd.optimizers.lbfgs import lbfgs
 from jgd.solvers.methods.admm import admm
 from jgd.solvers.methods.augmented_lagrangian import augmented_lagrangian
 from jgd.solvers.methods.frank_wolfe import frank_wolfe
@@ -36,7 +35,7 @@ METHODS: dict[str, Callable[..., Method | Transform]] = {
     "cg": nonlinear_cg,
     "bfgs": bfgs,
     "dfp": dfp,
-    "l-bfgs": lbfgs,
+    "l-bfgs": lbfgsb,
     "admm": admm,
     "arc": cubic_newton,
     "dogleg": dogleg,

@@ -65,14 +65,16 @@ def reference() -> dict[str, ReferenceEntry]:
     found: dict[int, list[tuple[str, Any]]] = {}
     for name, value in _public():
         found.setdefault(id(value), []).append((name, value))
-    called = {id(make): name for name, make in (METHODS | SAMPLERS).items()}
+    called: dict[int, list[str]] = {}
+    for name, make in (METHODS | SAMPLERS).items():
+        called.setdefault(id(make), []).append(name)
     optimizers = catalogue()
     entries = []
     for same in found.values():
         same.sort(key=lambda item: (item[0] not in optimizers, item[0].count("."), not item[0].islower(), item[0]))
         (name, value), *others = same
         also = [other for other, _ in others]
-        text = [called[id(value)]] if called.get(id(value), name) != name else []
+        text = [other for other in called.get(id(value), ()) if other != name]
         entries.append(ReferenceEntry(name, _kind(name, value), value, (*also, *text)))
     entries += [ReferenceEntry(name, "samplers", value) for name, value in SAMPLERS.items()]
     order = list(KINDS)

@@ -9,10 +9,10 @@ from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import longest_step, steepest
-from jgd.solvers.methods.line_searches import LineSearch
+from jgd.solvers.methods.line_searches import LineSearch, contradiction
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls, contradicts
+from jgd.solvers.methods.precision import Stalls
 from jgd.transforms.line_search import RayPoint
 
 MOST_STALLS = 10
@@ -29,7 +29,7 @@ class Ray(NamedTuple):
     longest: jax.Array  # f[], the step that reaches the bounds
     step: jax.Array  # f[], the step that is being tried
     search: Any
-    wrong: jax.Array  # bool[], a trial of this search was higher where the slopes say lower
+    noise: jax.Array  # f[], by how much a trial of this search was higher where the slopes say lower
     stalls: Stalls
 
 
@@ -38,10 +38,11 @@ class Descent(Method):
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
     then the method ends: PRECISION where the values differ by no more than rounding, or the gradient is no more than
-    the rounding of the first, else LINE_SEARCH. So it does where several steps in a row lower neither the value,
-    beyond its rounding, nor the gradient. Where trials are higher though slopes say lower, values count for nothing.
-    With bounds, steepest descent is P(x - g) - x, and its norm, of all entries together, is the optimality. A method of
-    this kind is a record with a `line_search` and four functions, of which the last has a default.
+    the rounding of the first, else LINE_SEARCH. So it does where several steps in a row lower neither the least value,
+    beyond its rounding, nor the least gradient. By how much trials are higher though slopes say lower is rounding, too;
+    where that is too much, values count for nothing. With bounds, steepest descent is P(x - g) - x, and its norm, of
+    all entries together, is the optimality. A method of this kind is a record with a `line_search` and four functions,
+    of which the last has a default.
     """
 
     line_search: LineSearch
@@ -67,7 +68,9 @@ class Descent(Method):
         """The form of the first iterate."""
         zero, model, fresh = jnp.zeros_like(point.value), self.start(problem, point), jnp.array(True)
         start = RayPoint(zero, point.value, zero, point)
-        ray = Ray(model, fresh, point.grad, start, zero, zero, self.line_search.begin(start), ~fresh, Stalls.none(zero))
+        ray = Ray(
+            model, fresh, point.grad, start, zero, zero, self.line_search.begin(start), zero, Stalls.none(zero, zero)
+        )
         return at_start(point, point.params, ray)
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
@@ -76,7 +79,7 @@ class Descent(Method):
         trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
         search = self.line_search.receive(ray.search, ray.start, trial, ray.longest)
         step = self.line_search.next(search, ray.longest)
-        ray = ray._replace(wrong=ray.wrong | contradicts(ray.start, trial))
+        ray = ray._replace(noise=jnp.maximum(ray.noise, contradiction(ray.start, trial)))
         tried = iterate._replace(
             trial=problem.inside(iterate.point.params + step * ray.direction),
             accepted=jnp.array(False),
@@ -98,10 +101,10 @@ class Descent(Method):
         model = where(moved, self.learn(problem, ray.model, old, point), fresh_model)
         down = steepest(problem, point)
         size = jnp.linalg.norm(down)
-        stalls = where(moved, ray.stalls.after(old.value, point.value, size), ray.stalls)
-        stalls = where(first, Stalls.none(size), stalls)
+        stalls = where(moved, ray.stalls.after(ray.stalls.lowest, point.value, size), ray.stalls)
+        stalls = where(first, Stalls.none(point.value, size), stalls)
         over = (~moved & ray.fresh) | (stalls.count >= MOST_STALLS)
-        reason = ray.stalls.status(old.value, jnp.where(moved, point.value, trial.value), size, ray.wrong)
+        reason = ray.stalls.status(old.value, jnp.where(moved, point.value, trial.value), size, ray.noise)
         why = jnp.where(over & ~first, reason, status(Status.RUNNING))
         last = ray._replace(step=end.step, stalls=stalls)
         iterate = Iterate(point, iterate.trial, moved | first, size, why, last)
@@ -113,13 +116,18 @@ class Descent(Method):
     def _aim(
         self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array, direction: jax.Array, at_least: Any
     ) -> Iterate:
-        """The ray from the point of the iterate, and its first trial: along the gradient of length at most 1."""
+        """The ray from the point of the iterate, and its first trial.
+
+        Along the gradient it is of length at most 1, and shorter where a parabola down to 0 is (Fletcher 1987).
+        """
         point, last = iterate.point, iterate.memory
         slope = direction @ point.grad
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
         longest = longest_step(problem, point.params, direction)
-        first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, start))
+        unit = 1 / jnp.maximum(1.0, iterate.optimality)
+        to_zero = jnp.clip(-2 * jnp.abs(point.value) / slope, unit / 100, unit)
+        first = jnp.where(fresh, to_zero, self.first_step(model, last, start))
         step = jnp.minimum(jnp.maximum(first, at_least), longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
-        ray = Ray(model, fresh, direction, start, longest, step, search, jnp.array(False), last.stalls)
+        ray = Ray(model, fresh, direction, start, longest, step, search, jnp.zeros_like(slope), last.stalls)
         return iterate._replace(trial=problem.inside(point.params + step * direction), memory=ray)

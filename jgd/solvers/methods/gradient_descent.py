@@ -12,10 +12,10 @@ from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.descent import Descent, Ray
-from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, rounding
+from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, contradiction, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls, contradicts
+from jgd.solvers.methods.precision import Stalls
 from jgd.transforms.line_search import RayPoint
 
 SHORTEST, LONGEST = 1e-10, 1e10
@@ -60,7 +60,7 @@ class Spectral(NamedTuple):
     direction: jax.Array  # f[n]
     share: jax.Array  # f[], of the direction, that is tried
     steps: jax.Array  # i32[]
-    wrong: jax.Array  # bool[], since the value fell, a trial was higher where the slopes say lower
+    noise: jax.Array  # f[], by how much a trial was higher where the slopes say lower, since the value fell
     stalls: Stalls
 
 
@@ -85,8 +85,8 @@ class BarzilaiBorwein(Method):
         size = jnp.linalg.norm(steepest(problem, point))
         values = jnp.full(self.window, -jnp.inf, point.value.dtype).at[0].set(point.value)
         direction = steepest(problem, point, 1 / jnp.maximum(1.0, size))
-        zero, no = jnp.zeros((), jnp.int32), jnp.array(False)
-        memory = Spectral(values, direction, jnp.ones_like(size), zero, no, Stalls.none(size))
+        zero, none = jnp.zeros((), jnp.int32), jnp.zeros_like(size)
+        memory = Spectral(values, direction, jnp.ones_like(size), zero, none, Stalls.none(point.value, size))
         trial = problem.inside(point.params + direction)
         return at_start(point, trial, memory)._replace(optimality=size)
 
@@ -107,15 +107,14 @@ class BarzilaiBorwein(Method):
         stalls = where(taken, memory.stalls.after(old.value, point.value, size), memory.stalls)
         values = jnp.where(taken, jnp.roll(memory.values, 1).at[0].set(new.value), memory.values)
         start = RayPoint(jnp.zeros_like(t), old.value, slope)
-        wrong = memory.wrong | contradicts(start, RayPoint(t, new.value, new.grad @ memory.direction))
+        found = RayPoint(t, new.value, new.grad @ memory.direction)
+        noise = jnp.maximum(memory.noise, contradiction(start, found))
         fell = taken & (old.value - new.value > rounding(old.value))
         over = (share < SHORTEST) | (stalls.count >= self.window)
-        why = jnp.where(over, stalls.status(old.value, new.value, size, wrong), status(Status.RUNNING))
+        why = jnp.where(over, stalls.status(old.value, new.value, size, noise), status(Status.RUNNING))
         trial = problem.inside(point.params + share * direction)
-        found = Iterate(
-            point, trial, taken, size, why, Spectral(values, direction, share, steps, wrong & ~fell, stalls)
-        )
-        return cast_like(found, iterate)
+        memory = Spectral(values, direction, share, steps, jnp.where(fell, 0.0, noise), stalls)
+        return cast_like(Iterate(point, trial, taken, size, why, memory), iterate)
 
     def _step(self, old: Point, new: Point, steps: jax.Array, size: jax.Array) -> jax.Array:
         s, y = new.params - old.params, new.grad - old.grad

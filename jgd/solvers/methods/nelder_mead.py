@@ -9,6 +9,7 @@ from jgd.core.record import hyper, record
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Params, Scalar
+from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 
@@ -25,6 +26,7 @@ class Vertices(NamedTuple):
     index: jax.Array  # i32[], of the point that is evaluated next, where it is built or shrinks
     reflected: jax.Array  # f[n]
     reflected_value: jax.Array  # f[]
+    begun: jax.Array  # f[], the value at which this simplex began; infinite for the first
 
 
 @record
@@ -33,8 +35,10 @@ class NelderMead(Method):
 
     The image is the reflection, twice as far or half as far, or, where none is lower, all shrink towards the lowest;
     with more than two parameters by factors that depend on n (Gao & Han 2012). At first the points lie 5% of each
-    parameter from the start, and 0.00025 where it is 0. Bounds cut points off. It ends, with Status.STEP_NORM, where
-    the others are within `x_tol` of the lowest in each parameter and within `f_tol` of its value, both absolute.
+    parameter from the start, and 0.00025 where it is 0. Bounds cut points off. The others are then within `x_tol` of
+    the lowest in each parameter and within `f_tol` of its value, both absolute. As the points may have come to lie in a
+    plane, or in a bound, a new simplex begins there, of at least 100 `x_tol` (Press et al. 2007, 10.5), until one ends
+    no lower by `f_tol` than it began, with Status.STEP_NORM.
 
     For functions of up to about ten parameters without derivatives: none is taken, so that any function that JAX can
     call will do, and `gradient_norm` is NaN. Memory: n + 1 vectors. A shrinkage costs n evaluations.
@@ -55,14 +59,21 @@ class NelderMead(Method):
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The first simplex, of which the start alone has its value."""
-        x = point.params
+        memory = self._built(problem, point.params, point.value, 0.0)._replace(
+            begun=jnp.full_like(point.value, jnp.inf)
+        )
+        first = at_start(point, memory.points[1], memory)
+        return first._replace(optimality=jnp.full_like(point.value, jnp.nan))
+
+    def _built(self, problem: Objective, x: jax.Array, value: jax.Array, least: Scalar) -> Vertices:
+        """A simplex at a point, which alone has its value, with edges of a least length."""
         steps = jnp.where(x == 0, 0.00025, 0.05 * x)
+        steps = jnp.where(jnp.abs(steps) < least, least, steps)
         beyond = problem.inside(x + steps) == x  # at a bound: to its other side
         moved = x[None] + jnp.diag(jnp.where(beyond, -steps, steps))
         points = jnp.concatenate([x[None], jax.vmap(problem.inside)(moved)])
-        values = jnp.full(len(points), jnp.inf, point.value.dtype).at[0].set(point.value)
-        memory = Vertices(points, values, jnp.int32(BUILD), jnp.int32(1), x, point.value)
-        return at_start(point, points[1], memory)._replace(optimality=jnp.full_like(point.value, jnp.nan))
+        values = jnp.full(len(points), jnp.inf, value.dtype).at[0].set(value)
+        return Vertices(points, values, jnp.int32(BUILD), jnp.int32(1), x, value, value)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """The simplex with the new value, and the next point."""
@@ -74,13 +85,19 @@ class NelderMead(Method):
         whole = simplex.phase == REFLECT
         small = whole & (spread <= self.x_tol) & (jnp.max(jnp.abs(values[1:] - values[:1])) <= self.f_tol)
         least = 4 * jnp.finfo(spread.dtype).eps * jnp.max(jnp.abs(points[0]))
-        why = jnp.where(whole & (spread <= least), status(Status.PRECISION), status(Status.RUNNING))
+        tiny = whole & (spread <= least)
+        fell = simplex.begun - values[0] > jnp.maximum(self.f_tol, rounding(values[0]))
+        again = (small | tiny) & fell
+        why = jnp.where(tiny & ~again, status(Status.PRECISION), status(Status.RUNNING))
+        simplex = where(
+            again, cast_like(self._built(problem, points[0], values[0], 100 * self.x_tol), simplex), simplex
+        )
         found = Iterate(
             where(lower, new, iterate.point),
             self._trial(problem, simplex),
             lower,
             iterate.optimality,
-            jnp.where(small, status(Status.STEP_NORM), why),
+            jnp.where(small & ~again, status(Status.STEP_NORM), why),
             simplex,
         )
         return cast_like(found, iterate)
@@ -113,6 +130,7 @@ class NelderMead(Method):
             jnp.where(filling, old.index + 1, 1).astype(jnp.int32),
             jnp.where(is_reflection, x, old.reflected),
             jnp.where(is_reflection, value, old.reflected_value),
+            old.begun,
         )
 
     def _trial(self, problem: Objective, simplex: Vertices) -> jax.Array:

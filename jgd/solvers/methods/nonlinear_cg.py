@@ -9,7 +9,7 @@ from jgd.core.arguments import one_of
 from jgd.core.record import hyper, part, record, static
 from jgd.core.types import Scalar
 from jgd.solvers.methods.descent import Descent, Ray
-from jgd.solvers.methods.line_searches import LINE_SEARCH, LineSearch, StrongWolfe
+from jgd.solvers.methods.line_searches import LINE_SEARCH, LineSearch, StrongWolfe, rounding
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.transforms.line_search import RayPoint
 
@@ -28,11 +28,11 @@ class NonlinearCG(Descent):
 
     beta is 0 where |g+'g| >= `restart_rtol` |g+|^2, when directions have lost their conjugacy (Powell 1977): by default
     0.2 for "fr" and "dy", while the others begin anew by themselves, and None stands for never. The first step is the
-    one that would change the value as the last step did. Memory: three vectors.
+    one that would change the value as the last step did (Nocedal & Wright 2006, 3.60). Memory: three vectors.
     """
 
     beta: str = static(default="pr+", expect=one_of(*BETAS))
-    line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.1), expect=LINE_SEARCH)
+    line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.4), expect=LINE_SEARCH)
     restart_rtol: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def start(self, problem: Objective, point: Point) -> jax.Array:
@@ -66,8 +66,10 @@ class NonlinearCG(Descent):
         return jnp.maximum((y @ new - 2 * (y @ y) * (d @ new) / dy) / dy, -1 / (norm(d) * jnp.minimum(0.01, norm(g))))
 
     def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
-        """A parabola's minimum."""
-        return last.step * last.start.slope / start.slope
+        """The minimum of a parabola that falls by as much as the value did; by the slopes where that is rounding."""
+        fall = last.start.value - start.value
+        by_slopes = last.step * last.start.slope / start.slope
+        return jnp.where(fall > rounding(start.value), -2 * fall / start.slope, by_slopes)
 
 
 nonlinear_cg = NonlinearCG

@@ -6,41 +6,36 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.status import Status
-from jgd.solvers.methods.line_searches import equal_rtol, rounding
-from jgd.solvers.methods.method import status
-from jgd.transforms.line_search import RayPoint
-
-
-def contradicts(start: RayPoint, trial: RayPoint) -> jax.Array:
-    """Whether a trial is higher, beyond rounding, though the slopes at both ends say that it is lower, bool[].
-
-    Then it is the derivatives that are wrong, or the rounding of the function that is more than its value tells.
-    """
-    return (trial.slope <= start.slope / 2) & (trial.value - start.value > rounding(start.value))
+from jgd.solvers.methods.line_searches import NOISIEST, equal_rtol, rounding
+from jgd.solvers.methods.method import FALLS, status
 
 
 class Stalls(NamedTuple):
-    """Steps in a row that lowered neither the value, beyond its rounding, nor the least optimality so far."""
+    """Steps in a row that lowered neither the value, beyond its rounding, nor the optimality by a tenth."""
 
     first: jax.Array  # f[], the optimality at the start
-    least: jax.Array  # f[], the least so far
+    least: jax.Array  # f[], the last that was lower by a tenth than the one before
+    lowest: jax.Array  # f[], the lowest value so far
     count: jax.Array  # i32[]
 
-    def status(self, old: jax.Array, new: jax.Array, optimality: jax.Array, wrong: jax.Array) -> jax.Array:
+    def status(self, old: jax.Array, new: jax.Array, optimality: jax.Array, noise: jax.Array) -> jax.Array:
         """Why no step is found: PRECISION where two values differ by rounding, or the optimality is that of the first.
 
-        The values say nothing where trials have contradicted the derivatives, `wrong`: then it is LINE_SEARCH.
+        Rounding is what trials have contradicted the derivatives by, `noise`, where that is more. Where it is too much,
+        the values say nothing: then it is LINE_SEARCH.
         """
-        equal = (jnp.abs(new - old) <= rounding(old)) & ~wrong
+        wrong = noise > NOISIEST * rounding(old)
+        equal = (jnp.abs(new - old) <= jnp.maximum(rounding(old), 2 * noise)) & ~wrong
         exact = equal | (optimality <= equal_rtol(optimality) * self.first)
         return jnp.where(exact, status(Status.PRECISION), status(Status.LINE_SEARCH))
 
     @classmethod
-    def none(cls, optimality: jax.Array) -> "Stalls":
+    def none(cls, value: jax.Array, optimality: jax.Array) -> "Stalls":
         """Before the first step."""
-        return cls(optimality, optimality, jnp.zeros((), jnp.int32))
+        return cls(optimality, optimality, value, jnp.zeros((), jnp.int32))
 
     def after(self, old: jax.Array, new: jax.Array, optimality: jax.Array) -> "Stalls":
-        """With a step more, from one value to another."""
-        stalled = (jnp.abs(new - old) <= rounding(old)) & ~(optimality < self.least)
-        return Stalls(self.first, jnp.minimum(self.least, optimality), jnp.where(stalled, self.count + 1, 0))
+        """With a step more, to a value that is to be lower than an old one."""
+        falls = optimality < FALLS * self.least
+        count = jnp.where((old - new > rounding(old)) | falls, 0, self.count + 1)
+        return Stalls(self.first, jnp.where(falls, optimality, self.least), jnp.minimum(self.lowest, new), count)

@@ -72,7 +72,7 @@ class SequentialQuadratic(Method):
         """The model with the identity as its Hessian."""
         n, x, c = point.params.size, point.params, point.constraint
         zero, none = jnp.zeros_like(point.value), jnp.zeros((), jnp.int32)
-        still = Stalls(zero, zero + jnp.inf, none)
+        still = Stalls(zero, zero + jnp.inf, zero, none)
         exact = problem.hess is not None
         B = _exact(problem, x, point.multipliers) if exact else jnp.eye(n, dtype=x.dtype)
         model = Model(B, none, jnp.zeros_like(x), jnp.zeros_like(c), zero, none, zero, none, still)

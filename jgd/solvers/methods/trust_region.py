@@ -23,6 +23,7 @@ class Region(NamedTuple):
     exact: jax.Array  # bool[], whether the first step that was tried from this point was next to nothing
     radius: jax.Array  # f[], how far the model is trusted; 0 before the start is evaluated
     first: jax.Array  # f[], the gradient's norm at the start
+    scale: jax.Array  # f[], the size of the value there
 
 
 @record
@@ -35,10 +36,11 @@ class TrustRegion(Method):
     where that has no minimum min(1, |g|).
 
     Ten rounding units of f are added to both parts of the ratio (Conn, Gould & Toint 2000, 17.4.2), and where the model
-    promises no more than those, the gradient must get smaller. It ends with PRECISION where it does not, or is no
-    more than the rounding of the first, and with TRUST_REGION where the radius vanishes at a point at which the model
-    promised more. A method of this kind is a
-    record with `model` and `solve`.
+    promises no more than those, the gradient must get smaller. Where a step is at most sqrt(eps) |x|, slopes tell the
+    change of the value, d'(g + g+) / 2, if values agree with that but for the rounding of those at the start. It ends
+    with PRECISION where no step is taken that changes f by no more than rounding, or the gradient is no more than the
+    rounding of the first, and with TRUST_REGION where the radius vanishes at a point at which the model promised more.
+    A method of this kind is a record with `model` and `solve`.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset({"hess"})
@@ -71,12 +73,12 @@ class TrustRegion(Method):
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The form of the first iterate."""
         zero, model = jnp.zeros_like(point.value), self.model(problem, point)
-        return at_start(point, point.params, Region(model, point.params, zero, jnp.array(False), zero, zero))
+        return at_start(point, point.params, Region(model, point.params, zero, jnp.array(False), zero, zero, zero))
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Take the step or stay, and aim anew."""
         old, region = iterate.point, iterate.memory
-        noise, rise = rounding(old.value), new.value - old.value
+        noise, rise = rounding(old.value), self._rise(old, new, region)
         finite, small = is_finite(new), region.predicted <= noise
         ratio = jnp.where(finite, (noise - rise) / (region.predicted + noise), -jnp.inf)
         falls = jnp.linalg.norm(new.grad) < FALLS * jnp.linalg.norm(old.grad)
@@ -97,7 +99,8 @@ class TrustRegion(Method):
             lambda: self.resized(region, good, length, shorter).astype(size.dtype),
         )
         norm = jnp.where(first, jnp.linalg.norm(new.grad), region.first)
-        region = region._replace(model=model, radius=radius, first=norm)
+        scale = jnp.where(first, jnp.abs(new.value), region.scale)
+        region = region._replace(model=model, radius=radius, first=norm, scale=scale)
         return self._aim(
             problem,
             Iterate(
@@ -109,6 +112,14 @@ class TrustRegion(Method):
                 region,
             ),
         )
+
+    def _rise(self, old: Point, new: Point, region: Region) -> jax.Array:
+        """By how much the value of a trial is higher, f[]."""
+        rise, by_slopes = new.value - old.value, region.step @ (old.grad + new.grad) / 2
+        eps = float(jnp.finfo(rise.dtype).eps)
+        short = jnp.linalg.norm(region.step) <= eps**0.5 * jnp.linalg.norm(old.params)
+        agree = jnp.abs(rise - by_slopes) <= rounding(jnp.maximum(jnp.abs(old.value), region.scale))
+        return jnp.where(short & agree, by_slopes, rise)
 
     def resized(self, region: Region, ratio: jax.Array, length: jax.Array, shorter: jax.Array) -> jax.Array:
         """The next radius, after a step of this length; `shorter` is the part of it to try after a bad one."""
