@@ -187,6 +187,7 @@ def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
     @functools.wraps(recipe)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:
         bound = signature.bind(*args, **kwargs)
+        written = tuple(bound.arguments)
         bound.apply_defaults()
         given = bound.arguments
         for key, kind in kinds.items():
@@ -196,7 +197,7 @@ def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
         try:
             return made(recipe, given, numbers)
         except RefusalError as refusal:
-            ours = refusal.renamed(name, given)
+            ours = refusal.renamed(name, {key: given[key] for key in written})
             raise refusal if ours is None else ours from None
 
     lines = [f"        {key}: {GLOSSARY[key]}" for key in signature.parameters if key in GLOSSARY]
