@@ -55,5 +55,5 @@ def test_heads_that_do_not_fit_are_one_clear_sentence(shapes, more):
 def test_kernels_of_integers_are_refused():
     """Scaled by less than 1 they would all be 0."""
     whole = jnp.ones((8, 4, 2), int)
-    with pytest.raises(jgd.InputError, match="k_kernel.*int32"):
+    with pytest.raises(jgd.InputError, match=r"k_kernel.*int32"):
         jgd.qk_clip(whole.astype(float), whole, jnp.full(4, 200.0))
