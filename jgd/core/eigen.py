@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.symmetric import unfold
+
 NEWTON_STEPS = 60  # enough for a condition of 1e12
 
 
@@ -51,6 +53,11 @@ def _eigh_jvp(primals: Any, tangents: Any) -> Any:
     gaps = values[None, :] - values[:, None]
     equal = jnp.abs(gaps) <= _noise(values)
     return (values, q), (jnp.diagonal(turned), q @ jnp.where(equal, 0.0, turned / jnp.where(equal, 1.0, gaps)))
+
+
+def eigenbases(factors: Any) -> Any:
+    """The eigenvectors of folded matrices, those of the largest eigenvalues first."""
+    return jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors)
 
 
 @jax.custom_jvp

@@ -19,8 +19,9 @@ class ScaleByAno(Rule):
 
     u = sign(m) |g| / (sqrt(v^) + eps), v = b2 v + (1-b2) sign(|g|^2 - v) |g|^2 from the old v.
 
-    m is the mean of g with decay b1, and v^ = v / (1 - b2^t) (Kegreisz 2025, arXiv:2508.18258). v goes down by the
-    gradient's size and not by its own, as Yogi's; at a b2 below 1/2 it may fall below zero, which then counts as zero.
+    m is the mean of g with decay b1, and v^ = v / (1 - b2^t) (Kegreisz 2025, arXiv:2508.18258). The gradient is
+    added to v or taken from it, as Yogi has it, though v decays too; at a b2 below 1/2 it may fall below zero, which
+    then counts as zero.
     """
 
     b1: Scalar = hyper(default=0.92, interval="[0, 1)")

@@ -10,12 +10,12 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, change_basis, gram, rotated
-from jgd.core.eigen import qr_factor
+from jgd.core.eigen import eigenbases, qr_factor
 from jgd.core.symmetric import fold, folded_shape, unfold
 from jgd.core.tree import abs_sq, safe_sqrt, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.optimizers.catalogue import descend_then_decay, optimizer
-from jgd.optimizers.soap import ScaleBySoap, first_bases
+from jgd.optimizers.soap import ScaleBySoap
 from jgd.transforms import Chain
 from jgd.transforms.decay import Decay
 
@@ -67,7 +67,7 @@ class ScaleByKlShampoo(BlockRule):
         return u, m, factors, bases, values
 
     def begin(self, m: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
-        return m, first_bases(factors)  # m is still zero
+        return m, eigenbases(factors)  # m is still zero
 
     def refresh(self, m: Any, factors: Any, bases: Any, values: Any) -> tuple[Any, ...]:
         fresh = jax.tree.map(lambda x, q: qr_factor(unfold(x) @ q), factors, bases)

@@ -16,7 +16,7 @@ from jgd.transforms import Chain
 class ScaleByMsvag(Rule):
     """Scale a momentum down where the gradient varies.
 
-    u = f m^, f = |m^|^2 / (|m^|^2 + rho s), s = (v^ - |m^|^2) / (1 - rho), in [0, 1]; m^ and v^ as Adam's, of beta.
+    u = f m^, f = |m^|^2 / (|m^|^2 + rho s) in [0, 1], s = (v^ - |m^|^2) / (1 - rho); m^ and v^ as Adam's, of beta.
 
     rho = (1-beta) (1+beta^t) / ((1+beta) (1-beta^t)), at most 0.9999, is the variance of m^ over the gradient's
     (Balles & Hennig 2018, arXiv:1705.07774). State: 8 bytes a parameter.

@@ -204,7 +204,7 @@ def schedule_free_adamw(
     return ScheduleFree(base, rate, b1, weight_lr_power, state_dtype, weights_ahead=warmup_from_zero)
 
 
-@optimizer(rates=(1e-4, 1e0))
+@optimizer(rates=(1e-3, 1e1))
 def schedule_free_radam(
     learning_rate: Scalar = 0.0025,
     b1: Scalar = 0.9,

@@ -10,7 +10,7 @@ from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, change_basis, gram, rotated
-from jgd.core.eigen import eigh, qr_factor
+from jgd.core.eigen import eigenbases, qr_factor
 from jgd.core.refresh import in_any_lane
 from jgd.core.symmetric import fold, folded_shape, unfold
 from jgd.core.tree import one_minus_pow, safe_sqrt, where, zeros
@@ -94,7 +94,7 @@ class ScaleBySoap(BlockRule):
         return u, m, v, factors, bases
 
     def begin(self, m: Any, v: Any, factors: Any, bases: Any) -> tuple[Any, ...]:
-        return m, v, first_bases(factors)  # m is still zero
+        return m, v, eigenbases(factors)  # m is still zero
 
     def refresh(self, m: Any, v: Any, factors: Any, bases: Any) -> tuple[Any, ...]:
         fresh = list(bases)
@@ -121,11 +121,6 @@ class ScaleBySoap(BlockRule):
         stale = jnp.sum(off * off) > self.refresh_tolerance**2 * jnp.sum(x * x)
         found = jax.lax.cond(in_any_lane(stale), renew, lambda m, v, power: (m, v, q), m, v, power)
         return where(stale, found, (m, v, q))
-
-
-def first_bases(factors: Any) -> Any:
-    """The eigenvectors of folded factors, those of the largest eigenvalues first."""
-    return jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors)
 
 
 scale_by_soap = ScaleBySoap

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import ARRAY, FINITE, Kind, checked
 from jgd.core.errors import InputError
-from jgd.core.tree import widen
+from jgd.core.tree import check_inexact, widen
 from jgd.core.types import Scalar
 
 ABOVE_ZERO = Kind("be a positive number", lambda x: ARRAY.admits(x) and not (FINITE.admits(x) and x <= 0))
@@ -26,6 +26,7 @@ def qk_clip(
     heads share is scaled by the smallest factor among them.
     """
     q, k = jnp.asarray(q_kernel), jnp.asarray(k_kernel)
+    check_inexact("qk_clip", {"q_kernel": q, "k_kernel": k})
     logits = widen(jnp.asarray(max_logits))
     lead = logits.ndim - 1
     heads = logits.shape[-1] if logits.ndim else 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jgd.core.blocks import blocks, merged_dims
+from jgd.core.blocks import blocks, change_basis, gram, merged_dims, rotated
 from jgd.core.eigen import eigh, inverse_root, newton_inverse_root, qr_factor
 from jgd.core.symmetric import fold, folded_shape, unfold
 
@@ -98,3 +98,22 @@ def test_blocks_that_cross_from_one_device_to_another_are_put_together_rightly()
     cut, x = blocks((4, 6), 3), jnp.arange(24.0).reshape(4, 6)
     found = jax.jit(lambda x: cut.join(cut.split(x)), out_shardings=rows)(jax.device_put(x, rows))
     np.testing.assert_array_equal(found, x)
+
+
+@pytest.mark.parametrize("shape", [(131, 3), (2, 130, 2), (0, 3), (3,)])
+def test_a_product_along_an_axis_is_numpys(shape):
+    """From 128 rows on a CPU takes it by blocks."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    for axis, n in enumerate(shape):
+        rows = np.moveaxis(x, axis, 0).reshape(n, x.size // n if n else 0)
+        # Sums of at most 4 products of numbers of size 4, in float32.
+        np.testing.assert_allclose(gram(jnp.asarray(x, jnp.float32), axis), rows @ rows.T, atol=1e-4)
+
+
+def test_an_array_in_another_basis_is_the_same_array():
+    rng = np.random.default_rng(0)
+    x, old, new = rng.standard_normal((3, 4, 2)), *(np.linalg.qr(rng.standard_normal((2, 4, 4)))[0])
+    x, old, new = (jnp.asarray(a, jnp.float32) for a in (x, old, new))
+    found = change_basis(rotated(x, [None, old, None]), 1, old, new)
+    # Three products of 4 numbers each.
+    np.testing.assert_allclose(found, rotated(x, [None, new, None]), atol=1e-5)

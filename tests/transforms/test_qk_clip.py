@@ -50,3 +50,10 @@ def test_heads_that_do_not_fit_are_one_clear_sentence(shapes, more):
     with pytest.raises(jgd.InputError, match=r"^qk_clip\(q_kernel: .*kernels \(in, heads, head_dim\)") as error:
         jgd.qk_clip(*map(jnp.ones, shapes), **more)
     assert "\n" not in str(error.value)
+
+
+def test_kernels_of_integers_are_refused():
+    """Scaled by less than 1 they would all be 0."""
+    whole = jnp.ones((8, 4, 2), int)
+    with pytest.raises(jgd.InputError, match=r"k_kernel.*int32"):
+        jgd.qk_clip(whole.astype(float), whole, jnp.full(4, 200.0))
