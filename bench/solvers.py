@@ -11,7 +11,8 @@ jgd's methods in float32 too. Tolerances ask for all that the arithmetic gives; 
 A pass is one run of the function: a value, with or without its gradient, a residual with or without its Jacobian, or a
 Hessian; scipy asks for some of these one by one. Each problem that is done is written to bench/results/solvers.json
 and its page, kind by kind: `--kinds smooth` leaves the others as an earlier run wrote them, `--double` leaves out the
-rows of float32, and `--compared` those of jgd's methods that no peer has.
+rows of float32, and `--compared` those of jgd's methods that no peer has. `--methods "jgd cg; jgd cg, float32"` runs
+these rows alone, and writes them among the others once all problems are done.
 """
 
 import json
@@ -40,6 +41,7 @@ from jgd.tasks import SmoothProblem
 
 Entry = dict[str, list[Any]]  # of a method: each fact, problem by problem
 RESULTS = Path(__file__).parent / "results"
+FILE = RESULTS / "solvers.json"
 KINDS = ("smooth", "squares", "bounded")
 TAUS = (1e-3, 1e-5, 1e-7)  # of data profiles
 QUICK_PROBLEMS, QUICK_METHODS = ("rosenbrock", "hs_5"), ("jgd bfgs", "jgd lm", "scipy BFGS", "scipy trf", "scipy TNC")
@@ -60,7 +62,12 @@ PEERS: dict[str, dict[str, str]] = {
 
 
 def solvers(
-    quick: bool = False, workers: int = 1, kinds: str = ",".join(KINDS), double: bool = False, compared: bool = False
+    quick: bool = False,
+    workers: int = 1,
+    kinds: str = ",".join(KINDS),
+    double: bool = False,
+    compared: bool = False,
+    methods: str = "",
 ) -> Yields:
     """A row for each method on each kind of problems, in so many processes; with `quick`, on one or two of each."""
     compile_quickly()
@@ -69,12 +76,15 @@ def solvers(
         problems, runs = problems_of(kind, quick), {}
         about = {"machine": describe(), "problems": [one.name for one in problems], "n": [one.n for one in problems]}
         about["only"] = ["float64"] * double + ["methods that have a peer"] * compared
-        for done, part in enumerate(parts_of(kind, quick, (double, compared), workers), 1):
+        for done, part in enumerate(parts_of(kind, quick, (double, compared, methods), workers), 1):
             for name, kept in part.items():
                 entries = runs.setdefault(name, {key: [] for key in kept})
                 for key, value in kept.items():
                     entries[key].append(value)
-            if not quick:
+            if methods and done == len(problems):
+                written = earlier()[kind]
+                write(kind, {**written, "runs": {**written["runs"], **runs}})
+            elif not quick and not methods:
                 write(kind, {**about, "done": done, "seconds": time.perf_counter() - clock, "runs": runs})
         yield from (row(kind, name, kept) for name, kept in runs.items())
         yield from claims(kind, runs)
@@ -91,10 +101,12 @@ def problems_of(kind: str, quick: bool = False) -> tuple[SmoothProblem, ...]:
     return tuple(problem for problem in sets[kind]() if not quick or problem.name in QUICK_PROBLEMS)
 
 
-def methods_of(kind: str, double: bool = False, compared: bool = False) -> dict[str, Callable[[SmoothProblem], Ran]]:
+def methods_of(
+    kind: str, double: bool = False, compared: bool = False, methods: str = ""
+) -> dict[str, Callable[[SmoothProblem], Ran]]:
     """Return the methods of all sides by the names of their rows; those in float32, unless `double`, say so.
 
-    With `compared` jgd's are those that have a peer.
+    With `compared` jgd's are those that have a peer; with `methods` all are those that it names.
     """
     names = {f"jgd {name}" for name in PEERS[kind]}
 
@@ -107,10 +119,14 @@ def methods_of(kind: str, double: bool = False, compared: bool = False) -> dict[
     peers = {name: counted(method) for name, method in scipy_methods(kind).items()}
     single = {} if double else ours(np.float32)
     single = {f"{name}, float32": method for name, method in single.items()}
-    return {**ours(), **single, **peers, **optimistix_methods(kind), **jaxopt_methods(kind)}
+    found = {**ours(), **single, **peers, **optimistix_methods(kind), **jaxopt_methods(kind)}
+    asked = {name.strip() for name in methods.split(";")} if methods else set(found)
+    return {name: method for name, method in found.items() if name in asked}
 
 
-def parts_of(kind: str, quick: bool, which: tuple[bool, bool], workers: int) -> Iterator[dict[str, dict[str, Any]]]:
+def parts_of(
+    kind: str, quick: bool, which: tuple[bool, bool, str], workers: int
+) -> Iterator[dict[str, dict[str, Any]]]:
     """Run all methods of a kind on its problems, one after the other; several processes take a problem at a time."""
     numbers = range(len(problems_of(kind, quick)))
     if workers == 1:
@@ -120,7 +136,7 @@ def parts_of(kind: str, quick: bool, which: tuple[bool, bool], workers: int) -> 
         yield from pool.map(on_problem, repeat(kind), repeat(quick), repeat(which), numbers)
 
 
-def on_problem(kind: str, quick: bool, which: tuple[bool, bool], number: int) -> dict[str, dict[str, Any]]:
+def on_problem(kind: str, quick: bool, which: tuple[bool, bool, str], number: int) -> dict[str, dict[str, Any]]:
     """Run all methods of a kind that can on one of its problems."""
     problem, clock = problems_of(kind, quick)[number], time.perf_counter()
     with jax.enable_x64(True), warnings.catch_warnings():
@@ -187,12 +203,16 @@ def claims(kind: str, runs: dict[str, Entry]) -> Yields:
     yield Claim(text, sum(wrong.values()), 0, at_least=False, unit="", why=", ".join(wrong))
 
 
+def earlier() -> dict[str, Any]:
+    """Return what earlier runs have written."""
+    return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
 def write(kind: str, found: dict[str, Any]) -> None:
     """Write what was found of a kind into the document, and its page."""
-    file = RESULTS / "solvers.json"
-    kinds = {**(json.loads(file.read_text()) if file.exists() else {}), kind: found}
+    kinds = {**earlier(), kind: found}
     kinds = {name: kinds[name] for name in KINDS if name in kinds}
-    file.write_text(json.dumps(kinds, indent=1) + "\n")
+    FILE.write_text(json.dumps(kinds, indent=1) + "\n")
     (RESULTS / "solvers.html").write_text(render(kinds))
 
 

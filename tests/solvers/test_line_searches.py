@@ -96,3 +96,27 @@ def test_rounding_of_the_value_does_not_defeat_the_search(name, x64):
         if state.done:
             break
     assert found == [True]
+
+
+NOISE = 500 * np.finfo(float).eps  # of values near 1, fifty times what counts as equal by itself
+
+
+def noisy(size):
+    """A parabola that falls by 1e-14 from 1, whose values are higher by `size` but at 0."""
+    return lambda t: RayPoint(t, 1 + size * (t > 0), 2e-14 * (t - 1))
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(NOISE, True), (1e4 * NOISE, False)])
+def test_noise_of_the_value_is_told_from_a_rise(size, accepted, x64):
+    """Trials that are higher where slopes say lower tell the noise; where it is too much they are not believed."""
+    search, at = strong_wolfe(curv_rtol=0.4), noisy(size)
+    start = at(jnp.zeros(()))
+    state, step = search.begin(start), jnp.array(0.3)
+    while not (state.done or state.failed):
+        state = search.receive(state, start, at(step), jnp.inf)
+        step = search.next(state, jnp.inf)
+    assert bool(state.done) is accepted
+    if accepted:
+        assert abs(float(state.point.slope)) <= 0.4 * abs(float(start.slope))
+    else:
+        assert float(state.point.step) == 0.0

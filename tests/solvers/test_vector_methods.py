@@ -16,10 +16,12 @@ from jgd.solvers.methods.line_searches import strong_wolfe
 from jgd.solvers.methods.nonlinear_cg import nonlinear_cg
 from jgd.solvers.methods.quasi_newton import bfgs
 from jgd.solvers.minimize import minimize
+from jgd.tasks import bounded_problems
 from tests.solvers.smooth import METHODS, NAMES, PROBLEMS, objective, seen
 from tests.tiers import at_once
 
 MOST = 4000
+CLOSE = Stop(gradient_norm=1e-12, max_evaluations=500)
 
 
 def solved(method, name, tol, dtype: Any = np.float64):
@@ -162,3 +164,25 @@ def test_bad_input_is_refused_in_one_sentence(call, words):
         call()
     assert str(error.value).startswith(words.removesuffix("."))
     assert "\n" not in str(error.value)
+
+
+def test_a_simplex_that_has_collapsed_into_a_bound_begins_anew(x64):
+    """In the helical valley points come to lie in the bound x1 = 0.8, near a saddle whose value is 4."""
+    (valley,) = (problem for problem in bounded_problems() if problem.name == "helical_valley_bounded")
+    bounds = (jnp.array(valley.lower), jnp.array(valley.upper))
+    found = minimize(valley.fn, "nelder-mead", jnp.array(valley.start), bounds=bounds)
+    assert found.status is Status.STEP_NORM
+    np.testing.assert_allclose(found.value, valley.minima[0], atol=1e-3)  # ten times f_tol
+
+
+def test_short_steps_are_judged_by_slopes_where_values_cancel(x64):
+    """Near the solution the value is 0 but for the rounding of its terms, so that no trial is lower."""
+    found = minimize(lambda x: jnp.sum((x[:-1] ** 2 + x[-1] ** 2) ** 2 - 4 * x[:-1] + 3), "sr1", jnp.ones(20), CLOSE)
+    assert found.status is Status.GRADIENT_NORM
+
+
+def test_l_bfgs_ends_by_itself_where_nothing_falls(x64):
+    A, stop = jnp.outer(jnp.arange(1.0, 6.0), jnp.arange(1.0, 4.0)), Stop(gradient_norm=0.0, max_evaluations=500)
+    found = minimize(lambda x: jnp.sum((A @ x - 1.1) ** 2), "l-bfgs", jnp.array([1.0, 0.3, 0.7]), stop)
+    assert found.success
+    assert int(found.evaluations) < 100

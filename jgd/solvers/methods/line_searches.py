@@ -130,11 +130,11 @@ class StrongWolfe(LineSearch):
         done = done | (decreases & ~old.bracketed & (new.slope < 0) & (t >= longest))
         modified = old.modified & ~(decreases & (new.slope >= 0))
         psi = jnp.where(modified & (rise <= old.low.value) & ~decreases, goal, 0.0)
-        ends = [_tilted(end, psi) for end in (old.low, old.high, RayPoint(t, rise, new.slope))]
-        grown = t + jnp.stack([jnp.where(old.count == 0, -t, 1.1 * (t - old.low.step)), t - old.low.step])
-        grown = grown.at[1].add((self.increase_factor - 1) * (t - old.low.step))
-        *ends, bracketed, step = _safeguarded(*ends, old.bracketed, grown)
-        low, high = (_tilted(end, -psi) for end in ends)
+        low, high, trial = (_tilted(end, psi) for end in (old.low, old.high, RayPoint(t, rise, new.slope)))
+        span = t - old.low.step
+        grown = t + jnp.stack([jnp.where(old.count == 0, -t, 1.1 * span), self.increase_factor * span])
+        low, high, bracketed, step = _safeguarded(low, high, trial, old.bracketed, grown)
+        low, high = _tilted(low, -psi), _tilted(high, -psi)
         width = jnp.abs(high.step - low.step)
         halves = bracketed & (width >= 0.66 * old.width[1])
         step = jnp.where(halves, (low.step + high.step) / 2, step)
