@@ -20,3 +20,16 @@ def longest_step(problem: Objective, params: jax.Array, direction: jax.Array) ->
     room = jnp.where(direction < 0, problem.lower, problem.upper) - params
     moves = direction != 0
     return jnp.maximum(1.0, jnp.min(jnp.where(moves, room / jnp.where(moves, direction, 1.0), jnp.inf)))
+
+
+def first_step(problem: Objective, size: jax.Array) -> jax.Array:
+    """How far to try first along steepest descent of this norm: for a length of at most 1, f[].
+
+    All of it where every parameter has two bounds, for then no more than the box, which gives the scale, is crossed
+    (as L-BFGS-B 3.0 does).
+    """
+    short = 1 / jnp.maximum(1.0, size)
+    if problem.lower is None:
+        return short
+    boxed = jnp.all(jnp.isfinite(problem.lower) & jnp.isfinite(problem.upper))
+    return jnp.where(boxed, 1.0, short)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.bounds import longest_step, steepest
+from jgd.solvers.methods.bounds import first_step, longest_step, steepest
 from jgd.solvers.methods.line_searches import LineSearch
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
@@ -113,12 +113,13 @@ class Descent(Method):
     def _aim(
         self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array, direction: jax.Array, at_least: Any
     ) -> Iterate:
-        """The ray from the point of the iterate, and its first trial: along the gradient of length at most 1."""
+        """The ray from the point of the iterate, and its first trial."""
         point, last = iterate.point, iterate.memory
         slope = direction @ point.grad
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
         longest = longest_step(problem, point.params, direction)
-        first = jnp.where(fresh, 1 / jnp.maximum(1.0, iterate.optimality), self.first_step(model, last, start))
+        first = first_step(problem, iterate.optimality)
+        first = jnp.where(fresh, first, self.first_step(model, last, start))
         step = jnp.minimum(jnp.maximum(first, at_least), longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
         ray = Ray(model, fresh, direction, start, longest, step, search, jnp.array(False), last.stalls)
