@@ -14,7 +14,7 @@ from jgd.solvers.methods.method import Iterate, status
 from jgd.solvers.methods.objective import Objective, Point
 
 
-class Region(NamedTuple):
+class StepRegion(NamedTuple):
     """Where the linearised residuals are trusted: |D d| <= radius."""
 
     columns: jax.Array  # f[n], the diagonal of D: the largest norms of the Jacobian's columns so far
@@ -39,20 +39,22 @@ class GaussNewton(Descent):
     takes = needs = frozenset({"residual"})
     knows_at_once = True
 
-    def start(self, problem: Objective, point: Point) -> Region:
+    def start(self, problem: Objective, point: Point) -> StepRegion:
         """Without a limit."""
         unlimited = jnp.full((), jnp.finfo(point.value.dtype).max ** 0.5, point.value.dtype)
-        return Region(columns_of(point.jacobian), unlimited)
+        return StepRegion(columns_of(point.jacobian), unlimited)
 
-    def learn(self, problem: Objective, model: Region, old: Point, new: Point) -> Region:
+    def learn(self, problem: Objective, model: StepRegion, old: Point, new: Point) -> StepRegion:
         """About as far as the last step went, by how well the linear model foretold it."""
         s = new.params - old.params
         change = old.jacobian @ s
         share = (new.value - old.value) / (old.residual @ change + change @ change / 2)
         factor = jnp.where(share > 0.75, 2.0, jnp.where(share < 0.25, 0.5, 1.0))
-        return Region(jnp.maximum(model.columns, columns_of(new.jacobian)), factor * jnp.linalg.norm(model.columns * s))
+        return StepRegion(
+            jnp.maximum(model.columns, columns_of(new.jacobian)), factor * jnp.linalg.norm(model.columns * s)
+        )
 
-    def direction(self, problem: Objective, model: Region, point: Point) -> jax.Array:
+    def direction(self, problem: Objective, model: StepRegion, point: Point) -> jax.Array:
         """-J^+ r, or the best step inside the region."""
         columns, radius = model
         found = LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
