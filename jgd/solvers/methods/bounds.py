@@ -20,3 +20,18 @@ def longest_step(problem: Objective, params: jax.Array, direction: jax.Array) ->
     room = jnp.where(direction < 0, problem.lower, problem.upper) - params
     moves = direction != 0
     return jnp.maximum(1.0, jnp.min(jnp.where(moves, room / jnp.where(moves, direction, 1.0), jnp.inf)))
+
+
+def first_step(problem: Objective, size: jax.Array, value: jax.Array, slope: jax.Array) -> jax.Array:
+    """How far to try first along steepest descent of this norm and slope, f[].
+
+    For a length of at most 1, or to where a parabola comes down to 0, if that is nearer (Fletcher 1987). All of it where
+    every parameter has two bounds, for then no more than the box, which gives the scale, is crossed (as L-BFGS-B 3.0
+    does).
+    """
+    longest = 1 / jnp.maximum(1.0, size)
+    short = jnp.clip(-2 * jnp.abs(value) / slope, longest / 100, longest)
+    if problem.lower is None:
+        return short
+    boxed = jnp.all(jnp.isfinite(problem.lower) & jnp.isfinite(problem.upper))
+    return jnp.where(boxed, 1.0, short)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.bounds import longest_step, steepest
+from jgd.solvers.methods.bounds import first_step, longest_step, steepest
 from jgd.solvers.methods.line_searches import LineSearch, contradiction
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
@@ -116,17 +116,13 @@ class Descent(Method):
     def _aim(
         self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array, direction: jax.Array, at_least: Any
     ) -> Iterate:
-        """The ray from the point of the iterate, and its first trial.
-
-        Along the gradient it is of length at most 1, and shorter where a parabola down to 0 is (Fletcher 1987).
-        """
+        """The ray from the point of the iterate, and its first trial."""
         point, last = iterate.point, iterate.memory
         slope = direction @ point.grad
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
         longest = longest_step(problem, point.params, direction)
-        unit = 1 / jnp.maximum(1.0, iterate.optimality)
-        to_zero = jnp.clip(-2 * jnp.abs(point.value) / slope, unit / 100, unit)
-        first = jnp.where(fresh, to_zero, self.first_step(model, last, start))
+        first = first_step(problem, iterate.optimality, point.value, slope)
+        first = jnp.where(fresh, first, self.first_step(model, last, start))
         step = jnp.minimum(jnp.maximum(first, at_least), longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
         ray = Ray(model, fresh, direction, start, longest, step, search, jnp.zeros_like(slope), last.stalls)

@@ -1,6 +1,6 @@
 """Least squares by Gauss-Newton steps with a line search."""
 
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,40 +14,58 @@ from jgd.solvers.methods.method import Iterate, status
 from jgd.solvers.methods.objective import Objective, Point
 
 
+class StepRegion(NamedTuple):
+    """Where the linearised residuals are trusted: |D d| <= radius."""
+
+    columns: jax.Array  # f[n], the diagonal of D: the largest norms of the Jacobian's columns so far
+    radius: jax.Array  # f[]
+
+
 @record
 class GaussNewton(Descent):
     """Solve the linearised least squares problem at each step.
 
-    d = -J^+ r, the least step that minimizes |J d + r|, with a line search along it (Gauss 1809).
+    d = -J^+ r, the least step that minimizes |J d + r|, with a line search along it (Gauss 1809); after a step s, the
+    minimizer of |J d + r| among |D d| <= R, where D are the largest norms that J's columns have had. R is |D s|,
+    twice that where the value fell by more than 3/4 of what the linear model says, half of it below 1/4 (as in Moré
+    1978), so that a J of low rank, or a large residual, makes no direction across the gradient.
 
-    Quadratic convergence where the residuals are small at the solution; where they are large, or J loses rank on the
-    way, use `levenberg_marquardt`. A search that finds nothing lower is repeated along the gradient, once. Without the
-    line search the method diverges from many starts. The optimality is |J_j'r| / |J_j| over the parameters.
+    Quadratic convergence where the residuals are small at the solution; where they are large use
+    `levenberg_marquardt`. A search that finds nothing lower is repeated along the gradient, once, and the radius
+    forgotten. The optimality is |J_j'r| / |J_j| over the parameters.
     """
 
     line_search: LineSearch = part(default=Armijo(), expect=LINE_SEARCH)
     takes = needs = frozenset({"residual"})
     knows_at_once = True
 
-    def start(self, problem: Objective, point: Point) -> tuple[()]:
-        """Nothing is learned from steps."""
-        return ()
+    def start(self, problem: Objective, point: Point) -> StepRegion:
+        """Without a limit."""
+        unlimited = jnp.full((), jnp.finfo(point.value.dtype).max ** 0.5, point.value.dtype)
+        return StepRegion(columns_of(point.jacobian), unlimited)
 
-    def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> tuple[()]:
-        """Nothing."""
-        return ()
+    def learn(self, problem: Objective, model: StepRegion, old: Point, new: Point) -> StepRegion:
+        """About as far as the last step went, by how well the linear model foretold it."""
+        s = new.params - old.params
+        change = old.jacobian @ s
+        share = (new.value - old.value) / (old.residual @ change + change @ change / 2)
+        factor = jnp.where(share > 0.75, 2.0, jnp.where(share < 0.25, 0.5, 1.0))
+        return StepRegion(
+            jnp.maximum(model.columns, columns_of(new.jacobian)), factor * jnp.linalg.norm(model.columns * s)
+        )
 
-    def direction(self, problem: Objective, model: Any, point: Point) -> jax.Array:
-        """-J^+ r."""
-        columns = columns_of(point.jacobian)
+    def direction(self, problem: Objective, model: StepRegion, point: Point) -> jax.Array:
+        """-J^+ r, or the best step inside the region."""
+        columns, radius = model
         found = LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
-        return found.scale * found.step()
+        return found.scale * found.within(radius)[0]
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
-        """Go on with the search. PRECISION where the model, by -d'g / 2, lowers the value by no more than rounding."""
+        """Go on with the search. PRECISION where the whole step, by -d'g / 2, lowers the value by rounding alone."""
         iterate = super().turn(problem, iterate, new, first)
         ray, point = iterate.memory, iterate.point
-        flat = ~ray.fresh & (-ray.start.slope / 2 <= rounding(point.value))
+        whole = jnp.linalg.norm(ray.model.columns * ray.direction) < 0.9 * ray.model.radius
+        flat = ~ray.fresh & whole & (-ray.start.slope / 2 <= rounding(point.value))
         why = jnp.where(flat, status(Status.PRECISION), iterate.status)
         return iterate._replace(optimality=scaled_gradient_norm(problem, point), status=why)
 
