@@ -14,6 +14,7 @@ from jax.tree_util import Partial
 
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
 from jgd.core.errors import InputError, unknown
+from jgd.core.record import part_names
 
 T = TypeVar("T")
 Path = tuple[str, ...]
@@ -178,6 +179,20 @@ def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
         if unique:
             return min(unique, key=lambda name: sum(part.isdigit() or part == "transforms" for part in name))
     return path
+
+
+def members_of(value: Any) -> list[tuple[str, Any]]:
+    """List the members of a tuple or a dict, each with how a path names it; else the value alone."""
+    if isinstance(value, tuple):
+        return [(f"[{i}]", one) for i, one in enumerate(value)]
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", one) for key, one in value.items()]
+    return [("", value)]
+
+
+def parts_of(value: Any) -> list[tuple[str, Any]]:
+    """List the parts of a record, those in a tuple or a dict one by one, each with its path: `.transforms[0]`."""
+    return [(f".{name}{key}", one) for name in part_names(value) for key, one in members_of(getattr(value, name))]
 
 
 def _replace(node: Any, path: Path, new: Any) -> Any:

@@ -8,9 +8,8 @@ from typing import Any
 from jgd.core.arguments import TEXT, TRANSFORM, Kind, admits, checked
 from jgd.core.errors import InputError, unknown
 from jgd.core.outline import shown
-from jgd.optimizers.catalogue import SOURCE, catalogue
+from jgd.optimizers.catalogue import catalogue, source_in
 
-AUTHORS = rf"(?:[A-Z][\w'-]+, )*{SOURCE}"
 CITED = Kind(
     "be an optimizer, such as jgd.adamw(1e-3), another transform, or the name of an optimizer",
     lambda x: admits(TEXT, x) or admits(TRANSFORM, x),
@@ -60,11 +59,8 @@ def _parts(value: Any) -> Iterator[Any]:
 
 def _source(kind: type) -> str:
     """The paper that a record's docstring names, or one of an optimizer that its own file defines."""
-    found = re.search(AUTHORS, " ".join((kind.__doc__ or "").split()))
-    if found:
-        return found[0]
-    sources = [entry.source for entry in catalogue().values() if entry.make.__module__ == kind.__module__]
-    return next((source for source in sources if source), "")
+    own = (entry.source for entry in catalogue().values() if entry.make.__module__ == kind.__module__)
+    return source_in(kind.__doc__) or next(filter(None, own), "")
 
 
 def _entry(source: str, names: list[str], keys: list[str]) -> str:
