@@ -181,7 +181,7 @@ def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
     return path
 
 
-def members_of(value: Any) -> list[tuple[str, Any]]:
+def each_member(value: Any) -> list[tuple[str, Any]]:
     """List the members of a tuple or a dict, each with how a path names it; else the value alone."""
     if isinstance(value, tuple):
         return [(f"[{i}]", one) for i, one in enumerate(value)]
@@ -190,9 +190,9 @@ def members_of(value: Any) -> list[tuple[str, Any]]:
     return [("", value)]
 
 
-def parts_of(value: Any) -> list[tuple[str, Any]]:
+def each_part(value: Any) -> list[tuple[str, Any]]:
     """List the parts of a record, those in a tuple or a dict one by one, each with its path: `.transforms[0]`."""
-    return [(f".{name}{key}", one) for name in part_names(value) for key, one in members_of(getattr(value, name))]
+    return [(f".{name}{key}", one) for name in part_names(value) for key, one in each_member(getattr(value, name))]
 
 
 def _replace(node: Any, path: Path, new: Any) -> Any:

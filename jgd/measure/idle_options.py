@@ -10,8 +10,8 @@ import jax
 from jgd.core import Transform
 from jgd.core.finding import Finding
 from jgd.core.types import Params
-from jgd.core.values import members_of, parts_of
-from jgd.measure.program import shapes_of
+from jgd.core.values import each_member, each_part
+from jgd.measure.program import shapes_and_dtypes
 from jgd.transforms import ByPath, Masked, Partition
 
 ACTS = "it acts on no parameter here"
@@ -66,7 +66,7 @@ def parameters_of(optimizer: Any, args: tuple[Any, ...]) -> Params | None:
             state = jax.eval_shape(optimizer.init, params)
         except Exception:  # these are no parameters of its
             continue
-        if any(shapes_of(state) == shapes_of(other) for other in args if other is not params):
+        if any(shapes_and_dtypes(state) == shapes_and_dtypes(other) for other in args if other is not params):
             return params
     return None
 
@@ -96,7 +96,7 @@ def without_leaves(value: Any, params: Params, path: str) -> Iterator[tuple[str,
             )  # fmt: skip
             yield at, None if own else finding
     else:
-        for at, one in parts_of(value):
+        for at, one in each_part(value):
             if is_optimizer(one):
                 yield from without_leaves(one, params, f"{path}{at}")
 
@@ -152,7 +152,7 @@ def _defaults(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     for field in dataclasses.fields(value) if is_optimizer(value) else ():
         if field.metadata.get("kind") == "hyper" and field.default is not dataclasses.MISSING:
             yield f"{path}.{field.name}", field.default
-        for key, one in members_of(getattr(value, field.name)):
+        for key, one in each_member(getattr(value, field.name)):
             yield from _defaults(one, f"{path}.{field.name}{key}")
 
 
@@ -162,7 +162,7 @@ def _other_flags(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         now = getattr(value, field.name)
         if isinstance(now, bool) and isinstance(field.default, bool) and now != field.default:
             yield f"{path}.{field.name}", dataclasses.replace(value, **{field.name: field.default})
-        for key, one in members_of(now):
+        for key, one in each_member(now):
             for at, other in _other_flags(one, f"{path}.{field.name}{key}"):
                 yield at, dataclasses.replace(value, **{field.name: _with(now, one, other)})
 

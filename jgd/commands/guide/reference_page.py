@@ -11,7 +11,7 @@ from typing import Any
 
 from jgd.commands.guide.oracles import oracles_by_name
 from jgd.commands.guide.reference import KINDS, ReferenceEntry
-from jgd.core.values import parts_of
+from jgd.core.values import each_part
 from jgd.optimizers.catalogue import OptimizerEntry, catalogue
 from jgd.optimizers.glossary import GLOSSARY
 
@@ -99,7 +99,7 @@ def _parameters(documented: Any) -> Collection[str]:
 def rules_of(value: Any) -> list[type]:
     """The types of an optimizer's rules, in the order in which they act, each once."""
     found = [type(value)] if type(value).__module__.startswith("jgd.optimizers.") else []
-    for _, part in parts_of(value):
+    for _, part in each_part(value):
         found += rules_of(part)
     return list(dict.fromkeys(found))
 
