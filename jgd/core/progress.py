@@ -5,7 +5,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jgd.core.optional import require
 
@@ -26,7 +26,7 @@ class Progress:
         make = _NotebookLine if notebook else _TerminalLine
         self._line: _Line | None = make(title, total, done) if show else None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Any:
         if self._line is not None:
             self._line.start()
         return self

@@ -15,6 +15,7 @@ from jax.tree_util import Partial
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
 from jgd.core.errors import InputError, unknown
 from jgd.core.given import given_names, kept, part_name, spoken_path
+from jgd.core.record import part_names
 
 T = TypeVar("T")
 Path = tuple[str, ...]
@@ -196,6 +197,20 @@ def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
         if unique:
             return min(unique, key=lambda name: sum(part.isdigit() or part == "transforms" for part in name))
     return path
+
+
+def each_member(value: Any) -> list[tuple[str, Any]]:
+    """List the members of a tuple or a dict, each with how a path names it; else the value alone."""
+    if isinstance(value, tuple):
+        return [(f"[{i}]", one) for i, one in enumerate(value)]
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", one) for key, one in value.items()]
+    return [("", value)]
+
+
+def each_part(value: Any) -> list[tuple[str, Any]]:
+    """List the parts of a record, those in a tuple or a dict one by one, each with its path: `.transforms[0]`."""
+    return [(f".{name}{key}", one) for name in part_names(value) for key, one in each_member(getattr(value, name))]
 
 
 def _replace(node: Any, path: Path, new: Any) -> Any:

@@ -9,8 +9,9 @@ import jax
 
 from jgd.core import Transform
 from jgd.core.finding import Finding
-from jgd.core.record import part_names
 from jgd.core.types import Params
+from jgd.core.values import each_member, each_part
+from jgd.measure.program import shapes_and_dtypes
 from jgd.transforms import ByPath, Masked, Partition
 
 ACTS = "it acts on no parameter here"
@@ -65,7 +66,7 @@ def parameters_of(optimizer: Any, args: tuple[Any, ...]) -> Params | None:
             state = jax.eval_shape(optimizer.init, params)
         except Exception:  # these are no parameters of its
             continue
-        if any(_kinds(state) == _kinds(other) for other in args if other is not params):
+        if any(shapes_and_dtypes(state) == shapes_and_dtypes(other) for other in args if other is not params):
             return params
     return None
 
@@ -95,10 +96,9 @@ def without_leaves(value: Any, params: Params, path: str) -> Iterator[tuple[str,
             )  # fmt: skip
             yield at, None if own else finding
     else:
-        for name in part_names(value):
-            for key, one in _items(getattr(value, name)):
-                if is_optimizer(one):
-                    yield from without_leaves(one, params, f"{path}.{name}{key}")
+        for at, one in each_part(value):
+            if is_optimizer(one):
+                yield from without_leaves(one, params, f"{path}{at}")
 
 
 def idle_numbers(optimizer: Any, jaxpr: Any, empty: list[str]) -> Iterator[Finding]:
@@ -152,7 +152,7 @@ def _defaults(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     for field in dataclasses.fields(value) if is_optimizer(value) else ():
         if field.metadata.get("kind") == "hyper" and field.default is not dataclasses.MISSING:
             yield f"{path}.{field.name}", field.default
-        for key, one in _items(getattr(value, field.name)):
+        for key, one in each_member(getattr(value, field.name)):
             yield from _defaults(one, f"{path}.{field.name}{key}")
 
 
@@ -162,18 +162,9 @@ def _other_flags(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         now = getattr(value, field.name)
         if isinstance(now, bool) and isinstance(field.default, bool) and now != field.default:
             yield f"{path}.{field.name}", dataclasses.replace(value, **{field.name: field.default})
-        for key, one in _items(now):
+        for key, one in each_member(now):
             for at, other in _other_flags(one, f"{path}.{field.name}{key}"):
                 yield at, dataclasses.replace(value, **{field.name: _with(now, one, other)})
-
-
-def _items(value: Any) -> list[tuple[str, Any]]:
-    """The members of a tuple or a dict, each with how a path names it; else the value alone."""
-    if isinstance(value, tuple):
-        return [(f"[{i}]", one) for i, one in enumerate(value)]
-    if isinstance(value, dict):
-        return [(f"[{key!r}]", one) for key, one in value.items()]
-    return [("", value)]
 
 
 def _with(value: Any, old: Any, new: Any) -> Any:
@@ -183,8 +174,3 @@ def _with(value: Any, old: Any, new: Any) -> Any:
     if isinstance(value, dict):
         return {key: new if one is old else one for key, one in value.items()}
     return new
-
-
-def _kinds(tree: Any) -> Any:
-    leaves, structure = jax.tree.flatten(tree)
-    return structure, [(getattr(x, "shape", ()), getattr(x, "dtype", None)) for x in leaves]

@@ -96,7 +96,7 @@ class Program:
         So two programs are timed at one place in memory, on which the speed of a step depends. Both must carry leaves
         of the same shapes and dtypes in the same order.
         """
-        (structure, mine), (_, theirs) = _kinds(self._carried), _kinds(other._carried)
+        (structure, mine), (_, theirs) = shapes_and_dtypes(self._carried), shapes_and_dtypes(other._carried)
         if mine != theirs:
             raise InputError(
                 f"Program.take_over: the other carries {_short(list(other._carried))}, expected the leaves of "
@@ -159,8 +159,8 @@ def _check_carry(out: Any, carried: tuple[Any, ...]) -> None:
     if not carried:
         return
     enough = len(carried) == 1 or (isinstance(out, tuple) and len(out) >= len(carried))
-    given = _kinds(carried[0] if len(carried) == 1 else carried)
-    found = _kinds(out if len(carried) == 1 else out[: len(carried)]) if enough else None
+    given = shapes_and_dtypes(carried[0] if len(carried) == 1 else carried)
+    found = shapes_and_dtypes(out if len(carried) == 1 else out[: len(carried)]) if enough else None
     if found != given:
         raise InputError(
             f"Program(carry={len(carried)}): the function must return its first {len(carried)} arguments, of the same "
@@ -168,9 +168,10 @@ def _check_carry(out: Any, carried: tuple[Any, ...]) -> None:
         )
 
 
-def _kinds(tree: Any) -> Any:
+def shapes_and_dtypes(tree: Any) -> Any:
+    """Return a tree's structure with the shape and the dtype of each leaf; other leaves than arrays have none."""
     leaves, structure = jax.tree.flatten(tree)
-    return structure, [(x.shape, x.dtype) for x in leaves]
+    return structure, [(getattr(x, "shape", ()), getattr(x, "dtype", None)) for x in leaves]
 
 
 def _short(out: Any) -> str:

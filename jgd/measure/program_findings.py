@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.finding import Finding
+from jgd.core.outline import shown
 from jgd.core.tree import tree_bytes
 from jgd.measure.collectives import entry_results
 from jgd.measure.operations import programs_within
@@ -110,7 +111,7 @@ def signature_differences(before: Any, after: Any, path: str) -> Iterator[tuple[
         for key in before:
             yield from signature_differences(before[key], after[key], f"{path}[{key!r}]")
     elif repr(before) != repr(after) or jax.tree.leaves(before):
-        yield path, _cut(repr(before)), _cut(repr(after))
+        yield path, shown(before), shown(after)
 
 
 def large_constants(jaxpr: Any) -> Iterator[Finding]:
@@ -165,10 +166,6 @@ def _apart(path: str, value: str, expected: str) -> Finding:
 
 def _type_text(dtype: Any, weak: bool) -> str:
     return f"{jnp.dtype(dtype).name}{', weakly typed' if weak else ''}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _programs(jaxpr: Any) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from jgd.pages.text import plain_table
 from jgd.transforms import Chain, ScaleThenDecay, WeightDecay, add_decayed_weights, chain, scale_by_learning_rate
 from jgd.transforms.decay import Decay
 
-SOURCE = r"[A-Z][\w'-]+(?: et al\.| & [A-Z]\w+)? \d{4}(?:, (?:arXiv:\d+\.\d+|[A-Z]\w+ \d+))?"
+SOURCE = r"(?:[A-Z][\w'-]+, )*[A-Z][\w'-]+(?: et al\.| & [A-Z]\w+)? \d{4}(?:, (?:arXiv:\d+\.\d+|[A-Z]\w+ \d+))?"
 MASKS = ("mask", "trust_ratio_mask", "weight_decay_mask")
 # A user's mask has something in it; those that transforms make of parameters without a leaf have not.
 A_MASK = Kind(MASK.expected, lambda x: admits(MASK, x) and (callable(x) or bool(jax.tree.leaves(x))))

@@ -10,7 +10,6 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.outline import shown
 from jgd.optimizers.catalogue import SOURCE, catalogue
 
-AUTHORS = rf"(?:[A-Z][\w'-]+, )*{SOURCE}"
 CITED = Kind(
     "be an optimizer, such as jgd.adamw(1e-3), another transform, or the name of an optimizer",
     lambda x: admits(TEXT, x) or admits(TRANSFORM, x),
@@ -60,11 +59,10 @@ def _parts(value: Any) -> Iterator[Any]:
 
 def _sources(kind: type) -> list[str]:
     """The first papers that a record's docstring names together, or one of an optimizer that its own file defines."""
-    found = re.search(rf"{AUTHORS}(?:; {AUTHORS})*", " ".join((kind.__doc__ or "").split()))
-    if found:
+    if found := re.search(rf"{SOURCE}(?:; {SOURCE})*", " ".join((kind.__doc__ or "").split())):
         return found[0].split("; ")
-    sources = [entry.source for entry in catalogue().values() if entry.make.__module__ == kind.__module__]
-    return [source for source in sources if source][:1]
+    own = (entry.source for entry in catalogue().values() if entry.make.__module__ == kind.__module__)
+    return list(filter(None, own))[:1]
 
 
 def _entry(source: str, names: list[str], keys: list[str]) -> str:

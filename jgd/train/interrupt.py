@@ -14,7 +14,7 @@ class Interrupt:
 
     requested = False
 
-    def __enter__(self) -> "Interrupt":
+    def __enter__(self) -> Any:
         self._previous: Any = None
         on_main = threading.current_thread() is threading.main_thread()
         if on_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -11,7 +11,7 @@ from typing import Any
 
 from jgd.commands.guide.oracles import oracles_by_name
 from jgd.commands.guide.reference import KINDS, ReferenceEntry
-from jgd.core.record import part_names
+from jgd.core.values import each_part
 from jgd.optimizers.catalogue import OptimizerEntry, catalogue
 from jgd.optimizers.glossary import GLOSSARY
 
@@ -99,10 +99,8 @@ def _parameters(documented: Any) -> Collection[str]:
 def rules_of(value: Any) -> list[type]:
     """The types of an optimizer's rules, in the order in which they act, each once."""
     found = [type(value)] if type(value).__module__.startswith("jgd.optimizers.") else []
-    for name in part_names(value):
-        one = getattr(value, name)
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, tuple) else [one]
-        found += [rule for part in inner for rule in rules_of(part)]
+    for _, part in each_part(value):
+        found += rules_of(part)
     return list(dict.fromkeys(found))
 
 
