@@ -48,6 +48,7 @@ class Step(NamedTuple):
     metrics: dict[str, jax.Array]
     grads: Any
     updates: Any
+    measured: Any = None  # what `measure` made of it
 
 
 def root_key(seed: Any) -> jax.Array:
@@ -124,25 +125,25 @@ def scan_steps(
     of_groups = tuple(name for name in watched if "/" in name)
     others = tuple(name for name in watched if "/" not in name)
 
-    def take(carry: Carry, x: Any) -> tuple[Carry, Step]:
+    def take(carry: Carry, x: Any, measure: Any = None) -> tuple[Carry, Step]:
         number, rows = x
-        new, step = advance(task, optimizer, carry, number, batch_at(task, rows), others, layout)
+        new, step = advance(task, optimizer, carry, number, batch_at(task, rows), others, layout, measure)
         return new if layout is None else layout.kept(optimizer, new), step
-
-    if not of_groups:
-        return jax.lax.scan(lambda carry, x: (lambda new, step: (new, step.metrics))(*take(carry, x)), carry, (numbers, rows))
 
     def body(now: tuple[Carry, Any], x: Any) -> tuple[tuple[Carry, Any], dict[str, jax.Array]]:
         new, step = take(now[0], x)
-        return (new, samples(step.grads)), step.metrics
+        return (new, samples(step.grads) if of_groups else None), step.metrics
 
-    before, last = (jax.tree.map(lambda x, cut=cut: x[cut], (numbers, rows)) for cut in (slice(-1), -1))
-    (carry, seen), metrics = jax.lax.scan(body, (carry, no_samples(carry.params)), before)
-    new, step = take(carry, last)
-    measured = measure_groups(of_groups, carry.params, step.grads, step.updates, seen)
-    blank = jnp.full(len(numbers), jnp.nan, jnp.float32)
+    plain = len(numbers) - bool(of_groups)
+    before = no_samples(carry.params) if of_groups else None
+    (carry, before), metrics = jax.lax.scan(body, (carry, before), jax.tree.map(lambda x: x[:plain], (numbers, rows)))
+    if not of_groups:
+        return carry, metrics
+    last = jax.tree.map(lambda x: x[-1], (numbers, rows))
+    carry, step = take(carry, last, partial(measure_groups, of_groups, before))
     metrics = jax.tree.map(lambda x, end: jnp.append(x, end[None], axis=0), metrics, step.metrics)
-    return new, {**metrics, **{name: blank.at[-1].set(x) for name, x in measured.items()}}
+    blank = jnp.full(len(numbers), jnp.nan, jnp.float32)
+    return carry, {**metrics, **{name: blank.at[-1].set(x) for name, x in (step.measured or {}).items()}}
 
 
 def advance(
@@ -153,6 +154,7 @@ def advance(
     batch: Any,
     watched: tuple[str, ...] = (),
     layout: Any = None,
+    measure: Callable[..., Any] | None = None,
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
@@ -164,6 +166,9 @@ def advance(
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`. With a `layout` on a mesh, see
     `jgd.train.mesh_layout`, the batch is split over its devices, or its parts are taken by several at a time.
+
+    `measure(loss, params, grads, make_updates)` sees the step before the optimizer acts. In a branch it makes the
+    updates a second time, so that the step itself is compiled, and mostly rounded, as without it.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
@@ -187,14 +192,17 @@ def advance(
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
     parts = task.loss.parts(batch, key_now) if isinstance(task.loss, LossOfOutputs) else {}
-    updates, new_opt_state = optimizer.update(
-        grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts
-    )
+
+    def update() -> tuple[Any, State]:
+        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts)
+
+    measured = None if measure is None else measure(value, params, grads, lambda: update()[0])
+    updates, new_opt_state = update()
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)
     seen = observe(watched, optimizer, opt_state, params=params, grads=grads, updates=updates)
-    return new, Step({"loss": value, **metrics, **seen}, grads, updates)
+    return new, Step({"loss": value, **metrics, **seen}, grads, updates, measured)
 
 
 def _value_and_grad(

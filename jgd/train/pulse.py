@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -54,8 +54,9 @@ class Health:
             of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
             the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
 
-    A measured step makes the updates a second time and passes over gradients, updates and parameters: bytes to move, of
-    which one step in twenty feels some 2 % (`python -m bench health` counts them). Cosines of successive gradients are
+    A measured step makes the updates a second time and passes over gradients, updates and parameters. It stands in a
+    loop around plain ones, which cost what they do without, but the step is compiled twice (`python -m bench health`
+    counts bytes and seconds). Cosines of successive gradients are
     those of about 4,096 entries of each leaf, evenly spaced, of smaller leaves exact, and those entries are kept. A run
     keeps at most 1,024 measurements: beyond that, every second one is dropped.
     """
@@ -71,18 +72,31 @@ class Pulse(NamedTuple):
     groups: tuple[tuple[str, tuple[int, ...]], ...]  # names, and the positions of their leaves
 
     def beat(
-        self, optimizer: Any, params: Params, grads: Grads, updates: Updates, before: Grads
+        self,
+        due: Any,
+        optimizer: Any,
+        before: Grads,
+        loss: Any,
+        params: Params,
+        grads: Grads,
+        make_updates: Callable[[], Updates],
     ) -> dict[str, jax.Array]:
-        """Measure a step: `groups` f32[groups + 1, quantities], the last row of all leaves, and `clipped`.
+        """Measure a step that is due, or whose loss is not finite: `groups` and `clipped`.
 
-        `before` are samples of the gradients of the step before.
+        `groups` is f32[groups + 1, quantities], the last row of all leaves. `before` are samples of the
+        gradients of the step before. NaN for other steps.
         """
-        rows = _sums(params, grads, updates, before)
-        parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
-        total = sum(rows, start=jnp.zeros(10, jnp.float32))
-        found = jnp.stack([_quantities(part) for part in (*parts, total)])
-        clipped = clipped_share(optimizer, grads, found[-1, 0])
-        return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
+
+        def measure() -> dict[str, jax.Array]:
+            rows = _sums(params, grads, make_updates(), before)
+            parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
+            total = sum(rows, start=jnp.zeros(10, jnp.float32))
+            found = jnp.stack([_quantities(part) for part in (*parts, total)])
+            clipped = clipped_share(optimizer, grads, found[-1, 0])
+            return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
+
+        blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), jax.eval_shape(measure))
+        return jax.lax.cond(due | ~jnp.isfinite(loss), measure, lambda: blank)
 
     def next_due(self, number: Any) -> Any:
         """The first step from `number` on that is due: the run's first, and the last of each period."""
@@ -104,11 +118,11 @@ def group_names(params: Params) -> tuple[str, ...]:
 
 
 def measure_groups(
-    names: Sequence[str], params: Params, grads: Grads, updates: Updates, before: Grads
+    names: Sequence[str], before: Grads, loss: Any, params: Params, grads: Grads, make_updates: Callable[[], Updates]
 ) -> dict[str, jax.Array]:
     """Measure what `names`, of `group_names`, say; `before` are samples of the gradients of the step before."""
     leaves = {**groups_of(params), EVERYTHING: tuple(range(len(jax.tree.leaves(params))))}
-    rows = _sums(params, grads, updates, before)
+    rows = _sums(params, grads, make_updates(), before)
     split = {name: name.partition("/")[::2] for name in names}
     groups = {group: _quantities(sum(rows[i] for i in leaves[group])) for _, group in split.values()}
     return {name: groups[group][QUANTITIES.index(quantity)] for name, (quantity, group) in split.items()}
@@ -214,5 +228,5 @@ def _quantities(sums: Any) -> jax.Array:
     size = jnp.maximum(size, 1)
     ratio = safe_sqrt(jnp.where(p2 > 0, u2 / jnp.where(p2 > 0, p2, 1), u2 / size))
     both = safe_sqrt(now2) * safe_sqrt(before2)
-    cosine = jnp.where(both > 0, dot / jnp.where(both > 0, both, 1), jnp.nan)
+    cosine = jnp.where(both > 0, jnp.clip(dot / jnp.where(both > 0, both, 1), -1, 1), jnp.nan)
     return jnp.stack([safe_sqrt(g2), safe_sqrt(p2), ratio, cosine, zeros / size, bad / size, bad_params / size])
