@@ -48,7 +48,6 @@ class Step(NamedTuple):
     metrics: dict[str, jax.Array]
     grads: Any
     updates: Any
-    measured: Any = None  # what `measure` made of it
 
 
 def root_key(seed: Any) -> jax.Array:
@@ -125,9 +124,9 @@ def scan_steps(
     of_groups = tuple(name for name in watched if "/" in name)
     others = tuple(name for name in watched if "/" not in name)
 
-    def take(carry: Carry, x: Any, measure: Any = None) -> tuple[Carry, Step]:
+    def take(carry: Carry, x: Any) -> tuple[Carry, Step]:
         number, rows = x
-        new, step = advance(task, optimizer, carry, number, batch_at(task, rows), others, layout, measure)
+        new, step = advance(task, optimizer, carry, number, batch_at(task, rows), others, layout)
         return new if layout is None else layout.kept(optimizer, new), step
 
     def body(now: tuple[Carry, Any], x: Any) -> tuple[tuple[Carry, Any], dict[str, jax.Array]]:
@@ -140,10 +139,11 @@ def scan_steps(
     if not of_groups:
         return carry, metrics
     last = jax.tree.map(lambda x: x[-1], (numbers, rows))
-    carry, step = take(carry, last, partial(measure_groups, of_groups, before))
+    new, step = take(carry, last)
+    measured = measure_groups(of_groups, carry.params, step.grads, step.updates, before)
     metrics = jax.tree.map(lambda x, end: jnp.append(x, end[None], axis=0), metrics, step.metrics)
     blank = jnp.full(len(numbers), jnp.nan, jnp.float32)
-    return carry, {**metrics, **{name: blank.at[-1].set(x) for name, x in (step.measured or {}).items()}}
+    return new, {**metrics, **{name: blank.at[-1].set(x) for name, x in measured.items()}}
 
 
 def advance(
@@ -154,7 +154,6 @@ def advance(
     batch: Any,
     watched: tuple[str, ...] = (),
     layout: Any = None,
-    measure: Callable[..., Any] | None = None,
 ) -> tuple[Carry, Step]:
     """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
@@ -166,9 +165,6 @@ def advance(
 
     `watched` names further metrics of the step, see `jgd.transforms.in_effect.observe`. With a `layout` on a mesh, see
     `jgd.train.mesh_layout`, the batch is split over its devices, or its parts are taken by several at a time.
-
-    `measure(loss, params, grads, make_updates)` sees the step before the optimizer acts. In a branch it makes the
-    updates a second time, so that the step itself is compiled, and mostly rounded, as without it.
     """
     params, opt_state, model_state, key = carry
     key_now = jax.random.fold_in(_subkey(key, "loss"), number)
@@ -192,17 +188,14 @@ def advance(
     # For complex parameters JAX returns the conjugate of the direction of steepest ascent.
     grads = jax.tree.map(jnp.conj, grads)
     parts = task.loss.parts(batch, key_now) if isinstance(task.loss, LossOfOutputs) else {}
-
-    def update() -> tuple[Any, State]:
-        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts)
-
-    measured = None if measure is None else measure(value, params, grads, lambda: update()[0])
-    updates, new_opt_state = update()
+    updates, new_opt_state = optimizer.update(
+        grads, opt_state, params, value=value, grad=grads, value_fn=value_fn, **parts
+    )
     # A bad batch that the optimizer skips must not leave a NaN in running statistics for ever.
     model_state = where(jnp.isfinite(value), _strong(new_state), model_state)
     new = Carry(apply_updates(params, updates), new_opt_state, model_state, key)
     seen = observe(watched, optimizer, opt_state, params=params, grads=grads, updates=updates)
-    return new, Step({"loss": value, **metrics, **seen}, grads, updates, measured)
+    return new, Step({"loss": value, **metrics, **seen}, grads, updates)
 
 
 def _value_and_grad(

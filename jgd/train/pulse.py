@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -54,8 +54,8 @@ class Health:
             of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
             the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
 
-    A measured step makes the updates a second time and passes over gradients, updates and parameters. It stands in a
-    loop around plain ones, which cost what they do without, but the step is compiled twice (`python -m bench health`
+    A measured step passes over gradients, updates and parameters, and stands in a loop around plain ones, so that no
+    step has a branch; the step is compiled twice, and XLA may round it otherwise than without (`python -m bench health`
     counts bytes and seconds). Cosines of successive gradients are
     those of about 4,096 entries of each leaf, evenly spaced, of smaller leaves exact, and those entries are kept. A run
     keeps at most 1,024 measurements: beyond that, every second one is dropped.
@@ -72,31 +72,18 @@ class Pulse(NamedTuple):
     groups: tuple[tuple[str, tuple[int, ...]], ...]  # names, and the positions of their leaves
 
     def beat(
-        self,
-        due: Any,
-        optimizer: Any,
-        before: Grads,
-        loss: Any,
-        params: Params,
-        grads: Grads,
-        make_updates: Callable[[], Updates],
+        self, optimizer: Any, params: Params, grads: Grads, updates: Updates, before: Grads
     ) -> dict[str, jax.Array]:
-        """Measure a step that is due, or whose loss is not finite: `groups` and `clipped`.
+        """Measure a step: `groups` f32[groups + 1, quantities], the last row of all leaves, and `clipped`.
 
-        `groups` is f32[groups + 1, quantities], the last row of all leaves. `before` are samples of the
-        gradients of the step before. NaN for other steps.
+        `before` are samples of the gradients of the step before.
         """
-
-        def measure() -> dict[str, jax.Array]:
-            rows = _sums(params, grads, make_updates(), before)
-            parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
-            total = sum(rows, start=jnp.zeros(10, jnp.float32))
-            found = jnp.stack([_quantities(part) for part in (*parts, total)])
-            clipped = clipped_share(optimizer, grads, found[-1, 0])
-            return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
-
-        blank = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), jax.eval_shape(measure))
-        return jax.lax.cond(due | ~jnp.isfinite(loss), measure, lambda: blank)
+        rows = _sums(params, grads, updates, before)
+        parts = [sum(rows[i] for i in leaves) for _, leaves in self.groups]
+        total = sum(rows, start=jnp.zeros(10, jnp.float32))
+        found = jnp.stack([_quantities(part) for part in (*parts, total)])
+        clipped = clipped_share(optimizer, grads, found[-1, 0])
+        return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
 
     def next_due(self, number: Any) -> Any:
         """The first step from `number` on that is due: the run's first, and the last of each period."""
@@ -118,11 +105,11 @@ def group_names(params: Params) -> tuple[str, ...]:
 
 
 def measure_groups(
-    names: Sequence[str], before: Grads, loss: Any, params: Params, grads: Grads, make_updates: Callable[[], Updates]
+    names: Sequence[str], params: Params, grads: Grads, updates: Updates, before: Grads
 ) -> dict[str, jax.Array]:
     """Measure what `names`, of `group_names`, say; `before` are samples of the gradients of the step before."""
     leaves = {**groups_of(params), EVERYTHING: tuple(range(len(jax.tree.leaves(params))))}
-    rows = _sums(params, grads, make_updates(), before)
+    rows = _sums(params, grads, updates, before)
     split = {name: name.partition("/")[::2] for name in names}
     groups = {group: _quantities(sum(rows[i] for i in leaves[group])) for _, group in split.values()}
     return {name: groups[group][QUANTITIES.index(quantity)] for name, (quantity, group) in split.items()}

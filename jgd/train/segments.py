@@ -64,8 +64,8 @@ def run_segment(
     if batches is not None:
         draws, batch_of = batches, lambda x: x
 
-    def take(state: RunState, number: Any, draw: Any, wanted: Any, measure: Any = None) -> tuple[RunState, Step]:
-        new, step = _guarded(task, optimizer, stop, state, number, wanted, batch_of(draw), watched, layout, measure)
+    def take(state: RunState, number: Any, draw: Any, wanted: Any) -> tuple[RunState, Step]:
+        new, step = _guarded(task, optimizer, stop, state, number, wanted, batch_of(draw), watched, layout)
         return new if layout is None else layout.kept(new), step
 
     def body(state: RunState, x: Any) -> tuple[RunState, dict[str, Any]]:
@@ -100,7 +100,7 @@ def _with_pulse(
     draws: Any,
     end: Any,
 ) -> tuple[RunState, dict[str, Any]]:
-    """Take a segment's steps by a loop of plain ones within a loop of measured ones, so that those have no branch.
+    """Take a segment's steps by a loop of plain ones within a loop of measured ones, so that no step has a branch.
 
     A plain step whose loss is not finite has left the parameters as they were: it is taken a second time, to be
     measured, and what comes of that is dropped. The step's program is compiled twice, and reads its number from an
@@ -108,15 +108,15 @@ def _with_pulse(
     """
     length = len(numbers)
 
-    def step_at(now: _Heard, at: Any, wanted: Any, measure: Any = None) -> tuple[RunState, Step]:
+    def step_at(now: _Heard, at: Any, wanted: Any) -> tuple[RunState, Step]:
         number, draw = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, at, keepdims=False), (numbers, draws))
-        return take(now.state, number, draw, wanted & (number < end), measure)
+        return take(now.state, number, draw, wanted & (number < end))
 
     def measured(now: _Heard, at: Any) -> tuple[RunState, Step, dict[str, Any]]:
         before = where(now.lost, no_samples(now.state.carry.params), now.before)
-        due = pulse.next_due(numbers[at]) == numbers[at]
-        new, step = step_at(now, at, ~now.lost, functools.partial(pulse.beat, due, optimizer, before))
-        return new, step, {**step.metrics, HEALTH: step.measured}
+        new, step = step_at(now, at, ~now.lost)
+        beat = pulse.beat(optimizer, now.state.carry.params, step.grads, step.updates, before)
+        return new, step, {**step.metrics, HEALTH: beat}
 
     def plain(now: _Heard) -> _Heard:
         new, step = step_at(now, now.at, True)
@@ -157,14 +157,13 @@ def _guarded(
     batch: Any,
     watched: tuple[str, ...],
     layout: Any,
-    measure: Any = None,
 ) -> tuple[RunState, Step]:
     """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
 
     The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
     a pass of its own, which a small model feels, so it is made only where something asks for it.
     """
-    new, step = advance(task, optimizer, state.carry, number, batch, watched, layout, measure)
+    new, step = advance(task, optimizer, state.carry, number, batch, watched, layout)
     loss, skips = step.metrics["loss"], _skips_bad_batches(state.carry.opt_state)
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)

@@ -23,7 +23,7 @@ def test_a_step_is_measured_as_numpy_measures_it():
     grads["head"] = grads["head"].at[0].set(0.0)
     pulse = pulse_of(Health(every=1, groups={"head": "head", "first": "layers/0"}), PARAMS)
     assert pulse is not None
-    beat = pulse.beat(True, jgd.sgd(0.1), before, 1.0, params, grads, lambda: updates)
+    beat = pulse.beat(jgd.sgd(0.1), params, grads, updates, before)
     rows = pulse.rows(jax.tree.map(lambda x: x[None], beat), 3, 1, np.ones(1))
 
     def flat(tree):
@@ -52,7 +52,7 @@ def test_cosines_of_a_large_leaf_are_those_of_a_sample_of_it():
     assert pulse is not None
     before = samples({"w": b})
     assert 2048 < before["w"].size <= 4096
-    beat = pulse.beat(True, jgd.sgd(0.1), before, 1.0, {"w": g}, {"w": g}, lambda: {"w": g})
+    beat = pulse.beat(jgd.sgd(0.1), {"w": g}, {"w": g}, {"w": g}, before)
     found = pulse.rows(jax.tree.map(lambda x: x[None], beat), 3, 1, np.ones(1))["successive_cosine/w"][0]
     np.testing.assert_allclose(found, 0.5**0.5, atol=0.04)  # four standard errors of 3,750 entries
 
@@ -61,7 +61,7 @@ def test_ratios_of_zero_parameters_are_the_size_of_updates_and_what_is_not_finit
     params, grads = {"w": jnp.zeros(4)}, {"w": jnp.array([1.0, jnp.nan, jnp.inf, 0.0])}
     pulse = pulse_of(True, params)
     assert pulse is not None
-    beat = pulse.beat(True, jgd.sgd(0.1), params, 1.0, params, grads, lambda: {"w": jnp.full(4, 0.5)})
+    beat = pulse.beat(jgd.sgd(0.1), params, grads, {"w": jnp.full(4, 0.5)}, params)
     rows = pulse.rows(jax.tree.map(lambda x: x[None], beat), 0, 1, np.array([np.nan]))
     assert (rows["update_ratio/w"], rows["nonfinite/w"], rows["zeros/w"]) == (0.5, 0.5, 0.25)
     assert np.isnan(rows["successive_cosine/w"])
