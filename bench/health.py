@@ -56,11 +56,14 @@ def health(quick: bool = False, repeats: int = 9) -> Yields:
 def _bytes(task: jgd.Task) -> Yields:
     """The bytes that a step moves in the compiled loop, without and with the pulse."""
     health = jgd.Health()
-    off, on = (loop_bytes(_loop(task, one)) for one in (None, health))
-    moved = on.always + on.at_times / health.every
-    yield {"task": task.name, "off_bytes": off.always, "always_bytes": on.always, "measured_bytes": on.at_times}
+    off, (measured, plain) = (loop_bytes(_loop(task, one))[:count] for one, count in ((None, 1), (health, 2)))
+    moved = plain + (measured - plain) / health.every
+    yield {"task": task.name, "off_bytes": off[0], "plain_bytes": plain, "measured_bytes": measured}
     text = f"percent by which the pulse adds to the bytes that a step of {task.name} moves"
-    yield Claim(text, 100 * (moved / (off.always + off.at_times / health.every) - 1), 5.0, at_least=False, unit=" %")
+    why = (
+        "a slice counts as all that it is taken from: the samples for cosines, 4 % by that, read an eighth of the rows"
+    )
+    yield Claim(text, 100 * (moved / off[0] - 1), 5.0, at_least=False, unit=" %", why=why)
 
 
 def _loop(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:

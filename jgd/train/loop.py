@@ -129,19 +129,20 @@ def scan_steps(
         new, step = advance(task, optimizer, carry, number, batch_at(task, rows), others, layout)
         return new if layout is None else layout.kept(optimizer, new), step
 
-    if not of_groups:
-        return jax.lax.scan(lambda carry, x: (lambda new, step: (new, step.metrics))(*take(carry, x)), carry, (numbers, rows))
-
     def body(now: tuple[Carry, Any], x: Any) -> tuple[tuple[Carry, Any], dict[str, jax.Array]]:
         new, step = take(now[0], x)
-        return (new, samples(step.grads)), step.metrics
+        return (new, samples(step.grads) if of_groups else None), step.metrics
 
-    before, last = (jax.tree.map(lambda x, cut=cut: x[cut], (numbers, rows)) for cut in (slice(-1), -1))
-    (carry, seen), metrics = jax.lax.scan(body, (carry, no_samples(carry.params)), before)
+    plain = len(numbers) - bool(of_groups)
+    before = no_samples(carry.params) if of_groups else None
+    (carry, before), metrics = jax.lax.scan(body, (carry, before), jax.tree.map(lambda x: x[:plain], (numbers, rows)))
+    if not of_groups:
+        return carry, metrics
+    last = jax.tree.map(lambda x: x[-1], (numbers, rows))
     new, step = take(carry, last)
-    measured = measure_groups(of_groups, carry.params, step.grads, step.updates, seen)
-    blank = jnp.full(len(numbers), jnp.nan, jnp.float32)
+    measured = measure_groups(of_groups, carry.params, step.grads, step.updates, before)
     metrics = jax.tree.map(lambda x, end: jnp.append(x, end[None], axis=0), metrics, step.metrics)
+    blank = jnp.full(len(numbers), jnp.nan, jnp.float32)
     return new, {**metrics, **{name: blank.at[-1].set(x) for name, x in measured.items()}}
 
 

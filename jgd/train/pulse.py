@@ -54,8 +54,9 @@ class Health:
             of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
             the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
 
-    A measured step makes the updates a second time and passes over gradients, updates and parameters: bytes to move, of
-    which one step in twenty feels some 2 % (`python -m bench health` counts them). Cosines of successive gradients are
+    A measured step passes over gradients, updates and parameters, and stands in a loop around plain ones, so that no
+    step has a branch; the step is compiled twice, and XLA may round it otherwise than without (`python -m bench health`
+    counts bytes and seconds). Cosines of successive gradients are
     those of about 4,096 entries of each leaf, evenly spaced, of smaller leaves exact, and those entries are kept. A run
     keeps at most 1,024 measurements: beyond that, every second one is dropped.
     """
@@ -214,5 +215,5 @@ def _quantities(sums: Any) -> jax.Array:
     size = jnp.maximum(size, 1)
     ratio = safe_sqrt(jnp.where(p2 > 0, u2 / jnp.where(p2 > 0, p2, 1), u2 / size))
     both = safe_sqrt(now2) * safe_sqrt(before2)
-    cosine = jnp.where(both > 0, dot / jnp.where(both > 0, both, 1), jnp.nan)
+    cosine = jnp.where(both > 0, jnp.clip(dot / jnp.where(both > 0, both, 1), -1, 1), jnp.nan)
     return jnp.stack([safe_sqrt(g2), safe_sqrt(p2), ratio, cosine, zeros / size, bad / size, bad_params / size])

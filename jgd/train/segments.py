@@ -69,13 +69,15 @@ def run_segment(
         return new if layout is None else layout.kept(new), step
 
     def body(state: RunState, x: Any) -> tuple[RunState, dict[str, Any]]:
-        new, step = take(state, *x, x[0] < end)
+        number, draw = x
+        new, step = take(state, number, draw, number < end)
         return new, step.metrics
 
+    numbers = start + jnp.arange(length)
     if pulse is None:
-        state, curves = jax.lax.scan(body, state, (start + jnp.arange(length), draws))
+        state, curves = jax.lax.scan(body, state, (numbers, draws))
     else:
-        state, curves = _with_pulse(take, pulse, optimizer, state, draws, end, length)
+        state, curves = _with_pulse(take, pulse, optimizer, state, numbers, draws, end)
     return state, curves if layout is None else layout.whole(curves)
 
 
@@ -94,24 +96,26 @@ def _with_pulse(
     pulse: Pulse,
     optimizer: Transform,
     state: RunState,
+    numbers: jax.Array,
     draws: Any,
     end: Any,
-    length: int,
 ) -> tuple[RunState, dict[str, Any]]:
     """Take a segment's steps by a loop of plain ones within a loop of measured ones, so that no step has a branch.
 
     A plain step whose loss is not finite has left the parameters as they were: it is taken a second time, to be
-    measured, and what comes of that is dropped. The step's program is compiled twice.
+    measured, and what comes of that is dropped. The step's program is compiled twice, and reads its number from an
+    array, as in a scan, for the sake of the same rounding.
     """
-    start = state.steps
+    length = len(numbers)
 
     def step_at(now: _Heard, at: Any, wanted: Any) -> tuple[RunState, Step]:
-        return take(now.state, start + at, jax.tree.map(lambda x: x[at], draws), wanted & (start + at < end))
+        number, draw = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, at, keepdims=False), (numbers, draws))
+        return take(now.state, number, draw, wanted & (number < end))
 
-    def measured(state: RunState, at: Any, now: _Heard) -> tuple[RunState, Step, dict[str, Any]]:
+    def measured(now: _Heard, at: Any) -> tuple[RunState, Step, dict[str, Any]]:
+        before = where(now.lost, no_samples(now.state.carry.params), now.before)
         new, step = step_at(now, at, ~now.lost)
-        before = where(now.lost, no_samples(state.carry.params), now.before)
-        beat = pulse.beat(optimizer, state.carry.params, step.grads, step.updates, before)
+        beat = pulse.beat(optimizer, now.state.carry.params, step.grads, step.updates, before)
         return new, step, {**step.metrics, HEALTH: beat}
 
     def plain(now: _Heard) -> _Heard:
@@ -120,14 +124,14 @@ def _with_pulse(
         return _Heard(new, samples(step.grads), ~jnp.isfinite(step.metrics["loss"]), now.at + 1, curves)
 
     def period(now: _Heard) -> _Heard:
-        due = jnp.minimum(pulse.next_due(start + now.at) - start, length - 1)
+        due = jnp.minimum(pulse.next_due(numbers[now.at]) - numbers[0], length - 1)
         now = jax.lax.while_loop(lambda now: (now.at < due) & ~now.lost, plain, now)
         at = now.at - now.lost
-        new, step, row = measured(now.state, at, now)
+        new, step, row = measured(now, at)
         return _Heard(new, samples(step.grads), jnp.array(False), at + 1, _put(now.curves, row, at))
 
     first = _Heard(state, no_samples(state.carry.params), jnp.array(False), jnp.int32(0), {})
-    row = jax.eval_shape(lambda now: measured(now.state, now.at, now)[2], first)
+    row = jax.eval_shape(lambda now: measured(now, now.at)[2], first)
     blank = jax.tree.map(lambda x: jnp.zeros((length, *x.shape), x.dtype), row)
     last = jax.lax.while_loop(lambda now: now.at < length, period, first._replace(curves=blank))
     return last.state, last.curves

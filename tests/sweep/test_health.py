@@ -40,7 +40,7 @@ def test_the_pulse_of_a_lane_is_that_of_a_run(result):
     alone = jgd.fit(TASK, jgd.sgd(0.01), steps=20, seed=1, health=jgd.Health(every=5), progress=False)
     assert reading.heard.groups == ("a", "b")
     np.testing.assert_array_equal(reading.heard.steps, [4, 9, 14, 19])
-    for name in ("gradient_norm/a", "update_ratio/b", "params_norm/all", "zeros/a"):
+    for name in ("gradient_norm/a", "update_ratio/b", "params_norm/all", "zeros/a", "successive_cosine/all"):
         beats = alone.beats[name][1:]  # but the first step
         np.testing.assert_allclose(reading.heard.beats[name], beats, rtol=1e-4, err_msg=name)  # a lane's own rounding
     assert "|u|/|p|" in str(reading)

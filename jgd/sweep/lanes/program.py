@@ -12,7 +12,7 @@ from jgd.core.tree import all_finite, widen
 from jgd.core.types import Params, State
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.lane_mesh import LANE_AXIS, LaneMesh
-from jgd.train.loop import Carry, advance_watching, batch_at, begin, evaluation, pick, root_key
+from jgd.train.loop import Carry, begin, evaluation, pick, root_key, scan_steps
 from jgd.train.task import Task
 
 LANES = PartitionSpec(LANE_AXIS)
@@ -168,16 +168,8 @@ def _train_lane(
     """A segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
     picks = None if shared.picks is None else shared.picks[lane.slot]
-
-    def body(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
-        number, rows = x
-        last = shared.start + length - 1
-        batch = batch_at(task, rows)
-        carry, metrics = advance_watching(task, optimizer, carry, number, batch, watched, last, spread)
-        return carry if spread is None else spread.kept(optimizer, carry), metrics
-
     carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))
-    carry, metrics = jax.lax.scan(body, carry, (shared.start + jnp.arange(length), picks))
+    carry, metrics = scan_steps(task, optimizer, carry, shared.start + jnp.arange(length), picks, watched, spread)
     judged = evaluation(task, optimizer, carry)
     means = {name: _finite_mean(values) for name, values in metrics.items()}
     bad = ~jnp.isfinite(metrics["loss"])

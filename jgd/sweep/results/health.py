@@ -12,7 +12,7 @@ from jgd.health.pulse_findings import Heard
 from jgd.health.reading import Reading
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import Trial
-from jgd.train.pulse import EVERYTHING, IN_SWEEPS, QUANTITIES, groups_of
+from jgd.train.pulse import EVERYTHING, QUANTITIES, groups_of
 from jgd.train.task import Task, init_model
 
 
@@ -40,10 +40,7 @@ def lane_health(
     lane = {name: np.asarray(curve[chosen.number, at], float) for name, curve in result.curves.items()}
     measured = int(np.sum(np.isfinite(lane[f"gradient_norm/{EVERYTHING}"])))
     beats: dict[str, np.ndarray] = {"step": np.asarray(result.steps[:measured]) - 1}
-    for group in (*groups, EVERYTHING):
-        for quantity in QUANTITIES:
-            known = lane[f"{quantity}/{group}"][:measured] if quantity in IN_SWEEPS else np.full(measured, np.nan)
-            beats[f"{quantity}/{group}"] = known
+    beats |= {f"{q}/{group}": lane[f"{q}/{group}"][:measured] for group in (*groups, EVERYTHING) for q in QUANTITIES}
     points, lost = int(np.sum(np.isfinite(lane["loss"]))), int(result.diverged_at[chosen.number, at])
     loss = np.repeat(lane["loss"][:points], np.diff([0, *result.steps[:points]]))
     if lost >= 0:  # the mean of its segment is unknown: the steps before it are taken as those of the segment before
