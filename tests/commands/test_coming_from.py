@@ -30,7 +30,7 @@ def public(module):
 def known_to_optax_s_users():
     """optax's names but those that `jgd` has too, its states, and the functions of modules with a row of their own."""
     theirs = public(optax) | public(optax.contrib)
-    theirs -= set(jgd.__all__) | public(optax.losses) | public(optax.projections)
+    theirs -= set(dir(jgd)) | public(optax.losses) | public(optax.projections)
     return {name for name in theirs if not name.endswith("State")}
 
 

@@ -25,7 +25,7 @@ NEEDED = {
 }
 NUMBER, LONGER = 2.0, {"decay_steps": 9.0, "transition_steps": 9.0}
 CONSTRUCTORS = {name: entry.make for name, entry in jgd.optimizers.list().items()}
-CONSTRUCTORS |= {name: getattr(jgd, name) for name in jgd.__all__ if name.endswith("_schedule")}
+CONSTRUCTORS |= {name: getattr(jgd, name) for name in dir(jgd) if name.endswith("_schedule")}
 OTHERS = {"descend", "descend_then_decay"}  # which take a rule
 TAKEN = [
     (name, taken)
@@ -36,7 +36,7 @@ TAKEN = [
 
 
 def built(name, **given):
-    """What a constructor makes of these arguments, and of as few others as it takes."""
+    """Call a constructor with these arguments, and as few others as it takes."""
     make = CONSTRUCTORS[name]
     signature = inspect.signature(make)
     for key, parameter in signature.parameters.items():

@@ -230,6 +230,7 @@ def test_the_solution_has_the_derivative_of_the_closed_form_and_a_callback_sees_
 def test_gauss_newton_leaves_no_direction_across_the_gradient(x64):
     # From its start the Jacobian of Biggs's function nearly loses rank: without the region 2,000 evaluations are spent.
     (problem,) = (one for one in jgd.tasks.more_garbow_hillstrom() if one.name == "biggs")
+    assert problem.residual is not None
     found = jgd.least_squares(problem.residual, "gauss-newton", jnp.array(problem.start), Stop(max_evaluations=100))
     assert found.success
     assert min(abs(2 * found.value - least) for least in problem.minima) < 1e-7

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ def mesh(devices=2):
     return jax.make_mesh((devices,), ("data",), devices=jax.devices()[:devices])
 
 
-def sweep(task=TASK, space=SPACE, **options):
+def sweep(task=TASK, space: Any = SPACE, **options):
     usual = {"num_trials": 3, "seeds": 2, "steps": 8, "eval_every": 4, "progress": False}
     return run(task, space, **{**usual, **options})
 
@@ -54,7 +55,7 @@ def assert_close(found, other):
 
 @pytest.fixture
 def begun(monkeypatch):
-    """What lanes begin with: the shapes on a device of the data, and of a lane's parameter "w" and its mean."""
+    """Record what lanes begin with: the shapes on a device of the data, and of a lane's parameter "w" and its mean."""
     found, inner = [], Loop._begin
 
     def begin(self, ready, *args):
