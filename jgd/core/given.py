@@ -11,8 +11,29 @@ import jax
 
 T = TypeVar("T")
 Path = tuple[str, ...]
-GIVEN = "_given"  # of every record, structure: a path and an argument's name for each place of a number
+GIVEN = "_given"  # of every record, its `Names`
 _calls = threading.local()
+
+
+class Names(tuple[tuple[Path, str], ...]):
+    """The path and the argument's name of each place of a number that a constructor named.
+
+    They travel with a record's structure and are none of it: values that differ in them alone are of one structure.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Names)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return 0
+
+
+UNNAMED = Names()
 
 
 def taken_numbers(signature: inspect.Signature) -> tuple[str, ...]:
@@ -60,9 +81,9 @@ def kept(old: Any, new: T) -> T:
     return _with_names(new, vars(old)[GIVEN]) if GIVEN in getattr(old, "__dict__", ()) else new
 
 
-def given_names(node: Any) -> tuple[tuple[Path, str], ...]:
+def given_names(node: Any) -> Names:
     """The places in a record that its constructor's arguments made, with their names."""
-    return getattr(node, GIVEN, ())
+    return getattr(node, GIVEN, UNNAMED)
 
 
 def spoken_path(node: Any, path: Path, words: Path) -> Path:
@@ -93,12 +114,12 @@ def part_name(key: Any) -> str:
     return str(key)
 
 
-def _names(value: Any, owners: dict[int, str]) -> tuple[tuple[Path, str], ...]:
-    """The places of arguments that their paths do not name: the others stay of one structure with what is hand-made."""
+def _names(value: Any, owners: dict[int, str]) -> Names:
+    """The places of arguments that their paths do not name."""
     places, ends = [], Counter[str]()
     _find(value, (), owners, places, ends)
     other = {name for path, name in places if path[-1] != name or ends[name] > 1}
-    return tuple((path, name) for path, name in places if name in other)
+    return Names((path, name) for path, name in places if name in other)
 
 
 def _find(node: Any, path: Path, owners: dict[int, str], places: list[tuple[Path, str]], ends: Counter[str]) -> None:
@@ -122,7 +143,7 @@ def _children(node: Any) -> Iterable[tuple[Any, Any]]:
     return enumerate(node) if type(node) in (tuple, list) else ()
 
 
-def _with_names(value: T, names: tuple[tuple[Path, str], ...]) -> T:
+def _with_names(value: T, names: Names) -> T:
     copy: Any = type(value).__new__(type(value))
     copy.__dict__.update(vars(value))
     copy.__dict__[GIVEN] = names

@@ -15,7 +15,7 @@ import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError, RefusalError
-from jgd.core.given import GIVEN, Placeholder
+from jgd.core.given import GIVEN, UNNAMED, Placeholder
 from jgd.core.notebook import record_html
 from jgd.core.outline import brief
 from jgd.core.pair import abstracted, as_pair, explained
@@ -90,7 +90,7 @@ def record(cls: type[T]) -> type[T]:
         except TypeError as error:
             raise TypeError(f"{cls.__name__}: {error}; it is called as {cls.__name__}{signature}") from None
         bound.apply_defaults()
-        self.__dict__.update(bound.arguments, **{GIVEN: ()})
+        self.__dict__.update(bound.arguments, **{GIVEN: UNNAMED})
         for field in fields:
             self.__dict__[field.name] = _admit(self, field)
         if hasattr(cls, "check_fields"):
