@@ -103,9 +103,10 @@ section {{ background: var(--card); border: 1px solid var(--line); border-radius
 .facts {{ display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 14px 0 0; }}
 .facts div {{ display: flex; flex-direction: column; }} .facts dt {{ color: var(--soft); font-size: 12.5px; order: 2; }}
 .facts dd {{ margin: 0; font-size: 19px; font-variant-numeric: tabular-nums; }}
-.scroll {{ overflow-x: auto; }}
+.scroll {{ overflow-x: auto; container-type: inline-size; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-caption {{ caption-side: bottom; text-align: left; padding-top: 10px; white-space: normal; }}
+caption {{ caption-side: bottom; text-align: left; padding-top: 10px; white-space: normal;
+  max-width: 100cqw; }}
 td, th {{ padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); }}
 td:nth-child(2), th:nth-child(2), .named td:first-child, .named th:first-child {{ text-align: left; }}
 th {{ padding: 0; vertical-align: bottom; }}

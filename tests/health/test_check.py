@@ -1,11 +1,13 @@
 """Check-ups: no finding on healthy built-in tasks, the planted faults named first, and what is printed and refused."""
 
+import dataclasses
 import json
 import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jgd
@@ -14,7 +16,10 @@ from jgd.core import InputError
 from jgd.health.layers import look
 from jgd.health.leaves import measure_leaves
 from jgd.health.table import layer_rows
-from jgd.train.loop import root_key
+from jgd.health.trials import first_examples, learn_by_heart
+from jgd.health.verdict import verdict
+from jgd.tasks.mlp import apply_mlp
+from jgd.train.loop import Carry, root_key
 from tests.health import faults
 from tests.tiers import at_once
 
@@ -68,6 +73,26 @@ def test_no_alarm_on_further_tasks_and_optimizers(make, optimizer):
     assert [str(x) for x in jgd.health.check(make(), optimizer).findings] == []
 
 
+def test_a_softmax_too_many_cannot_be_learnt_by_heart(healthy):
+    """Logits within 0 and 1 keep the loss of two classes above log(1 + 1/e)."""
+    task, optimizer, *_ = faults.good("breast_cancer", "adam", 0)
+
+    def loss(params, batch):
+        outputs = jax.nn.softmax(apply_mlp(params, batch["x"]))
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(outputs, batch["y"]))
+
+    params = task.init(root_key(0))
+    carry = Carry(params, optimizer.init(params), None, root_key(0))
+    share = learn_by_heart(dataclasses.replace(task, loss=loss), optimizer, carry)
+    assert share >= np.log1p(np.exp(-1)) / loss(params, first_examples(task, 8)) > 0.3
+    assert healthy.measured.trials.by_heart < 0.01
+    sick = healthy.measured._replace(trials=healthy.measured.trials._replace(by_heart=share))
+    (finding,) = verdict(sick, healthy.thresholds)
+    assert re.match(r"the model: least loss of 200 steps .* is 0\.\d+, expected below 0\.3; .* softmax", str(finding))
+    warming = sick._replace(rates={"learning_rate": (0.0, 0.0, 1e-3)})
+    assert verdict(warming, healthy.thresholds) == ()  # 200 steps of a longer warm-up tell nothing
+
+
 def test_a_run_is_gone_on_from():
     """After a schedule has ended, the check-up of the run says so; the run itself is left as it was."""
     task = faults.task_of("breast_cancer", 0)
@@ -76,6 +101,7 @@ def test_a_run_is_gone_on_from():
     before = [np.array(x) for x in jax.tree.leaves(run.params)]
     checkup = jgd.health.check(task, optimizer, run)
     assert checkup.measured.taken == 40
+    assert np.isnan(checkup.measured.trials.by_heart)  # its first loss says nothing
     assert "the schedule has ended by step 100" in str(checkup.findings[0])
     for x, y in zip(before, jax.tree.leaves(run.params), strict=True):
         np.testing.assert_array_equal(x, y)
