@@ -72,7 +72,7 @@ class Checkup:
         if m.trials is not None:
             shown[f"loss after {m.steps} steps"] = f"{m.trials.after[2]:.4g} (held out {m.trials.held_after[2]:.4g})"
             if math.isfinite(m.trials.by_heart):
-                shown["loss left of a few examples learnt by heart"] = f"{m.trials.by_heart:.1%}"
+                shown["loss of a few examples learnt by heart"] = f"{m.trials.by_heart:.2g} of the first"
         return shown
 
     def page(self, path: str | os.PathLike[str]) -> str:

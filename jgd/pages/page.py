@@ -121,6 +121,8 @@ th[aria-sort="descending"] button::after {{ content: " \\2193"; }}
 .turning button:disabled {{ color: var(--faint); cursor: default; }} .turning {{ margin: 10px 0 0; }}
 .wrapped {{ display: inline-block; white-space: normal; text-align: left; min-width: 220px; }}
 .dot {{ display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 8px; }}
+.shade {{ display: block; margin: -7px -10px; padding: 7px 10px;
+  background: color-mix(in srgb, var(--c0) var(--shade), transparent); }}
 .whisker {{ width: 120px; height: 14px; vertical-align: middle; }}
 figure {{ margin: 10px 0 0; overflow-x: auto; }}
 figure svg {{ width: 100%; min-width: 520px; height: auto; display: block; }}

@@ -15,6 +15,7 @@ from jgd.commands.main import main
 from jgd.core import InputError
 from jgd.health.layers import look
 from jgd.health.leaves import measure_leaves
+from jgd.health.page import shades
 from jgd.health.table import layer_rows
 from jgd.health.trials import first_examples, learn_by_heart
 from jgd.health.verdict import verdict
@@ -146,6 +147,14 @@ def test_many_layers_are_few_rows(healthy):
     (row,) = layer_rows(healthy.measured._replace(looked=seen, leaves=leaves), healthy.thresholds)
     assert (row.name, row.parameters) == ("layer*", depth * 16)
     assert row.signal[0] < row.signal[1]
+
+
+def test_the_cells_of_a_column_have_more_colour_the_larger_they_are():
+    nan = float("nan")
+    np.testing.assert_allclose(shades([1e-4, 1e-3, 1.0, 0.0, nan], False), [0, 0.25, 1, 0, 0])
+    np.testing.assert_allclose(shades([1.0, 10.0], False), [0, 0.5])  # a decade of the two at least
+    np.testing.assert_allclose(shades([0.5, nan], True), [0.5, 0])
+    np.testing.assert_allclose(shades([nan], False), [0])
 
 
 def test_what_has_no_layers_is_refused():
