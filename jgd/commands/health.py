@@ -1,6 +1,7 @@
 """`jgd health`: a check-up of a task and an optimizer."""
 
 import argparse
+import dataclasses
 import json
 from typing import Any
 
@@ -46,6 +47,8 @@ def run_health(options: argparse.Namespace) -> int:
     """Check, print, and write the page."""
     check_file(options.page, "--page")
     task, optimizer = load(options.task), _optimizer(options.optimizer)
+    if not task.name:
+        task = dataclasses.replace(task, name=options.task)
     checkup = attempt("jgd health", lambda: check(task, optimizer, seed=options.seed, steps=options.steps))
     if options.page is not None:
         checkup.page(options.page)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core import storage
-from jgd.core.arguments import FOLDER, POSITIVE, SEED, TRANSFORM, WHOLE, Kind, admits, checked
+from jgd.core.arguments import FOLDER, POSITIVE, SEED, TRANSFORM, WHOLE, Kind, admits, checked, instance_of
 from jgd.core.errors import InputError
 from jgd.core.finding import BROKEN, SLOW, Finding
 from jgd.core.tree import path_names
@@ -21,9 +21,10 @@ from jgd.health.remedies import because_of, remedy_of
 from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.result import Run
-from jgd.train.task import TASK, Task, check_task
+from jgd.train.task import Task, check_task
 from jgd.transforms.as_transform import as_transform
 
+TASK = instance_of("be the jgd.Task of the run, as in autopsy(task, optimizer, run)", Task)
 RUN = Kind("be a run, or the folder of one", lambda x: isinstance(x, Run) or admits(FOLDER, x))
 OPTIMIZERS = Kind(
     "be a gradient transformation, or a list of them of one structure, one for each lane",

@@ -71,9 +71,14 @@ def check(
     It looks at activations and the signals that come back to them layer by layer, whichever library the model is
     written in (`jgd.health.taps`), dead and saturated units, leaves that the loss does not depend on, the noise of the
     gradient and the batch that it suggests, the sharpness against the optimizer's edge of stability, the longest useful
-    step, the rank of updates, whether training works at all, and whether the task's evaluation draws random numbers
-    or reads statistics that nothing renews. Costs about `5 * steps + 200` gradients of a batch,
-    and compiling seven programs; nothing of the arguments is changed or donated.
+    step, the rank of updates, whether training works at all, whether a few examples can be learnt by heart, and whether
+    the task's evaluation draws random numbers or reads statistics that nothing renews. Costs about `5 * steps + 200`
+    gradients of a batch and 200 of eight examples, and compiling eight programs; nothing of the arguments is changed or
+    donated.
+
+    Printed, it has a row for each layer: the deviation of its output, the share of zeros in it, the share of units that
+    are zero on every example, the root mean squares of the signal (the derivative of the loss by the output) and of
+    the gradient by its parameters, the norm of a step over theirs, and the effective rank of a step.
     """
     measured = measure_health(task, as_transform(optimizer), params, seed, int(steps), int(examples))
     thresholds = thresholds or Thresholds()

@@ -66,11 +66,13 @@ class Checkup:
             shown[f"{scaled}sharpness"] = f"{m.sharpness:.3g}"
             if m.edge is not None:
                 shown["sharpness"] = shown.pop(f"{scaled}sharpness") + (f", {scaled.strip()}" if scaled else "")
-                shown["of the edge of stability"] = f"{m.edge.rate * m.sharpness / m.edge.limit:.2g}"
+                shown["share of the edge of stability"] = f"{m.edge.rate * m.sharpness / m.edge.limit:.2g}"
         longest = "over a million" if math.isinf(m.critical) else f"{m.critical:.3g}"
-        shown["longest useful step"] = f"{longest} times this one"
+        shown["longest useful step"] = f"{longest} times this one" if m.critical > 0 else "none, each raises the loss"
         if m.trials is not None:
             shown[f"loss after {m.steps} steps"] = f"{m.trials.after[2]:.4g} (held out {m.trials.held_after[2]:.4g})"
+            if math.isfinite(m.trials.by_heart):
+                shown["loss of a few examples learnt by heart"] = f"{m.trials.by_heart:.2g} of the first"
         return shown
 
     def page(self, path: str | os.PathLike[str]) -> str:

@@ -28,6 +28,8 @@ class Thresholds:
     overshoot       Largest loss of a step as a multiple of the first.
     too_low         Largest fall of the loss with ten times the rate over that with the rate itself: 10 where the steps
                     are so short that the loss is a line, 1 to 2 where the rate is about right.
+    by_heart        Largest share that is left of the loss of a few examples after 200 steps on them alone: 0.02 at most
+                    in good settings of the built-in tasks, above 0.6 with a dead layer or a hundredth of the rate.
     unpaired        Smallest gain on held-out examples from the pairs of the data, in standard errors.
     linearity       Largest relative difference of the loss of a batch and the mean of the losses of its halves.
     evaluation      Largest relative change of a metric where its evaluation is made again with other random draws.
@@ -49,6 +51,7 @@ class Thresholds:
     uphill: Scalar = hyper(default=-0.01, interval="[-inf, 1]")
     overshoot: Scalar = hyper(default=3.0, interval="(1, inf]")
     too_low: Scalar = hyper(default=2.2, interval="(1, inf]")
+    by_heart: Scalar = hyper(default=0.3, interval="(0, inf]")
     unpaired: Scalar = hyper(default=3.0, interval="[-inf, inf)")
     linearity: Scalar = hyper(default=1e-3, interval="(0, inf]")
     evaluation: Scalar = hyper(default=1e-3, interval="[0, inf]")

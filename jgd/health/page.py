@@ -18,12 +18,16 @@ from jgd.pages.palette import COLORS, FAINT, GRID, INK, VARIABLES
 from jgd.pages.svg import to_svg
 
 SEVERITIES = {BROKEN: "Broken", SLOW: "Slow"}
+SHARES = ("zero", "dead")
+SHADED = ("output", *SHARES, "signal", "gradient")  # columns of the table that are a map of heat
+DEEPEST = 45  # per cent of a colour in a cell
 NAMED = 24  # layers of which a picture has room for the names
 MEANING = (
     "Layers in the order in which they are computed. Output: deviation of what a layer puts out; zero: share of its "
     "zeros; dead: share of its units that are zero on every example; signal: root mean square of the derivative of the "
     "loss by its output; gradient: that of the derivative by its parameters; |u|/|theta|: norm of a step over that of "
-    "the parameters; rank of u: effective rank of a step. Of several layers in one row, from the least to the largest."
+    "the parameters; rank of u: effective rank of a step. Of several layers in one row, from the least to the largest. "
+    "More colour is more within a column: shares from 0% to 100%, the others by logarithms, over two decades or more."
 )
 
 
@@ -48,7 +52,7 @@ def checkup_page(
     if findings:
         body.append(notes("Findings, causes first", [_item(finding) for finding in findings]))
     body += _pictures(measured)
-    lines = [[(html.escape(text), _key(text)) for text in layer_cells(row)] for row in rows]
+    lines = _lines(rows)
     body.append(f"<section><h2>Layers</h2>{table(HEAD, lines, MEANING, ranked=False)}</section>")
     return page(title, body)
 
@@ -57,6 +61,27 @@ def _item(finding: Finding) -> str:
     severity = SEVERITIES.get(finding.severity, "Watch")
     tone = ' class="warn"' if finding.severity == BROKEN else ""
     return f"<b{tone}>{severity}.</b> {html.escape(str(finding))}"
+
+
+def _lines(rows: Sequence[LayerRow]) -> list[list[tuple[str, float | str]]]:
+    """The cells of the table; those of outputs, shares, signals and gradients are a map of heat as well."""
+    lines = [[(html.escape(text), _key(text)) for text in layer_cells(row)] for row in rows]
+    for name in SHADED:
+        column = HEAD.index(name)
+        for line, shade in zip(lines, shades([getattr(row, name)[1] for row in rows], name in SHARES), strict=True):
+            text, key = line[column]
+            line[column] = (f'<span class="shade" style="--shade: {DEEPEST * shade:.0f}%">{text}</span>', key)
+    return lines
+
+
+def shades(values: Sequence[float], is_share: bool) -> np.ndarray:
+    """Place a column's values from 0 to 1: shares as they are, others by logarithms over two decades at least."""
+    found = np.asarray(values, float)
+    if not is_share:
+        found = np.log10(found, out=np.full_like(found, np.nan), where=(found > 0) & np.isfinite(found))
+        seen = found[~np.isnan(found)]
+        found = (found - seen.min()) / max(2.0, np.ptp(seen)) if seen.size else found
+    return np.nan_to_num(found)
 
 
 def _key(text: str) -> float | str:

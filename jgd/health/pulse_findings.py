@@ -101,7 +101,8 @@ def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
          "lower the rate or clip the gradient, and look at the optimizer's eps where the loss was finite"),
         ("nonfinite", "gradient", "the backward pass made them so" if np.isfinite(_loss_at(heard, step)) else
          "the forward pass made them so",
-         "guard divisions, roots and logarithms at zero, or lower the rate if the activations overflowed"),
+         "let jgd.health.autopsy name the operation, guard divisions, roots and logarithms at zero, or lower the rate "
+         "if the activations overflowed"),
     ):  # fmt: skip
         shares = {g: heard.of(quantity, g)[row] for g in heard.groups if heard.of(quantity, g)[row] > limit}
         if shares:

@@ -30,6 +30,7 @@ class Reading:
 
     heard: Heard
     thresholds: Thresholds
+    name: str = ""  # of the lane, in a sweep
 
     @functools.cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -52,12 +53,13 @@ class Reading:
 
     def _sheet(self) -> Sheet:
         heard = self.heard
+        taken = f"{self.name}, {count(heard.taken, 'step')}" if self.name else count(heard.taken, "step")
         measured = count(len(heard.steps), "measurement")
         verdict = "no findings" if not self.findings else count(len(self.findings), "finding")
         names = (*heard.groups, EVERYTHING)
         rows = [self._row(name) for name in (names if len(heard.groups) > 1 else names[:-1])]
         header = ("", "|g| first", "last", "log |g|", "|u|/|p|", "cosine", "zero", "not finite")
-        return Sheet([f"Pulse of {heard.taken} steps, {measured}: {verdict}"], header, rows, [*map(str, self.findings)])
+        return Sheet([f"Pulse of {taken}, {measured}: {verdict}"], header, rows, [*map(str, self.findings)])
 
     def _row(self, group: str) -> tuple[str, ...]:
         heard = self.heard

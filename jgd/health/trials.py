@@ -14,6 +14,8 @@ from jgd.transforms.compose import chain
 from jgd.transforms.scale import scale
 
 FACTORS = (0.01, 0.1, 1.0, 10.0)  # of the updates
+REPEATED = 8  # examples that are learnt by heart, or half as many as there are parameters
+REPEATS = 200  # steps on them
 JUDGED = 16  # parts of the examples that were held out, for a standard error
 
 
@@ -28,6 +30,7 @@ class RateTrials(NamedTuple):
     held_before: float
     held_after: np.ndarray  # f[factors]
     unpaired: float  # (loss where pairs were broken - loss) / its standard error, of held-out examples; NaN untested
+    by_heart: float  # least loss of `REPEATS` steps on a few examples over the first; NaN after steps of a run
     end: Carry  # after the steps with the factor 1
     begin: Carry
     losses: np.ndarray  # f[steps] of the factor 1
@@ -43,7 +46,8 @@ def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps
 
     The optimizer is chained with a scale, so that a factor acts as one of the learning rate does. The test of pairs
     trains once more on data of which every array but the first is shuffled by itself: where that does as well on
-    held-out examples, the arrays tell nothing about each other. Costs five runs of one program.
+    held-out examples, the arrays tell nothing about each other. Costs five runs of one program, and `REPEATS` steps on
+    a few examples.
     """
     mine, other = _halves(task, steps)
     seen = _parts(mine, JUDGED)
@@ -65,8 +69,17 @@ def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps
         spread = float(np.std(excess, ddof=1)) / len(excess) ** 0.5
         unpaired = float(excess.mean() / spread) if spread > 0 else float("nan")
     end, losses = ends[FACTORS.index(1.0)]
+    by_heart = learn_by_heart(task, optimizer, carry) if start == 0 else float("nan")
     own = end._replace(opt_state=end.opt_state[0])
-    return RateTrials(before, after, held_before, means, unpaired, own, carry, np.asarray(losses))
+    return RateTrials(before, after, held_before, means, unpaired, by_heart, own, carry, np.asarray(losses))
+
+
+def learn_by_heart(task: Task, optimizer: Transform, carry: Carry) -> float:
+    """Train on a few examples alone: the least loss on the way over the first, NaN unless the first is positive."""
+    count = max(1, min(REPEATED, sum(x.size for x in jax.tree.leaves(carry.params)) // 2))
+    _, found = _segment(_with_data(task, first_examples(task, count)), optimizer, carry, 0, length=REPEATS)
+    losses = np.asarray(found, np.float64)
+    return float(np.nanmin(losses) / losses[0]) if losses[0] > 0 else float("nan")
 
 
 def first_examples(task: Task, count: int) -> Any:

@@ -11,7 +11,7 @@ from jgd.health.finding import Thresholds
 from jgd.health.layers import Layer, slope
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Measured
-from jgd.health.trials import FACTORS
+from jgd.health.trials import FACTORS, REPEATS
 
 OVERFLOW = 65504.0  # the largest number of float16
 
@@ -20,8 +20,8 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
     found: list[Finding] = []
     for rule in (
-        _data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _pairs, _rate, _start,
-        evaluation_findings, _smaller,
+        _data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _pairs, _rate, _heart,
+        _start, evaluation_findings, _smaller,
     ):  # fmt: skip
         found += rule(measured, thresholds)
     return tuple(found)
@@ -191,14 +191,29 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
             "with jgd.check_grads",
         )  # fmt: skip
-    scheduled = any(later > 2 * now or now < 0.5 * first for first, now, later in m.rates.values())
     ratio = gains[10.0] / gains[1.0] if gains[1.0] > 0 else 0.0
     limit = min(1.3, float(t.too_low)) if _share_of_edge(m) < float(t.timid) else float(t.too_low)
-    if ratio > limit and not scheduled and gains[10.0] > 0.01 * abs(m.trials.before):
+    if ratio > limit and not _scheduled(m) and gains[10.0] > 0.01 * abs(m.trials.before):
         yield Finding(
             BROKEN, "the optimizer's rate", "fall of the loss with ten times the steps over that with these", ratio,
             f"below {limit:g}", f"the rate is too low: in {m.steps} steps the loss falls by "
             f"{gains[1.0]:.2g}, with ten times the rate by {gains[10.0]:.2g}", "raise it 10x",
+        )  # fmt: skip
+
+
+def _scheduled(m: Measured) -> bool:
+    """Whether a rate is warming up, or has fallen to less than half."""
+    return any(later > 2 * now or now < 0.5 * first for first, now, later in m.rates.values())
+
+
+def _heart(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    share = m.trials.by_heart if m.trials is not None else math.nan
+    if share > float(t.by_heart) and not _scheduled(m):
+        yield Finding(
+            SLOW, "the model", f"least loss of {REPEATS} steps on a few examples over the first", share,
+            f"below {float(t.by_heart):g}", "it cannot learn even these by heart, as if its inputs did not reach its "
+            "outputs or these could not reach the labels", "look for a softmax or relu too many at its end, and at "
+            "the shapes that the loss compares",
         )  # fmt: skip
 
 
@@ -231,8 +246,9 @@ def _pairs(m: Measured, t: Thresholds) -> Iterator[Finding]:
     if math.isfinite(z) and z < float(t.unpaired):
         yield Finding(
             BROKEN, "the data", "gain on held-out examples from their pairs, in standard errors,", z,
-            f"above {float(t.unpaired):g}", "training on shuffled pairs does as well, so labels tell nothing about "
-            "inputs: they are shuffled or misaligned", "look at how inputs and labels are joined and ordered",
+            f"above {float(t.unpaired):g}", f"training on shuffled pairs does as well, so labels tell nothing about "
+            f"inputs that {m.steps} steps can learn: they are shuffled or misaligned, or too hard for so few",
+            "look at how inputs and labels are joined and ordered, and check with more steps",
         )  # fmt: skip
 
 

@@ -103,9 +103,10 @@ section {{ background: var(--card); border: 1px solid var(--line); border-radius
 .facts {{ display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 14px 0 0; }}
 .facts div {{ display: flex; flex-direction: column; }} .facts dt {{ color: var(--soft); font-size: 12.5px; order: 2; }}
 .facts dd {{ margin: 0; font-size: 19px; font-variant-numeric: tabular-nums; }}
-.scroll {{ overflow-x: auto; }}
+.scroll {{ overflow-x: auto; container-type: inline-size; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-caption {{ caption-side: bottom; text-align: left; padding-top: 10px; white-space: normal; }}
+caption {{ caption-side: bottom; text-align: left; padding-top: 10px; white-space: normal;
+  max-width: 100cqw; }}
 td, th {{ padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); }}
 td:nth-child(2), th:nth-child(2), .named td:first-child, .named th:first-child {{ text-align: left; }}
 th {{ padding: 0; vertical-align: bottom; }}
@@ -120,6 +121,8 @@ th[aria-sort="descending"] button::after {{ content: " \\2193"; }}
 .turning button:disabled {{ color: var(--faint); cursor: default; }} .turning {{ margin: 10px 0 0; }}
 .wrapped {{ display: inline-block; white-space: normal; text-align: left; min-width: 220px; }}
 .dot {{ display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 8px; }}
+.shade {{ display: block; margin: -7px -10px; padding: 7px 10px;
+  background: color-mix(in srgb, var(--c0) var(--shade), transparent); }}
 .whisker {{ width: 120px; height: 14px; vertical-align: middle; }}
 figure {{ margin: 10px 0 0; overflow-x: auto; }}
 figure svg {{ width: 100%; min-width: 520px; height: auto; display: block; }}

@@ -31,7 +31,7 @@ class Sheet(NamedTuple):
         return f"{before}{table}{after}"
 
     def _row(self, cells: Sequence[str], tag: str) -> str:
-        sides = ["left" if i < self.left else "right" for i in range(len(cells))]
+        sides = ["left" if i < self.left else "right;white-space:nowrap" for i in range(len(cells))]
         return "<tr>{}</tr>".format(
             "".join(
                 f'<{tag} style="text-align:{side};{CELL}">{html.escape(cell)}</{tag}>'

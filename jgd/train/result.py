@@ -11,6 +11,7 @@ from jgd.core.status import Status
 from jgd.core.types import Params, State
 from jgd.pages.figure import literal, new_figure
 from jgd.pages.sheet import Sheet
+from jgd.pages.text import count
 from jgd.train.judging import Best
 from jgd.train.pulse import Pulse
 
@@ -67,7 +68,8 @@ class Run:
         rows = [_summary(name, curve, np.arange(len(curve))) for name, curve in self.metrics.items()]
         steps = self.evaluations.get("step")
         rows += [_summary(name, curve, steps) for name, curve in self.evaluations.items() if name != "step"]
-        head = f"Run of {self.steps} steps, {self.seconds:.2f} s of which {self.compile_seconds:.2f} s compiling"
+        taken = count(self.steps, "step")
+        head = f"Run of {taken}, {self.seconds:.2f} s of which {self.compile_seconds:.2f} s compiling"
         # The reason may be the status's own message, with the step and the loss.
         told = bool(self.reason) and self.status.message in self.reason
         status = f"{self.status.name.lower()}: {self.status.remedy}." if told else str(self.status)

@@ -124,6 +124,8 @@ def test_a_spike_is_found_with_its_batch():
 def test_what_cannot_be_looked_at_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"there is no checkpoint.safetensors in it; name the dir of a fit"):
         jgd.health.autopsy(TASK, jgd.sgd(0.1), tmp_path)
+    with pytest.raises(InputError, match=r"must be the jgd.Task of the run, as in autopsy\(task, optimizer, run\)"):
+        jgd.health.autopsy(tmp_path, jgd.sgd(0.1))  # pyright: ignore[reportArgumentType]: it is refused
     with pytest.raises(InputError, match="say how many steps to run again, or pass the run"):
         jgd.health.autopsy(TASK, jgd.sgd(0.1))
     with pytest.raises(InputError, match="nothing is wrong in 5 steps"):

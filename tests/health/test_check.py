@@ -1,11 +1,13 @@
 """Check-ups: no finding on healthy built-in tasks, the planted faults named first, and what is printed and refused."""
 
+import dataclasses
 import json
 import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jgd
@@ -13,8 +15,12 @@ from jgd.commands.main import main
 from jgd.core import InputError
 from jgd.health.layers import look
 from jgd.health.leaves import measure_leaves
+from jgd.health.page import shades
 from jgd.health.table import layer_rows
-from jgd.train.loop import root_key
+from jgd.health.trials import first_examples, learn_by_heart
+from jgd.health.verdict import verdict
+from jgd.tasks.mlp import apply_mlp
+from jgd.train.loop import Carry, root_key
 from tests.health import faults
 from tests.tiers import at_once
 
@@ -68,6 +74,28 @@ def test_no_alarm_on_further_tasks_and_optimizers(make, optimizer):
     assert [str(x) for x in jgd.health.check(make(), optimizer).findings] == []
 
 
+def test_a_softmax_too_many_cannot_be_learnt_by_heart(healthy):
+    """Logits within 0 and 1 keep the loss of two classes above log(1 + 1/e)."""
+    task, optimizer, *_ = faults.good("breast_cancer", "adam", 0)
+
+    def loss(params, batch):
+        outputs = jax.nn.softmax(apply_mlp(params, batch["x"]))
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(outputs, batch["y"]))
+
+    params = task.init(root_key(0))
+    carry = Carry(params, optimizer.init(params), None, root_key(0))
+    share = learn_by_heart(dataclasses.replace(task, loss=loss), optimizer, carry)
+    assert share >= np.log1p(np.exp(-1)) / loss(params, first_examples(task, 8)) > 0.3
+    trials = healthy.measured.trials
+    assert trials is not None
+    assert trials.by_heart < 0.02
+    sick = healthy.measured._replace(trials=trials._replace(by_heart=share))
+    (finding,) = verdict(sick, healthy.thresholds)
+    assert re.match(r"the model: least loss of 200 steps .* is 0\.\d+, expected below 0\.3; .* softmax", str(finding))
+    warming = sick._replace(rates={"learning_rate": (0.0, 0.0, 1e-3)})
+    assert verdict(warming, healthy.thresholds) == ()  # 200 steps of a longer warm-up tell nothing
+
+
 def test_a_run_is_gone_on_from():
     """After a schedule has ended, the check-up of the run says so; the run itself is left as it was."""
     task = faults.task_of("breast_cancer", 0)
@@ -76,6 +104,8 @@ def test_a_run_is_gone_on_from():
     before = [np.array(x) for x in jax.tree.leaves(run.params)]
     checkup = jgd.health.check(task, optimizer, run)
     assert checkup.measured.taken == 40
+    assert checkup.measured.trials is not None
+    assert np.isnan(checkup.measured.trials.by_heart)  # its first loss says nothing
     assert "the schedule has ended by step 100" in str(checkup.findings[0])
     for x, y in zip(before, jax.tree.leaves(run.params), strict=True):
         np.testing.assert_array_equal(x, y)
@@ -120,6 +150,14 @@ def test_many_layers_are_few_rows(healthy):
     (row,) = layer_rows(healthy.measured._replace(looked=seen, leaves=leaves), healthy.thresholds)
     assert (row.name, row.parameters) == ("layer*", depth * 16)
     assert row.signal[0] < row.signal[1]
+
+
+def test_the_cells_of_a_column_have_more_colour_the_larger_they_are():
+    nan = float("nan")
+    np.testing.assert_allclose(shades([1e-4, 1e-3, 1.0, 0.0, nan], False), [0, 0.25, 1, 0, 0])
+    np.testing.assert_allclose(shades([1.0, 10.0], False), [0, 0.5])  # a decade of the two at least
+    np.testing.assert_allclose(shades([0.5, nan], True), [0.5, 0])
+    np.testing.assert_allclose(shades([nan], False), [0])
 
 
 def test_what_has_no_layers_is_refused():

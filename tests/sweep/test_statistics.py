@@ -38,7 +38,7 @@ def test_one_seed_has_no_interval():
 def test_they_are_shown_in_four_digits_and_by_name():
     found = summarize(np.array([1.0, 2.0, NAN]), "min")
     assert repr(found) == "Summary(median 2, quartiles 1 .. failed, 75% interval 1 .. failed)"
-    assert '<td style="text-align:right;padding:2px 10px">1 .. failed</td>' in found._repr_html_()
+    assert '<td style="text-align:right;white-space:nowrap;padding:2px 10px">1 .. failed</td>' in found._repr_html_()
     assert repr(summarize(np.array([1 / 3]), "min")) == "Summary(median 0.3333, quartiles 0.3333 .. 0.3333)"
     pair = compare_pairs(np.array([1.0, 2.0]), np.array([2.0, 4.0]), "min")
     assert repr(pair).startswith("Paired(better in 100% of seeds, median of the difference -1.5, ")

@@ -47,7 +47,8 @@ def lane_health(
         before = loss[-1] if len(loss) else 0.0
         loss = np.concatenate([loss, np.full(max(0, lost - len(loss)), before), [np.nan]])
     heard = Heard(beats, loss, groups, _wide(chosen, groups))
-    return Reading(heard, Thresholds() if thresholds is None else thresholds)
+    name = f"trial {chosen.number} under seed {result.settings.seeds[at]}"
+    return Reading(heard, Thresholds() if thresholds is None else thresholds, name)
 
 
 def lane_autopsy(result: Outcomes, trial: Trial | int | None, seed: int | None, spike: float) -> Autopsy:
