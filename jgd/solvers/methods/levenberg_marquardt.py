@@ -97,7 +97,7 @@ class DampedGaussNewton(Method):
         eps = jnp.finfo(step.dtype).eps
         stuck = jnp.linalg.norm(step) <= eps * size
         flat = model.most() <= rounding(point.value)
-        near = (jnp.linalg.norm(model.step()) <= eps**0.5 * size) | (optimality**2 <= NEAR * rounding(point.value))
+        near = (model.step_norm() <= eps**0.5 * size) | (optimality**2 <= NEAR * rounding(point.value))
         why = jnp.where(stuck, status(Status.TRUST_REGION), status(Status.RUNNING))
         return jnp.where(flat | (stuck & near), status(Status.PRECISION), why)
 

@@ -22,7 +22,7 @@ class LinearModel(NamedTuple):
     scale: jax.Array  # f[n]
     singular: jax.Array  # f[k], k = min(m, n)
     right: jax.Array  # f[k, n]
-    along: jax.Array  # f[k], U'r
+    along: jax.Array  # f[k], U'r, 0 where the singular value is
 
     @classmethod
     def of(cls, scale: jax.Array, matrix: jax.Array, residual: jax.Array) -> "LinearModel":
@@ -31,11 +31,16 @@ class LinearModel(NamedTuple):
         triangle = jnp.linalg.qr(jnp.column_stack([matrix, residual]), mode="r")[:n]
         left, singular, right = jnp.linalg.svd(triangle[:, :n], full_matrices=False)
         least = max(matrix.shape) * jnp.finfo(matrix.dtype).eps * singular[0]
-        return cls(scale, jnp.where(singular > least, singular, 0.0), right, left.T @ triangle[:, n])
+        singular, along = (jnp.where(singular > least, x, 0.0) for x in (singular, left.T @ triangle[:, n]))
+        return cls(scale, singular, right, along)
 
-    def step(self, damping: Scalar = 0.0) -> jax.Array:
-        """The least z that minimizes m(z) + damping |z|^2 / 2, f[n]."""
-        return -self._coordinates(damping) @ self.right
+    def step(self) -> jax.Array:
+        """The least z that minimizes m(z), f[n]."""
+        return -self._coordinates(0.0) @ self.right
+
+    def step_norm(self) -> jax.Array:
+        """The norm of `step`, f[]."""
+        return jnp.linalg.norm(self._coordinates(0.0))
 
     def within(self, radius: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The z that minimizes m(z) among |z| <= radius to a percent of it, and its damping (Moré 1978, section 5).
@@ -50,7 +55,7 @@ class LinearModel(NamedTuple):
             z = self._coordinates(damping)
             size = jnp.linalg.norm(z)
             share = z / jnp.where(size > 0, size, 1.0)
-            slope = jnp.sum(share**2 / jnp.where(self.singular > 0, self.singular**2 + damping, 1.0))
+            slope = jnp.sum(share**2 / self._squares(damping))
             return jnp.maximum(damping + (size - radius) / radius / slope, 0.0), damping, z
 
         zero = jnp.zeros_like(radius)
@@ -71,7 +76,7 @@ class LinearModel(NamedTuple):
 
     def most(self) -> jax.Array:
         """By how much m can fall."""
-        return jnp.sum(jnp.where(self.singular > 0, self.along, 0.0) ** 2) / 2
+        return self.along @ self.along / 2
 
     def size(self, x: jax.Array) -> jax.Array:
         """The norm of the parameters in the model's scale; those that it does not move count for nothing."""
@@ -79,14 +84,16 @@ class LinearModel(NamedTuple):
 
     def inverse(self, y: jax.Array, damping: Scalar) -> jax.Array:
         """(A'A + damping)^-1 y, along the singular values above 0."""
-        return self._over(self.right @ y, damping) @ self.right
+        return (jnp.where(self.singular > 0, self.right @ y, 0.0) / self._squares(damping)) @ self.right
 
     def _coordinates(self, damping: Scalar) -> jax.Array:
-        return self._over(self.singular * self.along, damping)
+        """-V'z, f[k], of the least z that minimizes m(z) + damping |z|^2 / 2."""
+        return self.singular * self.along / self._squares(damping)
 
-    def _over(self, pull: jax.Array, damping: Scalar) -> jax.Array:
-        moved = self.singular > 0
-        return jnp.where(moved, pull / jnp.where(moved, self.singular**2 + damping, 1.0), 0.0)
+    def _squares(self, damping: Scalar) -> jax.Array:
+        """The eigenvalues of A'A + damping, and 1 in place of 0."""
+        squares = self.singular**2 + damping
+        return jnp.where(squares > 0, squares, 1.0)
 
 
 def columns_of(jacobian: jax.Array) -> jax.Array:
