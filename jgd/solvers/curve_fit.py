@@ -100,9 +100,7 @@ def curve_fit(
     x, y = np.asarray(x) if isinstance(x, list) else x, _data("y", y)
     _check_curve(f, x, y, params)
     residuals = Residuals(_Differences(as_function(f)), (x, y, _whitening(sigma, y)))
-    given = residual_problem(
-        place, method, residuals, params, bounds_of(place, bounds, params), robust_loss(loss, loss_scale)
-    )
+    given = residual_problem(method, residuals, bounds_of(place, bounds, params), robust_loss(loss, loss_scale))
     check_method(place, optimizer, method, given)
     solution, jacobian = _fit(given, method, params, stop, rule_of("implicit"))
     solution, known = finished(solution), not isinstance(jacobian, jax.core.Tracer)

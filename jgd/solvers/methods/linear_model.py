@@ -1,6 +1,6 @@
 """The residuals to first order about a point: the model that least-squares methods minimize."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
