@@ -97,12 +97,10 @@ def curve_fit(
     method, params = method_of(optimizer, place), start_of(place, params)
     stop = check_stop(place, DEFAULT_STOP if stop is None else stop)
     stop.refuse(("seconds",), "jgd.least_squares")
-    x, y = jax.tree.map(jnp.asarray, np.asarray(x) if isinstance(x, list) else x), _data("y", y)
+    x, y = np.asarray(x) if isinstance(x, list) else x, _data("y", y)
     _check_curve(f, x, y, params)
     residuals = Residuals(_Differences(as_function(f)), (x, y, _whitening(sigma, y)))
-    given = residual_problem(
-        place, method, residuals, params, bounds_of(place, bounds, params), robust_loss(loss, loss_scale)
-    )
+    given = residual_problem(method, residuals, bounds_of(place, bounds, params), robust_loss(loss, loss_scale))
     check_method(place, optimizer, method, given)
     solution, jacobian = _fit(given, method, params, stop, rule_of("implicit"))
     solution, known = finished(solution), not isinstance(jacobian, jax.core.Tracer)
@@ -119,7 +117,8 @@ def curve_fit(
             stacklevel=3,
         )
     errors = Vector.like(params).unpack(xp.sqrt(xp.diagonal(covariance)))
-    return Fit(solution.params, jnp.asarray(covariance), solution, jax.tree.map(jnp.asarray, errors))
+    covariance, errors = jax.device_put((covariance, errors))
+    return Fit(solution.params, covariance, solution, errors)
 
 
 @jax.jit
@@ -183,7 +182,9 @@ def _check_curve(f: Any, x: Any, y: jax.Array, params: Params) -> None:
 
 def _data(name: str, given: Any) -> jax.Array:
     """An array of floating or complex numbers, refused where it is empty or not finite."""
-    array = attempt(f"curve_fit({name}): reading it", lambda: jnp.asarray(given))
+    # To put an array where it is computed with compiles nothing, and `asarray` compiles a program.
+    read = jax.device_put if isinstance(given, np.ndarray) else jnp.asarray
+    array = attempt(f"curve_fit({name}): reading it", lambda: read(given))
     if not jnp.issubdtype(array.dtype, jnp.inexact):
         array = array.astype(float)
     if not array.size:

@@ -77,14 +77,9 @@ def least_squares(
     place = "least_squares"
     method, params = method_of(optimizer, place), start_of(place, params)
     stop = check_stop(place, DEFAULT_STOP if stop is None else stop)
-    given = residual_problem(
-        place,
-        method,
-        Residuals(as_function(residual), args, has_aux),
-        params,
-        bounds_of(place, bounds, params),
-        robust_loss(loss, loss_scale),
-    )
+    residuals = Residuals(as_function(residual), args, has_aux)
+    check_residuals(place, residuals, params)
+    given = residual_problem(method, residuals, bounds_of(place, bounds, params), robust_loss(loss, loss_scale))
     check_method(place, optimizer, method, given)
     return searched(place, given, method, params, stop, derivative, history, callback)
 
@@ -117,11 +112,8 @@ class HalfSquares:
         return (r @ r / 2 if self.loss is None else self.loss.value(r)), out
 
 
-def residual_problem(
-    place: str, method: Method, residuals: Residuals, params: Params, bounds: Any, loss: RobustLoss | None
-) -> UserProblem:
+def residual_problem(method: Method, residuals: Residuals, bounds: Any, loss: RobustLoss | None) -> UserProblem:
     """The problem as the method takes it: its residuals, or the value alone."""
-    check_residuals(place, residuals, params)
     if "residual" in method.takes:
         return UserProblem(residuals, bounds=bounds, loss=loss, has_aux=True, is_residual=True, shows_residuals=True)
     return UserProblem(HalfSquares(residuals, loss), bounds=bounds, has_aux=True, shows_residuals=True)

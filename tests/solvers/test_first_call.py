@@ -1,11 +1,13 @@
 """A program of a search holds the user's function once, so that its first call compiles it once."""
 
 import jax
+import jax.monitoring
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jgd.core.status import Status
-from jgd.solvers import least_squares, minimize
+from jgd.solvers import curve_fit, least_squares, minimize
 
 
 def marked(x):
@@ -22,6 +24,29 @@ def test_the_function_stands_once_in_the_program(name):
 def test_residuals_stand_once_in_the_program(name):
     program = jax.make_jaxpr(lambda x: least_squares(jax.lax.erf_inv, name, x, derivative="through").params)
     assert str(program(jnp.array([0.1, 0.2]))).count(" erf_inv ") == 1
+
+
+def test_a_first_fit_compiles_one_program_and_traces_the_curve_thrice():
+    """Where parameters and data are known: one trace each for the check, the loop's form and the loop."""
+    traced, compiled = [], []
+
+    def curve(x, params):
+        traced.append(1)
+        return params[0] * jnp.exp(-params[1] * x) + params[2]
+
+    def listen(event, seconds, **given):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(given.get("fun_name"))
+
+    x, start = np.linspace(0, 4, 23), jnp.ones(3)
+    y = 2.5 * np.exp(-1.3 * x) + 0.5 + 0.01 * np.cos(9 * x)
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        curve_fit(curve, x, y, start)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert len(traced) == 3
+    assert len(compiled) == 1, compiled
 
 
 @jax.custom_jvp

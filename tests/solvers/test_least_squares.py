@@ -10,6 +10,7 @@ import scipy.optimize
 
 import jgd
 from jgd import Status, Stop
+from jgd.solvers.methods.linear_model import LinearModel
 from jgd.solvers.names import METHODS
 
 wrong: Any = jgd  # for arguments of a wrong type
@@ -234,3 +235,17 @@ def test_gauss_newton_leaves_no_direction_across_the_gradient(x64):
     found = jgd.least_squares(problem.residual, "gauss-newton", jnp.array(problem.start), Stop(max_evaluations=100))
     assert found.success
     assert min(abs(2 * found.value - least) for least in problem.minima) < 1e-7
+
+
+@pytest.mark.parametrize("share", [0.9, 1e-3, 1e-12])
+def test_a_step_within_a_radius_is_as_long_as_it(share, x64):
+    """Singular values spread over 12 decades; to the percent that the docstring promises."""
+    singular = jnp.logspace(0, -12, 9)
+    model = LinearModel(jnp.ones(9), singular, jnp.eye(9), jnp.ones(9))
+    radius = share * model.step_norm()
+    step, damping = model.within(radius)
+    assert float(jnp.linalg.norm(step)) == pytest.approx(float(radius), rel=0.01)
+    assert damping > 0
+    inside, none = model.within(2 * model.step_norm())
+    assert none == 0
+    np.testing.assert_allclose(inside, model.step(), rtol=1e-12)  # the same formula, in another program

@@ -51,7 +51,9 @@ class DampedGaussNewton(Method):
         """The model about a point."""
         return LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
 
-    def choose(self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array) -> tuple[Any, Any]:
+    def choose(
+        self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array, optimality: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         """The step in the model's scale, and its damping."""
         return model.within(radius)
 
@@ -72,16 +74,16 @@ class DampedGaussNewton(Method):
         long = jnp.where((ratio >= 0.75) | (damping == 0), self.widened(radius, length), radius)
         radius = jnp.where(ratio <= 0.25, short, long)
 
-        def accept() -> tuple[Point, jax.Array, LinearModel]:
-            larger = jnp.maximum(columns, columns_of(new.jacobian))
-            return new, larger, self.linearize(problem, new, larger)
+        def accept() -> tuple[Point, jax.Array, LinearModel, jax.Array]:
+            norms = columns_of(new.jacobian)
+            larger = jnp.maximum(columns, norms)
+            return new, larger, self.linearize(problem, new, larger), scaled_gradient_norm(problem, new, norms)
 
-        kept = (old, columns, model)
-        point, columns, model = jax.lax.cond(accepted, lambda: cast_like(accept(), kept), lambda: kept)
+        kept = (old, columns, model, iterate.optimality)
+        point, columns, model, optimality = jax.lax.cond(accepted, lambda: cast_like(accept(), kept), lambda: kept)
         size = model.size(point.params)
         radius = jnp.where(first, self.factor * jnp.where(size > 0, size, 1.0), radius)
-        step, damping = self.choose(problem, point, model, radius)
-        optimality = scaled_gradient_norm(problem, point)
+        step, damping = self.choose(problem, point, model, radius, optimality)
         trial = problem.inside(point.params + model.scale * step)
         region = TrustedModel(model, columns, radius, step, damping)
         return Iterate(point, trial, accepted, optimality, self._status(point, model, step, size, optimality), region)
@@ -95,7 +97,7 @@ class DampedGaussNewton(Method):
         eps = jnp.finfo(step.dtype).eps
         stuck = jnp.linalg.norm(step) <= eps * size
         flat = model.most() <= rounding(point.value)
-        near = (jnp.linalg.norm(model.step()) <= eps**0.5 * size) | (optimality**2 <= NEAR * rounding(point.value))
+        near = (model.step_norm() <= eps**0.5 * size) | (optimality**2 <= NEAR * rounding(point.value))
         why = jnp.where(stuck, status(Status.TRUST_REGION), status(Status.RUNNING))
         return jnp.where(flat | (stuck & near), status(Status.PRECISION), why)
 

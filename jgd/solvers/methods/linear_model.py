@@ -1,6 +1,6 @@
 """The residuals to first order about a point: the model that least-squares methods minimize."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jgd.core.types import Scalar
 from jgd.solvers.methods.objective import Objective, Point
 
 NEWTON_STEPS = 10
-"""Enough for a damping that is right to a percent (Moré 1978), from any start between its bounds."""
+"""Enough for a step whose length is right to a percent."""
 
 
 class LinearModel(NamedTuple):
@@ -22,7 +22,7 @@ class LinearModel(NamedTuple):
     scale: jax.Array  # f[n]
     singular: jax.Array  # f[k], k = min(m, n)
     right: jax.Array  # f[k, n]
-    along: jax.Array  # f[k], U'r
+    along: jax.Array  # f[k], U'r, 0 where the singular value is
 
     @classmethod
     def of(cls, scale: jax.Array, matrix: jax.Array, residual: jax.Array) -> "LinearModel":
@@ -31,34 +31,35 @@ class LinearModel(NamedTuple):
         triangle = jnp.linalg.qr(jnp.column_stack([matrix, residual]), mode="r")[:n]
         left, singular, right = jnp.linalg.svd(triangle[:, :n], full_matrices=False)
         least = max(matrix.shape) * jnp.finfo(matrix.dtype).eps * singular[0]
-        return cls(scale, jnp.where(singular > least, singular, 0.0), right, left.T @ triangle[:, n])
+        singular, along = (jnp.where(singular > least, x, 0.0) for x in (singular, left.T @ triangle[:, n]))
+        return cls(scale, singular, right, along)
 
-    def step(self, damping: Scalar = 0.0) -> jax.Array:
-        """The least z that minimizes m(z) + damping |z|^2 / 2, f[n]."""
-        return -self._coordinates(damping) @ self.right
+    def step(self) -> jax.Array:
+        """The least z that minimizes m(z), f[n]."""
+        return -self._coordinates(0.0) @ self.right
+
+    def step_norm(self) -> jax.Array:
+        """The norm of `step`, f[]."""
+        return jnp.linalg.norm(self._coordinates(0.0))
 
     def within(self, radius: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The z that minimizes m(z) among |z| <= radius to a percent of it, and its damping (Moré 1978, section 5).
 
-        Newton steps on 1 / |z| - 1 / radius from 0, kept between the bounds that the first gives. One loop holds all
-        of it, the first and the last z too: what a small fit waits for is the compiler.
+        Newton steps from 0 on 1 / |z| - 1 / radius, which is concave in the damping: they never go beyond its root
+        (Conn, Gould & Toint 2000, section 7.3.3). One loop holds all of it, the last z too: what a small fit waits for
+        is the compiler.
         """
 
-        def turn(i: jax.Array, at: tuple[Any, ...]) -> tuple[Any, ...]:
-            damping, low, high, *_ = at
+        def turn(_: jax.Array, at: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+            damping = at[0]
             z = self._coordinates(damping)
             size = jnp.linalg.norm(z)
-            squares = jnp.where(self.singular > 0, self.singular**2 + damping, 1.0)
-            slope = jnp.where(size > 0, size / jnp.sum(z**2 / squares), 0.0)
-            first = i == 0
-            low = jnp.where(first, jnp.maximum((size - radius) * slope, 0.0), low)
-            high = jnp.where(first & (size <= radius), 0.0, high)
-            moved = jnp.where(first, 1e-3 * high, damping + (size - radius) / radius * size * slope)
-            return jnp.clip(moved, low, high), low, high, damping, z
+            share = z / jnp.where(size > 0, size, 1.0)
+            slope = jnp.sum(share**2 / self._squares(damping))
+            return jnp.maximum(damping + (size - radius) / radius / slope, 0.0), damping, z
 
-        pull, zero = self.singular * self.along, jnp.zeros_like(radius)
-        start = (zero, zero, jnp.linalg.norm(pull) / radius, zero, pull)
-        *_, damping, z = jax.lax.fori_loop(0, NEWTON_STEPS + 2, turn, start)
+        zero = jnp.zeros_like(radius)
+        _, damping, z = jax.lax.fori_loop(0, NEWTON_STEPS + 1, turn, (zero, zero, self.along))
         return -z @ self.right, damping
 
     def slope(self, z: jax.Array) -> jax.Array:
@@ -75,7 +76,7 @@ class LinearModel(NamedTuple):
 
     def most(self) -> jax.Array:
         """By how much m can fall."""
-        return jnp.sum(jnp.where(self.singular > 0, self.along, 0.0) ** 2) / 2
+        return self.along @ self.along / 2
 
     def size(self, x: jax.Array) -> jax.Array:
         """The norm of the parameters in the model's scale; those that it does not move count for nothing."""
@@ -83,14 +84,16 @@ class LinearModel(NamedTuple):
 
     def inverse(self, y: jax.Array, damping: Scalar) -> jax.Array:
         """(A'A + damping)^-1 y, along the singular values above 0."""
-        return self._over(self.right @ y, damping) @ self.right
+        return (jnp.where(self.singular > 0, self.right @ y, 0.0) / self._squares(damping)) @ self.right
 
     def _coordinates(self, damping: Scalar) -> jax.Array:
-        return self._over(self.singular * self.along, damping)
+        """-V'z, f[k], of the least z that minimizes m(z) + damping |z|^2 / 2."""
+        return self.singular * self.along / self._squares(damping)
 
-    def _over(self, pull: jax.Array, damping: Scalar) -> jax.Array:
-        moved = self.singular > 0
-        return jnp.where(moved, pull / jnp.where(moved, self.singular**2 + damping, 1.0), 0.0)
+    def _squares(self, damping: Scalar) -> jax.Array:
+        """The eigenvalues of A'A + damping, and 1 in place of 0."""
+        squares = self.singular**2 + damping
+        return jnp.where(squares > 0, squares, 1.0)
 
 
 def columns_of(jacobian: jax.Array) -> jax.Array:
@@ -99,12 +102,12 @@ def columns_of(jacobian: jax.Array) -> jax.Array:
     return jnp.where(norms > 0, norms, 1.0)
 
 
-def scaled_gradient_norm(problem: Objective, point: Point) -> jax.Array:
+def scaled_gradient_norm(problem: Objective, point: Point, columns: jax.Array) -> jax.Array:
     """|g_j / |J_j||: the gradient where each parameter's unit moves the residuals by 1, inside the bounds, f[].
 
-    Free of the parameters' units, in those of the residuals, and 0 at a solution alone.
+    `columns` are the norms of the Jacobian's, as `columns_of` has them. The result is free of the parameters' units, in
+    those of the residuals, and 0 at a solution alone.
     """
-    columns = columns_of(point.jacobian)
     step = -point.grad / columns
     if problem.lower is not None:
         step = jnp.clip(step, columns * (problem.lower - point.params), columns * (problem.upper - point.params))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jgd.core.record import hyper, record
 from jgd.core.types import Scalar
 from jgd.solvers.methods.levenberg_marquardt import DampedGaussNewton
-from jgd.solvers.methods.linear_model import LinearModel, scaled_gradient_norm
+from jgd.solvers.methods.linear_model import LinearModel
 from jgd.solvers.methods.objective import Objective, Point
 
 BACK = 0.995
@@ -43,13 +43,13 @@ class TRF(DampedGaussNewton):
         return LinearModel.of(scale, matrix, jnp.concatenate([point.residual, jnp.zeros_like(x)]))
 
     def choose(
-        self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array
+        self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array, optimality: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """The best of three steps inside the bounds."""
-        z, damping = super().choose(problem, point, model, radius)
+        z, damping = super().choose(problem, point, model, radius, optimality)
         if problem.lower is None:
             return z, damping
-        share = scaled_gradient_norm(problem, point) / jnp.sqrt(jnp.maximum(2 * point.value, jnp.finfo(z.dtype).tiny))
+        share = optimality / jnp.sqrt(jnp.maximum(2 * point.value, jnp.finfo(z.dtype).tiny))
         theta = jnp.maximum(BACK, 1 - share)
 
         def reach(x: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
