@@ -45,7 +45,11 @@ def _with_jgd(name: str, from_residual: bool, dtype: Any, problem: SmoothProblem
     found = solve(fn, name, jnp.asarray(start_of(problem), dtype), stop, history=True, **box)
     values = np.asarray(found.history.value, np.float64)
     return Ran(
-        problem, (values * (2 if from_residual else 1)).tolist(), np.asarray(found.params, np.float64), found.success
+        problem,
+        (values * (2 if from_residual else 1)).tolist(),
+        np.asarray(found.params, np.float64),
+        found.success,
+        dtype,
     )
 
 

@@ -46,9 +46,9 @@ NOTES = (
     "Strict: a known minimum to 1e-10 of it.",
     "Passes: the median to a known minimum to 1e-7 of it, over the problems where the method comes there. Data "
     "profiles ask for f - f* of at most so much of f_0 - f*.",
-    "Wrong: the method says that it has converged at a point that is not solved. Rows of float32 are judged as the "
-    "others are: 1e-7 is the rounding of that dtype, so that a method which rightly says that it has all that the "
-    "dtype allows counts as wrong where the rounding of f is more.",
+    "Wrong: the method says that it has converged at a point that is not solved. In rows of float32 a "
+    "point is solved, too, where its gap to a known minimum is no more than values of float32 around it are off by: "
+    "1e-7 is the rounding of that dtype, and sums that cancel round to less. Points and values are judged in float64.",
 )
 
 

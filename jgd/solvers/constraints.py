@@ -29,6 +29,7 @@ class Constraint:
     upper: Any = part(default=None)
 
 
+SCIPY_TAKES = "jgd.interop.scipy takes scipy's"  # of the forms of a problem
 FUN = function_of("(params, *args) -> a tree of arrays")
 LIMITS = Kind(
     "be a number, an array, or a tree of them like the function's values",
@@ -62,7 +63,8 @@ def inequality(fun: Callable[..., Any], lower: Any = None, upper: Any = None) ->
 
 
 CONSTRAINTS = Kind(
-    "be a constraint, such as jgd.inequality(fun, upper=1.0), or a tuple, list or dict of them",
+    "be a constraint, such as jgd.inequality(fun, upper=1.0), or a tuple, list or dict of them; "
+    f"{SCIPY_TAKES} dicts and constraints",
     lambda x: all(isinstance(one, Constraint) for one in each_of(x)),
 )
 

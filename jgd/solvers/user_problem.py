@@ -18,7 +18,7 @@ from jgd.core.types import Params
 from jgd.core.user_code import attempt
 from jgd.nonsmooth.composed import Composed
 from jgd.nonsmooth.nonsmooth import broadcasts
-from jgd.solvers.constraints import constraint_tree, form_of, rows_of
+from jgd.solvers.constraints import SCIPY_TAKES, constraint_tree, form_of, rows_of
 from jgd.solvers.methods.from_transform import FromTransform
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Objective
@@ -165,7 +165,7 @@ def start_of(place: str, params: Params) -> Params:
 
 FUNCTION = Kind("be a function (params, *args) -> scalar; a jgd.Task is trained by jgd.fit", callable)
 BOUNDS = Kind(
-    "be a pair (lower, upper), each None, a number, or a tree like the parameters",
+    f"be a pair (lower, upper), each None, a number, or a tree like the parameters; {SCIPY_TAKES} Bounds and pairs",
     lambda x: x is None or (isinstance(x, tuple | list) and len(x) == 2),
 )
 
@@ -194,7 +194,7 @@ def _bound(place: str, given: Any, params: Params, otherwise: float) -> Params:
         if jax.tree.structure(given) != jax.tree.structure(0):
             raise InputError(
                 f"{place} is {jax.tree.structure(given)}, and the parameters are {jax.tree.structure(params)}; pass "
-                "None, a number, or a tree like the parameters."
+                f"None, a number, or a tree like the parameters; {SCIPY_TAKES} pairs (least, largest)."
             )
         given = jax.tree.map(lambda _: given, params)
 

@@ -48,6 +48,15 @@ def test_a_point_is_solved_by_its_value_or_its_slope(x64):
     assert not ran([], (0.9, 0.0), problem=hs_4).solved()  # outside the bounds the value is lower, and does not count
 
 
+def test_a_gap_within_the_rounding_of_the_dtype_is_solved_in_that_dtype(x64):
+    # Six digits of a minimum of 5.5e-5: the gap is 8e-11, where values of float32 are off by 1e-9; five leave 3e-8.
+    six, five = (0.37541, 1.93585, -1.46469, 0.0128675, 0.0221227), (0.37541, 1.9358, -1.4647, 0.012868, 0.022123)
+    assert not ran([], six, problem=MGH["osborne_1"]).solved()
+    single = [ran([], x, problem=MGH["osborne_1"])._replace(dtype=np.float32) for x in (six, five)]
+    assert [one.solved() for one in single] == [True, False]
+    assert not single[0].solved(STRICT)
+
+
 def test_every_question_is_a_pass_and_the_last_ends_the_method(x64):
     counted = Counted(ROSENBROCK)
     asked = (counted.value, counted.value_and_grad, counted.hessian, counted.residual, counted.jacobian)

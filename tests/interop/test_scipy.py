@@ -204,6 +204,10 @@ REFUSED = [
     (lambda: ours.minimize(on_numpy, [1.0]), "minimize(fun=on_numpy): it must be traceable by JAX, and raised Tracer"),
     (lambda: ours.minimize(rosenbrock, START, method="COBYLA"), "minimize(method='COBYLA'): jgd has no such method"),
     (lambda: ours.minimize(rosenbrock, START, method="Powell"), "minimize(method='Powell'): jgd has no such method"),
+    (
+        lambda: ours.minimize(rosenbrock, START, method="BFGSS"),
+        "minimize(method='BFGSS'): jgd has no such method; the nearest is 'bfgs'.",
+    ),
     (lambda: ours.minimize(rosenbrock, START, options={"eps": 1e-8}), "minimize(options={'eps': 1e-08}): it would"),
     (lambda: ours.minimize(rosenbrock, START, hessp=print), "minimize(hessp=): products with the Hessian are derived"),
     (lambda: ours.minimize(rosenbrock, START, constraints={"type": "eq"}), "minimize: constraint 0: there is no 'fun'"),

@@ -5,6 +5,7 @@
 
 import jax.numpy as jnp
 import pytest
+import scipy.optimize
 
 import jgd
 
@@ -43,3 +44,18 @@ def test_bad_arguments_are_one_sentence(call, message):
         call()
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"bounds": [(None, 1), (0, None)]},
+        {"bounds": [(None, 1)]},
+        {"bounds": scipy.optimize.Bounds(0, 1)},
+        {"constraints": {"type": "ineq", "fun": square}},
+        {"constraints": scipy.optimize.LinearConstraint([1, 1], 0, 1)},
+    ],
+)
+def test_forms_of_scipy_are_referred_to_the_module_that_takes_them(given):
+    with pytest.raises(jgd.InputError, match=r"jgd\.interop\.scipy takes scipy's"):
+        jgd.minimize(square, "sqp" if "constraints" in given else "l-bfgs-b", PARAMS, **given)

@@ -3,6 +3,7 @@
 import inspect
 import numbers
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -54,7 +55,9 @@ def counterpart_of(
     name = method.lower() if isinstance(method, str) else method
     if isinstance(name, str) and name in known:
         return known[name]
-    near = nearest.get(name) if isinstance(name, str) else None
+    near = (
+        None if not isinstance(name, str) else nearest.get(name) or next(iter(get_close_matches(name, known, 1)), None)
+    )
     advice = f"the nearest is {near!r}" if near else f"known are {', '.join(map(repr, known))}"
     raise InputError(f"{place}(method={method!r}): jgd has no such method; {advice}.")
 
