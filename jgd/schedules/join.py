@@ -1,5 +1,6 @@
 """Schedules made of schedules: one after another, and cosine cycles that restart."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jgd.core.arguments import Kind, admits, checked, instance_of, listed
 from jgd.core.errors import InputError
 from jgd.core.outline import brief
-from jgd.core.record import as_function, hyper, hypers, part, part_names, record
+from jgd.core.record import as_function, hyper, hypers, part, record
 from jgd.core.tree import widen
 from jgd.core.types import Rate, Scalar, Schedule
 from jgd.schedules.curves import SHORTEST, are_plain, geometric, half_cosine, progress, whole_steps
@@ -95,7 +96,7 @@ class Restarts(OfTime):
         return Join(self.cycles, tuple(accumulate(lengths[:-1]))).at_time(time)
 
     def __repr__(self) -> str:
-        cycles = [{name: brief(getattr(cycle, name)) for name in part_names(cycle)} for cycle in self.cycles]
+        cycles = [{f.name: brief(getattr(one, f.name)) for f in dataclasses.fields(one)} for one in self.cycles]
         return f"sgdr_schedule({cycles!r})"
 
 
