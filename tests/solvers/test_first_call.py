@@ -34,7 +34,7 @@ def test_a_first_fit_compiles_one_program_and_traces_the_curve_thrice():
         traced.append(1)
         return params[0] * jnp.exp(-params[1] * x) + params[2]
 
-    def listen(event, seconds, **given):
+    def listen(event, duration_secs, **given):
         if event == "/jax/core/compile/backend_compile_duration":
             compiled.append(given.get("fun_name"))
 
