@@ -27,7 +27,9 @@ def test_changes_go_below_the_new_version_and_their_files_away(tmp_path, unrelea
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n{unreleased}\n## 0.1.0\n\n- Begin.\n")
     text = release("0.2.0", folder)
     old = "- Old.\n" if unreleased else ""
-    expected = f"# Changelog\n\n## 0.2.0\n\n- First,\n  in two lines.\n- Second.\n- Third.\n{old}\n## 0.1.0\n\n- Begin.\n"
+    expected = (
+        f"# Changelog\n\n## 0.2.0\n\n- First,\n  in two lines.\n- Second.\n- Third.\n{old}\n## 0.1.0\n\n- Begin.\n"
+    )
     assert text == expected == (tmp_path / "CHANGELOG.md").read_text()
     assert [path.name for path in folder.iterdir()] == ["README.md"]
     with pytest.raises(SystemExit, match="lacks"):

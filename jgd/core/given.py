@@ -127,9 +127,9 @@ def _find(node: Any, path: Path, owners: dict[int, str], places: list[tuple[Path
     for key, child in _children(node):
         if (name := owners.get(id(child))) is not None:
             places.append(((*path, str(key)), name))
-            ends[key] += 1
+            ends[str(key)] += 1
         elif isinstance(child, (float, jax.Array)):
-            ends[key] += 1
+            ends[str(key)] += 1
         elif not isinstance(child, (str, int)) and child is not None:
             _find(child, (*path, str(key)), owners, places, ends)
 
