@@ -1,4 +1,4 @@
-"""Leave of a tree of parameters: chosen by a pattern over their paths or by a mask, and those that never change."""
+"""Leaves of a tree of parameters: chosen by a pattern over their paths or by a mask, and those that never change."""
 
 import difflib
 import re

@@ -253,7 +253,7 @@ def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputEr
 
 
 def _repr(self: Any) -> str:
-    """Read like the call and can be pasted back; structure that has its default value is left out."""
+    """The call that makes it, which can be pasted back; structure that has its default value is left out."""
     shown = []
     for field in dataclasses.fields(self):
         value = self.__dict__[field.name]

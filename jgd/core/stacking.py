@@ -1,4 +1,4 @@
-"""Leave of one kind stacked into one, so that a tree of a thousand arrays is updated like a few large ones."""
+"""Leaves of one kind stacked into one, so that a tree of a thousand arrays is updated like a few large ones."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ class DilocoState(NamedTuple):
 
 @record
 class LocalSgd(Pair):
-    """Let `workers` train apart with `inner`, and moves all to the mean of their parameters after every H steps.
+    """Let `workers` train apart with `inner`, and move all to the mean of their parameters after every H steps.
 
     H is `every`, a leaf: `jax.vmap` and `jgd.sweep.run` try many in one program (Stich 2018, arXiv:1805.09767). Each
     leaf of parameters, gradients and inner state has a leading axis of `workers`; the workers begin alike. On one

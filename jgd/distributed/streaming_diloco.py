@@ -9,6 +9,7 @@ from jgd.core import InputError, Transform, hyper, part, record, static
 from jgd.core.arguments import TRANSFORM, WHOLE
 from jgd.core.cost import Cost
 from jgd.core.leaves import fixed_leaves
+from jgd.core.pair import Pair
 from jgd.core.tree import increment, widen
 from jgd.core.types import Grads, Params, Scalar, State, Updates
 from jgd.core.values import as_whole
@@ -28,8 +29,8 @@ class StreamingDilocoState(NamedTuple):
 
 
 @record
-class StreamingDiloco:
-    """Lets `workers` train apart; of the `fragments` of their parameters each takes `outer`'s step at its own time.
+class StreamingDiloco(Pair):
+    """Let `workers` train apart; of the `fragments` of their parameters each takes `outer`'s step at its own time.
 
     As in `diloco`, with t the fragment where the workers last met and t_k that of worker k, t moves every H steps by
     the update of `outer` for t - mean_k t_k; the fragments do so in turn, H / `fragments` steps apart. Only `overlap`

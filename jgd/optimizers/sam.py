@@ -59,7 +59,7 @@ normalize = Normalize
 
 @record
 class Sam(Pair):
-    """Climb by `adv_optimizer` for `sync_period - 1` steps, then lets `optimizer` step from where the climb began.
+    """Climb by `adv_optimizer` for `sync_period - 1` steps, then let `optimizer` step from where the climb began.
 
     (Foret et al. 2021, arXiv:2010.01412.) With `adv_optimizer = chain(normalize(), sgd(rho))` and a period of 2 it is
     the paper's: p <- p - lr g(p + rho g(p) / ||g(p)||). `reset_state` begins each climb with a new state.

@@ -133,7 +133,7 @@ class Solution:
         )
 
     def _summary(self) -> str:
-        """How many solutions there are, the range of their values, and which is the best."""
+        """How many solutions there are, the median of their values, and which is the best."""
         count = f"{np.size(self.status)} solutions"
         value = np.where(np.isfinite(self.value), self.value, np.inf)
         if np.ndim(self.status) != 1 or np.isinf(value).all():

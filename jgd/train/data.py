@@ -26,7 +26,7 @@ def resident(data: Any) -> Any:
 
 
 def as_arrays(data: Any, place: str) -> Any:
-    """Leave as NumPy or JAX arrays; what is no array at all is left as it is."""
+    """Make NumPy or JAX arrays of the leaves; what is no array at all is left as it is."""
 
     def convert(path: Any, leaf: Any) -> Any:
         return _as_array(leaf, f"{place}: the leaf at {name_of(path)}")

@@ -34,7 +34,7 @@ class LowBitState(NamedTuple):
 
 @record
 class LowBit(Pair):
-    """Keep the moments of `inner` in 8 or 4 bits a number, in place of 32, and lets it step in float32.
+    """Keep the moments of `inner` in 8 or 4 bits a number, in place of 32, and let it step in float32.
 
     A moment is what a state holds in a field of a name in `MOMENTS` (`mu`, `nu`, `trace`, ...), shaped like its
     parameter or stacked in blocks of it, with at least `min_size` entries. All else stays as it is: counters, factors

@@ -28,7 +28,7 @@ MEASURES = Kind(
 
 @record
 class MeasureSnapshot(Pair):
-    """Pass gradients unchanged and keeps `measure(gradients)` in its state, by its name; at first, of the parameters.
+    """Pass gradients unchanged and keep `measure(gradients)` in its state, by its name; at first, of the parameters.
 
     `optax.tree.get(state, "norm")` finds it. State: what the measure returns; its shapes and dtypes are those that it
     has for the parameters.
@@ -81,7 +81,7 @@ def _measures(table: Mapping[str, Any]) -> OrderedDict[str, Transform]:
 
 @record
 class Monitor(Pair):
-    """Pass gradients unchanged and keeps several measures of them in its state, by their names.
+    """Pass gradients unchanged and keep several measures of them in its state, by their names.
 
     A measure is a function of the gradients, or a transform whose update is the measure, as `measure_with_ema` makes.
     State: the measures, zero before the first step, and the states of their transforms.

@@ -47,7 +47,7 @@ class MasterWeightsState(NamedTuple):
 
 @record
 class StochasticRounding(Pair):
-    """Train bfloat16 and float16 parameters, and keeps moments in bfloat16, by unbiased rounding.
+    """Train bfloat16 and float16 parameters, and keep moments in bfloat16, by unbiased rounding.
 
     `inner` computes in float32, from parameters and gradients that are widened. Its step p + u is rounded at random to
     one of its two neighbours in p's dtype, so that the mean is p + u: to nearest, a bfloat16 parameter swallows every

@@ -23,7 +23,7 @@ SKIP = function_of("(grads, gradient_step, params) -> (skip, info)")
 
 @record
 class MultiSteps(Pair):
-    """Accumulate the gradients of `every_k_schedule` batches, then lets `opt` step with their mean (or sum).
+    """Accumulate the gradients of `every_k_schedule` batches, then let `opt` step with their mean (or sum).
 
     The other updates are zero, and `opt` does not run for them (under `vmap` it runs and is discarded).
     `every_k_schedule` is a number or a schedule of the steps taken. `should_skip_update_fn(grads, gradient_step,

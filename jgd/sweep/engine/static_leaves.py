@@ -1,4 +1,4 @@
-"""Leave that are no numbers, such as texts and flags, as structure of a program."""
+"""Leaves that are no numbers, such as texts and flags, as structure of a program."""
 
 from typing import Any
 
