@@ -52,12 +52,10 @@ def counterpart_of(
     place: str, method: Any, known: Mapping[str, Counterpart], nearest: Mapping[str, str]
 ) -> Counterpart:
     """The counterpart of a method, by its name in any case."""
-    name = method.lower() if isinstance(method, str) else method
-    if isinstance(name, str) and name in known:
+    name = str(method).lower()
+    if name in known:
         return known[name]
-    near = (
-        None if not isinstance(name, str) else nearest.get(name) or next(iter(get_close_matches(name, known, 1)), None)
-    )
+    near = nearest.get(name) or next(iter(get_close_matches(name, known, 1)), None)
     advice = f"the nearest is {near!r}" if near else f"known are {', '.join(map(repr, known))}"
     raise InputError(f"{place}(method={method!r}): jgd has no such method; {advice}.")
 
