@@ -18,7 +18,8 @@ _calls = threading.local()
 class Names(tuple[tuple[Path, str], ...]):
     """The path and the argument's name of each place of a number that a constructor named.
 
-    They travel with a record's structure and are none of it: values that differ in them alone are of one structure.
+    They travel with a record's structure and are none of it: values that differ in them alone are of one structure and
+    share compiled programs. A record that a program returns has the names of the one that it was traced for.
     """
 
     __slots__ = ()
