@@ -1,4 +1,4 @@
-"""One row for each optimizer, transform and wrapper. A row buys every property in test_properties.py and its oracle.
+"""One row for each optimizer, transform and wrapper: it buys every property of `tests.each_row` and its oracle.
 
 Every optimizer of the catalogue has a row with its defaults, whose oracle is optax's object of the same name; what is
 declared about it, and rows for other settings, are here or in tests/rows.

@@ -1,7 +1,6 @@
 """Bad arguments: every public function and record refuses at its door what no parameter of that name can mean."""
 
 import dataclasses
-import importlib
 import inspect
 import numbers
 import re
@@ -38,30 +37,8 @@ from jgd.nonsmooth.nonsmooth import NONSMOOTH
 from jgd.optimizers.natural_gradient import FISHER
 from jgd.sweep import loguniform, uniform
 from jgd.transforms.decay import Decay
+from tests.called import is_record, public
 
-MODULES = (
-    "jgd",
-    "jgd.sweep",
-    "jgd.tasks",
-    "jgd.measure",
-    "jgd.schedules",
-    "jgd.train",
-    "jgd.health",
-    "jgd.law",
-    "jgd.interop",
-    "jgd.distributed",
-)
-EXCLUDED = {  # by module or name
-    *("apply_updates", "current_hyperparams", "eval_params", "muon_labels"),  # get their door with jgd.transforms
-    *("every_matrix_axes", "matrix_axes", "matrix_axes_by_path", "schedule_free_eval_params"),  # likewise
-    *("guess_mini_blocks", "mini_blocks_by_path"),  # likewise
-    "Fit",  # is an answer
-    # write records, fields and recipes
-    *("hyper", "part", "record", "static", "descend", "descend_then_decay", "optimizer", "variant"),
-    *("jgd.schedules.curves", "jgd.schedules.time"),  # what schedules are written with
-    "init_empty_state",  # looks at nothing
-    "Solution",  # is made by jgd alone
-}
 BAD = [
     *(None, "text", "", b"x", 2.5, -3, True, float("nan"), 1 + 2j, [], {}, (1, 2), object(), lambda: 0, np.ones(3)),
     *(jgd.sgd(0.1), loguniform(1e-3, 1.0)),
@@ -222,24 +199,6 @@ FREE = {  # whatever lies there is taken, or looked at by what it is for
     *("base_shapes", "blocks"),  # by their trees, when there are parameters
     *("muon_weight_dimension_numbers", "weight_dimension_numbers"),  # by their shapes, when there are parameters
 }
-
-
-def public():
-    """Every function and record that users call, by its name."""
-    found = {}
-    for module in map(importlib.import_module, MODULES):
-        for name in dir(module):
-            value = getattr(module, name)
-            home = getattr(value, "__module__", None) or ""
-            called = inspect.isfunction(value) or hasattr(value, "__kinds__") or is_record(value)
-            known = {name, home, ".".join(home.split(".")[:2])}
-            if called and not name.startswith("_") and home.startswith("jgd.") and not known & EXCLUDED:
-                found.setdefault(f"{module.__name__}.{name}", value) if value not in found.values() else None
-    return found
-
-
-def is_record(value):
-    return dataclasses.is_dataclass(value) and any("kind" in f.metadata for f in dataclasses.fields(value))
 
 
 def kinds(value):

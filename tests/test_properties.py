@@ -1,6 +1,5 @@
 """Properties of every row of the table, whatever the optimizer: one test each."""
 
-import functools
 import pickle
 import re
 
@@ -12,35 +11,9 @@ import pytest
 
 import jgd
 from tests import problems
-from tests.problems import programs_of
-from tests.table import FORMS, OPTIMIZERS, ROWS, WRAPPERS, costly
+from tests.each_row import EACH, EACH_COSTLY, WHOLE, dtypes, gradient_like, one_step
+from tests.table import FORMS, ROWS
 
-WHOLE = (  # hyperparameters without a fraction
-    "accumulation_size",
-    "cooldown",
-    "every_k_schedule",
-    "k",
-    "max_backtracking_steps",
-    "max_consecutive_errors",
-    "max_linesearch_steps",
-    "sync_period",
-    "update_interval",
-    "update_proj_gap",
-    "steps",
-    "patience",
-    "start",
-    "period",
-    "warmup_steps",
-)
-# Of the module's scope, so that one row's tests follow each other and share what `program` compiles.
-EACH = pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS], scope="module")
-EACH_COSTLY = costly(ROWS)
-EACH_STEPPING = pytest.mark.parametrize(
-    "row",
-    [pytest.param(row, id=row.name) for row in OPTIMIZERS + WRAPPERS if row.descends],
-    scope="module",
-)
-STEPS = 6
 SCALARS = (
     "zero_nans",
     "reduce_on_plateau",
@@ -58,44 +31,6 @@ INTEGERS = (  # only add and multiply
 ANY_DTYPE = ("set_to_zero", "snapshot")  # take leaves of any dtype
 
 
-def one_step(row, opt, grads, params):
-    """The updates and the state after the first step of a row's transform."""
-    return row.update(opt, grads, opt.init(params), params)
-
-
-@functools.lru_cache(maxsize=4)
-def program(row):
-    """A row's step, compiled once for its properties: updates, state and moved parameters; what it moves is donated."""
-
-    def step(opt, grads, state, params):
-        updates, state = row.update(opt, grads, state, params)
-        return updates, state, jgd.apply_updates(params, updates)
-
-    return jax.jit(step, donate_argnums=(2, 3))
-
-
-def compiled_step(row, opt, grads, params):
-    """The updates and the state after the first step, by the compiled program."""
-    return program(row)(opt, grads, opt.init(params), jax.tree.map(jnp.copy, params))[:2]
-
-
-def walked(row, opt, params, grads):
-    """The parameters after each step, as `row.trajectory` has them, by the compiled program."""
-    state, path = opt.init(params), []
-    for g in grads:
-        _, state, params = program(row)(opt, g, state, jax.tree.map(jnp.copy, params))
-        path.append(params)
-    return jax.tree.map(lambda *p: np.stack(p), *path)
-
-
-def gradient_like(params, seed=3):
-    """Random gradients of the dtypes of `params`, away from zero."""
-    rng = np.random.default_rng(seed)
-    return jax.tree.map(
-        lambda p: jnp.asarray(rng.uniform(0.1, 1.0, p.shape) * rng.choice([-1, 1], p.shape), p.dtype), params
-    )
-
-
 def loss_after_training(row, opt, params, steps=2):
     """The bowl's value after a few steps: a smooth function of the hyperparameters."""
     state = opt.init(params)
@@ -105,26 +40,8 @@ def loss_after_training(row, opt, params, steps=2):
     return problems.bowl(params)
 
 
-bowl_and_slope = jax.jit(jax.value_and_grad(problems.bowl))
-
-
-def dtypes(tree):
-    return jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree)
-
-
 def test_every_form_has_a_row():
     assert set(FORMS) <= {row.name for row in ROWS}
-
-
-@EACH_STEPPING
-def test_the_loss_decreases(row):
-    params, opt = row.few(), row.make()
-    state, losses = opt.init(params), []
-    for _ in range(70):
-        loss, slope = bowl_and_slope(params)
-        losses.append(loss)
-        _, state, params = program(row)(opt, slope, state, params)
-    assert min(losses[59:]) < 0.8 * losses[0]  # a long memory swings to and fro
 
 
 @EACH
@@ -137,38 +54,6 @@ def test_shapes_and_dtypes_never_change(row, dtype, number):
     updates, new = jax.eval_shape(lambda p, s: row.update(opt, p, s, p), params, state)
     assert dtypes(updates) == dtypes(params)
     assert dtypes(new) == dtypes(state)
-
-
-@EACH_COSTLY
-def test_jit_equals_eager_and_compiles_once_for_every_value_of_every_hyperparameter(row):
-    params, opt = row.few(), row.make()
-    grads = gradient_like(params)
-    # Fused arithmetic rounds otherwise than one operation at a time: a few units in the last place of sums of size 1.
-    together, alone = compiled_step(row, opt, grads, params), one_step(row, opt, grads, params)
-    problems.close(together, alone, rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
-    compiled = programs_of(program(row))
-    for name, value in jgd.hyperparams(opt).items():
-        for scale in (0.5, 0.75, 0.9):
-            new = np.ceil(value * scale) if name in WHOLE else value * scale
-            compiled_step(row, jgd.with_hyperparams(opt, {name: float(new)}), grads, params)
-    assert programs_of(program(row)) == compiled
-
-
-@EACH_COSTLY
-def test_vmap_over_hyperparameters_and_members_equals_a_loop(row):
-    params, opt = row.few(), row.make()
-    scales = (0.5, 0.75, 1.0)
-    several = [(jax.tree.map(lambda x, k=k: x * k, opt), jax.tree.map(lambda p, k=k: p * k, params)) for k in scales]
-
-    def step(opt, params):
-        return one_step(row, opt, gradient_like(params), params)
-
-    opts, starts = zip(*several, strict=True)
-    together = jax.jit(jax.vmap(step))(jgd.stack(opts), jax.tree.map(lambda *x: jnp.stack(x), *starts))
-    for i, (one, start) in enumerate(several):
-        alone = compiled_step(row, one, gradient_like(start), start)
-        # Batched arithmetic may be fused otherwise: units in the last place.
-        problems.close(jgd.select(together, i), alone, rtol=1e-5 * row.rounding, atol=1e-6 * row.rounding)
 
 
 @EACH_COSTLY
@@ -214,34 +99,6 @@ def test_zero_gradients_give_finite_updates_and_hypergradients(row, kinds):
     for dtype, (slopes, value) in found.items():
         assert jnp.isfinite(value), dtype
         assert all(jnp.isfinite(s) for s in jax.tree.leaves(slopes)), (dtype, jgd.hyperparams(slopes))
-
-
-@EACH_COSTLY
-def test_zero_gradients_give_finite_updates_in_bfloat16(row):
-    """Where 1 - 0.999 is 0: the slopes in this dtype are left to the slow tests."""
-    params = row.few("bfloat16")
-    updates, _, _ = program(row)(row.make(), jax.tree.map(jnp.zeros_like, params), row.make().init(params), params)
-    assert all(jnp.all(jnp.isfinite(u)) for u in jax.tree.leaves(updates))
-
-
-@EACH_COSTLY
-def test_works_inside_the_wrappers_of_optax_and_of_jgd(row):
-    params, opt = row.few(), row.make()
-    grads = problems.gradients(STEPS, params)
-    everything = jax.tree.map(lambda _: True, params)
-    plain = row.trajectory(opt, params, grads) if row.objective else walked(row, opt, params, grads)
-    doubled = [g for g in grads for _ in range(2)]
-
-    def every_two(other):
-        wrapped = other.masked(other.chain(other.clip_by_global_norm(1e9), opt), everything)
-        return optax.MultiSteps(wrapped, 2) if other is optax else jgd.multi_steps(wrapped, 2)
-
-    # One program for both, which costs less than one for each.
-    paths = jax.jit(lambda: [row.trajectory(every_two(other), params, doubled) for other in (optax, jgd)])()
-    for path in paths:
-        # A clip far away and a mask of everything change nothing but the order of rounding, and twice the same batch
-        # has the mean of one.
-        problems.close(jax.tree.map(lambda x: x[1::2], path), plain, rtol=1e-4, atol=1e-5)
 
 
 @EACH
@@ -312,32 +169,6 @@ def test_the_state_is_optax_s_and_of_the_declared_size(row):
     size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes) if x.ndim)
     declared = 4 if row.name == "muon" else row.state_bytes
     assert declared is None or size == declared * 64 * 64
-
-
-@EACH
-def test_init_takes_abstract_and_numpy_parameters_and_the_state_can_be_donated(row):
-    params, opt = row.few(), row.make()
-    concrete = dtypes(opt.init(params))
-    assert dtypes(opt.init(jax.tree.map(np.asarray, params))) == concrete
-    abstract = jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), params)
-    assert dtypes(jax.eval_shape(opt.init, abstract)) == concrete
-    # A state that aliases the parameters is donated twice.
-    program(row)(opt, gradient_like(params), opt.init(params), params)
-
-
-@EACH
-def test_a_gradient_that_is_not_finite_is_never_a_silent_zero(row):
-    """A NaN gives NaN where it is, in three steps at the latest, or the transform is one that guards."""
-    params, opt = row.few(), row.make()
-    grads = {**jax.tree.map(jnp.ones_like, params), "w": jnp.full_like(params["w"], jnp.nan)}
-    state, seen = opt.init(params), []
-    for _ in range(3):
-        updates, state, _ = program(row)(opt, grads, state, jax.tree.map(jnp.copy, params))
-        seen.append(updates)
-    if row.guards:
-        assert all(np.all(np.isfinite(u)) for u in jax.tree.leaves(seen))
-    else:
-        assert any(np.all(np.isnan(updates["w"])) for updates in seen)
 
 
 @EACH

@@ -17,8 +17,8 @@ from bench.runner import ROOT
 from jgd.measure import cores
 
 FILES = (
-    "tests/test_properties.py", "tests/test_oracles.py", "tests/transforms", "tests/core", "tests/train",
-    "tests/solvers", "tests/schedules",
+    "tests/test_properties.py", "tests/test_compiled_step.py", "tests/test_oracles.py", "tests/transforms",
+    "tests/core", "tests/train", "tests/solvers", "tests/schedules",
 )  # fmt: skip
 FEW = ("tests/test_properties.py", "-k", "test_shapes_and_dtypes_never_change and (adamw or lion or muon)")
 PROCESSES = 10  # that share the device at most; each compiles for itself

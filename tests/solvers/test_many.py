@@ -1,4 +1,4 @@
-"""minimize_many: a lane is the solo run, whatever its neighbours, the lanes, the devices and the memory do."""
+"""minimize_many: a lane is the solo run, whatever its neighbours, the lanes and the devices do."""
 
 import jax
 import jax.monitoring
@@ -11,39 +11,18 @@ from jgd.core import InputError, Status
 from jgd.core.stop import Stop
 from jgd.solvers import search_queue
 from jgd.solvers.minimize import minimize
-
-RNG = np.random.default_rng(0)
-STARTS = {"x": RNG.normal(size=(12, 2)).astype(np.float32)}
-TARGETS = RNG.normal(size=12).astype(np.float32)
-SHARED = {"bend": jnp.float32(0.5)}
-STOP = Stop(gradient_norm=1e-3, max_steps=300)
-SGD = jgd.sgd(0.2)
-
-
-def valley(params, target, shape):
-    """A curved valley, whose minimum is at x = target, y = bend x^2, with the value 0."""
-    x, y = params["x"]
-    return (x - target) ** 2 + (y - shape["bend"] * x**2) ** 2
-
-
-def search(optimizer=SGD, starts=STARTS, targets=TARGETS, stop=STOP, **keywords):
-    return jgd.minimize_many(valley, optimizer, starts, stop, args=(targets, SHARED), in_axes=(0, None), **keywords)
-
-
-def backwards(tree):
-    return jax.tree.map(lambda x: x[::-1], tree)
-
-
-def assert_same(found, expected):
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
-
-
-def assert_near(found, expected, atol=1e-4):
-    """The point of each lane is the solo run's, both within a hundredth of the way that the gradient's norm allows."""
-    np.testing.assert_allclose(found.params["x"], expected.params["x"], atol=atol)
-    np.testing.assert_allclose(found.value, expected.value, atol=1e-6)  # the square of the gradient's norm
-    np.testing.assert_array_equal(found.status, expected.status)
+from tests.solvers.searches import (
+    SGD,
+    SHARED,
+    STARTS,
+    STOP,
+    TARGETS,
+    assert_near,
+    assert_same,
+    backwards,
+    search,
+    valley,
+)
 
 
 @pytest.fixture
@@ -58,19 +37,6 @@ def compiled():
     jax.monitoring.register_event_duration_secs_listener(listen)
     yield events
     jax.monitoring.unregister_event_duration_listener(listen)
-
-
-@pytest.fixture
-def fresh(monkeypatch):
-    """The rows that every refill begins, with the lanes that there are."""
-    calls, refill = [], search_queue.refill
-
-    def recorded(*args):
-        calls.append(args[-1])
-        return refill(*args)
-
-    monkeypatch.setattr(search_queue, "refill", recorded)
-    return calls
 
 
 RULES = {"bfgs": "bfgs", "l-bfgs": "l-bfgs", "adam": jgd.adam(0.1), "prodigy": jgd.prodigy(1.0)}
@@ -176,80 +142,6 @@ def test_without_a_sampler_a_dead_start_is_a_status():
     assert found.redrawn is None
 
 
-def test_fewer_lanes_where_memory_is_short(fresh, monkeypatch):
-    whole = search()
-    assert fresh[-1].shape == (12,)
-    monkeypatch.setattr(search_queue, "free_bytes", lambda device: 1)  # not even for one on each device
-    fresh.clear()
-    assert_near(search(), whole)
-    assert {x.shape for x in fresh} == {(2,)}
-    monkeypatch.setattr(search_queue, "free_bytes", lambda device: None)  # nobody tells
-    fresh.clear()
-    assert_same(search(), whole)
-    assert {x.shape for x in fresh} == {(12,)}
-
-
-def failing(times, error):
-    """`go`, which fails so often, after it has run once."""
-    go, calls = search_queue.go, []
-
-    def go_or_fail(*args):
-        calls.append(1)
-        if 1 < len(calls) <= 1 + times:
-            raise error
-        return go(*args)
-
-    return go_or_fail
-
-
-SPENT = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes.")
-
-
-def test_half_the_lanes_where_memory_runs_out(fresh, monkeypatch):
-    whole = search(lanes=8)
-    monkeypatch.setattr(search_queue, "go", failing(1, SPENT))
-    fresh.clear()
-    with pytest.warns(UserWarning, match="memory ran out with 8 searches at a time; it goes on with 4"):
-        found = search(lanes=8)
-    assert_near(found, whole)
-    assert [x.shape for x in fresh][-1] == (4,)
-
-
-def test_memory_that_is_not_enough_for_one_search_is_refused(monkeypatch):
-    monkeypatch.setattr(search_queue, "go", failing(9, SPENT))
-    with pytest.raises(InputError, match="one search on each device does not fit into its memory"):
-        search(lanes=2)
-
-
-def test_other_errors_are_the_callers(monkeypatch):
-    monkeypatch.setattr(search_queue, "go", failing(1, ZeroDivisionError("theirs")))
-    with pytest.raises(ZeroDivisionError, match="theirs"):
-        search(lanes=2)
-
-
-def test_a_few_long_searches_go_on_in_fewer_lanes(monkeypatch):
-    whole = search()
-    widths = []
-    go = search_queue.go
-    monkeypatch.setattr(search_queue, "LONG", 0.0)
-    monkeypatch.setattr(search_queue, "go", lambda *args: (widths.append(args[-1].status.size), go(*args))[1])
-    assert_near(search(), whole)
-    assert widths == sorted(widths, reverse=True)
-    assert widths[-1] < widths[0] == 12
-
-
-def test_a_folder_goes_on_after_an_interruption(tmp_path, monkeypatch):
-    whole = search(lanes=2)
-    with monkeypatch.context() as patch:
-        patch.setattr(search_queue, "go", failing(99, KeyboardInterrupt()))
-        patch.setattr(search_queue, "TURNS", 1, raising=False)
-        with pytest.raises(KeyboardInterrupt):
-            search(lanes=2, dir=tmp_path)
-    assert_same(search(lanes=2, dir=tmp_path), whole)
-    monkeypatch.setattr(search_queue, "go", failing(99, AssertionError("all have ended")))
-    assert_same(search(lanes=2, dir=tmp_path), whole)
-
-
 def test_a_line_of_progress_counts_the_searches_that_have_ended(monkeypatch):
     told = []
 
@@ -272,37 +164,6 @@ def test_a_line_of_progress_counts_the_searches_that_have_ended(monkeypatch):
     counts = [done for done, _ in told[1:]]
     assert counts == sorted(counts)
     assert told[-1] == (12, f"best {np.asarray(found.value).min():.4g}")
-
-
-def test_a_folder_of_another_call_is_refused(tmp_path):
-    search(lanes=2, dir=tmp_path)
-
-    def ravine(params, target, shape):
-        return 2 * valley(params, target, shape)
-
-    others = {
-        "program": lambda: jgd.minimize_many(
-            ravine, SGD, STARTS, STOP, args=(TARGETS, SHARED), in_axes=(0, None), dir=tmp_path
-        ),
-        "learning_rate": lambda: search(jgd.sgd(0.1), lanes=2, dir=tmp_path),
-        "gradient_norm": lambda: search(stop=Stop(gradient_norm=1e-2, max_steps=300), dir=tmp_path),
-        "starts": lambda: search(starts=backwards(STARTS), dir=tmp_path),
-        "args": lambda: search(targets=TARGETS * 2, dir=tmp_path),
-        "redraw": lambda: search(redraw=lambda key: {"x": jnp.zeros(2)}, dir=tmp_path),
-    }
-    for name, call in others.items():
-        with pytest.raises(InputError, match="it holds another call's searches") as error:
-            call()
-        assert name in str(error.value)
-        assert "\n" not in str(error.value)
-
-
-def test_a_damaged_folder_is_refused(tmp_path):
-    search(lanes=2, dir=tmp_path)
-    path = tmp_path / search_queue.FILE
-    path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(InputError, match=search_queue.FILE):
-        search(lanes=2, dir=tmp_path)
 
 
 def test_under_transformations_it_is_vmap_with_derivatives():

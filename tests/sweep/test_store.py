@@ -13,53 +13,16 @@ import time
 import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 import jgd
 from jgd.core import InputError, storage
-from jgd.sweep import choice, grid, load, loguniform, merge, replay, run
+from jgd.sweep import grid, load, loguniform
 from jgd.sweep.engine import loop as engine_module
 from tests.sweep.killing import assert_same, through_kills
+from tests.sweep.stored import SPACES, sweep
 from tests.train import problems
 
-TASK = problems.task(5)
-SPACES = {"adam": jgd.adam(loguniform(1e-3, 1.0)), "sgd": jgd.sgd(grid([0.01, 0.1, 1e12]))}
-
-
-def sweep(folder=None, task=TASK, spaces=SPACES, **options):
-    usual = {
-        "num_trials": 3,
-        "seeds": 2,
-        "steps": 20,
-        "eval_every": 5,
-        "sampler": "grid",
-        "progress": False,
-        "target": 1.0,
-    }
-    return run(task, spaces, dir=folder, **{**usual, **options})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compile_once(tmp_path_factory):
-    """The same few programs again and again: what is measured here is what surrounds them."""
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("cache")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-
-
-@pytest.fixture(scope="module")
-def whole():
-    return sweep()
+pytestmark = pytest.mark.usefixtures("compile_once")
 
 
 @pytest.fixture
@@ -268,69 +231,6 @@ def test_other_devices_and_widths_go_on(half, whole, options):
     assert len(known) == (2 if "devices" in options else 1)
     assert known[-1]["jax"] == jax.__version__
     assert_same(sweep(half), result)  # and back again
-
-
-def test_load_needs_neither_task_nor_spaces(tmp_path, whole):
-    sweep(tmp_path)
-    loaded = load(tmp_path)
-    assert_same(loaded, whole)
-    assert loaded.settings.target == 1.0
-    assert loaded.best_params == whole.best_params
-    assert loaded.at_boundary() == whole.at_boundary()
-    assert repr(loaded).splitlines()[1:] == repr(whole).splitlines()[1:]
-    # The time that the chunks took is known, that of compiling was the other process's.
-    assert loaded.trials_dataframe().equals(whole.trials_dataframe())
-    assert [report[:3] for report in loaded.groups] == [report[:3] for report in whole.groups]
-    with pytest.raises(InputError, match=r"load it with the task and the spaces"):
-        loaded.best_optimizer()
-    with pytest.raises(InputError, match=r"pass task and spaces too"):
-        replay(tmp_path, 1)
-
-
-def test_load_with_task_and_spaces_is_whole(tmp_path, whole):
-    sweep(tmp_path)
-    loaded = load(tmp_path, TASK, SPACES)
-    best = whole.best_optimizer()
-    assert jgd.hyperparams(loaded.best_optimizer()) == jgd.hyperparams(best)
-    again = replay(tmp_path, 1, 1, task=TASK, spaces=SPACES)
-    np.testing.assert_array_equal(again.losses, replay(whole, 1, 1).losses)
-    with pytest.raises(InputError, match=r"pass both task and spaces"):
-        load(tmp_path, TASK)
-    with pytest.raises(InputError, match=r"has no 'adam', only optimizer"):
-        load(tmp_path, TASK, jgd.sgd(0.1))
-    with pytest.raises(InputError, match=r"adam.learning_rate is loguniform\(0.001, 1\) there and .*0.0001, 1\) here"):
-        load(tmp_path, TASK, {**SPACES, "adam": jgd.adam(loguniform(1e-4, 1.0))})
-    with pytest.raises(InputError, match=r"there is no sweep.json"):
-        load(tmp_path / "nothing")
-
-
-def test_a_choice_of_parts_is_loaded_as_text(tmp_path):
-    rates = choice([jgd.constant_schedule(0.1), jgd.cosine_decay_schedule(0.1, 20)])
-    stored = sweep(tmp_path, spaces=jgd.sgd(rates), sampler="grid", num_trials=2)
-    loaded = load(tmp_path)
-    np.testing.assert_array_equal(loaded.values, stored.values)
-    assert "osine" in str(loaded.trials[1].params)
-
-
-def test_merged_parts_are_the_whole(tmp_path, whole):
-    sweep(tmp_path / "a", seeds=[0])
-    sweep(tmp_path / "b", seeds=[1])
-    parts = merge([tmp_path / "a", tmp_path / "b"])
-    assert parts.settings.seeds == (0, 1)
-    for name, curve in whole.curves.items():
-        # The other seed's lanes are no longer in the program.
-        np.testing.assert_allclose(parts.curves[name], curve, rtol=1e-4, atol=1e-6)
-    assert parts.lane_steps == whole.lane_steps
-    assert not parts.interrupted
-    other = sweep(seeds=[0], sampler="random")
-    more = merge([parts, whole, other])
-    assert len(more.trials) > len(whole.trials)
-    assert (more.status == "pending").any()
-    assert jgd.hyperparams(more.best_optimizer()) == jgd.hyperparams(whole.best_optimizer())
-    with pytest.raises(InputError, match=r"merge: the sweeps differ in steps \(10 and 20\)"):
-        merge([parts, sweep(steps=10)])
-    with pytest.raises(InputError, match="parts must be a list of results of sweeps, or of their folders"):
-        merge([])
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):

@@ -189,48 +189,6 @@ def test_a_loss_with_a_key_draws_as_fit_does():
     np.testing.assert_allclose(result.curves["loss"][1, 1], replay(result, 1, 1).curves["loss"], **CLOSE)
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
-def test_a_diverged_lane_leaves_the_others_bitwise_unchanged(lanes):
-    rates = [0.01, 1e12, 0.03, 0.1]
-    calm = [0.01, 0.02, 0.03, 0.1]
-    options = {"sampler": "grid", "seeds": 1, "steps": 40, "lanes": lanes, "num_trials": 4}
-    wild, tame = (sweep(spaces=jgd.sgd(grid(r)), **options) for r in (rates, calm))
-    assert wild.status[:, 0].tolist() == ["complete", "diverged", "complete", "complete"]
-    for name in wild.curves:
-        np.testing.assert_array_equal(np.delete(wild.curves[name], 1, 0), np.delete(tame.curves[name], 1, 0))
-
-
-def test_divergence_is_recorded_at_its_step_whatever_the_segments():
-    space = jgd.sgd(grid([0.1, 1e5, 1e12]))
-    found = {}
-    for every in (3, 40):
-        result = sweep(spaces=space, sampler="grid", num_trials=3, seeds=1, steps=40, eval_every=every)
-        found[every] = result.diverged_at[:, 0].tolist()
-    alone = replay(result, 2, 0).losses
-    assert found[3] == found[40]
-    assert found[3][0] == -1
-    assert found[3][2] == np.argmin(np.isfinite(alone)) < found[3][1]
-    assert np.isnan(result.curves["loss"][2]).all()
-    assert np.isnan(result.values[2, 0])
-    assert [trial.number for trial in result.ranking()] == [0, 1, 2]
-    assert result.lane_steps == 3 * 40  # the whole segment ran
-
-
-def test_a_dead_lane_takes_no_more_steps():
-    result = sweep(spaces=jgd.sgd(grid([0.1, 1e12])), sampler="grid", num_trials=2, seeds=1, steps=40, eval_every=8)
-    assert result.lane_steps == 40 + 8
-
-
-def test_a_lane_that_recovers_has_not_diverged():
-    data = {name: x.copy() for name, x in problems.arrays().items()}
-    data["x"][3] = 1e30  # overflows in float32 when squared
-    task = Task(problems.init, problems.loss, data, 5)
-    spaces = {"plain": jgd.sgd(0.05), "guarded": jgd.apply_if_finite(jgd.sgd(0.05), 100)}
-    result = sweep(task, spaces, seeds=1, steps=20, eval_every=10)
-    assert result.status[:, 0].tolist() == ["diverged", "complete"]
-    assert np.isfinite(result.values[1, 0])
-
-
 def test_curves_end_with_a_shorter_segment():
     result = sweep(steps=10)
     assert result.steps.tolist() == [4, 8, 10]
