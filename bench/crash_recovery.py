@@ -22,7 +22,7 @@ import numpy as np
 
 from bench.crash_worker import KINDS, STEPS, call, problem
 from bench.rows import Claim, Yields, alone
-from jgd.core.storage import load as load_file
+from jgd.core.storage import load_arrays
 from jgd.sweep import load, replay
 
 TOLERANCE = 1e-4  # of a replayed curve, relative: the rounding of another program over all steps
@@ -141,7 +141,7 @@ def newest(folder: Path) -> int:
 def check(folder: Path) -> None:
     """Read everything that a kill has left."""
     for path in files_of(folder):
-        load_file(path)
+        load_arrays(path)
     if (folder / "sweep.json").exists():
         load(folder)
 

@@ -22,7 +22,7 @@ def loss(theta, batch):
 
 
 def refused(call):
-    """What jgd says to a mistake."""
+    """Print the sentence in which a mistake is refused."""
     try:
         call()
     except jgd.InputError as error:

@@ -12,7 +12,7 @@ from jgd.commands.output_folder import check_file
 from jgd.commands.problem import CODE, code_of
 from jgd.commands.results_json import jsonable
 from jgd.core.errors import InputError
-from jgd.core.storage import named, save
+from jgd.core.storage import named, save_arrays
 from jgd.pages.text import plain_table
 from jgd.sweep.engine.black_box import is_black_box
 from jgd.sweep.load import load
@@ -58,7 +58,7 @@ def run_replay(options: argparse.Namespace) -> int:
     seed = result.settings.seeds[0] if options.seed is None else options.seed
     found = replay(result, trial, seed)
     if options.out is not None:
-        save(options.out, named(jax.device_get(found.params)), {"trial": trial.number, "seed": seed})
+        save_arrays(options.out, named(jax.device_get(found.params)), {"trial": trial.number, "seed": seed})
     rows = _rows(result, trial, seed, found)
     if options.json:
         document = {"trial": trial.number, "space": trial.space, "params": trial.params, "seed": seed}

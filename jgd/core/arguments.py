@@ -171,7 +171,7 @@ def checked(**here: Kind | None) -> Callable[[Callable[Given, Answer]], Callable
                 given = signature.bind_partial(*args, **kwargs).arguments
             except TypeError:  # which Python words itself below, with the function's name
                 given = {}
-            check(place, signature, given, here)
+            check_arguments(place, signature, given, here)
             return fn(*args, **kwargs)
 
         setattr(call, "__kinds__", kinds_by_name(signature, here))  # noqa: B010
@@ -185,7 +185,9 @@ def kinds_by_name(signature: inspect.Signature, here: Mapping[str, Kind | None])
     return {name: here[name] if name in here else KINDS.get(name) for name in signature.parameters}
 
 
-def check(place: str, signature: inspect.Signature, given: Mapping[str, Any], here: Mapping[str, Kind | None]) -> None:
+def check_arguments(
+    place: str, signature: inspect.Signature, given: Mapping[str, Any], here: Mapping[str, Kind | None]
+) -> None:
     """Refuse the first of the `given` arguments that is not of the kind that its name has."""
     for name, value in given.items():
         kind = here[name] if name in here else KINDS.get(name)

@@ -65,7 +65,7 @@ def intact(path: str | os.PathLike[str], remedy: str) -> Iterator[None]:
         raise InputError(f"{os.fspath(path)}: the file is damaged ({name}{reason}); {remedy}.") from None
 
 
-def save(path: str | os.PathLike[str], arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
     """Write named arrays and JSON-able `meta`, as `write_whole` writes.
 
     Dtypes that safetensors has no name for are written as bytes, with the name among the metadata.
@@ -96,15 +96,15 @@ def write_whole(path: str | os.PathLike[str], blocks: Iterable[bytes | memoryvie
     _sync_folder(path.parent)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the metadata of a file that `save` wrote; a damaged file is an error that says what to do."""
+def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read a file that `save_arrays` wrote: its arrays and metadata. A damaged one is an error that says what to do."""
     data = Path(path).read_bytes()
     with intact(path, REPLACE):
         return _decode(data)
 
 
 def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The metadata of a file that `save` wrote, without its arrays, and so without its checksum; {} of another file."""
+    """Read the metadata alone of a file that `save_arrays` wrote, and so without its checksum; {} of another file."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         head = file.read(min(size, os.fstat(file.fileno()).st_size))  # a torn file may promise any size
@@ -116,7 +116,7 @@ def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def named(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """The leaves of a pytree by their paths, PRNG keys as the numbers in them: what `save` takes."""
+    """The leaves of a pytree by their paths, PRNG keys as the numbers in them: what `save_arrays` takes."""
     return {
         prefix + jax.tree_util.keystr(path): jax.random.key_data(x) if is_key(x) else x
         for path, x in jax.tree_util.tree_leaves_with_path(tree)

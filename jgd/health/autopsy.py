@@ -164,7 +164,7 @@ def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
         raise InputError(f"{place}: there is no checkpoint.safetensors in it; name the dir of a fit.")
-    arrays, meta = storage.load(path)
+    arrays, meta = storage.load_arrays(path)
     with storage.intact(path, storage.REPLACE):
         seed = int(meta["spec"]["seed"])
         step = max(int(arrays["state.steps"]) - 1, 0)

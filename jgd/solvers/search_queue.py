@@ -15,7 +15,7 @@ from jgd.core.fingerprint import differences, leaf_texts, program_fingerprint, s
 from jgd.core.memory import free_bytes, ran_out
 from jgd.core.progress import Progress
 from jgd.core.status import Status
-from jgd.core.storage import fill, load, named, save
+from jgd.core.storage import fill, load_arrays, named, save_arrays
 from jgd.core.types import Params
 from jgd.solvers.lanes import LaneLayout, LanePlan, Searches, end, go, lane_plan, no_turns, one_search, refill
 from jgd.solvers.methods.vector import Vector
@@ -216,10 +216,10 @@ class SearchQueue:
         arrays = {"done": self.done, "kept": self.kept, "ended": np.array(self.restarts.ended)}
         for title, tree in trees.items():
             arrays |= named(tree, title)
-        save(folder / FILE, arrays, {"spec": spec, "jax": jax.__version__})
+        save_arrays(folder / FILE, arrays, {"spec": spec, "jax": jax.__version__})
 
     def _read(self, path: Path, spec: dict[str, str]) -> None:
-        arrays, meta = load(path)
+        arrays, meta = load_arrays(path)
         place = f"{self.place}(dir={str(path.parent)!r})"
         theirs = meta.get("spec", {})
         if meta.get("jax") != jax.__version__:  # which may trace another program

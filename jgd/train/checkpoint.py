@@ -70,7 +70,7 @@ class Checkpoint:
         self._spec = spec
         if not self._path.exists():
             return fresh
-        arrays, meta = storage.load(self._path)
+        arrays, meta = storage.load_arrays(self._path)
         with storage.intact(self._path, storage.REPLACE):
             theirs = comparable(meta.get("spec", {}), spec, meta.get("jax", ""), self._place)
             if (shown := differences(theirs, spec)) and resume != "changed":
@@ -85,7 +85,7 @@ class Checkpoint:
             return
         if run.metrics.length + run.evaluations.length - sum(self._kept) >= SEAL:
             name = f"curves-{int(run.state.steps):09}.safetensors"
-            storage.save(self._folder / name, self._tail(run), {})
+            storage.save_arrays(self._folder / name, self._tail(run), {})
             self._sealed, self._kept = [*self._sealed, name], (run.metrics.length, run.evaluations.length)
         arrays = {**state, **storage.named(run.optimizer, "optimizer"), **self._tail(run)}
         arrays |= {f"pulse/{name}": column for name, column in run.beats.rows().items()}
@@ -93,7 +93,7 @@ class Checkpoint:
             "format": FORMAT, "jax": jax.__version__, "spec": self._spec, "position": list(run.position),
             "sealed": self._sealed, "best": best, "history": [list(change) for change in run.history],
         }  # fmt: skip
-        storage.save(self._path, arrays, meta)
+        storage.save_arrays(self._path, arrays, meta)
         for file in self._folder.glob("best-*.safetensors"):
             if best is None or file.name != best["file"]:
                 file.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ class Checkpoint:
             arrays = {**storage.named(best.params, "params"), **storage.named(best.model_state, "model_state")}
             arrays, self._best = on_host(arrays), best.step
             if is_first():
-                storage.save(self._folder / name, arrays, {"step": best.step, "value": best.value})
+                storage.save_arrays(self._folder / name, arrays, {"step": best.step, "value": best.value})
         return {"file": name, "step": best.step, "value": best.value}
 
     def _read(
@@ -141,7 +141,7 @@ class Checkpoint:
         if changes := (*(_shown(name, theirs, ours) for name in differing), *(f"{name} begins anew" for name in anew)):
             run.history += (Change(int(run.state.steps), "resume", changes),)
         self._sealed = list(meta.get("sealed", []))
-        blocks = [storage.load(self._beside(name))[0] for name in self._sealed]
+        blocks = [storage.load_arrays(self._beside(name))[0] for name in self._sealed]
         run.metrics, run.evaluations = Curves(), Curves()
         for block in blocks:
             self._append(run, block)
@@ -158,7 +158,7 @@ class Checkpoint:
         run.evaluations.append(_under("evaluations/", arrays))
 
     def _load_best(self, best: Mapping[str, Any], state: RunState) -> Best:
-        arrays, place = storage.load(self._beside(best["file"]))[0], f"{self._place}, {best['file']}"
+        arrays, place = storage.load_arrays(self._beside(best["file"]))[0], f"{self._place}, {best['file']}"
         params = storage.fill(state.carry.params, arrays, "params", place=place)
         model_state = storage.fill(state.carry.model_state, arrays, "model_state", place=place)
         return Best(params, model_state, _count(best["step"]), float(best["value"]))

@@ -152,7 +152,7 @@ def _from_run(start: Any, task: Task, key: jax.Array) -> tuple[Params, State]:
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
         raise InputError(f"{place}: there is no checkpoint.safetensors in it; name the dir of a fit.")
-    arrays, _ = storage.load(path)
+    arrays, _ = storage.load_arrays(path)
     params, model_state = first_model(task, key)
     params = storage.fill(params, arrays, "state.carry.params", place=place)
     return params, storage.fill(model_state, arrays, "state.carry.model_state", place=place)

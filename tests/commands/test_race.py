@@ -12,7 +12,7 @@ from jgd.commands import main
 from jgd.commands.race.optimizers import DEFAULT, racing, spaces
 from jgd.core import InputError
 from jgd.core.progress import Progress
-from jgd.core.storage import load as load_arrays
+from jgd.core.storage import load_arrays
 from jgd.sweep.spaces.space import axes
 from jgd.tasks import load
 from tests.pages.reader import whole_page

@@ -11,7 +11,7 @@ import pytest
 import jgd
 from jgd.commands import main
 from jgd.core.progress import Progress
-from jgd.core.storage import load as load_arrays
+from jgd.core.storage import load_arrays
 from jgd.sweep import load
 from tests.pages.reader import whole_page
 from tests.train import problems

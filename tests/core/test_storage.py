@@ -25,8 +25,8 @@ def test_every_dtype_and_shape_comes_back(tmp_path):
         for dtype in DTYPES
         for shape in [(), (3,), (2, 3), (0, 2)]
     }
-    storage.save(tmp_path / "a", arrays, {"a": [1, {"b": None}], "text": "ü"})
-    found, meta = storage.load(tmp_path / "a")
+    storage.save_arrays(tmp_path / "a", arrays, {"a": [1, {"b": None}], "text": "ü"})
+    found, meta = storage.load_arrays(tmp_path / "a")
     assert meta == {"a": [1, {"b": None}], "text": "ü"}
     assert list(found) == sorted(arrays)
     for name, array in arrays.items():
@@ -36,8 +36,8 @@ def test_every_dtype_and_shape_comes_back(tmp_path):
 
 def test_trees_come_back_with_their_keys(tmp_path):
     tree = {"k": [jax.random.key(3), jax.random.key(1, impl="rbg")], "w": jnp.ones(2, jnp.bfloat16), "none": None}
-    storage.save(tmp_path / "a", storage.named(tree, "tree"), {})
-    found = storage.fill(tree, storage.load(tmp_path / "a")[0], "tree", place="here")
+    storage.save_arrays(tmp_path / "a", storage.named(tree, "tree"), {})
+    found = storage.fill(tree, storage.load_arrays(tmp_path / "a")[0], "tree", place="here")
     assert jax.tree.structure(found) == jax.tree.structure(tree)
     assert [k.dtype for k in found["k"]] == [k.dtype for k in tree["k"]]
     assert jax.random.uniform(found["k"][0]) == jax.random.uniform(tree["k"][0])
@@ -60,22 +60,22 @@ def test_another_tree_is_refused_with_the_path(template, words):
 
 def test_any_damage_is_seen(tmp_path):
     file = tmp_path / "a"
-    storage.save(file, {"w": np.arange(5.0), "n": np.int32(3)}, {"a": 1})
+    storage.save_arrays(file, {"w": np.arange(5.0), "n": np.int32(3)}, {"a": 1})
     data = file.read_bytes()
     # Each byte in turn: cut there, then one bit of it changed, which bit varying with the place.
     for i in range(len(data)):
         for damaged in (data[:i], data[:i] + bytes([data[i] ^ (1 << i % 8)]) + data[i + 1 :]):
             file.write_bytes(damaged)
             with pytest.raises(InputError, match=r"the file is damaged .*; delete it to start afresh"):
-                storage.load(file)
+                storage.load_arrays(file)
     file.write_bytes(data + b"\0")
     with pytest.raises(InputError, match="checksum"):
-        storage.load(file)
+        storage.load_arrays(file)
 
 
 def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     file = tmp_path / "a"
-    storage.save(file, {"w": np.zeros(3)}, {"version": 1})
+    storage.save_arrays(file, {"w": np.zeros(3)}, {"version": 1})
 
     def crash(*_):
         raise OSError("no space left on device")
@@ -84,16 +84,16 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(storage.os, step, crash)
             with pytest.raises(OSError, match="no space"):
-                storage.save(file, {"w": np.ones(3)}, {"version": 2})
-        assert storage.load(file)[1] == {"version": 1}
-    storage.save(file, {"w": np.ones(3)}, {"version": 3})
-    assert storage.load(file)[1] == {"version": 3}
+                storage.save_arrays(file, {"w": np.ones(3)}, {"version": 2})
+        assert storage.load_arrays(file)[1] == {"version": 1}
+    storage.save_arrays(file, {"w": np.ones(3)}, {"version": 3})
+    assert storage.load_arrays(file)[1] == {"version": 3}
     assert [path.name for path in tmp_path.iterdir()] == ["a"], "the temporary file is taken over"
 
 
 def test_the_format_is_safetensors(tmp_path):
     # https://github.com/huggingface/safetensors: u64 length, JSON header, then the arrays without gaps.
-    storage.save(tmp_path / "a", {"x": np.array([1, 2], np.float32), "y": np.ones(3, jnp.bfloat16)}, {})
+    storage.save_arrays(tmp_path / "a", {"x": np.array([1, 2], np.float32), "y": np.ones(3, jnp.bfloat16)}, {})
     data = (tmp_path / "a").read_bytes()
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
@@ -105,16 +105,16 @@ def test_the_format_is_safetensors(tmp_path):
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    storage.save(tmp_path / "a", {"x": np.arange(3)}, {})
+    storage.save_arrays(tmp_path / "a", {"x": np.arange(3)}, {})
 
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        storage.save(tmp_path / "a", {"x": np.arange(4)}, {})
+        storage.save_arrays(tmp_path / "a", {"x": np.arange(4)}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-    np.testing.assert_array_equal(storage.load(tmp_path / "a")[0]["x"], np.arange(3))
+    np.testing.assert_array_equal(storage.load_arrays(tmp_path / "a")[0]["x"], np.arange(3))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_tilde_is_the_home(monkeypatch):
 def test_wrong_content_under_a_valid_checksum_is_damaged(tmp_path):
     file, rng = tmp_path / "a.safetensors", random.Random(0)
     blocks = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([1], "datetime64[s]")}
-    storage.save(file, blocks, {"point": 3})
+    storage.save_arrays(file, blocks, {"point": 3})
     data = file.read_bytes()
     size = int.from_bytes(data[:8], "little")
     header, payload = json.loads(data[8 : 8 + size]), data[8 + size :]
@@ -157,7 +157,7 @@ def test_wrong_content_under_a_valid_checksum_is_damaged(tmp_path):
         text = json.dumps(wrong).encode()
         file.write_bytes(len(text).to_bytes(8, "little") + text + payload)
         try:
-            arrays, meta = storage.load(file)
+            arrays, meta = storage.load_arrays(file)
             assert all(isinstance(x, np.ndarray) for x in arrays.values())
             assert isinstance(meta, dict)
         except InputError:
@@ -170,5 +170,5 @@ def test_a_header_of_brackets_is_damaged(tmp_path):
     file = tmp_path / "a.safetensors"
     file.write_bytes((100_000).to_bytes(8, "little") + b"[" * 100_000)
     with pytest.raises(InputError, match=r"a.safetensors: the file is damaged \(RecursionError"):
-        storage.load(file)
+        storage.load_arrays(file)
     assert storage.peek(file) == {}

@@ -45,7 +45,7 @@ def test_a_sweep_file_that_makes_no_sense_is_one_sentence(copied):
 @pytest.mark.parametrize("kind", ["meta", "arrays"])
 def test_a_chunk_that_makes_no_sense_is_one_sentence(copied, kind):
     path, rng, said = copied / "chunks" / "0-0.safetensors", random.Random(2), []
-    arrays, meta = storage.load(path)
+    arrays, meta = storage.load_arrays(path)
     others = [
         np.zeros(0),
         np.array(3.0),
@@ -57,10 +57,10 @@ def test_a_chunk_that_makes_no_sense_is_one_sentence(copied, kind):
     ]
     for _ in range(60):
         if kind == "meta":
-            storage.save(path, arrays, mutated(meta, rng))
+            storage.save_arrays(path, arrays, mutated(meta, rng))
         else:
             name = rng.choice(sorted(arrays))
-            storage.save(
+            storage.save_arrays(
                 path, {**arrays, name: rng.choice(others)} if rng.random() < 0.8 else without(arrays, name), meta
             )
         try:

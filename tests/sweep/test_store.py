@@ -56,7 +56,7 @@ def test_a_stored_sweep_is_the_sweep_and_the_same_call_again_runs_nothing(tmp_pa
     assert not again.interrupted
     assert files(tmp_path) == ["0-0.safetensors", "3-0.safetensors"]
     # What is done has no states.
-    arrays, _ = storage.load(tmp_path / "chunks" / "0-0.safetensors")
+    arrays, _ = storage.load_arrays(tmp_path / "chunks" / "0-0.safetensors")
     assert not any(name.startswith("state") for name in arrays)
 
 

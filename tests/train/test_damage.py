@@ -21,9 +21,9 @@ def go(folder, **changes):
 def test_a_checkpoint_that_makes_no_sense_is_one_sentence(tmp_path):
     go(tmp_path, steps=2)
     path, rng, said = tmp_path / "checkpoint.safetensors", random.Random(0), []
-    arrays, meta = storage.load(path)
+    arrays, meta = storage.load_arrays(path)
     for _ in range(40):
-        storage.save(path, arrays, mutated(meta, rng))
+        storage.save_arrays(path, arrays, mutated(meta, rng))
         said += filter(None, [refusal(lambda: go(tmp_path, steps=2))])
     assert len(said) > 20
     assert not any("\n" in text for text in said)
@@ -33,8 +33,8 @@ def test_a_checkpoint_that_makes_no_sense_is_one_sentence(tmp_path):
 def test_a_damaged_position_is_said(tmp_path, position):
     go(tmp_path, steps=2)
     path = tmp_path / "checkpoint.safetensors"
-    arrays, meta = storage.load(path)
-    storage.save(path, arrays, {**meta, "position": position})
+    arrays, meta = storage.load_arrays(path)
+    storage.save_arrays(path, arrays, {**meta, "position": position})
     with pytest.raises(
         InputError, match=r"checkpoint\.safetensors: the file is damaged \(.*; delete it to start afresh"
     ):

@@ -83,9 +83,9 @@ def test_64_bits_are_another_run(tmp_path):
 
 def rewrite(folder, change):
     path = folder / "checkpoint.safetensors"
-    arrays, meta = storage.load(path)
+    arrays, meta = storage.load_arrays(path)
     change(meta)
-    storage.save(path, arrays, meta)
+    storage.save_arrays(path, arrays, meta)
 
 
 def test_another_jax_is_a_warning_and_its_programs_are_not_compared(tmp_path):
@@ -138,8 +138,8 @@ def test_long_curves_lie_in_files_of_their_own(tmp_path, monkeypatch):
     assert len(run.metrics["loss"]) == 40
     sealed = sorted(tmp_path.glob("curves-*"))
     assert len(sealed) == 5  # of at least 10 rows
-    arrays, meta = storage.load(tmp_path / "checkpoint.safetensors")
-    assert len(arrays["metrics/loss"]) + sum(len(storage.load(f)[0]["metrics/loss"]) for f in sealed) == 40
+    arrays, meta = storage.load_arrays(tmp_path / "checkpoint.safetensors")
+    assert len(arrays["metrics/loss"]) + sum(len(storage.load_arrays(f)[0]["metrics/loss"]) for f in sealed) == 40
     assert len(arrays["metrics/loss"]) < 10
     assert meta["sealed"] == [file.name for file in sealed]
     again = fit(task, jgd.sgd(0.1), steps=40, eval_every=2, dir=tmp_path)

@@ -81,14 +81,14 @@ def test_the_best_is_kept_in_memory_and_on_disk_beside_the_last(tmp_path):
 def test_the_best_of_a_killed_run_is_that_of_its_checkpoint(tmp_path, monkeypatch):
     from jgd.core import storage
 
-    inner = storage.save
+    inner = storage.save_arrays
 
     def save(path, arrays, meta):
         if path.name == "checkpoint.safetensors" and int(arrays["state.steps"]) == 8:
             raise RuntimeError("killed")  # after best-8 was written, before the checkpoint that names it
         inner(path, arrays, meta)
 
-    monkeypatch.setattr(storage, "save", save)
+    monkeypatch.setattr(storage, "save_arrays", save)
     with pytest.raises(RuntimeError, match="killed"):
         walk(keep_best="score", mode="max", dir=tmp_path)
     monkeypatch.undo()

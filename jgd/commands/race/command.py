@@ -20,7 +20,7 @@ from jgd.commands.race.table import race_cells, race_header, race_json, race_rem
 from jgd.commands.results_json import document_of
 from jgd.commands.terminal import print_table, winner
 from jgd.core.optional import require
-from jgd.core.storage import save, write_whole
+from jgd.core.storage import save_arrays, write_whole
 from jgd.pages.text import count
 from jgd.sweep.result import Result
 from jgd.sweep.study import run
@@ -128,7 +128,7 @@ def _write(folder: Path, result: Result, document: dict[str, Any], report: str) 
         ("report.html", report),
     ):
         write_whole(folder / name, [text.encode()])
-    save(folder / "curves.safetensors", {**result.curves, "points": result.steps}, {"task": document["task"]})
+    save_arrays(folder / "curves.safetensors", {**result.curves, "points": result.steps}, {"task": document["task"]})
 
 
 def _print(result: Result, folder: Path) -> None:

@@ -35,12 +35,12 @@ def write_chunk(path: Path, chunk: Chunk, rows: Arrays, meta: Json) -> None:
     arrays |= {f"rows/{name}": x for name, x in rows.items()} | (chunk.state or {})
     arrays = {"real": real, **{name: x[real] for name, x in arrays.items()}}
     numbers = {"point": chunk.point, "size": len(chunk.members.real)}
-    storage.save(path, arrays, {**meta, **numbers, "seconds": chunk.seconds, "lane_steps": chunk.lane_steps})
+    storage.save_arrays(path, arrays, {**meta, **numbers, "seconds": chunk.seconds, "lane_steps": chunk.lane_steps})
 
 
 def read_chunk(path: Path, spec_hash: str) -> Saved:
     """Read what `write_chunk` wrote, for the sweep with this hash."""
-    arrays, meta = storage.load(path)
+    arrays, meta = storage.load_arrays(path)
     refuse_other(path, meta, spec_hash)
     with storage.intact(path, storage.REPLACE):
         real, size = arrays.pop("real"), meta["size"]

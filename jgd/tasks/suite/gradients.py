@@ -124,7 +124,7 @@ class Drift(Pair):
         return jax.tree.map(lambda u: u - self.velocity, grads), state
 
 
-def delayed(optimizer: Transform) -> Transform:
+def with_late_gradients(optimizer: Transform) -> Transform:
     """The optimizer, fed with gradients of 8 steps ago."""
     return chain(Delay(8), optimizer)
 
@@ -167,7 +167,16 @@ PROBLEMS = [
     ),
     _row("rare_words", rare_words, 1e-2, 500, adagrad(1.0), "sparse gradients", "Duchi et al. 2011"),
     _row("small_batches", scaled_regression, 1e-3, 500, adam(0.1), "batches of 8, bad scales", "Vaswani et al. 2019"),
-    _row("late", in_bowl, 1e-2, 300, adam(0.03), "gradients of 8 steps ago", "after heavyball's LightBench", delayed),
+    _row(
+        "late",
+        in_bowl,
+        1e-2,
+        300,
+        adam(0.03),
+        "gradients of 8 steps ago",
+        "after heavyball's LightBench",
+        with_late_gradients,
+    ),
     _row(
         "moving", in_bowl, 0.2, 300, heavy_ball(0.1), "a minimum that moves", "after heavyball's LightBench", drifting
     ),
