@@ -1,4 +1,7 @@
-"""Calls of the main paths under beartype, which checks each against jgd's annotations: `python -m tests.main_paths`."""
+"""Calls of the main paths under beartype, which checks each against jgd's annotations: `python -m tests.main_paths`.
+
+Shapes are checked too, where they are declared, and bound to each other within a call.
+"""
 
 import beartype
 import jaxtyping
@@ -11,6 +14,9 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 import jgd  # noqa: E402
+from jgd.core.eigen import inverse_root, newton_inverse_root  # noqa: E402
+from jgd.law.optimum import Trials, optima  # noqa: E402
+from jgd.law.regression import of_loss, of_number  # noqa: E402
 
 
 def train():
@@ -26,7 +32,7 @@ def train():
     optimizer = jgd.adam(jgd.cosine_decay_schedule(0.1, 8))
     run = jgd.fit(task, optimizer, steps=8, eval_every=4, progress=False, keep_best="distance", mode="min")
     result = jgd.sweep.run(task, optimizer, num_trials=1, seeds=2, steps=8, eval_every=4, progress=False)
-    print(run, result, result.best(), jgd.health.check(task, jgd.adam(0.1)))
+    print(run, result, result.best(), jgd.health.check(task, jgd.adam(0.1)), result.best_of_k(), result.ranking())
 
 
 def solve():
@@ -38,18 +44,43 @@ def solve():
     start = jnp.zeros(2)
     print(jgd.minimize(fn, "bfgs", start), jgd.minimize(fn, "l-bfgs-b", start, bounds=(0.0, 0.5)))
     print(jgd.minimize(fn, "fista", start, nonsmooth=jgd.nonsmooth.l1(0.1)))
-    print(jgd.least_squares(lambda p: p - 1, "lm", start))
+    for method in ("lm", "gauss-newton"):
+        print(jgd.least_squares(lambda p: jnp.concatenate([p - 1, p]), method, start))
 
 
 def step():
     """Take the shapes of a step, and describe it."""
     params = {"w": jnp.ones((4, 3)), "b": jnp.zeros(3)}
-    for optimizer in (jgd.muon(0.1), jgd.lion(0.1), jgd.multi_steps(jgd.adamw(0.1), 2)):
+    for optimizer in (
+        jgd.muon(0.1),
+        jgd.lion(0.1),
+        jgd.multi_steps(jgd.adamw(0.1), 2),
+        jgd.soap(0.1),
+        jgd.shampoo(0.1),
+    ):
         jax.eval_shape(optimizer.update, params, optimizer.init(params), params)
         print(jgd.describe(optimizer, params), jgd.citation(optimizer))
 
 
+def shapes():
+    """Take roots of a matrix and laws of studies of two sizes; what has another shape is refused."""
+    print(inverse_root(jnp.eye(3), 4), newton_inverse_root(jnp.eye(3), 4))
+    for count in (1, 2):
+        trials = Trials(("a", "b")[:count], np.log(np.arange(1.0, 5))[:, None].repeat(count, 1), np.full((4, 3), 0.5))
+        print(optima(trials, 7, 0))
+    x = np.log([[8.0, 1], [16, 2], [32, 1], [64, 4]])
+    for fit in (of_number, of_loss):
+        law = fit(x, -x[:, 0], np.full(4, 0.01))
+        print(law.at(x[0]), law.parameters())
+        try:
+            fit(x, x[:3, 0], np.full(4, 0.01))
+        except jaxtyping.TypeCheckError:
+            continue
+        raise AssertionError("three readings of four studies were taken")
+
+
 if __name__ == "__main__":
     step()
+    shapes()
     solve()
     train()

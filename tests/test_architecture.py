@@ -124,7 +124,7 @@ def test_modules_are_small_and_say_what_they_hold(path):
 
 
 def test_importing_jgd_loads_no_optional_package():
-    heavy = ["matplotlib", "pandas", "rich", "sklearn", "scipy", "flax", "equinox", "torch", "mlxtend"]
+    heavy = ["matplotlib", "pandas", "rich", "sklearn", "scipy", "flax", "equinox", "torch", "mlxtend", "jaxtyping"]
     code = f"import sys, optax; old = set(sys.modules); import jgd; print(set({heavy}) & (set(sys.modules) - old))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"

@@ -7,7 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.shapes import Float
 from jgd.core.symmetric import unfold
+from jgd.core.types import Array
 
 NEWTON_STEPS = 60  # enough for a condition of 1e12
 
@@ -30,18 +32,18 @@ def _one_by_one(factorize: Callable[[jax.Array], Any]) -> Callable[[jax.Array], 
 
 
 @_one_by_one
-def _eigh(x: jax.Array) -> list[jax.Array]:
+def _eigh(x: Float[Array, "n n"]) -> list[jax.Array]:
     return list(jax.lax.linalg.eigh(x, symmetrize_input=False))
 
 
 @_one_by_one
-def _qr(x: jax.Array) -> list[jax.Array]:
+def _qr(x: Float[Array, "n n"]) -> list[Float[Array, "n n"]]:
     return list(jnp.linalg.qr(x))
 
 
 @jax.custom_jvp
-def eigh(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Ascending eigenvalues f[n] and eigenvectors in columns f[n, n]; within equal ones, vectors have no slope."""
+def eigh(x: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
+    """Ascending eigenvalues, and eigenvectors in columns; within equal ones, vectors have no slope."""
     q, values = _eigh(x)
     return values, q
 
@@ -61,8 +63,8 @@ def eigenbases(factors: Any) -> Any:
 
 
 @jax.custom_jvp
-def qr_factor(x: jax.Array) -> jax.Array:
-    """The orthogonal factor of x f[n, n] = Q R; columns that earlier ones span have no slope."""
+def qr_factor(x: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """The orthogonal factor of x = Q R; columns that earlier ones span have no slope."""
     return _qr(x)[0]
 
 
@@ -80,8 +82,8 @@ def _orthogonal_jvp(primals: Any, tangents: Any) -> Any:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def inverse_root(x: jax.Array, p: int) -> jax.Array:
-    """x^(-1/p) of a symmetric matrix f[n, n] whose eigenvalues are positive, by its eigenvalues."""
+def inverse_root(x: Float[Array, "n n"], p: int) -> Float[Array, "n n"]:
+    """x^(-1/p) of a symmetric matrix whose eigenvalues are positive, by its eigenvalues."""
     values, q = eigh(x)
     return (q * _root(values, p)[None, :]) @ q.T
 
@@ -99,8 +101,8 @@ def _inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def newton_inverse_root(x: jax.Array, p: int) -> jax.Array:
-    """x^(-1/p) of a symmetric positive definite matrix f[n, n] by products alone: the coupled Newton iteration.
+def newton_inverse_root(x: Float[Array, "n n"], p: int) -> Float[Array, "n n"]:
+    """x^(-1/p) of a symmetric positive definite matrix by products alone: the coupled Newton iteration.
 
     With z = (1 + p) / (2 |x|) and M = z x, K = z^(1/p) I: W = ((1 + p) I - M) / p, K <- K W, M <- W^p M until M is I
     or rounding makes it worse (Guo & Higham 2006); the number of steps grows with the logarithm of the condition.
@@ -136,12 +138,12 @@ def _newton_inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
     return newton_inverse_root(*primals, p), _inverse_root_jvp(p, primals, tangents)[1]
 
 
-def _root(values: jax.Array, p: int) -> jax.Array:
+def _root(values: Float[Array, "*n"], p: int) -> Float[Array, "*n"]:
     """values^(-1/p), those that rounding has made no larger than zero being the least that there can be."""
     least = jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), initial=0.0)
     return jnp.where(values > 0, values, jnp.where(least > 0, least, 1.0)) ** (-1 / p)
 
 
-def _noise(values: jax.Array) -> jax.Array:
+def _noise(values: Float[Array, " n"]) -> Float[Array, ""]:
     """Differences that rounding makes."""
     return 4 * len(values) * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), initial=0.0)

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jgd.core.arguments import one_of
 from jgd.core.errors import ExpectationError, RefusalError
 from jgd.core.outline import shown
+from jgd.core.shapes import Inexact
 from jgd.core.tree import abs_sq, moment_dtype, safe_sqrt
-from jgd.core.types import Scalar
+from jgd.core.types import Array, Scalar
 
 STEPS = 5
 LEAST_ROWS = 128  # of a product that is worth computing by blocks
@@ -77,13 +78,13 @@ def coefficients(value: Any) -> tuple[Any, ...]:
 
 
 def newton_schulz(
-    x: jax.Array,
+    x: Inexact[Array, "m n"],
     ns_coeffs: Sequence[Any] = STANDARD,
     steps: int = STEPS,
     eps: Scalar = 1e-8,
     dtype: Any = None,
     preconditioning: str = "frobenius",
-) -> jax.Array:
+) -> Inexact[Array, "m n"]:
     """Iterate X <- a X + (b XX' + c (XX')^2) X from X = x, scaled, for `x`: f[m, n] with m <= n, real or complex.
 
     The scale is 1 / (||x|| + eps) by the Frobenius or the spectral norm, 1 / sqrt(||xx'||) by the norm of Schatten 4
@@ -108,7 +109,9 @@ def newton_schulz(
     return x.astype(out)
 
 
-def _by_product(x: jax.Array, eps: Scalar, preconditioning: str) -> tuple[jax.Array, jax.Array]:
+def _by_product(
+    x: Inexact[Array, "m n"], eps: Scalar, preconditioning: str
+) -> tuple[Inexact[Array, "m n"], Inexact[Array, "m m"]]:
     """`x` scaled by what xx' tells, and the product of the scaled one."""
     gram = hermitian_product(x)
     if preconditioning == "aol":
@@ -119,7 +122,7 @@ def _by_product(x: jax.Array, eps: Scalar, preconditioning: str) -> tuple[jax.Ar
     return scale * x, scale * gram * scale.mT
 
 
-def hermitian_product(x: jax.Array) -> jax.Array:
+def hermitian_product(x: Inexact[Array, "*batch m n"]) -> Inexact[Array, "*batch m m"]:
     """Multiply f[m, n] by its adjoint; a CPU turns the upper half of the product to get the lower one.
 
     The square of a Hermitian matrix is such a product too. Three quarters of the operations, and of the iteration's
@@ -130,7 +133,7 @@ def hermitian_product(x: jax.Array) -> jax.Array:
     return jax.lax.platform_dependent(x, cpu=_by_blocks, default=lambda x: x @ x.conj().mT)
 
 
-def _by_blocks(x: jax.Array) -> jax.Array:
+def _by_blocks(x: Inexact[Array, "*batch m n"]) -> Inexact[Array, "*batch m m"]:
     m = x.shape[-2] // 2
     upper, lower = x[..., :m, :], x[..., m:, :]
     first, last = upper @ x.conj().mT, lower @ lower.conj().mT

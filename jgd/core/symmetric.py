@@ -3,9 +3,12 @@
 import jax
 import jax.numpy as jnp
 
+from jgd.core.shapes import Float
+from jgd.core.types import Array
 
-def fold(x: jax.Array) -> jax.Array:
-    """The n (n + 1) / 2 numbers of a symmetric matrix f[n, n] as a rectangle, f[2 h + 1, n - h] with h = n // 2.
+
+def fold(x: Float[Array, "n n"]) -> Float[Array, "2*(n//2)+1 n-n//2"]:
+    """The n (n + 1) / 2 numbers of a symmetric matrix as a rectangle, f[2 h + 1, n - h] with h = n // 2.
 
     Of [[A, B], [B', C]], A f[h, h], the rows of B come first, then the lower triangle of A, a row further down, beside
     the upper one of C. It is linear, so that means and sums of folded matrices are folded means and sums.
@@ -18,7 +21,7 @@ def fold(x: jax.Array) -> jax.Array:
     return jnp.concatenate([x[:h, h:], jnp.where(_below((h + 1, k), 1), lower, upper)])
 
 
-def unfold(folded: jax.Array) -> jax.Array:
+def unfold(folded: Float[Array, "rows columns"]) -> Float[Array, "n n"]:
     """The inverse of `fold`."""
     h, k = folded.shape[0] // 2, folded.shape[1]
     b, triangles = folded[:h], folded[h:]

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jgd.core.errors import InputError
+from jgd.core.shapes import Float
 from jgd.sweep.results.outcomes import Outcomes
 
 BEND = 0.3  # of how far a trial lies above the best: what a cubic may miss there, in logs of the loss
@@ -38,8 +39,10 @@ def swept_trials(outcomes: Outcomes, place: str) -> Trials:
     return Trials(names, np.log([[float(row[name]) for name in names] for row in rows]), values)
 
 
-def optima(trials: Trials, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Logs of the best numbers f[1 + resamples, names] and of the losses there, by means over samples of the seeds.
+def optima(
+    trials: Trials, resamples: int, seed: int
+) -> tuple[Float[np.ndarray, " 1+{resamples} names"], Float[np.ndarray, " 1+{resamples}"]]:
+    """Logs of the best numbers and of the losses there, by means over samples of the seeds.
 
     The first is by all seeds, the others by as many, drawn with replacement. For one number it is the minimum of a
     cubic of the log of the loss in the log of the number, which follows a bowl with one side steeper than the other.
@@ -60,7 +63,11 @@ def optima(trials: Trials, resamples: int, seed: int) -> tuple[np.ndarray, np.nd
     return _minimum(trials.logs[whole, 0], losses[:, whole], variances / max(count - 1, 1))
 
 
-def _minimum(x: np.ndarray, losses: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _minimum(
+    x: Float[np.ndarray, " trials"],
+    losses: Float[np.ndarray, "samples trials"],
+    variances: Float[np.ndarray, " trials"],
+) -> tuple[Float[np.ndarray, "samples 1"], Float[np.ndarray, " samples"]]:
     rows, best = np.arange(len(losses)), np.argmin(losses, axis=1)
     above = losses - losses[rows, best][:, None]
     weights = 1 / (variances + LEAST**2 + (BEND * above) ** 2)
@@ -78,7 +85,9 @@ def _minimum(x: np.ndarray, losses: np.ndarray, variances: np.ndarray) -> tuple[
     return (x[best] + width * step)[:, None], losses[rows, best] + lower
 
 
-def _mean_of_best(logs: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, float]:
+def _mean_of_best(
+    logs: Float[np.ndarray, "trials names"], losses: Float[np.ndarray, " trials"]
+) -> tuple[Float[np.ndarray, " names"], float]:
     order = np.argsort(losses)[: max(3, len(losses) // 8)]
     order = order[np.isfinite(losses[order])]
     least = losses[order[0]]

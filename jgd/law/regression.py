@@ -5,11 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jgd.core.shapes import Float
+
 LEVELS = np.array([0.01, 0.03, 0.1, 0.3])  # of the misfit, and of the drift in an octave, in logs of numbers
 OF_LOSSES = 0.1  # how many times that both are in logs of losses
 POWERS, MOST, SETS = (0.1, 2.0), 16, 4096  # between which powers of a loss's law lie, how many of each size, of all
 TINY = 1e-6  # the least floor or loss, in units of those of the studies
 WEAK = 1e-4  # the precision of coefficients before the studies are seen: a standard deviation of 100
+
+Sizes = Float[np.ndarray, "studies sizes"]
+Readings = Float[np.ndarray, " studies"]
 
 
 class Regression(NamedTuple):
@@ -35,8 +40,8 @@ class Regression(NamedTuple):
     missed: np.ndarray  # f[L, C, studies], d of the studies
     weights: np.ndarray  # f[L, C]
 
-    def at(self, x: np.ndarray, draws: int = 4000) -> tuple[float, np.ndarray]:
-        """The mean of the log that a study at logs of sizes f[sizes] would read, and draws of it."""
+    def at(self, x: Float[np.ndarray, " sizes"], draws: int = 4000) -> tuple[float, Float[np.ndarray, " {draws}"]]:
+        """The mean of the log that a study at logs of sizes would read, and draws of it."""
         u = (x - self.centre)[None] / np.log(2)
         terms = _terms(u, self.powers)[:, 0]
         logs, slopes = np.einsum("cp,lcp->lc", terms, self.means), terms[None]
@@ -56,8 +61,10 @@ class Regression(NamedTuple):
         found = means.ravel()[rows] + np.sqrt(variances.ravel()[rows]) * draw.standard_normal(draws)
         return float(np.sum(self.weights * means)), found
 
-    def parameters(self, draws: int = 4000) -> tuple[np.ndarray, np.ndarray]:
-        """Draws of log b_0, which is a factor at sizes of 1 or a floor, f[draws], and of powers, f[draws, sizes]."""
+    def parameters(
+        self, draws: int = 4000
+    ) -> tuple[Float[np.ndarray, " {draws}"], Float[np.ndarray, " {draws} sizes"]]:
+        """Draws of log b_0, which is a factor at sizes of 1 or a floor, and of powers."""
         draw = np.random.default_rng(0)
         rows = np.unravel_index(draw.choice(self.weights.size, draws, p=self.weights.ravel()), self.weights.shape)
         b = self.means[rows]
@@ -68,13 +75,13 @@ class Regression(NamedTuple):
         return b[:, 0] - b[:, 1:] @ self.centre / np.log(2), b[:, 1:] / np.log(2)
 
 
-def of_number(x: np.ndarray, logs: np.ndarray, variances: np.ndarray) -> Regression:
-    """Fit logs of a number f[studies], read with these variances, at logs of sizes f[studies, sizes]."""
+def of_number(x: Sizes, logs: Readings, variances: Readings) -> Regression:
+    """Fit logs of a number, read with these variances, at logs of sizes."""
     return _mixture(x, None, 0.0, logs, variances, LEVELS)
 
 
-def of_loss(x: np.ndarray, logs: np.ndarray, variances: np.ndarray) -> Regression:
-    """Fit logs of losses f[studies], read with these variances, at logs of sizes f[studies, sizes]."""
+def of_loss(x: Sizes, logs: Readings, variances: Readings) -> Regression:
+    """Fit logs of losses, read with these variances, at logs of sizes."""
     count = x.shape[1]
     some = np.geomspace(*POWERS, min(MOST, round(SETS ** (1 / count))))
     powers = np.array(list(itertools.product(some, repeat=count)))
@@ -82,7 +89,12 @@ def of_loss(x: np.ndarray, logs: np.ndarray, variances: np.ndarray) -> Regressio
 
 
 def _mixture(
-    x: np.ndarray, powers: np.ndarray | None, scale: float, logs: np.ndarray, variances: np.ndarray, levels: np.ndarray
+    x: Sizes,
+    powers: Float[np.ndarray, "C sizes"] | None,
+    scale: float,
+    logs: Readings,
+    variances: Readings,
+    levels: np.ndarray,
 ) -> Regression:
     centre = x.mean(axis=0)
     u = (x - centre) / np.log(2)
@@ -110,13 +122,15 @@ def _mixture(
     )  # fmt: skip
 
 
-def _terms(u: np.ndarray, powers: np.ndarray | None) -> np.ndarray:
-    """The functions of sizes of which a law is the sum, at octaves f[points, sizes]: f[C, points, 1 + sizes]."""
+def _terms(
+    u: Float[np.ndarray, "points sizes"], powers: Float[np.ndarray, "C sizes"] | None
+) -> Float[np.ndarray, "C points 1+sizes"]:
+    """The functions of sizes of which a law is the sum, at octaves."""
     each = u[None] if powers is None else 2.0 ** (-powers[:, None] * u)
     return np.concatenate([np.ones((*each.shape[:2], 1)), each], axis=-1)
 
 
-def _drift(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The covariance of twice integrated white noise at octaves f[n, sizes] and f[m, sizes] from the centre."""
+def _drift(a: Float[np.ndarray, "n sizes"], b: Float[np.ndarray, "m sizes"]) -> Float[np.ndarray, "n m"]:
+    """The covariance of twice integrated white noise at octaves from the centre."""
     less, more = np.minimum(abs(a)[:, None], abs(b)), np.maximum(abs(a)[:, None], abs(b))
     return np.sum(np.where(a[:, None] * b > 0, less**2 * (3 * more - less) / 6, 0.0), axis=-1)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core.types import Scalar
+from jgd.core.shapes import Float
+from jgd.core.types import Array, Scalar
 from jgd.solvers.methods.objective import Objective, Point
 
 NEWTON_STEPS = 10
@@ -25,8 +26,8 @@ class LinearModel(NamedTuple):
     along: jax.Array  # f[k], U'r, 0 where the singular value is
 
     @classmethod
-    def of(cls, scale: jax.Array, matrix: jax.Array, residual: jax.Array) -> "LinearModel":
-        """The model for a matrix f[m, n]: a QR factorization of it with its residual, and the SVD of what is left."""
+    def of(cls, scale: Float[Array, " n"], matrix: Float[Array, "m n"], residual: Float[Array, " m"]) -> "LinearModel":
+        """The model for a matrix: a QR factorization of it with its residual, and the SVD of what is left."""
         n = matrix.shape[1]
         triangle = jnp.linalg.qr(jnp.column_stack([matrix, residual]), mode="r")[:n]
         left, singular, right = jnp.linalg.svd(triangle[:, :n], full_matrices=False)
@@ -34,15 +35,15 @@ class LinearModel(NamedTuple):
         singular, along = (jnp.where(singular > least, x, 0.0) for x in (singular, left.T @ triangle[:, n]))
         return cls(scale, singular, right, along)
 
-    def step(self) -> jax.Array:
-        """The least z that minimizes m(z), f[n]."""
+    def step(self) -> Float[Array, " n"]:
+        """The least z that minimizes m(z)."""
         return -self._coordinates(0.0) @ self.right
 
-    def step_norm(self) -> jax.Array:
-        """The norm of `step`, f[]."""
+    def step_norm(self) -> Float[Array, ""]:
+        """The norm of `step`."""
         return jnp.linalg.norm(self._coordinates(0.0))
 
-    def within(self, radius: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def within(self, radius: Float[Array, ""]) -> tuple[Float[Array, " n"], Float[Array, ""]]:
         """The z that minimizes m(z) among |z| <= radius to a percent of it, and its damping (Moré 1978, section 5).
 
         Newton steps from 0 on 1 / |z| - 1 / radius, which is concave in the damping: they never go beyond its root
@@ -62,48 +63,48 @@ class LinearModel(NamedTuple):
         _, damping, z = jax.lax.fori_loop(0, NEWTON_STEPS + 1, turn, (zero, zero, self.along))
         return -z @ self.right, damping
 
-    def slope(self, z: jax.Array) -> jax.Array:
+    def slope(self, z: Float[Array, " n"]) -> Float[Array, ""]:
         """The derivative of m along z, at 0."""
         return (self.singular * self.along) @ (self.right @ z)
 
-    def product(self, z: jax.Array, w: jax.Array) -> jax.Array:
+    def product(self, z: Float[Array, " n"], w: Float[Array, " n"]) -> Float[Array, ""]:
         """Return z'A'A w."""
         return (self.singular * (self.right @ z)) @ (self.singular * (self.right @ w))
 
-    def change(self, z: jax.Array) -> jax.Array:
+    def change(self, z: Float[Array, " n"]) -> Float[Array, ""]:
         """m(z) - m(0)."""
         return self.slope(z) + self.product(z, z) / 2
 
-    def most(self) -> jax.Array:
+    def most(self) -> Float[Array, ""]:
         """By how much m can fall."""
         return self.along @ self.along / 2
 
-    def size(self, x: jax.Array) -> jax.Array:
+    def size(self, x: Float[Array, " n"]) -> Float[Array, ""]:
         """The norm of the parameters in the model's scale; those that it does not move count for nothing."""
         return jnp.linalg.norm(jnp.where(self.scale > 0, x / self.scale, 0.0))
 
-    def inverse(self, y: jax.Array, damping: Scalar) -> jax.Array:
+    def inverse(self, y: Float[Array, " n"], damping: Scalar) -> Float[Array, " n"]:
         """(A'A + damping)^-1 y, along the singular values above 0."""
         return (jnp.where(self.singular > 0, self.right @ y, 0.0) / self._squares(damping)) @ self.right
 
-    def _coordinates(self, damping: Scalar) -> jax.Array:
-        """-V'z, f[k], of the least z that minimizes m(z) + damping |z|^2 / 2."""
+    def _coordinates(self, damping: Scalar) -> Float[Array, " k"]:
+        """-V'z of the least z that minimizes m(z) + damping |z|^2 / 2."""
         return self.singular * self.along / self._squares(damping)
 
-    def _squares(self, damping: Scalar) -> jax.Array:
+    def _squares(self, damping: Scalar) -> Float[Array, " k"]:
         """The eigenvalues of A'A + damping, and 1 in place of 0."""
         squares = self.singular**2 + damping
         return jnp.where(squares > 0, squares, 1.0)
 
 
-def columns_of(jacobian: jax.Array) -> jax.Array:
-    """The norms of its columns, f[n], and 1 in place of 0."""
+def columns_of(jacobian: Float[Array, "m n"]) -> Float[Array, " n"]:
+    """The norms of its columns, and 1 in place of 0."""
     norms = jnp.linalg.norm(jacobian, axis=0)
     return jnp.where(norms > 0, norms, 1.0)
 
 
-def scaled_gradient_norm(problem: Objective, point: Point, columns: jax.Array) -> jax.Array:
-    """|g_j / |J_j||: the gradient where each parameter's unit moves the residuals by 1, inside the bounds, f[].
+def scaled_gradient_norm(problem: Objective, point: Point, columns: Float[Array, " n"]) -> Float[Array, ""]:
+    """|g_j / |J_j||: the gradient where each parameter's unit moves the residuals by 1, inside the bounds.
 
     `columns` are the norms of the Jacobian's, as `columns_of` has them. The result is free of the parameters' units, in
     those of the residuals, and 0 at a solution alone.

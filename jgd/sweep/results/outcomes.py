@@ -9,6 +9,7 @@ import numpy as np
 from jgd.core.arguments import COUNT, admits
 from jgd.core.errors import InputError, unknown
 from jgd.core.outline import shown
+from jgd.core.shapes import Float, Int
 from jgd.core.types import Transform
 from jgd.sweep.lanes.curves import AT_TARGET, PRUNED
 from jgd.sweep.lanes.layout import GroupReport
@@ -55,10 +56,10 @@ class Outcomes:
 
     trials: list[Trial]
     settings: Settings
-    curves: dict[str, np.ndarray]  # f[T, S, P]; NaN from the point on at which a lane diverged
-    reached: np.ndarray  # i[T, S], the points that a lane has
-    diverged_at: np.ndarray  # i[T, S], steps taken before its first loss that is not finite; -1 where all are
-    ended: np.ndarray  # i[T, S], what rules have said of a lane, see `jgd.sweep.lanes.curves`
+    curves: dict[str, Float[np.ndarray, "T S P"]]  # NaN from the point on at which a lane diverged
+    reached: Int[np.ndarray, "T S"]  # the points that a lane has
+    diverged_at: Int[np.ndarray, "T S"]  # steps taken before its first loss that is not finite; -1 where all are
+    ended: Int[np.ndarray, "T S"]  # what rules have said of a lane, see `jgd.sweep.lanes.curves`
     groups: list[GroupReport]
     compilations: int  # of whole programs, those for first states and, on an accelerator, for batches among them
     compile_seconds: float  # in which nothing ran because programs were traced and compiled
@@ -69,8 +70,8 @@ class Outcomes:
     asked: Mapping[str, str] | None = None  # of a folder's sweep: what it was asked to do, as texts to compare_pairs
 
     @property
-    def steps(self) -> np.ndarray:
-        """The steps after which the curves have their points, i[P]."""
+    def steps(self) -> Int[np.ndarray, " P"]:
+        """The steps after which the curves have their points."""
         return self.settings.points
 
     @property
@@ -81,18 +82,18 @@ class Outcomes:
         return np.select(conditions, ["diverged", "pruned", "complete"], "pending")
 
     @property
-    def values(self) -> np.ndarray:
-        """The metric at the end of each lane, f[T, S]; NaN where it is not complete."""
+    def values(self) -> Float[np.ndarray, "T S"]:
+        """The metric at the end of each lane; NaN where it is not complete."""
         return np.where(self.status == "complete", self.last(self.settings.metric), np.nan)
 
     @property
-    def medians(self) -> np.ndarray:
-        """Of each trial over seeds, f[T], by which trials are ranked; NaN where too many seeds have failed."""
+    def medians(self) -> Float[np.ndarray, " T"]:
+        """Of each trial over seeds, by which trials are ranked; NaN where too many seeds have failed."""
         losses = np.median(as_loss(self.values, self.settings.mode), axis=1)
         return np.where(np.isfinite(losses), losses if self.settings.mode == "min" else -losses, np.nan)
 
-    def last(self, metric: str) -> np.ndarray:
-        """A metric at the last point that each lane has, f[T, S]; NaN where it diverged or has none."""
+    def last(self, metric: str) -> Float[np.ndarray, "T S"]:
+        """A metric at the last point that each lane has; NaN where it diverged or has none."""
         at = np.maximum(self.reached - 1, 0)[..., None]
         return np.where(self.diverged_at >= 0, np.nan, np.take_along_axis(self.curves[metric], at, axis=-1)[..., 0])
 
@@ -213,8 +214,8 @@ class Outcomes:
         numbers = [trial.number for trial in members]
         return importance_of(members, self.values[numbers], self.settings.mode)
 
-    def steps_to_target(self, *, to_stay: bool = False) -> np.ndarray:
-        """The steps after which each lane first reached the target, f[T, S]; NaN where it never did.
+    def steps_to_target(self, *, to_stay: bool = False) -> Float[np.ndarray, "T S"]:
+        """The steps after which each lane first reached the target; NaN where it never did.
 
         With `to_stay`, from which on it was there at every point, as one that ended early is not known to have been.
         """

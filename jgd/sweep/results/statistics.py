@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from jgd.core.median import level_text, median_interval, median_ranks
+from jgd.core.shapes import Float, Int
 from jgd.pages.sheet import Sheet
 from jgd.sweep.lanes.settings import as_loss
 
@@ -77,8 +78,8 @@ class BestOfK(NamedTuple):
         return Sheet(["The best of so many random trials"], header, rows if n else (), left=0)
 
 
-def rank(values: np.ndarray, mode: str) -> np.ndarray:
-    """Trials from best to worst, by the median over seeds of f[trials, seeds]; ties by the mean, then by number."""
+def rank(values: Float[np.ndarray, "trials seeds"], mode: str) -> Int[np.ndarray, " trials"]:
+    """Trials from best to worst, by the median over seeds; ties by the mean, then by number."""
     losses = as_loss(values, mode)
     return np.lexsort((np.arange(len(losses)), losses.mean(axis=1), np.median(losses, axis=1)))
 
@@ -140,9 +141,14 @@ def half_as_many(rows: BestOfK) -> float | None:
 
 
 def first_reached(
-    curve: np.ndarray, points: np.ndarray, target: float, mode: str, *, to_stay: bool = False
-) -> np.ndarray:
-    """The steps after which f[..., points] first reached a target, or reached it `to_stay`, f[...]; else NaN."""
+    curve: Float[np.ndarray, "*lanes points"],
+    points: Int[np.ndarray, " points"],
+    target: float,
+    mode: str,
+    *,
+    to_stay: bool = False,
+) -> Float[np.ndarray, "*lanes"]:
+    """The steps after which curves first reached a target, or reached it `to_stay`; else NaN."""
     with np.errstate(invalid="ignore"):
         there = curve <= target if mode == "min" else curve >= target
     if to_stay:
@@ -150,8 +156,10 @@ def first_reached(
     return np.where(there.any(axis=-1), points[there.argmax(axis=-1)], np.nan)
 
 
-def _best_of(losses: np.ndarray, k: np.ndarray, places: int) -> np.ndarray:
-    """Expected value and quartiles, f[4, k], of the best of each k of sorted losses; it is among the first places."""
+def _best_of(
+    losses: Float[np.ndarray, " trials"], k: Int[np.ndarray, "counts 1"], places: int
+) -> Float[np.ndarray, "4 counts"]:
+    """Expected value and quartiles of the best of each k of sorted losses; it is among the first places."""
     n, place = len(losses), np.arange(places)[None]
     # The chance that none of the k is among the best i + 1 is C(n - i - 1, k) / C(n, k).
     later = np.maximum(n - place - 1, 0)
