@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jgd.core.errors import RefusalError
 from jgd.core.given import kept, part_name
 from jgd.core.types import Transform
 from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
@@ -73,8 +74,12 @@ class Trial:
         """The task and the optimizer. Every number is checked as if it had been written by hand."""
         if self.origin is None:
             return None, None
-        pairs = zip(self.axes, self.units, strict=True)
-        return self.origin.at({id(axis.distribution): unit for axis, unit in pairs})
+        pairs = list(zip(self.axes, self.units, strict=True))
+        try:
+            return self.origin.at({id(axis.distribution): unit for axis, unit in pairs})
+        except RefusalError as refusal:
+            drawn = {axis.name: refusal.value for axis, unit in pairs if axis.distribution.at(unit) == refusal.value}
+            raise refusal.renamed(self.space, drawn) or refusal from None
 
     @functools.cached_property
     def outline(self) -> tuple[Any, Any]:
