@@ -1,10 +1,10 @@
-"""The names that a constructor gave to the numbers of what it made: those of its own parameters."""
+"""The names that a constructor gave to what it made: of its numbers, and of its arguments that are structure."""
 
 import inspect
 import numbers
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar, get_args
 
 import jax
@@ -22,7 +22,8 @@ class Names(tuple[tuple[Path, str], ...]):
     share compiled programs. A record that a program returns has the names of the one that it was traced for.
     """
 
-    __slots__ = ()
+    maker = ""  # the constructor's name
+    structure: tuple[str, ...] = ()  # its arguments that are no numbers
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Names)
@@ -45,8 +46,10 @@ def taken_numbers(signature: inspect.Signature) -> tuple[str, ...]:
 class Placeholder:
     """Something that stands where a number will be, such as a distribution in a search space."""
 
+    structural = False  # whether it stands for structure too
 
-def made(make: Callable[..., T], arguments: dict[str, Any], taken: Iterable[str]) -> T:
+
+def made(make: Callable[..., T], arguments: dict[str, Any], taken: Collection[str]) -> T:
     """Make a value that knows the places of the numbers in the arguments `taken`, which become new floats.
 
     A number is known by its identity, so each float gets an object of its own; of an array or a schedule that was given
@@ -69,10 +72,11 @@ def made(make: Callable[..., T], arguments: dict[str, Any], taken: Iterable[str]
         value = make(**arguments)
         if GIVEN not in getattr(value, "__dict__", ()):
             return value
-        if stand_ins:
-            owners |= {id(x): name for name, x in stand_ins.items()}
-            return _with_names(value, _names(make(**{**arguments, **stand_ins}), owners))
-        return _with_names(value, names) if (names := _names(value, owners)) else value
+        owners |= {id(x): name for name, x in stand_ins.items()}
+        names = _names(make(**{**arguments, **stand_ins}) if stand_ins else value, owners)
+        names.maker = getattr(make, "__name__", "")
+        names.structure = tuple(name for name in arguments if name not in taken)
+        return _with_names(value, names)
     finally:
         _calls.inside = False
 
@@ -103,7 +107,7 @@ def is_alone(node: Any, name: str) -> bool:
 def node_at(node: Any, path: Path) -> Any:
     """Find the node at a path in a value of records, sequences and dicts."""
     for word in path:
-        node = next(child for key, child in _children(node) if str(key) == word)
+        node = next(child for key, child in children(node) if str(key) == word)
     return node
 
 
@@ -125,7 +129,7 @@ def _names(value: Any, owners: dict[int, str]) -> Names:
 
 def _find(node: Any, path: Path, owners: dict[int, str], places: list[tuple[Path, str]], ends: Counter[str]) -> None:
     """Add the places of what arguments made below `node`, and count the last words of all paths."""
-    for key, child in _children(node):
+    for key, child in children(node):
         if (name := owners.get(id(child))) is not None:
             places.append(((*path, str(key)), name))
             ends[str(key)] += 1
@@ -135,7 +139,7 @@ def _find(node: Any, path: Path, owners: dict[int, str], places: list[tuple[Path
             _find(child, (*path, str(key)), owners, places, ends)
 
 
-def _children(node: Any) -> Iterable[tuple[Any, Any]]:
+def children(node: Any) -> Iterable[tuple[Any, Any]]:
     """List the children of a record, a dict or a sequence of parts, with their names, keys or positions."""
     if GIVEN in getattr(node, "__dict__", ()):
         return vars(node).items()

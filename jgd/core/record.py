@@ -24,6 +24,11 @@ T = TypeVar("T")
 Convert = Callable[[Any], Any] | None
 _MISSING = dataclasses.MISSING
 TRACED = ", known before compilation, since it shapes the program"
+SWEPT = (
+    "sweep over it with sweep.choice of whole optimizers or tasks or, where it is a whole number, with "
+    "sweep.structural([16, 32])"
+)
+UNDRAWN = f"be known, as structure that no distribution can stand for; {SWEPT}"
 _NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating, str, bytes, list, tuple, dict)
 
 
@@ -127,8 +132,12 @@ def record(cls: type[T]) -> type[T]:
 
 def part_names(value: Any) -> tuple[str, ...]:
     """The fields of a record that are parts, in their order; none for anything else."""
-    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
-    return tuple(field.name for field in fields if field.metadata.get("kind") == "part")
+    return _names_of(value, "part")
+
+
+def structure_names(value: Any) -> tuple[str, ...]:
+    """The fields of a record that are structure, in their order; none for anything else."""
+    return _names_of(value, "static")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +158,11 @@ class Interval:
         above = self.low <= value if self.text[0] == "[" else self.low < value
         below = value <= self.high if self.text[-1] == "]" else value < self.high
         return above and below
+
+
+def _names_of(value: Any, kind: str) -> tuple[str, ...]:
+    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    return tuple(field.name for field in fields if field.metadata.get("kind") == kind)
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
@@ -187,7 +201,9 @@ def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
             raise _refusal(self, field, f"be a sequence of {wanted}, not of {len(value)}")
         return tuple(_number(self, field, item) for item in value)
     if kind == "static" and isinstance(value, Placeholder):
-        return value  # a space takes some, and refuses others
+        if not value.structural:
+            raise _refusal(self, field, UNDRAWN)
+        return value
     expect = field.metadata.get("expect")
     if kind == "static" and isinstance(value, np.generic):
         value = value.item()
@@ -249,7 +265,9 @@ def _may_be_number(value: Any) -> bool:
 
 def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputError:
     """Built only when it is raised: the repr of an array waits for its device."""
-    return RefusalError(type(self).__name__, field.name, self.__dict__[field.name], expected, shown)
+    value = self.__dict__[field.name]
+    expected = UNDRAWN if isinstance(value, Placeholder) else expected
+    return RefusalError(type(self).__name__, field.name, value, expected, shown)
 
 
 def _repr(self: Any) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from jax.tree_util import Partial
 
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
-from jgd.core.errors import InputError, unknown
-from jgd.core.given import given_names, kept, part_name, spoken_path
-from jgd.core.record import part_names
+from jgd.core.errors import InputError, RefusalError, unknown
+from jgd.core.given import children, given_names, kept, part_name, spoken_path
+from jgd.core.record import SWEPT, call_name, part_names, structure_names
 
 T = TypeVar("T")
 Path = tuple[str, ...]
@@ -57,7 +57,10 @@ def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **na
     """
     for name, new in {**(changes or {}), **named}.items():
         for path in find(value, name):
-            value = _replace(value, path, new)
+            try:
+                value = _replace(value, path, new)
+            except RefusalError as refusal:
+                raise refusal.renamed("with_hyperparams", {name: new}) or refusal from None
     return value
 
 
@@ -75,6 +78,12 @@ def find(value: Any, name: str) -> tuple[Path, ...]:
             words = [row.words for row in rows]
             known = ", ".join(dict.fromkeys(".".join(shortest_name(row.words, words)) for row in matches))
             raise InputError(f"{type(value).__name__}: the name {name!r} is ambiguous; use one of: {known}.")
+    argument = name.rpartition(".")[2]
+    if (owner := _structure_owner(value, argument)) is not None:
+        raise InputError(
+            f"{owner}({argument}=...): {argument} is structure, which shapes the program, and no hyperparameter; make "
+            f"another {owner} with it, or {SWEPT}."
+        )
     raise unknown(type(value).__name__, name, _said(value))
 
 
@@ -157,6 +166,16 @@ def _spoken(node: Any) -> Iterator[Spoken]:
     given = given_names(node)
     for name in dict.fromkeys(name for _, name in given):
         yield Spoken((name,), tuple(path for path, other in given if other == name))
+
+
+def _structure_owner(node: Any, name: str) -> str | None:
+    """The constructor in `node`, the outermost first, whose argument of this name is structure; None without one."""
+    if name in given_names(node).structure:
+        return given_names(node).maker
+    if name in structure_names(node):
+        return call_name(type(node))
+    owners = (_structure_owner(child, name) for _, child in children(node))
+    return next((owner for owner in owners if owner is not None), None)
 
 
 def _is_whole_array(x: Any) -> bool:

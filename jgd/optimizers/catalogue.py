@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jgd.core.arguments import FLAG, MASK, Kind, admits, shown
 from jgd.core.errors import RefusalError, unknown
 from jgd.core.given import Placeholder, made, taken_numbers
+from jgd.core.record import UNDRAWN
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY
@@ -183,6 +184,11 @@ def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
     }
     kinds = {key: kind for key, kind in known.items() if kind is not None}
     numbers = taken_numbers(signature)
+    structure = {  # but for whole numbers, which a space may list, and parts
+        key
+        for key, p in signature.parameters.items()
+        if key not in numbers and (p.annotation not in (Any, int) or key in MASKS or "dtype" in key)
+    }
 
     @functools.wraps(recipe)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:
@@ -194,6 +200,9 @@ def named_recipe(recipe: Callable[Given, Made]) -> Callable[Given, Made]:
             default, value = signature.parameters[key].default, given[key]
             if value is not default and not isinstance(value, Placeholder) and not admits(kind, value):
                 raise RefusalError(name, key, value, kind.expected, shown)
+        for key in structure:
+            if isinstance(given[key], Placeholder):
+                raise RefusalError(name, key, given[key], UNDRAWN, shown)
         try:
             return made(recipe, given, numbers)
         except RefusalError as refusal:

@@ -58,7 +58,7 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
         jgd.with_hyperparams(jgd.adam(1e-3), learning_rat=0.1)
     with pytest.raises(jgd.InputError, match=r"ambiguous; use one of: adam\.learning_rate, muon\.learning_rate"):
         jgd.with_hyperparams(jgd.partition({"adam": jgd.adam(0.1), "muon": jgd.lion(0.1)}, "adam"), learning_rate=0.1)
-    with pytest.raises(jgd.InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
+    with pytest.raises(jgd.InputError, match=r"with_hyperparams\(b1=1.5\): b1 must lie in \[0, 1\)"):
         jgd.with_hyperparams(jgd.adam(1e-3), b1=1.5)
 
 

@@ -50,13 +50,13 @@ def test_one_object_in_two_places_is_one_axis():
 
 
 def test_a_sampled_number_is_checked_like_a_written_one():
-    optimizer = jgd.adam(1e-3, b1=uniform(0.5, 1.5))
-    with pytest.raises(InputError, match=r"ScaleByAdam\(b1=1.5\): b1 must lie in \[0, 1\)"):
-        _ = trial_at(0, "adam", task_with(1.0), optimizer, axes(task_with(1.0), optimizer), [1.0]).problem
+    optimizer = jgd.sgd(0.1, momentum=uniform(0.5, 1.5))
+    with pytest.raises(InputError, match=r"sgd\(momentum=1.5\): momentum must lie in \[0, 1\]"):
+        _ = trial_at(0, "sgd", task_with(1.0), optimizer, axes(task_with(1.0), optimizer), [1.0]).problem
 
 
 def test_a_distribution_where_structure_stands_is_refused():
-    with pytest.raises(InputError, match=r"nesterov=choice\(.*\)\): nesterov is structure.*whole optimizers"):
+    with pytest.raises(InputError, match=r"nesterov=choice\(.*\)\): nesterov must be known, as structure.*whole optimizers"):
         axes(task_with(1.0), jgd.adam(1e-3, nesterov=choice([True, False])))
 
 

@@ -220,6 +220,8 @@ class Parts(Distribution):
 class Structural(Parts):
     """See `structural`: whole numbers that decide shapes, each a program of its own."""
 
+    structural = True
+
     def shown(self, unit: float) -> Any:
         """The number."""
         return int(self.at(unit))

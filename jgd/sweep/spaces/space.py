@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.errors import RefusalError
 from jgd.core.given import kept, part_name
 from jgd.core.types import Transform
 from jgd.sweep.spaces.distributions import Distribution, Parts, Structural
@@ -74,8 +74,12 @@ class Trial:
         """The task and the optimizer. Every number is checked as if it had been written by hand."""
         if self.origin is None:
             return None, None
-        pairs = zip(self.axes, self.units, strict=True)
-        return self.origin.at({id(axis.distribution): unit for axis, unit in pairs})
+        pairs = list(zip(self.axes, self.units, strict=True))
+        try:
+            return self.origin.at({id(axis.distribution): unit for axis, unit in pairs})
+        except RefusalError as refusal:
+            drawn = {axis.name: refusal.value for axis, unit in pairs if axis.distribution.at(unit) == refusal.value}
+            raise refusal.renamed(self.space, drawn) or refusal from None
 
     @functools.cached_property
     def outline(self) -> tuple[Any, Any]:
@@ -112,7 +116,6 @@ def axes(task: Any, optimizer: Any) -> list[Axis]:
     and those of options that it does not choose mean nothing.
     """
     space = {"task": task, "optimizer": optimizer}
-    _refuse_structure(space)
     found: dict[int, list[Place]] = {}
     for place in places(space):
         found.setdefault(id(place.distribution), []).append(place)
@@ -218,22 +221,3 @@ def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
     if changed and replace:  # a named tuple, or what checks its arguments again, as FromOptax does
         return replace(**{part_name(path[0]): child for (path, _), child in zip(keys, new, strict=True)})
     return structure.unflatten(new) if changed else node
-
-
-def _refuse_structure(node: Any) -> None:
-    """Refuse a distribution where structure stands: flags, sizes and functions, which cannot be traced."""
-    if dataclasses.is_dataclass(node) and not isinstance(node, (type, Distribution)):
-        for field in dataclasses.fields(node):
-            value = getattr(node, field.name)
-            inside = field.metadata.get("kind") == "static" and isinstance(value, Distribution)
-            if inside and not isinstance(value, Structural):
-                raise InputError(
-                    f"{type(node).__name__}({field.name}={value!r}): {field.name} is structure, which no distribution "
-                    "can stand for; list whole numbers as sweep.structural([16, 32]), or choose between whole "
-                    f"optimizers or tasks, as in choice([{type(node).__name__}({field.name}=...), ...])."
-                )
-            _refuse_structure(value)
-    elif not isinstance(node, Distribution) or isinstance(node, Parts):
-        for child in jax.tree.leaves(node, is_leaf=lambda x: x is not node):
-            if child is not node:
-                _refuse_structure(child)
