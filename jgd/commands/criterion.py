@@ -2,20 +2,18 @@
 
 import argparse
 import dataclasses
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jgd.core.errors import InputError, unknown
+from jgd.core.stop import MORE_IS_BETTER
 from jgd.sweep.engine.black_box import metrics_of
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.result import Result
 from jgd.tasks.registry import BUILTIN
 from jgd.train.task import Task, check_task, is_stream
-
-MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return|correct", re.IGNORECASE)
 
 
 class Criterion(NamedTuple):

@@ -14,8 +14,9 @@ from jgd.core.frozen import thaw
 from jgd.core.tree import name_of, path_names
 from jgd.core.types import Params
 
-SPLIT = "wrap the transform in jgd.split_real_and_imaginary"
-PARTS = "train its real and imaginary parts as two real leaves"  # where a function of the parameters is passed besides
+OTHER = "or give the leaf another optimizer with jgd.by_path"
+SPLIT = f"wrap the transform in jgd.split_real_and_imaginary, {OTHER}"
+PARTS = f"train its real and imaginary parts as two real leaves, {OTHER}"  # where a function of the parameters is given
 
 
 def leaf_paths(params: Params) -> list[str]:
@@ -56,13 +57,13 @@ def check_patterns(place: str, patterns: Iterable[str], params: Params) -> None:
             )
 
 
-def check_real(place: str, params: Params, reason: str, remedy: str = "") -> None:
+def check_real(place: str, params: Params, reason: str, remedy: str = SPLIT) -> None:
     """Refuse complex leaves, for a reason such as "a complex gradient has no sign"; wrapping is the default remedy."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if jnp.iscomplexobj(leaf):
             raise InputError(
                 f"{place}: the leaf at {name_of(path)} is {jnp.result_type(leaf)}, expected real numbers, for "
-                f"{reason}; {remedy or SPLIT}, or give the leaf another optimizer with jgd.by_path."
+                f"{reason}; {remedy}."
             )
 
 

@@ -1,5 +1,6 @@
 """When to stop: one record of rules that every loop shares, and the small state that a plateau needs."""
 
+import re
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,15 @@ from jgd.core.types import Scalar
 
 FIT_ALONE = ("metric",)
 SOLVERS_ALONE = ("relative_gradient_norm", "relative_step_norm", "value_change", "max_evaluations")
+MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return|correct", re.IGNORECASE)
 LIMIT = Kind("be a whole number, at least 1, or None for no limit", WHOLE.admits)
+
+
+def direction(place: str, metric: str | None, mode: str | None) -> str:
+    """Say which values of a metric are better, "min" unless given, or refuse a name that says the opposite."""
+    if mode is None and metric is not None and MORE_IS_BETTER.search(metric):
+        raise InputError(f"{place}(metric={metric!r}): say which is better, with mode='max' or mode='min'.")
+    return mode or "min"
 
 
 def _whole(value: Any) -> int | None:
@@ -36,7 +45,8 @@ class Stop:
     For `fit` alone:
     metric         what `value` and `patience` look at instead of the loss of a step: an entry of what `evaluate`
                    returns, such as "validation_loss". Patience then counts evaluations.
-    mode           "max" where a larger metric is better: `value` is then a least value, and the best the largest.
+    mode           "max" where a larger metric is better: `value` is then a least value, and the best the largest. "min"
+                   unless given; must be given where the metric is called accuracy, score, reward or the like.
 
     For solvers alone, `minimize` and its kin:
     relative_gradient_norm  stop once the gradient's norm is at most this times that at the start.
@@ -56,7 +66,7 @@ class Stop:
     max_steps: int | None = static(default=None, expect=LIMIT, convert=_whole)
     seconds: Scalar | None = hyper(default=None, interval="(0, inf)")
     metric: str | None = static(default=None, expect=TEXT)
-    mode: str = static(default="min", expect=KINDS["mode"])
+    mode: str | None = static(default=None, expect=KINDS["mode"])
     relative_gradient_norm: Scalar | None = hyper(default=None, interval="[0, 1)")
     relative_step_norm: Scalar | None = hyper(default=None, interval="[0, 1)")
     value_change: Scalar | None = hyper(default=None, interval="[0, 1)")

@@ -14,7 +14,7 @@ from jgd.core import InputError
 from jgd.core.arguments import Kind
 from jgd.core.errors import ExpectationError
 from jgd.core.given import Placeholder
-from jgd.core.leaves import prefix_mismatch
+from jgd.core.leaves import check_real, prefix_mismatch
 from jgd.core.record import Interval
 from jgd.core.tree import cast_like, check_inexact, name_of, widen
 from jgd.core.types import Grads, Params
@@ -77,14 +77,11 @@ class Nonsmooth:
         """Each leaf with its numbers, and the tree's structure."""
         place = f"{type(self).__name__}.{method}"
         check_inexact(place, params)
+        if self.real:
+            check_real(place, params, "complex ones have no order", "leave it out by jgd.nonsmooth.by_path")
         leaves, structure = jax.tree.flatten(params)
         rooms = []
         for i, x in enumerate(leaves):
-            if self.real and jnp.iscomplexobj(x):
-                raise InputError(
-                    f"{place}: the leaf at {nth_name(params, i)} is complex, where the penalty is not defined; leave "
-                    "it out by jgd.nonsmooth.by_path."
-                )
             try:
                 rooms.append(self.room(jnp.shape(x)))
             except ExpectationError as error:

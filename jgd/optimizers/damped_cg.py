@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jgd.core.forward_mode import forward_mode_only
 from jgd.core.tree import global_dot, ratio, widen
-from jgd.core.types import Params, Scalar
+from jgd.core.types import Params, Scalar, Updates
 
 NO_LOOP = "step by an optimizer of the gradient alone"
 LEAST_GAP = 10
@@ -83,3 +83,9 @@ def damped_cg(
     found = jax.lax.while_loop(going, lambda at: kept(step(at), at), begun)
     found = forward_mode_only(place, found, NO_LOOP)
     return found.x, found.values[found.count]
+
+
+def updates_along(step: Params, length: Scalar, params: Params, sound: jax.Array) -> Updates:
+    """Multiply a step by its length, in the parameters' dtypes; NaN where it is not sound, so that it is seen."""
+    length = jnp.where(sound, length, jnp.nan)
+    return jax.tree.map(lambda d, p: (length * d).astype(jnp.result_type(p)), step, params)

@@ -27,7 +27,7 @@ from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.optimizers.curvature import loss_metric, model_at, squared_gradients
-from jgd.optimizers.damped_cg import NO_LOOP, damped_cg
+from jgd.optimizers.damped_cg import NO_LOOP, damped_cg, updates_along
 
 SHRINK = 2 / 3
 """The damping's factor after a step that the model foretold well; its inverse follows a bad one."""
@@ -121,8 +121,8 @@ class HessianFree(Pair):
         whole = gained(1.0)
         share = self._backtracked(gained, whole, global_dot(grads, step))
         damping = state.damping * self._factor(value, whole, foretold)
-        length = jnp.where(all_finite(grads), at_count(self, "learning_rate", state.count) * share, jnp.nan)
-        updates = jax.tree.map(lambda d, p: (length * d).astype(jnp.result_type(p)), step, params)
+        length = at_count(self, "learning_rate", state.count) * share
+        updates = updates_along(step, length, params, all_finite(grads))
         return updates, cast_like(HessianFreeState(increment(state.count), damping, step, kept), state)
 
     def _factor(self, value: jax.Array, gain: jax.Array, foretold: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
 from jgd.optimizers.catalogue import optimizer
 from jgd.optimizers.curvature import FAMILIES, empirical_metric, family_metric, model_at
-from jgd.optimizers.damped_cg import damped_cg
+from jgd.optimizers.damped_cg import damped_cg, updates_along
 
 FISHER = one_of(*FAMILIES, "empirical")
 
@@ -81,9 +81,7 @@ class NaturalGradient(Pair):
             tolerance=self.cg_tolerance,
         )
         sound = jnp.isfinite(least)
-        # What is not finite is passed on, but not kept.
-        rate = jnp.where(sound, at_count(self, "learning_rate", state.count), jnp.nan)
-        updates = jax.tree.map(lambda d, p: (rate * d).astype(jnp.result_type(p)), step, params)
+        updates = updates_along(step, at_count(self, "learning_rate", state.count), params, sound)
         new = NaturalGradientState(increment(state.count), where(sound, step, state.step))
         return updates, cast_like(new, state)
 

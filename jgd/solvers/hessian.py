@@ -8,6 +8,7 @@ import numpy as np
 
 from jgd.core.arguments import Kind
 from jgd.core.errors import InputError
+from jgd.core.leaves import check_real
 from jgd.core.tree import name_of
 from jgd.core.types import Params
 from jgd.core.user_code import attempt
@@ -20,10 +21,8 @@ def check_hessian(place: str, hess: Any, params: Params, args: tuple[Any, ...]) 
     if hess is None:
         return
     place = f"{place}(hess=)"
+    check_real(place, params, "a Hessian is a matrix of real numbers", "leave hess out")
     leaves = jax.tree_util.tree_leaves_with_path(params)
-    for path, p in leaves:
-        if jnp.iscomplexobj(p):
-            raise InputError(f"{place}: {name_of(path)} is complex, of which no Hessian is taken; leave hess out.")
     found = attempt(f"{place}: hess(params, *args)", lambda: jax.eval_shape(hess, params, *args))
     outer, inner = jax.tree.structure(params), jax.tree.structure(found)
     whole = jax.tree.structure(jax.tree.map(lambda _: params, params))

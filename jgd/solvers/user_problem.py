@@ -11,6 +11,7 @@ import numpy as np
 
 from jgd.core.arguments import Kind
 from jgd.core.errors import InputError
+from jgd.core.leaves import check_real
 from jgd.core.outline import shown
 from jgd.core.record import part, record, static
 from jgd.core.tree import check_inexact, name_of
@@ -174,6 +175,7 @@ def bounds_of(place: str, bounds: Any, params: Params) -> tuple[Params, Params] 
     """`(lower, upper)` in the parameters' shapes. Each is None, a number, or a tree like the parameters."""
     if bounds is None:
         return None
+    check_real(f"{place}(bounds=)", params, "complex ones have no order", "leave bounds out")
     lower, upper = (
         _bound(f"{place}(bounds=): {side}", given, params, otherwise)
         for side, given, otherwise in zip(("lower", "upper"), bounds, (-jnp.inf, jnp.inf), strict=True)
@@ -199,10 +201,6 @@ def _bound(place: str, given: Any, params: Params, otherwise: float) -> Params:
         given = jax.tree.map(lambda _: given, params)
 
     def fitted(path: Any, p: jax.Array, bound: Any) -> jax.Array:
-        if jnp.iscomplexobj(p):
-            raise InputError(
-                f"{place}: {name_of(path)} is complex, and complex numbers have no order; leave bounds out."
-            )
         if not broadcasts(np.shape(bound), p.shape):
             raise InputError(
                 f"{place}: at {name_of(path)} it has shape {np.shape(bound)}, and the parameter {p.shape}."

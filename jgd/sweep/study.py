@@ -50,8 +50,9 @@ class Study:
                 distributions is one trial.
     seeds       How many (0, 1, ...), or which. A seed is the same key in every trial: the same first parameters and
                 the same batches, so trials can be compared in pairs; and the same as in `jgd.fit(seed=)`.
-    metric      What trials are ranked by, with `mode` "min" or "max": "loss" (the mean training loss of the steps since
-                the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`.
+    metric      What trials are ranked by, with `mode` "min", the default, or "max": "loss" (the mean of training since
+                the last point), a scalar of the loss's aux (likewise), or a value of the task's `evaluate`. One
+                called accuracy, score, reward or the like needs a `mode`.
     metrics     Names of further curves, as in `jgd.fit`: "gradient_norm", "update_norm", "params_norm", "update_ratio",
                 "zeros", "nonfinite", and any hyperparameter as it is in effect, such as "learning_rate". A point is the
                 mean of the steps since the last, as of the loss's aux. Trials whose optimizer has no such
@@ -112,7 +113,7 @@ class Study:
     num_trials: int = 16
     seeds: int | Sequence[int] = 1
     metric: str = "loss"
-    mode: str = "min"
+    mode: str | None = None
     metrics: Sequence[str] = ()
     health: bool = False
     sampler: Any = "random"

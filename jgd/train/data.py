@@ -1,6 +1,6 @@
 """Data as people hold them: arrays of NumPy, JAX, pandas and torch, taken or refused with their path."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -71,7 +71,7 @@ def batches_of(data: Any, epoch: int) -> Iterator[Any]:
             "returns an iterator of batches."
         )
     found = data(epoch)
-    if not hasattr(found, "__iter__"):
+    if not hasattr(found, "__iter__") or isinstance(found, Mapping):
         raise InputError(f"Task(data): data({epoch}) returned {shown(found)}, expected an iterator of batches.")
     return iter(found)
 

@@ -15,7 +15,7 @@ from jgd.core.arguments import ARRAYS, FLAG, TEXT, Kind, admits, checked, listed
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
 from jgd.core.state_specs import BY_PATH, SPECS
-from jgd.core.stop import SOLVERS_ALONE, STOP, Stop
+from jgd.core.stop import SOLVERS_ALONE, STOP, Stop, direction
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import hyperparams
 from jgd.train.callback import Callback, caller
@@ -90,7 +90,7 @@ def fit(
                 and any hyperparameter, such as "learning_rate", as it was in effect at that step.
     keep_best   An entry of what the task's `evaluate` returns: `run.best` has the parameters and the state of the
                 evaluation at which it was best, and the folder keeps them beside the last. `mode` says which is better,
-                "min" or "max"; it may be left out where `stop` has the same metric.
+                "min" or "max"; said for `stop` or here, it holds for both where the metric is the same.
     start       A run, or the folder of one, with whose last parameters and model state this run begins; its optimizer
                 starts anew. `params`, `opt_state` and `model_state` give each of them by itself. Nothing of theirs is
                 changed or donated.
@@ -197,18 +197,26 @@ def _plan(
             raise unknown(place, metric, known)
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
-    plan = FitPlan(task, optimizer, stop, steps, length, keep_best, _mode(keep_best, mode, stop), watched)
+    stop, best = _directions(stop, keep_best, mode)
+    plan = FitPlan(task, optimizer, stop, steps, length, keep_best, best, watched)
     if health:
         plan = plan._replace(pulse=pulse_of(health, jax.eval_shape(lambda: first_model(task, root_key(0))[0])))
     return plan
 
 
-def _mode(keep_best: str | None, mode: str | None, stop: Stop) -> str:
+def _directions(stop: Stop, keep_best: str | None, mode: str | None) -> tuple[Stop, str]:
+    """The stop with its mode, and the mode of `keep_best`; where both look at one metric, either may say it."""
+    same = keep_best is not None and keep_best == stop.metric
     if mode is not None and keep_best is None:
         raise InputError(f"fit(mode={mode!r}): it says which value of keep_best is better; pass keep_best too.")
-    if keep_best is not None and mode is None and stop.metric != keep_best:
+    if keep_best is not None and mode is None and not same:
         raise InputError(f"fit(keep_best={keep_best!r}): say which is better, with mode='min' or mode='max'.")
-    return mode or stop.mode
+    if same and mode and stop.mode and mode != stop.mode:
+        raise InputError(
+            f"fit(mode={mode!r}): the stop has mode={stop.mode!r} for the same metric; give both the same."
+        )
+    found = direction("Stop", stop.metric, stop.mode or (mode if same else None))
+    return dataclasses.replace(stop, mode=found), mode or found
 
 
 def _spec(plan: FitPlan, given: Given, seed: int) -> dict[str, str]:

@@ -248,6 +248,7 @@ def fails_traced(scale, params, batch):
     [
         (lambda: sweep(metric="distanse"), "run(metric=): unknown name 'distanse'. Did you mean distance?"),
         (lambda: sweep(mode="maxx"), "Did you mean max"),
+        (lambda: sweep(metric="accuracy"), "run(metric='accuracy'): say which is better, with mode='max' or"),
         (lambda: sweep(steps=0), "run(steps=0): steps must be a whole number, at least 1."),
         (lambda: sweep(num_trials=2.5), "run(num_trials=2.5)"),
         (lambda: sweep(lanes=0), "run(lanes=0)"),

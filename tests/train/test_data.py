@@ -100,6 +100,7 @@ def one_batch(epoch):
     ("data", "words"),
     [
         (lambda: iter([]), r"Task\(data=<lambda>\(\)\): data must be arrays, or a function data\(epoch\)"),
+        (lambda epoch: next(one_batch(0)), r"data\(0\) returned \{'x': .*, expected an iterator of batches"),
         (lambda epoch: 3, r"data\(0\) returned 3, expected an iterator of batches"),
         (lambda epoch: iter([]), r"data\(0\) yields nothing; an epoch needs at least one batch"),
         (lambda epoch: one_batch(0) if epoch == 0 else None, r"data\(1\) returned None, expected an iterator"),

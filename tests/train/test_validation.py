@@ -38,7 +38,13 @@ def test_a_larger_metric_may_be_better_and_a_little_better_may_not_count():
     assert walk(stop=Stop(metric="score", mode="max", patience=3)).steps == 16
     # From 0.16 at step 6 on, it improves by less than 0.2.
     assert walk(stop=Stop(metric="validation_loss", patience=2, min_delta=0.2)).steps == 10
-    assert walk(stop=Stop(metric="score", patience=3)).steps == 8  # it rises from the first on
+    assert walk(stop=Stop(metric="score", mode="min", patience=3)).steps == 8  # it rises from the first on
+
+
+def test_a_mode_said_once_holds_for_the_stop_and_the_best():
+    for said in ({"mode": "max"}, {"stop": Stop(metric="score", mode="max", patience=3)}):
+        run = walk(**{"stop": Stop(metric="score", patience=3), "keep_best": "score"} | said)
+        assert (run.steps, run.best.step) == (16, 10)
 
 
 def test_a_value_is_a_target():
@@ -144,6 +150,14 @@ BAD = {
     "best of another": ({"keep_best": "accuracy", "mode": "max"}, "fit(keep_best=): unknown name 'accuracy'"),
     "best without a mode": ({"keep_best": "score"}, "say which is better, with mode='min' or mode='max'"),
     "mode without a best": ({"mode": "max"}, "it says which value of keep_best is better"),
+    "a name that says that more is better": (
+        {"stop": Stop(metric="score", patience=3)},
+        "Stop(metric='score'): say which is better, with mode='max' or mode='min'.",
+    ),
+    "two modes": (
+        {"stop": Stop(metric="score", mode="max", patience=3), "keep_best": "score", "mode": "min"},
+        "fit(mode='min'): the stop has mode='max' for the same metric; give both the same.",
+    ),
     "a wrong mode": ({"keep_best": "score", "mode": "most"}, "fit(mode='most'): mode must be one of 'min', 'max'"),
     "no evaluate": ({"task": problems.Task(WALK.init, WALK.loss, WALK.data), "keep_best": "score", "mode": "max"},
                     "fit(keep_best='score'): the task has no evaluate"),

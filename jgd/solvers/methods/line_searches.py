@@ -71,7 +71,8 @@ class WolfeSearch(NamedTuple):
     high: RayPoint
     bracketed: jax.Array  # bool[], whether there is an interval; else the steps grow from `low`
     modified: jax.Array  # bool[], whether no step has yet had sufficient decrease and a slope upwards
-    width: jax.Array  # f[2], of the interval: the newest, and one trial before
+    width: jax.Array  # f[], of the interval
+    last_width: jax.Array  # f[], one trial before
     wall: jax.Array  # f[], the shortest step that was not finite
     noise: jax.Array  # f[], values that differ by at most this count for nothing; negative where slopes do
     done: jax.Array  # bool[]
@@ -110,8 +111,9 @@ class StrongWolfe(LineSearch):
         zero, no = jnp.zeros_like(start.value), jnp.array(False)
         end, infinite = RayPoint(zero, zero, start.slope), jnp.full_like(zero, jnp.inf)
         noise = self._rtol(start.value) * jnp.abs(start.value)
-        width = jnp.stack([infinite, infinite])
-        return WolfeSearch(zero_count(), zero, start, start, end, end, no, ~no, width, infinite, noise, no, no)
+        return WolfeSearch(
+            zero_count(), zero, start, start, end, end, no, ~no, infinite, infinite, infinite, noise, no, no
+        )
 
     def next(self, search: WolfeSearch, longest: Scalar) -> jax.Array:
         """The step of the model."""
@@ -132,18 +134,18 @@ class StrongWolfe(LineSearch):
         psi = jnp.where(modified & (rise <= old.low.value) & ~decreases, goal, 0.0)
         low, high, trial = (_tilted(end, psi) for end in (old.low, old.high, RayPoint(t, rise, new.slope)))
         span = t - old.low.step
-        grown = t + jnp.stack([jnp.where(old.count == 0, -t, 1.1 * span), self.increase_factor * span])
+        least = jnp.where(old.count == 0, 0.0, t + 1.1 * span)
+        grown = least, t + self.increase_factor * span
         low, high, bracketed, step = _safeguarded(low, high, trial, old.bracketed, grown)
         low, high = _tilted(low, -psi), _tilted(high, -psi)
         width = jnp.abs(high.step - low.step)
-        halves = bracketed & (width >= 0.66 * old.width[1])
+        halves = bracketed & (width >= 0.66 * old.last_width)
         step = jnp.where(halves, (low.step + high.step) / 2, step)
         step = jnp.where(bracketed, step, jnp.minimum(step, (t + old.wall) / 2))
-        width = jnp.where(bracketed, jnp.stack([width, old.width[0]]), old.width)
+        short = finite & bracketed & (width <= jnp.finfo(t.dtype).eps * jnp.maximum(low.step, high.step))
         low, high = where(finite, (low, high), (old.low, old.high))
+        newer = finite & bracketed
         count = increment(old.count)
-        least = jnp.finfo(t.dtype).eps * jnp.maximum(low.step, high.step)
-        short = finite & bracketed & (width[0] <= least)
         better = finite & (new.value < old.kept.value)
         state = WolfeSearch(
             count,
@@ -154,7 +156,8 @@ class StrongWolfe(LineSearch):
             high,
             jnp.where(finite, bracketed, old.bracketed),
             modified,
-            jnp.where(finite, width, old.width),
+            jnp.where(newer, width, old.width),
+            jnp.where(newer, old.width, old.last_width),
             jnp.where(finite, old.wall, jnp.minimum(old.wall, t)),
             jnp.where(finite, noise, old.noise),
             done,
@@ -200,11 +203,11 @@ def _tilted(end: RayPoint, slope: jax.Array) -> RayPoint:
 
 
 def _safeguarded(
-    low: RayPoint, high: RayPoint, new: RayPoint, bracketed: jax.Array, grown: jax.Array
+    low: RayPoint, high: RayPoint, new: RayPoint, bracketed: jax.Array, grown: tuple[jax.Array, jax.Array]
 ) -> tuple[RayPoint, RayPoint, jax.Array, jax.Array]:
     """The interval with a trial, whether there is one, and the next step (Moré & Thuente 1994, section 4).
 
-    `grown`, f[2], are the least and the longest step that may follow while there is no interval.
+    `grown` are the least and the longest step that may follow while there is no interval.
     """
     x, y, t = low.step, high.step, new.step
     higher, turned = new.value > low.value, new.slope * low.slope < 0
@@ -226,7 +229,7 @@ def _safeguarded(
     outside = jnp.clip(jnp.where(is_nearer, line, extrapolated), grown[0], grown[1])
     further = jnp.where(bracketed, inner, outside)
     last = jnp.where(bracketed, _cubic(high, new), outer)
-    step = jnp.select([higher, turned, flatter], [between, across, further], last)
+    step = jnp.where(higher, between, jnp.where(turned, across, jnp.where(flatter, further, last)))
     lower, upper = where(higher, low, new), where(higher, new, where(turned, low, high))
     bracketed = bracketed | higher | turned
     left, right = jnp.minimum(lower.step, upper.step), jnp.maximum(lower.step, upper.step)
