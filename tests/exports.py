@@ -26,7 +26,7 @@ INTERNAL = {
 }  # fmt: skip
 # Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
 BENEATH_PENALTIES = {
-    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm", "nth_name",
+    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm",
     "number", "on_simplex", "remaining", "shrunk", "singular_values_shrunk", "for_each_leaf", "vectors",
 }  # fmt: skip
 VALUES = {

@@ -123,6 +123,11 @@ def named(tree: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with a prefix, by what follows it."""
+    return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
+
+
 def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, place: str) -> Any:
     """The pytree like `template` whose leaves are the arrays saved under its paths: the inverse of `named`.
 
