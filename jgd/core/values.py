@@ -214,6 +214,7 @@ def each_part(value: Any) -> list[tuple[str, Any]]:
 
 
 def _replace(node: Any, path: Path, new: Any) -> Any:
+    """Copy a tree with `new` at a path; what checks its arguments at construction, as records do, checks them again."""
     if not path:
         return new
     key, rest = path[0], path[1:]

@@ -121,6 +121,7 @@ class Checkpoint:
         theirs: Mapping[str, str],
         changed: bool,
     ) -> Progressed:
+        """The run that a checkpoint holds; where `changed`, with what the new call asks for otherwise from here on."""
         ours = self._spec
         differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
         run = dataclasses.replace(fresh, position=Position(*map(_count, meta["position"])))
