@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Any
 
 Document = dict[str, Any]
-VERDICTS = ("more", "tie", "less")
 
 
 def verdict(score: Document) -> str:

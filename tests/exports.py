@@ -16,7 +16,8 @@ INTERNAL = {
     "ConjugateGradients", "Family", "ModelAt", "OrthogonalMomentum", "adam_rate", "agreement", "are_plain",
     "as_rule", "as_transform", "ask", "begin_search", "beside_adamw", "bias_corrections", "blend", "catalogue",
     "check_metrics", "corrected_mean", "damped_cg", "empirical_metric", "family_metric", "geometric", "half_cosine",
-    "in_chunks", "init_rate", "inner_states", "known_metrics", "known_table", "limited_growth", "list", "loss_metric",
+    "in_chunks", "init_rate", "InnerTransform", "inner_states", "inner_transforms", "known_metrics",
+    "known_table", "limited_growth", "list", "loss_metric",
     "matrices_and_labels", "model_at", "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe",
     "one_key", "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray", "receive",
     "reciprocal", "rectification", "root_above", "scaled_updates", "scaling", "shape_factor", "shorter", "shrink",
@@ -25,7 +26,7 @@ INTERNAL = {
 }  # fmt: skip
 # Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
 BENEATH_PENALTIES = {
-    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm", "nth_name",
+    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm",
     "number", "on_simplex", "remaining", "shrunk", "singular_values_shrunk", "for_each_leaf", "vectors",
 }  # fmt: skip
 VALUES = {

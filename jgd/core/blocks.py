@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.newton_schulz import hermitian_product
+from jgd.core.shapes import Float
+from jgd.core.types import Array
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,15 @@ def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def gram(x: jax.Array, axis: int) -> jax.Array:
-    """X X' along one axis of real X, summed over the others: f[n, n]."""
+def gram(x: Float[Array, "..."], axis: int) -> Float[Array, "n n"]:
+    """X X' along one axis of real X, summed over the others."""
     rows = jnp.moveaxis(x, axis, 0)
     return hermitian_product(rows.reshape(len(rows), math.prod(rows.shape[1:])))
 
 
-def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = False) -> jax.Array:
+def rotated(
+    x: Float[Array, "*sides"], bases: Sequence[Float[Array, "_ _"] | None], *, back: bool = False
+) -> Float[Array, "*sides"]:
     """X in the bases of its axes, q' x along each of them; `back` undoes it; `None` leaves an axis alone."""
     for axis, q in enumerate(bases):
         if q is not None:
@@ -103,7 +107,9 @@ def rotated(x: jax.Array, bases: Sequence[jax.Array | None], *, back: bool = Fal
     return x
 
 
-def change_basis(x: jax.Array, axis: int, old: jax.Array, new: jax.Array) -> jax.Array:
+def change_basis(
+    x: Float[Array, "*sides"], axis: int, old: Float[Array, "n n"], new: Float[Array, "n n"]
+) -> Float[Array, "*sides"]:
     """X, which is in an `old` basis of an axis, in a `new` one."""
     return rotated(x, [old.T @ new if i == axis else None for i in range(x.ndim)])
 

@@ -166,6 +166,7 @@ def _program_text(jaxpr: Any, constants: dict[str, None], seen: _Seen) -> str:
 
 
 def _param_text(value: Any, constants: dict[str, None], seen: _Seen) -> str:
+    """A parameter of an equation as a text: programs in it by their hashes, functions by their code."""
     if hasattr(value, "eqns") and hasattr(value, "constvars"):
         return _hash(_program_text(value, constants, seen))
     if hasattr(value, "jaxpr") and hasattr(value, "consts"):

@@ -82,7 +82,7 @@ def prefix_mismatch(prefix: Any, tree: Any, is_leaf: Callable[[Any], bool] | Non
 
 def is_whole(params: Params) -> bool:
     """Whether no mask has put optax's placeholders in place of some leaves."""
-    return not any(map(_is_hidden, jax.tree.leaves(params, is_leaf=_is_hidden)))
+    return not any(map(is_hidden, jax.tree.leaves(params, is_leaf=is_hidden)))
 
 
 def flags_of(mask: Any, params: Params) -> Any:
@@ -117,10 +117,11 @@ def moving_leaves(transform: Any, params: Params, tree: Any) -> Any:
 
 def with_moving(moving: Any, tree: Any) -> Any:
     """`moving` with the leaves of `tree` in the place of optax's placeholders."""
-    return jax.tree.map(lambda new, x: x if _is_hidden(new) else new, moving, tree, is_leaf=_is_hidden)
+    return jax.tree.map(lambda new, x: x if is_hidden(new) else new, moving, tree, is_leaf=is_hidden)
 
 
-def _is_hidden(x: Any) -> bool:
+def is_hidden(x: Any) -> bool:
+    """Whether it is optax's placeholder, which a mask puts in the place of a leaf."""
     return isinstance(x, optax.MaskedNode)
 
 

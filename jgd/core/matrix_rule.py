@@ -107,21 +107,15 @@ class MatrixRule(Rule):
             *([structure.flatten_up_to(params)] if reads else []),
             *fitting_columns(place, grads, cuts, slots[own:], self._matrix_slots),
         ]
-        batches, owners = [], []  # of each matrix that a leaf holds, whose number is its owner
-        for i, (one, ready_leaf, *row) in enumerate(zip(cuts, jax.tree.leaves(ready), *columns, strict=True)):
-            arrays = [one.split(widen(x)) for x in (ready_leaf, *row[:reads])]
-            arrays += [[_flat(one, x) for x in (slot if one.parts else (slot,))] for slot in row[reads:]]
-            batches += [list(piece) for piece in zip(*arrays, strict=True)]
-            owners += [i] * len(one.pieces)
 
         def step(context: Any, x: jax.Array, *rest: jax.Array) -> tuple[Any, ...]:
             rule, shared, asked = context
             row = rule.step(shared, x, *rest[1:], p=rest[0], **asked) if reads else rule.step(shared, x, *rest, **asked)
             return row if isinstance(row, tuple) else (row,)
 
-        pieces: list[list[list[jax.Array]]] = [[] for _ in cuts]
-        for i, row in zip(owners, _by_shape(step, (rule, shared, asked), batches, self.wide), strict=True):
-            pieces[i].append(row)
+        batches = _batches(cuts, [jax.tree.leaves(ready), *columns], 1 + reads)
+        done = iter(_by_shape(step, (rule, shared, asked), batches, self.wide))
+        pieces = [[next(done) for _ in one.pieces] for one in cuts]
         updates = [
             one.joined([rule.size(*size[1:]) * row[0] for size, row in zip(one.pieces, rows, strict=True)]).astype(
                 jnp.result_type(g)
@@ -193,6 +187,16 @@ def fitting_columns(
                 f"{shapes}, not {known[one]}; pass what belongs to the parameters that init was called with."
             )
     return columns
+
+
+def _batches(cuts: Sequence[Cut], columns: Sequence[Sequence[Any]], arrays: int) -> list[list[jax.Array]]:
+    """For each array of matrices in a leaf a row: of the first columns, `arrays` of them, the cuts; then the slots."""
+    found = []
+    for one, *row in zip(cuts, *columns, strict=True):
+        pieces = [one.split(widen(x)) for x in row[:arrays]]
+        pieces += [[_flat(one, x) for x in (slot if one.parts else (slot,))] for slot in row[arrays:]]
+        found += [list(piece) for piece in zip(*pieces, strict=True)]
+    return found
 
 
 def _repeated(x: Any, one: Cut) -> jax.Array:

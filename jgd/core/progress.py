@@ -45,10 +45,10 @@ class Progress:
         if self._line is not None:
             self._line.expect(total)
 
-    def found(self, done: int) -> None:
+    def start_at(self, done: int) -> None:
         """Show that `done` of the total are done, some by an earlier call, which tells nothing of the pace."""
         if self._line is not None:
-            self._line.found(done)
+            self._line.start_at(done)
 
 
 def in_notebook() -> bool:
@@ -63,7 +63,7 @@ class _Line(Protocol):
     def stop(self) -> None: ...
     def update(self, done: int, note: str) -> None: ...
     def expect(self, total: int) -> None: ...
-    def found(self, done: int) -> None: ...
+    def start_at(self, done: int) -> None: ...
 
 
 class _TerminalLine:
@@ -96,7 +96,7 @@ class _TerminalLine:
     def expect(self, total: int) -> None:
         self._bar.update(self._task, total=total)
 
-    def found(self, done: int) -> None:
+    def start_at(self, done: int) -> None:
         if done > self._bar.tasks[self._task].completed:
             self._bar.reset(self._task, completed=done)
 
@@ -123,7 +123,7 @@ class _NotebookLine:
     def expect(self, total: int) -> None:
         self._total = total
 
-    def found(self, done: int) -> None:
+    def start_at(self, done: int) -> None:
         self._first += done - self._latest[0]
         self._latest = done, self._latest[1]
 

@@ -235,6 +235,7 @@ def _converted(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
+    """A hyperparameter as the record keeps it: a plain number as a float in its interval, all else as it is."""
     interval: Interval = field.metadata["interval"]
     if value is None and (field.default is None or field.metadata.get("optional")):
         return None

@@ -123,6 +123,11 @@ def named(tree: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with a prefix, by what follows it."""
+    return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
+
+
 def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, place: str) -> Any:
     """The pytree like `template` whose leaves are the arrays saved under its paths: the inverse of `named`.
 
@@ -159,6 +164,7 @@ def is_key(x: Any) -> bool:
 
 
 def _encode(blocks: dict[str, np.ndarray], meta: dict[str, Any]) -> tuple[bytes, list[memoryview]]:
+    """The header of a safetensors file, with a checksum, and the bytes that follow it."""
     header: dict[str, Any] = {}
     payload, names, offset = [], {}, 0
     for name, block in blocks.items():
@@ -177,6 +183,7 @@ def _encode(blocks: dict[str, np.ndarray], meta: dict[str, Any]) -> tuple[bytes,
 
 
 def _decode(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the metadata of such a file; damage raises one of `_WRONG`."""
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 + size or size == 0:
         raise ValueError("it ends too early")

@@ -215,12 +215,12 @@ def check_inexact(place: str, tree: Any, *, integers: bool = False) -> None:
             dtype = jnp.result_type(leaf)
         except TypeError:
             raise InputError(
-                f"{place}: the leaf at {_nth_name(tree, i)} is {leaf!r}, expected an array; keep it out of the "
+                f"{place}: the leaf at {nth_name(tree, i)} is {leaf!r}, expected an array; keep it out of the "
                 "parameters, as equinox.filter and flax's split do."
             ) from None
         if not jnp.issubdtype(dtype, jnp.number if integers else jnp.inexact):
             raise InputError(
-                f"{place}: the leaf at {_nth_name(tree, i)} has dtype {dtype}, expected a floating or complex one; "
+                f"{place}: the leaf at {nth_name(tree, i)} has dtype {dtype}, expected a floating or complex one; "
                 "convert it, or keep it out of the parameters."
             )
 
@@ -255,8 +255,8 @@ def check_extra(place: str, name: str, value: Any) -> None:
         raise MissingError(f"{place}: {name} is missing; call update(grads, state, params, {name}=...).")
 
 
-def _nth_name(tree: Any, index: int) -> str:
-    """Paths are built only for an error: for many leaves they cost more than the check."""
+def nth_name(tree: Any, index: int) -> str:
+    """The path of a leaf by its number, for an error: paths of many leaves cost more than a check of them."""
     return name_of(jax.tree_util.tree_leaves_with_path(tree)[index][0])
 
 
@@ -273,7 +273,7 @@ def column_of(place: str, what: str, grads: Grads, structure: Any, tree: Any, sh
             raise _mismatch(place, what, grads, tree)
         if jnp.shape(g) != jnp.shape(x):
             raise InputError(
-                f"{place}: the {what} at {_nth_name(grads, i)} has shape {jnp.shape(g)}, but the state or the "
+                f"{place}: the {what} at {nth_name(grads, i)} has shape {jnp.shape(g)}, but the state or the "
                 f"parameters there have {jnp.shape(x)}; pass what belongs to the parameters that init was called with."
             )
     return column

@@ -219,8 +219,8 @@ def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
 
 
 def each_member(value: Any) -> list[tuple[str, Any]]:
-    """List the members of a tuple or a dict, each with how a path names it; else the value alone."""
-    if isinstance(value, tuple):
+    """List the members of a tuple or a dict, each with how a path names it; else, as of a record, the value alone."""
+    if isinstance(value, tuple) and not dataclasses.is_dataclass(value):  # a transform is optax's tuple as well
         return [(f"[{i}]", one) for i, one in enumerate(value)]
     if isinstance(value, dict):
         return [(f"[{key!r}]", one) for key, one in value.items()]
@@ -233,6 +233,7 @@ def each_part(value: Any) -> list[tuple[str, Any]]:
 
 
 def _replace(node: Any, path: Path, new: Any) -> Any:
+    """Copy a tree with `new` at a path; what checks its arguments at construction, as records do, checks them again."""
     if not path:
         return new
     key, rest = path[0], path[1:]

@@ -68,6 +68,7 @@ def _minimum(
     losses: Float[np.ndarray, "samples trials"],
     variances: Float[np.ndarray, " trials"],
 ) -> tuple[Float[np.ndarray, "samples 1"], Float[np.ndarray, " samples"]]:
+    """The minimum of each sample's cubic about its best trial, and the loss there; that trial where it has none."""
     rows, best = np.arange(len(losses)), np.argmin(losses, axis=1)
     above = losses - losses[rows, best][:, None]
     weights = 1 / (variances + LEAST**2 + (BEND * above) ** 2)

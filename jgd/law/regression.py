@@ -96,6 +96,7 @@ def _mixture(
     variances: Readings,
     levels: np.ndarray,
 ) -> Regression:
+    """Regress under each set of powers and pair of levels, and weigh each by how likely the readings are under it."""
     centre = x.mean(axis=0)
     u = (x - centre) / np.log(2)
     design = _terms(u, powers)

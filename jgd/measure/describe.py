@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import numbers
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +10,12 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from jgd.core import Function, MatrixRule, Transform
+from jgd.core import Function, MatrixRule
 from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.leaves import leaf_flags
 from jgd.core.matrices import for_params
 from jgd.core.quantized import is_quantized
-from jgd.core.record import part_names
 from jgd.core.tree import path_names, tree_bytes
 from jgd.core.types import Params, State
 from jgd.measure.units import bytes_text
@@ -31,6 +29,7 @@ from jgd.transforms import (
     Identity,
     LowBit,
     Masked,
+    NamedChain,
     Partition,
     ScaleByLearningRate,
     ScaleThenDecay,
@@ -38,6 +37,7 @@ from jgd.transforms import (
     SetToZero,
     as_transform,
 )
+from jgd.transforms.inner_transforms import inner_transforms
 
 ARROW = " > "
 LONG = 40  # characters of a rate or a decay that stands below the table
@@ -128,7 +128,7 @@ def describe(optimizer: Any, params: Params) -> Description:
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), params)
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
     found = {path: _Found() for path in paths}
-    _visit(for_params(transform, shapes), shapes, found)
+    _note(for_params(transform, shapes), shapes, found)
     bytes_of, other = _state_bytes(jax.eval_shape(transform.init, shapes), shapes)
     rows = [
         Leaf(
@@ -158,8 +158,8 @@ class _Found:
     decays: list[str] = field(default_factory=list)
     wrappers: int = 0  # with how many its rules begin
 
-    def note(self, name: str, *, is_wrapper: bool) -> None:
-        """Add a rule."""
+    def add_rule(self, name: str, *, is_wrapper: bool) -> None:
+        """Add a rule, one that holds others or not."""
         self.wrappers += is_wrapper and self.wrappers == len(self.rules)
         self.rules.append(name)
 
@@ -173,53 +173,42 @@ def _around(leaves: list[_Found]) -> str:
     return "".join(column[0] + ARROW for column in same)
 
 
-def _visit(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
+def _note(transform: Any, params: Params, found: dict[Any, _Found]) -> None:
     """Note what `transform` does to the leaves of `params`, which masks have thinned out."""
     here = [found[path] for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-    if isinstance(transform, Masked):
-        _visit(for_params(transform.inner, params), transform.kept(params), found)
-    elif isinstance(transform, Partition):
-        for label, mask in transform.masks(params).items():
-            for path, _ in jax.tree_util.tree_leaves_with_path(mask.kept(params)):
-                found[path].parts.append(str(label))
-            _visit(mask, params, found)
-    elif isinstance(transform, ByPath):
-        _visit_groups(transform, params, found)
-    elif isinstance(transform, Chain):
-        for link in transform.transforms:
-            _visit(link, params, found)
-    elif not isinstance(transform, Identity):
-        if not isinstance(transform, (ScaleByLearningRate, *_RATE_AND_DECAY, AddDecayedWeights)):
-            held = leaf_flags(transform.mask if isinstance(transform, FreezeUntil) else None, params)
-            formats = transform.formats(params) if isinstance(transform, LowBit) else [""] * len(here)
-            for leaf, flag, kept in zip(here, jax.tree.leaves(held), formats, strict=True):
-                if flag:
-                    name = f"{_name(transform)} ({kept})" if kept else _name(transform)
-                    leaf.note(name, is_wrapper=any(True for _ in _inner(transform)))
-        if isinstance(transform, MatrixRule):
-            for leaf, one in zip(here, transform.cuts(params), strict=True):
-                leaf.matrices.append(str(one))
-        for name, column in (("learning_rate", "rates"), ("weight_decay", "decays")):
-            for leaf in here if hasattr(transform, name) else ():
-                getattr(leaf, column).append(_rate(getattr(transform, name)))
-        if hasattr(transform, "weight_decay"):
-            decays = leaf_flags(getattr(transform, "mask", None), params)
-            for leaf, keep in zip(here, jax.tree.leaves(decays), strict=True):
-                leaf.decays = leaf.decays if keep else leaf.decays[:-1]
-        for inner in _inner(transform):
-            _visit(inner, params, found)
-        if hasattr(transform, "rate_factors"):
-            _note_factors(transform, params, here)
+    inner = inner_transforms(transform, params)
+    if isinstance(transform, ByPath):
+        for leaf, label in zip(here, transform.labels(params), strict=True):
+            leaf.parts.append(label)
+    elif not isinstance(transform, (Masked, Partition, Chain, NamedChain, Identity)):
+        _note_rule(transform, params, here, is_wrapper=bool(inner))
+    for one in inner:
+        if isinstance(transform, Partition):
+            for path, _ in jax.tree_util.tree_leaves_with_path(one.params):
+                found[path].parts.append(str(one.label))
+        _note(one.transform, one.params, found)
+    if hasattr(transform, "rate_factors"):
+        _note_factors(transform, params, here)
 
 
-def _visit_groups(transform: ByPath, params: Params, found: dict[Any, _Found]) -> None:
-    """Note each leaf's group, what its transform does, and the multiplier of its rate."""
-    for mask in transform.partition(params).masks(params).values():
-        _visit(mask, params, found)
-    here = [found[path] for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-    for leaf, label in zip(here, transform.labels(params), strict=True):
-        leaf.parts.insert(0, label)
-    _note_factors(transform, params, here)
+def _note_rule(transform: Any, params: Params, here: list[_Found], *, is_wrapper: bool) -> None:
+    """Note a rule's rates and decays, its name and its matrices, for the leaves that it acts on."""
+    if hasattr(transform, "learning_rate"):
+        for leaf in here:
+            leaf.rates.append(_rate(transform.learning_rate))
+    if hasattr(transform, "weight_decay"):
+        decays = leaf_flags(getattr(transform, "mask", None), params)
+        for leaf, keep in zip(here, jax.tree.leaves(decays), strict=True):
+            leaf.decays += [_rate(transform.weight_decay)] * keep
+    if not isinstance(transform, (ScaleByLearningRate, *_RATE_AND_DECAY, AddDecayedWeights)):
+        held = leaf_flags(transform.mask if isinstance(transform, FreezeUntil) else None, params)
+        formats = transform.formats(params) if isinstance(transform, LowBit) else [""] * len(here)
+        for leaf, flag, kept in zip(here, jax.tree.leaves(held), formats, strict=True):
+            if flag:
+                leaf.add_rule(f"{_name(transform)} ({kept})" if kept else _name(transform), is_wrapper=is_wrapper)
+    if isinstance(transform, MatrixRule):
+        for leaf, one in zip(here, transform.cuts(params), strict=True):
+            leaf.matrices.append(str(one))
 
 
 def _note_factors(transform: Any, params: Params, here: list[_Found]) -> None:
@@ -228,13 +217,6 @@ def _note_factors(transform: Any, params: Params, here: list[_Found]) -> None:
         if factor:
             base, power = factor
             leaf.rates.append(_rate(base) if power == 1 else f"{_rate(base)}^{power}")
-
-
-def _inner(transform: Any) -> Iterator[Any]:
-    """The transforms that a wrapper holds."""
-    for name in part_names(transform):
-        if isinstance(getattr(transform, name), Transform):
-            yield getattr(transform, name)
 
 
 def _name(transform: Any) -> str:

@@ -10,9 +10,10 @@ import jax
 from jgd.core import Transform
 from jgd.core.finding import Finding
 from jgd.core.types import Params
-from jgd.core.values import each_member, each_part
+from jgd.core.values import each_member
 from jgd.measure.program import shapes_and_dtypes
 from jgd.transforms import ByPath, Masked, Partition
+from jgd.transforms.inner_transforms import inner_transforms
 
 ACTS = "it acts on no parameter here"
 
@@ -73,32 +74,23 @@ def parameters_of(optimizer: Any, args: tuple[Any, ...]) -> Params | None:
 
 def without_leaves(value: Any, params: Params, path: str) -> Iterator[tuple[str, Finding | None]]:
     """Parts that no leaf of the parameters reaches, by path; no finding for groups that jgd itself has made."""
-    if isinstance(value, Masked):
-        kept = value.kept(params)
-        if not jax.tree.leaves(kept):
+    for inner in inner_transforms(value, params):
+        at = f"{path}{inner.path}"
+        if not isinstance(value, (Masked, Partition, ByPath)) or jax.tree.leaves(inner.params):
+            yield from without_leaves(inner.transform, inner.params, at)
+        elif isinstance(value, Masked):
             yield path, Finding(
-                2, path or "the optimizer", "leaves that the mask keeps", 0, "at least 1", ACTS,
+                2, path.lstrip(".") or "the optimizer", "leaves that the mask keeps", 0, "at least 1", ACTS,
                 "give a mask that is true somewhere, or leave the part out",
             )  # fmt: skip
         else:
-            yield from without_leaves(value.inner, kept, f"{path}.inner")
-    elif isinstance(value, (Partition, ByPath)):
-        whole = value if isinstance(value, Partition) else value.partition(params)
-        own = callable(whole.param_labels) and str(getattr(whole.param_labels, "__module__", "")).startswith("jgd.")
-        for label, mask in whole.masks(params).items():
-            at, kept = f"{path}.transforms[{label!r}]", mask.kept(params)
-            if jax.tree.leaves(kept):
-                yield from without_leaves(mask.inner, kept, at)
-                continue
             finding = Finding(
                 2, at.lstrip("."), "leaves with this label", 0, "at least 1", ACTS,
                 "name a label that some leaf has, or leave the part out",
             )  # fmt: skip
+            labels = value.partition(params).param_labels if isinstance(value, ByPath) else value.param_labels
+            own = callable(labels) and str(getattr(labels, "__module__", "")).startswith("jgd.")
             yield at, None if own else finding
-    else:
-        for at, one in each_part(value):
-            if is_optimizer(one):
-                yield from without_leaves(one, params, f"{path}{at}")
 
 
 def idle_numbers(optimizer: Any, jaxpr: Any, empty: list[str]) -> Iterator[Finding]:
@@ -117,7 +109,7 @@ def idle_numbers(optimizer: Any, jaxpr: Any, empty: list[str]) -> Iterator[Findi
 
 
 def idle_flags(optimizer: Any, jaxpr: Any, params: Params) -> Iterator[Finding]:
-    """Flags that differ from their default, and without which the program is the same."""
+    """Flags that are set, against their default, and without which the program is the same."""
     text = str(jaxpr)
     for path, other in _other_flags(optimizer, ""):
         try:
@@ -157,19 +149,22 @@ def _defaults(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _other_flags(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The record with one flag put back to its default, for each flag that is set, in it and in its parts."""
+    """The record with one flag put back to its default, for each flag that is set, in it and in its parts.
+
+    Of one that is not set nothing is said, whatever its default: a recipe may have another than its rule.
+    """
     for field in dataclasses.fields(value) if is_optimizer(value) else ():
         now = getattr(value, field.name)
-        if isinstance(now, bool) and isinstance(field.default, bool) and now != field.default:
-            yield f"{path}.{field.name}", dataclasses.replace(value, **{field.name: field.default})
+        if now is True and field.default is False:
+            yield f"{path}.{field.name}", dataclasses.replace(value, **{field.name: False})
         for key, one in each_member(now):
             for at, other in _other_flags(one, f"{path}.{field.name}{key}"):
                 yield at, dataclasses.replace(value, **{field.name: _with(now, one, other)})
 
 
 def _with(value: Any, old: Any, new: Any) -> Any:
-    """A tuple or a dict with `new` in the place of `old`; else `new`."""
-    if isinstance(value, tuple):
+    """A tuple or a dict with `new` in the place of `old`; else, as of a record, `new`."""
+    if isinstance(value, tuple) and not dataclasses.is_dataclass(value):
         return tuple(new if one is old else one for one in value)
     if isinstance(value, dict):
         return {key: new if one is old else one for key, one in value.items()}

@@ -10,8 +10,9 @@ from jgd.core import InputError, part, record
 from jgd.core.arguments import PATTERN, Kind, admits
 from jgd.core.errors import ExpectationError
 from jgd.core.leaves import check_patterns, fits, leaf_paths
+from jgd.core.tree import nth_name
 from jgd.core.types import Grads, Params
-from jgd.nonsmooth.nonsmooth import NONSMOOTH, for_each_leaf, nth_name
+from jgd.nonsmooth.nonsmooth import NONSMOOTH, for_each_leaf
 
 GROUPS = Kind(
     "be a dict with a penalty for each pattern over the leaves' paths, such as {'kernel$': jgd.nonsmooth.l1(0.1)}",

@@ -9,9 +9,9 @@ import numpy as np
 
 from jgd.core import InputError, part, record, static
 from jgd.core.errors import ExpectationError
-from jgd.core.tree import abs_sq, cast_like, ratio, safe_sqrt, widen
+from jgd.core.tree import abs_sq, cast_like, nth_name, ratio, safe_sqrt, widen
 from jgd.core.types import Params, Weights
-from jgd.nonsmooth.nonsmooth import POSITIVE, Nonsmooth, Shape, broadcasts, for_each_leaf, nth_name, number, vectors
+from jgd.nonsmooth.nonsmooth import POSITIVE, Nonsmooth, Shape, broadcasts, for_each_leaf, number, vectors
 
 
 @record

@@ -16,7 +16,7 @@ from jgd.core.errors import ExpectationError
 from jgd.core.given import Placeholder
 from jgd.core.leaves import check_real, prefix_mismatch
 from jgd.core.record import Interval
-from jgd.core.tree import cast_like, check_inexact, name_of, widen
+from jgd.core.tree import cast_like, check_inexact, nth_name, widen
 from jgd.core.types import Grads, Params
 
 Shape = tuple[int, ...]
@@ -217,11 +217,6 @@ def along(rule: Callable[..., jax.Array], axis: int | None, x: jax.Array, *numbe
 def lacking(expected: str) -> NoReturn:
     """Refuse a leaf, whose path is known only where the tree is."""
     raise ExpectationError("leaf", f"{expected}; leave it out by jgd.nonsmooth.by_path")
-
-
-def nth_name(tree: Any, index: int) -> str:
-    """The path of a leaf by its number, as a person writes it."""
-    return name_of(jax.tree_util.tree_leaves_with_path(tree)[index][0])
 
 
 def _is_whole(x: Any) -> bool:

@@ -78,13 +78,7 @@ def merge(parts: Sequence[Result | str | os.PathLike[str]]) -> Result:
         )
     settings = _common(results)
     _refuse_other_problems(results)
-    trials: dict[Any, Trial] = {}
-    for result in results:
-        for identity, trial in zip(_identities(result), result.trials, strict=True):
-            known = trials.get(identity)
-            if known is None or known.optimizer is None:
-                number = len(trials) if known is None else known.number
-                trials[identity] = dataclasses.replace(trial, number=number)
+    trials = _united(results)
     metrics = list(dict.fromkeys(name for result in results for name in result.curves))
     records = Records(len(trials), settings, metrics)
     for result in results:
@@ -124,6 +118,18 @@ def _compare(place: str, theirs: Mapping[str, str], names: Sequence[str], task: 
     if shown := same_study(told, ours):
         raise InputError(f"{place}: the sweep there is another ({shown}); pass what it was made with.")
     warn_of_code(place, theirs)
+
+
+def _united(results: Sequence[Result]) -> dict[Any, Trial]:
+    """The trials of all results by what they are, numbered anew; one with an optimizer before one without."""
+    trials: dict[Any, Trial] = {}
+    for result in results:
+        for identity, trial in zip(_identities(result), result.trials, strict=True):
+            known = trials.get(identity)
+            if known is None or known.optimizer is None:
+                number = len(trials) if known is None else known.number
+                trials[identity] = dataclasses.replace(trial, number=number)
+    return trials
 
 
 def _refuse_other_problems(results: Sequence[Result]) -> None:

@@ -121,6 +121,7 @@ class Checkpoint:
         theirs: Mapping[str, str],
         changed: bool,
     ) -> Progressed:
+        """The run that a checkpoint holds; where `changed`, with what the new call asks for otherwise from here on."""
         ours = self._spec
         differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
         run = dataclasses.replace(fresh, position=Position(*map(_count, meta["position"])))
@@ -147,15 +148,15 @@ class Checkpoint:
             self._append(run, block)
         self._kept = run.metrics.length, run.evaluations.length
         self._append(run, arrays)
-        run.beats = Curves(_under("pulse/", arrays))
+        run.beats = Curves(storage.under("pulse/", arrays))
         best = meta.get("best")
         if best and not any(name.startswith(("evaluate", "keep_best", "mode", "data")) for name in differing):
             run.best = self._load_best(best, run.state)
         return run
 
     def _append(self, run: Progressed, arrays: Mapping[str, np.ndarray]) -> None:
-        run.metrics.append(_under("metrics/", arrays))
-        run.evaluations.append(_under("evaluations/", arrays))
+        run.metrics.append(storage.under("metrics/", arrays))
+        run.evaluations.append(storage.under("evaluations/", arrays))
 
     def _load_best(self, best: Mapping[str, Any], state: RunState) -> Best:
         arrays, place = storage.load_arrays(self._beside(best["file"]))[0], f"{self._place}, {best['file']}"
@@ -218,7 +219,3 @@ def _like(mine: Any, held: np.ndarray | None) -> Any:
 
 def _shown(name: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     return f"{name}: {theirs.get(name, 'absent')} -> {ours.get(name, 'absent')}"
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}

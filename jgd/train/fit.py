@@ -179,6 +179,7 @@ def _plan(
     microbatch: Microbatch | int | str | None,
     health: Health | bool,
 ) -> FitPlan:
+    """Check what `fit` was asked for against the task, from shapes alone."""
     stop = stop or Stop()
     stop.refuse(SOLVERS_ALONE, "jgd.minimize")
     steps, length = min(int(steps), stop.max_steps or int(steps)), int(eval_every or SEGMENT)

@@ -96,7 +96,7 @@ def train(
                 line.update(done, f"loss {latest['loss']:.6g}")
                 try:
                     if callback:
-                        _heed(callback, run, done, latest)
+                        _follow_callback(callback, run, done, latest)
                 finally:  # what the callback asked for is written with the segment, and a segment in spite of its error
                     if checkpoint:
                         checkpoint.save(run)
@@ -218,7 +218,7 @@ def _copied(tree: Any) -> Any:
     return jax.tree.map(lambda x: x.copy(), tree)
 
 
-def _heed(callback: Callable[[Snapshot], Any], run: Progressed, done: int, latest: dict[str, float]) -> None:
+def _follow_callback(callback: Callable[[Snapshot], Any], run: Progressed, done: int, latest: dict[str, float]) -> None:
     """Call the callback and do what it asks for."""
     carry = run.state.carry
     snapshot = Snapshot(done, latest, carry.params, carry.opt_state, carry.model_state, run.optimizer)

@@ -48,6 +48,7 @@ lazy(
         "jgd.transforms.hyperball": "Hyperball HyperballState hyperball",
         "jgd.transforms.in_effect": "check_metrics current_hyperparams known_metrics observe",
         "jgd.transforms.inject": "InjectHyperparams inject_hyperparams inject_stateful_hyperparams",
+        "jgd.transforms.inner_transforms": "InnerTransform inner_transforms",
         "jgd.transforms.layouts": "Flatten RealAndImaginary SplitRealAndImaginary flatten split_real_and_imaginary",
         "jgd.transforms.line_search": (
             "RayPoint StepSearch begin_search next_step no_gradient ray receive scaled_updates wolfe_errors zoom_search"

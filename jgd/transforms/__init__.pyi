@@ -108,6 +108,8 @@ from jgd.transforms.in_effect import observe as observe
 from jgd.transforms.inject import InjectHyperparams as InjectHyperparams
 from jgd.transforms.inject import inject_hyperparams as inject_hyperparams
 from jgd.transforms.inject import inject_stateful_hyperparams as inject_stateful_hyperparams
+from jgd.transforms.inner_transforms import InnerTransform as InnerTransform
+from jgd.transforms.inner_transforms import inner_transforms as inner_transforms
 from jgd.transforms.layouts import Flatten as Flatten
 from jgd.transforms.layouts import RealAndImaginary as RealAndImaginary
 from jgd.transforms.layouts import SplitRealAndImaginary as SplitRealAndImaginary

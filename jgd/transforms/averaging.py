@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jgd.core.errors import InputError
+from jgd.core.leaves import is_hidden
 from jgd.core.tree import widen
 from jgd.core.types import Params, State
 from jgd.transforms.lookahead import LookaheadSlowState
@@ -91,7 +92,7 @@ def _masked(inner: Any, state: State, params: Params) -> Params:
     if kept is None:
         return params
     new = eval_params(inner, state, kept)
-    return jax.tree.map(lambda n, p: p if _is_hole(n) else n, new, params, is_leaf=_is_hole)
+    return jax.tree.map(lambda n, p: p if is_hidden(n) else n, new, params, is_leaf=is_hidden)
 
 
 def _placeholders(state: State, params: Params) -> Params | None:
@@ -106,9 +107,5 @@ def _placeholders(state: State, params: Params) -> Params | None:
     for node in jax.tree.leaves(state, is_leaf=lambda x: type(x) in averages):
         if type(node) in averages:
             average = getattr(node, averages[type(node)])
-            return jax.tree.map(lambda a, p: a if _is_hole(a) else p, average, params, is_leaf=_is_hole)
+            return jax.tree.map(lambda a, p: a if is_hidden(a) else p, average, params, is_leaf=is_hidden)
     return None
-
-
-def _is_hole(x: Any) -> bool:
-    return isinstance(x, optax.MaskedNode)

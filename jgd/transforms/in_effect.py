@@ -96,6 +96,7 @@ def _in_effect(node: Any, state: State, called: _Called = MappingProxyType({})) 
 
 
 def _plain_tree(node: Any, state: State, called: _Called) -> Any:
+    """The numbers of one node as a tree, its parts by `_in_effect`; `called` tells how constructors call them."""
     if isinstance(node, InjectHyperparams) and node.counts_alone:
         return node.current(state)
     injected = getattr(state, "hyperparams", None)

@@ -12,15 +12,16 @@ from jgd.core.arguments import ARRAYS, TRANSFORM, Kind, admits, checked, one_of,
 from jgd.core.cost import Cost, cost
 from jgd.core.leaves import is_whole, leaf_paths
 from jgd.core.matrices import MatrixAxes, cut, declared_axes, for_params, frozen_axes
-from jgd.core.record import part_names
 from jgd.core.tree import widen
 from jgd.core.types import Grads, Params, State, Updates
+from jgd.core.values import each_part
 from jgd.transforms.as_transform import Foreign, as_transform
 from jgd.transforms.by_path import EMBEDDING, ByPath
 from jgd.transforms.clip import ClipByGlobalNorm
 from jgd.transforms.compose import Chain, Masked, Partition
 from jgd.transforms.decay import AddDecayedWeights
 from jgd.transforms.grafting import Graft
+from jgd.transforms.inner_transforms import inner_transforms
 from jgd.transforms.matrix_axes import NO_MATRIX, every_matrix_axes
 from jgd.transforms.momentum import Trace
 from jgd.transforms.parameter_averages import ParameterAverage
@@ -245,15 +246,13 @@ def _factor(kind: str, rule: Any, shape: tuple[int, ...], rows: int, columns: in
 
 def _rules_with(method: str, transform: Any, params: Params) -> dict[str, Any]:
     """The record with this method that steps each leaf, by its path, with 1 for its numbers, which all leaves share."""
-    if isinstance(transform, Masked):
-        return _rules_with(method, transform.inner, transform.kept(params))
-    if isinstance(transform, ByPath):
-        return _rules_with(method, transform.partition(params), params)
     if hasattr(type(transform), method):
         return dict.fromkeys(leaf_paths(params), jax.tree.map(lambda _: 1.0, transform))
+    if isinstance(transform, Graft):  # whose steps are as long as those of one of its two
+        return _rules_with(method, transform.magnitude, params)
     found: dict[str, Any] = {}
-    for one in transform.masks(params).values() if isinstance(transform, Partition) else _inner(transform):
-        found |= _rules_with(method, one, params)
+    for inner in inner_transforms(transform, params):
+        found |= _rules_with(method, inner.transform, inner.params)
     return found
 
 
@@ -275,9 +274,7 @@ def _inner(transform: Any) -> list[Transform]:
     """The transforms that a record holds; of a graft, the one whose steps are as long."""
     if isinstance(transform, Graft):
         return [transform.magnitude]
-    parts = [getattr(transform, name) for name in part_names(transform)]
-    found = jax.tree.leaves(parts, is_leaf=lambda x: isinstance(x, Transform))
-    return [one for one in found if isinstance(one, Transform)]
+    return [one for _, one in each_part(transform) if isinstance(one, Transform)]
 
 
 def _times(factor: float, u: Any) -> jax.Array:

@@ -71,7 +71,7 @@ def test_what_a_folder_held_tells_nothing_of_the_pace(notebook, monkeypatch):
     now = iter(range(0, 1000, 10))
     monkeypatch.setattr(progress._NotebookLine.__init__, "__defaults__", (lambda: float(next(now)),))
     with Progress("sweep", 100) as line:
-        line.found(80)
+        line.start_at(80)
         line.update(90)
     assert 'value="90" max="100"' in notebook[1]
     _, taken, _, left = re.findall(r"0:(\d+):(\d+), left 0:(\d+):(\d+)", notebook[1])[0]

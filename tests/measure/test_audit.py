@@ -146,6 +146,7 @@ def test_collectives_in_a_loop_are_found_and_those_after_it_are_counted():
         (lambda: jgd.adamw(1e-3, weight_decay=0.1, mask=NONE), ["leaves that the mask keeps"]),
         (lambda: jgd.partition({"a": jgd.sgd(0.1), "c": jgd.adam(1e-3)}, dict.fromkeys(NONE, "a")),
          ["leaves with this label"]),
+        (lambda: jgd.multi_steps(jgd.masked(jgd.adam(1e-3), NONE), 2), ["leaves that the mask keeps"]),
         (lambda: jgd.muon(1e-3), []),
     ],
 )  # fmt: skip

@@ -141,3 +141,15 @@ def test_a_schedule_stands_once_below_the_table():
     text = str(jgd.describe(jgd.adam(rate), {"w": jnp.ones(3), "b": jnp.ones(2)}))
     assert text.count("peak_value=0.001") == 1
     assert text.count("(1)") == 3  # a leaf each, and the line that says what it is
+
+
+def test_the_links_of_a_named_chain_are_shown():
+    optimizer = jgd.named_chain(("clip", jgd.clip(1.0)), ("opt", jgd.adamw(0.01, weight_decay=0.1)))
+    row = rows(optimizer)["stack"]
+    assert (row.rule, row.learning_rate, row.weight_decay) == ("Clip > ScaleByAdam", "0.01", "0.1")
+
+
+def test_labels_stand_in_the_order_in_which_a_leaf_passes_them():
+    inner = jgd.by_path({"bias": "frozen"}, jgd.adam(0.1))
+    outer = jgd.partition({"all": inner}, lambda params: "all")
+    assert [row.part for row in rows(outer).values()] == ["all > bias", "all > default", "all > default"]

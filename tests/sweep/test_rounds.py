@@ -78,7 +78,7 @@ def test_all_rounds_are_one_line_with_the_total_of_all(options, ends, monkeypatc
         def expect(self, total):
             self.totals.append(total)
 
-        def found(self, done):
+        def start_at(self, done):
             assert done == max(self.done, default=0)  # what this call did itself: there is no folder
 
     monkeypatch.setattr(rounds_module, "Progress", Line)

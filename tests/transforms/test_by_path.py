@@ -1,6 +1,5 @@
 """Groups of parameters by patterns over their paths: who gets what, names, errors, and the multipliers of the rate."""
 
-import doctest
 from typing import Any
 
 import jax
@@ -194,10 +193,3 @@ def test_a_pattern_is_a_mask_wherever_one_is_taken():
         jgd.adamw(0.1, mask="(")
     # In a group, where a mask hides the leaves that the pattern is for, it is no mistake.
     jgd.by_path({"kernel": {"b1": 0.5}}, jgd.adamw(0.1, mask="kernel|table")).init(PARAMS)
-
-
-def test_the_docstring_s_example_runs():
-    runner = doctest.DocTestRunner()
-    for test in doctest.DocTestFinder().find(jgd.by_path, "by_path"):
-        runner.run(test)
-    assert (runner.tries > 6, runner.failures) == (True, 0)

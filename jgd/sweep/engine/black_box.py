@@ -133,7 +133,7 @@ class BlackBoxEngine:
         """Train the groups, from where the store has got to; see `jgd.sweep.engine.loop.execute`."""
         queue = WorkQueue(trials, groups, layouts, self._settings, self.devices, metrics, store, before)
         records, seconds, waiting = queue.records, np.zeros(2), True
-        line.found(int((~records.going).sum()))
+        line.start_at(int((~records.going).sum()))
         with Ending(self.limit) as interrupt:
             while waiting:
                 for one, layout in zip(groups, layouts, strict=True):

@@ -62,7 +62,7 @@ def execute(
     rounds = (np.arange(len(trials)) >= queue.start).astype(int)  # the earlier ones as one, since they are decided
     with Ending(limit or TimeLimit(None)) as interrupt:
         loop = Loop(preparation, settings, queue, interrupt, line)
-        line.found(loop.passed())
+        line.start_at(loop.passed())
         try:
             while (until := records.settle(rounds, spaces)) and not interrupt.requested:
                 loop.stage(groups, layouts, until)

@@ -168,6 +168,7 @@ def _structures(axes: Sequence[Axis]) -> int:
 def _planned(
     one: Group, layout: Layout, cost: ProgramCost, settings: Settings, engine: Engine, share: float
 ) -> PlannedProgram:
+    """The program of a group, of whose trials the whole sweep has `share` times as many as the first round."""
     devices, seeds = len(engine.devices.list), len(settings.seeds)
     trials = round(len(one.trials) * share)
     chunks = math.ceil(trials * seeds / layout.chunk)

@@ -110,7 +110,7 @@ class WorkQueue:
         return self.store is not None and self.store.due
 
     def keep(self, key: int, chunk: Chunk, running: bool) -> None:
-        """Take a chunk down, and what the records know of its lanes."""
+        """Keep a chunk here and in the store, with what the records have of its lanes."""
         self.chunks[key, chunk.name] = chunk
         if self.store:
             self._mine.add((key, chunk.name))

@@ -47,10 +47,10 @@ def read_chunk(path: Path, spec_hash: str) -> Saved:
         if not isinstance(size, int) or not len(real) <= size < MOST_LANES:
             raise ValueError("its size cannot be")
         arrays = {name: _filled(x, real, size) for name, x in arrays.items()}
-        members = Members(**_under("members/", arrays))
+        members = Members(**storage.under("members/", arrays))
         state = {name: x for name, x in arrays.items() if name.startswith("state")} or None
         chunk = Chunk(members, path.stem, meta["point"], state, meta["seconds"], meta["lane_steps"])
-        rows = _under("rows/", arrays)
+        rows = storage.under("rows/", arrays)
         check_chunk(meta["group"], chunk, rows)
         return Saved(meta["group"], chunk, rows)
 
@@ -136,10 +136,6 @@ def note_as_json(note: Any) -> Any:
 def digest(content: Json) -> str:
     """The checksum of what JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _under(prefix: str, arrays: Arrays) -> Arrays:
-    return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
 
 
 def _filled(rows: np.ndarray, at: np.ndarray, size: int) -> np.ndarray:
