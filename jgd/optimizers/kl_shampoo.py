@@ -96,7 +96,7 @@ class ScaleByKlSoap(ScaleBySoap):
 
     def slots(self, p: Any) -> tuple[Any, ...]:
         values = (jnp.full(n, self.init_factor, p.dtype) for n in p.shape)
-        sides = zip(values, self._sides(p.shape), strict=True)
+        sides = zip(values, self.sides(p.shape), strict=True)
         return *ScaleBySoap.slots(self, p), tuple(x if turned else None for x, turned in sides)
 
     def shared(self, t: jax.Array) -> Any:

@@ -68,6 +68,9 @@ class ScaleByKron(BlockRule):
     def is_preconditioned(self, shape: tuple[int, ...]) -> bool:
         return True
 
+    def sides(self, shape: tuple[int, ...]) -> list[bool]:
+        return [not diagonal for diagonal in self._diagonal(shape)]
+
     def slots(self, p: Any) -> tuple[Any, ...]:
         size = jnp.asarray(self.preconditioner_init_scale, p.dtype) ** (1 / len(p.shape))
         sides = zip(p.shape, self._diagonal(p.shape), strict=True)
