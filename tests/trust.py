@@ -111,7 +111,7 @@ def text(rows, figures):
     for name, entry in optimizers.list().items():
         if name in packages:
             agreed = [f"{x} {VERSIONS.get(x, '')}".strip() + f" `{_power(figures[name, x])}`" for x in packages[name]]
-            size = f"{round(entry.state_bytes(), 2):g}" if name in catalogue() else "-"
+            size = f"{round(entry.state_bytes(), 2):g}" if isinstance(entry, optimizers.OptimizerEntry) else "-"
             agreed = ", ".join(agreed) or f"{ALONE[name]}, in a test of its own"
             lines.append(f"| `{name}` | {entry.family} | {size} | {agreed} | {entry.source} |\n")
     said = {
