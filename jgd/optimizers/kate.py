@@ -42,9 +42,9 @@ scale_by_kate = ScaleByKate
 def kate(learning_rate: Rate, delta: Scalar = 0.0, eps: Scalar = 1e-8) -> Chain:
     """Descend by AdaGrad's steps without their root, invariant to scale (Choudhury et al. 2024, arXiv:2403.02648).
 
-    Invariant to scale, the first step of an entry is about lr / g: entries whose gradients are near sqrt(eps) are
-    thrown far, and the later steps fall like 1 / t. In a network, whose gradients have all sizes, try eps = 1e-4 (it
-    reaches 0.97 of digits' images in 21 steps, and 1e-8 not in 300 at rates from 1e-9 to 10) and, as the authors do,
-    delta > 0.
+    The price of that invariance is that the first step of an entry is about lr / g, which throws those far whose
+    gradients are near sqrt(eps), and that later steps fall like 1 / t. In a network, whose gradients have all sizes,
+    try eps = 1e-4 and, as the authors do, delta > 0: on digits 1e-4 reaches an accuracy of 0.97 in 21 steps, and 1e-8
+    at no rate from 1e-9 to 10 in 300.
     """
     return descend(ScaleByKate(delta, eps), learning_rate)
