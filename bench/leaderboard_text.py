@@ -5,13 +5,6 @@ from typing import Any
 
 Document = dict[str, Any]
 VERDICTS = ("more", "tie", "less")
-WEAK = {
-    "scion": "scion, whose weights a ball of radius 1 keeps too small (of radius 10 it learns digits)",
-    "kate": "kate, whose first steps are about 1 / g (an eps of 1e-4 bounds them)",
-    "acprop": "acprop, which has no momentum in its direction",
-    "dadapt_lion": "dadapt_lion, which finds too large a rate (0.2 to 0.5 of it learns digits)",
-}
-"""Why some are last though they are their authors' rules, step by step, with their defaults."""
 
 
 def verdict(score: Document) -> str:
@@ -39,6 +32,15 @@ def summary(found: Document) -> list[str]:
                 f"chance{named}, {number['tie']} tie with it and {number['less']} score less."
             )
     return said
+
+
+WEAK = {
+    "scion": "scion, whose weights a ball of radius 1 keeps too small (of radius 10 it learns digits)",
+    "kate": "kate, whose first steps are about 1 / g (an eps of 1e-4 bounds them)",
+    "acprop": "acprop, which has no momentum in its direction",
+    "dadapt_lion": "dadapt_lion, which finds too large a rate (0.2 to 0.5 of it learns digits)",
+}
+"""Why some are last though they are their authors' rules, step by step, with their defaults."""
 
 
 def limits(found: Document) -> list[str]:
