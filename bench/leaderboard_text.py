@@ -36,11 +36,11 @@ def summary(found: Document) -> list[str]:
 
 WEAK = {
     "scion": "scion, whose weights a ball of radius 1 keeps too small (of radius 10 it learns digits)",
-    "kate": "kate, whose first steps are about 1 / g (an eps of 1e-4 bounds them)",
+    "kate": "kate, whose first steps are about 1 / g (its authors take an eps from 1e-6 to 1e-3)",
     "acprop": "acprop, which has no momentum in its direction",
     "dadapt_lion": "dadapt_lion, which finds too large a rate (0.2 to 0.5 of it learns digits)",
 }
-"""Why some are last though they are their authors' rules, step by step, with their defaults."""
+"""Why some are last that agree with their references, step by step."""
 
 
 def limits(found: Document) -> list[str]:
@@ -52,7 +52,9 @@ def limits(found: Document) -> list[str]:
     weak = [why for name, why in WEAK.items() if name in names]
     return [
         *(
-            [f"Weak as their authors have them, with the defaults that all are held to: {'; '.join(weak)}."]
+            [
+                f"Equal to their references step by step, and weak with the defaults that all are held to: {'; '.join(weak)}."
+            ]
             * bool(weak)
         ),
         "Steps are counted, not seconds: a step of SOAP or Shampoo costs several of Adam's, which the case "
