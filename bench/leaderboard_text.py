@@ -49,14 +49,8 @@ def limits(found: Document) -> list[str]:
     ends = sum(best["at_end"] for row in found["problems"] for best in row["best"].values() if best)
     won = sum(best is not None for row in found["problems"] for best in row["best"].values())
     names = {row["solver"] for row in found["standings"]}
-    weak = [why for name, why in WEAK.items() if name in names]
     return [
-        *(
-            [
-                f"Equal to their references step by step, and weak with the defaults that all are held to: {'; '.join(weak)}."
-            ]
-            * bool(weak)
-        ),
+        *(f"Equal to its reference step by step, and yet weak: {why}." for name, why in WEAK.items() if name in names),
         "Steps are counted, not seconds: a step of SOAP or Shampoo costs several of Adam's, which the case "
         "preconditioned measures.",
         "All problems are small and run on a CPU, with vectors of 8 to 64 entries and matrices of 4 to 32 a side: what "
