@@ -36,7 +36,7 @@ def summary(found: Document) -> list[str]:
 
 WEAK = {
     "scion": "scion, whose weights a ball of radius 1 keeps too small (of radius 10 it learns digits)",
-    "kate": "kate, whose first steps are about 1 / g (its authors take an eps from 1e-6 to 1e-3)",
+    "kate": "kate, whose first steps are about 1 / g (its authors take 1e-3 for eps on CIFAR-10)",
     "acprop": "acprop, which has no momentum in its direction",
     "dadapt_lion": "dadapt_lion, which finds too large a rate (0.2 to 0.5 of it learns digits)",
 }
