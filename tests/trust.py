@@ -14,17 +14,26 @@ import sys
 import jax
 import numpy as np
 
+from jgd import optimizers
 from jgd.optimizers.catalogue import catalogue
 from tests import problems
 
 FOLDER = pathlib.Path(__file__).parent / "oracles"
 TABLE = pathlib.Path(__file__).parent.parent / "jgd" / "guide" / "trust.md"
 _FILES = [np.load(file) for file in sorted(FOLDER.glob("*.npz"))]
+ALONE = {
+    "hessian_free": "dense matrices",
+    "natural_gradient": "dense matrices",
+    "noisy_sgd": "the statistics of its noise",
+    "prox_adam": "a transcription of the paper, and scikit-learn's solution",
+}
+"""What holds an optimizer that no trajectory is compared with, in a test of its own."""
 TRAJECTORIES = {
     name if ":" in name else f"torch:{name}": file[name] for file in _FILES for name in file if name != "versions"
 }
 """f64[kept, parameters] by "package:name"."""
 VERSIONS = dict(str(line).split() for file in _FILES for line in file["versions"])
+LOOSE = 1e-8
 PLATFORMS = 10
 """What a figure may be off by elsewhere: other processors and versions of XLA order and fuse sums differently."""
 
@@ -34,7 +43,10 @@ Written by `python -m tests.trust`, and held true by tests/test_oracles.py. Each
 in float64 over the same random gradients, of sizes from 1e-3 to 10: optax {optax} as the tests run, torch.optim and
 the other packages from the trajectories that the scripts in tests/oracles recorded. Behind each is the largest
 |x - y| / (|y| + 0.1) over all steps, parameters and settings compared, rounded up to a power of ten. The rows of
-tests/table.py and tests/rows have the settings, and the conventions in which an oracle differs.
+tests/table.py and tests/rows have the settings, and the conventions in which an oracle differs. `paper` is no such
+implementation: where none runs, a transcription of the paper in NumPy, written apart from the code.
+
+{summary}
 
 | optimizer | family | state, bytes a parameter | oracles: worst deviation | source |
 |---|---|---|---|---|
@@ -72,8 +84,12 @@ def flattened(path):
 
 
 def optimizer_of(row):
-    """The optimizer of the catalogue that a row is of: its name, or what its name begins with; or None."""
-    fits = [name for name in catalogue() if row.name == name or row.name.startswith(f"{name}_")]
+    """The optimizer that a row is of: its name, or what its name begins with; or None.
+
+    A wrapper or transform counts where its row is recorded: the others have optax as their oracle.
+    """
+    names = optimizers.list() if row.recorded() else catalogue()
+    fits = [name for name in names if row.name == name or row.name.startswith(f"{name}_")]
     return max(fits, key=len, default=None)
 
 
@@ -82,6 +98,7 @@ def oracles(rows):
     found = {name: set() for name in catalogue()}
     for row in rows:
         if (name := optimizer_of(row)) is not None:
+            found.setdefault(name, set())
             found[name] |= {"optax"} if row.oracle else set()
             found[name] |= {path.partition(":")[0] for path in row.recorded()}
     order = ("optax", "torch")
@@ -91,12 +108,37 @@ def oracles(rows):
 def text(rows, figures):
     """The table, for {(optimizer, package): deviation}."""
     lines, packages = [], oracles(rows)
-    for name, entry in catalogue().items():
-        agreed = [f"{x} {VERSIONS.get(x, '')}".strip() + f" `{_power(figures[name, x])}`" for x in packages[name]]
-        size = f"{round(entry.state_bytes(), 2):g}"
-        agreed = ", ".join(agreed) or "optax, in a test of its own"
-        lines.append(f"| `{name}` | {entry.family} | {size} | {agreed} | {entry.source} |\n")
-    return HEAD.format(steps=problems.STEPS, optax=importlib.metadata.version("optax")) + "".join(lines)
+    for name, entry in optimizers.list().items():
+        if name in packages:
+            agreed = [f"{x} {VERSIONS.get(x, '')}".strip() + f" `{_power(figures[name, x])}`" for x in packages[name]]
+            size = f"{round(entry.state_bytes(), 2):g}" if isinstance(entry, optimizers.OptimizerEntry) else "-"
+            agreed = ", ".join(agreed) or f"{ALONE[name]}, in a test of its own"
+            lines.append(f"| `{name}` | {entry.family} | {size} | {agreed} | {entry.source} |\n")
+    said = {
+        "steps": problems.STEPS,
+        "optax": importlib.metadata.version("optax"),
+        "summary": summary(packages, figures),
+    }
+    return HEAD.format(**said) + "".join(lines)
+
+
+def summary(packages, figures):
+    """Say how many optimizers have oracles, which have none, and which figure is the worst."""
+    transcribed = [f"`{name}`" for name, found in packages.items() if found == ["paper"]]
+    alone = [f"`{name}`" for name, found in packages.items() if not found]
+    loose = [
+        f"`{name}` {_power(figures[name, package])} ({package})"
+        for name, found in packages.items()
+        for package in found
+        if figures[name, package] > LOOSE
+    ]
+    count = len(packages) - len(transcribed) - len(alone)
+    return (
+        f"{count} of {len(packages)} have an oracle that nobody here wrote. A transcription alone holds "
+        f"{', '.join(transcribed)}; a test of its own {', '.join(alone)}. More than {LOOSE:g} off are "
+        f"{', '.join(loose)}: there optax takes a power, a root or singular vectors in float32, and Muon's packages "
+        "floor a norm by another number."
+    )
 
 
 @functools.cache

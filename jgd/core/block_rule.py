@@ -59,9 +59,17 @@ class BlockRule(Rule):
         """How a leaf is cut."""
         return blocks(shape)
 
+    def sides(self, shape: tuple[int, ...]) -> list[bool]:
+        """Which sides of a block of this shape have a matrix of their own."""
+        return [len(shape) > 1] * len(shape)
+
     def is_preconditioned(self, shape: tuple[int, ...]) -> bool:
         """Whether a block of this shape has anything to refresh."""
-        return len(shape) > 1
+        return any(self.sides(shape))
+
+    def cuts(self, params: Params) -> list[str]:
+        """Say how each leaf is cut: `2 of 64 x 16`, with a side that has no matrix in brackets; "" where none has."""
+        return [_said(self, self.cut(jnp.shape(p))) for p in jax.tree.leaves(params)]
 
     def acts_on(self, shape: tuple[int, ...]) -> bool:
         """Whether a leaf of this shape has a block that is preconditioned."""
@@ -207,3 +215,13 @@ def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Seque
 def _repeated(slots: Any, count: int) -> Any:
     """The slots of one block, for each of them."""
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), slots)
+
+
+def _said(rule: BlockRule, cut: Blocks) -> str:
+    texts = []
+    for piece in cut.pieces:
+        sides = rule.sides(piece.shape)
+        if any(sides):
+            shape = " x ".join(str(n) if has else f"({n})" for n, has in zip(piece.shape, sides, strict=True))
+            texts.append(f"{piece.count} of {shape}" if piece.count > 1 else shape)
+    return " + ".join(texts)

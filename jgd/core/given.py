@@ -13,6 +13,11 @@ T = TypeVar("T")
 Path = tuple[str, ...]
 GIVEN = "_given"  # of every record, its `Names`
 _calls = threading.local()
+SWEPT = (
+    "sweep over it with sweep.choice of whole optimizers or tasks or, where it is a whole number, with "
+    "sweep.structural([16, 32])"
+)
+UNDRAWN = f"be known, as structure that no distribution can stand for; {SWEPT}"
 
 
 class Names(tuple[tuple[Path, str], ...]):

@@ -15,7 +15,7 @@ import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError, RefusalError
-from jgd.core.given import GIVEN, UNNAMED, Placeholder
+from jgd.core.given import GIVEN, UNDRAWN, UNNAMED, Placeholder
 from jgd.core.notebook import record_html
 from jgd.core.outline import brief
 from jgd.core.pair import abstracted, as_pair, explained
@@ -24,11 +24,6 @@ T = TypeVar("T")
 Convert = Callable[[Any], Any] | None
 _MISSING = dataclasses.MISSING
 TRACED = ", known before compilation, since it shapes the program"
-SWEPT = (
-    "sweep over it with sweep.choice of whole optimizers or tasks or, where it is a whole number, with "
-    "sweep.structural([16, 32])"
-)
-UNDRAWN = f"be known, as structure that no distribution can stand for; {SWEPT}"
 _NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating, str, bytes, list, tuple, dict)
 
 
@@ -132,12 +127,8 @@ def record(cls: type[T]) -> type[T]:
 
 def part_names(value: Any) -> tuple[str, ...]:
     """The fields of a record that are parts, in their order; none for anything else."""
-    return _names_of(value, "part")
-
-
-def structure_names(value: Any) -> tuple[str, ...]:
-    """The fields of a record that are structure, in their order; none for anything else."""
-    return _names_of(value, "static")
+    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    return tuple(field.name for field in fields if field.metadata.get("kind") == "part")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,11 +149,6 @@ class Interval:
         above = self.low <= value if self.text[0] == "[" else self.low < value
         below = value <= self.high if self.text[-1] == "]" else value < self.high
         return above and below
-
-
-def _names_of(value: Any, kind: str) -> tuple[str, ...]:
-    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
-    return tuple(field.name for field in fields if field.metadata.get("kind") == kind)
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
@@ -267,8 +253,8 @@ def _may_be_number(value: Any) -> bool:
 def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputError:
     """Built only when it is raised: the repr of an array waits for its device."""
     value = self.__dict__[field.name]
-    expected = UNDRAWN if isinstance(value, Placeholder) else expected
-    return RefusalError(type(self).__name__, field.name, value, expected, shown)
+    wanted = UNDRAWN if isinstance(value, Placeholder) else expected
+    return RefusalError(type(self).__name__, field.name, value, wanted, shown)
 
 
 def _repr(self: Any) -> str:

@@ -14,8 +14,8 @@ from jax.tree_util import Partial
 
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
 from jgd.core.errors import InputError, RefusalError, unknown
-from jgd.core.given import children, given_names, kept, part_name, spoken_path
-from jgd.core.record import SWEPT, call_name, part_names, structure_names
+from jgd.core.given import SWEPT, children, given_names, kept, part_name, spoken_path
+from jgd.core.record import call_name, part_names
 
 T = TypeVar("T")
 Path = tuple[str, ...]
@@ -172,7 +172,8 @@ def _structure_owner(node: Any, name: str) -> str | None:
     """The constructor in `node`, the outermost first, whose argument of this name is structure; None without one."""
     if name in given_names(node).structure:
         return given_names(node).maker
-    if name in structure_names(node):
+    fields = dataclasses.fields(node) if dataclasses.is_dataclass(node) else ()
+    if any(field.name == name and field.metadata.get("kind") == "static" for field in fields):
         return call_name(type(node))
     owners = (_structure_owner(child, name) for _, child in children(node))
     return next((owner for owner in owners if owner is not None), None)

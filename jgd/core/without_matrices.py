@@ -29,8 +29,11 @@ def warn_without_matrices(params: Params, parts: Sequence[tuple[Any, Params]]) -
         return
     told = [*map(str, dict.fromkeys(shapes))]
     several = ", ".join(told[:3]) + (", ..." if len(told) > 3 else "")
+    rule = rules[0][0]
+    long = any(len(shape) > 1 for shape in shapes) and hasattr(rule, "max_precondition_dim")
+    limit = f" (max_precondition_dim={rule.max_precondition_dim})" if long else ""
     warnings.warn(
-        f"{type(rules[0][0]).__name__}.init: none of the leaves, of shapes {several}, is a matrix that it takes, so "
+        f"{type(rule).__name__}.init: none of the leaves, of shapes {several}, is a matrix that it takes{limit}, so "
         "that all get what the optimizer does to the rest; use one for vectors, such as jgd.adamw, or see "
         "jgd.describe(optimizer, params).",
         NoMatrixWarning,

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jgd.core import Function, MatrixRule
 from jgd.core.arguments import checked
+from jgd.core.block_rule import BlockRule
 from jgd.core.errors import InputError
 from jgd.core.leaves import leaf_flags
 from jgd.core.matrices import for_params
@@ -53,7 +54,8 @@ class Leaf:
     shape, dtype    Of the parameter.
     part            The labels of the partitions that it passes, as in `muon`; empty without one.
     rule            The transforms that act on it but for rates and decay, in their order; empty where none does.
-    matrices        How the rule cuts it: `64 x (4·16)`, inputs by outputs; empty where it does not.
+    matrices        How the rule cuts it: `64 x (4·16)`, inputs by outputs, or `2 of 64 x (5000)`, blocks with in
+                    brackets the sides that have no preconditioner of their own; empty where it does not.
     learning_rate   As written down: a number, or a schedule; empty where there is none to read.
     weight_decay    The same; a mask that leaves the parameter out leaves it empty.
     state_bytes     Of the arrays of the state that stand at the parameter's path.
@@ -206,9 +208,9 @@ def _note_rule(transform: Any, params: Params, here: list[_Found], *, is_wrapper
         for leaf, flag, kept in zip(here, jax.tree.leaves(held), formats, strict=True):
             if flag:
                 leaf.add_rule(f"{_name(transform)} ({kept})" if kept else _name(transform), is_wrapper=is_wrapper)
-    if isinstance(transform, MatrixRule):
+    if isinstance(transform, (MatrixRule, BlockRule)):
         for leaf, one in zip(here, transform.cuts(params), strict=True):
-            leaf.matrices.append(str(one))
+            leaf.matrices += [str(one)] * bool(one)
 
 
 def _note_factors(transform: Any, params: Params, here: list[_Found]) -> None:

@@ -17,7 +17,9 @@ VARIANTS = one_of("uni", "inc", "exp")
 
 @record
 class Accsgd(Rule):
-    """w = a w + (1-a) (p - lr kappa / c g); p = (c (p - lr g) + (1-a) w) / (c + 1 - a), from w = p.
+    """Step by short steps, drawn to a mean w of long ones.
+
+    w = a w + (1-a) (p - lr kappa / c g); p = (c (p - lr g) + (1-a) w) / (c + 1 - a), from w = p.
 
     c is `small_const`, and a = 1 - c^2 xi / kappa (Kidambi et al. 2018, arXiv:1803.05591). State: 4 bytes a parameter.
     """
@@ -45,12 +47,14 @@ class Accsgd(Rule):
 
 @record
 class A2grad(Rule):
-    """x = x - s g; p = (1-a_k) p + a_k x - (1-a_k) a_(k-1) s g; s = 1 / (2 L / k + beta h), a_k = 2 / (k + 2).
+    """Average the steps of a sequence x, which shrink as gradients spread.
+
+    x = x - s g; p = (1-a_k) p + a_k x - (1-a_k) a_(k-1) s g; s = 1 / (2 L / k + beta h), a_k = 2 / (k + 2).
 
     x begins at p, L is `lips`, k the number of the step, h^2 a measure of how far gradients are from their mean so far,
     over each leaf: with d = ||g - mean||^2 the sum of d (`uni`), v = ((k-1) / k)^2 v + d (`inc`), or k times the
-    largest mean of d so far that `rho` decays (`exp`). (Deng et al. 2018, arXiv:1810.00553.) The step does not fall
-    with k by a rate: there is none. State: 8 bytes a parameter and two scalars a leaf.
+    largest mean of d so far that `rho` decays (`exp`). (Deng et al. 2018, arXiv:1810.00553.) There is no
+    learning rate: L and beta set the step s. State: 8 bytes a parameter and two scalars a leaf.
     """
 
     beta: Scalar = hyper(default=10.0, interval="[0, inf)")

@@ -57,5 +57,9 @@ def acprop(
     weight_decay: Decay = 0.0,
     mask: Any = None,
 ) -> Chain:
-    """ACProp: AdaBelief scaled by the step before (Zhuang et al. 2021, arXiv:2110.05454)."""
+    """ACProp: AdaBelief scaled by the step before (Zhuang et al. 2021, arXiv:2110.05454).
+
+    Its direction is the gradient, without momentum, and nothing bounds the step of a gradient that is larger than those
+    before, so that it takes smaller rates than AdaBelief.
+    """
     return descend(ScaleByAcprop(b1, b2, eps, eps_root), learning_rate, weight_decay, mask)

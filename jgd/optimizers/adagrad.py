@@ -45,7 +45,7 @@ scale_by_rss = ScaleByRss
 def adagrad(
     learning_rate: Rate, initial_accumulator_value: Scalar = 0.1, eps: Scalar = 1e-7, *, eps_in_sqrt: bool = True
 ) -> Chain:
-    """AdaGrad (Duchi et al. 2011, JMLR 12)."""
+    """AdaGrad: each entry over the root of the sum of its squares so far (Duchi et al. 2011, JMLR 12)."""
     return descend(ScaleByRss(initial_accumulator_value, eps, eps_in_sqrt=eps_in_sqrt), learning_rate)
 
 

@@ -108,7 +108,7 @@ def adam(
     nesterov: bool = False,
     nu_dtype: Any = None,
 ) -> Chain:
-    """Adam (Kingma & Ba 2015, arXiv:1412.6980).
+    """Adam: a mean of gradients over the root of that of their squares (Kingma & Ba 2015, arXiv:1412.6980).
 
     For Adam with an L2 penalty, `torch.optim.Adam(weight_decay=)`, put `add_decayed_weights` before it in a chain.
     """

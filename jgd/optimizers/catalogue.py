@@ -14,8 +14,7 @@ import jax.numpy as jnp
 
 from jgd.core.arguments import FLAG, MASK, Kind, admits, shown
 from jgd.core.errors import RefusalError, unknown
-from jgd.core.given import Placeholder, made, taken_numbers
-from jgd.core.record import UNDRAWN
+from jgd.core.given import UNDRAWN, Placeholder, made, taken_numbers
 from jgd.core.tree import tree_bytes
 from jgd.core.types import Rate, Transform
 from jgd.optimizers.glossary import GLOSSARY

@@ -268,7 +268,8 @@ def dadapt_lion(
 ) -> DAdaptLion:
     """Lion that finds its own rate by D-Adaptation (Defazio & Mishchenko 2023, arXiv:2301.07733).
 
-    b2 is Lion's, as in the authors' package.
+    b2 is Lion's, as in the authors' package, which calls it experimental. A step of signs at the distance to the
+    solution is large: where training stalls or diverges, lower `learning_rate`, such as to 0.3.
     """
     return DAdaptLion(learning_rate, b1, b2, estim_lr0, weight_decay)
 

@@ -37,7 +37,9 @@ KINDS = one_of("distance", "learning_rate", "heuristic")
 
 @record
 class ScaleByDog(Pair):
-    """u = g r / sqrt(G + eps), r = max(r, ||x - x0||), G = G + ||g||^2, over all leaves (arXiv:2302.12022).
+    """Scale by the distance from the start over the gradients so far, of all leaves together.
+
+    u = g r / sqrt(G + eps), r = max(r, ||x - x0||), G = G + ||g||^2, over all leaves (arXiv:2302.12022).
 
     `kind` says what `value` is: the first r (`distance`), its ratio to 1 + ||x0|| (`heuristic`), or the first rate
     (`learning_rate`). State: the first parameters, a flag and two scalars.

@@ -15,7 +15,9 @@ from jgd.optimizers.lamb import ScaleByTrustRatio
 
 @record
 class Fromage(Rule):
-    """u = (p - lr g ||p|| / ||g||) / sqrt(1 + lr^2) - p for each leaf by itself; norms are at least `min_norm`.
+    """Turn each leaf by an angle that the rate sets.
+
+    u = (p - lr g ||p|| / ||g||) / sqrt(1 + lr^2) - p for each leaf by itself; norms are at least `min_norm`.
 
     (Bernstein et al. 2020, arXiv:2002.03432, Alg. 1.) State: empty for a number, an i32 counter for a schedule.
     """

@@ -13,7 +13,9 @@ from jgd.optimizers.catalogue import optimizer
 
 @record
 class Ftrl(Rule):
-    """z = z + g - (sqrt(n') - sqrt(n)) / lr p; p = -sign(z) max(|z| - l1, 0) / ((beta + sqrt(n')) / lr + l2).
+    """Follow the regularized leader: minimise the sum of linear models of the loss, with the penalties l1 and l2.
+
+    z = z + g - (sqrt(n') - sqrt(n)) / lr p; p = -sign(z) max(|z| - l1, 0) / ((beta + sqrt(n')) / lr + l2).
 
     n' = n + |g|^2 (McMahan et al. 2013, Alg. 1). The first step forgets where a parameter began, so that the gradients
     alone say where it is; one without a gradient so far stays. State: 8 bytes a parameter.

@@ -15,7 +15,9 @@ from jgd.optimizers.catalogue import optimizer
 
 @record
 class Gravity(Rule):
-    """v = b_t v + (1-b_t) g / (1 + |g max |g||^2); u = -lr v; b_t = (beta t + 1) / (t + 2), the maximum over a leaf.
+    """Step along a mean of gradients whose large entries are damped.
+
+    v = b_t v + (1-b_t) g / (1 + |g max |g||^2); u = -lr v; b_t = (beta t + 1) / (t + 2), the maximum over a leaf.
 
     v begins as normal noise of deviation alpha / lr, of a key that is always the same (Bahrami & Zadeh 2021,
     arXiv:2101.09192). State: 4 bytes a parameter and a counter.

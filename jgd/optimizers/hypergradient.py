@@ -32,7 +32,9 @@ from jgd.transforms import apply_updates
 
 @record
 class HypergradientDescent(Pair):
-    """a = a + beta <g_t, g_(t-1)>; u = -(lr + a) g_t, beta the hyper learning rate (arXiv:1703.04782, Alg. 4).
+    """Descend at a rate that grows while successive gradients agree.
+
+    a = a + beta <g_t, g_(t-1)>; u = -(lr + a) g_t, beta the hyper learning rate (arXiv:1703.04782, Alg. 4).
 
     The inner product is over all leaves, and minus the slope of the loss at t by the rate at t-1. State: 4 bytes a
     parameter, a and a counter.
@@ -67,7 +69,9 @@ class HypergradientDescentState(NamedTuple):
 
 @record
 class Osgm(Pair):
-    """p+ = p - P g for a diagonal P; h = -g(p+) g / ||g||^2; G = G + h^2; P = P - lr h / sqrt(G + eps).
+    """Learn a rate for each entry from trial steps.
+
+    p+ = p - P g for a diagonal P; h = -g(p+) g / ||g||^2; G = G + h^2; P = P - lr h / sqrt(G + eps).
 
     OSGM-H (Gao et al. 2024, arXiv:2411.01803, with AdaGrad as its online learner): h is the slope of
     (f(p+) - f(p)) / ||g||^2 by P, and the step to p+ is taken only if f falls. P begins at `init_step_size`, and is

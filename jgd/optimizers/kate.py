@@ -17,8 +17,8 @@ class ScaleByKate(Rule):
 
     u = sqrt(n) g / b; b = b + |g|^2 + eps; n = n + delta |g|^2 + |g|^2 / b.
 
-    (Choudhury et al. 2024, arXiv:2403.02648.) As in the authors' code eps is added at every step. State: 8 bytes a
-    parameter.
+    (Choudhury et al. 2024, arXiv:2403.02648.) As in pytorch-optimizer eps is added at every step; the authors' code,
+    github.com/nazya/KATE, adds it once, to the b that divides. State: 8 bytes a parameter.
     """
 
     delta: Scalar = hyper(default=0.0, interval="[0, inf)")
@@ -40,5 +40,11 @@ scale_by_kate = ScaleByKate
 
 @optimizer(rates=(1e-5, 1e-1))
 def kate(learning_rate: Rate, delta: Scalar = 0.0, eps: Scalar = 1e-8) -> Chain:
-    """Descend by AdaGrad's steps without their root, invariant to scale (Choudhury et al. 2024, arXiv:2403.02648)."""
+    """Descend by AdaGrad's steps without their root, invariant to scale (Choudhury et al. 2024, arXiv:2403.02648).
+
+    The price of that invariance is that the first step of an entry is about lr / g, which throws those far whose
+    gradients are near sqrt(eps), and that later steps fall like 1 / t. In a network, whose gradients have all sizes,
+    try eps = 1e-4 (the authors take 1e-3 for it and for delta on CIFAR-10): on digits it reaches an accuracy of 0.97 in
+    21 steps, and 1e-8 at no rate from 1e-9 to 10 in 300.
+    """
     return descend(ScaleByKate(delta, eps), learning_rate)

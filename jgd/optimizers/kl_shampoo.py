@@ -24,7 +24,8 @@ from jgd.transforms.decay import Decay
 class ScaleByKlShampoo(BlockRule):
     """Precondition each matrix by factors that minimise a KL divergence.
 
-    m = EMA of Q'g R; u = Q (m / (sqrt(s r') + eps)) R', the factors and their eigenvalues as `_kl_factors` has them.
+    m = EMA of Q'G R; u = Q (m / (sqrt(s r') + eps)) R', with S = EMA of G R diag(1/r) R' G' / n, Q the eigenvectors of
+    S, s = EMA of the row means of (Q'G R)² / r its eigenvalues, and R and r those of the other side, which learn alike.
 
     (Lin et al. 2025, arXiv:2509.03378, and the authors' code, github.com/yorkerlin/KL-Methods.) The eigenvalues are
     `init_factor` at first and learn at each step after the first, which moves nothing; the eigenvectors are computed
@@ -83,7 +84,7 @@ scale_by_kl_shampoo = ScaleByKlShampoo
 class ScaleByKlSoap(ScaleBySoap):
     """Scale by Adam in the eigenbases of factors that minimise a KL divergence.
 
-    SOAP, whose factors are those of `_kl_factors`: Adam in their eigenbases (Lin et al. 2025, arXiv:2509.03378).
+    SOAP, whose factors and their eigenvalues are those of `ScaleByKlShampoo` (Lin et al. 2025, arXiv:2509.03378).
 
     As the authors have it, a renewed basis is not sorted, and the second moment stays as it is. Without
     `bias_correction` it is their rule. State: 8 + 6 (m² + n²) / mn bytes a parameter of a matrix.
@@ -96,7 +97,7 @@ class ScaleByKlSoap(ScaleBySoap):
 
     def slots(self, p: Any) -> tuple[Any, ...]:
         values = (jnp.full(n, self.init_factor, p.dtype) for n in p.shape)
-        sides = zip(values, self._sides(p.shape), strict=True)
+        sides = zip(values, self.sides(p.shape), strict=True)
         return *ScaleBySoap.slots(self, p), tuple(x if turned else None for x, turned in sides)
 
     def shared(self, t: jax.Array) -> Any:

@@ -44,7 +44,7 @@ class MomoAdamState(NamedTuple):
 class Momo(Pair):
     """Momentum at the rate min(lr, t), over all leaves (Schaipp et al. 2023, arXiv:2305.07583, Alg. 1).
 
-    m, f and c are means of g, the loss and <g, x>, each its first value at first; with s = 1 + lr wd,
+    m, f and c are means of g, the loss and <g, x> that begin at their first values; with s = 1 + lr wd,
     t = max(s (f - lower_bound - c) + <m, x>, 0) / ||m||^2 and x = (x - min(lr, t) m) / s. Without `divide_step`,
     x = x / s - min(lr, t) m, which is optax's form. `update` needs the loss as `value`. State: 4 bytes a parameter.
     """

@@ -172,7 +172,8 @@ def prox_adam(
 ) -> ProxAdam:
     """Adam with the prox of a penalty or a set in Adam's own metric (Yun et al. 2020, arXiv:2007.07484).
 
-    Weights become exactly zero under `jgd.nonsmooth.l1`, alone or by path, and stay within a `box`.
+    Weights become exactly zero under `jgd.nonsmooth.l1`, alone or by path, and stay within a `box`. No reference runs;
+    held to a transcription of the paper.
     """
     numbers = (b1, b2, eps, eps_root)
     return ProxAdam(learning_rate, nonsmooth, *numbers, mu_dtype, nesterov=nesterov, nu_dtype=nu_dtype)

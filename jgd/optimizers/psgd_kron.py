@@ -37,12 +37,12 @@ class ScaleByKron(BlockRule):
     Q - mu triu(A A' - B B') Q / |A A' + B B'|, with A = Q (m + sqrt(eps) mean|m| v), B = Q^-T v and v standard normal
     (Li 2018, arXiv:1512.04202, and the whitening criterion of Pooladzandi & Li 2024, arXiv:2402.04553). The norm is a
     bound of the spectral one. Without a probability it is 1 for 500 steps and falls exponentially to 0.03 at step 4000.
-    As in kron-torch, once in about 100 updates the factors of a leaf are given one largest entry.
+    As in kron-torch, about one update in 100 first scales the factors of a leaf until their largest entries are equal.
 
     A factor is upper triangular; a diagonal, f[n], along a side of length 1 or above `max_size_triangular`, of leaves
     of fewer than `min_ndim_triangular` axes, and, as `memory_save_mode` says, along the longest axis ("one_diag"),
-    along that if it is longer than the others ("smart_one_diag"), or along all ("all_diag"). A leaf has an axis more
-    factors than kron-torch gives it where that merges three or more axes to two.
+    along that if it is longer than the others ("smart_one_diag"), or along all ("all_diag"). kron-torch may merge
+    three or more axes to two; here each axis has a factor.
 
     Whether the factors are updated is one draw for all leaves. Under `vmap` lanes share it, unless their probabilities
     differ: then a step costs what the most frequent costs. State: 4 + 4 (m² + n²) / mn bytes a parameter of a matrix.
@@ -67,6 +67,9 @@ class ScaleByKron(BlockRule):
 
     def is_preconditioned(self, shape: tuple[int, ...]) -> bool:
         return True
+
+    def sides(self, shape: tuple[int, ...]) -> list[bool]:
+        return [not diagonal for diagonal in self._diagonal(shape)]
 
     def slots(self, p: Any) -> tuple[Any, ...]:
         size = jnp.asarray(self.preconditioner_init_scale, p.dtype) ** (1 / len(p.shape))

@@ -249,7 +249,7 @@ class Extragradient(Pair):
     (Korpelevich 1976; with Adam, Gidel et al. 2019, arXiv:1802.10551.) It converges on games, such as min_x max_y xy,
     around which gradient descent circles outwards. Both steps begin at one state, and the second's is kept. Needs the
     gradients elsewhere, as `sam` in opaque mode does: `update(grads, state, params, grad_fn=...)`, where
-    `grad_fn(params, i)` returns them and i is 0. State: that of `inner`.
+    `grad_fn(params, i)` returns them and i is 0. State: that of `inner`. No reference runs; held to a transcription.
     """
 
     inner: Transform = part(convert=as_transform, expect=TRANSFORM)

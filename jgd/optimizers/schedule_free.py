@@ -143,7 +143,7 @@ scale_by_rectified_rms = ScaleByRectifiedRms
 
 @record
 class RectifiedRate:
-    """Rectify a rate: lr r_t as RAdam rectifies it; before r_t is defined 0 where that phase is silent, else lr."""
+    """Rectify a rate as RAdam does: lr r_t; while r_t is not yet defined 0 with `silent_sgd_phase`, else lr."""
 
     learning_rate: Scalar = hyper(interval="[0, inf)")
     b2: Scalar = hyper(default=0.999, interval="[0, 1)")

@@ -117,8 +117,11 @@ def scion(
     with u of `ScaleByScion`. With `norm="auto"` hidden matrices, as `matrix_axes` guesses them, have the spectral norm,
     embeddings (by their names) "col", other leaves of rank 2 and more, such as heads, "sign", and vectors, scalars and
     biases a root mean square of 1. Any other norm is that of all leaves of rank 2 and more, and "bias" of all.
-    `jgd.describe` shows the choice. The paper gives a head, or an embedding that is a head as well, "sign" and a larger
-    radius: `jgd.by_path({"head": jgd.scion(lr, radius=3000.0, norm="sign")}, jgd.scion(lr, radius=50.0))`.
+    `jgd.describe` shows the choice. Constrained, the radius bounds the weights themselves, so sweep it too: with 1 a
+    classifier's logits stay small, and digits ends at an accuracy of 0.95 at every rate, where 10 and 50 reach 0.97 in
+    30 steps. The paper gives hidden matrices 50, and a head, or an embedding
+    that is a head as well, "sign" and 3000: `jgd.by_path({"head": jgd.scion(lr, radius=3000.0, norm="sign")},
+    jgd.scion(lr, radius=50.0))`.
     """
     if constrained and not (isinstance(weight_decay, numbers.Real) and weight_decay == 0):
         raise RefusalError("scion", "weight_decay", weight_decay, "be 0 where the step is constrained", shown)

@@ -107,8 +107,8 @@ def shampoo(
 
     m = b1 m + u, with u Shampoo's direction as long, leaf by leaf, as the step of `grafting`: "sgd" the gradient's,
     "rmsprop" g / (sqrt(v) + eps), "adam" the same with bias correction, "adagrad" with a sum; vectors take that step
-    itself, and so do all leaves before `start_preconditioning_step`. Google's code keeps a second momentum for these
-    steps, which the first one here goes on from. Decay is decoupled. Blocks of one shape are one batch, whose roots are
+    itself, and so do all leaves before `start_preconditioning_step`. Google's code has a momentum of its own for
+    these steps; here one momentum holds both. Decay is decoupled. Blocks of one shape are one batch, whose roots are
     renewed a few at a time with `stagger`. State: 16 bytes a parameter of square matrices, 12 without a second moment.
     """
     sizes: dict[Any, Transform | None] = {

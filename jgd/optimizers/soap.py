@@ -59,15 +59,12 @@ class ScaleBySoap(BlockRule):
     def cut(self, shape: tuple[int, ...]) -> Blocks:
         return blocks(shape, merge=self.max_precondition_dim if self.merge_dims else None)
 
-    def is_preconditioned(self, shape: tuple[int, ...]) -> bool:
-        return any(self._sides(shape))
-
-    def _sides(self, shape: tuple[int, ...]) -> list[bool]:
+    def sides(self, shape: tuple[int, ...]) -> list[bool]:
         """Which axes are rotated."""
         return [n <= self.max_precondition_dim and (len(shape) > 1 or self.precondition_1d) for n in shape]
 
     def slots(self, p: Any) -> tuple[Any, ...]:
-        sides = [n if turned else None for n, turned in zip(p.shape, self._sides(p.shape), strict=True)]
+        sides = [n if turned else None for n, turned in zip(p.shape, self.sides(p.shape), strict=True)]
         factors = tuple(None if n is None else jnp.zeros(folded_shape(n), p.dtype) for n in sides)
         return zeros(p), zeros(p), factors, tuple(None if n is None else jnp.eye(n, dtype=p.dtype) for n in sides)
 

@@ -40,15 +40,12 @@ class ScaleBySplus(BlockRule):
     renews = ("bases",)
     first_turn = 0
 
-    def is_preconditioned(self, shape: tuple[int, ...]) -> bool:
-        return any(self._sides(shape))
-
-    def _sides(self, shape: tuple[int, ...]) -> list[bool]:
+    def sides(self, shape: tuple[int, ...]) -> list[bool]:
         """Which axes are turned."""
         return [len(shape) == 2 and n <= self.max_precondition_dim for n in shape]
 
     def slots(self, p: Any) -> tuple[Any, ...]:
-        sides = list(zip(p.shape, self._sides(p.shape), strict=True))
+        sides = list(zip(p.shape, self.sides(p.shape), strict=True))
         factors = tuple(jnp.zeros(folded_shape(n), p.dtype) if turned else None for n, turned in sides)
         bases = tuple(jnp.eye(n, dtype=p.dtype) if turned else None for n, turned in sides)
         return zeros(p), factors, bases

@@ -86,8 +86,9 @@ def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
 
     `cautious(adamw(1e-3))` and `chain(cautious(scale_by_adam()), ...)` are the same: of an optimizer that is a chain
     the rule is made cautious, before decay and rate, and of a partition each part. `inner` must otherwise be a rule,
-    whose updates come with the gradient's sign; an optimizer that hides its rate is refused. optax's own are opaque:
-    take a rule of theirs, such as `optax.scale_by_adam()`.
+    whose updates come with the gradient's sign; an optimizer whose rate stands within or before its rule, as in
+    `prodigy` and in `rmsprop` with momentum, is refused. optax's own are opaque: take a rule of theirs, such as
+    `optax.scale_by_adam()`.
     """
     rule = as_transform(inner)
     if isinstance(rule, Partition):
@@ -95,6 +96,8 @@ def cautious(inner: Any, eps: Scalar = 1e-3) -> Transform:
     if isinstance(rule, Masked):
         return Masked(cautious(rule.inner, eps), rule.mask)
     links = _flat(rule)
+    while len(links) > 1 and isinstance(links[-1], Identity):  # in the place of a momentum, as rmsprop has it
+        links = links[:-1]
     end = len(links)
     while end and isinstance(_unmasked(links[end - 1]), LAST):
         end -= 1

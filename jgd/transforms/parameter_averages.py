@@ -179,6 +179,7 @@ class Lawa(Pair):
     (Latest weight averaging, Kaddour 2022, arXiv:2209.14981.) The mean is that of those there are so far; before the
     first, `eval_params` returns the parameters. `inner`'s updates pass unchanged; `ParameterAverage` tells where it
     belongs. State: 4 `window` bytes a parameter that `inner` may change, of which a step writes 4, and a counter.
+    No reference runs; held to a transcription of the paper.
     """
 
     inner: Transform = part(convert=as_transform)

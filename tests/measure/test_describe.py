@@ -43,6 +43,18 @@ def test_muon_s_choice_is_shown():
     assert (kernel.state_bytes, bias.state_bytes) == (2 * 4 * 64 * 64, 3 * 4 * 64)  # an accumulator, and the moments
 
 
+def test_blocks_and_their_bare_sides_are_shown():
+    shapes = {"w": jnp.ones((64, 5)), "conv": jnp.ones((3, 4, 5)), "b": jnp.ones(5)}
+
+    def cuts(optimizer):
+        return {path: row.matrices for path, row in rows(optimizer, shapes).items()}
+
+    assert cuts(jgd.soap(0.1, max_precondition_dim=10)) == {"w": "(64) x 5", "conv": "3 x 4 x 5", "b": ""}
+    assert cuts(jgd.shampoo(0.1, block_size=30)) == {"w": "2 of 30 x 5 + 4 x 5", "conv": "12 x 5", "b": ""}
+    assert cuts(jgd.psgd_kron(0.1, memory_save_mode="one_diag")) == {"w": "(64) x 5", "conv": "3 x 4 x (5)", "b": ""}
+    assert cuts(jgd.splus(0.1)) == {"w": "64 x 5", "conv": "", "b": ""}
+
+
 def test_masks_and_schedules_are_respected():
     rate = jgd.cosine_decay_schedule(1e-3, 10)
     mask = {"block": True, "stack": False}

@@ -70,3 +70,8 @@ def test_so_do_settings_that_leave_nothing_to_act_on(optimizer, params):
 )
 def test_a_part_without_matrices_is_no_reason(optimizer, params):
     assert said(optimizer, params) == []
+
+
+def test_sides_longer_than_a_rotation_may_have_are_named():
+    (text,) = said(jgd.soap(0.1, max_precondition_dim=2), MATRIX)
+    assert "a matrix that it takes (max_precondition_dim=2), so that" in text

@@ -56,7 +56,9 @@ def test_a_sampled_number_is_checked_like_a_written_one():
 
 
 def test_a_distribution_where_structure_stands_is_refused():
-    with pytest.raises(InputError, match=r"nesterov=choice\(.*\)\): nesterov must be known, as structure.*whole optimizers"):
+    with pytest.raises(
+        InputError, match=r"nesterov=choice\(.*\)\): nesterov must be known, as structure.*whole optimizers"
+    ):
         axes(task_with(1.0), jgd.adam(1e-3, nesterov=choice([True, False])))
 
 

@@ -140,6 +140,8 @@ def test_quantized_values_are_multiples_within_the_range():
         ({"a": jgd.adam(1e-3), 2: jgd.lion(1e-3)}, ("a", "2")),
         ([0.1, None, jnp.sin], ("0.1", "None", "sin")),
         ([True, False], ("True", "False")),
+        ([jgd.adam(1e-3), jgd.muon(1e-3)], ("ScaleByAdam", "muon")),
+        ([jgd.muon(1e-3), jgd.by_path({"a": jgd.sgd(0.1)}, jgd.adam(0.1))], ("muon", "ByPath")),
     ],
 )
 def test_parts_are_labelled(options, labels):

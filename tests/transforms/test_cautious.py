@@ -59,6 +59,12 @@ def test_a_rule_that_takes_a_rate_and_keeps_the_sign_is_none_of_them():
         jgd.hyperball(jgd.adabound(0.1), 0.1)
 
 
+def test_an_absent_momentum_after_the_rate_is_no_rule():
+    assert links(jgd.cautious(jgd.rmsprop(0.1))) == ["Cautious", "ScaleByLearningRate"]
+    with pytest.raises(jgd.InputError, match="inner must be a rule without a learning rate"):
+        jgd.cautious(jgd.rmsprop(0.1, momentum=0.9))
+
+
 @pytest.mark.parametrize("make", [jgd.galore_adamw, jgd.soap, jgd.fira])
 def test_a_rule_whose_rate_and_decay_are_one_link_is_made_cautious_before_it(make):
     opt = make(0.1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from jgd.core.arguments import FINITE, FLAG, POSITIVE, Kind, checked, instance_of, listed
 from jgd.core.errors import InputError
+from jgd.core.given import given_names
 from jgd.core.record import as_function
 from jgd.core.types import Transform
 from jgd.sweep.spaces.distributions import Distribution as Distribution
@@ -191,7 +192,10 @@ def _labels(parts: Iterable[Any]) -> list[str]:
 def _name(part: Any) -> str:
     if part is None or isinstance(part, (float, bool, str)):
         return plain_label(part)
-    if links := getattr(part, "transforms", None):
+    links = getattr(part, "transforms", None)
+    if links and isinstance(links, tuple):
         return _name(links[0])
+    if links:  # groups of leaves, as in muon
+        return given_names(part).maker or type(part).__name__
     function = getattr(part, "fn", None)
     return getattr(function, "__name__", type(part).__name__)
