@@ -106,6 +106,8 @@ def _rows(shape: tuple[int, ...], nodes: list[Any], chunk: int) -> int:
                 return 0  # a byte would belong to two blocks
     most = shape[0] // unit
     times = min(most, -(-math.prod(shape) // chunk))
+    # Where chunks can be as large as each other, nothing is left over, which would be compiled for itself.
+    times = next((n for n in range(times, 2 * times) if most % n == 0), times)
     return most // times * unit
 
 
@@ -130,7 +132,7 @@ def _written(whole: Any, part: Any, k: Any, rows: int, n: int) -> Any:
 
 def _none_of(x: Any) -> Any:
     """Nothing of an array; a scalar stays."""
-    return jax.tree.map(lambda x: x[:0] if jnp.ndim(x) else x, x)
+    return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype) if jnp.ndim(x) else x, x)
 
 
 def _rest(x: Any, done: int, shape: tuple[int, ...]) -> Any:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import COUNT, TRANSFORM, WHOLE, Kind, function_of, one_of
+from jgd.core.batches import unfolded
 from jgd.core.cost import Cost, cost
 from jgd.core.counter_hash import mixed
 from jgd.core.entrywise import acts_entrywise
@@ -112,7 +113,7 @@ class LowBit(Pair):
         """The inner updates, from moments that are decoded before and encoded after them."""
         count, coding = increment(state.count), self.coding
         nodes, structure = jax.tree.flatten(state.inner_state, is_leaf=is_quantized)
-        seeds = [mixed(count, i) if is_quantized(x) else None for i, x in enumerate(nodes)]
+        seeds = [mixed(count, i) for i in unfolded(range(len(nodes)), count)]
 
         def step(grads: Grads, nodes: list[Any], params: Params, starts: list[Any]) -> tuple[Updates, list[Any]]:
             wide = structure.unflatten([dequantize(x, coding) if is_quantized(x) else x for x in nodes])
