@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -54,7 +54,7 @@ def parted(tree: Any, counts: Sequence[int], t: jax.Array) -> list[Any]:
     ]
 
 
-def unfolded(numbers: Sequence[Any], t: jax.Array) -> list[jax.Array]:
+def unfolded(numbers: Iterable[Any], t: jax.Array) -> list[jax.Array]:
     """Whole numbers i32[] of which a CPU's compiler does not know what they are, in step t > 0.
 
     It compiles a kernel for each constant that differs, and equal kernels once. So they are what a branch returns.

@@ -23,6 +23,12 @@ def axes_of_type(kind: AxisType, mesh: Any = None) -> tuple[str, ...]:
     return tuple(name for name, x in zip(mesh.axis_names, mesh.axis_types or (), strict=False) if x == kind)
 
 
+def devices_in_use() -> int:
+    """How many devices of the mesh in effect arrays may lie on; one without a mesh, and within `jax.shard_map`."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return math.prod(mesh.shape[name] for kind in (AxisType.Auto, AxisType.Explicit) for name in axes_of_type(kind))
+
+
 def mesh_in_type(x: Any) -> Any:
     """The mesh in an array's type, which is there where axes are Explicit; `None` without one."""
     return getattr(getattr(jax.typeof(x), "sharding", None), "mesh", None)

@@ -163,7 +163,7 @@ def carry_specs(
     With it the paths of leaves of the optimizer's state whose shapes do not say how to lie.
     """
     params = param_specs(place, carry.params, specs)
-    state, unclear = laid_state(f"{place}(state_specs)", optimizer, carry.params, params, of_state)
+    state, unclear = laid_state(f"{place}(state_specs)", optimizer, carry.params, params, of_state, mesh.shape)
     _check_divides(mesh, f"{place}(specs)", "parameter", carry.params, params)
     _check_divides(mesh, f"{place}(state_specs)", "optimizer's state", carry.opt_state, state)
     whole = jax.tree.map(lambda _: PartitionSpec(), carry)
