@@ -32,6 +32,7 @@ def unit_uniform(seed: jax.Array, shape: tuple[int, ...], start: Any = 0) -> jax
     return (random_bits(seed, shape, start) >> 8).astype(jnp.float32) * jnp.float32(2**-24)
 
 
+@jax.jit
 def _finished(h: jax.Array) -> jax.Array:
     """murmur3's finaliser: a bijection of u32 in which each bit of the input flips each of the output half the time."""
     h = (h ^ (h >> 16)) * jnp.uint32(0x85EBCA6B)

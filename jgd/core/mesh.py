@@ -23,6 +23,12 @@ def axes_of_type(kind: AxisType, mesh: Any = None) -> tuple[str, ...]:
     return tuple(name for name, x in zip(mesh.axis_names, mesh.axis_types or (), strict=False) if x == kind)
 
 
+def devices_in_use() -> int:
+    """How many devices of the mesh in effect arrays may lie on; one without a mesh, and within `jax.shard_map`."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return math.prod(mesh.shape[name] for kind in (AxisType.Auto, AxisType.Explicit) for name in axes_of_type(kind))
+
+
 def mesh_in_type(x: Any) -> Any:
     """The mesh in an array's type, which is there where axes are Explicit; `None` without one."""
     return getattr(getattr(jax.typeof(x), "sharding", None), "mesh", None)
@@ -91,7 +97,7 @@ def over_devices(work: Callable[..., Any], context: Any, row: Any, *, joined: bo
     otherwise; and within `split_arrays` in one for all leaves of `row`, and one for all results. Without a mesh in
     effect, and out of a trace, it is `work(context, 0, row)`.
     """
-    axes = () if axes_of_type(AxisType.Manual) else axes_of_type(AxisType.Auto)
+    axes = axes_of_type(AxisType.Auto)
     devices = math.prod(jax.sharding.get_abstract_mesh().shape[name] for name in axes)
     if devices == 1 or not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((context, row))):
         return work(context, 0, row)
@@ -111,7 +117,9 @@ def over_devices(work: Callable[..., Any], context: Any, row: Any, *, joined: bo
         return jax.lax.with_sharding_constraint(x, PartitionSpec(axes))
 
     specs = PartitionSpec(), PartitionSpec(axes)
-    spread_work = jax.shard_map(on_device, in_specs=specs, out_specs=PartitionSpec(axes), check_vma=False)
+    spread_work = jax.shard_map(
+        on_device, in_specs=specs, out_specs=PartitionSpec(axes), axis_names=set(axes), check_vma=False
+    )
     found = spread_work(arrays, jax.tree.map(spread, Packed.of(row, devices) if packs else row))
     found = jax.tree.map(lambda x: _unspread(x)[:count], found) if whole else found
     return found.tree() if packs else found

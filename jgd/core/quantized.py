@@ -1,6 +1,7 @@
 """Arrays in few bits: blocks of entries, each with a scale, as codes of one byte or of half a byte."""
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -56,6 +57,7 @@ def can_encode(shape: tuple[int, ...], bits: int) -> bool:
     return bool(shape) and math.prod(shape) > 0 and (bits == 8 or shape[-1] % 2 == 0)
 
 
+@partial(jax.jit, static_argnames=("coding", "scales"))  # traced once for all arrays of a shape
 def quantize(
     x: jax.Array, coding: Coding, seed: Any, scales: tuple[int, ...] | None = None, start: Any = 0
 ) -> LowBitArray:
@@ -79,6 +81,7 @@ def quantize(
     return LowBitArray(_packed(_unblocked(codes, x.shape), coding.bits), jnp.where(negative, size, -size))
 
 
+@partial(jax.jit, static_argnames="coding")
 def dequantize(x: LowBitArray, coding: Coding) -> jax.Array:
     """The array f32 that is held."""
     shape = x.codes.shape if coding.bits == 8 else (*x.codes.shape[:-1], 2 * x.codes.shape[-1])

@@ -1,6 +1,7 @@
 """How the leaves of an optimizer's state lie on a mesh, from how its parameters do."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jgd.core.arguments import ARRAYS, PATTERN, TRANSFORM, Kind, checked
 from jgd.core.errors import InputError
 from jgd.core.leaves import check_patterns, fits, prefix_mismatch
+from jgd.core.quantized import LowBitArray, is_quantized
 from jgd.core.record import part, record, static
 from jgd.core.tree import name_of, path_names
 from jgd.core.types import Params, State, Transform
@@ -48,18 +50,30 @@ def state_specs(optimizer: Transform, params: Params, specs: Any, by_path: Mappi
     does, under further leading axes too, as a history has them; one of as many axes is split along those of equal
     length; of one that lacks some of its axes, such as a row's mean, the others are as they were. All else is
     replicated, and so is what fits in two ways that differ, such as the mean of a square matrix's rows or columns;
-    `fit(mesh=)` names these in `run.notes`. `by_path` says how such leaves lie: `{"v_row/w$": P("data")}`, the first
-    pattern that is found in the leaf's path, names with slashes, holds.
+    `fit(mesh=)` names these in `run.notes`. Codes of `jgd.low_bit` lie as their parameter does, and their scales where
+    each device has whole blocks, which the mesh in effect or that of a `NamedSharding` in `specs` tells. `by_path` says
+    how a leaf lies: `{"v_row/w$": P("data")}`, the first pattern that is found in its path, names with slashes, holds.
 
     `jax.jit(optimizer.init, out_shardings=...)(params)` then makes a state that no device ever holds whole.
     """
-    return laid_state("state_specs(by_path)", optimizer, params, param_specs("state_specs", params, specs), by_path)[0]
+    meshes = [x.mesh for x in jax.tree.leaves(specs, is_leaf=_is_spec) if isinstance(x, NamedSharding)]
+    axes = (meshes or [jax.sharding.get_abstract_mesh()])[0].shape
+    rows = param_specs("state_specs", params, specs)
+    return laid_state("state_specs(by_path)", optimizer, params, rows, by_path, axes)[0]
 
 
 def laid_state(
-    place: str, optimizer: Transform, params: Params, specs: Any, by_path: Mapping[str, Any] | None
+    place: str,
+    optimizer: Transform,
+    params: Params,
+    specs: Any,
+    by_path: Mapping[str, Any] | None,
+    axes: Mapping[str, int],
 ) -> tuple[State, list[str]]:
-    """`state_specs`, with the paths of leaves that are whole because their shapes do not say how to lie."""
+    """`state_specs`, with the paths of leaves that are whole because their shapes do not say how to lie.
+
+    `axes` are the lengths of the mesh's.
+    """
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), params)
     rows = jax.tree.leaves(specs, is_leaf=_is_spec)
     known = {
@@ -69,29 +83,40 @@ def laid_state(
     state = jax.eval_shape(optimizer.init, shapes)
     check_patterns(place, patterns, state)
 
-    def of_leaf(path: tuple[Any, ...], leaf: Any) -> PartitionSpec:
+    def owner_of(path: tuple[Any, ...]) -> Any:
+        return next((known[x] for x in _parts_of(path) if x in known), None)
+
+    def of_leaf(path: tuple[Any, ...], leaf: Any, usual: PartitionSpec | None = None) -> PartitionSpec:
         name = "/".join(path_names(path))
         for pattern, spec in patterns.items():
             if fits(pattern, name):
                 return _of_length(place, name, leaf.shape, _as_spec(place, spec))
-        owner = next((known[x] for x in _parts_of(path) if x in known), None)
-        if owner is None or not leaf.shape:
-            return PartitionSpec()
+        owner = owner_of(path)
+        if usual is not None or owner is None or not leaf.shape:
+            return usual or PartitionSpec()
         found = _fitting(leaf.shape, *owner)
         if len(found) != 1 and leaf.size > 1 and any(x is not None for x in owner[1]):
             unclear.append(name)
         return found[0] if len(found) == 1 else PartitionSpec()
 
     def of_node(path: tuple[Any, ...], node: Any) -> Any:
+        if is_quantized(node):
+            return jax.tree_util.tree_map_with_path(
+                lambda p, x, usual: of_leaf((*path, *p), x, usual), node, _of_low_bit(node, owner_of(path), axes)
+            )
         if not isinstance(node, ShardedState):
             return of_leaf(path, node)
-        inner = jax.tree_util.tree_map_with_path(lambda p, x: of_leaf((*path, *p), x), node.inner_state)
+        inner = jax.tree_util.tree_map_with_path(
+            lambda p, x: of_node((*path, *p), x), node.inner_state, is_leaf=is_quantized
+        )
         split = jax.tree.map(
             lambda x, spec: split_spec(x.shape, node.devices, node.axis, spec), node.inner_state, inner
         )
         return ShardedState(split, node.axis, node.devices)
 
-    found = jax.tree_util.tree_map_with_path(of_node, state, is_leaf=lambda x: isinstance(x, ShardedState))
+    found = jax.tree_util.tree_map_with_path(
+        of_node, state, is_leaf=lambda x: isinstance(x, (ShardedState, LowBitArray))
+    )
     return found, unclear
 
 
@@ -168,6 +193,30 @@ def _parts_of(path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 def _full(shape: tuple[int, ...], spec: PartitionSpec) -> tuple[Any, ...]:
     """An entry for each axis."""
     return *spec, *[None] * (len(shape) - len(spec))
+
+
+def _of_low_bit(x: LowBitArray, owner: Any, axes: Mapping[str, int]) -> Any:
+    """The specs of an array in few bits: codes as its parameter lies, scales so where each device has whole blocks."""
+    shape = x.codes.shape
+    halved = owner is not None and math.prod(shape) < math.prod(owner[0])
+    found = [] if owner is None else _fitting((*shape[:-1], (1 + halved) * shape[-1]), *owner)
+    if len(found) != 1:
+        return jax.tree.map(lambda _: PartitionSpec(), x)
+    *leading, last = _full(shape, found[0])
+    lead, count = x.scale.ndim - 1, x.scale.shape[-1]
+    own, *within = [*leading, last][lead:]
+    even = not any(within) and math.prod(shape[lead:]) % count == 0
+    specs: list[Any] = [
+        PartitionSpec(*leading, _dividing(last, shape[-1], axes) if halved else last),
+        PartitionSpec(*leading[:lead], _dividing(own, count, axes) if even else None),
+    ]
+    return LowBitArray(*specs)
+
+
+def _dividing(entry: Any, n: int, axes: Mapping[str, int]) -> Any:
+    """An entry of a spec for an axis of n, or `None` where the mesh's axes do not divide it, or are not known."""
+    parts = math.prod(axes.get(name, 0) for name in names_in(entry))
+    return entry if parts and n % parts == 0 else None
 
 
 def _fitting(shape: tuple[int, ...], whole: tuple[int, ...], spec: PartitionSpec) -> list[PartitionSpec]:

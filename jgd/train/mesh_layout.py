@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -42,13 +43,7 @@ class MeshLayout:
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what a run is to tell of how it lies."""
-        if not self.unclear:
-            return ()
-        more = f" and {len(self.unclear) - 3} more" if len(self.unclear) > 3 else ""
-        return (
-            f"mesh: every device has all of the state's {', '.join(self.unclear[:3])}{more}, since their shapes fit "
-            "their parameters' specs in two ways or none; say how they lie with state_specs={pattern: spec}",
-        )
+        return tuple(f"mesh: {text}" for text in whole_leaves(self.unclear))
 
     @property
     def devices(self) -> int:
@@ -96,6 +91,17 @@ class MeshLayout:
         if self.mesh == self.outer:
             return tree
         return jax.tree.map(lambda x: jax.device_put(x, NamedSharding(self.outer, x.sharding.spec)), tree)
+
+
+def whole_leaves(unclear: Sequence[str]) -> tuple[str, ...]:
+    """Tell of leaves of a state that every device has whole, as `laid_state` names them."""
+    if not unclear:
+        return ()
+    more = f" and {len(unclear) - 3} more" if len(unclear) > 3 else ""
+    return (
+        f"every device has all of the state's {', '.join(unclear[:3])}{more}, since their shapes fit their parameters' "
+        "specs in two ways or none; say how they lie with state_specs={pattern: spec}",
+    )
 
 
 def in_effect(layout: MeshLayout | None) -> Any:
@@ -163,7 +169,7 @@ def carry_specs(
     With it the paths of leaves of the optimizer's state whose shapes do not say how to lie.
     """
     params = param_specs(place, carry.params, specs)
-    state, unclear = laid_state(f"{place}(state_specs)", optimizer, carry.params, params, of_state)
+    state, unclear = laid_state(f"{place}(state_specs)", optimizer, carry.params, params, of_state, mesh.shape)
     _check_divides(mesh, f"{place}(specs)", "parameter", carry.params, params)
     _check_divides(mesh, f"{place}(state_specs)", "optimizer's state", carry.opt_state, state)
     whole = jax.tree.map(lambda _: PartitionSpec(), carry)

@@ -10,10 +10,12 @@ import jax.numpy as jnp
 
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import COUNT, TRANSFORM, WHOLE, Kind, function_of, one_of
+from jgd.core.batches import unfolded
 from jgd.core.cost import Cost, cost
 from jgd.core.counter_hash import mixed
 from jgd.core.entrywise import acts_entrywise
 from jgd.core.leaves import fixed_leaves
+from jgd.core.mesh import devices_in_use, laid_like
 from jgd.core.pair import Pair
 from jgd.core.quantized import Coding, can_encode, dequantize, is_quantized, quantize
 from jgd.core.tree import increment, name_of, path_names, tree_bytes, zero_count
@@ -68,7 +70,9 @@ class LowBit(Pair):
     State: 1 + 4 / block bytes a number, 2.03 bytes a parameter for AdamW with 8 bits and 1.06 with 4. Where `inner`
     acts on each entry alone, which its traced program tells, leaves of more than `chunk` entries are updated a chunk at
     a time in place, with no temporaries as large as they are but for the updates; other leaves need 20 bytes a number
-    while they are updated (AdamW on a CPU), and all do where gradients and parameters have different dtypes.
+    while they are updated (AdamW on a CPU), and all do where gradients and parameters have different dtypes. On a mesh
+    (`jax.set_mesh`, or `fit(mesh=)`) chunks are cut within devices, and nothing passes between them where each has
+    whole blocks of the last axis.
     """
 
     inner: Transform = part(convert=as_transform, expect=TRANSFORM)
@@ -110,9 +114,12 @@ class LowBit(Pair):
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
         """The inner updates, from moments that are decoded before and encoded after them."""
+        return laid_like(LowBit._step, (grads, state), self, grads, state, params, extra)
+
+    def _step(self, grads: Grads, state: State, params: Params, extra: Any) -> tuple[Updates, State]:
         count, coding = increment(state.count), self.coding
         nodes, structure = jax.tree.flatten(state.inner_state, is_leaf=is_quantized)
-        seeds = [mixed(count, i) if is_quantized(x) else None for i, x in enumerate(nodes)]
+        seeds = [mixed(count, i) for i in unfolded(range(len(nodes)), count)]
 
         def step(grads: Grads, nodes: list[Any], params: Params, starts: list[Any]) -> tuple[Updates, list[Any]]:
             wide = structure.unflatten([dequantize(x, coding) if is_quantized(x) else x for x in nodes])
@@ -127,7 +134,7 @@ class LowBit(Pair):
         if owners is None:
             updates, nodes = step(grads, nodes, params, [0] * len(nodes))
         else:
-            updates, nodes = in_chunks(step, grads, nodes, params, owners, self.chunk)
+            updates, nodes = in_chunks(step, grads, nodes, params, owners, self.chunk, devices_in_use())
         return updates, LowBitState(count, structure.unflatten(nodes))
 
     def cost(self, params: Params) -> Cost:

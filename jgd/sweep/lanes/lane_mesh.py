@@ -1,6 +1,7 @@
 """Lanes that have several devices each: a mesh along whose axis "lanes" they lie, and how each lies on the others."""
 
 import dataclasses
+import warnings
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.types import Transform
 from jgd.sweep.lanes.group import Group
 from jgd.train.loop import Carry, begin, root_key
-from jgd.train.mesh_layout import carry_specs, check_batch, data_specs
+from jgd.train.mesh_layout import carry_specs, check_batch, data_specs, whole_leaves
 from jgd.train.task import Task
 
 LANE_AXIS = "lanes"
@@ -56,9 +57,12 @@ class LaneMesh:
         return [places.get(id(x), PartitionSpec()) for x in group.fixed]
 
     def check(self, task: Task, optimizer: Transform) -> None:
-        """Refuse a task that the devices of a lane do not divide."""
+        """Refuse a task that the devices of a lane do not divide; warn of leaves of the state that each has whole."""
         check_batch("run", task, self.mesh, self.axis)
-        self.places(optimizer, jax.eval_shape(begin, task, optimizer, root_key(0)))
+        carry = jax.eval_shape(begin, task, optimizer, root_key(0))
+        _, unclear = carry_specs(self.mesh, "run", optimizer, carry, self.specs, self.state_specs)
+        for text in whole_leaves(unclear):
+            warnings.warn(f"run(mesh=): {text}.", stacklevel=2)
 
 
 def lane_mesh(mesh: Mesh | None, data_axis: str | None, specs: Any, of_state: Any, devices: Any) -> LaneMesh | None:
