@@ -60,10 +60,7 @@ def _bytes(task: jgd.Task) -> Yields:
     moved = plain + (measured - plain) / health.every
     yield {"task": task.name, "off_bytes": off[0], "plain_bytes": plain, "measured_bytes": measured}
     text = f"percent by which the pulse adds to the bytes that a step of {task.name} moves"
-    why = (
-        "a slice counts as all that it is taken from: the samples for cosines, 4 % by that, read an eighth of the rows"
-    )
-    yield Claim(text, 100 * (moved / off[0] - 1), 5.0, at_least=False, unit=" %", why=why)
+    yield Claim(text, 100 * (moved / off[0] - 1), 5.0, at_least=False, unit=" %")
 
 
 def _loop(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:

@@ -4,13 +4,17 @@ import re
 
 from bench.passes import NO_PASS, Line, read_computations
 
+SLICES = ("slice", "dynamic-slice", "gather")
+LINE = 16  # entries of float32 in a line of the cache, below which nothing is read
+_STRIDE = re.compile(r"slice=\{[^}]*\[\d+:\d+:(\d+)\]\}")  # along the last axis
 _WITHIN = re.compile(r"(body|true_computation|false_computation|branch_computations)=(\{[^}]*\}|%?[\w.\-]+)")
 
 
 def loop_bytes(text: str) -> list[int]:
     """Count those of every loop, of one that lies within another by itself, the largest first.
 
-    A condition counts as its dearer branch, and a slice as a pass over all that it is taken from.
+    A condition counts as its dearer branch. Of an array of which a pass takes slices alone, those count, and what
+    lies between their entries in a line of the cache.
     """
     computations, _ = read_computations(text)
     loops = [line for lines in computations.values() for line in lines if line.does == "while"]
@@ -31,5 +35,22 @@ def _moved(computations: dict[str, list[Line]], name: str) -> int:
         elif line.does == "call":
             total += _moved(computations, line.calls[0])
         elif line.size and line.does not in NO_PASS and line.does != "while":
-            total += line.size + sum(sizes.get(one, 0) for one in set(line.takes))
+            total += line.size + sum(_read(computations, line, one, sizes.get(one, 0)) for one in set(line.takes))
     return total
+
+
+def _read(computations: dict[str, list[Line]], line: Line, taken: str, size: int) -> int:
+    """The bytes that a line reads of an operand of this size."""
+    users = [line]
+    if line.does == "fusion":
+        inner = computations[line.calls[0]]
+        own = next(x.name for x in inner if x.does == "parameter" and x.text.startswith(f"{line.takes.index(taken)})"))
+        users = [x for x in inner if own in x.takes]
+    slices = users and all(x.does in SLICES for x in users)
+    return min(size, sum(x.size * _stride(x) for x in users)) if slices else size
+
+
+def _stride(line: Line) -> int:
+    """How many entries a slice reads for each that it takes."""
+    found = _STRIDE.search(line.text)
+    return min(int(found[1]), LINE) if found else 1

@@ -98,7 +98,7 @@ RULES = {"halving": halving, "asha": asha, "hyperband": hyperband, "median": med
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--space": {"required": True, "help": "space.toml, or file.py:space"},
-    "--trials": {"type": to_whole, "default": 16, "help": "of each space (default: 16)"},
+    "--trials": {"type": to_whole, "help": "of each space (default: 16)"},
     "--seeds": {"type": to_whole, "default": 1, "help": "of each trial (default: 1)"},
     "--steps": {"type": to_whole, "help": "of each run (default: the task's own, or 300)"},
     "--metric": {"type": to_name, "help": "what ranks: loss, or a value of the task's evaluate"},

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import jax.core
 
+from jgd.core.subprograms import program_of, programs_within
+
 ENTRYWISE = frozenset(
     (
         *("abs", "add", "and", "atan2", "cbrt", "ceil", "clamp", "convert_element_type", "copy", "cos", "cosh", "div"),
@@ -15,7 +17,6 @@ ENTRYWISE = frozenset(
     )
 )
 """Primitives whose result at an entry is made of their operands' there."""
-INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # where a call keeps the program that it runs
 MIXED = -1  # of several leaves, or of an array that is no leaf
 
 
@@ -44,13 +45,12 @@ def _owners(jaxpr: Any, given: Sequence[int | None]) -> list[int | None] | None:
         leaves = {x for x in mine if x is not None}
         if MIXED in leaves or len(leaves) > 1:
             return None
-        inner = next((equation.params[name] for name in INNER if name in equation.params), None)
+        program = program_of(equation)
         scalars = not any(x.aval.shape for x in (*equation.invars, *equation.outvars))
         name = equation.primitive.name
         if scalars and not leaves:
             results: Any = [None] * len(equation.outvars)
-        elif inner is not None:
-            program = getattr(inner, "jaxpr", inner)
+        elif program is not None:
             consts = [MIXED if x.aval.shape else None for x in program.constvars]
             results = _owners(program, [*consts, *mine]) if len(mine) == len(program.invars) else None
         elif name in ENTRYWISE or (name == "broadcast_in_dim" and not equation.invars[0].aval.shape and not leaves):
@@ -69,6 +69,5 @@ def _arithmetic(jaxpr: Any) -> list[Any]:
     for equation in jaxpr.eqns:
         numbers = [repr(x.val) for x in equation.invars if hasattr(x, "val") and not x.aval.shape]
         found.append((equation.primitive.name, numbers))
-        inner = [equation.params[name] for name in INNER if name in equation.params]
-        found.extend(_arithmetic(getattr(program, "jaxpr", program)) for program in inner)
+        found.extend(map(_arithmetic, programs_within(equation)))
     return found

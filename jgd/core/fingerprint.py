@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from jgd.core.storage import is_key
+from jgd.core.subprograms import programs_within
 from jgd.core.values import names
 
 SHOWN = 3  # differences in a message
@@ -106,16 +107,13 @@ def calls_host(closed: Any) -> bool:
     """Tell whether a traced program calls functions of the host while it runs."""
     seen: set[int] = set()
 
-    def calls(value: Any) -> bool:
-        if isinstance(value, (tuple, list)):
-            return any(map(calls, value))
-        inner = getattr(value, "jaxpr", value)
-        if not hasattr(inner, "eqns") or id(inner) in seen:
+    def calls(jaxpr: Any) -> bool:
+        if id(jaxpr) in seen:
             return False
-        seen.add(id(inner))
-        return any("callback" in eqn.primitive.name or any(map(calls, eqn.params.values())) for eqn in inner.eqns)
+        seen.add(id(jaxpr))
+        return any("callback" in eqn.primitive.name or any(map(calls, programs_within(eqn))) for eqn in jaxpr.eqns)
 
-    return calls(closed)
+    return calls(getattr(closed, "jaxpr", closed))
 
 
 def code_fingerprint(fn: Any) -> str:

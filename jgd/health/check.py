@@ -19,7 +19,7 @@ from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, look
 from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
-from jgd.health.noise_scale import NoiseScale, noise_scale
+from jgd.health.noise_scale import MOST, NoiseScale, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
 from jgd.health.trials import first_examples, one_step, run_trials
 from jgd.health.verdict import verdict
@@ -90,7 +90,7 @@ def measure_health(
 ) -> Measured:
     """Measure all that a verdict asks for."""
     check_task(task)
-    task = _resident(task)
+    given, task = task, _resident(task)
     carry, taken = _begin(task, optimizer, params, seed)
     key = jax.random.fold_in(root_key(seed), 1)
     batch = first_examples(task, examples)
@@ -116,7 +116,7 @@ def measure_health(
     edge = edge_of(optimizer, later.opt_state, later.params)
     sharp, critical = _curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
-        looked, leaves, _sizes(batch), _noise(task, carry, seed), float(sharp), edge, float(critical),
+        looked, leaves, _sizes(batch), _noise(task, carry, seed, is_stream(given)), float(sharp), edge, float(critical),
         max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         _linearity(task, carry, one, key), _classes(looked, batch), size, _count(task), steps, taken,
         look_at_evaluation(task, optimizer, carry, later, one), _half(carry.params),
@@ -158,11 +158,12 @@ def _sizes(batch: Any) -> dict[str, float]:
     return {f"data{name_of(path) if path else ''}": float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
 
 
-def _noise(task: Task, carry: Carry, seed: int) -> NoiseScale | None:
+def _noise(task: Task, carry: Carry, seed: int, streams: bool) -> NoiseScale | None:
     if _count(task) < 2:
         return None
     size = min(32, _count(task)) if task.batch_size == 1 else None
     found = noise_scale(task, carry.params, model_state=carry.model_state, batch_size=size, seed=seed, confidence=0.9)
+    found = dataclasses.replace(found, examples=MOST) if streams else found
     return found if np.isfinite(found.trace) else None
 
 

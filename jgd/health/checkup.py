@@ -60,7 +60,8 @@ class Checkup:
             high = f"{m.noise.high:.0f}" if math.isfinite(m.noise.high) else "infinity"
             size = f"{m.noise.value:.0f}" if math.isfinite(m.noise.value) else "above what can be measured"
             shown["gradient noise scale"] = f"{size} ({m.noise.low:.0f} to {high}, nine times in ten)"
-            shown["suggested batch"] = f"{m.noise.suggested:,} (now {m.batch_size:,})"
+            most = ", as large as there can be" if m.noise.is_beyond else ""
+            shown["suggested batch"] = f"{m.noise.suggested:,}{most} (now {m.batch_size:,})"
         if math.isfinite(m.sharpness):
             scaled = "preconditioned " if m.edge is not None and m.edge.scale is not None else ""
             shown[f"{scaled}sharpness"] = f"{m.sharpness:.3g}"

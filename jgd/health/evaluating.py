@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
+from jgd.core.subprograms import constants_of, program_of
 from jgd.core.tree import path_names
 from jgd.core.types import Params, State, Transform
 from jgd.health.origin import source_of
-from jgd.health.programs import carried_by, constants_of, program_of, run_equation
+from jgd.health.programs import carried_by, run_equation
 from jgd.health.taps import CALLS
 from jgd.train.loop import Carry, judged_params
 from jgd.train.task import Task, is_on_host, judge_model, loss_and_metrics

@@ -21,6 +21,7 @@ from jgd.train.task import TASK, Task, is_stream, loss_and_metrics, num_examples
 FEWEST = 8  # batches of which an interval can be made
 PARTS = 32  # of a batch, unless the size of one is given
 RESAMPLES = 2000
+MOST = 2**20  # examples of a batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,16 +41,23 @@ class NoiseScale:
     batch_size: int  # of the batches looked at
     part_size: int  # of the parts that each was split into
     confidence: float = 0.95
+    examples: int = MOST  # that a batch can have: those of the data, or as many as any batch of a stream
 
     @property
     def suggested(self) -> int:
-        """The power of two that is nearest to the noise scale, between 1 and 2^20."""
-        return 2 ** round(math.log2(min(max(self.value, 1.0), 2.0**20)))
+        """The power of two that is nearest to the noise scale, or all examples where there are fewer; 2^20 at most."""
+        return min(2 ** round(math.log2(min(max(self.value, 1.0), MOST))), self.examples)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the noise scale is larger than the largest batch that there can be."""
+        return self.value > self.examples
 
     def __str__(self) -> str:
+        spent = "spends twice the fewest steps and twice the fewest examples"
         return (
             f"noise scale {self.value:.3g} examples, {100 * self.confidence:g} % interval {self.low:.3g} to "
-            f"{self.high:.3g}; a batch of {self.suggested} spends twice the fewest steps and twice the fewest examples"
+            f"{self.high:.3g}; a batch of {self.suggested} {'is as large as there can be' if self.is_beyond else spent}"
         )
 
 
@@ -93,8 +101,9 @@ def noise_scale(
     low, high = np.quantile(spread, [(1 - confidence) / 2, (1 + confidence) / 2], method="inverted_cdf")
     value = _scale(trace.mean(), signal.mean())
     return NoiseScale(
-        float(value), float(low), float(high), float(trace.mean()), float(signal.mean()), size, part, confidence
-    )
+        float(value), float(low), float(high), float(trace.mean()), float(signal.mean()), size, part, confidence,
+        MOST if is_stream(task) else min(MOST, num_examples(task)),
+    )  # fmt: skip
 
 
 @partial(jax.jit, static_argnames="part")

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
-from jgd.health.programs import carried_by, constants_of, program_of, run_equation
+from jgd.core.subprograms import constants_of, program_of
+from jgd.health.programs import carried_by, run_equation
 
 FINITE, INFINITE, UNDEFINED = 0, 1, 2  # of an array: the worst of its entries
 ENTERED = frozenset(

@@ -1,21 +1,10 @@
-"""Equations of traced programs: the programs within them, and running one by itself, under any version of JAX."""
+"""Equations of traced programs: what a scan carries, and running one by itself, under any version of JAX."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
-
-
-def program_of(eqn: Any) -> Any:
-    """The program within an equation, `None` where it has none, or several."""
-    found = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-    return getattr(found, "jaxpr", found)
-
-
-def constants_of(eqn: Any) -> Sequence[Any]:
-    """The constants of the program within an equation."""
-    return getattr(eqn.params.get("jaxpr", eqn.params.get("call_jaxpr")), "consts", ())
 
 
 def carried_by(eqn: Any, program: Any) -> tuple[int, int]:

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
+from jgd.core.subprograms import constants_of, program_of
 from jgd.core.tree import path_names
-from jgd.health.programs import carried_by, constants_of, program_of, run_equation
+from jgd.health.programs import carried_by, run_equation
 
 PRODUCTS = ("dot_general", "conv_general_dilated", "gather")
 SQUASHING = ("tanh", "logistic")

@@ -9,7 +9,7 @@ from jgd.core.shapes import Float
 
 LEVELS = np.array([0.01, 0.03, 0.1, 0.3])  # of the misfit, and of the drift in an octave, in logs of numbers
 OF_LOSSES = 0.1  # how many times that both are in logs of losses
-POWERS, MOST, SETS = (0.1, 2.0), 16, 4096  # between which powers of a loss's law lie, how many of each size, of all
+POWERS, MOST, SETS = (0.1, 2.0), 32, 4096  # between which powers of a loss's law lie, how many of each size, of all
 TINY = 1e-6  # the least floor or loss, in units of those of the studies
 WEAK = 1e-4  # the precision of coefficients before the studies are seen: a standard deviation of 100
 

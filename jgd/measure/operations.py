@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from jgd.core.subprograms import programs_within
+
 
 def operations(fn: Callable[..., Any], *args: Any) -> float:
     """Count the operations of `fn(*args)`: two for a term of a matrix product or convolution, one for any other number.
@@ -34,8 +36,3 @@ def _of_equation(eqn: Any) -> float:
     if not inner:
         return float(made)
     return max(inner) if eqn.primitive.name == "cond" else sum(inner) * eqn.params.get("length", 1)
-
-
-def programs_within(eqn: Any) -> list[Any]:
-    """The programs among the parameters of an equation: bodies, branches, called functions."""
-    return [getattr(x, "jaxpr", x) for x in jax.tree.leaves(tuple(eqn.params.values())) if hasattr(x, "eqns")]

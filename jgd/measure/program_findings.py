@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from jgd.core.finding import Finding
 from jgd.core.outline import shown
+from jgd.core.subprograms import programs_within
 from jgd.core.tree import tree_bytes
 from jgd.measure.collectives import entry_results
-from jgd.measure.operations import programs_within
 from jgd.measure.units import bytes_text
 
 LARGE = 2**20  # bytes from which a copy, a constant or an argument that is not donated is worth a word

@@ -3,10 +3,8 @@
 import dataclasses
 import inspect
 import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from jax.sharding import Mesh
@@ -15,6 +13,7 @@ from jgd.core.arguments import check_arguments, kinds_by_name
 from jgd.core.storage import folder_path
 from jgd.sweep import arguments
 from jgd.sweep.engine.black_box import BlackBoxEngine, is_black_box, name_problem, refuse_inside
+from jgd.sweep.engine.executors import beside, cancel
 from jgd.sweep.engine.plan import Plan, make_plan
 from jgd.sweep.engine.rounds import Engine, TaskEngine, train_in_rounds
 from jgd.sweep.engine.time_limit import TimeLimit
@@ -33,6 +32,7 @@ from jgd.sweep.storage.store import Store
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
+TRIALS = 16  # unless their number is given
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -48,6 +48,7 @@ class Study:
                 An array of numbers is a `grid`; a `choice` of optimizers or of parts brings its own distributions.
                 One space, a list of them, or a dict by name, to compare optimizers. One without
                 distributions is one trial.
+    num_trials  Of each space, 16 unless given, and fewer where a space has no more settings.
     seeds       How many (0, 1, ...), or which. A seed is the same key in every trial: the same first parameters and
                 the same batches, so trials can be compared in pairs; and the same as in `jgd.fit(seed=)`.
     metric      What trials are ranked by, with `mode` "min", the default, or "max": "loss" (the mean of training since
@@ -110,7 +111,7 @@ class Study:
     spaces: Any
     _: dataclasses.KW_ONLY
     steps: int | None = None
-    num_trials: int = 16
+    num_trials: int | None = None
     seeds: int | Sequence[int] = 1
     metric: str = "loss"
     mode: str | None = None
@@ -152,7 +153,7 @@ class Study:
             refuse_inside(steps=self.steps, stop=self.stop, evolve=self.evolve, mesh=self.mesh, **inside)
         else:
             arguments.check_kind(self.task)
-        num_trials, seed = int(self.num_trials), int(self.seed)
+        num_trials, seed = self.trials, int(self.seed)
         rounds = rounds_of(self.sampler) if self.rounds is None else int(self.rounds)
         dir = None if self.dir is None else folder_path("run", self.dir)
         eval_every = self.eval_every
@@ -168,7 +169,7 @@ class Study:
         spread = lane_mesh(self.mesh, self.data_axis, self.specs, self.state_specs, self.devices)
         chosen = self.devices if spread is None else list(spread.mesh.devices.flat)
         made = {
-            "num_trials": num_trials,
+            "num_trials": None if self.num_trials is None else num_trials,
             "seed": seed,
             "rounds": rounds,
             "lanes": None if self.lanes is None else int(self.lanes),
@@ -183,14 +184,20 @@ class Study:
             object.__setattr__(self, name, value)
 
     @property
+    def trials(self) -> int:
+        """How many trials each space has at most."""
+        return TRIALS if self.num_trials is None else int(self.num_trials)
+
+    @property
     def sizes(self) -> list[int]:
         """Trials of each space, round by round."""
-        return round_sizes(self.num_trials, self.rounds or 1)
+        return round_sizes(self.trials, self.rounds or 1)
 
     def proposals(self) -> Proposals:
         """Begin to ask the sampler for trials."""
-        repeats = self.settings.evolve is not None  # its members part ways even where they begin alike
-        return Proposals(self.train, self.named, self.sampler, self.seed, self.where, self.enqueue, repeats)
+        # The members of a population part ways even where they begin alike.
+        ways = {"repeats": self.settings.evolve is not None, "wanted": self.num_trials is not None}
+        return Proposals(self.train, self.named, self.sampler, self.seed, self.where, self.enqueue, **ways)
 
     def engine(self) -> Engine:
         """Make the engine that trains the trials on the devices."""
@@ -204,8 +211,8 @@ class Study:
         """A context with the folder's open store, or with None where there is no folder."""
         if self.dir is None:
             return nullcontext()
-        names = ("num_trials", "sampler", "seed", "rounds", "where")
-        others = {name: getattr(self, name) for name in names}
+        names = ("sampler", "seed", "rounds", "where")
+        others = {"num_trials": self.trials} | {name: getattr(self, name) for name in names}
         problem = describe_problem(self.train, self.named, code_texts(self.train, self.named))
         others |= {} if self.enqueue is None else {"enqueue": self.enqueue}
         spec = study_spec(problem, self.settings, **others)
@@ -221,26 +228,11 @@ class Study:
                 cancel(others)
         return Result.of(dataclasses.replace(found, asked=store.asked if store else None))
 
-    @contextmanager
-    def others(self) -> Iterator[list[Any]]:
-        """The futures of the processes that the executor starts, which are waited for; one that failed is warned of."""
+    def others(self) -> AbstractContextManager[list[Any]]:
+        """The futures of the processes that the executor starts."""
         own = {"executor": None, "devices": None, "progress": False}
         asked = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init} | own
-        begun = range((self.workers or 1) - 1) if self.executor else ()
-        futures = [self.executor.submit(take_part, asked) for _ in begun]
-        try:
-            yield futures
-        except BaseException:
-            cancel(futures)
-            raise
-        for future in futures:
-            try:
-                future.result()
-            except (Exception, CancelledError) as error:
-                warnings.warn(
-                    f"run(executor=): a worker ended with {type(error).__name__} ({error}); the others did its trials.",
-                    stacklevel=5,
-                )
+        return beside(self.executor, take_part, asked, (self.workers or 1) - 1)
 
     def plan(self) -> Plan:
         """Foretell `run`; see `jgd.sweep.plan`."""
@@ -250,13 +242,6 @@ class Study:
 def take_part(asked: dict[str, Any]) -> None:
     """Work on a sweep as one of its processes, with the arguments of a study."""
     Study(**asked).run()
-
-
-def cancel(futures: list[Any]) -> None:
-    """Take back what has not begun, and forget the rest, which ends with the sweep; the list is empty then."""
-    for future in futures:
-        future.cancel()
-    futures.clear()
 
 
 def arguments_of(

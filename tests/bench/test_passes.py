@@ -3,6 +3,8 @@
 import types
 from typing import Any
 
+import pytest
+
 from bench.loop_bytes import loop_bytes
 from bench.passes import likeness, passes
 
@@ -101,3 +103,13 @@ ENTRY %main (x: f32[4096]) -> f32[4096] {
 def test_a_loop_moves_what_its_passes_and_the_dearer_branch_do():
     """A copy reads and writes 16 KiB, and so does the dearer branch."""
     assert loop_bytes(LOOP) == [4 << 14]
+
+
+@pytest.mark.parametrize(
+    ("size", "slices", "read"), [("16384", "[0:16384:4]", 4 << 14), ("16,1024", "[0:16:4], [0:1024]", 1 << 14)]
+)
+def test_of_slices_the_lines_of_the_cache_count(size, slices, read):
+    """Every fourth entry of 64 KiB lies in each line, and every fourth row in a fourth of them; 16 KiB are written."""
+    body = f"%c = f32[{size}] parameter(0)\n  ROOT %seen = f32[4096]{{0}} slice(%c), slice={{{slices}}}\n"
+    begin, end = LOOP.index("%c = "), LOOP.index("}\n\n%condition")
+    assert loop_bytes(LOOP[:begin] + body + LOOP[end:]) == [read + (1 << 14)]

@@ -6,7 +6,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.health.noise_scale import noise_scale
+from jgd.health.noise_scale import MOST, noise_scale
 
 SIGNAL, SPREAD = 0.3, np.linspace(0.5, 1.5, 20)
 
@@ -45,7 +45,15 @@ def test_without_a_signal_the_scale_may_be_infinite():
     flat = jgd.Task(lambda key: jnp.zeros(3), lambda p, x: jnp.mean(x @ p), x, 32)
     found = noise_scale(flat, batches=8)
     assert found.value == np.inf
-    assert "inf" in str(found)
+    assert found.suggested == 32  # all that there are
+    assert "scale inf" in str(found)
+    assert "as large as there can be" in str(found)
+
+
+def test_a_stream_has_batches_of_any_size():
+    rows = np.random.default_rng(0).normal(size=(8, 4, 3)).astype(np.float32)
+    stream = jgd.Task(lambda key: jnp.zeros(3), lambda p, x: jnp.mean(x @ p), lambda epoch: iter(rows))
+    assert noise_scale(stream, batches=8).examples == MOST
 
 
 @pytest.mark.parametrize(

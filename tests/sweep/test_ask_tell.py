@@ -1,5 +1,6 @@
 """Proposals: trials of several spaces by number, conditions on them, and what samplers hear."""
 
+import warnings
 from typing import Any
 
 import jax.numpy as jnp
@@ -162,6 +163,9 @@ def test_each_of_a_few_settings_is_one_trial():
         assert made.ask(5) == []  # and it warns once
     spaces = {"adam": jgd.adam(0.1, b1=choice([0.5, 0.9]))}
     assert len(Proposals(TASK, spaces, "random", 0, None, repeats=True).ask(24)) == 24
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nobody asked for so many
+        assert len(Proposals(TASK, spaces, "random", 0, None, wanted=False).ask(24)) == 2
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])

@@ -28,7 +28,7 @@ class Proposals:
     `where(params)` says whether a trial's values by name go together; points for which it is false are drawn again,
     and a sampler hears of them as failures. A setting of a space that has only so many is one trial: where a sampler
     proposes it again, it hears what became of that one, and another is drawn, until there are none. With `repeats`, as
-    a population needs, all are trials.
+    a population needs, all are trials. Where so many are `wanted`, fewer are warned of.
     """
 
     def __init__(
@@ -40,8 +40,9 @@ class Proposals:
         where: Where | None,
         enqueue: Any = None,
         repeats: bool = False,
+        wanted: bool = True,
     ) -> None:
-        self._sampler_name, self._where, self._count = sampler, where, 0
+        self._sampler_name, self._where, self._count, self._wanted = sampler, where, 0, wanted
         self._seed, self._repeats = seed, repeats
         self._spaces = [self._space(name, task, space, sampler, seed, len(spaces)) for name, space in spaces.items()]
         for name, settings in by_space(enqueue, list(spaces)).items():
@@ -135,7 +136,7 @@ class Proposals:
                     "needed; narrow the ranges, or loosen the condition."
                 )
         by_design = isinstance(space.sampler, Grid) and drawn <= len(space.known)  # a grid may be smaller than asked
-        if space.spent and len(kept) < count and not by_design:
+        if self._wanted and space.spent and len(kept) < count and not by_design:
             space.warn()
         if not kept and first:
             raise InputError(f"run(where=): it rejects every point of {space.name!r}; loosen the condition.")
