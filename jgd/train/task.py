@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 
 from jgd.core.arguments import TEXT, WHOLE, Kind, checked, function_of, instance_of
@@ -62,7 +63,8 @@ class Task:
 
     A loss or an evaluation that needs numbers or arrays of its own should be a callable pytree, such as
     `jax.tree_util.Partial(loss, smoothing)`: its leaves are then arguments of the compiled program. What a plain
-    function closes over becomes a constant in it.
+    function closes over becomes a constant in it. A number that decides a shape or a branch is bound by
+    `functools.partial` instead, and is structure; one to be swept is a `jgd.sweep.structural`.
     """
 
     init: Callable[[jax.Array], Params] = part(expect=function_of("init(key) -> params"), convert=as_function)
@@ -109,7 +111,17 @@ def has_state(task: Task) -> bool:
 
 def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     """The first parameters, and the first state of the model, `None` where it has none."""
-    made = task.init(key)
+    try:
+        made = task.init(key)
+    except TypeError as error:  # as JAX's are, about a number that it traces
+        if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(task.init)):
+            raise
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise InputError(
+            f"{_place(task, 'init')}: init failed with {type(error).__name__}: {reason}; numbers inside a Partial are "
+            "traced, and must not decide shapes or branches; bind those that do by functools.partial, or in a sweep "
+            "as sweep.structural([16, 32])."
+        ) from error
     if not has_state(task):
         return made, None
     if not isinstance(made, tuple) or len(made) != 2:
