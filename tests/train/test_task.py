@@ -134,3 +134,18 @@ def test_a_number_that_decides_a_shape_is_structure(tmp_path):
         InputError, match=r"traced, and must not decide shapes .*; bind those that do by functools\.partial"
     ):
         train(jax.tree_util.Partial, dir=tmp_path / "traced")
+
+
+def test_a_flag_or_a_text_inside_a_loss_is_bound():
+    def loss(p, batch, twice, act="tanh"):
+        return ((batch @ p) ** 2).mean() * (2 if twice else 1)
+
+    def train(bound, **given):
+        task = Task(lambda key: jnp.ones(3), bound(loss, **given), jnp.ones((4, 3)))
+        return jgd.fit(task, jgd.sgd(0.1), steps=1, progress=False)
+
+    assert train(functools.partial, twice=True, act="relu").metrics["loss"][0] == pytest.approx(18.0)
+    with pytest.raises(InputError, match=r"numbers and flags inside a Partial are traced, .*functools\.partial"):
+        train(jax.tree_util.Partial, twice=True)
+    with pytest.raises(InputError, match=r"the task's act is 'relu', not a number; bind a text by functools\.partial"):
+        train(jax.tree_util.Partial, twice=1.0, act="relu")
