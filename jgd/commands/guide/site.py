@@ -23,7 +23,7 @@ TITLE = "jgd: gradient descent as a value"
 FEATURES = ["navigation.sections", "navigation.top", "content.code.copy", "search.highlight"]
 STYLE = """\
 .md-grid { max-width: 72rem; }
-.md-typeset pre > code { font-size: 0.6rem; }  /* 100 columns beside both lists, and 120 on a wide screen */
+.md-typeset pre > code { font-size: 0.59rem; }  /* 100 columns beside both lists, and 120 on a wide screen */
 @media screen and (min-width: 60em) {  /* a name in a table is not cut; on a phone it is, rather than a column hidden */
   .md-typeset table:not([class]) code { word-break: normal; overflow-wrap: break-word; }
 }
