@@ -43,4 +43,4 @@ def test_the_readme_is_four_screens():
 def test_the_readme_cites_what_the_citation_file_says():
     cited = (ROOT / ".github/CITATION.cff").read_text()
     for key in ("title", "- name"):
-        assert re.search(rf'{key}: "?(.*?)"?$', cited, re.MULTILINE)[1] in README
+        assert [text in README for text in re.findall(rf'{key}: "?(.*?)"?$', cited, re.MULTILINE)] == [True]
