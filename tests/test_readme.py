@@ -3,7 +3,8 @@
 import pathlib
 import re
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def test_the_readme_s_code_runs(capsys, tmp_path, monkeypatch):
@@ -25,8 +26,7 @@ def test_the_readme_has_its_two_commands():
 
 
 def test_what_the_readme_and_the_pages_link_to_is_there():
-    root = pathlib.Path(__file__).parents[1]
-    pages = [root / "README.md", root / ".github/CONTRIBUTING.md", *(root / "jgd/guide").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md", *(ROOT / "jgd/guide").glob("*.md")]
     for page in pages:
         for link in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text()):
             made = page.parent.name == "guide" and link.startswith(("reference/", "types/"))  # with the site
@@ -35,3 +35,12 @@ def test_what_the_readme_and_the_pages_link_to_is_there():
 
 def test_the_readme_is_four_screens():
     assert len(README.splitlines()) <= 200
+    code = [line for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+    assert len(code) <= 100
+    assert [line for line in code if len(line) > 100] == []  # what is wider is cut on a page
+
+
+def test_the_readme_cites_what_the_citation_file_says():
+    cited = (ROOT / ".github/CITATION.cff").read_text()
+    for key in ("title", "- name"):
+        assert [text in README for text in re.findall(rf'{key}: "?(.*?)"?$', cited, re.MULTILINE)] == [True]

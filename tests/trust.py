@@ -37,7 +37,7 @@ LOOSE = 1e-8
 PLATFORMS = 10
 """What a figure may be off by elsewhere: other processors and versions of XLA order and fuse sums differently."""
 
-HEAD = """# How far each optimizer is from implementations that nobody here wrote
+HEAD = """# How closely each optimizer agrees with other implementations
 
 Written by `python -m tests.trust`, and held true by tests/test_oracles.py. Each oracle takes the same {steps} steps
 in float64 over the same random gradients, of sizes from 1e-3 to 10: optax {optax} as the tests run, torch.optim and

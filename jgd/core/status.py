@@ -23,7 +23,7 @@ class Status(enum.IntEnum):
     MAX_STEPS = (
         1,
         "took the steps that it was allowed",
-        "allow more if it has not converged, or raise the learning rate if the method has one",
+        "allow more if it has not converged",
     )
     GRADIENT_NORM = 2, "the gradient's norm fell below its threshold", "nothing to do: this is a stationary point"
     VALUE = 3, "the value fell to its threshold", "nothing to do: the target is reached"

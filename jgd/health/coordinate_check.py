@@ -12,8 +12,8 @@ from jgd.core.arguments import WHOLE, Kind, checked, function_of, listed
 from jgd.core.errors import InputError
 from jgd.core.types import Transform
 from jgd.health.taps import Tapped, tap_loss
-from jgd.pages.figure import literal, new_figure
-from jgd.pages.palette import COLORS, GRID, INK
+from jgd.pages.figure import literal, new_figure, style
+from jgd.pages.palette import COLORS, INK
 from jgd.pages.sheet import Sheet
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.stream import Feed, Position
@@ -82,8 +82,10 @@ class CoordinateCheck:
             panel.set_xscale("log", base=2)
             panel.set_yscale("log")
             panel.set_title(title, loc="left", fontsize=9, color=INK)
-            panel.set_xlabel("width", fontsize=9, color=INK)
-            panel.grid(color=GRID)
+            panel.set_xticks(self.widths, map(str, self.widths))
+            panel.set_xticks([], minor=True)
+            panel.set_xlabel("width")
+            style(panel)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8)
         return figure
 

@@ -12,9 +12,9 @@ from jgd.health.layers import slope
 from jgd.health.measured import Measured
 from jgd.health.table import HEAD, LayerRow, layer_cells
 from jgd.health.trials import FACTORS
-from jgd.pages.figure import literal, new_figure
+from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.page import facts, figure, notes, page, table
-from jgd.pages.palette import COLORS, FAINT, GRID, INK, VARIABLES
+from jgd.pages.palette import COLORS, FAINT, INK, VARIABLES
 from jgd.pages.svg import to_svg
 
 SEVERITIES = {BROKEN: "Broken", SLOW: "Slow"}
@@ -170,13 +170,5 @@ def _rates(m: Measured) -> Any:
 
 def _quiet(axes: Any) -> None:
     """Draw the axes in colours that the page has a dark one for."""
-    axes.grid(color=GRID)
-    axes.set_facecolor("none")
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", colors=INK)
-    axes.xaxis.label.set_color(INK)
-    axes.yaxis.label.set_color(INK)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_edgecolor(FAINT)
+    style(axes)
     axes.figure.legend(loc="outside upper left", ncols=3, frameon=False, labelcolor=INK)

@@ -7,8 +7,8 @@ import numpy as np
 
 from jgd.core.finding import Finding
 from jgd.health.pulse_findings import Heard
-from jgd.pages.figure import literal, new_figure
-from jgd.pages.palette import COLORS, FAINT, GRID, INK
+from jgd.pages.figure import literal, new_figure, style
+from jgd.pages.palette import COLORS, INK
 from jgd.train.pulse import EVERYTHING
 
 PANELS = (
@@ -55,11 +55,7 @@ def _loss(panel: Any, heard: Heard) -> None:
 
 def _style(panel: Any, title: str) -> None:
     panel.set_title(title, loc="left", fontsize=9, color=INK)
-    panel.grid(color=GRID, linewidth=0.8)
-    panel.tick_params(which="both", colors=INK, labelsize=8, length=0)
-    for side, spine in panel.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(FAINT)
+    style(panel)
 
 
 def _wrapped(text: str, width: int = 130) -> str:

@@ -15,9 +15,10 @@ from jgd.core.values import with_hyperparams
 from jgd.law.estimate import Estimate
 from jgd.law.optimum import optima, swept_trials
 from jgd.law.regression import Regression, of_loss, of_number
-from jgd.pages.figure import literal, new_figure
-from jgd.pages.palette import COLORS, GRID, INK
+from jgd.pages.figure import literal, new_figure, style
+from jgd.pages.palette import COLORS
 from jgd.pages.sheet import Sheet
+from jgd.sweep.plots.style import log_ticks
 from jgd.sweep.results.outcomes import Outcomes
 
 STUDIES = Kind(
@@ -123,9 +124,12 @@ class Law:
                 panel.plot(at, np.exp(dots), "o", color=COLORS[0], markersize=4)
                 panel.set_xscale("log", base=2)
                 panel.set_yscale("log")
-                panel.grid(color=GRID)
-                panel.set_xlabel(literal(self.sizes[k]), fontsize=9, color=INK)
-                panel.set_ylabel(literal(name), fontsize=9, color=INK)
+                panel.set_xticks(at, [f"{size:g}" for size in at])
+                panel.set_xticks([], minor=True)
+                log_ticks(panel.yaxis)
+                panel.set_xlabel(literal(self.sizes[k]))
+                panel.set_ylabel(literal(name))
+                style(panel)
         return figure
 
 

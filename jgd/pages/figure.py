@@ -5,6 +5,7 @@ import io
 from typing import Any
 
 from jgd.core.optional import require
+from jgd.pages.palette import FAINT, GRID, INK
 
 
 def new_figure(width: float, height: float, purpose: str) -> Any:
@@ -13,6 +14,19 @@ def new_figure(width: float, height: float, purpose: str) -> Any:
     `purpose` is named where matplotlib is missing.
     """
     return _class(require("matplotlib.figure", purpose).Figure)((width, height), layout="constrained")
+
+
+def style(panel: Any) -> None:
+    """Give a panel the look of all pictures: a light grid, two sides, small labels, nothing behind."""
+    panel.patch.set_visible(False)
+    panel.grid(color=GRID, linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.tick_params(which="both", colors=INK, labelsize=8, length=0)
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.label.set(color=INK, fontsize=9)
+    for side, spine in panel.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(FAINT)
 
 
 def literal(text: str) -> str:

@@ -230,7 +230,8 @@ def _check_numbers(place: str, value: Any) -> None:
     """Refuse a search space, whose leaves are no numbers."""
     for i, leaf in enumerate(jax.tree.leaves(value)):
         if not isinstance(leaf, (bool, int, float, complex, np.generic, np.ndarray, jax.Array)):
+            remedy = "bind a text by functools.partial" if isinstance(leaf, str) else "pass a number"
             raise InputError(
-                f"fit: the {place}'s {list(hyperparams(value))[i]} is {leaf!r}, not a number; pass a number, or give a "
+                f"fit: the {place}'s {list(hyperparams(value))[i]} is {leaf!r}, not a number; {remedy}, or give a "
                 "search space to jgd.sweep.run."
             )

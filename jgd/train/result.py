@@ -9,7 +9,8 @@ import numpy as np
 from jgd.core.optional import require
 from jgd.core.status import Status
 from jgd.core.types import Params, State
-from jgd.pages.figure import literal, new_figure
+from jgd.pages.figure import literal, new_figure, style
+from jgd.pages.palette import COLORS, INK
 from jgd.pages.sheet import Sheet
 from jgd.pages.text import count
 from jgd.train.judging import Best
@@ -105,18 +106,19 @@ class Run:
         _draw(panels[0], np.arange(self.steps), self.metrics)
         if judged:
             _draw(panels[1], self.evaluations["step"], judged)
-        figure.suptitle(f"{self.steps} steps, {self.status.name.lower()}")
+        figure.suptitle(f"{self.steps} steps, {self.status.name.lower()}", fontsize=9, color=INK)
         return figure
 
 
 def _draw(axes: Any, steps: np.ndarray, curves: dict[str, np.ndarray]) -> None:
-    for name, curve in curves.items():
-        axes.plot(steps, curve, label=literal(name))
+    for i, (name, curve) in enumerate(curves.items()):
+        axes.plot(steps, curve, color=COLORS[i % len(COLORS)], linewidth=1.4, label=literal(name))
     finite = [curve[np.isfinite(curve)] for curve in curves.values()]
     if all(curve.size and curve.min() > 0 and curve.max() > 100 * curve.min() for curve in finite):
         axes.set_yscale("log")
     axes.set_xlabel("step")
-    axes.legend()
+    style(axes)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
 
 
 def _summary(name: str, curve: np.ndarray, steps: Any) -> tuple[str, str, str, str]:

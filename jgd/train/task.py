@@ -1,10 +1,12 @@
 """The problem to train on: how parameters begin, what is minimised, on which data, and how it is judged."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 
 from jgd.core.arguments import TEXT, WHOLE, Kind, checked, function_of, instance_of
@@ -62,7 +64,8 @@ class Task:
 
     A loss or an evaluation that needs numbers or arrays of its own should be a callable pytree, such as
     `jax.tree_util.Partial(loss, smoothing)`: its leaves are then arguments of the compiled program. What a plain
-    function closes over becomes a constant in it.
+    function closes over becomes a constant in it. A number that decides a shape or a branch is bound by
+    `functools.partial` instead, and is structure; one to be swept is a `jgd.sweep.structural`.
     """
 
     init: Callable[[jax.Array], Params] = part(expect=function_of("init(key) -> params"), convert=as_function)
@@ -109,7 +112,8 @@ def has_state(task: Task) -> bool:
 
 def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     """The first parameters, and the first state of the model, `None` where it has none."""
-    made = task.init(key)
+    with _numbers_inside(task, "init"):
+        made = task.init(key)
     if not has_state(task):
         return made, None
     if not isinstance(made, tuple) or len(made) != 2:
@@ -120,12 +124,29 @@ def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
     return made
 
 
+@contextmanager
+def _numbers_inside(task: Task, field: str) -> Iterator[None]:
+    """Say what a function whose numbers are traced may not do with them, where it fails."""
+    try:
+        yield
+    except TypeError as error:  # as JAX's are, about a number that it traces
+        if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(getattr(task, field))):
+            raise
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise InputError(
+            f"{_place(task, field)}: {field} failed with {type(error).__name__}: {reason}; numbers and flags inside a "
+            "Partial are traced, and must not decide shapes or branches; bind those that do by functools.partial, or "
+            "in a sweep list numbers by sweep.structural([16, 32]) and functions by sweep.choice."
+        ) from error
+
+
 def loss_and_metrics(
     task: Task, params: Params, model_state: State, batch: Any, key: jax.Array
 ) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
     """The loss, the model's next state and the scalars of `aux`, or an error that says what it returned instead."""
     call, place = loss_call(task.loss, _place(task, "loss")), _place(task, "loss")
-    out = computed(partial(call, task.loss), task.compute_dtype, task.remat)(params, model_state, batch, key)
+    with _numbers_inside(task, "loss"):
+        out = computed(partial(call, task.loss), task.compute_dtype, task.remat)(params, model_state, batch, key)
     value, rest = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
     if not _is_real_scalar(value):
         expected = "(scalar, (state, aux))" if call.state else "(scalar, aux)"

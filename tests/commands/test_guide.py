@@ -16,6 +16,8 @@ from jgd.solvers.names import METHODS
 from jgd.solvers.root import ROOT_METHODS
 
 PAGES = guide_pages()
+BLOCK = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
+COLUMNS = 100  # of code beside both lists at 1280 pixels, see the style of the site
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -25,6 +27,20 @@ def test_the_code_of_a_page_runs(page, monkeypatch, tmp_path):
     with jax.numpy_rank_promotion("allow"):  # as readers have it
         for block in re.findall(r"```python\n(.*?)```", PAGES[page], re.DOTALL):
             exec(compile(block, f"{page}.md", "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_are_seen_whole(page):
+    blocks = [*BLOCK.findall(PAGES[page]), *re.findall(r"^    (.*)", BLOCK.sub("", PAGES[page]), re.MULTILINE)]
+    wide = [line for block in blocks for line in block.splitlines() if len(line) > COLUMNS]
+    assert wide == []
+
+
+def test_recipes_are_short():
+    for page in ("recipes", "models", "science"):
+        for recipe in PAGES[page].split("\n## ")[1:]:
+            lines = [line for block in BLOCK.findall(recipe) for line in block.splitlines()]
+            assert len(lines) <= 40, recipe.partition("\n")[0]
 
 
 def is_there(parts):
@@ -81,7 +97,9 @@ def test_the_site_is_built_from_all_pages(tmp_path, capsys, monkeypatch):
     assert "../linear_schedule.svg" in (tmp_path / "site/schedules/linear_schedule/index.html").read_text()
     assert "ScaleByLion" in (tmp_path / "site/optimizers/lion/index.html").read_text()
     assert not [page for page in (tmp_path / "site").rglob("*.html") if "\\&lt;" in page.read_text()]
-    assert "(optimizers/lion/)" in (tmp_path / "site/llms.txt").read_text()
+    listed = (tmp_path / "site/llms.txt").read_text()
+    assert "(optimizers/lion/): Lion " in listed
+    assert all((tmp_path / "site" / page / "index.html").is_file() for page in re.findall(r"\(([a-z-]+/)\): ", listed))
 
 
 def test_without_its_builder_there_is_no_site(monkeypatch, tmp_path, capsys):

@@ -277,6 +277,10 @@ def fails_traced(scale, params, batch):
             lambda: sweep(Task(problems.init, Partial(fails_traced, uniform(1, 2)), problems.arrays())),
             "must not decide shapes or branches",
         ),
+        (
+            lambda: sweep(Task(problems.init, Partial(fails_traced, choice(["a", "b"])), problems.arrays())),
+            "run: the text 'a' stands in a task, where only numbers can; choose between functions",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(call, words):

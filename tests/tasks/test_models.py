@@ -198,6 +198,7 @@ def test_models_without_a_state_and_with_a_key():
     (lambda: from_nnx(3, nnx_loss, DATA), "from_nnx(model=3): model must be an nnx.Module, or a function of rngs"),
     (lambda: from_linen(LinenNet, linen_loss, DATA), "module must be a flax.linen.Module"),
     (lambda: from_equinox(3, eqx_loss, DATA), "from_equinox(model=3): model must be an eqx.Module, or a function"),
+    (lambda: from_equinox(EqxNet, eqx_loss, DATA), "comes without one; pass eqx.nn.make_with_state(Net)."),
     (lambda: jgd.fit(from_linen(LinenNet(), lambda model, batch: 1.0, DATA), jgd.sgd(0.1), steps=1),
      "from_linen: the loss does not call its model"),
 ])  # fmt: skip

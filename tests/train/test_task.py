@@ -1,5 +1,6 @@
 """The task: what it takes, and the sentence that refuses the rest."""
 
+import functools
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jgd
 from jgd.core import InputError
 from jgd.train.task import Task, check_task, is_stream, loss_and_metrics, num_batches
 from tests.train import problems
@@ -117,3 +119,33 @@ def test_numbers_inside_the_loss_are_leaves():
     assert 2.0 in jax.tree.leaves(task)
     assert is_stream(make(data=problems.batches, batch_size=None))
     assert not is_stream(task)
+
+
+def test_a_number_that_decides_a_shape_is_structure(tmp_path):
+    def init(key, width):
+        return jnp.ones(width)
+
+    def train(bound, **options):
+        task = Task(bound(init, width=3), lambda p, batch: ((batch @ p) ** 2).mean(), jnp.ones((4, 3)))
+        return jgd.fit(task, jgd.sgd(0.1), steps=2, progress=False, **options)
+
+    assert train(functools.partial, dir=tmp_path / "partial").params.shape == (3,)
+    with pytest.raises(
+        InputError, match=r"traced, and must not decide shapes .*; bind those that do by functools\.partial"
+    ):
+        train(jax.tree_util.Partial, dir=tmp_path / "traced")
+
+
+def test_a_flag_or_a_text_inside_a_loss_is_bound():
+    def loss(p, batch, twice, act="tanh"):
+        return ((batch @ p) ** 2).mean() * (2 if twice else 1)
+
+    def train(bound, **given):
+        task = Task(lambda key: jnp.ones(3), bound(loss, **given), jnp.ones((4, 3)))
+        return jgd.fit(task, jgd.sgd(0.1), steps=1, progress=False)
+
+    assert train(functools.partial, twice=True, act="relu").metrics["loss"][0] == pytest.approx(18.0)
+    with pytest.raises(InputError, match=r"numbers and flags inside a Partial are traced, .*functools\.partial"):
+        train(jax.tree_util.Partial, twice=True)
+    with pytest.raises(InputError, match=r"the task's act is 'relu', not a number; bind a text by functools\.partial"):
+        train(jax.tree_util.Partial, twice=1.0, act="relu")

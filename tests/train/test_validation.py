@@ -42,8 +42,10 @@ def test_a_larger_metric_may_be_better_and_a_little_better_may_not_count():
 
 
 def test_a_mode_said_once_holds_for_the_stop_and_the_best():
-    for said in ({"mode": "max"}, {"stop": Stop(metric="score", mode="max", patience=3)}):
-        run = walk(**{"stop": Stop(metric="score", patience=3), "keep_best": "score"} | said)
+    here: Any = {"stop": Stop(metric="score", patience=3), "mode": "max"}
+    there: Any = {"stop": Stop(metric="score", mode="max", patience=3)}
+    for said in (here, there):
+        run = walk(keep_best="score", **said)
         assert (run.steps, run.best.step) == (16, 10)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jgd.commands.bench.rows import Row
-from jgd.pages.figure import new_figure
+from jgd.pages.figure import new_figure, style
 from jgd.pages.palette import COLORS, FAINT, GRID, INK
 
 MARKS = "osD^v"
@@ -87,15 +87,7 @@ def _axes(size: tuple[float, float]) -> tuple[Any, Any]:
     figure = new_figure(*size, "the report's pictures")
     figure.patch.set_visible(False)
     axes = figure.subplots()
-    axes.patch.set_visible(False)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=INK, labelsize=8, length=0, which="both")
-    axes.xaxis.label.set(color=INK, fontsize=9)
-    axes.yaxis.label.set(color=INK, fontsize=9)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(FAINT)
+    style(axes)
     return figure, axes
 
 

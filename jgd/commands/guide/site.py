@@ -23,7 +23,10 @@ TITLE = "jgd: gradient descent as a value"
 FEATURES = ["navigation.sections", "navigation.top", "content.code.copy", "search.highlight"]
 STYLE = """\
 .md-grid { max-width: 72rem; }
-.md-typeset pre > code { font-size: 0.6rem; }  /* about 100 columns beside both lists, and 120 on a wide screen */
+.md-typeset pre > code { font-size: 0.59rem; }  /* 100 columns beside both lists, and 120 on a wide screen */
+@media screen and (min-width: 60em) {  /* a name in a table is not cut; on a phone it is, rather than a column hidden */
+  .md-typeset table:not([class]) code { word-break: normal; overflow-wrap: break-word; }
+}
 """
 PATH = (
     f"After each of {STEPS} steps a dot, from the large one to the red minimum, at the best of {RATES} learning rates: "
@@ -68,12 +71,13 @@ def title_of(text: str) -> str:
 
 
 def llms_text(pages: Mapping[str, str], entries: Mapping[str, ReferenceEntry]) -> str:
-    """The pages with their addresses, as programs that read text look for them (llmstxt.org)."""
+    """The pages with their addresses and what they are for, as programs that read text look for them (llmstxt.org)."""
+    told = dict(re.findall(r"^\| \[([a-z-]+)\]\(.*?\) \| (.*) \|$", pages.get("index", ""), re.MULTILINE))
     lines = [f"# {TITLE}", "", "> A functional optimization toolkit for JAX.", "", "## Guide", ""]
-    lines += [f"- [{title_of(text)}]({name}/)" for name, text in pages.items()]
+    lines += [f"- [{title_of(text)}]({name}/): {told[name]}" for name, text in pages.items() if name in told]
     for kind, (title, _) in KINDS.items():
-        lines += ["", f"## {title}", ""]
-        lines += [f"- [{one.name}]({one.address}/)" for one in entries.values() if one.kind == kind and not one.is_type]
+        some = [one for one in entries.values() if one.kind == kind and not one.is_type]
+        lines += ["", f"## {title}", "", *(f"- [{one.name}]({one.address}/): {one.summary}" for one in some)]
     return "\n".join(lines) + "\n"
 
 

@@ -73,6 +73,11 @@ def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
     alike: dict[Any, list[TrialKind]] = {}
     for kind in kinds_of(trials):
         leaves, structure = jax.tree.flatten(trials[kind.positions[0]].problem)
+        if texts := [leaf for leaf in leaves if isinstance(leaf, str)]:
+            raise InputError(
+                f"run: the text {texts[0]!r} stands in a task, where only numbers can; choose between functions, as in "
+                "choice({'tanh': functools.partial(loss, act='tanh'), ...})."
+            )
         signature = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
         alike.setdefault((structure, signature), []).append(kind)
     groups = []

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from jgd.core.optional import require
-from jgd.pages.figure import literal, new_figure
-from jgd.pages.palette import COLORS, FAINT, GRID, INK
+from jgd.pages.figure import literal, new_figure, style
+from jgd.pages.palette import COLORS, INK
 from jgd.pages.text import label_of
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.results.outcomes import Outcomes
@@ -54,17 +54,6 @@ def space_panels(result: Outcomes, spaces: Sequence[str], **options: Any) -> tup
     if not spaces:
         say(figure, "No trial has a value.")
     return figure, found
-
-
-def style(panel: Any) -> None:
-    """The look of a panel."""
-    panel.patch.set_visible(False)
-    panel.grid(color=GRID, linewidth=0.8)
-    panel.set_axisbelow(True)
-    panel.tick_params(which="both", colors=INK, labelsize=8, length=0)
-    for side, spine in panel.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(FAINT)
 
 
 def label(figure: Any, x: str, y: str) -> None:

@@ -8,6 +8,7 @@ import jax
 from jgd.core.arguments import checked
 from jgd.core.errors import InputError
 from jgd.core.optional import require
+from jgd.core.outline import shown
 from jgd.tasks.models.parts import OPTIONS, task_of
 from jgd.train.calls import loss_call, signature_of, takes_state
 from jgd.train.task import Task
@@ -48,7 +49,12 @@ def from_equinox(
         arrays, static = eqx.partition(rest, eqx.is_array)
         return params, arrays, static, state
 
-    static = take_apart(make(jax.random.key(0)))[2]
+    _, _, static, made = take_apart(make(jax.random.key(0)))
+    if call.state and made is None:
+        raise InputError(
+            f"from_equinox(model={shown(model)}): the loss takes a state, and the model comes without one; pass "
+            "eqx.nn.make_with_state(Net)."
+        )
 
     def init(key: jax.Array) -> tuple[Any, Any]:
         params, arrays, _, state = take_apart(make(key))
