@@ -26,7 +26,8 @@ INTERNAL = {
 # Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
 BENEATH_PENALTIES = {
     "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm", "nth_name",
-    "number", "on_simplex", "relative_entropy", "remaining", "shrunk", "singular_values_shrunk", "for_each_leaf", "vectors",
+    "number", "on_simplex", "relative_entropy", "remaining", "shrunk", "singular_values_shrunk", "for_each_leaf",
+    "vectors",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (
