@@ -22,12 +22,12 @@ INTERNAL = {
     "one_key", "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray", "receive",
     "reciprocal", "rectification", "root_above", "scaled_updates", "scaling", "shape_factor", "shorter", "shrink",
     "source_in", "squared_gradients", "state_arrays", "step_if", "sum_of_moduli", "targets", "time_of", "transition",
-    "whole", "whole_steps", "wolfe_errors", "zoom_search",
+    "updates_along", "whole", "whole_steps", "wolfe_errors", "zoom_search",
 }  # fmt: skip
 # Names that the penalties' files share, and that `jgd.nonsmooth` does not show.
 BENEATH_PENALTIES = {
-    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm",
-    "number", "on_simplex", "remaining", "shrunk", "singular_values_shrunk", "for_each_leaf", "vectors",
+    "Labels", "Message", "Shape", "Vectors", "along", "broadcasts", "denoised", "fitted", "lacking", "norm", "number",
+    "on_simplex", "relative_entropy", "remaining", "shrunk", "singular_values_shrunk", "for_each_leaf", "vectors",
 }  # fmt: skip
 VALUES = {
     "jgd.core": (

@@ -12,6 +12,7 @@ lazy(
         "jgd.nonsmooth.by_path": "PenaltyByPath by_path",
         "jgd.nonsmooth.composed": "Composed compose",
         "jgd.nonsmooth.group_l2": "GroupL2 LabelledGroupL2 group_l2",
+        "jgd.nonsmooth.mirror": "MirrorMap",
         "jgd.nonsmooth.nonsmooth": "ConvexSet Nonsmooth",
         "jgd.nonsmooth.nuclear": "Nuclear nuclear",
         "jgd.nonsmooth.separable": "ElasticNet Huber L1Norm SquaredL2 elastic_net huber l1 squared_l2",

@@ -9,6 +9,7 @@ from jgd.nonsmooth.composed import compose as compose
 from jgd.nonsmooth.group_l2 import GroupL2 as GroupL2
 from jgd.nonsmooth.group_l2 import LabelledGroupL2 as LabelledGroupL2
 from jgd.nonsmooth.group_l2 import group_l2 as group_l2
+from jgd.nonsmooth.mirror import MirrorMap as MirrorMap
 from jgd.nonsmooth.nonsmooth import ConvexSet as ConvexSet
 from jgd.nonsmooth.nonsmooth import Nonsmooth as Nonsmooth
 from jgd.nonsmooth.nuclear import Nuclear as Nuclear

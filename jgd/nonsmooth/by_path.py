@@ -10,7 +10,7 @@ from jgd.core import InputError, part, record
 from jgd.core.arguments import PATTERN, Kind, admits
 from jgd.core.errors import ExpectationError
 from jgd.core.leaves import check_patterns, fits, leaf_paths
-from jgd.core.tree import nth_name
+from jgd.core.tree import abs_sq, nth_name
 from jgd.core.types import Grads, Params
 from jgd.nonsmooth.nonsmooth import NONSMOOTH, for_each_leaf
 
@@ -68,12 +68,33 @@ class PenaltyByPath:
 
     def lmo(self, grads: Grads) -> Params:
         """The linear minimisation oracle of each set on its own leaves."""
+        self._refuse_those_without("lmo", "a box")
         for i, label in enumerate(self._labels(grads)):
             if label == len(self.penalties):
                 raise InputError(f"by_path.lmo: the leaf at {nth_name(grads, i)} is in no set; pass a default.")
-            if not self.penalties[label].is_set:
-                raise InputError(f"by_path.lmo: {self.penalties[label]!r} is no set; pass sets alone, such as a box.")
         return self._joined(grads, lambda i, x: self.penalties[i].lmo(x))
+
+    def mirror(self, params: Params, grads: Grads, step: Any) -> Params:
+        """The step of mirror descent of each set on its own leaves; the free ones take a gradient step."""
+        self._refuse_those_without("mirror", "a box or a simplex")
+        free = jax.tree.map(lambda x, g: x - step * g, params, grads)
+        groups = self.penalties
+        return self._joined(free, lambda i, _: groups[i].mirror(self._part(params, i), self._part(grads, i), step))
+
+    def divergence(self, params: Params, others: Params) -> jax.Array:
+        """The sum of the sets' divergences, and of half the squared distances of the free leaves."""
+        groups = range(len(self.penalties) + 1)
+        new, old = ([self._part(tree, i) for i in groups] for tree in (params, others))
+        parts = [penalty.divergence(x, y) for penalty, x, y in zip(self.penalties, new, old, strict=False)]
+        free = jax.tree.map(lambda x, y: jnp.sum(abs_sq(x - y)) / 2, new[-1], old[-1])
+        return sum([*parts, *jax.tree.leaves(free)], start=jnp.zeros((), jnp.float32))
+
+    def _refuse_those_without(self, name: str, example: str) -> None:
+        for penalty in self.penalties:
+            if not hasattr(penalty, name):
+                raise InputError(
+                    f"by_path.{name}: {type(penalty).__name__} has none; pass sets that have one, such as {example}."
+                )
 
     def _labels(self, params: Params) -> list[int]:
         """The number of each leaf's penalty; one more than there are for the free."""

@@ -1,15 +1,15 @@
 """The simplex, and the balls of the l1 and the l2 norm."""
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jgd.core import part, record, static
 from jgd.core.arguments import Kind
-from jgd.core.tree import abs_sq, cast_like, ratio, safe_sqrt, widen
-from jgd.core.types import Grads, Params, Weights
+from jgd.core.tree import abs_sq, ratio, safe_sqrt
+from jgd.core.types import Weights
+from jgd.nonsmooth.mirror import MirrorMap, relative_entropy
 from jgd.nonsmooth.nonsmooth import ConvexSet, Shape, along, number, vectors
 
 AXIS = Kind("be a whole number, or None for each leaf as a whole", lambda x: type(x) is int)
@@ -29,15 +29,21 @@ class Vectors(ConvexSet):
         entries = math.prod(shape) // max(1, radius.size)
         return (8 + entries) * slack * radius
 
+    def beside(self, x: jax.Array) -> jax.Array:
+        """Another array like the leaf as `along` takes it: its vectors along the last axis."""
+        return x.reshape(-1) if self.axis is None else jnp.moveaxis(x, self.axis, -1)
+
 
 @record
-class Simplex(Vectors):
+class Simplex(Vectors, MirrorMap):
     """Keep x >= 0 with sum(x) = radius, of each leaf as one vector, or of each vector along `axis`.
 
     `simplex(axis=-1)` keeps the rows of a matrix probabilities. The prox is the projection by sorting, whose derivative
-    is exact; `lmo` puts all weight where the gradient is least. Inside is what misses the sum by (8 + n) eps radius in
-    n entries. Cost: a sort. (Held, Wolfe & Crowder 1974; Duchi et al. 2008, fig. 1; optax's projection takes all leaves
-    as one vector, and computes in float64 in x64 mode.)
+    is exact; `lmo` puts all weight where the gradient is least; `mirror` is proportional to x exp(-t g), in logs, the
+    divergence the relative entropy (Beck & Teboulle 2003): an entry of 0 counts as eps of the radius, so that it can
+    grow again. Inside is what misses the sum by (8 + n) eps radius in n entries. Cost: a sort, `mirror` one pass.
+    (Held, Wolfe & Crowder 1974; Duchi et al. 2008, fig. 1; optax's projection takes all leaves as one vector, and
+    computes in float64 in x64 mode.)
     """
 
     radius: Weights = part(default=1.0, convert=number("(0, inf)"))
@@ -57,25 +63,18 @@ class Simplex(Vectors):
         """The corner of the least gradient."""
         return along(lambda g, r: r * jax.nn.one_hot(jnp.argmin(g), g.size, dtype=g.dtype), self.axis, g, radius)
 
-    def mirror(self, params: Params, grads: Grads, step: Any) -> Params:
-        """The x that minimises <x, grads> + KL(x, params) / step: proportional to params exp(-step grads).
-
-        The step of mirror descent with the entropy, in logs (Beck & Teboulle 2003). An entry of 0 counts as eps of the
-        radius, so that it can grow again. Cost: one pass, no sort.
-        """
+    def mirror_of(self, x: jax.Array, g: jax.Array, t: jax.Array, radius: jax.Array) -> jax.Array:
+        """The softmax of log(x) - t g."""
 
         def moved(x: jax.Array, g: jax.Array, r: jax.Array) -> jax.Array:
             logs = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).eps * r))
-            return r * jax.nn.softmax(logs - step * g)
+            return r * jax.nn.softmax(logs - t * g)
 
-        def as_number(g: jax.Array) -> jax.Array:
-            return widen(g).reshape(-1) if self.axis is None else jnp.moveaxis(widen(g), self.axis, -1)
+        return along(moved, self.axis, x, self.beside(g), radius)
 
-        rows, structure = self.rows("mirror", params)
-        leaves = zip(rows, jax.tree.leaves(grads), strict=True)
-        return structure.unflatten(
-            [cast_like(along(moved, self.axis, widen(x), as_number(g), radius), x) for (x, (radius,)), g in leaves]
-        )
+    def divergence_of(self, new: jax.Array, old: jax.Array, radius: jax.Array) -> jax.Array:
+        """The relative entropy."""
+        return jnp.sum(relative_entropy(new, old))
 
 
 simplex = Simplex
@@ -121,11 +120,13 @@ l1_ball = L1Ball
 
 
 @record
-class L2Ball(Vectors):
+class L2Ball(Vectors, MirrorMap):
     """Keep the Euclidean norm |x| <= radius, of each leaf as one vector, or of each vector along `axis`.
 
-    The prox is v radius / max(|v|, radius); `lmo` is -radius g / |g|, and 0 where the gradient is zero. Inside is what
-    exceeds the radius by (8 + n) eps radius in n entries. Cost: two passes.
+    The prox is v radius / max(|v|, radius); `lmo` is -radius g / |g|, and 0 where the gradient is zero; `mirror` is
+    that of the map -sqrt(radius^2 - |x|^2), under which the ball is half a sphere: radius y / sqrt(1 + |y|^2) with y =
+    x / sqrt(radius^2 - |x|^2) - t g. Inside is what exceeds the radius by (8 + n) eps radius in n entries. Cost: two
+    passes.
     """
 
     radius: Weights = part(default=1.0, convert=number("(0, inf)"))
@@ -143,6 +144,24 @@ class L2Ball(Vectors):
     def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
         """The point against the gradient."""
         return along(lambda g, r: -g * ratio(r, norm(g)), self.axis, g, radius)
+
+    def mirror_of(self, x: jax.Array, g: jax.Array, t: jax.Array, radius: jax.Array) -> jax.Array:
+        """The point below that of the sphere; there is one above each, at least sqrt(eps) of the radius high."""
+
+        def moved(x: jax.Array, g: jax.Array, r: jax.Array) -> jax.Array:
+            y = x / _height(x, r) - t * g
+            return y * (r / jnp.hypot(1.0, norm(y)))
+
+        return along(moved, self.axis, x, self.beside(g), radius)
+
+    def divergence_of(self, new: jax.Array, old: jax.Array, radius: jax.Array) -> jax.Array:
+        """Half the squared distance on the sphere over the old point's height."""
+
+        def between(new: jax.Array, old: jax.Array, r: jax.Array) -> jax.Array:
+            high, low = _height(old, r), _height(new, r)
+            return (jnp.sum(abs_sq(new - old)) + (low - high) ** 2) / (2 * high)
+
+        return jnp.sum(along(between, self.axis, new, self.beside(old), radius))
 
 
 l2_ball = L2Ball
@@ -167,6 +186,12 @@ def on_simplex(v: jax.Array, radius: jax.Array) -> jax.Array:
 def norm(x: jax.Array) -> jax.Array:
     """The Euclidean norm of a vector, with slope zero at zero."""
     return safe_sqrt(jnp.sum(abs_sq(x)))
+
+
+def _height(x: jax.Array, radius: jax.Array) -> jax.Array:
+    """How high the half sphere is above a point of the ball, at least sqrt(eps) of its radius."""
+    least = jnp.finfo(radius.dtype).eps * radius**2
+    return jnp.sqrt(jnp.maximum(radius**2 - jnp.sum(abs_sq(x)), least))
 
 
 def _signs(v: jax.Array) -> jax.Array:

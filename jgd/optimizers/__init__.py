@@ -58,7 +58,7 @@ lazy(
             "DAdaptAdagrad DAdaptAdamw DAdaptLion DAdaptSgd DAdaptState adam_rate dadapt_adagrad dadapt_adamw "
             "dadapt_lion dadapt_sgd quotient sum_of_moduli"
         ),
-        "jgd.optimizers.damped_cg": "ConjugateGradients damped_cg",
+        "jgd.optimizers.damped_cg": "ConjugateGradients damped_cg updates_along",
         "jgd.optimizers.diffgrad": "ScaleByDiffgrad diffgrad scale_by_diffgrad",
         "jgd.optimizers.dion": "DionState ScaleByDion dion scale_by_dion",
         "jgd.optimizers.dog": (

@@ -144,6 +144,7 @@ from jgd.optimizers.dadapt import quotient as quotient
 from jgd.optimizers.dadapt import sum_of_moduli as sum_of_moduli
 from jgd.optimizers.damped_cg import ConjugateGradients as ConjugateGradients
 from jgd.optimizers.damped_cg import damped_cg as damped_cg
+from jgd.optimizers.damped_cg import updates_along as updates_along
 from jgd.optimizers.diffgrad import ScaleByDiffgrad as ScaleByDiffgrad
 from jgd.optimizers.diffgrad import diffgrad as diffgrad
 from jgd.optimizers.diffgrad import scale_by_diffgrad as scale_by_diffgrad

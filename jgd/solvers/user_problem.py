@@ -141,6 +141,10 @@ class _OnVectors:
         mirror = self._own("mirror", "jgd.nonsmooth.simplex()")
         return self.form.pack(mirror(self.form.unpack(x), self.form.unpack(grads), step))
 
+    def divergence(self, new: jax.Array, old: jax.Array) -> jax.Array:
+        """The divergence of mirror descent."""
+        return self.of_tree.divergence(self.form.unpack(new), self.form.unpack(old))
+
     def _own(self, name: str, example: str) -> Any:
         """A method of it that not all have."""
         if not callable(getattr(self.of_tree, name, None)):

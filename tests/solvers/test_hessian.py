@@ -44,7 +44,12 @@ def rows(p):
 BAD = {
     "no tree of trees": ("newton", rows, START, "it must return what jax.hessian does, a tree of trees"),
     "shape": ("newton", rows, jnp.zeros(2), "it has shape (2, 3); return (2, 2), as jax.hessian does"),
-    "complex": ("newton", rows, jnp.zeros(2, complex), "is complex64, expected real numbers, for a Hessian is a matrix of real numbers; leave hess out."),
+    "complex": (
+        "newton",
+        rows,
+        jnp.zeros(2, complex),
+        "is complex64, expected real numbers, for a Hessian is a matrix of real numbers; leave hess out.",
+    ),
     "method": ("bfgs", rows, START, "it does not take hess=; those that do are"),
 }
 

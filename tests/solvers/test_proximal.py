@@ -83,19 +83,11 @@ def test_a_free_intercept_in_a_tree(x64):
     np.testing.assert_allclose(found.params["b"], known.intercept_, atol=CLOSE)
 
 
-@pytest.mark.parametrize("method", ["prox-gradient", "fista", "frank-wolfe"])
+@pytest.mark.parametrize("method", ["prox-gradient", "fista"])
 def test_the_l1_ball_of_the_lasso_s_norm_has_its_solution(method, x64):
     lasso = Lasso(SCALE, fit_intercept=False, tol=1e-14, max_iter=100_000).fit(A, B).coef_
     ball = ns.l1_ball(np.sum(np.abs(lasso)))
-    if method != "frank-wolfe":
-        np.testing.assert_allclose(solved(method, ball).params, lasso, atol=CLOSE)
-        return
-    found = solved(method, ball, stop=Stop(gradient_norm=1e-2))
-    excess = found.value - loss(lasso, A, B)
-    assert 0 <= excess <= found.gradient_norm <= 1e-2  # the gap bounds the error
-    g = grad(np.asarray(found.params))
-    gap = g @ found.params + np.sum(np.abs(lasso)) * np.max(np.abs(g))
-    np.testing.assert_allclose(found.gradient_norm, gap, rtol=1e-8)
+    np.testing.assert_allclose(solved(method, ball).params, lasso, atol=CLOSE)
 
 
 @pytest.mark.parametrize("method", ["projected-gradient", "mirror-descent"])

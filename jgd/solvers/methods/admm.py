@@ -11,6 +11,7 @@ from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.method import Iterate, Method, status
+from jgd.solvers.methods.mixing import Mixing
 from jgd.solvers.methods.objective import Objective, Point
 
 UNBALANCED, FACTOR, ADAPTATIONS = 10.0, 2.0, 100
@@ -22,6 +23,8 @@ SHORTEST = 1e-10
 Sizes = tuple[jax.Array, jax.Array]  # of z and of y
 IDLE = 100
 """After so many steps whose residuals do not fall, where they are small, the rest is rounding."""
+MEMORY = 20
+"""From how many steps the next is extrapolated."""
 
 
 class Splitting(NamedTuple):
@@ -29,7 +32,7 @@ class Splitting(NamedTuple):
 
     x: Point
     z: jax.Array  # f[m]
-    u: jax.Array  # f[m], the multipliers over rho
+    u: jax.Array  # f[m], the multipliers over rho; z is the prox of z + u
     rho: jax.Array  # f[]
     direction: jax.Array  # f[n]
     share: jax.Array  # f[], of the direction, that is tried
@@ -38,6 +41,36 @@ class Splitting(NamedTuple):
     adapted: jax.Array  # i32[]
     least: jax.Array  # f[], the least optimality so far
     idle: jax.Array  # i32[], steps since
+    track: "Track"
+
+
+class Track(NamedTuple):
+    """The iteration of z + u as one of a fixed point, which extrapolation shortens."""
+
+    mixing: Mixing
+    point: jax.Array  # f[m], the last z + u
+    residual: jax.Array  # f[m], of it; infinite before the first
+    onwards: jax.Array  # f[m], where it goes without extrapolation
+
+    @classmethod
+    def begin(cls, point: jax.Array) -> "Track":
+        """Before the first step."""
+        return cls(Mixing.none(MEMORY, point), point, jnp.full_like(point, jnp.inf), point)
+
+    def after(self, point: jax.Array, onwards: jax.Array) -> tuple["Track", jax.Array, jax.Array]:
+        """The track, the next point, and whether it leads on from here.
+
+        It is extrapolated; where that has made the residual grow, it is the last plain one.
+        """
+        residual = onwards - point
+        good = jnp.linalg.norm(residual) <= jnp.linalg.norm(self.residual)
+        is_first = jnp.isinf(self.residual[:1]).all()
+        longer = self.mixing.after(point - self.point, residual - self.residual)
+        mixing = where(is_first, self.mixing, longer)
+        kept = Track(mixing, point, residual, onwards)
+        forgotten = Track.begin(self.point)._replace(onwards=self.onwards)
+        following = jnp.where(is_first, onwards, onwards - mixing.correction(residual))
+        return where(good, kept, forgotten), jnp.where(good, following, self.onwards), good
 
 
 @record
@@ -51,6 +84,10 @@ class Admm(Method):
     z - z+, with `relaxation` alpha. rho doubles where the primal residual |A x - z| is over 10 times the dual one,
     rho |A'(z+ - z)|, and halves in the opposite case (section 3.4.1), in the first 100 steps that ask for it; the one
     counts as a share of z, the other of y, so that units do not matter (Wohlberg 2017, arXiv:1704.06209).
+
+    z + u determines what follows it, so that it is extrapolated from how its last 20 residuals changed (Anderson 1965;
+    Zhang, O'Donoghue & Boyd 2020, arXiv:1808.03971), and taken back where that has made the residual grow. Where the
+    prox is piecewise linear, as in linear programs, this is what ends.
 
     The optimality is the norm of |g + A'y| and |A x - z|, y = rho u, which are 0 at a solution alone for convex f. h is
     `nonsmooth`: without a `jgd.nonsmooth.compose` A is the identity, and the solution is z, which is inside a set and
@@ -77,7 +114,7 @@ class Admm(Method):
         at, rho = problem.nonsmooth.linear(point.params), jnp.asarray(self.rho, point.grad.dtype)
         z = problem.nonsmooth.prox_beyond(at, 1 / rho)
         zero, none = jnp.zeros_like(rho), jnp.zeros((), jnp.int32)
-        still = point.grad, zero, zero, none, none, zero + jnp.inf, none
+        still = point.grad, zero, zero, none, none, zero + jnp.inf, none, Track.begin(z)
         memory = Splitting(point, z, jnp.zeros_like(z), rho, *still)
         optimality = self._residuals(problem, memory, at)[2]
         iterate = Iterate(point, point.params, jnp.array(True), optimality, status(Status.RUNNING), memory)
@@ -107,12 +144,14 @@ class Admm(Method):
         slope = jnp.linalg.norm(self._slope(problem, at_new, at))
         done = (slope <= NEWTON * old.slope) | (old.newton >= MOST_NEWTON)
         relaxed = self.relaxation * at + (1 - self.relaxation) * old.z
-        z = problem.nonsmooth.prox_beyond(relaxed + old.u, 1 / old.rho)
-        split = at_new._replace(z=z, u=old.u + relaxed - z)
+        plain = relaxed + old.u
+        z = problem.nonsmooth.prox_beyond(plain, 1 / old.rho)
+        split = at_new._replace(z=z, u=plain - z)
         sizes, precise, optimality = self._residuals(problem, split, at)
         primal = jnp.linalg.norm(at - z)
         dual = old.rho * jnp.linalg.norm(problem.nonsmooth.transposed(z - old.z))
-        may = (split.adapted < ADAPTATIONS) & (sizes[0] > 0) & (sizes[1] > 0)
+        track, following, good = old.track.after(old.z + old.u, plain)
+        may = good & (split.adapted < ADAPTATIONS) & (sizes[0] > 0) & (sizes[1] > 0)
         primal, dual = primal * sizes[1], dual * sizes[0]
         grown = jnp.where(primal > UNBALANCED * dual, FACTOR, jnp.where(dual > UNBALANCED * primal, 1 / FACTOR, 1.0))
         grown = jnp.where(may, grown, 1.0)
@@ -120,15 +159,20 @@ class Admm(Method):
         idle = jnp.where(better, 0, old.idle + 1)
         small = optimality <= jnp.finfo(z.dtype).eps ** (2 / 3) * (1 + jnp.linalg.norm(at_new.x.grad))
         end = jnp.where(precise | ((idle >= IDLE) & small), status(Status.PRECISION), status(Status.RUNNING))
+        onwards = problem.nonsmooth.prox_beyond(following, 1 / old.rho)
+        same = grown == 1
         memory = split._replace(
             rho=old.rho * grown,
-            u=split.u / grown,
+            z=jnp.where(same, onwards, z),
+            u=jnp.where(same, following - onwards, split.u / grown),
+            track=where(same, track, Track.begin(plain)),
             newton=jnp.zeros_like(old.newton),
             adapted=split.adapted + (grown != 1),
             least=jnp.minimum(optimality, old.least),
             idle=idle,
         )
-        found = Iterate(self._found(problem, split, at), iterate.trial, jnp.array(True), optimality, end, memory)
+        shown = where(good, (self._found(problem, split, at), optimality), (iterate.point, iterate.optimality))
+        found = Iterate(shown[0], iterate.trial, good, shown[1], end, memory)
         inner = iterate._replace(accepted=jnp.array(False), memory=at_new._replace(newton=old.newton + 1))
         return self._aimed(problem, where(done, cast_like(found, iterate), cast_like(inner, iterate)))
 

@@ -10,17 +10,15 @@ from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
 from jgd.core.tree import where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.linear_model import LinearModel, columns_of
 from jgd.solvers.methods.method import Iterate, Method, status
+from jgd.solvers.methods.mixing import Mixing
 from jgd.solvers.methods.objective import Objective, Point
 
 
 class Mixed(NamedTuple):
-    """The last changes of the point and of the residual; unused rows are 0."""
+    """The memory of the method."""
 
-    steps: jax.Array  # f[m, n]
-    changes: jax.Array  # f[m, n]
-    count: jax.Array  # i32[]
+    mixing: Mixing
     share: jax.Array  # f[], of the plain step, which a rejected trial halves
 
 
@@ -47,9 +45,8 @@ class Anderson(Method):
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """A plain step."""
-        rows = jnp.zeros((self.memory_size, point.params.size), point.params.dtype)
-        one, size = jnp.ones_like(point.value), jnp.linalg.norm(point.residual)
-        none = Mixed(rows, rows, jnp.zeros((), jnp.int32), one)
+        none = Mixed(Mixing.none(self.memory_size, point.params), jnp.ones_like(point.value))
+        size = jnp.linalg.norm(point.residual)
         trial = point.params + self.mixing * point.residual
         return Iterate(point, trial, jnp.array(True), size, status(Status.RUNNING), none)
 
@@ -62,32 +59,19 @@ class Anderson(Method):
         old, memory = iterate.point, iterate.memory
         size, was = jnp.linalg.norm(new.residual), jnp.linalg.norm(old.residual)
         good = size <= 10 * was  # never holds for NaN
-        kept = memory._replace(share=jnp.ones_like(memory.share))
-        mixed = new.params + self.mixing * new.residual
+        kept, mixed = memory.mixing, new.params + self.mixing * new.residual
         if self.memory_size:
-            kept, correction = self._mix(kept, old, new)
-            mixed = mixed - correction
-        empty = jax.tree.map(jnp.zeros_like, memory)
+            kept = kept.after(new.params - old.params, new.residual - old.residual)
+            mixed = mixed - kept.correction(new.residual, self.mixing)
         # After a mixed step the first plain one is whole; what failed as a plain one is halved.
-        share = jnp.where(memory.count > 0, 1.0, memory.share / 2)
-        memory = where(good, kept, empty._replace(share=share))
+        share = jnp.where(memory.mixing.count > 0, 1.0, memory.share / 2)
+        empty = Mixed(jax.tree.map(jnp.zeros_like, kept), share)
+        memory = where(good, Mixed(kept, jnp.ones_like(share)), empty)
         back = old.params + share * self.mixing * old.residual
         point = where(good, new, old)
         still = ~good & (jnp.linalg.norm(back - old.params) <= jnp.finfo(back.dtype).eps * jnp.linalg.norm(old.params))
         why = jnp.where(still, status(Status.LINE_SEARCH), status(Status.RUNNING))
         return Iterate(point, jnp.where(good, mixed, back), good, jnp.where(good, size, was), why, memory)
-
-    def _mix(self, memory: Mixed, old: Point, new: Point) -> tuple[Mixed, jax.Array]:
-        """The memory with the newest changes, and (S + b Y) c."""
-        slot = memory.count % self.memory_size
-        steps = memory.steps.at[slot].set(new.params - old.params)
-        changes = memory.changes.at[slot].set(new.residual - old.residual)
-        columns = columns_of(changes.T)
-        model = LinearModel.of(1 / columns, (changes / columns[:, None]).T, new.residual)
-        weights = -model.scale * model.step()
-        return memory._replace(steps=steps, changes=changes, count=memory.count + 1), weights @ (
-            steps + self.mixing * changes
-        )
 
 
 anderson = Anderson

@@ -47,7 +47,7 @@ class Backtracking(Method):
         """The trial from a point, f[n]."""
         raise NotImplementedError
 
-    def distance(self, new: jax.Array, old: jax.Array) -> jax.Array:
+    def distance(self, problem: Objective, new: jax.Array, old: jax.Array) -> jax.Array:
         """D(new, old): half the squared Euclidean distance, if nothing else is said."""
         return jnp.sum((new - old) ** 2) / 2
 
@@ -69,7 +69,7 @@ class Backtracking(Method):
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """The step from the new point, or a shorter one from the old."""
-        share = self.share(iterate.point, new, iterate.memory.step)
+        share = self.share(problem, iterate.point, new, iterate.memory.step)
         accepted = share <= 1
         point = where(accepted, new, iterate.point)
         progress = self.resized(iterate.memory, share)
@@ -80,10 +80,10 @@ class Backtracking(Method):
         end = ended(progress, iterate.point, new, accepted, self.is_still(trial, point.params))
         return Iterate(point, trial, accepted, optimality, end, progress)
 
-    def share(self, old: Point, new: Point, step: jax.Array) -> jax.Array:
+    def share(self, problem: Objective, old: Point, new: Point, step: jax.Array) -> jax.Array:
         """By how much f exceeds its tangent at `old`, as a share of D / t, which is what the step allows."""
         s = new.params - old.params
-        allowed = self.distance(new.params, old.params) / step
+        allowed = self.distance(problem, new.params, old.params) / step
         before, after = smooth(old), smooth(new)
         unseen = allowed <= 10 * rounding(before)
         excess = jnp.where(unseen, (new.grad - old.grad) @ s / 2, after - before - old.grad @ s)

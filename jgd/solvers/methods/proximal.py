@@ -87,7 +87,7 @@ class Fista(ProxGradient):
         memory: Momentum = iterate.memory
         at_y, old, x = memory.extrapolated, memory.progress, iterate.point
         fine = jnp.isfinite(jnp.linalg.norm(new.grad)) & ~jnp.isnan(new.value)
-        share = self.share(memory.base, new, old.step)
+        share = self.share(problem, memory.base, new, old.step)
         accepted = ~at_y & (share <= 1)
         progress = where(at_y, old, self.resized(old, share))
         t = progress.step
