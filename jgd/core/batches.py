@@ -9,9 +9,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.refresh import in_any_lane
-
 CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them leave its cache between products
+
+
+@jax.custom_batching.custom_vmap
+def in_any_lane(due: jax.Array) -> jax.Array:
+    """`due`, and under `vmap` whether it is so in any lane: one answer for all of them.
+
+    A `lax.cond` on it stays a branch, where one on `due` would become a selection that runs both sides each step.
+    """
+    return due
+
+
+@in_any_lane.def_vmap
+def _(axis_size: int, in_batched: list[bool], due: jax.Array) -> tuple[jax.Array, bool]:
+    return in_any_lane(jnp.any(due, axis=0)), False
 
 
 def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
@@ -31,11 +43,12 @@ def _in_cache(step: Callable[..., Any], *row: Any) -> Any:
 
     It takes 0.7 of the time of all at once for Muon's 48 of 128 x 128.
     """
-    x = row[0]
-    at_a_time = CACHE_BYTES // max(1, x.dtype.itemsize * math.prod(x.shape[1:]))
-    if at_a_time < 2 or len(x) == 1:  # not even in a batch of one, whose products XLA computes more slowly there
+    leaves = jax.tree.leaves(row)
+    count, largest = len(leaves[0]), max(x.dtype.itemsize * math.prod(x.shape[1:]) for x in leaves)
+    at_a_time = CACHE_BYTES // max(1, largest)
+    if at_a_time < 2 or count == 1:  # not even in a batch of one, whose products XLA computes more slowly there
         return jax.lax.map(lambda one: step(*one), row)
-    if at_a_time >= len(x):
+    if at_a_time >= count:
         return jax.vmap(step)(*row)
     return jax.lax.map(lambda one: step(*one), row, batch_size=at_a_time)
 
