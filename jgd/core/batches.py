@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jgd.core.by_platform import by_platform
+
+SMALL_BYTES = 1 << 22  # of a batch whose temporaries are of no account
 CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them leave its cache between products
 
 
@@ -32,10 +35,13 @@ def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
 
 
 def batched(step: Callable[..., Any], *row: Any) -> Any:
-    """`step` on each member of a batch, arrays or trees of them, f[batch, ...]."""
-    return jax.lax.platform_dependent(
-        *row, cpu=functools.partial(_in_cache, step), default=lambda *row: jax.vmap(step)(*row)
-    )
+    """`step` on each member of a batch, arrays or trees of them, f[batch, ...].
+
+    One batch, but on a CPU one member after another: XLA (jaxlib 0.10) runs a product on one thread there, in a batch
+    too, and gives another thread something to do only where more than eight operations are ready, so that a batch
+    gains no core, and neither do two or four loops side by side.
+    """
+    return by_platform(functools.partial(_in_cache, step), jax.vmap(step), *row)
 
 
 def _in_cache(step: Callable[..., Any], *row: Any) -> Any:
@@ -51,6 +57,16 @@ def _in_cache(step: Callable[..., Any], *row: Any) -> Any:
     if at_a_time >= count:
         return jax.vmap(step)(*row)
     return jax.lax.map(lambda one: step(*one), row, batch_size=at_a_time)
+
+
+def seldom_batched(step: Callable[..., Any], *row: Any) -> Any:
+    """`batched` for rare work: where the batch is small it is one everywhere, and the program is half as large.
+
+    A large one has temporaries as large as the state, and a CPU pays for them at each step, whether the work is done
+    or not: from 32 MiB on glibc takes fresh pages for a program's temporaries each time.
+    """
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(row))
+    return jax.vmap(step)(*row) if size <= SMALL_BYTES else batched(step, *row)
 
 
 def parted(tree: Any, counts: Sequence[int], t: jax.Array) -> list[Any]:
@@ -73,4 +89,4 @@ def parted(tree: Any, counts: Sequence[int], t: jax.Array) -> list[Any]:
 
     if len(counts) == 1:
         return [tree]
-    return jax.lax.platform_dependent(tree, t, cpu=unknown, default=lambda tree, t: at(places, tree))
+    return by_platform(unknown, lambda tree, t: at(places, tree), tree, t)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.batches import batched, concatenated, in_any_lane, parted
+from jgd.core.batches import batched, concatenated, in_any_lane, parted, seldom_batched
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.leaves import check_real
 from jgd.core.matrix_rule import fitting_columns
@@ -165,7 +165,7 @@ class BlockRule(Rule):
             return where(all_finite(new), new, kept)
 
         def begin(kept: list[Any], read: list[Any]) -> Any:
-            return batched(lambda kept, read: where(t == 1, made(rule.begin, kept, read), kept), kept, read)
+            return seldom_batched(lambda kept, read: where(t == 1, made(rule.begin, kept, read), kept), kept, read)
 
         kept, read = [slots[i] for i in fresh], [slots[i] for i in stale]
         if self.begins:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jgd.core.batches import batched, in_any_lane
+from jgd.core.batches import in_any_lane, seldom_batched
 from jgd.core.tree import where
 
 
@@ -41,7 +41,7 @@ def renewed(s: jax.Array, every: int, turns: Turns, renew: Callable[..., Any], k
         picked, beside = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, at, at_once), (kept, read))
         index = at + jnp.arange(at_once)
         due = (index >= begin) & (index < end)
-        new = batched(lambda due, old, beside: where(due, renew(old, beside), old), due, picked, beside)
+        new = seldom_batched(lambda due, old, beside: where(due, renew(old, beside), old), due, picked, beside)
         return jax.tree.map(lambda x, y: jax.lax.dynamic_update_slice_in_dim(x, y, at, 0), kept, new)
 
     return jax.lax.cond(in_any_lane(end > begin), some, lambda kept, read: kept, kept, read)
