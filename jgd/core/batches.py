@@ -9,9 +9,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.refresh import in_any_lane
+from jgd.core.by_platform import by_platform
 
+SMALL_BYTES = 1 << 22  # of a batch whose temporaries are of no account
 CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them leave its cache between products
+
+
+@jax.custom_batching.custom_vmap
+def in_any_lane(due: jax.Array) -> jax.Array:
+    """`due`, and under `vmap` whether it is so in any lane: one answer for all of them.
+
+    A `lax.cond` on it stays a branch, where one on `due` would become a selection that runs both sides each step.
+    """
+    return due
+
+
+@in_any_lane.def_vmap
+def _(axis_size: int, in_batched: list[bool], due: jax.Array) -> tuple[jax.Array, bool]:
+    return in_any_lane(jnp.any(due, axis=0)), False
 
 
 def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
@@ -20,10 +35,13 @@ def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
 
 
 def batched(step: Callable[..., Any], *row: Any) -> Any:
-    """`step` on each member of a batch, arrays or trees of them, f[batch, ...]."""
-    return jax.lax.platform_dependent(
-        *row, cpu=functools.partial(_in_cache, step), default=lambda *row: jax.vmap(step)(*row)
-    )
+    """`step` on each member of a batch, arrays or trees of them, f[batch, ...].
+
+    One batch, but on a CPU one member after another: XLA (jaxlib 0.10) runs a product on one thread there, in a batch
+    too, and gives another thread something to do only where more than eight operations are ready, so that a batch
+    gains no core, and neither do two or four loops side by side.
+    """
+    return by_platform(functools.partial(_in_cache, step), jax.vmap(step), *row)
 
 
 def _in_cache(step: Callable[..., Any], *row: Any) -> Any:
@@ -31,13 +49,24 @@ def _in_cache(step: Callable[..., Any], *row: Any) -> Any:
 
     It takes 0.7 of the time of all at once for Muon's 48 of 128 x 128.
     """
-    x = row[0]
-    at_a_time = CACHE_BYTES // max(1, x.dtype.itemsize * math.prod(x.shape[1:]))
-    if at_a_time < 2 or len(x) == 1:  # not even in a batch of one, whose products XLA computes more slowly there
+    leaves = jax.tree.leaves(row)
+    count, largest = len(leaves[0]), max(x.dtype.itemsize * math.prod(x.shape[1:]) for x in leaves)
+    at_a_time = CACHE_BYTES // max(1, largest)
+    if at_a_time < 2 or count == 1:  # not even in a batch of one, whose products XLA computes more slowly there
         return jax.lax.map(lambda one: step(*one), row)
-    if at_a_time >= len(x):
+    if at_a_time >= count:
         return jax.vmap(step)(*row)
     return jax.lax.map(lambda one: step(*one), row, batch_size=at_a_time)
+
+
+def seldom_batched(step: Callable[..., Any], *row: Any) -> Any:
+    """`batched` for rare work: where the batch is small it is one everywhere, and the program is half as large.
+
+    A large one has temporaries as large as the state, and a CPU pays for them at each step, whether the work is done
+    or not: from 32 MiB on glibc takes fresh pages for a program's temporaries each time.
+    """
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(row))
+    return jax.vmap(step)(*row) if size <= SMALL_BYTES else batched(step, *row)
 
 
 def parted(tree: Any, counts: Sequence[int], t: jax.Array) -> list[Any]:
@@ -64,4 +93,4 @@ def unfolded(numbers: Iterable[Any], t: jax.Array) -> list[jax.Array]:
     def branch(t: jax.Array) -> list[jax.Array]:
         return jax.lax.cond(in_any_lane(t > 0), lambda: known, lambda: [jnp.int32(0)] * len(known))
 
-    return jax.lax.platform_dependent(t, cpu=branch, default=lambda t: known)
+    return by_platform(branch, lambda t: known, t)

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.batches import batched, concatenated, parted
+from jgd.core.batches import batched, concatenated, in_any_lane, parted, seldom_batched
 from jgd.core.blocks import Blocks, blocks
 from jgd.core.leaves import check_real
 from jgd.core.matrix_rule import fitting_columns
 from jgd.core.mesh import over_devices, without_mesh_types
 from jgd.core.pair import abstracted, explained
-from jgd.core.refresh import Turns, in_any_lane, renewed
+from jgd.core.refresh import Turns, renewed
 from jgd.core.rule import Rule
 from jgd.core.tree import (
     all_finite,
@@ -173,7 +173,7 @@ class BlockRule(Rule):
             return where(all_finite(new), new, kept)
 
         def begin(kept: list[Any], read: list[Any]) -> Any:
-            return jax.vmap(lambda kept, read: where(t == 1, made(rule.begin, kept, read), kept))(kept, read)
+            return seldom_batched(lambda kept, read: where(t == 1, made(rule.begin, kept, read), kept), kept, read)
 
         kept, read = [slots[i] for i in fresh], [slots[i] for i in stale]
         if self.begins:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jgd.core.by_platform import by_platform
 from jgd.core.shapes import Float
 from jgd.core.symmetric import unfold
 from jgd.core.types import Array
@@ -24,8 +25,7 @@ def _one_by_one(factorize: Callable[[jax.Array], Any]) -> Callable[[jax.Array], 
 
     @single.def_vmap
     def _(axis_size: int, in_batched: list[bool], x: jax.Array) -> tuple[Any, Any]:
-        many = functools.partial(jax.lax.map, single)
-        found = jax.lax.platform_dependent(x, cpu=many, default=jax.vmap(factorize))
+        found = by_platform(functools.partial(jax.lax.map, single), jax.vmap(factorize), x)
         return found, jax.tree.map(lambda _: True, found)
 
     return single

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jgd.core.arguments import one_of
+from jgd.core.by_platform import by_platform
 from jgd.core.errors import ExpectationError, RefusalError
 from jgd.core.outline import shown
 from jgd.core.shapes import Inexact
@@ -130,7 +131,7 @@ def hermitian_product(x: Inexact[Array, "*batch m n"]) -> Inexact[Array, "*batch
     """
     if x.shape[-2] < LEAST_ROWS:
         return x @ x.conj().mT
-    return jax.lax.platform_dependent(x, cpu=_by_blocks, default=lambda x: x @ x.conj().mT)
+    return by_platform(_by_blocks, lambda x: x @ x.conj().mT, x)
 
 
 def _by_blocks(x: Inexact[Array, "*batch m n"]) -> Inexact[Array, "*batch m m"]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jgd.core.batches import in_any_lane, seldom_batched
 from jgd.core.tree import where
 
 
@@ -19,20 +20,6 @@ class Turns(NamedTuple):
     count: int
     start: Any = 0  # the number of the first among all
     total: int | None = None  # of all batches; None: all at once
-
-
-@jax.custom_batching.custom_vmap
-def in_any_lane(due: jax.Array) -> jax.Array:
-    """`due`, and under `vmap` whether it is so in any lane: one answer for all of them.
-
-    A `lax.cond` on it stays a branch, where one on `due` would become a selection that runs both sides each step.
-    """
-    return due
-
-
-@in_any_lane.def_vmap
-def _(axis_size: int, in_batched: list[bool], due: jax.Array) -> tuple[jax.Array, bool]:
-    return in_any_lane(jnp.any(due, axis=0)), False
 
 
 def renewed(s: jax.Array, every: int, turns: Turns, renew: Callable[..., Any], kept: Any, read: Any) -> Any:
@@ -54,7 +41,7 @@ def renewed(s: jax.Array, every: int, turns: Turns, renew: Callable[..., Any], k
         picked, beside = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, at, at_once), (kept, read))
         index = at + jnp.arange(at_once)
         due = (index >= begin) & (index < end)
-        new = jax.vmap(lambda due, old, beside: where(due, renew(old, beside), old))(due, picked, beside)
+        new = seldom_batched(lambda due, old, beside: where(due, renew(old, beside), old), due, picked, beside)
         return jax.tree.map(lambda x, y: jax.lax.dynamic_update_slice_in_dim(x, y, at, 0), kept, new)
 
     return jax.lax.cond(in_any_lane(end > begin), some, lambda kept, read: kept, kept, read)

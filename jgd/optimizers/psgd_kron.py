@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import KEY, one_of, whole_from
-from jgd.core.batches import batched
+from jgd.core.batches import batched, in_any_lane
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, gram, rotated
 from jgd.core.frozen import first_key, frozen_key, split_key
-from jgd.core.refresh import Turns, in_any_lane
+from jgd.core.refresh import Turns
 from jgd.core.tree import cast_like, one_minus_pow, safe_sqrt, where, zeros
 from jgd.core.types import Rate, Scalar
 from jgd.core.values import at_count

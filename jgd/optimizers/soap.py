@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from jgd.core import hyper, record, static
 from jgd.core.arguments import WHOLE
+from jgd.core.batches import in_any_lane
 from jgd.core.block_rule import BlockRule
 from jgd.core.blocks import Blocks, blocks, change_basis, gram, rotated
 from jgd.core.eigen import eigenbases, qr_factor
-from jgd.core.refresh import in_any_lane
 from jgd.core.symmetric import fold, folded_shape, unfold
 from jgd.core.tree import one_minus_pow, safe_sqrt, where, zeros
 from jgd.core.types import Rate, Scalar

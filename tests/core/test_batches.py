@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jgd.core.batches import concatenated, parted
+from jgd.core.batches import concatenated, parted, seldom_batched
 
 COUNTS = (1, 3, 1, 2)
 PARTS = [{"x": jnp.arange(n * 4.0).reshape(n, 2, 2) + 10 * i, "y": jnp.arange(n) + i} for i, n in enumerate(COUNTS)]
@@ -36,3 +36,15 @@ def test_equal_parts_are_equal_kernels_on_a_cpu():
     text = jax.jit(lambda x, t: parted(x, [1] * 8, t)).lower(jnp.ones((8, 2, 2)), jnp.int32(1)).as_text()
     assert text.count("stablehlo.dynamic_slice") == 8
     assert "stablehlo.slice" not in text
+
+
+def test_rare_work_on_a_large_batch_is_done_one_by_one_on_a_cpu_alone(monkeypatch):
+    x = jnp.arange(12.0).reshape(3, 2, 2)
+    lowered = jax.jit(lambda x: seldom_batched(lambda one: one @ one, x))
+    assert "stablehlo.while" not in lowered.lower(x).as_text()
+    monkeypatch.setattr("jgd.core.batches.SMALL_BYTES", x.nbytes - 1)
+    monkeypatch.setattr("jgd.core.batches.CACHE_BYTES", x.nbytes // 3)
+    lowered = jax.jit(lambda x: seldom_batched(lambda one: one @ one, x))
+    assert "stablehlo.while" in lowered.lower(x).as_text()
+    assert "stablehlo.while" not in lowered.trace(x).lower(lowering_platforms=("cuda",)).as_text()
+    np.testing.assert_array_equal(lowered(x), x @ x)  # small whole numbers
