@@ -16,6 +16,7 @@ import numpy as np
 from jgd.core.arguments import FLAG, Kind, admits, shown
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.given import GIVEN, UNDRAWN, UNNAMED, Placeholder
+from jgd.core.interval import Interval
 from jgd.core.notebook import record_html
 from jgd.core.outline import brief
 from jgd.core.pair import abstracted, as_pair, explained
@@ -129,26 +130,6 @@ def part_names(value: Any) -> tuple[str, ...]:
     """The fields of a record that are parts, in their order; none for anything else."""
     fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
     return tuple(field.name for field in fields if field.metadata.get("kind") == "part")
-
-
-@dataclasses.dataclass(frozen=True)
-class Interval:
-    """A range of numbers with open or closed ends."""
-
-    text: str
-    low: float
-    high: float
-
-    @classmethod
-    def parse(cls, text: str) -> "Interval":
-        """Read `"[0, 1)"`."""
-        low, high = text[1:-1].split(",")
-        return cls(text, float(low), float(high))
-
-    def __contains__(self, value: float) -> bool:
-        above = self.low <= value if self.text[0] == "[" else self.low < value
-        below = value <= self.high if self.text[-1] == "]" else value < self.high
-        return above and below
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:

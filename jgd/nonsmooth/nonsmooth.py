@@ -14,8 +14,8 @@ from jgd.core import InputError
 from jgd.core.arguments import Kind
 from jgd.core.errors import ExpectationError
 from jgd.core.given import Placeholder
+from jgd.core.interval import Interval
 from jgd.core.leaves import check_real, prefix_mismatch
-from jgd.core.record import Interval
 from jgd.core.tree import cast_like, check_inexact, nth_name, widen
 from jgd.core.types import Grads, Params
 
