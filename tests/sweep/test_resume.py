@@ -32,7 +32,7 @@ def test_a_folder_knows_all_but_the_code(tmp_path, monkeypatch):
     options = {"sampler": "sobol", "seed": 2, "stop": halving(5), "target": 0.5}
     interrupted(monkeypatch, tmp_path, **options, note={"command": ["task.py:task", 1]})
     already = []
-    monkeypatch.setattr(Progress, "found", lambda self, done: already.append(done))
+    monkeypatch.setattr(Progress, "start_at", lambda self, done: already.append(done))
     whole, resumed = run(TASK, SPACES, **USUAL, **options), resume(tmp_path, TASK, SPACES, progress=False)
     assert already == [0, 40]  # of both seeds of four trials, five steps: no work of the call that resumes
     np.testing.assert_array_equal(resumed.curves["loss"], whole.curves["loss"])
