@@ -14,11 +14,14 @@ from jgd.core.types import Scalar
 
 FIT_ALONE = ("metric",)
 SOLVERS_ALONE = ("relative_gradient_norm", "relative_step_norm", "value_change", "max_evaluations")
-MORE_IS_BETTER = re.compile(r"acc|auc|f1|score|precision|recall|r2|reward|return|correct", re.IGNORECASE)
+MORE_IS_BETTER = re.compile(
+    r"^(?!.*(?:loss|err)).*(?:(?<![a-z])(?:acc|f1|r2)|auc|score|precision|recall|reward|return|(?<!in)correct)",
+    re.IGNORECASE,
+)
 LIMIT = Kind("be a whole number, at least 1, or None for no limit", WHOLE.admits)
 
 
-def direction(place: str, metric: str | None, mode: str | None) -> str:
+def mode_of(place: str, metric: str | None, mode: str | None) -> str:
     """Say which values of a metric are better, "min" unless given, or refuse a name that says the opposite."""
     if mode is None and metric is not None and MORE_IS_BETTER.search(metric):
         raise InputError(f"{place}(metric={metric!r}): say which is better, with mode='max' or mode='min'.")

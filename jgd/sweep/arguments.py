@@ -12,7 +12,7 @@ from jgd.core.arguments import COUNT, FLAG, TEXT, WHOLE, Kind, admits, listed, t
 from jgd.core.errors import InputError, unknown, whole
 from jgd.core.outline import shown
 from jgd.core.state_specs import BY_PATH, SPECS
-from jgd.core.stop import direction
+from jgd.core.stop import mode_of
 from jgd.core.types import Transform
 from jgd.sweep.lanes.group import Group
 from jgd.sweep.lanes.settings import Settings
@@ -121,7 +121,7 @@ def check_settings(
     target = None if target is None else float(target)
     watched = check_metrics("run", metrics)
     settings = Settings(
-        _seeds(seeds), steps, every, metric, direction("run", metric, mode), target, rules, evolve, seed, watched
+        _seeds(seeds), steps, every, metric, mode_of("run", metric, mode), target, rules, evolve, seed, watched
     )
     settings.decisions  # noqa: B018  says now what is wrong with a rule
     return settings

@@ -254,7 +254,7 @@ def arguments_of(
             return fn(study(*args, **kwargs))
 
         signature = inspect.signature(study).replace(return_annotation=inspect.signature(fn).return_annotation)
-        _, _, meaning = (Study.__doc__ or "").partition("\n\n")
+        _, _, meaning = inspect.cleandoc(Study.__doc__ or "").partition("\n\n")
         call.__name__ = call.__qualname__ = fn.__name__
         call.__module__, call.__doc__ = fn.__module__, f"{inspect.cleandoc(fn.__doc__ or '')}\n\n{meaning}"
         call.__signature__ = signature  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from jgd.core.arguments import ARRAYS, FLAG, TEXT, Kind, admits, checked, listed
 from jgd.core.compilation import compile_seconds
 from jgd.core.errors import InputError, unknown
 from jgd.core.state_specs import BY_PATH, SPECS
-from jgd.core.stop import SOLVERS_ALONE, STOP, Stop, direction
+from jgd.core.stop import SOLVERS_ALONE, STOP, Stop, mode_of
 from jgd.core.types import Params, State, Transform
 from jgd.core.values import hyperparams
 from jgd.train.callback import Callback, caller
@@ -216,7 +216,7 @@ def _directions(stop: Stop, keep_best: str | None, mode: str | None) -> tuple[St
         raise InputError(
             f"fit(mode={mode!r}): the stop has mode={stop.mode!r} for the same metric; give both the same."
         )
-    found = direction("Stop", stop.metric, stop.mode or (mode if same else None))
+    found = mode_of("Stop", stop.metric, stop.mode or (mode if same else None))
     return dataclasses.replace(stop, mode=found), mode or found
 
 

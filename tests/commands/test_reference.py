@@ -78,6 +78,7 @@ def test_a_page_has_the_call_the_range_the_oracle_and_the_terms():
     assert "jgd.citation('lion')" in lion
     assert "- `max_norm`: a number in [0, inf]" in reference_page(ENTRIES["clip_by_global_norm"])
     assert "- `bounds`: `(lower, upper)`" in reference_page(ENTRIES["minimize"])
+    assert all(f"\n- `{name}`: " in reference_page(ENTRIES["sweep.run"]) for name in ("task", "metric", "executor"))
     assert "`GRADIENT_NORM`: the gradient's norm fell" in reference_page(ENTRIES["Status"])
     assert "sampler='tpe'" in reference_page(ENTRIES["tpe"])
     assert "## WarmupCosineDecay" in reference_page(ENTRIES["warmup_cosine_decay_schedule"])

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from jgd.core import InputError, Status, stack
-from jgd.core.stop import Stop
+from jgd.core.stop import MORE_IS_BETTER, Stop
 
 
 def check(stop, values, **measured):
@@ -87,3 +87,9 @@ def test_no_step_at_all_is_not_a_small_one():
     assert check(stop, [1.0], step_norm=0.0) == [Status.RUNNING]
     assert check(stop, [1.0], step_norm=0.0, gradient_norm=1.0) == [Status.RUNNING]
     assert check(stop, [1.0], step_norm=0.0, gradient_norm=0.0) == [Status.STEP_NORM]
+
+
+def test_a_name_says_that_more_is_better_or_says_nothing():
+    asked = {"accuracy", "val_acc", "roc_auc", "top1_acc", "mean_return", "f1"}
+    for name in (*asked, "layer2", "score_loss", "reward_error", "incorrect", "distance", "validation"):
+        assert bool(MORE_IS_BETTER.search(name)) == (name in asked), name
