@@ -40,7 +40,7 @@ class Status(enum.IntEnum):
     NON_FINITE = (
         6,
         "the value, the gradient or a parameter became infinite or NaN",
-        "lower the learning rate, clip the gradients, or wrap the optimizer in jgd.apply_if_finite",
+        "start where they are finite, lower the learning rate, clip the gradients, or use jgd.apply_if_finite",
     )
     INTERRUPTED = (
         7,
