@@ -40,8 +40,8 @@ class Status(enum.IntEnum):
     NON_FINITE = (
         6,
         "the value, the gradient or a parameter became infinite or NaN",
-        "lower the learning rate, clip the gradients, or wrap the optimizer in jgd.apply_if_finite; jgd.health.autopsy "
-        "tells where a run of jgd.fit went wrong first",
+        "start where they are finite, lower the learning rate, clip the gradients, or wrap the optimizer in "
+        "jgd.apply_if_finite; jgd.health.autopsy tells where a run of jgd.fit went wrong first",
     )
     INTERRUPTED = (
         7,

@@ -10,6 +10,7 @@ import jax.core
 
 from jgd.core.arguments import Kind, instance_of
 from jgd.core.errors import InputError
+from jgd.core.forward_mode import forward_mode_only
 from jgd.core.status import Status
 from jgd.core.stop import FIT_ALONE, Stop
 from jgd.core.types import Params
@@ -39,7 +40,10 @@ def searched(
     recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
     if is_watched(place, stop, callback):
         return finished(watched_search(place, problem, method, params, stop, recorded, callback))
-    return finished(_search(problem, method, params, stop, rule_of(derivative), recorded))
+    found = _search(problem, method, params, stop, rule_of(derivative), recorded)
+    if derivative == "through":
+        found = forward_mode_only(f"{place}(derivative='through')", found, "ask for 'implicit' ones")
+    return finished(found)
 
 
 def search(

@@ -124,6 +124,16 @@ def test_through_the_steps_a_rate_has_a_slope(x64):
     np.testing.assert_allclose(slope, -3 * 2 * 0.8**2, rtol=1e-12)
 
 
+def test_through_the_steps_backwards_is_refused_in_one_sentence():
+    def found(rate):
+        return minimize(lambda w: w**2, jgd.sgd(rate), 1.0, Stop(max_steps=3), derivative="through").params
+
+    with pytest.raises(
+        InputError, match=r"minimize\(derivative='through'\): reverse-mode .* or ask for 'implicit' ones\."
+    ):
+        jax.grad(found)(0.1)
+
+
 def test_complex_parameters(x64):
     """The minimum of |z - a|^2 + l |z|^2 is a / (1 + l)."""
 

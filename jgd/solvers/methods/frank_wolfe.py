@@ -34,7 +34,7 @@ class Mixture(NamedTuple):
         return Mixture(atoms.at[i].set(atoms[-1])[:-1], weights.at[i].set(weights[-1])[:-1])
 
 
-class Mixing(NamedTuple):
+class Corners(NamedTuple):
     """The memory of the method."""
 
     progress: StepProgress
@@ -69,11 +69,11 @@ class FrankWolfe(Backtracking):
         here = Mixture(none.atoms.at[0].set(point.params), none.weights.at[0].set(1.0))
         base = super().begin(problem, point)
         there = self._mixed(problem, point, here, base.memory.step)
-        return base._replace(trial=there.mean, memory=Mixing(base.memory, here, there))
+        return base._replace(trial=there.mean, memory=Corners(base.memory, here, there))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """The step from the new point, or a shorter one from the old."""
-        memory: Mixing = iterate.memory
+        memory: Corners = iterate.memory
         share = self.share(problem, iterate.point, new, memory.progress.step)
         accepted = share <= 1
         point, here = where(accepted, (new, memory.there), (iterate.point, memory.here))
@@ -83,7 +83,7 @@ class FrankWolfe(Backtracking):
         optimality = jnp.where(accepted, self.residual(problem, point, trial, progress.step), iterate.optimality)
         progress = noted(progress, accepted, new.value, optimality)
         end = ended(progress, iterate.point, new, accepted, self.is_still(trial, point.params))
-        return Iterate(point, trial, accepted, optimality, end, Mixing(progress, here, there))
+        return Iterate(point, trial, accepted, optimality, end, Corners(progress, here, there))
 
     def move(self, problem: Objective, point: Point, step: jax.Array) -> jax.Array:
         """The step of the first kind."""
