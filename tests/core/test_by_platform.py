@@ -1,4 +1,4 @@
-"""What differs on a CPU is chosen when a program is lowered, and once."""
+"""Hold that a choice by platform falls when a program is lowered, and once."""
 
 import jax
 import jax.numpy as jnp
