@@ -73,7 +73,7 @@ CASES: dict[str, Case] = {
         chart=Chart("leaves", ("seconds", "compile_seconds"), "side"),
     ),
     "matrices": Case("bench.updates:matrices", "Muon over 48 equal matrices", 9),
-    "preconditioned": Case("bench.preconditioned", "SOAP and Shampoo over 48 matrices and a large one", 14),
+    "preconditioned": Case("bench.preconditioned", "SOAP and Shampoo over 48 matrices and a large one", 60),
     "low_bit": Case("bench.low_bit", "Training with moments in 8 and 4 bits against float32", 90, ("sklearn",)),
     "dispatch": Case("bench.dispatch", "What a call of a jitted step costs", 11),
     "halving": Case("bench.halving", "Successive halving of 64 lanes against all to the end", 43, ("sklearn",)),
