@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent / "jgd"
 WIDTH = 118
 # Names of these layers that are for other layers of jgd, and not for `jgd.<name>`.
 INTERNAL = {
-    "ConjugateGradients", "Family", "ModelAt", "OrthogonalMomentum", "adam_rate", "agreement", "are_plain",
+    "Chunks", "ConjugateGradients", "Family", "ModelAt", "OrthogonalMomentum", "adam_rate", "agreement", "are_plain",
     "as_rule", "as_transform", "ask", "begin_search", "beside_adamw", "bias_corrections", "blend", "catalogue",
     "check_metrics", "corrected_mean", "damped_cg", "empirical_metric", "family_metric", "geometric", "half_cosine",
     "in_chunks", "init_rate", "InnerTransform", "inner_states", "inner_transforms", "known_metrics",

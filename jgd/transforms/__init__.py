@@ -25,7 +25,7 @@ lazy(
         ),
         "jgd.transforms.by_path": "ByPath Layerwise Scaled by_path layerwise scaled",
         "jgd.transforms.cautious": "Cautious CautiousState add_cautious_decayed_weights cautious",
-        "jgd.transforms.chunks": "Cut Step in_chunks shorter",
+        "jgd.transforms.chunks": "Chunks Step in_chunks shorter",
         "jgd.transforms.clip": (
             "Clip ClipByBlockRms ClipByGlobalNorm ClipByNorm clip clip_by_block_rms clip_by_global_norm "
             "clip_by_norm shrink"

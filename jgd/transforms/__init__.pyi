@@ -44,7 +44,7 @@ from jgd.transforms.cautious import Cautious as Cautious
 from jgd.transforms.cautious import CautiousState as CautiousState
 from jgd.transforms.cautious import add_cautious_decayed_weights as add_cautious_decayed_weights
 from jgd.transforms.cautious import cautious as cautious
-from jgd.transforms.chunks import Cut as Cut
+from jgd.transforms.chunks import Chunks as Chunks
 from jgd.transforms.chunks import Step as Step
 from jgd.transforms.chunks import in_chunks as in_chunks
 from jgd.transforms.chunks import shorter as shorter

@@ -32,7 +32,7 @@ def in_chunks(
     members: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, g in enumerate(leaves):
         members[jnp.shape(g)].append(i)
-    cuts = [Cut(jnp.shape(g), 1, 0, 0) for g in leaves]
+    cuts = [Chunks(jnp.shape(g), 1, 0, 0) for g in leaves]
     updates, nodes = list(leaves), list(nodes)
 
     def call(part: Callable[[int, Any], Any], held: list[Any], kept: list[Any], first: Sequence[Any]) -> Any:
@@ -46,7 +46,7 @@ def in_chunks(
 
     for shape, group in members.items():
         own = [k for k, i in enumerate(owners) if i in group]
-        one = _cut(shape, [nodes[k] for k in own], max(1, chunk // len(group)), devices)
+        one = _chunks(shape, [nodes[k] for k in own], max(1, chunk // len(group)), devices)
         if one.turns:
             looped = _loop(call, updates, nodes, (group, own), one)
             updates, nodes = _replaced(updates, group, looped[0]), _replaced(nodes, own, looped[1])
@@ -59,7 +59,7 @@ def in_chunks(
     return structure.unflatten(updates), nodes
 
 
-class Cut(NamedTuple):
+class Chunks(NamedTuple):
     """Say how leaves of `shape` go through a loop: `turns` times `rows` along the first axis of each of their parts."""
 
     shape: tuple[int, ...]
@@ -95,7 +95,7 @@ class Cut(NamedTuple):
         return rows * len(x) // self.shape[0]
 
 
-def _loop(call: Callable[..., Any], updates: list[Any], nodes: list[Any], places: Any, one: Cut) -> Any:
+def _loop(call: Callable[..., Any], updates: list[Any], nodes: list[Any], places: Any, one: Chunks) -> Any:
     """The gradients and the arrays of the state at `places`, of leaves of one shape, after all their chunks."""
     group, own = places
 
@@ -122,9 +122,9 @@ def shorter(x: Any, parts: int = 2) -> Any:
     return jax.ShapeDtypeStruct((-(-x.shape[0] // parts), *x.shape[1:]), x.dtype) if x.shape else x
 
 
-def _cut(shape: tuple[int, ...], nodes: list[Any], chunk: int, devices: int) -> Cut:
+def _chunks(shape: tuple[int, ...], nodes: list[Any], chunk: int, devices: int) -> Chunks:
     """How leaves of this shape are cut into chunks; in no turns where they stay whole."""
-    whole = Cut(shape, 1, 0, 0)
+    whole = Chunks(shape, 1, 0, 0)
     if math.prod(shape) <= chunk or len(shape) == 0:
         return whole
     unit = 1
@@ -142,10 +142,10 @@ def _cut(shape: tuple[int, ...], nodes: list[Any], chunk: int, devices: int) -> 
     # Where chunks can be as large as each other, nothing is left over, which would be compiled for itself.
     turns = next((n for n in range(turns, 2 * turns) if most % n == 0), turns)
     rows = most // turns * unit
-    return Cut(shape, parts, rows, most * unit // rows)
+    return Chunks(shape, parts, rows, most * unit // rows)
 
 
-def _slice(x: Any, k: Any, one: Cut) -> Any:
+def _slice(x: Any, k: Any, one: Chunks) -> Any:
     """Chunk k of an array, or of codes and scales."""
 
     def part(x: jax.Array) -> jax.Array:
@@ -155,7 +155,7 @@ def _slice(x: Any, k: Any, one: Cut) -> Any:
     return jax.tree.map(part, x)
 
 
-def _written(whole: Any, part: Any, k: Any, one: Cut) -> Any:
+def _written(whole: Any, part: Any, k: Any, one: Chunks) -> Any:
     """The inverse of `_slice`: an array with its chunk k replaced."""
 
     def put(x: jax.Array, new: jax.Array) -> jax.Array:
@@ -171,14 +171,14 @@ def _none_of(x: Any) -> Any:
     return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype) if jnp.ndim(x) else x, x)
 
 
-def _rest(x: Any, one: Cut) -> Any:
+def _rest(x: Any, one: Chunks) -> Any:
     """The part after the chunks."""
     if one.turns == 0:
         return x
     return jax.tree.map(lambda x: one.split(x)[:, one.length(one.done, x) :].reshape(-1, *x.shape[1:]), x)
 
 
-def _joined(whole: Any, rest: Any, one: Cut) -> Any:
+def _joined(whole: Any, rest: Any, one: Chunks) -> Any:
     """The chunks and what comes after them."""
     if one.turns == 0 or one.left == 0:
         return rest if one.turns == 0 else whole
