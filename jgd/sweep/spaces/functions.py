@@ -101,8 +101,8 @@ def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
 
     A part is an optimizer, a schedule, a function, a task or `None`. It may hold distributions of its own, which are
     drawn for the trials that choose it and absent from the `params` of the others. A mapping names the options in
-    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their constructors or types do. A
-    number, a text, a flag or `None` stands there itself.
+    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their constructors or types do.
+    A number, a text, a flag or `None` stands there itself.
     """
     named = isinstance(options, Mapping)
     labels = [str(name) for name in options] if named else None
