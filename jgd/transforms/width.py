@@ -138,7 +138,9 @@ class Mup(ByWidth):
     and r_out times the outputs 1 / r_in for Adam, r_out / r_in for SGD, about sqrt(r_out / r_in) for Muon; at the
     base's own width all are 1. This is the maximal update parametrization (Yang & Hu 2021, arXiv:2011.14522; Yang et
     al. 2022, arXiv:2203.03466, table 3). What is not the optimizer's is the model's: `mup_init` makes the readout of
-    fresh parameters smaller, and attention whose heads grow divides by their size and not its root.
+    fresh parameters smaller, and attention whose heads grow divides by their size and not its root. From width 64 to
+    512 Adam's best rate moves by a factor of 2 for a perceptron and a transformer, and without it by 4 and 16
+    (`python -m bench width`).
 
     `base_shapes` is the base model's parameters or their shapes, `jax.eval_shape(init, key)`, or a dict of shapes by
     path, `{"head/kernel": (64, 10)}`. For the rest see `spectral_rates`.

@@ -92,7 +92,7 @@ def test_a_condition_thins_out_a_grid_and_spares_its_ends():
 
 def test_a_bound_out_of_range_is_told_in_every_option():
     space = choice([jgd.sgd(0.1), jgd.adam(0.1, b1=uniform(0.5, 1.5))])
-    with pytest.raises(InputError, match=r"ScaleByAdam\(b1=1.0\): b1 must lie in \[0, 1\)"):
+    with pytest.raises(InputError, match=r"any\(b1=1.0\): b1 must lie in \[0, 1\)"):
         proposals({"any": space})
 
 

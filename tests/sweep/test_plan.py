@@ -72,5 +72,5 @@ def test_a_large_sweep_makes_few_of_its_trials(monkeypatch):
 
 
 def test_a_number_that_a_draw_takes_out_of_its_range_is_an_error_at_once():
-    with pytest.raises(InputError, match=r"ScaleByAdam\(b1=.*\): b1 must lie in \[0, 1\)"):
+    with pytest.raises(InputError, match=r"optimizer\(b1=.*\): b1 must lie in \[0, 1\)"):
         run(TASK, jgd.adam(RATE, b1=normal(0.9, 0.05)), num_trials=300, steps=2, progress=False)

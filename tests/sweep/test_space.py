@@ -135,12 +135,12 @@ def test_quantized_values_are_multiples_within_the_range():
 @pytest.mark.parametrize(
     ("options", "labels"),
     [
-        ([jgd.adam(1e-3), jgd.lion(1e-3)], ("ScaleByAdam", "ScaleByLion")),
+        ([jgd.adam(1e-3), jgd.sgd(1e-3)], ("adam", "sgd")),
         ([jgd.adam(1e-3), jgd.adam(1e-3, nesterov=True)], ("option 0", "option 1")),
         ({"a": jgd.adam(1e-3), 2: jgd.lion(1e-3)}, ("a", "2")),
         ([0.1, None, jnp.sin], ("0.1", "None", "sin")),
         ([True, False], ("True", "False")),
-        ([jgd.adam(1e-3), jgd.muon(1e-3)], ("ScaleByAdam", "muon")),
+        ([jgd.chain(jgd.scale_by_adam(), jgd.scale(-0.1)), jgd.muon(1e-3)], ("ScaleByAdam", "muon")),
         ([jgd.muon(1e-3), jgd.by_path({"a": jgd.sgd(0.1)}, jgd.adam(0.1))], ("muon", "ByPath")),
     ],
 )

@@ -264,7 +264,7 @@ def fails_traced(scale, params, batch):
         (lambda: sweep(spaces=jgd.adam), "must be a gradient transformation"),
         (lambda: sweep(task=3), "task must be a jgd.Task"),
         (lambda: sweep(task=problems.task(stream=True)), "a sweep needs arrays"),
-        (lambda: sweep(spaces=jgd.adam(1e-3, b1=uniform(0.9, 1.1))), "ScaleByAdam(b1=1.1): b1 must lie in [0, 1)."),
+        (lambda: sweep(spaces=jgd.adam(1e-3, b1=uniform(0.9, 1.1))), "optimizer(b1=1.1): b1 must lie in [0, 1)."),
         (
             lambda: sweep(sampler=lambda axes, seed: type("S", (), {"ask": lambda s, n: [[2.0]], "tell": print})()),
             "numbers from 0 to 1",

@@ -101,8 +101,8 @@ def choice(options: Iterable[Any] | Mapping[str, Any]) -> Any:
 
     A part is an optimizer, a schedule, a function, a task or `None`. It may hold distributions of its own, which are
     drawn for the trials that choose it and absent from the `params` of the others. A mapping names the options in
-    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their types do, and a number, a
-    text, a flag or `None` stands there itself.
+    `params` and in tables, `choice({"adam": jgd.adam(...), "sgd": jgd.sgd(...)})`; else their constructors or types do.
+    A number, a text, a flag or `None` stands there itself.
     """
     named = isinstance(options, Mapping)
     labels = [str(name) for name in options] if named else None
@@ -184,7 +184,7 @@ def _part(option: Any) -> Any:
 
 
 def _labels(parts: Iterable[Any]) -> list[str]:
-    """Names that tell options apart: their types or functions, or that of a chain's first link, or positions."""
+    """Names that tell options apart, of constructors, types, functions or chains' first links; or their positions."""
     names = [_name(part) for part in parts]
     return names if len(set(names)) == len(names) else [f"option {i}" for i in range(len(names))]
 
@@ -192,10 +192,10 @@ def _labels(parts: Iterable[Any]) -> list[str]:
 def _name(part: Any) -> str:
     if part is None or isinstance(part, (float, bool, str)):
         return plain_label(part)
+    if maker := given_names(part).maker:
+        return maker
     links = getattr(part, "transforms", None)
     if links and isinstance(links, tuple):
         return _name(links[0])
-    if links:  # groups of leaves, as in muon
-        return given_names(part).maker or type(part).__name__
     function = getattr(part, "fn", None)
     return getattr(function, "__name__", type(part).__name__)
