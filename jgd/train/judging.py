@@ -37,7 +37,7 @@ class Judge:
     def __init__(self, stop: Stop, since: int = 0) -> None:
         self._stop, self._since = stop, since  # evaluations up to this step do not count
         self._value = None if stop.value is None else float(np.asarray(stop.value))
-        self._delta = float(np.asarray(stop.min_delta))
+        self._mode, self._delta = stop.mode or "min", float(np.asarray(stop.min_delta))
         self._best, self._at, self._waited, self._last = math.nan, 0, 0, math.nan
 
     def see(self, evaluation: Mapping[str, Any]) -> None:
@@ -46,7 +46,7 @@ class Judge:
         if metric is None or step <= self._since:
             return
         self._last = metric_value(evaluation, metric, "Stop(metric=)")
-        if math.isnan(self._best) or is_better(self._last, self._best, self._stop.mode, self._delta):
+        if math.isnan(self._best) or is_better(self._last, self._best, self._mode, self._delta):
             self._best, self._at, self._waited = self._last, step, 0
         else:
             self._waited += 1
@@ -57,7 +57,7 @@ class Judge:
         if metric is None:
             return None
         target = math.nan if self._value is None else self._value
-        if math.isfinite(self._last) and (self._last == target or is_better(self._last, target, self._stop.mode)):
+        if math.isfinite(self._last) and (self._last == target or is_better(self._last, target, self._mode)):
             return Status.VALUE, f"{metric} is {self._last:.6g}, and its threshold {target:.6g}"
         if patience is None or self._waited < patience:
             return None
