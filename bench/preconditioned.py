@@ -90,7 +90,7 @@ def _reference(name: str, params: Any) -> tuple[Callable[[], Any], float]:
 
 
 class Step(NamedTuple):
-    """What one step took."""
+    """Hold what one step took."""
 
     seconds: float
     cpu_seconds: float  # of all threads

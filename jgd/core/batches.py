@@ -37,9 +37,9 @@ def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
 def batched(step: Callable[..., Any], *row: Any) -> Any:
     """`step` on each member of a batch, arrays or trees of them, f[batch, ...].
 
-    One batch, but on a CPU one member after another: XLA (jaxlib 0.10) runs a product on one thread there, in a batch
-    too, and gives another thread something to do only where more than eight operations are ready, so that a batch
-    gains no core, and neither do two or four loops side by side.
+    One batch, but on a CPU a few members after another: XLA (jaxlib 0.10) runs a product there on one thread, in a
+    batch too, unless its left side is transposed, and hands work to another thread only where more than eight
+    operations are ready. So a batch gains no core, and neither do two or four loops side by side.
     """
     return by_platform(functools.partial(_in_cache, step), jax.vmap(step), *row)
 
