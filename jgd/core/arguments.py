@@ -50,8 +50,9 @@ def function_of(signature: str, *counts: int) -> Kind:
 
 def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
     """A list, a tuple or an array of values of a kind, at least so many."""
+    few = f", at least {'one' if least == 1 else least}" if least else ""
     return Kind(
-        f"be a list of {what}{', at least one' if least else ''}",
+        f"be a list of {what}{few}",
         lambda x: (
             isinstance(x, (Sequence, np.ndarray, jax.Array))
             and not isinstance(x, (str, bytes))

@@ -121,7 +121,7 @@ def _loss_at(heard: Heard, step: int) -> float:
 def _loss_finding(step: int, heard: Heard) -> Finding:
     return Finding(
         BROKEN, f"step {step}", "loss", float(heard.loss[step]), "a finite number", "the forward pass overflowed or "
-        "divided by zero", "look at the loss on this step's batch, and lower the rate",
+        "divided by zero", "let jgd.health.autopsy name the operation and the example, and lower the rate",
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def fit(
     the 90 % intervals held at 1.5 to 4 times the largest width, the fewest where a line bends or drifts faster than the
     studies show.
 
-    At twice the largest width or length, 1.5 times a transformer's, rates were 0 to 11 % off and losses 0.02 to 1.1 %,
+    At twice the largest width or length, 1.5 times a transformer's, rates were 0 to 11 % off and losses 0 to 1.0 %,
     of studies whose losses were known to 0.2 % by 8 to 24 seeds (`python -m bench law`): run many seeds. The sum of
     powers presumes that the size limits the loss: where models repeat few examples, the larger ones also learn their
     noise, and where some have hardly begun to learn, their best rates follow another line. A loss that reaches zero has

@@ -165,7 +165,10 @@ def rate_range(
         raise InputError(f"rate_range(low={low:g}, high={high:g}): low must be below high; exchange or widen them.")
     check_task(task)
     optimizer, grid = as_transform(optimizer), np.geomspace(low, high, rates)
-    with_hyperparams(optimizer, {name: float(grid[0])})  # which refuses unknown names
+    try:
+        with_hyperparams(optimizer, {name: float(grid[0])})
+    except InputError as error:
+        raise InputError(f"rate_range(name={name!r}): {error}") from None
     keys = jnp.stack([root_key(seed) for seed in range(seeds)])
     batches = Feed(task.data, Position(0, 0)).take(steps) if is_stream(task) else None
     width = min(rates, lanes or rates)

@@ -58,7 +58,11 @@ def test_with_the_multipliers_of_mup_they_do_not():
 @pytest.mark.parametrize(
     ("make", "options", "words"),
     [
-        (lambda w: task(w), {"widths": [64]}, "coordinate_check(widths=[64]): widths must be a list of widths"),
+        (
+            lambda w: task(w),
+            {"widths": [64]},
+            "coordinate_check(widths=[64]): widths must be a list of widths, at least 2.",
+        ),
         (
             lambda w: jgd.Task(lambda key: jnp.ones(w), lambda p, x: jnp.sum(p**2), X),
             {},

@@ -62,7 +62,7 @@ def test_it_prints_and_draws_the_bracket(found):
     [
         ({"low": 1.0, "high": 0.1}, "rate_range(low=1, high=0.1): low must be below high"),
         ({"rates": 2}, "rate_range(rates=2): rates must be a whole number, at least 5."),
-        ({"name": "rat"}, "Chain: unknown name 'rat'"),
+        ({"name": "rat"}, "rate_range(name='rat'): Chain: unknown name 'rat'"),
         ({"low": 1e3, "high": 1e9, "steps": 30}, "rate_range(low=1000): under every rate the loss became"),
     ],
 )

@@ -44,6 +44,15 @@ def test_a_step_is_measured_as_numpy_measures_it():
         np.testing.assert_allclose(rows[name][0], value, rtol=1e-5, err_msg=name)  # float32 sums of 30 terms
 
 
+def test_all_sums_of_a_leaf_are_one_reduction():
+    """One for a vector, and for a matrix a second one over its rows; each is a program of its own on the CPU."""
+    pulse = pulse_of(True, PARAMS)
+    assert pulse is not None
+    program = str(jax.make_jaxpr(lambda x: pulse.beat(jgd.sgd(0.1), x, x, x, x))(PARAMS))
+    assert program.count("= reduce[") == 3 * 2 + 3 + 2
+    assert "reduce_sum" not in program
+
+
 def test_cosines_of_a_large_leaf_are_those_of_a_sample_of_it():
     rng = np.random.default_rng(0)
     g, b = (jnp.asarray(rng.normal(size=(300, 200)), jnp.float32) for _ in range(2))
