@@ -115,6 +115,8 @@ def record(cls: type[T]) -> type[T]:
 
     setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
     cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
+    if not hasattr(cls, "__getattr__"):
+        setattr(cls, "__getattr__", _missing)  # noqa: B010  which would tell type checkers that all names are there
     for name, shows in (("__repr__", _repr), ("_repr_html_", record_html)):  # in a terminal, in a notebook
         setattr(cls, name, cls.__dict__.get(name, shows))
     if hasattr(cls, "init") and hasattr(cls, "update"):
@@ -147,9 +149,18 @@ def _parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
 
 def _frozen(self: Any, name: str, *value: Any) -> None:
     """In place of `__setattr__` and `__delattr__`."""
+    kinds = {field.name: field.metadata.get("kind") for field in dataclasses.fields(self)}
+    another = "jgd.with_hyperparams" if kinds.get(name, "hyper") in ("hyper", "hypers") else "dataclasses.replace"
     raise dataclasses.FrozenInstanceError(
-        f"{type(self).__name__} is a value and cannot be changed; use jgd.with_hyperparams(value, {name}=...)."
+        f"{call_name(type(self))} is a value and cannot be changed; make another with {another}(value, {name}=...)."
     )
+
+
+def _missing(self: Any, name: str) -> Any:
+    """In place of `__getattr__`, for an attribute that is not there."""
+    optimizer = hasattr(type(self), "update") and not name.startswith("_")
+    hint = "; jgd.hyperparams(value) has the numbers of all that is in it, by name" if optimizer else ""
+    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:

@@ -112,6 +112,18 @@ def test_a_record_is_frozen_pickles_and_shows_its_signature():
     assert repr(Rule(size=2, flag=True)) == "Rule(b=0.9, size=2.0, flag=True)"
 
 
+@pytest.mark.parametrize(("name", "remedy"), [("b", "jgd.with_hyperparams"), ("inner", "dataclasses.replace")])
+def test_a_refused_change_says_how_to_make_another(name, remedy):
+    with pytest.raises(AttributeError, match=rf"make another with {remedy}\(value, {name}=\.\.\.\)"):
+        setattr(Rule(), name, 0.5)
+
+
+def test_an_attribute_that_an_optimizer_lacks_is_told_from_its_numbers():
+    with pytest.raises(AttributeError, match=r"no attribute 'learning_rate'; jgd\.hyperparams"):
+        getattr(jgd.sgd(0.1), "learning_rate")  # noqa: B009
+    assert not hasattr(jgd.sgd(0.1), "learning_rate")
+
+
 def test_an_array_that_is_a_number_shows_as_the_number():
     assert repr(jgd.with_hyperparams(Rule(0.5), b=jnp.float32(0.25))) == "Rule(b=0.25)"
     assert "b=0.25" not in repr(jgd.stack([Rule(0.25), Rule(0.5)]))
