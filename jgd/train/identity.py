@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jgd.core.fingerprint import code_fingerprint, leaf_texts, program_fingerprint, structure_text
 from jgd.core.stop import Stop
 from jgd.core.types import Transform
-from jgd.train.loop import advance, begin, evaluation, root_key
-from jgd.train.task import Task, init_model, is_on_host, is_stream, loss_and_metrics
+from jgd.train.loop import advance, begin, root_key
+from jgd.train.task import Task, init_model, is_on_host, is_stream, judge_model, loss_and_metrics
 
 PROGRAMS = ("init", "loss", "evaluate", "data", "step")  # entries that are made by tracing or from bytecode
 
@@ -69,7 +69,7 @@ def _programs(task: Task, optimizer: Transform, batch: Any) -> tuple[dict[str, s
     if is_on_host(task):
         found["evaluate"] = code_fingerprint(task.evaluate)
     elif task.evaluate is not None:
-        found["evaluate"] = program_fingerprint(evaluation, task, optimizer, carry)
+        found["evaluate"] = program_fingerprint(judge_model, task, carry.params, carry.model_state)
     if is_stream(task):
         found["data"] = code_fingerprint(task.data)
     return found, {"step": program_fingerprint(advance, task, optimizer, carry, number, batch)}

@@ -22,8 +22,11 @@ WALK = Task(
 )
 
 
-def walk(task=WALK, steps=40, **options) -> Any:
-    return fit(task, jgd.sgd(0.1), steps=steps, eval_every=2, **options)
+SGD = jgd.sgd(0.1)
+
+
+def walk(task=WALK, optimizer=SGD, steps=40, **options) -> Any:
+    return fit(task, optimizer, steps=steps, eval_every=2, **options)
 
 
 def test_patience_counts_evaluations_of_the_metric():
@@ -84,6 +87,14 @@ def test_the_best_is_kept_in_memory_and_on_disk_beside_the_last(tmp_path):
     assert repr(run.best).startswith("Best(step=10, value=")
     assert [file.name for file in tmp_path.glob("best-*")] == ["best-000000010.safetensors"]
     problems.assert_same(walk(keep_best="validation_loss", mode="min", dir=tmp_path).best.params, run.best.params)
+
+
+def test_the_best_stays_the_best_when_another_optimizer_goes_on(tmp_path):
+    mode: Any = {"keep_best": "validation_loss", "mode": "min", "dir": tmp_path}
+    run = walk(**mode)
+    later = walk(optimizer=jgd.sgd(0.1, momentum=0.9), steps=44, resume="changed", **mode)
+    assert (later.best.step, later.steps) == (run.best.step, 44)
+    assert not any(change.startswith("evaluate") for change in later.history[0].changes)
 
 
 def test_the_best_of_a_killed_run_is_that_of_its_checkpoint(tmp_path, monkeypatch):
