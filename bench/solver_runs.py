@@ -33,7 +33,7 @@ class Ran(NamedTuple):
         No slope: the largest entry of the (projected) gradient is at most 1e-6 max(1, |f|). A `tolerance` of STRICT
         asks for the value alone. In another `dtype` the point may also be off by the rounding of values there.
         """
-        value, slope = at_point(self.problem, self.x)
+        value, slope = at_point(self.problem, self.x, self.dtype)
         if near(self.problem, value, tolerance):
             return True
         flat = slope <= FLAT * max(1.0, abs(value))
@@ -164,14 +164,18 @@ def start_of(problem: SmoothProblem) -> np.ndarray:
     return np.clip(np.array(problem.start), low, high)
 
 
-def at_point(problem: SmoothProblem, x: np.ndarray) -> tuple[float, float]:
-    """Return the value and the largest entry of the gradient, projected on the bounds; NaN outside the bounds."""
+def at_point(problem: SmoothProblem, x: np.ndarray, dtype: Any = np.float64) -> tuple[float, float]:
+    """Return the value and the largest entry of the gradient, projected on the bounds; NaN outside the bounds.
+
+    Bounds are rounded to the `dtype` that the point was found in, as its method saw them.
+    """
     value, grad = compiled(problem, "value_and_grad")(jnp.asarray(x, np.float64))
     x, slope = np.asarray(x, np.float64), np.asarray(grad)
     if problem.lower:
-        if np.any(x < problem.lower) or np.any(x > problem.upper):
+        lower, upper = (np.asarray(ends, dtype).astype(float) for ends in (problem.lower, problem.upper))
+        if np.any(x < lower) or np.any(x > upper):
             return math.nan, math.nan
-        slope = np.clip(x - slope, problem.lower, problem.upper) - x
+        slope = np.clip(x - slope, lower, upper) - x
     return float(value), float(np.max(np.abs(slope)))
 
 
