@@ -14,11 +14,14 @@ from jgd.train.loop import loss_and_metrics
 from jgd.train.task import Task
 
 NEAR = 0.97  # of tanh, from where on it counts as saturated
-MANY = 1024  # examples, from which on a unit that is zero on all of them is dead
+MASKED = -9e3  # entries of attention's logits that are no larger are taken for masked
 
 
 class Layer(NamedTuple):
-    """Hold what one tap has shown. Arrays have an entry for each pass of the scans that it lies in, else one."""
+    """Hold what one tap has shown. Arrays have an entry for each pass of the scans that it lies in, else one.
+
+    Of attention's logits, entries below -9000 are left out, for they are masked.
+    """
 
     tap: Tap
     mean: np.ndarray
@@ -41,6 +44,10 @@ class Looked(NamedTuple):
     def products(self) -> list[Layer]:
         """The layers that count for the depth."""
         return [layer for layer in self.layers if layer.tap.operation != "gather" and layer.tap.is_layer]
+
+    def attention(self) -> list[Layer]:
+        """The logits that enter the softmaxes of attention."""
+        return [layer for layer in self.layers if layer.tap.is_attention]
 
 
 def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Looked:
@@ -84,19 +91,20 @@ def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Arra
     x, signal = widen(x), widen(signal)
     rest = tuple(range(tap.stacked, x.ndim))
     examples = tuple(i for i in rest if i not in tap.units)
-    mean, near = jnp.mean(x, rest), jnp.zeros(())
+    shown = ~(x <= MASKED) if tap.is_attention else None
+    mean, near = jnp.mean(x, rest, where=shown), jnp.zeros(())
     if tap.operation in SQUASHING:
         centred = x if tap.operation == "tanh" else 2 * x - 1
         near = jnp.abs(centred) > NEAR
-    dead = jnp.all(x == 0, examples) & (not tap.is_layer)
+    dead = jnp.all(x == 0, examples) & (not (tap.is_layer or tap.is_attention))
     scale = jnp.maximum(jnp.max(jnp.abs(signal), rest, keepdims=True), jnp.finfo(signal.dtype).tiny)
     return {
         "mean": mean,
-        "deviation": jnp.std(x, rest),
-        "largest": jnp.max(jnp.abs(x), rest),
-        "zero": jnp.mean(x == 0, rest),
+        "deviation": jnp.std(x, rest, where=shown),
+        "largest": jnp.max(jnp.abs(x), rest, initial=0, where=shown),
+        "zero": jnp.mean(x == 0, rest, where=shown),
         "dead": jnp.mean(dead, tuple(range(tap.stacked, dead.ndim))),
         "saturated": jnp.mean(near, rest) if tap.operation in SQUASHING else jnp.zeros_like(mean),
-        "nonfinite": jnp.mean(~jnp.isfinite(x), rest),
+        "nonfinite": jnp.mean(~jnp.isfinite(x), rest, where=shown),
         "signal": jnp.sqrt(jnp.mean((signal / scale) ** 2, rest)) * jnp.squeeze(scale, rest),
     }
