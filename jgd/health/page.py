@@ -27,7 +27,8 @@ MEANING = (
     "zeros; dead: share of its units that are zero on every example; signal: root mean square of the derivative of the "
     "loss by its output; gradient: that of the derivative by its parameters; |u|/|theta|: norm of a step over that of "
     "the parameters; rank of u: effective rank of a step. Of attention, the logits that enter its softmax, masked ones "
-    "left out. Of several layers in one row, from the least to the largest. More colour is more within a column: shares from 0% to 100%, the others by logarithms, over two decades or more."
+    "left out. Of several layers in one row, from the least to the largest. "
+    "More colour is more within a column: shares from 0% to 100%, the others by logarithms, over two decades or more."
 )
 
 

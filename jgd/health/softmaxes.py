@@ -27,12 +27,17 @@ def softmaxed(jaxpr: Any) -> dict[Any, Any]:
         if eqn.primitive.name == "custom_jvp_call":
             program = program_of(eqn)
             within = softmaxed(program).values()
-            found.update((eqn.outvars[0], eqn.invars[i]) for i, x in enumerate(program.invars) if x in within)
+            entering = (x for x, y in zip(eqn.invars, program.invars, strict=True) if any(y is z for z in within))
+            found.update((eqn.outvars[0], x) for x in entering)
         elif eqn.primitive.name == "exp" and not any(eqn is x for x in losses):
-            shift = made.get(eqn.invars[0])
+            shift = _maker(eqn.invars[0], made)
             if shift is not None and shift.primitive.name == "sub" and _is_any(shift.invars[1], made, "reduce_max"):
                 found[shift.outvars[0]] = shift.invars[0]
-    return found
+    return {result: x for result, x in found.items() if not isinstance(x, Literal)}
+
+
+def _maker(x: Any, made: Mapping[Any, Any]) -> Any:
+    return None if isinstance(x, Literal) else made.get(x)
 
 
 def _is_any(x: Any, made: Mapping[Any, Any], operation: str) -> bool:
@@ -41,7 +46,7 @@ def _is_any(x: Any, made: Mapping[Any, Any], operation: str) -> bool:
 
 def _sources(x: Any, made: Mapping[Any, Any], operation: str) -> Iterator[Any]:
     """Find the equations of an operation that a variable comes from."""
-    eqn = None if isinstance(x, Literal) else made.get(x)
+    eqn = _maker(x, made)
     if eqn is None:
         return
     if eqn.primitive.name == operation:

@@ -172,7 +172,7 @@ class _Survey:
         shape, dtype = (*lengths, *logits.aval.shape), logits.aval.dtype
         name = self._counted(f"{layer} {ATTENTION}".strip())
         self.taps.append(Tap(name, ATTENTION, shape, dtype, stacked, (len(shape) - 1,), stack))
-        return Entering(eqn.invars.index(logits))
+        return Entering(next(i for i, x in enumerate(eqn.invars) if x is logits))
 
     def _named(self, leaf: int) -> str:
         """Name a layer by its leaf."""

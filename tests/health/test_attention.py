@@ -115,9 +115,10 @@ LABELS = np.array([0, 1])
         lambda p, x: -jnp.mean(jax.nn.log_softmax(jnp.tanh(x @ p["key"]) @ p["key"].T)[..., 0]),
         lambda p, x: jnp.mean(jnp.einsum("btd,btd->b", jax.nn.softmax(x @ p["query"]), x @ p["value"])),
         lambda p, x: -jnp.mean(jax.nn.log_softmax(100 * (x[:, 0] @ p["key"]) @ (x[:, 1] @ p["value"]).T)),
+        lambda p, x: jnp.exp(0.0 - jnp.max(x @ p["key"])),
         lambda p, x: jnp.mean(jnp.max((x @ p["query"]) @ jnp.swapaxes(x @ p["key"], 1, 2), axis=-1)),
     ],
-    ids=["logits", "softmax", "tied embedding", "router", "contrastive", "largest similarity"],
+    ids=["logits", "softmax", "tied embedding", "router", "contrastive", "a number", "largest similarity"],
 )
 def test_what_is_no_attention_is_not_found(loss):
     assert attention_of(loss, SQUARE, X) == []
