@@ -171,12 +171,16 @@ def test_keys_that_are_too_large_are_found_in_their_layer(scanned, times, severi
 
 
 @pytest.mark.slow
-def test_queries_that_are_too_large_are_named_first_on_the_text_task():
-    """The good setting of it is another test's; here the whole check-up compiles and trains a transformer."""
+def test_queries_that_are_too_large_are_named_first_on_the_text_task_and_a_good_one_raises_no_alarm():
+    """Both compile and train a transformer once, for parameters are arguments of the check-up's programs."""
     task = jgd.tasks.text()
     params = first_model(task, root_key(0))[0]
+    good = jgd.health.check(task, jgd.adam(3e-3), params)
+    assert [str(x) for x in good.findings] == []
     params["block0"]["query"] *= 100
-    checkup = jgd.health.check(task, jgd.adam(3e-3), params)
-    assert str(checkup.findings[0]).startswith("block0 attention: largest |q.k|/sqrt(d) is ")
-    assert "largest logit of attention: " in str(checkup)
-    assert {row.name: row.note for row in checkup.rows}["block0 attention"] == "large logits"
+    sick = jgd.health.check(task, jgd.adam(3e-3), params)
+    assert str(sick.findings[0]).startswith("block0 attention: largest |q.k|/sqrt(d) is ")
+    assert {row.name: row.note for row in sick.rows}["block0 attention"] == "large logits"
+    before, after = (float(x.measured.looked.attention()[0].largest) for x in (good, sick))
+    assert f"largest logit of attention: {before:.3g} in block0 attention" in str(good)
+    assert after == pytest.approx(100 * before, rel=1e-5)  # rounding of f32
