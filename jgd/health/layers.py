@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.nn import logsumexp
 
 from jgd.core.tree import widen
 from jgd.core.types import Params, State
-from jgd.health.taps import SQUASHING, Tap, tap_loss
+from jgd.health.taps import LOGITS, SQUASHING, Tap, tap_loss
 from jgd.train.loop import loss_and_metrics
 from jgd.train.task import Task
 
@@ -31,6 +32,7 @@ class Layer(NamedTuple):
     dead: np.ndarray  # share of units that are zero on every example; 0 of products, whose zero weights have gradients
     saturated: np.ndarray  # share of entries of a tanh or a sigmoid near its ends
     nonfinite: np.ndarray  # share of entries
+    z_loss: np.ndarray  # mean of (log sum exp)^2 of a loss's logits
     signal: np.ndarray  # RMS of the derivative of the loss by the output
 
 
@@ -40,6 +42,7 @@ class Looked(NamedTuple):
     loss: float
     grads: Params
     layers: tuple[Layer, ...]
+    logits: tuple[Layer, ...]  # that enter the softmaxes of the loss
 
     def products(self) -> list[Layer]:
         """The layers that count for the depth."""
@@ -54,8 +57,9 @@ def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Ar
     """Evaluate the loss of a batch with its taps: two to three times a gradient in time, all activations in memory."""
     taps = tap_loss(_loss, params, task, model_state, batch, key).taps
     loss, grads, found = _look(task, params, model_state, batch, key)
-    layers = [Layer(tap, **jax.tree.map(np.asarray, one)) for tap, one in zip(taps, found, strict=True)]
-    return Looked(float(loss), grads, tuple(layers))
+    seen = [Layer(tap, **jax.tree.map(np.asarray, one)) for tap, one in zip(taps, found, strict=True)]
+    layers = tuple(layer for layer in seen if layer.tap.operation != LOGITS)
+    return Looked(float(loss), grads, layers, tuple(layer for layer in seen if layer.tap.operation == LOGITS))
 
 
 def slope(layers: Sequence[Layer]) -> tuple[float, int]:
@@ -106,5 +110,6 @@ def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Arra
         "dead": jnp.mean(dead, tuple(range(tap.stacked, dead.ndim))),
         "saturated": jnp.mean(near, rest) if tap.operation in SQUASHING else jnp.zeros_like(mean),
         "nonfinite": jnp.mean(~jnp.isfinite(x), rest, where=shown),
+        "z_loss": jnp.mean(logsumexp(x, -1) ** 2, rest[:-1]) if tap.operation == LOGITS else jnp.zeros_like(mean),
         "signal": jnp.sqrt(jnp.mean((signal / scale) ** 2, rest)) * jnp.squeeze(scale, rest),
     }

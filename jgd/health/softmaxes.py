@@ -1,7 +1,7 @@
 """Softmaxes of a traced program: which operations take logits into one."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from jax.extend.core import Literal
 
@@ -14,11 +14,18 @@ THROUGH = frozenset((
 ))  # fmt: skip
 
 
-def softmaxed(jaxpr: Any) -> dict[Any, Any]:
-    """Find the equations that take logits into a softmax: the variable of the logits, by that of the equation's result.
+class Softmax(NamedTuple):
+    """Hold the variable whose values enter a softmax."""
+
+    logits: Any
+    is_loss: bool  # whether the logarithm of its sum is taken
+
+
+def softmaxed(jaxpr: Any) -> dict[Any, Softmax]:
+    """Find the equations that take logits into a softmax, by the variable of their first result.
 
     A softmax is `exp(x - m)`, where m comes from a maximum, in the program itself or in a function with a derivative of
-    its own that it calls. Where the logarithm of its sum is taken it is a loss, and left out.
+    its own that it calls. Of losses only those over the last axis are found.
     """
     made = {out: eqn for eqn in jaxpr.eqns for out in eqn.outvars}
     losses = [x for eqn in jaxpr.eqns if eqn.primitive.name == "log" for x in _sources(eqn.invars[0], made, "exp")]
@@ -26,22 +33,21 @@ def softmaxed(jaxpr: Any) -> dict[Any, Any]:
     for eqn in jaxpr.eqns:
         if eqn.primitive.name == "custom_jvp_call":
             program = program_of(eqn)
-            within = softmaxed(program).values()
-            entering = (x for x, y in zip(eqn.invars, program.invars, strict=True) if any(y is z for z in within))
-            found.update((eqn.outvars[0], x) for x in entering)
-        elif eqn.primitive.name == "exp" and not any(eqn is x for x in losses):
-            shift = _maker(eqn.invars[0], made)
-            if shift is not None and shift.primitive.name == "sub" and _is_any(shift.invars[1], made, "reduce_max"):
-                found[shift.outvars[0]] = shift.invars[0]
-    return {result: x for result, x in found.items() if not isinstance(x, Literal)}
+            for softmax in softmaxed(program).values():
+                entering = (x for x, y in zip(eqn.invars, program.invars, strict=True) if y is softmax.logits)
+                found.update((eqn.outvars[0], softmax._replace(logits=x)) for x in entering)
+        elif eqn.primitive.name == "exp":
+            shift, is_loss = _maker(eqn.invars[0], made), any(eqn is x for x in losses)
+            if shift is None or shift.primitive.name != "sub":
+                continue
+            maxima = _sources(shift.invars[1], made, "reduce_max")
+            if any(not is_loss or x.params["axes"] == (len(x.invars[0].aval.shape) - 1,) for x in maxima):
+                found[shift.outvars[0]] = Softmax(shift.invars[0], is_loss)
+    return {result: x for result, x in found.items() if not isinstance(x.logits, Literal)}
 
 
 def _maker(x: Any, made: Mapping[Any, Any]) -> Any:
     return None if isinstance(x, Literal) else made.get(x)
-
-
-def _is_any(x: Any, made: Mapping[Any, Any], operation: str) -> bool:
-    return next(_sources(x, made, operation), None) is not None
 
 
 def _sources(x: Any, made: Mapping[Any, Any], operation: str) -> Iterator[Any]:

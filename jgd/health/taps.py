@@ -12,11 +12,12 @@ from jgd.core.subprograms import constants_of, program_of
 from jgd.core.tree import path_names
 from jgd.health.lineage import Known, follow, shifted
 from jgd.health.programs import carried_by, run_equation
-from jgd.health.softmaxes import softmaxed
+from jgd.health.softmaxes import Softmax, softmaxed
 
 PRODUCTS = ("dot_general", "conv_general_dilated", "gather")
 SQUASHING = ("tanh", "logistic")
 ATTENTION = "attention"  # what enters a softmax of products of data with data
+LOGITS = "logits"  # what enters the softmax of a loss
 NAMED = frozenset(("relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "leaky_relu", "softplus"))
 CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"))
 KERNELS = frozenset(("kernel", "weight", "w", "W", "embedding"))  # that add nothing to a layer's name
@@ -46,7 +47,9 @@ class Tap(NamedTuple):
     @property
     def label(self) -> str:
         """Its layer's name, and the activation, where it is one."""
-        return self.name if self.is_layer or self.is_attention else f"{self.name} {self.operation}".strip()
+        return (
+            self.name if self.operation in (*PRODUCTS, ATTENTION, LOGITS) else f"{self.name} {self.operation}".strip()
+        )
 
 
 class Inside(NamedTuple):
@@ -77,11 +80,11 @@ def tap_loss(loss: Callable[..., jax.Array], params: Any, *rest: Any) -> Tapped:
     """Tap the products and activations of `loss(params, *rest)`, a scalar, whichever library the model is written in.
 
     The loss is traced and its program evaluated operation by operation: outputs of products of an input with
-    parameters, of convolutions and look-ups, and of activations have a zero added, and so have the logits of attention:
-    products of data with data, as they enter a softmax. Calls, rematerialised parts and scans are taken apart (a tap
-    within a scan has a leading axis); other higher-order operations, and functions with derivatives of their own, are
-    evaluated whole, so that a kernel of attention written for a device is not seen. `params` and `rest` may be tracers.
-    Costs a trace.
+    parameters, of convolutions and look-ups, and of activations have a zero added, and so have the logits of attention
+    (products of data with data, as they enter a softmax) and of a loss. Calls, rematerialised parts and scans are taken
+    apart (a tap within a scan has a leading axis); other higher-order operations, and functions with derivatives of
+    their own, are evaluated whole, so that a kernel of attention written for a device is not seen. `params` and `rest`
+    may be tracers. Costs a trace.
     """
     closed = jax.make_jaxpr(loss)(params, *rest)
     paths = [path_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
@@ -126,9 +129,9 @@ class _Survey:
                 plan.append(Inside(inner, len(self.taps) - before))
             else:
                 results, step = follow(eqn, mine), None
-                logits = softmaxes.get(eqn.outvars[0]) if results else None
-                if logits is not None and known[logits].scores:
-                    step = self._logits(eqn, logits, known[logits].layer, stacked, names, lengths)
+                softmax = softmaxes.get(eqn.outvars[0]) if results else None
+                if softmax is not None and (softmax.is_loss or known[softmax.logits].scores):
+                    step = self._logits(eqn, softmax, known[softmax.logits].layer, stacked, names, lengths)
                 elif results:
                     step = self._tap(eqn, mine, results[0], activation, stacked, names, lengths)
                 if isinstance(step, Tap) and step.is_layer:
@@ -168,11 +171,11 @@ class _Survey:
         self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, stacked, units, stack))
         return self.taps[-1]
 
-    def _logits(self, eqn: Any, logits: Any, layer: str, stacked: int, stack: str, lengths: Any) -> Entering:
-        shape, dtype = (*lengths, *logits.aval.shape), logits.aval.dtype
-        name = self._counted(f"{layer} {ATTENTION}".strip())
-        self.taps.append(Tap(name, ATTENTION, shape, dtype, stacked, (len(shape) - 1,), stack))
-        return Entering(next(i for i, x in enumerate(eqn.invars) if x is logits))
+    def _logits(self, eqn: Any, softmax: Softmax, layer: str, stacked: int, stack: str, lengths: Any) -> Entering:
+        aval, operation = softmax.logits.aval, LOGITS if softmax.is_loss else ATTENTION
+        shape, name = (*lengths, *aval.shape), self._counted(f"{layer} {operation}".strip())
+        self.taps.append(Tap(name, operation, shape, aval.dtype, stacked, (len(shape) - 1,), stack))
+        return Entering(next(i for i, x in enumerate(eqn.invars) if x is softmax.logits))
 
     def _named(self, leaf: int) -> str:
         """Name a layer by its leaf."""

@@ -1,4 +1,4 @@
-"""Attention: its logits found in any library and in no loss, their largest in closed form, and its findings."""
+"""Logits: those of attention found in any library and in no loss, closed forms of them, and their findings."""
 
 import functools
 import types
@@ -14,7 +14,10 @@ import jgd
 from jgd.health.attention_findings import attention_findings
 from jgd.health.finding import Thresholds
 from jgd.health.layers import look
+from jgd.health.table import layer_rows
 from jgd.health.taps import tap_loss
+from jgd.health.trials import first_examples
+from jgd.health.verdict import verdict
 from jgd.train.loop import first_model, loss_and_metrics, root_key
 
 X = np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32)
@@ -142,6 +145,21 @@ def test_the_largest_logit_is_that_of_the_closed_form_whatever_masks():
         assert float(layer.nonfinite) == 0
 
 
+def test_the_z_loss_of_output_logits_is_that_of_the_closed_form():
+    """Equal logits b of n classes have log Z = b + log(n)."""
+    params, x = {"head": {"kernel": jnp.zeros((8, 5)), "bias": jnp.full(5, 3.0)}}, X[0]
+
+    def loss(params, x):
+        logits = x @ params["head"]["kernel"] + params["head"]["bias"][None]
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, jnp.zeros(4, int)))
+
+    seen = look(jgd.Task(lambda key: params, loss, x), params, None, x, root_key(0))
+    assert [layer.tap.label for layer in seen.layers] == ["head"]
+    (logits,) = seen.logits
+    assert logits.tap.label == "head logits"
+    assert float(logits.z_loss) == pytest.approx((3 + np.log(5)) ** 2, rel=1e-5)  # rounding of f32
+
+
 @pytest.fixture(scope="module")
 def scanned():
     """A model of three layers in a scan, and its parameters, of which the second layer's keys can be enlarged."""
@@ -171,16 +189,17 @@ def test_keys_that_are_too_large_are_found_in_their_layer(scanned, times, severi
 
 
 @pytest.mark.slow
-def test_queries_that_are_too_large_are_named_first_on_the_text_task_and_a_good_one_raises_no_alarm():
-    """Both compile and train a transformer once, for parameters are arguments of the check-up's programs."""
-    task = jgd.tasks.text()
-    params = first_model(task, root_key(0))[0]
+def test_a_good_transformer_raises_no_alarm_and_one_with_large_queries_is_named_first():
+    """The text task's check-up compiles and trains a transformer; the fault is looked at by the same program."""
+    task, thresholds = jgd.tasks.text(), Thresholds()
+    params, key = first_model(task, root_key(0))[0], root_key(1)
     good = jgd.health.check(task, jgd.adam(3e-3), params)
     assert [str(x) for x in good.findings] == []
+    assert {"largest logit of attention", "z-loss"} < set(good.facts)
     params["block0"]["query"] *= 100
-    sick = jgd.health.check(task, jgd.adam(3e-3), params)
-    assert str(sick.findings[0]).startswith("block0 attention: largest |q.k|/sqrt(d) is ")
-    assert {row.name: row.note for row in sick.rows}["block0 attention"] == "large logits"
-    before, after = (float(x.measured.looked.attention()[0].largest) for x in (good, sick))
-    assert f"largest logit of attention: {before:.3g} in block0 attention" in str(good)
+    looked = look(task, params, None, first_examples(task, 1024), key)
+    sick = good.measured._replace(looked=looked)
+    assert str(verdict(sick, thresholds)[0]).startswith("block0 attention: largest |q.k|/sqrt(d) is ")
+    assert {row.name: row.note for row in layer_rows(sick, thresholds)}["block0 attention"] == "large logits"
+    before, after = (float(x.attention()[0].largest) for x in (good.measured.looked, looked))
     assert after == pytest.approx(100 * before, rel=1e-5)  # rounding of f32
