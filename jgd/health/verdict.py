@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
+from jgd.health.attention_findings import attention_findings
 from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Layer, slope
@@ -20,8 +21,8 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
     found: list[Finding] = []
     for rule in (
-        _data, _nonfinite, _dead, _unconnected, _still, _direction, _signals, _pairs, _rate, _heart,
-        _start, evaluation_findings, _smaller,
+        _data, _nonfinite, _dead, _unconnected, _still, _direction, attention_findings, _signals, _pairs, _rate,
+        _heart, _start, evaluation_findings, _smaller,
     ):  # fmt: skip
         found += rule(measured, thresholds)
     return tuple(found)
@@ -287,6 +288,8 @@ def notes_of(layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: Thresho
         said.append("dead")
     if any(float(np.max(layer.saturated)) > float(t.saturated) for layer in layers):
         said.append("saturated")
+    if any(layer.tap.is_attention and float(np.max(layer.largest)) > float(t.attention) for layer in layers):
+        said.append("large logits")
     if any(not leaf.connected and not leaf.frozen for leaf in leaves):
         said.append("not connected")
     if any(leaf.frozen for leaf in leaves):
