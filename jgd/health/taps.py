@@ -21,6 +21,7 @@ LOGITS = "logits"  # what enters the softmax of a loss
 NAMED = frozenset(("relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "leaky_relu", "softplus"))
 CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"))
 KERNELS = frozenset(("kernel", "weight", "w", "W", "embedding"))  # that add nothing to a layer's name
+BEFORE_ROOTS = frozenset(("add", "broadcast_in_dim", "reshape", "squeeze", "convert_element_type"))
 
 
 class Tap(NamedTuple):
@@ -190,11 +191,18 @@ class _Survey:
 
 
 def _gates(jaxpr: Any) -> set[Any]:
-    """Find the variables to which one is added: the tanh within a GELU, which is no activation of its own."""
-    ones = [
-        eqn.invars for eqn in jaxpr.eqns if eqn.primitive.name == "add" and any(_is_constant(x, 1) for x in eqn.invars)
-    ]
-    return {x for pair in ones for x in pair if not isinstance(x, Literal)}
+    """Find the variables that are no activations of their own: to which one is added, as to the tanh within a GELU.
+
+    And those of which a root is taken, as of a variance that a normalisation keeps from falling below zero.
+    """
+    found, rooted = set[Any](), set[Any]()
+    for eqn in reversed(jaxpr.eqns):
+        name, operands = eqn.primitive.name, [x for x in eqn.invars if not isinstance(x, Literal)]
+        if name in ("sqrt", "rsqrt") or (name in BEFORE_ROOTS and rooted.intersection(eqn.outvars)):
+            rooted.update(operands)
+        elif name == "add" and any(_is_constant(x, 1) for x in eqn.invars):
+            found.update(operands)
+    return found | rooted
 
 
 def _is_constant(x: Any, value: float) -> bool:

@@ -135,6 +135,16 @@ def test_layers_of_equinox_are_named():
     assert names_of(task)[0] == ["layers/0", "layers/0 relu", "layers/1"]
 
 
+def test_a_variance_kept_from_falling_below_zero_is_no_relu():
+    def loss(params, x):
+        h = x @ params["w"]
+        variance = jnp.maximum(0.0, jnp.mean(h**2, 1) - jnp.mean(h, 1) ** 2)  # as flax's LayerNorm has it
+        return jnp.mean(jax.nn.relu(h * jax.lax.rsqrt(variance[:, None] + 1e-6)))
+
+    taps = tap_loss(loss, {"w": jnp.ones((8, 8))}, X).taps
+    assert [tap.label for tap in taps] == ["w", "w relu"]
+
+
 def test_a_head_that_begins_at_zero_is_not_dead():
     params, x = {"hidden": jnp.eye(4), "head": jnp.zeros((4, 2))}, jnp.ones((8, 4))
     task = jgd.Task(lambda key: params, lambda p, x: jnp.sum((jnp.tanh(x @ p["hidden"]) @ p["head"] - 1.0) ** 2), x)
