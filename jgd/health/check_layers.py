@@ -63,7 +63,10 @@ class LayerCheck:
         return self._sheet().html()
 
     def dataframe(self) -> Any:
-        """Make a pandas table with a row for every product and activation, in the order of computation."""
+        """Make a pandas table with a row for every product and activation, in the order of computation.
+
+        Beside the columns of the printed table it has the root mean square and the largest modulus of the output.
+        """
         return require("pandas", "LayerCheck.dataframe()").DataFrame(
             [
                 {
@@ -117,12 +120,12 @@ def check_layers(
     examples     Examples that are looked at together: memory is that of their activations.
     thresholds   The numbers beyond which a measurement becomes a finding.
 
-    Printed, it has a row for each layer in the order of computation, and for each pass of a scan, or for all of one
-    kind where they are more than 40: the mean and the deviation of its output (before the activation), the share of
-    zeros in it and of units that are zero on every example, the share of values near the ends of tanh or a sigmoid
-    (after it), and the root mean square of the signal, the derivative of the loss by the output. The slope is that of
-    the log of the signal over the depth, by least squares, so of a linear chain of orthogonal weights times s it is
-    -log(s). Gradients of weights cannot show it: they are equal in all layers of such a chain.
+    Printed, it has a row for each layer, and each pass of a scan, in the order of computation, or for all of one kind
+    where there are more than 40. `mean` and `output` are the mean and the deviation of what the layer puts out before
+    its activation; `zero`, `dead` and `saturated` the shares of zeros after it, of units that are zero on every
+    example, and of values near the ends of tanh or a sigmoid; `signal` is the root mean square of the derivative of the
+    loss by the output. The slope is that of the log of the signal over the depth, by least squares: -log(s) for a
+    linear chain of orthogonal weights times s, where the gradients of the weights are alike and tell nothing.
 
     It costs two to three times a gradient, in one compiled program, which other parameters share; the model may be
     written in any library. `jgd.health.check` looks at the optimizer, the rate and the data as well.

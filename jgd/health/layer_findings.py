@@ -74,7 +74,7 @@ def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
             BROKEN, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
             f"within {float(t.slope):g} of 0",
             f"over {count} layers the signal that comes back {'vanishes' if vanishing else 'explodes'} by a factor of "
-            f"{large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
+            f"{_large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
             "connections or normalisation" if vanishing else "lower the gain of the initialisation, normalise, or "
             "clip the gradient",
         )  # fmt: skip
@@ -94,7 +94,7 @@ def is_steep(fall: float, count: int, t: Thresholds) -> bool:
     return abs(fall) > float(t.slope) and abs(fall) * (count - 1) > COUNTS
 
 
-def large(log: float) -> str:
+def _large(log: float) -> str:
     """Write exp(log) with one digit that counts."""
     digits = int(log / math.log(10))
     return f"{round(math.exp(log), -digits):,.0f}" if digits < 6 else f"10^{digits}"

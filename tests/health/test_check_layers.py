@@ -84,6 +84,13 @@ def test_a_run_has_its_own_parameters_and_state():
     assert means[0] == means[3] != means[1] == means[2]
 
 
+def test_a_gradient_that_is_not_finite_is_told_with_its_leaf():
+    """The derivative of a norm at zero, whose value is finite."""
+    task = jgd.Task(lambda key: {"w": jnp.zeros((8, 2))}, lambda p, b: jnp.linalg.norm(b @ p["w"]), X)
+    finding, *_ = jgd.health.check_layers(task).findings
+    assert str(finding).startswith("w: gradient is not finite, expected finite numbers; the loss is finite, but ")
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
