@@ -62,16 +62,17 @@ def check(
     thresholds  The numbers beyond which a measurement becomes a finding.
 
     It looks at activations and the signals that come back to them layer by layer, whichever library the model is
-    written in (`jgd.health.taps`), dead and saturated units, leaves that the loss does not depend on, the noise of the
-    gradient and the batch that it suggests, the sharpness against the optimizer's edge of stability, the longest useful
-    step, the rank of updates, whether training works at all, whether a few examples can be learnt by heart, and whether
-    the task's evaluation draws random numbers or reads statistics that nothing renews. Costs about `5 * steps + 200`
-    gradients of a batch and 200 of eight examples, and compiling eight programs; nothing of the arguments is changed or
-    donated.
+    written in (`jgd.health.taps`), dead and saturated units, the largest logits of attention, the z-loss of a
+    softmax's loss, leaves that the loss does not depend on, the noise of the gradient and the batch that it suggests,
+    the sharpness against the optimizer's edge of stability, the longest useful step, the rank of updates, whether
+    training works at all, whether a few examples can be learnt by heart, and whether the task's evaluation draws random
+    numbers or reads statistics that nothing renews. Costs about `5 * steps + 200` gradients of a batch and 200 of eight
+    examples, and compiling eight programs; nothing of the arguments is changed or donated.
 
     Printed, it has a row for each layer: the deviation of its output, the share of zeros in it, the share of units that
     are zero on every example, the root mean squares of the signal (the derivative of the loss by the output) and of
     the gradient by its parameters, the norm of a step over theirs, and the effective rank of a step.
+    Attention has a row for the logits that enter its softmax, masked ones left out.
     """
     measured = measure_health(task, as_transform(optimizer), params, seed, int(steps), int(examples))
     thresholds = thresholds or Thresholds()

@@ -5,6 +5,8 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
+
 from jgd.core.finding import Finding
 from jgd.health.finding import Thresholds, verdict_sentence
 from jgd.health.layers import slope
@@ -51,6 +53,11 @@ class Checkup:
         fall, layers = slope(m.looked.products())
         if math.isfinite(fall):
             shown["slope of signals per layer"] = f"{fall:+.2f} over {layers} layers"
+        if attention := m.looked.attention():
+            worst = max(attention, key=lambda layer: np.max(layer.largest))
+            shown["largest logit of attention"] = f"{np.max(worst.largest):.3g} in {worst.tap.label}"
+        if m.looked.logits:
+            shown["z-loss"] = f"{np.mean(m.looked.logits[-1].z_loss):.3g}, mean of log(Z)^2 of the output logits"
         if m.noise is not None:
             high = f"{m.noise.high:.0f}" if math.isfinite(m.noise.high) else "infinity"
             size = f"{m.noise.value:.0f}" if math.isfinite(m.noise.value) else "above what can be measured"

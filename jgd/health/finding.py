@@ -19,6 +19,8 @@ class Thresholds:
                     it is positive, exploding where it is negative. 0.3 is a factor of 400 over 20 layers.
     dead            Largest share of a layer's units that are zero on every example.
     saturated       Largest share of the values of tanh or sigmoid within 3 % of their ends.
+    attention       Largest modulus of what enters a softmax of attention, masked entries left out: above 50 it is to be
+                    watched, and 1e4 diverges (Wortsman et al. 2023, arXiv:2309.14322).
     sharpness       Largest sharpness of the loss, as a multiple of that at which the optimizer diverges.
     timid           Smallest sharpness as such a multiple: below it a rate is too low as soon as ten times it lowers the
                     loss by 1.3 times as much.
@@ -44,6 +46,7 @@ class Thresholds:
     slope: Scalar = hyper(default=0.3, interval="(0, inf]")
     dead: Scalar = hyper(default=0.5, interval="(0, inf]")
     saturated: Scalar = hyper(default=0.25, interval="(0, inf]")
+    attention: Scalar = hyper(default=50.0, interval="(0, inf]")
     sharpness: Scalar = hyper(default=1.5, interval="(0, inf]")
     timid: Scalar = hyper(default=2e-3, interval="[0, inf)")
     nonfinite: Scalar = hyper(default=0.0, interval="[0, inf]")

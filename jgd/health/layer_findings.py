@@ -8,6 +8,7 @@ import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, Finding
 from jgd.core.tree import path_names
+from jgd.health.attention_findings import attention_findings
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, slope
 
@@ -17,7 +18,7 @@ COUNTS = math.log(100)  # of a fall or a growth over all layers
 
 def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong with the layers alone, causes first."""
-    rules = nonfinite_findings, dead_findings, signal_findings
+    rules = nonfinite_findings, dead_findings, attention_findings, signal_findings
     return tuple(finding for rule in rules for finding in rule(looked, thresholds))
 
 

@@ -7,19 +7,24 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.nn import logsumexp
 
 from jgd.core.errors import InputError
 from jgd.core.tree import widen
 from jgd.core.types import Params, State
-from jgd.health.taps import SQUASHING, Tap, tap_loss
+from jgd.health.taps import LOGITS, SQUASHING, Tap, tap_loss
 from jgd.train.loop import loss_and_metrics
 from jgd.train.task import Task
 
 NEAR = 0.97  # of tanh, from where on it counts as saturated
+MASKED = -9e3  # entries of attention's logits that are no larger are taken for masked
 
 
 class Layer(NamedTuple):
-    """Hold what one tap has shown. Arrays have an entry for each pass of the scans that it lies in, else one."""
+    """Hold what one tap has shown. Arrays have an entry for each pass of the scans that it lies in, else one.
+
+    Of attention's logits, entries below -9000 are left out, for they are masked.
+    """
 
     tap: Tap
     mean: np.ndarray
@@ -29,6 +34,7 @@ class Layer(NamedTuple):
     dead: np.ndarray  # share of units that are zero on every example; 0 of products, whose zero weights have gradients
     saturated: np.ndarray  # share of entries of a tanh or a sigmoid near its ends
     nonfinite: np.ndarray  # share of entries
+    z_loss: np.ndarray  # mean of (log sum exp)^2 of a loss's logits
     signal: np.ndarray  # RMS of the derivative of the loss by the output
 
 
@@ -39,23 +45,30 @@ class Looked(NamedTuple):
     grads: Params
     finite: Params  # whether each leaf's gradient is finite
     layers: tuple[Layer, ...]
+    logits: tuple[Layer, ...]  # that enter the softmaxes of the loss
 
     def products(self) -> list[Layer]:
         """The layers that count for the depth."""
         return [layer for layer in self.layers if layer.tap.operation != "gather" and layer.tap.is_layer]
 
+    def attention(self) -> list[Layer]:
+        """The logits that enter the softmaxes of attention."""
+        return [layer for layer in self.layers if layer.tap.is_attention]
+
 
 def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Looked:
     """Evaluate the loss of a batch with its taps: two to three times a gradient in time, all activations in memory."""
     taps = tap_loss(_loss, params, task, model_state, batch, key).taps
-    if not taps:
+    if all(tap.operation == LOGITS for tap in taps):
         raise InputError(
             f"{task.name or 'the task'}: the loss has no layers to look at: no product of an input with parameters and "
             "no activation; look at a model's loss, or fit a function with jgd.minimize."
         )
     loss, grads, finite, found = _look(task, params, model_state, batch, key)
-    layers = [Layer(tap, **jax.tree.map(np.asarray, one)) for tap, one in zip(taps, found, strict=True)]
-    return Looked(float(loss), grads, jax.device_get(finite), tuple(layers))
+    seen = [Layer(tap, **jax.tree.map(np.asarray, one)) for tap, one in zip(taps, found, strict=True)]
+    layers = tuple(layer for layer in seen if layer.tap.operation != LOGITS)
+    logits = tuple(layer for layer in seen if layer.tap.operation == LOGITS)
+    return Looked(float(loss), grads, jax.device_get(finite), layers, logits)
 
 
 def unrolled(layers: Iterable[Layer], depth: int = 0) -> Iterator[Layer]:
@@ -111,19 +124,21 @@ def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Arra
     x, signal = widen(x), widen(signal)
     rest = tuple(range(tap.stacked, x.ndim))
     examples = tuple(i for i in rest if i not in tap.units)
-    mean, near = jnp.mean(x, rest), jnp.zeros(())
+    shown = ~(x <= MASKED) if tap.is_attention else None
+    mean, near = jnp.mean(x, rest, where=shown), jnp.zeros(())
     if tap.operation in SQUASHING:
         centred = x if tap.operation == "tanh" else 2 * x - 1
         near = jnp.abs(centred) > NEAR
-    dead = jnp.all(x == 0, examples) & (not tap.is_layer)
+    dead = jnp.all(x == 0, examples) & (not (tap.is_layer or tap.is_attention))
     scale = jnp.maximum(jnp.max(jnp.abs(signal), rest, keepdims=True), jnp.finfo(signal.dtype).tiny)
     return {
         "mean": mean,
-        "deviation": jnp.std(x, rest),
-        "largest": jnp.max(jnp.abs(x), rest),
-        "zero": jnp.mean(x == 0, rest),
+        "deviation": jnp.std(x, rest, where=shown),
+        "largest": jnp.max(jnp.abs(x), rest, initial=0, where=shown),
+        "zero": jnp.mean(x == 0, rest, where=shown),
         "dead": jnp.mean(dead, tuple(range(tap.stacked, dead.ndim))),
         "saturated": jnp.mean(near, rest) if tap.operation in SQUASHING else jnp.zeros_like(mean),
-        "nonfinite": jnp.mean(~jnp.isfinite(x), rest),
+        "nonfinite": jnp.mean(~jnp.isfinite(x), rest, where=shown),
+        "z_loss": jnp.mean(logsumexp(x, -1) ** 2, rest[:-1]) if tap.operation == LOGITS else jnp.zeros_like(mean),
         "signal": jnp.sqrt(jnp.mean((signal / scale) ** 2, rest)) * jnp.squeeze(scale, rest),
     }

@@ -26,7 +26,8 @@ MEANING = (
     "Layers in the order in which they are computed. Output: deviation of what a layer puts out; zero: share of its "
     "zeros; dead: share of its units that are zero on every example; signal: root mean square of the derivative of the "
     "loss by its output; gradient: that of the derivative by its parameters; |u|/|theta|: norm of a step over that of "
-    "the parameters; rank of u: effective rank of a step. Of several layers in one row, from the least to the largest. "
+    "the parameters; rank of u: effective rank of a step. Of attention, the logits that enter its softmax, masked ones "
+    "left out. Of several layers in one row, from the least to the largest. "
     "More colour is more within a column: shares from 0% to 100%, the others by logarithms, over two decades or more."
 )
 

@@ -10,10 +10,14 @@ from jax.extend.core import Literal
 
 from jgd.core.subprograms import constants_of, program_of
 from jgd.core.tree import path_names
+from jgd.health.lineage import Known, follow, shifted
 from jgd.health.programs import carried_by, run_equation
+from jgd.health.softmaxes import Softmax, softmaxed
 
 PRODUCTS = ("dot_general", "conv_general_dilated", "gather")
 SQUASHING = ("tanh", "logistic")
+ATTENTION = "attention"  # what enters a softmax of products of data with data
+LOGITS = "logits"  # what enters the softmax of a loss
 NAMED = frozenset(("relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "leaky_relu", "softplus"))
 CALLS = frozenset(("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "remat"))
 KERNELS = frozenset(("kernel", "weight", "w", "W", "embedding"))  # that add nothing to a layer's name
@@ -36,9 +40,16 @@ class Tap(NamedTuple):
         return self.operation in PRODUCTS
 
     @property
+    def is_attention(self) -> bool:
+        """Whether it is what enters the softmax of an attention, so that masked entries are left out."""
+        return self.operation == ATTENTION
+
+    @property
     def label(self) -> str:
         """Its layer's name, and the activation, where it is one."""
-        return self.name if self.is_layer else f"{self.name} {self.operation}".strip()
+        return (
+            self.name if self.operation in (*PRODUCTS, ATTENTION, LOGITS) else f"{self.name} {self.operation}".strip()
+        )
 
 
 class Inside(NamedTuple):
@@ -48,11 +59,10 @@ class Inside(NamedTuple):
     count: int  # of taps
 
 
-class Known(NamedTuple):
-    """Hold what is known of a variable: the leaves that alone it is made of, and its axes of units."""
+class Entering(NamedTuple):
+    """Say that an operand of an equation is tapped, before it enters the softmax that the equation begins."""
 
-    leaves: frozenset[int] | None = None
-    units: tuple[int, ...] | None = None
+    operand: int
 
 
 class Tapped(NamedTuple):
@@ -70,9 +80,11 @@ def tap_loss(loss: Callable[..., jax.Array], params: Any, *rest: Any) -> Tapped:
     """Tap the products and activations of `loss(params, *rest)`, a scalar, whichever library the model is written in.
 
     The loss is traced and its program evaluated operation by operation: outputs of products of an input with
-    parameters, of convolutions and look-ups, and of activations have a zero added. Calls, rematerialised parts and
-    scans are taken apart (a tap within a scan has a leading axis); other higher-order operations, and functions with
-    derivatives of their own, are evaluated whole. `params` and `rest` may be tracers. Costs a trace.
+    parameters, of convolutions and look-ups, and of activations have a zero added, and so have the logits of attention
+    (products of data with data, as they enter a softmax) and of a loss. Calls, rematerialised parts and scans are taken
+    apart (a tap within a scan has a leading axis); other higher-order operations, and functions with derivatives of
+    their own, are evaluated whole, so that a kernel of attention written for a device is not seen. `params` and `rest`
+    may be tracers. Costs a trace.
     """
     closed = jax.make_jaxpr(loss)(params, *rest)
     paths = [path_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
@@ -101,7 +113,7 @@ class _Survey:
         """Make the plan of a program whose arguments are `given`, and tell what is known of its results."""
         known = dict(zip(jaxpr.invars, given, strict=True))
         known |= {x: Known(frozenset()) for x in jaxpr.constvars}
-        gates = _gates(jaxpr)
+        gates, softmaxes = _gates(jaxpr), softmaxed(jaxpr)
         plan = []
         for eqn in jaxpr.eqns:
             mine = [Known(frozenset()) if isinstance(x, Literal) else known[x] for x in eqn.invars]
@@ -116,17 +128,24 @@ class _Survey:
                 inner, results = self._scan(eqn, program, mine, stacked, names, lengths)
                 plan.append(Inside(inner, len(self.taps) - before))
             else:
-                results = _follow(eqn, mine)
-                plan.append(self._tap(eqn, mine, results[0], activation, stacked, names, lengths) if results else None)
+                results, step = follow(eqn, mine), None
+                softmax = softmaxes.get(eqn.outvars[0]) if results else None
+                if softmax is not None and (softmax.is_loss or known[softmax.logits].scores):
+                    step = self._logits(eqn, softmax, known[softmax.logits].layer, stacked, names, lengths)
+                elif results:
+                    step = self._tap(eqn, mine, results[0], activation, stacked, names, lengths)
+                if isinstance(step, Tap) and step.is_layer:
+                    results[0] = results[0]._replace(layer=step.name)
+                plan.append(step)
             known.update(zip(eqn.outvars, results, strict=True))
         return tuple(plan), [Known(frozenset()) if isinstance(x, Literal) else known[x] for x in jaxpr.outvars]
 
     def _scan(self, eqn: Any, program: Any, mine: Sequence[Known], stacked: int, names: str, lengths: Any) -> Any:
         fixed, carried = carried_by(eqn, program)
         fixed += carried
-        within = [*mine[:fixed], *(_shift(x, -1) for x in mine[fixed:])]
+        within = [*mine[:fixed], *(shifted(x, -1) for x in mine[fixed:])]
         inner, results = self.walk(program, within, stacked + 1, names, (*lengths, eqn.params["length"]))
-        return inner, [*results[:carried], *(_shift(x, 1) for x in results[carried:])]
+        return inner, [*results[:carried], *(shifted(x, 1) for x in results[carried:])]
 
     def _tap(
         self,
@@ -152,11 +171,20 @@ class _Survey:
         self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, stacked, units, stack))
         return self.taps[-1]
 
+    def _logits(self, eqn: Any, softmax: Softmax, layer: str, stacked: int, stack: str, lengths: Any) -> Entering:
+        aval, operation = softmax.logits.aval, LOGITS if softmax.is_loss else ATTENTION
+        shape, name = (*lengths, *aval.shape), self._counted(f"{layer} {operation}".strip())
+        self.taps.append(Tap(name, operation, shape, aval.dtype, stacked, (len(shape) - 1,), stack))
+        return Entering(next(i for i, x in enumerate(eqn.invars) if x is softmax.logits))
+
     def _named(self, leaf: int) -> str:
-        """Name a layer by its leaf; where it is used again, it is counted."""
+        """Name a layer by its leaf."""
         path = self._paths[leaf]
         path = path[:-1] if len(path) > 1 and path[-1] in KERNELS else path
-        name = "/".join(path) or "params"
+        return self._counted("/".join(path) or "params")
+
+    def _counted(self, name: str) -> str:
+        """Count a name that is used again."""
         self._names[name] = self._names.get(name, 0) + 1
         return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
 
@@ -188,40 +216,6 @@ def _activation(eqn: Any) -> str | None:
     return None
 
 
-def _follow(eqn: Any, mine: Sequence[Known]) -> list[Known]:
-    """Tell what is known of an equation's results: made of parameters alone, and where their units are."""
-    leaves = None
-    if all(x.leaves is not None for x in mine) and mine:
-        leaves = frozenset().union(*(x.leaves or () for x in mine))
-    return [Known(leaves, _units(eqn, mine, out)) for out in eqn.outvars]
-
-
-def _units(eqn: Any, mine: Sequence[Known], out: Any) -> tuple[int, ...] | None:
-    name, rank = eqn.primitive.name, len(getattr(out.aval, "shape", ()))
-    if name == "conv_general_dilated":
-        return (eqn.params["dimension_numbers"].out_spec[1],)
-    if name == "dot_general":
-        contracted, (batch, _) = eqn.params["dimension_numbers"]
-        free = [len(x.aval.shape) - len(c) - len(batch) for x, c in zip(eqn.invars, contracted, strict=True)]
-        left = range(len(batch), len(batch) + free[0])
-        if mine[0].leaves and not mine[1].leaves:
-            return tuple(left)
-        return tuple(range(len(batch) + free[0], rank)) if mine[1].leaves else None
-    carried = [(x, k.units) for x, k in zip(eqn.invars, mine, strict=True) if k.units is not None]
-    if not carried:
-        return None
-    source, units = carried[0]
-    if name == "transpose":
-        order = list(eqn.params["permutation"])
-        return tuple(sorted(order.index(i) for i in units))
-    return units if source.aval.shape == out.aval.shape else None
-
-
-def _shift(known: Known, by: int) -> Known:
-    units = None if known.units is None else tuple(i + by for i in known.units if i + by >= 0)
-    return Known(known.leaves, units or None)
-
-
 def _evaluate(
     jaxpr: Any, consts: Sequence[Any], args: Sequence[Any], plan: Sequence[Any], zeros: Iterator[Any]
 ) -> tuple[list[Any], list[Any]]:
@@ -234,6 +228,9 @@ def _evaluate(
 
     for eqn, step in zip(jaxpr.eqns, plan, strict=True):
         given = [read(x) for x in eqn.invars]
+        if isinstance(step, Entering):
+            given[step.operand] = given[step.operand] + next(zeros)
+            seen.append(given[step.operand])
         if isinstance(step, Inside) and step.count:
             outs, values = _inside(eqn, given, step, zeros)
             seen += values

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
+from jgd.health.attention_findings import attention_findings
 from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
 from jgd.health.layer_findings import dead_findings, nonfinite_findings, signal_findings
@@ -20,8 +21,8 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     m, t, looked = measured, thresholds, measured.looked
     rules = (
         _data(m, t), nonfinite_findings(looked, t), dead_findings(looked, t), _unconnected(m, t), _still(m, t),
-        _direction(m, t), signal_findings(looked, t), _pairs(m, t), _rate(m, t), _heart(m, t), _start(m, t),
-        evaluation_findings(m, t), _smaller(m, t),
+        _direction(m, t), attention_findings(looked, t), signal_findings(looked, t), _pairs(m, t), _rate(m, t),
+        _heart(m, t), _start(m, t), evaluation_findings(m, t), _smaller(m, t),
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule)
 
@@ -217,6 +218,8 @@ def notes_of(layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: Thresho
         said.append("saturated")
     if layers and not any(np.any(layer.signal) for layer in layers):
         said.append("no signal")
+    if any(layer.tap.is_attention and float(np.max(layer.largest)) > float(t.attention) for layer in layers):
+        said.append("large logits")
     if any(not leaf.connected and not leaf.frozen for leaf in leaves):
         said.append("not connected")
     if any(leaf.frozen for leaf in leaves):
