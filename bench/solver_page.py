@@ -47,8 +47,9 @@ NOTES = (
     "Passes: the median to a known minimum to 1e-7 of it, over the problems where the method comes there. Data "
     "profiles ask for f - f* of at most so much of f_0 - f*.",
     "Wrong: the method says that it has converged at a point that is not solved. In rows of float32 a "
-    "point is solved, too, where its gap to a known minimum is no more than values of float32 around it are off by: "
-    "1e-7 is the rounding of that dtype, and sums that cancel round to less. Points and values are judged in float64.",
+    "point is solved, too, where its gap to a known minimum, or without bounds what Newton's step promises, is no more "
+    "than ten rounding units of the value (1.2e-6 of it) or than values of float32 around it are off by: 1e-7 is below "
+    "the rounding of that dtype, and sums that cancel round to less. Points and values are judged in float64.",
 )
 
 

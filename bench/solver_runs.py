@@ -31,27 +31,41 @@ class Ran(NamedTuple):
         """Whether the point has a known minimum to `tolerance` of it (or below that, where it is 0), or no slope.
 
         No slope: the largest entry of the (projected) gradient is at most 1e-6 max(1, |f|). A `tolerance` of STRICT
-        asks for the value alone. Elsewhere a gap is allowed that is no more than the rounding of values in `dtype`.
+        asks for the value alone. In another `dtype` the point may also be off by the rounding of values there.
         """
-        value, slope = at_point(self.problem, self.x)
+        value, slope = at_point(self.problem, self.x, self.dtype)
         if near(self.problem, value, tolerance):
             return True
         flat = slope <= FLAT * max(1.0, abs(value))
         return tolerance > STRICT and (flat or self._is_within_rounding(value))
 
     def _is_within_rounding(self, value: float) -> bool:
-        """Whether a known minimum is nearer than values computed in `dtype` are to those of float64 around the point.
+        """Whether all that the point has left to gain, by a test in float64, is the rounding of values in `dtype`.
 
-        Around: there, and where every parameter is moved by as much as one rounding unit, at random, 8 times.
+        That is ten rounding units of the value, or what values are off by around the point: there, and where every
+        parameter is moved by as much as one rounding unit, at random, 8 times. What is left is the gap to a known
+        minimum, or without bounds what Newton's step promises, by the absolute values of the Hessian's eigenvalues.
         """
+        eps = float(np.finfo(self.dtype).eps)
         if np.dtype(self.dtype) == np.float64:
             return False
-        moves = np.random.default_rng(0).uniform(-1, 1, (9, self.x.size)) * np.finfo(self.dtype).eps
+        moves = np.random.default_rng(0).uniform(-1, 1, (9, self.x.size)) * eps
         moves[0] = 0
         points = [np.asarray(self.x * (1 + move), self.dtype) for move in moves]
         run = compiled(self.problem, "value")
         off = max(abs(float(run(jnp.asarray(x))) - float(run(jnp.asarray(x, np.float64)))) for x in points)
-        return min(abs(value - least) for least in self.problem.minima) <= off
+        left = min(abs(value - least) for least in self.problem.minima)
+        return min(left, self._newton_gain()) <= max(off, 10 * eps * abs(value))
+
+    def _newton_gain(self) -> float:
+        """Return by how much Newton's step at the point lowers the quadratic model; infinity with bounds."""
+        if self.problem.lower:
+            return math.inf
+        x = jnp.asarray(self.x, np.float64)
+        values, basis = np.linalg.eigh(np.asarray(compiled(self.problem, "hessian")(x)))
+        along = basis.T @ np.asarray(compiled(self.problem, "value_and_grad")(x)[1])
+        sizes = np.maximum(np.abs(values), float(np.finfo(float).eps) * np.abs(values).max())
+        return float(np.sum(along**2 / sizes) / 2)
 
     def passes(self) -> float:
         """Return the passes until a value is a known minimum to 1e-7 of it; infinity where none is."""
@@ -150,14 +164,18 @@ def start_of(problem: SmoothProblem) -> np.ndarray:
     return np.clip(np.array(problem.start), low, high)
 
 
-def at_point(problem: SmoothProblem, x: np.ndarray) -> tuple[float, float]:
-    """Return the value and the largest entry of the gradient, projected on the bounds; NaN outside the bounds."""
+def at_point(problem: SmoothProblem, x: np.ndarray, dtype: Any = np.float64) -> tuple[float, float]:
+    """Return the value and the largest entry of the gradient, projected on the bounds; NaN outside the bounds.
+
+    Bounds are rounded to the `dtype` that the point was found in, as its method saw them.
+    """
     value, grad = compiled(problem, "value_and_grad")(jnp.asarray(x, np.float64))
     x, slope = np.asarray(x, np.float64), np.asarray(grad)
     if problem.lower:
-        if np.any(x < problem.lower) or np.any(x > problem.upper):
+        lower, upper = (np.asarray(ends, dtype).astype(float) for ends in (problem.lower, problem.upper))
+        if np.any(x < lower) or np.any(x > upper):
             return math.nan, math.nan
-        slope = np.clip(x - slope, problem.lower, problem.upper) - x
+        slope = np.clip(x - slope, lower, upper) - x
     return float(value), float(np.max(np.abs(slope)))
 
 

@@ -4,7 +4,8 @@ The problems are those of `jgd.tasks.more_garbow_hillstrom`, `cutest_selection` 
 jgd's methods in float32 too. Tolerances ask for all that the arithmetic gives; nobody gets more than 2,000 passes.
 
   solved   the point that is returned has a known minimum to 1e-7 of it, or a slope of at most 1e-6 max(1, |f|)
-           in float32 also: a gap to a known minimum of at most what values of float32 around the point are off by
+           in float32 also: a gap to a known minimum, or a promise of Newton's step, of at most ten rounding units of
+           the value, or of what values of float32 around the point are off by
   strict   a known minimum to 1e-10 of it
   passes   the median to a known minimum to 1e-7 of it, over the problems where the method comes there
   wrong    how often a method says that it has converged at a point that is not solved

@@ -84,7 +84,7 @@ class AugmentedLagrangian(Method):
         inner = self.inner.begin(lagrangian.objective, lagrangian.seen(point))
         size, optimality = _sizes(problem, point)
         missed, zero = jnp.max(jnp.abs(rows.residual(point.constraint, y)), initial=0.0), jnp.zeros((), jnp.int32)
-        tol = 0.1 * jnp.where(size > 0, size, 1.0)
+        tol = (0.1 if y.size else 0.0) * jnp.where(size > 0, size, 1.0)  # without constraints, one round
         memory = PenaltyRound(
             inner, y, rho, tol, missed, optimality, zero, jnp.array(False), point.params, _floor(point.value)
         )
@@ -116,13 +116,13 @@ class AugmentedLagrangian(Method):
         least = jnp.maximum(now.tol / now.penalty, jnp.finfo(y.dtype).eps ** 0.5)  # below it, the rest is the round's
         slow = (missed > ENOUGH * now.missed) & (missed > least)
         raised = (diverges | slow) & (now.penalty <= limit)
-        better = (missed <= SAME * now.missed) | (iterate.optimality <= SAME * now.least)
+        better = (missed < SAME * now.missed) | (iterate.optimality < SAME * now.least)
         idle = jnp.where(better | diverges, 0, now.idle + 1)
         feasible = rows.is_feasible(point.constraint)
         spent = slow & (now.penalty > limit) & ~feasible
         end = jnp.where(now.inner.status == Status.RUNNING, status(Status.RUNNING), now.inner.status)
         end = jnp.where(feasible, end, status(Status.INFEASIBLE))
-        end = jnp.where((idle >= MOST_IDLE) | spent, end, status(Status.RUNNING))
+        end = jnp.where((idle >= (MOST_IDLE if y.size else 0)) | spent, end, status(Status.RUNNING))
         trial = jnp.where(diverges, now.start, point.params)
         return iterate._replace(
             trial=trial,

@@ -12,11 +12,8 @@ from jgd.solvers.methods.bounds import first_step, longest_step, steepest
 from jgd.solvers.methods.line_searches import LineSearch, contradiction
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls
+from jgd.solvers.methods.precision import MOST_STALLS, UNKNOWN, Stalls
 from jgd.transforms.line_search import RayPoint
-
-MOST_STALLS = 10
-"""After how many steps in a row that lower neither the value, beyond rounding, nor the gradient the method ends."""
 
 
 class Ray(NamedTuple):
@@ -37,12 +34,14 @@ class Descent(Method):
     """x+ = x + t d, where d is the model's direction at x and t what the line search finds.
 
     A direction that does not descend, and a search that finds nothing lower, bring back the model of the start, once;
-    then the method ends: PRECISION where the values differ by no more than rounding, or the gradient is no more than
-    the rounding of the first, else LINE_SEARCH. So it does where several steps in a row lower neither the least value,
-    beyond its rounding, nor the least gradient. By how much trials are higher though slopes say lower is rounding, too;
-    where that is too much, values count for nothing. With bounds, steepest descent is P(x - g) - x, and its norm, of
-    all entries together, is the optimality. A method of this kind is a record with a `line_search` and four functions,
-    of which the last has a default.
+    then the method ends. So it does where ten steps in a row together lower neither the value, beyond its rounding, nor
+    the gradient by a tenth. It ends with PRECISION where ten times what the model promised since the last fall, -t g'd
+    / 2, is rounding of the value, and with LINE_SEARCH elsewhere: so it does after a model that began anew, until that
+    has learned n steps. By how much trials are higher though slopes say lower is rounding, too; where that is too much,
+    values count for nothing. A model knows no direction whose slope the gradient's rounding hides, as where curvatures
+    differ by more than 1/eps: then PRECISION may be said too early. With bounds, steepest descent is P(x - g) - x, and
+    its norm, of all entries together, is the optimality. A method of this kind is a record with a `line_search` and
+    four functions, of which the last has a default.
     """
 
     line_search: LineSearch
@@ -101,11 +100,12 @@ class Descent(Method):
         model = where(moved, self.learn(problem, ray.model, old, point), fresh_model)
         down = steepest(problem, point)
         size = jnp.linalg.norm(down)
-        stalls = where(moved, ray.stalls.after(ray.stalls.lowest, point.value, size), ray.stalls)
+        stalls = where(
+            moved, ray.stalls.after(point.value, size), ray.stalls._replace(unsure=jnp.int32(old.params.size))
+        )
         stalls = where(first, Stalls.none(point.value, size), stalls)
-        over = (~moved & ray.fresh) | (stalls.count >= MOST_STALLS)
-        reason = ray.stalls.status(old.value, jnp.where(moved, point.value, trial.value), size, ray.noise)
-        why = jnp.where(over & ~first, reason, status(Status.RUNNING))
+        over = ((~moved & ray.fresh) | (stalls.count >= MOST_STALLS)) & ~first
+        why = jnp.where(over, stalls.status(point.value, ray.noise), status(Status.RUNNING))
         last = ray._replace(step=end.step, stalls=stalls)
         iterate = Iterate(point, iterate.trial, moved | first, size, why, last)
         direction = self.direction(problem, model, point)
@@ -123,7 +123,9 @@ class Descent(Method):
         longest = longest_step(problem, point.params, direction)
         first = first_step(problem, iterate.optimality, point.value, slope)
         first = jnp.where(fresh, first, self.first_step(model, last, start))
+        unknown = fresh & (last.stalls.promised > 0)  # a model's promise, which it did not keep, says more
+        stalls = last.stalls.along(jnp.where(unknown, 0.0, -UNKNOWN * first * slope / 2))
         step = jnp.minimum(jnp.maximum(first, at_least), longest).astype(last.step.dtype)
         search = self.line_search.begin(start)
-        ray = Ray(model, fresh, direction, start, longest, step, search, jnp.zeros_like(slope), last.stalls)
+        ray = Ray(model, fresh, direction, start, longest, step, search, jnp.zeros_like(slope), stalls)
         return iterate._replace(trial=problem.inside(point.params + step * direction), memory=ray)

@@ -40,9 +40,10 @@ class GaussNewton(Descent):
     knows_at_once = True
 
     def start(self, problem: Objective, point: Point) -> StepRegion:
-        """Without a limit."""
-        unlimited = jnp.full((), jnp.finfo(point.value.dtype).max ** 0.5, point.value.dtype)
-        return StepRegion(columns_of(point.jacobian), unlimited)
+        """As far as the parameters' own size; without a limit where they are 0."""
+        columns, most = columns_of(point.jacobian), float(jnp.finfo(point.value.dtype).max) ** 0.5
+        size = jnp.linalg.norm(columns * point.params)
+        return StepRegion(columns, jnp.where(size > 0, size, most))
 
     def learn(self, problem: Objective, model: StepRegion, old: Point, new: Point) -> StepRegion:
         """About as far as the last step went, by how well the linear model foretold it."""

@@ -15,7 +15,7 @@ from jgd.solvers.methods.descent import Descent, Ray
 from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, contradiction, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls
+from jgd.solvers.methods.precision import UNKNOWN, Stalls
 from jgd.transforms.line_search import RayPoint
 
 SHORTEST, LONGEST = 1e-10, 1e10
@@ -73,7 +73,9 @@ class BarzilaiBorwein(Method):
     s = x+ - x and y = g+ - g. A step t d is taken where f(x + t d) <= max of the last `window` values + c1 t g'd, t = 1
     first and then by a parabola (Grippo, Lampariello & Lucidi 1986; Raydan 1997); c1 is `slope_rtol`. So the value may
     rise on the way. With bounds every evaluated point obeys them, and the optimality is the norm of P(x - g) - x.
-    Where the curvature along s is not positive, a is such that the step is twice as long as s. Memory: two vectors.
+    Where the curvature along s is not positive, a is such that the step is twice as long as s. Where `window` steps in
+    a row lower neither f nor |g|, or none is short enough, it ends: with PRECISION where ten times what they promised,
+    -g'd / 2, is rounding of f, else with LINE_SEARCH. Memory: two vectors.
     """
 
     takes = frozenset({"bounds"})
@@ -104,14 +106,15 @@ class BarzilaiBorwein(Method):
         step = self._step(old, point, steps, size)
         direction = jnp.where(taken, steepest(problem, point, step), memory.direction)
         share = jnp.where(taken, 1.0, shorter)
-        stalls = where(taken, memory.stalls.after(old.value, point.value, size), memory.stalls)
+        stalls = where(taken, memory.stalls.after(point.value, size, old.value), memory.stalls)
         values = jnp.where(taken, jnp.roll(memory.values, 1).at[0].set(new.value), memory.values)
         start = RayPoint(jnp.zeros_like(t), old.value, slope)
         found = RayPoint(t, new.value, new.grad @ memory.direction)
         noise = jnp.maximum(memory.noise, contradiction(start, found))
         fell = taken & (old.value - new.value > rounding(old.value))
         over = (share < SHORTEST) | (stalls.count >= self.window)
-        why = jnp.where(over, stalls.status(old.value, new.value, size, noise), status(Status.RUNNING))
+        stalls = stalls.along(jnp.where(taken, -UNKNOWN * (direction @ point.grad) / 2, 0.0))
+        why = jnp.where(over, stalls.status(old.value, noise), status(Status.RUNNING))
         trial = problem.inside(point.params + share * direction)
         memory = Spectral(values, direction, share, steps, jnp.where(fell, 0.0, noise), stalls)
         return cast_like(Iterate(point, trial, taken, size, why, memory), iterate)

@@ -85,13 +85,3 @@ def is_finite(point: Point) -> jax.Array:
     """Whether the value, the gradient and the constraints are, bool[]."""
     finite = jnp.isfinite(point.value) & jnp.isfinite(global_norm(point.grad))
     return finite if point.constraint is None else finite & jnp.all(jnp.isfinite(point.constraint))
-
-
-def is_next_to_nothing(point: Point, step: jax.Array, promised: jax.Array) -> jax.Array:
-    """Whether a step promises to lower f by at most eps^(2/3) |f|, or is no longer than rounding makes it, bool[].
-
-    A point from which the method's own first step is so small, and leads nowhere, is as exact as the dtype allows.
-    """
-    eps = float(jnp.finfo(point.value.dtype).eps)
-    short = jnp.linalg.norm(step) <= 10 * eps * jnp.linalg.norm(point.params)
-    return short | (promised <= eps ** (2 / 3) * jnp.abs(point.value))

@@ -9,9 +9,10 @@ from jgd.core.record import hyper, part, record
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, StrongWolfe, rounding
-from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_next_to_nothing, status
+from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, StrongWolfe
+from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.precision import Stalls, unseen
 from jgd.solvers.methods.subproblem import spectrum, truncated_cg
 from jgd.transforms.line_search import RayPoint
 
@@ -23,28 +24,33 @@ class SearchedRay(NamedTuple):
     start: RayPoint
     step: jax.Array  # f[], the step that is being tried
     search: Any
+    stalls: Stalls
 
 
 class _NewtonDescent(Method):
     """x+ = x + t d, where d is computed at each point anew, t begins at 1, and a line search finds it.
 
     It ends where a search finds nothing lower, and where a step changes the value by its rounding without lowering the
-    gradient: PRECISION if d is next to nothing, else LINE_SEARCH.
+    gradient: PRECISION if the model promised no more than that, else LINE_SEARCH.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset({"hess"})
 
     line_search: LineSearch
 
-    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
-        """Where to go from a point, f[n], and its optimality, f[]."""
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Where to go from a point, f[n], by how much that lowers the model, f[], and the point's optimality, f[]."""
         raise NotImplementedError
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The form of the first iterate."""
         zero = jnp.zeros_like(point.value)
         start = RayPoint(zero, point.value, zero, point)
-        return at_start(point, point.params, SearchedRay(point.grad, start, zero, self.line_search.begin(start)))
+        return at_start(
+            point,
+            point.params,
+            SearchedRay(point.grad, start, zero, self.line_search.begin(start), Stalls.none(zero, zero)),
+        )
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Go on with the search, or, where it is over and at the start, along the next direction."""
@@ -62,25 +68,24 @@ class _NewtonDescent(Method):
             end = search.point
             moved = (end.step > 0) | first
             point = where(first, new, where(moved, end.aux, old))
-            flat = jnp.abs(point.value - old.value) <= rounding(old.value)
-            ends = ~first & flat & (jnp.linalg.norm(point.grad) >= FALLS * jnp.linalg.norm(old.grad))
-            exact = is_next_to_nothing(old, ray.direction, -ray.start.slope)
-            why = jnp.where(exact, status(Status.PRECISION), status(Status.LINE_SEARCH))
-            found = at_start(point, iterate.trial)._replace(
-                accepted=moved, status=jnp.where(ends, why, status(Status.RUNNING))
-            )
+            stalls, size = ray.stalls, jnp.linalg.norm(point.grad)
+            stalls = where(first, Stalls.none(point.value, size), stalls.after(point.value, size))
+            ends = ~first & (stalls.count > 0)
+            why = jnp.where(ends, stalls.status(point.value), status(Status.RUNNING))
+            found = at_start(point, iterate.trial, ray._replace(stalls=stalls))._replace(accepted=moved, status=why)
             return cast_like(self._aim(problem, found), iterate)
 
         return jax.lax.cond(search.done | search.failed | first, move, lambda: cast_like(tried, iterate))
 
     def _aim(self, problem: Objective, iterate: Iterate) -> Iterate:
         """The ray from the point of the iterate, and its first trial; -g where the direction does not descend."""
-        point = iterate.point
-        direction, optimality = self.direction(problem, point)
+        point, stalls = iterate.point, iterate.memory.stalls
+        direction, promised, optimality = self.direction(problem, point)
         uphill = ~(direction @ point.grad < 0) & jnp.any(point.grad != 0)
         direction = jnp.where(uphill, -point.grad, direction)
         start = RayPoint(jnp.zeros_like(point.value), point.value, direction @ point.grad, point)
-        ray = SearchedRay(direction, start, jnp.ones_like(point.value), self.line_search.begin(start))
+        search = self.line_search.begin(start)
+        ray = SearchedRay(direction, start, jnp.ones_like(point.value), search, stalls.along(promised))
         return iterate._replace(trial=point.params + direction, optimality=optimality, memory=ray)
 
 
@@ -100,7 +105,7 @@ class Newton(_NewtonDescent):
     escape: Scalar = hyper(default=0.1, interval="(0, inf)")
     longest: Scalar = hyper(default=100.0, interval="(0, inf)")
 
-    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Newton's with absolute values, and the eigenvector of negative curvature at saddle points."""
         model = spectrum(problem.hessian(point.params), point.grad)
         sizes = jnp.abs(model.values)
@@ -109,7 +114,7 @@ class Newton(_NewtonDescent):
         length = self.escape * far
         stays = (model.values[0] < 0) & (jnp.linalg.norm(h) < length / 10)
         h = h.at[0].set(jnp.where(stays, jnp.where(model.grad[0] > 0, -length, length), h[0]))
-        return model.basis @ h, model.optimality(point)
+        return model.basis @ h, model.decrease(h), model.optimality(point)
 
 
 newton = Newton
@@ -122,16 +127,17 @@ class NewtonCG(_NewtonDescent):
     d from conjugate gradients on B d = -g, which end at negative curvature (Nocedal & Wright 2006, Alg. 7.1).
 
     For many parameters: a step costs up to 2 n products with the Hessian, most often far fewer, and memory for a few
-    vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.
+    vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|; where the model then falls by
+    less than eps^(2/3) |f|, it is solved to rounding.
     """
 
     line_search: LineSearch = part(default=StrongWolfe(), expect=LINE_SEARCH)
     forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
-    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
+    def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
         """By conjugate gradients."""
-        d, _ = truncated_cg(problem.curvature(point.params), point.grad, self.forcing)
-        return d, jnp.linalg.norm(point.grad)
+        product, little = problem.curvature(point.params), unseen(point.value)
+        return *truncated_cg(product, point.grad, self.forcing, little=little), jnp.linalg.norm(point.grad)
 
 
 newton_cg = NewtonCG

@@ -9,6 +9,7 @@ from jgd.core.arguments import WHOLE
 from jgd.core.record import hyper, record, static
 from jgd.core.types import Scalar
 from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.precision import unseen
 from jgd.solvers.methods.subproblem import (
     Spectrum,
     krylov_spectrum,
@@ -146,7 +147,8 @@ class TrustNCG(TrustRegion):
     The model's minimum by conjugate gradients, which end at the boundary (Steihaug 1983, Toint 1981).
 
     For many parameters: a step costs up to 2 n products with the Hessian, most often far fewer, and memory for a few
-    vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|.
+    vectors. `forcing` is how small |Bd + g| / |g| must get, if not smaller than sqrt|g|; where the model then falls by
+    less than eps^(2/3) |f|, it is solved to rounding.
     """
 
     forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
@@ -157,7 +159,7 @@ class TrustNCG(TrustRegion):
 
     def solve(self, problem: Objective, model: Any, point: Point, radius: jax.Array) -> tuple[Any, Any]:
         """By conjugate gradients."""
-        return truncated_cg(problem.curvature(point.params), point.grad, self.forcing, radius)
+        return truncated_cg(problem.curvature(point.params), point.grad, self.forcing, radius, unseen(point.value))
 
 
 trust_ncg = TrustNCG

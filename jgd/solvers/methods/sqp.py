@@ -72,7 +72,7 @@ class SequentialQuadratic(Method):
         """The model with the identity as its Hessian."""
         n, x, c = point.params.size, point.params, point.constraint
         zero, none = jnp.zeros_like(point.value), jnp.zeros((), jnp.int32)
-        still = Stalls(zero, zero + jnp.inf, zero, none)
+        still = Stalls.none(point.value, zero + jnp.inf)
         exact = problem.hess is not None
         B = _exact(problem, x, point.multipliers) if exact else jnp.eye(n, dtype=x.dtype)
         model = Model(B, none, jnp.zeros_like(x), jnp.zeros_like(c), zero, none, zero, none, still)
@@ -107,7 +107,7 @@ class SequentialQuadratic(Method):
             lambda: _solved(problem, point, B, c, self.weight),
             lambda: (model.direction, point.multipliers),
         )
-        stalls = where(accepted, model.stalls.after(before, after, iterate.optimality), model.stalls)
+        stalls = where(accepted, model.stalls.after(after, iterate.optimality, before), model.stalls)
         aimed = iterate._replace(point=point, accepted=accepted, memory=model._replace(B=B, stalls=stalls))
         aimed = self._aim(problem, aimed, d, y, pairs)
         tried = _tried_again(problem, iterate, correct, d, after - before - promised)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jgd.core.record import hyper, record
 from jgd.core.tree import where
 from jgd.core.types import Scalar
+from jgd.solvers.methods.line_searches import equal_rtol
 from jgd.solvers.methods.method import is_finite
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.subproblem import truncated_cg
@@ -30,11 +31,13 @@ class SR1(TrustRegion):
     For smooth functions whose Hessian is too expensive: B may be indefinite as the Hessian is, and learns from rejected
     steps as well. It is |g| / radius times the identity at first, so that the first step has the length of the radius,
     by default min(1, |g|), and y'y / y's times the identity before it learns its first pair. Steps are conjugate
-    gradients' to `forcing` |g|. Memory: n^2.
+    gradients' to `forcing` |g|. Since B is as old as the steps that it has learned from, its promises prove nothing: it
+    ends with PRECISION only where the value is 0 to rounding. Memory: n^2.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset()
 
+    unknown: ClassVar[float] = float("inf")
     skip: Scalar = hyper(default=1e-8, interval="(0, 1)")
     forcing: Scalar = hyper(default=1e-6, interval="(0, 1)")
 
@@ -54,7 +57,7 @@ class SR1(TrustRegion):
         return truncated_cg(lambda d: model.matrix @ d, point.grad, self.forcing, radius)
 
     def learn(self, problem: Objective, region: Region, old: Point, new: Point, accepted: jax.Array) -> LearnedHessian:
-        """B after the trial, taken or not; where f rose by more than 4 |g's|, it says nothing of the curvature here."""
+        """B after the trial, taken or not; not where f rose by more than 4 |g's|, or s is x's rounding."""
         B, pairs = region.model
         s, y = new.params - old.params, new.grad - old.grad
         ys, yy = y @ s, y @ y
@@ -63,6 +66,7 @@ class SR1(TrustRegion):
         off = y - B @ s
         bottom = off @ s
         fine = is_finite(new) & (jnp.abs(bottom) >= self.skip * jnp.linalg.norm(s) * jnp.linalg.norm(off))
+        fine = fine & (jnp.linalg.norm(s) > equal_rtol(ys) * jnp.linalg.norm(old.params))
         fine = fine & (bottom != 0) & (new.value - old.value <= 4 * jnp.abs(old.grad @ s))
         learned = LearnedHessian(B + jnp.outer(off, off) / jnp.where(fine, bottom, 1.0), pairs + 1)
         return where(region.radius > 0, where(fine, learned, region.model), self.model(problem, new))

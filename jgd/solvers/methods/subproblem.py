@@ -101,19 +101,29 @@ def _secular(model: Spectrum, first: jax.Array, inverse: Callable[[jax.Array], t
 
 
 def truncated_cg(
-    product: Product, grad: jax.Array, forcing: Scalar, radius: jax.Array | None = None
+    product: Product,
+    grad: jax.Array,
+    forcing: Scalar,
+    radius: jax.Array | None = None,
+    little: jax.Array | float = -1.0,
 ) -> tuple[jax.Array, jax.Array]:
     """Minimize the model by conjugate gradients until |Bd + g| <= min(forcing, sqrt|g|) |g|: d and m(0) - m(d).
 
     With a radius (Steihaug 1983, Toint 1981): where the path leaves it, or meets negative curvature, the last step goes
-    to the boundary. Without, negative curvature ends the path, and gives the length of -g where it is met at once.
+    to the boundary. Without, negative curvature ends the path, whose decrease is then infinite, and gives the length of
+    -g where it is met at once. A model that falls by less than `little` is solved until |Bd + g| is rounding, since a
+    path meets what is steep first.
     """
     norm = jnp.linalg.norm(grad)
-    tol = jnp.minimum(forcing, jnp.sqrt(norm)) * norm
+    tol, least = jnp.minimum(forcing, jnp.sqrt(norm)) * norm, 10 * jnp.finfo(grad.dtype).eps * norm
+
+    def fall(d: jax.Array, r: jax.Array) -> jax.Array:
+        return -d @ (grad + r) / 2
 
     def going(carry: Any) -> jax.Array:
-        _, r, _, turns, done = carry
-        return ~done & (jnp.linalg.norm(r) > tol) & (turns < 2 * grad.size)
+        d, r, _, turns, done = carry
+        enough = jnp.where(fall(d, r) > little, tol, least)
+        return ~done & (jnp.linalg.norm(r) > enough) & (turns < 2 * grad.size)
 
     def turn(carry: Any) -> Any:
         d, r, p, turns, _ = carry
@@ -121,7 +131,7 @@ def truncated_cg(
         curvature = p @ Bp
         step = rr / jnp.where(curvature == 0, 1.0, curvature)
         if radius is None:
-            leaves = curvature <= 3 * jnp.finfo(grad.dtype).eps * (p @ p)
+            leaves = curvature <= 3 * jnp.finfo(grad.dtype).eps * jnp.linalg.norm(p) * jnp.linalg.norm(Bp)
             last = jnp.where(turns == 0, rr / jnp.maximum(jnp.abs(curvature), rr), 0.0)
         else:
             leaves = (curvature <= 0) | (jnp.linalg.norm(d + step * p) >= radius)
@@ -131,8 +141,8 @@ def truncated_cg(
         return d + step * p, new, (new @ new / rr) * p - new, turns + 1, leaves
 
     start = (jnp.zeros_like(grad), grad, -grad, jnp.zeros((), jnp.int32), jnp.array(False))
-    d, r, *_ = jax.lax.while_loop(going, turn, start)
-    return d, -d @ (grad + r) / 2
+    d, r, _, _, left = jax.lax.while_loop(going, turn, start)
+    return d, fall(d, r) if radius is not None else jnp.where(left, jnp.inf, fall(d, r))
 
 
 def to_boundary(d: jax.Array, p: jax.Array, radius: jax.Array) -> jax.Array:

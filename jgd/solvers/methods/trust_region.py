@@ -9,9 +9,10 @@ from jgd.core.record import hyper, record
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import equal_rtol, rounding
-from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, is_next_to_nothing, status
+from jgd.solvers.methods.line_searches import rounding
+from jgd.solvers.methods.method import FALLS, Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.precision import MOST_STALLS, Stalls
 
 
 class Region(NamedTuple):
@@ -20,10 +21,8 @@ class Region(NamedTuple):
     model: Any
     step: jax.Array  # f[n]
     predicted: jax.Array  # f[], by how much the step lowers the model
-    exact: jax.Array  # bool[], whether the first step that was tried from this point was next to nothing
     radius: jax.Array  # f[], how far the model is trusted; 0 before the start is evaluated
-    first: jax.Array  # f[], the gradient's norm at the start
-    scale: jax.Array  # f[], the size of the value there
+    stalls: Stalls
 
 
 @record
@@ -38,8 +37,8 @@ class TrustRegion(Method):
     Ten rounding units of f are added to both parts of the ratio (Conn, Gould & Toint 2000, 17.4.2), and where the model
     promises no more than those, the gradient must get smaller. Where a step is at most sqrt(eps) |x|, slopes tell the
     change of the value, d'(g + g+) / 2, if values agree with that but for the rounding of those at the start. It ends
-    with PRECISION where no step is taken that changes f by no more than rounding, or the gradient is no more than the
-    rounding of the first, and with TRUST_REGION where the radius vanishes at a point at which the model promised more.
+    where no step is taken, or where ten in a row together lower neither f, beyond its rounding, nor the gradient by a
+    tenth: with PRECISION where all that the model promised since is rounding of f, with TRUST_REGION where it was more.
     A method of this kind is a record with `model` and `solve`.
     """
 
@@ -49,6 +48,8 @@ class TrustRegion(Method):
     accept: Scalar = hyper(default=1e-4, interval="[0, 0.25)")
     shrink: Scalar = hyper(default=0.1, interval="(0, 0.5]")
     grow: Scalar = hyper(default=2.0, interval="(1, inf)")
+
+    unknown: ClassVar[float] = 1.0  # how many times what its model promises may be left to gain
 
     def model(self, problem: Objective, point: Point) -> Any:
         """Describe the curvature at a point that was accepted."""
@@ -73,7 +74,7 @@ class TrustRegion(Method):
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """The form of the first iterate."""
         zero, model = jnp.zeros_like(point.value), self.model(problem, point)
-        return at_start(point, point.params, Region(model, point.params, zero, jnp.array(False), zero, zero, zero))
+        return at_start(point, point.params, Region(model, point.params, zero, zero, Stalls.none(zero, zero)))
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Take the step or stay, and aim anew."""
@@ -85,9 +86,10 @@ class TrustRegion(Method):
         accepted = first | (finite & (ratio > self.accept) & (falls | (~small & (rise < 0))))
         length, size = jnp.linalg.norm(region.step), jnp.linalg.norm(old.params)
         lost = ~accepted & (small | (length <= jnp.finfo(size.dtype).eps * size))
-        gradient = jnp.linalg.norm(old.grad)
-        exact = region.exact | (gradient <= equal_rtol(gradient) * region.first)
-        why = jnp.where(exact, status(Status.PRECISION), status(Status.TRUST_REGION))
+        stalls = where(accepted, region.stalls.after(new.value, jnp.linalg.norm(new.grad)), region.stalls)
+        stalls = where(first, Stalls.none(new.value, jnp.linalg.norm(new.grad)), stalls)
+        over = lost | (stalls.count >= MOST_STALLS)
+        why = stalls.status(where(accepted, new, old).value, otherwise=Status.TRUST_REGION)
         slope = jnp.minimum(old.grad @ region.step, 0.0)
         part = jnp.where(finite, -slope / (2 * (rise - slope)), 0.0)  # where the parabola through both is lowest
         shorter = jnp.clip(jnp.nan_to_num(part), self.shrink, 0.5)
@@ -98,9 +100,7 @@ class TrustRegion(Method):
             lambda: jnp.asarray(self.first_radius(problem, model, new), size.dtype),
             lambda: self.resized(region, good, length, shorter).astype(size.dtype),
         )
-        norm = jnp.where(first, jnp.linalg.norm(new.grad), region.first)
-        scale = jnp.where(first, jnp.abs(new.value), region.scale)
-        region = region._replace(model=model, radius=radius, first=norm, scale=scale)
+        region = region._replace(model=model, radius=radius, stalls=stalls)
         return self._aim(
             problem,
             Iterate(
@@ -108,7 +108,7 @@ class TrustRegion(Method):
                 iterate.trial,
                 accepted,
                 iterate.optimality,
-                jnp.where(lost, why, status(Status.RUNNING)),
+                jnp.where(over, why, status(Status.RUNNING)),
                 region,
             ),
         )
@@ -118,7 +118,7 @@ class TrustRegion(Method):
         rise, by_slopes = new.value - old.value, region.step @ (old.grad + new.grad) / 2
         eps = float(jnp.finfo(rise.dtype).eps)
         short = jnp.linalg.norm(region.step) <= eps**0.5 * jnp.linalg.norm(old.params)
-        agree = jnp.abs(rise - by_slopes) <= rounding(jnp.maximum(jnp.abs(old.value), region.scale))
+        agree = jnp.abs(rise - by_slopes) <= rounding(jnp.maximum(jnp.abs(old.value), region.stalls.scale))
         return jnp.where(short & agree, by_slopes, rise)
 
     def resized(self, region: Region, ratio: jax.Array, length: jax.Array, shorter: jax.Array) -> jax.Array:
@@ -141,10 +141,9 @@ class TrustRegion(Method):
         """The step from the point of the iterate."""
         point, region = iterate.point, iterate.memory
         step, predicted = self.solve(problem, region.model, point, region.radius)
-        little = is_next_to_nothing(point, step, predicted)
-        exact = jnp.where(iterate.accepted, little, region.exact)
+        stalls = region.stalls.along(jnp.where(iterate.accepted, self.unknown * predicted, 0.0))
         return iterate._replace(
             trial=point.params + step,
             optimality=self.optimality(region.model, point),
-            memory=region._replace(step=step, predicted=predicted, exact=exact),
+            memory=region._replace(step=step, predicted=predicted, stalls=stalls),
         )

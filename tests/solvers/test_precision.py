@@ -1,0 +1,72 @@
+"""float32 on hard problems: where a method says that it has converged, a test in float64 agrees."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core.status import Status
+from jgd.solvers.names import METHODS
+from tests.tiers import at_once
+
+EPS = float(np.finfo(np.float32).eps)
+# Residuals that are quadratic in four variables, so that all problems are one program, and their starts.
+PROBLEMS = {
+    "scales": (lambda a, b, c, d: (1e3 * (a + b - 2), 0.01 * (a - b - 1), c - 1, 1e-3 * (d - 5), 1.0), [0.0, 0, 0, 0]),
+    "valley": (lambda a, b, c, d: (300 * (b - a * a), 1 - a, 100 * (d - c * c), 1 - c, 0.0), [-1.2, 1, -1.2, 1]),
+    "penalty": (lambda a, b, c, d: (*(3e-3 * (x - 1) for x in (a, b, c, d)), a * a + b * b + c * c + d * d - 0.25),
+                [1.0, 2, 3, 4]),
+    "units": (lambda a, b, c, d: (1e3 * a * b - 1, a - 1e-3, b - 1, 100 * c - d, 1.0 + d), [0.0, 1, 1, -5]),
+    "singular": (lambda a, b, c, d: (a + 10 * b, 5**0.5 * (c - d), (b - 2 * c) ** 2, 10**0.5 * (a - d) ** 2, 0.0),
+                 [3.0, -1, 0, 1]),
+}  # fmt: skip
+# All but sqp, whose matrix may be as old as its first steps, which its end does not see.
+SMOOTH = [name for name in METHODS if not getattr(METHODS[name], "needs", frozenset()) - {"residual"} and name != "sqp"]
+
+
+@cache
+def coefficients(name):
+    """The constants, slopes and curvatures of a problem's residuals: f[5], f[5, 4], f[5, 4, 4]."""
+    at, eye, zero = (lambda x: np.array(PROBLEMS[name][0](*x), float)), np.eye(4), np.zeros(4)
+    bends = np.array([[(at(x + y) - at(x) - at(y) + at(zero)) / 2 for x in eye] for y in eye])
+    curvature = np.moveaxis(bends, -1, 0)
+    return at(zero), np.stack([at(x) - at(zero) for x in eye], 1) - np.einsum("kii->ki", curvature), curvature
+
+
+def residual(x, data):
+    constant, slope, curvature = data
+    return constant + slope @ x + curvature @ x @ x
+
+
+def left_to_gain(name, x):
+    """The value in float64, and by how much Newton's step with positive eigenvalues promises to lower it."""
+    _, slope, curvature = coefficients(name)
+    r, J = residual(x, coefficients(name)), slope + 2 * curvature @ x
+    values, basis = np.linalg.eigh(2 * (J.T @ J + 2 * np.einsum("k,kij->ij", r, curvature)))
+    along = basis.T @ (2 * r @ J)
+    sizes = np.maximum(np.abs(values), 1e-14 * np.abs(values).max())
+    return r @ r, np.sum(along**2 / sizes) / 2
+
+
+@pytest.mark.parametrize("name", at_once(("bfgs", "cg", "newton-cg", "trust-ncg", "l-bfgs", "lm"), SMOOTH))
+def test_it_says_that_it_has_converged_only_where_float64_agrees(name):
+    """100 rounding units of the value, or the square of 100 of the root of the first: a promise is one to a factor."""
+    stop = jgd.Stop(gradient_norm=1e-12, max_evaluations=1000)
+    squares = "residual" in getattr(METHODS[name], "takes", frozenset())
+
+    def fn(x, data):
+        return residual(x, data) if squares else jnp.sum(residual(x, data) ** 2)
+
+    def solve(start, data):
+        return (jgd.least_squares if squares else jgd.minimize)(fn, name, start, stop, args=(data,))
+
+    starts = jnp.array([start for _, start in PROBLEMS.values()], jnp.float32)
+    data = jax.tree.map(lambda *x: jnp.asarray(np.stack(x), jnp.float32), *map(coefficients, PROBLEMS))
+    found = jax.jit(jax.vmap(solve))(starts, data)
+    for problem, x, end, start in zip(PROBLEMS, np.asarray(found.params, float), found.status, starts, strict=True):
+        (value, gain), (first, _) = left_to_gain(problem, x), left_to_gain(problem, np.asarray(start, float))
+        says = Status.of(end).converged or Status.of(end) is Status.PRECISION
+        assert not says or gain <= max(100 * EPS * value, (100 * EPS) ** 2 * first), (problem, Status.of(end))
