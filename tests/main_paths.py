@@ -33,6 +33,7 @@ def train():
     run = jgd.fit(task, optimizer, steps=8, eval_every=4, progress=False, keep_best="distance", mode="min")
     result = jgd.sweep.run(task, optimizer, num_trials=1, seeds=2, steps=8, eval_every=4, progress=False)
     print(run, result, result.best(), jgd.health.check(task, jgd.adam(0.1)), result.best_of_k(), result.ranking())
+    print(jgd.health.check_layers(task, run))
 
 
 def solve():

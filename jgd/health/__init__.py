@@ -4,6 +4,8 @@ from jgd.core.finding import Finding as Finding
 from jgd.health.autopsy import Autopsy as Autopsy
 from jgd.health.autopsy import autopsy as autopsy
 from jgd.health.check import check as check
+from jgd.health.check_layers import LayerCheck as LayerCheck
+from jgd.health.check_layers import check_layers as check_layers
 from jgd.health.checkup import Checkup as Checkup
 from jgd.health.coordinate_check import CoordinateCheck as CoordinateCheck
 from jgd.health.coordinate_check import coordinate_check as coordinate_check

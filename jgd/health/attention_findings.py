@@ -6,14 +6,14 @@ import numpy as np
 
 from jgd.core.finding import BROKEN, WATCH, Finding
 from jgd.health.finding import Thresholds
-from jgd.health.measured import Measured
+from jgd.health.layers import Looked
 
 DIVERGENT = 1e4  # of logits, with which training has been seen to diverge (Wortsman et al. 2023, arXiv:2309.14322)
 
 
-def attention_findings(m: Measured, t: Thresholds) -> Iterator[Finding]:
+def attention_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find the softmax of attention that the largest logits enter, where these are too large."""
-    worst = max(m.looked.attention(), key=lambda layer: np.max(layer.largest), default=None)
+    worst = max(looked.attention(), key=lambda layer: np.max(layer.largest), default=None)
     if worst is None or not (largest := float(np.max(worst.largest))) > float(t.attention):
         return
     diverges = largest > DIVERGENT

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import ARRAYS, Kind, admits, checked, instance_of, whole_from
-from jgd.core.errors import InputError
+from jgd.core.arguments import checked, instance_of, whole_from
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import global_dot, global_norm, name_of
 from jgd.core.types import Params, Transform
@@ -21,25 +20,19 @@ from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
 from jgd.health.noise_scale import MOST, NoiseScale, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
+from jgd.health.starting import EXAMPLES, STARTING, model_of, without_stream
 from jgd.health.trials import first_examples, one_step, run_trials
 from jgd.health.verdict import verdict
 from jgd.optimizers.proximal import RATES
-from jgd.train.loop import Carry, first_model, root_key
+from jgd.train.loop import Carry, root_key
 from jgd.train.result import Run
-from jgd.train.stream import Feed, Position
 from jgd.train.task import TASK, Task, check_task, is_stream, loss_and_metrics
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Chain
 from jgd.transforms.in_effect import current_hyperparams
 from jgd.transforms.scale import ScaleByLearningRate
 
-EXAMPLES = 1024  # that are looked at together
-BATCHES = 64  # that are taken of a stream
 DRAWS = 4  # keys under which a batch is compared with its halves
-STARTING = Kind(
-    "be parameters of the task, or a run of it",
-    lambda x: isinstance(x, Run) or (bool(jax.tree.leaves(x)) and admits(ARRAYS, x)),
-)
 
 
 @checked(
@@ -91,16 +84,11 @@ def measure_health(
 ) -> Measured:
     """Measure all that a verdict asks for."""
     check_task(task)
-    given, task = task, _resident(task)
+    given, task = task, without_stream(task)
     carry, taken = _begin(task, optimizer, params, seed)
     key = jax.random.fold_in(root_key(seed), 1)
     batch = first_examples(task, examples)
     looked = look(task, carry.params, carry.model_state, batch, key)
-    if not looked.layers:
-        raise InputError(
-            f"check({task.name or 'task'}): the loss has no layers to look at: no product of an input with parameters "
-            "and no activation; check a model's loss, or fit a function with jgd.minimize."
-        )
     others = look(task, redrawn(carry.params), carry.model_state, batch, key).grads
     trials = run_trials(task, optimizer, carry, taken, steps) if _count(task) >= 4 else None
     healthy = trials is not None and all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(trials.end.params))
@@ -120,33 +108,16 @@ def measure_health(
         looked, leaves, _sizes(batch), _noise(task, carry, seed, is_stream(given)), float(sharp), edge, float(critical),
         max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         _linearity(task, carry, one, key), _classes(looked, batch), size, _count(task), steps, taken,
-        look_at_evaluation(task, optimizer, carry, later, one), _half(carry.params),
+        look_at_evaluation(task, optimizer, carry, later, one),
     )  # fmt: skip
 
 
 def _begin(task: Task, optimizer: Transform, params: Any, seed: int) -> tuple[Carry, int]:
+    model, state = model_of("check", task, params, None, seed)
     if isinstance(params, Run):
-        return Carry(params.params, params.opt_state, params.model_state, root_key(seed)), params.steps
-    made, state = first_model(task, root_key(seed))
-    if params is not None:
-        if jax.tree.structure(params) != jax.tree.structure(made):
-            raise InputError(
-                f"check(params=): they are {jax.tree.structure(params)}, but the task's init makes "
-                f"{jax.tree.structure(made)}; pass parameters of this task."
-            )
-        made = jax.tree.map(jnp.asarray, params)
-    opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), jax.jit(optimizer.init)(made))
-    return Carry(made, opt_state, state, root_key(seed)), 0
-
-
-def _resident(task: Task) -> Task:
-    """The task with data on the device: of a stream, its first batches."""
-    if not is_stream(task):
-        return task
-    batches = Feed(task.data, Position(0, 0)).take(BATCHES)
-    size = jax.tree.leaves(batches)[0].shape[1]
-    data = jax.tree.map(lambda x: jnp.asarray(x).reshape(-1, *x.shape[2:]), batches)
-    return dataclasses.replace(task, data=data, batch_size=size)
+        return Carry(model, params.opt_state, state, root_key(seed)), params.steps
+    opt_state = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), jax.jit(optimizer.init)(model))
+    return Carry(model, opt_state, state, root_key(seed)), 0
 
 
 def _count(task: Task) -> int:
@@ -238,8 +209,3 @@ def _classes(looked: Looked, batch: Any) -> int:
         return 0
     count = int(np.prod([last.shape[i] for i in last.units]))
     return count if count > 1 and any(int(jnp.max(x)) < count for x in labels) else 0
-
-
-def _half(params: Params) -> str:
-    """The name of float16 among the parameters' dtypes, which overflows at 65504; nothing where it is not there."""
-    return "float16" if any(x.dtype == jnp.float16 for x in jax.tree.leaves(params)) else ""

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from jgd.core.finding import Finding
-from jgd.health.finding import Thresholds
+from jgd.health.finding import Thresholds, verdict_sentence
 from jgd.health.layers import slope
 from jgd.health.measured import Measured
 from jgd.health.page import checkup_page
 from jgd.health.table import HEAD, LayerRow, layer_cells, layer_rows
 from jgd.pages.sheet import Sheet
-from jgd.pages.text import count
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -39,16 +38,12 @@ class Checkup:
     @property
     def verdict(self) -> str:
         """The answer in a sentence."""
-        if not self.findings:
-            return f"{self.name}: healthy; nothing crosses a threshold."
-        first, more = self.findings[0], len(self.findings) - 1
-        rest = f" ({count(more, 'more finding')} below)" if more else ""
-        return f"{self.name}: {first.where}: {first.because}{rest}."
+        return verdict_sentence(self.name, self.findings)
 
     @property
     def rows(self) -> list[LayerRow]:
         """The lines of the table: layers in the order of computation, then leaves that belong to none."""
-        return layer_rows(self.measured, self.thresholds)
+        return layer_rows(self.measured.looked.layers, self.measured.leaves, self.thresholds)
 
     @property
     def facts(self) -> dict[str, str]:

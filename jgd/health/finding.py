@@ -1,7 +1,11 @@
 """Thresholds: the numbers beyond which a measurement of a run becomes a finding."""
 
+from collections.abc import Sequence
+
+from jgd.core.finding import Finding
 from jgd.core.record import hyper, record
 from jgd.core.types import Scalar
+from jgd.pages.text import count
 
 
 @record
@@ -58,3 +62,12 @@ class Thresholds:
     unpaired: Scalar = hyper(default=3.0, interval="[-inf, inf)")
     linearity: Scalar = hyper(default=1e-3, interval="(0, inf]")
     evaluation: Scalar = hyper(default=1e-3, interval="[0, inf]")
+
+
+def verdict_sentence(name: str, findings: Sequence[Finding]) -> str:
+    """Answer in a sentence whether what is called `name` is healthy: by its first finding, if there is one."""
+    if not findings:
+        return f"{name}: healthy; nothing crosses a threshold."
+    first, more = findings[0], len(findings) - 1
+    rest = f" ({count(more, 'more finding')} below)" if more else ""
+    return f"{name}: {first.where}: {first.because}{rest}."

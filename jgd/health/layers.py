@@ -1,6 +1,7 @@
 """Statistics of a model's layers: what they put out, what comes back to them, and its slope over the depth."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn import logsumexp
 
+from jgd.core.errors import InputError
 from jgd.core.tree import widen
 from jgd.core.types import Params, State
 from jgd.health.taps import LOGITS, SQUASHING, Tap, tap_loss
@@ -41,6 +43,7 @@ class Looked(NamedTuple):
 
     loss: float
     grads: Params
+    finite: Params  # whether each leaf's gradient is finite
     layers: tuple[Layer, ...]
     logits: tuple[Layer, ...]  # that enter the softmaxes of the loss
 
@@ -56,21 +59,46 @@ class Looked(NamedTuple):
 def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Looked:
     """Evaluate the loss of a batch with its taps: two to three times a gradient in time, all activations in memory."""
     taps = tap_loss(_loss, params, task, model_state, batch, key).taps
-    loss, grads, found = _look(task, params, model_state, batch, key)
+    if all(tap.operation == LOGITS for tap in taps):
+        raise InputError(
+            f"{task.name or 'the task'}: the loss has no layers to look at: no product of an input with parameters and "
+            "no activation; look at a model's loss, or fit a function with jgd.minimize."
+        )
+    loss, grads, finite, found = _look(task, params, model_state, batch, key)
     seen = [Layer(tap, **jax.tree.map(np.asarray, one)) for tap, one in zip(taps, found, strict=True)]
     layers = tuple(layer for layer in seen if layer.tap.operation != LOGITS)
-    return Looked(float(loss), grads, layers, tuple(layer for layer in seen if layer.tap.operation == LOGITS))
+    logits = tuple(layer for layer in seen if layer.tap.operation == LOGITS)
+    return Looked(float(loss), grads, jax.device_get(finite), layers, logits)
 
 
-def slope(layers: Sequence[Layer]) -> tuple[float, int]:
+def unrolled(layers: Iterable[Layer], depth: int = 0) -> Iterator[Layer]:
+    """Yield the passes of scans as layers of their own, `name[pass]`, in the order in which they are computed.
+
+    Scans of one length that follow each other, without a layer between them, are taken for one.
+    """
+    for length, group in itertools.groupby(layers, lambda x: x.tap.shape[depth] if depth < x.tap.stacked else 0):
+        some = list(group)
+        for i in range(length):
+            yield from unrolled([_pass(layer, i) for layer in some], depth + 1)
+        if not length:
+            yield from some
+
+
+def slope(layers: Iterable[Layer]) -> tuple[float, int]:
     """Fit log RMS of the signals over the depth by least squares: its slope per layer, and the number of layers.
 
-    Positive where the signal vanishes towards the input. NaN for fewer than four layers, or where a signal is zero.
+    Positive where the signal vanishes towards the input. Layers where it is zero or not finite are left out; NaN where
+    fewer than four remain.
     """
-    signals = np.concatenate([np.atleast_1d(layer.signal).ravel() for layer in layers]) if layers else np.zeros(0)
-    if len(signals) < 4 or not np.all(np.isfinite(signals)) or not np.all(signals > 0):
-        return float("nan"), len(signals)
-    return float(np.polyfit(np.arange(len(signals)), np.log(signals), 1)[0]), len(signals)
+    signals = np.array([float(layer.signal) for layer in unrolled(layers)])
+    depth = np.flatnonzero(np.isfinite(signals) & (signals > 0))
+    return (float(np.polyfit(depth, np.log(signals[depth]), 1)[0]) if len(depth) >= 4 else float("nan")), len(signals)
+
+
+def _pass(layer: Layer, number: int) -> Layer:
+    """One pass of the outermost scan that a layer lies in."""
+    tap, *statistics = layer
+    return Layer(tap._replace(name=f"{tap.name}[{number}]"), *(x[number] for x in statistics))
 
 
 def _loss(params: Params, task: Task, model_state: State, batch: Any, key: jax.Array) -> jax.Array:
@@ -87,7 +115,8 @@ def _look(task: Task, params: Params, model_state: State, batch: Any, key: jax.A
 
     (loss, seen), (grads, signals) = jax.value_and_grad(values, argnums=(0, 1), has_aux=True)(params, tapped.zeros())
     found = [_statistics(tap, x, d) for tap, x, d in zip(tapped.taps, seen, signals, strict=True)]
-    return loss, jax.tree.map(jnp.conj, grads), found
+    finite = jax.tree.map(lambda g: jnp.all(jnp.isfinite(g)), grads)
+    return loss, jax.tree.map(jnp.conj, grads), finite, found
 
 
 def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Array]:

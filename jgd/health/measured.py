@@ -31,4 +31,3 @@ class Measured(NamedTuple):
     steps: int  # that the trials took
     taken: int  # steps before the check-up
     evaluating: Evaluating
-    half: str  # the name of a half-precision dtype among the parameters, or nothing

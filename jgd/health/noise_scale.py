@@ -13,7 +13,8 @@ from jgd.core.arguments import ARRAYS, WHOLE, checked, whole_from
 from jgd.core.errors import InputError
 from jgd.core.tree import global_dot, widen
 from jgd.core.types import Params, State
-from jgd.train.loop import first_model, root_key
+from jgd.health.starting import model_of
+from jgd.train.loop import root_key
 from jgd.train.microbatch import divisors
 from jgd.train.stream import Feed, Position
 from jgd.train.task import TASK, Task, is_stream, loss_and_metrics, num_examples
@@ -90,7 +91,7 @@ def noise_scale(
     Costs batches x B examples forward and backward, and the memory of two gradients. A model that normalises over its
     batch does so in each part. The noise scale grows in training: say at which step it was taken.
     """
-    params, model_state = _model(task, params, model_state, seed)
+    params, model_state = model_of("noise_scale", task, params, model_state, seed)
     drawn = _batches(task, batch_size, batches, seed)
     size = jax.tree.leaves(drawn)[0].shape[1]
     part = _part_size(size, part_size)
@@ -129,14 +130,6 @@ def _squares(
         return global_dot(mean, mean), squares / count
 
     return jax.lax.map(of_batch, batches)
-
-
-def _model(task: Task, params: Params, model_state: State, seed: int) -> tuple[Params, State]:
-    """The parameters and the model's state, those of `init` where none are given."""
-    if params is not None and model_state is not None:
-        return params, model_state
-    made = first_model(task, root_key(seed))
-    return (made[0] if params is None else params), (made[1] if model_state is None else model_state)
 
 
 def _batches(task: Task, batch_size: int | None, count: int, seed: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, Finding
-from jgd.health.layers import slope
+from jgd.health.layers import slope, unrolled
 from jgd.health.measured import Measured
 from jgd.health.table import HEAD, LayerRow, layer_cells
 from jgd.health.trials import FACTORS
@@ -120,15 +120,15 @@ def _pictures(m: Measured) -> list[str]:
 
 def _depth(m: Measured) -> Any:
     """Two curves over the layers, on a logarithmic scale."""
-    layers = m.looked.products()
-    labels = [layer.tap.name for layer in layers for _ in range(np.size(layer.signal))]
+    layers = list(unrolled(m.looked.products()))
+    labels = [layer.tap.name for layer in layers]
     picture = new_figure(10.4, 3.6, "the page of a check-up")
     axes = picture.subplots()
     for color, name, values in (
         (COLORS[0], "output, deviation", [layer.deviation for layer in layers]),
         (COLORS[1], "signal that comes back, root mean square", [layer.signal for layer in layers]),
     ):
-        flat = np.concatenate([np.atleast_1d(x).ravel() for x in values]).astype(float)
+        flat = np.array(values, float)
         flat[~(flat > 0) | ~np.isfinite(flat)] = np.nan
         axes.plot(range(len(flat)), flat, marker="o", color=color, label=name)
     axes.set_yscale("log")

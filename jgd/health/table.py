@@ -10,7 +10,6 @@ import numpy as np
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Layer
 from jgd.health.leaves import MeasuredLeaf
-from jgd.health.measured import Measured
 from jgd.health.verdict import notes_of
 
 ROWS = 40  # of a table at most
@@ -24,9 +23,11 @@ class LayerRow(NamedTuple):
 
     name: str
     parameters: int
-    output: Ends  # deviation of what the layer puts out
+    mean: Ends  # of what the layer puts out
+    output: Ends  # deviation of it
     zero: Ends
     dead: Ends
+    saturated: Ends
     signal: Ends  # RMS of what comes back to the output
     gradient: Ends  # RMS
     ratio: Ends
@@ -34,9 +35,8 @@ class LayerRow(NamedTuple):
     note: str
 
 
-def layer_rows(measured: Measured, thresholds: Thresholds) -> list[LayerRow]:
+def layer_rows(layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], thresholds: Thresholds) -> list[LayerRow]:
     """Make the lines: layers in the order in which they are computed, then leaves that belong to none."""
-    layers, leaves = measured.looked.layers, measured.leaves
     names = list(dict.fromkeys(layer.tap.name for layer in layers))
     owner = {leaf.name: _owner(leaf.name, names) for leaf in leaves}
     names += [leaf.name for leaf in leaves if owner[leaf.name] is None]
@@ -85,9 +85,11 @@ def _row(name: str, layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: 
     return LayerRow(
         name,
         sum(math.prod(leaf.shape) for leaf in leaves),
+        of_layers(lambda x: x.mean, products or layers),
         of_layers(lambda x: x.deviation, products or layers),
         of_layers(lambda x: x.zero, after),
         of_layers(lambda x: x.dead, after),
+        of_layers(lambda x: x.saturated, after),
         of_layers(lambda x: x.signal, products or layers),
         ends([leaf.gradient for leaf in wide]),
         ends([leaf.ratio for leaf in wide]),
@@ -96,7 +98,7 @@ def _row(name: str, layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: 
     )
 
 
-def layer_cells(row: LayerRow) -> list[str]:
+def layer_cells(row: LayerRow, columns: Sequence[str] = HEAD) -> list[str]:
     """Write a row's numbers as texts, those of several layers from the least to the largest."""
 
     def span(ends: Ends, form: str = ".2g") -> str:
@@ -106,7 +108,10 @@ def layer_cells(row: LayerRow) -> list[str]:
         text = f"{high:{form}}"
         return text if low == high or f"{low:{form}}" == text else f"{low:{form}} - {text}"
 
-    return [
-        row.name, row.note, f"{row.parameters:,}" if row.parameters else "-", span(row.output), span(row.zero, ".0%"),
-        span(row.dead, ".0%"), span(row.signal), span(row.gradient), span(row.ratio), span(row.rank, ".0f"),
-    ]  # fmt: skip
+    texts = {
+        "layer": row.name, "note": row.note, "parameters": f"{row.parameters:,}" if row.parameters else "-",
+        "mean": span(row.mean), "output": span(row.output), "zero": span(row.zero, ".0%"),
+        "dead": span(row.dead, ".0%"), "saturated": span(row.saturated, ".0%"), "signal": span(row.signal),
+        "gradient": span(row.gradient), "|u|/|theta|": span(row.ratio), "rank of u": span(row.rank, ".0f"),
+    }  # fmt: skip
+    return [texts[column] for column in columns]

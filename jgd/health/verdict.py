@@ -9,23 +9,22 @@ from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
 from jgd.health.attention_findings import attention_findings
 from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
-from jgd.health.layers import Layer, slope
+from jgd.health.layer_findings import dead_findings, nonfinite_findings, signal_findings
+from jgd.health.layers import Layer
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Measured
 from jgd.health.trials import FACTORS, REPEATS
 
-OVERFLOW = 65504.0  # the largest number of float16
-
 
 def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
-    found: list[Finding] = []
-    for rule in (
-        _data, _nonfinite, _dead, _unconnected, _still, _direction, attention_findings, _signals, _pairs, _rate,
-        _heart, _start, evaluation_findings, _smaller,
-    ):  # fmt: skip
-        found += rule(measured, thresholds)
-    return tuple(found)
+    m, t, looked = measured, thresholds, measured.looked
+    rules = (
+        _data(m, t), nonfinite_findings(looked, t), dead_findings(looked, t), _unconnected(m, t), _still(m, t),
+        _direction(m, t), attention_findings(looked, t), signal_findings(looked, t), _pairs(m, t), _rate(m, t),
+        _heart(m, t), _start(m, t), evaluation_findings(m, t), _smaller(m, t),
+    )  # fmt: skip
+    return tuple(finding for rule in rules for finding in rule)
 
 
 def _data(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -37,48 +36,6 @@ def _data(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "numbers of this size drive every layer after them out of its range", "subtract the mean of each "
                 "column, and divide by its deviation",
             )  # fmt: skip
-
-
-def _nonfinite(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    bad = [layer for layer in m.looked.layers if float(np.max(layer.nonfinite)) > float(t.nonfinite)]
-    if bad:
-        layer = bad[0]
-        half = layer.tap.dtype == np.float16
-        yield Finding(
-            BROKEN, layer.tap.label, "share of values that are not finite", float(np.max(layer.nonfinite)), "0",
-            f"{layer.tap.dtype} overflows above {OVERFLOW:g} here" if half else "its inputs or parameters are too "
-            "large, or an operation before it is undefined", "compute in bfloat16 or float32, or scale what enters it"
-            if half else "run jgd.health.autopsy for the operation, and scale or clip what enters it",
-        )  # fmt: skip
-    elif not math.isfinite(m.looked.loss):
-        yield Finding(
-            BROKEN, "the loss", "value", m.looked.loss, "a finite number",
-            "all layers are finite, so its own formula is undefined: an empty mask, a zero divisor, a logarithm of "
-            "zero", "guard the division or the logarithm in the loss",
-        )  # fmt: skip
-    elif lost := [leaf for leaf in m.leaves if not math.isfinite(leaf.gradient)]:
-        half = bool(m.half)
-        yield Finding(
-            BROKEN, lost[0].name, "gradient", lost[0].gradient, "finite numbers",
-            "its sum overflows float16" if half else "the loss is finite, but its derivative is not: the root or the "
-            "norm of a zero, or a branch of where that is not chosen", "scale the loss, and compute sums in float32"
-            if half else "write the root as jnp.sqrt(jnp.where(x > 0, x, 1)), or add an epsilon within it",
-        )  # fmt: skip
-
-
-def _dead(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    for layer in m.looked.layers:
-        share = float(np.max(layer.dead))
-        if share > float(t.dead):
-            whole = share >= 1
-            yield Finding(
-                BROKEN if whole else SLOW, layer.tap.label, "share of units that are zero on every example", share,
-                f"below {float(t.dead):g}", "a unit that is always zero gets no gradient and never comes back",
-                "draw its parameters anew with He's variance and a bias of zero, lower the rate that killed it, or use "
-                "leaky_relu",
-            )  # fmt: skip
-            if whole:
-                return
 
 
 def _unconnected(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -140,35 +97,6 @@ def _direction(m: Measured, t: Thresholds) -> Iterator[Finding]:
             "it goes uphill: a sign is wrong", "end the chain with jgd.scale_by_learning_rate, which turns the "
             "sign, and let the loss be what is to fall",
         )  # fmt: skip
-
-
-def _signals(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    fall, count = slope(m.looked.products())
-    if math.isfinite(fall) and abs(fall) > float(t.slope) and abs(fall) * (count - 1) > math.log(100):
-        vanishing = fall > 0
-        yield Finding(
-            BROKEN, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
-            f"within {float(t.slope):g} of 0",
-            f"over {count} layers the signal that comes back {'vanishes' if vanishing else 'explodes'} by a factor of "
-            f"{_large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
-            "connections or normalisation" if vanishing else "lower the gain of the initialisation, normalise, or "
-            "clip the gradient",
-        )  # fmt: skip
-    for layer in m.looked.layers:
-        share = float(np.max(layer.saturated))
-        if share > float(t.saturated):
-            yield Finding(
-                SLOW, layer.tap.label, "share of values near its ends", share, f"below {float(t.saturated):g}",
-                "a saturated unit passes hardly any gradient", "draw smaller parameters before it, or normalise what "
-                "enters it",
-            )  # fmt: skip
-            return
-
-
-def _large(log: float) -> str:
-    """Write exp(log) with one digit that counts."""
-    digits = int(log / math.log(10))
-    return f"{round(math.exp(log), -digits):,.0f}" if digits < 6 else f"10^{digits}"
 
 
 def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -288,6 +216,8 @@ def notes_of(layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], t: Thresho
         said.append("dead")
     if any(float(np.max(layer.saturated)) > float(t.saturated) for layer in layers):
         said.append("saturated")
+    if layers and not any(np.any(layer.signal) for layer in layers):
+        said.append("no signal")
     if any(layer.tap.is_attention and float(np.max(layer.largest)) > float(t.attention) for layer in layers):
         said.append("large logits")
     if any(not leaf.connected and not leaf.frozen for leaf in leaves):

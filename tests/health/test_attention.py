@@ -1,8 +1,7 @@
 """Logits: those of attention found in any library and in no loss, closed forms of them, and their findings."""
 
 import functools
-import types
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -179,13 +178,13 @@ def test_keys_that_are_too_large_are_found_in_their_layer(scanned, times, severi
     looked = look(task, {**params, "key": params["key"] * factors}, None, X, root_key(0))
     (layer,) = looked.attention()
     assert layer.largest.shape == (3,)
-    found = list(attention_findings(cast("Any", types.SimpleNamespace(looked=looked)), Thresholds()))
+    found = list(attention_findings(looked, Thresholds()))
     assert [x.severity for x in found] == [severity] * bool(severity)
     if severity:
         assert int(np.argmax(layer.largest)) == 1
         assert "in pass 1 of its scan" in str(found[0])
         assert "QK-norm" in found[0].remedy
-    assert not list(attention_findings(cast("Any", types.SimpleNamespace(looked=looked)), Thresholds(attention=np.inf)))
+    assert not list(attention_findings(looked, Thresholds(attention=np.inf)))
 
 
 @pytest.mark.slow
@@ -200,6 +199,8 @@ def test_a_good_transformer_raises_no_alarm_and_one_with_large_queries_is_named_
     looked = look(task, params, None, first_examples(task, 1024), key)
     sick = good.measured._replace(looked=looked)
     assert str(verdict(sick, thresholds)[0]).startswith("block0 attention: largest |q.k|/sqrt(d) is ")
-    assert {row.name: row.note for row in layer_rows(sick, thresholds)}["block0 attention"] == "large logits"
+    assert {row.name: row.note for row in layer_rows(looked.layers, sick.leaves, thresholds)}[
+        "block0 attention"
+    ] == "large logits"
     before, after = (float(x.attention()[0].largest) for x in (good.measured.looked, looked))
     assert after == pytest.approx(100 * before, rel=1e-5)  # rounding of f32

@@ -145,7 +145,7 @@ def test_many_layers_are_few_rows(healthy):
     seen = look(jgd.Task(init, loss, data), params, None, data, root_key(0))
     still = jax.tree.map(lambda _: False, params)
     leaves = measure_leaves(params, seen.grads, seen.grads, seen.grads, params, still)
-    (row,) = layer_rows(healthy.measured._replace(looked=seen, leaves=leaves), healthy.thresholds)
+    (row,) = layer_rows(seen.layers, leaves, healthy.thresholds)
     assert (row.name, row.parameters) == ("layer*", depth * 16)
     assert row.signal[0] < row.signal[1]
 
@@ -165,7 +165,7 @@ def test_what_has_no_layers_is_refused():
 
 
 def test_other_parameters_are_refused():
-    with pytest.raises(InputError, match=r"check\(params=\): they are .* pass parameters of this task"):
+    with pytest.raises(InputError, match=r"check\(params=\): it is .* pass what belongs to this task"):
         jgd.health.check(faults.task_of("breast_cancer", 0), jgd.sgd(0.1), {"w": jnp.ones(2)})
 
 

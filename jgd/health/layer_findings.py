@@ -1,0 +1,101 @@
+"""Findings about a model's layers: what is not finite, dead units, and signals that vanish, explode or saturate."""
+
+import math
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+from jgd.core.finding import BROKEN, SLOW, Finding
+from jgd.core.tree import path_names
+from jgd.health.attention_findings import attention_findings
+from jgd.health.finding import Thresholds
+from jgd.health.layers import Looked, slope
+
+OVERFLOW = 65504.0  # the largest number of float16
+COUNTS = math.log(100)  # of a fall or a growth over all layers
+
+
+def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
+    """Find what is wrong with the layers alone, causes first."""
+    rules = nonfinite_findings, dead_findings, attention_findings, signal_findings
+    return tuple(finding for rule in rules for finding in rule(looked, thresholds))
+
+
+def nonfinite_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find the first of layers, loss and gradients that is not finite."""
+    bad = [layer for layer in looked.layers if float(np.max(layer.nonfinite)) > float(t.nonfinite)]
+    if bad:
+        layer = bad[0]
+        half = layer.tap.dtype == np.float16
+        yield Finding(
+            BROKEN, layer.tap.label, "share of values that are not finite", float(np.max(layer.nonfinite)), "0",
+            f"{layer.tap.dtype} overflows above {OVERFLOW:g} here" if half else "its inputs or parameters are too "
+            "large, or an operation before it is undefined", "compute in bfloat16 or float32, or scale what enters it"
+            if half else "run jgd.health.autopsy for the operation, and scale or clip what enters it",
+        )  # fmt: skip
+    elif not math.isfinite(looked.loss):
+        yield Finding(
+            BROKEN, "the loss", "value", looked.loss, "a finite number",
+            "all layers are finite, so its own formula is undefined: an empty mask, a zero divisor, a logarithm of "
+            "zero", "guard the division or the logarithm in the loss",
+        )  # fmt: skip
+    elif lost := [path for path, finite in jax.tree_util.tree_leaves_with_path(looked.finite) if not finite]:
+        half = any(g.dtype == np.float16 for g in jax.tree.leaves(looked.grads))
+        yield Finding(
+            BROKEN, "/".join(path_names(lost[0])) or "params", "gradient", "not finite", "finite numbers",
+            "its sum overflows float16" if half else "the loss is finite, but its derivative is not: the root or the "
+            "norm of a zero, or a branch of where that is not chosen", "scale the loss, and compute sums in float32"
+            if half else "write the root as jnp.sqrt(jnp.where(x > 0, x, 1)), or add an epsilon within it",
+        )  # fmt: skip
+
+
+def dead_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find layers whose units are zero on every example, up to the first of which none is alive."""
+    for layer in looked.layers:
+        share = float(np.max(layer.dead))
+        if share > float(t.dead):
+            whole = share >= 1
+            yield Finding(
+                BROKEN if whole else SLOW, layer.tap.label, "share of units that are zero on every example", share,
+                f"below {float(t.dead):g}", "a unit that is always zero gets no gradient and never comes back",
+                "draw its parameters anew with He's variance and a bias of zero, lower the rate that killed it, or use "
+                "leaky_relu",
+            )  # fmt: skip
+            if whole:
+                return
+
+
+def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find a signal that vanishes or explodes on its way back, and the first layer that is saturated."""
+    fall, count = slope(looked.products())
+    if is_steep(fall, count, t):
+        vanishing = fall > 0
+        yield Finding(
+            BROKEN, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
+            f"within {float(t.slope):g} of 0",
+            f"over {count} layers the signal that comes back {'vanishes' if vanishing else 'explodes'} by a factor of "
+            f"{_large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
+            "connections or normalisation" if vanishing else "lower the gain of the initialisation, normalise, or "
+            "clip the gradient",
+        )  # fmt: skip
+    for layer in looked.layers:
+        share = float(np.max(layer.saturated))
+        if share > float(t.saturated):
+            yield Finding(
+                SLOW, layer.tap.label, "share of values near its ends", share, f"below {float(t.saturated):g}",
+                "a saturated unit passes hardly any gradient", "draw smaller parameters before it, or normalise what "
+                "enters it",
+            )  # fmt: skip
+            return
+
+
+def is_steep(fall: float, count: int, t: Thresholds) -> bool:
+    """Tell whether a slope is beyond its threshold, and a factor of 100 at least over all layers."""
+    return abs(fall) > float(t.slope) and abs(fall) * (count - 1) > COUNTS
+
+
+def _large(log: float) -> str:
+    """Write exp(log) with one digit that counts."""
+    digits = int(log / math.log(10))
+    return f"{round(math.exp(log), -digits):,.0f}" if digits < 6 else f"10^{digits}"

@@ -1,0 +1,112 @@
+"""The look at layers: closed forms of chains, passes of scans in their order, and what is printed and refused."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jgd
+from jgd.core import InputError
+
+X = np.random.default_rng(0).normal(size=(32, 8)).astype(np.float32)
+
+
+def orthogonal(scale, depth, key):
+    draw = jax.nn.initializers.orthogonal()
+    return scale * jax.vmap(lambda key: draw(key, (8, 8)))(jax.random.split(key, depth))
+
+
+def chain_of(scale, depth=12):
+    """A linear chain of orthogonal weights times `scale`, whose loss is half the mean of the squared outputs."""
+
+    def loss(params, batch):
+        h, _ = jax.lax.scan(lambda h, w: (h @ w, None), batch, params["layers"])
+        return jnp.mean(h**2) / 2
+
+    return jgd.Task(lambda key: {"layers": orthogonal(scale, depth, key)}, loss, X)
+
+
+@pytest.mark.parametrize(("scale", "verb", "rest"), [(0.5, "falls", "vanishes"), (2.0, "grows", "explodes")])
+def test_a_linear_chain_has_the_slope_of_its_scale(scale, verb, rest):
+    found = jgd.health.check_layers(chain_of(scale))
+    assert found.slope == pytest.approx(-math.log(scale), abs=1e-4)  # exact but for f32
+    assert f"the signal {verb} by a factor of 2 a layer (slope {-math.log(scale):+.2f}): it {rest}." in str(found)
+    (finding,) = found.findings
+    assert f"over 12 layers the signal that comes back {rest} by a factor of 2,000" in str(finding)
+    assert [row.name for row in found.rows] == [f"layers[{i}]" for i in range(12)]
+    # An orthogonal matrix keeps the norm of each example, and of each signal.
+    sizes = np.sqrt(np.mean(X**2)) * scale ** np.arange(1, 13)
+    table = found.dataframe()
+    np.testing.assert_allclose(table["rms"], sizes, rtol=1e-4)
+    np.testing.assert_allclose(table["signal"], sizes[-1] / X.size * scale ** np.arange(11.0, -1, -1), rtol=1e-4)
+    assert "<td" in found._repr_html_()
+    assert str(finding) in str(found)
+
+
+def test_many_passes_are_one_row_and_a_level_chain_is_healthy():
+    found = jgd.health.check_layers(chain_of(1.0, depth=45))
+    assert found.findings == ()
+    assert "healthy" in str(found)
+    assert "it neither vanishes nor explodes." in str(found)
+    assert [row.name for row in found.rows] == ["layers[*]"]
+    assert len(found.dataframe()) == 45
+
+
+def test_passes_of_a_scan_are_read_in_the_order_of_computation():
+    """The slope of two products a pass is that of one long chain, also where nothing comes back to a layer before."""
+
+    def init(key):
+        return {"in": jnp.eye(8), "a": orthogonal(0.5, 4, key), "b": orthogonal(0.5, 4, key)}
+
+    def loss(params, batch):
+        h = jax.lax.stop_gradient(batch @ params["in"])
+        h, _ = jax.lax.scan(lambda h, w: (h @ w[0] @ w[1], None), h, (params["a"], params["b"]))
+        return jnp.mean(h**2)
+
+    found = jgd.health.check_layers(jgd.Task(init, loss, X))
+    assert [row.name for row in found.rows] == ["in", *(f"{name}[{i}]" for i in range(4) for name in "ab")]
+    assert found.slope == pytest.approx(math.log(2), abs=1e-4)  # exact but for f32
+    assert [row.note for row in found.rows] == ["no signal", *[""] * 8]
+
+
+def test_a_run_has_its_own_parameters_and_state():
+    def loss(params, state, batch):
+        return jnp.mean((jnp.tanh(batch * state) @ params - 1.0) ** 2), (state + 1.0, None)
+
+    task = jgd.Task(lambda key: (jnp.ones((8, 1)), jnp.ones(())), loss, X)
+    run = jgd.fit(task, jgd.sgd(0.0), steps=2)
+    means = [
+        jgd.health.check_layers(task, *given).layers[0].mean
+        for given in ((), (run,), (run.params, run.model_state), (run.params, jnp.asarray(1.0)))
+    ]
+    assert means[0] == means[3] != means[1] == means[2]
+
+
+def test_a_gradient_that_is_not_finite_is_told_with_its_leaf():
+    """The derivative of a norm at zero, whose value is finite."""
+    task = jgd.Task(lambda key: {"w": jnp.zeros((8, 2))}, lambda p, b: jnp.linalg.norm(b @ p["w"]), X)
+    finding, *_ = jgd.health.check_layers(task).findings
+    assert str(finding).startswith("w: gradient is not finite, expected finite numbers; the loss is finite, but ")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((jnp.ones((3, 8, 8)),), "check_layers(params=): it is PyTreeDef(*), but the task's init makes "),
+        (({"layers": jnp.ones((3, 8, 8))},), "check_layers(params=): the leaf at ['layers'] has shape (3, 8, 8), but "),
+        ((None, jnp.ones(2)), "check_layers(model_state=): it is PyTreeDef(*), but the task's init makes "),
+    ],
+)
+def test_what_belongs_to_another_task_is_refused(given, words):
+    with pytest.raises(InputError) as error:
+        jgd.health.check_layers(chain_of(1.0), *given)
+    assert str(error.value).startswith(words)
+    assert str(error.value).endswith("; pass what belongs to this task.")
+
+
+def test_a_loss_without_layers_is_refused():
+    task = jgd.Task(lambda key: jnp.ones(2), lambda p, b: jnp.sum(p**2) + jnp.mean(b), X)
+    with pytest.raises(InputError, match=r"the loss has no layers to look at: .* with jgd\.minimize"):
+        jgd.health.check_layers(task)
