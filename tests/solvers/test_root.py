@@ -75,6 +75,13 @@ def test_a_point_that_is_no_root_is_never_called_one(name, x64):
     assert len(found.history.value) == found.evaluations < 500
 
 
+@pytest.mark.parametrize("start", [0.0, 1e-8, 1.0])
+def test_newton_solves_a_linear_system_in_one_step_however_small_the_start(start):
+    """A region as large as the start alone would hold it back, and 1e-8 would be called no root."""
+    found = jgd.root(lambda x: x - jnp.array([1000.0, 3000.0]), "newton", jnp.full(2, start))
+    assert (found.status, int(found.evaluations)) == (Status.GRADIENT_NORM, 2)
+
+
 @pytest.mark.parametrize("name", ["newton", "broyden", "anderson"])
 def test_a_trial_that_is_not_finite_shortens_the_step(name, x64):
     """Newton's step from 20 for log x = 0 ends at -40, and so do 23 steps of log x at once."""

@@ -40,10 +40,10 @@ class GaussNewton(Descent):
     knows_at_once = True
 
     def start(self, problem: Objective, point: Point) -> StepRegion:
-        """As far as the parameters' own size; without a limit where they are 0."""
-        columns, most = columns_of(point.jacobian), float(jnp.finfo(point.value.dtype).max) ** 0.5
+        """As far as the parameters' own size, or as any of them alone must go to undo the residual."""
+        columns = columns_of(point.jacobian)
         size = jnp.linalg.norm(columns * point.params)
-        return StepRegion(columns, jnp.where(size > 0, size, most))
+        return StepRegion(columns, jnp.maximum(size, jnp.linalg.norm(point.residual)))
 
     def learn(self, problem: Objective, model: StepRegion, old: Point, new: Point) -> StepRegion:
         """About as far as the last step went, by how well the linear model foretold it."""
