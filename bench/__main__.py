@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -78,7 +78,7 @@ def run(names: list[str], quick: bool, out: str | None) -> int:
 
 
 def shown(found: dict[str, Any]) -> str:
-    """A case's table, or what it died of."""
+    """Return a case's table, or what it died of."""
     lines = [f"{found['status']}: {found['error']}"] if found["status"] != "done" else []
     return "\n".join([*lines, table(found["rows"], found["claims"])] if found["rows"] else lines)
 
@@ -104,7 +104,7 @@ class Line:
 
 
 def write_page(path: Path) -> int:
-    """The page beside a file of results."""
+    """Return the page beside a file of results."""
     from bench import leaderboard_page, page, solver_page
 
     found = json.loads(path.read_text())

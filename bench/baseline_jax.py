@@ -37,7 +37,7 @@ def scan(work: Work, batches: Sequence[np.ndarray]) -> Callable[[], Ran]:
 
 
 def loop(work: Work, batches: Sequence[np.ndarray]) -> Callable[[], Ran]:
-    """A Python loop over a jitted step that is compiled once: the usual script, its rate an argument."""
+    """Return a Python loop over a jitted step that is compiled once: the usual script, its rate an argument."""
     step = jax.jit(pieces(work), donate_argnums=1)
     look = jax.jit(lambda params: judge(work, params))
     rows, first = [list(jnp.asarray(b)) for b in batches], jax.jit(lambda: begin(work))
@@ -95,7 +95,7 @@ def rejit(work: Work, batches: Sequence[np.ndarray], few: int, whole: bool) -> R
 
 
 def pieces(work: Work) -> Callable[..., Tree]:
-    """A step `(optimizer, (params, state), data, rows) -> (params, state)`."""
+    """Return a step `(optimizer, (params, state), data, rows) -> (params, state)`."""
 
     def step(optimizer: jgd.Transform, carry: Tree, data: Tree, rows: jax.Array) -> Tree:
         params, state = carry
@@ -107,13 +107,13 @@ def pieces(work: Work) -> Callable[..., Tree]:
 
 
 def begin(work: Work) -> Tree:
-    """The carry before the first step."""
+    """Return the carry before the first step."""
     params = work.task.init(jax.random.key(0))
     return params, jgd.adam(0.1).init(params)
 
 
 def judge(work: Work, params: Tree) -> jax.Array:
-    """The metric of these parameters."""
+    """Return the metric of these parameters."""
     assert work.task.evaluate is not None
     return jnp.asarray(work.task.evaluate(params)[work.metric])
 

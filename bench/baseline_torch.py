@@ -38,13 +38,13 @@ class Torch:
         self.note = f"fused, {processes} processes {'on the GPU' if self.on_gpu else 'of one thread'}"
 
     def __call__(self) -> Ran:
-        """All runs, shared out one by one."""
+        """Share out all runs, one by one."""
         clock = time.perf_counter()
         ends = list(self.pool.map(train, self.work.runs))
         return Ran(time.perf_counter() - clock, 0.0, np.array(ends), self.note)
 
     def submit(self, rate: float, seed: int = 0) -> Future[float]:
-        """One run, when a process is free."""
+        """Return one run, when a process is free."""
         return self.pool.submit(train, (rate, seed))
 
     def __enter__(self) -> "Torch":
@@ -67,7 +67,7 @@ def start(*given: Any) -> None:
 
 
 def train(run: tuple[float, int]) -> float:
-    """One run; returns its last validation loss."""
+    """Return one run; returns its last validation loss."""
     torch: Any = import_module("torch")
     (x, y), (x_valid, y_valid), layers, batches, every = globals()["GIVEN"]
     rate, seed = run

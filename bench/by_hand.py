@@ -49,7 +49,7 @@ def by_hand(quick: bool = False, only: str = "") -> Yields:
 
 
 def agreed(name: str) -> list[dict[str, Any]]:
-    """The figures of both versions, from a process of its own."""
+    """Return the figures of both versions, from a process of its own."""
     code = (
         "import json, sys; from bench.plain.agreement import agreement; found = agreement(sys.argv[1]); "
         "print(json.dumps([{**f._asdict(), 'met': f.met} for f in found]))"
@@ -67,7 +67,7 @@ def lines(name: str) -> tuple[int, int]:
 
 
 def shared(example: ast.Module, plain: ast.Module, name: str) -> set[str]:
-    """The names that the plain version imports from its example, and those of the example that they use."""
+    """Return the names that the plain version imports from its example, and those of the example that they use."""
     made = {name: node for node in example.body for name in named(node)}
     left = [
         alias.name
@@ -85,7 +85,7 @@ def shared(example: ast.Module, plain: ast.Module, name: str) -> set[str]:
 
 
 def named(node: ast.stmt) -> Iterator[str]:
-    """The names that a statement of a module makes."""
+    """Yield the names that a statement of a module makes."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         yield node.name
     elif isinstance(node, ast.Assign):
@@ -102,7 +102,7 @@ def counted(module: ast.Module, left_out: set[str]) -> int:
 
 
 def spanned(node: ast.AST) -> set[int]:
-    """The lines of a statement and those below it that count."""
+    """Return the lines of a statement and those below it that count."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.Assert):
         return set()
     if isinstance(node, ast.Expr) and (isinstance(node.value, ast.Constant) or _is_print(node.value)):
@@ -121,7 +121,7 @@ def _is_print(node: ast.expr) -> bool:
 
 
 def _is_main(node: ast.stmt) -> bool:
-    """Whether it only calls `main()` where the file is run."""
+    """Tell whether it only calls `main()` where the file is run."""
     return isinstance(node, ast.If) and [ast.unparse(one) for one in node.body] == ["main()"]
 
 

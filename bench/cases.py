@@ -40,7 +40,7 @@ class Case(NamedTuple):
 
 
 def function_of(place: str) -> Any:
-    """The function of a case whose place is `module:case`."""
+    """Return the function of a case whose place is `module:case`."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 

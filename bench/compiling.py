@@ -54,7 +54,7 @@ def compiling(quick: bool = False, repeats: int = 2) -> Yields:
 
 
 def cold_and_warm(quick: bool = False, trials: int = 32, steps: int = 20) -> Yields:
-    """Seconds that a sweep waits for its programs: compiled, and read from the folder where they then are."""
+    """Give the seconds that a sweep waits for its programs: compiled, and read from the folder where they then are."""
     for name in ("tiny",) if quick else ("digits", "convolution", "transformer"):
         task, space = NETWORKS[name](), jgd.adam(loguniform(1e-4, 1e-1))
 

@@ -34,7 +34,7 @@ class Solved(NamedTuple):
 
 
 def solve(problem: suite.Problem, names: Iterable[str], *, rates: int, seeds: int, steps: int | None = None) -> Solved:
-    """All optimizers on a problem."""
+    """Return all optimizers on a problem."""
     clock, names, steps = time.perf_counter(), list(names), steps or problem.steps
     entered = entrants()
     sweep = jgd.sweep.run(
@@ -53,7 +53,7 @@ def solve(problem: suite.Problem, names: Iterable[str], *, rates: int, seeds: in
 def solve_all(
     problems: Sequence[suite.Problem], names: Sequence[str], *, rates: int, seeds: int, told: Callable[[Solved], None]
 ) -> list[Solved]:
-    """The problems in as many processes as there are cores, the last first: they take longest.
+    """Return the problems in as many processes as there are cores, the last first: they take longest.
 
     Steps are counted, not timed, and most of a problem is tracing, which keeps one core busy. An accelerator serves one
     process.
@@ -113,7 +113,7 @@ def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any],
 
 
 def _standings(names: Sequence[str], studies: np.ndarray, problems: Sequence[suite.Problem]) -> list[dict[str, Any]]:
-    """The rows from the best, each with how it does against another optimizer, on all problems and on matrices."""
+    """Give the rows from the best, each with how it does against another optimizer, on all problems and on matrices."""
     against = AGAINST if AGAINST in names else names[0]
     scores = partial(performance_profiles.scores, resample_problems=True)
     rows = [row._asdict() for row in scores(names, studies)]
@@ -127,7 +127,7 @@ def _standings(names: Sequence[str], studies: np.ndarray, problems: Sequence[sui
 
 
 def chosen(quick: bool, whole: bool = False) -> tuple[list[suite.Problem], list[str]]:
-    """The problems and the optimizers: some, or of each family the first, or all; and all, or three if quick."""
+    """Return the problems and the optimizers: some, or of each family the first, or all; and all, or three if quick."""
     if not quick:
         return [suite.PROBLEMS[name] for name in (suite.PROBLEMS if whole else CHOSEN)], list(entrants())
     firsts = {problem.family: problem for problem in reversed(suite.PROBLEMS.values())}
@@ -135,7 +135,7 @@ def chosen(quick: bool, whole: bool = False) -> tuple[list[suite.Problem], list[
 
 
 def has_matrices(problem: suite.Problem) -> bool:
-    """Whether a parameter is a matrix."""
+    """Tell whether a parameter is a matrix."""
     return any(x.ndim > 1 for x in jax.tree.leaves(jax.eval_shape(problem.make().init, jax.random.key(0))))
 
 
@@ -150,13 +150,13 @@ def _best(row: Solved, name: str, medians: np.ndarray) -> dict[str, Any] | None:
 
 
 def _ends(settings: Sequence[Mapping[str, float]]) -> tuple[float, float]:
-    """The least and the largest rate."""
+    """Return the least and the largest rate."""
     rates = [setting["rate"] for setting in settings]
     return min(rates), max(rates)
 
 
 def _setting(params: Mapping[str, Any]) -> dict[str, float]:
-    """The rate and whether it stays (alpha 1), however deep in the optimizer they stand."""
+    """Return the rate and whether it stays (alpha 1), however deep in the optimizer they stand."""
     named = {name.rpartition(".")[2]: float(value) for name, value in params.items()}
     alpha = named.pop("alpha", 1.0)
     (rate,) = named.values()

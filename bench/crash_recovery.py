@@ -38,7 +38,7 @@ def kills(quick: bool = False, count: int = 2, seed: int = 0) -> Yields:
 
 
 def every_kind(quick: bool = False, count: int = 3, seed: int = 0, only: str = "", steps: int = STEPS) -> Yields:
-    """The same of every kind, or of one; `quick` has fewer steps and as many kills."""
+    """Yield the same of every kind, or of one; `quick` has fewer steps and as many kills."""
     yield from _kills([only] if only else KINDS, FEW if quick else steps, count, seed)
 
 
@@ -123,12 +123,12 @@ class Rounds:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files with arrays, of a study or of a run."""
+    """Return the files with arrays, of a study or of a run."""
     return sorted(folder.rglob("*.safetensors"))
 
 
 def newest(folder: Path) -> int:
-    """The time of the last write."""
+    """Return the time of the last write."""
     times = []
     for path in files_of(folder):
         try:
@@ -147,7 +147,7 @@ def check(folder: Path) -> None:
 
 
 def arrays_of(name: str, folder: Path, steps: int) -> Arrays:
-    """All that has come of what has ended in a folder."""
+    """Return all that has come of what has ended in a folder."""
     if name != "fit":
         result = load(folder)
         curves = {f"curves of {metric}": curve for metric, curve in result.curves.items()}
@@ -161,17 +161,17 @@ def arrays_of(name: str, folder: Path, steps: int) -> Arrays:
 
 
 def bits(x: Any) -> np.ndarray:
-    """An array, or the numbers in a key."""
+    """Return an array, or the numbers in a key."""
     return np.asarray(jax.random.key_data(x) if jax.numpy.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
 
 
 def same(a: Arrays, b: Arrays) -> bool:
-    """Whether two hold the same bits."""
+    """Tell whether two hold the same bits."""
     return a.keys() == b.keys() and all(np.array_equal(a[k], b[k], equal_nan=b[k].dtype.kind == "f") for k in b)
 
 
 def replayed(name: str, folder: Path, steps: int) -> float:
-    """The largest relative difference of a lane's curve and its replay's, over the best trial of each space.
+    """Return the largest relative difference of a lane's curve and its replay's, over the best trial of each space.
 
     Of a population, from its last decision on: what a trial did before that is not its lineage's.
     """

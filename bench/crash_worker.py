@@ -32,7 +32,7 @@ def init(key: jax.Array) -> dict[str, jax.Array]:
 
 
 def loss(params: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array:
-    """Its mean squared error."""
+    """Return its mean squared error."""
     return ((batch["x"] @ params["w"] - batch["y"]) ** 2).mean()
 
 
@@ -44,7 +44,7 @@ def task() -> jgd.Task:
 
 
 def stateful_task() -> jgd.Task:
-    """The same with running statistics and random numbers, judged now and then."""
+    """Return the same with running statistics and random numbers, judged now and then."""
 
     def first(key: jax.Array) -> Any:
         return init(key), {"mean": jnp.zeros(8), "key": jax.random.fold_in(key, 1)}
@@ -69,7 +69,7 @@ def train(hp: Any, key: jax.Array) -> dict[str, jax.Array]:
 
 
 def functions(steps: int) -> Any:
-    """The space of that function; its loop is long enough to be killed in."""
+    """Return the space of that function; its loop is long enough to be killed in."""
     return {"rate": loguniform(1e-3, 1.0), "steps": structural([16 * steps, 32 * steps])}
 
 
@@ -106,7 +106,7 @@ def call(name: str, folder: Any, steps: int = STEPS, workers: int = 1) -> Any:
 
 
 def problem(name: str, steps: int) -> tuple[Any, Any]:
-    """The task and the spaces of a study, for `load`."""
+    """Return the task and the spaces of a study, for `load`."""
     return (train, functions(steps)) if name == "functions" else (task(), KINDS[name].spaces)
 
 

@@ -76,7 +76,7 @@ def digits(
 
 
 def race(quick: bool = False, steps: int = 300, repeats: int = 3, few: int = 3) -> Yields:
-    """The race's work: 16 rates x 3 seeds, evaluated ten times on the way."""
+    """Time the race's work: 16 rates x 3 seeds, evaluated ten times on the way."""
     if quick:
         steps, repeats, few = 60, 2, 1
     task = fixed_start(jgd.tasks.digits(batch_size=BATCH))
@@ -93,7 +93,7 @@ def race(quick: bool = False, steps: int = 300, repeats: int = 3, few: int = 3) 
 
 
 def products(work: Work) -> Callable[[], Ran]:
-    """The products of a step's forward and backward pass, for all runs on all devices, in a scan over batches.
+    """Return the products of a step's forward and backward pass, for all runs on all devices, in a scan over batches.
 
     Weights stay as they are, and each step's products of gradients replace the last one's.
     """
@@ -133,7 +133,7 @@ def products(work: Work) -> Callable[[], Ran]:
 def _with_torch(
     work: Work, batches: Sequence[np.ndarray], sides: dict[str, Callable[[], Ran]], repeats: int, seldom: Sequence[str]
 ) -> Generator[Row | Claim, None, dict[str, Row]]:
-    """The rows of all sides, torch among them where it is installed."""
+    """Yield the rows of all sides, torch among them where it is installed."""
     if not find_spec("torch"):
         rows = yield from compared(work, sides, repeats, seldom)
         yield {"name": "torch", "note": "not installed: pip install '.[torch]'"}

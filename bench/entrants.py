@@ -22,7 +22,7 @@ class Entrant(NamedTuple):
     scheduled: bool = True  # whether the rate may be a schedule
 
     def space(self, steps: int) -> Any:
-        """The rates of its range, each constant (alpha 1) and with a cosine's decay to zero (alpha 0).
+        """Return the rates of its range, each constant (alpha 1) and with a cosine's decay to zero (alpha 0).
 
         Where the rate has to be a number, all are constant, and lie twice as densely.
         """

@@ -55,12 +55,12 @@ def few_bits(quick: bool = False, blocks: int = 5, block_seconds: float = 0.05) 
 
 
 def _in_float32(name: str) -> str:
-    """The side that a side is compared with."""
+    """Return the side that a side is compared with."""
     return name.partition(",")[0]
 
 
 def _row(name: str, optimizer: Any, program: Any, time: Timing, base: Timing, params: Any, entries: int) -> Any:
-    """Seconds and their ratio, bytes of state a parameter, temporaries a parameter."""
+    """Return the seconds and their ratio, bytes of state a parameter, temporaries a parameter."""
     memory = program.memory
     return {
         "name": name,

@@ -11,12 +11,12 @@ HIDDEN = ("low_seconds", "high_seconds", "ratio_low", "ratio_high", "unmeasured"
 
 
 def columns(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """The columns of a table, in the order of their first rows, without those that stand beside others."""
+    """Return the columns of a table, in the order of their first rows, without those that stand beside others."""
     return [name for name in dict.fromkeys(key for row in rows for key in row) if name not in HIDDEN]
 
 
 def heading(column: str) -> str:
-    """A column's name as words."""
+    """Return a column's name as words."""
     words = column.replace("_per_second", "/s")
     for unit in ("_seconds", "_bytes", "_percent"):
         words = words.removesuffix(unit)
@@ -24,7 +24,7 @@ def heading(column: str) -> str:
 
 
 def cell(column: str, row: dict[str, Any]) -> str:
-    """A value with its unit and, for medians, its spread."""
+    """Return a value with its unit and, for medians, its spread."""
     value = row.get(column)
     if value is None or value == "":
         return ""

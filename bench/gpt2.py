@@ -63,13 +63,13 @@ def first_parameters(size: Size) -> Any:
 
 
 def tokens(size: Size) -> jax.Array:
-    """A batch, i32[batch, context + 1]."""
+    """Return a batch, i32[batch, context + 1]."""
     vocabulary = parameters(size)["wte"].shape[0]
     return jnp.asarray(np.random.default_rng(0).integers(vocabulary, size=(size.batch, size.context + 1)), jnp.int32)
 
 
 def loss(params: Any, batch: jax.Array, heads: int, attention: Attention = None) -> jax.Array:
-    """The mean cross-entropy of each next token of i32[batch, context + 1]; parameters as `stacked` has them."""
+    """Return the mean cross-entropy of each next token of i32[batch, context + 1]; parameters as `stacked` has them."""
     params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
     x = params["wte"][batch[:, :-1]] + params["wpe"][None, : batch.shape[1] - 1]
     x, _ = jax.lax.scan(lambda x, block: (_block(block, x, heads, attention), None), x, params["h"])
@@ -79,7 +79,7 @@ def loss(params: Any, batch: jax.Array, heads: int, attention: Attention = None)
 
 
 def gradient(size: Size, attention: Attention = None) -> Callable[[Any, jax.Array], Any]:
-    """One forward and backward pass, `(params, batch) -> (loss, grads)`."""
+    """Return one forward and backward pass, `(params, batch) -> (loss, grads)`."""
     return jax.value_and_grad(partial(loss, heads=size.heads, attention=attention))
 
 

@@ -63,7 +63,7 @@ def halving(quick: bool = False, steps: int = 1200, repeats: int = 3) -> Yields:
 
 
 def measured(study: Callable[[], Result]) -> Study:
-    """One run of a side."""
+    """Return one run of a side."""
     clock = time.process_time()
     result = study()
     return Study(time.process_time() - clock, result.run_seconds, result)

@@ -54,7 +54,7 @@ def health(quick: bool = False, repeats: int = 9) -> Yields:
 
 
 def _bytes(task: jgd.Task) -> Yields:
-    """The bytes that a step moves in the compiled loop, without and with the pulse."""
+    """Count the bytes that a step moves in the compiled loop, without and with the pulse."""
     health = jgd.Health()
     off, (measured, plain) = (loop_bytes(_loop(task, one))[:count] for one, count in ((None, 1), (health, 2)))
     moved = plain + (measured - plain) / health.every
@@ -64,7 +64,7 @@ def _bytes(task: jgd.Task) -> Yields:
 
 
 def _loop(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:
-    """The compiler's text of a segment."""
+    """Return the compiler's text of a segment."""
     optimizer, stop = jgd.adam(1e-3), jgd.Stop()
     state = run_shapes(task, optimizer, stop, jax.random.key(0, impl="threefry2x32"))
     pulse = pulse_of(health, state.carry.params)
@@ -75,7 +75,7 @@ def _loop(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:
 
 
 def _step_seconds(task: jgd.Task, steps: int, health: Any) -> float:
-    """The seconds of a step, compilation left out."""
+    """Return the seconds of a step, compilation left out."""
     run = jgd.fit(task, jgd.adam(1e-3), steps=steps, eval_every=steps, health=health, progress=False)
     return (run.seconds - run.compile_seconds) / steps
 

@@ -49,7 +49,7 @@ def lanes(quick: bool = False, repeats: int = 2, steps: int = 60, networks: str 
 
 
 def lane_memory(quick: bool = False, steps: int = 20, networks: str = "digits,transformer") -> Yields:
-    """Bytes on each device by the plan, and by the device's own count, for more and more lanes side by side.
+    """Measure the bytes on each device by the plan, and by the device's own count, for more and more lanes.
 
     A device counts its peak since the process began, what libraries take for themselves included: a width that stays
     below those before it has none, and the plan's word is judged by the most lanes.
@@ -81,7 +81,7 @@ def lane_memory(quick: bool = False, steps: int = 20, networks: str = "digits,tr
 
 
 def seconds_of(task: jgd.Task, trials: int, steps: int, width: int | None) -> tuple[float, int]:
-    """Seconds that a sweep's programs run, and the lanes side by side on a device.
+    """Return the seconds that a sweep's programs run, and the lanes side by side on a device.
 
     Making trials, the same for all widths, is left out: one in two or three sweeps of 8,192 meets a garbage collection
     of 80 ms there.

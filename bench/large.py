@@ -46,7 +46,7 @@ def _growing(sizes: Sequence[int], most: int, *, toy: bool) -> Generator[Row | C
 
 
 def train(trials: int = 256, steps: int = 20, toy: bool = False) -> Yields:
-    """One call of a sweep in this process, and the peak of its memory."""
+    """Measure one call of a sweep in this process, and the peak of its memory."""
     task = line() if toy else jgd.tasks.digits()
     space = (jgd.sgd if toy else jgd.adam)(loguniform(1e-4, 1e-1))
     clock = time.perf_counter()
@@ -79,7 +79,7 @@ def line() -> jgd.Task:
 
 
 def fresh(case: str, **options: int | bool) -> Row:
-    """The only row of a case of this module, run in a process of its own."""
+    """Return the only row of a case of this module, run in a process of its own."""
     given = [(name, value) for name, value in options.items() if value is not False]
     flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in given]
     with tempfile.TemporaryDirectory() as folder:

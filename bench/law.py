@@ -41,7 +41,7 @@ def examples() -> tuple[np.ndarray, np.ndarray]:
 
 
 def student(width: int) -> jgd.Task:
-    """One layer of ReLUs that learns from the teacher, whose noise no student can learn."""
+    """Return one layer of ReLUs that learns from the teacher, whose noise no student can learn."""
     x, y = examples()
 
     def init(key: jax.Array) -> Any:
@@ -62,7 +62,7 @@ def student(width: int) -> jgd.Task:
 
 
 def transformer(width: int) -> jgd.Task:
-    """One block on English characters; its loss is in bits a character of held-out text, which has a floor."""
+    """Return one block on English characters; its loss is in bits a character of held-out text, which has a floor."""
     return jgd.tasks.text(context=16, width=width, batch_size=8)
 
 
@@ -121,7 +121,7 @@ def law(quick: bool = False, family: str = "", count: int = 9) -> Yields:
 
 
 def _judged(name: str, family: Family, studies: list[Any]) -> Yields:
-    """A law of all studies but the last, against that one, whose own best is found as in the others."""
+    """Judge a law of all studies but the last, against that one, whose own best is found as in the others."""
     found, whole = fit(studies[:-1]), fit(studies)
     at, last = {family.size: family.held_out}, studies[-1][1]
     best, least = float(np.exp(whole.best[-1, 0])), float(np.exp(whole.losses[-1]))

@@ -21,7 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def leaderboard(quick: bool = False, whole: bool = False) -> Yields:
-    """A row for each optimizer, from the best; `quick`: of few on few problems; `whole`: on the whole suite."""
+    """Yield a row for each optimizer, from the best; `quick`: of few on few problems; `whole`: on the whole suite."""
     compile_quickly()
     problems, names = chosen(quick, whole)
     rates, seeds = (3, 2) if quick else (RATES, SEEDS)
@@ -71,7 +71,7 @@ def claims(found: Document) -> Sequence[Claim]:
 
 
 def write(found: Document) -> None:
-    """The document, its page and its table."""
+    """Write the document, its page and its table."""
     (RESULTS / "leaderboard.json").write_text(json.dumps(found, indent=1) + "\n")
     (RESULTS / "leaderboard.html").write_text(render(found))
     (RESULTS / "leaderboard.md").write_text(markdown(found))

@@ -17,7 +17,7 @@ SHOWN = 12  # profiles, of the best
 
 
 def render(found: Document) -> str:
-    """The HTML document."""
+    """Return the HTML document."""
     names = [row["solver"] for row in found["standings"]]
     colors = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
     problems, budget = found["problems"], found["budget"]
@@ -90,7 +90,7 @@ def _standings(found: Document, colors: dict[str, str]) -> str:
 
 
 def _told(score: Document) -> tuple[str, float]:
-    """Whether a score is more, a tie or less, and the difference with its range."""
+    """Tell whether a score is more, a tie or less, and the difference with its range."""
     word = verdict(score)
     gap = f"{-score['behind']:+.2f} ({-score['behind_high']:+.2f} to {-score['behind_low']:+.2f})"
     return f'<span class="{word}" title="{gap}">{word}</span>', -score["behind"]

@@ -22,7 +22,7 @@ def loop_bytes(text: str) -> list[int]:
 
 
 def _called(line: Line) -> list[str]:
-    """The computations of a loop's body, or of a condition's branches."""
+    """Return the computations of a loop's body, or of a condition's branches."""
     found = [name for key, name in _WITHIN.findall(line.text) if line.does != "while" or key == "body"]
     return [one.strip(" %") for names in found for one in names.strip("{}").split(",")]
 
@@ -40,7 +40,7 @@ def _moved(computations: dict[str, list[Line]], name: str) -> int:
 
 
 def _read(computations: dict[str, list[Line]], line: Line, taken: str, size: int) -> int:
-    """The bytes that a line reads of an operand of this size."""
+    """Return the bytes that a line reads of an operand of this size."""
     users = [line]
     if line.does == "fusion":
         inner = computations[line.calls[0]]
@@ -51,6 +51,6 @@ def _read(computations: dict[str, list[Line]], line: Line, taken: str, size: int
 
 
 def _stride(line: Line) -> int:
-    """How many entries a slice reads for each that it takes."""
+    """Tell how many entries a slice reads for each that it takes."""
     found = _STRIDE.search(line.text)
     return min(int(found[1]), LINE) if found else 1

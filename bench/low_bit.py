@@ -25,7 +25,7 @@ T_975 = 2.131  # of 15 degrees of freedom
 
 
 def low_bit(quick: bool = False, seeds: int = 16, steps: int = 300) -> Yields:
-    """The loss on all digits after training a perceptron of one hidden layer, in 8 and 4 bits and in float32.
+    """Measure the loss on all digits after training a perceptron of one hidden layer, in 8 and 4 bits and in float32.
 
     Pairs have one seed: the same first parameters and batches. `ratio` is the geometric mean over pairs of the loss in
     few bits over that in float32, `ratio_low` and `ratio_high` its 95 % interval by Student's t on the logarithms.
@@ -55,7 +55,7 @@ def low_bit(quick: bool = False, seeds: int = 16, steps: int = 300) -> Yields:
 
 
 def _longer(task: jgd.Task, starts: Any, steps: int) -> Yields:
-    """How much longer AdamW's steps are with its second moment in few bits, and the loss at a rate that much lower.
+    """Say how much longer AdamW's steps are with its second moment in few bits, and the loss at a rate that much lower.
 
     Along the float32 run's gradients: rounding at random is right in the mean of v, and 1 / sqrt(v) is above it then.
     """
@@ -91,7 +91,7 @@ def _few(opt: Any, bits: int, **more: Any) -> Any:
 
 
 def _losses(task: jgd.Task, opt: Any, starts: Any, steps: int) -> np.ndarray:
-    """The last loss on all the data from each start, all of them lanes of one program."""
+    """Return the last loss on all the data from each start, all of them lanes of one program."""
 
     def last(params: Any, picks: Any) -> Any:
         def step(carry: Any, picked: Any) -> tuple[Any, None]:
@@ -122,7 +122,7 @@ def _ratio(values: np.ndarray, others: np.ndarray) -> Row:
 
 
 def _orthogonal(size: int = 128) -> Yields:
-    """How far a momentum that is rounded once turns Muon's step and momentum's own: |difference| / |step|.
+    """Tell how far a momentum that is rounded once turns Muon's step and momentum's own: |difference| / |step|.
 
     The momentum's singular values fall from 1 to 10^-3, as those of trained layers do.
     """
@@ -143,7 +143,7 @@ def _orthogonal(size: int = 128) -> Yields:
 
 
 def _second_step(rule: Any, momentum: Any) -> np.ndarray:
-    """The step after one that stored this momentum, along no gradient."""
+    """Return the step after one that stored this momentum, along no gradient."""
     _, state = rule.update(momentum, rule.init(momentum), momentum)
     return np.asarray(rule.update(jax.tree.map(jnp.zeros_like, momentum), state, momentum)[0]["w"])
 

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def describe() -> dict[str, Any]:
-    """All of it, as JSON has it."""
+    """Return all of it, as JSON has it."""
     host = machine()
     on_cpu = host["platform"] == "cpu"
     return {

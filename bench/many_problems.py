@@ -86,13 +86,13 @@ def at_once(points: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def one_by_one(points: np.ndarray) -> tuple[float, np.ndarray]:
-    """The same, in a loop over one jitted solve."""
+    """Return the same, in a loop over one jitted solve."""
     solve = jax.jit(lambda x: jgd.minimize(rosenbrock, "bfgs", x, STOP).value)
     return repeated(lambda: np.array([float(solve(x)) for x in points]))
 
 
 def with_scipy(points: np.ndarray) -> tuple[float, np.ndarray]:
-    """The same, in a loop of scipy."""
+    """Return the same, in a loop of scipy."""
     from scipy.optimize import minimize
 
     fn = jax.jit(jax.value_and_grad(rosenbrock))

@@ -53,7 +53,7 @@ def told_free(count: int) -> Iterator[None]:
 
 
 def task_of(size: Size) -> jgd.Task:
-    """One batch of random tokens, again and again: its time and memory are those of any other."""
+    """Return one batch of random tokens, again and again: its time and memory are those of any other."""
     vocabulary = parameters(size)["wte"].shape[0]
     shape = (size.batch, size.context + 1)
     tokens = np.random.default_rng(0).integers(vocabulary, size=shape, dtype=np.int32)
@@ -61,7 +61,7 @@ def task_of(size: Size) -> jgd.Task:
 
 
 def measured(task: jgd.Task, part: int | str | None, name: str) -> Row:
-    """The seconds of a step in a second call, with everything compiled, and the peak of the device."""
+    """Return the seconds of a step in a second call, with everything compiled, and the peak of the device."""
 
     def call() -> jgd.Run:
         run = jgd.fit(task, jgd.adamw(1e-4), steps=STEPS, eval_every=STEPS, microbatch=part, progress=False)

@@ -26,12 +26,12 @@ def conv(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 
 
 
 def transformer(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 4) -> Yields:
-    """One block of width 32 on 64 characters of English, batches of 8."""
+    """Train one block of width 32 on 64 characters of English, batches of 8."""
     yield from _against_scan(jgd.tasks.text(), *((4, 10, 2) if quick else (trials, steps, repeats)))
 
 
 def tiny() -> jgd.Task:
-    """A regression of 64 examples by 4-4-1 neurons, the full batch."""
+    """Return a regression of 64 examples by 4-4-1 neurons, the full batch."""
     x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     layers = {"first": (5, 4), "second": (5, 1)}
 
@@ -47,7 +47,10 @@ def tiny() -> jgd.Task:
 
 
 def convolution(flat: jgd.Task, side: int, batch_size: int = 64) -> jgd.Task:
-    """A task of flat images, each `side` pixels square, with a convolutional network. Minimise `validation_loss`."""
+    """Return a task of flat images, each `side` pixels square, with a convolutional network.
+
+    Minimise `validation_loss`.
+    """
     x_valid, y_valid = jax.tree.leaves(flat.evaluate)
     data = {"x": flat.data["x"].reshape(-1, side, side, 1), "y": flat.data["y"]}
     judge = jax.tree_util.Partial(_judge, x_valid[:500].reshape(-1, side, side, 1), y_valid[:500])

@@ -12,7 +12,7 @@ from jgd.pages.svg import to_svg
 
 
 def render(results: dict[str, Any]) -> str:
-    """The HTML document."""
+    """Return the HTML document."""
     machine, cases = results["machine"], results["cases"]
     title = f"{title_of(cases)}, on {machine['device']}"
     claims = [(name, claim) for name, case in cases.items() for claim in case["claims"]]
@@ -21,7 +21,7 @@ def render(results: dict[str, Any]) -> str:
 
 
 def title_of(cases: dict[str, Any]) -> str:
-    """The titles of a few cases, or how many there are."""
+    """Return the titles of a few cases, or how many there are."""
     named = "; ".join(case["title"] for case in cases.values())
     return named if len(cases) <= 2 else f"jgd's benchmarks, {len(cases)} cases"
 
@@ -106,13 +106,13 @@ def _case(name: str, case: dict[str, Any]) -> str:
 
 
 def _cell(column: str, row: dict[str, Any]) -> str:
-    """A value as HTML; only texts may be broken over lines."""
+    """Return a value as HTML; only texts may be broken over lines."""
     shown = html.escape(cell(column, row))
     return shown if isinstance(row.get(column), str) else f"<span class=number>{shown}</span>"
 
 
 def _picture(name: str, case: dict[str, Any]) -> str:
-    """The chart of a case that has points for one, where it can be drawn."""
+    """Return the chart of a case that has points for one, where it can be drawn."""
     chart = case["chart"]
     ys = [y for y in chart["ys"] if any(chart["x"] in row and y in row for row in case["rows"])] if chart else []
     if not ys:
@@ -155,7 +155,7 @@ def _chart(name: str, chart: dict[str, Any], rows: list[dict[str, Any]]) -> str:
 
 
 def _axis(column: str) -> str:
-    """A column's name with the unit of its numbers."""
+    """Return a column's name with the unit of its numbers."""
     units = {"seconds": "s", "bytes": "bytes", "percent": "%"}
     unit = next((shown for end, shown in units.items() if column.endswith(end)), "")
     return f"{heading(column)}, {unit}" if unit else heading(column)

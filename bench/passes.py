@@ -42,7 +42,7 @@ class Pass(NamedTuple):
 
 
 def passes(program: Program) -> list[Pass]:
-    """Those of a program without loops, in its order; what a GPU replays as one graph counts by its parts."""
+    """Return those of a program without loops, in its order; what a GPU replays as one graph counts by its parts."""
     return list(_passes(*read_computations(program.text)))
 
 
@@ -58,7 +58,7 @@ def _passes(computations: dict[str, list[Line]], name: str) -> Iterator[Pass]:
 
 
 def likeness(ours: list[Pass], theirs: list[Pass]) -> str:
-    """How far two programs are one: `the same`, `the same passes` that move the same bytes, or nothing."""
+    """Tell how far two programs are one: `the same`, `the same passes` that move the same bytes, or nothing."""
     if Counter(ours) == Counter(theirs):
         return "the same"
     alike = sorted(one.moved for one in ours) == sorted(one.moved for one in theirs)
@@ -86,7 +86,7 @@ def read_computations(text: str) -> tuple[dict[str, list[Line]], str]:
 
 
 def _size(kind: str) -> int:
-    """Bytes of the arrays of a type, which may be a tuple."""
+    """Return the bytes of the arrays of a type, which may be a tuple."""
     total = 0
     for _, bits, axes in _ARRAY.findall(kind):
         size = max(1, int(bits or 8) // 8)

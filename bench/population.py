@@ -50,7 +50,7 @@ def population(quick: bool = False, trials: int = 16, steps: int = 1000, repeats
 
 
 def bowl() -> jgd.Task:
-    """A quadratic with noise in its gradients that does not fade."""
+    """Return a quadratic with noise in its gradients that does not fade."""
 
     def init(key: jax.Array) -> jax.Array:
         return jnp.ones(len(CURVATURES))
@@ -66,7 +66,7 @@ def bowl() -> jgd.Task:
 
 
 def ratio_of_medians(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
-    """The median ratio over pairs, and its 95% bootstrap interval."""
+    """Return the median ratio over pairs, and its 95% bootstrap interval."""
     ratios = ours / theirs
     draws = np.random.default_rng(0).integers(0, len(ratios), (2000, len(ratios)))
     low, high = np.quantile(np.median(ratios[draws], axis=1), (0.025, 0.975))

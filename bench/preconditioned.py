@@ -78,7 +78,7 @@ def _stepper(opt: Any, params: Any, *, leaves: bool = False) -> tuple[Callable[[
 
 
 def _reference(name: str, params: Any) -> tuple[Callable[[], Any], float]:
-    """The step of pytorch-optimizer."""
+    """Return the step of pytorch-optimizer."""
     po, torch = import_module("pytorch_optimizer"), import_module("torch")
     tensors = [torch.tensor(np.asarray(x)) for x in params.values()]
     for tensor, g in zip(tensors, random_like(params, 1).values(), strict=True):
@@ -97,7 +97,7 @@ class Step(NamedTuple):
 
 
 def _round(step: Callable[[], Any]) -> list[Step]:
-    """Each step between two renewals."""
+    """Return each step between two renewals."""
     found = []
     for _ in range(EVERY):
         begin, cpu = time.perf_counter(), time.process_time()
@@ -107,7 +107,7 @@ def _round(step: Callable[[], Any]) -> list[Step]:
 
 
 def _row(rounds: list[list[Step]], ours: list[list[Step]]) -> Row:
-    """A side's rounds beside those of ours."""
+    """Return a side's rounds beside those of ours."""
     means, known = ([sum(x.seconds for x in turn) / EVERY for turn in turns] for turns in (rounds, ours))
     return {
         **timed(means, known),

@@ -73,13 +73,13 @@ def divergence(quick: bool = False, lanes: int = 16) -> Yields:
 
 
 def large(entries: int) -> jgd.Task:
-    """A bowl: many parameters, and few operations on each."""
+    """Return a bowl: many parameters, and few operations on each."""
     middle = np.random.default_rng(0).normal(size=(1, entries)).astype(np.float32)
     return jgd.Task(lambda key: jnp.zeros(entries), lambda p, batch: jnp.sum((p[None] - batch) ** 2), middle)
 
 
 def small() -> jgd.Task:
-    """A regression of 16 examples by products of matrices, 64 to 64."""
+    """Return a regression of 16 examples by products of matrices, 64 to 64."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(16, 64)).astype(np.float32)
     y = np.tanh(x @ rng.normal(size=(64, 64))).astype(np.float32)
@@ -93,7 +93,7 @@ def small() -> jgd.Task:
 def _sweep(
     task: jgd.Task, trials: int, lanes: int, rates: np.ndarray | None = None, steps: int = STEPS
 ) -> jgd.sweep.Result:
-    """A sweep of rates; the first few are the same for any number of trials."""
+    """Return a sweep of rates; the first few are the same for any number of trials."""
     found = 1e-3 * 1.01 ** np.arange(trials) if rates is None else rates
     return jgd.sweep.run(
         task, jgd.sgd(jnp.asarray(found, jnp.float32)), num_trials=trials, sampler="grid", lanes=lanes, steps=steps,

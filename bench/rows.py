@@ -37,7 +37,7 @@ class Claim(NamedTuple):
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, and whether it is met."""
+        """Return the fields, and whether it is met."""
         return {**self._asdict(), "met": bool(self.met)}
 
 
@@ -80,12 +80,12 @@ def timed(seconds: Iterable[float], ours: Iterable[float]) -> Row:
 
 
 def without_ratio(row: Row) -> Row:
-    """A timing that is compared with no other."""
+    """Return a timing that is compared with no other."""
     return {name: value for name, value in row.items() if not name.startswith("ratio")}
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """The median relative difference of two sides' final losses, over the runs that are finite on both."""
+    """Return the median relative difference of two sides' final losses, over the runs that are finite on both."""
     both = np.isfinite(ours) & np.isfinite(theirs)
     if not both.any():
         raise ValueError("no run is finite on both sides")

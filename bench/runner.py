@@ -32,7 +32,7 @@ def run_cases(
 
 
 def run_case(name: str, case: Case, quick: bool) -> dict[str, Any]:
-    """Its rows and claims, or why there are none; `status` is "done", "failed" or "skipped"."""
+    """Return its rows and claims, or why there are none; `status` is "done", "failed" or "skipped"."""
     chart = case.chart and case.chart._asdict()
     known = {"title": case.title, "command": f"python -m bench {name}", "chart": chart, "rows": [], "claims": []}
     if missing := [name for name in case.needs if not find_spec(name)]:

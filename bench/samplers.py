@@ -54,12 +54,12 @@ def hartmann(hp: Any, key: jax.Array) -> jax.Array:
 
 
 def sphere(hp: Any, key: jax.Array) -> jax.Array:
-    """A bowl off the centre."""
+    """Return a bowl off the centre."""
     return jnp.sum((jnp.stack(hp) - jnp.array([0.3, 0.8, 0.1, 0.55, 0.62])) ** 2)
 
 
 def rosenbrock(hp: Any, key: jax.Array) -> jax.Array:
-    """A long bent valley."""
+    """Return a long bent valley."""
     x = 4 * jnp.stack(hp) - 2
     return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
@@ -72,14 +72,14 @@ def rate(hp: Any, key: jax.Array) -> jax.Array:
 
 
 def ackley(hp: Any, key: jax.Array) -> jax.Array:
-    """A funnel off the centre, with ripples."""
+    """Return a funnel off the centre, with ripples."""
     x = 6 * (jnp.stack(hp) - 0.4)
     ripples = jnp.exp(jnp.mean(jnp.cos(2 * jnp.pi * x)))
     return 20 - 20 * jnp.exp(-0.2 * jnp.sqrt(jnp.mean(x**2))) + jnp.e - ripples
 
 
 def rastrigin(hp: Any, key: jax.Array) -> jax.Array:
-    """A bowl off the centre, with ripples as high."""
+    """Return a bowl off the centre, with ripples as high."""
     x = 3 * (jnp.stack(hp) - 0.6)
     return jnp.sum(x**2 + 3 * (1 - jnp.cos(2 * jnp.pi * x)))
 
@@ -99,7 +99,7 @@ def levy(hp: Any, key: jax.Array) -> jax.Array:
 
 
 def stretched(hp: Any, key: jax.Array) -> jax.Array:
-    """A bowl whose axes count 1 to 1,000."""
+    """Return a bowl whose axes count 1 to 1,000."""
     x = jnp.stack(hp) - jnp.array([0.3, 0.8, 0.1, 0.55])
     return jnp.sum(jnp.array([1, 10, 100, 1000]) * x**2)
 
@@ -111,7 +111,7 @@ OTHERS |= {"stretched": (stretched, 4)}
 
 
 def closed_form(name: str) -> Callable[..., float]:
-    """The best value of a sweep of a function."""
+    """Return the best value of a sweep of a function."""
     fn, axes = FUNCTIONS[name]
     # In a dict, because a list would be a list of spaces.
     space = {"x": tuple(uniform(0, 1) for _ in range(axes))}
@@ -119,7 +119,7 @@ def closed_form(name: str) -> Callable[..., float]:
 
 
 def digits(steps: int) -> Callable[..., float]:
-    """The best validation loss of a sweep over optimizers and their numbers."""
+    """Return the best validation loss of a sweep over optimizers and their numbers."""
     task = jgd.tasks.load("digits")
     adam = jgd.adamw(loguniform(1e-5, 1), uniform(0, 0.99), weight_decay=loguniform(1e-5, 1))
     space = choice({"adamw": adam, "sgd": jgd.heavy_ball(loguniform(1e-4, 10), uniform(0, 0.99))})
@@ -139,7 +139,7 @@ def of_seed(seed: int) -> dict[str, Any]:
 
 
 def samplers(quick: bool = False, trials: int = 64, repeats: int = 3, steps: int = 60) -> Yields:
-    """The best of 64 trials on six problems, the median over sampler seeds."""
+    """Compare the best of 64 trials on six problems, the median over sampler seeds."""
     if quick:
         trials, repeats, steps = 16, 2, 10
     for problem in (*FUNCTIONS, "digits"):
@@ -177,7 +177,7 @@ def tpe(quick: bool = False, asked: int = 2000, trials: int = 64, repeats: int =
 
 
 def regrets(fn: Callable[..., Any], size: int, trials: int, repeats: int, batch: int) -> dict[str, float]:
-    """The median over sampler seeds of the best value, of each TPE."""
+    """Return the median over sampler seeds of the best value, of each TPE."""
     found: dict[str, list[float]] = {}
     for seed in range(repeats):
         for label, sampler in tpes(seed).items():
@@ -186,7 +186,7 @@ def regrets(fn: Callable[..., Any], size: int, trials: int, repeats: int, batch:
 
 
 def tpes(seed: int) -> dict[str, Any]:
-    """The two TPEs, or the one that there is, by name."""
+    """Return the two TPEs, or the one that there is, by name."""
     return {label: sampler for label, sampler in of_seed(seed).items() if label.endswith("tpe")}
 
 
@@ -210,7 +210,7 @@ def asked_best(
 
 @functools.cache
 def jitted(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of many points, of which each is a column."""
+    """Return a function of many points, of which each is a column."""
     return jax.jit(jax.vmap(functools.partial(fn, key=jax.random.key(0))))
 
 

@@ -69,7 +69,7 @@ def trees(
     block_seconds: float = BLOCK_SECONDS,
     together: int = 10,
 ) -> Yields:
-    """A step over many leaves of different sizes at once: those of a model; and so many steps together in a call.
+    """Give a step over many leaves of different sizes at once: those of a model; and so many steps together in a call.
 
     A call passes parameters, gradients and state array by array, about 600 of them for 148 leaves, which takes the host
     milliseconds; steps together in a call, and steps on stacked leaves, are what the device takes.
@@ -88,7 +88,7 @@ def trees(
 
 
 def checked(name: str) -> Case:
-    """The case of that name, where jgd and optax compute the same."""
+    """Return the case of that name, where jgd and optax compute the same."""
     case = CASES[name]()
     assert case.optax is not None
     same(name, (case.ours, case.optax()))
@@ -96,19 +96,19 @@ def checked(name: str) -> Case:
 
 
 def peers_there(text: str) -> list[str]:
-    """Those of the peers in `torch,torch-foreach` that are installed."""
+    """Return those of the peers in `torch,torch-foreach` that are installed."""
     return [name for name in filter(None, text.split(",")) if find_spec(name.partition("-")[0])]
 
 
 def not_installed(peers: str) -> Iterator[Row]:
-    """A row for each package among the peers that is missing."""
+    """Yield a row for each package among the peers that is missing."""
     for package in dict.fromkeys(name.partition("-")[0] for name in filter(None, peers.split(","))):
         if not find_spec(package):
             yield {"side": package, "note": "not installed here", "unmeasured": f"{package} is not installed here"}
 
 
 def fits(optimizer: Any, params: Any, contestants: int = 1) -> bool:
-    """Whether parameters, gradients, state, a copy's array and what drawing them takes are free, for so many."""
+    """Tell whether parameters, gradients, state, a copy's array and what drawing them takes are free, for so many."""
     free = free_bytes(jax.local_devices()[0])
     each = 2 * 4 * params.size + state_bytes(optimizer, params)
     needed = contestants * each + (1 + DRAWING) * 4 * params.size
@@ -207,7 +207,7 @@ def leaves(quick: bool = False) -> Yields:
 
 
 def at_count(count: int) -> Iterator[Row]:
-    """Every side over so many leaves, in turn."""
+    """Time every side over so many leaves, in turn."""
     params = {f"leaf{i:04}": jax.ShapeDtypeStruct((TOTAL // count,), jnp.float32) for i in range(count)}
     stacked, _ = jgd.stack_leaves(random_like(params, 0))
     sides: dict[str, Any] = {
@@ -221,7 +221,7 @@ def at_count(count: int) -> Iterator[Row]:
 
 
 def with_a_gradient(count: int) -> Iterator[Row]:
-    """The same where each leaf's gradient is computed in the step, through the unstacking."""
+    """Time the same where each leaf's gradient is computed in the step, through the unstacking."""
     params = {f"leaf{i:04}": jax.ShapeDtypeStruct((256,), jnp.float32) for i in range(count)}
     stacked, unstack = jgd.stack_leaves(random_like(params, 0))
     target = random_like(params, 2)

@@ -41,7 +41,7 @@ def sharded(quick: bool = False) -> Yields:
 
 
 def optimizers() -> dict[str, Any]:
-    """The optimizers by name."""
+    """Return the optimizers by name."""
     return {
         "adamw": jgd.adamw(1e-3),
         "muon": jgd.muon(1e-2, param_labels=labels),
@@ -55,7 +55,7 @@ def labels(params: Any) -> Any:
 
 
 def claims(row: Row, whole: Row) -> Yields:
-    """The goals of Muon's step of parameters that lie in parts."""
+    """Yield the goals of Muon's step of parameters that lie in parts."""
     yield Claim("collectives of Muon's update under FSDP", row["collectives"], 4, at_least=False, unit="")
     yield Claim("of them within its iteration", row["in_loops"], 0, at_least=False, unit="")
     part = whole["product_flops"] / row["product_flops"]
@@ -63,7 +63,7 @@ def claims(row: Row, whole: Row) -> Yields:
 
 
 def counted(optimizer: Any, mesh: Mesh, layout: str, layers: int, width: int, batch: int, program: str) -> Row:
-    """The counts of an optimizer's compiled program on a mesh."""
+    """Return the counts of an optimizer's compiled program on a mesh."""
     optimizer = shard_state(optimizer, mesh) if layout == "ZeRO-1" else optimizer
     shapes = {
         f"layer_{i}": {"kernel": jax.ShapeDtypeStruct((width, width), jnp.float32),
@@ -106,13 +106,13 @@ def placed(shapes: Any, specs: Any, mesh: Mesh) -> Any:
 
 
 def update(optimizer: Any, params: Any, state: Any, grads: Any) -> tuple[Any, Any]:
-    """The optimizer's step."""
+    """Return the optimizer's step."""
     updates, state = optimizer.update(grads, state, params)
     return jgd.apply_updates(params, updates), state
 
 
 def step(optimizer: Any, params: Any, state: Any, batch: jax.Array) -> tuple[Any, Any]:
-    """A step of training on a batch."""
+    """Return a step of training on a batch."""
 
     def loss(params: Any) -> jax.Array:
         x = batch

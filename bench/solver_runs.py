@@ -28,7 +28,7 @@ class Ran(NamedTuple):
     dtype: Any = np.float64  # that it computed in
 
     def solved(self, tolerance: float = NEAR) -> bool:
-        """Whether the point has a known minimum to `tolerance` of it (or below that, where it is 0), or no slope.
+        """Tell whether the point has a known minimum to `tolerance` of it (or below that, where it is 0), or no slope.
 
         No slope: the largest entry of the (projected) gradient is at most 1e-6 max(1, |f|). A `tolerance` of STRICT
         asks for the value alone. In another `dtype` the point may also be off by the rounding of values there.
@@ -40,7 +40,7 @@ class Ran(NamedTuple):
         return tolerance > STRICT and (flat or self._is_within_rounding(value))
 
     def _is_within_rounding(self, value: float) -> bool:
-        """Whether all that the point has left to gain, by a test in float64, is the rounding of values in `dtype`.
+        """Tell whether all that the point has left to gain, by a test in float64, is the rounding of values in `dtype`.
 
         That is ten rounding units of the value, or what values are off by around the point: there, and where every
         parameter is moved by as much as one rounding unit, at random, 8 times. What is left is the gap to a known
@@ -85,7 +85,7 @@ class Ran(NamedTuple):
 
 
 def near(problem: SmoothProblem, value: Any, tolerance: float) -> np.ndarray:
-    """Whether values are a known minimum to `tolerance` of it, or to `tolerance` where it is 0."""
+    """Tell whether values are a known minimum to `tolerance` of it, or to `tolerance` where it is 0."""
     return np.any([np.abs(value - least) <= tolerance * (abs(least) or 1.0) for least in problem.minima], axis=0)
 
 

@@ -71,7 +71,10 @@ def solvers(
     compared: bool = False,
     methods: str = "",
 ) -> Yields:
-    """A row for each method on each kind of problems, in so many processes; with `quick`, on one or two of each."""
+    """Yield a row for each method on each kind of problems, in so many processes.
+
+    With `quick`, on one or two of each.
+    """
     compile_quickly()
     for kind in kinds.split(","):
         clock = time.perf_counter()
@@ -154,7 +157,7 @@ def on_problem(kind: str, quick: bool, which: tuple[bool, bool, str], number: in
 
 
 def needs_residual(name: str) -> bool:
-    """Whether a method of bounded problems is one of least squares."""
+    """Tell whether a method of bounded problems is one of least squares."""
     return name.split(",")[0] in ("scipy trf", "scipy dogbox", "jgd trf")
 
 

@@ -42,7 +42,7 @@ def start_memory(quick: bool = False, free_mebi: int = 512) -> Yields:
 
 
 def search(starts: int = 16, free_mebi: int = 512) -> Yields:
-    """One call in this process, after a small one, so that what every call needs is there."""
+    """Measure one call in this process, after a small one, so that what every call needs is there."""
     points = np.random.default_rng(0).normal(0, 1, (starts, VARIABLES)).astype(np.float32)
     stop = jgd.Stop(gradient_norm=1e-6, max_steps=20)
     counted = watch_compiler()
@@ -68,7 +68,7 @@ def search(starts: int = 16, free_mebi: int = 512) -> Yields:
 
 
 def watch_compiler() -> list[tuple[int, int]]:
-    """A list that gets, of each program that is compiled, its lanes and the bytes that it needs on a device."""
+    """Return a list that gets, of each program that is compiled, its lanes and the bytes that it needs on a device."""
     counted, compile_it = [], jax.stages.Lowered.compile
 
     def recorded(self: Any, *args: Any, **keywords: Any) -> Any:
@@ -84,7 +84,7 @@ def watch_compiler() -> list[tuple[int, int]]:
 
 
 def fresh(starts: int, free_mebi: int) -> Row:
-    """The row of so many starts, from a process of its own."""
+    """Return the row of so many starts, from a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "row.json"
         command = [sys.executable, "-m", "bench.start_memory", "search", f"--starts={starts}"]

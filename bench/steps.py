@@ -22,7 +22,7 @@ Pair = tuple[Any, Any]  # the same optimizer by jgd and by optax
 
 
 def step(opt: Any, params: Any, grad: Callable[[Any], Any] | None = None) -> Program:
-    """A step with random gradients of its own unless `grad` gives the parameters' own."""
+    """Return a step with random gradients of its own unless `grad` gives the parameters' own."""
     values = random_like(params, 0)
     return _program(opt, _started(opt, values), random_like(params, 1), grad=grad)
 
@@ -86,7 +86,7 @@ def same(name: str, pair: Pair) -> None:
 
 
 def program_rows(sides: dict[str, Callable[[], Program]]) -> Any:
-    """A row for each side, timed in turn, with ratios to the first; returned by name."""
+    """Yield a row for each side, timed in turn, with ratios to the first; returned by name."""
     programs = {name: make() for name, make in sides.items()}
     found, rows = interleave(programs), {}
     first, *_ = found.values()

@@ -60,7 +60,7 @@ def studies(quick: bool = False, trials: int = 96, steps: int = 200, repeats: in
 
 
 def with_jgd(work: Work, trials: int, sampler: str) -> Study:
-    """One call, which compiles."""
+    """Return one call, which compiles."""
     jax.clear_caches()  # jgd forgets its programs with JAX
     clock = time.perf_counter()
     result = jgd.sweep.run(
@@ -71,7 +71,7 @@ def with_jgd(work: Work, trials: int, sampler: str) -> Study:
 
 
 def with_optuna(torch: Torch, trials: int, sampler: Callable[..., optuna.samplers.BaseSampler]) -> Study:
-    """A study whose trials are trained by torch's processes."""
+    """Return a study whose trials are trained by torch's processes."""
     clock = time.perf_counter()
     study = optuna.create_study(sampler=sampler(seed=0))
     running: dict[Future[float], optuna.Trial] = {}

@@ -99,7 +99,7 @@ def leaf_by_leaf(params: Any, dtype: str | None) -> Any:
 def _beside(
     size: Size, makers: Mapping[str, Callable[[], Any]], blocks: int, block_seconds: float
 ) -> Generator[Row, None, dict[str, Row]]:
-    """A row for the model's pass and one for each side, all in turn; a side that cannot be made says why."""
+    """Yield a row for the model's pass and one for each side, all in turn; a side that cannot be made says why."""
     sides: dict[str, Any] = {}
     first: dict[str, Timing] = {}
     failed = {}
@@ -121,7 +121,10 @@ def _beside(
 
 
 def _row(size: Size, name: str, side: Any, times: Mapping[str, Timing]) -> Row:
-    """A side's row, its share beside the pass where that has been timed; what an earlier case compiled took no time."""
+    """Return a side's row, its share beside the pass where that has been timed.
+
+    What an earlier case compiled took no time.
+    """
     timing = times[name]
     row: Row = {"name": name, **without_ratio(timed(timing.seconds, timing.seconds))}
     if name == PASSES:
@@ -136,7 +139,7 @@ def _row(size: Size, name: str, side: Any, times: Mapping[str, Timing]) -> Row:
 
 @cache
 def _passes(size: Size) -> tuple[Program, str]:
-    """The model's, with the first attention that works here, and a word about it; kept for the next case."""
+    """Return the model's, with the first attention that works here, and a word about it; kept for the next case."""
     for attention in ("cudnn", None) if jax.default_backend() == "gpu" else (None,):
         try:
             program = Program(gradient(size, attention), first_parameters(size), tokens(size))

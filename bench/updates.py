@@ -41,7 +41,7 @@ OTHER_FORMS = ("adadelta", "adan", "galore", "muon", "rprop", "schedule_free_ada
 
 
 def elementwise(quick: bool = False, only: str = "") -> Yields:
-    """Every elementwise optimizer on one leaf of 2^24 float32 parameters: passes over memory, and times."""
+    """Measure every elementwise optimizer on one leaf of 2^24 float32 parameters: passes over memory, and times."""
     params = jax.ShapeDtypeStruct((1 << (18 if quick else 24),), jnp.float32)
     for name, make in ELEMENTWISE.items():
         if only not in ("", name):
@@ -60,7 +60,7 @@ def elementwise(quick: bool = False, only: str = "") -> Yields:
 
 
 def every(quick: bool = False, only: str = "") -> Yields:
-    """Every optimizer of the catalogue that optax has in the same form, on one leaf of 2^22 parameters."""
+    """Measure every optimizer of the catalogue that optax has in the same form, on one leaf of 2^22 parameters."""
     params = jax.ShapeDtypeStruct((1 << (14 if quick else 22),), jnp.float32)
     for name, entry in jgd.optimizers.catalogue().items():
         theirs = getattr(optax, name, None) or getattr(optax.contrib, name, None)
@@ -97,7 +97,7 @@ def matrices(quick: bool = False, size: int = 128) -> Yields:
 
 
 def against_optax(name: str, pair: Pair, params: Any) -> Row:
-    """The passes of both programs, and blocks of both in turn where they differ, else of jgd's."""
+    """Return the passes of both programs, and blocks of both in turn where they differ, else of jgd's."""
     same(name, pair)
     sides, entries = on_one_place(pair, params), params.size
     ours, theirs = (passes(side.program) for side in sides.values())

@@ -25,7 +25,7 @@ def perceptron(width: int) -> jgd.Task:
 
 
 def transformer(width: int) -> jgd.Task:
-    """One block on English characters."""
+    """Return one block on English characters."""
     return jgd.tasks.text(context=32, width=width, batch_size=4)
 
 
@@ -35,7 +35,7 @@ MODELS = {"perceptron": (perceptron, "validation_loss"), "transformer": (transfo
 def width(
     quick: bool = False, model: str = "", optimizer: str = "adam", steps: int = 60, seeds: int = 2, widest: int = 512
 ) -> Yields:
-    """A perceptron and a transformer from width 64 to 512."""
+    """Sweep a perceptron and a transformer from width 64 to 512."""
     widths = [w for w in (64, 128, 256, 512) if w <= (128 if quick else widest)]
     rates = 2.0 ** np.arange(-12, -3)
     for name, (task_of, metric) in MODELS.items():
@@ -63,7 +63,7 @@ def _swept(
     task_of: Callable[[int], jgd.Task], metric: str, width: int, base: int, side: str, optimizer: str,
     rates: np.ndarray, steps: int, seeds: int,
 ) -> Row:  # fmt: skip
-    """The best rate and its loss, the mean over seeds, in the order of the rates."""
+    """Return the best rate and its loss, the mean over seeds, in the order of the rates."""
     task, made = task_of(width), OPTIMIZERS[optimizer](grid(rates.tolist()))
     if side == "mup":
         shapes = jax.eval_shape(task_of(base).init, jax.random.key(0))

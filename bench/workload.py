@@ -48,14 +48,14 @@ class Ran(NamedTuple):
 
 
 def fixed_start(task: jgd.Task) -> jgd.Task:
-    """The task with the first parameters of one key, whatever the key."""
+    """Return the task with the first parameters of one key, whatever the key."""
     first = task.init(jax.random.key(0))
     init = jax.tree_util.Partial(lambda params, key: params, first)
     return jgd.Task(init, task.loss, task.data, task.batch_size, task.evaluate, task.name)
 
 
 def batches_of(task: jgd.Task, steps: int, seed: int) -> np.ndarray:
-    """The rows of each batch that jgd draws under a seed, i32[steps, batch], so that peers get the same.
+    """Return the rows of each batch that jgd draws under a seed, i32[steps, batch], so that peers get the same.
 
     Told by a task whose examples are their own numbers and whose metrics are its batches.
     """
@@ -85,7 +85,7 @@ def later(make: Callable[[], Callable[[], Ran]]) -> Callable[[], Ran]:
 
 
 def with_jgd(work: Work, **options: Any) -> Ran:
-    """One call of a sweep. Everything that is not compiling counts as running: sampling, grouping, the result."""
+    """Give one call of a sweep. Everything that is not compiling counts as running: sampling, grouping, the result."""
     clock = time.perf_counter()
     result = jgd.sweep.run(
         work.task, jgd.adam(jnp.asarray(work.rates)), num_trials=len(work.rates), seeds=work.seeds, steps=work.steps,
@@ -99,7 +99,7 @@ def with_jgd(work: Work, **options: Any) -> Ran:
 def compared(
     work: Work, sides: Mapping[str, Callable[[], Ran]], repeats: int, seldom: Iterable[str] = ()
 ) -> Generator[Row | Claim, None, dict[str, Row]]:
-    """A row for each side, in turn with `jgd`; returns them by name. A side that ends otherwise is an error.
+    """Yield a row for each side, in turn with `jgd`; returns them by name. A side that ends otherwise is an error.
 
     An early row of each follows its first run.
     """
@@ -117,7 +117,7 @@ def compared(
 
 
 def _row(work: Work, name: str, turns: list[Ran], ours: list[Ran]) -> Row:
-    """A side's row; refuse what ends otherwise than jgd's."""
+    """Return a side's row; refuse what ends otherwise than jgd's."""
     row: Row = {"name": name, **timed([ran.seconds for ran in turns], [ran.seconds for ran in ours])}
     row["trials_per_second"] = len(work.runs) / row["seconds"]
     row["compile_seconds"] = float(max(ran.compile_seconds for ran in turns))

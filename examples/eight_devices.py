@@ -19,7 +19,7 @@ STEPS, EVERY, KILLED_AT = 60, 20, 40
 
 
 def spread(*axes):
-    """The placement that cuts an array's axes along those of a mesh of 4 x 2 devices."""
+    """Return the placement that cuts an array's axes along those of a mesh of 4 x 2 devices."""
     mesh = jax.make_mesh((4, 2), ("data", "model"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
     return jax.NamedSharding(mesh, jax.P(*axes))
 

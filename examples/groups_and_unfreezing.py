@@ -37,7 +37,7 @@ def sentences(seed, rule):
 
 
 def group(params):
-    """A label for each leaf, or for all leaves below a name."""
+    """Return a label for each leaf, or for all leaves below a name."""
     return {"embed": "frozen", "backbone": "backbone", "head": {"w": "head", "b": "no decay"}}
 
 

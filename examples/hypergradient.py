@@ -18,7 +18,7 @@ def squared_error(params, data):
 
 
 def train(optimizer, data):
-    """The parameters after forty steps."""
+    """Return the parameters after forty steps."""
 
     def step(carry, _):
         params, state = carry

@@ -11,7 +11,7 @@ import jgd
 
 
 def solution(x):
-    """The function whose equation is to be solved."""
+    """Return the function whose equation is to be solved."""
     return jnp.sin(jnp.pi * x) + 0.3 * jnp.sin(3 * jnp.pi * x)
 
 
@@ -29,7 +29,7 @@ def init(key):
 
 
 def u(params, x):
-    """The network at a point; the factor in front keeps the ends at zero."""
+    """Return the network at a point; the factor in front keeps the ends at zero."""
     *hidden, last = params
     h = x[None]
     for layer in hidden:
@@ -43,7 +43,7 @@ def residual(params, points):
 
 
 def error(params):
-    """How far the network is from the solution, between the collocation points."""
+    """Tell how far the network is from the solution, between the collocation points."""
     x = jnp.linspace(0.0, 1.0, 333)
     return {"error": jnp.max(jnp.abs(jax.vmap(lambda x: u(params, x))(x) - solution(x)))}
 

@@ -13,7 +13,7 @@ ENVS, STEPS, UPDATES, ROUNDS, BATCH, GAMMA, LAMBDA, LIMIT = 8, 64, 40, 16, 128, 
 
 
 def network(params, env):
-    """The log-probabilities of the two pushes, and the value."""
+    """Return the log-probabilities of the two pushes, and the value."""
     out = jnp.tanh(env[:4] @ params["w1"] + params["b1"]) @ params["w2"] + params["b2"]
     return jax.nn.log_softmax(out[:2]), out[2]
 

@@ -19,7 +19,7 @@ def absolute_loss(centre, y):
 
 
 def shapes_that_broadcast(x, y):
-    """The mistake: no error, and a mean over 10,000 numbers of which 9,900 pair the wrong points."""
+    """Make the mistake: no error, and a mean over 10,000 numbers of which 9,900 pair the wrong points."""
     with jax.numpy_rank_promotion("allow"):
         wrong = x[:, None] - y
     print(f"(100, 1) - (100,) is {wrong.shape}, silently. With jax.numpy_rank_promotion('raise'):")

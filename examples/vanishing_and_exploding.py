@@ -27,7 +27,7 @@ def first(gain, key):
 
 @functools.cache
 def loss_of(activation, form):
-    """The loss of a chain, whose layers are the passes of a scan."""
+    """Return the loss of a chain, whose layers are the passes of a scan."""
 
     def layer(h, weights):
         z = h @ weights

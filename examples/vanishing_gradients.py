@@ -29,7 +29,7 @@ class Deep(nnx.Module):
 
 
 def problem(model):
-    """The model as a task, on 64 examples."""
+    """Return the model as a task, on 64 examples."""
     graph, params, rest = nnx.split(model, nnx.Param, ...)
     x = jax.random.normal(jax.random.key(1), (64, WIDTH))
 
@@ -41,7 +41,7 @@ def problem(model):
 
 
 def layer_norms(task):
-    """The gradient's norm in each layer's matrix, first layer first."""
+    """Return the gradient's norm in each layer's matrix, first layer first."""
     grads = jax.grad(lambda params: task.loss(params, task.data))(task.init(jax.random.key(0)))
     return jnp.array([jnp.linalg.norm(grads["layers"][i]["kernel"][...]) for i in range(DEPTH)])
 

@@ -32,7 +32,7 @@ EXCLUDED = {  # by module or name
 
 
 def public():
-    """Every function and record that users call, by its name."""
+    """Return every function and record that users call, by its name."""
     found = {}
     for module in map(importlib.import_module, MODULES):
         for name in dir(module):

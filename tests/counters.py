@@ -21,7 +21,7 @@ FREE = ("parameter", "get-tuple-element", "bitcast")  # they write nothing
 
 
 def counters(row):
-    """One row's counts, for parameters given as shapes; nothing is run."""
+    """Return one row's counts, for parameters given as shapes; nothing is run."""
     opt = row.make()
     shapes = {"w": (256, 128), "v": (128, 256)} if row.shapes else SHAPES
     params = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
@@ -39,7 +39,7 @@ def counters(row):
 
 
 def measured():
-    """The table as it is now."""
+    """Return the table as it is now."""
     return {name: counters(row) for name, row in ROWS.items()}
 
 

@@ -41,7 +41,7 @@ EACH_STEPPING = pytest.mark.parametrize(
 
 
 def one_step(row, opt, grads, params):
-    """The updates and the state after the first step of a row's transform."""
+    """Return the updates and the state after the first step of a row's transform."""
     return row.update(opt, grads, opt.init(params), params)
 
 

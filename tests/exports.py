@@ -65,7 +65,7 @@ FOLDERS = (
 
 
 def written() -> dict[pathlib.Path, str]:
-    """The text of every generated file: an `__init__.py`, and the stub beside it that declares its names."""
+    """Return the text of every generated file: an `__init__.py`, and the stub beside it that declares its names."""
     found = {}
     for layer, summary in {
         "optimizers": "Optimizers, one file a family: rules (CapWords, called by their lower-case names) and recipes.",
@@ -93,13 +93,13 @@ def meaning(text: str) -> list[str]:
 
 @functools.cache
 def modules(layer: str) -> dict[str, list[str]]:
-    """The public names of a layer by the module that defines them."""
+    """Return the public names of a layer by the module that defines them."""
     found = {f"jgd.{layer}.{p.stem}": list(public(p)) for p in sorted((ROOT / layer).glob("*.py")) if p.stem[0] != "_"}
     return {module: names for module, names in found.items() if names}
 
 
 def public(path: pathlib.Path) -> Iterator[str]:
-    """The functions, classes and second names that a file defines; constants and private ones are not exported."""
+    """Give the functions, classes and second names that a file defines; constants and private ones are not exported."""
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names = [node.name]
@@ -111,7 +111,7 @@ def public(path: pathlib.Path) -> Iterator[str]:
 
 
 def package(summary: str, homes: Mapping[str, Sequence[str]]) -> str:
-    """An `__init__` that imports a name's module when the name is first used."""
+    """Return an `__init__` that imports a name's module when the name is first used."""
     return "\n".join([
         f'"""{summary}', "", "Written by `python -m tests.exports`; names are imported on first use.", '"""', "",
         "from jgd.core.lazy import lazy", "", "lazy(", "    __name__,", "    {", *later(homes), "    },", ")", "",
@@ -119,7 +119,7 @@ def package(summary: str, homes: Mapping[str, Sequence[str]]) -> str:
 
 
 def later(homes: Mapping[str, Sequence[str]]) -> list[str]:
-    """The lines of a dictionary of names by the module that defines them, the names in one text."""
+    """Return the lines of a dictionary of names by the module that defines them, the names in one text."""
     lines = []
     for home, names in homes.items():
         text = " ".join(sorted(names))
@@ -133,12 +133,12 @@ def later(homes: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def declarations(homes: Mapping[str, Sequence[str]]) -> str:
-    """The stub of an `__init__`: what it holds, as type checkers and editors read it."""
+    """Return the stub of an `__init__`: what it holds, as type checkers and editors read it."""
     return "\n".join([*(f"from {home} import {x} as {x}" for home, names in homes.items() for x in sorted(names)), ""])
 
 
 def contents() -> dict[str, list[str]]:
-    """The names that jgd itself shows, by the module or the folder that has them."""
+    """Return the names that jgd itself shows, by the module or the folder that has them."""
     shown = {home: names.split() for home, names in VALUES.items()}
     for layer in ("optimizers", "schedules", "transforms"):
         for home, names in modules(layer).items():
@@ -148,7 +148,7 @@ def contents() -> dict[str, list[str]]:
 
 
 def table_of_contents(parts: Mapping[str, Sequence[str]]) -> str:
-    """The `__init__` of jgd: each name once, by the folder that shows it."""
+    """Return the `__init__` of jgd: each name once, by the folder that shows it."""
     shown: dict[str, list[str]] = {}
     for home, names in parts.items():
         shown.setdefault(".".join(home.split(".")[:2]), []).extend(names)
@@ -162,14 +162,14 @@ def table_of_contents(parts: Mapping[str, Sequence[str]]) -> str:
 
 
 def version() -> str:
-    """The version that the present file has."""
+    """Return the version that the present file has."""
     found = re.search(r'^__version__ = "(.*)"$', (ROOT / "__init__.py").read_text(), re.M)
     assert found
     return found[1]
 
 
 def formatted(path: pathlib.Path, text: str) -> str:
-    """The text as ruff writes it."""
+    """Return the text as ruff writes it."""
     for command in (["check", "--select", "I", "--fix-only", "-q"], ["format"]):
         args = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"]
         text = subprocess.run(args, input=text, capture_output=True, text=True, check=True).stdout

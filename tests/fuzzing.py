@@ -15,7 +15,7 @@ def _places(node, path=()):
 
 
 def mutated(content, rng):
-    """A copy of `content` with something wrong at one place."""
+    """Return a copy of `content` with something wrong at one place."""
     content = copy.deepcopy(content)
     *path, last = rng.choice([path for path in _places(content) if path])
     node = content

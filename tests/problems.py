@@ -23,7 +23,7 @@ def params(shapes=SHAPES, dtype=None, seed=0):
 
 
 def gradients(steps, like, seed=1):
-    """One tree of random gradients for each step, over four orders of magnitude, as numpy arrays."""
+    """Return one tree of random gradients for each step, over four orders of magnitude, as numpy arrays."""
     rng = np.random.default_rng(seed)
 
     def draw(size):
@@ -33,7 +33,7 @@ def gradients(steps, like, seed=1):
 
 
 def trajectory(opt, start, grads, extra=None, objective=None):
-    """The parameters after each step, stacked: what two implementations must agree on.
+    """Return the parameters after each step, stacked: what two implementations must agree on.
 
     `extra` makes the extra arguments of a step from its gradients and parameters. With an objective the gradients are
     its own, as many as are given.
@@ -54,7 +54,7 @@ def trajectory(opt, start, grads, extra=None, objective=None):
 
 
 def bowl(p):
-    """A quadratic with curvatures 1 to 4, zero at ones."""
+    """Return a quadratic with curvatures 1 to 4, zero at ones."""
     leaves = jax.tree.leaves(p)
     return sum(jnp.sum((1 + 3 * i / len(leaves)) * (x - 1) ** 2) for i, x in enumerate(leaves)) / 2
 

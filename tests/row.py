@@ -32,7 +32,7 @@ class Row:
     reverse: bool = True  # reverse-mode derivatives pass through its step; no while_loop is in it
 
     def recorded(self):
-        """The names of the recorded trajectories that it is compared with, each "package:name"."""
+        """Return the names of the recorded trajectories that it is compared with, each "package:name"."""
         return [f"torch:{self.torch}"] * bool(self.torch) + [self.reference] * bool(self.reference)
 
     def params(self, dtype=None):
@@ -44,9 +44,9 @@ class Row:
         return problems.params(self.shapes or problems.FEW, dtype)
 
     def update(self, opt, grads, state, params, **more):
-        """The step of a transform of this row, with the extra arguments that it needs."""
+        """Return the step of a transform of this row, with the extra arguments that it needs."""
         return opt.update(grads, state, params, **(self.extra(grads, params) if self.extra else {}) | more)
 
     def trajectory(self, opt, start, grads):
-        """The parameters after each step of a transform of this row."""
+        """Return the parameters after each step of a transform of this row."""
         return problems.trajectory(opt, start, grads, self.extra, self.objective)

@@ -220,7 +220,7 @@ WRAPPERS = [
 
 
 def _default(entry, **declared):
-    """The row of an optimizer of the catalogue with its defaults."""
+    """Return the row of an optimizer of the catalogue with its defaults."""
     theirs = getattr(optax, entry.name, None) or getattr(optax.contrib, entry.name, None)
     wanted = inspect.signature(entry.make).parameters.get("learning_rate")
     rate = {} if wanted is None or wanted.default is not wanted.empty else {"learning_rate": RATE}

@@ -34,13 +34,13 @@ LONGEST = 300  # lines; the design's bound for a module
 
 @functools.cache
 def parsed(path):
-    """The syntax tree of a file."""
+    """Return the syntax tree of a file."""
     return ast.parse(path.read_text())
 
 
 @functools.cache
 def imported(path):
-    """The jgd modules that a file imports, wherever in it."""
+    """Return the jgd modules that a file imports, wherever in it."""
     found = []
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom):

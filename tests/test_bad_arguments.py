@@ -202,7 +202,7 @@ FREE = {  # whatever lies there is taken, or looked at by what it is for
 
 
 def kinds(value):
-    """The kind of each parameter: by the door, a record's field, or the annotation; None where none tells."""
+    """Return the kind of each parameter: by the door, a record's field, or the annotation; None where none tells."""
     parameters = inspect.signature(value).parameters
     doors = getattr(value, "__kinds__", {})
     fields = {f.name: f for f in dataclasses.fields(value)} if is_record(value) else {}
@@ -223,7 +223,7 @@ LINKS = ("clipping_threshold", "clip_threshold", "linesearch")
 
 
 def must_refuse(value, name, kind, bad):
-    """Whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
+    """Say whether a parameter cannot take this. A static field may hold a distribution until its space is looked at."""
     if bad is None and name in (*LINKS, "approx_dec_rtol", "consistent_rms", "grafting", "key", "memory_save_mode"):
         return False  # Armijo's condition alone; Muon's sizes; seed 0
     placed = isinstance(bad, Placeholder) and not getattr(value, "__kinds__", {}).get(name)
@@ -236,7 +236,7 @@ def must_refuse(value, name, kind, bad):
 
 
 def needed(value, name):
-    """The arguments that a call needs beside one; a door looks at it before others are missed."""
+    """Return the arguments that a call needs beside one; a door looks at it before others are missed."""
     has_door = bool(getattr(value, "__kinds__", {}).get(name))
     parameters = inspect.signature(value).parameters.values()
     required = [p.name for p in parameters if p.default is p.empty or p.name in ("learning_rate", "momentum")]

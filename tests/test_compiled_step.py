@@ -17,7 +17,10 @@ STEPS = 6
 
 @functools.lru_cache(maxsize=4)
 def program(row):
-    """A row's step, compiled once for its properties: updates, state and moved parameters; what it moves is donated."""
+    """Return a row's step, compiled once for its properties: updates, state and moved parameters.
+
+    What it moves is donated.
+    """
 
     def step(opt, grads, state, params):
         updates, state = row.update(opt, grads, state, params)
@@ -27,12 +30,12 @@ def program(row):
 
 
 def compiled_step(row, opt, grads, params):
-    """The updates and the state after the first step, by the compiled program."""
+    """Return the updates and the state after the first step, by the compiled program."""
     return program(row)(opt, grads, opt.init(params), jax.tree.map(jnp.copy, params))[:2]
 
 
 def walked(row, opt, params, grads):
-    """The parameters after each step, as `row.trajectory` has them, by the compiled program."""
+    """Return the parameters after each step, as `row.trajectory` has them, by the compiled program."""
     state, path = opt.init(params), []
     for g in grads:
         _, state, params = program(row)(opt, g, state, jax.tree.map(jnp.copy, params))

@@ -21,7 +21,7 @@ def kinds(tree):
 
 
 def traced(row, opt, grads, params):
-    """The shapes of updates, new state and old state."""
+    """Return the shapes of updates, new state and old state."""
 
     def step(grads, params):
         state = opt.init(params)

@@ -32,7 +32,7 @@ ANY_DTYPE = ("set_to_zero", "snapshot")  # take leaves of any dtype
 
 
 def loss_after_training(row, opt, params, steps=2):
-    """The bowl's value after a few steps: a smooth function of the hyperparameters."""
+    """Return the bowl's value after a few steps: a smooth function of the hyperparameters."""
     state = opt.init(params)
     for _ in range(steps):  # for two steps cheaper to trace than a scan
         updates, state = row.update(opt, jax.grad(problems.bowl)(params), state, params)
@@ -108,7 +108,7 @@ def test_extra_arguments_are_ignored(row):
     state, needed = opt.init(params), row.extra(grads, params) if row.extra else {}
 
     def traced(**more):
-        """The program of a step, without the addresses of the functions in it."""
+        """Return the program of a step, without the addresses of the functions in it."""
         program = jax.make_jaxpr(lambda opt, *args: opt.update(*args, **more))(opt, grads, state, params)
         return re.sub(r"0x[0-9a-f]+", "", str(program))
 
@@ -243,7 +243,7 @@ def test_integer_leaves_are_refused_by_name_where_they_do_not_stay(row):
 
 
 def _functions(opt):
-    """The functions that stand in an optimizer's structure, by the names that repr shows."""
+    """Return the functions that stand in an optimizer's structure, by the names that repr shows."""
     from tests import table
     from tests.rows.transforms import even
 

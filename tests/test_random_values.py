@@ -23,7 +23,7 @@ NUMBERS = st.one_of(
 
 
 def records(value):
-    """The records that a value is made of."""
+    """Return the records that a value is made of."""
     found = [value] if dataclasses.is_dataclass(value) else []
     for name in part_names(value):
         inner = getattr(value, name)

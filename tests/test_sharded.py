@@ -31,12 +31,12 @@ def placed(where, specs):
 
 
 def whole_inputs(function):
-    """A model as one that works on Explicit axes: its products would be ambiguous there."""
+    """Return a model as one that works on Explicit axes: its products would be ambiguous there."""
     return lambda params: function(jax.tree.map(lambda x: jax.reshard(x, P()), params))
 
 
 def stepper(row, kind=AxisType.Auto):
-    """A step of a row's transform, with what its update needs beside gradients and parameters."""
+    """Return a step of a row's transform, with what its update needs beside gradients and parameters."""
 
     def step(opt, grads, state, params):
         extra = row.extra(grads, params) if row.extra else {}
@@ -78,7 +78,7 @@ def test_on_explicit_axes_every_step_returns_what_lies_as_before(row, x64):
 
 
 def cut(spec):
-    """The axes of a spec without what says of the last ones that they are whole."""
+    """Return the axes of a spec without what says of the last ones that they are whole."""
     axes = list(spec)
     while axes and axes[-1] is None:
         axes.pop()

@@ -62,7 +62,7 @@ def deviation(ours, theirs):
 
 @functools.lru_cache(maxsize=1)
 def optax_trajectory(row):
-    """The parameters after each of STEPS steps of a row's oracle by optax, for float64 enabled."""
+    """Return the parameters after each of STEPS steps of a row's oracle by optax, for float64 enabled."""
     start = row.params()
     return row.trajectory(row.oracle(), start, problems.gradients(problems.STEPS, start))
 
@@ -84,7 +84,7 @@ def flattened(path):
 
 
 def optimizer_of(row):
-    """The optimizer that a row is of: its name, or what its name begins with; or None.
+    """Return the optimizer that a row is of: its name, or what its name begins with; or None.
 
     A wrapper or transform counts where its row is recorded: the others have optax as their oracle.
     """
@@ -106,7 +106,7 @@ def oracles(rows):
 
 
 def text(rows, figures):
-    """The table, for {(optimizer, package): deviation}."""
+    """Return the table, for {(optimizer, package): deviation}."""
     lines, packages = [], oracles(rows)
     for name, entry in optimizers.list().items():
         if name in packages:
@@ -164,13 +164,13 @@ def measured(rows, patterns):
 
 
 def allowed(row, package):
-    """The deviation that the table allows a row; infinity where it is of no optimizer of the catalogue."""
+    """Return the deviation that the table allows a row; infinity where it is of no optimizer of the catalogue."""
     name = optimizer_of(row)
     return math.inf if name is None else PLATFORMS * figures().get((name, package), 0.0)
 
 
 def _power(size):
-    """The next power of ten, and 1e-15 at least: what is equal to the last bit here need not be elsewhere."""
+    """Return the next power of ten, and 1e-15 at least: what is equal to the last bit here need not be elsewhere."""
     return f"1e{max(math.ceil(math.log10(max(size, 1e-300))), -15)}"
 
 

@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(
         prog="bench/device.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The sections that were asked for, in their order."""
+    """Return the sections that were asked for, in their order."""
     clock = time.monotonic()
 
     def place(machine: dict[str, Any]) -> Path:
@@ -89,7 +89,7 @@ def _interrupt(number: int, _: Any) -> NoReturn:
 
 
 def _print(results: dict[str, Any]) -> None:
-    """Every table, and what is open."""
+    """Print every table, and what is open."""
     for name, case in results["cases"].items():
         print(f"\n{case['section']}, {name}: {case['title']}; {case['status']}, {case['seconds']:.1f} s")
         if case["error"]:

@@ -33,7 +33,7 @@ COUNT = re.compile(r"(?:collected |\[)(\d+) items?\b")
 
 
 def core_tests(quick: bool = False, seconds: float = 55) -> Yields:
-    """A row for each test that fails, as it fails, and then one for each file.
+    """Yield a row for each test that fails, as it fails, and then one for each file.
 
     After so many seconds no further test begins; all have their turn, a row of each function first. Where several
     processes come to no test at all, one process tries, to which warnings are no errors.
@@ -65,7 +65,7 @@ def core_tests(quick: bool = False, seconds: float = 55) -> Yields:
 
 
 def _by_file(found: Mapping[str, str]) -> Iterator[Row]:
-    """How many tests of each file had each outcome."""
+    """Tell how many tests of each file had each outcome."""
     counts: dict[str, Counter[str]] = {}
     for test, outcome in found.items():
         counts.setdefault(test.partition("::")[0], Counter())[outcome] += 1

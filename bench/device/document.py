@@ -50,7 +50,7 @@ class Document:
         }
 
     def described(self, machine: dict[str, Any]) -> None:
-        """The machine, told by the first process that has started JAX."""
+        """Describe the machine, as told by the first process that has started JAX."""
         if self.results["machine"] is None:
             self.results["machine"] = machine
             for case in self.results["cases"].values():
@@ -60,7 +60,7 @@ class Document:
             self._before = _earlier(self.path, self.results)
 
     def write(self, page: bool = False) -> None:
-        """The JSON and, if wanted, the page beside it."""
+        """Write the JSON and, if wanted, the page beside it."""
         self.results["seconds"] = time.perf_counter() - self._clock
         self.results["unmeasured"] = unmeasured(self.results)
         if self.path is None:
@@ -80,7 +80,7 @@ NOT_REACHED = "not reached"
 
 
 def write_page(path: Path, results: dict[str, Any]) -> Path:
-    """The page beside a file of results."""
+    """Return the page beside a file of results."""
     page = path.with_suffix(".html")
     write_whole(page, [render(results).encode()])
     return page

@@ -25,7 +25,7 @@ PRODUCTS = {
 
 
 def facts(quick: bool = False) -> Yields:
-    """The device and its host, a fact in each row."""
+    """Yield the device and its host, a fact in each row."""
     device, machine = jax.local_devices()[0], describe()
     stats = device.memory_stats() or {}
     found = {
@@ -103,5 +103,5 @@ def _smi() -> dict[str, str]:
 
 
 def _torch() -> str:
-    """Whether torch is there and sees the same device; it is not imported, which takes seconds."""
+    """Tell whether torch is there and sees the same device; it is not imported, which takes seconds."""
     return "installed" if find_spec("torch") else "not installed: its rows are missing"

@@ -31,7 +31,7 @@ LEAST = 3.0  # seconds under which no process is started
 
 
 def run_sections(sections: Mapping[str, Section], document: Document, quick: bool, seconds: float) -> None:
-    """All sections within so many seconds; what one leaves over goes to those after it.
+    """Run all sections within so many seconds; what one leaves over goes to those after it.
 
     Their processes share the programs that they compile: an accelerator takes a tenth of a second for the least of
     them, and every process begins with dozens.
@@ -82,7 +82,7 @@ class Run:
             self.document.write(page=True)
 
     def _process(self) -> None:
-        """A process for the cases that are left, until it ends or one of them takes too long."""
+        """Run a process for the cases that are left, until it ends or one of them takes too long."""
         plan = {
             "describe": self.document.results["machine"] is None,
             "cases": [
@@ -149,7 +149,7 @@ class Run:
         self.document.write()
 
     def _judge(self, code: int, late: bool, said: str) -> None:
-        """A process that did not end well takes the case that it was at with it, or all if it came to none."""
+        """Note that a process which ended badly takes the case that it was at with it, or all if it came to none."""
         if not self.todo:
             return
         if late:

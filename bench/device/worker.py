@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _run(place: str, options: dict[str, Any], tell: Any) -> str:
-    """All that a case yields; the error that ended it, or nothing."""
+    """Return all that a case yields; the error that ended it, or nothing."""
     try:
         for item in function_of(place)(**options):
             if isinstance(item, dict):

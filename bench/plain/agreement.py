@@ -71,7 +71,7 @@ def nano_gpt(folder: pathlib.Path) -> list[Figure]:
 
 
 def cnn_batch_norm_sweep(folder: pathlib.Path) -> list[Figure]:
-    """The mean and the best accuracy over the trials."""
+    """Return the mean and the best accuracy over the trials."""
     from bench.plain import cnn_batch_norm_sweep as plain
 
     (task, *_), result = calls("cnn_batch_norm_sweep", "run")[0]
@@ -88,7 +88,7 @@ def cnn_batch_norm_sweep(folder: pathlib.Path) -> list[Figure]:
 
 
 def ppo_sweep(folder: pathlib.Path) -> list[Figure]:
-    """The return of the best trial."""
+    """Give the return of the best trial."""
     from bench.plain import ppo_sweep as plain
 
     _, result = calls("ppo_sweep", "run")[0]
@@ -100,7 +100,7 @@ def ppo_sweep(folder: pathlib.Path) -> list[Figure]:
 
 
 def pinn(folder: pathlib.Path) -> list[Figure]:
-    """The errors after both phases."""
+    """Return the errors after both phases."""
     from bench.plain import pinn as plain
 
     ((task, *_), first), (_, second) = calls("pinn", "fit")
@@ -113,7 +113,7 @@ def pinn(folder: pathlib.Path) -> list[Figure]:
 
 
 def hypergradient(folder: pathlib.Path) -> list[Figure]:
-    """The validation loss that the learnt numbers reach, from the example's own functions."""
+    """Return the validation loss that the learnt numbers reach, from the example's own functions."""
     from bench.plain import hypergradient as plain
     from examples import hypergradient as example
 
@@ -129,7 +129,7 @@ def hypergradient(folder: pathlib.Path) -> list[Figure]:
 
 
 def mixed_space(folder: pathlib.Path) -> list[Figure]:
-    """The best accuracy."""
+    """Return the best accuracy."""
     from bench.plain import mixed_space as plain
 
     example = importlib.import_module("examples.mixed_space")  # a notebook's cells, which run at once
@@ -139,7 +139,7 @@ def mixed_space(folder: pathlib.Path) -> list[Figure]:
 
 
 def groups_and_unfreezing(folder: pathlib.Path) -> list[Figure]:
-    """The losses of both phases, and what had moved when the backbone was still frozen."""
+    """Return the losses of both phases, and what had moved when the backbone was still frozen."""
     from bench.plain import groups_and_unfreezing as plain
 
     ((first, *_), before), ((second, *_), after) = calls("groups_and_unfreezing", "fit")
@@ -156,7 +156,7 @@ def groups_and_unfreezing(folder: pathlib.Path) -> list[Figure]:
 
 
 def streaming_keep_best(folder: pathlib.Path) -> list[Figure]:
-    """The best validation loss and its step."""
+    """Return the best validation loss and its step."""
     from bench.plain import streaming_keep_best as plain
     from examples.streaming_keep_best import write_shards
 
@@ -174,7 +174,7 @@ def streaming_keep_best(folder: pathlib.Path) -> list[Figure]:
 
 
 def eight_devices(folder: pathlib.Path) -> list[Figure]:
-    """The loss at the end, and the plain version's own resume, to the bit."""
+    """Return the loss at the end, and the plain version's own resume, to the bit."""
     from bench.plain import eight_devices as plain
     from examples import eight_devices as example
 

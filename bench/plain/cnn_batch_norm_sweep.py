@@ -18,14 +18,14 @@ def points(count: int) -> np.ndarray:
 
 
 def batches(count: int, size: int, steps: int, seed: int) -> np.ndarray:
-    """The rows of each step's batch, i[steps, size]."""
+    """Return the rows of each step's batch, i[steps, size]."""
     rng, whole = np.random.default_rng(seed), count // size
     epochs = [rng.permutation(count)[: whole * size].reshape(whole, size) for _ in range(-(-steps // whole))]
     return np.concatenate(epochs)[:steps]
 
 
 def sweep(rates: Any = None, starts: Any = None, rows: Any = None, seeds: int = 2, steps: int = 80) -> Any:
-    """The accuracies of all trials under all seeds at each evaluation, f[trials, seeds, evaluations]."""
+    """Return the accuracies of all trials under all seeds at each evaluation, f[trials, seeds, evaluations]."""
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, 8, 8, 1).astype(np.float32)
     image, label, held_out, held_out_label = images[:1200], labels[:1200], images[1200:], labels[1200:]

@@ -11,7 +11,7 @@ from examples.eight_devices import EVERY, STEPS, task
 
 
 def placed(x: Any, like: jax.Array) -> Any:
-    """The array where `like` lies; counters stay free to go where the others are."""
+    """Return the array where `like` lies; counters stay free to go where the others are."""
     return jax.device_put(x, like.sharding) if len(like.sharding.device_set) > 1 else x
 
 

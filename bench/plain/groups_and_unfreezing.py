@@ -11,7 +11,7 @@ from examples.groups_and_unfreezing import STEPS, UNFREEZE, init, loss, sentence
 
 
 def fitted(tx: Any, params: Any, data: Any, steps: int, rows: Any = None, watch: Any = None) -> tuple[Any, np.ndarray]:
-    """The parameters and losses after so many steps; `watch(step, params)` is called every hundred."""
+    """Return the parameters and losses after so many steps; `watch(step, params)` is called every hundred."""
 
     @jax.jit
     def step(params: Any, state: Any, data: Any, rows: Any) -> Any:
@@ -32,7 +32,7 @@ def fitted(tx: Any, params: Any, data: Any, steps: int, rows: Any = None, watch:
 
 
 def labels(params: Any) -> Any:
-    """A label for each leaf."""
+    """Return a label for each leaf."""
     names = {"embed": "frozen", "backbone": "backbone", "head": "head"}
     labelled = {name: jax.tree.map(lambda _, label=names[name]: label, part) for name, part in params.items()}
     labelled["head"]["b"] = "no decay"
@@ -40,7 +40,7 @@ def labels(params: Any) -> Any:
 
 
 def train(start: Any = None, rows: Any = (None, None)) -> tuple[np.ndarray, np.ndarray, dict[int, Any]]:
-    """The losses of both phases, and how far each part had moved every hundred steps of the second."""
+    """Return the losses of both phases, and how far each part had moved every hundred steps of the second."""
     small_words = sentences(0, lambda w: (w < 15).sum(1) >= 3)
     even_words = sentences(1, lambda w: (w % 2 == 0).sum(1) >= 4)
     params = init(jax.random.key(0)) if start is None else start

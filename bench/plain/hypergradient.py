@@ -10,7 +10,7 @@ from examples.hypergradient import STEPS, problem, squared_error
 
 
 def train(numbers: Any, data: Any) -> jax.Array:
-    """The parameters after forty steps."""
+    """Return the parameters after forty steps."""
     tx = optax.sgd(numbers["learning_rate"], numbers["momentum"])
 
     def step(carry: Any, _: Any) -> Any:
@@ -23,7 +23,7 @@ def train(numbers: Any, data: Any) -> jax.Array:
 
 
 def learn() -> tuple[Any, list[float]]:
-    """The rate and momentum after a hundred steps on them, and the validation losses."""
+    """Return the rate and momentum after a hundred steps on them, and the validation losses."""
     training, validation = problem()
     outcome = jax.jit(jax.value_and_grad(lambda numbers: squared_error(train(numbers, training), validation)))
     numbers = {"learning_rate": jnp.asarray(0.01), "momentum": jnp.asarray(0.5)}

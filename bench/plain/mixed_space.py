@@ -20,7 +20,7 @@ def optimizer_of(trial: Any) -> tuple[str, Any]:
 
 
 def programs() -> Any:
-    """A compiled step for each kind and number of accumulated batches; the other numbers are arguments."""
+    """Return a compiled step for each kind and number of accumulated batches; the other numbers are arguments."""
 
     def made(kind: str, every: int) -> Any:
         def transform(numbers: Any) -> Any:

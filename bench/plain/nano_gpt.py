@@ -16,7 +16,10 @@ from examples.nano_gpt import CONTEXT, GPT, bits, loss
 
 
 def dimensions(params: Any) -> Any:
-    """Which axes of which leaves are a matrix: attention's have three axes; embeddings, biases and the head none."""
+    """Tell which axes of which leaves are a matrix: attention's have three axes.
+
+    Embeddings, biases and the head none.
+    """
 
     def of_leaf(path: Any, leaf: Any) -> Any:
         name = jax.tree_util.keystr(path, simple=True, separator="/")
@@ -30,7 +33,7 @@ def dimensions(params: Any) -> Any:
 
 
 def batches(count: int, size: int, epoch: int) -> Iterator[np.ndarray]:
-    """The rows of an epoch's batches, the same for the same epoch."""
+    """Yield the rows of an epoch's batches, the same for the same epoch."""
     order = np.random.default_rng(epoch).permutation(count)
     yield from order[: count // size * size].reshape(-1, size)
 

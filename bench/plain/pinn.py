@@ -9,7 +9,7 @@ from examples.pinn import error, init, residual
 
 
 def train(start: Any = None) -> tuple[Any, list[float]]:
-    """The parameters, and the error every fifty steps of both phases."""
+    """Return the parameters, and the error every fifty steps of both phases."""
     points = jax.random.uniform(jax.random.key(7), (64,))
     params = init(jax.random.key(0)) if start is None else start
     errors = []

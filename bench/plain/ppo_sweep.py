@@ -22,7 +22,7 @@ def points(count: int) -> dict[str, jax.Array]:
 
 
 def sweep(settings: Any = None, keys: Any = None) -> np.ndarray:
-    """The returns of eight trials under two seeds, f[trials, seeds]."""
+    """Give the returns of eight trials under two seeds, f[trials, seeds]."""
     settings = points(8) if settings is None else settings
     keys = jax.vmap(jax.random.key)(jnp.arange(2)) if keys is None else keys
     lanes = jax.jit(jax.vmap(jax.vmap(lambda hp, key: train(hp, key)["return"], (None, 0)), (0, None)))

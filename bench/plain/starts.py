@@ -18,13 +18,13 @@ EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
 
 def init_key(seed: int) -> jax.Array:
-    """The key that a task's `init` gets under a seed."""
+    """Return the key that a task's `init` gets under a seed."""
     task = jgd.Task(_bits, lambda params, batch: 0.0 * params.sum(), jnp.zeros((1, 1)))
     return _key(jgd.fit(task, jgd.sgd(0.0), steps=1, seed=seed, progress=False).params)
 
 
 def sweep_keys(seeds: int) -> jax.Array:
-    """The keys that a sweep's function gets under the seeds, key[seeds]."""
+    """Return the keys that a sweep's function gets under the seeds, key[seeds]."""
 
     def tell(hp: Any, key: jax.Array) -> dict[str, jax.Array]:
         return {"loss": jnp.zeros(()), **{str(i): bits for i, bits in enumerate(_bits(key))}}
@@ -34,7 +34,7 @@ def sweep_keys(seeds: int) -> jax.Array:
 
 
 def _bits(key: jax.Array) -> jax.Array:
-    """The key in four pieces, which a float32 holds exactly."""
+    """Return the key in four pieces, which a float32 holds exactly."""
     data = jax.random.key_data(key)
     return jnp.stack([data >> 16, data & 0xFFFF], axis=1).ravel().astype(jnp.float32)
 

@@ -33,7 +33,7 @@ def load(path: pathlib.Path) -> Any:
 def train(
     folder: pathlib.Path, run: pathlib.Path, start: Any = None, steps: int = 4000, every: int = 32, patience: int = 8
 ) -> Any:
-    """The validation losses, the best `(value, step, params)`, and how many steps were taken here."""
+    """Return the validation losses, the best `(value, step, params)`, and how many steps were taken here."""
 
     def stream(taken: int) -> Any:
         epoch = 0

@@ -53,13 +53,13 @@ def with_target(result: Result) -> Result:
 
 
 def metric_names(task: Task) -> list[str]:
-    """The names of all curves of a task."""
+    """Return the names of all curves of a task."""
     found = check_task(task)
     return [*found.steps, *found.judged]
 
 
 def first_metric(task: Task) -> str:
-    """An accuracy if there is one, or else what `evaluate` returns first, or the loss."""
+    """Return an accuracy if there is one, or else what `evaluate` returns first, or the loss."""
     if task.evaluate is None or is_stream(task):
         return "loss"
     names = check_task(task).judged

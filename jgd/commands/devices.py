@@ -25,7 +25,7 @@ def describe_devices(devices: Sequence[Any]) -> str:
 
 
 def shares(processes: int) -> list[list[int]]:
-    """The numbers of the cores for each of so many processes: parts as even as they go, of one core at least."""
+    """Return the numbers of the cores for each of so many processes: parts as even as they go, of one core at least."""
     every = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(cores()))
     ends = [i * len(every) // processes for i in range(processes + 1)]
     return [every[low:high] or [every[low]] for low, high in pairwise(ends)]
@@ -33,7 +33,10 @@ def shares(processes: int) -> list[list[int]]:
 
 @contextlib.contextmanager
 def on_cores(mine: Sequence[int]) -> Iterator[None]:
-    """A command that trains on these cores alone, and its threads; where a system cannot bind, on as many devices."""
+    """Give a command that trains on these cores alone, and its threads.
+
+    Where a system cannot bind, on as many devices.
+    """
     binds = hasattr(os, "sched_setaffinity")
     before = os.sched_getaffinity(0) if binds else set()
     if binds:
@@ -47,7 +50,7 @@ def on_cores(mine: Sequence[int]) -> Iterator[None]:
 
 
 def use_every_core(number: int | None = None) -> None:
-    """One XLA device for each core of a CPU, unless the user has set a number or JAX is already running."""
+    """Ask for one XLA device for each core of a CPU, unless the user has set a number or JAX is already running."""
     given: int = jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
     if given >= 0 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return

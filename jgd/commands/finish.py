@@ -25,7 +25,7 @@ exit status: 0 done, 1 every trial or a worker failed, 2 an input cannot be used
 
 
 def provenance_of(folder: Path, result: Result, command: str | None = None) -> Provenance:
-    """Where the sweep of a folder ran, and the commands that have it again."""
+    """Tell where the sweep of a folder ran, and the commands that have it again."""
     known = read_sweep(folder, "report")
     best, seed = result.ranking()[0].number, result.settings.seeds[0]
     replay = f"jgd replay {shlex.quote(str(folder))} {best} --seed {seed}"

@@ -62,7 +62,7 @@ def run_health(options: argparse.Namespace) -> int:
 
 
 def _optimizer(text: str) -> Any:
-    """The optimizer of `name=rate`, of a name alone at its default rate, or of `file.py:value`."""
+    """Return the optimizer of `name=rate`, of a name alone at its default rate, or of `file.py:value`."""
     if ":" in text:
         found = look_up("--optimizer", text)
         made = hasattr(found, "update") and not isinstance(found, type)

@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose complaints are input errors like any other."""
 
     def error(self, message: str) -> NoReturn:
-        """One sentence, and where to read more."""
+        """Return one sentence, and where to read more."""
         raise InputError(f"{message}; {self.prog} --help tells more.")
 
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def status_of(command: Callable[[], int]) -> int:
-    """The exit status of a command, with its warnings, and what ends it, as one sentence each."""
+    """Return the exit status of a command, with its warnings, and what ends it, as one sentence each."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
@@ -73,5 +73,5 @@ def status_of(command: Callable[[], int]) -> int:
 
 
 def _warn(message: Warning | str, *_: Any) -> None:
-    """A warning as one line, without the code that it came from."""
+    """Print a warning as one line, without the code that it came from."""
     print(f"jgd: {message}", file=sys.stderr)

@@ -61,7 +61,7 @@ def add_command(
 
 
 def seconds_of(options: argparse.Namespace) -> float | None:
-    """The time of `--max-time`, such as 90, 90s, 10m or 1.5h, in seconds."""
+    """Return the time of `--max-time`, such as 90, 90s, 10m or 1.5h, in seconds."""
     if (text := options.max_time) is None:
         return None
     number, unit = (text[:-1], text[-1]) if text[-1:] in SECONDS else (text, "s")
@@ -80,7 +80,7 @@ def line_of(
     arguments: Mapping[str, Mapping[str, Any]],
     without: Iterable[str] = ONLY_OUTPUT,
 ) -> str:
-    """The command with those of its options that are not their defaults: what runs the same again."""
+    """Return the command with those of its options that are not their defaults: what runs the same again."""
     parts = [command]
     for name, settings in arguments.items():
         value = getattr(options, name.strip("-").replace("-", "_"))

@@ -50,7 +50,7 @@ def check_file(path: Path | None, option: str = "--out") -> None:
 
 
 def _make_unique(path: Path) -> Path:
-    """The path, or with the first free number behind it."""
+    """Return the path, or with the first free number behind it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, 1000):
         candidate = path if attempt == 1 else path.with_name(f"{path.name}-{attempt}")

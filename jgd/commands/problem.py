@@ -26,7 +26,7 @@ CODE: dict[str, dict[str, Any]] = {
 
 
 def look_up_spaces(task: Any, name: str, steps: int | None) -> Any:
-    """The spaces of a TOML file, or of `file.py:space`, for this task."""
+    """Return the spaces of a TOML file, or of `file.py:space`, for this task."""
     if name.endswith(".toml"):
         return read_spaces(name, steps, closed=is_black_box(task))
     if ":" not in name:
@@ -55,7 +55,7 @@ def note_for(task: str, space: str, steps: int | None) -> dict[str, Any]:
 
 
 def code_of(options: argparse.Namespace) -> tuple[str, Any, Any]:
-    """The task's name, the task and the spaces of a folder: those of the options, or else those of its note."""
+    """Return the task's name, the task and the spaces of a folder: those of the options, or else those of its note."""
     known = note(options.dir)
     known = known if _is_note(known) else None
     for name in ("task", "space"):
@@ -76,7 +76,7 @@ def code_of(options: argparse.Namespace) -> tuple[str, Any, Any]:
 
 
 def _is_note(known: Any) -> bool:
-    """Whether it is what `note_for` makes; a folder may be somebody else's."""
+    """Tell whether it is what `note_for` makes; a folder may be somebody else's."""
     if not isinstance(known, dict) or not {"task", "space", "text", "steps"} <= set(known):
         return False
     texts = isinstance(known["task"], str) and isinstance(known["space"], str)
@@ -112,12 +112,12 @@ def _ask(options: argparse.Namespace, known: dict[str, Any]) -> None:
 
 
 def _is_code(name: str) -> bool:
-    """Whether a file's content can be compared: one of Python's, as in `file.py:value`."""
+    """Tell whether a file's content can be compared: one of Python's, as in `file.py:value`."""
     return name.rpartition(":")[0].endswith(".py")
 
 
 def _hash_of(name: str) -> str:
-    """The SHA-256 of a file of Python; empty where it is not there."""
+    """Return the SHA-256 of a file of Python; empty where it is not there."""
     try:
         return hashlib.sha256(Path(name.rpartition(":")[0]).read_bytes()).hexdigest()
     except OSError:
@@ -125,7 +125,7 @@ def _hash_of(name: str) -> str:
 
 
 def _absolute(name: str) -> str:
-    """A file, or a name in one, from the root; a name in a package as it is."""
+    """Return a file, or a name in one, from the root; a name in a package as it is."""
     place, colon, attribute = name.rpartition(":")
     if not colon:
         return str(Path(name).resolve())

@@ -44,13 +44,13 @@ def versions(**others: str) -> dict[str, str]:
 
 
 def status_counts(result: Result) -> dict[str, int]:
-    """How many lanes have come to which end."""
+    """Tell how many lanes have come to which end."""
     names, counts = np.unique(result.status, return_counts=True)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
 def standings_json(result: Result) -> list[dict[str, Any]]:
-    """The spaces from best to worst, each by its best trial."""
+    """Return the spaces from best to worst, each by its best trial."""
     return [
         {
             "space": row.space,
@@ -69,7 +69,7 @@ def standings_json(result: Result) -> list[dict[str, Any]]:
 
 
 def jsonable(value: Any) -> Any:
-    """A value as JSON has it, in lists and dicts too: what is not finite is null."""
+    """Return a value as JSON has it, in lists and dicts too: what is not finite is null."""
     if isinstance(value, dict):
         return {key: jsonable(x) for key, x in value.items()}
     if isinstance(value, list):

@@ -193,7 +193,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
 
 
 def _line(options: argparse.Namespace, folder: Path) -> str:
-    """The command that runs the same sweep again."""
+    """Return the command that runs the same sweep again."""
     command = f"jgd sweep {shlex.quote(options.task)}"
     line = line_of(command, options, OPTIONS, without=(*ONLY_OUTPUT, "--dir", "--dry-run", "--join", "--max-time"))
     return f"{line} --dir {shlex.quote(str(folder))}"
@@ -229,13 +229,13 @@ def _metrics(task: Any, spaces: Any) -> list[str]:
 
 
 def _sample(task: Task) -> Task:
-    """The task with numbers where it has distributions, for its shapes."""
+    """Return the task with numbers where it has distributions, for its shapes."""
     swept = axes(task, identity())
     return Trial(0, "", tuple(swept), (0.5,) * len(swept), Origin(task, identity())).task
 
 
 def _rule(text: str) -> Any:
-    """A rule such as `halving:25`, with another eta as `halving:25:4`."""
+    """Return a rule such as `halving:25`, with another eta as `halving:25:4`."""
     name, *numbers = text.split(":")
     if name == "target" and not numbers:
         return at_target()

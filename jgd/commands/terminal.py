@@ -25,5 +25,5 @@ def print_table(head: Sequence[str], lines: Sequence[Sequence[str]], style: Call
 
 
 def winner(number: int) -> str | None:
-    """The style of a ranking: the first stands out."""
+    """Return the style of a ranking: the first stands out."""
     return "bold green" if number == 0 else None

@@ -40,7 +40,7 @@ SHARING: dict[str, dict[str, Any]] = {
 
 
 def starts(options: argparse.Namespace) -> int:
-    """How many processes on this machine the options ask for, with this one; what they cannot mean is an error."""
+    """Tell how many processes on this machine the options ask for, with this one; what they cannot mean is an error."""
     workers = options.workers or 1
     if not options.join:
         if workers > (most := PER_CORE * cores()):
@@ -178,7 +178,7 @@ class LocalWorkers:
 
 
 def _start(job: dict[str, Any]) -> "subprocess.Popen[str]":
-    """A worker, which imports from where this process does: `-P` keeps the current folder out otherwise."""
+    """Return a worker, which imports from where this process does: `-P` keeps the current folder out otherwise."""
     path = os.pathsep.join(name or os.getcwd() for name in sys.path)
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "jgd.commands.worker", json.dumps(job)],

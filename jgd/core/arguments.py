@@ -31,17 +31,17 @@ class Kind(NamedTuple):
 
 
 def whole_from(least: int) -> Kind:
-    """A whole number that is at least `least`, known before compilation."""
+    """Return a whole number that is at least `least`, known before compilation."""
     return Kind(f"be a whole number, at least {least}", lambda x: _is_whole(x) and x >= least)
 
 
 def one_of(*known: str) -> Kind:
-    """One of a few texts."""
+    """Return one of a few texts."""
     return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known, known)
 
 
 def function_of(signature: str, *counts: int) -> Kind:
-    """A function, called as `signature` says; with `counts`, one that takes so many arguments by position."""
+    """Return a function, called as `signature` says; with `counts`, one that takes so many arguments by position."""
     return Kind(
         f"be a function {signature}",
         lambda x: callable(x) and (not counts or any(takes(x, count) for count in counts)),
@@ -49,7 +49,7 @@ def function_of(signature: str, *counts: int) -> Kind:
 
 
 def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
-    """A list, a tuple or an array of values of a kind, at least so many."""
+    """Return a list, a tuple or an array of values of a kind, at least so many."""
     few = f", at least {'one' if least == 1 else least}" if least else ""
     return Kind(
         f"be a list of {what}{few}",
@@ -63,7 +63,7 @@ def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
 
 
 def instance_of(expected: str, *classes: type) -> Kind:
-    """A value of one of these classes, which `expected` tells how to make."""
+    """Return a value of one of these classes, which `expected` tells how to make."""
     return Kind(expected, lambda x: isinstance(x, classes))
 
 
@@ -182,7 +182,7 @@ def checked(**here: Kind | None) -> Callable[[Callable[Given, Answer]], Callable
 
 
 def kinds_by_name(signature: inspect.Signature, here: Mapping[str, Kind | None]) -> dict[str, Kind | None]:
-    """The kind of each parameter by its name: of `here`, or else of `KINDS`; None where neither knows one."""
+    """Return the kind of each parameter by its name: of `here`, or else of `KINDS`; None where neither knows one."""
     return {name: here[name] if name in here else KINDS.get(name) for name in signature.parameters}
 
 
@@ -198,7 +198,7 @@ def check_arguments(
 
 
 def takes(fn: Callable[..., Any], count: int) -> bool:
-    """Whether a call with so many positional arguments fits; a builtin, which does not tell, takes any."""
+    """Tell whether a call with so many positional arguments fits; a builtin, which does not tell, takes any."""
     try:
         signature = inspect.signature(fn)
     except (TypeError, ValueError):
@@ -207,7 +207,7 @@ def takes(fn: Callable[..., Any], count: int) -> bool:
 
 
 def binds(signature: inspect.Signature, count: int) -> bool:
-    """Whether a call with so many positional arguments fits a signature."""
+    """Tell whether a call with so many positional arguments fits a signature."""
     try:
         signature.bind(*range(count))
     except TypeError:
@@ -216,7 +216,7 @@ def binds(signature: inspect.Signature, count: int) -> bool:
 
 
 def admits(kind: Kind, value: Any) -> bool:
-    """Whether a value is of a kind; a value that cannot even be asked is not."""
+    """Tell whether a value is of a kind; a value that cannot even be asked is not."""
     try:
         return bool(kind.admits(value))
     except (TypeError, ValueError):
@@ -228,7 +228,7 @@ def _is_whole(x: Any) -> bool:
 
 
 def _is_real(x: Any) -> bool:
-    """A number that is known, whether Python's, NumPy's or an array's."""
+    """Return a number that is known, whether Python's, NumPy's or an array's."""
     if isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer) and not x.shape:
         return x.dtype.kind in "iuf"
     return isinstance(x, numbers.Real) and not isinstance(x, (bool, np.bool_))
@@ -254,7 +254,7 @@ def _is_label(x: Any) -> bool:
 
 
 def _leaves_are(fitting: Callable[[Any], bool], tree: Any) -> bool:
-    """Whether it is a tree and holds nothing that does not fit."""
+    """Tell whether it is a tree and holds nothing that does not fit."""
     leaves = tree.leaves if hasattr(tree, "leaves") and hasattr(tree, "structure") else jax.tree.leaves(tree)
     return tree is not None and all(map(fitting, leaves))
 

@@ -56,15 +56,15 @@ class BlockRule(Rule):
     stagger: bool
 
     def cut(self, shape: tuple[int, ...]) -> Blocks:
-        """How a leaf is cut."""
+        """Tell how a leaf is cut."""
         return blocks(shape)
 
     def sides(self, shape: tuple[int, ...]) -> list[bool]:
-        """Which sides of a block of this shape have a matrix of their own."""
+        """Tell which sides of a block of this shape have a matrix of their own."""
         return [len(shape) > 1] * len(shape)
 
     def is_preconditioned(self, shape: tuple[int, ...]) -> bool:
-        """Whether a block of this shape has anything to refresh."""
+        """Tell whether a block of this shape has anything to refresh."""
         return any(self.sides(shape))
 
     def cuts(self, params: Params) -> list[str]:
@@ -72,19 +72,19 @@ class BlockRule(Rule):
         return [_said(self, self.cut(jnp.shape(p))) for p in jax.tree.leaves(params)]
 
     def acts_on(self, shape: tuple[int, ...]) -> bool:
-        """Whether a leaf of this shape has a block that is preconditioned."""
+        """Tell whether a leaf of this shape has a block that is preconditioned."""
         return any(self.is_preconditioned(piece.shape) for piece in self.cut(shape).pieces)
 
     def accumulate(self, t: Any, x: jax.Array, *slots: Any) -> tuple[Any, ...]:
-        """The slots with this gradient in them, before a refresh that comes first."""
+        """Return the slots with this gradient in them, before a refresh that comes first."""
         return slots
 
     def begin(self, *slots: Any) -> tuple[Any, ...]:
-        """The slots that `renews` names, at the first step."""
+        """Return the slots that `renews` names, at the first step."""
         return self.refresh(*slots)
 
     def refresh(self, *slots: Any) -> tuple[Any, ...]:
-        """The slots that `renews` names, made anew."""
+        """Return the slots that `renews` names, made anew."""
         raise NotImplementedError
 
     @abstracted
@@ -100,7 +100,7 @@ class BlockRule(Rule):
     @explained
     @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of each block, and the next state."""
+        """Return the step of each block, and the next state."""
         count, columns = self._unpacked(state)
         self._check("update", grads)
         t = increment(count)
@@ -150,7 +150,7 @@ class BlockRule(Rule):
         return [Turns(n, int(start), total) if n else None for n, start in zip(counts, starts[:-1], strict=True)]
 
     def _advance(self, turns: Turns | None, context: Any, first: Any, row: Any) -> tuple[Any, list[Any]]:
-        """The updates and the new slots of a batch of blocks, or of those from number `first` on."""
+        """Return the updates and the new slots of a batch of blocks, or of those from number `first` on."""
         (rule, t, asked), (x, slots) = context, row
         turns = turns and Turns(len(x), turns.start + first, turns.total)
         shared = rule.shared(t)
@@ -161,7 +161,7 @@ class BlockRule(Rule):
         return u, slots if self.renews_first else self._renewed(rule, t, slots, turns)
 
     def _renewed(self, rule: Any, t: Any, slots: list[Any], turns: Turns | None) -> list[Any]:
-        """The slots, those of the blocks whose turn it is made anew."""
+        """Return the slots, those of the blocks whose turn it is made anew."""
         if turns is None:
             return slots
         fresh = [i for i, name in enumerate(self._names) if name in self.renews]
@@ -199,7 +199,7 @@ class BlockGroup(NamedTuple):
 
 
 def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Sequence[Sequence[Any]]) -> list[BlockGroup]:
-    """The blocks of all leaves by shape and dtypes."""
+    """Return the blocks of all leaves by shape and dtypes."""
     groups: dict[Any, BlockGroup] = {}
     for i, (one, g) in enumerate(zip(cuts, leaves, strict=True)):
         for k, (piece, x) in enumerate(zip(one.pieces, one.split(widen(g)), strict=True)):
@@ -213,7 +213,7 @@ def _grouped(cuts: Sequence[Blocks], leaves: Sequence[jax.Array], columns: Seque
 
 
 def _repeated(slots: Any, count: int) -> Any:
-    """The slots of one block, for each of them."""
+    """Return the slots of one block, for each of them."""
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), slots)
 
 

@@ -50,7 +50,7 @@ class Blocks:
         return found
 
     def join(self, blocks: Sequence[jax.Array]) -> jax.Array:
-        """The inverse of `split`."""
+        """Return the inverse of `split`."""
         # Not written into zeros, which jaxlib 0.10 does wrongly where a block crosses from one device to another.
         parts = [self._part(piece, part) for piece, part in zip(self.pieces, blocks, strict=True)]
         if not parts:
@@ -80,7 +80,10 @@ def blocks(shape: Sequence[int], block_size: int | None = None, merge: int | Non
 
 
 def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
-    """The dimensions with neighbours merged from the left while their product is at most `limit`; 1s are dropped."""
+    """Return the dimensions with neighbours merged from the left while their product is at most `limit`.
+
+    1s are dropped.
+    """
     found: list[int] = []
     rest = [n for n in shape if n != 1]
     while rest:
@@ -115,7 +118,7 @@ def change_basis(
 
 
 def _side(n: int, block_size: int | None) -> list[tuple[int, int, int]]:
-    """Where blocks begin along a side of n, how long they are, how many."""
+    """Tell where blocks begin along a side of n, how long they are, how many."""
     if block_size is None or n <= block_size:
         return [(0, n, 1)]
     whole, rest = divmod(n, block_size)
@@ -127,6 +130,6 @@ def _interleaved(piece: Piece) -> tuple[int, ...]:
 
 
 def _order(piece: Piece) -> tuple[int, ...]:
-    """The axes that count blocks first."""
+    """Return the axes that count blocks first."""
     rank = len(piece.shape)
     return (*range(0, 2 * rank, 2), *range(1, 2 * rank, 2))

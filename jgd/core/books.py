@@ -115,7 +115,7 @@ def _dynamic4() -> Book:
 
 
 def _of_few(signed: Levels, unsigned: Levels) -> Book:
-    """A book of sixteen levels, among which places are found by comparing with all of them."""
+    """Return a book of sixteen levels, among which places are found by comparing with all of them."""
 
     def place(levels: Levels) -> Callable[[jax.Array], jax.Array]:
         first = int(levels[0] == levels[1])  # a spare code
@@ -146,7 +146,7 @@ def _middles(decades: int, *, signed: bool) -> Levels:
 
 
 def _by_lines(levels: Levels) -> Callable[[jax.Array], jax.Array]:
-    """The place among levels that begin at zero, as the least of a few lines: gaps do not shrink but for the last.
+    """Give the place among levels that begin at zero, as the least of a few lines: gaps do not shrink but for the last.
 
     For the dynamic code it is fourteen multiplications and no search in a table.
     """

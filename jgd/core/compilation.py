@@ -21,7 +21,10 @@ _holders, _before = 0, (None, 1.0)  # of `programs_on_disk`, and the user's fold
 
 
 def compile_seconds() -> float:
-    """Seconds spent on tracing, lowering and compiling since the first call of this; take differences of it."""
+    """Return the seconds spent on tracing, lowering and compiling since the first call of this.
+
+    Take differences of it.
+    """
     _listen()
     return _seconds
 
@@ -86,7 +89,7 @@ def _settings() -> tuple[str | None, float]:
 
 
 def _unset() -> bool:
-    """Whether the user has neither switched JAX's cache off nor given it a folder."""
+    """Tell whether the user has neither switched JAX's cache off nor given it a folder."""
     config: Any = jax.config
     return config.jax_enable_compilation_cache and config.jax_compilation_cache_dir is None
 
@@ -99,7 +102,7 @@ def _keep_in(folder: str | None, seconds: float) -> None:
 
 
 def _own_folder() -> str:
-    """Where this system keeps what can be made again, in a folder of its own."""
+    """Tell where this system keeps what can be made again, in a folder of its own."""
     if sys.platform == "darwin":
         return str(Path.home() / "Library" / "Caches" / "jgd" / "programs")
     own = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")

@@ -35,7 +35,7 @@ def cost(transform: Any, params: Params) -> Cost:
 
 
 def total(costs: Iterable[Cost], share: float = 1.0) -> Cost:
-    """The sum, times the share of updates in which it is due."""
+    """Return the sum, times the share of updates in which it is due."""
     moved, flops = 0.0, {}
     for one in costs:
         moved += share * one.bytes

@@ -16,7 +16,7 @@ NEWTON_STEPS = 60  # enough for a condition of 1e12
 
 
 def _one_by_one(factorize: Callable[[jax.Array], Any]) -> Callable[[jax.Array], Any]:
-    """The factorization of one matrix, which `vmap` runs on one after another on a CPU, and elsewhere as a batch.
+    """Give the factorization of one matrix, which `vmap` runs on one after another on a CPU, and elsewhere as a batch.
 
     jaxlib splits a batch among the threads that run a program, and waits for them on one of these: as many batches side
     by side as there are threads wait for ever (jaxlib 0.10, two cores, the QR of both sides of 48 matrices).
@@ -58,13 +58,13 @@ def _eigh_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def eigenbases(factors: Any) -> Any:
-    """The eigenvectors of folded matrices, those of the largest eigenvalues first."""
+    """Return the eigenvectors of folded matrices, those of the largest eigenvalues first."""
     return jax.tree.map(lambda x: eigh(unfold(x))[1][:, ::-1], factors)
 
 
 @jax.custom_jvp
 def qr_factor(x: Float[Array, "n n"]) -> Float[Array, "n n"]:
-    """The orthogonal factor of x = Q R; columns that earlier ones span have no slope."""
+    """Return the orthogonal factor of x = Q R; columns that earlier ones span have no slope."""
     return _qr(x)[0]
 
 

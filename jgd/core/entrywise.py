@@ -38,7 +38,7 @@ def acts_entrywise(
 
 
 def _owners(jaxpr: Any, given: Sequence[int | None]) -> list[int | None] | None:
-    """The leaf that each result is made of; `None` where an equation is not entrywise."""
+    """Return the leaf that each result is made of; `None` where an equation is not entrywise."""
     owner: dict[Any, int | None] = dict(zip([*jaxpr.constvars, *jaxpr.invars], given, strict=True))
     for equation in jaxpr.eqns:
         mine = [None if hasattr(x, "val") else owner[x] for x in equation.invars]
@@ -64,7 +64,7 @@ def _owners(jaxpr: Any, given: Sequence[int | None]) -> list[int | None] | None:
 
 
 def _arithmetic(jaxpr: Any) -> list[Any]:
-    """The primitives and the constants of a program in their order, without shapes."""
+    """Return the primitives and the constants of a program in their order, without shapes."""
     found: list[Any] = []
     for equation in jaxpr.eqns:
         numbers = [repr(x.val) for x in equation.invars if hasattr(x, "val") and not x.aval.shape]

@@ -30,14 +30,14 @@ class RefusalError(InputError):
         self.name, self.value, self.expected, self.shown = name, value, expected, shown
 
     def renamed(self, place: str, given: Mapping[str, Any]) -> "RefusalError | None":
-        """The same about the argument of `given` that holds this very value; None where none does."""
+        """Return the same about the argument of `given` that holds this very value; None where none does."""
         holding = [name for name, value in given.items() if value is self.value]
         name = self.name if self.name in holding else next(iter(holding), None)
         return None if name is None else RefusalError(place, name, self.value, self.expected, self.shown)
 
 
 def unknown(place: str, name: object, known: Iterable[object]) -> InputError:
-    """The error for a name that is not among `known`; it suggests the nearest and lists them all."""
+    """Return the error for a name that is not among `known`; it suggests the nearest and lists them all."""
     names = [str(k) for k in known]
     return InputError(
         f"{place}: unknown name {str(name)!r}.{suggestion(name, names)} Known: {', '.join(names) or 'none'}."

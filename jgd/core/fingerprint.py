@@ -35,23 +35,23 @@ OF_PLACES = frozenset(
 
 
 def steady_repr(value: Any) -> str:
-    """The repr without the addresses that Python puts into the names of functions."""
+    """Return the repr without the addresses that Python puts into the names of functions."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def structure_text(value: Any) -> str:
-    """A value without its numbers."""
+    """Return a value without its numbers."""
     return steady_repr(jax.tree.map(lambda _: _Star(), value))
 
 
 def leaf_texts(title: str, value: Any) -> dict[str, str]:
-    """The leaves of a value by name: a number as itself, an array by its checksum."""
+    """Return the leaves of a value by name: a number as itself, an array by its checksum."""
     leaves = jax.tree.leaves(value)
     return {f"{title}.{name}": _text(leaf) for name, leaf in zip(names(value), leaves, strict=True)}
 
 
 def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """The first few entries that differ, as a clause; empty where none does."""
+    """Return the first few entries that differ, as a clause; empty where none does."""
     there, here = (
         {name: text if text.startswith("program ") else _as_called(text) for name, text in texts.items()}
         for texts in (theirs, ours)
@@ -61,7 +61,7 @@ def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
 
 
 def _as_called(text: str) -> str:
-    """A text with records by the names that they are called by: `ScaleByAdam(...)`, as 0.1.0 wrote it, is one.
+    """Return a text with records by the names that they are called by: `ScaleByAdam(...)`, as 0.1.0 wrote it, is one.
 
     0.1.0 wrote `Function(fn=loss)` for a function, too.
     """
@@ -74,7 +74,7 @@ def _as_called(text: str) -> str:
 
 
 def _clause(name: str, theirs: str, ours: str) -> str:
-    """How an entry differs; two programs by the constants that only one of them has."""
+    """Tell how an entry differs; two programs by the constants that only one of them has."""
     there, here = (set(text.partition(_WITH)[2].split(", ")) - {""} for text in (theirs, ours))
     if not (theirs.startswith("program ") and ours.startswith("program ")):
         return f"{name} is {theirs} there and {ours} here"
@@ -134,7 +134,7 @@ class _Seen(dict[int, tuple[Any, str, list[str]]]):
 
 
 def _digest_closed(closed: Any, constants: dict[str, None], seen: _Seen) -> str:
-    """The hash of a program and its constants, which are added to `constants`; each program is read only once."""
+    """Give the hash of a program and its constants, which are added to `constants`; each program is read only once."""
     if id(closed) not in seen:
         mine: dict[str, None] = {}
         held = [_constant(x, mine) for x in closed.consts]
@@ -145,7 +145,7 @@ def _digest_closed(closed: Any, constants: dict[str, None], seen: _Seen) -> str:
 
 
 def _program_text(jaxpr: Any, constants: dict[str, None], seen: _Seen) -> str:
-    """The equations, with variables numbered in the order in which they are made."""
+    """Return the equations, with variables numbered in the order in which they are made."""
     numbers: dict[Any, str] = {}
 
     def name(var: Any) -> str:
@@ -164,7 +164,7 @@ def _program_text(jaxpr: Any, constants: dict[str, None], seen: _Seen) -> str:
 
 
 def _param_text(value: Any, constants: dict[str, None], seen: _Seen) -> str:
-    """A parameter of an equation as a text: programs in it by their hashes, functions by their code."""
+    """Return a parameter of an equation as a text: programs in it by their hashes, functions by their code."""
     if hasattr(value, "eqns") and hasattr(value, "constvars"):
         return _hash(_program_text(value, constants, seen))
     if hasattr(value, "jaxpr") and hasattr(value, "consts"):
@@ -187,7 +187,7 @@ def _param_text(value: Any, constants: dict[str, None], seen: _Seen) -> str:
 
 
 def _code_text(value: Any, above: set[int]) -> str:
-    """A function as its code and all that it holds; JAX's own, and what has no code, as a name."""
+    """Return a function as its code and all that it holds; JAX's own, and what has no code, as a name."""
     if (held := _held_function(value)) is not None:
         return _code_text(held, above)
     if isinstance(value, functools.partial):
@@ -217,13 +217,13 @@ def _code_text(value: Any, above: set[int]) -> str:
 
 
 def _held_function(value: Any) -> Any:
-    """The function in a record that holds one."""
+    """Return the function in a record that holds one."""
     held = getattr(value, "fn", None) if dataclasses.is_dataclass(value) else None
     return held if callable(held) else None
 
 
 def _plain(leaf: Any) -> Any:
-    """A number, a text or an array; of anything else, such as a data set that would be read whole, its type."""
+    """Return a number, a text or an array; of anything else, such as a data set that would be read whole, its type."""
     kinds = (bool, int, float, complex, str, bytes, np.generic, np.ndarray, jax.Array)
     return leaf if isinstance(leaf, kinds) else type(leaf).__qualname__
 

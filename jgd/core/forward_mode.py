@@ -11,7 +11,7 @@ from jgd.core.errors import InputError
 
 
 def forward_mode_only(place: str, tree: Any, otherwise: str) -> Any:
-    """The tree itself, whose reverse-mode derivatives are refused in one sentence, which ends with `otherwise`.
+    """Return the tree itself, whose reverse-mode derivatives are refused in one sentence, which ends with `otherwise`.
 
     For what a `while_loop` returns: JAX's own error names neither the optimizer nor a remedy.
     """

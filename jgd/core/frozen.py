@@ -38,7 +38,7 @@ def frozen(tree: Any) -> Any:
 
 
 def thaw(tree: Any, params: Any) -> Any:
-    """The pytree behind `frozen(tree)`; a function of the parameters is called with them."""
+    """Return the pytree behind `frozen(tree)`; a function of the parameters is called with them."""
     if isinstance(tree, Frozen):
         return tree.tree
     return tree(params) if callable(tree) else tree
@@ -65,7 +65,7 @@ class FrozenKey(NamedTuple):
 
 
 def frozen_key(key: Any) -> int | FrozenKey | None:
-    """A seed or a random key, typed or raw, as a hashable value; `None` stays `None`."""
+    """Return a seed or a random key, typed or raw, as a hashable value; `None` stays `None`."""
     if key is None or isinstance(key, FrozenKey):
         return key
     if isinstance(key, numbers.Integral) and not isinstance(key, bool):
@@ -81,19 +81,19 @@ def frozen_key(key: Any) -> int | FrozenKey | None:
 
 
 def first_key(key: int | FrozenKey | None) -> jax.Array:
-    """The raw data of a key, u32[words], as a state keeps it; of seed 0 for `None`."""
+    """Return the raw data of a key, u32[words], as a state keeps it; of seed 0 for `None`."""
     if isinstance(key, FrozenKey):
         return jnp.array(key.data, jnp.uint32)
     return jax.random.key_data(jax.random.key(0 if key is None else key))
 
 
 def split_key(key: int | FrozenKey | None, data: jax.Array, count: int = 2) -> tuple[jax.Array, list[jax.Array]]:
-    """The raw data to keep, and `count - 1` keys to draw with; `key` tells the generator of `data`."""
+    """Return the raw data to keep, and `count - 1` keys to draw with; `key` tells the generator of `data`."""
     impl = key.impl if isinstance(key, FrozenKey) else None
     kept, *drawn = jax.random.split(jax.random.wrap_key_data(data, impl=impl), count)
     return jax.random.key_data(kept), drawn
 
 
 def _is_flag(x: Any) -> bool:
-    """Whether `x` is a boolean scalar whose value is known."""
+    """Tell whether `x` is a boolean scalar whose value is known."""
     return getattr(x, "dtype", None) == np.bool_ and x.ndim == 0 and not isinstance(x, jax.core.Tracer)

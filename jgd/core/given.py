@@ -44,7 +44,7 @@ UNNAMED = Names()
 
 
 def taken_numbers(signature: inspect.Signature) -> tuple[str, ...]:
-    """The parameters that take a number which becomes a leaf, by their annotations: `Scalar`, `Rate`, `Decay`."""
+    """Give the parameters that take a number which becomes a leaf, by their annotations: `Scalar`, `Rate`, `Decay`."""
     return tuple(name for name, one in signature.parameters.items() if float in get_args(one.annotation))
 
 
@@ -92,7 +92,7 @@ def kept(old: Any, new: T) -> T:
 
 
 def given_names(node: Any) -> Names:
-    """The places in a record that its constructor's arguments made, with their names."""
+    """Return the places in a record that its constructor's arguments made, with their names."""
     return getattr(node, GIVEN, UNNAMED)
 
 
@@ -105,7 +105,7 @@ def spoken_path(node: Any, path: Path, words: Path) -> Path:
 
 
 def is_alone(node: Any, name: str) -> bool:
-    """Whether the argument of this name made one place of `node`."""
+    """Tell whether the argument of this name made one place of `node`."""
     return sum(other == name for _, other in given_names(node)) == 1
 
 
@@ -117,7 +117,7 @@ def node_at(node: Any, path: Path) -> Any:
 
 
 def part_name(key: Any) -> str:
-    """A key of a path as a text."""
+    """Return a key of a path as a text."""
     for attribute in ("name", "key", "idx"):
         if hasattr(key, attribute):
             return str(getattr(key, attribute))
@@ -125,7 +125,7 @@ def part_name(key: Any) -> str:
 
 
 def _names(value: Any, owners: dict[int, str]) -> Names:
-    """The places of arguments that their paths do not name."""
+    """Return the places of arguments that their paths do not name."""
     places, ends = [], Counter[str]()
     _find(value, (), owners, places, ends)
     other = {name for path, name in places if path[-1] != name or ends[name] > 1}

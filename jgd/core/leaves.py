@@ -20,12 +20,12 @@ PARTS = f"train its real and imaginary parts as two real leaves, {OTHER}"  # whe
 
 
 def leaf_paths(params: Params) -> list[str]:
-    """The paths of the leaves as patterns see them, such as `block_0/attn/query/kernel`, in their order."""
+    """Return the paths of the leaves as patterns see them, such as `block_0/attn/query/kernel`, in their order."""
     return ["/".join(path_names(path)) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
 
 
 def fits(pattern: str, path: str) -> bool:
-    """Whether a regular expression is found somewhere in a path; `^` and `$` bind it to the ends."""
+    """Tell whether a regular expression is found somewhere in a path; `^` and `$` bind it to the ends."""
     return re.search(pattern, path) is not None
 
 
@@ -81,7 +81,7 @@ def prefix_mismatch(prefix: Any, tree: Any, is_leaf: Callable[[Any], bool] | Non
 
 
 def is_whole(params: Params) -> bool:
-    """Whether no mask has put optax's placeholders in place of some leaves."""
+    """Tell whether no mask has put optax's placeholders in place of some leaves."""
     return not any(map(is_hidden, jax.tree.leaves(params, is_leaf=is_hidden)))
 
 
@@ -93,13 +93,13 @@ def flags_of(mask: Any, params: Params) -> Any:
 
 
 def leaf_flags(mask: Any, params: Params) -> Any:
-    """The same with a flag for each leaf, where the mask's tree is a prefix; True everywhere if it is `None`."""
+    """Return the same with a flag for each leaf, where the mask's tree is a prefix; True everywhere if it is `None`."""
     flags = True if mask is None else flags_of(mask, params)
     return jax.tree.map(lambda keep, below: jax.tree.map(lambda _: bool(keep), below), flags, params)
 
 
 def fixed_leaves(transform: Any, params: Params) -> Any:
-    """A tree of flags: where updates are zero at every step, so that no gradient is needed.
+    """Return a tree of flags: where updates are zero at every step, so that no gradient is needed.
 
     A transform tells by a method `fixed(params)`; one without it is taken to change all leaves.
     """
@@ -121,11 +121,11 @@ def with_moving(moving: Any, tree: Any) -> Any:
 
 
 def is_hidden(x: Any) -> bool:
-    """Whether it is optax's placeholder, which a mask puts in the place of a leaf."""
+    """Tell whether it is optax's placeholder, which a mask puts in the place of a leaf."""
     return isinstance(x, optax.MaskedNode)
 
 
 def _likeness(pattern: str, path: str) -> float:
-    """How near a path, or one of its names, is to the letters of a pattern."""
+    """Tell how near a path, or one of its names, is to the letters of a pattern."""
     letters = re.sub(r"\\.|[^\w/]", "", pattern)
     return max(difflib.SequenceMatcher(None, letters, text).ratio() for text in (path, *path.split("/")))

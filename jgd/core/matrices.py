@@ -75,7 +75,7 @@ class Cut:
         return x.reshape(*self._lengths(self.batch), *self.sizes[1:])
 
     def array(self, matrices: jax.Array) -> jax.Array:
-        """The inverse of `matrices`."""
+        """Return the inverse of `matrices`."""
         x = matrices.reshape(self._lengths(self._order))
         return x if self._is_sorted else x.transpose(tuple(self._order.index(i) for i in range(len(self.shape))))
 
@@ -91,7 +91,7 @@ class Cut:
         return jnp.split(whole, list(itertools.accumulate(self.parts[:-1])), axis=-1) if self.parts else [whole]
 
     def joined(self, pieces: list[jax.Array]) -> jax.Array:
-        """The inverse of `split`."""
+        """Return the inverse of `split`."""
         return self.array(pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces, axis=-1))
 
     def __str__(self) -> str:
@@ -117,7 +117,10 @@ class Cut:
 
 
 def cut(place: str, shape: Sequence[int], axes: Any, *, splits: bool = False) -> Cut:
-    """How `axes` cut an array of this shape; `place` names the array in an error. Only `splits` admits `SplitAxes`."""
+    """Tell how `axes` cut an array of this shape; `place` names the array in an error.
+
+    Only `splits` admits `SplitAxes`.
+    """
     rank = len(shape)
     inputs, outputs = (_axes(place, axes, rank, x) for x in (axes.reduction_axis, axes.output_axis))
     if len({*inputs, *outputs}) < len(inputs) + len(outputs) or not inputs or not outputs:
@@ -135,7 +138,7 @@ def cut(place: str, shape: Sequence[int], axes: Any, *, splits: bool = False) ->
 
 
 def _parts(place: str, outputs: int, axes: SplitAxes) -> tuple[int, ...]:
-    """The outputs of each matrix of a split."""
+    """Return the outputs of each matrix of a split."""
     sizes = axes.sizes
     if isinstance(sizes, Sequence) and sizes and all(isinstance(x, numbers.Integral) and int(x) > 0 for x in sizes):
         if sum(sizes) == outputs:
@@ -162,13 +165,13 @@ class DeclaredAxes:
     by_path: tuple[tuple[str, Any], ...]
 
     def of(self, params: Params) -> list[Any]:
-        """The axes of each leaf, `None` for what is no matrix."""
+        """Return the axes of each leaf, `None` for what is no matrix."""
         known = dict(self.by_path)
         return [known.get(jax.tree_util.keystr(path)) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
 
 
 def frozen_axes(declared: Any) -> Any:
-    """A tree of axes as a hashable value; functions and `None` pass unchanged."""
+    """Return a tree of axes as a hashable value; functions and `None` pass unchanged."""
     return declared if isinstance(declared, DeclaredAxes) else frozen(declared)
 
 
@@ -238,7 +241,7 @@ def _is_matrix_rule(node: Any) -> bool:
 
 
 def _axes(place: str, axes: Any, rank: int, chosen: Any) -> tuple[int, ...]:
-    """One or several axes as numbers from 0."""
+    """Return one or several axes as numbers from 0."""
     several = tuple(chosen) if isinstance(chosen, Iterable) else (chosen,)
     for axis in several:
         if not isinstance(axis, numbers.Integral) or not -rank <= int(axis) < rank:

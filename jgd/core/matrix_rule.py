@@ -62,7 +62,7 @@ class MatrixRule(Rule):
         return ()
 
     def size(self, rows: int, columns: int) -> Any:
-        """A factor of the update of a matrix of `rows` inputs and `columns` outputs."""
+        """Return a factor of the update of a matrix of `rows` inputs and `columns` outputs."""
         return 1.0
 
     def length(self, rows: int, columns: int) -> Any:
@@ -70,16 +70,16 @@ class MatrixRule(Rule):
         return self.size(rows, columns)
 
     def acts_on(self, shape: tuple[int, ...]) -> bool:
-        """Whether a leaf of this shape holds matrices."""
+        """Tell whether a leaf of this shape holds matrices."""
         return len(shape) > 1
 
     def flops(self, rows: int, columns: int) -> float:
-        """The operations of the products for one matrix."""
+        """Return the operations of the products for one matrix."""
         return 0.0
 
     @abstracted
     def init(self, params: Params) -> State:
-        """A counter at zero, the slots of each leaf, and those of its matrices behind the axes of its batch."""
+        """Return a counter at zero, the slots of each leaf, and those of its matrices behind the axes of its batch."""
         check_inexact(f"{type(self).__name__}.init", params)
         leaves, structure = jax.tree.flatten(params)
         rows = [(*self.slots(p), *self._matrix_slots(p, one)) for p, one in zip(leaves, self.cuts(params), strict=True)]
@@ -89,7 +89,7 @@ class MatrixRule(Rule):
     @explained
     @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of each matrix, and the next state."""
+        """Return the step of each matrix, and the next state."""
         place = f"{type(self).__name__}.update"
         count, slots = self._unpacked(state)
         t = None if count is None else increment(count)
@@ -134,13 +134,16 @@ class MatrixRule(Rule):
         return structure.unflatten(updates), self._packed(t, [*kept, *new])
 
     def cost(self, params: Params) -> Cost:
-        """The state in and out, and the operations of the products for every matrix."""
+        """Return the state in and out, and the operations of the products for every matrix."""
         work = sum(count * self.flops(*sides) for one in self.cuts(params) for count, *sides in one.pieces)
         dtype = getattr(self, "ns_dtype", None) or jnp.result_type(jnp.float32, *jax.tree.leaves(params))
         return Cost(2 * tree_bytes(jax.eval_shape(self.init, params)), {jnp.dtype(dtype).name: float(work)})
 
     def for_params(self, params: Params) -> Any:
-        """The same with the axes fixed that are declared for these parameters; see `jgd.core.matrices.for_params`."""
+        """Return the same with the axes fixed that are declared for these parameters.
+
+        See `jgd.core.matrices.for_params`.
+        """
         declared = getattr(self, "weight_dimension_numbers", None)
         if declared is None:
             return self
@@ -148,7 +151,7 @@ class MatrixRule(Rule):
         return dataclasses.replace(self, weight_dimension_numbers=axes)  # type: ignore[type-var]
 
     def cuts(self, params: Params) -> list[Cut]:
-        """How each leaf is cut into matrices."""
+        """Tell how each leaf is cut into matrices."""
         rows = jax.tree_util.tree_leaves_with_path(params)
         axes: list[Any] = [MatrixAxes(-2, -1)] * len(rows)
         declared, place = getattr(self, "weight_dimension_numbers", None), type(self).__name__
@@ -157,7 +160,7 @@ class MatrixRule(Rule):
         return [_cut(place, path, leaf, x) for (path, leaf), x in zip(rows, axes, strict=True)]
 
     def _matrix_slots(self, p: Any, one: Cut) -> tuple[Any, ...]:
-        """The slots of a leaf's matrices: arrays, or lists of an array for each of the matrices side by side."""
+        """Return the slots of a leaf's matrices: arrays, or lists of an array for each of the matrices side by side."""
         made = [
             [
                 _repeated(x, one)
@@ -171,7 +174,7 @@ class MatrixRule(Rule):
 def fitting_columns(
     place: str, grads: Grads, cuts: Sequence[Any], slots: Sequence[State], make: Callable[[Any, Any], Any]
 ) -> list[list[Any]]:
-    """The slots leaf by leaf, or the error of the first path where the gradient is not that of the state.
+    """Return the slots leaf by leaf, or the error of the first path where the gradient is not that of the state.
 
     `make(g, cut)` makes the slots of a leaf that is cut so, as a tuple.
     """
@@ -200,17 +203,17 @@ def _batches(cuts: Sequence[Cut], columns: Sequence[Sequence[Any]], arrays: int)
 
 
 def _repeated(x: Any, one: Cut) -> jax.Array:
-    """A slot of one matrix, for each matrix of a leaf."""
+    """Return a slot of one matrix, for each matrix of a leaf."""
     return jnp.broadcast_to(x, (*one.batch_shape, *jnp.shape(x)))
 
 
 def _flat(one: Cut, x: jax.Array) -> jax.Array:
-    """A slot of a leaf's matrices with one axis for the batch."""
+    """Return a slot of a leaf's matrices with one axis for the batch."""
     return widen(x).reshape(one.sizes[0], *x.shape[len(one.batch) :])
 
 
 def _like(one: Cut, new: list[jax.Array], old: Any) -> Any:
-    """The slots of a leaf's matrices, shaped and typed as they were."""
+    """Return the slots of a leaf's matrices, shaped and typed as they were."""
     olds = old if one.parts else [old]
     kept = [cast_like(x.reshape(o.shape), o) for x, o in zip(new, olds, strict=True)]
     return kept if one.parts else kept[0]
@@ -241,7 +244,7 @@ def _by_shape(
 
 
 def _cut(place: str, path: Any, leaf: Any, axes: Any) -> Cut:
-    """How one leaf is cut, or the error that it is no matrix."""
+    """Tell how one leaf is cut, or the error that it is no matrix."""
     shape = jnp.shape(leaf)
     if len(shape) < 2:
         raise InputError(

@@ -34,5 +34,5 @@ def median_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float
 
 
 def level_text(level: float) -> str:
-    """A level in percent, never rounded up: `93%` for 93.75%."""
+    """Return a level in percent, never rounded up: `93%` for 93.75%."""
     return f"{math.floor(100 * level + 1e-9)}%"

@@ -36,12 +36,12 @@ def free_bytes(device: Any) -> int | None:
 
 
 def bytes_on_a_device(tree: Any) -> int:
-    """Bytes of the arrays of a tree, or of their shapes, on one of the devices over which each is split."""
+    """Return the bytes of the arrays of a tree, or of their shapes, on one of the devices over which each is split."""
     return sum(map(_part_bytes, jax.tree.leaves(tree)))
 
 
 def ran_out(error: Exception) -> bool:
-    """Whether the error says that a device's memory ran out."""
+    """Tell whether the error says that a device's memory ran out."""
     # XLA's CPU backend says INTERNAL where memory runs out in a computation that was dispatched before.
     return any(said in str(error) for said in ("RESOURCE_EXHAUSTED", "Out of memory allocating"))
 

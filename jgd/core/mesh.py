@@ -18,24 +18,24 @@ FREE = PartitionSpec.UNCONSTRAINED
 
 
 def axes_of_type(kind: AxisType, mesh: Any = None) -> tuple[str, ...]:
-    """The axes of a mesh, of the one in effect unless given, that are of a type; none without a mesh."""
+    """Return the axes of a mesh, of the one in effect unless given, that are of a type; none without a mesh."""
     mesh = jax.sharding.get_abstract_mesh() if mesh is None else mesh
     return tuple(name for name, x in zip(mesh.axis_names, mesh.axis_types or (), strict=False) if x == kind)
 
 
 def devices_in_use() -> int:
-    """How many devices of the mesh in effect arrays may lie on; one without a mesh, and within `jax.shard_map`."""
+    """Tell how many devices of the mesh in effect arrays may lie on; one without a mesh, and within `jax.shard_map`."""
     mesh = jax.sharding.get_abstract_mesh()
     return math.prod(mesh.shape[name] for kind in (AxisType.Auto, AxisType.Explicit) for name in axes_of_type(kind))
 
 
 def mesh_in_type(x: Any) -> Any:
-    """The mesh in an array's type, which is there where axes are Explicit; `None` without one."""
+    """Return the mesh in an array's type, which is there where axes are Explicit; `None` without one."""
     return getattr(getattr(jax.typeof(x), "sharding", None), "mesh", None)
 
 
 def spec_of(x: Any) -> PartitionSpec:
-    """How an array lies on the mesh in effect, as far as its type says so: `P()` where axes are Auto."""
+    """Tell how an array lies on the mesh in effect, as far as its type says so: `P()` where axes are Auto."""
     return getattr(getattr(jax.typeof(x), "sharding", None), "spec", None) or PartitionSpec()
 
 
@@ -126,7 +126,7 @@ def over_devices(work: Callable[..., Any], context: Any, row: Any, *, joined: bo
 
 
 def _unspread(x: jax.Array) -> jax.Array:
-    """A batch of which every device holds a part of each member, or all of it, as the compiler chooses.
+    """Return a batch of which every device holds a part of each member, or all of it, as the compiler chooses.
 
     Said between a spread batch and the arrays that it is made of: else the arrays are moved one by one.
     """
@@ -134,7 +134,7 @@ def _unspread(x: jax.Array) -> jax.Array:
 
 
 def _arrays_of(tree: Any) -> tuple[list[Any], Callable[[Any], Any]]:
-    """The arrays of a tree, and what puts others in their places."""
+    """Return the arrays of a tree, and what puts others in their places."""
     leaves, structure = jax.tree.flatten(tree)
     is_array = [isinstance(x, (jax.Array, np.ndarray, np.generic)) for x in leaves]
 

@@ -141,7 +141,7 @@ def _by_blocks(x: Inexact[Array, "*batch m n"]) -> Inexact[Array, "*batch m m"]:
 
 
 def steps_of(ns_coeffs: Sequence[Any], steps: int) -> int:
-    """The number of steps: as many as there are triples, or `steps` of a single one."""
+    """Return the number of steps: as many as there are triples, or `steps` of a single one."""
     return len(ns_coeffs) // 3 if len(ns_coeffs) > 3 else steps
 
 

@@ -7,7 +7,7 @@ from jgd.core.errors import InputError
 
 
 def require(module: str, purpose: str, extra: str = "all") -> ModuleType:
-    """The module, or an error that says what it was for and how to install it."""
+    """Return the module, or an error that says what it was for and how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError:

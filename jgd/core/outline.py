@@ -35,7 +35,7 @@ class Number:
 
 
 def brief(tree: Any) -> Any:
-    """The same tree to be printed: long arrays by dtype and shape, and those that are a number as the number."""
+    """Return the same tree to be printed: long arrays by dtype and shape, and those that are a number as the number."""
     return jax.tree.map(_brief, tree)
 
 
@@ -58,7 +58,7 @@ def shown(value: Any) -> str:
 
 
 def outline(tree: Any) -> str:
-    """The leaves of a tree with their paths, arrays by type and shape."""
+    """Return the leaves of a tree with their paths, arrays by type and shape."""
     return ", ".join(f"{name_of(p)}: {shown(x)}" for p, x in jax.tree_util.tree_leaves_with_path(tree)) or "nothing"
 
 
@@ -68,7 +68,7 @@ def _cut(text: str) -> str:
 
 
 def _is_array(x: Any) -> bool:
-    """Whether it is shown by its shape: an array of any size, or a number that has no value yet."""
+    """Tell whether it is shown by its shape: an array of any size, or a number that has no value yet."""
     if not (hasattr(x, "shape") and hasattr(x, "dtype")) or isinstance(x, type):
         return False
     return bool(x.shape) or isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct))

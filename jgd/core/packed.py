@@ -56,7 +56,7 @@ class Packed:
         return Packed(tuple(arrays), structure, shapes, groups, devices)
 
     def tree(self) -> Any:
-        """The arrays as they were."""
+        """Return the arrays as they were."""
         found: list[Any] = [None] * len(self.shapes)
         for group, x in zip(self.groups, self.arrays, strict=True):
             if len(group) == 1:
@@ -69,12 +69,12 @@ class Packed:
 
 
 def _axis(shape: tuple[int, ...], devices: int) -> int | None:
-    """The first axis that the devices divide."""
+    """Return the first axis that the devices divide."""
     return next((i for i, n in enumerate(shape) if n and n % devices == 0), None)
 
 
 def _parts(x: jax.Array, devices: int) -> jax.Array:
-    """An array f[n, ...] as f[n, parts, size of a part]."""
+    """Return an array f[n, ...] as f[n, parts, size of a part]."""
     n, *shape = x.shape
     axis = _axis(tuple(shape), devices)
     if axis is None:
@@ -84,7 +84,7 @@ def _parts(x: jax.Array, devices: int) -> jax.Array:
 
 
 def _joined(parts: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """The inverse of `_parts`, for members of a shape."""
+    """Return the inverse of `_parts`, for members of a shape."""
     n, devices, _ = parts.shape
     axis = _axis(shape, devices)
     if devices == 1 or axis is None:

@@ -22,7 +22,7 @@ class Pair(optax.GradientTransformationExtraArgs):
     """
 
     def __new__(cls: type[T], *args: Any, **kwargs: Any) -> T:
-        """A value without contents; `__init__` and JAX fill its attributes."""
+        """Return a value without contents; `__init__` and JAX fill its attributes."""
         return tuple.__new__(cast(Any, cls))
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class Pair(optax.GradientTransformationExtraArgs):
 
 
 def as_pair(cls: type[T]) -> type[T]:
-    """A class with `init` and `update` as one that inherits from `Pair` too, under the same name."""
+    """Return a class with `init` and `update` as one that inherits from `Pair` too, under the same name."""
     if issubclass(cls, Pair):
         return cls
     names = ("__module__", "__qualname__", "__doc__")

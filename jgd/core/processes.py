@@ -9,7 +9,10 @@ from jax.experimental import multihost_utils
 
 
 def on_host(tree: Any) -> Any:
-    """The arrays of a tree, whole in each process; those that span processes are put together, so all must call it."""
+    """Return the arrays of a tree, whole in each process.
+
+    Those that span processes are put together, so all must call it.
+    """
 
     def whole(x: Any) -> Any:
         if not isinstance(x, jax.Array) or x.is_fully_addressable:
@@ -22,14 +25,14 @@ def on_host(tree: Any) -> Any:
 
 
 def in_any(flag: bool) -> bool:
-    """Whether a flag is set in any process: one answer for all, which must call it together."""
+    """Tell whether a flag is set in any process: one answer for all, which must call it together."""
     if jax.process_count() == 1:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
 def same_in_all(arrays: Any) -> bool:
-    """Whether every process holds the same bytes in the arrays of a tree; all must call it together."""
+    """Tell whether every process holds the same bytes in the arrays of a tree; all must call it together."""
     if jax.process_count() == 1:
         return True
     digest = 0
@@ -39,5 +42,5 @@ def same_in_all(arrays: Any) -> bool:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes for all."""
+    """Tell whether this process is the one that writes for all."""
     return jax.process_index() == 0

@@ -52,7 +52,7 @@ class Progress:
 
 
 def in_notebook() -> bool:
-    """Whether the code runs in a notebook's kernel."""
+    """Tell whether the code runs in a notebook's kernel."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return getattr(shell, "kernel", None) is not None
 

@@ -41,7 +41,7 @@ def is_quantized(x: Any) -> bool:
 
 
 def scale_shape(shape: tuple[int, ...], block: int) -> tuple[int, ...]:
-    """The shape of the scales of an array: its last axis in equal blocks of at most `block` entries.
+    """Return the shape of the scales of an array: its last axis in equal blocks of at most `block` entries.
 
     Where the last axis has less than 64 entries (or `block`), the axes before it are put together with it until there
     are as many.
@@ -53,7 +53,7 @@ def scale_shape(shape: tuple[int, ...], block: int) -> tuple[int, ...]:
 
 
 def can_encode(shape: tuple[int, ...], bits: int) -> bool:
-    """Whether an array of this shape can be held in so many bits: it has entries, and pairs of them for 4 bits."""
+    """Tell whether an array of this shape can be held in so many bits: it has entries, and pairs of them for 4 bits."""
     return bool(shape) and math.prod(shape) > 0 and (bits == 8 or shape[-1] % 2 == 0)
 
 
@@ -83,7 +83,7 @@ def quantize(
 
 @partial(jax.jit, static_argnames="coding")
 def dequantize(x: LowBitArray, coding: Coding) -> jax.Array:
-    """The array f32 that is held."""
+    """Return the array f32 that is held."""
     shape = x.codes.shape if coding.bits == 8 else (*x.codes.shape[:-1], 2 * x.codes.shape[-1])
     if x.codes.size == 0:
         return jnp.zeros(shape, jnp.float32)
@@ -96,7 +96,7 @@ def dequantize(x: LowBitArray, coding: Coding) -> jax.Array:
 
 
 def _blocks(x: jax.Array, scales: tuple[int, ...]) -> jax.Array:
-    """An array with an axis for its blocks and one within them; the last block is filled up with zeros."""
+    """Return an array with an axis for its blocks and one within them; the last block is filled up with zeros."""
     lead, count = scales[:-1], scales[-1]
     entries = math.prod(x.shape[len(lead) :])
     width = -(-entries // count) if count else 0
@@ -107,7 +107,7 @@ def _blocks(x: jax.Array, scales: tuple[int, ...]) -> jax.Array:
 
 
 def _unblocked(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """The inverse of `_blocks`."""
+    """Return the inverse of `_blocks`."""
     lead = x.shape[:-2]
     entries = math.prod(shape[len(lead) :])
     return x.reshape(*lead, x.shape[-2] * x.shape[-1])[..., :entries].reshape(shape)

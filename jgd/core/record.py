@@ -44,7 +44,7 @@ def hyper(
 def hypers(
     *, default: Any = _MISSING, interval: str = "(-inf, inf)", convert: Convert = None, lengths: Any = (0, math.inf)
 ) -> Any:
-    """A sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one.
+    """Return a sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one.
 
     `convert` makes that sequence of what a user gives, such as a name; `lengths` are the least and the largest.
     """
@@ -129,7 +129,7 @@ def record(cls: type[T]) -> type[T]:
 
 
 def part_names(value: Any) -> tuple[str, ...]:
-    """The fields of a record that are parts, in their order; none for anything else."""
+    """Return the fields of a record that are parts, in their order; none for anything else."""
     fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
     return tuple(field.name for field in fields if field.metadata.get("kind") == "part")
 
@@ -164,7 +164,7 @@ def _missing(self: Any, name: str) -> Any:
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
-    """The value of a field as the record keeps it: checked where it is a plain number, converted where asked."""
+    """Return the value of a field as the record keeps it: checked where it is a plain number, converted where asked."""
     value, kind = self.__dict__[field.name], field.metadata.get("kind")
     if kind == "hyper":
         return _number(self, field, value)
@@ -213,7 +213,7 @@ def _converted(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
-    """A hyperparameter as the record keeps it: a plain number as a float in its interval, all else as it is."""
+    """Return a hyperparameter as the record keeps it: a plain number as a float in its interval, all else as it is."""
     interval: Interval = field.metadata["interval"]
     if value is None and (field.default is None or field.metadata.get("optional")):
         return None
@@ -232,7 +232,7 @@ def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def _may_be_number(value: Any) -> bool:
-    """Whether it is a number or an array of them, or stands for one, as a schedule and a distribution do."""
+    """Tell whether it is a number or an array of them, or stands for one, as a schedule and a distribution do."""
     if isinstance(value, Placeholder):
         return True
     if hasattr(value, "init") and hasattr(value, "update"):
@@ -250,7 +250,7 @@ def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputEr
 
 
 def _repr(self: Any) -> str:
-    """The call that makes it, which can be pasted back; structure that has its default value is left out."""
+    """Return the call that makes it, which can be pasted back; structure that has its default value is left out."""
     shown = []
     for field in dataclasses.fields(self):
         value = self.__dict__[field.name]
@@ -280,11 +280,11 @@ class Function:
     fn: Callable[..., Any] = static()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function's own value."""
+        """Return the function's own value."""
         return self.fn(*args, **kwargs)
 
     def __repr__(self) -> str:
-        """The function's name, which can be pasted back where it is known."""
+        """Return the function's name, which can be pasted back where it is known."""
         return getattr(self.fn, "__qualname__", None) or repr(self.fn)
 
 

@@ -11,7 +11,7 @@ NARROW = ("bfloat16", "float16")
 
 
 def is_narrow(x: Any) -> bool:
-    """Whether an array, or its shape, is of bfloat16 or float16."""
+    """Tell whether an array, or its shape, is of bfloat16 or float16."""
     return jnp.result_type(x).name in NARROW
 
 
@@ -57,7 +57,7 @@ def remainder(x: jax.Array, top: jax.Array) -> jax.Array:
 
 
 def with_remainder(top: jax.Array, rest: jax.Array) -> jax.Array:
-    """The f32 x of `top = upper_half(x)`, which may be a bfloat16, and `remainder(x, top)`, bit for bit."""
+    """Return the f32 x of `top = upper_half(x)`, which may be a bfloat16, and `remainder(x, top)`, bit for bit."""
     return _number(_bits(top.astype(jnp.float32)) + rest.astype(jnp.int32).astype(jnp.uint32))
 
 

@@ -58,7 +58,7 @@ class Rule(Pair):
 
     @abstracted
     def init(self, params: Params) -> State:
-        """A counter at zero and the slots of each leaf."""
+        """Return a counter at zero and the slots of each leaf."""
         check_inexact(f"{type(self).__name__}.init", params, integers=self.integers)
         if self.real:
             check_real(f"{type(self).__name__}.init", params, self.real)
@@ -69,7 +69,7 @@ class Rule(Pair):
     @explained
     @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of each leaf, and the next state."""
+        """Return the step of each leaf, and the next state."""
         count, slots = self._unpacked(state)
         t = None if count is None else increment(count)
         rule = jax.tree.map(jnp.asarray, self)
@@ -117,7 +117,7 @@ class Rule(Pair):
         return (state.count if "count" in self.layout._fields else None), slots
 
     def _asked(self, params: Params, extra: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
-        """Whether `step` reads the parameter, and the extra arguments that it asks for."""
+        """Tell whether `step` reads the parameter, and the extra arguments that it asks for."""
         asked = _asks(type(self).step)
         if "p" in asked:
             check_params(f"{type(self).__name__}.update", params)
@@ -129,6 +129,6 @@ class Rule(Pair):
 
 @functools.cache
 def _asks(step: Callable[..., Any]) -> dict[str, bool]:
-    """The arguments that a step asks for by name, and whether it needs them."""
+    """Return the arguments that a step asks for by name, and whether it needs them."""
     parameters = inspect.signature(step).parameters.values()
     return {x.name: x.default is x.empty for x in parameters if x.kind is x.KEYWORD_ONLY}

@@ -24,7 +24,7 @@ class LeafStacks:
     kinds: tuple[str, ...] = static()  # the name of each leaf's stack
 
     def __call__(self, stacked: dict[str, jax.Array]) -> Params:
-        """The tree whose leaves the stacks hold. Differentiable: gradients arrive stacked."""
+        """Return the tree whose leaves the stacks hold. Differentiable: gradients arrive stacked."""
         found = {kind: x.shape[0] for kind, x in stacked.items()}
         wanted = {kind: self.kinds.count(kind) for kind in dict.fromkeys(self.kinds)}
         if found != wanted:
@@ -63,7 +63,7 @@ def stack_leaves(tree: Params) -> tuple[dict[str, jax.Array], LeafStacks]:
 
 
 def _kind(leaf: Any) -> str:
-    """The name of the stack that a leaf belongs to."""
+    """Return the name of the stack that a leaf belongs to."""
     sharding = _sharding(leaf)
     place = "" if sharding is None else f" {sharding.spec}"
     return f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}{place}"
@@ -79,7 +79,7 @@ def _stack(leaves: list[Any]) -> jax.Array:
 
 
 def _sharding(leaf: Any) -> NamedSharding | None:
-    """How an array lies on a mesh; None for one that does not, and within a trace, where the compiler decides."""
+    """Tell how an array lies on a mesh; None for one that does not, and within a trace, where the compiler decides."""
     if isinstance(leaf, jax.core.Tracer):
         return None
     sharding = getattr(leaf, "sharding", None)

@@ -160,7 +160,7 @@ def param_specs(place: str, params: Params, specs: Any) -> Any:
 
 
 def names_in(entry: Any) -> tuple[str, ...]:
-    """The axes of the mesh in an entry of a spec."""
+    """Return the axes of the mesh in an entry of a spec."""
     return () if entry is None else (entry,) if isinstance(entry, str) else tuple(entry)
 
 
@@ -184,14 +184,14 @@ def _of_length(place: str, name: str, shape: tuple[int, ...], spec: PartitionSpe
 
 
 def _parts_of(path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """The parts of a path without gaps, the longest first, of equal ones the last."""
+    """Yield the parts of a path without gaps, the longest first, of equal ones the last."""
     for length in range(len(path), -1, -1):
         for start in range(len(path) - length, -1, -1):
             yield path[start : start + length]
 
 
 def _full(shape: tuple[int, ...], spec: PartitionSpec) -> tuple[Any, ...]:
-    """An entry for each axis."""
+    """Return an entry for each axis."""
     return *spec, *[None] * (len(shape) - len(spec))
 
 
@@ -214,13 +214,13 @@ def _of_low_bit(x: LowBitArray, owner: Any, axes: Mapping[str, int]) -> Any:
 
 
 def _dividing(entry: Any, n: int, axes: Mapping[str, int]) -> Any:
-    """An entry of a spec for an axis of n, or `None` where the mesh's axes do not divide it, or are not known."""
+    """Give an entry of a spec for an axis of n, or `None` where the mesh's axes do not divide it, or are not known."""
     parts = math.prod(axes.get(name, 0) for name in names_in(entry))
     return entry if parts and n % parts == 0 else None
 
 
 def _fitting(shape: tuple[int, ...], whole: tuple[int, ...], spec: PartitionSpec) -> list[PartitionSpec]:
-    """The specs that a leaf of the state may have whose parameter has the shape `whole` and this spec."""
+    """Return the specs that a leaf of the state may have whose parameter has the shape `whole` and this spec."""
     entries, more = _full(whole, spec), len(shape) - len(whole)
     if more >= 0 and shape[more:] == whole:
         return [PartitionSpec(*[None] * more, *entries)]

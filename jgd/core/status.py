@@ -13,7 +13,7 @@ class Status(enum.IntEnum):
     remedy: str
 
     def __new__(cls, value: int, message: str, remedy: str) -> "Status":
-        """A number that knows its text."""
+        """Return a number that knows its text."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.message, member.remedy = message, remedy
@@ -98,7 +98,7 @@ class Status(enum.IntEnum):
 
     @classmethod
     def of(cls, code: Any) -> "Status":
-        """The member for a number that came out of a compiled program."""
+        """Return the member for a number that came out of a compiled program."""
         return cls(int(np.asarray(code)))
 
     @property

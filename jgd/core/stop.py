@@ -99,7 +99,7 @@ class Stop:
         params_norm: Any = None,
         change: Any = None,
     ) -> tuple["Watch", jax.Array]:
-        """The next watch, and the status at this step as an i32 scalar: `Status.RUNNING` where no rule holds.
+        """Return the next watch, and the status at this step as an i32 scalar: `Status.RUNNING` where no rule holds.
 
         Those that this record has no threshold for may be left out. `first_norm` is the gradient's at the start,
         `change` that of the value, as a share of the larger of the two values' sizes.

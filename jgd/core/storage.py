@@ -116,7 +116,7 @@ def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def named(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """The leaves of a pytree by their paths, PRNG keys as the numbers in them: what `save_arrays` takes."""
+    """Return the leaves of a pytree by their paths, PRNG keys as the numbers in them: what `save_arrays` takes."""
     return {
         prefix + jax.tree_util.keystr(path): jax.random.key_data(x) if is_key(x) else x
         for path, x in jax.tree_util.tree_leaves_with_path(tree)
@@ -124,12 +124,12 @@ def named(tree: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with a prefix, by what follows it."""
+    """Return the arrays whose names begin with a prefix, by what follows it."""
     return {name.removeprefix(prefix): x for name, x in arrays.items() if name.startswith(prefix)}
 
 
 def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, place: str) -> Any:
-    """The pytree like `template` whose leaves are the arrays saved under its paths: the inverse of `named`.
+    """Return the pytree like `template` whose leaves are the arrays saved under its paths: the inverse of `named`.
 
     An array that is missing, or whose shape or dtype differs, is an error that names `place` and the path. What is
     spread over several devices in the template lies there as it does in the template.
@@ -159,12 +159,12 @@ def fill(template: Any, arrays: Mapping[str, np.ndarray], prefix: str = "", *, p
 
 
 def is_key(x: Any) -> bool:
-    """Whether `x` is an array of typed PRNG keys."""
+    """Tell whether `x` is an array of typed PRNG keys."""
     return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def _encode(blocks: dict[str, np.ndarray], meta: dict[str, Any]) -> tuple[bytes, list[memoryview]]:
-    """The header of a safetensors file, with a checksum, and the bytes that follow it."""
+    """Return the header of a safetensors file, with a checksum, and the bytes that follow it."""
     header: dict[str, Any] = {}
     payload, names, offset = [], {}, 0
     for name, block in blocks.items():
@@ -183,7 +183,7 @@ def _encode(blocks: dict[str, np.ndarray], meta: dict[str, Any]) -> tuple[bytes,
 
 
 def _decode(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the metadata of such a file; damage raises one of `_WRONG`."""
+    """Return the arrays and the metadata of such a file; damage raises one of `_WRONG`."""
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 + size or size == 0:
         raise ValueError("it ends too early")

@@ -8,7 +8,7 @@ from jgd.core.types import Array
 
 
 def fold(x: Float[Array, "n n"]) -> Float[Array, "2*(n//2)+1 n-n//2"]:
-    """The n (n + 1) / 2 numbers of a symmetric matrix as a rectangle, f[2 h + 1, n - h] with h = n // 2.
+    """Return the n (n + 1) / 2 numbers of a symmetric matrix as a rectangle, f[2 h + 1, n - h] with h = n // 2.
 
     Of [[A, B], [B', C]], A f[h, h], the rows of B come first, then the lower triangle of A, a row further down, beside
     the upper one of C. It is linear, so that means and sums of folded matrices are folded means and sums.
@@ -22,7 +22,7 @@ def fold(x: Float[Array, "n n"]) -> Float[Array, "2*(n//2)+1 n-n//2"]:
 
 
 def unfold(folded: Float[Array, "rows columns"]) -> Float[Array, "n n"]:
-    """The inverse of `fold`."""
+    """Return the inverse of `fold`."""
     h, k = folded.shape[0] // 2, folded.shape[1]
     b, triangles = folded[:h], folded[h:]
     lower, upper = triangles[1:, :h], triangles[:k]
@@ -32,11 +32,11 @@ def unfold(folded: Float[Array, "rows columns"]) -> Float[Array, "n n"]:
 
 
 def folded_shape(n: int) -> tuple[int, int]:
-    """The shape of a folded matrix f[n, n]."""
+    """Return the shape of a folded matrix f[n, n]."""
     return 2 * (n // 2) + 1, n - n // 2
 
 
 def _below(shape: tuple[int, int], by: int) -> jax.Array:
-    """Where a row's number exceeds the column's by so much at least."""
+    """Tell where a row's number exceeds the column's by so much at least."""
     rows, columns = (jax.lax.broadcasted_iota(jnp.int32, shape, axis) for axis in (0, 1))
     return rows - columns >= by

@@ -22,16 +22,16 @@ def threefry(key: Any, high: np.ndarray, low: np.ndarray) -> Words:
 
 
 def fold_in(key: Any, number: int) -> Words:
-    """The words of `jax.random.fold_in(key, number)`, u32[1] each, from those of the key."""
+    """Return the words of `jax.random.fold_in(key, number)`, u32[1] each, from those of the key."""
     return threefry(key, np.zeros(1, np.uint32), np.array([number], np.uint32))
 
 
 def words_of(key: jax.Array) -> np.ndarray:
-    """The words of a key that is no tracer, u32[2]; also where a function is being traced."""
+    """Return the words of a key that is no tracer, u32[2]; also where a function is being traced."""
     with jax.ensure_compile_time_eval():
         return np.asarray(jax.random.key_data(key))
 
 
 def key_from_words(words: Any) -> jax.Array:
-    """The key of two words, or an array of keys of u32[n, 2]."""
+    """Return the key of two words, or an array of keys of u32[n, 2]."""
     return jax.random.wrap_key_data(jax.device_put(np.asarray(words, np.uint32)), impl="threefry2x32")

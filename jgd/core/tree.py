@@ -77,7 +77,7 @@ def where_both(rule: Callable[[Any, Any], Any], first: Any, second: Any) -> Any:
 
 
 def cast_like(new: Any, old: Any) -> Any:
-    """A slot of a leaf, an array or a tree of them, in the dtypes that it had."""
+    """Return a slot of a leaf, an array or a tree of them, in the dtypes that it had."""
     return jax.tree.map(lambda n, o: jnp.asarray(n).astype(jnp.result_type(o)), new, old)
 
 
@@ -99,13 +99,13 @@ def moment_dtype(x: Any, dtype: str | None = None, *, real: bool = False) -> Any
 
 
 def full_like(params: Params, value: Scalar = 0.0, dtype: str | None = None, *, real: bool = False) -> State:
-    """A tree of accumulators filled with `value`, as `moment_dtype` has it; shardings follow the parameters'."""
+    """Return a tree of accumulators filled with `value`, as `moment_dtype` has it; shardings follow the parameters'."""
     check_inexact("init", params)
     return jax.tree.map(lambda p: filled(p, value, dtype, real=real), params)
 
 
 def filled(p: Any, value: Scalar = 0.0, dtype: str | None = None, *, real: bool = False) -> jax.Array:
-    """An accumulator for one array, filled with `value`, as `moment_dtype` has it; it lies as the array lies."""
+    """Return an accumulator for one array, filled with `value`, as `moment_dtype` has it; it lies as the array lies."""
     return jnp.full_like(p if hasattr(p, "shape") else jnp.asarray(p), value, moment_dtype(p, dtype, real=real))
 
 
@@ -115,18 +115,18 @@ def zeros(p: Any, dtype: str | None = None, *, real: bool = False) -> jax.Array:
 
 
 def copied(params: Params, dtype: Any = None) -> State:
-    """A copy of the parameters, which a state may keep while they are donated; in `dtype` if one is given."""
+    """Return a copy of the parameters, which a state may keep while they are donated; in `dtype` if one is given."""
     check_inexact("init", params)
     return jax.tree.map(lambda p: jnp.array(p, dtype or jnp.result_type(p), copy=True), params)
 
 
 def scalar_of(params: Params, value: Scalar = 0.0) -> jax.Array:
-    """A real scalar of a state, in float32 or, with wider parameters, in theirs."""
+    """Return a real scalar of a state, in float32 or, with wider parameters, in theirs."""
     return jnp.array(value, jnp.finfo(jnp.result_type(jnp.float32, *jax.tree.leaves(params))).dtype, copy=True)
 
 
 def tree_bytes(tree: Any) -> int:
-    """Bytes of the arrays of a tree, or of their shapes."""
+    """Return the bytes of the arrays of a tree, or of their shapes."""
     return sum(math.prod(jnp.shape(x)) * jnp.result_type(x).itemsize for x in jax.tree.leaves(tree))
 
 
@@ -161,7 +161,7 @@ def global_norm(tree: Any) -> jax.Array:
 
 
 def global_dot(a: Any, b: Any) -> jax.Array:
-    """The real inner product of two trees of one structure, accumulated in float32 at least."""
+    """Return the real inner product of two trees of one structure, accumulated in float32 at least."""
     check_whole("global_dot", a)
     parts = jax.tree.map(lambda x, y: jnp.sum((widen(x).conj() * widen(y)).real), a, b)
     return sum(jax.tree.leaves(parts), start=jnp.zeros((), jnp.float32))
@@ -175,7 +175,7 @@ def ratio(top: jax.Array, bottom: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def safe_sqrt(x: jax.Array) -> jax.Array:
-    """The square root, with derivative zero at zero instead of infinity."""
+    """Return the square root, with derivative zero at zero instead of infinity."""
     return jnp.sqrt(x)
 
 
@@ -187,7 +187,7 @@ def _safe_sqrt_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def all_finite(tree: Any) -> jax.Array:
-    """Whether every entry of every leaf is finite, a bool scalar."""
+    """Tell whether every entry of every leaf is finite, a bool scalar."""
     flags = [jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)]
     return jnp.all(jnp.stack(flags)) if flags else jnp.array(True)
 
@@ -204,7 +204,7 @@ def increment(count: jax.Array) -> jax.Array:
 
 
 def zero_count() -> jax.Array:
-    """A step counter at zero, an i32 scalar."""
+    """Return a step counter at zero, an i32 scalar."""
     return jnp.zeros((), jnp.int32)
 
 
@@ -226,7 +226,7 @@ def check_inexact(place: str, tree: Any, *, integers: bool = False) -> None:
 
 
 def name_of(path: Any) -> str:
-    """A path in a tree as a person writes it: `['layers'][0].kernel`, or `the root`."""
+    """Return a path in a tree as a person writes it: `['layers'][0].kernel`, or `the root`."""
     return jax.tree_util.keystr(path) or "the root"
 
 
@@ -256,12 +256,12 @@ def check_extra(place: str, name: str, value: Any) -> None:
 
 
 def nth_name(tree: Any, index: int) -> str:
-    """The path of a leaf by its number, for an error: paths of many leaves cost more than a check of them."""
+    """Return the path of a leaf by its number, for an error: paths of many leaves cost more than a check of them."""
     return name_of(jax.tree_util.tree_leaves_with_path(tree)[index][0])
 
 
 def column_of(place: str, what: str, grads: Grads, structure: Any, tree: Any, shaped: bool) -> list[Any]:
-    """The leaves of `tree` in the order of the gradient's, or an error that names the first path that differs."""
+    """Give the leaves of `tree` in the order of the gradient's, or an error that names the first path that differs."""
     try:
         column = structure.flatten_up_to(tree)
     except (ValueError, TypeError, KeyError):

@@ -12,7 +12,7 @@ from jgd.core.errors import InputError, unknown
 
 
 def look_up(what: str, name: str) -> Any:
-    """The value of `file.py:value` or `package.module:value`, which runs the file; `what` names it in an error."""
+    """Give the value of `file.py:value` or `package.module:value`, which runs the file; `what` names it in an error."""
     place, _, attribute = name.rpartition(":")
     module = _import(f"{what} {name}", place)
     if not hasattr(module, attribute):
@@ -21,7 +21,7 @@ def look_up(what: str, name: str) -> Any:
 
 
 def attempt(place: str, call: Callable[[], Any]) -> Any:
-    """The user's code, whose failure is one sentence; the cause stays attached."""
+    """Return the user's code, whose failure is one sentence; the cause stays attached."""
     try:
         return call()
     except InputError:
@@ -45,7 +45,7 @@ def _import(title: str, place: str) -> ModuleType:
 
 
 def _run_file(path: pathlib.Path) -> ModuleType:
-    """The module of a file, which may import its neighbours."""
+    """Return the module of a file, which may import its neighbours."""
     spec = importlib.util.spec_from_file_location(f"jgd_file_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

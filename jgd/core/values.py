@@ -41,7 +41,7 @@ def hyperparams(value: Any) -> dict[str, Any]:
 
 
 def names(value: Any) -> list[str]:
-    """The names of the leaves, in the order of `jax.tree.leaves`."""
+    """Return the names of the leaves, in the order of `jax.tree.leaves`."""
     paths = _leaf_paths(value)
     return [".".join(shortest_name(path, paths)) for path in paths]
 
@@ -65,7 +65,7 @@ def with_hyperparams(value: T, changes: Mapping[str, Any] | None = None, /, **na
 
 
 def find(value: Any, name: str) -> tuple[Path, ...]:
-    """The full paths that `name` means: of what an argument made, or of one leaf, or else of a part."""
+    """Return the full paths that `name` means: of what an argument made, or of one leaf, or else of a part."""
     leaves, spoken = _leaf_paths(value), list(_spoken(value))
     parts = dict.fromkeys(path[:end] for path in leaves for end in range(1, len(path)))
     for rows in (spoken, [Spoken(path, (path,)) for path in leaves], [Spoken(path, (path,)) for path in parts]):
@@ -115,7 +115,7 @@ def select(stacked: T, index: Any) -> T:
 
 
 def parameter_names(partial: Partial) -> list[str]:
-    """The names of a function's positional parameters, as far as it tells them."""
+    """Return the names of a function's positional parameters, as far as it tells them."""
     try:
         parameters = inspect.signature(partial.func).parameters.values()
     except (TypeError, ValueError):
@@ -124,14 +124,14 @@ def parameter_names(partial: Partial) -> list[str]:
 
 
 def _said(value: Any) -> list[str]:
-    """The names of the leaves as a person would say them."""
+    """Return the names of the leaves as a person would say them."""
     paths = [row.words for row in _spoken(value) if row.leaf]
     found = [shortest_name(path, paths) for path in paths]
     return [".".join(_with_owner(name, path)) for name, path in zip(found, paths, strict=True)]
 
 
 def _with_owner(name: Path, path: Path) -> Path:
-    """A name that ends in one word and a position, with the word that stands just before, as in a schedule's."""
+    """Return a name that ends in one word and a position, with the word that stands just before, as in a schedule's."""
     owner = path[-3:-2]
     fits = len(name) == 2 and path[-2:] == name and name[-1].isdigit() and owner and not owner[0].isdigit()
     return (*owner, *name) if fits else name
@@ -146,7 +146,10 @@ class Spoken(NamedTuple):
 
 
 def _spoken(node: Any) -> Iterator[Spoken]:
-    """The leaves in their order, with the arguments of each `Partial` by their names; then constructors' arguments."""
+    """Yield the leaves in their order, with the arguments of each `Partial` by their names.
+
+    Then constructors' arguments.
+    """
     if isinstance(node, Partial):
         known = parameter_names(node)
         words = [known[i] if i < len(known) else str(i) for i in range(len(node.args))]
@@ -169,7 +172,10 @@ def _spoken(node: Any) -> Iterator[Spoken]:
 
 
 def _structure_owner(node: Any, name: str) -> str | None:
-    """The constructor in `node`, the outermost first, whose argument of this name is structure; None without one."""
+    """Return the constructor in `node`, the outermost first, whose argument of this name is structure.
+
+    None without one.
+    """
     if name in given_names(node).structure:
         return given_names(node).maker
     fields = dataclasses.fields(node) if dataclasses.is_dataclass(node) else ()
@@ -188,19 +194,21 @@ def _leaf_paths(value: Any) -> list[Path]:
 
 
 def _is_within(name: str, path: Path) -> bool:
-    """Whether `name` is some of the parts of `path` in their order, with the last; a part may hold dots itself."""
+    """Tell whether `name` is some of the parts of `path` in their order, with the last; a part may hold dots itself."""
     for part in path[:-1]:
         name = name.removeprefix(f"{part}.")
     return name == path[-1]
 
 
 def _hides(path: Path, other: Path) -> bool:
-    """Whether `other` stands deeper in the part whose own `path` is."""
+    """Tell whether `other` stands deeper in the part whose own `path` is."""
     return len(other) > len(path) and other[: len(path) - 1] == path[:-1]
 
 
 def shortest_name(path: Path, paths: Sequence[Path]) -> Path:
-    """The fewest parts of `path` that no other path has; words go before positions and lists, near parts before far.
+    """Return the fewest parts of `path` that no other path has.
+
+    Words go before positions and lists, near parts before far.
 
     What stands deeper in the same part is no rival: the name of an argument means its own, not one of an inner part.
     """
@@ -257,18 +265,18 @@ def _replace(node: Any, path: Path, new: Any) -> Any:
 
 
 def as_whole(number: Any) -> jax.Array:
-    """A hyperparameter without a fraction, which is kept as a float, as an i32."""
+    """Return a hyperparameter without a fraction, which is kept as a float, as an i32."""
     return jnp.round(jnp.asarray(number)).astype(jnp.int32)
 
 
 def at_count(rule: Any, name: str, count: Any) -> Any:
-    """A record's hyperparameter at the step `count`: a number itself, or the value of a schedule there."""
+    """Return a record's hyperparameter at the step `count`: a number itself, or the value of a schedule there."""
     value = getattr(rule, name)
     return one_number(f"{type(rule).__name__}({name})", value, count) if callable(value) else value
 
 
 def one_number(place: str, schedule: Any, count: Any) -> Any:
-    """The value of a schedule at the step `count`, or the error that it is not one number."""
+    """Return the value of a schedule at the step `count`, or the error that it is not one number."""
     value = schedule(count)
     if not isinstance(value, numbers.Real) and getattr(value, "shape", None) != ():
         raise InputError(

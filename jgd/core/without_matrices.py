@@ -42,7 +42,7 @@ def warn_without_matrices(params: Params, parts: Sequence[tuple[Any, Params]]) -
 
 
 def rules_for_matrices(transform: Any) -> list[Any]:
-    """The records within a transform that act on matrices."""
+    """Return the records within a transform that act on matrices."""
     return [x for x in jax.tree.leaves(transform, is_leaf=_is_rule) if _is_rule(x)]
 
 

@@ -85,7 +85,7 @@ def restore_checkpoint(dir: str | os.PathLike[str], like: Any, shardings: Any = 
 
 
 def _stored(tree: Any) -> dict[str, Any]:
-    """The arrays of a tree, or their shapes, by path: what the engine writes and reads."""
+    """Return the arrays of a tree, or their shapes, by path: what the engine writes and reads."""
     found = {}
     for path, x in jax.tree_util.tree_leaves_with_path(tree):
         here = getattr(x, "sharding", None) or SingleDeviceSharding(jax.local_devices()[0])
@@ -105,7 +105,7 @@ def _name(path: Any) -> str:
 
 
 def _lying(like: Any, shardings: Any) -> Any:
-    """The shapes of a tree, lying as a prefix of it says."""
+    """Return the shapes of a tree, lying as a prefix of it says."""
     try:
         return jax.tree.map(lambda where, part: jax.tree.map(lambda x: _shape(x, where), part), shardings, like)
     except ValueError as error:
@@ -121,7 +121,7 @@ def _shape(x: Any, where: Sharding) -> jax.ShapeDtypeStruct:
 
 
 def _held(checkpointer: Any, path: Path) -> dict[str, Any]:
-    """The shapes that a checkpoint holds, by path; none where it is no checkpoint."""
+    """Return the shapes that a checkpoint holds, by path; none where it is no checkpoint."""
     metadata = checkpointer.metadata(path).item_metadata
     return {} if metadata is None or not isinstance(metadata.tree, dict) else metadata.tree
 
@@ -142,7 +142,7 @@ def _kind(x: Any) -> str:
 
 
 def _generator(key: Any) -> str:
-    """The name of the generator of typed keys, or of their shape."""
+    """Return the name of the generator of typed keys, or of their shape."""
     names = []
     jax.eval_shape(lambda key: names.append(str(jax.random.key_impl(key))), key)
     return names[0]

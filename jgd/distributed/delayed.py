@@ -53,7 +53,7 @@ class Delayed(Pair):
         return DelayedState(zero_count(), zero_count(), waiting, self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates at the gradient that is due, zeros until there is one."""
+        """Return the inner updates at the gradient that is due, zeros until there is one."""
         check_fits("Delayed.update", grads, state.waiting, shaped=False)
         late, room = as_whole(self.steps), max(self.longest, 1)
 
@@ -73,7 +73,7 @@ class Delayed(Pair):
         return updates, DelayedState(count, (state.place + 1) % room, waiting, inner)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 

@@ -57,14 +57,14 @@ class LocalSgd(Pair):
     every: Scalar = hyper(interval="[1, inf)", whole=True)
 
     def init(self, params: Params) -> State:
-        """The inner state of each worker."""
+        """Return the inner state of each worker."""
         check_worker_axis("LocalSgd.init", params, self.workers)
         return LocalSgdState(zero_count(), jax.vmap(self.inner.init)(params))
 
     def update(
         self, grads: Grads, state: State, params: Params = None, *, alive: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
-        """The inner updates of each worker, or those that lead all to their mean."""
+        """Return the inner updates of each worker, or those that lead all to their mean."""
         updates, inner = step_apart(self, grads, state.inner_state, params, alive)
         meet, steps = _meet(self, state, alive)
 
@@ -75,11 +75,11 @@ class LocalSgd(Pair):
         return jax.lax.cond(meet, together, lambda: updates), LocalSgdState(steps, inner)
 
     def cost(self, params: Params) -> Cost:
-        """The inner cost of each worker, and the parameters read once more in `every` steps."""
+        """Return the inner cost of each worker, and the parameters read once more in `every` steps."""
         return cost_of(self, params)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 
@@ -105,7 +105,7 @@ class Diloco(Pair):
     every: Scalar = hyper(interval="[1, inf)", whole=True)
 
     def init(self, params: Params) -> State:
-        """The inner state of each worker, the first worker's parameters, and the outer state."""
+        """Return the inner state of each worker, the first worker's parameters, and the outer state."""
         check_worker_axis("Diloco.init", params, self.workers)
         anchor = jax.tree.map(lambda p: jnp.array(widen(p)[0], copy=True), params)
         return DilocoState(zero_count(), jax.vmap(self.inner.init)(params), self.outer.init(anchor), anchor)
@@ -113,7 +113,7 @@ class Diloco(Pair):
     def update(
         self, grads: Grads, state: State, params: Params = None, *, alive: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
-        """The inner updates of each worker, or those that lead all to where the outer step ends."""
+        """Return the inner updates of each worker, or those that lead all to where the outer step ends."""
         updates, inner = step_apart(self, grads, state.inner_state, params, alive)
         meet, steps = _meet(self, state, alive)
         before = jax.tree.map(jnp.asarray, (state.outer_state, state.anchor))
@@ -129,11 +129,11 @@ class Diloco(Pair):
         return updates, DilocoState(steps, inner, outer, anchor)
 
     def cost(self, params: Params) -> Cost:
-        """The inner cost of each worker, and once in `every` steps the parameters and the outer step."""
+        """Return the inner cost of each worker, and once in `every` steps the parameters and the outer step."""
         return cost_of(self, params, self.outer)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 
@@ -142,7 +142,7 @@ diloco = Diloco
 
 
 def step_apart(wrapper: Any, grads: Grads, state: State, params: Params, alive: Any) -> tuple[Updates, State]:
-    """The step of each worker by itself; none of those that are not there."""
+    """Return the step of each worker by itself; none of those that are not there."""
     place = f"{type(wrapper).__name__}.update"
     check_params(place, params)
     check_fits(place, grads, params)
@@ -158,7 +158,7 @@ def step_apart(wrapper: Any, grads: Grads, state: State, params: Params, alive: 
 
 
 def _meet(wrapper: Any, state: State, alive: Any) -> tuple[jax.Array, jax.Array]:
-    """Whether the workers meet after this step, and the steps since."""
+    """Tell whether the workers meet after this step, and the steps since."""
     meet = state.steps_since_sync >= as_whole(wrapper.every) - 1
     if alive is not None:
         meet = meet & jnp.any(jnp.asarray(alive))
@@ -166,12 +166,12 @@ def _meet(wrapper: Any, state: State, alive: Any) -> tuple[jax.Array, jax.Array]
 
 
 def sums(params: Params, updates: Updates) -> Params:
-    """The parameters of each worker after its own step."""
+    """Return the parameters of each worker after its own step."""
     return jax.tree.map(lambda p, u: widen(p) + u, params, updates)
 
 
 def mean_of(tree: Any, alive: Any) -> Any:
-    """The mean over the workers that are there."""
+    """Return the mean over the workers that are there."""
     if alive is None:
         return jax.tree.map(lambda x: jnp.mean(x, axis=0), tree)
     there = jnp.asarray(alive, bool)
@@ -203,7 +203,7 @@ def check_worker_axis(place: str, params: Params, workers: int) -> None:
 
 
 def cost_of(wrapper: Any, params: Params, outer: Transform | None = None) -> Cost:
-    """The inner cost for each worker, and once in `every` steps what it takes to meet."""
+    """Return the inner cost for each worker, and once in `every` steps what it takes to meet."""
     one = jax.tree.map(lambda p: jax.ShapeDtypeStruct(jnp.shape(p)[1:], jnp.result_type(p)), params)
     meeting = [Cost(tree_bytes(params))] + ([] if outer is None else [cost(outer, one), Cost(2 * tree_bytes(one))])
     return total([total([cost(wrapper.inner, one)], share=wrapper.workers), total(meeting, share=1 / wrapper.every)])

@@ -60,7 +60,7 @@ class _WorkersLoss:
     workers: int = static()
 
     def __call__(self, params: Params, batch: Any, key: jax.Array) -> Any:
-        """The loss, as a task calls it."""
+        """Return the loss, as a task calls it."""
         out = _each(self, params, None, batch, key)
         if not isinstance(out, tuple):
             return _mean(out)
@@ -75,7 +75,7 @@ class _WorkersStateLoss:
     workers: int = static()
 
     def __call__(self, params: Params, state: State, batch: Any, key: jax.Array) -> Any:
-        """The loss, as a task calls it."""
+        """Return the loss, as a task calls it."""
         out = _each(self, params, state, batch, key)
         if not isinstance(out, tuple) or len(out) != 2 or not isinstance(out[1], tuple) or len(out[1]) != 2:
             return jax.tree.map(lambda x: x[0], out)  # one worker's, which the task refuses
@@ -90,7 +90,7 @@ class _WorkersStart:
     workers: int = static()
 
     def __call__(self, key: jax.Array) -> Any:
-        """The stacked parameters, and the stacked state of a model that has one."""
+        """Return the stacked parameters, and the stacked state of a model that has one."""
         return jax.tree.map(self._stacked, self.start(key))
 
     def _stacked(self, x: Any) -> jax.Array:
@@ -107,7 +107,7 @@ class _WorkersEvaluation:
     evaluate: Callable[..., Any] = part()
 
     def __call__(self, params: Params) -> Mapping[str, Any]:
-        """The evaluation's own answer."""
+        """Return the evaluation's own answer."""
         return self.evaluate(worker_mean(params))
 
 
@@ -118,12 +118,12 @@ class _WorkersStateEvaluation:
     evaluate: Callable[..., Any] = part()
 
     def __call__(self, params: Params, state: State) -> Mapping[str, Any]:
-        """The evaluation's own answer."""
+        """Return the evaluation's own answer."""
         return self.evaluate(worker_mean(params), worker_mean(state))
 
 
 def _each(wrapper: Any, params: Params, state: State, batch: Any, key: jax.Array) -> Any:
-    """The answer of the loss to each worker."""
+    """Return the answer of the loss to each worker."""
     call, workers = loss_call(wrapper.loss, PLACE), wrapper.workers
 
     def parts(x: jax.Array) -> jax.Array:
@@ -144,7 +144,7 @@ def _means(aux: Any) -> Any:
 
 @jax.custom_jvp
 def _mean(losses: jax.Array) -> jax.Array:
-    """The mean, with the derivative of the sum."""
+    """Return the mean, with the derivative of the sum."""
     return jnp.mean(losses)
 
 

@@ -34,7 +34,7 @@ class OnMesh:
 
 
 def as_mesh(mesh: Any) -> OnMesh:
-    """A mesh as `ShardState` holds it."""
+    """Return a mesh as `ShardState` holds it."""
     return mesh if isinstance(mesh, OnMesh) else OnMesh(mesh)
 
 
@@ -70,14 +70,14 @@ class ShardState(Pair):
         _length("ShardState", self.mesh.mesh, self.axis)
 
     def init(self, params: Params) -> State:
-        """The inner state, split."""
+        """Return the inner state, split."""
         state = self.inner.init(params)
         if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(state)):
             state = jax.tree.map(self._split, state)
         return ShardedState(state, self.axis, self._devices)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates, of gradients that are split as the state is."""
+        """Return the inner updates, of gradients that are split as the state is."""
         if not isinstance(state, ShardedState):
             raise InputError(
                 f"ShardState.update: got a {type(state).__name__} for its state; pass the state that its init "
@@ -89,7 +89,7 @@ class ShardState(Pair):
         return updates, ShardedState(jax.tree.map(self._split, inner), self.axis, self._devices)
 
     def fixed(self, params: Params) -> Any:
-        """The leaves that `inner` never changes."""
+        """Return the leaves that `inner` never changes."""
         return fixed_leaves(self.inner, params)
 
     def cost(self, params: Params) -> Cost:
@@ -101,12 +101,12 @@ class ShardState(Pair):
         return self.mesh.mesh.shape[self.axis]
 
     def _split(self, x: jax.Array) -> jax.Array:
-        """An array, split over the axis; of what lies along other axes of the mesh nothing changes."""
+        """Return an array, split over the axis; of what lies along other axes of the mesh nothing changes."""
         spec = split_spec(x.shape, self._devices, self.axis, spec_of(x))
         return x if self.axis not in spec else self._laid(x, spec)
 
     def _joined(self, tree: Updates, like: Grads) -> Updates:
-        """Arrays that were split, whole along the axis again: those of one shape in one collective, as a stack."""
+        """Give arrays that were split, whole along the axis again: those of one shape in one collective, as a stack."""
         leaves, structure = jax.tree.flatten(tree)
         alike: dict[Any, list[int]] = {}
         for i, (x, one) in enumerate(zip(leaves, jax.tree.leaves(like), strict=True)):
@@ -138,7 +138,7 @@ shard_state = ShardState
 
 
 def _length(place: str, mesh: Mesh, axis: str) -> int:
-    """The number of devices along an axis."""
+    """Return the number of devices along an axis."""
     if axis not in mesh.axis_names:
         raise unknown(f"{place}(axis)", axis, mesh.axis_names)
     return mesh.shape[axis]

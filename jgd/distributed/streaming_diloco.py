@@ -61,7 +61,7 @@ class StreamingDiloco(Pair):
             )
 
     def init(self, params: Params) -> State:
-        """The inner state of each worker, the first worker's parameters, and the outer state of each fragment."""
+        """Give the inner state of each worker, the first worker's parameters, and the outer state of each fragment."""
         check_worker_axis("StreamingDiloco.init", params, self.workers)
         anchor = jax.tree.map(lambda p: jnp.array(widen(p)[0], copy=True), params)
         every = as_whole(self.every)
@@ -72,7 +72,7 @@ class StreamingDiloco(Pair):
     def update(
         self, grads: Grads, state: State, params: Params = None, *, alive: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
-        """The inner updates of each worker; of a fragment that is due those that lead to where they were to go."""
+        """Give the inner updates of each worker; of a fragment that is due those that lead to where they were to go."""
         updates, inner = step_apart(self, grads, state.inner_state, params, alive)
         meet = state.steps_since_sync >= as_whole(self.every) - 1
         meet = meet if alive is None else meet & jnp.any(jnp.asarray(alive))
@@ -88,7 +88,7 @@ class StreamingDiloco(Pair):
         return moves, StreamingDilocoState(since, left, inner, tuple(outers), anchors)
 
     def _met(self, meet: Any, params: Any, updates: Any, anchor: Any, outer: Any, alive: Any) -> tuple[Any, Any]:
-        """The point of meeting of a fragment and its outer state, after the outer step where it meets."""
+        """Return the point of meeting of a fragment and its outer state, after the outer step where it meets."""
         before = jax.tree.map(jnp.asarray, (anchor, outer))
 
         def together() -> Any:
@@ -100,7 +100,7 @@ class StreamingDiloco(Pair):
         return jax.lax.cond(meet, together, lambda: before)
 
     def _merged(self, params: Any, updates: Any, anchor: Any) -> Any:
-        """The updates that lead the workers to alpha t_k + (1 - alpha) t."""
+        """Return the updates that lead the workers to alpha t_k + (1 - alpha) t."""
 
         def merge(p: jax.Array, u: jax.Array, a: jax.Array) -> jax.Array:
             return self.alpha * (widen(p) + u) + (1 - self.alpha) * a[None] - widen(p)
@@ -108,7 +108,7 @@ class StreamingDiloco(Pair):
         return jax.tree.map(merge, params, updates, anchor)
 
     def _places(self, params: Params) -> list[list[int]]:
-        """The leaves of each fragment by their numbers."""
+        """Return the leaves of each fragment by their numbers."""
         sizes = [leaf.size for leaf in jax.tree.leaves(params)]
         if self.fragments > max(1, len(sizes)):
             raise InputError(
@@ -121,11 +121,11 @@ class StreamingDiloco(Pair):
         return [sorted(mine) for mine in found]
 
     def cost(self, params: Params) -> Cost:
-        """The inner cost of each worker, and once in `every` steps the parameters and the outer step."""
+        """Return the inner cost of each worker, and once in `every` steps the parameters and the outer step."""
         return cost_of(self, params, self.outer)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 
@@ -133,13 +133,13 @@ streaming_diloco = StreamingDiloco
 
 
 def _only(places: list[int], tree: Any) -> Any:
-    """A tree with the leaves of these numbers alone, at their paths."""
+    """Return a tree with the leaves of these numbers alone, at their paths."""
     leaves, structure = jax.tree.flatten(tree)
     return structure.unflatten([x if i in places else None for i, x in enumerate(leaves)])
 
 
 def _put(places: list[int], part: Any, tree: Any) -> Any:
-    """A tree with those leaves from `part`."""
+    """Return a tree with those leaves from `part`."""
     leaves, structure = jax.tree.flatten(tree)
     for i, x in zip(places, jax.tree.leaves(part), strict=True):
         leaves[i] = x

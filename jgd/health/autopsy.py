@@ -156,7 +156,7 @@ def _lanes(optimizers: Sequence[Any], seed: Any) -> list[tuple[Any, int]]:
 
 
 def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
-    """The last step of a run, and the carry in front of it."""
+    """Return the last step of a run, and the carry in front of it."""
     if isinstance(run, Run):
         carry = Carry(run.params, run.opt_state, run.model_state, root_key(seed))
         return _Ended(max(run.steps - 1, 0), seed, carry if _is_finite(carry) else None)
@@ -208,7 +208,7 @@ def _result(task: Task, optimizer: Any, carry: Carry, step: Any, batch: Any, *, 
 
 
 def _leaves(task: Task, optimizer: Any, carry: Carry, step: int, batch: Any, stage: str) -> tuple[list[str], int]:
-    """The names of a stage's leaves, and the first that is not finite."""
+    """Return the names of a stage's leaves, and the first that is not finite."""
     arrays = jax.jit(partial(_results, stage=stage))(task, optimizer, carry, jnp.int32(step), batch)
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(carry.params)]
     names = ["the loss"] if stage == "loss" else ["/".join(path_names(path)) or "params" for path in paths]

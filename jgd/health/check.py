@@ -143,7 +143,7 @@ def _noise(task: Task, carry: Carry, seed: int, streams: bool) -> NoiseScale | N
 def _curvature(
     task: Task, carry: Carry, examples: Any, batch: Any, updates: Any, scale: Any, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The sharpness of the loss of the examples, and the critical multiple of the updates on their own batch."""
+    """Return the sharpness of the loss of the examples, and the critical multiple of the updates on their own batch."""
 
     def loss(batch: Any, params: Params) -> jax.Array:
         return loss_and_metrics(task, params, carry.model_state, batch, key)[0]
@@ -166,7 +166,7 @@ def _cosine(grads: Any, updates: Any) -> float:
 
 @jax.jit
 def _loss_of_parts(task: Task, carry: Carry, batch: Any, keys: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The loss of a batch, and the mean over its halves, under each key."""
+    """Return the loss of a batch, and the mean over its halves, under each key."""
 
     def loss(batch: Any, key: jax.Array) -> jax.Array:
         return loss_and_metrics(task, carry.params, carry.model_state, batch, key)[0]
@@ -178,7 +178,7 @@ def _loss_of_parts(task: Task, carry: Carry, batch: Any, keys: jax.Array) -> tup
 
 
 def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> float:
-    """The relative difference of a loss and the mean over halves, beyond what the draws of dropout make of it."""
+    """Give the relative difference of a loss and the mean over halves, beyond what the draws of dropout make of it."""
     if jax.tree.leaves(batch)[0].shape[0] < 2:
         return 0.0
     whole, parts = (np.asarray(x, np.float64) for x in _loss_of_parts(task, carry, batch, jax.random.split(key, DRAWS)))
@@ -187,7 +187,7 @@ def _linearity(task: Task, carry: Carry, batch: Any, key: jax.Array) -> float:
 
 
 def _rates(optimizer: Transform, carry: Carry, later: Carry) -> dict[str, tuple[float, float, float]]:
-    """The learning rates in effect at the optimizer's first step, at the next and after the trials."""
+    """Return the learning rates in effect at the optimizer's first step, at the next and after the trials."""
     states = [jax.jit(optimizer.init)(carry.params), carry.opt_state, later.opt_state]
     values = [current_hyperparams(optimizer, state) for state in states]
     names = [name for name, x in values[0].items() if name.rpartition(".")[2] in RATES and np.ndim(x) == 0]

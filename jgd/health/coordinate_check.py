@@ -126,7 +126,7 @@ def coordinate_check(
 
 
 def _measured(task: Task, optimizer: Any, steps: int, seeds: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """The names of the layers, and the geometric means over seeds of their sizes and changes."""
+    """Return the names of the layers, and the geometric means over seeds of their sizes and changes."""
     batches = _batches(task, steps)
     probe = jax.tree.map(lambda x: jnp.asarray(x[0]), batches)
     key = root_key(0)
@@ -168,7 +168,7 @@ def _measured(task: Task, optimizer: Any, steps: int, seeds: int) -> tuple[tuple
 
 
 def _batches(task: Task, steps: int) -> Any:
-    """The first batches of the data, stacked; the full batch at each step where the task has no smaller one."""
+    """Return the first batches of the data, stacked; the full batch at each step where the task has no smaller one."""
     if is_stream(task):
         return Feed(task.data, Position(0, 0)).take(steps)
     n = num_examples(task)
@@ -185,7 +185,7 @@ def _logs(x: np.ndarray) -> np.ndarray:
 
 
 def _slopes(widths: Sequence[int], values: np.ndarray) -> np.ndarray:
-    """The slopes of least squares, f[layers]."""
+    """Return the slopes of least squares, f[layers]."""
     return np.polyfit(np.log(widths), _logs(values), 1)[0]
 
 

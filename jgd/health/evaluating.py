@@ -56,7 +56,7 @@ def look_at_evaluation(task: Task, optimizer: Transform, carry: Carry, later: Ca
 
 
 def _draws(task: Task, params: Params, state: State) -> tuple[str, float, str]:
-    """The metric that other random bits change most, by how much, and the line that draws."""
+    """Return the metric that other random bits change most, by how much, and the line that draws."""
     if task.evaluate is None:
         return "", 0.0, ""
     if is_on_host(task):
@@ -85,7 +85,7 @@ def _loss(task: Task, params: Params, state: State, batch: Any, key: jax.Array) 
 
 
 def _apart(ours: Any, theirs: Any) -> tuple[str, float]:
-    """The name of the metric that differs most, and the relative difference; nothing where none does."""
+    """Return the name of the metric that differs most, and the relative difference; nothing where none does."""
     gaps = {name: _relative(float(np.asarray(ours[name])), float(np.asarray(theirs[name]))) for name in ours}
     worst = max(gaps, key=gaps.__getitem__, default="")
     return (worst, gaps[worst]) if worst and gaps[worst] > 1e-6 else ("", 0.0)  # the device's own rounding
@@ -102,7 +102,7 @@ def _floats(state: State) -> list[jax.Array]:
 
 
 def _other_state(state: State, named: Sequence[str]) -> State:
-    """The state with its floating arrays, of leaves with such a name alone where names are given, drawn anew."""
+    """Return the state with its floating arrays, of leaves with such a name alone where names are given, drawn anew."""
     draw = np.random.default_rng(0)
 
     def other(path: Any, x: jax.Array) -> jax.Array:
@@ -115,7 +115,7 @@ def _other_state(state: State, named: Sequence[str]) -> State:
 
 
 def _source(program: Any) -> str | None:
-    """The line of the first draw in a program, `None` where there is none."""
+    """Return the line of the first draw in a program, `None` where there is none."""
     for eqn in program.eqns:
         if eqn.primitive.name in DRAWS:
             return source_of(eqn)

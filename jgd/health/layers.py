@@ -48,11 +48,11 @@ class Looked(NamedTuple):
     logits: tuple[Layer, ...]  # that enter the softmaxes of the loss
 
     def products(self) -> list[Layer]:
-        """The layers that count for the depth."""
+        """Return the layers that count for the depth."""
         return [layer for layer in self.layers if layer.tap.operation != "gather" and layer.tap.is_layer]
 
     def attention(self) -> list[Layer]:
-        """The logits that enter the softmaxes of attention."""
+        """Return the logits that enter the softmaxes of attention."""
         return [layer for layer in self.layers if layer.tap.is_attention]
 
 
@@ -96,7 +96,7 @@ def slope(layers: Iterable[Layer]) -> tuple[float, int]:
 
 
 def _pass(layer: Layer, number: int) -> Layer:
-    """One pass of the outermost scan that a layer lies in."""
+    """Return one pass of the outermost scan that a layer lies in."""
     tap, *statistics = layer
     return Layer(tap._replace(name=f"{tap.name}[{number}]"), *(x[number] for x in statistics))
 

@@ -93,14 +93,14 @@ def _one(p: jax.Array, g: jax.Array, other: jax.Array, u: jax.Array, moved: jax.
 
 
 def _rms(x: jax.Array) -> jax.Array:
-    """The root mean square, without overflow of the squares."""
+    """Return the root mean square, without overflow of the squares."""
     x = jnp.abs(widen(x))
     scale = jnp.maximum(jnp.max(x, initial=0.0), jnp.finfo(x.dtype).tiny)
     return scale * jnp.sqrt(jnp.mean((x / scale) ** 2))
 
 
 def _singular_values(u: jax.Array) -> jax.Array:
-    """Those of a matrix, of a kernel with its inputs along the rows; none where it is no matrix, or a wide one."""
+    """Give those of a matrix, of a kernel with its inputs along the rows; none where it is no matrix, or a wide one."""
     matrix = widen(u).reshape(-1, u.shape[-1]) if u.ndim >= 2 else jnp.zeros((0, 0))
     if not 1 < min(matrix.shape) <= WIDEST or jnp.iscomplexobj(matrix):
         return jnp.zeros(0)

@@ -151,7 +151,7 @@ def _batches(task: Task, batch_size: int | None, count: int, seed: int) -> Any:
 
 
 def _part_size(size: int, part: int | None) -> int:
-    """The size of a part, one that divides a batch."""
+    """Return the size of a part, one that divides a batch."""
     known = [d for d in divisors(size) if d < size]
     if part is not None and part not in known:
         raise InputError(

@@ -116,7 +116,7 @@ def _worst(x: Any) -> jax.Array:
 
 
 def _failed(out: Any, given: Sequence[Any]) -> Any:
-    """The first entry that is not finite, and the operands there."""
+    """Return the first entry that is not finite, and the operands there."""
     if not hasattr(out, "dtype") or not _is_floating(out) or not out.size:
         return None
     flat = out.ravel()
@@ -191,7 +191,7 @@ def _which_pass(eqn: Any, records: _Record, which: int) -> int:
 
 
 def _state(frame: _Frame, var: Any) -> Any:
-    """The worst entry of a variable."""
+    """Return the worst entry of a variable."""
     if isinstance(var, Literal):
         return FINITE if np.all(np.isfinite(np.asarray(var.val, np.complex128))) else INFINITE
     if var in frame.program.invars:
@@ -213,7 +213,7 @@ def _origin(frame: _Frame, eqn: Any, state: Any, failed: Any) -> FailedOperation
 
 
 def source_of(eqn: Any) -> str:
-    """The innermost line of code outside of JAX and jgd that made an equation; empty where it is not known."""
+    """Return the innermost line of code outside of JAX and jgd that made an equation; empty where it is not known."""
     traceback = eqn.source_info.traceback
     for frame in traceback.frames if traceback is not None else ():
         if not any(

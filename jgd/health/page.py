@@ -65,7 +65,7 @@ def _item(finding: Finding) -> str:
 
 
 def _lines(rows: Sequence[LayerRow]) -> list[list[tuple[str, float | str]]]:
-    """The cells of the table; those of outputs, shares, signals and gradients are a map of heat as well."""
+    """Return the cells of the table; those of outputs, shares, signals and gradients are a map of heat as well."""
     lines = [[(html.escape(text), _key(text)) for text in layer_cells(row)] for row in rows]
     for name in SHADED:
         column = HEAD.index(name)
@@ -147,7 +147,7 @@ def _depth(m: Measured) -> Any:
 
 
 def _rates(m: Measured) -> Any:
-    """The losses after the trials against the factor of the updates."""
+    """Return the losses after the trials against the factor of the updates."""
     assert m.trials is not None
     picture = new_figure(10.4, 3.4, "the page of a check-up")
     axes = picture.subplots()

@@ -28,7 +28,7 @@ def run_equation(program: Any, eqn: Any, given: Sequence[Any]) -> list[Any]:
 
 
 def _is_plain(eqn: Any) -> bool:
-    """Whether no parameter of it is a program or a function."""
+    """Tell whether no parameter of it is a program or a function."""
     return not any(
         hasattr(x, "eqns") or hasattr(x, "jaxpr") or callable(x)
         for x in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr"))

@@ -38,17 +38,17 @@ class Heard(NamedTuple):
         return len(self.loss)
 
     def of(self, quantity: str, group: str = EVERYTHING) -> np.ndarray:
-        """A quantity of a group at each measured step."""
+        """Return a quantity of a group at each measured step."""
         return self.beats.get(f"{quantity}/{group}", np.zeros(0))
 
     def later(self, quantity: str, group: str = EVERYTHING) -> np.ndarray:
-        """The finite ones of the second half of them."""
+        """Return the finite ones of the second half of them."""
         values = self.of(quantity, group)
         values = values[len(values) // 2 :]
         return values[np.isfinite(values)]
 
     def dataframe(self) -> Any:
-        """A pandas table of it all, with the steps for its index."""
+        """Return a pandas table of it all, with the steps for its index."""
         return require("pandas", "Reading.dataframe()").DataFrame(self.beats).set_index("step")
 
 
@@ -66,7 +66,7 @@ def heard_findings(heard: Heard, at: Thresholds) -> Iterator[Finding]:
 
 
 def z_scores(values: np.ndarray) -> np.ndarray:
-    """How many standard deviations each value lies above the moving mean of those before it, zero in the warm-up.
+    """Tell how many standard deviations each value lies above the moving mean of those before it, zero in the warm-up.
 
     Mean and variance decay by 0.97; a value above 2.5 deviations enters them as if it were there. NaN is passed over.
     """
@@ -163,7 +163,7 @@ def _spikes(heard: Heard, at: Thresholds) -> Iterator[Finding]:
 
 
 def _usual(values: np.ndarray) -> np.ndarray:
-    """The third largest of the finite values in the 25 places before each, NaN where there are none."""
+    """Return the third largest of the finite values in the 25 places before each, NaN where there are none."""
     padded = np.concatenate([np.full(WARM_UP, -np.inf), np.where(np.isfinite(values), values, -np.inf)])
     if not len(values):
         return values
@@ -207,7 +207,7 @@ def _ratios(heard: Heard, at: Thresholds) -> Iterator[Finding]:
 
 
 def _is_stuck(heard: Heard) -> bool:
-    """Whether the loss has kept half of what it was: one that has fallen may lie where steps are small."""
+    """Tell whether the loss has kept half of what it was: one that has fallen may lie where steps are small."""
     finite = heard.loss[np.isfinite(heard.loss)]
     return len(finite) > 0 and bool(np.abs(finite[-1]) > 0.5 * np.abs(finite[0]))
 

@@ -54,7 +54,7 @@ def replay_steps(
 
 
 def batch_of(task: Task, key: jax.Array, step: int) -> tuple[Any, np.ndarray | None]:
-    """The batch of a step, and the rows of the data that it is made of."""
+    """Return the batch of a step, and the rows of the data that it is made of."""
     if is_stream(task):
         return jax.tree.map(lambda x: x[0], _batches(task, step, 1)), None
     rows = pick(task, key, step, 1)
@@ -93,7 +93,7 @@ def _stacked(trees: Sequence[Any]) -> Any:
 
 
 def _batches(task: Task, start: int, length: int) -> Any:
-    """The stacked batches of a stream's steps; `None` where the steps draw theirs."""
+    """Return the stacked batches of a stream's steps; `None` where the steps draw theirs."""
     if not is_stream(task):
         return None
     feed = Feed(task.data, Position(0, 0))
@@ -103,7 +103,7 @@ def _batches(task: Task, start: int, length: int) -> Any:
 
 
 def _until(task: Task, optimizer: Any, carry: Any, start: int, end: int, lane: int) -> Carry:
-    """The carry of a lane in front of step `end`."""
+    """Return the carry of a lane in front of step `end`."""
     one, carry = jax.tree.map(lambda x: x[lane : lane + 1], (optimizer, carry))
     if end > start:
         carry, _ = _segment(task, one, carry, start, _batches(task, start, end - start), length=end - start)
@@ -131,5 +131,5 @@ def _segment(task: Task, optimizer: Any, carry: Any, start: Any, batches: Any, *
 
 @jax.jit
 def _norms(task: Task, optimizer: Any, carry: Carry, number: Any, batch: Any) -> list[jax.Array]:
-    """The norm of the gradient of each leaf."""
+    """Return the norm of the gradient of each leaf."""
     return [global_norm(g) for g in jax.tree.leaves(advance(task, optimizer, carry, number, batch)[1].grads)]

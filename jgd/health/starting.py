@@ -25,7 +25,7 @@ STARTING = Kind(
 
 
 def model_of(place: str, task: Task, params: Params | Run, model_state: State, seed: int) -> tuple[Params, State]:
-    """The parameters and the model's state: of a run, or those given, and what is not given as `init` makes it."""
+    """Give the parameters and the model's state: of a run, or those given, and what is not given as `init` makes it."""
     if isinstance(params, Run):
         params, model_state = params.params, params.model_state if model_state is None else model_state
     make = partial(first_model, task, root_key(seed))
@@ -38,7 +38,7 @@ def model_of(place: str, task: Task, params: Params | Run, model_state: State, s
 
 
 def without_stream(task: Task) -> Task:
-    """The task with data on the device: of a stream, its first batches."""
+    """Return the task with data on the device: of a stream, its first batches."""
     if not is_stream(task):
         return task
     batches: Any = Feed(task.data, Position(0, 0)).take(BATCHES)

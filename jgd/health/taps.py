@@ -73,7 +73,7 @@ class Tapped(NamedTuple):
     values: Callable[[Any, Sequence[jax.Array]], tuple[jax.Array, list[jax.Array]]]
 
     def zeros(self) -> list[jax.Array]:
-        """The zeros to be added; the loss's gradient with respect to them is what comes back to each tap."""
+        """Return the zeros to be added; the loss's gradient with respect to them is what comes back to each tap."""
         return [jnp.zeros(tap.shape, tap.dtype) for tap in self.taps]
 
 

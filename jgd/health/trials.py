@@ -36,7 +36,7 @@ class RateTrials(NamedTuple):
     losses: np.ndarray  # f[steps] of the factor 1
 
     def gain(self, factor: float) -> float:
-        """The fall of the loss under this factor; minus infinity where it is not finite."""
+        """Return the fall of the loss under this factor; minus infinity where it is not finite."""
         after = self.after[FACTORS.index(factor)]
         return float(self.before - after) if np.isfinite(after) else float("-inf")
 
@@ -98,7 +98,7 @@ def one_step(task: Task, optimizer: Transform, carry: Carry, number: Any, batch:
 
 @jax.jit
 def _judge(task: Task, optimizer: Transform, carry: Carry, parts: Any) -> jax.Array:
-    """The loss of each part, f[parts]."""
+    """Return the loss of each part, f[parts]."""
     params, key = judged_params(optimizer, carry), root_key(0)
 
     def loss(batch: Any) -> jax.Array:
@@ -114,7 +114,7 @@ def _segment(task: Task, optimizer: Transform, carry: Carry, start: Any, *, leng
 
 
 def _with_data(task: Task, data: Any) -> Task:
-    """The task on other data, in batches of its own size as far as they suffice."""
+    """Return the task on other data, in batches of its own size as far as they suffice."""
     count = jax.tree.leaves(data)[0].shape[0]
     size = None if task.batch_size is None or task.batch_size >= count else task.batch_size
     return dataclasses.replace(task, data=data, batch_size=size)

@@ -131,7 +131,7 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def _scheduled(m: Measured) -> bool:
-    """Whether a rate is warming up, or has fallen to less than half."""
+    """Tell whether a rate is warming up, or has fallen to less than half."""
     return any(later > 2 * now or now < 0.5 * first for first, now, later in m.rates.values())
 
 
@@ -147,7 +147,10 @@ def _heart(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def _rise(m: Measured) -> float:
-    """The largest loss on the way, or at the end on held-out examples, as a multiple of the first; infinity for NaN."""
+    """Return the largest loss on the way, or at the end on held-out examples, as a multiple of the first.
+
+    Infinity for NaN.
+    """
     assert m.trials is not None
     losses, (end, held) = m.trials.losses, (float(x[FACTORS.index(1.0)]) for x in (m.trials.after, m.trials.held_after))
     if not np.all(np.isfinite(losses)) or not math.isfinite(end) or not math.isfinite(held):
@@ -166,7 +169,7 @@ def _evidence(m: Measured, t: Thresholds) -> str:
 
 
 def _share_of_edge(m: Measured) -> float:
-    """The sharpness as a multiple of that at which the optimizer diverges, NaN where either is not known."""
+    """Return the sharpness as a multiple of that at which the optimizer diverges, NaN where either is not known."""
     return m.edge.rate * m.sharpness / m.edge.limit if m.edge is not None else math.nan
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def replaced(theirs: ModuleType, *sources: ModuleType) -> dict[str, Any]:
-    """The names of a module of optax that stand for something else here."""
+    """Return the names of a module of optax that stand for something else here."""
     named: dict[str, Any] = {}
     for name in dir(theirs):
         alias = "partition" if name == "multi_transform" else name

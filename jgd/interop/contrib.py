@@ -98,12 +98,12 @@ def scale_by_muon(
 
 
 def _iteration(ns_coeffs: Any, ns_steps: int) -> tuple[Any, int]:
-    """The coefficients and the number of steps, which optax ignores where there are several triples."""
+    """Return the coefficients and the number of steps, which optax ignores where there are several triples."""
     with contextlib.suppress(ExpectationError):  # which the rule words with its own name
         ns_steps = steps_of(coefficients(ns_coeffs), ns_steps)
     return ns_coeffs, ns_steps
 
 
 def _rank_two(params: Params) -> Any:
-    """Every leaf of rank 2 as a matrix, embeddings and heads as well: optax's default."""
+    """Return every leaf of rank 2 as a matrix, embeddings and heads as well: optax's default."""
     return jax.tree.map(lambda x: MatrixAxes(0, 1) if jnp.ndim(x) == 2 else None, params)

@@ -34,7 +34,7 @@ def to_optax(opt: Any) -> optax.GradientTransformationExtraArgs:
 
 
 def is_value(x: Any) -> bool:
-    """Whether `x` is a transform and a pytree, as jgd's are and optax's pairs are not."""
+    """Tell whether `x` is a transform and a pytree, as jgd's are and optax's pairs are not."""
     if isinstance(x, (Pair, type)) or not isinstance(x, Transform):
         return isinstance(x, Pair)
     return not isinstance(x, optax.GradientTransformation) and not jax.tree_util.all_leaves([x])
@@ -82,12 +82,12 @@ class FromOptax(Pair):
                 self._options[name] = _hashable(place, value)
 
     def init(self, params: Params) -> State:
-        """The state of optax's transform."""
+        """Return the state of optax's transform."""
         with self._explained():
             return self.build().init(params)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The update of optax's transform; extra arguments reach it if it takes them."""
+        """Return the update of optax's transform; extra arguments reach it if it takes them."""
         with self._explained():
             return self.build().update(grads, state, params, **extra)
 
@@ -111,7 +111,7 @@ class FromOptax(Pair):
             ) from error
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
-        """The numbers by the names of optax's arguments; the rest is structure."""
+        """Return the numbers by the names of optax's arguments; the rest is structure."""
         children = [(jax.tree_util.GetAttrKey(name), value) for name, value in self._numbers.items()]
         return children, (self._factory, self._static_args, tuple(self._numbers), tuple(self._options.items()))
 
@@ -129,7 +129,7 @@ class FromOptax(Pair):
         return self
 
     def _replace(self, **changes: Any) -> "FromOptax":
-        """A copy with other arguments, checked again: what `jgd.with_hyperparams` calls."""
+        """Return a copy with other arguments, checked again: what `jgd.with_hyperparams` calls."""
         new = type(self).__new__(type(self))
         arguments = {name: self._argument(name) for name in (*self._numbers, *self._options)}
         new._fill(self._factory, self._static_args, {**arguments, **changes})
@@ -165,7 +165,7 @@ def _takes_any(signature: inspect.Signature) -> bool:
 
 
 def _is_number(value: Any, parameter: inspect.Parameter) -> bool:
-    """Whether a value is a hyperparameter: a number, or a pytree of nothing else."""
+    """Tell whether a value is a hyperparameter: a number, or a pytree of nothing else."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return not _wants_integer(parameter)
     leaves = jax.tree.leaves(value)

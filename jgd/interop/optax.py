@@ -29,14 +29,14 @@ def _public(module: ModuleType) -> dict[str, Any]:
 
 
 def _submodule(theirs: ModuleType, *sources: ModuleType) -> ModuleType:
-    """A module of optax with some names replaced."""
+    """Return a module of optax with some names replaced."""
     module = ModuleType(f"{__name__}.{theirs.__name__.rpartition('.')[2]}", theirs.__doc__)
     module.__dict__.update(_public(theirs) | _adapt.replaced(theirs, *sources))
     return module
 
 
 def _experiments() -> ModuleType:
-    """The module `experimental`, with its one module replaced."""
+    """Return the module `experimental`, with its one module replaced."""
     module = _submodule(_experimental)
     module.__dict__["aggregating"] = _submodule(_experimental.aggregating, _transforms)
     return module

@@ -47,7 +47,7 @@ class Law:
     confidence: float
 
     def at(self, **sizes: float) -> Transform:
-        """The optimizer for these sizes; its numbers are `Estimate`s, which know their intervals."""
+        """Return the optimizer for these sizes; its numbers are `Estimate`s, which know their intervals."""
         x = self._logs("at", sizes)
         found = self.optimizer
         for i, name in enumerate(self.names):
@@ -58,12 +58,12 @@ class Law:
         return found
 
     def numbers(self, **sizes: float) -> dict[str, Estimate]:
-        """The numbers of that optimizer by their names."""
+        """Return the numbers of that optimizer by their names."""
         x = self._logs("numbers", sizes)
         return {name: self._number(i, x) for i, name in enumerate(self.names)}
 
     def predict(self, **sizes: float) -> Estimate:
-        """The least loss at these sizes, that of the optimizer `at` them."""
+        """Return the least loss at these sizes, that of the optimizer `at` them."""
         x = self._logs("predict", sizes)
         return self._estimate(self.loss_law, x)
 
@@ -190,5 +190,5 @@ def fit(
 
 
 def _is_flat(x: np.ndarray) -> bool:
-    """Whether some sizes change only together, or not at all."""
+    """Tell whether some sizes change only together, or not at all."""
     return bool(np.linalg.matrix_rank(x - x.mean(axis=0)) < x.shape[1])

@@ -21,7 +21,7 @@ class Trials(NamedTuple):
 
 
 def swept_trials(outcomes: Outcomes, place: str) -> Trials:
-    """The trials of a sweep of one space over positive numbers, of a metric that is minimised."""
+    """Return the trials of a sweep of one space over positive numbers, of a metric that is minimised."""
     if outcomes.settings.mode != "min" or len(outcomes.spaces) != 1:
         found = f"mode {outcomes.settings.mode!r} and {len(outcomes.spaces)} spaces"
         raise InputError(f"{place}: it has {found}; pass a sweep of one space whose metric is minimised.")
@@ -68,7 +68,10 @@ def _minimum(
     losses: Float[np.ndarray, "samples trials"],
     variances: Float[np.ndarray, " trials"],
 ) -> tuple[Float[np.ndarray, "samples 1"], Float[np.ndarray, " samples"]]:
-    """The minimum of each sample's cubic about its best trial, and the loss there; that trial where it has none."""
+    """Return the minimum of each sample's cubic about its best trial, and the loss there.
+
+    That trial where it has none.
+    """
     rows, best = np.arange(len(losses)), np.argmin(losses, axis=1)
     above = losses - losses[rows, best][:, None]
     weights = 1 / (variances + LEAST**2 + (BEND * above) ** 2)

@@ -41,7 +41,7 @@ class Regression(NamedTuple):
     weights: np.ndarray  # f[L, C]
 
     def at(self, x: Float[np.ndarray, " sizes"], draws: int = 4000) -> tuple[float, Float[np.ndarray, " {draws}"]]:
-        """The mean of the log that a study at logs of sizes would read, and draws of it."""
+        """Return the mean of the log that a study at logs of sizes would read, and draws of it."""
         u = (x - self.centre)[None] / np.log(2)
         terms = _terms(u, self.powers)[:, 0]
         logs, slopes = np.einsum("cp,lcp->lc", terms, self.means), terms[None]
@@ -126,12 +126,12 @@ def _mixture(
 def _terms(
     u: Float[np.ndarray, "points sizes"], powers: Float[np.ndarray, "C sizes"] | None
 ) -> Float[np.ndarray, "C points 1+sizes"]:
-    """The functions of sizes of which a law is the sum, at octaves."""
+    """Return the functions of sizes of which a law is the sum, at octaves."""
     each = u[None] if powers is None else 2.0 ** (-powers[:, None] * u)
     return np.concatenate([np.ones((*each.shape[:2], 1)), each], axis=-1)
 
 
 def _drift(a: Float[np.ndarray, "n sizes"], b: Float[np.ndarray, "m sizes"]) -> Float[np.ndarray, "n m"]:
-    """The covariance of twice integrated white noise at octaves from the centre."""
+    """Return the covariance of twice integrated white noise at octaves from the centre."""
     less, more = np.minimum(abs(a)[:, None], abs(b)), np.maximum(abs(a)[:, None], abs(b))
     return np.sum(np.where(a[:, None] * b > 0, less**2 * (3 * more - less) / 6, 0.0), axis=-1)

@@ -43,7 +43,7 @@ class Audit:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON has it."""
+        """Return the same as JSON has it."""
         findings = [vars(finding) for finding in self.findings]
         return {
             "findings": findings,
@@ -115,7 +115,7 @@ def audit(step: Callable[..., Any], *args: Any, again: tuple[Any, ...] | None = 
 
 
 def argument_names(step: Callable[..., Any], count: int) -> list[str]:
-    """The names of so many arguments, as the function's signature has them."""
+    """Return the names of so many arguments, as the function's signature has them."""
     try:
         parameters = list(inspect.signature(step).parameters.values())
     except (TypeError, ValueError):  # a builtin

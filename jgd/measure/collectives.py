@@ -49,7 +49,7 @@ def program_work(program: str) -> Work:
 
 
 def _run(lines: dict[str, list[str]], name: str, times: int) -> list[tuple[str, int, int]]:
-    """The collectives with their bytes and the products with their operations, each with how often it runs."""
+    """Return the collectives with their bytes and the products with their operations, each with how often it runs."""
     found, shapes = [], dict(_shapes(lines[name]))
     for line in lines[name]:
         match = _RESULT.match(line)
@@ -70,7 +70,7 @@ def _run(lines: dict[str, list[str]], name: str, times: int) -> list[tuple[str, 
 
 
 def _computations(program: str) -> dict[str, list[str]]:
-    """The lines of each computation by its name."""
+    """Return the lines of each computation by its name."""
     found: dict[str, list[str]] = {}
     here: list[str] = []
     for line in program.splitlines():
@@ -94,7 +94,7 @@ def _shapes(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _contracted(line: str, shapes: dict[str, str]) -> int:
-    """The length of the axes that a product sums over."""
+    """Return the length of the axes that a product sums over."""
     operand = re.search(r" dot\((?:\w+\[[\d,]*\](?:\{[^}]*\})? )?%?([\w.-]+)", line)
     axes = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", line)
     shape = operand and _SHAPE.search(shapes[operand[1]])
@@ -109,7 +109,7 @@ def _entries(result: str) -> int:
 
 
 def _size(result: str) -> int:
-    """The bytes of a result, an array or a tuple of them."""
+    """Return the bytes of a result, an array or a tuple of them."""
     return sum(
         math.prod(int(n) for n in lengths.split(",") if n) * _BYTES.get(dtype, 4)
         for dtype, lengths in _SHAPE.findall(result)
@@ -117,7 +117,7 @@ def _size(result: str) -> int:
 
 
 def entry_results(program: str) -> Iterator[tuple[str, int]]:
-    """The kind of each instruction of the entry, and the bytes that it returns."""
+    """Yield the kind of each instruction of the entry, and the bytes that it returns."""
     lines = _computations(program)
     entry = next(line for line in program.splitlines() if line.startswith("ENTRY"))
     for line in lines[_name(entry)]:

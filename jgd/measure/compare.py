@@ -22,7 +22,7 @@ class Ratio(NamedTuple):
     level: float  # at least 0.95 from six blocks on, 0.9375 for five, and 0 for one
 
     def as_json(self) -> dict[str, Any]:
-        """The fields; the ends of no interval are null."""
+        """Return the fields; the ends of no interval are null."""
         return plain_row(self)
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ def compare(a: Timing, b: Timing, *, paired: bool = True, confidence: float = 0.
 
 
 def _apart(a: np.ndarray, b: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    """The interval for the median of what f[m] is drawn from minus that of f[n], and a level that it keeps.
+    """Return the interval for the median of what f[m] is drawn from minus that of f[n], and a level that it keeps.
 
     The distances from each median to its own interval's ends add as independent errors do, in squares (Zou and Donner
     2008, Eq. 3). Where one of the two does not vary, it is the other's interval. Simulated over pairs of normal,

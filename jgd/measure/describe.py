@@ -72,7 +72,7 @@ class Leaf:
     state_bytes: int = 0
 
     def cells(self) -> tuple[str, ...]:
-        """The row of the printed table."""
+        """Return the row of the printed table."""
         shape = " x ".join(map(str, self.shape)) or "scalar"
         texts = (self.part, self.rule, self.matrices, self.learning_rate, self.weight_decay)
         return (self.path, shape, self.dtype, *(text or "-" for text in texts), bytes_text(self.state_bytes))
@@ -108,7 +108,10 @@ class Description:
 
 
 def _short(table: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], str]:
-    """The cells with (1), (2), ... for what is long, such as a schedule with all its numbers, and a line for each."""
+    """Return the cells with (1), (2), ...
+
+    For what is long, such as a schedule with all its numbers, and a line for each.
+    """
     long = dict.fromkeys(cell for row in table for cell in row[6:8] if len(cell) > LONG)
     numbers = {cell: f"({i})" for i, cell in enumerate(long, start=1)}
     legend = "".join(f"{number} {cell}\n" for cell, number in numbers.items())
@@ -167,7 +170,7 @@ class _Found:
 
 
 def _around(leaves: list[_Found]) -> str:
-    """The wrappers with which the rules of several leaves all begin; each leaf keeps a rule of its own."""
+    """Return the wrappers with which the rules of several leaves all begin; each leaf keeps a rule of its own."""
     if len(leaves) < 2:
         return ""
     rules = [leaf.rules[: min(leaf.wrappers, len(leaf.rules) - 1)] for leaf in leaves]
@@ -222,7 +225,7 @@ def _note_factors(transform: Any, params: Params, here: list[_Found]) -> None:
 
 
 def _name(transform: Any) -> str:
-    """A record's name; `optax.adamw` for a pair of functions from there; and "frozen"."""
+    """Return a record's name; `optax.adamw` for a pair of functions from there; and "frozen"."""
     if isinstance(transform, SetToZero):
         return "frozen"
     if not isinstance(transform, Foreign):
@@ -235,7 +238,7 @@ def _name(transform: Any) -> str:
 
 
 def _rate(value: Any) -> str:
-    """A number, a schedule with its numbers, or the name of what else stands for one."""
+    """Return a number, a schedule with its numbers, or the name of what else stands for one."""
     is_array = hasattr(value, "shape") and hasattr(value, "dtype")
     if isinstance(value, numbers.Real) or (is_array and not value.shape and not isinstance(value, jax.core.Tracer)):
         return f"{float(value):.4g}"
@@ -246,7 +249,7 @@ def _rate(value: Any) -> str:
 
 
 def _state_bytes(state: State, params: Params) -> tuple[dict[Any, int], int]:
-    """The bytes of the arrays of a state by the parameter whose path theirs ends with, and those of all others.
+    """Return the bytes of the arrays of a state by the parameter whose path theirs ends with, and those of all others.
 
     Where a rule keeps lists of arrays for a parameter, of blocks and of their axes, theirs ends with numbers in lists.
     """

@@ -68,12 +68,12 @@ def cores() -> int:
 
 
 def default_device() -> Any:
-    """Where JAX puts new arrays."""
+    """Tell where JAX puts new arrays."""
     return next(iter(jnp.zeros(()).devices()))
 
 
 def last_cache_bytes(device: Any) -> int:
-    """The size of the cache before the memory, or a bound for accelerators, which do not tell."""
+    """Return the size of the cache before the memory, or a bound for accelerators, which do not tell."""
     if device.platform != "cpu":
         return LARGEST_CACHE
     found = [_size(path) for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
@@ -102,7 +102,7 @@ def _flops(dtype: str, device: Any) -> float:
 
 
 def _processor() -> str:
-    """A CPU's name, which only Linux tells whole."""
+    """Return a CPU's name, which only Linux tells whole."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

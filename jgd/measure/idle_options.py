@@ -41,7 +41,7 @@ def idle_options(step: Callable[..., Any], args: tuple[Any, ...]) -> tuple[list[
 
 
 def optimizers(step: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
-    """The optimizers of jgd among the arguments, in the function's closure and the globals that it reads."""
+    """Return the optimizers of jgd among the arguments, in the function's closure and the globals that it reads."""
     inner: Any = inspect.unwrap(step) if callable(step) else step
     try:
         free = inspect.getclosurevars(inner)
@@ -53,12 +53,12 @@ def optimizers(step: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any
 
 
 def is_optimizer(x: Any) -> bool:
-    """Whether it is a record with optax's two methods."""
+    """Tell whether it is a record with optax's two methods."""
     return dataclasses.is_dataclass(x) and not isinstance(x, type) and isinstance(x, Transform)
 
 
 def parameters_of(optimizer: Any, args: tuple[Any, ...]) -> Params | None:
-    """The argument of whose structure the optimizer makes the state that another argument is."""
+    """Return the argument of whose structure the optimizer makes the state that another argument is."""
     for params in args:
         leaves = jax.tree.leaves(params)
         if is_optimizer(params) or not leaves or not all(hasattr(x, "shape") for x in leaves):
@@ -124,14 +124,14 @@ def idle_flags(optimizer: Any, jaxpr: Any, params: Params) -> Iterator[Finding]:
 
 
 def _program(optimizer: Any, params: Params) -> Any:
-    """A first state, and an update."""
+    """Return a first state, and an update."""
     state = jax.eval_shape(optimizer.init, params)
     both = jax.make_jaxpr(lambda opt, g, s, p: (opt.init(p), opt.update(g, s, p)))
     return both(optimizer, params, state, params)
 
 
 def _used(jaxpr: Any) -> set[Any]:
-    """The variables that results are made of; a call is made of all that it is given."""
+    """Return the variables that results are made of; a call is made of all that it is given."""
     used = {x for x in jaxpr.outvars if not hasattr(x, "val")}
     for eqn in reversed(jaxpr.eqns):
         if used.intersection(eqn.outvars):
@@ -140,7 +140,7 @@ def _used(jaxpr: Any) -> set[Any]:
 
 
 def _defaults(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The default of each number of a record and its parts, by path."""
+    """Yield the default of each number of a record and its parts, by path."""
     for field in dataclasses.fields(value) if is_optimizer(value) else ():
         if field.metadata.get("kind") == "hyper" and field.default is not dataclasses.MISSING:
             yield f"{path}.{field.name}", field.default
@@ -149,7 +149,7 @@ def _defaults(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _other_flags(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The record with one flag put back to its default, for each flag that is set, in it and in its parts.
+    """Yield the record with one flag put back to its default, for each flag that is set, in it and in its parts.
 
     Of one that is not set nothing is said, whatever its default: a recipe may have another than its rule.
     """
@@ -163,7 +163,7 @@ def _other_flags(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _with(value: Any, old: Any, new: Any) -> Any:
-    """A tuple or a dict with `new` in the place of `old`; else, as of a record, `new`."""
+    """Return a tuple or a dict with `new` in the place of `old`; else, as of a record, `new`."""
     if isinstance(value, tuple) and not dataclasses.is_dataclass(value):
         return tuple(new if one is old else one for one in value)
     if isinstance(value, dict):

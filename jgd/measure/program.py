@@ -29,7 +29,7 @@ class Compilation(NamedTuple):
         return self.trace + self.lower + self.compile
 
     def as_json(self) -> dict[str, Any]:
-        """The fields."""
+        """Return the fields."""
         return self._asdict()
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Memory(NamedTuple):
     peak: int | None  # of this process on its fullest device so far, which never falls; None where none tells
 
     def as_json(self) -> dict[str, Any]:
-        """The fields."""
+        """Return the fields."""
         return self._asdict()
 
     def __str__(self) -> str:
@@ -137,7 +137,7 @@ def memory(fn: Callable[..., Any], *args: Any, carry: int = 0) -> Memory:
 
 
 def peak_bytes() -> int | None:
-    """The most that this process has held on one device, or None where no device tells (CPUs do not)."""
+    """Return the most that this process has held on one device, or None where no device tells (CPUs do not)."""
     stats = [device.memory_stats() or {} for device in jax.local_devices()]
     return max((found["peak_bytes_in_use"] for found in stats if "peak_bytes_in_use" in found), default=None)
 

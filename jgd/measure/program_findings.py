@@ -20,7 +20,7 @@ Pairs = list[tuple[str, Any]]  # an argument's name, and the shapes of the outpu
 
 
 def carried_pairs(given: Mapping[str, Any], out: Any) -> Pairs:
-    """The arguments that come back, each with its output: of one structure and the same shapes, in order.
+    """Return the arguments that come back, each with its output: of one structure and the same shapes, in order.
 
     An array alone also has the dtype: any product of two square matrices has the shape of both.
     """
@@ -115,7 +115,7 @@ def signature_differences(before: Any, after: Any, path: str) -> Iterator[tuple[
 
 
 def large_constants(jaxpr: Any) -> Iterator[Finding]:
-    """Arrays that the program closes over, which are compiled into it."""
+    """Yield arrays that the program closes over, which are compiled into it."""
     for x in jaxpr.consts:
         size = getattr(x, "nbytes", 0)
         if size >= LARGE:
@@ -169,7 +169,7 @@ def _type_text(dtype: Any, weak: bool) -> str:
 
 
 def _programs(jaxpr: Any) -> Iterator[Any]:
-    """A program and those within it."""
+    """Yield a program and those within it."""
     yield jaxpr
     for eqn in jaxpr.eqns:
         for inner in programs_within(eqn):

@@ -30,7 +30,7 @@ class Share(NamedTuple):
     level: float  # at least 0.95 from six blocks on, 0.9375 for five, and 0 for one
 
     def as_json(self) -> dict[str, Any]:
-        """The fields; the ends of no interval are null."""
+        """Return the fields; the ends of no interval are null."""
         return plain_row(self)
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Roofline(NamedTuple):
         return self.least.bytes / self.timing.median
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, with what follows from them."""
+        """Return the fields, with what follows from them."""
         return {
             "parameters": self.parameters,
             "least_bytes": self.least.bytes,
@@ -137,7 +137,7 @@ def judge(place: str, optimizer: Any, params: Params, step: Timing, copied: Timi
 
 
 def _part_on_one_device(params: Params) -> float:
-    """The part of the parameters' bytes that each of their devices holds: 1, or less where they are sharded."""
+    """Return the part of the parameters' bytes that each of their devices holds: 1, or less where they are sharded."""
     leaves = [x for x in jax.tree.leaves(params) if isinstance(x, jax.Array)]
     held = sum(x.dtype.itemsize * int(np.prod(x.sharding.shard_shape(x.shape))) for x in leaves)
     return held / tree_bytes(leaves) if tree_bytes(leaves) else 1.0

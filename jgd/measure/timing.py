@@ -47,7 +47,7 @@ class Timing(NamedTuple):
         return low, high
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, and the median and quartiles of the blocks."""
+        """Return the fields, and the median and quartiles of the blocks."""
         compilation = None if self.compilation is None else self.compilation.as_json()
         low, high = self.quartiles
         spread = {"median": self.median, "lower_quartile": low, "upper_quartile": high}
@@ -109,7 +109,7 @@ def interleave(
 
 
 def _calls(candidate: Runner, block_seconds: float, clock: Clock) -> int:
-    """The calls that fill a block; the number grows at most sixteenfold at a time, as short blocks mislead."""
+    """Return the calls that fill a block; the number grows at most sixteenfold at a time, as short blocks mislead."""
     candidate.run(1)
     calls = 1
     while (seconds := _block(candidate, calls, clock)) < block_seconds:

@@ -19,7 +19,7 @@ def bytes_text(count: float) -> str:
 
 
 def plain_row(row: Any) -> dict[str, Any]:
-    """The fields of a named tuple as JSON has them: null for NaN."""
+    """Return the fields of a named tuple as JSON has them: null for NaN."""
     return {name: None if value != value else value for name, value in row._asdict().items()}
 
 

@@ -42,20 +42,20 @@ class Box(MirrorMap):
                     raise InputError(f"Box(lo={self.lo!r}, hi={self.hi!r}): lo must not exceed hi; swap them.")
 
     def holds(self, x: jax.Array, slack: float, lo: jax.Array, hi: jax.Array) -> jax.Array:
-        """Whether all entries lie within the bounds."""
+        """Tell whether all entries lie within the bounds."""
         low, high = (bound + side * 4 * slack * jnp.abs(bound) for bound, side in ((lo, -1), (hi, 1)))
         return jnp.all((low <= x) & (x <= high))
 
     def project(self, v: jax.Array, lo: jax.Array, hi: jax.Array) -> jax.Array:
-        """The nearest point."""
+        """Return the nearest point."""
         return jnp.clip(v, lo, hi)
 
     def vertex(self, g: jax.Array, lo: jax.Array, hi: jax.Array) -> jax.Array:
-        """The corner against the gradient."""
+        """Return the corner against the gradient."""
         return jnp.where(g > 0, lo, jnp.where(g < 0, hi, jnp.clip(jnp.zeros_like(g), lo, hi)))
 
     def mirror_of(self, x: jax.Array, g: jax.Array, t: jax.Array, lo: jax.Array, hi: jax.Array) -> jax.Array:
-        """A logistic step between two bounds, a multiplicative one from one bound, else a gradient step."""
+        """Return a logistic step between two bounds, a multiplicative one from one bound, else a gradient step."""
         below, above = jnp.isfinite(lo), jnp.isfinite(hi)
         width = jnp.where(below & above, hi - lo, 1.0)
         u, v = (_grown(d, width) for d in (jnp.where(below, x - lo, 1.0), jnp.where(above, hi - x, 1.0)))
@@ -65,7 +65,10 @@ class Box(MirrorMap):
         return jnp.clip(moved, lo, hi)
 
     def divergence_of(self, new: jax.Array, old: jax.Array, lo: jax.Array, hi: jax.Array) -> jax.Array:
-        """The relative entropies of the distances to the bounds; half the squared distance where there are none."""
+        """Return the relative entropies of the distances to the bounds.
+
+        Half the squared distance where there are none.
+        """
         below, above = jnp.isfinite(lo), jnp.isfinite(hi)
         free = jnp.where(below | above, 0.0, (new - old) ** 2 / 2)
         low = jnp.where(below, relative_entropy(*(jnp.where(below, x - lo, 1.0) for x in (new, old))), 0.0)
@@ -88,19 +91,19 @@ class NonNegative(MirrorMap):
     real = True
 
     def holds(self, x: jax.Array, slack: float) -> jax.Array:
-        """Whether no entry is negative."""
+        """Tell whether no entry is negative."""
         return jnp.all(x >= 0)
 
     def project(self, v: jax.Array) -> jax.Array:
-        """The nearest point."""
+        """Return the nearest point."""
         return jnp.maximum(v, 0)
 
     def mirror_of(self, x: jax.Array, g: jax.Array, t: jax.Array) -> jax.Array:
-        """The multiplicative step."""
+        """Return the multiplicative step."""
         return _grown(x, 1.0) * jnp.exp(-t * g)
 
     def divergence_of(self, new: jax.Array, old: jax.Array) -> jax.Array:
-        """The relative entropy."""
+        """Return the relative entropy."""
         return jnp.sum(relative_entropy(new, old))
 
 
@@ -108,7 +111,7 @@ non_negative = NonNegative
 
 
 def _grown(distance: jax.Array, width: jax.Array | float) -> jax.Array:
-    """A distance to a bound, at least eps of a width and never 0, so that it can grow again."""
+    """Return a distance to a bound, at least eps of a width and never 0, so that it can grow again."""
     info = jnp.finfo(distance.dtype)
     return jnp.maximum(distance, jnp.maximum(info.eps * width, info.tiny))
 

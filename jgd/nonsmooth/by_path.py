@@ -56,18 +56,18 @@ class PenaltyByPath:
         return [*self.groups.values(), *([] if self.default is None else [self.default])]
 
     def value(self, params: Params) -> jax.Array:
-        """The sum of the penalties: a scalar in float32 at least."""
+        """Return the sum of the penalties: a scalar in float32 at least."""
         parts = [penalty.value(self._part(params, i)) for i, penalty in enumerate(self.penalties)]
         return sum(parts, start=jnp.zeros((), jnp.float32))
 
     def prox(self, params: Params, step: Any) -> Params:
-        """The proximal operator of each group on its own leaves; the free ones stay."""
+        """Return the proximal operator of each group on its own leaves; the free ones stay."""
         steps = jax.tree.unflatten(jax.tree.structure(params), for_each_leaf("by_path.prox", "step", step, params))
         one = jax.tree_util.all_leaves([step])
         return self._joined(params, lambda i, x: self.penalties[i].prox(x, step if one else self._part(steps, i)))
 
     def lmo(self, grads: Grads) -> Params:
-        """The linear minimisation oracle of each set on its own leaves."""
+        """Return the linear minimisation oracle of each set on its own leaves."""
         self._refuse_those_without("lmo", "a box")
         for i, label in enumerate(self._labels(grads)):
             if label == len(self.penalties):
@@ -75,14 +75,14 @@ class PenaltyByPath:
         return self._joined(grads, lambda i, x: self.penalties[i].lmo(x))
 
     def mirror(self, params: Params, grads: Grads, step: Any) -> Params:
-        """The step of mirror descent of each set on its own leaves; the free ones take a gradient step."""
+        """Return the step of mirror descent of each set on its own leaves; the free ones take a gradient step."""
         self._refuse_those_without("mirror", "a box or a simplex")
         free = jax.tree.map(lambda x, g: x - step * g, params, grads)
         groups = self.penalties
         return self._joined(free, lambda i, _: groups[i].mirror(self._part(params, i), self._part(grads, i), step))
 
     def divergence(self, params: Params, others: Params) -> jax.Array:
-        """The sum of the sets' divergences, and of half the squared distances of the free leaves."""
+        """Return the sum of the sets' divergences, and of half the squared distances of the free leaves."""
         groups = range(len(self.penalties) + 1)
         new, old = ([self._part(tree, i) for i in groups] for tree in (params, others))
         parts = [penalty.divergence(x, y) for penalty, x, y in zip(self.penalties, new, old, strict=False)]
@@ -97,7 +97,7 @@ class PenaltyByPath:
                 )
 
     def _labels(self, params: Params) -> list[int]:
-        """The number of each leaf's penalty; one more than there are for the free."""
+        """Return the number of each leaf's penalty; one more than there are for the free."""
         check_patterns("by_path", self.groups, params)
         patterns = list(self.groups)
         found = ([i for i, x in enumerate(patterns) if fits(x, path)] for path in leaf_paths(params))

@@ -32,11 +32,11 @@ class Composed:
     called = "compose"
 
     def at(self, params: Params) -> Any:
-        """A x."""
+        """Return a x."""
         return self.linear(params) if callable(self.linear) else jnp.asarray(self.linear) @ params
 
     def value(self, params: Params) -> jax.Array:
-        """The penalty of A x: a scalar."""
+        """Return the penalty of A x: a scalar."""
         return self.penalty.value(self.at(params))
 
     def prox(self, params: Params, step: Any) -> NoReturn:

@@ -27,14 +27,14 @@ class GroupL2(Nonsmooth):
     called = "group_l2"
 
     def room(self, shape: Shape) -> Shape:
-        """The shape of the groups of a leaf."""
+        """Return the shape of the groups of a leaf."""
         if self.groups is None:
             return ()
         vectors(shape, self.groups)
         return (shape[self.groups],)
 
     def value_of(self, x: jax.Array, scale: jax.Array) -> jax.Array:
-        """The penalty of one array."""
+        """Return the penalty of one array."""
         return jnp.sum(scale * self.norms(x).reshape(scale.shape))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
@@ -43,7 +43,7 @@ class GroupL2(Nonsmooth):
         return v * remaining(norms, (t * scale).reshape(norms.shape))
 
     def norms(self, x: jax.Array) -> jax.Array:
-        """The norms of the groups, with axes of length 1 in the place of those over which they are."""
+        """Return the norms of the groups, with axes of length 1 in the place of those over which they are."""
         axes = tuple(i for i in range(x.ndim) if self.groups is None or i != self.groups % x.ndim)
         return safe_sqrt(jnp.sum(abs_sq(x), axis=axes, keepdims=True))
 
@@ -83,7 +83,7 @@ class LabelledGroupL2(Nonsmooth):
             )
 
     def value(self, params: Params) -> jax.Array:
-        """The penalty of `params`: a scalar in float32 at least."""
+        """Return the penalty of `params`: a scalar in float32 at least."""
         _, norms, scale = self._grouped("value", params)
         return jnp.sum(scale * norms)
 
@@ -102,7 +102,7 @@ class LabelledGroupL2(Nonsmooth):
         )
 
     def _grouped(self, method: str, params: Params) -> tuple[list[np.ndarray], jax.Array, jax.Array]:
-        """The labels of each leaf, and the norm and the scale of each group."""
+        """Return the labels of each leaf, and the norm and the scale of each group."""
         rows, _ = self.rows(method, params)
         leaves = [x for x, _ in rows]
         given, place = self.groups.tree, f"LabelledGroupL2.{method}"
@@ -145,7 +145,7 @@ def group_l2(scale: Weights, groups: Any = None) -> GroupL2 | LabelledGroupL2:
 
 
 def remaining(norms: jax.Array, t: jax.Array) -> jax.Array:
-    """The share of each group that soft thresholding of its norm leaves."""
+    """Return the share of each group that soft thresholding of its norm leaves."""
     return ratio(jnp.maximum(norms - t, 0), norms)
 
 

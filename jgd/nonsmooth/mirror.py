@@ -22,7 +22,7 @@ class MirrorMap(ConvexSet):
     divergence_of: ClassVar[Callable[..., Any]]
 
     def mirror(self, params: Params, grads: Grads, step: Any) -> Params:
-        """The x that minimises <x, grads> + D(x, params) / step inside the set, with the dtypes of `params`."""
+        """Return the x that minimises <x, grads> + D(x, params) / step inside the set, with the dtypes of `params`."""
         rows, structure = self.rows("mirror", params)
         leaves = zip(rows, structure.flatten_up_to(grads), strict=True)
         return structure.unflatten(

@@ -46,7 +46,7 @@ class Nonsmooth:
     prox_of: ClassVar[Callable[..., Any]]
 
     def value(self, params: Params) -> jax.Array:
-        """The penalty of `params`: a scalar in float32 at least."""
+        """Return the penalty of `params`: a scalar in float32 at least."""
         rows, _ = self.rows("value", params)
         parts = [self.value_of(widen(x), *numbers) for x, numbers in rows]
         return sum(parts, start=jnp.zeros((), jnp.float32))
@@ -70,11 +70,11 @@ class Nonsmooth:
         return structure.unflatten(found)
 
     def room(self, shape: Shape) -> Shape:
-        """The shape to which each number must broadcast for a leaf of a shape; `lacking` refuses what is none."""
+        """Give the shape to which each number must broadcast for a leaf of a shape; `lacking` refuses what is none."""
         return shape if self.separable else ()
 
     def rows(self, method: str, params: Params) -> tuple[list[tuple[Any, list[jax.Array]]], Any]:
-        """Each leaf with its numbers, and the tree's structure."""
+        """Return each leaf with its numbers, and the tree's structure."""
         place = f"{type(self).__name__}.{method}"
         check_inexact(place, params)
         if self.real:
@@ -121,11 +121,11 @@ class ConvexSet(Nonsmooth):
         return jnp.where(whole, 0.0, math.inf).astype(dtype)
 
     def prox_of(self, v: jax.Array, t: jax.Array, *numbers: jax.Array) -> jax.Array:
-        """The projection."""
+        """Return the projection."""
         return self.project(v, *numbers)
 
     def lmo(self, grads: Grads) -> Params:
-        """The linear minimisation oracle: the point s of the set with the least inner product <s, grads>.
+        """Return the linear minimisation oracle: the point s of the set with the least inner product <s, grads>.
 
         It is a vertex, where the set has some. The leaves have the dtypes of `grads`.
         """
@@ -138,7 +138,7 @@ class ConvexSet(Nonsmooth):
 
 
 def number(interval: str, *, absent: float | None = None) -> Callable[[Any], Any]:
-    """A converter of a penalty's number, an array of them or a tree of both, whose leaves are the record's leaves.
+    """Give a converter of a penalty's number, an array of them or a tree of both, whose leaves are the record's leaves.
 
     What is known is checked against the interval. None means `absent`, where that is given.
     """
@@ -168,7 +168,7 @@ def for_each_leaf(place: str, name: str, value: Any, params: Params) -> list[Any
 
 
 def fitted(place: str, field: str, value: Any, leaf: Any, room: Shape, name: Callable[[], str]) -> jax.Array:
-    """A number as a real array of the shape `room`, in the dtype in which its leaf is computed."""
+    """Return a number as a real array of the shape `room`, in the dtype in which its leaf is computed."""
     dtype = jnp.finfo(widen(leaf).dtype).dtype
     shape = jnp.shape(value)
     if not broadcasts(shape, room):
@@ -180,7 +180,7 @@ def fitted(place: str, field: str, value: Any, leaf: Any, room: Shape, name: Cal
 
 
 def broadcasts(shape: Shape, room: Shape) -> bool:
-    """Whether an array of a shape broadcasts to another."""
+    """Tell whether an array of a shape broadcasts to another."""
     try:
         return np.broadcast_shapes(shape, room) == tuple(room)
     except ValueError:
@@ -188,7 +188,7 @@ def broadcasts(shape: Shape, room: Shape) -> bool:
 
 
 def vectors(shape: Shape, axis: int | None) -> Shape:
-    """The shape of a batch of vectors that lie along an axis; () where axis is None and the whole array is one."""
+    """Give the shape of a batch of vectors that lie along an axis; () where axis is None and the whole array is one."""
     if axis is None:
         return ()
     if not -len(shape) <= axis < len(shape):
@@ -220,7 +220,7 @@ def lacking(expected: str) -> NoReturn:
 
 
 def _is_whole(x: Any) -> bool:
-    """Whether a value is no tree to look into, though JAX may know its parts."""
+    """Tell whether a value is no tree to look into, though JAX may know its parts."""
     return isinstance(x, (Placeholder, str))
 
 

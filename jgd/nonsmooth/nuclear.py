@@ -23,13 +23,13 @@ class Nuclear(Nonsmooth):
     scale: Weights = part(convert=number("[0, inf)"))
 
     def room(self, shape: Shape) -> Shape:
-        """The shape of the batch of matrices."""
+        """Return the shape of the batch of matrices."""
         if len(shape) < 2:
             lacking(f"be a matrix or a batch of them, where its shape is {shape}")
         return shape[:-2]
 
     def value_of(self, x: jax.Array, scale: jax.Array) -> jax.Array:
-        """The penalty of a batch of matrices."""
+        """Return the penalty of a batch of matrices."""
         if not x.size:
             return jnp.zeros((), scale.dtype)
         return jnp.sum(scale[..., None] * jnp.linalg.svd(x, compute_uv=False))

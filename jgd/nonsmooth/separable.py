@@ -22,7 +22,7 @@ class L1Norm(Nonsmooth):
     separable = True
 
     def value_of(self, x: jax.Array, scale: jax.Array) -> jax.Array:
-        """The penalty of one array."""
+        """Return the penalty of one array."""
         return jnp.sum(scale * jnp.abs(x))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
@@ -46,7 +46,7 @@ class ElasticNet(Nonsmooth):
     separable = True
 
     def value_of(self, x: jax.Array, l1: jax.Array, l2: jax.Array) -> jax.Array:
-        """The penalty of one array."""
+        """Return the penalty of one array."""
         return jnp.sum(l1 * jnp.abs(x) + 0.5 * l2 * abs_sq(x))
 
     def prox_of(self, v: jax.Array, t: jax.Array, l1: jax.Array, l2: jax.Array) -> jax.Array:
@@ -65,11 +65,11 @@ class SquaredL2(Nonsmooth):
     separable = True
 
     def value_of(self, x: jax.Array, scale: jax.Array) -> jax.Array:
-        """The penalty of one array."""
+        """Return the penalty of one array."""
         return 0.5 * jnp.sum(scale * abs_sq(x))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
-        """The shrinkage."""
+        """Return the shrinkage."""
         return v / (1 + t * scale)
 
 
@@ -89,12 +89,12 @@ class Huber(Nonsmooth):
     separable = True
 
     def value_of(self, x: jax.Array, scale: jax.Array, delta: jax.Array) -> jax.Array:
-        """The penalty of one array."""
+        """Return the penalty of one array."""
         near = jnp.minimum(jnp.abs(x), delta)
         return jnp.sum(scale * near * (jnp.abs(x) - 0.5 * near))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array, delta: jax.Array) -> jax.Array:
-        """The step down the penalty's slope at the answer."""
+        """Return the step down the penalty's slope at the answer."""
         t = t * scale
         if jnp.iscomplexobj(v):
             return v * jnp.maximum(1 / (1 + t), 1 - ratio(t * delta, jnp.abs(v)))

@@ -21,11 +21,11 @@ class Vectors(ConvexSet):
     axis: int | None
 
     def room(self, shape: Shape) -> Shape:
-        """The shape of the batch of vectors."""
+        """Return the shape of the batch of vectors."""
         return vectors(shape, self.axis)
 
     def sized(self, slack: float, shape: Shape, radius: jax.Array) -> jax.Array:
-        """The error that rounding makes in a sum over one vector."""
+        """Return the error that rounding makes in a sum over one vector."""
         entries = math.prod(shape) // max(1, radius.size)
         return (8 + entries) * slack * radius
 
@@ -51,20 +51,20 @@ class Simplex(Vectors, MirrorMap):
     real = True
 
     def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
-        """Whether no entry is negative, and the sum right."""
+        """Tell whether no entry is negative, and the sum right."""
         wrong = jnp.abs(along(jnp.sum, self.axis, x) - radius)
         return jnp.all(x >= 0) & jnp.all(wrong <= self.sized(slack, x.shape, radius))
 
     def project(self, v: jax.Array, radius: jax.Array) -> jax.Array:
-        """The nearest point."""
+        """Return the nearest point."""
         return along(on_simplex, self.axis, v, radius)
 
     def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
-        """The corner of the least gradient."""
+        """Return the corner of the least gradient."""
         return along(lambda g, r: r * jax.nn.one_hot(jnp.argmin(g), g.size, dtype=g.dtype), self.axis, g, radius)
 
     def mirror_of(self, x: jax.Array, g: jax.Array, t: jax.Array, radius: jax.Array) -> jax.Array:
-        """The softmax of log(x) - t g."""
+        """Return the softmax of log(x) - t g."""
 
         def moved(x: jax.Array, g: jax.Array, r: jax.Array) -> jax.Array:
             logs = jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).eps * r))
@@ -73,7 +73,7 @@ class Simplex(Vectors, MirrorMap):
         return along(moved, self.axis, x, self.beside(g), radius)
 
     def divergence_of(self, new: jax.Array, old: jax.Array, radius: jax.Array) -> jax.Array:
-        """The relative entropy."""
+        """Return the relative entropy."""
         return jnp.sum(relative_entropy(new, old))
 
 
@@ -93,12 +93,12 @@ class L1Ball(Vectors):
     axis: int | None = static(default=None, expect=AXIS)
 
     def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
-        """Whether the norm is at most the radius."""
+        """Tell whether the norm is at most the radius."""
         excess = along(jnp.sum, self.axis, jnp.abs(x)) - radius
         return jnp.all(excess <= self.sized(slack, x.shape, radius))
 
     def project(self, v: jax.Array, radius: jax.Array) -> jax.Array:
-        """The nearest point."""
+        """Return the nearest point."""
 
         def nearest(v: jax.Array, r: jax.Array) -> jax.Array:
             size = jnp.abs(v)
@@ -107,7 +107,7 @@ class L1Ball(Vectors):
         return along(nearest, self.axis, v, radius)
 
     def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
-        """The corner against the largest entry of the gradient."""
+        """Return the corner against the largest entry of the gradient."""
 
         def corner(g: jax.Array, r: jax.Array) -> jax.Array:
             signs = jnp.where(g == 0, 1, _signs(g))
@@ -133,20 +133,20 @@ class L2Ball(Vectors, MirrorMap):
     axis: int | None = static(default=None, expect=AXIS)
 
     def holds(self, x: jax.Array, slack: float, radius: jax.Array) -> jax.Array:
-        """Whether the norm is at most the radius."""
+        """Tell whether the norm is at most the radius."""
         excess = along(norm, self.axis, x) - radius
         return jnp.all(excess <= self.sized(slack, x.shape, radius))
 
     def project(self, v: jax.Array, radius: jax.Array) -> jax.Array:
-        """The nearest point."""
+        """Return the nearest point."""
         return along(lambda v, r: v * (r / jnp.maximum(norm(v), r)), self.axis, v, radius)
 
     def vertex(self, g: jax.Array, radius: jax.Array) -> jax.Array:
-        """The point against the gradient."""
+        """Return the point against the gradient."""
         return along(lambda g, r: -g * ratio(r, norm(g)), self.axis, g, radius)
 
     def mirror_of(self, x: jax.Array, g: jax.Array, t: jax.Array, radius: jax.Array) -> jax.Array:
-        """The point below that of the sphere; there is one above each, at least sqrt(eps) of the radius high."""
+        """Return the point below that of the sphere; there is one above each, at least sqrt(eps) of the radius high."""
 
         def moved(x: jax.Array, g: jax.Array, r: jax.Array) -> jax.Array:
             y = x / _height(x, r) - t * g
@@ -184,12 +184,12 @@ def on_simplex(v: jax.Array, radius: jax.Array) -> jax.Array:
 
 
 def norm(x: jax.Array) -> jax.Array:
-    """The Euclidean norm of a vector, with slope zero at zero."""
+    """Return the Euclidean norm of a vector, with slope zero at zero."""
     return safe_sqrt(jnp.sum(abs_sq(x)))
 
 
 def _height(x: jax.Array, radius: jax.Array) -> jax.Array:
-    """How high the half sphere is above a point of the ball, at least sqrt(eps) of its radius."""
+    """Tell how high the half sphere is above a point of the ball, at least sqrt(eps) of its radius."""
     least = jnp.finfo(radius.dtype).eps * radius**2
     return jnp.sqrt(jnp.maximum(radius**2 - jnp.sum(abs_sq(x)), least))
 

@@ -28,12 +28,12 @@ class TotalVariation(Nonsmooth):
     real = True
 
     def room(self, shape: Shape) -> Shape:
-        """The shape of the differences."""
+        """Return the shape of the differences."""
         vectors(shape, self.axis)
         return tuple(max(n - (i == self.axis % len(shape)), 0) for i, n in enumerate(shape))
 
     def value_of(self, x: jax.Array, scale: jax.Array) -> jax.Array:
-        """The penalty of one array."""
+        """Return the penalty of one array."""
         return jnp.sum(scale * jnp.abs(jnp.diff(x, axis=self.axis)))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
@@ -46,7 +46,7 @@ total_variation = TotalVariation
 
 
 def denoised(v: jax.Array, weights: jax.Array) -> jax.Array:
-    """The x f[n] that minimises |x - v|^2 / 2 + sum weights |x_{i+1} - x_i|, with weights f[n - 1]."""
+    """Return the x f[n] that minimises |x - v|^2 / 2 + sum weights |x_{i+1} - x_i|, with weights f[n - 1]."""
     n = v.size
     jumps = lax.stop_gradient(_jumps(*lax.stop_gradient((v - jnp.mean(v), weights))))
     piece = jnp.cumsum(jnp.concatenate([jnp.zeros(1, jnp.int32), (jumps != 0).astype(jnp.int32)]))
@@ -122,6 +122,9 @@ def _jumps(v: jax.Array, weights: jax.Array) -> jax.Array:
 
 
 def _outer_line(v: jax.Array, weight: jax.Array, right: jax.Array) -> jax.Array:
-    """The slope x - v of a new entry's own cost, with the message beyond the knots; of opposite sign from the right."""
+    """Return the slope x - v of a new entry's own cost, with the message beyond the knots.
+
+    Of opposite sign from the right.
+    """
     sign = jnp.where(right, -1, 1).astype(v.dtype)
     return jnp.stack([sign, -sign * v - weight])

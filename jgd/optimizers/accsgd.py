@@ -35,7 +35,7 @@ class Accsgd(Rule):
         return (copied(p, moment_dtype(p)),)
 
     def shared(self, t: jax.Array) -> Any:
-        """The learning rate."""
+        """Return the learning rate."""
         return at_count(self, "learning_rate", t - 1)
 
     def step(self, rate: Any, g: jax.Array, w: jax.Array, *, p: jax.Array) -> tuple[jax.Array, ...]:

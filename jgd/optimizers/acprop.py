@@ -33,7 +33,7 @@ class ScaleByAcprop(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """Whether it is the first step, and the bias correction of the step before."""
+        """Tell whether it is the first step, and the bias correction of the step before."""
         return t == 1, 1 / one_minus_pow(self.b2, jnp.maximum(t - 1, 1))
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, s: jax.Array) -> tuple[jax.Array, ...]:

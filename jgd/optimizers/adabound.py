@@ -44,7 +44,7 @@ class ScaleByAdabound(Rule):
         return zeros(p), *(zeros(p, real=True) for _ in range(1 + self.amsgrad))
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """The rate before it is divided, and its two bounds."""
+        """Return the rate before it is divided, and its two bounds."""
         rate, final = (at_count(self, name, t - 1) for name in ("learning_rate", "final_learning_rate"))
         rate = rate * safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
         return rate, final - final / (self.gamma * t + 1), final + final / (self.gamma * t)

@@ -76,7 +76,7 @@ class ScaleByFactoredRms(Rule):
         return ratio(g * along, jnp.expand_dims(safe_sqrt(columns), second)), rows, columns, v
 
     def _axes(self, shape: tuple[int, ...]) -> tuple[int, int] | None:
-        """The second largest axis and the largest, or none where v is kept in full."""
+        """Return the second largest axis and the largest, or none where v is kept in full."""
         if not self.factored or len(shape) < 2:
             return None
         *_, second, largest = (int(axis) for axis in np.argsort(shape, kind="stable"))

@@ -38,12 +38,12 @@ class ScaleByAdahessian(Pair):
     hessian_diagonal_fn: Transform = part(default=_SIGNS, convert=as_transform, expect=TRANSFORM)
 
     def init(self, params: Params) -> State:
-        """A counter and the moments at zero, and the estimator's state."""
+        """Return a counter and the moments at zero, and the estimator's state."""
         slots = full_like(params), full_like(params)
         return ScaleByAdahessianState(zero_count(), *slots, self.hessian_diagonal_fn.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The quotients."""
+        """Return the quotients."""
         place = "ScaleByAdahessian.update"
         check_params(place, params)
         t, rule = increment(state.count), jax.tree.map(jnp.asarray, self)

@@ -43,7 +43,7 @@ class ScaleByAdai(Pair):
 
     @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The momentum without its bias, and the next state."""
+        """Return the momentum without its bias, and the next state."""
         place, rule = "ScaleByAdai.update", jax.tree.map(jnp.asarray, self)
         _, v = map_unzip(lambda g, v: (g, rule.b2 * v + (1 - rule.b2) * abs_sq(g)), grads, state.v, place=place)
         leaves = jax.tree.leaves(v)

@@ -52,7 +52,7 @@ class ScaleByAdam(Rule):
         return look / self.metric(shared, v), m, v
 
     def metric(self, shared: Any, v: jax.Array) -> jax.Array:
-        """The divisor of the step: sqrt(v^ + eps_root) + eps."""
+        """Return the divisor of the step: sqrt(v^ + eps_root) + eps."""
         return safe_sqrt(shared[1] * v + self.eps_root) + self.eps
 
 
@@ -81,7 +81,7 @@ class ScaleByAmsgrad(Rule):
         return zeros(p, self.mu_dtype), zeros(p, real=True), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, Any]:
-        """One division for each scalar and not for each entry."""
+        """Return one division for each scalar and not for each entry."""
         r1 = 1 / one_minus_pow(self.b1, t) if self.bias_correction_mu else 1.0
         return r1, 1 / one_minus_pow(self.b2, t) if self.bias_correction_nu else 1.0
 

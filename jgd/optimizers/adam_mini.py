@@ -43,7 +43,7 @@ class MiniBlocks:
         self.counts = counts
 
     def shape(self, place: str, leaf: tuple[int, ...]) -> tuple[int, ...]:
-        """The numbers of blocks of a leaf of this shape; `place` names it in an error."""
+        """Return the numbers of blocks of a leaf of this shape; `place` names it in an error."""
         counts = self.counts or (1,) * len(leaf)
         found = tuple(n if count is None or not n else count for n, count in zip(leaf, counts, strict=False))
         if len(counts) != len(leaf) or any(n and n % count for n, count in zip(leaf, found, strict=True)):
@@ -98,7 +98,7 @@ class MiniBlocksByPath:
     patterns: tuple[tuple[str, MiniBlocks | None], ...]
 
     def __call__(self, params: Params) -> Any:
-        """A tree of `mini_blocks` and `None`."""
+        """Return a tree of `mini_blocks` and `None`."""
         check_patterns("mini_blocks_by_path", dict(self.patterns), params)
         guess = jax.tree.leaves(guess_mini_blocks(params))
         found = [
@@ -142,7 +142,7 @@ class ScaleByAdamMini(Rule):
     entrywise = False
 
     def init(self, params: Params) -> State:
-        """A counter, a mean for each entry and a second moment for each block, at zero."""
+        """Return a counter, a mean for each entry and a second moment for each block, at zero."""
         check_inexact("ScaleByAdamMini.init", params)
         rows = jax.tree_util.tree_leaves_with_path(params)
         v = [
@@ -157,7 +157,7 @@ class ScaleByAdamMini(Rule):
         return self._packed(zero_count(), [jax.tree.map(zeros, params), jax.tree.structure(params).unflatten(v)])
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of each leaf, and the next state."""
+        """Return the step of each leaf, and the next state."""
         check_fits("ScaleByAdamMini.update", grads, state.slots["m"])
         return super().update(grads, state, params, **extra)
 
@@ -174,13 +174,16 @@ class ScaleByAdamMini(Rule):
         return ((r1 * m).reshape(split) / bottom).reshape(g.shape), m, v
 
     def for_params(self, params: Params) -> "ScaleByAdamMini":
-        """The same with the blocks fixed that are declared or guessed for these parameters; a mask may hide some."""
+        """Return the same with the blocks fixed that are declared or guessed for these parameters.
+
+        A mask may hide some.
+        """
         paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
         declared = DeclaredBlocks(tuple(zip(paths, self._declared(params), strict=True)))
         return dataclasses.replace(self, blocks=declared)  # type: ignore[type-var]
 
     def _declared(self, params: Params) -> list[MiniBlocks | None]:
-        """The blocks of each leaf, `None` for one at each entry."""
+        """Return the blocks of each leaf, `None` for one at each entry."""
         if isinstance(self.blocks, DeclaredBlocks):
             known = dict(self.blocks.by_path)
             return [known[jax.tree_util.keystr(path)] for path, _ in jax.tree_util.tree_leaves_with_path(params)]
@@ -231,7 +234,7 @@ def _is_blocks(x: Any) -> bool:
 
 
 def _guess(path: str, name: str, shape: tuple[int, ...], axes: Any) -> MiniBlocks:
-    """The blocks of one leaf."""
+    """Return the blocks of one leaf."""
     if BIAS.search(path):
         return MiniBlocks(*[None] * len(shape))
     if len(shape) < 2:

@@ -35,7 +35,7 @@ class ScaleByAdamod(Rule):
         return zeros(p), zeros(p, real=True), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> jax.Array:
-        """The rate with both bias corrections."""
+        """Return the rate with both bias corrections."""
         rate = at_count(self, "learning_rate", t - 1)
         return rate * safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
 

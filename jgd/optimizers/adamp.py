@@ -38,7 +38,7 @@ class ScaleByAdamp(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """The bias corrections."""
+        """Return the bias corrections."""
         return tuple(1 / one_minus_pow(b, t) for b in (self.b1, self.b2))
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array, *, p: jax.Array) -> tuple[jax.Array, ...]:
@@ -124,7 +124,7 @@ def sgdp(
 
 
 def _along(u: jax.Array, g: jax.Array, p: jax.Array, delta: Any, eps: Any) -> tuple[Any, Any]:
-    """The k by which u - k p has no part along the weights `p`, and whether a normalisation seems to follow them.
+    """Give the k by which u - k p has no part along the weights `p`, and whether a normalisation seems to follow them.
 
     k is 0 where none does, and of an array of less than two axes; else each output's, or the whole array's.
     """

@@ -37,7 +37,7 @@ class ScaleByAdan(Rule):
         return zeros(p), zeros(p), zeros(p, real=True), zeros(p)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """Whether it is the first step, and the bias corrections."""
+        """Tell whether it is the first step, and the bias corrections."""
         return t == 1, *(1 / one_minus_pow(b, t) for b in (self.b1, self.b2, self.b3))
 
     def step(self, shared: Any, g: jax.Array, m: Any, v: Any, n: Any, old: Any) -> tuple[jax.Array, ...]:

@@ -174,5 +174,5 @@ def adamuon(
 
 
 def _norm(x: jax.Array) -> jax.Array:
-    """The Frobenius norm, whose slope at zero is zero."""
+    """Return the Frobenius norm, whose slope at zero is zero."""
     return safe_sqrt(jnp.sum(abs_sq(x)))

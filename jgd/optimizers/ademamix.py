@@ -43,7 +43,7 @@ class ScaleByAdemamix(Rule):
         return zeros(p, self.mu_dtype), zeros(p, self.mu_dtype), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """The bias corrections, the slow mean's decay and its weight."""
+        """Return the bias corrections, the slow mean's decay and its weight."""
         corrections = (1 / one_minus_pow(b, t) for b in (self.b1, self.b2))
         b3, alpha = (at_count(self, name, t - 1) for name in ("b3", "alpha"))
         if self.warmup_steps is not None:
@@ -85,7 +85,7 @@ class ScaleBySimplifiedAdemamix(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """The bias correction and the gradient's weight."""
+        """Return the bias correction and the gradient's weight."""
         return 1 / one_minus_pow(self.b2, t), at_count(self, "alpha", t - 1)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:

@@ -49,7 +49,7 @@ class ScaleByAdopt(Rule):
         return zeros(p, self.mu_dtype), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """The two decays, by which the first step sets v and leaves m, and the bound."""
+        """Return the two decays, by which the first step sets v and leaves m, and the bound."""
         first = t == 1
         bound = self.clip_value_fn(t - 1) if self.use_clipping else None
         return jnp.where(first, 1.0, self.b1), jnp.where(first, 0.0, self.b2), bound

@@ -41,7 +41,7 @@ class ScaleByAmos(Rule):
         return zeros(p), scalar_of(p), scalar_of(p)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """The rate, and the bias of v."""
+        """Return the rate, and the bias of v."""
         rate = at_count(self, "learning_rate", t - 1)
         return rate, one_minus_pow(self.beta, t)
 
@@ -63,7 +63,7 @@ scale_by_amos = ScaleByAmos
 
 
 def _eta(shape: tuple[int, ...]) -> float:
-    """The size that the entries of an array of this shape are expected to have."""
+    """Return the size that the entries of an array of this shape are expected to have."""
     return 0.5 if len(shape) < 2 else ((2 if len(shape) == 2 else 1) / max(1, shape[-2])) ** 0.5
 
 

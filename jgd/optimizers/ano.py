@@ -33,7 +33,7 @@ class ScaleByAno(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> jax.Array:
-        """The second moment's bias correction."""
+        """Return the second moment's bias correction."""
         return 1 / one_minus_pow(self.b2, t)
 
     def step(self, correction: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:

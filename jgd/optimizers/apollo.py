@@ -41,7 +41,7 @@ class ScaleByApollo(ScaleByLowRankAdam):
     layout = ("m", "v", "projector", "norm")
 
     def init(self, params: Params) -> State:
-        """The moments at zero, and a key for each leaf if projections are random."""
+        """Return the moments at zero, and a key for each leaf if projections are random."""
         state = super().init(params)
         if self.projection == "svd":
             return state

@@ -44,7 +44,7 @@ class ScaleByCame(Rule):
         return zeros(p), v, s
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The confident momentum, and the next state."""
+        """Return the confident momentum, and the next state."""
         check_fits("ScaleByCame.update", grads, state.slots["m"])
         return super().update(grads, state, params, **extra)
 
@@ -63,7 +63,7 @@ scale_by_came = ScaleByCame
 
 
 def _averaged(b: Scalar, old: Any, x: jax.Array) -> Any:
-    """The mean of x over time: in full, or of its means over the last axis and over the one before."""
+    """Return the mean of x over time: in full, or of its means over the last axis and over the one before."""
     new = (jnp.mean(x, -1), jnp.mean(x, -2)) if isinstance(old, tuple) else x
     return jax.tree.map(lambda o, n: b * o + (1 - b) * n, old, new)
 

@@ -44,14 +44,14 @@ class OptimizerEntry(NamedTuple):
     summary: str  # one line
 
     def default(self) -> Transform:
-        """The optimizer with its defaults, and where it has none, a rate in the middle of its range."""
+        """Return the optimizer with its defaults, and where it has none, a rate in the middle of its range."""
         wanted = inspect.signature(self.make).parameters.get("learning_rate")
         if wanted is None or wanted.default is not wanted.empty or self.rates is None:
             return self.make()
         return self.make((self.rates[0] * self.rates[1]) ** 0.5)
 
     def state_bytes(self, shape: tuple[int, ...] = (256, 256)) -> float:
-        """The bytes of state for each float32 parameter of an array of this shape; counters do not count."""
+        """Return the bytes of state for each float32 parameter of an array of this shape; counters do not count."""
         params = {"w": jax.ShapeDtypeStruct(shape, jnp.float32)}
         state = jax.eval_shape(self.default().init, params)
         arrays = [x for x in jax.tree.leaves(state) if x.ndim]

@@ -44,7 +44,7 @@ def citation(optimizer: Any) -> str:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """The records that a value is made of, itself first."""
+    """Yield the records that a value is made of, itself first."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield value
         for field in dataclasses.fields(value):
@@ -66,7 +66,7 @@ def _sources(kind: type) -> list[str]:
 
 
 def _entry(source: str, names: list[str], keys: list[str]) -> str:
-    """The BibTeX of one source; `keys` are those in use, and gain its own."""
+    """Return the BibTeX of one source; `keys` are those in use, and gain its own."""
     matched = re.fullmatch(r"(.+) (\d{4})(?:, (?:arXiv:(\S+)|(.+)))?", source)
     authors, year, number, place = matched.groups() if matched else (source, "", None, None)
     people = re.split(r", | & ", authors.removesuffix(" et al."))

@@ -36,7 +36,7 @@ class HutchinsonEstimatorDiagHessian(Pair):
     called = "hutchinson_estimator_diag_hessian"
 
     def init(self, params: Params) -> State:
-        """The first key."""
+        """Return the first key."""
         return optax.contrib.HutchinsonState(first_key(self.random_seed))
 
     def update(
@@ -49,7 +49,7 @@ class HutchinsonEstimatorDiagHessian(Pair):
         value_fn: Callable[[Params], Any] | None = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """An estimate of the Hessian's diagonal."""
+        """Return an estimate of the Hessian's diagonal."""
         place = "HutchinsonEstimatorDiagHessian.update"
         kept, (key,) = split_key(self.random_seed, state.key)
         check_params(place, params)
@@ -117,13 +117,13 @@ class GaussNewtonBartlettEstimator(Pair):
     random_seed: Any = static(default=None, convert=frozen_key)
 
     def init(self, params: Params) -> State:
-        """The first key."""
+        """Return the first key."""
         return optax.contrib.HutchinsonState(first_key(self.random_seed))
 
     def update(
         self, grads: Grads, state: State, params: Params = None, *, outputs_fn: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
-        """An estimate of the diagonal."""
+        """Return an estimate of the diagonal."""
         kept, (key,) = split_key(self.random_seed, state.key)
         model = model_at("GaussNewtonBartlettEstimator.update", grads, params, outputs_fn)
         leaves, structure = jax.tree.flatten(model.outputs)
@@ -147,7 +147,7 @@ class ModelAt(NamedTuple):
     pull: Callable[[Outputs], Params]  # w -> J' w
 
     def product(self, metric: Callable[[Outputs], Outputs]) -> Product:
-        """The map v -> J' M J v, where `metric` is w -> M w."""
+        """Return the map v -> J' M J v, where `metric` is w -> M w."""
         return lambda v: self.pull(metric(self.push(v)))
 
 

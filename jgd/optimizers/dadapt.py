@@ -62,7 +62,7 @@ class DAdaptAdamw(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step, and a distance that never shrinks."""
+        """Return the step, and a distance that never shrinks."""
         check_params("DAdaptAdamw.update", params)
         rule: DAdaptAdamw = jax.tree.map(jnp.asarray, self)
         (b1, b2), d, t = rule.betas, state.estim_lr, increment(state.count)
@@ -112,7 +112,7 @@ class DAdaptSgd(Pair):
         return _begun(params, self.estim_lr0, slots)._replace(first_norm=scalar_of(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step, and a distance that never shrinks."""
+        """Return the step, and a distance that never shrinks."""
         check_params("DAdaptSgd.update", params)
         rule: DAdaptSgd = jax.tree.map(jnp.asarray, self)
         first = jnp.where(state.first_norm == 0, global_norm(grads), state.first_norm)
@@ -148,7 +148,7 @@ class DAdaptLion(Pair):
         return _begun(params, self.estim_lr0, (full_like(params), full_like(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step, and a distance that never shrinks."""
+        """Return the step, and a distance that never shrinks."""
         check_params("DAdaptLion.update", params)
         rule: DAdaptLion = jax.tree.map(jnp.asarray, self)
         b1, b2, rate = rule.b1, rule.b2, at_count(rule, "learning_rate", state.count) * state.estim_lr
@@ -188,7 +188,7 @@ class DAdaptAdagrad(Pair):
         return _begun(params, self.estim_lr0, slots)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step, and a distance that never shrinks."""
+        """Return the step, and a distance that never shrinks."""
         check_params("DAdaptAdagrad.update", params)
         rule: DAdaptAdagrad = jax.tree.map(jnp.asarray, self)
         rate = at_count(rule, "learning_rate", state.count) * state.estim_lr
@@ -212,7 +212,7 @@ def _begun(params: Params, d: Scalar, slots: tuple[State, ...]) -> DAdaptState:
 
 
 def _grown(state: DAdaptState, slots: Sequence[State], r: jax.Array, estimate: jax.Array) -> DAdaptState:
-    """The next state, with a distance that never shrinks."""
+    """Return the next state, with a distance that never shrinks."""
     r, d = cast_like((r, jnp.maximum(state.estim_lr, estimate)), (state.numerator, state.estim_lr))
     return DAdaptState(tuple(slots), r, d, increment(state.count), state.first_norm)
 

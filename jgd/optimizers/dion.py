@@ -72,7 +72,7 @@ class ScaleByDion(MatrixRule):
         return (columns / max(rows, 1)) ** 0.5
 
     def rank(self, rows: int, columns: int) -> int:
-        """The number of directions of a matrix of `rows` inputs and `columns` outputs."""
+        """Return the number of directions of a matrix of `rows` inputs and `columns` outputs."""
         return math.ceil(self.rank_fraction * min(rows, columns))
 
     def flops(self, rows: int, columns: int) -> float:

@@ -51,7 +51,7 @@ class ScaleByDog(Pair):
     called = "scale_by_dog"
 
     def init(self, params: Params) -> State:
-        """The parameters as they are, and the first distance."""
+        """Return the parameters as they are, and the first distance."""
         first = {"distance": 1.0, "learning_rate": 0.0, "heuristic": 1 + global_norm(params)}[self.kind]
         return optax.contrib.DoGState(
             is_init_step=jnp.array(True),
@@ -61,7 +61,7 @@ class ScaleByDog(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The scaled gradients."""
+        """Return the scaled gradients."""
         distance, squares = _travelled("ScaleByDog.update", grads, state, params)
         r = jnp.maximum(state.max_dist, safe_sqrt(distance)).astype(state.max_dist.dtype)
         total = (state.sum_sq_norm_grads + squares).astype(r.dtype)
@@ -97,12 +97,12 @@ class ScaleByDowg(Pair):
     eps: Scalar = hyper(default=1e-4, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
-        """The parameters as they are, and the first distance."""
+        """Return the parameters as they are, and the first distance."""
         first = self.eps if self.init_estim_sq_dist is None else self.init_estim_sq_dist
         return optax.contrib.DoWGState(copied(params), scalar_of(params), scalar_of(params, first))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The scaled gradients."""
+        """Return the scaled gradients."""
         distance, squares = _travelled("ScaleByDowg.update", grads, state, params)
         far = jnp.maximum(state.estim_sq_dist, distance).astype(state.estim_sq_dist.dtype)
         total = (state.weighted_sq_norm_grads + far * squares).astype(far.dtype)

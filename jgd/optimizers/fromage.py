@@ -32,7 +32,7 @@ class Fromage(Rule):
         return optax.ScaleByScheduleState if callable(self.learning_rate) else None
 
     def shared(self, t: Any) -> tuple[Any, Any]:
-        """The rate, and the root by which the new parameters are divided."""
+        """Return the rate, and the root by which the new parameters are divided."""
         rate: Any = at_count(self, "learning_rate", None if t is None else t - 1)
         return rate, jnp.sqrt(1 + rate * rate)
 

@@ -56,7 +56,7 @@ class ScaleByGalore(Pair):
     project_longer: bool = static(default=False)
 
     def init(self, params: Params) -> State:
-        """A counter, the base's state for projected matrices, and projectors at zero."""
+        """Return a counter, the base's state for projected matrices, and projectors at zero."""
         check_inexact("ScaleByGalore.init", params)
         warn_without_matrices(params, [(self, params)])
         leaves, structure = jax.tree.flatten(params)
@@ -68,7 +68,7 @@ class ScaleByGalore(Pair):
 
     @without_mesh_types
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The base's updates in the projected space, back in the whole."""
+        """Return the base's updates in the projected space, back in the whole."""
         read = () if params is None else (params,)
         place, ways = "ScaleByGalore.update", self._projections(grads)
         grads, kept = map_unzip(  # which compares their structures and shapes
@@ -95,11 +95,14 @@ class ScaleByGalore(Pair):
         )
 
     def acts_on(self, shape: tuple[int, ...]) -> bool:
-        """Whether a leaf of this shape may be projected."""
+        """Tell whether a leaf of this shape may be projected."""
         return len(shape) == 2 or (len(shape) > 2 and self.weight_dimension_numbers is not None)
 
     def for_params(self, params: Params) -> "ScaleByGalore":
-        """The same with the axes fixed that are declared for these parameters; see `jgd.core.matrices.for_params`."""
+        """Return the same with the axes fixed that are declared for these parameters.
+
+        See `jgd.core.matrices.for_params`.
+        """
         declared = self.weight_dimension_numbers
         if declared is None or hasattr(_thawed(declared, params), "reduction_axis"):
             return self
@@ -107,7 +110,7 @@ class ScaleByGalore(Pair):
         return dataclasses.replace(self, weight_dimension_numbers=axes)  # type: ignore[type-var]
 
     def _projections(self, params: Params) -> list[Projection | None]:
-        """How the matrices of each leaf are projected; `None` for what is not, such as leaves without entries."""
+        """Tell how the matrices of each leaf are projected; `None` for what is not, such as leaves without entries."""
         place, declared = type(self).__name__, self.weight_dimension_numbers
         rows = jax.tree_util.tree_leaves_with_path(params)
         one = MatrixAxes(0, 1) if declared is None else _thawed(declared, params)
@@ -182,17 +185,17 @@ def galore_adamw(
 
 
 def _shape(one: Projection | None) -> tuple[int, ...]:
-    """The shape of a projector, which is empty for what is not projected."""
+    """Return the shape of a projector, which is empty for what is not projected."""
     return (0, 0) if one is None else one.shape
 
 
 def _renewed(due: jax.Array, one: Projection | None, g: jax.Array, projector: jax.Array) -> jax.Array:
-    """The projector, from the gradient where it is due."""
+    """Return the projector, from the gradient where it is due."""
     if one is None:
         return projector
     return jax.lax.cond(due, lambda: one.directions(g).astype(projector.dtype), lambda: projector)
 
 
 def _thawed(declared: Any, params: Params) -> Any:
-    """The axes themselves; functions and what is fixed already pass unchanged."""
+    """Return the axes themselves; functions and what is fixed already pass unchanged."""
     return thaw(declared, params) if isinstance(declared, Frozen) else declared

@@ -29,7 +29,7 @@ class ScaleByGrams(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """The bias corrections."""
+        """Return the bias corrections."""
         return tuple(1 / one_minus_pow(b, t) for b in (self.b1, self.b2))
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:

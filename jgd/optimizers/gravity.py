@@ -30,7 +30,7 @@ class Gravity(Rule):
     called = "gravity"
 
     def init(self, params: Params) -> State:
-        """A counter and the first velocities."""
+        """Return a counter and the first velocities."""
         state = Rule.init(self, params)
         leaves, structure = jax.tree.flatten(state.slots["v"])
         size = ratio(jnp.asarray(self.alpha), jnp.asarray(at_count(self, "learning_rate", 0)))
@@ -45,7 +45,7 @@ class Gravity(Rule):
         return (zeros(p),)
 
     def shared(self, t: jax.Array) -> Any:
-        """The rate and the decay at this step."""
+        """Return the rate and the decay at this step."""
         return at_count(self, "learning_rate", t - 1), (self.beta * t + 1) / (t + 2)
 
     def step(self, shared: Any, g: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:

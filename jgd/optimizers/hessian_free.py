@@ -71,7 +71,7 @@ class HessianFree(Pair):
     called = "hessian_free"
 
     def init(self, params: Params) -> State:
-        """The damping, and no step yet."""
+        """Return the damping, and no step yet."""
         damping = scalar_of(params, self.damping)
         return HessianFreeState(zero_count(), damping, full_like(params), first_key(self.key))
 
@@ -85,7 +85,7 @@ class HessianFree(Pair):
         loss_fn: Any = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """The step to the quadratic's minimum, shortened until the loss falls."""
+        """Return the step to the quadratic's minimum, shortened until the loss falls."""
         place = "HessianFree.update"
         check_fits(place, grads, state.step)
         model = model_at(place, grads, params, outputs_fn)
@@ -126,14 +126,14 @@ class HessianFree(Pair):
         return updates, cast_like(HessianFreeState(increment(state.count), damping, step, kept), state)
 
     def _factor(self, value: jax.Array, gain: jax.Array, foretold: jax.Array) -> jax.Array:
-        """The factor of the damping; nothing is learned where the gain is lost in the loss's rounding."""
+        """Return the factor of the damping; nothing is learned where the gain is lost in the loss's rounding."""
         rho = gain / jnp.where(foretold < 0, foretold, -jnp.inf)
         factor = jnp.where(rho > 0.75, SHRINK, jnp.where(rho >= 0.25, 1.0, 1 / SHRINK))
         rounding = 10 * jnp.finfo(value.dtype).eps * jnp.abs(value)
         return jnp.where(jnp.abs(foretold) <= rounding, 1.0, factor)
 
     def _backtracked(self, gained: Any, whole: jax.Array, slope: jax.Array) -> jax.Array:
-        """The share of the step that is taken."""
+        """Return the share of the step that is taken."""
 
         def is_low(share: jax.Array, gain: jax.Array) -> jax.Array:
             return gain <= ENOUGH * share * slope

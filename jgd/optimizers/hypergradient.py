@@ -49,7 +49,7 @@ class HypergradientDescent(Pair):
         return HypergradientDescentState(full_like(params), scalar_of(params), zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step at the new rate."""
+        """Return the step at the new rate."""
         rate: Any = at_count(self, "learning_rate", state.count)
         check_fits("HypergradientDescent.update", grads, state.grads)
         change = state.change + self.hyper_learning_rate * global_dot(grads, state.grads)
@@ -85,7 +85,7 @@ class Osgm(Pair):
     called = "osgm"
 
     def init(self, params: Params) -> State:
-        """The first scales, and no squares."""
+        """Return the first scales, and no squares."""
         return OsgmState(full_like(params, self.init_step_size, real=True), full_like(params, real=True))
 
     def update(
@@ -98,7 +98,7 @@ class Osgm(Pair):
         value_fn: Callable[[Params], Any] | None = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """The step to the trial point or none, and the scales that would have been better."""
+        """Return the step to the trial point or none, and the scales that would have been better."""
         place = "Osgm.update"
         check_params(place, params)
         check_extra(place, "value", value)

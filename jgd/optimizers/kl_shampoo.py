@@ -101,7 +101,7 @@ class ScaleByKlSoap(ScaleBySoap):
         return *ScaleBySoap.slots(self, p), tuple(x if turned else None for x, turned in sides)
 
     def shared(self, t: jax.Array) -> Any:
-        """Whether it is the first call, and what SOAP shares."""
+        """Tell whether it is the first call, and what SOAP shares."""
         return t == 1, ScaleBySoap.shared(self, t)
 
     def step(
@@ -231,5 +231,5 @@ def _kl_factors(
 
 
 def _along(x: jax.Array, axis: int, ndim: int) -> jax.Array:
-    """A vector along an axis of `ndim`."""
+    """Return a vector along an axis of `ndim`."""
     return jnp.expand_dims(x, [i for i in range(ndim) if i != axis])

@@ -36,18 +36,18 @@ class Projection:
         return *self.one.batch_shape, rows if self.rows else columns, self.rank
 
     def directions(self, g: jax.Array) -> jax.Array:
-        """The first singular vectors of the matrices of `g`; a constant for derivatives."""
+        """Return the first singular vectors of the matrices of `g`; a constant for derivatives."""
         # Slopes of singular vectors are infinite where two singular values are equal.
         u, _, vh = jnp.linalg.svd(jax.lax.stop_gradient(self.one.matrices(widen(g))), full_matrices=False)
         return (u if self.rows else vh.conj().mT)[..., : self.rank]
 
     def low(self, g: jax.Array, projector: jax.Array) -> jax.Array:
-        """The projected matrices of an array."""
+        """Return the projected matrices of an array."""
         matrices, wide = self.one.matrices(widen(g)), widen(projector)
         return wide.conj().mT @ matrices if self.rows else matrices @ wide
 
     def back(self, low: jax.Array, projector: jax.Array) -> jax.Array:
-        """The array whose matrices are those back in the whole space."""
+        """Return the array whose matrices are those back in the whole space."""
         wide, low = widen(projector), widen(low)
         return self.one.array(wide @ low if self.rows else low @ wide.conj().mT)
 
@@ -81,12 +81,12 @@ class ScaleByLowRankAdam(Rule):
     entrywise = False
 
     def init(self, params: Params) -> State:
-        """A counter at zero and the slots of each leaf."""
+        """Return a counter at zero and the slots of each leaf."""
         warn_without_matrices(params, [(self, params)])
         return super().init(params)
 
     def acts_on(self, shape: tuple[int, ...]) -> bool:
-        """Whether a leaf of this shape is projected."""
+        """Tell whether a leaf of this shape is projected."""
         return len(shape) == 2 and 0 not in shape
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:
@@ -97,13 +97,13 @@ class ScaleByLowRankAdam(Rule):
         return *moments, jnp.zeros(one.shape, moment_dtype(p))
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """The step, the number of the projector, whether it is due, and the bias correction."""
+        """Return the step, the number of the projector, whether it is due, and the bias correction."""
         gap = as_whole(self.update_proj_gap)
         correction = safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
         return t, (t - 1) // gap, (t - 1) % gap == 0, correction
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of each leaf, and the next state."""
+        """Return the step of each leaf, and the next state."""
         if params is not None:
             check_fits(f"{type(self).__name__}.update", grads, params)
         return super().update(grads, state, params, **extra)
@@ -126,19 +126,19 @@ class ScaleByLowRankAdam(Rule):
         return m / (safe_sqrt(v) + self.eps), m, v
 
     def projected(self, p: Any) -> Projection | None:
-        """How a leaf is projected: matrices alone are."""
+        """Tell how a leaf is projected: matrices alone are."""
         if not self.acts_on(jnp.shape(p)):
             return None
         return projection_of(cut(type(self).__name__, jnp.shape(p), MatrixAxes(0, 1)), self.rank)
 
     def renewed(self, shared: Any, one: Projection, g: jax.Array, *kept: jax.Array) -> tuple[jax.Array, ...]:
-        """The projector of this step, and the slots after the moments."""
+        """Return the projector of this step, and the slots after the moments."""
         due, (old, *rest) = shared[2], kept
         projector = jax.lax.cond(due, lambda: one.directions(g).astype(old.dtype), lambda: old)
         return projector, projector, *rest
 
     def whole(self, t: jax.Array, one: Projection, found: Any, *kept: jax.Array) -> tuple[jax.Array, ...]:
-        """The step in the whole space and the slots after the moments, from gradient, its projection, n and P."""
+        """Give the step in the whole space and the slots after the moments, from gradient, its projection, n and P."""
         _, _, n, projector = found
         return self.scale * one.back(n, projector), *kept
 

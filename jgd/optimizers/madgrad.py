@@ -34,7 +34,7 @@ class ScaleByMadgrad(Rule):
         return zeros(p), zeros(p), copied(p)
 
     def shared(self, t: jax.Array) -> jax.Array:
-        """The weight of this step."""
+        """Return the weight of this step."""
         rate = at_count(self, "learning_rate", t - 1)
         return (rate + self.eps) * jnp.sqrt(t.astype(jnp.result_type(float)))
 

@@ -45,11 +45,11 @@ class ScaleByMars(Rule):
         return (zeros(p), zeros(p), zeros(p, real=True))[: len(self.layout)]
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """Whether it is the first step, and the bias corrections."""
+        """Tell whether it is the first step, and the bias corrections."""
         return t == 1, *bias_corrections(self.b1, self.b2, t)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The rule's step along the corrected gradients, and the next state."""
+        """Return the rule's step along the corrected gradients, and the next state."""
         check_fits("ScaleByMars.update", grads, state.slots["m"])
         return super().update(grads, state, params, **extra)
 

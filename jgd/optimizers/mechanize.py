@@ -50,7 +50,7 @@ class Mechanize(Pair):
     num_betas: int = static(default=6, expect=whole_from(1))
 
     def init(self, params: Params) -> State:
-        """The first scales, and a copy of the parameters."""
+        """Return the first scales, and a copy of the parameters."""
         each = scalar_of(params, 1.0) * jnp.ones(self.num_betas, jnp.float32)
         return optax.contrib.MechanicState(
             base_optimizer_state=self.base_optimizer.init(params),
@@ -63,7 +63,7 @@ class Mechanize(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The base's step from where the old scale's sum stands, at the new scale."""
+        """Return the base's step from where the old scale's sum stands, at the new scale."""
         check_params("Mechanize.update", params)
         old = jnp.sum(state.s)
         steps, base_state = self.base_optimizer.update(grads, state.base_optimizer_state, params, **extra)
@@ -87,7 +87,7 @@ class Mechanize(Pair):
         return updates, optax.contrib.MechanicState(base_state, increment(state.count), r, m, v, s, x0)
 
     def cost(self, params: Params) -> Cost:
-        """The gradients and the parameters once more for the bets, x0 read, the scales, and the base's cost."""
+        """Return the gradients and the parameters once more for the bets, x0 read, the scales, and the base's cost."""
         scales = 4 * self.num_betas * tree_bytes(jax.eval_shape(scalar_of, params))
         return total([Cost(3 * tree_bytes(params) + 2 * scales), cost(self.base_optimizer, params)])
 

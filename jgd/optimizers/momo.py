@@ -66,7 +66,7 @@ class Momo(Pair):
     def update(
         self, grads: Grads, state: State, params: Params = None, *, value: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
-        """The step, and the next means and bound."""
+        """Return the step, and the next means and bound."""
         place, rule = "Momo.update", jax.tree.map(jnp.asarray, self)
         check_params(place, params)
         check_extra(place, "value", value)
@@ -113,7 +113,7 @@ class MomoAdam(Pair):
     def update(
         self, grads: Grads, state: State, params: Params = None, *, value: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
-        """The step, and the next means and bound."""
+        """Return the step, and the next means and bound."""
         place, rule = "MomoAdam.update", jax.tree.map(jnp.asarray, self)
         check_params(place, params)
         check_extra(place, "value", value)
@@ -142,7 +142,7 @@ class MomoAdam(Pair):
 def _step_size(
     rule: Any, rate: Any, weight: Any, f: Any, c: Any, inner: Any, square: Any, bound: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The rate, and the next bound; `weight` is the sum of the weights of the means, `inner` <m, x>."""
+    """Return the rate, and the next bound; `weight` is the sum of the weights of the means, `inner` <m, x>."""
     s = 1 + rate * rule.weight_decay
     reach, before = s * (f - c) + inner, bound
     if rule.adapt_lower_bound:
@@ -156,7 +156,7 @@ def _step_size(
 
 
 def _decayed(rule: Any, rate: Any, step: Any, p: Any) -> Any:
-    """The update that takes a step down and decays, proximally."""
+    """Return the update that takes a step down and decays, proximally."""
     decay = rate * rule.weight_decay
     return -(decay * p + step) / (1 + decay) if rule.divide_step else -(decay / (1 + decay) * p + step)
 

@@ -29,7 +29,7 @@ class ScaleByMsvag(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """The bias correction and rho."""
+        """Return the bias correction and rho."""
         weight = one_minus_pow(self.beta, t)
         rho = (1 - self.beta) * (2 - weight) / ((1 + self.beta) * weight)
         return 1 / weight, jnp.minimum(rho, 0.9999)

@@ -67,7 +67,7 @@ class OrthogonalMomentum(MatrixRule):
         return (zeros(p, self.mu_dtype),)
 
     def shared(self, t: Any) -> Any:
-        """The weights of momentum and gradient in what is made orthogonal."""
+        """Return the weights of momentum and gradient in what is made orthogonal."""
         return (self.beta, 1 - self.beta) if self.nesterov else (None, None)
 
     def before(self, weights: Any, g: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:  # pyright: ignore
@@ -232,6 +232,6 @@ class MuonLabels:
         object.__setattr__(self, "declared", frozen(self.declared))
 
     def __call__(self, params: Params) -> Any:
-        """A tree of labels."""
+        """Return a tree of labels."""
         axes = declared_axes("muon(muon_weight_dimension_numbers)", self.declared, params).of(params)
         return jax.tree.unflatten(jax.tree.structure(params), ["adam" if x is None else "muon" for x in axes])

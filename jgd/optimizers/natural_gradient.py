@@ -62,7 +62,7 @@ class NaturalGradient(Pair):
         loss_fn: Any = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """A step down the natural gradient."""
+        """Return a step down the natural gradient."""
         place = "NaturalGradient.update"
         check_fits(place, grads, state.step)
         model = model_at(place, grads, params, outputs_fn)

@@ -28,7 +28,7 @@ class ScaleByOptimisticGradient(Rule):
     layout = ("previous_gradient",)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """Whether it is the first step, and the two weights."""
+        """Tell whether it is the first step, and the two weights."""
         return t == 1, *(at_count(self, name, t - 1) for name in ("alpha", "beta"))
 
     def step(self, shared: Any, g: jax.Array, old: jax.Array) -> tuple[jax.Array, ...]:

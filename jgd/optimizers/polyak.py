@@ -40,7 +40,7 @@ class ScaleByPolyak(Pair):
     def update(
         self, grads: Grads, state: State, params: Params = None, *, value: Any = None, **extra: Any
     ) -> tuple[Updates, State]:
-        """The scaled gradients."""
+        """Return the scaled gradients."""
         place = "ScaleByPolyak.update"
         check_extra(place, "value", value)
         if params is not None:
@@ -52,7 +52,7 @@ class ScaleByPolyak(Pair):
         return map_updates(lambda g: rate * g, grads, place=place), state
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients: none may be scaled before all have been seen."""
+        """Count one more pass over the gradients: none may be scaled before all have been seen."""
         return Cost(tree_bytes(params))
 
 

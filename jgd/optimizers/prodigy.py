@@ -63,7 +63,7 @@ class Prodigy(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step, and a distance that never shrinks."""
+        """Return the step, and a distance that never shrinks."""
         check_params("Prodigy.update", params)
         rule: Prodigy = jax.tree.map(jnp.asarray, self)
         (b1, b2), d, t = rule.betas, state.estim_lr, increment(state.count)

@@ -56,13 +56,13 @@ class Proximal(Pair):
     learning_rate: Rate | None = hyper(default=None, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
-        """The optimizer's state."""
+        """Return the optimizer's state."""
         state = ProximalState(self.optimizer.init(params), init_rate(self.learning_rate))
         self._rate(state)
         return state
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The way to the prox of where the optimizer steps."""
+        """Return the way to the prox of where the optimizer steps."""
         check_params("Proximal.update", params)
         check_fits("Proximal.update", grads, params)
         rate, rate_state = self._rate(state)
@@ -71,7 +71,7 @@ class Proximal(Pair):
         return _way(self.nonsmooth.prox(moved, rate), params, grads), ProximalState(opt_state, rate_state)
 
     def _rate(self, state: State) -> tuple[jax.Array, State]:
-        """The step of the prox, and the state of its schedule."""
+        """Return the step of the prox, and the state of its schedule."""
         if self.learning_rate is not None:
             rate, rate_state = next_rate(self, RATE, state.rate_state)
             return jnp.asarray(rate), rate_state
@@ -137,7 +137,7 @@ class ProxAdam(Pair):
         return self.rule.init(params)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The way to the prox of Adam's step."""
+        """Return the way to the prox of Adam's step."""
         check_params("ProxAdam.update", params)
         rate = jnp.asarray(at_count(self, RATE, state.count))
         rule = jax.tree.map(jnp.asarray, self.rule)
@@ -149,7 +149,7 @@ class ProxAdam(Pair):
 
 
 def _way(there: Params, params: Params, grads: Grads) -> Updates:
-    """The updates from the parameters to a point, which lead to its zeros exactly: p + (0 - p) is 0."""
+    """Return the updates from the parameters to a point, which lead to its zeros exactly: p + (0 - p) is 0."""
 
     def way(x: jax.Array, p: jax.Array, g: jax.Array) -> jax.Array:
         return (x - widen(p)).astype(jnp.result_type(g, p))

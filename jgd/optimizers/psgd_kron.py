@@ -62,7 +62,7 @@ class ScaleByKron(BlockRule):
     stagger = False
 
     def cut(self, shape: tuple[int, ...]) -> Blocks:
-        """One block, in which a scalar is a vector of one."""
+        """Return one block, in which a scalar is a vector of one."""
         return blocks(shape) if shape else replace(blocks((1,)), shape=())
 
     def is_preconditioned(self, shape: tuple[int, ...]) -> bool:
@@ -77,7 +77,7 @@ class ScaleByKron(BlockRule):
         return zeros(p), tuple(size * (jnp.ones if diagonal else jnp.eye)(n, dtype=p.dtype) for n, diagonal in sides)
 
     def _diagonal(self, shape: tuple[int, ...]) -> list[bool]:
-        """Which axes have diagonal factors."""
+        """Tell which axes have diagonal factors."""
         longest = max(range(len(shape)), key=shape.__getitem__)
         saves = self.memory_save_mode == "one_diag" or (
             self.memory_save_mode == "smart_one_diag" and shape.count(shape[longest]) == 1 < len(shape)
@@ -95,7 +95,7 @@ class ScaleByKron(BlockRule):
         return u * jnp.minimum(1.0, LARGEST_RMS / (safe_sqrt(jnp.mean(u * u)) + 1e-12)), m, factors
 
     def _renewed(self, rule: Any, t: Any, slots: list[Any], turns: Turns | None) -> list[Any]:
-        """The slots, the factors fitted if it is time for that."""
+        """Return the slots, the factors fitted if it is time for that."""
         m, factors = slots
         fits, balances, key = rule.draws(t)
         index = (0 if turns is None else turns.start) + jnp.arange(len(m))  # of each block among all
@@ -112,7 +112,7 @@ class ScaleByKron(BlockRule):
         return [m, jax.lax.cond(in_any_lane(fits), fit, lambda m, factors: factors, m, factors)]
 
     def draws(self, t: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Whether the factors of all leaves are fitted at this step, whether balanced before, and a key for v."""
+        """Tell whether the factors of all leaves are fitted at this step, whether balanced before, and a key for v."""
         n, given = t - 1, self.preconditioner_update_probability
         p = _usual_probability(n) if given is None else at_count(self, "preconditioner_update_probability", n)
         _, (key,) = split_key(self.key, first_key(self.key))
@@ -130,7 +130,7 @@ def _usual_probability(n: jax.Array) -> jax.Array:
 
 
 def _fitted(m: jax.Array, v: jax.Array, factors: Any, step: jax.Array) -> Any:
-    """The factors after a step towards those that make m white; v is standard normal."""
+    """Return the factors after a step towards those that make m white; v is standard normal."""
     a = _applied(factors, m + DAMPING * jnp.mean(jnp.abs(m)) * v)
     b = _solved(factors, v)
     new = []
@@ -145,7 +145,7 @@ def _fitted(m: jax.Array, v: jax.Array, factors: Any, step: jax.Array) -> Any:
 
 
 def _balanced(factors: Any) -> Any:
-    """The factors with one largest entry, their geometric mean; Q is the same."""
+    """Return the factors with one largest entry, their geometric mean; Q is the same."""
     if len(factors) == 1:
         return factors
     sizes = jnp.stack([jnp.max(jnp.abs(q)) for q in factors])
@@ -174,14 +174,14 @@ def _solved(factors: Any, x: jax.Array) -> jax.Array:
 
 
 def _spectral_bound(x: jax.Array, largest: jax.Array) -> jax.Array:
-    """A lower bound of the spectral norm of a symmetric matrix, by a power step from its longest column."""
+    """Return a lower bound of the spectral norm of a symmetric matrix, by a power step from its longest column."""
     x = x / largest
     column = jnp.take(x, jnp.argmax(jnp.sum(x * x, axis=0)), axis=1) @ x
     return largest * jnp.linalg.norm(x @ (column / jnp.linalg.norm(column)))
 
 
 def _squares(x: jax.Array, axis: int) -> jax.Array:
-    """The sums of squares along the other axes: the diagonal of `gram`."""
+    """Return the sums of squares along the other axes: the diagonal of `gram`."""
     return jnp.sum(x * x, axis=tuple(i for i in range(x.ndim) if i != axis))
 
 

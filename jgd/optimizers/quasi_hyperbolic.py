@@ -48,7 +48,7 @@ class ScaleByQhadam(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """The bias corrections."""
+        """Return the bias corrections."""
         return 1 / one_minus_pow(self.b1, t), 1 / one_minus_pow(self.b2, t)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:

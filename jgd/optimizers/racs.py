@@ -38,7 +38,7 @@ class ScaleByRacs(Rule):
         return filled(outputs, 0.0, real=True), filled(inputs, 1.0, real=True), scalar_of(p)
 
     def shared(self, t: jax.Array) -> jax.Array:
-        """Whether it is the first step."""
+        """Tell whether it is the first step."""
         return t == 1
 
     def step(self, first: Any, g: jax.Array, s: jax.Array, q: jax.Array, size: jax.Array) -> tuple[jax.Array, ...]:
@@ -55,7 +55,7 @@ scale_by_racs = ScaleByRacs
 
 
 def _mean(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    """The mean over axes, and 0 over none of their entries."""
+    """Return the mean over axes, and 0 over none of their entries."""
     total = jnp.sum(x, axes, keepdims=True)
     return total * (total.size / max(1, x.size))
 

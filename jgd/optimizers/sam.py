@@ -44,13 +44,13 @@ class Normalize(Pair):
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients with a norm of 1."""
+        """Return the gradients with a norm of 1."""
         norm = global_norm(grads)
         factor = jnp.where(norm == 0, 0.0, 1 / jnp.where(norm == 0, 1.0, norm))
         return map_updates(lambda g: factor * g, grads, place="Normalize.update"), state
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients, for their norm."""
+        """Count one more pass over the gradients, for their norm."""
         return Cost(tree_bytes(params))
 
 
@@ -81,7 +81,7 @@ class Sam(Pair):
     batch_axis_name: str | None = static(default=None, expect=AXIS)
 
     def init(self, params: Params) -> State:
-        """The two states, and a copy of the parameters where the climb begins."""
+        """Return the two states, and a copy of the parameters where the climb begins."""
         if self.batch_axis_name is not None and not self.opaque_mode:
             raise InputError(
                 f"Sam(batch_axis_name={self.batch_axis_name!r}): only opaque_mode takes gradients itself; average "
@@ -103,7 +103,7 @@ class Sam(Pair):
         grad_fn: Callable[[Params, int], Grads] | None = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """A step of the climb or of the optimizer; in opaque mode all of them."""
+        """Return a step of the climb or of the optimizer; in opaque mode all of them."""
         check_params("Sam.update", params)
         check_fits("Sam.update", grads, params)
         if not self.opaque_mode:
@@ -116,13 +116,13 @@ class Sam(Pair):
         return self._all_steps(grads, state, params, grad_fn, extra)
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """Where the climb began, as `optimizer` means it to be evaluated."""
+        """Tell where the climb began, as `optimizer` means it to be evaluated."""
         if not self.opaque_mode:
             params = where(state.steps_since_sync == 0, params, state.cache)
         return eval_params(self.optimizer, state.opt_state, params)
 
     def cost(self, params: Params) -> Cost:
-        """The costs of the two by their shares of the calls, and the copy read and written once a period."""
+        """Return the costs of the two by their shares of the calls, and the copy read and written once a period."""
         climbs = self.sync_period - 1
         inner = cost(self.optimizer, params), cost(self.adv_optimizer, params)
         if self.opaque_mode:
@@ -203,7 +203,7 @@ class Asam(Pair):
     eta: Scalar = hyper(default=0.0, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
-        """The state of `optimizer`."""
+        """Return the state of `optimizer`."""
         check_inexact("Asam.init", params)
         return GradientThereState(self.optimizer.init(params))
 
@@ -216,7 +216,7 @@ class Asam(Pair):
         grad_fn: Callable[[Params, int], Grads] | None = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """The step of `optimizer` by the gradient where the climb ends."""
+        """Return the step of `optimizer` by the gradient where the climb ends."""
         grad_fn = _gradients_elsewhere("Asam.update", grads, params, grad_fn)
         rho, eta = jnp.asarray(self.rho), jnp.asarray(self.eta)
 
@@ -235,7 +235,7 @@ class Asam(Pair):
         return eval_params(self.optimizer, state.inner_state, params)
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over gradients and parameters, for the norm, and the cost of `optimizer`."""
+        """Count one more pass over gradients and parameters, for the norm, and the cost of `optimizer`."""
         return total([Cost(2 * tree_bytes(params)), cost(self.optimizer, params)])
 
 
@@ -255,7 +255,7 @@ class Extragradient(Pair):
     inner: Transform = part(convert=as_transform, expect=TRANSFORM)
 
     def init(self, params: Params) -> State:
-        """The state of `inner`."""
+        """Return the state of `inner`."""
         check_inexact("Extragradient.init", params)
         return GradientThereState(self.inner.init(params))
 
@@ -268,7 +268,7 @@ class Extragradient(Pair):
         grad_fn: Callable[[Params, int], Grads] | None = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """The step by the gradient half-way."""
+        """Return the step by the gradient half-way."""
         grad_fn = _gradients_elsewhere("Extragradient.update", grads, params, grad_fn)
         updates, _ = self.inner.update(grads, state.inner_state, params, **extra)
         there = grad_fn(apply_updates(params, updates), 0)

@@ -63,7 +63,7 @@ class ScheduleFree(Pair):
     r: Scalar = hyper(default=0.0, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
-        """All three sequences begin at the parameters."""
+        """Return all three sequences begin at the parameters."""
         check_inexact("ScheduleFree.init", params)
         return optax.contrib.ScheduleFreeState(
             b1=scalar_of(params, self.b1),
@@ -75,7 +75,7 @@ class ScheduleFree(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of y; z takes the base's own."""
+        """Return the step of y; z takes the base's own."""
         check_params("ScheduleFree.update", params)
         z, base_state = state.z, state.base_optimizer_state
         steps, base_state = self.base_optimizer.update(grads, base_state, params, **extra)
@@ -101,7 +101,7 @@ class ScheduleFree(Pair):
         )
 
     def cost(self, params: Params) -> Cost:
-        """The sequence z in and out, and the base's cost."""
+        """Return the sequence z in and out, and the base's cost."""
         z = jax.eval_shape(lambda p: jax.tree.map(self._copy, p), params)
         return total([Cost(2 * tree_bytes(z)), cost(self.base_optimizer, params)])
 
@@ -129,7 +129,7 @@ class ScaleByRectifiedRms(Rule):
         return (zeros(p, real=True),)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The bias correction, and whether v is trusted."""
+        """Return the bias correction, and whether v is trusted."""
         return 1 / one_minus_pow(self.b2, t), rectification(self.b2, t, 4.0)[0]
 
     def step(self, shared: Any, g: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
@@ -150,7 +150,7 @@ class RectifiedRate:
     silent_sgd_phase: bool = static(default=True)
 
     def __call__(self, count: Any) -> jax.Array:
-        """The rate of the step before which `count` were taken."""
+        """Return the rate of the step before which `count` were taken."""
         rate, b2 = widen(self.learning_rate), widen(self.b2)
         rectified, r = rectification(b2, jnp.asarray(count) + 1, 4.0)
         return rate * (jnp.where(rectified, r, 0.0) if self.silent_sgd_phase else r)

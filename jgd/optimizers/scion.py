@@ -145,7 +145,7 @@ class ScionLabels:
     norm: str
 
     def __call__(self, params: Params) -> Any:
-        """A tree of labels."""
+        """Return a tree of labels."""
         hidden = declared_axes("scion", matrix_axes, params).of(params)
         rows = jax.tree_util.tree_leaves_with_path(params)
         labels = [self._of(path_names(path), leaf, axes) for (path, leaf), axes in zip(rows, hidden, strict=True)]

@@ -33,7 +33,7 @@ class ScaleBySgdSai(Rule):
         return zeros(p), scalar_of(p)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """Whether it is the first step, and the decay."""
+        """Tell whether it is the first step, and the decay."""
         return t == 1, jnp.where(t == 1, 0.0, self.momentum)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, snr: jax.Array) -> tuple[jax.Array, ...]:

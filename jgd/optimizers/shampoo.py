@@ -58,7 +58,7 @@ class ScaleByShampoo(BlockRule):
         return blocks(shape, self.block_size, self.block_size if self.merge_dims else None)
 
     def length(self, rows: int, columns: int) -> float:
-        """The spectral norm of the step of a matrix whose gradients are alike."""
+        """Return the spectral norm of the step of a matrix whose gradients are alike."""
         return 1.0
 
     def slots(self, p: Any) -> tuple[Any, ...]:

@@ -37,7 +37,7 @@ class ScaleBySm3(Rule):
         return [filled(x, real=True) for x in axes], zeros(p)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The momentum, and the next state."""
+        """Return the momentum, and the next state."""
         # The sums have other shapes than the gradients, which are therefore compared with the momentum.
         map_unzip(lambda g, m: (g, m), grads, state.nu, place="ScaleBySm3.update")
         return super().update(grads, state, params, **extra)

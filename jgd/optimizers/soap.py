@@ -60,7 +60,7 @@ class ScaleBySoap(BlockRule):
         return blocks(shape, merge=self.max_precondition_dim if self.merge_dims else None)
 
     def sides(self, shape: tuple[int, ...]) -> list[bool]:
-        """Which axes are rotated."""
+        """Tell which axes are rotated."""
         return [n <= self.max_precondition_dim and (len(shape) > 1 or self.precondition_1d) for n in shape]
 
     def slots(self, p: Any) -> tuple[Any, ...]:
@@ -69,7 +69,7 @@ class ScaleBySoap(BlockRule):
         return zeros(p), zeros(p), factors, tuple(None if n is None else jnp.eye(n, dtype=p.dtype) for n in sides)
 
     def shared(self, t: jax.Array) -> Any:
-        """Whether there is a step, and the bias corrections' factor, which count from the second call."""
+        """Tell whether there is a step, and the bias corrections' factor, which count from the second call."""
         s = jnp.maximum(t - 1, 1)
         size = jnp.sqrt(one_minus_pow(self.b2, s)) / one_minus_pow(self.b1, s) if self.bias_correction else 1.0
         return t > 1, size
@@ -101,7 +101,7 @@ class ScaleBySoap(BlockRule):
         return m, v, tuple(fresh)
 
     def _renewed_basis(self, m: jax.Array, v: jax.Array, x: jax.Array, q: jax.Array, axis: int) -> tuple[Any, ...]:
-        """One power iteration on the basis of an axis, and the moments in it."""
+        """Return one power iteration on the basis of an axis, and the moments in it."""
         power = x @ q
 
         def renew(m: jax.Array, v: jax.Array, power: jax.Array) -> tuple[Any, ...]:

@@ -66,7 +66,7 @@ class ScaleBySophia(Pair):
             raise RefusalError(name, "print_win_rate_every_n_steps", every, expected, repr)
 
     def init(self, params: Params) -> State:
-        """A counter and the moments at zero, and the estimator's state."""
+        """Return a counter and the moments at zero, and the estimator's state."""
         check_real("ScaleBySophia.init", params, "complex numbers have no order", PARTS)
         return optax.contrib.SophiaState(
             count=zero_count(),
@@ -76,7 +76,7 @@ class ScaleBySophia(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The clipped quotients."""
+        """Return the clipped quotients."""
         check_params("ScaleBySophia.update", params)
         t, rule = increment(state.count), jax.tree.map(jnp.asarray, self)
 
@@ -94,7 +94,7 @@ class ScaleBySophia(Pair):
         return updates, optax.contrib.SophiaState(t, mu, renewed, hessian_state)
 
     def _renewed(self, grads: Grads, state: State, params: Params, extra: dict[str, Any]) -> tuple[State, State]:
-        """The mean of the diagonal and the estimator's state, at the steps that are due."""
+        """Return the mean of the diagonal and the estimator's state, at the steps that are due."""
 
         def renew() -> tuple[State, State]:
             diagonal, new = self.hessian_diagonal_fn.update(grads, state.hessian_fn_state, params, **extra)

@@ -41,7 +41,7 @@ class ScaleBySplus(BlockRule):
     first_turn = 0
 
     def sides(self, shape: tuple[int, ...]) -> list[bool]:
-        """Which axes are turned."""
+        """Tell which axes are turned."""
         return [len(shape) == 2 and n <= self.max_precondition_dim for n in shape]
 
     def slots(self, p: Any) -> tuple[Any, ...]:

@@ -36,13 +36,13 @@ class ScaleByStableAdamw(Rule):
     entrywise = False
 
     def init(self, params: Params) -> State:
-        """The moments at zero."""
+        """Return the moments at zero."""
         if isinstance(self.mask, str):
             check_patterns("ScaleByStableAdamw(mask)", [self.mask], params)
         return super().init(params)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of each leaf, and the next state."""
+        """Return the step of each leaf, and the next state."""
         check_params("ScaleByStableAdamw.update", params)
         flags = leaf_flags(self.mask, params)
         # Where nothing decays the compiler drops what is added, a multiple of the constant zero.
@@ -53,7 +53,7 @@ class ScaleByStableAdamw(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """The weights of the present gradient in both moments, and the decay."""
+        """Return the weights of the present gradient in both moments, and the decay."""
         weights = ((1 - b) / one_minus_pow(b, t) for b in (self.b1, self.b2))
         return *weights, at_count(self, "weight_decay", t - 1)
 

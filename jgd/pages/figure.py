@@ -40,7 +40,7 @@ def _class(base: Any) -> Any:
 
 
 def _png(figure: Any) -> bytes:
-    """The figure as a PNG, on white, so that it can be read in a dark notebook too."""
+    """Return the figure as a PNG, on white, so that it can be read in a dark notebook too."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=144, facecolor="white")
     return file.getvalue()

@@ -11,7 +11,7 @@ Cell = tuple[str, float | str]  # its HTML, and what it sorts by
 
 
 def page(title: str, body: Sequence[str]) -> str:
-    """A whole HTML document."""
+    """Return a whole HTML document."""
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -24,7 +24,7 @@ def page(title: str, body: Sequence[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, *, ranked: bool = True) -> str:
-    """A sortable table. `ranked` rows begin with a rank, and the first is the winner; others begin with a name.
+    """Return a sortable table. `ranked` rows begin with a rank, and the first is the winner; others begin with a name.
 
     The page has an element for each of the first `PAGE` rows. Further ones are data, of which a script shows as many at
     a time: thousands sort at once.
@@ -53,22 +53,22 @@ def _cells(row: Sequence[Cell]) -> str:
 
 
 def facts(values: Mapping[str, str]) -> str:
-    """A row of figures, each with what it counts below it; the values are HTML."""
+    """Return a row of figures, each with what it counts below it; the values are HTML."""
     return '<dl class="facts">' + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in values.items()) + "</dl>"
 
 
 def figure(title: str, svg: str, caption: str) -> str:
-    """A section with one picture; the caption is HTML."""
+    """Return a section with one picture; the caption is HTML."""
     return f"<section><h2>{html.escape(title)}</h2><figure>{svg}<figcaption>{caption}</figcaption></figure></section>"
 
 
 def notes(title: str, items: Sequence[str]) -> str:
-    """A section with a list of remarks, which are HTML."""
+    """Return a section with a list of remarks, which are HTML."""
     return f"<section><h2>{html.escape(title)}</h2><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul></section>"
 
 
 def whisker(value: float, low: float, high: float, ends: tuple[float, float], color: str) -> str:
-    """A dot with its interval, on a scale that all rows share."""
+    """Return a dot with its interval, on a scale that all rows share."""
     left, right = ends
     span = right - left or 1.0
     x, a, b = (6 + 108 * min(max((v - left) / span, 0.0), 1.0) for v in (value, low, high))

@@ -23,7 +23,7 @@ class Sheet(NamedTuple):
         return "\n".join([*self.head, *table, *self.foot])
 
     def html(self) -> str:
-        """The same as HTML without a style sheet, for the output of a cell."""
+        """Return the same as HTML without a style sheet, for the output of a cell."""
         before, after = ("".join(f"<div>{html.escape(line)}</div>" for line in part) for part in (self.head, self.foot))
         heads = self._row(self.header, "th")
         body = "".join(self._row(row, "td") for row in self.rows)

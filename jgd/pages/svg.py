@@ -11,7 +11,7 @@ PIXELS = 104  # an inch in a page that is wide enough
 
 
 def to_svg(figure: Any, prefix: str, colors: dict[str, str], title: str) -> str:
-    """The `<svg>` element of a matplotlib figure.
+    """Return the `<svg>` element of a matplotlib figure.
 
     `colors` maps colours to what stands for them in the page, such as `var(--ink)`. Text stays text. `prefix` keeps the
     ids of one picture apart from another's.

@@ -9,7 +9,7 @@ def count(number: int, what: str) -> str:
 
 
 def label_of(metric: str) -> str:
-    """A metric's name: RMSE, bits per character."""
+    """Return a metric's name: RMSE, bits per character."""
     return metric.upper() if metric in ("rmse", "mse", "mae", "auc") else metric.replace("_", " ")
 
 

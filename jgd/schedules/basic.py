@@ -18,7 +18,7 @@ class Constant(OfTime):
     called = "constant_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         return jnp.broadcast_to(widen(self.value), time.whole.shape)
 
 
@@ -36,7 +36,7 @@ class Linear(OfTime):
     called = "linear_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         share = transition(time, self.transition_begin, self.transition_steps)
         return blend(self.init_value, self.end_value, share)
 
@@ -56,7 +56,7 @@ class Polynomial(OfTime):
     called = "polynomial_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         share = transition(time, self.transition_begin, self.transition_steps)
         return blend(self.end_value, self.init_value, power_curve(1 - share, self.power))
 
@@ -79,7 +79,7 @@ class ExponentialDecay(OfTime):
     called = "exponential_decay"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         start, rate, steps = widen(self.init_value), widen(self.decay_rate), widen(self.transition_steps)
         periods = jnp.maximum(time.since(self.transition_begin).value, 0.0) / jnp.maximum(steps, SHORTEST)
         value = start * geometric(rate, jnp.floor(periods) if self.staircase else periods)
@@ -103,7 +103,7 @@ class CosineDecay(OfTime):
     called = "cosine_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         curve = power_curve(half_cosine(progress(time, 0.0, self.decay_steps)), self.exponent)
         return widen(self.init_value) * blend(self.alpha, 1.0, curve)
 

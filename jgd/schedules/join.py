@@ -43,7 +43,7 @@ class Join(OfTime):
     called = "join_schedules"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         if len(self.schedules) != len(self.boundaries) + 1:
             raise InputError(
                 f"Join: got {len(self.schedules)} schedules and {len(self.boundaries)} boundaries; "
@@ -68,7 +68,7 @@ class Switch(OfTime):
     called = "switch_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         if len(self.values) != len(self.boundaries) + 1:
             raise InputError(
                 f"Switch: got {len(self.values)} values and {len(self.boundaries)} boundaries; "
@@ -91,7 +91,7 @@ class Restarts(OfTime):
     cycles: tuple[WarmupCosineDecay, ...] = part(expect=CYCLE, convert=tuple)
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         lengths = [cycle.decay_steps for cycle in self.cycles]
         return Join(self.cycles, tuple(accumulate(lengths[:-1]))).at_time(time)
 
@@ -117,14 +117,14 @@ class CosineRestarts(OfTime):
     called = "cosine_restarts_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         end = widen(self.end_value)
         cycle, share = self._phase(time)
         height = (widen(self.init_value) - end) * geometric(self.peak_multiplier, cycle)
         return end + height * half_cosine(share)
 
     def _phase(self, time: Time) -> tuple[jax.Array, jax.Array]:
-        """The number of the cycle, and the share of it that has passed."""
+        """Return the number of the cycle, and the share of it that has passed."""
         cycle = self._cycle(time.value)
         begin = self._start(cycle)
         share = progress(time, begin, self._start(cycle + 1) - begin)
@@ -140,7 +140,7 @@ class CosineRestarts(OfTime):
         return jnp.where(even, number, cycle), jnp.where(even, passed, share)
 
     def _cycle(self, time: jax.Array) -> jax.Array:
-        """The number of the cycle: the closed form's, moved to a neighbour where rounding put it beyond an end."""
+        """Give the number of the cycle: the closed form's, moved to a neighbour where rounding put it beyond an end."""
         growth = jnp.maximum(widen(self.cycle_multiplier) - 1, 0.0)
         grows = growth > 1e-6
         safe = jnp.where(grows, growth, 1.0)

@@ -35,7 +35,7 @@ class PiecewiseConstant(OfTime):
     scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         value = jnp.broadcast_to(widen(self.init_value), time.whole.shape)
         for boundary, scale in _pairs(self):
             value = jnp.where(time.since(boundary).value < 0, value, value * scale)
@@ -58,7 +58,7 @@ class PiecewiseInterpolate(OfTime):
     scales: tuple[Scalar, ...] = hypers(default=(), interval="[0, inf)")
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         begin, start = 0.0, widen(self.init_value)
         value = jnp.broadcast_to(start, time.whole.shape)
         for boundary, scale in _pairs(self):
@@ -91,7 +91,7 @@ class LinearOneCycle(OfTime):
     called = "linear_onecycle_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
         turns = (whole_steps(widen(self.pct_start) * steps), whole_steps(widen(self.pct_final) * steps), steps)
         scales = (self.div_factor, reciprocal(self.div_factor), reciprocal(self.final_div_factor))
@@ -114,7 +114,7 @@ class CosineOneCycle(OfTime):
     called = "cosine_onecycle_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         steps, low = widen(self.transition_steps), widen(self.peak_value) * reciprocal(self.div_factor)
         scales = (self.div_factor, reciprocal(self.div_factor) * reciprocal(self.final_div_factor))
         turns = (whole_steps(widen(self.pct_start) * steps), steps)

@@ -41,7 +41,7 @@ class Time(NamedTuple):
         return jnp.maximum(down + rest, 0).astype(jnp.int32 if _is_float(self.whole) else down.dtype)
 
     def since(self, begin: Scalar) -> "Time":
-        """The time passed since `begin`, negative before it: whole steps are subtracted as integers."""
+        """Return the time passed since `begin`, negative before it: whole steps are subtracted as integers."""
         if _is_float(self.whole):
             return Time(self.whole - widen(begin), self.fraction)
         if isinstance(begin, numbers.Real):  # known exactly, also where float32 cannot hold it
@@ -54,7 +54,7 @@ class Time(NamedTuple):
         return Time(self.whole - down.astype(self.whole.dtype), self.fraction - fraction)
 
     def positive(self) -> "Time":
-        """The time itself, or 0 before it."""
+        """Return the time itself, or 0 before it."""
         before = self.value < 0
         return Time(jnp.where(before, 0, self.whole), jnp.where(before, 0.0, self.fraction))
 
@@ -77,11 +77,11 @@ class OfTime:
     """A schedule that is asked at a `Time`, so that one inside another loses no step."""
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         raise NotImplementedError
 
     def __call__(self, count: Any) -> jax.Array:
-        """The value at `count`."""
+        """Return the value at `count`."""
         return self.at_time(time_of(count))
 
 
@@ -107,5 +107,5 @@ def _is_real(x: Any) -> bool:
 
 
 def _is_number(x: Any) -> bool:
-    """A real number, known or traced, or an array of a batch of them."""
+    """Return a real number, known or traced, or an array of a batch of them."""
     return _is_real(x) or getattr(getattr(x, "dtype", None), "kind", "b") not in "USOb"

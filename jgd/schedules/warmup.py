@@ -39,7 +39,7 @@ class WarmupConstant(OfTime):
     called = "warmup_constant_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         return blend(self.init_value, self.peak_value, progress(time, 0.0, self.warmup_steps))
 
 
@@ -56,7 +56,7 @@ class LinearWarmup(OfTime):
     called = "linear_warmup_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         share = (time.value + 1) / jnp.maximum(widen(self.warmup_steps), SHORTEST)
         return widen(self.peak_value) * jnp.minimum(share, 1.0)
 
@@ -79,7 +79,7 @@ class WarmupCosineDecay(OfTime):
     called = "warmup_cosine_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         length = widen(self.decay_steps) - widen(self.warmup_steps)
         curve = power_curve(half_cosine(progress(time, self.warmup_steps, length)), self.exponent)
         end = jnp.where(widen(self.peak_value) == 0, 0.0, self.end_value)
@@ -101,7 +101,7 @@ class WarmupExponentialDecay(OfTime):
     called = "warmup_exponential_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         fall = ExponentialDecay(
             self.peak_value,
             self.transition_steps,
@@ -132,7 +132,7 @@ class WarmupStableDecay(OfTime):
     called = "warmup_stable_decay_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         curve = COOLDOWNS[self.cooldown](progress(time.since(self.warmup_steps), self.stable_steps, self.decay_steps))
         return _warm_up(self, time, blend(self.end_value, self.peak_value, curve))
 
@@ -152,7 +152,7 @@ class InverseSqrt(OfTime):
     called = "inverse_sqrt_schedule"
 
     def at_time(self, time: Time) -> jax.Array:
-        """The value at `time`."""
+        """Return the value at `time`."""
         scale = jnp.maximum(widen(self.warmup_steps if self.timescale is None else self.timescale), 1.0)
         passed = jnp.maximum(time.since(self.warmup_steps).value, 0.0)
         fall = widen(self.peak_value) * jax.lax.rsqrt(1 + passed / scale)
@@ -224,6 +224,6 @@ def inverse_sqrt_schedule(
 
 
 def _warm_up(schedule: Any, time: Time, after: jax.Array) -> jax.Array:
-    """A straight line from `init_value` to `peak_value` over `warmup_steps`, then `after`."""
+    """Return a straight line from `init_value` to `peak_value` over `warmup_steps`, then `after`."""
     rise = blend(schedule.init_value, schedule.peak_value, progress(time, 0.0, schedule.warmup_steps))
     return jnp.where(time.since(schedule.warmup_steps).value < 0, rise, after)

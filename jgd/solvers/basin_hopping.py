@@ -156,11 +156,11 @@ class Hops(Once):
         return again, over & better
 
     def finished(self, found: Solution) -> Solution:
-        """The best of each chain, with the cost of all its searches."""
+        """Return the best of each chain, with the cost of all its searches."""
         return dataclasses.replace(found, steps=self.state.steps, evaluations=self.state.evaluations)
 
     def spec(self) -> dict[str, str]:
-        """The numbers and the key."""
+        """Return the numbers and the key."""
         given = {"rule": self.rule._asdict(), "step_size": self.step_size, "num_hops": np.int64(self.num_hops)}
         given["key"] = jax.random.key_data(self.key)
         return {name: text for title, value in given.items() for name, text in leaf_texts(title, value).items()}
@@ -204,7 +204,7 @@ def _hop(
 
 
 def _near(key: jax.Array, params: Params, sizes: Params, factor: jax.Array) -> Params:
-    """A draw, each number uniformly from within its size; of complex ones the real and the imaginary part."""
+    """Return a draw, each number uniformly from within its size; of complex ones the real and the imaginary part."""
     leaves, structure = jax.tree.flatten(params)
     keys = structure.unflatten(list(jax.random.split(key, len(leaves))))
 
@@ -220,7 +220,7 @@ def _near(key: jax.Array, params: Params, sizes: Params, factor: jax.Array) -> P
 
 
 def _sizes(given: Any, starts: Params) -> Params:
-    """The step sizes in the shapes of one start's leaves."""
+    """Return the step sizes in the shapes of one start's leaves."""
     if jax.tree.structure(given) == jax.tree.structure(0):
         given = jax.tree.map(lambda _: given, starts)
     if jax.tree.structure(given) != jax.tree.structure(starts):

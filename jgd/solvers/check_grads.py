@@ -60,7 +60,7 @@ def check_grads(fn: Callable[..., Any], params: Params, *, args: tuple[Any, ...]
 
 
 def _entries(params: Params) -> tuple[list[str], np.ndarray]:
-    """The names of the entries to compare, and where they lie in the vector; complex ones have two parts."""
+    """Return the names of the entries to compare, and where they lie in the vector; complex ones have two parts."""
     names, chosen, at = [], [], 0
     rng = np.random.default_rng(0)
     for path, x in jax.tree_util.tree_leaves_with_path(params):
@@ -74,7 +74,7 @@ def _entries(params: Params) -> tuple[list[str], np.ndarray]:
 
 
 def _compare(problem: UserProblem, x: jax.Array, chosen: jax.Array, form: Vector) -> tuple[Any, Any, Any]:
-    """The gradient, the difference and what they may differ by, each f[entries]."""
+    """Return the gradient, the difference and what they may differ by, each f[entries]."""
 
     @jax.jit
     def compared(problem: UserProblem, x: jax.Array) -> tuple[Any, Any, Any]:

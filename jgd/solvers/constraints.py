@@ -70,23 +70,23 @@ CONSTRAINTS = Kind(
 
 
 def each_of(constraints: Any) -> list[Any]:
-    """The constraints of a tree, in its order."""
+    """Return the constraints of a tree, in its order."""
     return jax.tree.leaves(constraints, is_leaf=lambda x: isinstance(x, Constraint))
 
 
 def constraint_tree(constraints: Any, fill: Callable[[Constraint], Any]) -> Any:
-    """The tree with something in the place of each constraint."""
+    """Return the tree with something in the place of each constraint."""
     return jax.tree.map(fill, constraints, is_leaf=lambda x: isinstance(x, Constraint))
 
 
 def form_of(constraints: Any, params: Params, args: tuple[Any, ...]) -> Vector:
-    """The form of all values together, which are one vector f[m]."""
+    """Return the form of all values together, which are one vector f[m]."""
     values = constraint_tree(constraints, lambda one: jax.eval_shape(one.fun, params, *args))
     return Vector.like(values)
 
 
 def rows_of(constraints: Any, form: Vector, params: Params, args: tuple[Any, ...]) -> ConstraintRows:
-    """The constraints as methods see them, of parameters that are a vector of this form."""
+    """Return the constraints as methods see them, of parameters that are a vector of this form."""
     values = form_of(constraints, params, args)
 
     def limit(name: str, otherwise: float) -> jax.Array:
@@ -135,7 +135,7 @@ def check_constraints(
 
 
 def _fitted(place: str, given: Any, values: Any) -> list[Any] | None:
-    """The leaves of a limit for each of the values, refused where their shapes do not broadcast."""
+    """Return the leaves of a limit for each of the values, refused where their shapes do not broadcast."""
     if given is None:
         return None
     leaves = jax.tree_util.tree_leaves_with_path(values)

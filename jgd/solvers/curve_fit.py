@@ -125,7 +125,7 @@ def curve_fit(
 def _fit(
     given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None
 ) -> tuple[Solution, jax.Array]:
-    """The solution, and the Jacobian there."""
+    """Return the solution, and the Jacobian there."""
     solution, point = search(given, method, params, stop, rule)
     if point.jacobian is not None:
         return solution, point.jacobian
@@ -160,7 +160,7 @@ class _Differences:
     f: Any = part()
 
     def __call__(self, params: Params, x: Any, y: jax.Array, whitening: jax.Array | None) -> jax.Array:
-        """One for each datum."""
+        """Return one for each datum."""
         found = self.f(x, params) - y
         if whitening is None:
             return found
@@ -181,7 +181,7 @@ def _check_curve(f: Any, x: Any, y: jax.Array, params: Params) -> None:
 
 
 def _data(name: str, given: Any) -> jax.Array:
-    """An array of floating or complex numbers, refused where it is empty or not finite."""
+    """Return an array of floating or complex numbers, refused where it is empty or not finite."""
     # To put an array where it is computed with compiles nothing, and `asarray` compiles a program.
     read = jax.device_put if isinstance(given, np.ndarray) else jnp.asarray
     array = attempt(f"curve_fit({name}): reading it", lambda: read(given))

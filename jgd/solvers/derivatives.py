@@ -56,12 +56,12 @@ DERIVATIVE = Kind(
 
 
 def is_traced() -> bool:
-    """Whether somebody may differentiate what happens now: outside of every transformation nobody does."""
+    """Tell whether somebody may differentiate what happens now: outside of every transformation nobody does."""
     return get_opaque_trace_state() != _NOTHING_TRACED
 
 
 def with_derivative(rule: Implicit, problem: Objective, start: Params, search: Callable[[Params], Turn]) -> Turn:
-    """The turn that `search(start)` ends with, whose point and value have the derivatives of the rule.
+    """Return the turn that `search(start)` ends with, whose point and value have the derivatives of the rule.
 
     Those of the value are its partial ones (the envelope theorem). Those of everything else in the turn are 0, and so
     are those with respect to the start and to the method's hyperparameters, on which a solution does not depend.
@@ -97,7 +97,7 @@ def with_derivative(rule: Implicit, problem: Objective, start: Params, search: C
 
 
 def _solved(how: str | Solve, matvec: Callable[[jax.Array], jax.Array], b: jax.Array) -> jax.Array:
-    """The x with matvec(x) = b, itself differentiable."""
+    """Return the x with matvec(x) = b, itself differentiable."""
     known: dict[str, Solve] = {
         "dense": _dense,
         "cg": lambda matvec, b: jax.scipy.sparse.linalg.cg(matvec, b, tol=_tolerance(b))[0],

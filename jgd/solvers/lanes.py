@@ -38,7 +38,7 @@ class Searches:
     stop: Stop = part()
 
     def of(self, args: tuple[Any, ...], form: Vector) -> tuple[Objective, Vector | Trees]:
-        """One of the problems as its method sees it; parameters are trees of a form."""
+        """Return one of the problems as its method sees it; parameters are trees of a form."""
         return self.problem.with_args(args).for_method(self.method, form.tree)
 
 
@@ -92,12 +92,12 @@ def go(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turns: Tur
 
 @partial(jax.jit, static_argnums=0)
 def end(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turns: Turn) -> Solution:
-    """The solutions so far, each at the best point that it has accepted."""
+    """Return the solutions so far, each at the best point that it has accepted."""
     return layout.spread(_end, searches, args, turns)
 
 
 def one_search(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], start: Params) -> Turn:
-    """One search as it is computed in a lane, for a fingerprint of that."""
+    """Return one search as it is computed in a lane, for a fingerprint of that."""
     return _go(layout, searches, args, _begin(layout, searches, args, start))
 
 
@@ -110,7 +110,7 @@ class LanePlan(NamedTuple):
 
 
 def lane_plan(layout: LaneLayout, searches: Searches, args: Any, starts: Any) -> LanePlan:
-    """The plan for lanes whose arguments and starts have these shapes; it compiles the programs, once."""
+    """Return the plan for lanes whose arguments and starts have these shapes; it compiles the programs, once."""
     leaves, structure = jax.tree.flatten((jax.tree.map(_shape, searches), args, starts))
     return _plan(layout, structure, tuple(leaves), bool(jax.config.read("jax_enable_x64")))
 

@@ -93,7 +93,7 @@ class Residuals:
     has_aux: bool = static(default=False)
 
     def __call__(self, params: Params) -> tuple[jax.Array, Any]:
-        """A complex residual is two numbers."""
+        """Count a complex residual as two numbers."""
         out = self.fn(params, *self.args)
         tree, aux = out if self.has_aux else (out, None)
         return Vector.like(tree).pack(tree), (tree, aux)
@@ -107,13 +107,13 @@ class HalfSquares:
     loss: RobustLoss | None = part(default=None)
 
     def __call__(self, params: Params) -> tuple[jax.Array, Any]:
-        """The value, and (residuals, aux)."""
+        """Return the value, and (residuals, aux)."""
         r, out = self.residuals(params)
         return (r @ r / 2 if self.loss is None else self.loss.value(r)), out
 
 
 def residual_problem(method: Method, residuals: Residuals, bounds: Any, loss: RobustLoss | None) -> UserProblem:
-    """The problem as the method takes it: its residuals, or the value alone."""
+    """Return the problem as the method takes it: its residuals, or the value alone."""
     if "residual" in method.takes:
         return UserProblem(residuals, bounds=bounds, loss=loss, has_aux=True, is_residual=True, shows_residuals=True)
     return UserProblem(HalfSquares(residuals, loss), bounds=bounds, has_aux=True, shows_residuals=True)

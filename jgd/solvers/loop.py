@@ -33,7 +33,7 @@ class Turn(NamedTuple):
     history: Any  # a History, or None
 
     def solution(self, form: Vector | Trees) -> Solution:
-        """The solution so far, of parameters that are trees or vectors of a form."""
+        """Return the solution so far, of parameters that are trees or vectors of a form."""
         point = self.iterate.point
         return Solution(
             form.unpack(point.params),
@@ -93,7 +93,7 @@ def solve(method: Method, problem: Objective, stop: Stop, turn: Turn, until: Any
 
 
 def _judge(problem: Objective, stop: Stop, turn: Turn, last: Point, step_norm: Any) -> Turn:
-    """The rules at the point of a turn. Those that look at steps see accepted ones alone.
+    """Return the rules at the point of a turn. Those that look at steps see accepted ones alone.
 
     Where constraints are missed, by more than rounding and the threshold for the gradient, nothing has converged.
     """

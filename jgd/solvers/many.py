@@ -118,7 +118,7 @@ class SearchRequest(NamedTuple):
 def run_all(
     place: str, given: SearchRequest, lanes: int | None, restarts: Once, dir: Any, progress: bool | None
 ) -> Solution:
-    """The solutions of all searches, once they have been checked; `place` is the function that was called."""
+    """Return the solutions of all searches, once they have been checked; `place` is the function that was called."""
     stop = check_stop(place, DEFAULT_STOP if given.stop is None else given.stop)
     stop.refuse(("seconds",), "jgd.minimize")
     axes = _axes(place, given.starts, given.args, given.in_axes)
@@ -149,17 +149,17 @@ def refuse_host(place: str, **given: Any) -> None:
 
 
 def random_key(key: Any) -> jax.Array:
-    """The key of a seed or of a key; 0 if there is none."""
+    """Return the key of a seed or of a key; 0 if there is none."""
     return jax.random.key(key or 0) if key is None or isinstance(key, int) else key
 
 
 def _on_host(tree: Any) -> Any:
-    """The arrays in the host's memory, so that only those of the lanes take up a device's."""
+    """Return the arrays in the host's memory, so that only those of the lanes take up a device's."""
     return jax.tree.map(lambda x: x if is_key(x) else np.asarray(x, jnp.result_type(x)), tree)
 
 
 def _count(place: str, starts: Params) -> int:
-    """How many searches there are, by the leading axis of the starts."""
+    """Tell how many searches there are, by the leading axis of the starts."""
     rows = [(name_of(path), jnp.shape(x)) for path, x in jax.tree_util.tree_leaves_with_path(starts)]
     for name, shape in rows:
         if shape[:1] != rows[0][1][:1] or not shape or shape[0] == 0:

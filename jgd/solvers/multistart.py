@@ -51,7 +51,7 @@ def multistart(
 
 
 def best_solutions(every: Solution, keep: int) -> Solution:
-    """The best of many solutions, or with `keep` more than 1 so many of them, the best first."""
+    """Return the best of many solutions, or with `keep` more than 1 so many of them, the best first."""
     order = every.best_first
     best = jax.tree.map(lambda x: x[order[:keep]], every)
     if keep > 1:

@@ -77,7 +77,7 @@ METHOD = Kind(
 
 
 def method_of(optimizer: Any, place: str = "minimize") -> Method:
-    """The method of a name, of an optimizer, or the method itself."""
+    """Return the method of a name, of an optimizer, or the method itself."""
     if isinstance(optimizer, str):
         if optimizer.lower() not in METHODS:
             raise unknown(f"{place}(optimizer=)", optimizer, METHODS)

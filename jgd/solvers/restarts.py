@@ -37,7 +37,7 @@ class Once:
         return self.count
 
     def after(self, slots: np.ndarray, over: np.ndarray, ended: Solution, starts: Params) -> tuple[Any, Any]:
-        """Which of the searches that are `over` begin again, and which solutions are kept, bool[lanes] both.
+        """Tell which of the searches that are `over` begin again, and which solutions are kept, bool[lanes] both.
 
         `slots` are the searches of the lanes, `ended` the solutions in them; where a search begins again, its start
         has been replaced.
@@ -46,11 +46,11 @@ class Once:
         return np.zeros_like(over), over
 
     def finished(self, found: Solution) -> Solution:
-        """The solutions with what this rule knows besides."""
+        """Return the solutions with what this rule knows besides."""
         return found
 
     def spec(self) -> dict[str, str]:
-        """The texts by which a folder knows this rule."""
+        """Return the texts by which a folder knows this rule."""
         return {}
 
 
@@ -75,11 +75,11 @@ class Redraw(Once):
         return dead, over & ~dead
 
     def finished(self, found: Solution) -> Solution:
-        """The solutions with the number of draws."""
+        """Return the solutions with the number of draws."""
         return dataclasses.replace(found, redrawn=self.state)
 
     def spec(self) -> dict[str, str]:
-        """The sampler's code, and its key."""
+        """Return the sampler's code, and its key."""
         return {"redraw": code_fingerprint(self.draw)} | leaf_texts("key", jax.random.key_data(self.key))
 
     def _put(self, starts: Params, search: int) -> None:

@@ -119,7 +119,7 @@ class _Displacement:
     has_aux: bool = static(default=False)
 
     def __call__(self, params: Params, *args: Any) -> Any:
-        """A tree like the parameters."""
+        """Return a tree like the parameters."""
         out = self.fn(params, *args)
         image, aux = out if self.has_aux else (out, None)
         difference = jax.tree.map(jnp.subtract, image, params)
@@ -134,7 +134,7 @@ class _InDtype:
     dtype: str = static()
 
     def __call__(self, params: Params) -> tuple[jax.Array, Any]:
-        """The vector, and what the user's function returned."""
+        """Return the vector, and what the user's function returned."""
         vector, out = self.equations(params)
         return vector.astype(self.dtype), out
 
@@ -170,12 +170,12 @@ def _solved(
 
 
 def _size(tree: Any) -> int:
-    """How many real numbers there are in a tree of arrays or of their shapes."""
+    """Tell how many real numbers there are in a tree of arrays or of their shapes."""
     return sum(x.size * (2 if jnp.issubdtype(x.dtype, jnp.complexfloating) else 1) for x in jax.tree.leaves(tree))
 
 
 def _method_of(place: str, optimizer: Any) -> Equations:
-    """The method of a name, or the method itself, as one for equations."""
+    """Return the method of a name, or the method itself, as one for equations."""
     if isinstance(optimizer, str):
         if optimizer.lower() not in ROOT_METHODS:
             raise unknown(f"{place}(optimizer=)", optimizer, ROOT_METHODS)

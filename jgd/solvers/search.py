@@ -36,7 +36,7 @@ def searched(
     history: bool,
     callback: Callable[[Solution], Any] | None,
 ) -> Solution:
-    """The solution from `params`, by one program, or in segments where somebody watches."""
+    """Return the solution from `params`, by one program, or in segments where somebody watches."""
     recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
     if is_watched(place, stop, callback):
         return finished(watched_search(place, problem, method, params, stop, recorded, callback))
@@ -49,7 +49,7 @@ def searched(
 def search(
     problem: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None, recorded: int = 0
 ) -> tuple[Solution, Point]:
-    """The solution, whose status is a number, and its point as the method sees it."""
+    """Return the solution, whose status is a number, and its point as the method sees it."""
     objective, form = problem.for_method(method, params)
 
     def run(start: Params) -> Turn:
@@ -68,14 +68,14 @@ def _search(
 
 
 def rule_of(derivative: str | Implicit) -> Implicit | None:
-    """The rule of derivatives, where somebody may differentiate; None where the steps are to be differentiated."""
+    """Give the rule of derivatives, where somebody may differentiate; None where the steps are to be differentiated."""
     if derivative == "through" or not is_traced():
         return None
     return Implicit() if isinstance(derivative, str) else derivative
 
 
 def finished(solution: Solution) -> Solution:
-    """The solution with its `Status`, and with the history that there is, where it is no tracer."""
+    """Return the solution with its `Status`, and with the history that there is, where it is no tracer."""
     if isinstance(solution.status, jax.core.Tracer):
         return solution
     history = solution.history

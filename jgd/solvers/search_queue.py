@@ -66,7 +66,7 @@ class SearchQueue:
         restarts.begin(self.starts, solutions)
 
     def run(self, folder: Path | None, progress: bool | None) -> Solution:
-        """Every solution, in the order of the starts; what a folder holds is not searched again."""
+        """Return every solution, in the order of the starts; what a folder holds is not searched again."""
         spec = {} if folder is None else self._spec()
         if folder is not None and (folder / FILE).exists():
             self._read(folder / FILE, spec)
@@ -128,7 +128,7 @@ class SearchQueue:
         self.slots[over] = -1
 
     def _rows(self, tree: Any) -> Any:
-        """The rows of the searches that are under way; a place that is free holds a copy of the first."""
+        """Return the rows of the searches that are under way; a place that is free holds a copy of the first."""
         rows = np.maximum(self.slots, 0)
         return jax.device_put(jax.tree.map(lambda x: x[rows], tree), self.layout.rows)
 
@@ -165,7 +165,7 @@ class SearchQueue:
 
     @staticmethod
     def _row(tree: Any) -> Any:
-        """The shapes of one search's part."""
+        """Return the shapes of one search's part."""
         return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), tree)
 
     def _halve(self, error: Exception) -> None:
@@ -201,7 +201,7 @@ class SearchQueue:
         self._put_args()
 
     def _spec(self) -> dict[str, str]:
-        """The texts by which a folder knows whether it answers for this call."""
+        """Return the texts by which a folder knows whether it answers for this call."""
         args = tuple(self._row(arg) if mine else arg for arg, mine in zip(self.args, self.layout.own, strict=True))
         one = partial(one_search, self.layout)
         spec = {"program": program_fingerprint(one, self.searches, args, self._row(self.starts))}

@@ -32,7 +32,7 @@ class History(NamedTuple):
         return cls(unknown, unknown, jnp.zeros(length, bool))
 
     def put(self, index: Any, value: Any, gradient_norm: Any, accepted: Any) -> "History":
-        """The history with an evaluation more."""
+        """Return the history with an evaluation more."""
         return History(
             self.value.at[index].set(value),
             self.gradient_norm.at[index].set(gradient_norm),
@@ -133,7 +133,7 @@ class Solution:
         )
 
     def _summary(self) -> str:
-        """How many solutions there are, the median of their values, and which is the best."""
+        """Tell how many solutions there are, the median of their values, and which is the best."""
         count = f"{np.size(self.status)} solutions"
         value = np.where(np.isfinite(self.value), self.value, np.inf)
         if np.ndim(self.status) != 1 or np.isinf(value).all():

@@ -44,11 +44,11 @@ class UserProblem:
     shows_residuals: bool = static(default=False)  # the aux is (residuals, the user's aux)
 
     def objective(self, params: Params) -> tuple[Any, Any]:
-        """The value, or the residual, and what comes with it."""
+        """Return the value, or the residual, and what comes with it."""
         return self.fn(params, *self.args) if self.has_aux else (self.fn(params, *self.args), None)
 
     def with_args(self, args: tuple[Any, ...]) -> "UserProblem":
-        """The same with other arguments."""
+        """Return the same with other arguments."""
         return dataclasses.replace(self, args=args)
 
     def as_returned(self, solution: Solution) -> Solution:
@@ -70,19 +70,19 @@ class UserProblem:
         return dataclasses.replace(solution, multipliers=form.unpack(solution.multipliers), violation=missed)
 
     def for_method(self, method: Method, params: Params) -> tuple[Objective, Vector | Trees]:
-        """The problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
+        """Return the problem as the method sees it: on the user's trees for optimizers, else on vectors of a form."""
         if isinstance(method, FromTransform):
             return self.on_trees(), Trees()
         form = Vector.like(params)
         return self.on_vectors(form), form
 
     def on_trees(self) -> Objective:
-        """The problem whose parameters are the user's."""
+        """Return the problem whose parameters are the user's."""
         lower, upper = self.bounds or (None, None)
         return Objective(self.objective, self.is_residual, lower, upper, self.nonsmooth, loss=self.loss)
 
     def on_vectors(self, form: Vector) -> Objective:
-        """The problem whose parameters are a vector of this form."""
+        """Return the problem whose parameters are a vector of this form."""
         lower, upper = (None, None) if self.bounds is None else map(form.pack, self.bounds)
         nonsmooth = None if self.nonsmooth is None else _OnVectors(self.nonsmooth, form)
         hess = None if self.hess is None else form.over(lambda x: form.pack_matrix(self.hess(x, *self.args)))
@@ -104,19 +104,19 @@ class _OnVectors:
             self.beyond = Vector.like(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
 
     def value(self, x: jax.Array) -> jax.Array:
-        """Its value."""
+        """Return its value."""
         return self.of_tree.value(self.form.unpack(x))
 
     def prox(self, x: jax.Array, step: Any) -> jax.Array:
-        """Its prox; one that is composed has none."""
+        """Return its prox; one that is composed has none."""
         return self.of_tree.prox(x, step) if self.is_composed else self.prox_beyond(x, step)
 
     def linear(self, x: jax.Array) -> jax.Array:
-        """A x, f[m]: x itself where there is no A."""
+        """Return a x, f[m]: x itself where there is no A."""
         return self.beyond.pack(self.of_tree.at(self.form.unpack(x))) if self.is_composed else x
 
     def pushed(self, v: jax.Array) -> jax.Array:
-        """The linear part of A times a vector."""
+        """Return the linear part of A times a vector."""
         return jax.jvp(self.linear, (jnp.zeros_like(v),), (v,))[1]
 
     def transposed(self, w: jax.Array) -> jax.Array:
@@ -125,28 +125,28 @@ class _OnVectors:
         return jax.linear_transpose(self.pushed, x)(w)[0] if self.is_composed else w
 
     def value_beyond(self, z: jax.Array) -> jax.Array:
-        """The value of h at z, in place of A x."""
+        """Return the value of h at z, in place of A x."""
         return self.inner.value(self.beyond.unpack(z))
 
     def prox_beyond(self, z: jax.Array, step: Any) -> jax.Array:
-        """The prox of h at z."""
+        """Return the prox of h at z."""
         return self.beyond.pack(self.inner.prox(self.beyond.unpack(z), step))
 
     def lmo(self, grads: jax.Array) -> jax.Array:
-        """The point of its set that lies furthest against the gradient."""
+        """Return the point of its set that lies furthest against the gradient."""
         return self.form.pack(self._own("lmo", "jgd.nonsmooth.l1_ball(1.0)")(self.form.unpack(grads)))
 
     def mirror(self, x: jax.Array, grads: jax.Array, step: Any) -> jax.Array:
-        """The step of mirror descent."""
+        """Return the step of mirror descent."""
         mirror = self._own("mirror", "jgd.nonsmooth.simplex()")
         return self.form.pack(mirror(self.form.unpack(x), self.form.unpack(grads), step))
 
     def divergence(self, new: jax.Array, old: jax.Array) -> jax.Array:
-        """The divergence of mirror descent."""
+        """Return the divergence of mirror descent."""
         return self.of_tree.divergence(self.form.unpack(new), self.form.unpack(old))
 
     def _own(self, name: str, example: str) -> Any:
-        """A method of it that not all have."""
+        """Return a method of it that not all have."""
         if not callable(getattr(self.of_tree, name, None)):
             raise InputError(
                 f"minimize(nonsmooth={type(self.of_tree).__name__}): it has no {name}, which this method needs; "
@@ -156,7 +156,7 @@ class _OnVectors:
 
 
 def start_of(place: str, params: Params) -> Params:
-    """The parameters as arrays that are at least float32, refused if there are none.
+    """Return the parameters as arrays that are at least float32, refused if there are none.
 
     Whole numbers of Python's are meant as floats, as in `{"a": 1, "b": 0.5}`; an array of integers is refused.
     """
@@ -261,12 +261,12 @@ def _check_linear(here: str, composed: Composed, params: Params) -> None:
 
 
 def name_of_function(fn: Any) -> str:
-    """The name of a user's function, which may stand in a pytree."""
+    """Return the name of a user's function, which may stand in a pytree."""
     return getattr(getattr(fn, "fn", fn), "__qualname__", type(fn).__name__)
 
 
 def without_aux(place: str, what: str, out: Any, has_aux: bool) -> Any:
-    """The part of an answer that counts, or the error that there is no aux beside it."""
+    """Return the part of an answer that counts, or the error that there is no aux beside it."""
     if has_aux and not (isinstance(out, tuple) and len(out) == 2):
         raise InputError(f"{place}: with has_aux=True it must return ({what}, aux), not a {type(out).__name__}.")
     return out[0] if has_aux else out

@@ -25,7 +25,7 @@ SHORT = 0.1
 
 
 def is_watched(place: str, stop: Stop, callback: Any) -> bool:
-    """Whether a search has a callback or a limit of time, which is refused where it could not act."""
+    """Tell whether a search has a callback or a limit of time, which is refused where it could not act."""
     if callback is None and stop.seconds is None:
         return False
     if is_traced():
@@ -43,7 +43,7 @@ def watched_search(
     recorded: int,
     callback: Callable[[Solution], Any] | None,
 ) -> Solution:
-    """The solution, after a program of a step each with a callback, else of more and more evaluations.
+    """Return the solution, after a program of a step each with a callback, else of more and more evaluations.
 
     The callback gets the `Solution` so far, with the status RUNNING; `True` or a StopIteration ends the search.
     """
@@ -83,7 +83,7 @@ def _asks_to_stop(place: str, callback: Callable[[Solution], Any], solution: Sol
 
 
 def _ended(turn: Turn, why: Status) -> Turn:
-    """The turn with a reason to end, unless a rule gave one."""
+    """Return the turn with a reason to end, unless a rule gave one."""
     return turn._replace(status=jnp.where(turn.status == Status.RUNNING, jnp.int32(int(why)), turn.status))
 
 

@@ -67,7 +67,7 @@ OF_RUN: dict[str, Kind | None] = {
 
 
 def check_workers(workers: int | None, dir: Any) -> int:
-    """The number of processes; several need a folder that they share."""
+    """Return the number of processes; several need a folder that they share."""
     workers = jax.process_count() if workers is None else int(workers)
     if workers > 1 and dir is None:
         raise InputError(
@@ -78,7 +78,7 @@ def check_workers(workers: int | None, dir: Any) -> int:
 
 
 def check_executor(executor: Any, workers: int, mesh: Any = None) -> Any:
-    """The executor, or the error that there is no process for it to start, or that it cannot be given a mesh."""
+    """Return the executor, or the error that there is no process for it to start, or that it cannot be given a mesh."""
     if executor is not None and workers < 2:
         raise InputError(
             f"run(executor=, workers={workers}): it starts workers - 1 processes beside this one; pass at least 2, "
@@ -93,7 +93,7 @@ def check_executor(executor: Any, workers: int, mesh: Any = None) -> Any:
 
 
 def local_devices(devices: Sequence[Any] | None) -> list[Any]:
-    """The devices to use: those of this process, all unless given."""
+    """Return the devices to use: those of this process, all unless given."""
     chosen = list(jax.local_devices() if devices is None else devices)
     if foreign := [device for device in chosen if device.process_index != jax.process_index()]:
         raise InputError(
@@ -128,7 +128,7 @@ def check_settings(
 
 
 def with_health(task: Any, metrics: Any) -> Any:
-    """The names of `metrics=` and those of the pulse of each task there may be."""
+    """Return the names of `metrics=` and those of the pulse of each task there may be."""
     if isinstance(task, Parts):
         for option in task.options:
             metrics = with_health(option, metrics)
@@ -138,7 +138,9 @@ def with_health(task: Any, metrics: Any) -> Any:
 
 
 def _even_split(steps: int, every: int) -> int:
-    """The divisor of `steps` and `every` that gives nearest to `POINTS` points, within a factor of two; else others.
+    """Return the divisor of `steps` and `every` that gives nearest to `POINTS` points, within a factor of two.
+
+    Else others.
 
     A divisor of `every` comes first, so that what is decided then is decided on time.
     """
@@ -171,7 +173,7 @@ def check_kind(task: Any) -> None:
 
 
 def curve_names(groups: Sequence[Group], settings: Settings) -> list[str]:
-    """The names of the curves, found from shapes alone; the task is checked on the way.
+    """Return the names of the curves, found from shapes alone; the task is checked on the way.
 
     Of what is watched, each name must be known to an optimizer of the spaces, be it one that no trial has chosen yet.
     """

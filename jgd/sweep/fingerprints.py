@@ -43,7 +43,7 @@ def code_texts(train: Any, spaces: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _variants(name: str, origin: Origin) -> Iterator[tuple[str, Trial]]:
-    """A trial for each option of each choice of parts, or one where there is no choice, with a name for it."""
+    """Yield a trial for each option of each choice of parts, or one where there is no choice, with a name for it."""
     found, seen = tuple(axes(origin.task, origin.optimizer)), set()
     points = [[0.5] * len(found)]
     for i, axis in enumerate(found):
@@ -68,7 +68,7 @@ def _label(distribution: Any, option: int) -> str:
 
 
 def _task_texts(task: Task, params: Any, state: Any) -> dict[str, str]:
-    """The programs of a task's functions."""
+    """Return the programs of a task's functions."""
     size = task.batch_size
 
     def loss(task: Task, params: Any, state: Any, batch: Any, key: jax.Array) -> Any:
@@ -84,7 +84,7 @@ def _task_texts(task: Task, params: Any, state: Any) -> dict[str, str]:
 
 
 def _step(optimizer: Any, params: Any) -> Any:
-    """An optimizer's first state and its step; the gradients are as the parameters, and the loss is a number."""
+    """Return an optimizer's first state and its step; the gradients are as the parameters, and the loss is a number."""
     value = jnp.float32(0)
     extra = {"value": value, "grad": params, "value_fn": lambda _: value}
     extra |= {"outputs_fn": lambda _: value.reshape(1, 1), "loss_fn": jnp.sum}
@@ -92,5 +92,5 @@ def _step(optimizer: Any, params: Any) -> Any:
 
 
 def _shape(leaf: Any) -> Any:
-    """The shape of an array; one of Python's numbers stays, as it has a type of its own."""
+    """Return the shape of an array; one of Python's numbers stays, as it has a type of its own."""
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else leaf

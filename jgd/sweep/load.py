@@ -121,7 +121,7 @@ def _compare(place: str, theirs: Mapping[str, str], names: Sequence[str], task: 
 
 
 def _united(results: Sequence[Result]) -> dict[Any, Trial]:
-    """The trials of all results by what they are, numbered anew; one with an optimizer before one without."""
+    """Return the trials of all results by what they are, numbered anew; one with an optimizer before one without."""
     trials: dict[Any, Trial] = {}
     for result in results:
         for identity, trial in zip(_identities(result), result.trials, strict=True):
@@ -157,7 +157,7 @@ def _problem(result: Result) -> dict[str, str]:
 
 
 def _is_fixed(text: str) -> bool:
-    """Whether the text of a leaf or of a structure holds no distribution or grid."""
+    """Tell whether the text of a leaf or of a structure holds no distribution or grid."""
     return re.match(r"(uniform|loguniform|integer|normal|choice|grid|quantized)\(|\w+\[\d+\] with", text) is None
 
 
@@ -200,7 +200,7 @@ def _report(group: Json, saved: Sequence[Saved]) -> GroupReport:
 
 
 def _common(results: Sequence[Result]) -> Settings:
-    """The settings of all, with the seeds and the watched metrics of each."""
+    """Return the settings of all, with the seeds and the watched metrics of each."""
     first = results[0].settings
     for name in ("steps", "eval_every", "metric", "mode"):
         values = {getattr(result.settings, name) for result in results}

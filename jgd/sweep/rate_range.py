@@ -187,7 +187,7 @@ def rate_range(
 def _curves(
     task: Task, optimizer: Any, rates: jax.Array, keys: jax.Array, batches: Any, *, name: str, steps: int, width: int
 ) -> jax.Array:
-    """The loss at each step, f32[rates, seeds, steps]."""
+    """Return the loss at each step, f32[rates, seeds, steps]."""
 
     def lane(rate: jax.Array, key: jax.Array) -> jax.Array:
         made = with_hyperparams(optimizer, {name: rate})

@@ -25,7 +25,7 @@ class Result(Outcomes):
 
     @classmethod
     def of(cls, outcomes: Outcomes) -> "Result":
-        """The result of these outcomes."""
+        """Return the result of these outcomes."""
         return cls(**{field.name: getattr(outcomes, field.name) for field in dataclasses.fields(outcomes)})
 
     @property
@@ -34,7 +34,7 @@ class Result(Outcomes):
         return Plots(self)
 
     def trials_dataframe(self) -> Any:
-        """A pandas table with a row for each lane: trial, space, seed, parameters, status and final metrics."""
+        """Return a pandas table with a row for each lane: trial, space, seed, parameters, status and final metrics."""
         return require("pandas", "Result.trials_dataframe()").DataFrame(self.trials_rows())
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
@@ -46,7 +46,7 @@ class Result(Outcomes):
         write_parquet(self.trials_rows(), path)
 
     def to_optuna(self, storage: Any = None, name: str | None = None) -> Any:
-        """An Optuna study with these trials, in memory, or kept where `storage` says: "sqlite:///study.db".
+        """Return an Optuna study with these trials, in memory, or kept where `storage` says: "sqlite:///study.db".
 
         A trial's value is its median over seeds, which are attributes. One that a rule ended is pruned, with its curve
         as intermediate values; one with a lane that diverged or is pending has failed.

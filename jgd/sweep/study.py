@@ -208,7 +208,7 @@ class Study:
         return TaskEngine(self.settings, devices, *shared, arguments.curve_names)
 
     def store(self) -> Any:
-        """A context with the folder's open store, or with None where there is no folder."""
+        """Return a context with the folder's open store, or with None where there is no folder."""
         if self.dir is None:
             return nullcontext()
         names = ("sampler", "seed", "rounds", "where")
@@ -229,7 +229,7 @@ class Study:
         return Result.of(dataclasses.replace(found, asked=store.asked if store else None))
 
     def others(self) -> AbstractContextManager[list[Any]]:
-        """The futures of the processes that the executor starts."""
+        """Return the futures of the processes that the executor starts."""
         own = {"executor": None, "devices": None, "progress": False}
         asked = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init} | own
         return beside(self.executor, take_part, asked, (self.workers or 1) - 1)

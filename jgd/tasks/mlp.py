@@ -30,7 +30,7 @@ class InitMlp:
 
 
 def apply_mlp(params: Layers, x: jax.Array) -> jax.Array:
-    """The outputs of the head, f[batch, outputs], with ReLU between layers."""
+    """Return the outputs of the head, f[batch, outputs], with ReLU between layers."""
     for name in sorted(params.keys() - {"head"}):
         x = jax.nn.relu(_dense(params[name], x))
     return _dense(params["head"], x)

@@ -70,7 +70,7 @@ def load_problem(name: str) -> Any:
 
 
 def _owns_its_loop(found: Any) -> bool:
-    """Whether it can be called with two arguments, and not with none."""
+    """Tell whether it can be called with two arguments, and not with none."""
     try:
         signature = inspect.signature(found)
     except (TypeError, ValueError):

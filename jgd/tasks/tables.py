@@ -29,7 +29,9 @@ class Split(NamedTuple):
 
 
 def split(x: np.ndarray, y: np.ndarray) -> Split:
-    """The same random fifth held out each time; columns standardised by the mean and deviation of the training rows.
+    """Return the same random fifth held out each time.
+
+    Columns standardised by the mean and deviation of the training rows.
 
     A column that is constant in training becomes zero there.
     """
@@ -74,13 +76,13 @@ def _widths(hidden: Any) -> tuple[Any, ...]:
 
 
 def cross_entropy(params: Layers, batch: dict[str, jax.Array]) -> jax.Array:
-    """The mean cross-entropy of a batch `{"x": f[n, inputs], "y": i[n]}`, in nats."""
+    """Return the mean cross-entropy of a batch `{"x": f[n, inputs], "y": i[n]}`, in nats."""
     logits = apply_mlp(params, batch["x"])
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, batch["y"]))
 
 
 def squared_error(params: Layers, batch: dict[str, jax.Array]) -> jax.Array:
-    """The mean squared error of a batch `{"x": f[n, inputs], "y": f[n, 1]}`."""
+    """Return the mean squared error of a batch `{"x": f[n, inputs], "y": f[n, 1]}`."""
     return jnp.mean((apply_mlp(params, batch["x"]) - batch["y"]) ** 2)
 
 

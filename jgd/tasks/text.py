@@ -44,7 +44,7 @@ def encode(characters: str) -> np.ndarray:
 
 
 def next_character_loss(params: dict[str, jax.Array], windows: jax.Array) -> jax.Array:
-    """The mean cross-entropy of each next character of u8[batch, context + 1], in nats."""
+    """Return the mean cross-entropy of each next character of u8[batch, context + 1], in nats."""
     logits = apply_transformer(params, windows[:, :-1])
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, windows[:, 1:].astype(jnp.int32)))
 

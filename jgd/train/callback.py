@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 
 def caller(callback: Any) -> Callable[[Snapshot], Any]:
-    """The callback as a function of a snapshot: it takes that, or `(step, metrics)`."""
+    """Return the callback as a function of a snapshot: it takes that, or `(step, metrics)`."""
     return callback if takes(callback, 1) else lambda snapshot: callback(snapshot.step, snapshot.metrics)
 
 

@@ -29,7 +29,7 @@ class OnHost:
     fn: Callable[..., Any] = static(expect=function_of("evaluate(params) -> {name: scalar}"))
 
     def __call__(self, *args: Any) -> Any:
-        """The function's own answer, to real arrays."""
+        """Return the function's own answer, to real arrays."""
         if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args)):
             raise InputError(
                 "Task(evaluate=on_host(...)): only jgd.fit evaluates on the host; pass a function that can be traced, "
@@ -48,7 +48,7 @@ class LossCall(NamedTuple):
     key: str | int | None  # a key by this name, or at this position, or none
 
     def __call__(self, loss: Callable[..., Any], params: Any, state: Any, batch: Any, key: Any) -> Any:
-        """The loss's own answer."""
+        """Return the loss's own answer."""
         args = (params, state, batch) if self.state else (params, batch)
         if isinstance(self.key, str):
             return loss(*args, **{self.key: key})
@@ -80,7 +80,7 @@ def loss_call(loss: Callable[..., Any], place: str) -> LossCall:
 
 
 def takes_state(evaluate: Callable[..., Any]) -> bool:
-    """Whether an evaluation asks for the model's state: by a second argument without a default, or by its name."""
+    """Tell whether an evaluation asks for the model's state: by a second argument without a default, or by its name."""
     signature = signature_of(evaluate)
     if signature is None:
         return False
@@ -89,7 +89,7 @@ def takes_state(evaluate: Callable[..., Any]) -> bool:
 
 
 def signature_of(fn: Callable[..., Any]) -> inspect.Signature | None:
-    """How a function, or a record that is called like one, is called; `None` where Python does not know."""
+    """Tell how a function, or a record that is called like one, is called; `None` where Python does not know."""
     fn = fn.fn if isinstance(fn, (Function, OnHost)) else fn
     try:
         # Of a record, signature tells how its class is called.

@@ -62,7 +62,7 @@ class Checkpoint:
             raise InputError(f"{self._place}: cannot make this folder ({reason}); name another.") from None
 
     def open(self, spec: dict[str, str], fresh: Progressed, resume: str) -> Progressed:
-        """The run so far, or `fresh` where there is none, to be gone on with as `spec` says.
+        """Return the run so far, or `fresh` where there is none, to be gone on with as `spec` says.
 
         Another run's checkpoint is an error, unless `resume` is "changed": then its state is taken, and what differs
         is added to the history. A damaged one is an error.
@@ -121,7 +121,10 @@ class Checkpoint:
         theirs: Mapping[str, str],
         changed: bool,
     ) -> Progressed:
-        """The run that a checkpoint holds; where `changed`, with what the new call asks for otherwise from here on."""
+        """Return the run that a checkpoint holds.
+
+        Where `changed`, with what the new call asks for otherwise from here on.
+        """
         ours = self._spec
         differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
         run = dataclasses.replace(fresh, position=Position(*map(_count, meta["position"])))
@@ -165,7 +168,7 @@ class Checkpoint:
         return Best(params, model_state, _count(best["step"]), float(best["value"]))
 
     def _beside(self, name: str) -> Path:
-        """The path of a file that the checkpoint names."""
+        """Return the path of a file that the checkpoint names."""
         path = self._folder / name
         if not path.is_file():
             raise InputError(f"{self._place}: the file {path}, which its checkpoint names, is missing; put it back.")
@@ -194,7 +197,7 @@ def _as_it_is(arrays: Mapping[str, Any], template: RunState) -> tuple[Mapping[st
 
 
 def _over_missing(arrays: Mapping[str, Any], template: RunState) -> tuple[Mapping[str, Any], list[str]]:
-    """The arrays, completed by a fresh optimizer's state where it keeps other things, and the names of those."""
+    """Return the arrays, completed by a fresh optimizer's state where it keeps other things, and the names of those."""
     fresh = {
         name: np.asarray(x)
         for name, x in storage.named(template, "state").items()
@@ -205,7 +208,7 @@ def _over_missing(arrays: Mapping[str, Any], template: RunState) -> tuple[Mappin
 
 
 def _optimizer_in_effect(optimizer: Transform, arrays: Mapping[str, np.ndarray]) -> Transform:
-    """The optimizer with the numbers that a callback has changed; plain numbers stay plain."""
+    """Return the optimizer with the numbers that a callback has changed; plain numbers stay plain."""
     leaves, structure = jax.tree.flatten(optimizer)
     held = [arrays.get(name) for name in storage.named(optimizer, "optimizer")]
     return structure.unflatten([_like(mine, found) for mine, found in zip(leaves, held, strict=True)])

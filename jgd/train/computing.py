@@ -39,7 +39,10 @@ def computed(loss: Callable[..., Any], dtype: str | None, remat: Any) -> Callabl
 
 
 def in_dtypes_of(old: State, new: State) -> State:
-    """A model's next state with floats of the dtypes that it had, where its structure is the same; else as it is."""
+    """Return a model's next state with floats of the dtypes that it had, where its structure is the same.
+
+    Else as it is.
+    """
     if jax.tree.structure(old) != jax.tree.structure(new):
         return new
     return jax.tree.map(lambda n, o: _cast(jnp.result_type(o), n) if _is_real(o) else n, new, old)

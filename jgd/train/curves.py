@@ -36,11 +36,11 @@ class Curves:
         self.length = end
 
     def rows(self, start: int = 0) -> Arrays:
-        """The columns from a row on, as views."""
+        """Return the columns from a row on, as views."""
         return {name: buffer[start : self.length] for name, buffer in self._buffers.items()}
 
     def last(self) -> dict[str, float]:
-        """The latest number of each column."""
+        """Return the latest number of each column."""
         return {name: float(buffer[self.length - 1]) for name, buffer in self._buffers.items()}
 
 

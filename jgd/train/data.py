@@ -16,7 +16,7 @@ from jgd.core.tree import name_of
 
 
 def resident(data: Any) -> Any:
-    """Arrays as JAX arrays, once; a factory of iterators as a `Function`; leaves that are no arrays unchanged."""
+    """Give arrays as JAX arrays, once; a factory of iterators as a `Function`; leaves that are no arrays unchanged."""
     data = as_function(data)
     if callable(data):
         return data
@@ -64,7 +64,7 @@ def check_arrays(data: Any, batch_size: int | None, allow_nan: bool) -> Any:
 
 
 def batches_of(data: Any, epoch: int) -> Iterator[Any]:
-    """The batches of an epoch, from a factory of iterators."""
+    """Return the batches of an epoch, from a factory of iterators."""
     if not takes(getattr(data, "fn", data), 1):
         raise InputError(
             f"Task(data={shown(getattr(data, 'fn', data))}): data must be arrays, or a function data(epoch) that "
@@ -109,7 +109,7 @@ def _as_array(leaf: Any, place: str) -> Any:
 
 
 def _native(array: np.ndarray, place: str) -> np.ndarray:
-    """An array in the machine's byte order, of a dtype that JAX has, whose numbers keep their values."""
+    """Return an array in the machine's byte order, of a dtype that JAX has, whose numbers keep their values."""
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc" and not hasattr(ml_dtypes, array.dtype.name):
@@ -127,7 +127,7 @@ def _native(array: np.ndarray, place: str) -> np.ndarray:
 
 
 def _of_pandas(table: Any, place: str) -> np.ndarray:
-    """A table as an array with a column each, a series as a vector."""
+    """Return a table as an array with a column each, a series as a vector."""
     columns = {place: table} if table.ndim == 1 else {f"{place}, column {name!r}": table[name] for name in table}
     for where, column in columns.items():
         if getattr(column.dtype, "kind", "O") not in "biufc":
@@ -149,7 +149,7 @@ def _of_torch(tensor: Any) -> np.ndarray:
 
 
 def _is_finite(leaf: Any) -> bool:
-    """Whether an array holds neither NaN nor infinities: read where it lies, and by NumPy where that is the host.
+    """Tell whether an array holds neither NaN nor infinities: read where it lies, and by NumPy where that is the host.
 
     There it compiles nothing; on an accelerator the array would have to be copied.
     """

@@ -55,13 +55,13 @@ def picked_rows(task: Task, keys: Iterable[Any], start: int, length: int) -> np.
 
 
 def _order(key: Words, n: int) -> np.ndarray:
-    """The permutation of the epoch that has this key, i32[n]."""
+    """Return the permutation of the epoch that has this key, i32[n]."""
     draw = _kept_order if n <= MOST_KEPT else _kept_order.__wrapped__
     return draw(int(key[0][0]), int(key[1][0]), n)
 
 
 @functools.lru_cache(maxsize=8)
 def _kept_order(first: int, second: int, n: int) -> np.ndarray:
-    """The same by the key's words; the last ones are kept, as most segments are of the epoch of the one before."""
+    """Give the same by the key's words; the last ones are kept, as most segments are of the epoch of the one before."""
     high, low = threefry((np.uint32(first), np.uint32(second)), np.zeros(n, np.uint32), np.arange(n, dtype=np.uint32))
     return np.argsort(high ^ low, kind="stable").astype(np.int32)

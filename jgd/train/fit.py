@@ -206,7 +206,7 @@ def _plan(
 
 
 def _directions(stop: Stop, keep_best: str | None, mode: str | None) -> tuple[Stop, str]:
-    """The stop with its mode, and the mode of `keep_best`; where both look at one metric, either may say it."""
+    """Return the stop with its mode, and the mode of `keep_best`; where both look at one metric, either may say it."""
     same = keep_best is not None and keep_best == stop.metric
     if mode is not None and keep_best is None:
         raise InputError(f"fit(mode={mode!r}): it says which value of keep_best is better; pass keep_best too.")

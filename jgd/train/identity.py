@@ -51,7 +51,7 @@ def comparable(theirs: Mapping[str, str], ours: Mapping[str, str], version: str,
 
 
 def _programs(task: Task, optimizer: Transform, batch: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """The functions as programs, and beside them a whole step, which has the optimizer's code too.
+    """Return the functions as programs, and beside them a whole step, which has the optimizer's code too.
 
     The numbers of task and optimizer are arguments of these programs, so they are no part of them.
     """

@@ -27,7 +27,7 @@ class Best(NamedTuple):
 
 
 def is_better(value: float, best: float, mode: str, by: float = 0.0) -> bool:
-    """Whether a value beats another one by more than `by`; NaN never does."""
+    """Tell whether a value beats another one by more than `by`; NaN never does."""
     return value > best + by if mode == "max" else value < best - by
 
 
@@ -52,7 +52,7 @@ class Judge:
             self._waited += 1
 
     def verdict(self) -> tuple[Status, str] | None:
-        """Whether a rule on the metric holds, and the sentence that says why."""
+        """Tell whether a rule on the metric holds, and the sentence that says why."""
         metric, patience = self._stop.metric, self._stop.patience
         if metric is None:
             return None
@@ -66,7 +66,7 @@ class Judge:
 
 
 def metric_value(evaluation: Mapping[str, Any], metric: str, place: str) -> float:
-    """A metric's number, or the error that there is none of this name."""
+    """Return a metric's number, or the error that there is none of this name."""
     if metric == "step" or metric not in evaluation:
         raise unknown(place, metric, [name for name in evaluation if name != "step"])
     return float(evaluation[metric])

@@ -18,7 +18,7 @@ from jgd.train.training import FitPlan
 
 
 def with_largest_microbatch(plan: FitPlan) -> FitPlan:
-    """The plan with the largest micro-batch that divides its batch and fits into the memory that is free now.
+    """Return the plan with the largest micro-batch that divides its batch and fits into the memory that is free now.
 
     On a mesh it is that of each device. A segment needs what it takes and returns, its data apart, which lie there
     already, and the compiler's temporaries. Those of a smaller part are fewer, so the sizes are searched by halves.
@@ -50,7 +50,7 @@ def with_largest_microbatch(plan: FitPlan) -> FitPlan:
 
 
 def segment_bytes(plan: FitPlan, size: int | None) -> int:
-    """The bytes that a segment takes beside the data with parts of this size, `None` for the whole batch."""
+    """Return the bytes that a segment takes beside the data with parts of this size, `None` for the whole batch."""
     task = dataclasses.replace(plan.task, microbatch=size)
     state = run_shapes(task, plan.optimizer, plan.in_segment, root_key(0))
     if plan.layout is not None:

@@ -51,7 +51,7 @@ class Step(NamedTuple):
 
 
 def root_key(seed: Any) -> jax.Array:
-    """The key of a run. Always threefry, since under vmap other generators draw otherwise than alone.
+    """Return the key of a run. Always threefry, since under vmap other generators draw otherwise than alone.
 
     A whole number of up to 64 bits is used in full; without 64-bit mode JAX itself would drop all but the last 32.
     """
@@ -61,18 +61,21 @@ def root_key(seed: Any) -> jax.Array:
 
 
 def begin(task: Task, optimizer: Transform, key: jax.Array) -> Carry:
-    """The carry before the first step. Runs under `jit` and under `vmap` over the key, the optimizer or the task."""
+    """Return the carry before the first step.
+
+    Runs under `jit` and under `vmap` over the key, the optimizer or the task.
+    """
     params, model_state = first_model(task, key)
     return Carry(params, _strong(optimizer.init(params)), model_state, key)
 
 
 def first_model(task: Task, key: jax.Array) -> tuple[Params, State]:
-    """The first parameters and the model's first state of a run with this key."""
+    """Return the first parameters and the model's first state of a run with this key."""
     return _strong(init_model(task, _subkey(key, "init")))
 
 
 def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
-    """The first parameters and model states of a task, a row for each seed.
+    """Return the first parameters and model states of a task, a row for each seed.
 
     They are made operation by operation, as in `jgd.fit`: compiling a program that is used once takes longer.
     """
@@ -83,12 +86,12 @@ def first_models(task: Task, seeds: Sequence[int]) -> tuple[Params, State]:
 
 
 def judged_params(optimizer: Transform, carry: Carry) -> Params:
-    """The parameters that evaluations and the best of a run mean: an average where the method keeps one."""
+    """Return the parameters that evaluations and the best of a run mean: an average where the method keeps one."""
     return eval_params(optimizer, carry.opt_state, carry.params)
 
 
 def evaluation(task: Task, optimizer: Transform, carry: Carry) -> Mapping[str, Any]:
-    """The task's evaluation of what has been reached, nothing where it has none."""
+    """Return the task's evaluation of what has been reached, nothing where it has none."""
     return judge_model(task, judged_params(optimizer, carry), carry.model_state)
 
 
@@ -155,7 +158,7 @@ def advance(
     watched: tuple[str, ...] = (),
     layout: Any = None,
 ) -> tuple[Carry, Step]:
-    """One step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
+    """Return one step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
     Of a `loss_of_outputs` it gets the two parts as well, on the whole batch. Where its state holds a loss scale, the
     gradients are those of the scaled loss, divided by the scale in float32.
@@ -201,7 +204,7 @@ def advance(
 def _value_and_grad(
     objective: Callable[[Params], Any], params: Params, fixed: Any, scale: jax.Array | None = None
 ) -> tuple[Any, Any]:
-    """The objective's value and gradients, which are zeros, and not computed, where leaves are fixed.
+    """Return the objective's value and gradients, which are zeros, and not computed, where leaves are fixed.
 
     With a `scale` they pass through the objective's dtype times that.
     """
@@ -230,7 +233,7 @@ def _value_and_grad(
 
 
 def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | None:
-    """The rows of the data that each step of a segment uses, i32[length, batch_size]; `None` for the full batch.
+    """Return the rows of the data that each step of a segment uses, i32[length, batch_size]; `None` for the full batch.
 
     Each epoch is a permutation of its own, made from its number. All that the segment touches are made here, before
     the scan, so that no step sorts. Costs 4 * n bytes for each epoch touched.
@@ -250,12 +253,12 @@ def pick(task: Task, key: jax.Array, start: Any, length: int) -> jax.Array | Non
 
 
 def draws_batches(task: Task) -> bool:
-    """Whether the steps use parts of the data, drawn anew for each epoch."""
+    """Tell whether the steps use parts of the data, drawn anew for each epoch."""
     return not (is_stream(task) or task.batch_size in (None, num_examples(task)))
 
 
 def batch_at(task: Task, rows: jax.Array | None) -> Any:
-    """The batch made of these rows of the data."""
+    """Return the batch made of these rows of the data."""
     if rows is None:
         return task.data
     return jax.tree.map(lambda x: x.at[rows].get(mode="promise_in_bounds", unique_indices=True), task.data)
@@ -269,5 +272,5 @@ def _subkey(key: jax.Array, use: str) -> jax.Array:
 
 
 def _strong(tree: Any) -> Any:
-    """Arrays without weak types, so that every segment has the signature of the first."""
+    """Return arrays without weak types, so that every segment has the signature of the first."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)

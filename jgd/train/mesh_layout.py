@@ -61,11 +61,11 @@ class MeshLayout:
         return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, everywhere), tree)
 
     def over_axis(self, axis: int = 0) -> NamedSharding:
-        """Where arrays lie that are split along this axis of theirs."""
+        """Tell where arrays lie that are split along this axis of theirs."""
         return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, self.axis))
 
     def placed(self, batches: Any, place: str) -> Any:
-        """The batches of a segment, which each process has whole, each device with its parts of them."""
+        """Return the batches of a segment, which each process has whole, each device with its parts of them."""
         where = self.over_axis(1)
         if jax.process_count() == 1:
             return jax.device_put(batches, where)
@@ -82,12 +82,12 @@ class MeshLayout:
         return jax.tree.map(jax.lax.with_sharding_constraint, state, self.where(state))
 
     def where(self, state: RunState) -> Any:
-        """The sharding of each leaf of the run's state."""
+        """Return the sharding of each leaf of the run's state."""
         places = [NamedSharding(self.mesh, spec) for spec in self.state]
         return jax.tree.structure(state).unflatten(places)
 
     def handed_out(self, tree: Any) -> Any:
-        """Arrays of the run on the mesh as it was given."""
+        """Return arrays of the run on the mesh as it was given."""
         if self.mesh == self.outer:
             return tree
         return jax.tree.map(lambda x: jax.device_put(x, NamedSharding(self.outer, x.sharding.spec)), tree)
@@ -105,7 +105,7 @@ def whole_leaves(unclear: Sequence[str]) -> tuple[str, ...]:
 
 
 def in_effect(layout: MeshLayout | None) -> Any:
-    """The mesh of a layout as the one that programs are traced under, if there is one."""
+    """Return the mesh of a layout as the one that programs are traced under, if there is one."""
     return contextlib.nullcontext() if layout is None else jax.set_mesh(layout.mesh)
 
 
@@ -132,7 +132,7 @@ def mesh_layout(
 
 
 def on_mesh(task: Task, layout: MeshLayout) -> Task:
-    """The task with its data on the mesh: a batch of all of them split over it, else every example on each device.
+    """Give the task with its data on the mesh: a batch of all of them split over it, else every example on each device.
 
     Data that lie on the mesh already stay as they are.
     """
@@ -147,14 +147,14 @@ def on_mesh(task: Task, layout: MeshLayout) -> Task:
 
 
 def data_specs(task: Task, mesh: Mesh, axis: str) -> Any:
-    """The `PartitionSpec` of each array of a task's data on a mesh, as `on_mesh` places them."""
+    """Return the `PartitionSpec` of each array of a task's data on a mesh, as `on_mesh` places them."""
     batch_is_all = task.batch_size in (None, jax.tree.leaves(task.data)[0].shape[0]) and task.microbatch is None
     usual = PartitionSpec(axis) if batch_is_all else PartitionSpec()
     return jax.tree.map(lambda x: x.sharding.spec if _lies_on(mesh, x) else usual, task.data)
 
 
 def _lies_on(mesh: Mesh, x: Any) -> bool:
-    """Whether an array lies on the devices of a mesh already, along axes that it has."""
+    """Tell whether an array lies on the devices of a mesh already, along axes that it has."""
     where = getattr(x, "sharding", None)
     if not isinstance(where, NamedSharding) or where.device_set != set(mesh.devices.flat):
         return False
@@ -164,7 +164,7 @@ def _lies_on(mesh: Mesh, x: Any) -> bool:
 def carry_specs(
     mesh: Mesh, place: str, optimizer: Transform, carry: Carry, specs: Any, of_state: Any
 ) -> tuple[Carry, list[str]]:
-    """The `PartitionSpec` of each leaf of a run's carry; one that the mesh does not divide is an error.
+    """Return the `PartitionSpec` of each leaf of a run's carry; one that the mesh does not divide is an error.
 
     With it the paths of leaves of the optimizer's state whose shapes do not say how to lie.
     """

@@ -52,7 +52,7 @@ class Microbatch:
     clip_norm: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def curves(self, metrics: Collection[str]) -> tuple[str, ...]:
-        """The names of what a step records where the loss has these metrics, one of which must be the weight."""
+        """Return the names of what a step records where the loss has these metrics, one of which must be the weight."""
         if self.weight is not None and self.weight not in metrics:
             raise unknown("Microbatch(weight)", self.weight, metrics)
         return (*metrics, *(() if self.clip_norm is None else (NORM, CLIPPED)))
@@ -128,15 +128,15 @@ class Microbatch:
 
 
 def divisors(size: int) -> list[int]:
-    """The whole numbers that divide `size`, from 1 on."""
+    """Return the whole numbers that divide `size`, from 1 on."""
     return [d for d in range(1, size + 1) if size % d == 0]
 
 
 def as_microbatch(value: Any) -> Microbatch | None:
-    """A size as the value that it stands for."""
+    """Return a size as the value that it stands for."""
     return value if value is None or isinstance(value, Microbatch) else Microbatch(value)
 
 
 def _mean_dtype(total: Any, x: Any) -> Any:
-    """The dtype of a mean: that of the values, unless they are whole numbers or flags; then that of their sum."""
+    """Give the dtype of a mean: that of the values, unless they are whole numbers or flags; then that of their sum."""
     return x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else total.dtype

@@ -30,11 +30,11 @@ class LossOfOutputs:
     loss: Callable[..., Any] = part(expect=function_of("loss(outputs, batch) -> scalar"), convert=as_function)
 
     def __call__(self, params: Params, batch: Any, key: Any = None) -> Any:
-        """The loss, as a task calls it."""
+        """Return the loss, as a task calls it."""
         return self.loss(self._outputs(params, batch, key), batch)
 
     def parts(self, batch: Any, key: Any) -> dict[str, Callable[[Any], Any]]:
-        """The two functions for an optimizer: the model's outputs of parameters, and the loss of outputs."""
+        """Return the two functions for an optimizer: the model's outputs of parameters, and the loss of outputs."""
 
         def loss_fn(outputs: Any) -> Any:
             value = self.loss(outputs, batch)

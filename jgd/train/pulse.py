@@ -86,7 +86,7 @@ class Pulse(NamedTuple):
         return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
 
     def next_due(self, number: Any) -> Any:
-        """The first step from `number` on that is due: the run's first, and the last of each period."""
+        """Return the first step from `number` on that is due: the run's first, and the last of each period."""
         return (number + (self.every - 1 - number) % self.every) * (number != 0)
 
     def rows(self, beats: Mapping[str, Any], first: int, taken: int, loss: np.ndarray) -> Arrays:
@@ -100,7 +100,7 @@ class Pulse(NamedTuple):
 
 
 def group_names(params: Params) -> tuple[str, ...]:
-    """The names under which a sweep may watch its groups of leaves, `update_ratio/head`; all leaves are `all`."""
+    """Give the names under which a sweep may watch its groups of leaves, `update_ratio/head`; all leaves are `all`."""
     return tuple(f"{quantity}/{group}" for group in (*groups_of(params), EVERYTHING) for quantity in QUANTITIES)
 
 
@@ -116,7 +116,7 @@ def measure_groups(
 
 
 def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
-    """The pulse that is asked for, of parameters or their shapes; None where none is."""
+    """Return the pulse that is asked for, of parameters or their shapes; None where none is."""
     if not health:
         return None
     asked = health if isinstance(health, Health) else Health()
@@ -124,7 +124,7 @@ def pulse_of(health: Health | bool | None, params: Params) -> Pulse | None:
 
 
 def groups_of(params: Params, asked: Health | None = None) -> dict[str, tuple[int, ...]]:
-    """The positions of the leaves of each group, by its name, of parameters or their shapes."""
+    """Return the positions of the leaves of each group, by its name, of parameters or their shapes."""
     asked = Health() if asked is None else asked
     paths = leaf_paths(params)
     if isinstance(asked.groups, int):
@@ -159,7 +159,7 @@ def bounded(curves: Curves) -> Curves:
 
 
 def clipped_share(optimizer: Any, grads: Grads, norm: jax.Array) -> Any:
-    """The share of the gradient that the optimizer's first link clips: of all, leaves or entries; NaN without one.
+    """Give the share of the gradient that the optimizer's first link clips: of all, leaves or entries; NaN without one.
 
     `norm` is the global norm. Only a clip that sees the gradients themselves is known, and one whose limit is a number.
     """
@@ -210,7 +210,7 @@ def _totals(arrays: Sequence[jax.Array]) -> list[jax.Array]:
 
 
 def samples(grads: Grads) -> Grads:
-    """The entries of each leaf between which cosines are taken: all, or some, evenly spaced along all axes."""
+    """Return the entries of each leaf between which cosines are taken: all, or some, evenly spaced along all axes."""
     return jax.tree.map(_sample, grads)
 
 
@@ -225,7 +225,7 @@ def _sample(x: jax.Array) -> jax.Array:
 
 
 def _quantities(sums: Any) -> jax.Array:
-    """The quantities of a group, in the order of `QUANTITIES`, of its sums."""
+    """Return the quantities of a group, in the order of `QUANTITIES`, of its sums."""
     g2, u2, p2, zeros, bad, bad_params, now2, before2, dot, size = sums
     size = jnp.maximum(size, 1)
     ratio = safe_sqrt(jnp.where(p2 > 0, u2 / jnp.where(p2 > 0, p2, 1), u2 / size))

@@ -88,7 +88,7 @@ class Run:
         ]
 
     def dataframe(self) -> Any:
-        """A pandas table with a row a step; evaluations stand in the rows of their steps, NaN elsewhere."""
+        """Return a pandas table with a row a step; evaluations stand in the rows of their steps, NaN elsewhere."""
         pandas = require("pandas", "Run.dataframe()")
         table = pandas.DataFrame(self.metrics, index=pandas.RangeIndex(self.steps, name="step"))
         if not self.evaluations:
@@ -98,7 +98,7 @@ class Run:
         return pandas.concat([table, judged], axis=1)
 
     def plot(self) -> Any:
-        """A matplotlib figure: the metrics step by step, and beside them the evaluations."""
+        """Return a matplotlib figure: the metrics step by step, and beside them the evaluations."""
         judged = {name: curve for name, curve in self.evaluations.items() if name != "step"}
         count = 2 if judged else 1
         figure = new_figure(5 * count, 3.5, "Run.plot()")

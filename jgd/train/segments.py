@@ -30,7 +30,7 @@ class RunState(NamedTuple):
 
 
 def status_code(status: Status) -> jax.Array:
-    """A status as a run's state holds it."""
+    """Return a status as a run's state holds it."""
     return jnp.array(int(status), jnp.int32)
 
 
@@ -143,7 +143,7 @@ def _put(curves: Any, row: Any, at: Any) -> Any:
 
 @jax.jit
 def evaluate(task: Task, optimizer: Transform, carry: Carry) -> Mapping[str, Any]:
-    """The task's evaluation, nothing where it has none."""
+    """Return the task's evaluation, nothing where it has none."""
     return evaluation(task, optimizer, carry)
 
 
@@ -158,7 +158,7 @@ def _guarded(
     watched: tuple[str, ...],
     layout: Any,
 ) -> tuple[RunState, Step]:
-    """A step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
+    """Return a step that is not taken where it is not wanted, where a rule holds at it, or where one held before.
 
     The selects fuse into the update as long as the rules look at the loss alone; a norm of all gradients or updates is
     a pass of its own, which a small model feels, so it is made only where something asks for it.

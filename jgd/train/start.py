@@ -32,7 +32,7 @@ class Given(NamedTuple):
 
 
 def given_by(task: Task, key: jax.Array, start: Any, params: Params, opt_state: State, model_state: State) -> Given:
-    """The arguments of `fit`, checked against the shapes that `init` makes."""
+    """Return the arguments of `fit`, checked against the shapes that `init` makes."""
     if all(x is None for x in (start, params, opt_state, model_state)):
         return Given()
     like = Given(*_with_gap(jax.eval_shape(partial(first_model, task), key)))
@@ -53,7 +53,7 @@ def given_by(task: Task, key: jax.Array, start: Any, params: Params, opt_state: 
 def begin_run(
     task: Task, optimizer: Transform, stop: Stop, key: jax.Array, given: Given, layout: Any = None
 ) -> RunState:
-    """The state before the first step, on a mesh where there is a `layout`; see `jgd.train.mesh_layout`.
+    """Return the state before the first step, on a mesh where there is a `layout`; see `jgd.train.mesh_layout`.
 
     `init` runs operation by operation: a program of it is used once, and compiling it takes longer (a small flax CNN:
     21 s against 5 s). Its arrays are copied, because the first segment takes its state's memory over.
@@ -78,7 +78,7 @@ def begin_run(
 
 
 def run_shapes(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> RunState:
-    """The shapes of what `begin_run` makes where nothing is given."""
+    """Return the shapes of what `begin_run` makes where nothing is given."""
 
     def begin(key: jax.Array) -> RunState:
         params, model_state = first_model(task, key)
@@ -89,12 +89,12 @@ def run_shapes(task: Task, optimizer: Transform, stop: Stop, key: jax.Array) -> 
 
 
 def _begin(optimizer: Transform, params: Params, stop: Stop) -> tuple[State, Any, jax.Array, jax.Array]:
-    """All that a run begins with beside its model: one program, where each array would be one of its own."""
+    """Return all that a run begins with beside its model: one program, where each array would be one of its own."""
     return optimizer.init(params), stop.begin(), status_code(Status.RUNNING), jnp.zeros((), jnp.int32)
 
 
 def _begin_on_mesh(task: Task, optimizer: Transform, stop: Stop, key: jax.Array, given: Given, layout: Any) -> RunState:
-    """The state before the first step, made where it lies: no device ever holds more of it than its part."""
+    """Return the state before the first step, made where it lies: no device ever holds more of it than its part."""
     shapes = run_shapes(task, optimizer, stop, key)
     where = layout.where(shapes)
     if given.opt_state is not None:
@@ -120,7 +120,7 @@ def _begin_on_mesh(task: Task, optimizer: Transform, stop: Stop, key: jax.Array,
 
 
 def put_like(tree: Any, like: Any) -> Any:
-    """The arrays of a tree where those of `like` lie, on however many devices."""
+    """Return the arrays of a tree where those of `like` lie, on however many devices."""
 
     def put(x: Any, y: Any) -> Any:
         if len(y.sharding.device_set) == 1 or x.sharding.is_equivalent_to(y.sharding, x.ndim):
@@ -135,7 +135,10 @@ def _with_gap(model: tuple[Any, Any]) -> tuple[Any, None, Any]:
 
 
 def _own(x: Any) -> Any:
-    """A copy, so that donating it takes nothing from anybody; without a program for each shape, as `x.copy()` has."""
+    """Return a copy, so that donating it takes nothing from anybody.
+
+    Without a program for each shape, as `x.copy()` has.
+    """
     arrays = (jax.Array, np.ndarray)
     return jax.device_put(x, may_alias=False) if isinstance(x, arrays) else jnp.array(x, jnp.result_type(x))
 
@@ -145,7 +148,7 @@ def _is_spread(tree: Any) -> bool:
 
 
 def _from_run(start: Any, task: Task, key: jax.Array) -> tuple[Params, State]:
-    """The last parameters and the model's state of a run, or of the checkpoint in a run's folder."""
+    """Return the last parameters and the model's state of a run, or of the checkpoint in a run's folder."""
     if isinstance(start, Run):
         return start.params, start.model_state
     place, folder = f"fit(start={os.fspath(start)!r})", storage.folder_path("fit", start, "start")

@@ -33,7 +33,7 @@ class Feed:
         self._source, self._batches = self._open()
 
     def take(self, length: int) -> Any:
-        """The next `length` batches, stacked along a new leading axis, across epochs where one ends."""
+        """Return the next `length` batches, stacked along a new leading axis, across epochs where one ends."""
         if self._error is not None and len(self._ahead) < length:
             raise self._error
         self._read(length)
@@ -78,7 +78,7 @@ class Feed:
         return batch
 
     def _check(self, batch: Any) -> None:
-        """One program runs every step, so every batch has the structure, shapes and dtypes of the first."""
+        """Require of every batch, since one program runs every step, the structure, shapes and dtypes of the first."""
         first = self._first = batch if self._first is None else self._first
         place = f"Task(data): batch {self._reader.index} of epoch {self._reader.epoch}"
         if jax.tree.structure(batch) != jax.tree.structure(first):

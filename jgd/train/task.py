@@ -86,17 +86,17 @@ TASK = instance_of("be a jgd.Task(init, loss, data, ...)", Task)
 
 
 def is_stream(task: Task) -> bool:
-    """Whether the data come from a factory of iterators."""
+    """Tell whether the data come from a factory of iterators."""
     return callable(task.data)
 
 
 def is_on_host(task: Task) -> bool:
-    """Whether the evaluation runs in Python, where nothing is traced."""
+    """Tell whether the evaluation runs in Python, where nothing is traced."""
     return isinstance(task.evaluate, OnHost)
 
 
 def num_examples(task: Task) -> int:
-    """The length of the data's leading axis."""
+    """Return the length of the data's leading axis."""
     return jax.tree.leaves(task.data)[0].shape[0]
 
 
@@ -106,12 +106,12 @@ def num_batches(task: Task) -> int:
 
 
 def has_state(task: Task) -> bool:
-    """Whether the model has a state beside its parameters, which the loss's signature says."""
+    """Tell whether the model has a state beside its parameters, which the loss's signature says."""
     return loss_call(task.loss, _place(task, "loss")).state
 
 
 def init_model(task: Task, key: jax.Array) -> tuple[Params, State]:
-    """The first parameters, and the first state of the model, `None` where it has none."""
+    """Return the first parameters, and the first state of the model, `None` where it has none."""
     with _numbers_inside(task, "init"):
         made = task.init(key)
     if not has_state(task):
@@ -167,14 +167,14 @@ def loss_and_metrics(
 
 
 def judge_model(task: Task, params: Params, model_state: State) -> Mapping[str, Any]:
-    """The task's evaluation, nothing where it has none."""
+    """Return the task's evaluation, nothing where it has none."""
     if task.evaluate is None:
         return {}
     return task.evaluate(params, model_state) if takes_state(task.evaluate) else task.evaluate(params)
 
 
 def batch_shapes(task: Task) -> Any:
-    """The shapes of a batch; the data are checked on the way."""
+    """Return the shapes of a batch; the data are checked on the way."""
     check = check_stream if is_stream(task) else check_arrays
     batch = check(task.data, task.batch_size, task.allow_nan)
     if task.microbatch is not None:
@@ -245,7 +245,7 @@ def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: An
 
 
 def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
-    """The scalars that a loss returns beside itself; anything else is refused, since it would be lost."""
+    """Return the scalars that a loss returns beside itself; anything else is refused, since it would be lost."""
     if aux is None:
         return {}
     if not isinstance(aux, dict) or not all(isinstance(name, str) for name in aux):
@@ -265,7 +265,7 @@ def _metrics(place: str, aux: Any) -> dict[str, jax.Array]:
 
 
 def _check_state(place: str, state: Any, new: Any) -> None:
-    """The loss returns a state of the structure, shapes and dtypes of the one that it got."""
+    """Require that the loss returns a state of the structure, shapes and dtypes of the one that it got."""
     ours, theirs = ({name_of(p): shown(x) for p, x in jax.tree_util.tree_leaves_with_path(t)} for t in (state, new))
     for name in {**ours, **theirs}:
         if ours.get(name) != theirs.get(name):

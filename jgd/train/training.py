@@ -117,7 +117,7 @@ def train(
 
 
 def finish_run(plan: FitPlan, run: Progressed, told: Told, before: int, clock: Clock) -> Run:
-    """The run as its caller gets it."""
+    """Return the run as its caller gets it."""
     state, steps, best = run.state, int(run.state.steps), run.best
     if plan.layout is not None:
         handed = plan.layout.handed_out
@@ -241,7 +241,7 @@ def _judge(plan: FitPlan, run: Progressed) -> Judge:
 
 
 def _judged_reason(plan: FitPlan, run: Progressed, status: Status) -> str:
-    """The sentence of a rule on a metric that ended the run in an earlier call."""
+    """Return the sentence of a rule on a metric that ended the run in an earlier call."""
     found = _judge(plan, run).verdict() if status in (Status.VALUE, Status.PLATEAU) else None
     return found[1] if found else ""
 

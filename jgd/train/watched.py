@@ -33,6 +33,9 @@ def check_watched(
 
 
 def watchable(task: Task, optimizer: Transform, of_groups: bool = False) -> tuple[str, ...]:
-    """The names that `metrics=` may have where this optimizer trains this task; in a sweep also of groups of leaves."""
+    """Return the names that `metrics=` may have where this optimizer trains this task.
+
+    In a sweep also of groups of leaves.
+    """
     params = jax.eval_shape(lambda: first_model(task, root_key(0))[0])
     return known_metrics(optimizer, params) + (group_names(params) if of_groups else ())

@@ -28,11 +28,11 @@ class ApplyEveryK(Pair):
     called = "apply_every"  # optax has a class ApplyEvery, the state
 
     def init(self, params: Params) -> State:
-        """An empty sum."""
+        """Return an empty sum."""
         return optax.ApplyEvery(zero_count(), full_like(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The sum after the last gradient of a round, zeros after the others."""
+        """Return the sum after the last gradient of a round, zeros after the others."""
         sums, count = state.grad_acc, state.count  # every tuple has a method `count`
         k = as_whole(self.k)
         n = count % k

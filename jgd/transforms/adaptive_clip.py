@@ -67,7 +67,7 @@ def unitwise_clip(g_norm: jax.Array, max_norm: jax.Array, grad: jax.Array, div_e
 
 
 def _inputs(x: jax.Array) -> tuple[int, ...] | None:
-    """The axes that are summed; None for all."""
+    """Return the axes that are summed; None for all."""
     if sum(size != 1 for size in x.shape) <= 1:
         return None
     if x.ndim > 5:

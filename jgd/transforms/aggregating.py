@@ -74,13 +74,13 @@ class AccumulateAvgUpdates(Pair):
     accumulation_steps: int = static(expect=STEPS)
 
     def init(self, params: Params) -> State:
-        """An empty mean."""
+        """Return an empty mean."""
         if self.accumulation_steps == 1:
             return optax.EmptyState()
         return aggregating.AccumulateAvgUpdatesState(zero_count(), jnp.array(False), full_like(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The mean after the last gradient of a round, zeros after the others."""
+        """Return the mean after the last gradient of a round, zeros after the others."""
         if self.accumulation_steps == 1:
             return grads, state
         n = increment(state.micro_step)
@@ -111,7 +111,7 @@ class AveragePerElementUpdates(aggregating.Aggregator):
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The means."""
+        """Return the means."""
         mean = lambda g: jnp.mean(g, self.per_elt_axis)  # noqa: E731
         return map_updates(mean, grads, place="AveragePerElementUpdates.update"), state
 
@@ -128,11 +128,11 @@ class AverageIncrementallyUpdates(aggregating.Aggregator):
     called = "average_incrementally_updates"
 
     def init(self, params: Params) -> State:
-        """The states of both means."""
+        """Return the states of both means."""
         return self._parts().init(params)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The mean after the last batch of a round, zeros after the others."""
+        """Return the mean after the last batch of a round, zeros after the others."""
         return self._parts().update(grads, state, params)
 
     def _parts(self) -> Transform:
@@ -167,7 +167,7 @@ class GetPerElementMeanAndSumSqDiffGrads(aggregating.Aggregator):
         return aggregating.PerElementMeanAndSumSqDiffGradsState(zero_count(), jnp.array(False), full_like(params), sums)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Any, State]:
-        """The mean with the sum of squares and the number of examples."""
+        """Return the mean with the sum of squares and the number of examples."""
         size = get_batch_size_from_per_elt_updates(grads, self.per_elt_axis)
         mean = jax.tree.map(lambda g: jnp.mean(widen(g), self.per_elt_axis, keepdims=True), grads)
         squares = jax.tree.map(lambda g, m: jnp.sum(abs_sq(widen(g) - m), self.per_elt_axis), grads, mean)
@@ -224,7 +224,7 @@ class TrackPerElementMeanAndVarianceWithEma(Pair):
         sample_size: Any = None,
         **extra: Any,
     ) -> tuple[Updates, State]:
-        """The gradients."""
+        """Return the gradients."""
         place, count = "TrackPerElementMeanAndVarianceWithEma.update", state.count
         check_extra(place, "sum_sq_diff_grads", sum_sq_diff_grads)
         check_extra(place, "sample_size", sample_size)

@@ -26,11 +26,11 @@ class Foreign(Pair):
     takes_extra: bool = static(default=True)
 
     def init(self, params: Params) -> State:
-        """The pair's own state."""
+        """Return the pair's own state."""
         return self.init_fn(params)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The pair's own update."""
+        """Return the pair's own update."""
         return self.update_fn(grads, state, params, **(extra if self.takes_extra else {}))
 
 

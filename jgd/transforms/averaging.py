@@ -73,7 +73,7 @@ def schedule_free_eval_params(state: State, params: Params) -> Params:
 
 
 def inner_states(optimizer: Any, state: State) -> Iterator[tuple[Any, State]]:
-    """Return the transforms within a wrapper with their states; `None` for one that only optax's closures know."""
+    """Yield the transforms within a wrapper with their states; `None` for one that only optax's closures know."""
     links = getattr(optimizer, "transforms", None)
     if isinstance(state, dict):  # of a named chain
         yield from ((links.get(name) if isinstance(links, Mapping) else None, one) for name, one in state.items())

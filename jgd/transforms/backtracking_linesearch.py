@@ -45,7 +45,7 @@ class ScaleByBacktrackingLinesearch(Pair):
     verbose: bool = static(default=False)
 
     def init(self, params: Params) -> State:
-        """A rate of 1, and a value that is not known yet."""
+        """Return a rate of 1, and a value that is not known yet."""
         check_inexact("ScaleByBacktrackingLinesearch.init", params)
         return optax.ScaleByBacktrackingLinesearchState(
             learning_rate=scalar_of(params, 1.0),
@@ -55,7 +55,7 @@ class ScaleByBacktrackingLinesearch(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates times the step length."""
+        """Return the updates times the step length."""
         place = "ScaleByBacktrackingLinesearch.update"
         fn, point, start = ray(place, grads, state.grad if self.store_grad else grads, params, extra)
         rule: Any = jax.tree.map(lambda x: jnp.asarray(x, start.value.dtype), self)

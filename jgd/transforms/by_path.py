@@ -44,7 +44,7 @@ class Scaled:
     factor: Scalar = hyper(interval="[0, inf)")
 
     def powers(self, mine: Sequence[str], everything: Sequence[str]) -> list[int]:
-        """One power of `factor` for each leaf."""
+        """Return one power of `factor` for each leaf."""
         return [1] * len(mine)
 
     @property
@@ -68,7 +68,7 @@ class Layerwise:
     index: str = static(default=r"(\d+)(?:/|$)", expect=PATTERN)
 
     def powers(self, mine: Sequence[str], everything: Sequence[str]) -> list[int]:
-        """One power of `decay` for each leaf: how far below the deepest of `everything` it lies."""
+        """Return one power of `decay` for each leaf: how far below the deepest of `everything` it lies."""
         depths = [self._depth(path) for path in mine]
         layers = [depth for depth in depths if depth]
         if mine and not layers:
@@ -98,7 +98,7 @@ layerwise = Layerwise
 
 
 def _as_group(pattern: Any, value: Any) -> Any:
-    """A group's value as a tree of its numbers."""
+    """Return a group's value as a tree of its numbers."""
     if not admits(PATTERN, pattern) or pattern == DEFAULT:
         expected = f"{PATTERN.expected}, and not {DEFAULT!r}, which names the rest"
         raise InputError(f"by_path(groups): the key {pattern!r} must {expected}.")
@@ -165,7 +165,7 @@ class ByPath(Pair):
                 raise InputError(f"{place}: {error}") from None
 
     def init(self, params: Params) -> State:
-        """The states by group; those that only scale the default's steps share its state, the frozen have none."""
+        """Give the states by group; those that only scale the default's steps share its state, the frozen have none."""
         check_patterns("by_path", self.groups, params)
         labels = self.labels(params)
         for pattern in self.groups if labels and is_whole(params) else ():
@@ -179,7 +179,7 @@ class ByPath(Pair):
         return partition.init(params)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """Each leaf's updates from its own group."""
+        """Return each leaf's updates from its own group."""
         whole = grads if params is None else params
         updates, state = self.partition(whole).update(grads, state, params, **extra)
         rows = self.rate_factors(whole)
@@ -194,7 +194,7 @@ class ByPath(Pair):
         return self.partition(params).cost(params)
 
     def fixed(self, params: Params) -> Any:
-        """Where a leaf's group is frozen."""
+        """Tell where a leaf's group is frozen."""
         return self.partition(params).fixed(params)
 
     @property
@@ -209,13 +209,13 @@ class ByPath(Pair):
         return {**own, DEFAULT: self.default}
 
     def partition(self, params: Params) -> Partition:
-        """The same without the multipliers of the rate, with a label for each leaf."""
+        """Return the same without the multipliers of the rate, with a label for each leaf."""
         transforms = self.transforms
         labels = [label if label in transforms else DEFAULT for label in self.labels(params)]
         return Partition(transforms, jax.tree.unflatten(jax.tree.structure(params), labels))
 
     def labels(self, params: Params) -> list[str]:
-        """The first pattern that fits each leaf, or "default"."""
+        """Return the first pattern that fits each leaf, or "default"."""
         return [next((x for x in self.groups if fits(x, path)), DEFAULT) for path in leaf_paths(params)]
 
     def rate_factors(self, params: Params) -> list[tuple[Scalar, int] | None]:

@@ -50,11 +50,11 @@ class Cautious(Pair):
     called = "cautious"
 
     def init(self, params: Params) -> State:
-        """The rule's state."""
+        """Return the rule's state."""
         return CautiousState(self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The rule's updates where they agree with the gradients, as much longer as that leaves them fewer."""
+        """Return the rule's updates where they agree with the gradients, as much longer as that leaves them fewer."""
         updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
         eps = jnp.asarray(self.eps)
 
@@ -67,11 +67,11 @@ class Cautious(Pair):
         return map_unzip(agreed, updates, place=place, read=(grads,), what="update")[0], CautiousState(inner)
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients and the updates: the mask's mean is known after all have been seen."""
+        """Count one more pass over the gradients and the updates: the mask's mean is known after all have been seen."""
         return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the rule's updates are zero."""
+        """Tell where the rule's updates are zero."""
         return fixed_leaves(self.inner, params)
 
     @property
@@ -116,7 +116,7 @@ def add_cautious_decayed_weights(weight_decay: Rate, mask: Any = None) -> AddCau
 
 
 def _flat(transform: Transform) -> tuple[Transform, ...]:
-    """The links of a chain, those of chains in it taken apart."""
+    """Return the links of a chain, those of chains in it taken apart."""
     if not isinstance(transform, Chain):
         return (transform,)
     return tuple(link for one in transform.transforms for link in _flat(one))

@@ -78,7 +78,10 @@ class Chunks(NamedTuple):
         return (self.shape[0] // self.parts if self.shape else 0) - self.done
 
     def first(self, row: Any, rows: int) -> Any:
-        """The index of the first entry of `rows` from this one on; of several parts, what to add in each row to it."""
+        """Return the index of the first entry of `rows` from this one on.
+
+        Of several parts, what to add in each row to it.
+        """
         size = math.prod(self.shape[1:])
         start = jnp.asarray(row).astype(jnp.uint32) * jnp.uint32(size % 2**32)
         if self.parts == 1:
@@ -87,16 +90,16 @@ class Chunks(NamedTuple):
         return start + np.repeat(gaps, rows).astype(np.uint32).reshape(-1, *[1] * (len(self.shape) - 1))
 
     def split(self, x: jax.Array) -> jax.Array:
-        """An array with an axis for the parts, [parts, length, ...]."""
+        """Return an array with an axis for the parts, [parts, length, ...]."""
         return x.reshape(self.parts, len(x) // self.parts, *x.shape[1:])
 
     def length(self, rows: int, x: jax.Array) -> int:
-        """How many entries along the first axis of an array, such as codes, go with so many rows."""
+        """Tell how many entries along the first axis of an array, such as codes, go with so many rows."""
         return rows * len(x) // self.shape[0]
 
 
 def _loop(call: Callable[..., Any], updates: list[Any], nodes: list[Any], places: Any, one: Chunks) -> Any:
-    """The gradients and the arrays of the state at `places`, of leaves of one shape, after all their chunks."""
+    """Return the gradients and the arrays of the state at `places`, of leaves of one shape, after all their chunks."""
     group, own = places
 
     def body(k: jax.Array, carry: Any) -> Any:
@@ -112,7 +115,7 @@ def _loop(call: Callable[..., Any], updates: list[Any], nodes: list[Any], places
 
 
 def _replaced(items: list[Any], places: list[int], new: Sequence[Any]) -> list[Any]:
-    """A list with other items at some places."""
+    """Return a list with other items at some places."""
     known = dict(zip(places, new, strict=True))
     return [known.get(i, x) for i, x in enumerate(items)]
 
@@ -123,7 +126,7 @@ def shorter(x: Any, parts: int = 2) -> Any:
 
 
 def _chunks(shape: tuple[int, ...], nodes: list[Any], chunk: int, devices: int) -> Chunks:
-    """How leaves of this shape are cut into chunks; in no turns where they stay whole."""
+    """Tell how leaves of this shape are cut into chunks; in no turns where they stay whole."""
     whole = Chunks(shape, 1, 0, 0)
     if math.prod(shape) <= chunk or len(shape) == 0:
         return whole
@@ -156,7 +159,7 @@ def _slice(x: Any, k: Any, one: Chunks) -> Any:
 
 
 def _written(whole: Any, part: Any, k: Any, one: Chunks) -> Any:
-    """The inverse of `_slice`: an array with its chunk k replaced."""
+    """Return the inverse of `_slice`: an array with its chunk k replaced."""
 
     def put(x: jax.Array, new: jax.Array) -> jax.Array:
         split = one.split(x)
@@ -172,14 +175,14 @@ def _none_of(x: Any) -> Any:
 
 
 def _rest(x: Any, one: Chunks) -> Any:
-    """The part after the chunks."""
+    """Return the part after the chunks."""
     if one.turns == 0:
         return x
     return jax.tree.map(lambda x: one.split(x)[:, one.length(one.done, x) :].reshape(-1, *x.shape[1:]), x)
 
 
 def _joined(whole: Any, rest: Any, one: Chunks) -> Any:
-    """The chunks and what comes after them."""
+    """Return the chunks and what comes after them."""
     if one.turns == 0 or one.left == 0:
         return rest if one.turns == 0 else whole
 

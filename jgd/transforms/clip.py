@@ -83,13 +83,13 @@ class ClipByGlobalNorm(Rule):
     entrywise = False
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The clipped gradients."""
+        """Return the clipped gradients."""
         check_whole("ClipByGlobalNorm.update", grads)
         factor = shrink(global_norm(grads), self.max_norm)
         return map_updates(lambda g: g * factor, grads, place="ClipByGlobalNorm.update"), state
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients: none may be scaled before all have been seen."""
+        """Count one more pass over the gradients: none may be scaled before all have been seen."""
         return Cost(tree_bytes(params))
 
 

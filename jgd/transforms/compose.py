@@ -30,11 +30,11 @@ class Chain(Pair):
     transforms: tuple[Transform, ...] = part(convert=lambda links: tuple(map(as_transform, links)))
 
     def init(self, params: Params) -> State:
-        """The states of the links."""
+        """Return the states of the links."""
         return tuple(link.init(params) for link in self.transforms)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates of the last link."""
+        """Return the updates of the last link."""
         if not isinstance(state, (tuple, list)) or len(state) != len(self.transforms):
             one_each = isinstance(state, (tuple, list))
             found = f"the states of {len(state)} transforms" if one_each else f"a {type(state).__name__}"
@@ -53,7 +53,7 @@ class Chain(Pair):
         return total(cost(link, params) for link in self.transforms)
 
     def fixed(self, params: Params) -> Any:
-        """Where the last link's updates are zero, or those of one that only links follow which keep zeros zero."""
+        """Tell where the last link's updates are zero, or those of one that only links follow which keep zeros zero."""
         flags = jax.tree.map(lambda _: False, params)
         for link in self.transforms:
             own, kept = fixed_leaves(link, params), getattr(link, "keeps_zeros", False)
@@ -81,7 +81,7 @@ class Masked(Pair):
     mask: Any = static(convert=frozen, expect=MASK)
 
     def init(self, params: Params) -> State:
-        """The inner state on the leaves that are kept."""
+        """Return the inner state on the leaves that are kept."""
         if not jax.tree.leaves(params):  # an empty tree, or optax.tree_map_params, which asks with a placeholder
             return optax.MaskedState(self.inner.init(params))
         if isinstance(self.mask, str):
@@ -103,7 +103,7 @@ class Masked(Pair):
         return cost(for_params(self.inner, params), self.kept(params))
 
     def fixed(self, params: Params) -> Any:
-        """Where the mask is true and the inner transform's updates are zero."""
+        """Tell where the mask is true and the inner transform's updates are zero."""
         flags = self._flags(params)
         inner = fixed_leaves(self.inner, _keep(flags, params))
         return jax.tree.map(
@@ -116,7 +116,7 @@ class Masked(Pair):
         return getattr(self.inner, "keeps_zeros", False)
 
     def kept(self, params: Params) -> Params:
-        """The parameters with `optax.MaskedNode` in place of the leaves where the mask is false."""
+        """Return the parameters with `optax.MaskedNode` in place of the leaves where the mask is false."""
         return _keep(self._flags(params), params)
 
     def _flags(self, params: Params) -> Any:
@@ -152,14 +152,14 @@ class Partition(Pair):
     param_labels: Any = static(convert=frozen, expect=LABELS)
 
     def init(self, params: Params) -> State:
-        """The states by label."""
+        """Return the states by label."""
         masks = self.masks(params)
         if jax.tree.leaves(params):  # not an empty tree, nor the placeholder of optax.tree_map_params
             warn_without_matrices(params, [(mask.inner, mask.kept(params)) for mask in masks.values()])
         return optax.transforms.PartitionState({k: masks[k].init(params) for k in self.transforms})
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """Each leaf's updates from its own transform."""
+        """Return each leaf's updates from its own transform."""
         masks, states = self.masks(grads if params is None else params), {}
         for label in self.transforms:
             grads, states[label] = masks[label].update(grads, state.inner_states[label], params, **extra)
@@ -170,11 +170,11 @@ class Partition(Pair):
         return total(mask.cost(params) for mask in self.masks(params).values())
 
     def fixed(self, params: Params) -> Any:
-        """Where the updates of a leaf's own transform are zero."""
+        """Tell where the updates of a leaf's own transform are zero."""
         return jax.tree.map(lambda *flags: any(flags), *(mask.fixed(params) for mask in self.masks(params).values()))
 
     def masks(self, params: Params) -> dict[Hashable, Masked]:
-        """Each transform, masked to the leaves of its label."""
+        """Return each transform, masked to the leaves of its label."""
         labels = thaw(self.param_labels, params)
         for label in jax.tree.leaves(labels):
             if label not in self.transforms:
@@ -211,12 +211,12 @@ class Scheduled(Pair):
     inner: Transform = part(convert=as_transform)
 
     def init(self, params: Params) -> State:
-        """A counter and the inner state."""
+        """Return a counter and the inner state."""
         count = zero_count()
         return ScheduledState(count, self.at(count).init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner update with the hyperparameters of this step."""
+        """Return the inner update with the hyperparameters of this step."""
         updates, inner = self.at(state.count).update(grads, state.inner_state, params, **extra)
         return updates, ScheduledState(increment(state.count), inner)
 
@@ -225,11 +225,11 @@ class Scheduled(Pair):
         return cost(self.at(zero_count()), params)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
     def at(self, count: Any) -> Transform:
-        """The inner transform with every schedule replaced by its value at `count`: what to log."""
+        """Return the inner transform with every schedule replaced by its value at `count`: what to log."""
         return _at(count, self.inner)
 
 

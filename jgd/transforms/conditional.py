@@ -32,11 +32,11 @@ class ConditionallyTransform(Pair):
     forward_extra_args: bool = static(default=False)
 
     def init(self, params: Params) -> State:
-        """A counter and the inner state."""
+        """Return a counter and the inner state."""
         return optax.ConditionallyTransformState(inner_state=self.inner.init(params), step=zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates, or the gradients."""
+        """Return the inner updates, or the gradients."""
         act, old = _acts(self, state, extra), state.inner_state
         updates, inner = step_if(act, self.inner, grads, old, params, otherwise=grads, **extra)
         return updates, optax.ConditionallyTransformState(inner_state=inner, step=increment(state.step))
@@ -61,11 +61,11 @@ class ConditionallyMask(Pair):
     forward_extra_args: bool = static(default=False)
 
     def init(self, params: Params) -> State:
-        """A counter and the inner state."""
+        """Return a counter and the inner state."""
         return optax.ConditionallyMaskState(step=zero_count(), inner_state=self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates, or zeros."""
+        """Return the inner updates, or zeros."""
         updates, inner = step_if(_acts(self, state, extra), self.inner, grads, state.inner_state, params, **extra)
         return updates, optax.ConditionallyMaskState(step=increment(state.step), inner_state=inner)
 
@@ -78,5 +78,5 @@ conditionally_mask = ConditionallyMask
 
 
 def _acts(opt: ConditionallyTransform | ConditionallyMask, state: State, extra: dict[str, Any]) -> jax.Array:
-    """Whether the condition holds in this step."""
+    """Tell whether the condition holds in this step."""
     return jnp.asarray(opt.should_transform_fn(state.step, **(extra if opt.forward_extra_args else {})), bool)

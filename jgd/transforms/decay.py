@@ -29,12 +29,12 @@ class DecayRule:
 
     @abstracted
     def init(self, params: Params) -> State:
-        """A counter, if there is a schedule."""
+        """Return a counter, if there is a schedule."""
         return init_rate(self.weight_decay)
 
     @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients with the decay."""
+        """Return the gradients with the decay."""
         place = f"{type(self).__name__}.update"
         check_params(place, params)
         decay, state = next_rate(self, "weight_decay", state)
@@ -130,11 +130,11 @@ class AddInitialDecay(Pair):
     weight_decay: Rate = hyper(default=0.0, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
-        """A copy of the parameters."""
+        """Return a copy of the parameters."""
         return InitialDecayState(copied(params), init_rate(self.weight_decay))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients plus the decayed way from the first parameters."""
+        """Return the gradients plus the decayed way from the first parameters."""
         check_params("AddInitialDecay.update", params)
         decay, rate = next_rate(self, "weight_decay", state.rate)
         updates, first = map_unzip(
@@ -176,7 +176,7 @@ class WeightDecay:
     peak: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def chained(self, links: tuple[Transform, ...], learning_rate: Rate | None, mask: Any, then: Any = ()) -> Chain:
-        """A rule's `links`, `then` those between decoupled decay and the rate, and the decay in its place."""
+        """Return a rule's `links`, `then` those between decoupled decay and the rate, and the decay in its place."""
         if mask is not None and self.mask is not None:
             raise InputError(f"weight_decay(mask={self.mask!r}): the recipe has a mask of its own; give one of them.")
         if self.peak is not None and self.kind != "corrected":

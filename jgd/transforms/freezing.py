@@ -34,7 +34,7 @@ class FreezeUntil(Pair):
     keeps_zeros = True
 
     def init(self, params: Params) -> State:
-        """A counter."""
+        """Return a counter."""
         if isinstance(self.mask, str):
             check_patterns("FreezeUntil(mask)", [self.mask], params)
         return FreezeUntilState(zero_count())

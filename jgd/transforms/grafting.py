@@ -45,7 +45,7 @@ class Graft(Pair):
         return GraftState(zero_count(), self.magnitude.init(params), self.direction.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The direction, as long as the other's step."""
+        """Return the direction, as long as the other's step."""
         t = increment(state.count)
         sizes, magnitude = self.magnitude.update(grads, state.magnitude, params, **extra)
         directions, direction = self.direction.update(grads, state.direction, params, **extra)

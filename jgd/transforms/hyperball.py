@@ -43,12 +43,12 @@ class Hyperball(Pair):
     eps: Scalar = hyper(default=1e-8, interval="(0, inf)")
 
     def init(self, params: Params) -> State:
-        """The radii and the rule's state."""
+        """Return the radii and the rule's state."""
         check_inexact("Hyperball.init", params)
         return HyperballState(init_rate(self.learning_rate), jax.tree.map(_radius, params), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The way to the next point of each ball."""
+        """Return the way to the next point of each ball."""
         check_params("Hyperball.update", params)
         updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
         lr, rate = next_rate(self, "learning_rate", state.rate)
@@ -67,12 +67,12 @@ class Hyperball(Pair):
         return updates, HyperballState(rate, radius, inner)
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the updates, for their norms, and one over both for those of the next points."""
+        """Count one more pass over the updates, for their norms, and one over both for those of the next points."""
         large = [p for p in jax.tree.leaves(params) if jnp.ndim(p) > 1]
         return total([Cost(3 * tree_bytes(large)), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the rule's updates are zero."""
+        """Tell where the rule's updates are zero."""
         return fixed_leaves(self.inner, params)
 
 

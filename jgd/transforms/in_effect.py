@@ -65,7 +65,7 @@ def observe(
 
 
 def _share(test: Callable[[Any], Any], tree: Any) -> jax.Array:
-    """The share of the entries of all leaves that pass a test."""
+    """Return the share of the entries of all leaves that pass a test."""
     leaves = jax.tree.leaves(tree)
     found = sum((jax.numpy.sum(test(x)) for x in leaves), start=jax.numpy.zeros((), jax.numpy.float32))
     return found / max(1, sum(x.size for x in leaves))
@@ -96,7 +96,7 @@ def _in_effect(node: Any, state: State, called: _Called = MappingProxyType({})) 
 
 
 def _plain_tree(node: Any, state: State, called: _Called) -> Any:
-    """The numbers of one node as a tree, its parts by `_in_effect`; `called` tells how constructors call them."""
+    """Give the numbers of one node as a tree, its parts by `_in_effect`; `called` tells how constructors call them."""
     if isinstance(node, InjectHyperparams) and node.counts_alone:
         return node.current(state)
     injected = getattr(state, "hyperparams", None)
@@ -134,7 +134,7 @@ def _plain_tree(node: Any, state: State, called: _Called) -> Any:
 
 
 def _groups_in_effect(node: ByPath, state: State) -> dict[str, Any]:
-    """The same for groups, under the names that their own numbers have."""
+    """Return the same for groups, under the names that their own numbers have."""
     inner, groups = node.transforms, {}
     known = {key: _in_effect(one, state.inner_states[key].inner_state) for key, one in inner.items()}
     for pattern, group in node.groups.items():

@@ -53,7 +53,7 @@ class InjectHyperparams(Pair):
     hyperparam_dtype: Any = static(default=None, convert=dtype_name)
 
     def init(self, params: Params) -> State:
-        """The numbers, those of schedules at their first step."""
+        """Return the numbers, those of schedules at their first step."""
         dtype = self._dtype(params)
         states = {name: _stateful(one).init() for name, one in self.schedules.items()}
         given: dict[str, Any] = {name: _number(x, dtype) for name, x in self.numbers.items()}
@@ -63,7 +63,7 @@ class InjectHyperparams(Pair):
         return optax.InjectStatefulHyperparamsState(zero_count(), values, states, self.at(values).init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner update with the numbers of this step."""
+        """Return the inner update with the numbers of this step."""
         values = self.current(state, grads if params is None else params, **extra)
         states = {
             name: _stateful(one).update(state.hyperparams_states[name], **extra) for name, one in self.schedules.items()
@@ -77,14 +77,14 @@ class InjectHyperparams(Pair):
         return cost(self.first(), params)
 
     def current(self, state: State, params: Params = None, **extra: Any) -> dict[str, Any]:
-        """The numbers by their names that the next step takes at `state`."""
+        """Return the numbers by their names that the next step takes at `state`."""
         dtype = self._dtype(params)
         given = {name: _number(x, dtype) for name, x in state.hyperparams.items()}
         moved = {name: _stateful(one)(state.hyperparams_states[name], **extra) for name, one in self.schedules.items()}
         return given | {name: jnp.asarray(x, given[name].dtype) for name, x in moved.items()}
 
     def at(self, values: Mapping[str, Any]) -> Transform:
-        """The inner transform with these numbers."""
+        """Return the inner transform with these numbers."""
         signature = inspect.signature(self.inner_factory)
         options = {name: x.tree if isinstance(x, Frozen) else x for name, x in self.options}
         found = {**options, **self.transforms, **values}
@@ -98,7 +98,7 @@ class InjectHyperparams(Pair):
         return all(isinstance(one, WrappedSchedule) for one in self.schedules.values())
 
     def first(self) -> Transform:
-        """The inner transform of the first step."""
+        """Return the inner transform of the first step."""
         moved = {name: _stateful(one)(_stateful(one).init()) for name, one in self.schedules.items()}
         return self.at({**self.numbers, **moved})
 
@@ -168,7 +168,7 @@ def inject_stateful_hyperparams(
 
 
 def _sort(name: str, value: Any, fixed: tuple[str, ...]) -> str:
-    """Whether an argument is a number, a schedule, a transform or structure."""
+    """Tell whether an argument is a number, a schedule, a transform or structure."""
     if name in fixed or isinstance(value, (bool, np.bool_)) or (name in SEEDS and isinstance(value, int)):
         return "options"
     if isinstance(value, optax.GradientTransformation):
@@ -181,12 +181,12 @@ def _sort(name: str, value: Any, fixed: tuple[str, ...]) -> str:
 
 
 def _is_plain(x: Any) -> bool:
-    """Whether it is one of Python's or NumPy's numbers, which become floats: `jax.grad` refuses integers."""
+    """Tell whether it is one of Python's or NumPy's numbers, which become floats: `jax.grad` refuses integers."""
     return isinstance(x, (int, float, np.number))
 
 
 def _with_state(schedule: Any) -> Any:
-    """A schedule with a state as a tree; a plain one gets a counter."""
+    """Return a schedule with a state as a tree; a plain one gets a counter."""
     has_state = isinstance(schedule, optax.schedules.StatefulSchedule)
     return as_function(schedule if has_state else WrappedSchedule(schedule))
 
@@ -196,7 +196,7 @@ def _stateful(schedule: Any) -> Any:
 
 
 def _number(x: Any, dtype: Any) -> jax.Array:
-    """A number as the state keeps it; an array keeps the dtype that it was given."""
+    """Return a number as the state keeps it; an array keeps the dtype that it was given."""
     if jnp.issubdtype(jnp.result_type(x), jax.dtypes.extended) or (isinstance(x, jax.Array) and not x.weak_type):
         return x
     return jnp.asarray(x, dtype)

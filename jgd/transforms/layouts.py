@@ -26,11 +26,11 @@ class Flatten(Pair):
     inner: Transform = part(convert=as_transform)
 
     def init(self, params: Params) -> State:
-        """The inner state for the vector."""
+        """Return the inner state for the vector."""
         return self.inner.init(_vector(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner update of the vector, in the leaves' shapes."""
+        """Return the inner update of the vector, in the leaves' shapes."""
         if params is not None:
             check_fits("Flatten.update", grads, params)
         flat = None if params is None else _vector(params)
@@ -59,11 +59,11 @@ class SplitRealAndImaginary(Pair):
     inner: Transform = part(convert=as_transform)
 
     def init(self, params: Params) -> State:
-        """The inner state for the parts."""
+        """Return the inner state for the parts."""
         return optax.contrib.SplitRealAndImaginaryState(self.inner.init(_parts(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner update of the parts, put together."""
+        """Return the inner update of the parts, put together."""
         updates, inner = self.inner.update(_parts(grads), state.inner_state, _parts(params), **extra)
 
         def whole(x: Any) -> Any:
@@ -81,7 +81,7 @@ split_real_and_imaginary = SplitRealAndImaginary
 
 
 def _vector(tree: Any) -> jax.Array:
-    """All leaves, one after another; a copy even of one, which the caller may donate."""
+    """Return all leaves, one after another; a copy even of one, which the caller may donate."""
     check_inexact("Flatten", tree)
 
     def joined(tree: Any) -> jax.Array:
@@ -93,7 +93,7 @@ def _vector(tree: Any) -> jax.Array:
 
 
 def _parted(vector: jax.Array, like: Any) -> Any:
-    """The inverse of `_vector`, in the dtypes of the leaves of `like`."""
+    """Return the inverse of `_vector`, in the dtypes of the leaves of `like`."""
     leaves, structure = jax.tree.flatten(like)
     rows, start = [], 0
     for leaf in leaves:
@@ -104,7 +104,7 @@ def _parted(vector: jax.Array, like: Any) -> Any:
 
 
 def _as(x: jax.Array, leaf: Any) -> jax.Array:
-    """An update in its gradient's dtype; beside a complex leaf, a real one has no imaginary part."""
+    """Return an update in its gradient's dtype; beside a complex leaf, a real one has no imaginary part."""
     real = jnp.iscomplexobj(x) and not jnp.iscomplexobj(leaf)
     return (x.real if real else x).astype(jnp.result_type(leaf))
 

@@ -203,7 +203,7 @@ def no_gradient(params: Params) -> State:
 
 
 def _taken(value_fn: Callable[..., Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """The extra arguments that a function of the parameters takes by name besides; all, if it takes any name."""
+    """Return the extra arguments that a function of the parameters takes by name besides; all, if it takes any name."""
     try:
         parameters = list(inspect.signature(value_fn).parameters.values())
     except (TypeError, ValueError):  # a builtin does not tell
@@ -218,7 +218,7 @@ def _bare(trial: RayPoint) -> RayPoint:
 
 
 def _interval(old: StepSearch, new: RayPoint, too_high: jax.Array) -> tuple[RayPoint, RayPoint, RayPoint, jax.Array]:
-    """The ends after a trial, the end that was lost, and whether there is an interval."""
+    """Return the ends after a trial, the end that was lost, and whether there is an interval."""
     last = _bare(old.trial)
     # While the steps grow: the first that is too high, or that goes up again, ends the interval.
     over = too_high | ((new.value >= last.value) & (old.count > 0))
@@ -235,7 +235,7 @@ def _interval(old: StepSearch, new: RayPoint, too_high: jax.Array) -> tuple[RayP
 
 
 def _between(low: RayPoint, high: RayPoint, previous: RayPoint) -> jax.Array:
-    """A step inside of the interval: the minimum of a model where it is well inside, else the middle."""
+    """Return a step inside of the interval: the minimum of a model where it is well inside, else the middle."""
     left, right = jnp.minimum(low.step, high.step), jnp.maximum(low.step, high.step)
     width = right - left
 
@@ -248,14 +248,14 @@ def _between(low: RayPoint, high: RayPoint, previous: RayPoint) -> jax.Array:
 
 
 def _parabola(low: RayPoint, high: RayPoint) -> jax.Array:
-    """The stationary point of the parabola with value and slope at low and value at high."""
+    """Return the stationary point of the parabola with value and slope at low and value at high."""
     h = high.step - low.step
     curvature = 2 * (high.value - low.value - low.slope * h) / h**2
     return low.step - low.slope / curvature
 
 
 def _cubic(low: RayPoint, high: RayPoint, previous: RayPoint) -> jax.Array:
-    """The minimum of the cubic with value and slope at low and values at high and at the end lost; NaN if none."""
+    """Give the minimum of the cubic with value and slope at low and values at high and at the end lost; NaN if none."""
     h, k = high.step - low.step, previous.step - low.step
     at_h = (high.value - low.value - low.slope * h) / h**2  # = b + a h, and = b + a k at the other
     at_k = (previous.value - low.value - low.slope * k) / k**2

@@ -47,7 +47,7 @@ class Lookahead(Pair):
     slow_in_state: bool = static(default=True)
 
     def init(self, params: Params) -> State:
-        """The fast state, a counter, and a copy of the parameters unless they are a pair."""
+        """Return the fast state, a counter, and a copy of the parameters unless they are a pair."""
         if isinstance(params, optax.LookaheadParams):
             params = params.fast
         elif self.slow_in_state:
@@ -55,7 +55,7 @@ class Lookahead(Pair):
         return optax.LookaheadState(fast_state=self.fast_optimizer.init(params), steps_since_sync=zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The fast updates, or those that lead both to one point."""
+        """Return the fast updates, or those that lead both to one point."""
         check_params("Lookahead.update", params)
         before, steps = state.fast_state, state.steps_since_sync
         fast, slow = self._split(state, params)
@@ -79,23 +79,23 @@ class Lookahead(Pair):
         )
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """The slow parameters."""
+        """Return the slow parameters."""
         return self._split(state, params)[1]
 
     def cost(self, params: Params) -> Cost:
-        """The slow parameters read and written, beside the fast optimizer's cost."""
+        """Return the slow parameters read and written, beside the fast optimizer's cost."""
         fast = params.fast if isinstance(params, optax.LookaheadParams) else params
         return total([Cost(2 * tree_bytes(fast)), cost(self.fast_optimizer, fast)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the fast updates are zero."""
+        """Tell where the fast updates are zero."""
         if isinstance(params, optax.LookaheadParams):
             flags = self.fixed(params.fast)
             return optax.LookaheadParams(fast=flags, slow=flags)
         return fixed_leaves(self.fast_optimizer, params)
 
     def _split(self, state: State, params: Params) -> tuple[Params, Params]:
-        """The fast and the slow parameters."""
+        """Return the fast and the slow parameters."""
         in_state, paired = isinstance(state, LookaheadSlowState), isinstance(params, optax.LookaheadParams)
         if in_state == paired:
             ours = "keeps the slow parameters" if in_state else "keeps no slow parameters"

@@ -51,12 +51,12 @@ class DynamicLossScale(Pair):
     min_scale: Scalar = hyper(default=1.0, interval="(0, inf)")
 
     def init(self, params: Params) -> State:
-        """The first scale, and the inner state."""
+        """Return the first scale, and the inner state."""
         scale = jnp.asarray(self.init_scale, jnp.float32)
         return LossScaleState(scale, zero_count(), zero_count(), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates at gradients of the loss itself, or zeros, and the next scale."""
+        """Return the inner updates at gradients of the loss itself, or zeros, and the next scale."""
         finite = all_finite(grads)
         step = finite | (state.scale <= self.min_scale)
         updates, inner = step_if(step, self.inner, grads, state.inner_state, params, **extra)
@@ -73,11 +73,11 @@ class DynamicLossScale(Pair):
         )
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients, before anything is written, and the inner transform's cost."""
+        """Count one more pass over the gradients, before anything is written, and the inner transform's cost."""
         return total([Cost(tree_bytes(params)), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 

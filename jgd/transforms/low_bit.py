@@ -98,7 +98,7 @@ class LowBit(Pair):
         return Coding(self.bits, block, self.code, self.rounding == "stochastic")
 
     def init(self, params: Params) -> State:
-        """A counter at zero, and the inner state with its moments encoded."""
+        """Return a counter at zero, and the inner state with its moments encoded."""
         for path, leaf in jax.tree_util.tree_leaves_with_path(params):
             if jnp.iscomplexobj(leaf):
                 raise InputError(
@@ -113,7 +113,7 @@ class LowBit(Pair):
         return LowBitState(zero_count(), structure.unflatten(kept))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates, from moments that are decoded before and encoded after them."""
+        """Return the inner updates, from moments that are decoded before and encoded after them."""
         return laid_like(LowBit._step, (grads, state), self, grads, state, params, extra)
 
     def _step(self, grads: Grads, state: State, params: Params, extra: Any) -> tuple[Updates, State]:
@@ -138,13 +138,13 @@ class LowBit(Pair):
         return updates, LowBitState(count, structure.unflatten(nodes))
 
     def cost(self, params: Params) -> Cost:
-        """The inner cost with the bytes of this state, read and written once, in the place of the inner one's."""
+        """Give the inner cost with the bytes of this state, read and written once, in the place of the inner one's."""
         own, inner = (tree_bytes(jax.eval_shape(one.init, params)) for one in (self, self.inner))
         moved = cost(self.inner, params)
         return Cost(moved.bytes + 2 * (own - inner), moved.flops)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
     def formats(self, params: Params) -> list[str]:
@@ -162,7 +162,7 @@ class LowBit(Pair):
         ]
 
     def _chosen(self, inner: State, params: Params) -> list[bool]:
-        """Whether each array of the inner state is encoded."""
+        """Tell whether each array of the inner state is encoded."""
         kept = state_arrays(inner, params)
         able = [
             jnp.issubdtype(jnp.result_type(one.leaf), jnp.floating) and can_encode(jnp.shape(one.leaf), self.bits)
@@ -182,7 +182,10 @@ class LowBit(Pair):
         ]
 
     def _cut(self, grads: Grads, state: State, params: Params, extra: dict[str, Any]) -> list[int | None] | None:
-        """The leaf that each array of the state belongs to, where the update can be made in chunks; else `None`."""
+        """Return the leaf that each array of the state belongs to, where the update can be made in chunks.
+
+        Else `None`.
+        """
         shapes = [jnp.shape(g) for g in jax.tree.leaves(grads)]
         dtypes = [[jnp.result_type(x) for x in jax.tree.leaves(tree)] for tree in (grads, params)]
         if params is not None and dtypes[0] != dtypes[1]:
@@ -213,7 +216,7 @@ low_bit = LowBit
 
 
 def _records(value: Any) -> Iterator[Any]:
-    """A value, and the records within it."""
+    """Yield a value, and the records within it."""
     yield value
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):

@@ -82,7 +82,7 @@ class MatrixAxesByPath:
                 )
 
     def __call__(self, params: Params) -> Any:
-        """A tree of `MatrixAxes` and `None`."""
+        """Return a tree of `MatrixAxes` and `None`."""
         paths = leaf_paths(params)
         patterns = (*dict(self.patterns), *([self.stacked] if self.stacked else []))
         check_patterns("matrix_axes_by_path", patterns, params)
@@ -132,7 +132,7 @@ def _guessed(params: Params, *, hidden: bool) -> Any:
 
 
 def _guesses(params: Params, *, hidden: bool, stacked: list[bool] | None = None) -> list[MatrixAxes | None]:
-    """The guess for each leaf; `stacked` says which have a leading axis of layers."""
+    """Return the guess for each leaf; `stacked` says which have a leading axis of layers."""
     rows = jax.tree_util.tree_leaves_with_path(params)
     deep = [False] * len(rows) if stacked is None else stacked
     leaves = _leaves([(path_names(path), jnp.shape(leaf)) for path, leaf in rows], deep)
@@ -149,13 +149,13 @@ def _guesses(params: Params, *, hidden: bool, stacked: list[bool] | None = None)
 
 
 def _behind_layers(axes: MatrixAxes) -> MatrixAxes:
-    """The same axes of an array with one more before them."""
+    """Return the same axes of an array with one more before them."""
     inputs, outputs = (np.atleast_1d(group) + 1 for group in axes)
     return MatrixAxes(tuple(inputs.tolist()), tuple(outputs.tolist()))
 
 
 def _leaves(rows: list[tuple[tuple[str, ...], tuple[int, ...]]], stacked: list[bool]) -> list[_Leaf]:
-    """The leaves with their neighbours."""
+    """Return the leaves with their neighbours."""
     shapes = {names: shape[1:] if deep else shape for (names, shape), deep in zip(rows, stacked, strict=True)}
     above: dict[tuple[str, ...], set[str]] = {}
     for names in shapes:
@@ -190,7 +190,7 @@ def _bias(known: Container[tuple[str, ...]], names: tuple[str, ...]) -> tuple[st
 
 
 def _guess(leaf: _Leaf) -> MatrixAxes | None:
-    """The axes of one leaf, were it hidden."""
+    """Return the axes of one leaf, were it hidden."""
     rank, out_first = len(leaf.shape), bool(OUT_FIRST.search(leaf.name))
     if rank < 2 or leaf.is_bias or leaf.bias == leaf.shape or NO_MATRIX.search(leaf.name) or NORM.search(leaf.layer):
         return None
@@ -203,7 +203,7 @@ def _guess(leaf: _Leaf) -> MatrixAxes | None:
 
 
 def _out_last(leaf: _Leaf) -> MatrixAxes | None:
-    """The axes of a kernel (in..., out...) by its bias (out...), or of layers of both."""
+    """Return the axes of a kernel (in..., out...) by its bias (out...), or of layers of both."""
     shape = leaf.shape
     bias = tuple(leaf.bias or ())
     rank, width = len(shape), len(bias)
@@ -220,7 +220,7 @@ def _out_last(leaf: _Leaf) -> MatrixAxes | None:
 
 
 def _out_first(leaf: _Leaf) -> MatrixAxes | None:
-    """The axes of a weight (out, in, ...) by its bias (out,), (out, 1, ...) or that of layers of both."""
+    """Return the axes of a weight (out, in, ...) by its bias (out,), (out, 1, ...) or that of layers of both."""
     shape = leaf.shape
     bias = tuple(leaf.bias or ())
     rank = len(shape)
@@ -236,7 +236,7 @@ def _out_first(leaf: _Leaf) -> MatrixAxes | None:
 
 
 def _without_bias(leaf: _Leaf, out_first: bool) -> MatrixAxes | None:
-    """The axes of a leaf of rank 3 or more that only its names tell: flax's attention, and convolutions."""
+    """Return the axes of a leaf of rank 3 or more that only its names tell: flax's attention, and convolutions."""
     rank = len(leaf.shape)
     if CONV.search(leaf.layer) and not (out_first and TRANSPOSED.search(leaf.layer)):
         return MatrixAxes(tuple(range(1, rank)), (0,)) if out_first else MatrixAxes(tuple(range(rank - 1)), (rank - 1,))

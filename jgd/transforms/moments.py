@@ -50,7 +50,7 @@ def state_arrays(state: State, params: Params) -> list[StateArray]:
 
 
 def _place(path: Any, index: dict[Any, int]) -> tuple[int | None, int | None]:
-    """Where in a state's path a parameter's begins, and that parameter; one that ends the path goes first."""
+    """Tell where in a state's path a parameter's begins, and that parameter; one that ends the path goes first."""
     for start in range(1, len(path) + 1):
         if path[start:] in index:
             return start, index[path[start:]]
@@ -67,7 +67,7 @@ def _shaped(x: Any, p: Any, whole: bool) -> bool:
 
 
 def _node(tree: Any, path: Any) -> Any:
-    """The node of a tree at a path, or `None` where its keys do not tell how it is reached."""
+    """Return the node of a tree at a path, or `None` where its keys do not tell how it is reached."""
     for key in path:
         if hasattr(key, "name"):
             tree = getattr(tree, key.name, None)

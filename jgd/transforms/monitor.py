@@ -39,13 +39,13 @@ class MeasureSnapshot(Pair):
     called = "snapshot"
 
     def init(self, params: Params) -> State:
-        """The measure of the parameters."""
+        """Return the measure of the parameters."""
         # A copy, should the measure return what it was given: parameters may be donated.
         found = jax.tree.map(lambda x: jnp.array(x, jnp.result_type(x), copy=True), self.measure(params))
         return optax.SnapshotState({self.measure_name: found})
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients, and their measure."""
+        """Return the gradients, and their measure."""
         found = cast_like(self.measure(grads), state.measurement[self.measure_name])
         return grads, optax.SnapshotState({self.measure_name: found})
 
@@ -68,7 +68,7 @@ class Measure(Pair):
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The measure of the gradients."""
+        """Return the measure of the gradients."""
         return self.measure(grads), state
 
 
@@ -96,7 +96,7 @@ class Monitor(Pair):
         return optax.MonitorState(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes), states)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients, and their measures."""
+        """Return the gradients, and their measures."""
         found, states = {}, []
         for (name, one), old in zip(self.measures.items(), state.measure_states, strict=True):
             value, new = one.update(grads, old, params, **extra)
@@ -133,11 +133,11 @@ class MeasureWithEma(Pair):
     called = "measure_with_ema"
 
     def init(self, params: Params) -> State:
-        """The state of a chain of the measure and its average."""
+        """Return the state of a chain of the measure and its average."""
         return optax.EmptyState(), self._ema.init(self._measured(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The average."""
+        """Return the average."""
         mean, average = self._ema.update(self._measured(grads), state[1])
         return mean, (optax.EmptyState(), average)
 

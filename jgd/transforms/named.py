@@ -32,11 +32,11 @@ class NamedChain(Pair):
     called = "named_chain"
 
     def init(self, params: Params) -> State:
-        """The states of the links."""
+        """Return the states of the links."""
         return OrderedDict((name, link.init(params)) for name, link in self.transforms.items())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates of the last link."""
+        """Return the updates of the last link."""
         if not isinstance(state, Mapping) or list(state) != list(self.transforms):
             found = f"a dict of {', '.join(map(str, state))}" if isinstance(state, Mapping) else type(state).__name__
             raise InputError(
@@ -53,7 +53,7 @@ class NamedChain(Pair):
         return total(cost(link, params) for link in self.transforms.values())
 
     def __getitem__(self, index: Any) -> Any:
-        """The link of a name; by position, `init` and `update`, as optax's pairs have them."""
+        """Return the link of a name; by position, `init` and `update`, as optax's pairs have them."""
         return self.transforms[index] if isinstance(index, str) else super().__getitem__(index)  # type: ignore[misc]
 
     def __repr__(self) -> str:

@@ -28,11 +28,11 @@ class AddNoise(Pair):
     called = "add_noise"
 
     def init(self, params: Params) -> State:
-        """A counter at zero, and the first key."""
+        """Return a counter at zero, and the first key."""
         return optax.AddNoiseState(zero_count(), first_key(self.key))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients with noise."""
+        """Return the gradients with noise."""
         t = increment(state.count)
         deviation = safe_sqrt(jnp.asarray(self.eta) / t**self.gamma)
         kept, (key,) = split_key(self.key, state.rng_key)

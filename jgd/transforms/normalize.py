@@ -41,12 +41,12 @@ class NormalizeByUpdateNorm(Rule):
     entrywise = False
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients, scaled to one length."""
+        """Return the gradients, scaled to one length."""
         factor = self.scale_factor * ratio(jnp.ones(()), global_norm(grads) + self.eps)
         return map_updates(lambda g: factor * g, grads, place="NormalizeByUpdateNorm.update"), state
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients: none may be scaled before all have been seen."""
+        """Count one more pass over the gradients: none may be scaled before all have been seen."""
         return Cost(tree_bytes(params))
 
 

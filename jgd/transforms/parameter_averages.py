@@ -49,13 +49,13 @@ class ParameterAverage:
 
     @abstracted
     def init(self, params: Params) -> State:
-        """An empty average and the inner state."""
+        """Return an empty average and the inner state."""
         moving = moving_leaves(self.inner, params, params)
         return ParameterAverageState(zero_count(), full_like(moving), self.inner.init(params))
 
     @explained
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates; the average moves towards what they lead to."""
+        """Return the inner updates; the average moves towards what they lead to."""
         check_params(f"{type(self).__name__}.update", params)
         updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
         check_fits(f"{type(self).__name__}.update", moving_leaves(self.inner, params, updates), state.average)
@@ -69,27 +69,27 @@ class ParameterAverage:
         return updates, ParameterAverageState(count, mean, inner)
 
     def weight(self, count: jax.Array) -> Any:
-        """The sum of the weights in the average, by which it is divided."""
+        """Return the sum of the weights in the average, by which it is divided."""
         return 1.0
 
     def started(self, count: jax.Array) -> jax.Array:
-        """Whether there is something in the average."""
+        """Tell whether there is something in the average."""
         return count > 0
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """The average, in the parameters' dtypes; before its first step, the parameters."""
+        """Return the average, in the parameters' dtypes; before its first step, the parameters."""
         weight = self.weight(jnp.maximum(state.count, 1))
         moving = moving_leaves(self.inner, params, params)
         mean = jax.tree.map(lambda a, p: (widen(a) / weight).astype(jnp.result_type(p)), state.average, moving)
         return where(self.started(state.count), with_moving(mean, params), params)
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the parameters and the average."""
+        """Count one more pass over the parameters and the average."""
         average = jax.eval_shape(lambda: full_like(moving_leaves(self.inner, params, params)))
         return total([Cost(tree_bytes(params) + 2 * tree_bytes(average)), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 
@@ -110,7 +110,7 @@ class EmaParams(ParameterAverage):
         return self.decay if self.debias else jnp.where(t == 1, 0.0, self.decay)
 
     def weight(self, count: jax.Array) -> Any:
-        """The average of ones so far."""
+        """Return the average of ones so far."""
         return one_minus_pow(self.decay, count) if self.debias else 1.0
 
 
@@ -157,7 +157,7 @@ class Swa(ParameterAverage):
         return jnp.where(due, (n - 1) / jnp.maximum(n, 1), 1.0)
 
     def started(self, count: jax.Array) -> jax.Array:
-        """Whether a first cycle is over."""
+        """Tell whether a first cycle is over."""
         return count - as_whole(self.start) >= as_whole(self.period)
 
 
@@ -191,7 +191,7 @@ class Lawa(Pair):
         return LawaState(zero_count(), self._empty(params), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates; what they lead to takes the oldest checkpoint's place when it is due."""
+        """Return the inner updates; what they lead to takes the oldest checkpoint's place when it is due."""
         check_params("Lawa.update", params)
         updates, inner = self.inner.update(grads, state.inner_state, params, **extra)
         shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.window)
@@ -210,7 +210,7 @@ class Lawa(Pair):
         return updates, LawaState(count, window, inner)
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """The mean of the checkpoints, in the parameters' dtypes."""
+        """Return the mean of the checkpoints, in the parameters' dtypes."""
         there = jnp.minimum(state.count // as_whole(self.period), self.window)
         flags = jnp.arange(self.window) < there
 
@@ -222,12 +222,12 @@ class Lawa(Pair):
         return where(there > 0, with_moving(means, params), params)
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the parameters, and one checkpoint read and written."""
+        """Count one more pass over the parameters, and one checkpoint read and written."""
         one = tree_bytes(jax.eval_shape(lambda: self._empty(params))) / self.window
         return total([Cost(tree_bytes(params) + 2 * one), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
     def _empty(self, params: Params) -> Params:

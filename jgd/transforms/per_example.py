@@ -38,11 +38,11 @@ class DifferentiallyPrivateAggregate(Pair):
     called = "differentially_private_aggregate"
 
     def init(self, params: Params) -> State:
-        """The first key."""
+        """Return the first key."""
         return optax.contrib.DifferentiallyPrivateAggregateState(first_key(self.key))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The mean of the clipped gradients, with noise."""
+        """Return the mean of the clipped gradients, with noise."""
         place, clip = "DifferentiallyPrivateAggregate.update", jnp.asarray(self.l2_norm_clip)
         batch, leaves = _batch(place, grads), jax.tree.leaves(grads)
         check_inexact(place, grads)
@@ -98,7 +98,7 @@ def per_example_layer_norm_clip(
 
 
 def _batch(place: str, grads: Grads) -> int:
-    """The number of examples, or the error that names the leaf that has another or none."""
+    """Return the number of examples, or the error that names the leaf that has another or none."""
     rows = [(path, jnp.shape(g)) for path, g in jax.tree_util.tree_leaves_with_path(grads)]
     batch = rows[0][1][:1] if rows else (1,)
     for path, shape in rows:

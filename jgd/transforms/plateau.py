@@ -33,7 +33,7 @@ class ReduceOnPlateau(Pair):
     called = "reduce_on_plateau"
 
     def init(self, params: Params) -> State:
-        """A scale of one, and no loss seen."""
+        """Return a scale of one, and no loss seen."""
         return optax.contrib.ReduceLROnPlateauState(
             scale=scalar_of(params, 1.0),
             best_value=scalar_of(params, jnp.inf),
@@ -44,7 +44,7 @@ class ReduceOnPlateau(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients, scaled."""
+        """Return the gradients, scaled."""
         loss, dtype = extra.get("value"), state.avg_value.dtype
         if loss is None:
             raise MissingError(
@@ -61,7 +61,7 @@ class ReduceOnPlateau(Pair):
         return map_updates(lambda g: state.scale * g, grads, place="ReduceOnPlateau.update"), state
 
     def _judged(self, state: State, mean: jax.Array) -> State:
-        """The state after a mean of losses."""
+        """Return the state after a mean of losses."""
         best = state.best_value
         bound = jnp.where(jnp.isinf(best), best, (1 - self.rtol) * best - self.atol)
         better = mean < bound

@@ -38,11 +38,11 @@ class PrimalAveraging(Pair):
     mu_y: Scalar = hyper(default=0.8, interval="(0, 1]")
 
     def init(self, params: Params) -> State:
-        """All three sequences begin at the parameters."""
+        """Return all three sequences begin at the parameters."""
         return PrimalAveragingState(copied(params), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The step of y; z takes that of `inner`."""
+        """Return the step of y; z takes that of `inner`."""
         check_params("PrimalAveraging.update", params)
         steps, inner = self.inner.update(grads, state.inner_state, params, **extra)
         mu_x, mu_y = jnp.asarray(self.mu_x), jnp.asarray(self.mu_y)
@@ -54,7 +54,7 @@ class PrimalAveraging(Pair):
         return updates, PrimalAveragingState(z, inner)
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """The average x = (y - (1-mu_y) z) / mu_y."""
+        """Return the average x = (y - (1-mu_y) z) / mu_y."""
         mu_y: Any = jnp.asarray(self.mu_y)
 
         def average(y: Any, z: Any) -> jax.Array:
@@ -63,7 +63,7 @@ class PrimalAveraging(Pair):
         return jax.tree.map(average, params, state.z)
 
     def cost(self, params: Params) -> Cost:
-        """The sequence z in and out, and the cost of `inner`."""
+        """Return the sequence z in and out, and the cost of `inner`."""
         return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
 
 

@@ -40,11 +40,11 @@ class Process(Pair):
     called = "process"
 
     def init(self, params: Params) -> State:
-        """The three states."""
+        """Return the three states."""
         return tuple(x.init(params) for x in (self.preprocessor, self.aggregator, self.postprocessor))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The last part's updates, or zeros."""
+        """Return the last part's updates, or zeros."""
         first, middle, last = state
         grads, first = self.preprocessor.update(grads, first, params, **extra)
         mean, middle = self.aggregator.update(grads, middle, params, **extra)
@@ -63,7 +63,7 @@ class Process(Pair):
         return total(cost(x, params) for x in (self.preprocessor, self.aggregator, self.postprocessor))
 
     def fixed(self, params: Params) -> Any:
-        """Where the last part's updates are zero."""
+        """Tell where the last part's updates are zero."""
         return fixed_leaves(self.postprocessor, params)
 
 

@@ -43,7 +43,7 @@ def qk_clip(
 
 
 def _scaled(kernel: jax.Array, factors: jax.Array) -> jax.Array:
-    """A kernel times a factor f[..., heads] for each head."""
+    """Return a kernel times a factor f[..., heads] for each head."""
     lead = factors.shape[:-1]
     between = (1,) * (kernel.ndim - len(lead) - 2)
     return (widen(kernel) * factors.reshape(*lead, *between, factors.shape[-1], 1)).astype(kernel.dtype)

@@ -38,13 +38,13 @@ class ScaleWithCorrectedDecay(Pair):
     peak: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def init(self, params: Params) -> State:
-        """A counter."""
+        """Return a counter."""
         if isinstance(self.mask, str):
             check_patterns("ScaleWithCorrectedDecay(mask)", [self.mask], params)
         return CorrectedDecayState(zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """A step down the gradient and the decay."""
+        """Return a step down the gradient and the decay."""
         place = "ScaleWithCorrectedDecay.update"
         check_params(place, params)
         rate, decay = (at_count(self, name, state.count) for name in ("learning_rate", "weight_decay"))
@@ -92,13 +92,13 @@ class ScaleThenDecay(Pair):
     start: int = static(default=0, expect=COUNT)
 
     def init(self, params: Params) -> State:
-        """A counter."""
+        """Return a counter."""
         if isinstance(self.mask, str):
             check_patterns("ScaleThenDecay(mask)", [self.mask], params)
         return ScaleThenDecayState(zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """A step down the gradient, then the decay."""
+        """Return a step down the gradient, then the decay."""
         place = "ScaleThenDecay.update"
         check_params(place, params)
         rate, decay = (at_count(self, name, state.count) for name in ("learning_rate", "weight_decay"))
@@ -115,7 +115,7 @@ class ScaleThenDecay(Pair):
         return updates, ScaleThenDecayState(increment(state.count))
 
     def rate_of_shape(self, shape: tuple[int, ...]) -> Scalar:
-        """The rate of leaves of a shape over the learning rate."""
+        """Return the rate of leaves of a shape over the learning rate."""
         return 1.0
 
     def rate_factors(self, params: Params) -> list[tuple[Scalar, int] | None]:

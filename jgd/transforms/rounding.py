@@ -69,7 +69,7 @@ class StochasticRounding(Pair):
     moments: bool = static(default=True)
 
     def init(self, params: Params) -> State:
-        """A counter at zero, and the inner state of widened parameters, its moments in bfloat16."""
+        """Return a counter at zero, and the inner state of widened parameters, its moments in bfloat16."""
         wide = self.inner.init(_wide(params))
         chosen = self._chosen(wide, params)
         _check_acts("StochasticRounding", params, any(chosen), "nothing is in bfloat16 or float16, and no moments are")
@@ -78,7 +78,7 @@ class StochasticRounding(Pair):
         return StochasticRoundingState(zero_count(), structure.unflatten(kept))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates in float32 that end on parameters in their own dtype."""
+        """Return the updates in float32 that end on parameters in their own dtype."""
         count, nodes = increment(state.count), state.inner_state
         chosen = self._chosen(nodes, grads)
 
@@ -97,15 +97,15 @@ class StochasticRounding(Pair):
         return updates, StochasticRoundingState(count, structure.unflatten(kept))
 
     def cost(self, params: Params) -> Cost:
-        """The inner cost with the bytes of this state in the place of the inner one's."""
+        """Return the inner cost with the bytes of this state in the place of the inner one's."""
         return _cost(self, params)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
     def _chosen(self, state: State, params: Params) -> list[bool]:
-        """Whether each array of the inner state is a moment that is kept in bfloat16."""
+        """Tell whether each array of the inner state is a moment that is kept in bfloat16."""
         narrow = ("float32", "bfloat16")
         found = state_arrays(state, params)
         return [self.moments and one.is_moment and jnp.result_type(one.leaf).name in narrow for one in found]
@@ -133,7 +133,7 @@ class Kahan(Pair):
         return KahanState(residue, self.inner.init(_wide(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates in float32 that end on parameters in their own dtype."""
+        """Return the updates in float32 that end on parameters in their own dtype."""
         updates, inner = _inner_step(self, grads, state.inner_state, params, _wide(params), extra)
 
         def compensated(i: int, u: jax.Array, p: jax.Array, c: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -147,11 +147,11 @@ class Kahan(Pair):
         return updates, KahanState(residue, inner)
 
     def cost(self, params: Params) -> Cost:
-        """The inner cost, and the residues read and written once."""
+        """Return the inner cost, and the residues read and written once."""
         return _cost(self, params)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 
@@ -177,7 +177,7 @@ class MasterWeights(Pair):
     bits: int = static(default=32, expect=BITS)
 
     def init(self, params: Params) -> State:
-        """A counter and remainders at zero, and the inner state of widened parameters."""
+        """Return a counter and remainders at zero, and the inner state of widened parameters."""
         for path, leaf in jax.tree_util.tree_leaves_with_path(params):
             if jnp.result_type(leaf) == jnp.float16:
                 raise InputError(
@@ -192,7 +192,7 @@ class MasterWeights(Pair):
         return MasterWeightsState(zero_count(), rest, self.inner.init(_wide(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates in float32 that end on the upper halves of the new weights."""
+        """Return the updates in float32 that end on the upper halves of the new weights."""
         count = increment(state.count)
         weights = None if params is None else jax.tree.map(self._weight, params, state.remainder)
         updates, inner = _inner_step(self, grads, state.inner_state, params, weights, extra)
@@ -210,15 +210,15 @@ class MasterWeights(Pair):
         return updates, MasterWeightsState(count, rest, inner)
 
     def cost(self, params: Params) -> Cost:
-        """The inner cost, and the remainders read and written once."""
+        """Return the inner cost, and the remainders read and written once."""
         return _cost(self, params)
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
     def _weight(self, p: Any, rest: Any) -> jax.Array:
-        """A weight in float32."""
+        """Return a weight in float32."""
         if isinstance(rest, optax.MaskedNode):
             return widen(p)
         return straight_through(widen(p), with_remainder(p, rest if self.bits == 32 else rest.astype(jnp.int16) << 8))
@@ -234,7 +234,7 @@ def _wide(tree: Any) -> Any:
 
 
 def _gap(end: jax.Array, start: jax.Array) -> jax.Array:
-    """The update between two numbers, zero between an infinity and itself."""
+    """Return the update between two numbers, zero between an infinity and itself."""
     return jnp.where(end == start, 0, end - start)
 
 
@@ -246,7 +246,7 @@ def _at_random(x: jax.Array, dtype: Any, seed: jax.Array) -> jax.Array:
 def _inner_step(
     wrapper: Any, grads: Grads, state: State, params: Params, weights: Params, extra: dict[str, Any]
 ) -> tuple[Updates, State]:
-    """The inner updates in float32 at least."""
+    """Return the inner updates in float32 at least."""
     place = f"{type(wrapper).__name__}.update"
     check_params(place, params)
     check_fits(place, grads, params)
@@ -270,7 +270,7 @@ def _narrow_leaves(
 
 
 def _cost(wrapper: Any, params: Params) -> Cost:
-    """The inner cost, with what the wrapper's state has more or fewer bytes moved twice."""
+    """Return the inner cost, with what the wrapper's state has more or fewer bytes moved twice."""
     own, inner = (tree_bytes(jax.eval_shape(one.init, params)) for one in (wrapper, wrapper.inner))
     moved = cost(wrapper.inner, params)
     return Cost(moved.bytes + 2 * (own - inner), moved.flops)

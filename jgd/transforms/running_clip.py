@@ -57,7 +57,7 @@ class Adagc(Pair):
         return AdagcState(zero_count(), norms)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The clipped gradients, and the norms that they have."""
+        """Return the clipped gradients, and the norms that they have."""
         rule, count = jax.tree.map(jnp.asarray, self), increment(state.count)
         warming = (count < jnp.round(rule.warmup_steps)) | (count == 1)
         of_all = shrink(global_norm(grads), rule.clip_absolute)
@@ -73,7 +73,7 @@ class Adagc(Pair):
         return updates, AdagcState(count, norms)
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients, for the norm of all of them."""
+        """Count one more pass over the gradients, for the norm of all of them."""
         return Cost(tree_bytes(params))
 
 
@@ -115,7 +115,7 @@ class Zclip(Pair):
         return ZclipState(zero_count(), scalar_of(params), scalar_of(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The clipped gradients."""
+        """Return the clipped gradients."""
         rule, t, norm = jax.tree.map(jnp.asarray, self), increment(state.count), global_norm(grads)
         mean, std = state.mean, safe_sqrt(state.variance)
         warming = t <= jnp.round(rule.warmup_steps)
@@ -133,7 +133,7 @@ class Zclip(Pair):
         return updates, ZclipState(t, new.astype(mean.dtype), variance.astype(mean.dtype))
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients: none may be scaled before all have been seen."""
+        """Count one more pass over the gradients: none may be scaled before all have been seen."""
         return Cost(tree_bytes(params))
 
 

@@ -32,7 +32,7 @@ class Identity(Pair):
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients."""
+        """Return the gradients."""
         return grads, state
 
 
@@ -90,11 +90,11 @@ class ScaleByLearningRate(Pair):
     keeps_zeros = True
 
     def init(self, params: Params) -> State:
-        """A counter, if there is a schedule."""
+        """Return a counter, if there is a schedule."""
         return init_rate(self.learning_rate)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """A step down the gradient."""
+        """Return a step down the gradient."""
         if self.learning_rate is None:
             return grads, state
         rate, state = next_rate(self, "learning_rate", state)
@@ -116,11 +116,11 @@ class ScaleBySchedule(Pair):
     keeps_zeros = True
 
     def init(self, params: Params) -> State:
-        """A counter."""
+        """Return a counter."""
         return init_rate(self.step_size_fn)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The gradients scaled by the schedule's value at this step."""
+        """Return the gradients scaled by the schedule's value at this step."""
         size, state = next_rate(self, "step_size_fn", state)
         return map_updates(lambda g: size * g, grads, place="ScaleBySchedule.update", integers=True), state
 

@@ -38,7 +38,7 @@ class FreezeLabels:
     mask: Callable[[Params], Any]
 
     def __call__(self, params: Params) -> Any:
-        """A tree of labels."""
+        """Return a tree of labels."""
         return _labels(self.mask(params))
 
 

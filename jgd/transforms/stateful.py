@@ -23,19 +23,19 @@ class WrappedSchedule:
     schedule_fn: Schedule
 
     def init(self) -> State:
-        """A counter at zero."""
+        """Return a counter at zero."""
         return OptaxSchedule(self.schedule_fn).init()
 
     def update(self, state: State, **extra: Any) -> State:
-        """The next count."""
+        """Return the next count."""
         return type(state)(increment(jnp.asarray(state[0])))
 
     def __call__(self, state: State, **extra: Any) -> Any:
-        """The schedule's value."""
+        """Return the schedule's value."""
         return self.schedule_fn(state[0])
 
     def tree_flatten_with_keys(self) -> tuple[Any, None]:
-        """The schedule, a plain function of it as structure."""
+        """Return the schedule, a plain function of it as structure."""
         return ((jax.tree_util.GetAttrKey("schedule_fn"), as_function(self.schedule_fn)),), None
 
     @classmethod

@@ -27,7 +27,7 @@ class Stateless(Pair):
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The function's value."""
+        """Return the function's value."""
         return self.f(grads, params), optax.EmptyState()
 
 
@@ -48,7 +48,7 @@ class StatelessWithTreeMap(Pair):
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The function's values."""
+        """Return the function's values."""
         if params is None:
             return jax.tree.map(lambda g: self.f(g, None), grads), optax.EmptyState()
         return jax.tree.map(self.f, grads, params), optax.EmptyState()

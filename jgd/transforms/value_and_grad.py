@@ -54,7 +54,7 @@ def value_and_grad_from_state(
 
 
 def _kept(state: State) -> tuple[Any, Any]:
-    """The value and the gradient in a state."""
+    """Return the value and the gradient in a state."""
 
     def both(node: Any) -> bool:
         return {"value", "grad"} <= set(getattr(node, "_fields", ()))

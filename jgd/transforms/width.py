@@ -50,12 +50,12 @@ class ByWidth:
     sizes: ClassVar[Any]
 
     def init(self, params: Params) -> State:
-        """The optimizer's state."""
+        """Return the optimizer's state."""
         self.rate_factors(params)  # which refuses other parameters than the base's
         return WidthState(self.optimizer.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The optimizer's updates, multiplied."""
+        """Return the optimizer's updates, multiplied."""
         updates, inner = self.optimizer.update(grads, state.opt_state, params, **extra)
         leaves, structure = jax.tree.flatten(updates)
         factors = self.rate_factors(grads if params is None else params)
@@ -63,7 +63,7 @@ class ByWidth:
         return structure.unflatten(steps), WidthState(inner)
 
     def cost(self, params: Params) -> Cost:
-        """The optimizer's own."""
+        """Return the optimizer's own."""
         return cost(self.optimizer, params)
 
     def rate_factors(self, params: Params) -> list[tuple[float, int] | None]:
@@ -92,14 +92,14 @@ class ByWidth:
         return [None if factor == 1 else (factor, 1) for factor in factors]
 
     def _sides(self, params: Params) -> list[tuple[int, int]]:
-        """The inputs and outputs of each leaf."""
+        """Return the inputs and outputs of each leaf."""
         declared = self.weight_dimension_numbers or every_matrix_axes
         axes = declared_axes(type(self).__name__, declared, params).of(params)
         paths, shapes = leaf_paths(params), map(jnp.shape, jax.tree.leaves(params))
         return [_sides(path, shape, x) for path, shape, x in zip(paths, shapes, axes, strict=True)]
 
     def _base(self, params: Params) -> Params | None:
-        """The model that the rate was found for; `None`: one whose layers have one input and output."""
+        """Return the model that the rate was found for; `None`: one whose layers have one input and output."""
         return None
 
 
@@ -202,7 +202,7 @@ def _is_shape(x: Any) -> bool:
 
 
 def _base_of(place: str, base: _BaseShapes, params: Params) -> Params:
-    """The base's shapes for the leaves of `params`, in their structure."""
+    """Return the base's shapes for the leaves of `params`, in their structure."""
     known: Mapping[str, tuple[int, ...]] = dict(base.by_path)
 
     def one(path: str, leaf: Any) -> jax.ShapeDtypeStruct:
@@ -228,7 +228,7 @@ def _base_of(place: str, base: _BaseShapes, params: Params) -> Params:
 
 
 def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[int, int]:
-    """The inputs and outputs of a leaf: one input for biases and for embeddings, whose rows are looked up."""
+    """Return the inputs and outputs of a leaf: one input for biases and for embeddings, whose rows are looked up."""
     if EMBEDDING.search(path):
         return 1, shape[-1] if shape else 1
     if axes is None or NO_MATRIX.search(path.rpartition("/")[2]):
@@ -238,7 +238,10 @@ def _sides(path: str, shape: tuple[int, ...], axes: MatrixAxes | None) -> tuple[
 
 
 def _factor(kind: str, rule: Any, shape: tuple[int, ...], rows: int, columns: int) -> float:
-    """The factor of a leaf's rate, by the kind of its steps; `rule` has a `length(rows, columns)` where it acts."""
+    """Return the factor of a leaf's rate, by the kind of its steps.
+
+    `rule` has a `length(rows, columns)` where it acts.
+    """
     if kind == "muon" and rule is not None:
         if rule.acts_on(shape):
             return math.sqrt(columns / rows) / rule.length(rows, columns)
@@ -259,7 +262,7 @@ def _rules_with(method: str, transform: Any, params: Params) -> dict[str, Any]:
 
 
 def _is_linear(transform: Any) -> bool:
-    """Whether steps are sums of gradients and parameters with fixed weights."""
+    """Tell whether steps are sums of gradients and parameters with fixed weights."""
     if isinstance(transform, Chain):
         return all(map(_is_linear, transform.transforms))
     if isinstance(transform, (*WRAPPERS, Graft)):
@@ -268,12 +271,12 @@ def _is_linear(transform: Any) -> bool:
 
 
 def _is_opaque(transform: Any) -> bool:
-    """Whether a pair of functions is in it, of which nothing is known."""
+    """Tell whether a pair of functions is in it, of which nothing is known."""
     return isinstance(transform, Foreign) or any(map(_is_opaque, _inner(transform)))
 
 
 def _inner(transform: Any) -> list[Transform]:
-    """The transforms that a record holds; of a graft, the one whose steps are as long."""
+    """Return the transforms that a record holds; of a graft, the one whose steps are as long."""
     if isinstance(transform, Graft):
         return [transform.magnitude]
     return [one for _, one in each_part(transform) if isinstance(one, Transform)]

@@ -38,13 +38,13 @@ class MultiSteps(Pair):
     accumulator_dtype: Any = static(default="float32", convert=dtype_name)
 
     def init(self, params: Params) -> State:
-        """An empty accumulator and the inner state."""
+        """Return an empty accumulator and the inner state."""
         sums = full_like(moving_leaves(self.opt, params, params), dtype=self.accumulator_dtype)
         _, info = self._skip(with_moving(sums, params), zero_count(), params)
         return optax.MultiStepsState(zero_count(), zero_count(), self.opt.init(params), sums, info)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates after the last batch of a round, zeros after the others."""
+        """Return the inner updates after the last batch of a round, zeros after the others."""
         n, sums = state.mini_step, state.acc_grads
         skip, info = self._skip(grads, state.gradient_step, params)
 
@@ -68,18 +68,18 @@ class MultiSteps(Pair):
         )
 
     def cost(self, params: Params) -> Cost:
-        """The sums each time, and the inner transform's cost once a round; a schedule's first round counts."""
+        """Return the sums each time, and the inner transform's cost once a round; a schedule's first round counts."""
         moving = moving_leaves(self.opt, params, params)
         sums = jax.eval_shape(lambda: full_like(moving, dtype=self.accumulator_dtype))
         every = float(jnp.asarray(at_count(self, "every_k_schedule", zero_count())))
         return total([Cost(2 * tree_bytes(sums)), total([cost(self.opt, params)], share=1 / every)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.opt, params)
 
     def has_updated(self, state: State) -> jax.Array:
-        """Whether the step that returned `state` let the inner transform step."""
+        """Tell whether the step that returned `state` let the inner transform step."""
         return (state.mini_step == 0) & (state.gradient_step > 0)
 
     @property
@@ -113,7 +113,7 @@ class ApplyIfFinite(Pair):
         return optax.ApplyIfFiniteState(zero_count(), jnp.array(True), zero_count(), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The inner updates, or zeros."""
+        """Return the inner updates, or zeros."""
         finite = all_finite(grads)
         row = jnp.where(finite, 0, increment(state.notfinite_count))
         step = finite | (row > self.max_consecutive_errors)
@@ -122,11 +122,11 @@ class ApplyIfFinite(Pair):
         return updates, optax.ApplyIfFiniteState(row, finite, errors, inner)
 
     def cost(self, params: Params) -> Cost:
-        """One more pass over the gradients, before anything is written, and the inner transform's cost."""
+        """Count one more pass over the gradients, before anything is written, and the inner transform's cost."""
         return total([Cost(tree_bytes(params)), cost(self.inner, params)])
 
     def fixed(self, params: Params) -> Any:
-        """Where the inner updates are zero."""
+        """Tell where the inner updates are zero."""
         return fixed_leaves(self.inner, params)
 
 

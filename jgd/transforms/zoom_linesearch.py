@@ -55,7 +55,7 @@ class ScaleByZoomLinesearch(Pair):
     verbose: bool = static(default=False)
 
     def init(self, params: Params) -> State:
-        """A rate of 1, and a value that is not known yet."""
+        """Return a rate of 1, and a value that is not known yet."""
         unknown = scalar_of(params, jnp.inf)
         info = optax.ZoomLinesearchInfo(zero_count(), unknown, scalar_of(params, jnp.inf))
         return optax.ScaleByZoomLinesearchState(
@@ -63,7 +63,7 @@ class ScaleByZoomLinesearch(Pair):
         )
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The updates times the step length."""
+        """Return the updates times the step length."""
         place = "ScaleByZoomLinesearch.update"
         fn, point, start = ray(place, grads, state.grad, params, extra)
         rule: Any = jax.tree.map(lambda x: jnp.asarray(x, start.value.dtype), self)

@@ -43,7 +43,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def somewhere(tmp_path, monkeypatch):
-    """A module of cases that `python -m` finds."""
+    """Make a module of cases that `python -m` finds."""
     (tmp_path / "cases_of_a_test.py").write_text(GOOD)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 

@@ -47,7 +47,7 @@ ENTRY %main.2 (params: f32[4096], grads: f32[4096], rate.1: f32[]) -> (f32[4096]
 
 
 def read(text):
-    """The passes of a program with this text."""
+    """Return the passes of a program with this text."""
     program: Any = types.SimpleNamespace(text=text)
     return passes(program)
 

@@ -15,7 +15,7 @@ PAIR = jgd.adamw(1e-3), optax.adamw(1e-3)
 
 
 def shape(size):
-    """A leaf of so many numbers."""
+    """Return a leaf of so many numbers."""
     return jax.ShapeDtypeStruct((size,), jnp.float32)
 
 

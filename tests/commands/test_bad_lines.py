@@ -255,7 +255,7 @@ LINES = {
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with files to name and, as `d`, a sweep of two trials."""
+    """Return a folder with files to name and, as `d`, a sweep of two trials."""
     folder = tmp_path_factory.mktemp("lines")
     for name, text in FILES.items():
         (folder / name).write_text(text)

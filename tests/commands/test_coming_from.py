@@ -22,7 +22,7 @@ ROWS = {
 
 
 def public(module):
-    """The names that a module offers, without its modules."""
+    """Return the names that a module offers, without its modules."""
     names = getattr(module, "__all__", None) or [name for name in dir(module) if not name.startswith("_")]
     return {name for name in names if not isinstance(vars(module).get(name), types.ModuleType)}
 

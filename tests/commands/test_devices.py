@@ -15,7 +15,7 @@ CONFIG: Any = jax.config  # whose settings have no types
 
 @pytest.fixture
 def config():
-    """A setter of JAX's settings, which come back afterwards."""
+    """Return a setter of JAX's settings, which come back afterwards."""
     before = {name: getattr(jax.config, name) for name in SETTINGS}
     yield jax.config.update
     for name, value in before.items():

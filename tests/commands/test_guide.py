@@ -44,7 +44,7 @@ def test_recipes_are_short():
 
 
 def is_there(parts):
-    """Whether jgd has such a name, or a module of it that nothing has imported yet."""
+    """Tell whether jgd has such a name, or a module of it that nothing has imported yet."""
     try:
         functools.reduce(getattr, parts, jgd)
     except AttributeError:

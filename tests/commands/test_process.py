@@ -17,7 +17,7 @@ from tests.train import problems
 
 
 def begin(*arguments, cwd) -> Any:
-    """The command as a process that compiles as cheaply as the tests do, and is told of no number of devices."""
+    """Return the command as a process that compiles as cheaply as the tests do, and is told of no number of devices."""
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
     environment = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
     environment["XLA_FLAGS"] = " ".join(flags)

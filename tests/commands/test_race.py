@@ -22,7 +22,7 @@ TINY = ["race", "--task", "breast_cancer", "--trials", "3", "--seeds", "2", "--s
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory):
-    """A race of two optimizers, one of which diverges at its highest rates."""
+    """Return a race of two optimizers, one of which diverges at its highest rates."""
     folder = tmp_path_factory.mktemp("race") / "out"
     assert main([*TINY, "--optimizers", "adam,sgd=1e-3:1e30", "--target", "0.5", "--out", str(folder)]) == 0
     return folder

@@ -46,7 +46,7 @@ def public():
 
 
 def is_shown(value):
-    """Whether it is called or is a module, rather than a constant, a variable of types, or another library's."""
+    """Tell whether it is called or is a module, rather than a constant, a variable of types, or another library's."""
     if isinstance(value, types.ModuleType):
         return True
     return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith("jgd.")

@@ -20,7 +20,10 @@ TINY = ["bench", "target", *SMALL]
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    """A contest of two optimizers for two goals, the second of which nobody can reach; of one task, compiled once."""
+    """Return a contest of two optimizers for two goals, the second of which nobody can reach.
+
+    Of one task, compiled once.
+    """
     folder = tmp_path_factory.mktemp("target") / "out"
     tasks = "breast_cancer@accuracy>=0.7,breast_cancer@validation_loss<=1e-9"
     assert main([*TINY, "--tasks", tasks, "--optimizers", "adam,sgd=1e-9:1e-8", "--out", str(folder)]) == 0

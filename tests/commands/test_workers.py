@@ -58,13 +58,13 @@ def waiting_for(found, process=None, seconds=120):
 
 
 def two_at_work(folder):
-    """A command with one worker, both in their first segment, which ends once there is a file `go`; their ids."""
+    """Give a command with one worker, both in their first segment, which ends once there is a file `go`; their ids."""
     process = begin(*SWEEP, *TWO, "--dir", "d", "--json", cwd=folder)
     return process, waiting_for(lambda: len(at_work(folder / "d")) == 2 and at_work(folder / "d"), process)
 
 
 def at_work(folder):
-    """The ids of the processes that have taken lanes in a folder, by their names there."""
+    """Return the ids of the processes that have taken lanes in a folder, by their names there."""
     written = {storage.peek(path).get("worker") for path in folder.glob("chunks/*.safetensors")}
     pids = {path.name: int(path.read_text().split()[1]) for path in folder.glob("workers/*") if path.read_text()}
     return {pid for name, pid in pids.items() if name in written}
@@ -79,7 +79,7 @@ def lives(pid):
 
 
 def close(a, b):
-    """Whether two results agree, within the rounding of programs for one device and for several."""
+    """Tell whether two results agree, within the rounding of programs for one device and for several."""
     np.testing.assert_allclose(a.curves["loss"], b.curves["loss"], rtol=1e-5)
     np.testing.assert_array_equal(a.status, b.status)
 

@@ -15,7 +15,7 @@ X = jax.ShapeDtypeStruct((3,), jnp.float32)
 
 
 def made(body, **names):
-    """A function of x from its source, so that two of them share nothing but what they compute."""
+    """Return a function of x from its source, so that two of them share nothing but what they compute."""
     scope = {"jnp": jnp, "jax": jax, "np": np, **names}
     exec(f"def f(x):\n{body}", scope)
     return scope["f"]

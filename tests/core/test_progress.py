@@ -12,7 +12,7 @@ from jgd.core.progress import Progress
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """A kernel whose displays are kept as texts."""
+    """Return a kernel whose displays are kept as texts."""
     shown = []
     handle = SimpleNamespace(update=shown.append)
     display = SimpleNamespace(HTML=str, display=lambda text, display_id: shown.append(text) or handle)

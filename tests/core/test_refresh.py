@@ -57,7 +57,7 @@ def test_lanes_keep_the_branch_and_their_own_counts(total):
 
 
 def expensive(jaxpr, inside=False, names=("geqrf", "householder_product", "qr", "eigh")):
-    """The decompositions of a program outside of conditions, and inside of them."""
+    """Return the decompositions of a program outside of conditions, and inside of them."""
     found = np.zeros(2, int)
     for one in jaxpr.eqns:
         found[int(inside)] += one.primitive.name in names

@@ -11,7 +11,7 @@ from jgd.core.stop import MORE_IS_BETTER, Stop
 
 
 def check(stop, values, **measured):
-    """The status at each of some values."""
+    """Return the status at each of some values."""
     watch, codes = stop.begin(), []
     for value in values:
         watch, code = stop.check(watch, value=jnp.float32(value), **measured)

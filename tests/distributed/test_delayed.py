@@ -14,7 +14,7 @@ from tests import problems
 
 
 def walk(opt, start, slope, steps):
-    """The parameters after each step along `slope(params)`."""
+    """Return the parameters after each step along `slope(params)`."""
 
     def body(carry, _):
         updates, state = opt.update(slope(carry[0]), carry[1], carry[0])

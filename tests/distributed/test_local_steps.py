@@ -25,7 +25,7 @@ START = np.array([1.0, -2.0, 0.5], np.float32)
 
 
 def gradients(params, noise=0.0):
-    """Those of p'Ap / 2 at each worker, with noise of its own."""
+    """Return those of p'Ap / 2 at each worker, with noise of its own."""
     return params @ A + noise
 
 
@@ -34,7 +34,7 @@ def workers(count):
 
 
 def walk(opt, params, steps, noise=None):
-    """The workers' parameters after each step; `noise` is [steps, workers, 3]."""
+    """Return the workers' parameters after each step; `noise` is [steps, workers, 3]."""
     noise = jnp.zeros((steps, 1, 1)) if noise is None else noise
 
     def body(carry, e):

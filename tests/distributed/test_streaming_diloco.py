@@ -20,7 +20,7 @@ def start():
 
 
 def walk(opt, steps, noise):
-    """The workers' parameters after each step; `noise` is [steps, workers]."""
+    """Return the workers' parameters after each step; `noise` is [steps, workers]."""
 
     def body(carry, e):
         params, state = carry
@@ -33,7 +33,7 @@ def walk(opt, steps, noise):
 
 
 def by_hand(every, fragments, overlap, alpha, rate, steps, noise):
-    """The same with gradient descent inside and outside, for each leaf in a loop."""
+    """Return the same with gradient descent inside and outside, for each leaf in a loop."""
     found = {}
     for name, curve in CURVES.items():
         part = 0 if fragments == 1 or name == "a" else 1

@@ -42,14 +42,14 @@ class Case(NamedTuple):
 
 @functools.cache
 def task_of(name, seed):
-    """A built-in task whose rows are in an order of this seed, so that seeds see other examples."""
+    """Return a built-in task whose rows are in an order of this seed, so that seeds see other examples."""
     task = GOOD[name][0]()
     rows = np.random.default_rng(seed).permutation(len(task.data["y"]))
     return dataclasses.replace(task, data=jax.tree.map(lambda x: x[rows], task.data))
 
 
 def good(name, method, seed):
-    """The setting that nothing is wrong with."""
+    """Return the setting that nothing is wrong with."""
     return Case(task_of(name, seed), METHODS[method](GOOD[name][1][method]), None, "")
 
 
@@ -80,7 +80,7 @@ def dead_layer(name, method, seed):
 
 
 def detached(params, batch, loss):
-    """The loss with the first layer behind a stop_gradient."""
+    """Return the loss with the first layer behind a stop_gradient."""
     return loss({**params, "hidden0": jax.lax.stop_gradient(params["hidden0"])}, batch)
 
 
@@ -102,7 +102,7 @@ def data_scaled(name, method, seed):
 
 
 def in_half(params, batch, loss):
-    """The loss of a model in float16 whose inputs are 3e4 times as large within it."""
+    """Return the loss of a model in float16 whose inputs are 3e4 times as large within it."""
     batch = {**batch, "x": (batch["x"] * 3e4).astype(jnp.float16)}
     return loss(jax.tree.map(lambda p: p.astype(jnp.float16), params), batch).astype(jnp.float32)
 
@@ -114,7 +114,7 @@ def float16_overflow(name, method, seed):
 
 
 def masked_out(params, batch, loss, guard):
-    """The loss averaged over a mask that no example is in."""
+    """Return the loss averaged over a mask that no example is in."""
     mask = jnp.float32(jnp.sum(jnp.sum(batch["x"], axis=-1) > 1e9))
     return loss(params, batch) * mask / jnp.maximum(mask, guard)
 
@@ -128,7 +128,7 @@ def mask_of_examples(name, method, seed):
 
 
 def mask_of_leaves(name, method, seed):
-    """All updates are masked to zero, or, in every other seed, those of one leaf are."""
+    """Mask all updates to zero, or, in every other seed, those of one leaf."""
     case, all_of_them = good(name, method, seed), seed % 2 == 0
     tree = jax.eval_shape(case.task.init, jax.random.key(0))
     mask = jax.tree_util.tree_map_with_path(lambda path, _: all_of_them or "hidden0" in str(path), tree)
@@ -154,7 +154,7 @@ class Averages(NamedTuple):
     mistake: str = ""  # "kept": the state is not renewed; "unread": not evaluated with; "trained": trained with it
 
     def loss(self, params, state, batch, loss):
-        """The loss of normalised inputs, and the running averages of their statistics."""
+        """Return the loss of normalised inputs, and the running averages of their statistics."""
         x = batch["x"]
         own = {"mean": jnp.mean(x, axis=0), "variance": jnp.var(x, axis=0)}
         new = jax.tree.map(lambda old, now: 0.9 * old + 0.1 * now, state, own)
@@ -162,7 +162,7 @@ class Averages(NamedTuple):
         return loss(params, {**batch, "x": normalized(x, used)}), (state if self.mistake == "kept" else new, None)
 
     def judge(self, params, state, evaluate):
-        """The evaluation, of held-out inputs that the running averages normalise."""
+        """Return the evaluation, of held-out inputs that the running averages normalise."""
         x, *rest = evaluate.args
         own = {"mean": jnp.mean(x, axis=0), "variance": jnp.var(x, axis=0)}
         return evaluate.func(normalized(x, own if self.mistake == "unread" else state), *rest, params)
@@ -173,7 +173,7 @@ def normalized(x, by):
 
 
 def with_averages(task, mistake=""):
-    """The task with a batch normalisation of its inputs."""
+    """Return the task with a batch normalisation of its inputs."""
     size, layer, loss, evaluate = task.data["x"].shape[1], Averages(mistake), task.loss.fn, task.evaluate
 
     def init(key):
@@ -188,19 +188,19 @@ def with_averages(task, mistake=""):
 
 
 def stale_statistics(name, method, seed):
-    """The state is not renewed, not read by the evaluation, or trained with, by turns."""
+    """Leave the state not renewed, not read by the evaluation, or trained with, by turns."""
     case, turn = good(name, method, seed), (list(METHODS).index(method) + seed) % 3
     says = ("its statistics are stale", "does not read the statistics", "normalises by stale averages")[turn]
     return case._replace(task=with_averages(case.task, ("kept", "unread", "trained")[turn]), says=says)
 
 
 def dropped(x, key):
-    """A fifth of the entries set to zero, and the others enlarged for it."""
+    """Return a fifth of the entries set to zero, and the others enlarged for it."""
     return jnp.where(jax.random.bernoulli(key, 0.8, x.shape), x / 0.8, 0)
 
 
 def with_dropout(task, at_evaluation=False):
-    """The task with dropout of its inputs in training, and at evaluation as well where that is the fault."""
+    """Return the task with dropout of its inputs in training, and at evaluation as well where that is the fault."""
     loss, evaluate = task.loss.fn, task.evaluate
 
     def judge(params):
@@ -218,7 +218,7 @@ def dropout_at_evaluation(name, method, seed):
 
 
 def good_settings(name, method, seed):
-    """The good setting itself, with batch normalisation, and with dropout."""
+    """Return the good setting itself, with batch normalisation, and with dropout."""
     case = good(name, method, seed)
     return [case, *(case._replace(task=make(case.task)) for make in (with_averages, with_dropout))]
 
@@ -231,17 +231,20 @@ FAULTS = (
 
 
 def found_in(case, seed):
-    """The findings of a check-up, as sentences."""
+    """Return the findings of a check-up, as sentences."""
     return [str(x) for x in jgd.health.check(case.task, case.optimizer, case.params, seed=seed).findings]
 
 
 def is_named(case, findings):
-    """Whether the first finding is the fault that was planted."""
+    """Tell whether the first finding is the fault that was planted."""
     return bool(findings) and re.search(case.says, findings[0]) is not None
 
 
 def missed_at(name, method, seed):
-    """The faults that a check-up does not name first in a setting, with its findings; and those of the good ones."""
+    """Return the faults that a check-up does not name first in a setting, with its findings.
+
+    And those of the good ones.
+    """
     alarms = [found_in(case, seed) for case in good_settings(name, method, seed)]
     missed = []
     for fault in FAULTS:

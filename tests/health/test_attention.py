@@ -32,7 +32,7 @@ def attend(params, x, softmax=jax.nn.softmax, mask: Any = CAUSAL):
 
 
 def attention_of(loss, params, *rest):
-    """The labels of the logits that are found in a loss, which is traced alone."""
+    """Return the labels of the logits that are found in a loss, which is traced alone."""
     return [tap.label for tap in tap_loss(loss, params, *rest).taps if tap.is_attention]
 
 
@@ -161,7 +161,7 @@ def test_the_z_loss_of_output_logits_is_that_of_the_closed_form():
 
 @pytest.fixture(scope="module")
 def scanned():
-    """A model of three layers in a scan, and its parameters, of which the second layer's keys can be enlarged."""
+    """Give a model of three layers in a scan, and its parameters, of which the second layer's keys can be enlarged."""
 
     def loss(params, x):
         return jnp.mean(jax.lax.scan(lambda h, p: (h + attend(p, h), None), x, params)[0] ** 2)

@@ -30,7 +30,7 @@ SHARING = ("rate_too_high", "rate_too_low", "labels_shuffled", "dead_layer", "da
 
 @pytest.fixture(scope="module")
 def healthy():
-    """The check-up of a good setting, which several tests read."""
+    """Return the check-up of a good setting, which several tests read."""
     case = faults.good("breast_cancer", "adam", 0)
     return jgd.health.check(case.task, case.optimizer)
 

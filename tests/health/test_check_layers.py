@@ -19,7 +19,7 @@ def orthogonal(scale, depth, key):
 
 
 def chain_of(scale, depth=12):
-    """A linear chain of orthogonal weights times `scale`, whose loss is half the mean of the squared outputs."""
+    """Return a linear chain of orthogonal weights times `scale`, whose loss is half the mean of the squared outputs."""
 
     def loss(params, batch):
         h, _ = jax.lax.scan(lambda h, w: (h @ w, None), batch, params["layers"])

@@ -17,7 +17,7 @@ Y = np.sin(X[:, 0])
 
 
 def task(width):
-    """A perceptron with two hidden layers, its weights at 1/fan_in."""
+    """Return a perceptron with two hidden layers, its weights at 1/fan_in."""
 
     def init(key):
         sizes = (16, width, width, 1)

@@ -19,7 +19,7 @@ Y = X[:, :1] - X[:, 1:2]
 
 
 def chain_of(activation, scale, depth=12, width=64):
-    """An orthogonal chain whose loss is half the mean of the squared outputs, and its parameters."""
+    """Return an orthogonal chain whose loss is half the mean of the squared outputs, and its parameters."""
     keys = jax.random.split(jax.random.key(0), depth)
     params = [{"w": scale * jax.nn.initializers.orthogonal()(key, (width, width))} for key in keys]
     x = jax.random.normal(jax.random.key(1), (512, width))

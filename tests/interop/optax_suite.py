@@ -125,7 +125,7 @@ class Recorder:
 
 
 def pytest_addoption(parser: Any) -> None:
-    """Say where to write what came of each test, and whether to run the slow ones too."""
+    """Take where to write what came of each test, and whether to run the slow ones too."""
     parser.addoption("--outcomes", default="")
     parser.addoption("--all", action="store_true")
 
@@ -169,7 +169,7 @@ def outcomes(pattern: str = "", *options: str) -> dict[str, str]:
 
 
 def deviates(name: str) -> bool:
-    """Whether a test fails by a decision of jgd's."""
+    """Tell whether a test fails by a decision of jgd's."""
     return any(re.search(pattern, name) for pattern in DEVIATIONS)
 
 

@@ -68,7 +68,7 @@ WRAPPED = ("MultiSteps", "WrappedSchedule")  # classes that are transforms and s
 
 
 def stays(name, value):
-    """Whether a name is one of those above."""
+    """Tell whether a name is one of those above."""
     kind = inspect.isclass(value) and name not in WRAPPED
     home = getattr(value, "__module__", None) or "typing"
     return kind or home.startswith(("typing", "collections", *(x for x in THEIRS if x.startswith("optax"))))

@@ -10,12 +10,12 @@ PARTS = {"aliases": "_src/alias", "inner": "_src/(?!alias)", "contrib": "contrib
 
 
 def patterns_without(patterns, names):
-    """The patterns that fit none of the names."""
+    """Return the patterns that fit none of the names."""
     return [x for x in patterns if not any(re.search(x, name) for name in names)]
 
 
 def about(pattern, names):
-    """Whether a pattern is over tests of a file that is among those of the names."""
+    """Tell whether a pattern is over tests of a file that is among those of the names."""
     file = pattern.partition("::")[0]
     return any(re.search(file, name) for name in names)
 

@@ -20,7 +20,7 @@ RATES = np.geomspace(3e-3, 1.0, 15)
 
 @functools.cache
 def template():
-    """A sweep over the rates, whose curves are then replaced."""
+    """Return a sweep over the rates, whose curves are then replaced."""
     space = jgd.adam(grid(list(RATES)))
     return run(lambda opt, key: {"loss": 1.0}, space, sampler="grid", num_trials=len(RATES), seeds=4, progress=False)
 

@@ -98,7 +98,7 @@ COPY: Any = types.SimpleNamespace(moved=2000.0)
 
 @pytest.fixture
 def tiny_cache(monkeypatch):
-    """A device whose last cache holds nothing."""
+    """Feign a device whose last cache holds nothing."""
     monkeypatch.setattr(roofline_module, "last_cache_bytes", lambda device: 0)
 
 

@@ -26,7 +26,7 @@ class Clock:
 
 
 def runner(clock, seconds, log=None, name="") -> Any:
-    """A candidate whose every call takes so long."""
+    """Return a candidate whose every call takes so long."""
 
     def run(calls):
         clock.now += calls * seconds

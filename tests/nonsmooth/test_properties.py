@@ -81,7 +81,7 @@ def less(x, y):
 
 @functools.cache
 def inequalities(case, dtype):
-    """The gaps of all inequalities and identities at 64 pairs of points, by name: one program."""
+    """Return the gaps of all inequalities and identities at 64 pairs of points, by name: one program."""
     penalty, step = case.penalty, 0.7
 
     @jax.jit

@@ -10,7 +10,7 @@ PARAMS = {"a": jnp.ones((20, 6)), "b": jnp.ones((20, 6)), "c": jnp.ones(6)}
 
 
 def projector(opt, state, name, step):
-    """The projector of a leaf in a step, from 0."""
+    """Return the projector of a leaf in a step, from 0."""
     one = opt.projected(PARAMS[name])
     kept = state.slots["projector"][name]
     return opt.renewed(opt.shared(jnp.int32(step + 1)), one, PARAMS[name], kept)[0]

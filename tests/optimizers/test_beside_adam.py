@@ -11,7 +11,7 @@ from tests import problems
 
 
 def after(opt, steps=5, start=None):
-    """The parameters after a few steps over random gradients."""
+    """Return the parameters after a few steps over random gradients."""
     start = problems.params() if start is None else start
     return problems.trajectory(opt, start, problems.gradients(steps, start))
 

@@ -12,7 +12,7 @@ GRADS = jnp.asarray(np.random.default_rng(1).normal(size=(30, 6, 4)))
 
 
 def updates(opt, grads=GRADS):
-    """Each step's updates, of parameters that move."""
+    """Return each step's updates, of parameters that move."""
 
     def step(carry, g):
         u, state = opt.update(g, carry[1], carry[0])

@@ -30,7 +30,7 @@ def squares(z):
 
 @pytest.fixture
 def dense(x64):
-    """The start, its Jacobian f[M, K, n], and the map from a flat vector to a tree."""
+    """Return the start, its Jacobian f[M, K, n], and the map from a flat vector to a tree."""
     flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, START))
     return jax.tree.map(jnp.asarray, START), np.asarray(jax.jacobian(lambda v: outputs(unravel(v)))(flat)), unravel
 

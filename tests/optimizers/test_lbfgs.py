@@ -20,7 +20,7 @@ def rosenbrock(x):
 
 
 def path(opt, fn, start, steps=25):
-    """The points after each step, and the evaluations that the line searches made."""
+    """Return the points after each step, and the evaluations that the line searches made."""
 
     def step(carry, _):
         x, state = carry

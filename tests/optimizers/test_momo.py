@@ -12,7 +12,7 @@ PARAMS, GRADS = jnp.array([1.0, -2.0]), jnp.array([0.5, 0.3])
 
 
 def moved(opt):
-    """The parameters after one step."""
+    """Return the parameters after one step."""
     return PARAMS + opt.update(GRADS, opt.init(PARAMS), PARAMS, value=1.0)[0]
 
 

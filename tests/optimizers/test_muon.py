@@ -15,7 +15,7 @@ from tests import problems
 
 
 def iterate(tree):
-    """The iteration alone: no momentum, no factor for a matrix's shape."""
+    """Return the iteration alone: no momentum, no factor for a matrix's shape."""
     opt = jgd.scale_by_muon(beta=0.0, nesterov=False, shape_scaling=False)
     return opt.update(tree, opt.init(tree))[0]
 

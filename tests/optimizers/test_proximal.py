@@ -18,7 +18,7 @@ B = A @ np.where(np.arange(N) % 2, 3.0, 0.0) + 0.1 * RNG.normal(size=M)
 
 
 def walk(opt, start, grads):
-    """The parameters after each step."""
+    """Return the parameters after each step."""
 
     def step(carry, g):
         params, state = carry

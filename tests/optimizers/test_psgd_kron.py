@@ -12,7 +12,7 @@ def _factors(state):
 
 
 def _unconditional(jaxpr):
-    """The primitives outside of branches."""
+    """Return the primitives outside of branches."""
     found = set()
     for equation in jaxpr.eqns:
         found.add(equation.primitive.name)

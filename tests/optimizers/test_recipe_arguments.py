@@ -46,7 +46,7 @@ def made(name, **given):
 
 
 def check_refused(name, key, value):
-    """One sentence that begins with the place, the name and the value, and says what was expected."""
+    """Expect one sentence that begins with the place, the name and the value, and says what was expected."""
     start = re.escape(f"{name}({key}={value!r}): {key} must ")
     with pytest.raises(jgd.InputError, match=rf"^{start}[^\n]+\.$"):
         made(name, **{key: value})

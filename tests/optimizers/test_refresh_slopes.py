@@ -26,7 +26,7 @@ STEPS = 5  # two refreshes after the first step
 
 
 def total(rule, grads, weights):
-    """A sum of all updates, each entry with a weight of its own."""
+    """Return a sum of all updates, each entry with a weight of its own."""
     _, updates = jax.lax.scan(lambda s, g: rule.update(g, s)[::-1], rule.init(weights), grads)
     return sum(
         jnp.sum(jnp.sum(u, 0) * w) for u, w in zip(jax.tree.leaves(updates), jax.tree.leaves(weights), strict=True)

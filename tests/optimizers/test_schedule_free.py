@@ -18,7 +18,7 @@ OURS = {
 
 
 def both(opt, start, grads):
-    """The parameters after each step, and those to evaluate, stacked."""
+    """Return the parameters after each step, and those to evaluate, stacked."""
 
     def step(carry, g):
         p, state = carry

@@ -100,7 +100,7 @@ ROWS = re.findall(r"(\w+)\((.*?)\)(?=\n\w|\Z)", FIXED.strip(), re.DOTALL)
 
 
 def written(text):
-    """The parameters of a row: name, default or `empty`, and whether it is passed by name."""
+    """Yield the parameters of a row: name, default or `empty`, and whether it is passed by name."""
     by_name = False
     for part in re.findall(r"\*|\w+(?:=(?:\([^)]*\)|[^,\s]+))?", text):
         name, _, default = part.partition("=")

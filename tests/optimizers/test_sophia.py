@@ -15,7 +15,7 @@ from tests import problems
 
 
 def coupled(p):
-    """An objective whose Hessian is neither diagonal nor constant."""
+    """Return an objective whose Hessian is neither diagonal nor constant."""
     total = sum(jnp.sum(x) for x in jax.tree.leaves(p))
     return problems.bowl(p) + total**2 / 3 + sum(jnp.sum(x**4) for x in jax.tree.leaves(p)) / 4
 

@@ -20,7 +20,7 @@ METHODS = (
 
 
 def said(optimizer, params, times=1):
-    """The sentences that making the state so many times says under Python's usual filter."""
+    """Return the sentences that making the state so many times says under Python's usual filter."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("default")
         for _ in range(times):

@@ -37,7 +37,7 @@ PACKAGES = [
 
 
 def _mars(rate, **more):
-    """The paper's corrected gradient for vectors as well, and its second decay."""
+    """Return the paper's corrected gradient for vectors as well, and its second decay."""
     return lambda t: timm.Mars(t, lr=rate, betas=(0.95, 0.99), optimize_1d=True, **more)
 
 

@@ -44,7 +44,7 @@ HEAVY = {"compile_step": False, "storage_dtype": "float64"}
 
 
 def _muon_hyperball(tensors):
-    """Its iteration refuses float64, so the package's own step is repeated here."""
+    """Repeat the package's own step, since its iteration refuses float64."""
     opt = MuonHyperball(tensors, lr=0.05, momentum=0.95, weight_decay=0.0)
 
     def orthogonal(x):
@@ -153,7 +153,7 @@ class _Zclipped(torch.optim.SGD):
 
 
 def _bowl(many):
-    """The gradients of `problems.bowl`."""
+    """Return the gradients of `problems.bowl`."""
     return [(1 + 3 * i / len(many)) * (x - 1) for i, x in enumerate(many)]
 
 

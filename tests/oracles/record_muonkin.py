@@ -36,7 +36,7 @@ def _kinds(tensors):
 
 
 def _beside_adamw(make):
-    """A rule for the matrices, and AdamW for the rest."""
+    """Return a rule for the matrices, and AdamW for the rest."""
 
     def both(tensors):
         matrices, rest = _kinds(tensors)

@@ -50,7 +50,7 @@ def _osgm(start, gradients):
 
 
 def _give_curvature(opt, value):
-    """The diagonal of the bowl's Hessian, at every step."""
+    """Give the diagonal of the bowl's Hessian, at every step."""
     tensors = opt.param_groups[0]["params"]
     opt.step(hessian=[torch.full_like(p, 1 + 3 * i / len(tensors)) for i, p in enumerate(tensors)])
 

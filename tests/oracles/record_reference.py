@@ -71,7 +71,7 @@ def _simplified_ademamix(tensors):
 
 
 def _give_hessian(opt, value):
-    """The diagonal of the loss's Hessian, when it is due: without draws."""
+    """Give the diagonal of the loss's Hessian, when it is due: without draws."""
     group = opt.param_groups[0]
     due, tensors = group.get("step", 0) % 10 == 0, group["params"]
     curvatures = [torch.full_like(p, 1 + 3 * i / len(tensors)) for i, p in enumerate(tensors)]

@@ -19,7 +19,7 @@ def _muon(tensors):
 
 
 def _lbfgs(tensors):
-    """One iteration a step, with a step length that is given: the search is another one."""
+    """Return one iteration a step, with a step length that is given: the search is another one."""
     return optim.LBFGS(tensors, lr=0.2, max_iter=1, history_size=3, tolerance_grad=0.0, tolerance_change=0.0)
 
 

@@ -28,7 +28,7 @@ class Page(html.parser.HTMLParser):
 
 
 def whole_page(text):
-    """The page, after checking that it is well formed and loads nothing."""
+    """Return the page, after checking that it is well formed and loads nothing."""
     page = Page(text)
     assert page.open == []
     assert "http" not in text

@@ -10,7 +10,7 @@ from tests.row import Row
 
 
 def _loss(grads, params):
-    """The bowl's value; of complex parameters, one that a common phase does not change."""
+    """Return the bowl's value; of complex parameters, one that a common phase does not change."""
     if any(jnp.iscomplexobj(x) for x in jax.tree.leaves(params)):
         return {"value": jgd.global_norm(params)}
     return {"value": problems.bowl(params) + 1.0}

@@ -15,7 +15,7 @@ _ALPHA = jgd.schedules.linear_schedule(0.5, 4.0, 10, 0.5)
 
 
 def _at_once(delayed):
-    """The oracle of Rprop: optax keeps the step that it should have returned, and returns it one call late."""
+    """Return the oracle of Rprop: optax keeps the step that it should have returned, and returns it one call late."""
 
     def update(updates, state, params=None):
         _, state = delayed.update(updates, state, params)

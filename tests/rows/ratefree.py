@@ -22,7 +22,7 @@ def _bowl(grads, params):
 
 
 def _curved(grads, params):
-    """An objective of which every entry has its own curvature."""
+    """Return an objective of which every entry has its own curvature."""
     return {"obj_fn": lambda p: sum(jnp.sum(curvature(x.shape) * x * x) / 2 for x in jax.tree.leaves(p))}
 
 

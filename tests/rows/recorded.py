@@ -13,12 +13,12 @@ NO_SCALARS = {"w": (4, 3), "rest": [(3,), (1,)]}
 
 
 def gentle(p):
-    """The bowl with curvatures so small that its gradients are shorter than 1, where first steps are the same."""
+    """Give the bowl with curvatures so small that its gradients are shorter than 1, where first steps are the same."""
     return 0.005 * problems.bowl(p)
 
 
 def loss(p):
-    """The value that optimizers by Polyak's step are given."""
+    """Return the value that optimizers by Polyak's step are given."""
     return problems.bowl(p) + 1.0
 
 
@@ -27,7 +27,7 @@ def _loss(grads, params):
 
 
 def _root(b2, step):
-    """The root of the second moment's bias, as a factor of the rate: what it is without an eps."""
+    """Return the root of the second moment's bias, as a factor of the rate: what it is without an eps."""
     return jnp.sqrt(1 - b2 ** (step + 1.0))
 
 

@@ -29,12 +29,12 @@ def model(grads, params):
 
 
 def _bowl(grads, params):
-    """The objective of a Hessian; of complex parameters, for which none is defined, it is not asked."""
+    """Return the objective of a Hessian; of complex parameters, for which none is defined, it is not asked."""
     return {"obj_fn": problems.bowl}
 
 
 def _outputs(grads, params):
-    """The parameters as a model's outputs, a row for each, and the bowl of them."""
+    """Return the parameters as a model's outputs, a row for each, and the bowl of them."""
 
     def outputs_fn(p):
         return jnp.concatenate([x.reshape(-1, 1) for x in [jnp.zeros(0), *jax.tree.leaves(p)]])

@@ -11,7 +11,7 @@ from tests.row import Row
 
 
 def _matrices(params):
-    """Every leaf is a matrix, which optax must be told."""
+    """Call every leaf a matrix, which optax must be told."""
     return jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), params)
 
 

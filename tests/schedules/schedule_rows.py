@@ -24,7 +24,7 @@ class Row:
     rounds: bool = False  # rounds a turning point to whole steps, so its derivative is not that of its value
 
     def expected(self, counts: np.ndarray) -> np.ndarray:
-        """The oracle's values in float64: the closed form, or optax on each Python integer."""
+        """Return the oracle's values in float64: the closed form, or optax on each Python integer."""
         value = self.oracle or self.make(optax)
         return np.array([float(value(int(count))) for count in counts])
 

@@ -22,7 +22,7 @@ values = jax.jit(evaluate)  # one program for each row, whoever asks
 
 
 def every_count(row):
-    """The counts of all phases, and far ones."""
+    """Return the counts of all phases, and far ones."""
     # Endless restarts have no phase at the largest count: float32 is 128 steps wide there.
     beyond = [10_000] if row.name.startswith("restarts") else [10_000, INT_MAX]
     return np.append(np.arange(row.last + 1), beyond).astype(np.int32)

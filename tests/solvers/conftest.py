@@ -7,7 +7,7 @@ from jgd.solvers import search_queue
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """The rows that every refill begins, with the lanes that there are."""
+    """Return the rows that every refill begins, with the lanes that there are."""
     calls, refill = [], search_queue.refill
 
     def recorded(*args):

@@ -27,7 +27,7 @@ SGD = jgd.sgd(0.2)
 
 
 def valley(params, target, shape):
-    """A curved valley, whose minimum is at x = target, y = bend x^2, with the value 0."""
+    """Return a curved valley, whose minimum is at x = target, y = bend x^2, with the value 0."""
     x, y = params["x"]
     return (x - target) ** 2 + (y - shape["bend"] * x**2) ** 2
 

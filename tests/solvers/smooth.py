@@ -38,13 +38,16 @@ SEEN: list = []
 
 
 def objective(x, which):
-    """The function of this number. Keeps the points at which it is evaluated, in float32, as callbacks may get them."""
+    """Return the function of this number.
+
+    Keeps the points at which it is evaluated, in float32, as callbacks may get them.
+    """
     jax.debug.callback(lambda value: SEEN.append(np.float32(value)), x)
     return jax.lax.switch(which, [fn for fn, _, _ in PROBLEMS.values()], x)
 
 
 def seen():
-    """The points of the last call, and none for the next."""
+    """Return the points of the last call, and none for the next."""
     jax.effects_barrier()
     points = list(SEEN)
     SEEN.clear()

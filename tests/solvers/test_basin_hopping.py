@@ -16,7 +16,7 @@ BOWL_STARTS = STARTS[:2, :1]
 
 
 def rastrigin(x):
-    """A grid of minima a unit apart, the least of them 0 at 0."""
+    """Return a grid of minima a unit apart, the least of them 0 at 0."""
     return jnp.sum(x**2 - 10 * jnp.cos(2 * jnp.pi * x) + 10)
 
 
@@ -31,7 +31,7 @@ def hops(starts=STARTS, fn=rastrigin, **keywords):
 
 @pytest.fixture
 def states(monkeypatch):
-    """The chains after every segment in which searches have ended."""
+    """Return the chains after every segment in which searches have ended."""
     seen, after = [], Hops.after
 
     def recorded(self, *args):
@@ -44,7 +44,7 @@ def states(monkeypatch):
 
 
 def with_scipy(start, seed):
-    """The value that scipy's chain finds."""
+    """Return the value that scipy's chain finds."""
 
     def value_and_grad(x):
         return np.sum(x**2 - 10 * np.cos(2 * np.pi * x) + 10), 2 * x + 20 * np.pi * np.sin(2 * np.pi * x)

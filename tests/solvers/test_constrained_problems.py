@@ -24,12 +24,12 @@ EVALUATIONS = {"sqp": 450, "augmented-lagrangian": 8500}
 
 
 def objective(x, which):
-    """The function of this number, of as many of ten variables as it has."""
+    """Return the function of this number, of as many of ten variables as it has."""
     return jax.lax.switch(which, [lambda x, p=p: p.fn(x[: p.n]) for p in CASES], x)
 
 
 def constraint(x, which):
-    """Its constraints, and zeros up to eight, so that one program solves all."""
+    """Return its constraints, and zeros up to eight, so that one program solves all."""
 
     def of(p):
         return lambda x: jnp.concatenate([p.constraint(x[: p.n]), jnp.zeros(M - len(p.least), x.dtype)])

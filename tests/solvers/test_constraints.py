@@ -27,7 +27,7 @@ def along(x, p, b):
 
 
 def projection(p, b, method="sqp", exactly=False):
-    """The nearest to p in the half space a'x <= b, or on its border, with the multiplier."""
+    """Return the nearest to p in the half space a'x <= b, or on its border, with the multiplier."""
     asked = jgd.equality(along) if exactly else jgd.inequality(along, upper=0.0)
     start = {"x": jnp.zeros(3)}
     found = jgd.minimize(half_distance, method, start, TIGHT, args=(p, b), constraints=(asked,))

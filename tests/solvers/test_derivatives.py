@@ -31,7 +31,7 @@ def logistic(params, penalty):
 
 
 def ridge_closed(penalty):
-    """The solution, its slope and its second derivative: w = H^-1 A'b/m, w' = -H^-1 w, w'' = 2 H^-2 w."""
+    """Return the solution, its slope and its second derivative: w = H^-1 A'b/m, w' = -H^-1 w, w'' = 2 H^-2 w."""
     inverse = np.linalg.inv(A.T @ A / len(B) + penalty * np.eye(3))
     w = inverse @ (A.T @ B) / len(B)
     return w, -inverse @ w, 2 * inverse @ inverse @ w
@@ -52,7 +52,7 @@ def point(penalty, **keywords):
 
 
 def by_hand(matvec, b):
-    """A solve of one's own: the fixed point of x + (b - H x) / 4, where H lies within (0, 4)."""
+    """Return a solve of one's own: the fixed point of x + (b - H x) / 4, where H lies within (0, 4)."""
     return jax.lax.fori_loop(0, 800, lambda _, x: x + (b - matvec(x)) / 4, jnp.zeros_like(b))
 
 

@@ -51,7 +51,7 @@ def test_a_first_fit_compiles_one_program_and_traces_the_curve_thrice():
 
 @jax.custom_jvp
 def uphill(x):
-    """Its derivative has the wrong sign."""
+    """Have a derivative of the wrong sign."""
     return jnp.sum((x - 1) ** 2) + 3
 
 

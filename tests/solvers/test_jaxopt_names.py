@@ -22,7 +22,7 @@ ROWS = dict(LINES)
 
 
 def resolved(name):
-    """The object of a dotted name, whose modules are imported as far as needed."""
+    """Return the object of a dotted name, whose modules are imported as far as needed."""
     parts = name.split(".")
     found = importlib.import_module(parts[0])
     for i, part in enumerate(parts[1:], 2):

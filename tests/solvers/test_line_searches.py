@@ -102,7 +102,7 @@ NOISE = 500 * np.finfo(float).eps  # of values near 1, fifty times what counts a
 
 
 def noisy(size):
-    """A parabola that falls by 1e-14 from 1, whose values are higher by `size` but at 0."""
+    """Return a parabola that falls by 1e-14 from 1, whose values are higher by `size` but at 0."""
     return lambda t: RayPoint(t, 1 + size * (t > 0), 2e-14 * (t - 1))
 
 

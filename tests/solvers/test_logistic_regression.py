@@ -14,7 +14,7 @@ STOP = jgd.Stop(gradient_norm=1e-8, max_evaluations=5000)
 
 @pytest.fixture(scope="module")
 def tumours():
-    """The features with mean 0 and deviation 1, f[569, 30], and the labels as -1 and 1."""
+    """Return the features with mean 0 and deviation 1, f[569, 30], and the labels as -1 and 1."""
     from sklearn.datasets import load_breast_cancer
 
     features, labels = map(np.asarray, load_breast_cancer(return_X_y=True))
@@ -22,7 +22,7 @@ def tumours():
 
 
 def loss(weights, features, labels):
-    """The sum of ln(1 + exp(-y x'w))."""
+    """Return the sum of ln(1 + exp(-y x'w))."""
     return jnp.sum(jax.nn.softplus(-labels * (features @ weights)))
 
 

@@ -27,7 +27,7 @@ from tests.solvers.searches import (
 
 @pytest.fixture
 def compiled():
-    """The names of the events of compiling so far, one for each program."""
+    """Return the names of the events of compiling so far, one for each program."""
     events = []
 
     def listen(event: str, duration_secs: float, **kwargs: str | int):

@@ -23,14 +23,17 @@ STOP = jgd.Stop(gradient_norm=1e-3, max_steps=40)
 
 
 def valley(params, target, bend):
-    """A curved valley, beside a number that follows; the aux says where."""
+    """Return a curved valley, beside a number that follows; the aux says where."""
     x, y = params["x"]
     value = (x - target) ** 2 + (y - bend * x**2) ** 2 + jnp.abs(params["z"] - x) ** 2
     return value, {"z": params["z"]}
 
 
 def clipped():
-    """A rule with one norm over all leaves. Without momentum every step goes down, so that the last is the best."""
+    """Return a rule with one norm over all leaves.
+
+    Without momentum every step goes down, so that the last is the best.
+    """
     return jgd.chain(jgd.clip_by_global_norm(0.5), jgd.sgd(0.1))
 
 

@@ -29,7 +29,7 @@ SMOOTH = [name for name in METHODS if not getattr(METHODS[name], "needs", frozen
 
 @cache
 def coefficients(name):
-    """The constants, slopes and curvatures of a problem's residuals: f[5], f[5, 4], f[5, 4, 4]."""
+    """Return the constants, slopes and curvatures of a problem's residuals: f[5], f[5, 4], f[5, 4, 4]."""
     at, eye, zero = (lambda x: np.array(PROBLEMS[name][0](*x), float)), np.eye(4), np.zeros(4)
     bends = np.array([[(at(x + y) - at(x) - at(y) + at(zero)) / 2 for x in eye] for y in eye])
     curvature = np.moveaxis(bends, -1, 0)
@@ -42,7 +42,7 @@ def residual(x, data):
 
 
 def left_to_gain(name, x):
-    """The value in float64, and by how much Newton's step with positive eigenvalues promises to lower it."""
+    """Return the value in float64, and by how much Newton's step with positive eigenvalues promises to lower it."""
     _, slope, curvature = coefficients(name)
     r, J = residual(x, coefficients(name)), slope + 2 * curvature @ x
     values, basis = np.linalg.eigh(2 * (J.T @ J + 2 * np.einsum("k,kij->ij", r, curvature)))

@@ -48,7 +48,7 @@ def calls(name):
 
 
 def in_double(jaxpr, found):
-    """The equations that make arrays of float64: numbers such as Stop's are scalars, or weakly typed."""
+    """Return the equations that make arrays of float64: numbers such as Stop's are scalars, or weakly typed."""
     for equation in jaxpr.eqns:
         for aval in (one.aval for one in equation.outvars):
             double = getattr(aval, "dtype", None) in (np.float64, np.complex128)

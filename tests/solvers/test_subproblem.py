@@ -57,7 +57,7 @@ def by_cg(B, g, radius):
 
 
 def multiplier(B, g, d):
-    """The lam of (B + lam I) d = -g in the least squares sense, and what is left of the equation."""
+    """Return the lam of (B + lam I) d = -g in the least squares sense, and what is left of the equation."""
     lam = -(d @ (B @ d + g)) / (d @ d)
     return lam, np.linalg.norm(B @ d + g + lam * d)
 

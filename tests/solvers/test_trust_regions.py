@@ -41,12 +41,12 @@ def brown_badly_scaled(a, b, c, d):
 
 
 def saddle(a, b, c, d):
-    """A gradient of 0 at the origin, and minima at b = +-1."""
+    """Return a gradient of 0 at the origin, and minima at b = +-1."""
     return a, b * b - 1, c, d, 0, 0
 
 
 def coefficients(residual):
-    """The constants, slopes and curvatures of quadratic residuals: f[6], f[6, 4], f[6, 4, 4]."""
+    """Return the constants, slopes and curvatures of quadratic residuals: f[6], f[6, 4], f[6, 4, 4]."""
     eye = np.eye(4)
     at = lambda x: np.array(residual(*x), float)  # noqa: E731
     constant = at(np.zeros(4))

@@ -11,13 +11,13 @@ from tests.sweep.stored import sweep
 
 @pytest.fixture
 def no_programs():
-    """A test that counts what is compiled finds no program of an earlier one; all others share theirs."""
+    """Leave to a test that counts what is compiled no program of an earlier one; all others share theirs."""
     PROGRAMS.clear()
 
 
 @pytest.fixture
 def every_segment(monkeypatch):
-    """Every segment is written at once, so that a test can count the writes."""
+    """Write every segment at once, so that a test can count the writes."""
     inner = store.Writer.put
 
     def put(self, path, write):
@@ -30,7 +30,7 @@ def every_segment(monkeypatch):
 
 @pytest.fixture(scope="module")
 def compile_once(tmp_path_factory):
-    """The same few programs again and again: what is measured here is what surrounds them."""
+    """Return the same few programs again and again: what is measured here is what surrounds them."""
     settings = {
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("cache")),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
@@ -48,5 +48,5 @@ def compile_once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole():
-    """A sweep that nothing happened to."""
+    """Return a sweep that nothing happened to."""
     return sweep()

@@ -15,7 +15,7 @@ class Killed(BaseException):
 
 @contextlib.contextmanager
 def killed_at(monkeypatch, when):
-    """A kill instead of the n-th file that is put in its place, for every n for which `when(n)`."""
+    """Kill in the place of the n-th file that is put in its place, for every n for which `when(n)`."""
     inner, calls = os.replace, []
 
     def replace(*args):

@@ -48,7 +48,7 @@ def enter(records, curves, going, until):
 
 
 def trained(settings, curves, rounds, spaces) -> Any:
-    """The records of a sweep that trains round after round."""
+    """Return the records of a sweep that trains round after round."""
     before = None
     for now in np.unique(rounds):
         there = rounds <= now
@@ -74,7 +74,7 @@ def read(settings, other, rounds, spaces):
 
 
 def reference(curves, rounds, spaces, rungs, eta):
-    """The rungs, counted from 1, that trials end at; 0 for those that end at none. One lane each."""
+    """Return the rungs, counted from 1, that trials end at; 0 for those that end at none. One lane each."""
     board, ended = {}, np.zeros(len(curves), int)
     for now in sorted(set(rounds)):
         for k, rung in enumerate(rungs):

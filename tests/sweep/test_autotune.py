@@ -42,7 +42,7 @@ def measured(programs: Any, *planned):
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Every sweep is long, and a lane of each width takes what this dict says, else a second."""
+    """Let every sweep be long, and a lane of each width takes what this dict says, else a second."""
     taken = {}
     monkeypatch.setattr(autotune, "LONG", 0.0)
     monkeypatch.setattr(autotune, "SHARE", 100.0)

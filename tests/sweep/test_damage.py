@@ -25,7 +25,7 @@ def copied(tmp_path):
 
 
 def read_wholly(folder):
-    """All that is shown of a folder."""
+    """Return all that is shown of a folder."""
     result = load(folder)
     return repr(result), result.trials_rows(), result.counts(), result.at_boundary(), result.interrupted
 

@@ -39,7 +39,7 @@ def sweep(dir=None, task=TASK, spaces=SPACES, **options):
 
 
 def scaled(scale, at: Any = 1.0):
-    """A task of a loss of the same name whose closure, or whose code, is another."""
+    """Return a task of a loss of the same name whose closure, or whose code, is another."""
 
     def loss(params, batch):
         return scale * jnp.mean((batch @ params["w"] - at) ** 2)
@@ -49,7 +49,7 @@ def scaled(scale, at: Any = 1.0):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A folder of one trial."""
+    """Return a folder of one trial."""
     folder = tmp_path_factory.mktemp("small") / "d"
     sweep(folder, scaled(1.0), jgd.sgd(0.1), num_trials=1, seeds=1)
     return folder

@@ -49,11 +49,11 @@ class StudyFolder(RuleBasedStateMachine):
             write_chunk(self.path(name), chunk, rows, {"hash": HASH, "group": group})
 
     def path(self, name):
-        """The file of a chunk."""
+        """Return the file of a chunk."""
         return self.folder / "chunks" / f"{name}.safetensors"
 
     def on_disk(self):
-        """The point of each chunk, as the next process reads it; states and points are of one moment."""
+        """Return the point of each chunk, as the next process reads it; states and points are of one moment."""
         found = {}
         for saved in read_chunks(self.folder, HASH):
             assert saved.chunk.state is not None

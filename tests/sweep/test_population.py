@@ -60,7 +60,7 @@ def one_by_one():
 
 
 def plain_loop(first):
-    """The same by hand: a carry for each trial and seed, values in lists, and the rule as its docstring has it."""
+    """Give the same by hand: a carry for each trial and seed, values in lists, and the rule as its docstring has it."""
     low, high = np.array([1e-3, 0.0]), np.array([1e8, 0.9])
     values = [list(one) for one in first]
     step = jax.jit(lambda optimizer, carry, start: segment(TASK, optimizer, carry, start, 4))

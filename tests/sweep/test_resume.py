@@ -17,7 +17,7 @@ USUAL = {"num_trials": 4, "seeds": [3, 5], "steps": 20, "eval_every": 5, "mode":
 
 
 def interrupted(monkeypatch, folder, **options):
-    """A sweep that ends after its first segment."""
+    """Return a sweep that ends after its first segment."""
 
     def add(self, *args, inner=loop.Records.add):
         signal.raise_signal(signal.SIGINT)

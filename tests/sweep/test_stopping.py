@@ -38,7 +38,7 @@ def whole():
 
 
 def assert_survivors_are(result, whole, exactly):
-    """Every point that a lane has is that of the sweep without rules."""
+    """Hold that every point that a lane has is that of the sweep without rules."""
     for name, curve in whole.curves.items():
         there = np.arange(curve.shape[-1]) < result.reached[..., None]
         if exactly:

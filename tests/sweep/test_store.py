@@ -82,12 +82,12 @@ def test_a_crash_at_any_write_resumes_to_the_same_bits(tmp_path, monkeypatch, sm
 
 
 def slow(folder):
-    """A sweep that takes a while in many segments."""
+    """Return a sweep that takes a while in many segments."""
     return sweep(folder, steps=400, eval_every=2)
 
 
 def newest(folder):
-    """The time of the last chunk's last write."""
+    """Return the time of the last chunk's last write."""
     return max((path.stat().st_mtime_ns for path in folder.glob("chunks/*.safetensors")), default=0)
 
 
@@ -153,7 +153,7 @@ def test_two_writers_on_one_folder_are_one_too_many(tmp_path, whole, monkeypatch
 
 @pytest.fixture
 def half(tmp_path, monkeypatch):
-    """A folder with one group done and the other begun."""
+    """Return a folder with one group done and the other begun."""
     with monkeypatch.context() as patched:
         stop_after(patched, 6, lambda: signal.raise_signal(signal.SIGINT))
         sweep(tmp_path)

@@ -30,7 +30,7 @@ def sweep(folder=None, workers=None, **options):
 
 
 def together(calls):
-    """The results of calls in threads of their own; what one raises is its result."""
+    """Return the results of calls in threads of their own; what one raises is its result."""
     results: list[Any] = [None] * len(calls)
 
     def call(i):
@@ -48,7 +48,7 @@ def together(calls):
 
 
 def runners(folder):
-    """The workers that have run chunks of a folder, by the names of the chunks."""
+    """Return the workers that have run chunks of a folder, by the names of the chunks."""
     return {path.stem.split("-")[2] for path in (folder / "chunks").iterdir()}
 
 

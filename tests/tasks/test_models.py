@@ -108,12 +108,12 @@ TASKS = {
 
 @functools.cache
 def task_of(name):
-    """One object for all tests, so that they share its programs."""
+    """Return one object for all tests, so that they share its programs."""
     return TASKS[name]()
 
 
 def statistics(state):
-    """The running means, f[4], wherever a library keeps them."""
+    """Return the running means, f[4], wherever a library keeps them."""
     return [np.asarray(x) for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating) and x.shape == (4,)]
 
 

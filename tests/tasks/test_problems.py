@@ -51,12 +51,12 @@ BOUNDED_VALUES = {
 
 
 def published(table, name, digits):
-    """A relative tolerance of one unit in the last digit that is printed; minima of zero are held to 0 exactly."""
+    """Give a relative tolerance of one unit in the last digit that is printed; minima of zero are held to 0 exactly."""
     return pytest.approx(table.get(name, 0.0), rel=10.0 ** (1 - digits), abs=0)
 
 
 def reached(problem, value):
-    """Whether a value is a known minimum: 1e-9 of it, which scipy's tolerances of 1e-13 allow; of zeros 1e-12."""
+    """Tell whether a value is a known minimum: 1e-9 of it, which scipy's tolerances of 1e-13 allow; of zeros 1e-12."""
     return any(abs(value - least) <= 1e-9 * abs(least) + 1e-12 * (least == 0) for least in problem.minima)
 
 
@@ -66,7 +66,7 @@ def start_of(problem):
 
 
 def fitted(problem, method):
-    """The least sum of squares that scipy finds; a point's Jacobian comes with its residual, from one program."""
+    """Give the least sum of squares that scipy finds; a point's Jacobian comes with its residual, from one program."""
     both = jax.jit(lambda x: (problem.residual(x), jax.jacfwd(problem.residual)(x)))
     seen = {}
 
@@ -88,7 +88,7 @@ def fitted(problem, method):
 
 
 def descended(problem, method):
-    """The least value that scipy finds with gradients."""
+    """Return the least value that scipy finds with gradients."""
     fn = jax.jit(jax.value_and_grad(problem.fn))
     options = {"maxiter": 5000, "ftol": 0.0, "gtol": 1e-10} if method == "L-BFGS-B" else {"maxiter": 500, "ftol": 1e-15}
     bounds = Bounds(problem.lower, problem.upper) if problem.lower else None

@@ -18,7 +18,7 @@ SEEDS, POINTS = 2, 20
 
 @partial(jax.jit, static_argnames=("metric", "every"))
 def judged(task, optimizer, seeds, *, metric, every):
-    """A metric before training and after each of `POINTS` segments, f[seeds, 1 + POINTS]."""
+    """Return a metric before training and after each of `POINTS` segments, f[seeds, 1 + POINTS]."""
 
     def run(seed):
         first = begin(task, optimizer, root_key(seed))

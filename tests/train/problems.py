@@ -38,7 +38,7 @@ def arrays():
 
 
 def batches(epoch):
-    """A factory of iterators: three batches of five an epoch, others in each."""
+    """Yield a factory of iterators: three batches of five an epoch, others in each."""
     order = np.random.default_rng(epoch).permutation(N)
     for first in (0, 5, 10):
         yield {name: x[order[first : first + 5]] for name, x in arrays().items()}

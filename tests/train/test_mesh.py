@@ -97,7 +97,7 @@ def test_a_state_passes_from_part_to_part_and_streams_are_split():
 
 
 def compiled(problem, where, specs=None, optimizer=None, steps=3) -> Any:
-    """The compiled program of a segment on a mesh, or on one device where that is `None`."""
+    """Return the compiled program of a segment on a mesh, or on one device where that is `None`."""
     optimizer, stop, key = optimizer or jgd.adamw(0.1), jgd.Stop(), root_key(0)
     layout = mesh_layout(problem, optimizer, stop, where, None, specs, None)
     with in_effect(layout):
@@ -108,12 +108,12 @@ def compiled(problem, where, specs=None, optimizer=None, steps=3) -> Any:
 
 
 def collectives(text):
-    """The kinds of collectives of a compiled program, and of the computations that its loops run."""
+    """Return the kinds of collectives of a compiled program, and of the computations that its loops run."""
     return re.findall(r" (all-to-all|all-gather|all-reduce|collective-permute|reduce-scatter)(?:-start)?\(", text)
 
 
 def wide_task(**fields):
-    """A problem of which the products of the loss are nearly all of the work."""
+    """Return a problem of which the products of the loss are nearly all of the work."""
     x = RNG.normal(size=(64, 64)).astype(np.float32)
     return jgd.Task(
         lambda key: jax.random.normal(key, (64, 64)),

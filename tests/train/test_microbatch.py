@@ -32,7 +32,7 @@ def loss(params, batch):
 
 
 def token_loss(params, batch):
-    """A mean over tokens that are no padding, of which examples have different numbers."""
+    """Return a mean over tokens that are no padding, of which examples have different numbers."""
     x, y, mask = batch
     error = (x @ params["w"] + params["b"] - y)[:, None] * jnp.arange(1.0, 4)[None]
     tokens = mask.sum()

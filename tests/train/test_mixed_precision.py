@@ -24,7 +24,7 @@ def task(**more):
 
 
 def scaled(grads, opt, params=None):
-    """The states after each of some gradients of one parameter."""
+    """Return the states after each of some gradients of one parameter."""
     params, states = jnp.ones(()) if params is None else params, []
     state = opt.init(params)
     for g in grads:
@@ -70,7 +70,7 @@ def test_a_scale_that_is_a_power_of_two_changes_no_bit_of_float32(microbatch):
 
 
 def tiny(params, batch):
-    """A loss whose gradient in float16 is below its smallest number, 6e-8, unless the loss is scaled."""
+    """Return a loss whose gradient in float16 is below its smallest number, 6e-8, unless the loss is scaled."""
     return jnp.mean(params["w"] * batch) * jnp.asarray(1e-3, batch.dtype)
 
 
@@ -130,7 +130,7 @@ def test_a_state_keeps_its_dtype():
 
 
 def residuals(remat):
-    """Bytes that the backward pass of six tanh layers reads, parameters and batch among them."""
+    """Return the bytes that the backward pass of six tanh layers reads, parameters and batch among them."""
 
     def deep(params, batch):
         for w in params:

@@ -18,7 +18,7 @@ TASK = problems.task_with_state()
 
 
 def by_hand(steps, seed=0, rate=0.1):
-    """The same training, written out."""
+    """Return the same training, written out."""
     carry = begin(TASK, jgd.sgd(rate), root_key(seed))
     params, state, losses = carry.params, carry.model_state, []
     rows: Any

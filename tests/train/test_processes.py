@@ -59,7 +59,7 @@ print(json.dumps(found), flush=True)
 
 
 def launched(folder, count=2, killed=0, kind="arrays"):
-    """The answers of so many processes; none where the second dies, at step `killed`."""
+    """Return the answers of so many processes; none where the second dies, at step `killed`."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]

@@ -14,7 +14,7 @@ from jgd.train import Task, fit
 
 
 def counted(kinds, name, fn):
-    """The function, which adds its name to `kinds` when it is called with tracers."""
+    """Return the function, which adds its name to `kinds` when it is called with tracers."""
 
     @functools.wraps(fn)
     def traced(*args):

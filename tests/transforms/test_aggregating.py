@@ -26,7 +26,7 @@ def batches(count=6, size=4):
 
 
 def path(opt, grads):
-    """The updates of each step and the last state."""
+    """Return the updates of each step and the last state."""
     step, found = jax.jit(opt.update), []
     state = opt.init(jax.tree.map(lambda p: jnp.asarray(p, float), PARAMS))
     for g in grads:

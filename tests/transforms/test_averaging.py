@@ -18,7 +18,7 @@ DECAY = 0.8
 
 
 def run(opt, grads=GRADS, params=PARAMS):
-    """The parameters after each step, and the last state."""
+    """Return the parameters after each step, and the last state."""
     state, path = opt.init(params), []
     for g in grads:
         updates, state = opt.update(g, state, params)

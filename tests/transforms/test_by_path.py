@@ -19,14 +19,14 @@ ADAMW = jgd.adamw(0.1, weight_decay=0.3)
 
 
 def label(name):
-    """A tree of labels that a person would write for optax: by the name of a leaf or of what holds it."""
+    """Return a tree of labels that a person would write for optax: by the name of a leaf or of what holds it."""
     return lambda params: jax.tree_util.tree_map_with_path(
         lambda path, _: next((x for x in name if x in jax.tree_util.keystr(path)), "default"), params
     )
 
 
 def factors(group, params=PARAMS, default=None):
-    """The multipliers of plain gradient steps, by path."""
+    """Return the multipliers of plain gradient steps, by path."""
     optimizer = jgd.by_path(group, default or jgd.sgd(1.0))
     ones = jax.tree.map(jnp.ones_like, params)
     updates, _ = optimizer.update(ones, optimizer.init(params), params)

@@ -19,7 +19,7 @@ RATE = jgd.schedules.linear_schedule(0.2, 0.1, 2)  # 0.2, 0.15, 0.1
 
 
 def two_steps(kind: str | None, **settings):
-    """The first and the second update of signs of gradients, whose rule does not see how large they are."""
+    """Return the first and the second update of signs of gradients, whose rule does not see how large they are."""
     optimizer = jgd.signum(RATE, 0.0)
     if kind:
         optimizer = jgd.lion(RATE, 0.0, 0.5, weight_decay=jgd.weight_decay(0.1, kind, **settings))

@@ -18,7 +18,7 @@ FROZEN = jgd.by_path({"^body": "frozen"}, jgd.adam(0.01))
 
 @jax.custom_vjp
 def no_gradient(w):
-    """The identity, whose gradient is an error when it is traced."""
+    """Return the identity, whose gradient is an error when it is traced."""
     return w
 
 

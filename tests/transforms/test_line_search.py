@@ -17,7 +17,7 @@ def square(x):
 
 
 def step(opt, fn, x, direction, state=None, **extra) -> Any:
-    """The state after one search along a direction."""
+    """Return the state after one search along a direction."""
     value, grad = jax.value_and_grad(fn)(x)
     state = opt.init(x) if state is None else state
     return opt.update(direction, state, x, value=value, grad=grad, value_fn=fn, **extra)

@@ -36,7 +36,7 @@ def moments(state):
 
 
 def wrapped(row, **settings) -> Any:
-    """The row's optimizer in few bits, or `None` where it has no moments that may be rounded."""
+    """Return the row's optimizer in few bits, or `None` where it has no moments that may be rounded."""
     opt = jgd.low_bit(row.make(), min_size=0, **settings)
     try:
         jax.eval_shape(opt.init, trees()[0])
@@ -115,7 +115,7 @@ def test_chunks_are_the_whole_bit_for_bit(inner, bits):
 
 
 def temporaries(opt, shape):
-    """Bytes a parameter beside what a step is given and returns; all of it is donated."""
+    """Return the bytes a parameter beside what a step is given and returns; all of it is donated."""
     params = {"w": jax.ShapeDtypeStruct(shape, jnp.float32)}
 
     def train(opt, grads, state, params):

@@ -10,7 +10,7 @@ from tests import problems
 
 
 def logits(x, q, k):
-    """The largest logit of each head, whose keys several heads of the queries may share."""
+    """Return the largest logit of each head, whose keys several heads of the queries may share."""
     queries, keys = (jnp.einsum("ti,ihd->htd", x, w) for w in (q, k))
     keys = jnp.repeat(keys, queries.shape[0] // keys.shape[0], axis=0)
     return jnp.max(jnp.abs(jnp.einsum("htd,hsd->hts", queries, keys)), axis=(1, 2))

@@ -39,7 +39,7 @@ def half(tree):
 
 @functools.partial(jax.jit, static_argnames="steps")
 def walk(opt, params, grads, steps):
-    """The parameters and the state after steps along one gradient."""
+    """Return the parameters and the state after steps along one gradient."""
 
     def body(carry, _):
         updates, state = opt.update(grads, carry[1], carry[0])
@@ -49,7 +49,7 @@ def walk(opt, params, grads, steps):
 
 
 def weights(params, state):
-    """The float32 weights that parameters and remainders make, of 24 or 32 bits."""
+    """Return the float32 weights that parameters and remainders make, of 24 or 32 bits."""
     rest = state.remainder
     return with_remainder(params, rest if rest.dtype == jnp.int16 else rest.astype(jnp.int16) << 8)
 
@@ -119,7 +119,7 @@ def test_with_32_bits_it_is_the_training_of_float32_weights_bit_for_bit(row):
 
 
 def _of(row, grads, params):
-    """The extra arguments of a row at the float32 weights."""
+    """Return the extra arguments of a row at the float32 weights."""
     grads = jax.tree.map(lambda x: x.astype(jnp.float32), grads)
     return row.extra(grads, params) if row.extra else {}
 

@@ -183,7 +183,7 @@ def test_it_is_pasted_back():
 
 
 def change_of_outputs(width, optimizer, scaled):
-    """How far three steps move the outputs of a perceptron of this width, as a root mean square."""
+    """Tell how far three steps move the outputs of a perceptron of this width, as a root mean square."""
     x = jax.random.normal(jax.random.key(1), (16, 8))
     y = jnp.sin(3 * x[:, :2])
     init = InitMlp((8, width, width, 2))

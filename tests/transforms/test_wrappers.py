@@ -14,7 +14,7 @@ ONE, NAN = jnp.ones(2), jnp.full(2, jnp.nan)
 
 
 def run(opt, grads):
-    """The updates of a sequence of gradients."""
+    """Return the updates of a sequence of gradients."""
     state, out = opt.init(ONE), []
     for g in grads:
         updates, state = opt.update(g, state, ONE)

@@ -70,7 +70,7 @@ def compare_files(options: argparse.Namespace) -> int:
 
 
 def _ratio(old: dict[str, Any], new: dict[str, Any]) -> Ratio:
-    """The second's time over the first's, each relative to its copy where both have one."""
+    """Return the second's time over the first's, each relative to its copy where both have one."""
     relative = old.get("copy") and new.get("copy")
     timings = [
         Timing(tuple(np.divide(row["seconds"], row["copy"]) if relative else row["seconds"]), 1) for row in (old, new)
@@ -108,7 +108,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check_alike(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """The same machine and, of the packages that both name, the same versions, jgd itself apart."""
+    """Require the same machine and, of the packages that both name, the same versions, jgd itself apart."""
     both = (before["versions"].keys() & after["versions"].keys()) - {"jgd"}
     theirs, ours = ({name: x["versions"][name] for name in sorted(both)} for x in (before, after))
     for what, a, b in (("machines", before["machine"], after["machine"]), ("versions", theirs, ours)):

@@ -98,7 +98,7 @@ DEFAULT = "sgd,heavy_ball,lion,rmsprop,adam,adamw,adamw_clipped"
 
 
 def load_cases(text: str) -> dict[str, Case]:
-    """The cases of `adam,lion`, of `all`, or among them a user's own as `file.py:optimizer`."""
+    """Return the cases of `adam,lion`, of `all`, or among them a user's own as `file.py:optimizer`."""
     names = list(known()) if text == "all" else [part.strip() for part in text.split(",") if part.strip()]
     if not names:
         raise InputError(f"--optimizers {text!r}: there is no name in it; choose from {', '.join(known())}.")

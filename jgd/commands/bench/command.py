@@ -95,7 +95,7 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def _document(tree: Tree, rows: Sequence[Row], peers: Sequence[str]) -> dict[str, Any]:
-    """The results as JSON has them, and as `jgd compare` reads them."""
+    """Return the results as JSON has them, and as `jgd compare` reads them."""
     packages = ["jaxlib", *dict.fromkeys(PEERS[peer] for peer in peers)]
     copied = sorted(row.copied.median for row in rows)
     return {
@@ -109,7 +109,7 @@ def _document(tree: Tree, rows: Sequence[Row], peers: Sequence[str]) -> dict[str
 
 
 def _print(document: dict[str, Any], rows: Sequence[Row], said: Sequence[str], folder: Path) -> None:
-    """The table, in colours on a terminal."""
+    """Print the table, in colours on a terminal."""
     params, on = document["params"], document["machine"]
     print(
         f"{params['name']}: {params['parameters']:,} parameters in {count(params['leaves'], 'array')}, "

@@ -31,7 +31,7 @@ class Peer(Protocol):
         ...
 
     def walk(self, start: Params, grads: Sequence[Params]) -> list[np.ndarray]:
-        """The leaves of the parameters after a step for each gradient."""
+        """Return the leaves of the parameters after a step for each gradient."""
         ...
 
 
@@ -41,11 +41,11 @@ class InJax(NamedTuple):
     optimizer: Any
 
     def runner(self, params: Params) -> Program:
-        """A compiled step."""
+        """Return a compiled step."""
         return step_program(self.optimizer, params)
 
     def walk(self, start: Params, grads: Sequence[Params]) -> list[np.ndarray]:
-        """The leaves after compiled steps."""
+        """Return the leaves after compiled steps."""
 
         @jax.jit
         def step(params: Params, state: Any, grad: Params) -> Any:
@@ -69,7 +69,7 @@ class InTorch(NamedTuple):
         return TorchSteps(self.spec, self.kernel, random_like(params, 0), random_like(params, 1))
 
     def walk(self, start: Params, grads: Sequence[Params]) -> list[np.ndarray]:
-        """The leaves after eager steps."""
+        """Return the leaves after eager steps."""
         steps = TorchSteps(self.spec, self.kernel, start, grads[0])
         for grad in grads:
             steps.set_gradient(grad)
@@ -117,7 +117,7 @@ PEERS = {"optax": "optax", "torch": "torch", "torch-foreach": "torch"}
 
 
 def load_peers(text: str) -> list[str]:
-    """The names in `optax,torch`, of packages that are installed."""
+    """Return the names in `optax,torch`, of packages that are installed."""
     names = [part.strip() for part in text.split(",") if part.strip()]
     for name in names:
         if name not in PEERS:
@@ -127,7 +127,7 @@ def load_peers(text: str) -> list[str]:
 
 
 def peers_of(case: Case, names: Sequence[str]) -> dict[str, Peer]:
-    """Those of the peers that have the optimizer."""
+    """Return those of the peers that have the optimizer."""
     found: dict[str, Peer] = {}
     for name in names:
         if name == "optax" and case.optax is not None:
@@ -139,7 +139,7 @@ def peers_of(case: Case, names: Sequence[str]) -> dict[str, Peer]:
 
 
 def difference(ours: Peer, theirs: Peer, params: Params) -> float:
-    """How far apart both end, over how far they went, on a narrow tree of the same structure.
+    """Tell how far apart both end, over how far they went, on a narrow tree of the same structure.
 
     The mean over entries after five steps on gradients of sizes 0.0001 to 10: means, because a sign of something close
     to zero may fall either way.

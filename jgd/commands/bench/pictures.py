@@ -19,7 +19,7 @@ def who(rows: Sequence[Row]) -> list[str]:
 
 
 def color_of(rows: Sequence[Row], by: str) -> str:
-    """The colour of who steps, in every picture."""
+    """Return the colour of who steps, in every picture."""
     return COLORS[who(rows).index(by) % len(COLORS)]
 
 
@@ -57,7 +57,7 @@ def roofline_figure(rows: Sequence[Row], bandwidth: float, peak: float) -> Any:
 
 
 def times_figure(rows: Sequence[Row]) -> Any:
-    """The time of a step, its quartiles over blocks, and the floor as a bar, an optimizer in each line."""
+    """Return the time of a step, its quartiles over blocks, and the floor as a bar, an optimizer in each line."""
     names = list(dict.fromkeys(row.optimizer for row in rows))
     slowest, fastest = (pick(row.timing.median for row in rows) for pick in (max, min))
     scale, unit = (1e3, "ms") if slowest >= 1e-3 else (1e6, "µs")

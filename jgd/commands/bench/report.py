@@ -16,7 +16,7 @@ from jgd.pages.svg import to_svg
 
 
 def bench_report(document: Mapping[str, Any], rows: Sequence[Row], remarks: Sequence[str], command: str) -> str:
-    """The whole page."""
+    """Return the whole page."""
     params, machine = document["params"], document["machine"]
     title = f"Optimizer steps on {params['name']}"
     roof = roofline_figure(rows, document["copy_bandwidth"], document["product_flops"])
@@ -53,7 +53,7 @@ ROOF = (
 
 
 def _verdict(rows: Sequence[Row]) -> str:
-    """The nearest to the floor and the farthest, and how often peers are slower."""
+    """Return the nearest to the floor and the farthest, and how often peers are slower."""
     ours = {row.optimizer: row.share.percent for row in rows if row.by == "jgd" and row.share is not None}
     said = []
     if ours:
@@ -126,7 +126,7 @@ def _notes(document: Mapping[str, Any], rows: Sequence[Row], command: str) -> li
 
 
 def _level(rows: Sequence[Row]) -> str:
-    """The probability with which an interval over so many blocks holds the truth."""
+    """Return the probability with which an interval over so many blocks holds the truth."""
     return level_text(median_ranks(len(rows[0].timing.seconds))[1])
 
 

@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 def measure_case(name: str, case: Case, tree: Tree, names: Sequence[str], blocks: int, seconds: float) -> list[Row]:
-    """One optimizer by us and by those of the peers who have it, a block of each in turn, and a copy."""
+    """Return one optimizer by us and by those of the peers who have it, a block of each in turn, and a copy."""
     ours, others = InJax(case.ours), peers_of(case, names)
     apart = {peer: difference(ours, found, tree.params) for peer, found in others.items()}
     for peer, found in apart.items():
@@ -89,7 +89,7 @@ def measure_case(name: str, case: Case, tree: Tree, names: Sequence[str], blocks
 
 
 def cells(row: Row) -> list[str]:
-    """A row as text."""
+    """Return a row as text."""
     low, high = row.timing.quartiles
     compilation = row.timing.compilation
     return [
@@ -107,7 +107,10 @@ def cells(row: Row) -> list[str]:
 
 
 def _against(row: Row) -> str:
-    """Its time over ours, from blocks in pairs; a tilde where that may be chance, `~1x` where the medians disagree."""
+    """Return its time over ours, from blocks in pairs.
+
+    A tilde where that may be chance, `~1x` where the medians disagree.
+    """
     if row.ratio is None or row.median_ratio is None:
         return ""
     if (row.ratio.ratio > 1) != (row.median_ratio > 1):
@@ -116,7 +119,7 @@ def _against(row: Row) -> str:
 
 
 def busy() -> str:
-    """A warning if others keep this machine's cores busy; empty if not, or if nobody tells."""
+    """Return a warning if others keep this machine's cores busy; empty if not, or if nobody tells."""
     load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, machine()["cores"]
     if load < BUSY * cores:
         return ""
@@ -138,7 +141,7 @@ def remarks(rows: Sequence[Row], cases: dict[str, Case], names: Sequence[str]) -
 
 
 def as_json(tree: Tree, row: Row) -> dict[str, Any]:
-    """A row as JSON has it; `case`, `seconds` and `copy` are what `jgd compare` reads."""
+    """Return a row as JSON has it; `case`, `seconds` and `copy` are what `jgd compare` reads."""
     timing = row.timing.as_json()
     return {
         "case": f"{tree.name} {row.optimizer} by {row.by}",
@@ -159,7 +162,7 @@ def as_json(tree: Tree, row: Row) -> dict[str, Any]:
 
 
 def _check_room(name: str, case: Case, tree: Tree, contestants: int) -> None:
-    """All of them are in memory together, with a copy's array; while they are made, once more."""
+    """Refuse what memory has no room for: all together, with a copy's array, and once more while they are made."""
     free = free_bytes(default_device())
     each = 3 * tree_bytes(tree.params) + 2 * state_bytes(case.ours, tree.params)
     if free is not None and free < contestants * each:

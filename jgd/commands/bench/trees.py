@@ -28,7 +28,7 @@ class Tree(NamedTuple):
         return num_parameters(self.params)
 
     def as_json(self) -> dict[str, Any]:
-        """Its name and its sizes."""
+        """Return its name and its sizes."""
         leaves = len(jax.tree.leaves(self.params))
         return {"name": self.name, "parameters": self.parameters, "leaves": leaves, "bytes": tree_bytes(self.params)}
 

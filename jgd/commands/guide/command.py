@@ -65,7 +65,10 @@ def show_guide(options: argparse.Namespace) -> int:
 
 
 def _text(topic: str, pages: dict[str, str], entries: dict[str, ReferenceEntry]) -> str | None:
-    """The page of a topic, None where there is no such topic. A page goes before a kind, and that before a name."""
+    """Return the page of a topic, None where there is no such topic.
+
+    A page goes before a kind, and that before a name.
+    """
     if topic in pages:
         return pages[topic]
     if topic == "parameters":

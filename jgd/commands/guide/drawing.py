@@ -27,18 +27,18 @@ class Panel:
             self.around.append(f'<text class="soft" x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{value:g}</text>')
 
     def line(self, points: Points, kind: str = "path") -> None:
-        """A line through points."""
+        """Draw a line through points."""
         text = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(self._at, points))
         self.parts.append(f'<polyline class="{kind}" points="{text}"/>')
 
     def dots(self, points: Points, kind: str = "dot", radius: float = 1.7) -> None:
-        """A dot at each point."""
+        """Draw a dot at each point."""
         self.parts += [
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>' for x, y in map(self._at, points)
         ]
 
     def drawn(self) -> str:
-        """The elements of the panel, where it stands in the picture."""
+        """Return the elements of the panel, where it stands in the picture."""
         box = f'x="{LEFT}" y="26" width="{WIDTH - LEFT - 8}" height="{HEIGHT - BELOW - 26}"'
         cut = f"cut{self.number}"
         return (
@@ -47,7 +47,7 @@ class Panel:
         )
 
     def _at(self, point: tuple[float, float]) -> tuple[float, float]:
-        """A point in pixels; far outside it stays finite."""
+        """Return a point in pixels; far outside it stays finite."""
         across, up = (
             min(max((value - low) / (high - low), -9.0), 9.0)
             for value, (low, high) in zip(point, (self.xs, self.ys), strict=True)
@@ -56,7 +56,7 @@ class Panel:
 
 
 def picture(panels: Sequence[Panel], title: str) -> str:
-    """The SVG file of panels side by side."""
+    """Return the SVG file of panels side by side."""
     width = WIDTH * len(panels)
     size = f'width="{width}" height="{HEIGHT}" viewBox="0 0 {width} {HEIGHT}"'
     body = "".join(panel.drawn() for panel in panels)

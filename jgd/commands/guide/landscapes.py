@@ -79,7 +79,7 @@ def _path(optimizer: Any, landscape: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def _drawn(name: str, paths: np.ndarray, values: np.ndarray, rates: np.ndarray) -> str:
-    """The two panels."""
+    """Return the two panels."""
     panels = [
         Panel(_title("Rosenbrock", values[0], rates[0]), (-2.0, 2.0), (-1.0, 3.0)),
         Panel(_title("bowl", values[1], rates[1]), (-2.0, 2.0), (-1.5, 1.5), 1),
@@ -103,7 +103,7 @@ def _title(landscape: str, value: float, rate: float) -> str:
 
 
 def _valley() -> list[list[tuple[float, float]]]:
-    """The curves on which (1 - x)^2 + 100 (y - x^2)^2 has one value: y = x^2 +- sqrt(value - (1 - x)^2) / 10."""
+    """Return the curves on which (1 - x)^2 + 100 (y - x^2)^2 has one value: y = x^2 +- sqrt(value - (1 - x)^2) / 10."""
     lines = []
     for value in (0.1, 1.0, 5.0, 25.0, 100.0, 300.0):
         xs = 1 + value**0.5 * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 150))
@@ -114,7 +114,7 @@ def _valley() -> list[list[tuple[float, float]]]:
 
 
 def _ellipses() -> list[list[tuple[float, float]]]:
-    """The curves on which x^2 + STEEPNESS y^2 has one value."""
+    """Return the curves on which x^2 + STEEPNESS y^2 has one value."""
     turn = np.linspace(0, 2 * np.pi, 60)
     return [
         list(zip(value**0.5 * np.cos(turn), (value / STEEPNESS) ** 0.5 * np.sin(turn), strict=True))

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 
 def guide_pages() -> dict[str, str]:
-    """The pages by name, the list of them first, and then in its order."""
+    """Return the pages by name, the list of them first, and then in its order."""
     folder = files("jgd") / "guide"
     found = {
         one.name.removesuffix(".md"): one.read_text(encoding="utf-8")

@@ -61,7 +61,7 @@ class ReferenceEntry(NamedTuple):
 
 
 def reference() -> dict[str, ReferenceEntry]:
-    """The entries by name. The names of one value make one entry; the shortest, in lower case, is its own."""
+    """Return the entries by name. The names of one value make one entry; the shortest, in lower case, is its own."""
     found: dict[int, list[tuple[str, Any]]] = {}
     for name, value in _public():
         found.setdefault(id(value), []).append((name, value))
@@ -93,7 +93,7 @@ def find_entry(topic: str, entries: Mapping[str, ReferenceEntry]) -> ReferenceEn
 
 
 def _public() -> Iterator[tuple[str, Any]]:
-    """Each public name and its value, modules left out but for those that are shown as such."""
+    """Yield each public name and its value, modules left out but for those that are shown as such."""
     jgd = import_module("jgd")  # whose table of contents it reads
     for folder in (shown := {name: getattr(jgd, name) for name in jgd.__all__}):
         if not isinstance(shown[folder], ModuleType):
@@ -110,7 +110,7 @@ def _public() -> Iterator[tuple[str, Any]]:
 
 
 def _kind(name: str, value: Any) -> str:
-    """The kind of a name, from where it is defined."""
+    """Return the kind of a name, from where it is defined."""
     folder, *parts = (value.__name__ if isinstance(value, ModuleType) else value.__module__).split(".")[1:]
     if folder == "sweep" and parts and parts[0] in KINDS:
         return parts[0]

@@ -20,7 +20,7 @@ TERM = r"^(\w[\w.]*(?:, \w[\w.]*)*) {2,}(\S.*)$"  # a term of a docstring's list
 
 
 def reference_page(entry: ReferenceEntry) -> str:
-    """The page of a name, in Markdown."""
+    """Return the page of a name, in Markdown."""
     optimizer = catalogue().get(entry.name) if entry.kind == "optimizers" else None
     text = [f"# {entry.name}", "", *_call(entry), *_facts(entry, optimizer), "", *doc_lines(entry.value)]
     text += _arguments(entry) + _methods(entry)
@@ -31,7 +31,10 @@ def reference_page(entry: ReferenceEntry) -> str:
 
 
 def kind_page(kind: str, entries: Iterable[ReferenceEntry]) -> str:
-    """The index of a kind: its names with a line each, types apart; links lead to pages beside the kinds' folders."""
+    """Return the index of a kind: its names with a line each, types apart.
+
+    Links lead to pages beside the kinds' folders.
+    """
     title, about = KINDS[kind]
     text = [f"# {title}", "", about]
     parts: dict[bool, list[ReferenceEntry]] = {False: [], True: []}
@@ -50,7 +53,7 @@ def kind_page(kind: str, entries: Iterable[ReferenceEntry]) -> str:
 
 
 def parameters_page() -> str:
-    """The glossary of the parameters of optimizers: the meaning of each, and who has it."""
+    """Return the glossary of the parameters of optimizers: the meaning of each, and who has it."""
     having: dict[str, list[str]] = {name: [] for name in GLOSSARY}
     for name, entry in catalogue().items():
         for key in inspect.signature(entry.make).parameters:
@@ -66,7 +69,7 @@ def parameters_page() -> str:
 
 
 def doc_lines(documented: Any) -> list[str]:
-    """The lines of a docstring, its lists of terms as lists of Markdown and its examples as blocks of code."""
+    """Return the lines of a docstring, its lists of terms as lists of Markdown and its examples as blocks of code."""
     text, _, arguments = (inspect.getdoc(documented) or "").partition("\nArgs:\n")
     lines: list[str] = []
     arguments_of = _parameters(documented)
@@ -89,7 +92,7 @@ def doc_lines(documented: Any) -> list[str]:
 
 
 def _parameters(documented: Any) -> Collection[str]:
-    """The names of what it is called with, none where it has no signature."""
+    """Return the names of what it is called with, none where it has no signature."""
     try:
         return inspect.signature(documented).parameters
     except (TypeError, ValueError):
@@ -97,7 +100,7 @@ def _parameters(documented: Any) -> Collection[str]:
 
 
 def rules_of(value: Any) -> list[type]:
-    """The types of an optimizer's rules, in the order in which they act, each once."""
+    """Return the types of an optimizer's rules, in the order in which they act, each once."""
     found = [type(value)] if type(value).__module__.startswith("jgd.optimizers.") else []
     for _, part in each_part(value):
         found += rules_of(part)
@@ -105,12 +108,12 @@ def rules_of(value: Any) -> list[type]:
 
 
 def in_cell(text: str) -> str:
-    """A text as a cell of a table holds it."""
+    """Return a text as a cell of a table holds it."""
     return text.replace("|", r"\|")
 
 
 def _curve_of(entry: ReferenceEntry) -> list[type]:
-    """The record that a function of the schedules makes, which has the formula."""
+    """Return the record that a function of the schedules makes, which has the formula."""
     if entry.kind != "schedules" or inspect.isclass(entry.value):
         return []
     made = inspect.signature(entry.value).return_annotation
@@ -131,7 +134,7 @@ def _fenced(lines: Sequence[str]) -> Iterable[str]:
 
 
 def _call(entry: ReferenceEntry) -> list[str]:
-    """How it is called, without the types."""
+    """Tell how it is called, without the types."""
     if isinstance(entry.value, ModuleType) or issubclass_of(entry.value, enum.Enum):
         return []
     try:
@@ -145,7 +148,7 @@ def _call(entry: ReferenceEntry) -> list[str]:
 
 
 def _short(default: Any) -> Any:
-    """A default value, whose address in memory is nobody's concern."""
+    """Return a default value, whose address in memory is nobody's concern."""
     return (
         type("", (), {"__repr__": lambda _: getattr(default, "__name__", "...")})()
         if " at 0x" in repr(default)
@@ -154,7 +157,7 @@ def _short(default: Any) -> Any:
 
 
 def issubclass_of(value: Any, base: type) -> bool:
-    """Whether it is a class of that kind."""
+    """Tell whether it is a class of that kind."""
     return inspect.isclass(value) and issubclass(value, base)
 
 
@@ -175,7 +178,7 @@ def _facts(entry: ReferenceEntry, optimizer: OptimizerEntry | None) -> list[str]
 
 
 def _arguments(entry: ReferenceEntry) -> list[str]:
-    """The fields of a record that its docstring does not list: meaning, range and default."""
+    """Return the fields of a record that its docstring does not list: meaning, range and default."""
     if not dataclasses.is_dataclass(entry.value) or isinstance(entry.value, ModuleType):
         return []
     listed = set(re.findall(r"`(\w+)`: ", "\n".join(doc_lines(entry.value))))

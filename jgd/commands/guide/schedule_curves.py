@@ -55,7 +55,7 @@ def curve_pictures() -> dict[str, str]:
 
 
 def example_call(name: str) -> str:
-    """The call of the schedule that is drawn."""
+    """Return the call of the schedule that is drawn."""
     return f"jgd.{name}({', '.join(f'{key}={value!r}' for key, value in EXAMPLES[name].items())})"
 
 

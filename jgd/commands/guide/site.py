@@ -66,7 +66,7 @@ def build_site(
 
 
 def title_of(text: str) -> str:
-    """The heading of a page."""
+    """Return the heading of a page."""
     return text.partition("\n")[0].lstrip("# ")
 
 
@@ -82,7 +82,7 @@ def llms_text(pages: Mapping[str, str], entries: Mapping[str, ReferenceEntry]) -
 
 
 def _write_pages(source: Path, pages: Mapping[str, str], entries: Mapping[str, ReferenceEntry], paths: bool) -> None:
-    """All pages in Markdown, and their pictures."""
+    """Write all pages in Markdown, and their pictures."""
     for name, text in pages.items():
         _write(source, f"{name}.md", text)
     with as_file(files("jgd") / "guide" / "pictures") as drawn:
@@ -100,7 +100,7 @@ def _write_pages(source: Path, pages: Mapping[str, str], entries: Mapping[str, R
 
 
 def _of_entry(entry: ReferenceEntry, drawn: bool) -> str:
-    """The page of a name with the way back to its kind and its picture."""
+    """Return the page of a name with the way back to its kind and its picture."""
     head, _, rest = reference_page(entry).partition("\n")
     above = f"[{KINDS[entry.kind][0]}](../reference/{entry.kind}.md)"
     picture = ""
@@ -119,7 +119,7 @@ def _escaped(text: str) -> str:
 
 
 def _benchmarks(extra: Path, target: Path) -> str:
-    """The list of the HTML pages of a folder, which are copied beside it."""
+    """Return the list of the HTML pages of a folder, which are copied beside it."""
     lines = ["# Benchmarks", "", "Pages of results as they were measured, each with its device, versions and date.", ""]
     target.mkdir(parents=True)
     for page in sorted(extra.glob("*.html")):

@@ -115,7 +115,7 @@ def _budget(options: argparse.Namespace) -> list[int]:
 
 
 def _write(folder: Path, result: Result, document: dict[str, Any], report: str) -> None:
-    """Each file whole or not at all."""
+    """Write each file whole or not at all."""
     rows = result.trials_rows()
     table = io.StringIO()
     names = dict.fromkeys(name for row in rows for name in row)
@@ -132,7 +132,7 @@ def _write(folder: Path, result: Result, document: dict[str, Any], report: str) 
 
 
 def _print(result: Result, folder: Path) -> None:
-    """The table, in colours on a terminal."""
+    """Print the table, in colours on a terminal."""
     print()
     print_table(race_header(result), [race_cells(row) for row in rows(result)], winner)
     print()

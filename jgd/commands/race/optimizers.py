@@ -13,7 +13,7 @@ OPTIMIZERS = f"""{DEFAULT.replace(",", ", ")},
 
 
 def spaces(text: str) -> dict[str, Transform]:
-    """The spaces of a list such as `adam,muon=1e-3:1`: names, with other ranges of rates if given."""
+    """Return the spaces of a list such as `adam,muon=1e-3:1`: names, with other ranges of rates if given."""
     found, racers = {}, racing()
     for part in racers if text == "all" else filter(None, (part.strip() for part in text.split(","))):
         name, _, limits = part.partition("=")
@@ -28,7 +28,7 @@ def spaces(text: str) -> dict[str, Transform]:
 
 
 def racing() -> dict[str, Any]:
-    """The catalogue's optimizers that search a learning rate and step by the gradient alone, in order."""
+    """Return the catalogue's optimizers that search a learning rate and step by the gradient alone, in order."""
     return {name: entry for name, entry in catalogue().items() if entry.rates and not entry.needs}
 
 

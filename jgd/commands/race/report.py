@@ -20,7 +20,7 @@ from jgd.sweep.spaces.space import short
 
 
 def race_report(result: Result, task: str, about: str, devices: str, command: str) -> str:
-    """The whole page."""
+    """Return the whole page."""
     standings = rows(result)
     label = label_of(result.settings.metric)
     body = [
@@ -59,7 +59,7 @@ def _verdict(result: Result, standings: Sequence[RaceRow]) -> str:
 
 
 def _behind(result: Result) -> int:
-    """How many optimizers' best settings are worse than the best one's, by the sign test over seeds in pairs."""
+    """Tell how many optimizers' best settings are worse than the best one's, by the sign test over seeds in pairs."""
     best, *others = (result.values[row.trial.number] for row in result.standings())
     return sum(ahead(best, other, result.settings.mode) for other in others)
 

@@ -35,12 +35,12 @@ class RaceRow(NamedTuple):
 
 
 def rows(result: Result) -> list[RaceRow]:
-    """The optimizers from best to worst."""
+    """Return the optimizers from best to worst."""
     return [_row(rank, result, standing) for rank, standing in enumerate(result.standings(), 1)]
 
 
 def race_header(result: Result) -> list[str]:
-    """The names of the columns; a line break is where a narrow table may break them."""
+    """Return the names of the columns; a line break is where a narrow table may break them."""
     settings = result.settings
     target = "steps to\ntarget" if settings.target is None else f"steps to\n{short(settings.target)}"
     names = ["", "optimizer", "best\nrate", label_of(settings.metric).replace(" ", "\n")]
@@ -50,7 +50,7 @@ def race_header(result: Result) -> list[str]:
 
 
 def race_cells(row: RaceRow) -> list[str]:
-    """A row as text."""
+    """Return a row as text."""
     setting = ", ".join(f"{value:.2g}" for value in row.setting.values())
     return [
         str(row.rank),
@@ -82,7 +82,7 @@ def race_remarks(result: Result) -> list[str]:
 
 
 def race_json(result: Result) -> list[dict[str, Any]]:
-    """The rows as JSON has them: what is not finite is null."""
+    """Return the rows as JSON has them: what is not finite is null."""
     return [{key: jsonable(value) for key, value in row._asdict().items()} for row in rows(result)]
 
 

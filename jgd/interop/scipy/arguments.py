@@ -31,7 +31,7 @@ class Counterpart(NamedTuple):
 def split_options(
     place: str, counterpart: Counterpart, tol: Any, options: Mapping[str, Any] | None, defaults: Mapping[str, Any]
 ) -> tuple[Any, Stop, bool]:
-    """The method, the rules and `disp`, by the options; refuse those that could not act. None is the default."""
+    """Return the method, the rules and `disp`, by the options; refuse those that could not act. None is the default."""
     rules, settings = counterpart.rules, counterpart.settings
     given = {name: value for name, value in (options or {}).items() if value is not None}
     disp = bool(given.pop("disp", False))
@@ -51,7 +51,7 @@ def split_options(
 def counterpart_of(
     place: str, method: Any, known: Mapping[str, Counterpart], nearest: Mapping[str, str]
 ) -> Counterpart:
-    """The counterpart of a method, by its name in any case."""
+    """Return the counterpart of a method, by its name in any case."""
     name = str(method).lower()
     if name in known:
         return known[name]
@@ -61,7 +61,7 @@ def counterpart_of(
 
 
 def vector_of(place: str, x0: Any, most_axes: int | None = 1) -> jax.Array:
-    """The start as an array of floating numbers."""
+    """Return the start as an array of floating numbers."""
     x = np.atleast_1d(np.asarray(x0))
     if most_axes is not None and x.ndim > most_axes:
         raise InputError(f"{place}(x0): it has shape {x.shape}; pass a vector.")
@@ -81,7 +81,7 @@ def as_tuple(place: str, args: Any) -> tuple[Any, ...]:
 
 
 def function_for(place: str, fun: Any, jac: Any, x: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
-    """The function with its derivatives, JAX's or the user's; refuse one that JAX cannot trace."""
+    """Return the function with its derivatives, JAX's or the user's; refuse one that JAX cannot trace."""
     if not callable(fun):
         raise InputError(f"{place}(fun={fun!r}): fun must be a function (x, *args).")
     if isinstance(jac, str) and jac not in DIFFERENCES:

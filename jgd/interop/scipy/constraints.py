@@ -66,7 +66,7 @@ def _constraint(place: str, given: Any, x: jax.Array) -> Constraint:
 
 
 def _of_dict(place: str, given: Mapping[str, Any], x: jax.Array) -> Constraint:
-    """The constraint of {'type': 'eq' | 'ineq', 'fun': f, 'jac': f', 'args': ()}: f(x) = 0 or f(x) >= 0."""
+    """Return the constraint of {'type': 'eq' | 'ineq', 'fun': f, 'jac': f', 'args': ()}: f(x) = 0 or f(x) >= 0."""
     kind = str(given.get("type")).lower()
     if kind not in ("eq", "ineq"):
         raise InputError(f"{place}(type={given.get('type')!r}): type must be 'eq' or 'ineq'.")

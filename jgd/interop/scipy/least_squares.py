@@ -163,7 +163,7 @@ def _box(place: str, bounds: Any, n: int) -> tuple[np.ndarray, np.ndarray] | Non
 
 
 def _middle(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """The middle of the bounds, or 1 from the one that is finite, or 1."""
+    """Return the middle of the bounds, or 1 from the one that is finite, or 1."""
     return np.select(
         [np.isfinite(lower) & np.isfinite(upper), np.isfinite(lower), np.isfinite(upper)],
         [(np.where(np.isfinite(lower), lower, 0) + np.where(np.isfinite(upper), upper, 0)) / 2, lower + 1, upper - 1],
@@ -172,7 +172,7 @@ def _middle(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
 
 
 def _count(place: str, f: Callable[..., Any]) -> int:
-    """How many parameters a curve takes after its data."""
+    """Tell how many parameters a curve takes after its data."""
     kinds = [parameter.kind for parameter in inspect.signature(f).parameters.values()]
     if len(kinds) < 2 or inspect.Parameter.VAR_POSITIONAL in kinds:
         raise InputError(f"{place}(p0=None): f's signature does not say how many parameters there are; pass p0.")
@@ -181,7 +181,7 @@ def _count(place: str, f: Callable[..., Any]) -> int:
 
 @lru_cache(maxsize=256)
 def _of_vector(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The curve as a function of its data and of one vector; one object for one curve."""
+    """Return the curve as a function of its data and of one vector; one object for one curve."""
     return lambda x, p: f(x, *p)
 
 

@@ -139,5 +139,5 @@ def _hessian(fn: Callable[..., Any]) -> Callable[..., jax.Array]:
 
 
 def _inverse(matrix: jax.Array) -> np.ndarray:
-    """The inverse of a symmetric matrix, or its pseudo-inverse where it is singular."""
+    """Return the inverse of a symmetric matrix, or its pseudo-inverse where it is singular."""
     return np.linalg.pinv(np.nan_to_num(np.asarray(matrix)), hermitian=True)

@@ -38,7 +38,7 @@ class OptimizeResult(dict[str, Any]):
 
 
 def result_of(solution: Solution, disp: Any = False, **more: Any) -> OptimizeResult:
-    """The answer that tells of a solution; `disp` prints its message."""
+    """Return the answer that tells of a solution; `disp` prints its message."""
     success = bool(solution.success)
     if disp:
         print(solution.message)

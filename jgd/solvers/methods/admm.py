@@ -58,7 +58,7 @@ class Track(NamedTuple):
         return cls(Mixing.none(MEMORY, point), point, jnp.full_like(point, jnp.inf), point)
 
     def after(self, point: jax.Array, onwards: jax.Array) -> tuple["Track", jax.Array, jax.Array]:
-        """The track, the next point, and whether it leads on from here.
+        """Return the track, the next point, and whether it leads on from here.
 
         It is extrapolated; where that has made the residual grow, it is the last plain one.
         """
@@ -102,15 +102,15 @@ class Admm(Method):
     needs: ClassVar[frozenset[str]] = frozenset({"nonsmooth"})
 
     def evaluate_start(self, problem: Objective, params: jax.Array) -> Point:
-        """The start, with multipliers of 0."""
+        """Return the start, with multipliers of 0."""
         return _evaluate(problem, params)
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The trial; its multipliers are written where it is shown."""
+        """Return the trial; its multipliers are written where it is shown."""
         return _evaluate(problem, iterate.trial), jnp.ones((), jnp.int32)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The prox of A x for z, and no multipliers."""
+        """Return the prox of A x for z, and no multipliers."""
         at, rho = problem.nonsmooth.linear(point.params), jnp.asarray(self.rho, point.grad.dtype)
         z = problem.nonsmooth.prox_beyond(at, 1 / rho)
         zero, none = jnp.zeros_like(rho), jnp.zeros((), jnp.int32)
@@ -121,7 +121,7 @@ class Admm(Method):
         return self._aimed(problem, iterate._replace(point=self._found(problem, memory, at)))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """A shorter step in x, another of Newton's, or new z and u and the first step from there."""
+        """Return a shorter step in x, another of Newton's, or new z and u and the first step from there."""
         old: Splitting = iterate.memory
         before, after = self._lagrangian(problem, old, old.x), self._lagrangian(problem, old, new)
         fine = jnp.isfinite(after) & jnp.all(jnp.isfinite(new.grad)) & (after <= before + rounding(before))
@@ -189,16 +189,16 @@ class Admm(Method):
         return cast_like(iterate._replace(trial=x.params + direction, memory=new), iterate)
 
     def _slope(self, problem: Objective, memory: Splitting, at: jax.Array) -> jax.Array:
-        """The gradient in x of the augmented Lagrangian."""
+        """Return the gradient in x of the augmented Lagrangian."""
         return memory.x.grad + memory.rho * problem.nonsmooth.transposed(at - memory.z + memory.u)
 
     def _lagrangian(self, problem: Objective, memory: Splitting, x: Point) -> jax.Array:
-        """Its value as a function of x."""
+        """Return its value as a function of x."""
         gap = problem.nonsmooth.linear(x.params) - memory.z + memory.u
         return x.smooth + memory.rho * (gap @ gap) / 2
 
     def _residuals(self, problem: Objective, memory: Splitting, at: jax.Array) -> tuple[Sizes, jax.Array, jax.Array]:
-        """The sizes that the residuals are to be compared with, whether both are rounding, and the optimality."""
+        """Give the sizes that the residuals are to be compared with, whether both are rounding, and the optimality."""
         x, y = memory.x, problem.nonsmooth.transposed(memory.rho * memory.u)
         eps = 10 * float(jnp.finfo(x.grad.dtype).eps)
         primal, dual = jnp.linalg.norm(at - memory.z), jnp.linalg.norm(x.grad + y)
@@ -208,7 +208,7 @@ class Admm(Method):
         return (size_of_z, size_of_y), precise, jnp.hypot(primal, dual)
 
     def _found(self, problem: Objective, memory: Splitting, at: jax.Array) -> Point:
-        """The point that is shown as the solution."""
+        """Return the point that is shown as the solution."""
         x, z = memory.x._replace(multipliers=memory.rho * memory.u), memory.z
         beyond = problem.nonsmooth.value_beyond(z).astype(x.value.dtype)
         if problem.nonsmooth.is_composed:

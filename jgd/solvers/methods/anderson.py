@@ -39,19 +39,19 @@ class Anderson(Method):
     takes = needs = frozenset({"equations"})
 
     def evaluate_start(self, problem: Objective, params: jax.Array) -> Point:
-        """The residual alone; the gradient stays 0."""
+        """Return the residual alone; the gradient stays 0."""
         zeros = jnp.zeros_like(params)
         return problem.evaluate_residual_alone(params, Point(params, jnp.zeros((), params.dtype), zeros))
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """A plain step."""
+        """Return a plain step."""
         none = Mixed(Mixing.none(self.memory_size, point.params), jnp.ones_like(point.value))
         size = jnp.linalg.norm(point.residual)
         trial = point.params + self.mixing * point.residual
         return Iterate(point, trial, jnp.array(True), size, status(Status.RUNNING), none)
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The residual alone."""
+        """Return the residual alone."""
         return problem.evaluate_residual_alone(iterate.trial, iterate.point), jnp.ones((), jnp.int32)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:

@@ -64,15 +64,15 @@ class AugmentedLagrangian(Method):
     increase_factor: Scalar = hyper(default=10.0, interval="(1, inf)")
 
     def evaluate_start(self, problem: Objective, params: jax.Array) -> Point:
-        """The start, under the first penalty and multipliers of 0."""
+        """Return the start, under the first penalty and multipliers of 0."""
         return self._evaluate(problem, params, None)
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The trial, whose gradient is that of the augmented Lagrangian."""
+        """Return the trial, whose gradient is that of the augmented Lagrangian."""
         return self._evaluate(problem, iterate.trial, iterate.memory), jnp.ones((), jnp.int32)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The form of the first iterate, and the first round's numbers."""
+        """Return the form of the first iterate, and the first round's numbers."""
         if problem.lower is not None and "bounds" not in self.inner.takes:
             raise InputError(
                 f"augmented_lagrangian(inner={type(self.inner).__name__}): it does not take bounds=; pass one that "
@@ -91,7 +91,7 @@ class AugmentedLagrangian(Method):
         return Iterate(point, point.params, jnp.array(True), optimality, status(Status.RUNNING), memory)
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
-        """The next trial of the inner method, or the first of the next round."""
+        """Return the next trial of the inner method, or the first of the next round."""
         now: PenaltyRound = where(first, cast_like(self.begin(problem, new).memory, iterate.memory), iterate.memory)
         lagrangian, begins = _Lagrangian(problem, now.multipliers, now.penalty), first | now.begins
         inner = self.inner.turn(lagrangian.objective, now.inner, lagrangian.seen(new), begins)
@@ -108,7 +108,7 @@ class AugmentedLagrangian(Method):
         return where(over, self._next_round(problem, going, diverges), going)
 
     def _next_round(self, problem: Objective, iterate: Iterate, diverges: jax.Array) -> Iterate:
-        """The round after the one that has ended, from its point, or from its start where it diverges."""
+        """Return the round after the one that has ended, from its point, or from its start where it diverges."""
         now, point, rows = iterate.memory, iterate.point, problem.rows
         y = jnp.where(diverges, now.multipliers, jnp.clip(point.multipliers, -LARGEST, LARGEST))
         missed = jnp.max(jnp.abs(y - now.multipliers), initial=0.0) / now.penalty
@@ -170,12 +170,12 @@ class _Lagrangian:
         self.problem, self.y, self.rho = problem, multipliers, penalty
 
     def value(self, f: jax.Array, c: jax.Array) -> jax.Array:
-        """Its value, given those of the function and of the constraints."""
+        """Return its value, given those of the function and of the constraints."""
         estimate = _estimate(self.problem.rows, c, self.y, self.rho)
         return f + jnp.sum((estimate - self.y) * (estimate + self.y)) / (2 * self.rho)
 
     def seen(self, point: Point) -> Point:
-        """A point with its value, which keeps that of f."""
+        """Return a point with its value, which keeps that of f."""
         return point._replace(value=self.value(point.value, point.constraint), aux=(point.value, point.aux))
 
     @property
@@ -194,13 +194,13 @@ def _floor(value: jax.Array) -> jax.Array:
 
 
 def _estimate(rows: ConstraintRows, c: jax.Array, y: jax.Array, rho: jax.Array) -> jax.Array:
-    """The multipliers after a step: rho times the distance of c + y/rho to the limits."""
+    """Return the multipliers after a step: rho times the distance of c + y/rho to the limits."""
     moved = c + y / rho
     return rho * (moved - jnp.clip(moved, rows.lower, rows.upper))
 
 
 def _sizes(problem: Objective, point: Point) -> tuple[jax.Array, jax.Array]:
-    """The norm of the projected gradient, and of that with the residual of the constraints."""
+    """Return the norm of the projected gradient, and of that with the residual of the constraints."""
     size = jnp.linalg.norm(problem.projected(point.params, point.grad))
     missed = jnp.linalg.norm(problem.rows.residual(point.constraint, point.multipliers))
     return size, jnp.hypot(size, missed)

@@ -44,7 +44,7 @@ class Backtracking(Method):
     increase_factor: Scalar = hyper(default=1.5, interval="[1, inf)")
 
     def move(self, problem: Objective, point: Point, step: jax.Array) -> jax.Array:
-        """The trial from a point, f[n]."""
+        """Return the trial from a point, f[n]."""
         raise NotImplementedError
 
     def distance(self, problem: Objective, new: jax.Array, old: jax.Array) -> jax.Array:
@@ -52,15 +52,15 @@ class Backtracking(Method):
         return jnp.sum((new - old) ** 2) / 2
 
     def residual(self, problem: Objective, point: Point, trial: jax.Array, step: jax.Array) -> jax.Array:
-        """The optimality at a point, given the trial from it: the prox residual |x - x+| / t."""
+        """Return the optimality at a point, given the trial from it: the prox residual |x - x+| / t."""
         return jnp.linalg.norm(point.params - trial) / step
 
     def is_still(self, new: jax.Array, old: jax.Array) -> jax.Array:
-        """Whether a step is within the rounding of the point, bool[]."""
+        """Tell whether a step is within the rounding of the point, bool[]."""
         return jnp.linalg.norm(new - old) <= jnp.finfo(old.dtype).eps * jnp.linalg.norm(old)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The start, and a first step that is of length 1 along the gradient at most."""
+        """Return the start, and a first step that is of length 1 along the gradient at most."""
         step = 1 / jnp.maximum(1.0, jnp.linalg.norm(point.grad))
         trial = self.move(problem, point, step)
         optimality = self.residual(problem, point, trial, step)
@@ -68,7 +68,7 @@ class Backtracking(Method):
         return Iterate(point, trial, jnp.array(True), optimality, status(Status.RUNNING), progress)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """The step from the new point, or a shorter one from the old."""
+        """Return the step from the new point, or a shorter one from the old."""
         share = self.share(problem, iterate.point, new, iterate.memory.step)
         accepted = share <= 1
         point = where(accepted, new, iterate.point)
@@ -91,7 +91,7 @@ class Backtracking(Method):
         return jnp.where(is_finite(new) & ~jnp.isnan(share), share, jnp.inf)
 
     def resized(self, progress: StepProgress, share: jax.Array) -> StepProgress:
-        """The progress with the length of the next trial, after one that took a share of what it was allowed."""
+        """Return the progress with the length of the next trial, after one that took a share of what it was allowed."""
         accepted = share <= 1
         fitting = jnp.where(share > 0, 0.9 / jnp.where(share > 0, share, 1.0), jnp.inf)
         settled = progress.settled | ~accepted
@@ -101,12 +101,12 @@ class Backtracking(Method):
 
 
 def smooth(point: Point) -> jax.Array:
-    """The value of the smooth part at a point."""
+    """Return the value of the smooth part at a point."""
     return point.value if point.smooth is None else point.smooth
 
 
 def noted(progress: StepProgress, accepted: jax.Array, value: jax.Array, optimality: jax.Array) -> StepProgress:
-    """The progress with the value and the optimality of a step, if it was accepted."""
+    """Return the progress with the value and the optimality of a step, if it was accepted."""
     better = (value < progress.value) | (optimality < progress.optimality)
     return progress._replace(
         value=jnp.where(accepted, jnp.minimum(value, progress.value), progress.value),
@@ -116,7 +116,7 @@ def noted(progress: StepProgress, accepted: jax.Array, value: jax.Array, optimal
 
 
 def ended(progress: StepProgress, old: Point, new: Point, accepted: jax.Array, still: jax.Array) -> jax.Array:
-    """The status after a trial: PRECISION or LINE_SEARCH where nothing can follow, else RUNNING."""
+    """Return the status after a trial: PRECISION or LINE_SEARCH where nothing can follow, else RUNNING."""
     flat = jnp.abs(new.value - old.value) <= rounding(old.value)
     failed = jnp.where(flat, status(Status.PRECISION), status(Status.LINE_SEARCH))
     done = jnp.where(accepted, status(Status.PRECISION), failed)

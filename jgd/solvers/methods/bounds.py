@@ -23,7 +23,7 @@ def longest_step(problem: Objective, params: jax.Array, direction: jax.Array) ->
 
 
 def first_step(problem: Objective, size: jax.Array, value: jax.Array, slope: jax.Array) -> jax.Array:
-    """How far to try first along steepest descent of this norm and slope, f[].
+    """Tell how far to try first along steepest descent of this norm and slope, f[].
 
     For a length of at most 1, or to where a parabola comes down to 0, if that is nearer (Fletcher 1987). All of it
     where every parameter has two bounds, for then no more than the box, which gives the scale, is crossed (as

@@ -38,17 +38,17 @@ class Broyden(Method):
     takes = needs = frozenset({"equations"})
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The form of the first iterate."""
+        """Return the form of the first iterate."""
         no, size = jnp.array(False), jnp.ones_like(point.value)
         return at_start(point, point.params, Learned(point.jacobian.T, size, no, no, size))
 
     def before(self, problem: Objective, params: Params) -> Iterate:
-        """The start, of which the Jacobian is wanted."""
+        """Return the start, of which the Jacobian is wanted."""
         iterate = super().before(problem, params)
         return iterate._replace(memory=iterate.memory._replace(renew=jnp.array(True)))
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The residual alone, and the Jacobian where it is to be computed anew."""
+        """Return the residual alone, and the Jacobian where it is to be computed anew."""
         one = jnp.ones((), jnp.int32)
 
         def new() -> Point:
@@ -86,7 +86,7 @@ class Broyden(Method):
 
 
 def _try(iterate: Iterate, memory: Learned) -> Iterate:
-    """The iterate with its next trial: a step, or the point itself where its Jacobian is wanted."""
+    """Return the iterate with its next trial: a step, or the point itself where its Jacobian is wanted."""
     point = iterate.point
     direction = jnp.where(memory.renew, 0.0, -(memory.inverse @ point.residual))
     return iterate._replace(trial=point.params + memory.step * direction, memory=memory)

@@ -48,23 +48,23 @@ class Descent(Method):
     knows_at_once: ClassVar[bool] = False  # whether the model's direction is one to go before it has learned anything
 
     def direction(self, problem: Objective, model: Any, point: Point) -> jax.Array:
-        """Where to go from a point, f[n], by a model that has learned; with bounds x + d obeys them."""
+        """Tell where to go from a point, f[n], by a model that has learned; with bounds x + d obeys them."""
         raise NotImplementedError
 
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> Any:
-        """The model after a step."""
+        """Return the model after a step."""
         raise NotImplementedError
 
     def start(self, problem: Objective, point: Point) -> Any:
-        """The model that has learned nothing."""
+        """Return the model that has learned nothing."""
         raise NotImplementedError
 
     def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
-        """The first step to try on a ray that starts so, given the last ray and its step; 1 by default."""
+        """Return the first step to try on a ray that starts so, given the last ray and its step; 1 by default."""
         return 1.0
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The form of the first iterate."""
+        """Return the form of the first iterate."""
         zero, model, fresh = jnp.zeros_like(point.value), self.start(problem, point), jnp.array(True)
         start = RayPoint(zero, point.value, zero, point)
         ray = Ray(
@@ -91,7 +91,7 @@ class Descent(Method):
         )
 
     def _move(self, problem: Objective, iterate: Iterate, trial: RayPoint, search: Any, first: jax.Array) -> Iterate:
-        """The first trial from the end of a search, or from the start."""
+        """Return the first trial from the end of a search, or from the start."""
         ray, old, end = iterate.memory, iterate.point, search.point
         moved = (end.step > 0) & (search.done | (end.value < old.value)) & ~first
         grew = moved & search.failed & (end.step >= trial.step)  # and would have gone on: as far at once next time
@@ -116,7 +116,7 @@ class Descent(Method):
     def _aim(
         self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array, direction: jax.Array, at_least: Any
     ) -> Iterate:
-        """The ray from the point of the iterate, and its first trial."""
+        """Return the ray from the point of the iterate, and its first trial."""
         point, last = iterate.point, iterate.memory
         slope = direction @ point.grad
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)

@@ -61,7 +61,7 @@ class Equations(Method):
         return self.method.evaluate(problem, iterate._replace(memory=iterate.memory.inner))
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
-        """The method's next iterate."""
+        """Return the method's next iterate."""
         _, least, idle = iterate.memory
         found = self.method.turn(problem, iterate._replace(memory=iterate.memory.inner), new, first)
         size = jnp.linalg.norm(found.point.residual)

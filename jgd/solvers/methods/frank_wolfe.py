@@ -25,7 +25,7 @@ class Mixture(NamedTuple):
         return self.weights @ self.atoms
 
     def with_atom(self, atom: jax.Array, weight: jax.Array) -> "Mixture":
-        """The same but for a point more, of this weight; in place of the two of least weight their own mean."""
+        """Return the same but for a point more, of this weight; in place of the two of least weight their own mean."""
         atoms, weights = jnp.vstack([self.atoms, atom]), jnp.append(self.weights, weight)
         i, j = jnp.argsort(weights)[:2]
         both = weights[i] + weights[j]
@@ -63,7 +63,7 @@ class FrankWolfe(Backtracking):
     needs: ClassVar[frozenset[str]] = takes
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The start, which is its own atom."""
+        """Return the start, which is its own atom."""
         size = min(self.atoms, point.params.size + 1)  # more are never needed (Caratheodory)
         none = Mixture(jnp.zeros((size, point.params.size), point.params.dtype), jnp.zeros(size, point.params.dtype))
         here = Mixture(none.atoms.at[0].set(point.params), none.weights.at[0].set(1.0))
@@ -72,7 +72,7 @@ class FrankWolfe(Backtracking):
         return base._replace(trial=there.mean, memory=Corners(base.memory, here, there))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """The step from the new point, or a shorter one from the old."""
+        """Return the step from the new point, or a shorter one from the old."""
         memory: Corners = iterate.memory
         share = self.share(problem, iterate.point, new, memory.progress.step)
         accepted = share <= 1
@@ -86,16 +86,16 @@ class FrankWolfe(Backtracking):
         return Iterate(point, trial, accepted, optimality, end, Corners(progress, here, there))
 
     def move(self, problem: Objective, point: Point, step: jax.Array) -> jax.Array:
-        """The step of the first kind."""
+        """Return the step of the first kind."""
         alone = Mixture(point.params[None], jnp.ones(1, point.params.dtype))
         return self._mixed(problem, point, alone, step).mean
 
     def residual(self, problem: Objective, point: Point, trial: jax.Array, step: jax.Array) -> jax.Array:
-        """The gap."""
+        """Return the gap."""
         return jnp.maximum(point.grad @ (point.params - problem.nonsmooth.lmo(point.grad)), 0.0)
 
     def _mixed(self, problem: Objective, point: Point, here: Mixture, step: jax.Array) -> Mixture:
-        """The mixture of the trial."""
+        """Return the mixture of the trial."""
         g, corner, among = point.grad, problem.nonsmooth.lmo(point.grad), here.weights > 0
         slopes = here.atoms @ g
         worst = jnp.argmax(jnp.where(among, slopes, -jnp.inf))
@@ -115,5 +115,5 @@ frank_wolfe = FrankWolfe
 
 
 def _reach(g: jax.Array, d: jax.Array, step: jax.Array, longest: jax.Array | float) -> jax.Array:
-    """The share of a direction at which g'd + |d|^2 / (2 t) is least, at most the longest."""
+    """Return the share of a direction at which g'd + |d|^2 / (2 t) is least, at most the longest."""
     return jnp.clip(ratio(-step * (g @ d), d @ d), 0.0, longest)

@@ -32,23 +32,23 @@ class FromTransform(Method):
     transform: Transform = part()
 
     def before(self, problem: Objective, params: Params) -> Iterate:
-        """The start, and the transform's first state."""
+        """Return the start, and the transform's first state."""
         iterate = super().before(problem, params)
         return iterate._replace(memory=TransformMemory(self.transform.init(params), jnp.array(False)))
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The form alone."""
+        """Return the form alone."""
         return at_start(point, point.params)
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
-        """The step from the new point."""
+        """Return the step from the new point."""
         fine = is_finite(new) | first
         found = at_start(where(fine, new, iterate.point), iterate.trial)
         end = jnp.where(fine, status(Status.RUNNING), status(Status.NON_FINITE))
         return self._step(problem, found._replace(status=end), iterate.memory.state)
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The point that the line search has evaluated, else a new evaluation."""
+        """Return the point that the line search has evaluated, else a new evaluation."""
         searched = _searched(iterate.memory.state)
         if searched is None:
             return super().evaluate(problem, iterate)
@@ -74,7 +74,10 @@ class FromTransform(Method):
 
 
 def _searched(state: Any) -> tuple[Any, Any, jax.Array] | None:
-    """The value, the gradient and the trials that a line search left, where it is the last of a chain; else None."""
+    """Return the value, the gradient and the trials that a line search left, where it is the last of a chain.
+
+    Else None.
+    """
     if type(state) is tuple and state:
         return _searched(state[-1])
     if not {"value", "grad", "info"} <= set(getattr(state, "_fields", ())) or getattr(state, "grad", None) is None:

@@ -83,7 +83,7 @@ class BarzilaiBorwein(Method):
     slope_rtol: Scalar = hyper(default=1e-4, interval="(0, 1)")
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """A step along the gradient, of length at most 1."""
+        """Return a step along the gradient, of length at most 1."""
         size = jnp.linalg.norm(steepest(problem, point))
         values = jnp.full(self.window, -jnp.inf, point.value.dtype).at[0].set(point.value)
         direction = steepest(problem, point, 1 / jnp.maximum(1.0, size))
@@ -93,7 +93,7 @@ class BarzilaiBorwein(Method):
         return at_start(point, trial, memory)._replace(optimality=size)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """A new direction, or a shorter step along the old."""
+        """Return a new direction, or a shorter step along the old."""
         old, memory = iterate.point, iterate.memory
         slope, t = memory.direction @ old.grad, memory.share
         most = jnp.max(memory.values) + self.slope_rtol * t * slope + rounding(old.value)

@@ -63,11 +63,11 @@ class HagerZhang(LineSearch):
         return SecantSearch(zero_count(), jnp.int32(GROW), zero, start, start, bare, bare, no, zero, no, no)
 
     def next(self, search: SecantSearch, longest: Scalar) -> jax.Array:
-        """The step that the phase wants."""
+        """Return the step that the phase wants."""
         return jnp.minimum(search.next, longest).astype(search.next.dtype)
 
     def receive(self, search: SecantSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> SecantSearch:
-        """The interval after a trial, and the next phase."""
+        """Return the interval after a trial, and the next phase."""
         old, bare = search, new._replace(aux=())
         finite = jnp.isfinite(new.value) & jnp.isfinite(new.slope)
         rtol = equal_rtol(start.value) if self.epsilon is None else self.epsilon
@@ -109,7 +109,7 @@ class HagerZhang(LineSearch):
     def _after(
         self, old: SecantSearch, low: RayPoint, high: RayPoint, halving: jax.Array, grows: jax.Array, width: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """The next phase, its step, and the width with which the secant steps began (procedure `secant2`)."""
+        """Return the next phase, its step, and the width with which the secant steps began (procedure `secant2`)."""
         moved_high = high.step != old.high.step
         again = where(moved_high, _secant(old.high, high), _secant(old.low, low))
         inside = (again > low.step) & (again < high.step)
@@ -131,5 +131,5 @@ hager_zhang = HagerZhang
 
 
 def _secant(a: RayPoint, b: RayPoint) -> jax.Array:
-    """The step at which the line through both slopes is 0; NaN where there is none."""
+    """Return the step at which the line through both slopes is 0; NaN where there is none."""
     return (a.step * b.slope - b.step * a.slope) / (b.slope - a.slope)

@@ -48,17 +48,17 @@ class DampedGaussNewton(Method):
     factor: Scalar
 
     def linearize(self, problem: Objective, point: Point, columns: jax.Array) -> LinearModel:
-        """The model about a point."""
+        """Return the model about a point."""
         return LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
 
     def choose(
         self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array, optimality: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """The step in the model's scale, and its damping."""
+        """Return the step in the model's scale, and its damping."""
         return model.within(radius)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The form of the first iterate, without an evaluation."""
+        """Return the form of the first iterate, without an evaluation."""
         columns, size = jnp.zeros_like(point.grad), jnp.zeros_like(point.value)
         region = TrustedModel(self.linearize(problem, point, columns), columns, size, columns, size)
         return at_start(point, point.params, region)
@@ -89,7 +89,7 @@ class DampedGaussNewton(Method):
         return Iterate(point, trial, accepted, optimality, self._status(point, model, step, size, optimality), region)
 
     def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:
-        """The radius after a good step of this length."""
+        """Return the radius after a good step of this length."""
         return 2 * length
 
     def _status(self, point: Point, model: LinearModel, step: Any, size: jax.Array, optimality: Any) -> jax.Array:
@@ -119,7 +119,7 @@ class LevenbergMarquardt(DampedGaussNewton):
     factor: Scalar = hyper(default=100.0, interval="(0, inf)")
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The point at the trial, which the acceleration has bent."""
+        """Return the point at the trial, which the acceleration has bent."""
         if not self.geodesic:
             return super().evaluate(problem, iterate)
         x, region = iterate.point.params, iterate.memory

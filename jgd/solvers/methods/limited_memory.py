@@ -71,11 +71,11 @@ class LBFGSB(Descent):
     line_search: LineSearch = part(default=StrongWolfe(), expect=LINE_SEARCH)
 
     def start(self, problem: Objective, point: Point) -> Pairs:
-        """The identity."""
+        """Return the identity."""
         return Pairs.none(self.memory_size, point.grad)
 
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> Pairs:
-        """The pair of the step."""
+        """Return the pair of the step."""
         return model.learned(new.params - old.params, new.grad - old.grad)
 
     def direction(self, problem: Objective, model: Pairs, point: Point) -> jax.Array:
@@ -98,7 +98,7 @@ def _inverse_times(pairs: Pairs, g: jax.Array) -> jax.Array:
 
 
 def _to_minimum(problem: Objective, pairs: Pairs, point: Point) -> jax.Array:
-    """The step to the minimum of the model over the parameters that are free at the Cauchy point."""
+    """Return the step to the minimum of the model over the parameters that are free at the Cauchy point."""
     x, g, theta = point.params, point.grad, pairs.theta
     S, Y, m = pairs.S, pairs.Y, len(pairs.S)
     W, eye = jnp.concatenate([Y, theta * S]), jnp.eye(m, dtype=S.dtype)
@@ -122,7 +122,7 @@ def _to_minimum(problem: Objective, pairs: Pairs, point: Point) -> jax.Array:
 def _cauchy_point(
     problem: Objective, point: Point, W: jax.Array, M: jax.Array, theta: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The first minimum of the model along P(x - t g), and which parameters are inside the bounds there (Alg. CP)."""
+    """Return the first minimum of the model along P(x - t g), Alg. CP, and which parameters are inside the bounds."""
     x, g = point.params, point.grad
     bound = jnp.where(g > 0, problem.lower, problem.upper)
     reached = jnp.where(g == 0, jnp.inf, (x - bound) / jnp.where(g == 0, 1.0, g))  # at which t each meets its bound

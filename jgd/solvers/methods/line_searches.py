@@ -18,7 +18,7 @@ NOISIEST = 100
 
 
 def equal_rtol(value: jax.Array) -> float:
-    """The relative difference up to which two values of this dtype count as equal."""
+    """Return the relative difference up to which two values of this dtype count as equal."""
     return EPSILONS * float(jnp.finfo(value.dtype).eps)
 
 
@@ -49,11 +49,11 @@ class LineSearch:
         return begin_search(start)
 
     def next(self, search: Any, longest: Scalar) -> jax.Array:
-        """The step to try next, after the first, at most `longest`."""
+        """Return the step to try next, after the first, at most `longest`."""
         raise NotImplementedError
 
     def receive(self, search: Any, start: RayPoint, new: RayPoint, longest: Scalar) -> Any:
-        """The search after the evaluation of that step."""
+        """Return the search after the evaluation of that step."""
         raise NotImplementedError
 
 
@@ -116,7 +116,7 @@ class StrongWolfe(LineSearch):
         )
 
     def next(self, search: WolfeSearch, longest: Scalar) -> jax.Array:
-        """The step of the model."""
+        """Return the step of the model."""
         return jnp.minimum(search.next, longest).astype(search.next.dtype)
 
     def receive(self, search: WolfeSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> WolfeSearch:
@@ -185,7 +185,7 @@ class Armijo(LineSearch):
     max_steps: Scalar = hyper(default=20, interval="[1, inf)", whole=True)
 
     def next(self, search: StepSearch, longest: Scalar) -> jax.Array:
-        """The lowest point of a cubic or a parabola."""
+        """Return the lowest point of a cubic or a parabola."""
         return next_step(search, 0.0, longest, 1.0).astype(search.trial.step.dtype)
 
     def receive(self, search: StepSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> StepSearch:
@@ -198,14 +198,14 @@ armijo = Armijo
 
 
 def _tilted(end: RayPoint, slope: jax.Array) -> RayPoint:
-    """The point of f(t) - slope t."""
+    """Return the point of f(t) - slope t."""
     return end._replace(value=end.value - slope * end.step, slope=end.slope - slope)
 
 
 def _safeguarded(
     low: RayPoint, high: RayPoint, new: RayPoint, bracketed: jax.Array, grown: tuple[jax.Array, jax.Array]
 ) -> tuple[RayPoint, RayPoint, jax.Array, jax.Array]:
-    """The interval with a trial, whether there is one, and the next step (Moré & Thuente 1994, section 4).
+    """Return the interval with a trial, whether there is one, and the next step (Moré & Thuente 1994, section 4).
 
     `grown` are the least and the longest step that may follow while there is no interval.
     """
@@ -238,7 +238,7 @@ def _safeguarded(
 
 
 def _cubic(a: RayPoint, b: RayPoint) -> jax.Array:
-    """The minimum of the cubic with both values and slopes, measured from b (Nocedal & Wright 2006, 3.59)."""
+    """Return the minimum of the cubic with both values and slopes, measured from b (Nocedal & Wright 2006, 3.59)."""
     h = b.step - a.step
     theta = 3 * (a.value - b.value) / h + a.slope + b.slope
     scale = jnp.maximum(jnp.abs(theta), jnp.maximum(jnp.abs(a.slope), jnp.abs(b.slope)))

@@ -27,7 +27,7 @@ class LinearModel(NamedTuple):
 
     @classmethod
     def of(cls, scale: Float[Array, " n"], matrix: Float[Array, "m n"], residual: Float[Array, " m"]) -> "LinearModel":
-        """The model for a matrix: a QR factorization of it with its residual, and the SVD of what is left."""
+        """Return the model for a matrix: a QR factorization of it with its residual, and the SVD of what is left."""
         n = matrix.shape[1]
         triangle = jnp.linalg.qr(jnp.column_stack([matrix, residual]), mode="r")[:n]
         left, singular, right = jnp.linalg.svd(triangle[:, :n], full_matrices=False)
@@ -36,11 +36,11 @@ class LinearModel(NamedTuple):
         return cls(scale, singular, right, along)
 
     def step(self) -> Float[Array, " n"]:
-        """The least z that minimizes m(z)."""
+        """Return the least z that minimizes m(z)."""
         return -self._coordinates(0.0) @ self.right
 
     def step_norm(self) -> Float[Array, ""]:
-        """The norm of `step`."""
+        """Return the norm of `step`."""
         return jnp.linalg.norm(self._coordinates(0.0))
 
     def within(self, radius: Float[Array, ""]) -> tuple[Float[Array, " n"], Float[Array, ""]]:
@@ -64,7 +64,7 @@ class LinearModel(NamedTuple):
         return -z @ self.right, damping
 
     def slope(self, z: Float[Array, " n"]) -> Float[Array, ""]:
-        """The derivative of m along z, at 0."""
+        """Return the derivative of m along z, at 0."""
         return (self.singular * self.along) @ (self.right @ z)
 
     def product(self, z: Float[Array, " n"], w: Float[Array, " n"]) -> Float[Array, ""]:
@@ -80,7 +80,7 @@ class LinearModel(NamedTuple):
         return self.along @ self.along / 2
 
     def size(self, x: Float[Array, " n"]) -> Float[Array, ""]:
-        """The norm of the parameters in the model's scale; those that it does not move count for nothing."""
+        """Return the norm of the parameters in the model's scale; those that it does not move count for nothing."""
         return jnp.linalg.norm(jnp.where(self.scale > 0, x / self.scale, 0.0))
 
     def inverse(self, y: Float[Array, " n"], damping: Scalar) -> Float[Array, " n"]:
@@ -92,13 +92,13 @@ class LinearModel(NamedTuple):
         return self.singular * self.along / self._squares(damping)
 
     def _squares(self, damping: Scalar) -> Float[Array, " k"]:
-        """The eigenvalues of A'A + damping, and 1 in place of 0."""
+        """Return the eigenvalues of A'A + damping, and 1 in place of 0."""
         squares = self.singular**2 + damping
         return jnp.where(squares > 0, squares, 1.0)
 
 
 def columns_of(jacobian: Float[Array, "m n"]) -> Float[Array, " n"]:
-    """The norms of its columns, and 1 in place of 0."""
+    """Return the norms of its columns, and 1 in place of 0."""
     norms = jnp.linalg.norm(jacobian, axis=0)
     return jnp.where(norms > 0, norms, 1.0)
 

@@ -70,5 +70,5 @@ class RobustLoss:
 
 
 def robust_loss(kind: str, scale: Scalar) -> RobustLoss | None:
-    """The loss of this name; None for half the sum of squares."""
+    """Return the loss of this name; None for half the sum of squares."""
     return None if kind == "linear" else RobustLoss(kind, scale)

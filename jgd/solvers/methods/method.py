@@ -37,7 +37,7 @@ class Method:
     needs: ClassVar[frozenset[str]] = frozenset()  # those that it makes no sense without
 
     def evaluate_start(self, problem: Objective, params: Params) -> Point:
-        """The start, evaluated once: where only its form is wanted."""
+        """Return the start, evaluated once: where only its form is wanted."""
         return problem.evaluate(params)
 
     def before(self, problem: Objective, params: Params) -> Iterate:
@@ -47,11 +47,11 @@ class Method:
         return zeros._replace(point=zeros.point._replace(params=params), trial=params)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The first iterate, at a start that was evaluated."""
+        """Return the first iterate, at a start that was evaluated."""
         raise NotImplementedError
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
-        """The next iterate, given the evaluation of `iterate.trial`, which is the start where `first`, bool[]."""
+        """Give the next iterate, given the evaluation of `iterate.trial`, which is the start where `first`, bool[]."""
         return jax.lax.cond(
             first,
             lambda: cast_like(self.begin(problem, new), iterate),
@@ -59,11 +59,11 @@ class Method:
         )
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """The next iterate, given the evaluation of `iterate.trial`."""
+        """Return the next iterate, given the evaluation of `iterate.trial`."""
         raise NotImplementedError
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The point at `iterate.trial`, and in how many evaluations it was found, i32[]."""
+        """Return the point at `iterate.trial`, and in how many evaluations it was found, i32[]."""
         return problem.evaluate(iterate.trial), jnp.ones((), jnp.int32)
 
 
@@ -72,16 +72,16 @@ FALLS = 0.9
 
 
 def at_start(point: Point, trial: Params, memory: Any = ()) -> Iterate:
-    """The first iterate of most methods: at the start, with the norm of the gradient as its optimality."""
+    """Return the first iterate of most methods: at the start, with the norm of the gradient as its optimality."""
     return Iterate(point, trial, jnp.array(True), global_norm(point.grad), status(Status.RUNNING), memory)
 
 
 def status(code: Status) -> jax.Array:
-    """A status as the scalar that a program computes with, i32[]."""
+    """Return a status as the scalar that a program computes with, i32[]."""
     return jnp.int32(int(code))
 
 
 def is_finite(point: Point) -> jax.Array:
-    """Whether the value, the gradient and the constraints are, bool[]."""
+    """Tell whether the value, the gradient and the constraints are, bool[]."""
     finite = jnp.isfinite(point.value) & jnp.isfinite(global_norm(point.grad))
     return finite if point.constraint is None else finite & jnp.all(jnp.isfinite(point.constraint))

@@ -29,19 +29,19 @@ class MirrorDescent(Backtracking):
     needs: ClassVar[frozenset[str]] = takes
 
     def move(self, problem: Objective, point: Point, step: jax.Array) -> jax.Array:
-        """The mirror step."""
+        """Return the mirror step."""
         return problem.nonsmooth.mirror(point.params, point.grad, step)
 
     def distance(self, problem: Objective, new: jax.Array, old: jax.Array) -> jax.Array:
-        """The divergence of the set's map."""
+        """Return the divergence of the set's map."""
         return problem.nonsmooth.divergence(new, old).astype(old.dtype)
 
     def is_still(self, new: jax.Array, old: jax.Array) -> jax.Array:
-        """Whether no entry changes by more than its own rounding: those that have been 0 grow from there."""
+        """Tell whether no entry changes by more than its own rounding: those that have been 0 grow from there."""
         return jnp.all(jnp.abs(new - old) <= 4 * jnp.finfo(old.dtype).eps * jnp.abs(old))
 
     def residual(self, problem: Objective, point: Point, trial: jax.Array, step: jax.Array) -> jax.Array:
-        """The prox residual for a step of 1."""
+        """Return the prox residual for a step of 1."""
         return jnp.linalg.norm(point.params - problem.nonsmooth.prox(point.params - point.grad, 1.0))
 
 

@@ -49,16 +49,16 @@ class NelderMead(Method):
     f_tol: Scalar = hyper(default=1e-4, interval="[0, inf)")
 
     def evaluate_start(self, problem: Objective, params: Params) -> Point:
-        """The value alone."""
+        """Return the value alone."""
         value, aux = problem.fn(params)
         return Point(params, value, jnp.zeros_like(params), aux)
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The value alone."""
+        """Return the value alone."""
         return self.evaluate_start(problem, iterate.trial), jnp.ones((), jnp.int32)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The first simplex, of which the start alone has its value."""
+        """Return the first simplex, of which the start alone has its value."""
         memory = self._built(problem, point.params, point.value, 0.0)._replace(
             begun=jnp.full_like(point.value, jnp.inf)
         )
@@ -66,7 +66,7 @@ class NelderMead(Method):
         return first._replace(optimality=jnp.full_like(point.value, jnp.nan))
 
     def _built(self, problem: Objective, x: jax.Array, value: jax.Array, least: Scalar) -> Vertices:
-        """A simplex at a point, which alone has its value, with edges of a least length."""
+        """Return a simplex at a point, which alone has its value, with edges of a least length."""
         steps = jnp.where(x == 0, 0.00025, 0.05 * x)
         steps = jnp.where(jnp.abs(steps) < least, least, steps)
         beyond = problem.inside(x + steps) == x  # at a bound: to its other side
@@ -76,7 +76,7 @@ class NelderMead(Method):
         return Vertices(points, values, jnp.int32(BUILD), jnp.int32(1), x, value, value)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """The simplex with the new value, and the next point."""
+        """Return the simplex with the new value, and the next point."""
         value = jnp.where(jnp.isnan(new.value), jnp.inf, new.value).astype(iterate.point.value.dtype)
         lower = value < iterate.point.value
         simplex = self._received(problem, iterate.memory, iterate.trial, value)
@@ -103,7 +103,7 @@ class NelderMead(Method):
         return cast_like(found, iterate)
 
     def _received(self, problem: Objective, old: Vertices, x: jax.Array, value: jax.Array) -> Vertices:
-        """The simplex after an evaluation, sorted where all values are known."""
+        """Return the simplex after an evaluation, sorted where all values are known."""
         n, phase = x.size, old.phase
         filling = (phase == BUILD) | (phase == SHRINK)
         filled = old.values.at[old.index].set(value)

@@ -43,7 +43,7 @@ class _NewtonDescent(Method):
         raise NotImplementedError
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The form of the first iterate."""
+        """Return the form of the first iterate."""
         zero = jnp.zeros_like(point.value)
         start = RayPoint(zero, point.value, zero, point)
         return at_start(
@@ -78,7 +78,7 @@ class _NewtonDescent(Method):
         return jax.lax.cond(search.done | search.failed | first, move, lambda: cast_like(tried, iterate))
 
     def _aim(self, problem: Objective, iterate: Iterate) -> Iterate:
-        """The ray from the point of the iterate, and its first trial; -g where the direction does not descend."""
+        """Give the ray from the point of the iterate, and its first trial; -g where the direction does not descend."""
         point, stalls = iterate.point, iterate.memory.stalls
         direction, promised, optimality = self.direction(problem, point)
         uphill = ~(direction @ point.grad < 0) & jnp.any(point.grad != 0)

@@ -36,15 +36,15 @@ class NonlinearCG(Descent):
     restart_rtol: Scalar | None = hyper(default=None, interval="(0, inf)")
 
     def start(self, problem: Objective, point: Point) -> jax.Array:
-        """The gradient's opposite."""
+        """Return the gradient's opposite."""
         return -point.grad
 
     def direction(self, problem: Objective, model: jax.Array, point: Point) -> jax.Array:
-        """The model itself."""
+        """Return the model itself."""
         return model
 
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> jax.Array:
-        """The next direction."""
+        """Return the next direction."""
         beta = self._beta(model, old.grad, new.grad)
         rtol = 0.2 if self.restart_rtol is None and self.beta in ("fr", "dy") else self.restart_rtol
         if rtol is not None:
@@ -66,7 +66,10 @@ class NonlinearCG(Descent):
         return jnp.maximum((y @ new - 2 * (y @ y) * (d @ new) / dy) / dy, -1 / (norm(d) * jnp.minimum(0.01, norm(g))))
 
     def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
-        """The minimum of a parabola that falls by as much as the value did; by the slopes where that is rounding."""
+        """Return the minimum of a parabola that falls by as much as the value did.
+
+        By the slopes where that is rounding.
+        """
         fall = last.start.value - start.value
         by_slopes = last.step * last.start.slope / start.slope
         return jnp.where(fall > rounding(start.value), -2 * fall / start.slope, by_slopes)

@@ -51,7 +51,7 @@ class Objective:
     constraints: ConstraintRows | None = None
 
     def evaluate(self, params: Params) -> Point:
-        """The value and the gradient, of residuals also those and their Jacobian: one evaluation."""
+        """Return the value and the gradient, of residuals also those and their Jacobian: one evaluation."""
         if self.is_residual:
             return self._evaluate_residual(params)
         (smooth, aux), grad = jax.value_and_grad(self.fn, has_aux=True)(params)
@@ -82,12 +82,12 @@ class Objective:
         return Point(params, value, residual @ jacobian, aux, None, residual, jacobian)
 
     def evaluate_residual_alone(self, params: jax.Array, known: Point) -> Point:
-        """The point with its residual and value, but with the derivatives of a known one."""
+        """Return the point with its residual and value, but with the derivatives of a known one."""
         residual, aux = self.fn(params)
         return known._replace(params=params, value=residual @ residual / 2, aux=aux, residual=residual)
 
     def inside(self, params: Params) -> Params:
-        """The nearest parameters that obey the bounds; where the non-smooth part is infinite, its prox."""
+        """Return the nearest parameters that obey the bounds; where the non-smooth part is infinite, its prox."""
         if self.lower is not None:
             params = jax.tree.map(jnp.clip, params, self.lower, self.upper)
         if self.nonsmooth is None or getattr(self.nonsmooth, "is_composed", False):
@@ -96,18 +96,18 @@ class Objective:
         return where(outside, self.nonsmooth.prox(params, 1.0), params)
 
     def nearest(self, params: Params, step: Any) -> Params:
-        """The prox of what is not smooth: of the non-smooth part, or of the bounds, to which it clips."""
+        """Return the prox of what is not smooth: of the non-smooth part, or of the bounds, to which it clips."""
         return self.inside(params) if self.nonsmooth is None else self.nonsmooth.prox(params, step)
 
     def value(self, params: Params) -> jax.Array:
-        """The smooth part alone."""
+        """Return the smooth part alone."""
         if not self.is_residual:
             return self.fn(params)[0]
         residual = self.fn(params)[0]
         return (residual @ residual) / 2 if self.loss is None else self.loss.value(residual)
 
     def total(self, params: Params) -> jax.Array:
-        """The whole objective."""
+        """Return the whole objective."""
         return self.value(params) + (0.0 if self.nonsmooth is None else self.nonsmooth.value(params))
 
     def stationarity(self, params: Params) -> Params:
@@ -117,7 +117,7 @@ class Objective:
         return self.projected(params, jax.tree.map(jnp.conj, jax.grad(self.value)(params)))
 
     def projected(self, params: Params, grad: Params) -> Params:
-        """The gradient as bounds or a non-smooth part leave it: x - P(x - g), 0 at a solution."""
+        """Return the gradient as bounds or a non-smooth part leave it: x - P(x - g), 0 at a solution."""
         if self.lower is None and self.nonsmooth is None:
             return grad
         free = jax.tree.map(jnp.subtract, params, grad)
@@ -143,7 +143,10 @@ class Objective:
         return self.projected(params, grad), rows.residual(c, multipliers)
 
     def is_feasible(self, point: Point, allowed: jax.Array | float) -> jax.Array:
-        """Whether constraints are missed by no more than `allowed` or rounding, bool[]; true where there are none."""
+        """Tell whether constraints are missed by no more than `allowed` or rounding, bool[].
+
+        True where there are none.
+        """
         if self.constraints is None:
             return jnp.array(True)
         return self.constraints.is_feasible(point.constraint, allowed)
@@ -162,7 +165,7 @@ class Objective:
         return jax.linearize(jax.grad(self.value), params)[1]
 
     def hessian(self, params: jax.Array) -> jax.Array:
-        """The Hessian at a vector, f[n, n], symmetric to the last bit: the user's, or n products."""
+        """Return the Hessian at a vector, f[n, n], symmetric to the last bit: the user's, or n products."""
         if self.hess is not None:
             matrix = self.hess(params)
         else:

@@ -27,7 +27,7 @@ class ProxGradient(Backtracking):
     needs: ClassVar[frozenset[str]] = takes
 
     def move(self, problem: Objective, point: Point, step: jax.Array) -> jax.Array:
-        """The prox of the gradient step."""
+        """Return the prox of the gradient step."""
         return problem.nearest(point.params - step * point.grad, step)
 
 
@@ -76,7 +76,7 @@ class Fista(ProxGradient):
     increase_factor: Scalar = hyper(default=1.02, interval="[1, inf)")
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The first step, which has no momentum."""
+        """Return the first step, which has no momentum."""
         iterate = super().begin(problem, point)
         return iterate._replace(
             memory=Momentum(iterate.memory, point, jnp.ones_like(iterate.optimality), jnp.array(False))

@@ -120,19 +120,19 @@ class _Limits(NamedTuple):
         return self.B @ at.d + self.g + self.pull(at.z), room
 
     def gap(self, at: _Central) -> jax.Array:
-        """The mean of the products sz and pw."""
+        """Return the mean of the products sz and pw."""
         count = jnp.maximum(jnp.sum(self.known) + jnp.sum(self.elastic), 1)
         return (at.s @ at.z + jnp.sum(jnp.where(self.elastic, at.p * at.w, 0.0))) / count
 
     def error(self, at: _Central) -> jax.Array:
-        """The largest residual or product."""
+        """Return the largest residual or product."""
         grad, room = self.residuals(at)
         products = jnp.maximum(jnp.where(self.known, at.s * at.z, 0.0), jnp.where(self.elastic, at.p * at.w, 0.0))
         largest = [jnp.max(jnp.abs(x), initial=0.0) for x in (grad, room, products)]
         return jnp.max(jnp.stack(largest))
 
     def newton(self, at: _Central) -> _Central:
-        """The point after a predictor and a corrector step."""
+        """Return the point after a predictor and a corrector step."""
         known, elastic = self.known, self.elastic
         grad, room = self.residuals(at)
         give = jnp.where(elastic, at.p / at.w, 0.0)

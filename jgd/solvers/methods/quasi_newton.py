@@ -25,11 +25,11 @@ class QuasiNewton(Descent):
     """
 
     def update(self, H: jax.Array, s: jax.Array, y: jax.Array, ys: jax.Array) -> jax.Array:
-        """The formula, for a pair with y's > 0."""
+        """Return the formula, for a pair with y's > 0."""
         raise NotImplementedError
 
     def start(self, problem: Objective, point: Point) -> InverseHessian:
-        """The identity."""
+        """Return the identity."""
         return InverseHessian(jnp.eye(point.params.size, dtype=point.grad.dtype), jnp.zeros((), jnp.int32))
 
     def direction(self, problem: Objective, model: InverseHessian, point: Point) -> jax.Array:
@@ -60,7 +60,7 @@ class BFGS(QuasiNewton):
     line_search: LineSearch = part(default=StrongWolfe(), expect=LINE_SEARCH)
 
     def update(self, H: jax.Array, s: jax.Array, y: jax.Array, ys: jax.Array) -> jax.Array:
-        """The formula, multiplied out."""
+        """Return the formula, multiplied out."""
         Hy = H @ y
         crossed = jnp.outer(Hy, s)
         return H + (1 + y @ Hy / ys) * jnp.outer(s, s) / ys - (crossed + crossed.T) / ys
@@ -81,7 +81,7 @@ class DFP(QuasiNewton):
     line_search: LineSearch = part(default=StrongWolfe(curv_rtol=0.1), expect=LINE_SEARCH)
 
     def update(self, H: jax.Array, s: jax.Array, y: jax.Array, ys: jax.Array) -> jax.Array:
-        """The formula."""
+        """Return the formula."""
         Hy = H @ y
         return H + jnp.outer(s, s) / ys - jnp.outer(Hy, Hy) / (y @ Hy)
 

@@ -26,11 +26,11 @@ class _OnSpectrum(TrustRegion):
     """Methods whose model is diagonal; a saddle point is no solution to them."""
 
     def model(self, problem: Objective, point: Point) -> Spectrum:
-        """The Hessian's eigenvalues and eigenvectors."""
+        """Return the Hessian's eigenvalues and eigenvectors."""
         return spectrum(problem.hessian(point.params), point.grad)
 
     def optimality(self, model: Spectrum, point: Point) -> jax.Array:
-        """The larger of |g| and of what curvature is negative."""
+        """Return the larger of |g| and of what curvature is negative."""
         return model.optimality(point)
 
     def along(self, problem: Objective, model: Spectrum, point: Point, direction: jax.Array) -> jax.Array:
@@ -89,7 +89,7 @@ class Dogleg(_OnSpectrum):
     """
 
     def solve(self, problem: Objective, model: Spectrum, point: Point, radius: jax.Array) -> tuple[Any, Any]:
-        """The better of the path and of the direction of negative curvature."""
+        """Return the better of the path and of the direction of negative curvature."""
         a, sizes, tiny = model.grad, jnp.abs(model.values), jnp.finfo(point.value.dtype).tiny
         newton = -a / jnp.maximum(sizes, tiny)
         bend = a @ (sizes * a)
@@ -125,7 +125,7 @@ class CubicNewton(_OnSpectrum):
         return super().first_radius(problem, model, point) ** 2 / jnp.where(norm > 0, norm, 1.0)
 
     def resized(self, region: Region, ratio: jax.Array, length: jax.Array, shorter: jax.Array) -> jax.Array:
-        """The next 1 / sigma."""
+        """Return the next 1 / sigma."""
         curved = length**3 / (2 * region.predicted)  # where B dominates, a sigma without weight must gain some first
         less = jnp.minimum(shorter**2 * region.radius, curved)
         more = self.grow**2 * region.radius

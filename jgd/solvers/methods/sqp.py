@@ -61,15 +61,15 @@ class SequentialQuadratic(Method):
     max_trials: Scalar = hyper(default=40, interval="[1, inf)", whole=True)
 
     def evaluate_start(self, problem: Objective, params: jax.Array) -> Point:
-        """The start with its constraints and their Jacobian."""
+        """Return the start with its constraints and their Jacobian."""
         return _evaluate(problem, params)
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """The trial with its constraints and their Jacobian."""
+        """Return the trial with its constraints and their Jacobian."""
         return _evaluate(problem, iterate.trial), jnp.ones((), jnp.int32)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The model with the identity as its Hessian."""
+        """Return the model with the identity as its Hessian."""
         n, x, c = point.params.size, point.params, point.constraint
         zero, none = jnp.zeros_like(point.value), jnp.zeros((), jnp.int32)
         still = Stalls.none(point.value, zero + jnp.inf)
@@ -81,7 +81,7 @@ class SequentialQuadratic(Method):
         return self._aim(problem, iterate, d, y, none + exact)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """The next trial from the new point, or another from the old."""
+        """Return the next trial from the new point, or another from the old."""
         model, old = iterate.memory, iterate.point
         before, after = _merit(problem, old, model.penalties), _merit(problem, new, model.penalties)
         promised = model.step * model.slope
@@ -119,7 +119,7 @@ class SequentialQuadratic(Method):
         return found._replace(status=jnp.where(over, why, found.status))
 
     def _aim(self, problem: Objective, iterate: Iterate, d: jax.Array, y: jax.Array, pairs: jax.Array) -> Iterate:
-        """The whole step of a program that was solved at the point of the iterate."""
+        """Return the whole step of a program that was solved at the point of the iterate."""
         point, model, rows = iterate.point._replace(multipliers=y), iterate.memory, problem.rows
         penalties = jnp.maximum(jnp.abs(y), (jnp.abs(y) + model.penalties) / 2)
         now, then = rows.violation(point.constraint), rows.violation(point.constraint + point.jacobian @ d)
@@ -174,7 +174,7 @@ def _evaluate(problem: Objective, params: jax.Array) -> Point:
 def _solved(
     problem: Objective, point: Point, B: jax.Array, c: jax.Array, weight: Scalar
 ) -> tuple[jax.Array, jax.Array]:
-    """The step and the multipliers of the model at a point, with these values of the constraints."""
+    """Return the step and the multipliers of the model at a point, with these values of the constraints."""
     rows, x = problem.rows, point.params
     lower = -jnp.inf if problem.lower is None else problem.lower - x
     upper = jnp.inf if problem.lower is None else problem.upper - x
@@ -199,7 +199,7 @@ def _exact(problem: Objective, x: jax.Array, multipliers: jax.Array) -> jax.Arra
 
 
 def _merit(problem: Objective, point: Point, penalties: jax.Array) -> jax.Array:
-    """The l1 merit function, f + sum mu_i |missed c_i|."""
+    """Return the l1 merit function, f + sum mu_i |missed c_i|."""
     return point.value + penalties @ problem.rows.violation(point.constraint)
 
 

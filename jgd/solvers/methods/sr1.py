@@ -42,7 +42,7 @@ class SR1(TrustRegion):
     forcing: Scalar = hyper(default=1e-6, interval="(0, 1)")
 
     def model(self, problem: Objective, point: Point) -> LearnedHessian:
-        """A multiple of the identity."""
+        """Return a multiple of the identity."""
         norm, n = jnp.linalg.norm(point.grad), point.params.size
         scale = norm / self.first_radius(problem, None, point)
         return LearnedHessian(scale * jnp.eye(n, dtype=point.grad.dtype), jnp.zeros((), jnp.int32))

@@ -39,12 +39,12 @@ class Subgradient(Method):
     takes: ClassVar[frozenset[str]] = frozenset({"nonsmooth", "bounds"})
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The start and the first step."""
+        """Return the start and the first step."""
         zero = jnp.zeros_like(point.value)
         return self._step(problem, point, Walk(point, zero, zero + 1), jnp.array(True))
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """The step from the new point, with the better of the two as what is found."""
+        """Return the step from the new point, with the better of the two as what is found."""
         walk: Walk = iterate.memory
         fine = is_finite(new)
         best = where(fine & (new.value < iterate.point.value), new, iterate.point)

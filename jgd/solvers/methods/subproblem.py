@@ -26,12 +26,12 @@ class Spectrum(NamedTuple):
         return -(self.grad @ h + self.values @ (h * h) / 2)
 
     def optimality(self, point: Any) -> jax.Array:
-        """The larger of |g| and -min(0, l_1): a saddle point is no solution."""
+        """Return the larger of |g| and -min(0, l_1): a saddle point is no solution."""
         return jnp.maximum(jnp.linalg.norm(point.grad), -self.values[0])
 
 
 def spectrum(matrix: jax.Array, grad: jax.Array) -> Spectrum:
-    """The model with this B, f[n, n]. Cost: about 10 n^3."""
+    """Return the model with this B, f[n, n]. Cost: about 10 n^3."""
     values, basis = eigh(matrix)
     return Spectrum(basis, without_noise(values), basis.T @ grad)
 
@@ -43,7 +43,7 @@ def without_noise(values: jax.Array) -> jax.Array:
 
 
 def within_radius(model: Spectrum, radius: jax.Array) -> jax.Array:
-    """The h of least m with |h| <= radius: (l + lam) h = -a, lam >= max(0, -l_1) (Moré & Sorensen 1983), f[k]."""
+    """Give the h of least m with |h| <= radius: (l + lam) h = -a, lam >= max(0, -l_1) (Moré & Sorensen 1983), f[k]."""
     lowest, gaps = model.values[0], model.values - model.values[0]
     first = jnp.max(jnp.abs(model.grad) / radius - gaps)  # no component may be longer than the radius
 
@@ -70,7 +70,7 @@ def with_cubic_term(model: Spectrum, sigma: jax.Array) -> jax.Array:
 
 
 def _secular(model: Spectrum, first: jax.Array, inverse: Callable[[jax.Array], tuple[jax.Array, jax.Array]]) -> Any:
-    """The h(lam) = -a / (l + lam) with |h| = R(lam), where `inverse` is 1/R with its slope; `first` is l_1 + lam.
+    """Give the h(lam) = -a / (l + lam) with |h| = R(lam), where `inverse` is 1/R with its slope; `first` is l_1 + lam.
 
     1/|h| - 1/R is concave and grows, so that Newton's method from a lam that is too small never passes the root. Where
     even the least lam makes h too short, the direction of l_1 fills it up (the hard case).
@@ -146,7 +146,7 @@ def truncated_cg(
 
 
 def to_boundary(d: jax.Array, p: jax.Array, radius: jax.Array) -> jax.Array:
-    """The t >= 0 with |d + t p| = radius."""
+    """Return the t >= 0 with |d + t p| = radius."""
     pp, dp = p @ p, d @ p
     left = jnp.maximum(radius**2 - d @ d, 0.0)
     root = jnp.sqrt(dp**2 + pp * left)
@@ -154,7 +154,7 @@ def to_boundary(d: jax.Array, p: jax.Array, radius: jax.Array) -> jax.Array:
 
 
 def krylov_spectrum(product: Product, grad: jax.Array, size: int, forcing: Scalar) -> Spectrum:
-    """The model in the space of g, Bg, BBg, ... (Lanczos 1950), in at most `size` products.
+    """Return the model in the space of g, Bg, BBg, ... (Lanczos 1950), in at most `size` products.
 
     It is large enough where the unconstrained minimum in it has |Bd + g| <= min(forcing, sqrt|g|) |g|. A gradient of 0
     is replaced by a fixed random direction. Bases are orthogonalised against all earlier vectors, twice.

@@ -31,7 +31,7 @@ class TRF(DampedGaussNewton):
     takes = frozenset({"residual", "bounds"})
 
     def linearize(self, problem: Objective, point: Point, columns: jax.Array) -> LinearModel:
-        """The model in the scaled variables."""
+        """Return the model in the scaled variables."""
         if problem.lower is None:
             return super().linearize(problem, point, columns)
         x, g = point.params, point.grad
@@ -45,7 +45,7 @@ class TRF(DampedGaussNewton):
     def choose(
         self, problem: Objective, point: Point, model: LinearModel, radius: jax.Array, optimality: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """The best of three steps inside the bounds."""
+        """Return the best of three steps inside the bounds."""
         z, damping = super().choose(problem, point, model, radius, optimality)
         if problem.lower is None:
             return z, damping
@@ -53,7 +53,7 @@ class TRF(DampedGaussNewton):
         theta = jnp.maximum(BACK, 1 - share)
 
         def reach(x: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-            """The longest step along z inside the bounds, and at which variables it ends."""
+            """Return the longest step along z inside the bounds, and at which variables it ends."""
             d = model.scale * z
             room = jnp.where(d > 0, problem.upper - x, x - problem.lower)
             steps = jnp.where(d != 0, jnp.maximum(room, 0.0) / jnp.where(d != 0, jnp.abs(d), 1.0), jnp.inf)
@@ -83,14 +83,14 @@ trf = TRF
 
 
 def _to_sphere(start: jax.Array, z: jax.Array, radius: jax.Array) -> jax.Array:
-    """The t >= 0 at which start + t z leaves the sphere."""
+    """Return the t >= 0 at which start + t z leaves the sphere."""
     a, b, c = z @ z, start @ z, jnp.minimum(start @ start - radius**2, 0.0)
     root = jnp.sqrt(b * b - a * c)
     return jnp.where(b > 0, -c / (b + root), (root - b) / jnp.where(a > 0, a, 1.0))
 
 
 def _lowest(model: LinearModel, start: jax.Array, z: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
-    """The t in [low, high] at which the model is least along start + t z; `low` where there is none."""
+    """Return the t in [low, high] at which the model is least along start + t z; `low` where there is none."""
     curvature, slope = model.product(z, z), model.product(start, z) + model.slope(z)
     t = jnp.where(curvature > 0, -slope / jnp.where(curvature > 0, curvature, 1.0), jnp.where(slope < 0, high, low))
     return jnp.clip(t, low, jnp.maximum(low, high))

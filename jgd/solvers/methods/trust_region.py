@@ -56,23 +56,23 @@ class TrustRegion(Method):
         raise NotImplementedError
 
     def solve(self, problem: Objective, model: Any, point: Point, radius: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The step f[n] and the decrease of the model f[]."""
+        """Return the step f[n] and the decrease of the model f[]."""
         raise NotImplementedError
 
     def along(self, problem: Objective, model: Any, point: Point, direction: jax.Array) -> jax.Array:
-        """The curvature along a direction at the start: d'Bd, f[]."""
+        """Return the curvature along a direction at the start: d'Bd, f[]."""
         return direction @ problem.curvature(point.params)(direction)
 
     def optimality(self, model: Any, point: Point) -> jax.Array:
-        """The norm that is 0 at a solution."""
+        """Return the norm that is 0 at a solution."""
         return jnp.linalg.norm(point.grad)
 
     def learn(self, problem: Objective, region: Region, old: Point, new: Point, accepted: jax.Array) -> Any:
-        """The model after a trial: another only where that was accepted."""
+        """Return the model after a trial: another only where that was accepted."""
         return jax.lax.cond(accepted, lambda: self.model(problem, new), lambda: region.model)
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
-        """The form of the first iterate."""
+        """Return the form of the first iterate."""
         zero, model = jnp.zeros_like(point.value), self.model(problem, point)
         return at_start(point, point.params, Region(model, point.params, zero, zero, Stalls.none(zero, zero)))
 
@@ -122,12 +122,12 @@ class TrustRegion(Method):
         return jnp.where(short & agree, by_slopes, rise)
 
     def resized(self, region: Region, ratio: jax.Array, length: jax.Array, shorter: jax.Array) -> jax.Array:
-        """The next radius, after a step of this length; `shorter` is the part of it to try after a bad one."""
+        """Return the next radius, after a step of this length; `shorter` is the part of it to try after a bad one."""
         longer = jnp.maximum(region.radius, self.grow * length)
         return jnp.where(ratio < 0.25, shorter * length, jnp.where(ratio > 0.75, longer, region.radius))
 
     def first_radius(self, problem: Objective, model: Any, point: Point) -> Any:
-        """The radius of the start."""
+        """Return the radius of the start."""
         if self.radius is not None:
             return self.radius
         norm = jnp.linalg.norm(point.grad)
@@ -138,7 +138,7 @@ class TrustRegion(Method):
         return jnp.where(convex, norm / jnp.where(convex, curvature, 1.0), away)
 
     def _aim(self, problem: Objective, iterate: Iterate) -> Iterate:
-        """The step from the point of the iterate."""
+        """Return the step from the point of the iterate."""
         point, region = iterate.point, iterate.memory
         step, predicted = self.solve(problem, region.model, point, region.radius)
         stalls = region.stalls.along(jnp.where(iterate.accepted, self.unknown * predicted, 0.0))

@@ -14,11 +14,11 @@ class Trees(NamedTuple):
     """The form of parameters that stay as they are."""
 
     def pack(self, tree: Params) -> Params:
-        """The tree itself."""
+        """Return the tree itself."""
         return tree
 
     def unpack(self, x: Params) -> Params:
-        """The tree itself."""
+        """Return the tree itself."""
         return x
 
 
@@ -32,7 +32,7 @@ class Vector(NamedTuple):
 
     @classmethod
     def like(cls, params: Params) -> "Vector":
-        """The form of the parameters' vector; its dtype is the widest real one of the leaves."""
+        """Return the form of the parameters' vector; its dtype is the widest real one of the leaves."""
         leaves, structure = jax.tree.flatten(params)
         dtypes = tuple(jnp.result_type(x) for x in leaves)
         real = [jnp.finfo(dtype).dtype for dtype in dtypes]
@@ -44,7 +44,7 @@ class Vector(NamedTuple):
         return self.structure.unflatten(map(jax.ShapeDtypeStruct, self.shapes, self.dtypes))
 
     def pack(self, tree: Any) -> jax.Array:
-        """The vector of a tree of this structure, whose leaves broadcast to the shapes."""
+        """Return the vector of a tree of this structure, whose leaves broadcast to the shapes."""
         parts = []
         for x, shape, dtype in zip(self.structure.flatten_up_to(tree), self.shapes, self.dtypes, strict=True):
             x = jnp.ravel(jnp.broadcast_to(jnp.asarray(x), shape))
@@ -66,7 +66,7 @@ class Vector(NamedTuple):
         return jnp.block(blocks)
 
     def unpack(self, x: Any) -> Params:
-        """The tree of a vector."""
+        """Return the tree of a vector."""
         leaves, at = [], 0
         for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
             size = math.prod(shape)
@@ -80,5 +80,5 @@ class Vector(NamedTuple):
         return jax.tree.unflatten(self.structure, leaves)
 
     def over(self, fn: Callable[[Params], Any]) -> Callable[[jax.Array], Any]:
-        """The same function of the vector."""
+        """Return the same function of the vector."""
         return lambda x: fn(self.unpack(x))

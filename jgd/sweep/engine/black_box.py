@@ -40,7 +40,7 @@ CALLS = 20  # of a program, so that the progress line moves and Ctrl-C is heeded
 
 
 def is_black_box(task: Any) -> bool:
-    """Whether it is a function that owns its loop, and neither a task nor a choice of tasks."""
+    """Tell whether it is a function that owns its loop, and neither a task nor a choice of tasks."""
     return callable(task) and not hasattr(task, "init")
 
 
@@ -60,7 +60,7 @@ def name_problem(task: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def metrics_of(train: Any, spaces: Any) -> list[str]:
-    """The names of what a function returns for a trial of each space, found from shapes alone."""
+    """Return the names of what a function returns for a trial of each space, found from shapes alone."""
     trials = Proposals(*name_black_box(train, spaces), "random", 0, None).ask(1)
     frozen = [dataclasses.replace(trial, origin=static_origin(trial.origin)) for trial in trials]
     return list(dict.fromkeys(name for trial in frozen for name in _shapes(trial)))
@@ -102,7 +102,7 @@ class BlackBoxEngine:
         return known[1]
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
-        """The names of what the function returns."""
+        """Return the names of what the function returns."""
         known: dict[str, None] = {}
         for one in groups:
             shapes = _shapes(one.trials[0])
@@ -112,7 +112,7 @@ class BlackBoxEngine:
         return list(known)
 
     def layout(self, one: Group, trials: int) -> Layout:
-        """One by one on a CPU, else up to 64 side by side; and in about twenty calls."""
+        """Return one by one on a CPU, else up to 64 side by side; and in about twenty calls."""
         devices, total = len(self.devices.list), trials * len(self._settings.seeds)
         widest = 1 if self.devices.list[0].platform == "cpu" else SIDE_BY_SIDE
         width = min(self.lanes or widest, math.ceil(total / devices))
@@ -148,7 +148,7 @@ class BlackBoxEngine:
         return Outcome(records, reports, self._compilations, compiling, running, cut, interrupt.requested)
 
     def _train(self, one: Group, layout: Layout, queue: WorkQueue, interrupt: Ending, line: Progress) -> np.ndarray:
-        """The lanes of a group that no other process has; returns the seconds of compiling and running."""
+        """Return the lanes of a group that no other process has; returns the seconds of compiling and running."""
         clock, trials, key = time.perf_counter(), numbers_of(one), key_of(one)
         ready = self._compile(one, layout)
         compiled = time.perf_counter()
@@ -183,7 +183,7 @@ class BlackBoxEngine:
         return costs, compiling
 
     def _compile(self, one: Group, layout: Layout) -> "_Ready":
-        """The compiled program of a group, with what it is called with."""
+        """Return the compiled program of a group, with what it is called with."""
         numbers, rows = [self.devices.share(leaf) for leaf in one.fixed], one.rows()
         shapes = tuple((x.shape, x.dtype) for x in (*numbers, *(row[0] for row in rows)))
         key = one.structure, one.varying, layout.width, layout.chunk, shapes
@@ -231,7 +231,7 @@ def call(train: Callable[[Any, jax.Array], Any], hp: Any, key: jax.Array) -> dic
 
 
 def _shapes(trial: Trial) -> dict[str, Any]:
-    """The shapes of what a trial's function returns."""
+    """Return the shapes of what a trial's function returns."""
     with _one_sentence():
         return jax.eval_shape(partial(_call, trial.task), trial.optimizer, root_key(0))
 
@@ -241,7 +241,7 @@ def _call(train: Any, hp: Any, key: jax.Array) -> dict[str, jax.Array]:
 
 
 def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared) -> Block:
-    """One call. A lane that only fills up costs nothing where lanes run one by one."""
+    """Return one call. A lane that only fills up costs nothing where lanes run one by one."""
 
     def train() -> Block:
         metrics = _call(*one.rebuild(shared.numbers, lane.numbers), root_key(lane.seed))

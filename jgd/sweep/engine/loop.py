@@ -124,7 +124,7 @@ class Loop:
             self.queue.drop_states(lambda chunk: chunk.point < until or last)
 
     def run(self, ready: Prepared, start: int, until: int) -> None:
-        """The lanes of a group from `start` points to `until`, chunk by chunk."""
+        """Take the lanes of a group from `start` points to `until`, chunk by chunk."""
         for chunk in self.queue.claims(key_of(ready.group), partial(self._waiting, ready, start, until)):
             if self.interrupt.requested:
                 return
@@ -148,16 +148,16 @@ class Loop:
         return found
 
     def _within(self, group: Group, layout: Layout) -> Layout:
-        """A layout with no more lanes than memory has been found to hold."""
+        """Return a layout with no more lanes than memory has been found to hold."""
         most = self.most.get(key_of(group), layout)
         return layout if layout.chunk <= most.chunk else most
 
     def _moving(self, until: int) -> np.ndarray:
-        """The lanes that have yet to get to `until` points, bool[trials, seeds]."""
+        """Return the lanes that have yet to get to `until` points, bool[trials, seeds]."""
         return self.records.going & (self.records.reached < until)
 
     def _lost(self, start: int) -> bool:
-        """Whether a population began again because states of this stage's lanes were lost."""
+        """Tell whether a population began again because states of this stage's lanes were lost."""
         return self.records.lineage is not None and bool(np.any(self.records.going & (self.records.reached < start)))
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> Iterator[Prepared]:
@@ -179,7 +179,7 @@ class Loop:
                 left[0] = left[0][0], self._fewer(*left[0], error)
 
     def _seconds_to(self, until: int) -> float | None:
-        """Seconds of running to `until` points at the pace so far, or None before anything has run."""
+        """Return the seconds of running to `until` points at the pace so far, or None before anything has run."""
         if not self.lane_steps:
             return None
         points = np.array([0, *self.settings.points])
@@ -187,7 +187,7 @@ class Loop:
         return float(steps) * self.run_seconds / self.lane_steps / self.queue.workers
 
     def _waiting(self, ready: Prepared, start: int, until: int, free: np.ndarray) -> Iterator[Chunk]:
-        """The chunks that the store has in the middle of their steps, then the lanes that wait at the start."""
+        """Yield the chunks that the store has in the middle of their steps, then the lanes that wait at the start."""
         key, trials = key_of(ready.group), numbers_of(ready.group)
         going = (self._moving(until) & free)[trials]
         size, seeds = ready.layout.chunk, len(self.settings.seeds)
@@ -261,7 +261,7 @@ class Loop:
         return int(np.where(self.records.going, taken, self.settings.steps).sum())
 
     def _begin(self, ready: Prepared, chunk: Chunk, alive: np.ndarray) -> tuple[Lane, LaneState]:
-        """The lanes of a chunk and their states, on the devices."""
+        """Return the lanes of a chunk and their states, on the devices."""
         lanes, states = self.preparation.begin(ready, chunk.members, alive)
         if chunk.state is None:
             return lanes, states

@@ -70,7 +70,7 @@ class Plan:
         return max(program.resident_bytes for program in self.programs)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, as JSON holds it."""
+        """Return all of it, as JSON holds it."""
         programs = [dataclasses.asdict(row) | {"layout": row.layout._asdict()} for row in self.programs]
         known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return known | {"programs": programs, "lanes": self.lanes, "resident_bytes": self.resident_bytes}
@@ -118,7 +118,7 @@ class Plan:
 
 
 def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, engine: Engine) -> Plan:
-    """The plan of a sweep whose rounds are all like the first, but for programs that only later ones may need."""
+    """Give the plan of a sweep whose rounds are all like the first, but for programs that only later ones may need."""
     trials = proposals.ask(sizes[0])
     groups, share = engine.group(trials, len(sizes) > 1), sum(sizes) / sizes[0]
     engine.metrics(groups)
@@ -149,12 +149,12 @@ def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, en
 
 
 def _possible(trials: Sequence[Trial]) -> int:
-    """The structures that the spaces of these trials hold, one for each way in which choices of parts can fall."""
+    """Give the structures that the spaces of these trials hold, one for each way in which choices of parts can fall."""
     return sum(_structures(trial.axes) for trial in {trial.space: trial for trial in trials}.values())
 
 
 def _structures(axes: Sequence[Axis]) -> int:
-    """The ways in which choices of parts can fall, where a choice inside an option counts with that option alone.
+    """Give the ways in which choices of parts can fall, where a choice inside an option counts with that option alone.
 
     Beyond `COUNTED` combinations all count, so that it is an upper bound.
     """
@@ -168,7 +168,7 @@ def _structures(axes: Sequence[Axis]) -> int:
 def _planned(
     one: Group, layout: Layout, cost: ProgramCost, settings: Settings, engine: Engine, share: float
 ) -> PlannedProgram:
-    """The program of a group, of whose trials the whole sweep has `share` times as many as the first round."""
+    """Return the program of a group, of whose trials the whole sweep has `share` times as many as the first round."""
     devices, seeds = len(engine.devices.list), len(settings.seeds)
     trials = round(len(one.trials) * share)
     chunks = math.ceil(trials * seeds / layout.chunk)

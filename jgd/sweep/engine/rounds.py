@@ -40,11 +40,11 @@ class Engine(Protocol):
         ...
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
-        """The names of their curves; what cannot be trained is an error."""
+        """Return the names of their curves; what cannot be trained is an error."""
         ...
 
     def layout(self, one: Group, trials: int) -> Layout:
-        """How the lanes of a group run, as if it had so many trials."""
+        """Tell how the lanes of a group run, as if it had so many trials."""
         ...
 
     def measure(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> tuple[list[ProgramCost], float]:
@@ -89,7 +89,7 @@ class TaskEngine:
         return group(trials, steady or self._settings.evolve is not None)
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
-        """The names of their curves."""
+        """Return the names of their curves."""
         names = self._metrics(groups, self._settings)
         if self.devices.spread is not None:
             for one in groups:
@@ -97,7 +97,7 @@ class TaskEngine:
         return names
 
     def layout(self, one: Group, trials: int) -> Layout:
-        """How the lanes of a group run, as if it had so many trials."""
+        """Tell how the lanes of a group run, as if it had so many trials."""
         total = trials * len(self._settings.seeds)
         alone = layout(one, len(self._settings.seeds), self.devices.list, self.lanes, trials)
         if self.lanes is None:

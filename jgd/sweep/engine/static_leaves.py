@@ -25,7 +25,7 @@ class _Static:
 
 
 def static_origin(origin: Any) -> Origin:
-    """The origin whose trials have what is no number as structure."""
+    """Return the origin whose trials have what is no number as structure."""
     return origin._replace(finish=_freeze)
 
 
@@ -35,7 +35,7 @@ def _freeze(tree: Any) -> Any:
 
 
 def with_values(tree: Any) -> Any:
-    """The tree with what is no number back in its place."""
+    """Return the tree with what is no number back in its place."""
     return jax.tree.map(
         lambda x: x.value if isinstance(x, _Static) else x, tree, is_leaf=lambda x: isinstance(x, _Static)
     )

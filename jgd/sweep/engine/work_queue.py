@@ -69,7 +69,7 @@ class WorkQueue:
         return free
 
     def claims(self, key: int, waiting: Callable[[np.ndarray], Iterator[Chunk]]) -> Iterator[Chunk]:
-        """The chunks of a group that `waiting(free)` makes, one after another, each for this process alone."""
+        """Yield the chunks of a group that `waiting(free)` makes, one after another, each for this process alone."""
         if self.store is None or self.store.peers is None:
             yield from waiting(self.free)
             return
@@ -146,11 +146,11 @@ class WorkQueue:
             self.store.flush()
 
     def chunks_of(self, key: int) -> list[Chunk]:
-        """Those of a group."""
+        """Return those of a group."""
         return [chunk for (first, _), chunk in self.chunks.items() if first == key]
 
     def name(self, key: int) -> str:
-        """A name that no chunk of the group has had, and that no other process gives."""
+        """Return a name that no chunk of the group has had, and that no other process gives."""
         taken = [int(name.split("-")[1]) for first, name in self.chunks if first == key]
         ours = f"-{self.store.peers.name}" if self.store and self.store.peers else ""
         return f"{key}-{max(taken, default=-1) + 1}{ours}"
@@ -173,15 +173,15 @@ def key_of(group: Group) -> int:
 
 
 def spaces_of(group: Group) -> tuple[str, ...]:
-    """The spaces that a group's trials are of."""
+    """Return the spaces that a group's trials are of."""
     return tuple(dict.fromkeys(trial.space for trial in group.trials))
 
 
 def numbers_of(group: Group) -> np.ndarray:
-    """The numbers of a group's trials, i[T]."""
+    """Return the numbers of a group's trials, i[T]."""
     return np.array([trial.number for trial in group.trials])
 
 
 def _program(group: Group) -> str:
-    """A checksum of a group's structure: what is alike in several rounds has one program."""
+    """Return a checksum of a group's structure: what is alike in several rounds has one program."""
     return f"{zlib.crc32(steady_repr((group.structure, group.varying)).encode()):08x}"

@@ -37,11 +37,11 @@ class ProgramCost(NamedTuple):
     seconds: float | None  # of a step of the lanes that run side by side on all devices; None if it was not run
 
     def resident(self, layout: Layout, devices: int) -> int:
-        """Bytes on each device while a chunk runs."""
+        """Return the bytes on each device while a chunk runs."""
         return round(self.fixed + self.side * layout.width + self.lane * layout.chunk / devices)
 
     def of(self, layout: Layout, steps: int, devices: int) -> float | None:
-        """Seconds of all chunks."""
+        """Return the seconds of all chunks."""
         units = layout.chunk // (layout.width * devices) * layout.chunks
         return None if self.seconds is None else self.seconds * steps * units
 
@@ -69,7 +69,7 @@ def measure(
 
 
 def some_units(layout: Layout, devices: int) -> Layout:
-    """A call that is timed.
+    """Return a call that is timed.
 
     It is the sweep's own where lanes run one by one, as those that are not alive cost nothing there. Elsewhere it has
     as many lanes as the layout's, up to `ENOUGH` on each device, so that what a call costs weighs less.
@@ -81,12 +81,12 @@ def some_units(layout: Layout, devices: int) -> Layout:
 
 
 def one_call(width: int, devices: int) -> Layout:
-    """A call of `width` lanes on each device."""
+    """Return a call of `width` lanes on each device."""
     return Layout(width, width * devices, 1)
 
 
 def line(programs: Sequence[tuple[int, int, Any]], lane: int, seconds: float | None) -> ProgramCost:
-    """The cost that compiled programs of several widths, with their lanes on each device, point to.
+    """Return the cost that compiled programs of several widths, with their lanes on each device, point to.
 
     Temporaries grow linearly in the lanes, within 3% as measured. `temp_size_in_bytes` foretells them; the compiler's
     `peak_memory_in_bytes` misses what a loop's body needs.
@@ -98,7 +98,7 @@ def line(programs: Sequence[tuple[int, int, Any]], lane: int, seconds: float | N
 
 
 def segment_seconds(preparation: Preparation, ready: Prepared, most: int | None = None) -> float:
-    """Seconds that a call takes for the longest segment; the faster of two.
+    """Return the seconds that a call takes for the longest segment; the faster of two.
 
     Of lanes that run one by one only the first `most` on each device are alive.
     """
@@ -153,7 +153,7 @@ def measured(preparation: Preparation, group: Group, rule: Layout, total: int) -
 
 
 def _is_long(group: Group, lane_steps: int, preparation: Preparation) -> bool:
-    """Whether the steps take `LONG` even at the devices' best; they are traced only if they might."""
+    """Tell whether the steps take `LONG` even at the devices' best; they are traced only if they might."""
     devices = preparation.devices.list
     room = LONG * len(devices) * RATES.get(devices[0].platform, FASTEST)
     task, optimizer = group.trials[0].problem

@@ -60,7 +60,7 @@ def part_of(chunk: Chunk, wanted: np.ndarray, numbers: np.ndarray, sources: np.n
 
 
 def regroup(parts: Sequence[Part], seeds: int) -> tuple[Members, Arrays]:
-    """All lanes of these parts, in the order of trials and seeds, with their states."""
+    """Return all lanes of these parts, in the order of trials and seeds, with their states."""
     members = [np.concatenate(column) for column in zip(*(part.members for part in parts), strict=True)]
     order = np.argsort(members[0] * seeds + members[2], kind="stable")
     states = [{name: x[part.lanes] for name, x in (part.chunk.state or {}).items()} for part in parts]

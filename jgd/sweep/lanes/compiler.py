@@ -76,11 +76,11 @@ class Preparation:
         return self.devices.list[0].platform != "cpu"
 
     def compile(self, groups: Sequence[Group], layouts: Sequence[Layout]) -> list[Prepared]:
-        """All groups, ready. A group like one of an earlier call has that one's programs."""
+        """Return all groups, ready. A group like one of an earlier call has that one's programs."""
         return list(self.one_by_one(groups, layouts))
 
     def segments(self, ready: Sequence[Prepared], layouts: Sequence[Layout], length: int) -> list[Compiled]:
-        """The programs of a segment of these groups in other layouts, without what else they need to run."""
+        """Return the programs of a segment of these groups in other layouts, without what else they need to run."""
         pairs = zip(ready, layouts, strict=True)
         with self.devices.in_effect():
             found = [self._segment(x.group, layout, x.rows, x.numbers, x.traced, length) for x, layout in pairs]
@@ -189,7 +189,7 @@ class Preparation:
         return self._later(run.trace(*args), args, traced.where)
 
     def _lane(self, layout: Layout, rows: Sequence[np.ndarray]) -> Lane:
-        """The shapes of the lanes of a chunk."""
+        """Return the shapes of the lanes of a chunk."""
         return Lane(
             [self._lanes(layout, row.shape[1:], row.dtype) for row in rows],
             self._lanes(layout, (), np.uint32),
@@ -236,7 +236,7 @@ class Preparation:
         )
 
     def _later(self, traced: Any, args: Any, where: Any = None) -> Future[Compiled]:
-        """The program of a trace, which this process has or the pool compiles; `where` are its states' shardings."""
+        """Give a trace's program, which this process has or the pool compiles; `where` are its states' shardings."""
         key = program_key(traced, args, tuple(jax.tree.leaves(where)))
         if key in self._begun:
             return self._begun[key]

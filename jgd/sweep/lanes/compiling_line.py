@@ -25,7 +25,10 @@ class CompilingLine:
         self._found, self._done, self._end = hits(), 0, 0.0
 
     def note(self, done: int, total: int, left: float) -> str:
-        """The line with `done` of the programs done; `left` seconds are what the others will take, as far as known."""
+        """Return the line with `done` of the programs done.
+
+        `left` seconds are what the others will take, as far as known.
+        """
         if done > self._done:
             self._done, self._end = done, self._clock() + left
         said, left = f"compiling, {done} of {total} programs done", self._end - self._clock()

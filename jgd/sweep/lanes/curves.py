@@ -55,7 +55,7 @@ class Records:
         return 0
 
     def entered(self, count: int) -> np.ndarray:
-        """The lanes that had this many points and were still going then, bool[trials, seeds]."""
+        """Return the lanes that had this many points and were still going then, bool[trials, seeds]."""
         later = (self.ended == AT_TARGET) & (self.reached > count)
         return (self.reached >= count) & ((self.ended == GOES_ON) | later)
 
@@ -140,5 +140,5 @@ class Records:
 
 
 def _progress(reached: np.ndarray, diverged_at: np.ndarray) -> np.ndarray:
-    """A lane that diverged in a segment is further than one that has not begun it."""
+    """Hold that a lane that diverged in a segment is further than one that has not begun it."""
     return 2 * reached + (diverged_at >= 0)

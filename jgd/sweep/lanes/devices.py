@@ -29,11 +29,11 @@ class Devices:
         self._copies: dict[int, tuple[Any, jax.Array]] = {}
 
     def in_effect(self) -> Any:
-        """A context in which programs are traced: their mesh is the one in effect where each lane has one."""
+        """Return a context in which programs are traced: their mesh is the one in effect where each lane has one."""
         return contextlib.nullcontext() if self.spread is None else jax.set_mesh(self.mesh)
 
     def numbers(self, group: Group) -> list[jax.Array]:
-        """The leaves that all lanes of a group share, on the devices."""
+        """Return the leaves that all lanes of a group share, on the devices."""
         if self.spread is None:
             return [self.share(x) for x in group.fixed]
         return [self.share(x, spec) for x, spec in zip(group.fixed, self.spread.of_numbers(group), strict=True)]
@@ -47,11 +47,11 @@ class Devices:
         return self._copies[id(x)][1]
 
     def scalar(self, x: int) -> jax.Array:
-        """A whole number on every device."""
+        """Return a whole number on every device."""
         return jax.device_put(np.int32(x), self.on_every_one)
 
     def of_states(self, group: Group) -> Any:
-        """The sharding of the states of a group's lanes, or of each of their leaves."""
+        """Return the sharding of the states of a group's lanes, or of each of their leaves."""
         if self.spread is None:
             return self.split_over_lanes
         task, optimizer = group.trials[0].problem
@@ -65,7 +65,7 @@ class Devices:
         )
 
     def state_shapes(self, lanes: int, state: Any, where: Any) -> Any:
-        """The shapes of the states of so many lanes, from those of one and what `of_states` says."""
+        """Return the shapes of the states of so many lanes, from those of one and what `of_states` says."""
 
         def lying(place: Any, part: Any) -> Any:
             return jax.tree.map(lambda x: jax.ShapeDtypeStruct((lanes, *x.shape), x.dtype, sharding=place), part)
@@ -73,5 +73,5 @@ class Devices:
         return jax.tree.map(lying, where, state)
 
     def split(self, lanes: Any) -> Any:
-        """Arrays with a leading axis of lanes, split over the devices."""
+        """Return arrays with a leading axis of lanes, split over the devices."""
         return jax.device_put(lanes, self.split_over_lanes)

@@ -29,12 +29,12 @@ class Group(NamedTuple):
         return [leaf for leaf, varies in zip(leaves, self.varying, strict=True) if not varies]
 
     def rows(self) -> list[np.ndarray]:
-        """The leaves that differ, each stacked along a first axis of trials."""
+        """Return the leaves that differ, each stacked along a first axis of trials."""
         first, kinds = jax.tree.leaves(self.trials[0].problem), kinds_of(self.trials)
         return [stack_column(kinds, i, leaf, len(self.trials)) for i, leaf in enumerate(first) if self.varying[i]]
 
     def rebuild(self, fixed: Sequence[Any], varying: Sequence[Any]) -> tuple[Task, Any]:
-        """The task and the optimizer with these leaves."""
+        """Return the task and the optimizer with these leaves."""
         sources = {True: iter(varying), False: iter(fixed)}
         return jax.tree.unflatten(self.structure, [next(sources[varies]) for varies in self.varying])
 
@@ -45,7 +45,7 @@ class Group(NamedTuple):
 
 
 def name_spaces(spaces: Any) -> dict[str, Any]:
-    """The spaces by name: a mapping gives names, a list numbers them, and one alone is called "optimizer"."""
+    """Return the spaces by name: a mapping gives names, a list numbers them, and one alone is called "optimizer"."""
     if isinstance(spaces, Mapping):
         named = {str(name): space for name, space in spaces.items()}
     elif isinstance(spaces, (list, tuple)) and not hasattr(spaces, "init"):
@@ -89,7 +89,7 @@ def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
 
 
 def _may_vary(trials: Sequence[Trial], varying: Sequence[bool]) -> tuple[bool, ...]:
-    """Which leaves differ, or may do so in trials to come: all plain numbers of what has distributions."""
+    """Tell which leaves differ, or may do so in trials to come: all plain numbers of what has distributions."""
     origins = {id(trial.axes): trial.axes for trial in trials}.values()
     swept = {path.split(".")[0] for found in origins for axis in found for path in axis.paths}
     task, optimizer = (jax.tree.leaves(part) for part in trials[0].problem)
@@ -107,7 +107,7 @@ class TrialKind(NamedTuple):
 
 
 def kinds_of(trials: Sequence[Trial]) -> list[TrialKind]:
-    """The kinds of trials, in the order of their first ones."""
+    """Return the kinds of trials, in the order of their first ones."""
     found: dict[Any, list[int]] = {}
     for i, trial in enumerate(trials):
         chosen = tuple(axis.distribution.index(unit) for axis, unit in trial.choices)  # type: ignore[attr-defined]
@@ -116,13 +116,13 @@ def kinds_of(trials: Sequence[Trial]) -> list[TrialKind]:
 
 
 def differ(kinds: Sequence[TrialKind], i: int) -> bool:
-    """Whether a leaf is not the same in all trials."""
+    """Tell whether a leaf is not the same in all trials."""
     values = [x for kind in kinds for x in kind.values.get(i, kind.leaves[i : i + 1])]
     return not all(_same(x, values[0]) for x in values)
 
 
 def stack_column(kinds: Sequence[TrialKind], i: int, like: Any, count: int) -> np.ndarray:
-    """A leaf of so many trials along a first axis, as JAX would take each."""
+    """Return a leaf of so many trials along a first axis, as JAX would take each."""
     column = np.empty((count, *np.shape(like)), jnp.result_type(like))
     for kind in kinds:
         column[kind.positions] = kind.values[i] if i in kind.values else np.asarray(kind.leaves[i])
@@ -130,7 +130,7 @@ def stack_column(kinds: Sequence[TrialKind], i: int, like: Any, count: int) -> n
 
 
 def is_python_number(value: Any) -> bool:
-    """Whether it is one of Python's numbers."""
+    """Tell whether it is one of Python's numbers."""
     return isinstance(value, (bool, int, float, complex))
 
 

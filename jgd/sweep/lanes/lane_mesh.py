@@ -46,7 +46,7 @@ class LaneMesh:
         return jax.tree.map(jax.lax.with_sharding_constraint, carry, self.places(optimizer, carry))
 
     def places(self, optimizer: Transform, carry: Carry) -> Carry:
-        """A `PartitionSpec` for each leaf of a lane's parameters and states."""
+        """Return a `PartitionSpec` for each leaf of a lane's parameters and states."""
         return carry_specs(self.mesh, "run", optimizer, carry, self.specs, self.state_specs)[0]
 
     def of_numbers(self, group: Group) -> list[PartitionSpec]:

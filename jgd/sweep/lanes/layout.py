@@ -63,7 +63,7 @@ def in_calls(total: int, width: int, devices: int, room: int) -> Layout:
 
 
 def narrow(layout: Layout, lanes: int, devices: int) -> Layout:
-    """The layout for the lanes that are left: side by side, a power of two of them on each device.
+    """Return the layout for the lanes that are left: side by side, a power of two of them on each device.
 
     Lanes that run one by one stay in the program that is there: what has ended costs it nothing.
     """
@@ -89,7 +89,10 @@ def halve(layout: Layout, devices: int) -> Layout | None:
 
 
 def fewer_lanes(error: Exception, layout: Layout, devices: int, spaces: str) -> Layout:
-    """A layout with half the lanes after an error that says that memory ran out; any other error is raised again."""
+    """Return a layout with half the lanes after an error that says that memory ran out.
+
+    Any other error is raised again.
+    """
     if not ran_out(error):
         raise error
     halved = halve(layout, devices)
@@ -119,20 +122,20 @@ def spread(layout: Layout, lanes: int, devices: int, workers: int) -> Layout:
 
 
 def room_bytes(devices: Sequence[Any]) -> int:
-    """Bytes of lanes that may be resident on each device."""
+    """Return the bytes of lanes that may be resident on each device."""
     share = free_on_each(devices) // SHARE
     return min(CHUNK_BYTES, share) if devices[0].platform == "cpu" else share
 
 
 def free_on_each(devices: Sequence[Any]) -> int:
-    """Bytes that are free on each device: those of a CPU share the machine's."""
+    """Return the bytes that are free on each device: those of a CPU share the machine's."""
     found = free_bytes(devices[0])
     found = SHARE * CHUNK_BYTES if found is None else found
     return found // len(devices) if devices[0].platform == "cpu" else found
 
 
 def lane_bytes(group: Group) -> int:
-    """Bytes that a lane works on: parameters, optimizer state and a batch."""
+    """Return the bytes that a lane works on: parameters, optimizer state and a batch."""
     trial = group.trials[0]
     share = (trial.task.batch_size or num_examples(trial.task)) / num_examples(trial.task)
     data = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(trial.task.data))
@@ -140,7 +143,7 @@ def lane_bytes(group: Group) -> int:
 
 
 def lane_state_bytes(group: Group) -> int:
-    """Bytes that a lane hands from one segment to the next: parameters, optimizer state and the model's."""
+    """Return the bytes that a lane hands from one segment to the next: parameters, optimizer state and the model's."""
     trial = group.trials[0]
     carry = jax.eval_shape(begin, trial.task, trial.optimizer, root_key(0))
     return tree_bytes((carry.params, carry.opt_state, carry.model_state))

@@ -54,7 +54,7 @@ class Block(NamedTuple):
 
 
 def mesh_of(devices: Sequence[Any]) -> Mesh:
-    """The devices in a row."""
+    """Return the devices in a row."""
     return jax.make_mesh((len(devices),), (LANE_AXIS,), devices=devices, axis_types=(jax.sharding.AxisType.Auto,))
 
 
@@ -78,7 +78,7 @@ def segment_program(
     places: Any = None,
     spread: LaneMesh | None = None,
 ) -> Any:
-    """A jitted `(states, lanes, shared) -> (states, blocks)` that takes `length` steps. The states are donated.
+    """Return a jitted `(states, lanes, shared) -> (states, blocks)` that takes `length` steps. The states are donated.
 
     `watched` names further metrics of a step, which the group's optimizer knows. `places` and `spread` are as in
     `begin_program`.
@@ -108,7 +108,7 @@ def segment_program(
 
 
 def pick_program(task: Task, mesh: Mesh, length: int) -> Any:
-    """A jitted `(seeds, start) -> picks`: the trials of one seed share its batches, so they are drawn once."""
+    """Return a jitted `(seeds, start) -> picks`: the trials of one seed share its batches, so they are drawn once."""
 
     def picks(seeds: jax.Array, start: jax.Array) -> jax.Array | None:
         return jax.vmap(lambda seed: pick(task, root_key(seed), start, length))(seeds)
@@ -165,7 +165,7 @@ def _train_lane(
     lane: Lane,
     shared: Shared,
 ) -> tuple[LaneState, Block]:
-    """A segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
+    """Return a segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
     picks = None if shared.picks is None else shared.picks[lane.slot]
     carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))
@@ -184,7 +184,7 @@ def _train_lane(
 
 
 def _bad_since(bad: jax.Array, before: jax.Array, start: jax.Array) -> jax.Array:
-    """The first step of the unbroken run of bad ones that a segment ends with, or -1. It may have begun before."""
+    """Give the first step of the unbroken run of bad ones that a segment ends with, or -1. It may have begun before."""
     length = bad.shape[0]
     last_good = jnp.max(jnp.where(bad, -1, jnp.arange(length, dtype=jnp.int32)))
     began = jnp.where((last_good < 0) & (before >= 0), before, start + last_good + 1)
@@ -192,7 +192,7 @@ def _bad_since(bad: jax.Array, before: jax.Array, start: jax.Array) -> jax.Array
 
 
 def _finite_mean(values: jax.Array) -> jax.Array:
-    """The mean of the finite ones."""
+    """Return the mean of the finite ones."""
     finite = jnp.isfinite(values)
     return jnp.sum(jnp.where(finite, values, 0)) / jnp.sum(finite)
 

@@ -30,7 +30,7 @@ class Programs:
         self._alive = self._marked()
 
     def find(self, key: Any) -> Compiled | None:
-        """The program that was kept under a key."""
+        """Return the program that was kept under a key."""
         with self._lock:
             if self._alive() is None:  # JAX has dropped its own caches
                 self._kept.clear()
@@ -64,7 +64,7 @@ PROGRAMS = Programs()
 
 
 def compiled(traced: Any, args: Any) -> tuple[Compiled, bool]:
-    """The program of a trace for these arguments, and whether it had to be compiled."""
+    """Return the program of a trace for these arguments, and whether it had to be compiled."""
     key = program_key(traced, args)
     found = PROGRAMS.find(key)
     return (compile_as(key, traced.lower()), True) if found is None else (found, False)
@@ -79,7 +79,9 @@ def compile_as(key: Any, lowered: Any) -> Compiled:
 
 
 def program_key(traced: Any, args: Any, where: Any = None) -> Any:
-    """The key of a traced program for these arguments: equal keys compile to the same; None where it must not be kept.
+    """Return the key of a traced program for these arguments: equal keys compile to the same.
+
+    None where it must not be kept.
 
     It has the trace and its constants, the trees of arguments and results, shapes, dtypes and devices, what is donated,
     and JAX's settings. A program that calls the host (`jax.debug.print`, `jax.pure_callback`) is never kept, because it

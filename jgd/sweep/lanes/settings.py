@@ -42,12 +42,12 @@ class Settings:
 
 
 def lineage_of(trials: Sequence[Trial], settings: Settings) -> Lineage | None:
-    """The lineage of a population that begins with these trials."""
+    """Return the lineage of a population that begins with these trials."""
     return Lineage(trials, settings.evolve, settings.seed) if settings.evolve else None
 
 
 def watched_of(settings: Settings, task: Task, optimizer: Any) -> tuple[str, ...]:
-    """Those of the watched metrics that this optimizer knows."""
+    """Return those of the watched metrics that this optimizer knows."""
     known = watchable(task, optimizer, of_groups=True) if settings.watched else ()
     return tuple(name for name in settings.watched if name in known)
 

@@ -61,14 +61,14 @@ class Swept(NamedTuple):
         return np.minimum((self.units * count).astype(int), count - 1)
 
     def best_of_bins(self, result: Outcomes) -> list[int]:
-        """The numbers of the best trial of each bin that has one with a value, from the low to the high end."""
+        """Return the numbers of the best trial of each bin that has one with a value, from the low to the high end."""
         losses = as_loss(result.medians[self.numbers], result.settings.mode)
         order, bins = np.argsort(losses, kind="stable"), self.bins
         first = {int(bins[i]): self.numbers[i] for i in order[::-1] if np.isfinite(losses[i])}
         return [first[i] for i in sorted(first)]
 
     def frame(self, panel: Any) -> None:
-        """The scale, the limits and the ticks of a panel's horizontal axis."""
+        """Set the scale, the limits and the ticks of a panel's horizontal axis."""
         if self.labels is not None:
             panel.set_xlim(-0.6, len(self.labels) - 0.4)
             panel.set_xticks(range(len(self.labels)), map(literal, self.labels))

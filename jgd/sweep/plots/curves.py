@@ -24,7 +24,7 @@ BEHIND = 120  # curves in grey
 
 
 def sensitivity_figure(result: Outcomes, name: str) -> Any:
-    """The best that each space reaches against one hyperparameter. See `Plots.sensitivity`."""
+    """Return the best that each space reaches against one hyperparameter. See `Plots.sensitivity`."""
     found = swept(result, [name], None)
     # Where it chooses between schedules, it has no place on a scale of numbers.
     rows = {row.space: row for row in found if row.labels is None} or {row.space: row for row in found}
@@ -45,7 +45,7 @@ def sensitivity_figure(result: Outcomes, name: str) -> Any:
 
 
 def curves_figure(result: Outcomes) -> Any:
-    """The best trial of each space while it trains. See `Plots.curves`."""
+    """Return the best trial of each space while it trains. See `Plots.curves`."""
     best = {row.space: row for row in result.standings()}
     curves = {space: result.curves[result.settings.metric][row.trial.number] for space, row in best.items()}
     curves = {space: curve for space, curve in curves.items() if np.isfinite(curve).any()}
@@ -70,7 +70,7 @@ def curves_figure(result: Outcomes) -> Any:
 
 
 def best_curves_figure(result: Outcomes, space: str | None, best: int) -> Any:
-    """The best few trials while they train, among all others. See `Plots.curves`."""
+    """Return the best few trials while they train, among all others. See `Plots.curves`."""
     ranked = [trial.number for trial in result.ranking(space)]
     curves = result.curves[result.settings.metric]
     leaders = [i for i in ranked[:best] if np.isfinite(curves[i]).any()]
@@ -93,7 +93,7 @@ def best_curves_figure(result: Outcomes, space: str | None, best: int) -> Any:
 
 
 def _best_along(result: Outcomes, row: Swept) -> tuple[np.ndarray, list[int]]:
-    """Where the trials of a space lie, and which: all where nothing else was swept, else the best of each part."""
+    """Tell where the trials of a space lie, and which: all where nothing else was swept, else the best of each part."""
     alone = len(result.trials[row.numbers[0]].axes) == 1
     order = [row.numbers[i] for i in np.argsort(row.places, kind="stable")] if alone else row.best_of_bins(result)
     place = dict(zip(row.numbers, row.places, strict=True))
@@ -133,7 +133,7 @@ def _look(result: Outcomes, row: Swept) -> dict[str, Any]:
 
 
 def _draw_curve(panel: Any, result: Outcomes, curve: np.ndarray, color: str, name: str = "", zorder: float = 3) -> None:
-    """The median over seeds, and the range of all of them."""
+    """Draw the median over seeds, and the range of all of them."""
     low, high = over_seeds(np.min, curve), over_seeds(np.max, curve)
     if _is_point(low):
         panel.vlines(result.steps, low, high, color=color, alpha=0.5, linewidth=1.2, zorder=zorder - 1)
@@ -143,7 +143,7 @@ def _draw_curve(panel: Any, result: Outcomes, curve: np.ndarray, color: str, nam
 
 
 def _draw_median(panel: Any, result: Outcomes, curve: np.ndarray, **look: Any) -> None:
-    """The median over seeds as a line, or as a mark where it is a single point, which no line shows."""
+    """Draw the median over seeds as a line, or as a mark where it is a single point, which no line shows."""
     median = over_seeds(np.median, curve)
     look |= {"marker": "o", "linestyle": "none"} if _is_point(median) else {}
     panel.plot(result.steps, median, **look)
@@ -154,7 +154,7 @@ def _is_point(median: np.ndarray) -> bool:
 
 
 def _frame_steps(panel: Any, result: Outcomes) -> None:
-    """The horizontal axis, from 0 to the last step; where there is only one, it stands in the middle."""
+    """Set the horizontal axis, from 0 to the last step; where there is only one, it stands in the middle."""
     if len(result.steps) == 1:
         panel.set_xlim(0, 2 * result.steps[0])
         panel.set_xticks(result.steps)
@@ -163,7 +163,7 @@ def _frame_steps(panel: Any, result: Outcomes) -> None:
 
 
 def _draw_target(panel: Any, result: Outcomes) -> bool:
-    """A dashed line where there is a target."""
+    """Return a dashed line where there is a target."""
     if result.settings.target is not None:
         panel.axhline(result.settings.target, color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1.5)
     return result.settings.target is not None

@@ -37,7 +37,7 @@ class _Scale(NamedTuple):
 
 
 def parallel_figure(result: Outcomes, space: str | None) -> Any:
-    """The lines of one space, the best unless named. See `Plots.parallel`."""
+    """Return the lines of one space, the best unless named. See `Plots.parallel`."""
     space = result.ranking()[0].space if space is None else space
     rows = swept(result, (), space)
     if not rows:
@@ -90,7 +90,10 @@ def _draw_scale(panel: Any, x: int, one: _Scale) -> None:
 
 
 def _heights(row: Swept, ranked: Sequence[int]) -> list[float]:
-    """The units of these trials, which are even on the hyperparameter's own scale; options keep to their middle."""
+    """Return the units of these trials, which are even on the hyperparameter's own scale.
+
+    Options keep to their middle.
+    """
     units, options = row.units, row.axis.distribution
     if options.listed:
         middle = (np.minimum((units * options.listed).astype(int), options.listed - 1) + 0.5) / options.listed
@@ -118,7 +121,7 @@ def _scale_of(row: Swept) -> _Scale:
 
 
 def _metric_heights(result: Outcomes, ranked: Sequence[int]) -> tuple[list[float], _Scale]:
-    """Where trials end on the metric's axis, the best end above, and that axis."""
+    """Tell where trials end on the metric's axis, the best end above, and that axis."""
     probe, up = blank(2, 2).subplots(), result.settings.mode == "max"
     ends = result.medians[ranked]
     set_scale(probe, result, ends)

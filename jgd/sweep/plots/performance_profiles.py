@@ -52,7 +52,7 @@ def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU, shown
 
 
 def _steps(taus: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The points at which a profile steps, and its ends."""
+    """Return the points at which a profile steps, and its ends."""
     kept = np.append(True, np.diff(profile) > 0)
     kept[-1] = True
     return taus[kept], profile[kept]

@@ -25,7 +25,7 @@ from jgd.sweep.spaces.space import short
 
 
 def best_so_far_figure(result: Outcomes) -> Any:
-    """The best of the first 1, 2, ... trials of each space. See `Plots.best_so_far`."""
+    """Return the best of the first 1, 2, ... trials of each space. See `Plots.best_so_far`."""
     mode, members = result.settings.mode, _members(result)
     best = {space: _running_best(result.medians[numbers], mode) for space, numbers in members.items()}
     figure, panels = space_panels(result, list(members))
@@ -50,7 +50,7 @@ def best_so_far_figure(result: Outcomes) -> Any:
 
 
 def best_of_k_figure(result: Outcomes) -> Any:
-    """The best of 1, 2, ... random trials, its median and quartiles. See `Plots.best_of_k`."""
+    """Return the best of 1, 2, ... random trials, its median and quartiles. See `Plots.best_of_k`."""
     found = {space: result.best_of_k(space) for space in _members(result)}
     figure, panels = space_panels(result, list(found))
     if panels:
@@ -73,7 +73,7 @@ def best_of_k_figure(result: Outcomes) -> Any:
 
 
 def importance_figure(result: Outcomes, space: str | None) -> Any:
-    """The share of the ranking that each hyperparameter decides. See `Plots.importance`."""
+    """Return the share of the ranking that each hyperparameter decides. See `Plots.importance`."""
     found, reason = {}, InputError("Result.plot.importance: there is no space.")
     for one in [row.space for row in result.standings()] if space is None else [space]:
         try:
@@ -102,7 +102,7 @@ def importance_figure(result: Outcomes, space: str | None) -> Any:
 
 
 def _members(result: Outcomes) -> dict[str, list[int]]:
-    """The trials of each space that has any with a value, by their numbers, from the best space to the worst."""
+    """Return the trials of each space that has any with a value, by their numbers, from the best space to the worst."""
     found: dict[str, list[int]] = {row.space: [] for row in result.standings() if np.isfinite(row.summary.median)}
     for trial in result.trials:
         if trial.space in found:
@@ -111,6 +111,6 @@ def _members(result: Outcomes) -> dict[str, list[int]]:
 
 
 def _running_best(values: np.ndarray, mode: str) -> np.ndarray:
-    """The best until each; NaN before the first that is finite."""
+    """Return the best until each; NaN before the first that is finite."""
     losses = np.minimum.accumulate(as_loss(values, mode))
     return np.where(np.isfinite(losses), losses if mode == "min" else -losses, np.nan)

@@ -21,17 +21,17 @@ DEADLINE = {"max": 0.04, "min": 0.96}  # the height at the bad end of a panel wh
 
 
 def space_color(result: Outcomes, space: str) -> str:
-    """The colour of a space in every picture."""
+    """Return the colour of a space in every picture."""
     return COLORS[result.spaces.index(space) % len(COLORS)]
 
 
 def blank(width: float, height: float) -> Any:
-    """An empty figure, in inches; it belongs to no window, and a notebook shows it as it shows any."""
+    """Return an empty figure, in inches; it belongs to no window, and a notebook shows it as it shows any."""
     return new_figure(width, height, "a picture of a sweep")
 
 
 def panels(count: int, *, sharex: bool = True, sharey: bool = True, height: float = 1.95) -> tuple[Any, list[Any]]:
-    """A figure with so many panels, a row of them so many inches high."""
+    """Return a figure with so many panels, a row of them so many inches high."""
     columns = min(len(WIDTHS), max(1, count))
     lines = max(1, math.ceil(count / columns))
     figure = blank(WIDTHS[columns - 1] * columns, max(2.8, height * lines + 0.4))
@@ -45,7 +45,7 @@ def panels(count: int, *, sharex: bool = True, sharey: bool = True, height: floa
 
 
 def space_panels(result: Outcomes, spaces: Sequence[str], **options: Any) -> tuple[Any, list[Any]]:
-    """A figure with a panel for each space, titled with its rank and name."""
+    """Return a figure with a panel for each space, titled with its rank and name."""
     figure, found = panels(len(spaces), **options)
     ranks = [row.space for row in result.standings()]
     for panel, space in zip(found, spaces, strict=True):
@@ -63,7 +63,7 @@ def label(figure: Any, x: str, y: str) -> None:
 
 
 def panel_note(panel: Any, text: str, color: str = INK) -> None:
-    """A remark at the right end of a panel's title."""
+    """Write a remark at the right end of a panel's title."""
     panel.set_title(literal(text), color=color, loc="right", fontsize=8)
 
 
@@ -122,7 +122,7 @@ def plain(value: float) -> str:
 
 
 def metric_label(result: Outcomes) -> str:
-    """The metric's name."""
+    """Return the metric's name."""
     return label_of(result.settings.metric)
 
 
@@ -147,7 +147,7 @@ def thinned(result: Outcomes, numbers: Sequence[int], limit: int = SHOWN) -> lis
 
 
 def set_scale(axes: Any, result: Outcomes, values: np.ndarray) -> None:
-    """A vertical axis that shows differences among the good ones, and leaves hopeless ones out of the frame."""
+    """Set a vertical axis that shows differences among the good ones, and leaves hopeless ones out of the frame."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         axes.set_yticks([])

@@ -40,7 +40,7 @@ class Lineage:
         return self.phases[-1]
 
     def ancestors(self, trial: int) -> list[int]:
-        """The trials whose steps, phase by phase, led to this one; D + 1 numbers, the last its own."""
+        """Return the trials whose steps, phase by phase, led to this one; D + 1 numbers, the last its own."""
         found = [trial]
         for parents in self.parents[::-1]:
             found.append(int(parents[found[-1]]))
@@ -80,7 +80,7 @@ class Lineage:
         return scheduled(together)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each trial and each stretch between decisions: its steps, its parent, and its numbers."""
+        """Return a row for each trial and each stretch between decisions: its steps, its parent, and its numbers."""
         starts, rows = [0, *self.steps.tolist()], []
         for k, (start, trials) in enumerate(zip(starts, self.phases, strict=True)):
             for one in trials:
@@ -90,11 +90,11 @@ class Lineage:
         return rows
 
     def dataframe(self) -> Any:
-        """The rows as a pandas table."""
+        """Return the rows as a pandas table."""
         return require("pandas", "Lineage.dataframe()").DataFrame(self.rows())
 
     def decide(self, step: int, losses: np.ndarray, able: np.ndarray, contestants: np.ndarray) -> np.ndarray:
-        """The next decision, after so many steps, by losses f[T]; returns the parents, i[T].
+        """Return the next decision, after so many steps, by losses f[T]; returns the parents, i[T].
 
         A function of its arguments, the trials and the seed alone.
         """
@@ -124,7 +124,7 @@ class Lineage:
 
 
 def _switch(values: Sequence[Any], steps: np.ndarray) -> Switch:
-    """A schedule with these values, the next from each of `steps` on; stretches of the same value are one."""
+    """Return a schedule with these values, the next from each of `steps` on; stretches of the same value are one."""
     texts = [repr(value) for value in values]
     new = [i for i in range(1, len(values)) if texts[i] != texts[i - 1]]
     return switch_schedule([values[i] for i in (0, *new)], [int(steps[i - 1]) for i in new])

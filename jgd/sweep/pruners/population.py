@@ -74,7 +74,7 @@ def population(
 
 
 def as_population(evolve: Any, stop: Sequence[Pruner], num_trials: int, rounds: int, where: Any) -> Population | None:
-    """The rule of `run(evolve=)`, which must go with the other arguments."""
+    """Return the rule of `run(evolve=)`, which must go with the other arguments."""
     if evolve is None:
         return None
     if pruning := [rule for rule in stop if not isinstance(rule, AtTarget)]:

@@ -27,7 +27,7 @@ class Pruner(Protocol):
         ...
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Which of T rivals end here, bool[T]; what is said of a trial that takes no steps anyway does not count.
+        """Tell which of T rivals end here, bool[T]; what is said of a trial that takes no steps anyway does not count.
 
         `losses` are f[T, points so far], lower is better, infinite where there is none; `candidates` are bool[T], those
         that no rule has ended before.
@@ -58,7 +58,7 @@ class Halving(Pruner):
         return [count for count in found if count < len(points)]
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """All but the best floor(n / eta^(rung + 1)) of n, and at least one; ties go to the first."""
+        """Return all but the best floor(n / eta^(rung + 1)) of n, and at least one; ties go to the first."""
         rung = self.decides(points).index(losses.shape[1])
         return _all_but(max(1, len(losses) // self.eta ** (rung + 1)), losses[:, -1], candidates)
 
@@ -70,7 +70,10 @@ class Asha(Halving):
     across_rounds = True
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """All but the best floor(n / eta) of n that set out for this rung, and at least one; ties go to the first."""
+        """Return all but the best floor(n / eta) of n that set out for this rung, and at least one.
+
+        Ties go to the first.
+        """
         rungs = self.decides(points)
         before = rungs[: rungs.index(losses.shape[1])]
         set_out = candidates & np.isfinite(losses[:, before[-1] - 1]) if before else candidates
@@ -89,7 +92,7 @@ class Hyperband(Pruner):
         return sorted({count for bracket in self._brackets(points) if bracket for count in bracket.decides(points)})
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Those of each bracket."""
+        """Return those of each bracket."""
         brackets, lost = self._brackets(points), np.zeros(len(losses), bool)
         most = len(brackets) - 1
         weights = np.array([math.ceil((most + 1) / (s + 1) * self.eta**s) for s in range(most, -1, -1)], float)
@@ -126,7 +129,7 @@ class Median(Pruner):
         return found
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Those whose best is worse than the median of the running means, of ended trials up to their ends."""
+        """Return those whose best is worse than the median of the running means, of ended trials up to their ends."""
         known = np.isfinite(losses)
         total, count = np.where(known, losses, 0).sum(axis=1), known.sum(axis=1)
         means = np.where(count > 0, total / np.maximum(count, 1), np.inf)
@@ -201,7 +204,7 @@ def at_target() -> Pruner:
 
 
 def as_rules(stop: Any, target: float | None) -> tuple[Pruner, ...]:
-    """The rules of `run(stop=)`: none, one, or a list of them."""
+    """Return the rules of `run(stop=)`: none, one, or a list of them."""
     rules = () if stop is None else tuple(stop) if isinstance(stop, (list, tuple)) else (stop,)
     for rule in rules:
         if isinstance(rule, AtTarget) and target is None:
@@ -215,7 +218,7 @@ def completing(points: np.ndarray, steps: int) -> list[int]:
 
 
 def _all_but(keep: int, losses: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """The candidates that are not among the best so many of them, bool[T]; ties go to the first."""
+    """Return the candidates that are not among the best so many of them, bool[T]; ties go to the first."""
     order, lost = np.argsort(losses, kind="stable"), candidates.copy()
     lost[order[candidates[order]][:keep]] = False
     return lost

@@ -38,7 +38,7 @@ class Provenance(NamedTuple):
 
 
 def sweep_report(result: Outcomes, title: str | None = None, provenance: Provenance | None = None) -> str:
-    """The whole page."""
+    """Return the whole page."""
     task = result.trials[0].task
     known = task.name if isinstance(task, Task) else None
     title = title or (f"Sweep of {known}" if known else "A sweep")
@@ -86,7 +86,7 @@ def _size(result: Outcomes) -> str:
 
 
 def _verdict(result: Outcomes) -> str:
-    """The answer, in a sentence or two."""
+    """Return the answer, in a sentence or two."""
     best, label = result.ranking()[0], label_of(result.settings.metric)
     if not math.isfinite(result.medians[best.number]):
         return f"No trial has a finite median of {label} over its seeds; there is no best setting."
@@ -114,7 +114,7 @@ def _health(result: Outcomes) -> list[str]:
 
 
 def _trust(result: Outcomes, learns: bool) -> str:
-    """Whether the answer stands: noise, ranges, the number of trials, and what has failed."""
+    """Tell whether the answer stands: noise, ranges, the number of trials, and what has failed."""
     best = result.ranking()[0]
     if not math.isfinite(result.medians[best.number]):
         hint = "Lower the learning rates, or let the sweep run to its end."
@@ -169,7 +169,7 @@ def _enough(result: Outcomes, best: Trial) -> str:
 
 
 def _pictures(result: Outcomes, learns: bool) -> list[str]:
-    """The pictures that have something to show."""
+    """Return the pictures that have something to show."""
     plots, names = Plots(result), dict.fromkeys(axis.name for trial in result.trials for axis in trial.axes)
     label, ended = capital(label_of(result.settings.metric)), np.isfinite(result.medians).any()
     shown: list[tuple[str, str, Any]] = []

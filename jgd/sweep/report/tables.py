@@ -21,13 +21,13 @@ MOST_COLUMNS = 12  # of hyperparameters; more share one
 
 
 def space_cell(result: Outcomes, space: str) -> Cell:
-    """A space's name behind a dot of its colour."""
+    """Return a space's name behind a dot of its colour."""
     dot = f'<span class="dot" style="background:{VARIABLES[space_color(result, space)]}"></span>'
     return dot + html.escape(space), space
 
 
 def interval_cell(result: Outcomes, space: str, median: float, low: float, high: float) -> Cell:
-    """A median with its interval, drawn on the scale that the best trials of all spaces need."""
+    """Return a median with its interval, drawn on the scale that the best trials of all spaces need."""
     if not math.isfinite(median):
         return "", "nan"
     ends = _ends(result)
@@ -49,12 +49,12 @@ def _ends(result: Outcomes) -> tuple[float, float]:
 
 
 def number_cell(value: float, digits: int = 4) -> Cell:
-    """A number, or a dash where it is not finite."""
+    """Return a number, or a dash where it is not finite."""
     return (f"{value:.{digits}g}", value) if math.isfinite(value) else ("-", "nan")
 
 
 def spaces_table(result: Outcomes) -> str:
-    """The spaces from best to worst, each by its best trial."""
+    """Return the spaces from best to worst, each by its best trial."""
     label, seeds, target = label_of(result.settings.metric), len(result.settings.seeds), result.settings.target
     lines = []
     for rank, row in enumerate(result.standings(), 1):
@@ -75,7 +75,7 @@ def spaces_table(result: Outcomes) -> str:
 
 
 def trials_table(result: Outcomes) -> str:
-    """The trials from best to worst."""
+    """Return the trials from best to worst."""
     ranked = result.ranking()[:MOST_TRIALS]
     names = list(dict.fromkeys(axis.name for trial in ranked for axis in trial.axes))
     columns = names if len(names) <= MOST_COLUMNS else []
@@ -128,7 +128,7 @@ def _steps(result: Outcomes) -> list[int]:
 
 
 def _status_cell(status: Sequence[str]) -> Cell:
-    """One word where all seeds agree, else how many of each."""
+    """Return one word where all seeds agree, else how many of each."""
     names, numbers = np.unique(status, return_counts=True)
     pairs = [f"{n} {name}" for name, n in zip(names, numbers, strict=True)]
     text = str(names[0]) if len(names) == 1 else ", ".join(pairs)
@@ -146,7 +146,7 @@ def _seeds_cell(values: np.ndarray) -> Cell:
 
 
 def _setting_cell(trial: Trial) -> Cell:
-    """All values in one cell."""
+    """Return all values in one cell."""
     return f'<span class="wrapped">{html.escape(setting(trial))}</span>', setting(trial)
 
 

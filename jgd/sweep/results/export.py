@@ -16,7 +16,7 @@ NO_STEP = ("diverged_at",)  # columns in which None is no value of a choice
 
 
 def joined(head: Mapping[str, Any], params: Mapping[str, Any], tail: Mapping[str, Any], metrics: Any) -> dict[str, Any]:
-    """A row of the table's own columns, with a trial's values between its head and tail, and the metrics behind.
+    """Return a row of the table's own columns, with a trial's values between its head and tail, and the metrics behind.
 
     A value whose name another column has gets the prefix `params_`, and a metric that is called as one of the table's
     own columns `metrics_`.
@@ -72,7 +72,7 @@ def _cell(row: Mapping[str, Any], name: str) -> Any:
 
 
 def _harmless(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return value
     return f"'{value}" if value.startswith(FORMULA) and not _is_number(value) else value

@@ -17,12 +17,12 @@ from jgd.train.task import Task, init_model
 
 
 def has_health(result: Outcomes) -> bool:
-    """Whether the sweep was asked for the pulse of its lanes."""
+    """Tell whether the sweep was asked for the pulse of its lanes."""
     return f"update_ratio/{EVERYTHING}" in result.curves
 
 
 def first_lost(result: Outcomes) -> tuple[int, int]:
-    """The trial and the seed of the lane that diverged first."""
+    """Return the trial and the seed of the lane that diverged first."""
     lost = np.where(result.diverged_at >= 0, result.diverged_at, np.iinfo(np.int64).max)
     number, at = np.unravel_index(int(np.argmin(lost)), lost.shape)
     return int(number), result.settings.seeds[int(at)]
@@ -82,7 +82,7 @@ def _lane(result: Outcomes, method: str, trial: Trial | int | None, seed: int | 
 
 
 def _wide(trial: Trial, groups: tuple[str, ...]) -> tuple[str, ...]:
-    """The groups with leaves of two axes or more; all of them where the task is not known."""
+    """Return the groups with leaves of two axes or more; all of them where the task is not known."""
     task: Any = trial.task
     if not isinstance(task, Task):
         return groups

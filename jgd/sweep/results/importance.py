@@ -64,7 +64,7 @@ def importance_of(trials: list[Trial], values: np.ndarray, mode: str) -> Importa
 
 
 def importance(points: np.ndarray, losses: np.ndarray, names: list[str]) -> Importance:
-    """The importance of the axes of f64[trials, axes], units, for f64[trials], where infinity has failed.
+    """Return the importance of the axes of f64[trials, axes], units, for f64[trials], where infinity has failed.
 
     Each tree is grown on a bootstrap sample of the losses' ranks, so that outliers and failures weigh no more than
     their place; the variance of its prediction, and of its mean over all other axes, are exact sums over its leaves
@@ -98,7 +98,7 @@ def importance(points: np.ndarray, losses: np.ndarray, names: list[str]) -> Impo
 
 
 def _by_value(distribution: Distribution, units: np.ndarray) -> np.ndarray:
-    """One unit for each value: where within a value's share of the interval it was drawn decides nothing."""
+    """Return one unit for each value: where within a value's share of the interval it was drawn decides nothing."""
     values = [distribution.shown(unit) for unit in units.tolist()]
     if size := distribution.listed:
         options = [distribution.shown((i + 0.5) / size) for i in range(size)]
@@ -116,7 +116,7 @@ def _ranks(losses: np.ndarray) -> np.ndarray:
 
 
 def _grow(points: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> _Tree:
-    """A tree; each split looks at a random half of the axes, so that trees differ."""
+    """Return a tree; each split looks at a random half of the axes, so that trees differ."""
     axes = points.shape[1]
     waiting = [(np.arange(len(values)), np.zeros(axes), np.ones(axes))]
     leaves = []
@@ -136,7 +136,7 @@ def _grow(points: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> _
 
 
 def _split(points: np.ndarray, values: np.ndarray) -> tuple[int, float | None]:
-    """The axis and the place that leave the least variance, or no place."""
+    """Return the axis and the place that leave the least variance, or no place."""
     n = len(values)
     if n < 2 * SMALLEST or np.ptp(values) == 0:
         return 0, None
@@ -157,7 +157,7 @@ def _predict(tree: _Tree, points: np.ndarray) -> np.ndarray:
 
 
 def _shares(tree: _Tree) -> np.ndarray | None:
-    """The share of the tree's variance that each axis explains alone; None where it predicts but one value."""
+    """Return the share of the tree's variance that each axis explains alone; None where it predicts but one value."""
     sides = tree.high - tree.low
     volume = sides.prod(axis=1)
     mean = volume @ tree.value

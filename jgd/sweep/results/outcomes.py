@@ -93,7 +93,7 @@ class Outcomes:
         return np.where(np.isfinite(losses), losses if self.settings.mode == "min" else -losses, np.nan)
 
     def last(self, metric: str) -> Float[np.ndarray, "T S"]:
-        """A metric at the last point that each lane has; NaN where it diverged or has none."""
+        """Return a metric at the last point that each lane has; NaN where it diverged or has none."""
         at = np.maximum(self.reached - 1, 0)[..., None]
         return np.where(self.diverged_at >= 0, np.nan, np.take_along_axis(self.curves[metric], at, axis=-1)[..., 0])
 
@@ -126,7 +126,7 @@ class Outcomes:
         return [trial for trial in ranked if space in (None, trial.space)]
 
     def best(self, space: str | None = None) -> Trial:
-        """The best trial, of all or of a space."""
+        """Return the best trial, of all or of a space."""
         best = self.ranking(space)[0]
         if not np.isfinite(self.medians[best.number]):
             where = f" of {space}" if space else ""
@@ -152,7 +152,7 @@ class Outcomes:
         return self.summary(self.best()).median
 
     def best_optimizer(self, space: str | None = None) -> Transform:
-        """The best trial's optimizer, ready to use."""
+        """Return the best trial's optimizer, ready to use."""
         best = self.best(space)
         if best.optimizer is None:
             raise InputError(
@@ -201,7 +201,7 @@ class Outcomes:
         return best_of(self.medians[members], self.settings.mode)
 
     def importance(self, space: str | None = None) -> Importance:
-        """How much of the trials' ranking each hyperparameter decides, alone and together.
+        """Tell how much of the trials' ranking each hyperparameter decides, alone and together.
 
         It speaks of the whole space, of which most is bad, not of what matters near the best. The points should cover
         the space: of a sampler that learns, it tells less of where that did not look.
@@ -215,7 +215,7 @@ class Outcomes:
         return importance_of(members, self.values[numbers], self.settings.mode)
 
     def steps_to_target(self, *, to_stay: bool = False) -> Float[np.ndarray, "T S"]:
-        """The steps after which each lane first reached the target; NaN where it never did.
+        """Return the steps after which each lane first reached the target; NaN where it never did.
 
         With `to_stay`, from which on it was there at every point, as one that ended early is not known to have been.
         """
@@ -225,7 +225,7 @@ class Outcomes:
         return first_reached(curve, self.steps, self.settings.target, self.settings.mode, to_stay=to_stay)
 
     def standings(self) -> list[Standing]:
-        """The spaces from best to worst."""
+        """Return the spaces from best to worst."""
         firsts: dict[str, Trial] = {}
         for trial in self.ranking():
             firsts.setdefault(trial.space, trial)
@@ -237,7 +237,7 @@ class Outcomes:
         return {space: edges for space, edges in found.items() if edges}
 
     def trials_rows(self) -> list[dict[str, Any]]:
-        """The rows of that table."""
+        """Return the rows of that table."""
         status, reached = self.status, self.steps_to_target()
         final = {name: self.last(name) for name in self.curves}
         rows = []
@@ -260,7 +260,7 @@ class Outcomes:
         return Standing(best.space, best, self.summary(best), reached if np.isfinite(reached) else np.nan, diverged)
 
     def _number(self, which: Trial | int | str) -> int:
-        """The number of a trial, or of a space's best."""
+        """Return the number of a trial, or of a space's best."""
         if not isinstance(which, (Trial, str)) and not admits(COUNT, which):
             raise InputError(
                 f"Result: {shown(which)} is no trial; pass a trial, its number, or the name of a space for its best."

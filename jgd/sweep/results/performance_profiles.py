@@ -48,13 +48,13 @@ def studies_of(reached: np.ndarray, trials: int) -> np.ndarray:
 
 
 def typical(studies: np.ndarray) -> np.ndarray:
-    """The median over the studies of f[..., draws, seeds]; infinity if half of them or more are misses."""
+    """Return the median over the studies of f[..., draws, seeds]; infinity if half of them or more are misses."""
     costs = _positive(np.asarray(studies, float), "typical(studies)")
     return np.median(costs.reshape(*costs.shape[:-2], -1), axis=-1)
 
 
 def performance_ratios(costs: ArrayLike) -> np.ndarray:
-    """Each cost of f[..., solvers, problems] over the least on its problem: 1 is best, infinity is a miss."""
+    """Return each cost of f[..., solvers, problems] over the least on its problem: 1 is best, infinity is a miss."""
     costs = _positive(np.asarray(costs, float), "performance_ratios(costs)")
     hit, least = np.isfinite(costs), costs.min(axis=-2, keepdims=True)
     return np.where(hit, costs, 1.0) / np.where(np.isfinite(least), least, 1.0) + np.where(hit, 0.0, np.inf)
@@ -69,7 +69,7 @@ def performance_profile(costs: ArrayLike, taus: ArrayLike) -> np.ndarray:
 
 
 def integrated_scores(costs: ArrayLike, tau: float = TAU) -> np.ndarray:
-    """The mean of each solver's profile between 1 and `tau`, f[..., solvers]: AlgoPerf's score (arXiv:2306.07179).
+    """Give the mean of each solver's profile between 1 and `tau`, f[..., solvers]: AlgoPerf's score (arXiv:2306.07179).
 
     In closed form: each problem adds (tau - ratio) / (tau - 1), or nothing beyond `tau`.
     """
@@ -86,7 +86,7 @@ def scores(
     resample_problems: bool = False,
     against: str | None = None,
 ) -> list[Score]:
-    """The solvers from best to worst, by f[solvers, problems, draws, seeds] of what their studies cost.
+    """Return the solvers from best to worst, by f[solvers, problems, draws, seeds] of what their studies cost.
 
     Each is compared with the best, or with the solver `against`.
 
@@ -126,7 +126,10 @@ def _resampled(studies: np.ndarray, tau: float, resample_problems: bool) -> np.n
 
 
 def _positive(costs: np.ndarray, place: str) -> np.ndarray:
-    """The costs with infinity for NaN; one that is not above zero is a mistake, such as a miss written as 0 or -1."""
+    """Return the costs with infinity for NaN.
+
+    One that is not above zero is a mistake, such as a miss written as 0 or -1.
+    """
     if (costs <= 0).any():
         raise InputError(f"{place}: it holds {np.nanmin(costs):g}, expected costs above 0; a miss is NaN or infinity.")
     return np.where(np.isnan(costs), np.inf, costs)

@@ -68,7 +68,7 @@ class BestOfK(NamedTuple):
         return self._sheet().html()
 
     def _sheet(self) -> Sheet:
-        """The rows of 1, 2, 4, ... trials, and of all."""
+        """Return the rows of 1, 2, 4, ... trials, and of all."""
         n = len(self.median)
         rows = [
             [str(k), *(f"{column[k - 1]:.4g}" if np.isfinite(column[k - 1]) else "failed" for column in self)]
@@ -85,7 +85,7 @@ def rank(values: Float[np.ndarray, "trials seeds"], mode: str) -> Int[np.ndarray
 
 
 def summarize(values: np.ndarray, mode: str, confidence: float = 0.95) -> Summary:
-    """The summary of f[seeds]; a seed that failed counts as worst, and if that reaches a number, it is NaN.
+    """Return the summary of f[seeds]; a seed that failed counts as worst, and if that reaches a number, it is NaN.
 
     The interval is that of the sign test, by `jgd.core.median.median_ranks`. A percentile bootstrap, often seen in its
     place, holds the median of normal values in 76, 93 and 93% of cases for 3, 5 and 10 seeds where it says 95%.
@@ -109,7 +109,7 @@ def ahead(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> 
 
 
 def best_of(values: np.ndarray, mode: str) -> BestOfK:
-    """The best of k out of f[trials], over all ways to draw them without replacement (Dodge et al. 2019, Sec. 3).
+    """Give the best of k out of f[trials], over all ways to draw them without replacement (Dodge et al. 2019, Sec. 3).
 
     They estimate what k trials of random search bring, up to as many as there are; with few trials left over, too
     smoothly.
@@ -148,7 +148,7 @@ def first_reached(
     *,
     to_stay: bool = False,
 ) -> Float[np.ndarray, "*lanes"]:
-    """The steps after which curves first reached a target, or reached it `to_stay`; else NaN."""
+    """Return the steps after which curves first reached a target, or reached it `to_stay`; else NaN."""
     with np.errstate(invalid="ignore"):
         there = curve <= target if mode == "min" else curve >= target
     if to_stay:
@@ -183,7 +183,7 @@ def _summary(losses: np.ndarray, mode: str, confidence: float) -> Summary:
 
 
 def _log_choose(n: Any, k: Any) -> np.ndarray:
-    """The logarithm of a binomial coefficient; of one that is zero it is not used."""
+    """Return the logarithm of a binomial coefficient; of one that is zero it is not used."""
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
 
 

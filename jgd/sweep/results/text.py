@@ -66,12 +66,12 @@ def between(summary: Summary, by: str = " .. ") -> str:
 
 
 def setting(trial: Trial) -> str:
-    """The values of a trial by name."""
+    """Return the values of a trial by name."""
     return ", ".join(f"{name}={short(value)}" for name, value in trial.params.items()) or "as given"
 
 
 def boundary_warnings(result: Outcomes) -> list[str]:
-    """A sentence for each space whose best trial touches an end of a range."""
+    """Return a sentence for each space whose best trial touches an end of a range."""
     found = {
         space: ", ".join(f"{name} at the {end} end" for name, end in edges.items())
         for space, edges in result.at_boundary().items()
@@ -80,6 +80,6 @@ def boundary_warnings(result: Outcomes) -> list[str]:
 
 
 def schedule_note(result: Outcomes) -> list[str]:
-    """A sentence where the best settings are only the ends of schedules."""
+    """Return a sentence where the best settings are only the ends of schedules."""
     ends = "These are the settings at the end; on the way there they changed: see best_schedule() and lineage."
     return [ends] if result.lineage else []

@@ -49,7 +49,10 @@ class Proposals:
             self._enqueue(next(space for space in self._spaces if space.name == name), settings)
 
     def ask(self, num_trials: int) -> list[Trial]:
-        """The next `num_trials` of each space, fewer where a sampler has no more; of a space without axes just one."""
+        """Return the next `num_trials` of each space, fewer where a sampler has no more.
+
+        Of a space without axes just one.
+        """
         trials: list[Trial] = []
         for space in self._spaces:
             points = self._points(space, num_trials)
@@ -106,7 +109,7 @@ class Proposals:
             space.queue.extend(points)
 
     def _points(self, space: "_Space", count: int) -> list[tuple[list[int], list[float]]]:
-        """The next accepted points of a space, each with its numbers among all that its sampler was asked for."""
+        """Give the next accepted points of a space, each with its numbers among all that its sampler was asked for."""
         first = not space.asked
         if space.sampler is None:
             space.asked = 1
@@ -240,7 +243,7 @@ class _Space:
 
 
 def _is_flag(answer: Any) -> bool:
-    """Whether it is an array of one truth value."""
+    """Tell whether it is an array of one truth value."""
     return getattr(answer, "dtype", None) == np.bool_ and np.size(answer) == 1
 
 

@@ -36,7 +36,7 @@ def rounds_of(sampler: Any) -> int:
 
 
 def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1) -> Sampler:
-    """The sampler of a name, what a function of `(axes, seed)` returns, or an object with ask and tell itself."""
+    """Give the sampler of a name, what a function of `(axes, seed)` returns, or an object with ask and tell itself."""
     if isinstance(sampler, str):
         if sampler not in SAMPLERS:
             raise unknown("run(sampler=)", sampler, SAMPLERS)
@@ -56,6 +56,6 @@ def make_sampler(sampler: Any, axes: Sequence[Axis], seed: int, spaces: int = 1)
 
 
 def _is_sampler(x: Any) -> bool:
-    """Whether it has ask(count) and tell(ids, values)."""
+    """Tell whether it has ask(count) and tell(ids, values)."""
     ask, tell = getattr(x, "ask", None), getattr(x, "tell", None)
     return callable(ask) and callable(tell) and not isinstance(x, type) and takes(ask, 1) and takes(tell, 2)

@@ -13,7 +13,7 @@ CLOSE = 1e-9  # relative, within which a value is one of the space
 
 
 def by_space(enqueue: Any, spaces: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
-    """The settings for each space: a list where there is one space, else a dict of lists by their names."""
+    """Return the settings for each space: a list where there is one space, else a dict of lists by their names."""
     if enqueue is None:
         return {}
     named = enqueue if isinstance(enqueue, Mapping) else {spaces[0]: enqueue}
@@ -34,7 +34,7 @@ def by_space(enqueue: Any, spaces: Sequence[str]) -> dict[str, list[Mapping[str,
 
 
 def point_of(space: str, axes: Sequence[Axis], setting: Mapping[str, Any]) -> list[float]:
-    """The point at which a space has these values by name: all that matter there, and no others."""
+    """Return the point at which a space has these values by name: all that matter there, and no others."""
     point = [0.5] * len(axes)
     if strangers := [name for name in setting if name not in {axis.name for axis in axes}]:
         raise unknown(f"run(enqueue=) for {space!r}", strangers[0], [axis.name for axis in axes])
@@ -52,7 +52,7 @@ def point_of(space: str, axes: Sequence[Axis], setting: Mapping[str, Any]) -> li
 
 
 def _unit(axis: Axis, value: Any) -> float:
-    """The unit at which an axis has a value, or the error that it never has."""
+    """Return the unit at which an axis has a value, or the error that it never has."""
     one = axis.distribution
     options = one.values if isinstance(one, Parts) else one.options if isinstance(one, Listed) else None
     if options is not None:

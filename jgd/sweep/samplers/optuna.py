@@ -60,7 +60,7 @@ class _AskTell:
             self._study = self._optuna.create_study(sampler=sampler)
 
     def ask(self, count: int) -> np.ndarray:
-        """The next points."""
+        """Return the next points."""
         return np.array([self._next() for _ in range(count)]).reshape(count, len(self._axes))
 
     def enqueue(self, points: Sequence[Sequence[float]]) -> None:
@@ -103,7 +103,7 @@ class _AskTell:
 
 
 def to_optuna(result: Any, storage: Any = None, name: str | None = None) -> Any:
-    """A result as a study; see `Result.to_optuna`."""
+    """Return a result as a study; see `Result.to_optuna`."""
     optuna = require("optuna", "Result.to_optuna()", "optuna")
     mode, trials = result.settings.mode, []
     for trial in result.trials:
@@ -137,7 +137,7 @@ def _state(optuna: Any, status: np.ndarray) -> Any:
 
 
 def _per_seed(result: Any, trial: Trial) -> dict[str, Any]:
-    """The status of every lane, and the values of those that have one."""
+    """Return the status of every lane, and the values of those that have one."""
     status, values = result.status[trial.number], result.values[trial.number]
     attributes: dict[str, Any] = {}
     for i, seed in enumerate(result.settings.seeds):
@@ -148,13 +148,13 @@ def _per_seed(result: Any, trial: Trial) -> dict[str, Any]:
 
 
 def _curve(result: Any, trial: Trial) -> dict[int, float]:
-    """The median over seeds, at the points that all of them have."""
+    """Return the median over seeds, at the points that all of them have."""
     medians = np.median(result.curves[result.settings.metric][trial.number], axis=0)
     return {int(step): float(x) for step, x in zip(result.steps, medians, strict=True) if np.isfinite(x)}
 
 
 def _distribution(optuna: Any, one: Distribution) -> Any:
-    """The nearest of Optuna's distributions."""
+    """Return the nearest of Optuna's distributions."""
     of = optuna.distributions
     if isinstance(one, Parts):
         return of.CategoricalDistribution(one.values)

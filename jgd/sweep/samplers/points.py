@@ -24,7 +24,7 @@ class Sampler(Protocol):
     """
 
     def ask(self, count: int) -> np.ndarray:
-        """The next points, f64[count, axes] in the unit cube; fewer when there are no more."""
+        """Return the next points, f64[count, axes] in the unit cube; fewer when there are no more."""
         ...
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
@@ -57,7 +57,7 @@ class Random:
         self._size, self._rng = len(axes), np.random.default_rng(seed)
 
     def ask(self, count: int) -> np.ndarray:
-        """The next points."""
+        """Return the next points."""
         return self._rng.random((count, self._size))
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
@@ -74,7 +74,7 @@ class LowDiscrepancy:
         self._size = len(axes)
 
     def ask(self, count: int) -> np.ndarray:
-        """The next points."""
+        """Return the next points."""
         with warnings.catch_warnings():
             # Sobol points are balanced at powers of two; at other counts they are still more even than random ones.
             warnings.filterwarnings("ignore", message="The balance properties", category=UserWarning)
@@ -131,12 +131,12 @@ class Grid:
         """Nothing: the points do not depend on the values."""
 
     def _levels(self, point: Sequence[float], active: Sequence[bool], steps: int) -> list[list[float]]:
-        """The units of each axis at a combination of parts."""
+        """Return the units of each axis at a combination of parts."""
         rows = zip(self._axes, point, active, strict=True)
         return [axis.distribution.grid(steps).tolist() if on and not axis.of_parts else [x] for axis, x, on in rows]
 
     def _total(self, kinds: Sequence[Combination], steps: int) -> int:
-        """How many points there are with so many steps of each range."""
+        """Tell how many points there are with so many steps of each range."""
         lengths = [len(axis.distribution.grid(steps)) for axis in self._axes]
         free = [1 if axis.of_parts else length for axis, length in zip(self._axes, lengths, strict=True)]
         return sum(math.prod(x for x, on in zip(free, active, strict=True) if on) for _, active in kinds)

@@ -48,7 +48,7 @@ class Tpe:
         self._queue = np.concatenate([self._queue, np.asarray(points, float).reshape(-1, len(self._axes))])
 
     def ask(self, count: int) -> np.ndarray:
-        """The next points."""
+        """Return the next points."""
         before = len(self._values.array)
         queued, self._queue = self._queue[:count], self._queue[count:]
         self._add(queued)
@@ -76,7 +76,7 @@ class Tpe:
         self._steps.array[np.asarray(ids, int)] = steps
 
     def good(self) -> np.ndarray:
-        """The good points, best first, by their numbers over all asks, i[n]."""
+        """Return the good points, best first, by their numbers over all asks, i[n]."""
         told = np.flatnonzero(~np.isnan(self._values.array))
         values, steps = self._values.array[told], self._steps.array[told]
         well = np.isfinite(values)
@@ -100,7 +100,7 @@ class Tpe:
         self._steps.append(np.full(len(points), np.inf))
 
     def _propose(self, good: np.ndarray, width: np.ndarray) -> np.ndarray:
-        """The best of candidates drawn from the density of good points, whose numbers and widths these are."""
+        """Return the best of candidates drawn from the density of good points, whose numbers and widths these are."""
         drawn = candidates = self._kernels.draw(good, width, CANDIDATES, self._rng)
         for _ in range(UNIFORM_TRIES if self._finite else 0):
             for point in candidates[np.argsort(-self._kernels.log_ratio(candidates, good, width), kind="stable")]:
@@ -159,7 +159,7 @@ class _Kernels:
         self._rows.append(rows)
 
     def width(self, good: np.ndarray) -> np.ndarray:
-        """How wide the kernels `good` are on each axis of numbers."""
+        """Tell how wide the kernels `good` are on each axis of numbers."""
         x, on = self.points.array[good], self._matters.array[good]
         count = np.maximum(on.sum(axis=0), 1)
         mean = (on * x).sum(axis=0) / count
@@ -188,7 +188,7 @@ class _Kernels:
         return _log_sum(inside) - _log_sum(others)
 
     def _logarithms(self, x: np.ndarray, which: Any, width: np.ndarray) -> np.ndarray:
-        """The logarithms of kernels at points, f64[count, kernels]."""
+        """Return the logarithms of kernels at points, f64[count, kernels]."""
         rows, numbers, number = self._rows.array[which], len(width), x[:, self._numbers]
         inverse, at = 1 / width**2, np.empty((len(x), self._rows.array.shape[1]))
         at[:, :numbers] = -0.5 * inverse * number**2 - np.log(width * np.sqrt(2 * np.pi))
@@ -202,18 +202,18 @@ class _Kernels:
         return each
 
     def _width_without(self, good: np.ndarray) -> np.ndarray:
-        """How wide all others are."""
+        """Tell how wide all others are."""
         left = self._sum - self._rows.array[good].sum(axis=0)
         count, total, squares = left[: 3 * len(self._numbers)].reshape(3, -1)
         return self._shrunk(np.maximum(count, 1), squares - total**2 / np.maximum(count, 1))
 
     def _shrunk(self, count: np.ndarray, spread: np.ndarray) -> np.ndarray:
-        """The spread of points and of one more with that of the whole interval, shrunk by Scott's rule."""
+        """Return the spread of points and of one more with that of the whole interval, shrunk by Scott's rule."""
         width = np.sqrt((spread + 1 / 12) / (count + 1)) * count ** (-1 / (self._axes + 4))
         return width.clip(NARROWEST, 1)
 
     def _taken(self, x: np.ndarray) -> np.ndarray:
-        """Which options the choices take at points, 1 or 0, f64[count, options]."""
+        """Tell which options the choices take at points, 1 or 0, f64[count, options]."""
         if not len(self._choices):
             return x[:, :0]
         index = np.minimum((x[:, self._choices] * self._sizes).astype(int), self._sizes - 1)
@@ -221,7 +221,7 @@ class _Kernels:
 
 
 def _log_sum(each: np.ndarray) -> np.ndarray:
-    """The logarithm of the sum of kernels and the uniform one, whose logarithm is 0, from theirs, f64[count].
+    """Return the logarithm of the sum of kernels and the uniform one, whose logarithm is 0, from theirs, f64[count].
 
     It overwrites `each`. Single precision takes a quarter of the time; what is below e^-80 would take longest, and adds
     nothing.
@@ -233,7 +233,7 @@ def _log_sum(each: np.ndarray) -> np.ndarray:
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    """The error function of numbers from zero up, to 2e-7: a third of the time of scipy's.
+    """Return the error function of numbers from zero up, to 2e-7: a third of the time of scipy's.
 
     (Abramowitz and Stegun 1964, 7.1.26.)
     """
@@ -247,6 +247,6 @@ def _erf(x: np.ndarray) -> np.ndarray:
 
 
 def _options(axis: Axis) -> int:
-    """How many options an axis without an order has; zero for one with an order."""
+    """Tell how many options an axis without an order has; zero for one with an order."""
     ordered = getattr(axis.distribution, "ordered", False)
     return 0 if axis.distribution.listed is None or ordered else axis.distribution.listed

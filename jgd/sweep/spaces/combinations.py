@@ -10,7 +10,7 @@ Combination = tuple[tuple[float, ...], list[bool]]
 
 
 def combinations(space_axes: Sequence[Axis]) -> list[Combination]:
-    """Each combination of parts as a point, with middles elsewhere, and which axes matter there."""
+    """Return each combination of parts as a point, with middles elsewhere, and which axes matter there."""
     units = [axis.distribution.grid(1).tolist() if axis.of_parts else [0.5] for axis in space_axes]
     found: dict[tuple[float, ...], list[bool]] = {}
     for point in itertools.product(*units):
@@ -20,7 +20,7 @@ def combinations(space_axes: Sequence[Axis]) -> list[Combination]:
 
 
 def num_settings(space_axes: Sequence[Axis]) -> int | None:
-    """How many different settings a space has; `None` where a range is continuous."""
+    """Tell how many different settings a space has; `None` where a range is continuous."""
     total = 0
     for _, matters in combinations(space_axes):
         sizes = [

@@ -25,15 +25,15 @@ class Distribution(Placeholder):
     scale = "linear"  # of its picture's axis
 
     def at(self, unit: float) -> Any:
-        """The value at `unit`, in [0, 1]."""
+        """Return the value at `unit`, in [0, 1]."""
         raise NotImplementedError
 
     def shown(self, unit: float) -> Any:
-        """The value as results name it: a number, or the label of a part."""
+        """Return the value as results name it: a number, or the label of a part."""
         return self.at(unit)
 
     def grid(self, count: int) -> np.ndarray:
-        """The units of `count` values spread evenly, both ends included."""
+        """Return the units of `count` values spread evenly, both ends included."""
         return np.linspace(0, 1, count) if count > 1 else np.array([0.5])
 
     @property
@@ -47,7 +47,7 @@ class Distribution(Placeholder):
         return self.listed
 
     def edge(self, unit: float) -> str | None:
-        """Which end of its range `unit` is at: "low", "high" or neither."""
+        """Tell which end of its range `unit` is at: "low", "high" or neither."""
         return "low" if unit <= EDGE else "high" if unit >= 1 - EDGE else None
 
 
@@ -90,11 +90,11 @@ class Normal(Distribution):
     std: float
 
     def at(self, unit: float) -> float:
-        """The quantile; the outermost 1e-9 at either side are cut off."""
+        """Return the quantile; the outermost 1e-9 at either side are cut off."""
         return statistics.NormalDist(self.mean, self.std).inv_cdf(min(max(unit, 1e-9), 1 - 1e-9))
 
     def grid(self, count: int) -> np.ndarray:
-        """The middles of `count` equally likely pieces."""
+        """Return the middles of `count` equally likely pieces."""
         return (np.arange(count) + 0.5) / count
 
     def edge(self, unit: float) -> str | None:
@@ -113,11 +113,11 @@ class Listed(Distribution):
     ordered: bool = False
 
     def at(self, unit: float) -> float:
-        """Each option has an equal share of the unit interval."""
+        """Give each option an equal share of the unit interval."""
         return self.options[_pick(unit, len(self.options))]
 
     def grid(self, count: int) -> np.ndarray:
-        """All options, whatever `count`."""
+        """Return all options, whatever `count`."""
         return (np.arange(len(self.options)) + 0.5) / len(self.options)
 
     @property
@@ -160,15 +160,18 @@ class Parts(Distribution):
     labels: tuple[str, ...]
 
     def at(self, unit: float) -> Any:
-        """Each option has an equal share of the unit interval."""
+        """Give each option an equal share of the unit interval."""
         return self.options[self.index(unit)]
 
     def index(self, unit: float) -> int:
-        """The position of the option at `unit`."""
+        """Return the position of the option at `unit`."""
         return _pick(unit, len(self.options))
 
     def shown(self, unit: float) -> Any:
-        """A plain option itself, a number, a text, a flag or None, unless a mapping has named it; else its label."""
+        """Return a plain option itself, a number, a text, a flag or None, unless a mapping has named it.
+
+        Else its label.
+        """
         return self.values[self.index(unit)]
 
     @property
@@ -180,7 +183,7 @@ class Parts(Distribution):
         return tuple((int(x) if isinstance(x, float) and whole else x) if own else label for x, label, own in shown)
 
     def grid(self, count: int) -> np.ndarray:
-        """All options, whatever `count`."""
+        """Return all options, whatever `count`."""
         return (np.arange(len(self.options)) + 0.5) / len(self.options)
 
     @property
@@ -193,7 +196,7 @@ class Parts(Distribution):
         return None
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
-        """An error: there is nothing to run before a trial has chosen."""
+        """Return an error: there is nothing to run before a trial has chosen."""
         raise InputError(
             f"choice({', '.join(self.labels)}): nothing is chosen yet; pass the space to jgd.sweep.run, or one of the "
             "options instead of the choice."
@@ -205,7 +208,7 @@ class Parts(Distribution):
         return f"choice({dict(zip(self.labels, self.options, strict=True))!r})"
 
     def tree_flatten_with_keys(self) -> tuple[Any, tuple[str, ...]]:
-        """The options as children."""
+        """Return the options as children."""
         keys = map(jax.tree_util.DictKey, self.labels)
         return tuple(zip(keys, self.options, strict=True)), self.labels
 
@@ -223,11 +226,11 @@ class Structural(Parts):
     structural = True
 
     def shown(self, unit: float) -> Any:
-        """The number."""
+        """Return the number."""
         return int(self.at(unit))
 
     def edge(self, unit: float) -> str | None:
-        """The smallest and the largest, where there are others between them."""
+        """Return the smallest and the largest, where there are others between them."""
         if len(self.options) < 3:
             return None
         return {min(self.options): "low", max(self.options): "high"}.get(self.at(unit))
@@ -248,12 +251,15 @@ def _is_plain(value: Any) -> bool:
 
 
 def plain_label(value: Any) -> str:
-    """The label that a number, a text, a flag or None has unless it is given another."""
+    """Return the label that a number, a text, a flag or None has unless it is given another."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def end_of(distance: float, span: float) -> str | None:
-    """Which end a value is at, or within a share `EDGE` of the span from it; `distance` is that from the low end."""
+    """Tell which end a value is at, or within a share `EDGE` of the span from it.
+
+    `distance` is that from the low end.
+    """
     if span <= 0:
         return None
     return "low" if distance <= EDGE * span else "high" if distance >= (1 - EDGE) * span else None

@@ -39,7 +39,7 @@ def explore(
 
 
 def scaled(distribution: Distribution, unit: float, factor: float) -> float:
-    """The unit of the value at `unit` times `factor`, or of the end of the range that lies before it.
+    """Return the unit of the value at `unit` times `factor`, or of the end of the range that lies before it.
 
     Where values lie on a lattice it is the nearest one that differs from the old; of listed numbers the next larger or
     smaller. A zero of a continuous range stays zero.
@@ -54,7 +54,7 @@ def scaled(distribution: Distribution, unit: float, factor: float) -> float:
 
 
 def _neighbour(distribution: Listed, unit: float, up: int) -> float:
-    """The middle of the share of the next larger or smaller option; of the same one where there is none."""
+    """Return the middle of the share of the next larger or smaller option; of the same one where there is none."""
     options = distribution.options
     order = sorted(range(len(options)), key=options.__getitem__)
     place = order.index(min(int(unit * len(options)), len(options) - 1)) + up
@@ -70,7 +70,7 @@ def _on_lattice(distribution: Integer | Quantized, value: float, factor: float, 
 
 
 def unit_of(distribution: Distribution, value: float) -> float:
-    """The middle of the units whose value this is, or the end of the interval that is nearest to it.
+    """Return the middle of the units whose value this is, or the end of the interval that is nearest to it.
 
     Found by bisection: a value never falls as the unit rises. The middle, because at the edge of a lattice point's
     share another machine's rounding could give its neighbour.
@@ -85,7 +85,7 @@ def unit_of(distribution: Distribution, value: float) -> float:
 
 
 def _bisect(reached: Callable[[float], bool]) -> float:
-    """The first unit at which a condition holds that stays true from there on."""
+    """Return the first unit at which a condition holds that stays true from there on."""
     low, high = 0.0, 1.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2

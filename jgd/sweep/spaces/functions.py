@@ -165,19 +165,19 @@ def _number(place: str, name: str, value: Any) -> float:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a real number, which a flag is not."""
+    """Tell whether it is a real number, which a flag is not."""
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
 
 
 def _alike(values: Iterable[Any]) -> tuple[float, ...]:
-    """All whole or none: integers among floats would be another dtype, and so another program."""
+    """Return all whole or none: integers among floats would be another dtype, and so another program."""
     values = [float(value) for value in values]
     whole = all(value.is_integer() and abs(value) < 2**53 for value in values)
     return tuple(int(value) if whole else value for value in values)
 
 
 def _part(option: Any) -> Any:
-    """An option as it will stand in the space: numbers as floats, functions and optax's pairs as values."""
+    """Return an option as it will stand in the space: numbers as floats, functions and optax's pairs as values."""
     if is_number(option):
         return float(option)
     return as_transform(option) if isinstance(option, Transform) else as_function(option)

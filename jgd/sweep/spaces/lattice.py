@@ -22,7 +22,7 @@ class Integer(Distribution):
         return "log" if self.log else "linear"
 
     def at(self, unit: float) -> int:
-        """Each whole number has an equal share of the unit interval, or under `log` one as wide as its factor."""
+        """Give each whole number an equal share of the unit interval, or under `log` one as wide as its factor."""
         return _lattice_at(unit, self.low, self.high, self.log)
 
     def grid(self, count: int) -> np.ndarray:
@@ -35,7 +35,7 @@ class Integer(Distribution):
         return self.high - self.low + 1
 
     def edge(self, unit: float) -> str | None:
-        """The first and the last of the whole numbers, and on a fine lattice those near them."""
+        """Return the first and the last of the whole numbers, and on a fine lattice those near them."""
         value = self.at(unit)
         if self.log:
             return end_of(math.log(value / self.low), math.log(self.high / self.low))
@@ -59,7 +59,7 @@ class Quantized(Distribution):
         return self.inner.scale
 
     def at(self, unit: float) -> float:
-        """The multiple whose share `unit` is in; of a normal distribution the one nearest to its value."""
+        """Return the multiple whose share `unit` is in; of a normal distribution the one nearest to its value."""
         if self._lattice:
             return self.multiple(_lattice_at(unit, *self._lattice))
         return self.multiple(round(self.inner.at(unit) / self.step))
@@ -101,7 +101,7 @@ class Quantized(Distribution):
         return (int(first), int(last), self.scale == "log") if finite else None
 
     def edge(self, unit: float) -> str | None:
-        """The first and the last of the multiples, and on a fine lattice those near them on the range's scale."""
+        """Give the first and the last of the multiples, and on a fine lattice those near them on the range's scale."""
         first, last = self.multiples
         if not math.isfinite(first) or not math.isfinite(last):
             return None
@@ -115,7 +115,7 @@ class Quantized(Distribution):
 
 
 def _lattice_at(unit: float, first: int, last: int, log: bool) -> int:
-    """The whole number from `first` to `last` whose share of the unit interval holds `unit`.
+    """Return the whole number from `first` to `last` whose share of the unit interval holds `unit`.
 
     All shares are equal, or those of the factors from half a number below to half a number above.
     """

@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 def places(space: Any) -> list[Place]:
-    """Every distribution of a space, choices before what their options hold.
+    """Return every distribution of a space, choices before what their options hold.
 
     A name is that of the argument that it was given for, or the last part of the path, preceded by as few others as
     tell it from those of all other leaves. Arguments of a `Partial` are called as its function calls them.
@@ -47,7 +47,7 @@ def places(space: Any) -> list[Place]:
 
 
 def names_of(groups: Sequence[Sequence[Place]]) -> list[str]:
-    """A name for each distribution, given all its places: the fewest words that tell it from the others.
+    """Return a name for each distribution, given all its places: the fewest words that tell it from the others.
 
     One in several places is called by what all their paths end in, which means all of them, else by its first place.
     """
@@ -83,7 +83,7 @@ def _rows(node: Any, path: Path, spoken: Path, when: tuple[tuple[int, int], ...]
 
 
 def _leaves(node: Any, path: Path, spoken: Path) -> Iterator[tuple[Path, Path, Any]]:
-    """Every leaf, and every distribution where structure stands, with its path from `node`."""
+    """Yield every leaf, and every distribution where structure stands, with its path from `node`."""
     if isinstance(node, Distribution):
         yield path, spoken, node
     elif isinstance(node, Partial):
@@ -109,7 +109,7 @@ def _leaves(node: Any, path: Path, spoken: Path) -> Iterator[tuple[Path, Path, A
 
 
 def is_record(node: Any) -> bool:
-    """Whether it is a record of jgd's, whose fields say what they are."""
+    """Tell whether it is a record of jgd's, whose fields say what they are."""
     if not dataclasses.is_dataclass(node) or isinstance(node, type):
         return False
     return any("kind" in field.metadata for field in dataclasses.fields(node))

@@ -110,7 +110,7 @@ class Trial:
 
 
 def axes(task: Any, optimizer: Any) -> list[Axis]:
-    """The distributions of a space, one axis for each object, with the shortest names that tell them apart.
+    """Return the distributions of a space, one axis for each object, with the shortest names that tell them apart.
 
     A choice comes before the distributions of its options, which are axes too: every point has a coordinate for each,
     and those of options that it does not choose mean nothing.
@@ -141,13 +141,13 @@ def check_extremes(trials: Sequence[Trial]) -> None:
 
 
 def active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[tuple[Axis, float]]:
-    """The axes that matter at a point, with their units."""
+    """Return the axes that matter at a point, with their units."""
     rows = zip(space_axes, units, is_active(space_axes, units), strict=True)
     return [(axis, unit) for axis, unit, matters in rows if matters]
 
 
 def is_active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[bool]:
-    """Which axes matter at a point: not those of options that it does not choose."""
+    """Tell which axes matter at a point: not those of options that it does not choose."""
 
     def taken(route: Route) -> bool:
         return all(index_at(space_axes[i], units[i]) == option for i, option in route)
@@ -156,18 +156,21 @@ def is_active(space_axes: Sequence[Axis], units: Sequence[float]) -> list[bool]:
 
 
 def chosen_parts(trial: Trial) -> Route:
-    """The options that a trial's choices of parts take; trials of a space that take the same have one structure."""
+    """Return the options that a trial's choices of parts take.
+
+    Trials of a space that take the same have one structure.
+    """
     rows = enumerate(zip(trial.axes, trial.units, is_active(trial.axes, trial.units), strict=True))
     return tuple((i, index_at(x, unit)) for i, (x, unit, on) in rows if on and isinstance(x.distribution, Parts))
 
 
 def params_at(space_axes: Sequence[Axis], units: Sequence[float]) -> dict[str, Any]:
-    """The values at a point by name, as results show them."""
+    """Return the values at a point by name, as results show them."""
     return {axis.name: axis.distribution.shown(unit) for axis, unit in active(space_axes, units)}
 
 
 def with_grids(value: Any) -> Any:
-    """A space whose arrays of numbers, where one number should stand, are grid axes."""
+    """Return a space whose arrays of numbers, where one number should stand, are grid axes."""
 
     def child(old: Any, kind: str | None) -> Any:
         if kind == "hyper" and isinstance(old, (np.ndarray, jax.Array)) and old.ndim == 1:
@@ -178,18 +181,21 @@ def with_grids(value: Any) -> Any:
 
 
 def short(value: Any) -> str:
-    """A value as a table shows it: four digits of a float, and a name as it is."""
+    """Return a value as a table shows it: four digits of a float, and a name as it is."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def index_at(axis: Axis, unit: float) -> int:
-    """The option of parts at a unit."""
+    """Return the option of parts at a unit."""
     assert isinstance(axis.distribution, Parts)
     return axis.distribution.index(unit)
 
 
 def _fill(node: Any, units: dict[int, float]) -> Any:
-    """A space with the values at these units, of distributions by their ids. What holds none is the same object."""
+    """Return a space with the values at these units, of distributions by their ids.
+
+    What holds none is the same object.
+    """
     if isinstance(node, Distribution):
         if id(node) not in units:
             return node
@@ -199,7 +205,10 @@ def _fill(node: Any, units: dict[int, float]) -> Any:
 
 
 def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
-    """A node with `fn(child, kind)` of its children, which are all but fixed structure; itself where none changes."""
+    """Return a node with `fn(child, kind)` of its children, which are all but fixed structure.
+
+    Itself where none changes.
+    """
     if dataclasses.is_dataclass(node) and not isinstance(node, (type, Distribution)):
         changes = {}
         for field in dataclasses.fields(node):

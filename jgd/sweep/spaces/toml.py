@@ -65,7 +65,7 @@ def read_spaces(path: str | os.PathLike[str], steps: int | None = None, *, close
 
 
 def parse_spaces(text: str, place: str, steps: int | None = None, *, closed: bool = False) -> dict[str, Any]:
-    """The spaces of a TOML text, which errors call `place`."""
+    """Return the spaces of a TOML text, which errors call `place`."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -101,7 +101,7 @@ class _Reader:
         self.kinds = (*self.known, "chain", "choice", "grid", "structural", *RANGES, "steps")
 
     def space(self, place: str, name: str, table: dict[str, Any]) -> Any:
-        """A table of the first level, which is an optimizer."""
+        """Return a table of the first level, which is an optimizer."""
         if not any(kind in table for kind in self.kinds):
             if name not in self.known["optimizer"]:
                 error = unknown(place, name, self.known["optimizer"])
@@ -110,7 +110,7 @@ class _Reader:
         return self.value(place, table)
 
     def value(self, place: str, given: Any) -> Any:
-        """A number, a text, a grid, or what a table describes."""
+        """Return a number, a text, a grid, or what a table describes."""
         if isinstance(given, list):
             return _told(place, grid, given)
         if given == "steps":
@@ -133,7 +133,7 @@ class _Reader:
         return read[kind](f"{place}.{kind}", given[kind])
 
     def call(self, place: str, kind: str, name: Any, arguments: dict[str, Any]) -> Any:
-        """An optimizer, a schedule or a transform with its arguments."""
+        """Return an optimizer, a schedule or a transform with its arguments."""
         short = str(name).removesuffix(ENDINGS.get(kind, ""))
         if short not in self.known[kind]:
             raise unknown(f"{place}.{kind}", name, self.known[kind])
@@ -153,7 +153,7 @@ class _Reader:
         return {key: self.value(f"{place}.{key}", value) for key, value in given.items()}
 
     def range(self, place: str, kind: str, ends: Any, others: dict[str, Any]) -> Any:
-        """A distribution of two numbers, maybe rounded to steps."""
+        """Return a distribution of two numbers, maybe rounded to steps."""
         known = ["step", "log"] if kind == "integer" else ["step"]
         if wrong := [name for name in others if name not in known]:
             raise unknown(f"{place}: beside {kind}", wrong[0], known)
@@ -197,14 +197,14 @@ class _Reader:
 
 
 def _functions(module: Any, ending: str) -> dict[str, Callable[..., Any]]:
-    """The public functions of a package by their names, without the ending."""
+    """Return the public functions of a package by their names, without the ending."""
     public = (name for name in dir(module) if name in dir(jgd) and name not in NOT_PARTS)
     found = {name: getattr(module, name) for name in public}
     return {name.removesuffix(ending): x for name, x in found.items()}
 
 
 def _told(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """A call whose errors begin with the place."""
+    """Return a call whose errors begin with the place."""
     try:
         return function(*arguments)
     except (InputError, TypeError, ValueError) as error:

@@ -56,7 +56,7 @@ def read_chunk(path: Path, spec_hash: str) -> Saved:
 
 
 def read_chunks(folder: Path, spec_hash: str, group: int | None = None) -> list[Saved]:
-    """All chunks of a folder, which must be of one sweep, or those of a group alone."""
+    """Return all chunks of a folder, which must be of one sweep, or those of a group alone."""
     pattern = "*.safetensors" if group is None else f"{group}-*.safetensors"
     return [read_chunk(path, spec_hash) for path in sorted((folder / "chunks").glob(pattern))]
 
@@ -100,7 +100,7 @@ def read_sweep(folder: str | os.PathLike[str], place: str) -> Json:
 
 
 def read_known(path: Path) -> Json:
-    """The content of a `sweep.json`, which makes sense."""
+    """Return the content of a `sweep.json`, which makes sense."""
     content = read_json(path)
     with storage.intact(path, REMAKE):
         check_sweep(content)
@@ -108,7 +108,7 @@ def read_known(path: Path) -> Json:
 
 
 def read_json(path: Path) -> Json:
-    """The content of a file that `write_json` wrote."""
+    """Return the content of a file that `write_json` wrote."""
     with storage.intact(path, REMAKE):
         whole = json.loads(path.read_bytes())
         content = whole["content"]
@@ -134,12 +134,12 @@ def note_as_json(note: Any) -> Any:
 
 
 def digest(content: Json) -> str:
-    """The checksum of what JSON can hold."""
+    """Return the checksum of what JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _filled(rows: np.ndarray, at: np.ndarray, size: int) -> np.ndarray:
-    """An array of this many rows: these at their positions, zeros elsewhere."""
+    """Return an array of this many rows: these at their positions, zeros elsewhere."""
     filled = np.zeros((size, *rows.shape[1:]), rows.dtype)
     filled[at] = rows
     return filled

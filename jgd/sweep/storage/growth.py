@@ -26,12 +26,12 @@ class Grown(NamedTuple):
 
 
 def round_sizes(num_trials: int, rounds: int) -> list[int]:
-    """The trials of each space, round by round."""
+    """Return the trials of each space, round by round."""
     return [len(part) for part in np.array_split(np.arange(num_trials), min(rounds, num_trials))]
 
 
 def parts_of(known: Json) -> list[list[int]]:
-    """The trials of each space, round by round, for each call that asked a folder for more."""
+    """Return the trials of each space, round by round, for each call that asked a folder for more."""
     arguments = known["arguments"]
     return known.get("parts") or [round_sizes(arguments["num_trials"], arguments["rounds"])]
 
@@ -86,6 +86,9 @@ class Refusal:
 
 
 def eval_every_of(dir: str | os.PathLike[str]) -> int | None:
-    """The distance of a folder's points, which more steps keep, whatever it would be by default; None of a new one."""
+    """Return the distance of a folder's points, which more steps keep, whatever it would be by default.
+
+    None of a new one.
+    """
     path = Path(dir) / "sweep.json"
     return settings_of(read_known(path)["settings"]).eval_every if path.exists() else None

@@ -36,7 +36,7 @@ def same_study(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
 
 
 def without(texts: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """The texts but for these."""
+    """Return the texts but for these."""
     return {name: text for name, text in texts.items() if name not in names}
 
 

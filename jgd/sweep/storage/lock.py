@@ -49,7 +49,7 @@ def turn(path: Path) -> Iterator[None]:
 
 
 def held(path: Path) -> bool:
-    """Whether somebody holds a file's lock."""
+    """Tell whether somebody holds a file's lock."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:

@@ -51,7 +51,7 @@ def describe_problem(task: Any, spaces: Mapping[str, Any], code: Mapping[str, st
 
 
 def listing(trials: Sequence[Trial]) -> Json:
-    """The trials, and the axes that they have in common."""
+    """Return the trials, and the axes that they have in common."""
     axes: dict[int, int] = {}
     shown: list[Json] = []
     rows: list[Json] = []
@@ -66,7 +66,7 @@ def listing(trials: Sequence[Trial]) -> Json:
 
 
 def trials_of(listing: Json) -> list[Trial]:
-    """The trials of a listing: without task and optimizer, and with texts for what JSON cannot hold."""
+    """Return the trials of a listing: without task and optimizer, and with texts for what JSON cannot hold."""
     axes = [Axis(**{name: _decode(x) for name, x in row.items()}) for row in listing["axes"]]
     return [
         Trial(number, row["space"], tuple(axes[i] for i in row["axes"]), tuple(row["units"]), None)
@@ -80,13 +80,13 @@ def distributions_of(listing: Json) -> list[Json]:
 
 
 def settings_json(settings: Settings) -> Json:
-    """The settings as JSON."""
+    """Return the settings as JSON."""
     rules = [{"kind": type(rule).__name__, "fields": vars(rule)} for rule in settings.stop]
     return {**vars(settings), "stop": rules, "evolve": settings.evolve and vars(settings.evolve)}
 
 
 def settings_of(known: Json) -> Settings:
-    """The settings that `settings_json` took apart."""
+    """Return the settings that `settings_json` took apart."""
     rules = tuple(KINDS[row["kind"]](**row["fields"]) for row in known["stop"])
     evolve = known["evolve"] and Population(**{**known["evolve"], "factors": tuple(known["evolve"]["factors"])})
     watched = tuple(known.get("watched", ()))  # earlier versions had none
@@ -94,7 +94,10 @@ def settings_of(known: Json) -> Settings:
 
 
 def plain_arguments(arguments: Json) -> Json:
-    """The arguments of `run` that JSON can hold; what is an object, such as a sampler or a function, is left out."""
+    """Return the arguments of `run` that JSON can hold.
+
+    What is an object, such as a sampler or a function, is left out.
+    """
     return {name: x for name, x in arguments.items() if name == "enqueue" or _is_plain(x)}
 
 
@@ -103,7 +106,7 @@ def _is_plain(x: Any) -> bool:
 
 
 def environment(devices: Sequence[Any]) -> dict[str, str]:
-    """Where a sweep runs: versions, devices, and the commit of the working folder if it is in a git repository."""
+    """Tell where a sweep runs: versions, devices, and the commit of the working folder if it is in a git repository."""
     try:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
         commit = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
@@ -121,7 +124,7 @@ def environment(devices: Sequence[Any]) -> dict[str, str]:
 
 
 def devices_text(devices: Sequence[Any]) -> str:
-    """How many, and of which kind."""
+    """Tell how many, and of which kind."""
     return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
 
 

@@ -94,7 +94,7 @@ class Store:
         os.close(self._handle)  # which lets go of the lock
 
     def layouts(self, devices: Sequence[Any]) -> dict[int, Layout]:
-        """How groups, by their first trials, have run here for one process, if it was on devices like these."""
+        """Tell how groups, by their first trials, have run here for one process, if it was on devices like these."""
         path = self.folder / "sweep.json"
         if self.workers > 1 or not path.exists():
             return {}
@@ -104,7 +104,7 @@ class Store:
         return {row["first"]: Layout(*row["layout"]) for row in known["groups"]}
 
     def open(self, trials: Json, groups: Sequence[Json], **others: Any) -> list[Saved]:
-        """The chunks so far of these groups. Another sweep's folder, or a damaged file, is an error that says so.
+        """Give the chunks so far of these groups. Another sweep's folder, or a damaged file, is an error that says so.
 
         `others` are the settings and metrics, for `load`, and the environment.
         """

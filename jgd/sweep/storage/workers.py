@@ -52,7 +52,10 @@ class Peers:
         self._groups, self._seen, self._read = frozenset(groups), {}, {}
 
     def changed(self) -> list[Path]:
-        """The chunks to read again; those that other living processes run are read but once, to know their lanes."""
+        """Return the chunks to read again.
+
+        Those that other living processes run are read but once, to know their lanes.
+        """
         self._look()
         running = {path: seen.worker for path, seen in self._seen.items() if seen.running}
         alive = {worker: held(self._file(worker)) for worker in set(running.values()) - {self.name, ""}}

@@ -89,7 +89,7 @@ def _asks_for_state(evaluate: Callable[..., Any], held: int) -> bool:
 
 
 def _maker(eqx: Any, model: Any) -> Callable[[jax.Array], Any]:
-    """A function of a key that makes the model, or the pair with its state."""
+    """Return a function of a key that makes the model, or the pair with its state."""
     pair = isinstance(model, tuple) and len(model) == 2 and isinstance(model[1], eqx.nn.State)
     if pair or isinstance(model, eqx.Module):
         return lambda key: model

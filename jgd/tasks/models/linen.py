@@ -24,7 +24,7 @@ class Applied:
         self._calls = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The module's output."""
+        """Return the module's output."""
         rngs = {name: jax.random.fold_in(key, self._calls) for name, key in self._keys.items()}
         self._calls += 1
         if self._variables is None:

@@ -66,7 +66,7 @@ def from_nnx(
 
 
 def _maker(nnx: Any, model: Any) -> Callable[[jax.Array], Any]:
-    """A function of a key that makes the module."""
+    """Return a function of a key that makes the module."""
     if not isinstance(model, nnx.Module):
         if not callable(model):
             raise InputError(

@@ -31,7 +31,7 @@ def task_of(
     validation: Any,
     **options: Any,
 ) -> Task:
-    """The task whose loss is `apply(loss, params, state, batch, key)`, and its evaluation `judge(...)`.
+    """Return the task whose loss is `apply(loss, params, state, batch, key)`, and its evaluation `judge(...)`.
 
     The numbers in the user's functions, and the validation data, are leaves of the task.
     """
@@ -51,5 +51,5 @@ def call_loss(loss: Callable[..., Any], model: Any, batch: Any, key: jax.Array) 
 
 
 def call_evaluate(evaluate: Callable[..., Any], model: Any, validation: Any) -> dict[str, Any]:
-    """The user's `evaluate(model)`, or `evaluate(model, validation)` where there are such data."""
+    """Return the user's `evaluate(model)`, or `evaluate(model, validation)` where there are such data."""
     return evaluate(model) if validation is None else evaluate(model, validation)

@@ -74,7 +74,7 @@ def _broyden_tridiagonal(x: jax.Array) -> jax.Array:
 
 
 def _broyden_banded(x: jax.Array) -> jax.Array:
-    """A row sees its five neighbours before it and the one after it."""
+    """Let a row see its five neighbours before it and the one after it."""
     near = np.tri(x.size, k=1) - np.tri(x.size, k=-6) - np.eye(x.size)
     return x * (2 + 5 * x**2) + 1 - jnp.asarray(near, x.dtype) @ (x * (1 + x))
 
@@ -89,13 +89,13 @@ def _linear_rank_1(x: jax.Array) -> jax.Array:
 
 
 def _linear_rank_1_zeros(x: jax.Array) -> jax.Array:
-    """The first and last columns and rows are zero."""
+    """Return a matrix of rank one whose first and last columns and rows are zero, times x, less 1."""
     inner = jnp.sum(count_to(x, x.size)[1:-1] * x[1:-1])
     return jnp.pad(count_to(x, 2 * x.size - 2) * inner, 1) - 1
 
 
 def _chebyquad(x: jax.Array) -> jax.Array:
-    """The mean of each shifted Chebyshev polynomial over the points, less its integral over [0, 1]."""
+    """Return the mean of each shifted Chebyshev polynomial over the points, less its integral over [0, 1]."""
     y, polynomials = 2 * x - 1, [jnp.ones_like(x), 2 * x - 1]
     for _ in range(x.size - 1):
         polynomials.append(2 * y * polynomials[-1] - polynomials[-2])

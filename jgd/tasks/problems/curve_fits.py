@@ -64,7 +64,7 @@ def _box(x: jax.Array) -> jax.Array:
 
 
 def _kowalik_osborne(x: jax.Array) -> jax.Array:
-    """Its second minimum lies at infinity, where a (u^2 + u b) / (u + c) is what is fitted."""
+    """Fit c1 (u^2 + u c2) / (u^2 + u c3 + c4), which at infinity has a second minimum, of a (u^2 + u b) / (u + c)."""
     y, u = data_of(x, KOWALIK_OSBORNE)
     return y - x[0] * (u**2 + u * x[1]) / (u**2 + u * x[2] + x[3])
 
@@ -82,7 +82,7 @@ def _osborne_1(x: jax.Array) -> jax.Array:
 
 
 def _biggs(x: jax.Array) -> jax.Array:
-    """The start has x_1 = x_5 and x_3 = x_6, which no gradient leaves: there 0.00566 is least, a saddle of all."""
+    """Fit exponentials from x_1 = x_5 and x_3 = x_6, which no gradient leaves: 0.00566 is least there, a saddle."""
     t = count_to(x, 13) / 10
     y = jnp.exp(-t) - 5 * jnp.exp(-10 * t) + 3 * jnp.exp(-4 * t)
     return x[2] * jnp.exp(-t * x[0]) - x[3] * jnp.exp(-t * x[1]) + x[5] * jnp.exp(-t * x[4]) - y

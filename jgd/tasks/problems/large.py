@@ -7,7 +7,7 @@ from jgd.tasks.problems.smooth_problem import count_to, scalar, squares
 
 
 def _arwhead(x: jax.Array) -> jax.Array:
-    """An arrowhead: all variables meet the last."""
+    """Return an arrowhead: all variables meet the last."""
     return jnp.sum((x[:-1] ** 2 + x[-1] ** 2) ** 2 - 4 * x[:-1] + 3)
 
 
@@ -28,7 +28,7 @@ def _dqdrtic(x: jax.Array) -> jax.Array:
 
 
 def _dqrtic(x: jax.Array) -> jax.Array:
-    """Its Hessian vanishes at the minimum."""
+    """Return its Hessian vanishes at the minimum."""
     return jnp.sum((x - count_to(x, x.size)) ** 4)
 
 
@@ -52,7 +52,7 @@ def _engval1(x: jax.Array) -> jax.Array:
 
 
 def _genrose(x: jax.Array) -> jax.Array:
-    """A chain of Rosenbrock's valleys, which most methods walk a variable at a time."""
+    """Return a chain of Rosenbrock's valleys, which most methods walk a variable at a time."""
     a, b = x[:-1], x[1:]
     return 1 + jnp.sum(100 * (b - a**2) ** 2 + (b - 1) ** 2)
 

@@ -70,7 +70,7 @@ def wood(x: jax.Array) -> jax.Array:
 
 
 def goldstein_price(x: jax.Array) -> jax.Array:
-    """A polynomial of degree 8 with values from 3 to a million."""
+    """Return a polynomial of degree 8 with values from 3 to a million."""
     a, b = x
     first = 1 + (a + b + 1) ** 2 * (19 - 14 * a + 3 * a**2 - 14 * b + 6 * a * b + 3 * b**2)
     second = 30 + (2 * a - 3 * b) ** 2 * (18 - 32 * a + 12 * a**2 + 48 * b - 36 * a * b + 27 * b**2)

@@ -21,7 +21,7 @@ SIZE = 16
 
 
 def bowl(x: jax.Array) -> jax.Array:
-    """A quadratic of condition 10, with curvatures from 0.1 to 1 along the axes of f[SIZE]."""
+    """Return a quadratic of condition 10, with curvatures from 0.1 to 1 along the axes of f[SIZE]."""
     return jnp.dot(jnp.asarray(np.geomspace(0.1, 1, SIZE), jnp.float32), x**2) / 2
 
 
@@ -31,7 +31,7 @@ def in_bowl(loss: Callable[..., Any] | None = None) -> Task:
 
 
 def noisy(noise: Callable[[jax.Array], jax.Array]) -> Task:
-    """The bowl with `noise(key)`, f[SIZE], added to each gradient."""
+    """Return the bowl with `noise(key)`, f[SIZE], added to each gradient."""
 
     def loss(x: jax.Array, batch: Any, key: jax.Array) -> jax.Array:
         return bowl(x) + jnp.dot(noise(key), x)
@@ -45,7 +45,7 @@ def gaussian(key: jax.Array) -> jax.Array:
 
 
 def heavy_tailed(key: jax.Array) -> jax.Array:
-    """A quarter of Student's t with 2 degrees of freedom, whose variance is infinite, by its quantiles."""
+    """Return a quarter of Student's t with 2 degrees of freedom, whose variance is infinite, by its quantiles."""
     u = jax.random.uniform(key, (SIZE,), minval=1e-6, maxval=1 - 1e-6)
     return (2 * u - 1) / jnp.sqrt(2 * u * (1 - u)) / 4
 
@@ -57,12 +57,12 @@ def outliers(key: jax.Array) -> jax.Array:
 
 
 def loud(x: jax.Array, batch: Any, key: jax.Array) -> jax.Array:
-    """The bowl, multiplied at each step by a log-normal number of deviation 2 in its logarithm."""
+    """Return the bowl, multiplied at each step by a log-normal number of deviation 2 in its logarithm."""
     return bowl(x) * jnp.exp(2 * jax.random.normal(key))
 
 
 def rare_words(words: int = 64) -> Task:
-    """A table of numbers of which each step sees some, number k with odds of 1 in k; all count the same."""
+    """Return a table of numbers of which each step sees some, number k with odds of 1 in k; all count the same."""
     odds = jnp.asarray(1 / np.arange(1, words + 1), jnp.float32)
 
     def objective(table: jax.Array) -> jax.Array:
@@ -103,7 +103,7 @@ class Delay(Pair):
         return DelayState(jax.tree.map(lambda p: jnp.zeros((self.steps, *p.shape), p.dtype), params))
 
     def update(self, grads: Grads, state: DelayState, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """The oldest gradient."""
+        """Return the oldest gradient."""
         oldest = jax.tree.map(lambda q: q[0], state.pending)
         pending = jax.tree.map(lambda q, g: jnp.concatenate([q[1:], g[None]]), state.pending, grads)
         return oldest, DelayState(pending)
@@ -125,7 +125,7 @@ class Drift(Pair):
 
 
 def with_late_gradients(optimizer: Transform) -> Transform:
-    """The optimizer, fed with gradients of 8 steps ago."""
+    """Return the optimizer, fed with gradients of 8 steps ago."""
     return chain(Delay(8), optimizer)
 
 

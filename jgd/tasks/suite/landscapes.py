@@ -76,7 +76,7 @@ def kinks(size: int = 16) -> Task:
 
 
 def orthogonal(size: int, seed: int = 0) -> np.ndarray:
-    """A random rotation or reflection, f64[size, size]."""
+    """Return a random rotation or reflection, f64[size, size]."""
     q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))
     return q * np.sign(np.diag(r))
 

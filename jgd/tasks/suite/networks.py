@@ -15,7 +15,7 @@ from jgd.train.task import Task
 
 
 def network(x: np.ndarray, y: np.ndarray, hidden: int) -> Task:
-    """A tanh network with one hidden layer on all rows at once, judged by its mean squared error on them."""
+    """Return a tanh network with one hidden layer on all rows at once, judged by its mean squared error on them."""
     inputs, wanted = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
 
     def objective(p: dict[str, jax.Array]) -> jax.Array:
@@ -35,18 +35,18 @@ def network(x: np.ndarray, y: np.ndarray, hidden: int) -> Task:
 
 
 def xor() -> Task:
-    """The parity of 2 signs, with 8 hidden units."""
+    """Return the parity of 2 signs, with 8 hidden units."""
     return parity(2, 8)
 
 
 def parity(signs: int = 4, hidden: int = 16) -> Task:
-    """The parity of signs over all their combinations."""
+    """Return the parity of signs over all their combinations."""
     x = np.array(list(itertools.product((-1.0, 1.0), repeat=signs)))
     return network(x, x.prod(axis=1), hidden)
 
 
 def sine(points: int = 16) -> Task:
-    """A curve, sin 5x on [-1, 1], with 16 hidden units."""
+    """Return a curve, sin 5x on [-1, 1], with 16 hidden units."""
     x = np.linspace(-1, 1, points)[:, None]
     return network(x, np.sin(5 * x[:, 0]), 16)
 

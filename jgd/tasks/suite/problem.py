@@ -13,12 +13,12 @@ from jgd.transforms import chain, clip_by_global_norm
 
 
 def clipped(optimizer: Transform) -> Transform:
-    """The optimizer behind a clip of the gradients' norm at 1."""
+    """Return the optimizer behind a clip of the gradients' norm at 1."""
     return chain(clip_by_global_norm(1.0), optimizer)
 
 
 def unchanged(optimizer: Transform) -> Transform:
-    """The optimizer as it is."""
+    """Return the optimizer as it is."""
     return optimizer
 
 
@@ -54,7 +54,7 @@ def descent(
     batch_size: int | None = None,
     minimum: float = 0.0,
 ) -> Task:
-    """The task of descending on `objective(params)`, judged by its `excess` over `minimum`.
+    """Return the task of descending on `objective(params)`, judged by its `excess` over `minimum`.
 
     `start(key)` makes the first parameters. `loss` is what the optimizer sees, if that is not the objective.
     """

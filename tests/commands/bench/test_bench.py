@@ -27,7 +27,7 @@ def small_machine(monkeypatch):
 
 @pytest.fixture
 def benched(tmp_path, capsys):
-    """The results of a small bench."""
+    """Return the results of a small bench."""
     folder = tmp_path / "out"
     assert main([*TINY, "--optimizers", "adam,sgd", "--peers", "optax", "--out", str(folder)]) == 0
     return folder, capsys.readouterr().out

@@ -104,7 +104,7 @@ class Tensor:
 
 
 def fake_torch(made):
-    """A torch that has momentum alone; what its optimizer was made with goes into `made`."""
+    """Return a torch that has momentum alone; what its optimizer was made with goes into `made`."""
 
     class SGD:
         def __init__(self, params, lr, momentum=0.0, **kernel):

@@ -16,6 +16,6 @@ class Transcribed:
         self.path = algorithm([t.detach().numpy().copy() for t in tensors], gradients, **settings)
 
     def step(self):
-        """One step of each tensor, in place."""
+        """Take one step of each tensor, in place."""
         for tensor, new in zip(self.tensors, next(self.path), strict=True):
             tensor.data.copy_(tensor.new_tensor(new))

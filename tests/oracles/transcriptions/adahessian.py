@@ -4,7 +4,7 @@ import numpy as np
 
 
 def adahessian(params, gradients, curvature, lr, b1, b2, eps, power, weight_decay):
-    """The parameters after each step: lists of float64 arrays.
+    """Return the parameters after each step: lists of float64 arrays.
 
     `curvature(shape)` is the Hessian's diagonal. As in the authors' code, moduli are averaged over the window of a
     kernel of rank 4, here its first two axes, weights decay by lr wd first, and eps is added after the power.

@@ -2,7 +2,7 @@
 
 
 def extragradient(start, gradients, rate, field):
-    """The points after each step; `field` maps a list of arrays to that of the gradients there."""
+    """Return the points after each step; `field` maps a list of arrays to that of the gradients there."""
     p, points = list(start), []
     for grads in gradients:
         half = [x - rate * g for x, g in zip(p, grads, strict=True)]

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def hypergradient_descent(params, gradients, alpha, beta):
-    """The parameters after each step: lists of float64 arrays.
+    """Return the parameters after each step: lists of float64 arrays.
 
     alpha is the first rate; with u_t = -alpha_t g_t, the slope of f_t by the rate is h_t = g_t . (-g_{t-1}), and
     alpha_t = alpha_{t-1} - beta h_t. Before the first step there is no gradient.

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def lawa(start, gradients, rate, window, period):
-    """The parameters and the means of the last checkpoints after each step, from arrays and lists of them."""
+    """Return the parameters and the means of the last checkpoints after each step, from arrays and lists of them."""
     p, checkpoints = [np.array(x) for x in start], collections.deque(maxlen=window)
     points, averages = [], []
     for step, grads in enumerate(gradients, 1):

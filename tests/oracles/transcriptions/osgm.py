@@ -7,7 +7,7 @@ import numpy as np
 
 
 def osgm(params, curvatures, steps, alpha, scale=0.0):
-    """The parameters after each step: lists of float64 arrays; AdaGrad of rate alpha learns the scales."""
+    """Return the parameters after each step: lists of float64 arrays; AdaGrad of rate alpha learns the scales."""
     sizes = [np.shape(x) for x in params]
     c = np.concatenate([np.full(np.size(x), k) for x, k in zip(params, curvatures, strict=True)])
     x = np.concatenate([np.ravel(np.asarray(x, np.float64)) for x in params])

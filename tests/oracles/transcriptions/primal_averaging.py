@@ -4,7 +4,7 @@ import numpy as np
 
 
 def primal_averaging(start, gradients, rate, mu_x, mu_y):
-    """The points y where gradients are taken and the averages x after each step, from arrays and lists of them."""
+    """Give the points y where gradients are taken and the averages x after each step, from arrays and lists of them."""
     x, z = [np.array(p) for p in start], [np.array(p) for p in start]
     points, averages = [], []
     for grads in gradients:

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def prox_adam(params, gradients, minimise, lr, b1, b2, eps):
-    """The parameters after each step: float64 arrays.
+    """Return the parameters after each step: float64 arrays.
 
     Line 5 of the algorithm: theta+ is the minimum of m theta + h(theta) + (theta - theta_t)^2 c / (2 alpha), with C
     that is Adam's bias-corrected root and delta = eps; it separates, and `minimise(linear, weight, centre)` returns
@@ -24,7 +24,7 @@ def prox_adam(params, gradients, minimise, lr, b1, b2, eps):
 
 
 def with_l1_and_l2(l1, l2):
-    """The minimiser for h = l1 |x| + l2 x^2 / 2, by looking at the three places where it can lie."""
+    """Return the minimiser for h = l1 |x| + l2 x^2 / 2, by looking at the three places where it can lie."""
 
     def minimise(linear, weight, centre):
         def cost(x):
@@ -40,5 +40,5 @@ def with_l1_and_l2(l1, l2):
 
 
 def with_bounds(low, high):
-    """The minimiser on an interval."""
+    """Return the minimiser on an interval."""
     return lambda linear, weight, centre: min(max(centre - linear / weight, low), high)

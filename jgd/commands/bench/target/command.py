@@ -128,7 +128,7 @@ class Line(Progress):
 
 
 def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, devices: str) -> dict[str, Any]:
-    """The results as JSON has them: a miss is null."""
+    """Return the results as JSON has them: a miss is null."""
     tasks = [
         {
             "task": one.goal.name,
@@ -154,7 +154,7 @@ def _document(rounds: Sequence[Round], names: Sequence[str], budget: Budget, dev
 
 
 def _print(rounds: Sequence[Round], names: Sequence[str], folder: Path, cut: bool) -> None:
-    """The tables, in colours on a terminal."""
+    """Print the tables, in colours on a terminal."""
     print()
     print_table(target_header(rounds), target_cells(rounds, names), winner)
     print()

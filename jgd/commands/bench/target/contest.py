@@ -66,7 +66,7 @@ class Drawn:
         self._points = shuffled[study * budget.trials : (study + 1) * budget.trials]
 
     def ask(self, count: int) -> np.ndarray:
-        """All of them."""
+        """Return all of them."""
         return self._points[:count]
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
@@ -105,7 +105,10 @@ def time_steps(
     blocks: int = BLOCKS,
     block_seconds: float = BLOCK_SECONDS,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds of a step in a lone run, and of compiling it, f[optimizers] each; programs of `length` steps, in turn."""
+    """Return the seconds of a step in a lone run, and of compiling it, f[optimizers] each.
+
+    Programs of `length` steps, in turn.
+    """
     key, programs = root_key(0), {}
     for name, optimizer in enumerate(optimizers):
         carry = jax.jit(begin)(task, optimizer, key)
@@ -116,7 +119,7 @@ def time_steps(
 
 
 def standings(rounds: Sequence[Round], names: Sequence[str], measure: str) -> list[Score]:
-    """The optimizers by their scores in "steps", "time" or "time with compiling"."""
+    """Return the optimizers by their scores in "steps", "time" or "time with compiling"."""
     return scores(names, _table(rounds, measure))
 
 
@@ -131,7 +134,7 @@ def _table(rounds: Sequence[Round], measure: str) -> np.ndarray:
 
 
 def _best(sweep: Result, names: Iterable[str]) -> np.ndarray:
-    """The steps of each optimizer's best trial, f[optimizers]."""
+    """Return the steps of each optimizer's best trial, f[optimizers]."""
     reached = np.nan_to_num(sweep.steps_to_target()[:, 0], nan=np.inf)
     return np.array([min(reached[trial.number] for trial in sweep.trials if trial.space == name) for name in names])
 

@@ -39,7 +39,7 @@ class Goal(NamedTuple):
 
 
 def goals_of(text: str, steps: int | None) -> list[Goal]:
-    """The goals of a list such as `digits,mine.py:task@loss<=0.3`; the built-in tasks have goals of their own."""
+    """Give the goals of a list such as `digits,mine.py:task@loss<=0.3`; the built-in tasks have goals of their own."""
     parts = list(BUILTIN) if text == "all" else [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
         raise InputError(f"--tasks {text!r}: there is no name in it; choose from {', '.join(BUILTIN)}.")

@@ -14,13 +14,13 @@ from jgd.sweep.results.performance_profiles import TAU, Score
 
 
 def target_header(rounds: Sequence[Round]) -> list[str]:
-    """The names of a terminal's columns; a line break is where a narrow table may break them."""
+    """Return the names of a terminal's columns; a line break is where a narrow table may break them."""
     tasks = [f"{one.goal.name}\nsteps" for one in rounds]
     return ["", "optimizer", "score\nby steps", "resampled", "behind\nthe first", "score\nby time", *tasks]
 
 
 def target_cells(rounds: Sequence[Round], names: Sequence[str]) -> list[list[str]]:
-    """A row for each optimizer, from the best by steps."""
+    """Return a row for each optimizer, from the best by steps."""
     by_time = {row.solver: row.score for row in standings(rounds, names, "time")}
     steps = costs(rounds, names, "steps")
     return [
@@ -38,17 +38,17 @@ def target_cells(rounds: Sequence[Round], names: Sequence[str]) -> list[list[str
 
 
 def behind(row: Score) -> str:
-    """How far behind the first, with a tilde before it unless it is behind in 97.5% of the resamples."""
+    """Tell how far behind the first, with a tilde before it unless it is behind in 97.5% of the resamples."""
     return f"{'' if row.behind_low > 0 else '~'}{row.behind:.2f}"
 
 
 def steps_text(steps: float) -> str:
-    """A number of steps, or a dash."""
+    """Return a number of steps, or a dash."""
     return f"{steps:.0f}" if math.isfinite(steps) else "-"
 
 
 def target_report(rounds: Sequence[Round], names: Sequence[str], budget: Budget, devices: str, command: str) -> str:
-    """The whole page."""
+    """Return the whole page."""
     best, *others = standings(rounds, names, "steps")
     clear = sum(row.behind_low > 0 for row in others)
     lead = (
@@ -117,7 +117,7 @@ def _standings(rounds: Sequence[Round], names: Sequence[str], measure: str, colo
 
 
 def _tasks(rounds: Sequence[Round], names: Sequence[str], colors: dict[str, str]) -> str:
-    """A row for each task and optimizer, in the order of the standings."""
+    """Return a row for each task and optimizer, in the order of the standings."""
     by_steps, by_time, in_all = (costs(rounds, names, measure) for measure in MEASURES)
     lines = []
     for i, one in enumerate(rounds):
