@@ -44,7 +44,7 @@ def hyper(
 def hypers(
     *, default: Any = _MISSING, interval: str = "(-inf, inf)", convert: Convert = None, lengths: Any = (0, math.inf)
 ) -> Any:
-    """Return a sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one.
+    """Declare a sequence of numbers, kept as a tuple; each of them is a leaf and is treated as `hyper` treats one.
 
     `convert` makes that sequence of what a user gives, such as a name; `lengths` are the least and the largest.
     """

@@ -13,7 +13,7 @@ DIVERGENT = 1e4  # of logits, with which training has been seen to diverge (Wort
 
 def attention_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find the softmax of attention that the largest logits enter, where these are too large."""
-    worst = max(looked.attention(), key=lambda layer: np.max(layer.largest), default=None)
+    worst = looked.largest_attention()
     if worst is None or not (largest := float(np.max(worst.largest))) > float(t.attention):
         return
     diverges = largest > DIVERGENT

@@ -26,7 +26,7 @@ from jgd.health.verdict import verdict
 from jgd.optimizers.proximal import RATES
 from jgd.train.loop import Carry, root_key
 from jgd.train.result import Run
-from jgd.train.task import TASK, Task, check_task, is_stream, loss_and_metrics
+from jgd.train.task import TASK, Task, check_task, is_stream, loss_and_metrics, num_examples
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Chain
 from jgd.transforms.in_effect import current_hyperparams
@@ -90,11 +90,11 @@ def measure_health(
     batch = first_examples(task, examples)
     looked = look(task, carry.params, carry.model_state, batch, key)
     others = look(task, redrawn(carry.params), carry.model_state, batch, key).grads
-    trials = run_trials(task, optimizer, carry, taken, steps) if _count(task) >= 4 else None
+    trials = run_trials(task, optimizer, carry, taken, steps) if num_examples(task) >= 4 else None
     healthy = trials is not None and all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(trials.end.params))
     later = trials.end if trials is not None and healthy else carry
     now = taken + steps if healthy else taken
-    size = task.batch_size or _count(task)
+    size = task.batch_size or num_examples(task)
     one = first_examples(task, size)
     _, grads, updates = one_step(task, optimizer, later, now, one)
     cosines = [_cosine(grads, updates), _cosine(*one_step(task, optimizer, carry, taken, one)[1:])]
@@ -107,7 +107,7 @@ def measure_health(
     return Measured(
         looked, leaves, _sizes(batch), _noise(task, carry, seed, is_stream(given)), float(sharp), edge, float(critical),
         max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
-        _linearity(task, carry, one, key), _classes(looked, batch), size, _count(task), steps, taken,
+        _linearity(task, carry, one, key), _classes(looked, batch), size, num_examples(task), steps, taken,
         look_at_evaluation(task, optimizer, carry, later, one),
     )  # fmt: skip
 
@@ -120,10 +120,6 @@ def _begin(task: Task, optimizer: Transform, params: Any, seed: int) -> tuple[Ca
     return Carry(model, opt_state, state, root_key(seed)), 0
 
 
-def _count(task: Task) -> int:
-    return jax.tree.leaves(task.data)[0].shape[0]
-
-
 def _sizes(batch: Any) -> dict[str, float]:
     rows = jax.tree_util.tree_leaves_with_path(batch)
     floating = [(path, np.asarray(x, np.float64)) for path, x in rows if jnp.issubdtype(x.dtype, jnp.floating)]
@@ -131,9 +127,9 @@ def _sizes(batch: Any) -> dict[str, float]:
 
 
 def _noise(task: Task, carry: Carry, seed: int, streams: bool) -> NoiseScale | None:
-    if _count(task) < 2:
+    if num_examples(task) < 2:
         return None
-    size = min(32, _count(task)) if task.batch_size == 1 else None
+    size = min(32, num_examples(task)) if task.batch_size == 1 else None
     found = noise_scale(task, carry.params, model_state=carry.model_state, batch_size=size, seed=seed, confidence=0.9)
     found = dataclasses.replace(found, examples=MOST) if streams else found
     return found if np.isfinite(found.trace) else None

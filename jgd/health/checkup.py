@@ -53,8 +53,7 @@ class Checkup:
         fall, layers = slope(m.looked.products())
         if math.isfinite(fall):
             shown["slope of signals per layer"] = f"{fall:+.2f} over {layers} layers"
-        if attention := m.looked.attention():
-            worst = max(attention, key=lambda layer: np.max(layer.largest))
+        if (worst := m.looked.largest_attention()) is not None:
             shown["largest logit of attention"] = f"{np.max(worst.largest):.3g} in {worst.tap.label}"
         if m.looked.logits:
             shown["z-loss"] = f"{np.mean(m.looked.logits[-1].z_loss):.3g}, mean of log(Z)^2 of the output logits"

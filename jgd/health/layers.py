@@ -55,6 +55,10 @@ class Looked(NamedTuple):
         """Return the logits that enter the softmaxes of attention."""
         return [layer for layer in self.layers if layer.tap.is_attention]
 
+    def largest_attention(self) -> Layer | None:
+        """Return those of them with the largest logit; `None` without attention."""
+        return max(self.attention(), key=lambda layer: np.max(layer.largest), default=None)
+
 
 def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Looked:
     """Evaluate the loss of a batch with its taps: two to three times a gradient in time, all activations in memory."""
