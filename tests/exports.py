@@ -17,7 +17,7 @@ INTERNAL = {
     "as_rule", "as_transform", "ask", "begin_search", "beside_adamw", "bias_corrections", "blend", "catalogue",
     "check_metrics", "corrected_mean", "damped_cg", "empirical_metric", "family_metric", "geometric", "half_cosine",
     "in_chunks", "init_rate", "InnerTransform", "inner_states", "inner_transforms", "known_metrics",
-    "known_table", "limited_growth", "list", "loss_metric",
+    "known_table", "limited_growth", "Links", "list", "loss_metric",
     "matrices_and_labels", "model_at", "moved", "named_recipe", "next_rate", "next_step", "no_gradient", "observe",
     "one_key", "power_curve", "progress", "projection_of", "quarter_root", "quotient", "ray", "receive",
     "reciprocal", "rectification", "root_above", "scaled_updates", "scaling", "shape_factor", "shorter", "shrink",

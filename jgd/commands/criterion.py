@@ -42,7 +42,7 @@ def judge_of(
 
 
 def with_target(result: Result) -> Result:
-    """The result with a target, if it had none: where the optimizer in the middle ends, which half of them reach."""
+    """Give a result that has no target one: where the optimizer in the middle ends, which half of them reach."""
     ends = [row.summary.median for row in result.standings()]
     losses = as_loss(np.array(ends), result.settings.mode)
     middle = losses[(len(losses) - 1) // 2]

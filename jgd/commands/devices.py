@@ -20,7 +20,7 @@ def set_up(number: int | None = None) -> None:
 
 
 def describe_devices(devices: Sequence[Any]) -> str:
-    """As in `2 cpu devices`."""
+    """Describe devices, as in `2 cpu devices`."""
     return count(len(devices), f"{devices[0].device_kind} device")
 
 
@@ -33,10 +33,7 @@ def shares(processes: int) -> list[list[int]]:
 
 @contextlib.contextmanager
 def on_cores(mine: Sequence[int]) -> Iterator[None]:
-    """Give a command that trains on these cores alone, and its threads.
-
-    Where a system cannot bind, on as many devices.
-    """
+    """Let a command and its threads run on these cores alone; where a system cannot bind, on as many devices."""
     binds = hasattr(os, "sched_setaffinity")
     before = os.sched_getaffinity(0) if binds else set()
     if binds:

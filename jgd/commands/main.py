@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose complaints are input errors like any other."""
 
     def error(self, message: str) -> NoReturn:
-        """Return one sentence, and where to read more."""
+        """Raise one sentence, and where to read more."""
         raise InputError(f"{message}; {self.prog} --help tells more.")
 
 

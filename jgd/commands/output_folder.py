@@ -12,7 +12,7 @@ from jgd.core.errors import InputError
 
 @contextlib.contextmanager
 def new_folder(wanted: Path | None, title: str, option: str = "--out") -> Iterator[Path]:
-    """`wanted`, which may exist, or a folder in `runs` that is named after the title and the time.
+    """Make `wanted`, which may exist, or a folder in `runs` that is named after the title and the time.
 
     It is made at once, so that a place that cannot be written to is told before the work; left empty, it is removed.
     """

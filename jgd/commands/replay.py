@@ -73,7 +73,7 @@ def run_replay(options: argparse.Namespace) -> int:
 
 
 def _rows(result: Result, trial: Trial, seed: int, found: Replay) -> dict[str, dict[str, float | None]]:
-    """Of each metric its end, alone and in the sweep, and the most by which their curves differ."""
+    """Return of each metric its end, alone and in the sweep, and the most by which their curves differ."""
     rows = {}
     for name, curve in found.curves.items():
         row: dict[str, float | None] = {"alone": jsonable(curve[-1]), "sweep": None, "apart": None}

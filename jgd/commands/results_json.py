@@ -37,7 +37,7 @@ def document_of(result: Result, task: str, devices: str, folder: Path) -> dict[s
 
 
 def versions(**others: str) -> dict[str, str]:
-    """Of jgd, jax, other packages and Python."""
+    """Return the versions of jgd, jax, other packages and Python."""
     # The package itself is above this layer, and need not be installed to be run from its folder.
     own = {"jgd": sys.modules["jgd"].__version__, "jax": jax.__version__}
     return {**own, **others, "python": platform.python_version()}

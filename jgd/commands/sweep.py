@@ -147,26 +147,36 @@ def sweep(options: argparse.Namespace) -> int:
         return _sweep(options, parts)
 
 
-def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
+def _asked(options: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
+    """Return the task, its spaces, and the arguments of `jgd.sweep.plan` that the options mean."""
     task, known = load_problem(options.task), BUILTIN.get(options.task)
     steps = None if is_black_box(task) else options.steps or (known.steps if known else 300)
     spaces = look_up_spaces(task, options.space, steps)
     judge = judge_of(options, lambda: _metrics(task, spaces), lambda: _metric(options.task, task, spaces))
-    arguments: dict[str, Any] = {
-        "num_trials": options.trials,
-        "seeds": options.seeds,
-        "steps": steps if options.steps is None else options.steps,
-        "metric": judge.metric,
-        "mode": judge.mode,
-        "target": judge.target,
-        "metrics": options.metrics.split(",") if options.metrics else (),
-        "health": options.health,
-        "sampler": options.sampler,
-        "seed": options.seed,
-        "stop": [_rule(text) for text in options.stop or []] or None,
-        "eval_every": options.eval_every,
-        "lanes": options.lanes,
-    }
+    return (
+        task,
+        spaces,
+        {
+            "num_trials": options.trials,
+            "seeds": options.seeds,
+            "steps": steps if options.steps is None else options.steps,
+            "metric": judge.metric,
+            "mode": judge.mode,
+            "target": judge.target,
+            "metrics": options.metrics.split(",") if options.metrics else (),
+            "health": options.health,
+            "sampler": options.sampler,
+            "seed": options.seed,
+            "stop": [_rule(text) for text in options.stop or []] or None,
+            "eval_every": options.eval_every,
+            "lanes": options.lanes,
+        },
+    )
+
+
+def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
+    """Run the sweep on these cores, a part for each process, or print its plan; the exit status."""
+    task, spaces, arguments = _asked(options)
     if options.dry_run:
         found = plan(task, spaces, **arguments)
         print(json.dumps(found.to_json(), indent=1) if options.json else found)
@@ -174,7 +184,7 @@ def _sweep(options: argparse.Namespace, parts: Sequence[Sequence[int]]) -> int:
     with new_folder(
         options.dir, f"sweep-{Path(options.task.rpartition(':')[0] or options.task).stem}", "--dir"
     ) as folder:
-        arguments |= {"dir": folder, "note": note_for(options.task, options.space, steps)}
+        arguments |= {"dir": folder, "note": note_for(options.task, options.space, arguments["steps"])}
         arguments |= {"workers": options.workers, "max_seconds": seconds_of(options)}
         try:
             study = Study(task, spaces, **arguments)

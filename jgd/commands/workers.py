@@ -66,7 +66,8 @@ def accompanied(
 ) -> tuple[Result, bool]:
     """Call `call` on the sweep in the folder, with a worker for each part of the cores but the first.
 
-    Also whether none of them has failed. They take the task and the space from the folder's note unless given.
+    Return its result, and whether no worker has failed. Workers take the task and the space from the folder's note
+    unless given.
     """
     refuse_accelerators(len(parts))
     with LocalWorkers(folder, parts[1:], task=task, space=space, lanes=options.lanes) as crew:
@@ -178,7 +179,7 @@ class LocalWorkers:
 
 
 def _start(job: dict[str, Any]) -> "subprocess.Popen[str]":
-    """Return a worker, which imports from where this process does: `-P` keeps the current folder out otherwise."""
+    """Start a worker, which imports from where this process does: `-P` keeps the current folder out otherwise."""
     path = os.pathsep.join(name or os.getcwd() for name in sys.path)
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "jgd.commands.worker", json.dumps(job)],

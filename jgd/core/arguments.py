@@ -31,17 +31,17 @@ class Kind(NamedTuple):
 
 
 def whole_from(least: int) -> Kind:
-    """Return a whole number that is at least `least`, known before compilation."""
+    """Expect a whole number that is at least `least`, known before compilation."""
     return Kind(f"be a whole number, at least {least}", lambda x: _is_whole(x) and x >= least)
 
 
 def one_of(*known: str) -> Kind:
-    """Return one of a few texts."""
+    """Expect one of a few texts."""
     return Kind(f"be one of {', '.join(map(repr, known))}", lambda x: isinstance(x, str) and x in known, known)
 
 
 def function_of(signature: str, *counts: int) -> Kind:
-    """Return a function, called as `signature` says; with `counts`, one that takes so many arguments by position."""
+    """Expect a function, called as `signature` says; with `counts`, one that takes so many arguments by position."""
     return Kind(
         f"be a function {signature}",
         lambda x: callable(x) and (not counts or any(takes(x, count) for count in counts)),
@@ -49,7 +49,7 @@ def function_of(signature: str, *counts: int) -> Kind:
 
 
 def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
-    """Return a list, a tuple or an array of values of a kind, at least so many."""
+    """Expect a list, a tuple or an array of values of a kind, at least so many."""
     few = f", at least {'one' if least == 1 else least}" if least else ""
     return Kind(
         f"be a list of {what}{few}",
@@ -63,7 +63,7 @@ def listed(what: str, kind: Kind, *, least: int = 0) -> Kind:
 
 
 def instance_of(expected: str, *classes: type) -> Kind:
-    """Return a value of one of these classes, which `expected` tells how to make."""
+    """Expect a value of one of these classes, which `expected` tells how to make."""
     return Kind(expected, lambda x: isinstance(x, classes))
 
 
@@ -228,7 +228,7 @@ def _is_whole(x: Any) -> bool:
 
 
 def _is_real(x: Any) -> bool:
-    """Return a number that is known, whether Python's, NumPy's or an array's."""
+    """Tell whether it is a number that is known, whether Python's, NumPy's or an array's."""
     if isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer) and not x.shape:
         return x.dtype.kind in "iuf"
     return isinstance(x, numbers.Real) and not isinstance(x, (bool, np.bool_))

@@ -17,7 +17,7 @@ CACHE_BYTES = 1 << 16  # of matrices that a CPU works on at a time: more of them
 
 @jax.custom_batching.custom_vmap
 def in_any_lane(due: jax.Array) -> jax.Array:
-    """`due`, and under `vmap` whether it is so in any lane: one answer for all of them.
+    """Return `due`, and under `vmap` whether it is so in any lane: one answer for all of them.
 
     A `lax.cond` on it stays a branch, where one on `due` would become a selection that runs both sides each step.
     """
@@ -30,12 +30,12 @@ def _(axis_size: int, in_batched: list[bool], due: jax.Array) -> tuple[jax.Array
 
 
 def concatenated(arrays: Sequence[jax.Array]) -> jax.Array:
-    """Batches as one."""
+    """Put batches together as one."""
     return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays)
 
 
 def batched(step: Callable[..., Any], *row: Any) -> Any:
-    """`step` on each member of a batch, arrays or trees of them, f[batch, ...].
+    """Take `step` on each member of a batch, arrays or trees of them, f[batch, ...].
 
     One batch, but on a CPU a few members after another: XLA (jaxlib 0.10) runs a product there on one thread, in a
     batch too, unless its left side is transposed, and hands work to another thread only where more than eight
@@ -45,7 +45,7 @@ def batched(step: Callable[..., Any], *row: Any) -> Any:
 
 
 def _in_cache(step: Callable[..., Any], *row: Any) -> Any:
-    """`step` on each of the matrices f[batch, m, n], as many side by side as fit into a CPU's cache.
+    """Take `step` on each of the matrices f[batch, m, n], as many side by side as fit into a CPU's cache.
 
     It takes 0.7 of the time of all at once for Muon's 48 of 128 x 128.
     """
@@ -60,7 +60,7 @@ def _in_cache(step: Callable[..., Any], *row: Any) -> Any:
 
 
 def seldom_batched(step: Callable[..., Any], *row: Any) -> Any:
-    """`batched` for rare work: where the batch is small it is one everywhere, and the program is half as large.
+    """Do rare work as `batched` does: where the batch is small it is one everywhere, and the program is half as large.
 
     A large one has temporaries as large as the state, and a CPU pays for them at each step, whether the work is done
     or not: from 32 MiB on glibc takes fresh pages for a program's temporaries each time.
@@ -88,7 +88,7 @@ def parted(tree: Any, counts: Sequence[int], t: jax.Array) -> list[Any]:
 
 
 def unfolded(numbers: Sequence[int], t: jax.Array) -> list[jax.Array]:
-    """Whole numbers i32[] that a CPU's compiler does not know, in step t > 0.
+    """Make whole numbers i32[] that a CPU's compiler does not know, in step t > 0.
 
     It compiles a kernel for each constant that differs, as a slice's place does, and equal kernels once. So they are
     what a branch returns, and no constants.

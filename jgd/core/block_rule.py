@@ -89,7 +89,7 @@ class BlockRule(Rule):
 
     @abstracted
     def init(self, params: Params) -> State:
-        """A counter at zero, and for each leaf and slot what is kept for its blocks, f[count, ...] for each shape."""
+        """Return a counter at zero, and for each leaf and slot what its blocks keep, f[count, ...] for each shape."""
         self._check("init", params)
         warn_without_matrices(params, [(self, params)])
         leaves, structure = jax.tree.flatten(params)
@@ -136,14 +136,14 @@ class BlockRule(Rule):
         return structure.unflatten(updates), self._packed(t, new)
 
     def _slots_of(self, p: Any) -> list[tuple[Any, ...]]:
-        """For each slot what is kept for the blocks of one leaf, by pieces."""
+        """Return for each slot what is kept for the blocks of one leaf, by pieces."""
         pieces = self.cut(jnp.shape(p)).pieces
         kept = [self.slots(jax.ShapeDtypeStruct(piece.shape, moment_dtype(p))) for piece in pieces]
         spread = [_repeated(slots, piece.count) for slots, piece in zip(kept, pieces, strict=True)]
         return [tuple(slots[i] for slots in spread) for i in range(len(self._names))]
 
     def _turns(self, groups: list["BlockGroup"]) -> list[Turns | None]:
-        """When the blocks of each batch are made anew; `None`: never."""
+        """Tell when the blocks of each batch are made anew; `None`: never."""
         counts = [sum(group.counts) * self.is_preconditioned(group.shape) for group in groups]
         total = sum(counts) if self.stagger else None
         starts = np.cumsum([0, *counts])

@@ -41,7 +41,7 @@ class Blocks:
     pieces: tuple[Piece, ...]
 
     def split(self, x: jax.Array) -> list[jax.Array]:
-        """`x` as f[count, *block] for each piece."""
+        """Return `x` as f[count, *block] for each piece."""
         x = x.reshape(self.merged)
         found = []
         for piece in self.pieces:
@@ -95,7 +95,7 @@ def merged_dims(shape: Sequence[int], limit: int) -> tuple[int, ...]:
 
 
 def gram(x: Float[Array, "..."], axis: int) -> Float[Array, "n n"]:
-    """X X' along one axis of real X, summed over the others."""
+    """Compute X X' along one axis of real X, summed over the others."""
     rows = jnp.moveaxis(x, axis, 0)
     return hermitian_product(rows.reshape(len(rows), math.prod(rows.shape[1:])))
 
@@ -103,7 +103,7 @@ def gram(x: Float[Array, "..."], axis: int) -> Float[Array, "n n"]:
 def rotated(
     x: Float[Array, "*sides"], bases: Sequence[Float[Array, "_ _"] | None], *, back: bool = False
 ) -> Float[Array, "*sides"]:
-    """X in the bases of its axes, q' x along each of them; `back` undoes it; `None` leaves an axis alone."""
+    """Return X in the bases of its axes, q' x along each of them; `back` undoes it; `None` leaves an axis alone."""
     for axis, q in enumerate(bases):
         if q is not None:
             x = jnp.moveaxis(jnp.tensordot(x, q, (axis, 1 if back else 0)), -1, axis)
@@ -113,7 +113,7 @@ def rotated(
 def change_basis(
     x: Float[Array, "*sides"], axis: int, old: Float[Array, "n n"], new: Float[Array, "n n"]
 ) -> Float[Array, "*sides"]:
-    """X, which is in an `old` basis of an axis, in a `new` one."""
+    """Return X, which is in an `old` basis of an axis, in a `new` one."""
     return rotated(x, [old.T @ new if i == axis else None for i in range(x.ndim)])
 
 

@@ -133,7 +133,7 @@ def _of_few(signed: Levels, unsigned: Levels) -> Book:
 
 
 def _middles(decades: int, *, signed: bool) -> Levels:
-    """The dynamic code's levels between 0 and 1, in the single precision that torchao and bitsandbytes make them in."""
+    """Make the dynamic code's levels between 0 and 1, in single precision as torchao and bitsandbytes do."""
     found = []
     for i in range(decades):
         parts = 2 ** (i + (not signed))

@@ -10,7 +10,7 @@ ON_CPU: ContextVar[bool | None] = ContextVar("ON_CPU", default=None)
 
 
 def by_platform(cpu: Callable[..., Any], default: Callable[..., Any], *args: Any) -> Any:
-    """`cpu(*args)` in a program for a CPU, `default(*args)` in one for anything else.
+    """Compute `cpu(*args)` in a program for a CPU, `default(*args)` in one for anything else.
 
     Both are traced, but within one of them the platform is known: what it calls is traced once.
     """

@@ -30,7 +30,7 @@ def compile_seconds() -> float:
 
 
 def cache_hits() -> int:
-    """Programs read from JAX's persistent compilation cache since the first call of this; take differences of it."""
+    """Count the programs read from JAX's persistent cache since the first call of this; take differences of it."""
     _listen()
     return _hits
 

@@ -34,7 +34,7 @@ def unit_uniform(seed: jax.Array, shape: tuple[int, ...], start: Any = 0) -> jax
 
 @jax.jit
 def _finished(h: jax.Array) -> jax.Array:
-    """murmur3's finaliser: a bijection of u32 in which each bit of the input flips each of the output half the time."""
+    """Apply murmur3's finaliser: a bijection of u32 in which each bit flips each of the result half the time."""
     h = (h ^ (h >> 16)) * jnp.uint32(0x85EBCA6B)
     h = (h ^ (h >> 13)) * jnp.uint32(0xC2B2AE35)
     return h ^ (h >> 16)

@@ -43,7 +43,7 @@ def _qr(x: Float[Array, "n n"]) -> list[Float[Array, "n n"]]:
 
 @jax.custom_jvp
 def eigh(x: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
-    """Ascending eigenvalues, and eigenvectors in columns; within equal ones, vectors have no slope."""
+    """Return ascending eigenvalues, and eigenvectors in columns; within equal ones, vectors have no slope."""
     q, values = _eigh(x)
     return values, q
 
@@ -83,14 +83,14 @@ def _orthogonal_jvp(primals: Any, tangents: Any) -> Any:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def inverse_root(x: Float[Array, "n n"], p: int) -> Float[Array, "n n"]:
-    """x^(-1/p) of a symmetric matrix whose eigenvalues are positive, by its eigenvalues."""
+    """Compute x^(-1/p) of a symmetric matrix whose eigenvalues are positive, by its eigenvalues."""
     values, q = eigh(x)
     return (q * _root(values, p)[None, :]) @ q.T
 
 
 @inverse_root.defjvp
 def _inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
-    """Divided differences in the eigenbasis, the derivative in their place between eigenvalues that are close."""
+    """Take divided differences in the eigenbasis, the derivative in their place between eigenvalues that are close."""
     values, q = eigh(*primals)
     roots = _root(values, p)
     gaps, means = values[None, :] - values[:, None], (values[None, :] + values[:, None]) / 2
@@ -102,7 +102,7 @@ def _inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def newton_inverse_root(x: Float[Array, "n n"], p: int) -> Float[Array, "n n"]:
-    """x^(-1/p) of a symmetric positive definite matrix by products alone: the coupled Newton iteration.
+    """Compute x^(-1/p) of a symmetric positive definite matrix by products alone: the coupled Newton iteration.
 
     With z = (1 + p) / (2 |x|) and M = z x, K = z^(1/p) I: W = ((1 + p) I - M) / p, K <- K W, M <- W^p M until M is I
     or rounding makes it worse (Guo & Higham 2006); the number of steps grows with the logarithm of the condition.
@@ -139,11 +139,11 @@ def _newton_inverse_root_jvp(p: int, primals: Any, tangents: Any) -> Any:
 
 
 def _root(values: Float[Array, "*n"], p: int) -> Float[Array, "*n"]:
-    """values^(-1/p), those that rounding has made no larger than zero being the least that there can be."""
+    """Compute values^(-1/p), those that rounding has made no larger than zero being the least that there can be."""
     least = jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), initial=0.0)
     return jnp.where(values > 0, values, jnp.where(least > 0, least, 1.0)) ** (-1 / p)
 
 
 def _noise(values: Float[Array, " n"]) -> Float[Array, ""]:
-    """Differences that rounding makes."""
+    """Return how large the differences are that rounding makes."""
     return 4 * len(values) * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), initial=0.0)

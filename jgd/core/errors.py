@@ -51,7 +51,7 @@ def suggestion(name: object, known: Sequence[str]) -> str:
 
 
 def whole(place: str, name: str, value: Any, least: int = 1, otherwise: str = "") -> int:
-    """`value` as an int, or the error that it is no whole number of at least `least`; `otherwise` ends its sentence."""
+    """Give `value` as an int; refuse all but whole numbers of at least `least`, in words that end with `otherwise`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise InputError(f"{place}({name}={value!r}): {name} must be a whole number, at least {least}{otherwise}.")
     return int(value)

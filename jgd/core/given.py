@@ -97,7 +97,7 @@ def given_names(node: Any) -> Names:
 
 
 def spoken_path(node: Any, path: Path, words: Path) -> Path:
-    """The words for a place in `node`: an argument that made this place alone by its name, else with the way there."""
+    """Return the words for a place in `node`: the argument that made it alone, else with the way there."""
     for place, name in given_names(node):
         if path[: len(place)] == place:
             return ((name,) if is_alone(node, name) else (*words[: len(place) - 1], name)) + words[len(place) :]

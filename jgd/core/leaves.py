@@ -42,7 +42,7 @@ def check_pattern(place: str, pattern: Any) -> None:
 def check_patterns(place: str, patterns: Iterable[str], params: Params) -> None:
     """Refuse a pattern that fits no path and name the nearest ones.
 
-    Not where there are no leaves, or where a mask has hidden some, which a pattern may be for.
+    None is refused where there are no leaves, or where a mask has hidden some, which it may be for.
     """
     paths = leaf_paths(params)
     if not paths or not is_whole(params):
@@ -86,7 +86,7 @@ def is_whole(params: Params) -> bool:
 
 
 def flags_of(mask: Any, params: Params) -> Any:
-    """The tree of flags that a mask means: itself, a function's answer, or where a pattern fits the leaf's path."""
+    """Give the flags that a mask means: itself, a function's answer, or where a pattern fits the leaf's path."""
     if isinstance(mask, str):
         return jax.tree.unflatten(jax.tree.structure(params), [fits(mask, path) for path in leaf_paths(params)])
     return thaw(mask, params)
@@ -108,7 +108,7 @@ def fixed_leaves(transform: Any, params: Params) -> Any:
 
 
 def moving_leaves(transform: Any, params: Params, tree: Any) -> Any:
-    """`tree`, which is like `params`, with optax's placeholders for the leaves that `transform` never changes."""
+    """Give `tree`, which is like `params`, with optax's placeholders for the leaves that `transform` never changes."""
     flags = fixed_leaves(transform, params)
     if not any(jax.tree.leaves(flags)):
         return tree
@@ -116,7 +116,7 @@ def moving_leaves(transform: Any, params: Params, tree: Any) -> Any:
 
 
 def with_moving(moving: Any, tree: Any) -> Any:
-    """`moving` with the leaves of `tree` in the place of optax's placeholders."""
+    """Return `moving` with the leaves of `tree` in the place of optax's placeholders."""
     return jax.tree.map(lambda new, x: x if is_hidden(new) else new, moving, tree, is_leaf=is_hidden)
 
 

@@ -70,7 +70,7 @@ class Cut:
         return self._lengths(self.batch)
 
     def matrices(self, x: jax.Array) -> jax.Array:
-        """`x` as f[*batch, in, out]; what already is so passes unchanged."""
+        """Return `x` as f[*batch, in, out]; what already is so passes unchanged."""
         x = x if self._is_sorted else x.transpose(self._order)
         return x.reshape(*self._lengths(self.batch), *self.sizes[1:])
 
@@ -86,7 +86,7 @@ class Cut:
         return [(count, rows, part) for part in self.parts or (columns,)]
 
     def split(self, x: jax.Array) -> list[jax.Array]:
-        """`x` as matrices f[number, in, out], one array for each of `pieces`."""
+        """Return `x` as matrices f[number, in, out], one array for each of `pieces`."""
         whole = self.matrices(x).reshape(self.sizes)
         return jnp.split(whole, list(itertools.accumulate(self.parts[:-1])), axis=-1) if self.parts else [whole]
 
@@ -95,7 +95,7 @@ class Cut:
         return self.array(pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces, axis=-1))
 
     def __str__(self) -> str:
-        """As in `64 x (4·16)`, inputs by outputs, `12 of 64 x 64` for a batch, `64 x (64 + 16)` for a split."""
+        """Write as in `64 x (4·16)`, inputs by outputs, `12 of 64 x 64` for a batch, `64 x (64 + 16)` for a split."""
         inputs, outputs = (self._product(axes) for axes in (self.inputs, self.outputs))
         outputs = f"({' + '.join(map(str, self.parts))})" if self.parts else outputs
         return f"{self.sizes[0]} of {inputs} x {outputs}" if self.batch else f"{inputs} x {outputs}"
@@ -154,7 +154,7 @@ def _parts(place: str, outputs: int, axes: SplitAxes) -> tuple[int, ...]:
 
 
 def is_axes(x: Any) -> bool:
-    """Whether `x` declares the axes of a leaf, or that it is no matrix: `MatrixAxes`, optax's twin of it, or `None`."""
+    """Tell whether `x` declares a leaf's axes, or that it is no matrix: `MatrixAxes`, optax's twin of it, or `None`."""
     return x is None or isinstance(x, optax.MaskedNode) or hasattr(x, "reduction_axis")
 
 
@@ -209,7 +209,7 @@ def declared_axes(place: str, declared: Any, params: Params) -> DeclaredAxes:
 
 
 def for_params(transform: Any, params: Params) -> Any:
-    """`transform` with the axes of every matrix rule in it fixed for the whole `params`, before a mask hides some.
+    """Give `transform` with the axes of every matrix rule in it fixed for the whole `params`, before a mask hides some.
 
     A guess reads a leaf's neighbours, which a mask takes away. A matrix rule is a record with a method `for_params`.
     """

@@ -66,7 +66,7 @@ class MatrixRule(Rule):
         return 1.0
 
     def length(self, rows: int, columns: int) -> Any:
-        """The spectral norm of the update of such a matrix, whose factor apart from `size` is orthogonal by default."""
+        """Tell the spectral norm of such a matrix's update, whose factor apart from `size` is orthogonal by default."""
         return self.size(rows, columns)
 
     def acts_on(self, shape: tuple[int, ...]) -> bool:
@@ -193,7 +193,7 @@ def fitting_columns(
 
 
 def _batches(cuts: Sequence[Cut], columns: Sequence[Sequence[Any]], arrays: int) -> list[list[jax.Array]]:
-    """For each array of matrices in a leaf a row: of the first columns, `arrays` of them, the cuts; then the slots."""
+    """Return a row for each array of matrices in a leaf: the cuts of the first `arrays` columns, then the slots."""
     found = []
     for one, *row in zip(cuts, *columns, strict=True):
         pieces = [one.split(widen(x)) for x in row[:arrays]]
@@ -222,7 +222,7 @@ def _like(one: Cut, new: list[jax.Array], old: Any) -> Any:
 def _by_shape(
     step: Callable[..., tuple[Any, ...]], context: Any, batches: list[list[jax.Array]], wide: bool
 ) -> list[list[jax.Array]]:
-    """`step(context, ...)` on every matrix; those of leaves whose rows of arrays have the same shapes are one batch."""
+    """Take `step(context, ...)` on every matrix; those whose rows of arrays have the same shapes are one batch."""
 
     def work(context: Any, first: Any, row: list[jax.Array]) -> Any:
         return batched(functools.partial(step, context), *row)
@@ -244,7 +244,7 @@ def _by_shape(
 
 
 def _cut(place: str, path: Any, leaf: Any, axes: Any) -> Cut:
-    """Tell how one leaf is cut, or the error that it is no matrix."""
+    """Tell how one leaf is cut, or raise the error that it is no matrix."""
     shape = jnp.shape(leaf)
     if len(shape) < 2:
         raise InputError(

@@ -40,7 +40,7 @@ def spec_of(x: Any) -> PartitionSpec:
 
 
 def without_mesh_types(update: Callable[..., Any]) -> Callable[..., Any]:
-    """`update(self, grads, state, params, **extra)` of a rule whose products or cuts are ambiguous on Explicit axes.
+    """Wrap `update(self, grads, state, params, **extra)` of a rule that is ambiguous on Explicit axes.
 
     There it is traced as on Auto axes, unless it says that it is `entrywise`. Its updates lie as the gradients do, and
     the new state as the old.
@@ -77,7 +77,7 @@ def check_whole(place: str, tree: Any) -> None:
 
 
 def laid_like(function: Callable[..., Any], like: Any, *args: Any) -> Any:
-    """`function(*args)`, traced with Auto axes where the mesh's are Explicit; there its results lie as `like` does.
+    """Compute `function(*args)`, traced with Auto axes where the mesh's are Explicit; its results lie as `like` does.
 
     `like` is a tree of arrays as the results are, or a prefix of it.
     """
@@ -89,7 +89,7 @@ def laid_like(function: Callable[..., Any], like: Any, *args: Any) -> Any:
 
 
 def over_devices(work: Callable[..., Any], context: Any, row: Any, *, joined: bool) -> Any:
-    """`work(context, first, row)` on a batch f[n, ...] in each leaf of `row`, its members spread over the devices.
+    """Compute `work(context, first, row)` on batches f[n, ...], the leaves of `row`, spread over the devices.
 
     Each device gets whole members, of which `first` is the number of its first, so that no collective runs within
     `work`; the batch is filled up with zeros to a multiple of the number of devices. `joined` says that the batch was

@@ -62,7 +62,7 @@ PRECONDITIONING = one_of("frobenius", "spectral", "aol", "schatten")
 
 
 def coefficients(value: Any) -> tuple[Any, ...]:
-    """Three numbers, or three for each step one after another, from a name, a triple or a sequence of triples."""
+    """Give three numbers, or three for each step one after another, from a name, a triple or a sequence of triples."""
     if isinstance(value, str):
         if value not in COEFFICIENTS:
             raise ExpectationError(f"ns_coeffs={value!r}", EXPECTED)
@@ -112,7 +112,7 @@ def newton_schulz(
 def _by_product(
     x: Inexact[Array, "m n"], eps: Scalar, preconditioning: str
 ) -> tuple[Inexact[Array, "m n"], Inexact[Array, "m m"]]:
-    """`x` scaled by what xx' tells, and the product of the scaled one."""
+    """Return `x` scaled by what xx' tells, and the product of the scaled one."""
     gram = hermitian_product(x)
     if preconditioning == "aol":
         size = jnp.sum(jnp.abs(gram), axis=-1, keepdims=True)

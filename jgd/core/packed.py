@@ -17,7 +17,7 @@ IS_SPLIT = ContextVar("is_split", default=False)  # whether arrays lie in parts 
 
 @contextmanager
 def split_arrays() -> Iterator[None]:
-    """Within it a step is traced whose arrays lie in parts as `split_spec` says, which is then worth packing them."""
+    """Hold that arrays lie in parts as `split_spec` says while a step is traced, so that packing them is worth it."""
     token = IS_SPLIT.set(True)
     try:
         yield

@@ -41,7 +41,7 @@ class Pair(optax.GradientTransformationExtraArgs):
         return function in (self.init, self.update)
 
     def __getnewargs__(self) -> tuple[()]:
-        """Nothing: copies and pickles carry the attributes alone."""
+        """Return nothing: copies and pickles carry the attributes alone."""
         return ()
 
     def _replace(self, **changes: Any) -> Any:
@@ -66,7 +66,7 @@ def as_pair(cls: type[T]) -> type[T]:
 
 
 def abstracted(init: Callable[..., Any]) -> Callable[..., Any]:
-    """`init`, which returns the shapes of a state for the shapes of parameters (`jax.ShapeDtypeStruct`)."""
+    """Return `init`, which returns the shapes of a state for the shapes of parameters (`jax.ShapeDtypeStruct`)."""
 
     @functools.wraps(init)
     def call(self: Any, params: Any) -> Any:
@@ -78,7 +78,7 @@ def abstracted(init: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def explained(update: Callable[..., Any]) -> Callable[..., Any]:
-    """`update`, which says so when it is called with what is not its state; optax's `updates=` means its `grads`."""
+    """Return `update`, which says so when it is called with no state of its; optax's `updates=` means its `grads`."""
 
     @functools.wraps(update)
     def call(self: Any, *args: Any, **extra: Any) -> Any:

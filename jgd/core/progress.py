@@ -145,6 +145,6 @@ class _NotebookLine:
 
 
 def _clock_text(seconds: float) -> str:
-    """As in `0:01:05`."""
+    """Write seconds as in `0:01:05`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,30 +1,30 @@
 """Records: frozen dataclasses that are pytrees, whose leaves are their hyperparameters."""
 
+import contextlib
 import dataclasses
 import inspect
 import math
 import numbers
 import operator
-import re
-import sys
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar, cast, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 import jax
 import numpy as np
 
 from jgd.core.arguments import FLAG, Kind, admits, shown
+from jgd.core.call_text import call_name, call_text
 from jgd.core.errors import ExpectationError, InputError, RefusalError
 from jgd.core.given import GIVEN, UNDRAWN, UNNAMED, Placeholder
 from jgd.core.interval import Interval
 from jgd.core.notebook import record_html
-from jgd.core.outline import brief
 from jgd.core.pair import abstracted, as_pair, explained
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any] | None
 _MISSING = dataclasses.MISSING
 TRACED = ", known before compilation, since it shapes the program"
+HASHABLE = "pass a flag, a number, a tuple or a function that is known before compilation"
 _NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating, str, bytes, list, tuple, dict)
 
 
@@ -79,11 +79,25 @@ def record(cls: type[T]) -> type[T]:
     """
     # dataclasses would write and compile an __init__ and two guards for each class: half the time of importing jgd.
     cls = dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
-    fields = dataclasses.fields(cast(Any, cls))
-    data = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
-    meta = (*(f.name for f in fields if f.metadata.get("kind") == "static"), GIVEN)
-    keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
+    cls.__init__, cls.__setattr__, cls.__delattr__ = _constructor(cls), _frozen, _frozen
+    if not hasattr(cls, "__getattr__"):
+        setattr(cls, "__getattr__", _missing)  # noqa: B010  which would tell type checkers that all names are there
+    for name, shows in (("__repr__", call_text), ("_repr_html_", record_html)):  # in a terminal, in a notebook
+        setattr(cls, name, cls.__dict__.get(name, shows))
+    if hasattr(cls, "init") and hasattr(cls, "update"):
+        for name, wrap in (("init", abstracted), ("update", explained)):
+            if name in cls.__dict__:
+                setattr(cls, name, wrap(cls.__dict__[name]))
+        cls = as_pair(cls)
+    _register(cls)
+    return cls
+
+
+def _constructor(cls: Any) -> Callable[..., None]:
+    """Make the `__init__` of a record, which converts and checks, and give the class its signature."""
+    fields = dataclasses.fields(cls)
     signature = inspect.Signature(sorted(map(_parameter, fields), key=lambda parameter: parameter.kind))
+    setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         try:
@@ -97,6 +111,15 @@ def record(cls: type[T]) -> type[T]:
         if hasattr(cls, "check_fields"):
             self.check_fields()
 
+    return __init__
+
+
+def _register(cls: Any) -> None:
+    """Register a record as a pytree: what is static, and the names that its constructor gave, are its structure."""
+    fields = dataclasses.fields(cls)
+    data = tuple(f.name for f in fields if f.metadata.get("kind") != "static")
+    meta = (*(f.name for f in fields if f.metadata.get("kind") == "static"), GIVEN)
+    keys = tuple(jax.tree_util.GetAttrKey(name) for name in data)
     leaves, structure = _getter(data), _getter(meta)
 
     def flatten(self: Any) -> tuple[tuple[Any, ...], tuple[Hashable, ...]]:
@@ -113,19 +136,7 @@ def record(cls: type[T]) -> type[T]:
         self.__dict__.update(zip(meta, aux, strict=True))
         return self
 
-    setattr(cls, "__signature__", signature)  # noqa: B010  what inspect.signature and help show
-    cls.__init__, cls.__setattr__, cls.__delattr__ = __init__, _frozen, _frozen
-    if not hasattr(cls, "__getattr__"):
-        setattr(cls, "__getattr__", _missing)  # noqa: B010  which would tell type checkers that all names are there
-    for name, shows in (("__repr__", _repr), ("_repr_html_", record_html)):  # in a terminal, in a notebook
-        setattr(cls, name, cls.__dict__.get(name, shows))
-    if hasattr(cls, "init") and hasattr(cls, "update"):
-        for name, wrap in (("init", abstracted), ("update", explained)):
-            if name in cls.__dict__:
-                setattr(cls, name, wrap(cls.__dict__[name]))
-        cls = as_pair(cls)
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
-    return cls
 
 
 def part_names(value: Any) -> tuple[str, ...]:
@@ -148,7 +159,7 @@ def _parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
 
 
 def _frozen(self: Any, name: str, *value: Any) -> None:
-    """In place of `__setattr__` and `__delattr__`."""
+    """Refuse to set or to delete a field: in place of `__setattr__` and `__delattr__`."""
     kinds = {field.name: field.metadata.get("kind") for field in dataclasses.fields(self)}
     another = "jgd.with_hyperparams" if kinds.get(name, "hyper") in ("hyper", "hypers") else "dataclasses.replace"
     raise dataclasses.FrozenInstanceError(
@@ -157,51 +168,53 @@ def _frozen(self: Any, name: str, *value: Any) -> None:
 
 
 def _missing(self: Any, name: str) -> Any:
-    """In place of `__getattr__`, for an attribute that is not there."""
+    """Refuse an attribute that is not there: in place of `__getattr__`."""
     optimizer = hasattr(type(self), "update") and not name.startswith("_")
     hint = "; jgd.hyperparams(value) has the numbers of all that is in it, by name" if optimizer else ""
     raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
 
 def _admit(self: Any, field: dataclasses.Field[Any]) -> Any:
-    """Return the value of a field as the record keeps it: checked where it is a plain number, converted where asked."""
+    """Return the value of a field as the record keeps it.
+
+    A placeholder may stand where a number may, and one that is structural for structure.
+    """
     value, kind = self.__dict__[field.name], field.metadata.get("kind")
+    if not isinstance(value, Placeholder):
+        return _kept(self, field, value)
+    if kind == "static" and value.structural:
+        return value
+    with contextlib.suppress(RefusalError):
+        if kind != "static":
+            return _kept(self, field, value)
+    raise _refusal(self, field, UNDRAWN)
+
+
+def _kept(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
+    """Return a value checked where it is a plain number or `expect` asks for it, and converted where asked."""
+    kind, expect = field.metadata.get("kind"), field.metadata.get("expect")
     if kind == "hyper":
         return _number(self, field, value)
     if kind == "hypers":
-        value = _converted(self, field, value)
-        if not hasattr(value, "__iter__"):
-            raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
-        value = tuple(value)
-        least, most = field.metadata["lengths"]
-        if not least <= len(value) <= most:
-            wanted = f"{least} numbers" if most == least else f"numbers, at least {least}"
-            raise _refusal(self, field, f"be a sequence of {wanted}, not of {len(value)}")
-        return tuple(_number(self, field, item) for item in value)
-    if kind == "static" and isinstance(value, Placeholder):
-        if not value.structural:
-            raise _refusal(self, field, UNDRAWN)
-        return value
-    expect = field.metadata.get("expect")
+        return _numbers(self, field, _converted(self, field, value))
     if kind == "static" and isinstance(value, np.generic):
         value = value.item()
     if expect is not None and value is not field.default and not admits(expect, value):
         raise _refusal(self, field, expect.expected + (TRACED if isinstance(value, jax.Array) else ""))
     value = _converted(self, field, value)
     if kind == "static":
-        try:
-            hash(value)
-        except TypeError:
-            raise _refusal(
-                self,
-                field,
-                f"be hashable, as structure is, not {type(value).__name__}; pass a flag, a number, a tuple or a "
-                "function that is known before compilation",
-            ) from None
-        a_flag = field.type is bool and field.metadata.get("convert") is None
-        if a_flag and not admits(FLAG, value):
-            raise _refusal(self, field, f"{FLAG.expected}, not {type(value).__name__}")
+        _check_structure(self, field, value)
     return value
+
+
+def _check_structure(self: Any, field: dataclasses.Field[Any], value: Any) -> None:
+    """Refuse structure that has no hash, and all but a flag where one is declared."""
+    try:
+        hash(value)
+    except TypeError:
+        raise _refusal(self, field, f"be hashable, as structure is, not {type(value).__name__}; {HASHABLE}") from None
+    if field.type is bool and field.metadata.get("convert") is None and not admits(FLAG, value):
+        raise _refusal(self, field, f"{FLAG.expected}, not {type(value).__name__}")
 
 
 def _converted(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
@@ -210,6 +223,18 @@ def _converted(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
         return value if convert is None else convert(value)
     except ExpectationError as error:
         raise _refusal(self, field, error.expected) from None
+
+
+def _numbers(self: Any, field: dataclasses.Field[Any], value: Any) -> tuple[Any, ...]:
+    """Return a sequence of hyperparameters as the record keeps it, each as `_number` does."""
+    if not hasattr(value, "__iter__"):
+        raise _refusal(self, field, f"be a sequence of numbers, not {type(value).__name__}")
+    value = tuple(value)
+    least, most = field.metadata["lengths"]
+    if not least <= len(value) <= most:
+        wanted = f"{least} numbers" if most == least else f"numbers, at least {least}"
+        raise _refusal(self, field, f"be a sequence of {wanted}, not of {len(value)}")
+    return tuple(_number(self, field, item) for item in value)
 
 
 def _number(self: Any, field: dataclasses.Field[Any], value: Any) -> Any:
@@ -243,34 +268,8 @@ def _may_be_number(value: Any) -> bool:
 
 
 def _refusal(self: Any, field: dataclasses.Field[Any], expected: str) -> InputError:
-    """Built only when it is raised: the repr of an array waits for its device."""
-    value = self.__dict__[field.name]
-    wanted = UNDRAWN if isinstance(value, Placeholder) else expected
-    return RefusalError(type(self).__name__, field.name, value, wanted, shown)
-
-
-def _repr(self: Any) -> str:
-    """Return the call that makes it, which can be pasted back; structure that has its default value is left out."""
-    shown = []
-    for field in dataclasses.fields(self):
-        value = self.__dict__[field.name]
-        default = value is field.default and (value is None or field.metadata.get("kind") != "hyper")
-        if not default and not (isinstance(value, str) and value == field.default):
-            value = brief(value)
-            name = getattr(value, "__qualname__", None) if callable(value) else None
-            shown.append(f"{field.name}={name or repr(value)}")
-    return f"{call_name(type(self))}({', '.join(shown)})"
-
-
-def call_name(cls: type) -> str:
-    """The name by which a record is called: `scale_by_lion` of `ScaleByLion` where that name is bound to the class.
-
-    A record that a function of another signature makes has that function's name as `called`.
-    """
-    if hasattr(cls, "called"):
-        return cls.called
-    lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-    return lower if getattr(sys.modules.get(cls.__module__), lower, None) is cls else cls.__name__
+    """Return the error of a field's value; call it only to raise, since the repr of an array waits for its device."""
+    return RefusalError(type(self).__name__, field.name, self.__dict__[field.name], expected, shown)
 
 
 @record

@@ -23,7 +23,7 @@ class Turns(NamedTuple):
 
 
 def renewed(s: jax.Array, every: int, turns: Turns, renew: Callable[..., Any], kept: Any, read: Any) -> Any:
-    """`kept`, f[n, ...] in each leaf, with `renew(kept, read)` in those of its members that are due at step s > 0.
+    """Give `kept`, f[n, ...] in each leaf, with `renew(kept, read)` in those of its members that are due at step s > 0.
 
     Under `vmap` a step costs what it costs its most expensive lane, and nothing where no lane has a member due.
     """

@@ -46,7 +46,7 @@ def upper_half(x: jax.Array) -> jax.Array:
 
 
 def remainder(x: jax.Array, top: jax.Array) -> jax.Array:
-    """The bits of f32 x above those of `top`, i16: exact for `top = upper_half(x)`, the nearest that fits for another.
+    """Return the bits of f32 x above those of `top`, i16: exact for `top = upper_half(x)`, else the nearest that fits.
 
     0 where the signs differ or a number is not finite.
     """
@@ -69,7 +69,7 @@ def in_24_bits(x: jax.Array, bits: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def straight_through(x: jax.Array, value: jax.Array) -> jax.Array:
-    """`value`, made of x by rounding, with the derivative of x."""
+    """Return `value`, made of x by rounding, with the derivative of x."""
     return value
 
 

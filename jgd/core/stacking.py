@@ -36,7 +36,7 @@ class LeafStacks:
         return self.structure.unflatten([next(parts[kind])[0] for kind in self.kinds])
 
     def stack(self, tree: Params) -> dict[str, jax.Array]:
-        """Another tree of the same structure and shapes, such as a gradient, as stacks."""
+        """Return another tree of the same structure and shapes, such as a gradient, as stacks."""
         groups: dict[str, list[Any]] = {kind: [] for kind in self.kinds}
         for kind, leaf in zip(self.kinds, self.structure.flatten_up_to(tree), strict=True):
             groups[kind].append(leaf)

@@ -70,7 +70,7 @@ def laid_state(
     by_path: Mapping[str, Any] | None,
     axes: Mapping[str, int],
 ) -> tuple[State, list[str]]:
-    """`state_specs`, with the paths of leaves that are whole because their shapes do not say how to lie.
+    """Return `state_specs`, with the paths of leaves that are whole because their shapes do not say how to lie.
 
     `axes` are the lengths of the mesh's.
     """
@@ -121,7 +121,7 @@ def laid_state(
 
 
 def split_spec(shape: tuple[int, ...], devices: int, axis: str, given: PartitionSpec) -> PartitionSpec:
-    """`given`, and the first axis of an array that it leaves whole and `devices` divides split over a mesh's axis.
+    """Give `given`, and the first axis of an array that it leaves whole and `devices` divides split over a mesh's axis.
 
     Where that axis of the mesh is taken, or no axis of the array fits, it is `given`.
     """
@@ -136,7 +136,7 @@ def split_spec(shape: tuple[int, ...], devices: int, axis: str, given: Partition
 
 
 def param_specs(place: str, params: Params, specs: Any) -> Any:
-    """The `PartitionSpec` of each parameter, from a tree of them, a prefix of it, or a function that returns one."""
+    """Give the `PartitionSpec` of each parameter, by a tree of them, a prefix of it, or a function that makes one."""
     if callable(specs) and not _is_spec(specs):
         specs = specs(params)
 
@@ -196,7 +196,7 @@ def _full(shape: tuple[int, ...], spec: PartitionSpec) -> tuple[Any, ...]:
 
 
 def _of_low_bit(x: LowBitArray, owner: Any, axes: Mapping[str, int]) -> Any:
-    """The specs of an array in few bits: codes as its parameter lies, scales so where each device has whole blocks."""
+    """Give the specs of an array in few bits: codes as its parameter, scales so where devices have whole blocks."""
     shape = x.codes.shape
     halved = owner is not None and math.prod(shape) < math.prod(owner[0])
     found = [] if owner is None else _fitting((*shape[:-1], (1 + halved) * shape[-1]), *owner)

@@ -61,7 +61,7 @@ def map_updates(rule: Callable[..., Any], grads: Grads, *read: Any, place: str, 
 
 
 def where_both(rule: Callable[[Any, Any], Any], first: Any, second: Any) -> Any:
-    """`rule(first, second)`, a tree like `first`, which passes unchanged where either of the two has a `None`."""
+    """Give `rule(first, second)`, a tree like `first`, which passes unchanged where either of the two has a `None`."""
     if jax.tree.structure(first) == jax.tree.structure(second):
         return rule(first, second)
 
@@ -82,7 +82,7 @@ def cast_like(new: Any, old: Any) -> Any:
 
 
 def widen(x: Any) -> jax.Array:
-    """`x` in float32 at least: half-precision arrays are widened, everything else is unchanged."""
+    """Return `x` in float32 at least: half-precision arrays are widened, everything else is unchanged."""
     dtype = jnp.result_type(x)
     if jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 32:
         return jnp.asarray(x).astype(jnp.float32)
@@ -90,7 +90,7 @@ def widen(x: Any) -> jax.Array:
 
 
 def moment_dtype(x: Any, dtype: str | None = None, *, real: bool = False) -> Any:
-    """The dtype of an accumulator for `x`: the one asked for, else float32 or wider, and real where `real` says so."""
+    """Give the dtype of an accumulator for `x`: as asked for, else float32 or wider, and real where `real` says so."""
     wide = jnp.promote_types(jnp.result_type(x), jnp.float32)
     if dtype is not None:
         keep = jnp.iscomplexobj(x) and not real
@@ -131,12 +131,12 @@ def tree_bytes(tree: Any) -> int:
 
 
 def abs_sq(x: jax.Array) -> jax.Array:
-    """|x|^2, real for complex arrays as well."""
+    """Compute |x|^2, real for complex arrays as well."""
     return (x * x.conj()).real if jnp.iscomplexobj(x) else x * x
 
 
 def one_minus_pow(decay: Scalar, count: jax.Array) -> jax.Array:
-    """1 - decay^count without cancellation: the sum of the weights of an exponential moving average.
+    """Compute 1 - decay^count without cancellation: the sum of the weights of an exponential moving average.
 
     In float32 the naive form is off by 1e-5 for a decay of 0.999, which an optimizer then sees in its first steps.
     """
@@ -168,7 +168,7 @@ def global_dot(a: Any, b: Any) -> jax.Array:
 
 
 def ratio(top: jax.Array, bottom: jax.Array) -> jax.Array:
-    """Top / bottom, and zero with zero slopes where the bottom is zero or negative; a NaN is passed on."""
+    """Compute top / bottom, and zero with zero slopes where the bottom is zero or negative; a NaN is passed on."""
     none = bottom <= 0
     return jnp.where(none, 0.0, top / jnp.where(none, 1.0, bottom))
 
@@ -198,7 +198,7 @@ def where(condition: jax.Array, a: Any, b: Any) -> Any:
 
 
 def increment(count: jax.Array) -> jax.Array:
-    """`count + 1`, saturating at the largest integer instead of wrapping round."""
+    """Return `count + 1`, saturating at the largest integer instead of wrapping round."""
     largest = jnp.iinfo(count.dtype).max
     return jnp.where(count < largest, count + 1, largest).astype(count.dtype)
 
@@ -231,7 +231,7 @@ def name_of(path: Any) -> str:
 
 
 def path_names(path: Any) -> tuple[str, ...]:
-    """The names along a path; those that are paths themselves are taken apart, as `layers.0.weight`, `mlp/~/linear`."""
+    """Return the names along a path, paths among them taken apart, as `layers.0.weight` and `mlp/~/linear`."""
     keys = [getattr(key, "key", getattr(key, "name", getattr(key, "idx", None))) for key in path]
     if keys and isinstance(path[-1], jax.tree_util.GetAttrKey) and keys[-1] in ("value", "raw_value"):
         keys = keys[:-1]  # of flax.nnx's variables
@@ -239,7 +239,7 @@ def path_names(path: Any) -> tuple[str, ...]:
 
 
 def check_fits(place: str, grads: Grads, tree: Any, *, shaped: bool = True) -> list[Any]:
-    """The leaves of `tree`, or an error of the first path where the gradients' structure, or shapes, are others."""
+    """Return the leaves of `tree`; refuse the first path where the gradients' structure, or shapes, are others."""
     return column_of(place, "gradient", grads, jax.tree.structure(grads), tree, shaped)
 
 

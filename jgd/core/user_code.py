@@ -21,7 +21,7 @@ def look_up(what: str, name: str) -> Any:
 
 
 def attempt(place: str, call: Callable[[], Any]) -> Any:
-    """Return the user's code, whose failure is one sentence; the cause stays attached."""
+    """Run the user's code, whose failure is one sentence; the cause stays attached."""
     try:
         return call()
     except InputError:
@@ -45,7 +45,7 @@ def _import(title: str, place: str) -> ModuleType:
 
 
 def _run_file(path: pathlib.Path) -> ModuleType:
-    """Return the module of a file, which may import its neighbours."""
+    """Run a file as a module, which may import its neighbours."""
     spec = importlib.util.spec_from_file_location(f"jgd_file_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

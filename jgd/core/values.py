@@ -13,9 +13,10 @@ import numpy as np
 from jax.tree_util import Partial
 
 from jgd.core.arguments import ARRAYS, Kind, checked, instance_of, shown
+from jgd.core.call_text import call_name
 from jgd.core.errors import InputError, RefusalError, unknown
 from jgd.core.given import SWEPT, children, given_names, kept, part_name, spoken_path
-from jgd.core.record import call_name, part_names
+from jgd.core.record import part_names
 
 T = TypeVar("T")
 Path = tuple[str, ...]
@@ -148,7 +149,7 @@ class Spoken(NamedTuple):
 def _spoken(node: Any) -> Iterator[Spoken]:
     """Yield the leaves in their order, with the arguments of each `Partial` by their names.
 
-    Then constructors' arguments.
+    The arguments of constructors follow.
     """
     if isinstance(node, Partial):
         known = parameter_names(node)

@@ -48,7 +48,7 @@ class Delayed(Pair):
             )
 
     def init(self, params: Params) -> State:
-        """Room for the gradients, and the inner state."""
+        """Return room for the gradients, and the inner state."""
         waiting = jax.tree.map(lambda p: jnp.zeros((self.longest, *jnp.shape(p)), jnp.result_type(p)), params)
         return DelayedState(zero_count(), zero_count(), waiting, self.inner.init(params))
 

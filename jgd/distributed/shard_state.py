@@ -89,7 +89,7 @@ class ShardState(Pair):
         return updates, ShardedState(jax.tree.map(self._split, inner), self.axis, self._devices)
 
     def fixed(self, params: Params) -> Any:
-        """Return the leaves that `inner` never changes."""
+        """Tell where `inner` never changes the leaves."""
         return fixed_leaves(self.inner, params)
 
     def cost(self, params: Params) -> Cost:

@@ -19,6 +19,7 @@ from jgd.core.types import Transform
 from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
 from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
+from jgd.train.checkpoint import checkpoint_file
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.result import Run
 from jgd.train.task import Task, check_task
@@ -161,9 +162,7 @@ def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
         carry = Carry(run.params, run.opt_state, run.model_state, root_key(seed))
         return _Ended(max(run.steps - 1, 0), seed, carry if _is_finite(carry) else None)
     place, folder = f"autopsy(run={os.fspath(run)!r})", storage.folder_path("autopsy", run, "run")
-    path = folder / "checkpoint.safetensors"
-    if not path.is_file():
-        raise InputError(f"{place}: there is no checkpoint.safetensors in it; name the dir of a fit.")
+    path = checkpoint_file(place, folder)
     arrays, meta = storage.load_arrays(path)
     with storage.intact(path, storage.REPLACE):
         seed = int(meta["spec"]["seed"])

@@ -28,7 +28,7 @@ from jgd.train.loop import Carry, root_key
 from jgd.train.result import Run
 from jgd.train.task import TASK, Task, check_task, is_stream, loss_and_metrics, num_examples
 from jgd.transforms.as_transform import as_transform
-from jgd.transforms.compose import Chain
+from jgd.transforms.compose import Links
 from jgd.transforms.in_effect import current_hyperparams
 from jgd.transforms.scale import ScaleByLearningRate
 
@@ -194,11 +194,11 @@ def chained_rates(node: Any) -> int:
     """Count the learning rates that a chain applies one after another, each with a sign of its own."""
     if isinstance(node, ScaleByLearningRate):
         return int(node.flip_sign and node.learning_rate is not None)
-    return sum(map(chained_rates, node.transforms)) if isinstance(node, Chain) else 0
+    return sum(map(chained_rates, node.links)) if isinstance(node, Links) else 0
 
 
 def _classes(looked: Looked, batch: Any) -> int:
-    """The number of classes where the last product has a unit for each, and the data have whole numbers below it."""
+    """Count the classes where the last product has a unit for each, and the data have whole numbers below it."""
     last = looked.products()[-1].tap if looked.products() else None
     labels = [x for x in jax.tree.leaves(batch) if jnp.issubdtype(x.dtype, jnp.integer) and x.size]
     if last is None or not labels or not last.units:

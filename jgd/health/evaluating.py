@@ -160,7 +160,7 @@ def _scan_with_other_bits(eqn: Any, program: Any, given: Sequence[Any]) -> list[
 
 
 def _mixed(bits: Any) -> Any:
-    """Other bits: times an odd number, plus one, is one-to-one; then all are turned around."""
+    """Return other bits: times an odd number, plus one, is one-to-one; then all are turned around."""
     if not jnp.issubdtype(bits.dtype, jnp.unsignedinteger):
         return bits
     size = jnp.iinfo(bits.dtype).bits

@@ -111,7 +111,7 @@ def noise_scale(
 def _squares(
     task: Task, params: Params, state: State, batches: Any, part: int, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """|g_B|^2 of each batch, and the mean of |g_b|^2 over its parts, f32[batches] each."""
+    """Return |g_B|^2 of each batch, and the mean of |g_b|^2 over its parts, f32[batches] each."""
 
     def of_batch(batch: Any) -> tuple[jax.Array, jax.Array]:
         parts = jax.tree.map(lambda x: x.reshape(-1, part, *x.shape[1:]), batch)
@@ -133,7 +133,7 @@ def _squares(
 
 
 def _batches(task: Task, batch_size: int | None, count: int, seed: int) -> Any:
-    """So many batches, stacked: of shuffled epochs, or the first of a stream."""
+    """Draw so many batches, stacked: of shuffled epochs, or the first of a stream."""
     if is_stream(task):
         if batch_size is not None:
             raise InputError(
@@ -162,5 +162,5 @@ def _part_size(size: int, part: int | None) -> int:
 
 
 def _scale(trace: Any, signal: Any) -> Any:
-    """tr(Sigma)/|G|^2, infinite where no signal is left beneath the noise."""
+    """Compute tr(Sigma)/|G|^2, infinite where no signal is left beneath the noise."""
     return np.where(signal > 0, np.maximum(trace, 0) / np.where(signal > 0, signal, 1), np.inf)

@@ -180,7 +180,7 @@ def _pass(frame: _Frame, eqn: Any, records: Any, now: int) -> _Frame:
 
 
 def _which_pass(eqn: Any, records: _Record, which: int) -> int:
-    """The pass of a scan that a result comes from: the last of what is carried, the first that failed of a stack."""
+    """Find the pass of a scan that a result comes from: the last of a carry, the first that failed of a stack."""
     program, length = program_of(eqn), eqn.params["length"]
     order = list(range(length))[:: -1 if eqn.params["reverse"] else 1]
     if which < carried_by(eqn, program)[1]:

@@ -119,7 +119,7 @@ def _pictures(m: Measured) -> list[str]:
 
 
 def _depth(m: Measured) -> Any:
-    """Two curves over the layers, on a logarithmic scale."""
+    """Draw two curves over the layers, on a logarithmic scale."""
     layers = list(unrolled(m.looked.products()))
     labels = [layer.tap.name for layer in layers]
     picture = new_figure(10.4, 3.6, "the page of a check-up")
@@ -147,7 +147,7 @@ def _depth(m: Measured) -> Any:
 
 
 def _rates(m: Measured) -> Any:
-    """Return the losses after the trials against the factor of the updates."""
+    """Draw the losses after the trials against the factor of the updates."""
     assert m.trials is not None
     picture = new_figure(10.4, 3.4, "the page of a check-up")
     axes = picture.subplots()

@@ -112,7 +112,7 @@ def _until(task: Task, optimizer: Any, carry: Any, start: int, end: int, lane: i
 
 @partial(jax.jit, static_argnames="length")
 def _segment(task: Task, optimizer: Any, carry: Any, start: Any, batches: Any, *, length: int) -> Any:
-    """Steps of all lanes: their carries, the losses f[lanes, length] and whether each stage was finite."""
+    """Take the steps of all lanes: their carries, the losses f[lanes, length] and whether each stage was finite."""
 
     def lane(optimizer: Any, carry: Carry) -> Any:
         rows = None if batches is not None else pick(task, carry.key, start, length)

@@ -8,10 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from jgd.core.types import Params
+from jgd.core.types import Params, Transform
+from jgd.optimizers.adam import ScaleByAdam
+from jgd.transforms.compose import Links
 from jgd.transforms.in_effect import current_hyperparams
+from jgd.transforms.momentum import Trace
+from jgd.transforms.scale import Identity, Scale, ScaleByLearningRate
 
 ROUNDS = 10  # of Lanczos, which suffice (Cohen et al. 2021 measure with as many)
+SGD = (Identity, Links, Scale, ScaleByLearningRate, Trace)  # what SGD is made of
 HALVINGS = 5  # after the factor of two is known
 
 
@@ -105,35 +110,27 @@ def edge_of(optimizer: Any, opt_state: Any, params: Params) -> Edge | None:
     """
     hyper = {name.rpartition(".")[2]: x for name, x in current_hyperparams(optimizer, opt_state).items()}
     known = {name: float(np.asarray(x)) for name, x in hyper.items() if np.ndim(x) == 0}
-    names = {type(node).__name__ for node in records(optimizer)}
+    records = [node for node in _nodes(optimizer) if isinstance(node, Transform)]
     rate = known.get("learning_rate")
     if rate is None or not rate > 0:
         return None
     moments = [node for node in _nodes(opt_state) if hasattr(node, "nu")]
-    if names & {"ScaleByAdam", "ScaleByAdamW"} and moments and {"b1", "b2"} <= set(known):
+    if any(isinstance(node, ScaleByAdam) for node in records) and moments and {"b1", "b2"} <= set(known):
         state, b1, b2 = moments[0], known["b1"], known["b2"]
         if jax.tree.structure(state.nu) != jax.tree.structure(params) or int(np.asarray(state.count)) == 0:
             return None
         debias = 1 - b2 ** int(np.asarray(state.count))
         scale = jax.tree.map(lambda v: jnp.sqrt(v / debias) + known.get("eps", 1e-8), state.nu)
         return Edge(rate, 2 * (1 + b1) / (1 - b1), scale)
-    if names <= {"Chain", "Trace", "ScaleByLearningRate", "Scale", "Identity"}:
+    if all(isinstance(node, SGD) for node in records):
         b = known.get("decay", known.get("momentum", 0.0))
-        nesterov = any(getattr(node, "nesterov", False) for node in records(optimizer))
+        nesterov = any(getattr(node, "nesterov", False) for node in records)
         return Edge(rate, 2 * (1 + b) / (1 + 2 * b if nesterov else 1), None)
     return None
 
 
-def records(node: Any) -> Iterator[Any]:
-    """Walk an optimizer's records, itself first."""
-    if hasattr(node, "update"):
-        yield node
-    for child in jax.tree.leaves(node, is_leaf=lambda x: x is not node):
-        if child is not node and not jax.tree_util.all_leaves([child]):
-            yield from records(child)
-
-
 def _nodes(node: Any) -> Iterator[Any]:
+    """Walk a tree's nodes, itself first."""
     yield node
     for child in jax.tree.leaves(node, is_leaf=lambda x: x is not node):
         if child is not node and not jax.tree_util.all_leaves([child]):

@@ -193,7 +193,7 @@ class _Survey:
 def _gates(jaxpr: Any) -> set[Any]:
     """Find the variables that are no activations of their own: to which one is added, as to the tanh within a GELU.
 
-    And those of which a root is taken, as of a variance that a normalisation keeps from falling below zero.
+    Those of which a root is taken are among them, as of a variance that a normalisation keeps from falling below zero.
     """
     found, rooted = set[Any](), set[Any]()
     for eqn in reversed(jaxpr.eqns):

@@ -121,7 +121,7 @@ def _with_data(task: Task, data: Any) -> Task:
 
 
 def _halves(task: Task, steps: int) -> tuple[Any, Any]:
-    """Two halves of the data, drawn at random, each of no more examples than the steps use."""
+    """Return two halves of the data, drawn at random, each of no more examples than the steps use."""
     total = jax.tree.leaves(task.data)[0].shape[0]
     size = task.batch_size or total // 2
     count = min(total // 2, max(size * steps, 1024))

@@ -19,7 +19,7 @@ def replaced(theirs: ModuleType, *sources: ModuleType) -> dict[str, Any]:
 
 
 def either(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
-    """Jgd's function; optax's for a call with a keyword that only optax's has."""
+    """Return jgd's function; in its place acts optax's for a call with a keyword that only optax's has."""
     mine, other = inspect.signature(ours), inspect.signature(theirs)
     extra = [p for name, p in other.parameters.items() if name not in mine.parameters]
     if not extra:

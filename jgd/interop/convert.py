@@ -92,7 +92,7 @@ class FromOptax(Pair):
             return self.build().update(grads, state, params, **extra)
 
     def build(self) -> optax.GradientTransformationExtraArgs:
-        """Optax's pair of functions with these hyperparameters."""
+        """Make optax's pair of functions with these hyperparameters."""
         arguments = inspect.signature(self._factory).bind_partial()
         for name in inspect.signature(self._factory).parameters:
             if name in self._numbers or name in self._options:
@@ -116,13 +116,13 @@ class FromOptax(Pair):
         return children, (self._factory, self._static_args, tuple(self._numbers), tuple(self._options.items()))
 
     def tree_flatten(self) -> tuple[Any, Any]:
-        """Without keys."""
+        """Return the same without keys."""
         children, structure = self.tree_flatten_with_keys()
         return tuple(value for _, value in children), structure
 
     @classmethod
     def tree_unflatten(cls, structure: Any, children: Any) -> "FromOptax":
-        """Rebuilt by JAX, unchecked: tracers and sentinels may stand where numbers were."""
+        """Rebuild it as JAX does, unchecked: tracers and sentinels may stand where numbers were."""
         self = cls.__new__(cls)
         self._factory, self._static_args, names, options = structure
         self._numbers, self._options = dict(zip(names, children, strict=True)), dict(options)
@@ -188,7 +188,7 @@ def _wants_integer(parameter: inspect.Parameter) -> bool:
 
 
 def _checked(place: str, value: Any) -> Any:
-    """Plain numbers as floats, since `jax.grad` refuses integers; NaN refused."""
+    """Return plain numbers as floats, since `jax.grad` refuses integers; refuse NaN."""
 
     def check(leaf: Any) -> Any:
         if isinstance(leaf, numbers.Real):

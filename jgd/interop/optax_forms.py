@@ -13,7 +13,7 @@ from jgd.transforms import lookahead as own_lookahead
 
 
 def _form(own: Callable[..., Any], name: str, **options: Any) -> Callable[..., Any]:
-    """`own` in optax's form and under optax's signature: with options of its own fixed."""
+    """Return `own` in optax's form and under optax's signature: with options of its own fixed."""
     signature = inspect.signature(own)
 
     def call(*args: Any, **kwargs: Any) -> Any:

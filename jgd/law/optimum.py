@@ -42,7 +42,7 @@ def swept_trials(outcomes: Outcomes, place: str) -> Trials:
 def optima(
     trials: Trials, resamples: int, seed: int
 ) -> tuple[Float[np.ndarray, " 1+{resamples} names"], Float[np.ndarray, " 1+{resamples}"]]:
-    """Logs of the best numbers and of the losses there, by means over samples of the seeds.
+    """Return logs of the best numbers and of the losses there, by means over samples of the seeds.
 
     The first is by all seeds, the others by as many, drawn with replacement. For one number it is the minimum of a
     cubic of the log of the loss in the log of the number, which follows a bowl with one side steeper than the other.
@@ -70,7 +70,7 @@ def _minimum(
 ) -> tuple[Float[np.ndarray, "samples 1"], Float[np.ndarray, " samples"]]:
     """Return the minimum of each sample's cubic about its best trial, and the loss there.
 
-    That trial where it has none.
+    Where it has none, that trial is it.
     """
     rows, best = np.arange(len(losses)), np.argmin(losses, axis=1)
     above = losses - losses[rows, best][:, None]

@@ -64,7 +64,7 @@ class Regression(NamedTuple):
     def parameters(
         self, draws: int = 4000
     ) -> tuple[Float[np.ndarray, " {draws}"], Float[np.ndarray, " {draws} sizes"]]:
-        """Draws of log b_0, which is a factor at sizes of 1 or a floor, and of powers."""
+        """Return draws of log b_0, which is a factor at sizes of 1 or a floor, and of powers."""
         draw = np.random.default_rng(0)
         rows = np.unravel_index(draw.choice(self.weights.size, draws, p=self.weights.ravel()), self.weights.shape)
         b = self.means[rows]

@@ -108,10 +108,7 @@ class Description:
 
 
 def _short(table: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], str]:
-    """Return the cells with (1), (2), ...
-
-    For what is long, such as a schedule with all its numbers, and a line for each.
-    """
+    """Put (1), (2), ... in the place of long cells, such as a schedule with all its numbers; a line tells each."""
     long = dict.fromkeys(cell for row in table for cell in row[6:8] if len(cell) > LONG)
     numbers = {cell: f"({i})" for i, cell in enumerate(long, start=1)}
     legend = "".join(f"{number} {cell}\n" for cell, number in numbers.items())

@@ -50,7 +50,7 @@ def bandwidth(device: Any = None) -> float:
 def flops(dtype: Any = "float32", device: Any = None) -> float:
     """Measure the operations a second of a product of square matrices, once in a process for each dtype.
 
-    At JAX's default precision, which on some accelerators is less than the dtype's.
+    They run at JAX's default precision, which on some accelerators is less than the dtype's.
     """
     return _flops(jnp.dtype(dtype).name, device or default_device())
 

@@ -19,7 +19,7 @@ ACTS = "it acts on no parameter here"
 
 
 def idle_options(step: Callable[..., Any], args: tuple[Any, ...]) -> tuple[list[Finding], list[str]]:
-    """Findings about the optimizers among the arguments and in the step's closure, and what could not be looked at."""
+    """Find idle options of the optimizers in the arguments and the step's closure, and what could not be looked at."""
     found, notes = [], []
     for name, optimizer in optimizers(step, args).items():
         params = parameters_of(optimizer, args)
@@ -73,7 +73,7 @@ def parameters_of(optimizer: Any, args: tuple[Any, ...]) -> Params | None:
 
 
 def without_leaves(value: Any, params: Params, path: str) -> Iterator[tuple[str, Finding | None]]:
-    """Parts that no leaf of the parameters reaches, by path; no finding for groups that jgd itself has made."""
+    """Find parts that no leaf of the parameters reaches, by path; no finding for groups that jgd itself has made."""
     for inner in inner_transforms(value, params):
         at = f"{path}{inner.path}"
         if not isinstance(value, (Masked, Partition, ByPath)) or jax.tree.leaves(inner.params):
@@ -94,7 +94,7 @@ def without_leaves(value: Any, params: Params, path: str) -> Iterator[tuple[str,
 
 
 def idle_numbers(optimizer: Any, jaxpr: Any, empty: list[str]) -> Iterator[Finding]:
-    """Numbers that differ from their default, and that neither updates nor state are made of."""
+    """Find numbers that differ from their default, and that neither updates nor state are made of."""
     used = _used(jaxpr.jaxpr)
     defaults = dict(_defaults(optimizer, ""))
     leaves = jax.tree_util.tree_leaves_with_path(optimizer)
@@ -109,7 +109,7 @@ def idle_numbers(optimizer: Any, jaxpr: Any, empty: list[str]) -> Iterator[Findi
 
 
 def idle_flags(optimizer: Any, jaxpr: Any, params: Params) -> Iterator[Finding]:
-    """Flags that are set, against their default, and without which the program is the same."""
+    """Find flags that are set, against their default, and without which the program is the same."""
     text = str(jaxpr)
     for path, other in _other_flags(optimizer, ""):
         try:

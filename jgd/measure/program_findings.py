@@ -40,7 +40,7 @@ def carried_pairs(given: Mapping[str, Any], out: Any) -> Pairs:
 
 
 def not_donated(given: Mapping[str, Any], info: Any, pairs: Pairs, said: Sequence[str]) -> Iterator[Finding]:
-    """Carried arguments whose memory is not donated, and donated memory that no output takes."""
+    """Find carried arguments whose memory is not donated, and donated memory that no output takes."""
     donated = {name: [leaf.donated for leaf in jax.tree.leaves(tree)] for name, tree in zip(given, info, strict=True)}
     kept = {name: tree_bytes(given[name]) for name, _ in pairs if not any(donated[name])}
     if sum(kept.values()) >= LARGE:
@@ -62,7 +62,7 @@ def not_donated(given: Mapping[str, Any], info: Any, pairs: Pairs, said: Sequenc
 
 
 def recompiled(given: Mapping[str, Any], jaxpr: Any, pairs: Pairs) -> Iterator[Finding]:
-    """Carried arguments that come back with another dtype, or weakly typed, so that the next call compiles anew."""
+    """Find carried arguments that come back with another dtype, or weakly typed, so that the next call compiles."""
     kinds = iter(jaxpr.in_avals)
     types = {name: [next(kinds) for _ in jax.tree.leaves(tree)] for name, tree in given.items()}
     for name, out in pairs:
@@ -128,7 +128,7 @@ def large_constants(jaxpr: Any) -> Iterator[Finding]:
 
 
 def widened(jaxpr: Any) -> Iterator[Finding]:
-    """Products of matrices in 32 bits whose operands were in 16, and float64 that no argument brings."""
+    """Find products of matrices in 32 bits whose operands were in 16, and float64 that no argument brings."""
     wide = [aval for aval in jaxpr.in_avals if aval.dtype in (jnp.float64, jnp.complex128)]
     doubles = 0 if wide else sum(v.aval.dtype == jnp.float64 for eqn in _equations(jaxpr.jaxpr) for v in _arrays(eqn))
     if doubles:
@@ -146,7 +146,7 @@ def widened(jaxpr: Any) -> Iterator[Finding]:
 
 
 def copies(text: str) -> Iterator[Finding]:
-    """Copies of large arrays in the compiled program's entry."""
+    """Find copies of large arrays in the compiled program's entry."""
     sizes = [size for kind, size in entry_results(text) if kind in ("copy", "copy-start") and size >= LARGE]
     if sizes:
         yield Finding(

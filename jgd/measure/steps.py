@@ -67,5 +67,5 @@ def state_bytes(optimizer: Any, params: Params) -> int:
 
 
 def num_parameters(params: Params) -> int:
-    """Entries of all leaves."""
+    """Count the entries of all leaves."""
     return sum(math.prod(jnp.shape(x)) for x in jax.tree.leaves(params))

@@ -9,12 +9,12 @@ BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 
 def time_text(seconds: float) -> str:
-    """Three digits with their unit: `2.31 ms`."""
+    """Write three digits with their unit: `2.31 ms`."""
     return _text(seconds, SECONDS)
 
 
 def bytes_text(count: float) -> str:
-    """Three digits with their decimal unit: `498 MB`."""
+    """Write three digits with their decimal unit: `498 MB`."""
     return _text(count, BYTES)
 
 

@@ -104,13 +104,13 @@ class PenaltyByPath:
         return [fitting[0] if fitting else len(patterns) for fitting in found]
 
     def _part(self, params: Params, group: int) -> Params:
-        """`params` with None in place of the other groups' leaves."""
+        """Return `params` with None in place of the other groups' leaves."""
         leaves, structure = jax.tree.flatten(params)
         labels = self._labels(params)
         return structure.unflatten([x if i == group else None for x, i in zip(leaves, labels, strict=True)])
 
     def _joined(self, params: Params, of_group: Callable[[int, Params], Params]) -> Params:
-        """`params` with the leaves of each group replaced by what `of_group(number, part)` makes of them."""
+        """Return `params` with the leaves of each group replaced by what `of_group(number, part)` makes of them."""
         leaves, structure = jax.tree.flatten(params)
         labels = self._labels(params)
         for group in range(len(self.penalties)):

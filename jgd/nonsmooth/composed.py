@@ -32,7 +32,7 @@ class Composed:
     called = "compose"
 
     def at(self, params: Params) -> Any:
-        """Return a x."""
+        """Return A x."""
         return self.linear(params) if callable(self.linear) else jnp.asarray(self.linear) @ params
 
     def value(self, params: Params) -> jax.Array:
@@ -40,7 +40,7 @@ class Composed:
         return self.penalty.value(self.at(params))
 
     def prox(self, params: Params, step: Any) -> NoReturn:
-        """Refused."""
+        """Refuse: it has no prox in closed form."""
         raise InputError(
             "compose.prox: a penalty of a linear map has no prox in closed form; use the method 'admm', which splits "
             "the two."

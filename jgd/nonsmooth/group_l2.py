@@ -38,7 +38,7 @@ class GroupL2(Nonsmooth):
         return jnp.sum(scale * self.norms(x).reshape(scale.shape))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
-        """Soft thresholding of the norms."""
+        """Apply soft thresholding to the norms."""
         norms = self.norms(v)
         return v * remaining(norms, (t * scale).reshape(norms.shape))
 
@@ -88,7 +88,7 @@ class LabelledGroupL2(Nonsmooth):
         return jnp.sum(scale * norms)
 
     def prox(self, params: Params, step: Any) -> Params:
-        """Soft thresholding of the norms; `step` is a positive number."""
+        """Apply soft thresholding to the norms; `step` is a positive number."""
         labels, norms, scale = self._grouped("prox", params)
         if jnp.ndim(step) or (isinstance(step, (int, float)) and step not in POSITIVE):
             raise InputError(f"LabelledGroupL2.prox(step={step!r}): step must be a number in {POSITIVE.text}.")
@@ -127,7 +127,7 @@ class LabelledGroupL2(Nonsmooth):
         return labels, safe_sqrt(squares[:-1]), jnp.broadcast_to(scale, (count,)).astype(squares.dtype)
 
     def room(self, shape: Shape) -> Shape:
-        """Any: the scale is for all leaves together."""
+        """Return the scale's own shape: it is for all leaves together."""
         return jnp.shape(self.scale)
 
 

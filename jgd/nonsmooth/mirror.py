@@ -30,7 +30,7 @@ class MirrorMap(ConvexSet):
         )
 
     def divergence(self, params: Params, others: Params) -> jax.Array:
-        """D(params, others) >= 0: the sum over the leaves, a scalar."""
+        """Compute D(params, others) >= 0: the sum over the leaves, a scalar."""
         rows, structure = self.rows("divergence", params)
         leaves = zip(rows, structure.flatten_up_to(others), strict=True)
         parts = [self.divergence_of(widen(new), widen(old), *numbers) for (new, numbers), old in leaves]
@@ -38,7 +38,7 @@ class MirrorMap(ConvexSet):
 
 
 def relative_entropy(new: jax.Array, old: jax.Array) -> jax.Array:
-    """Terms new log(new / old) - new + old of numbers that are not negative, so that near ones keep their digits."""
+    """Compute new log(new / old) - new + old of numbers that are not negative, so that near ones keep their digits."""
     old = jnp.maximum(old, jnp.finfo(old.dtype).tiny)
     change = (new - old) / old
     # (1 + c) log(1 + c) - c, which is c^2 / 2 - c^3 / 6 where rounding would be larger than it.

@@ -52,7 +52,7 @@ class Nonsmooth:
         return sum(parts, start=jnp.zeros((), jnp.float32))
 
     def prox(self, params: Params, step: Any) -> Params:
-        """The proximal operator: the x that minimises h(x) + |x - params|^2 / (2 step), with the dtypes of `params`.
+        """Give the proximal operator: the x that minimises h(x) + |x - params|^2 / (2 step), in the dtypes of `params`.
 
         `step` is a positive number for all leaves or a tree of them, the parameters' or a prefix of it; where the
         penalty is `separable` also an array that broadcasts to each leaf.
@@ -109,7 +109,7 @@ class ConvexSet(Nonsmooth):
     vertex: ClassVar[Callable[..., Any]]
 
     def value(self, params: Params) -> jax.Array:
-        """0 inside the set and infinity outside; inside it is what misses it by a few units of rounding."""
+        """Return 0 inside the set and infinity outside; inside it is what misses it by a few units of rounding."""
         rows, _ = self.rows("value", params)
         inside = [
             self.holds(widen(x), float(jnp.finfo(jnp.result_type(x)).eps), *numbers)
@@ -155,7 +155,7 @@ def number(interval: str, *, absent: float | None = None) -> Callable[[Any], Any
 
 
 def for_each_leaf(place: str, name: str, value: Any, params: Params) -> list[Any]:
-    """One value for each leaf of `params`: the same for all, or those of a tree, the parameters' or a prefix of it."""
+    """List a value for each leaf of `params`: the same for all, or of a tree, the parameters' or a prefix of it."""
     if jax.tree_util.all_leaves([value]):
         return [value] * len(jax.tree.leaves(params))
     try:
@@ -197,7 +197,7 @@ def vectors(shape: Shape, axis: int | None) -> Shape:
 
 
 def along(rule: Callable[..., jax.Array], axis: int | None, x: jax.Array, *numbers: jax.Array) -> jax.Array:
-    """`rule(vector, *numbers)` for each vector along an axis with its own numbers, or for the whole as one vector.
+    """Apply `rule(vector, *numbers)` to each vector along an axis with its own numbers, or to the whole as one.
 
     The answer has the shape of `x`, or that of the batch of vectors where the rule returns scalars.
     """

@@ -35,7 +35,7 @@ class Nuclear(Nonsmooth):
         return jnp.sum(scale[..., None] * jnp.linalg.svd(x, compute_uv=False))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
-        """Soft thresholding of the singular values."""
+        """Apply soft thresholding to the singular values."""
         return singular_values_shrunk(v, t * scale)
 
 
@@ -44,14 +44,14 @@ nuclear = Nuclear
 
 @jax.custom_jvp
 def singular_values_shrunk(v: jax.Array, t: jax.Array) -> jax.Array:
-    """Matrices f[..., m, n] with singular values less `t` f[...], and zero where that is negative."""
+    """Return matrices f[..., m, n] with singular values less `t` f[...], and zero where that is negative."""
     u, s, w = jnp.linalg.svd(v, full_matrices=False)
     return (u * jnp.maximum(s - t[..., None], 0)[..., None, :]) @ w
 
 
 @singular_values_shrunk.defjvp
 def _singular_values_shrunk_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-    """Divided differences of f(s) = max(s - t, 0), made odd, in the singular basis (Lewis & Sendov 2001).
+    """Take divided differences of f(s) = max(s - t, 0), made odd, in the singular basis (Lewis & Sendov 2001).
 
     With H the change of V and K = U* H W, the symmetric part of K takes (f(s_i) - f(s_j)) / (s_i - s_j), its
     antisymmetric part (f(s_i) + f(s_j)) / (s_i + s_j), and what H has outside of the two bases f(s_j) / s_j. Which

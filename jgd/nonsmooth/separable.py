@@ -26,7 +26,7 @@ class L1Norm(Nonsmooth):
         return jnp.sum(scale * jnp.abs(x))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
-        """Soft thresholding."""
+        """Apply soft thresholding."""
         return shrunk(v, t * scale)
 
 
@@ -50,7 +50,7 @@ class ElasticNet(Nonsmooth):
         return jnp.sum(l1 * jnp.abs(x) + 0.5 * l2 * abs_sq(x))
 
     def prox_of(self, v: jax.Array, t: jax.Array, l1: jax.Array, l2: jax.Array) -> jax.Array:
-        """Soft thresholding, then the shrinkage of ridge regression."""
+        """Apply soft thresholding, then the shrinkage of ridge regression."""
         return shrunk(v, t * l1) / (1 + t * l2)
 
 
@@ -105,7 +105,7 @@ huber = Huber
 
 
 def shrunk(v: jax.Array, t: jax.Array) -> jax.Array:
-    """`v` with its modulus less `t`, and zero where that is negative."""
+    """Return `v` with its modulus less `t`, and zero where that is negative."""
     if jnp.iscomplexobj(v):
         return v * ratio(jnp.maximum(jnp.abs(v) - t, 0), jnp.abs(v))
     return v - jnp.clip(v, -t, t)

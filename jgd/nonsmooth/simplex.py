@@ -30,7 +30,7 @@ class Vectors(ConvexSet):
         return (8 + entries) * slack * radius
 
     def beside(self, x: jax.Array) -> jax.Array:
-        """Another array like the leaf as `along` takes it: its vectors along the last axis."""
+        """Return another array like the leaf as `along` takes it: its vectors along the last axis."""
         return x.reshape(-1) if self.axis is None else jnp.moveaxis(x, self.axis, -1)
 
 
@@ -155,7 +155,7 @@ class L2Ball(Vectors, MirrorMap):
         return along(moved, self.axis, x, self.beside(g), radius)
 
     def divergence_of(self, new: jax.Array, old: jax.Array, radius: jax.Array) -> jax.Array:
-        """Half the squared distance on the sphere over the old point's height."""
+        """Return half the squared distance on the sphere over the old point's height."""
 
         def between(new: jax.Array, old: jax.Array, r: jax.Array) -> jax.Array:
             high, low = _height(old, r), _height(new, r)
@@ -168,7 +168,7 @@ l2_ball = L2Ball
 
 
 def on_simplex(v: jax.Array, radius: jax.Array) -> jax.Array:
-    """The nearest point of the simplex to a vector, max(v - b, 0), b = (sum of the positive entries - radius) / count.
+    """Find the nearest point of the simplex to a vector, max(v - b, 0), b = (sum of positive entries - radius) / count.
 
     v is shifted first, so that sums of large entries lose no digits. The sort only tells which entries are positive, so
     that derivatives pass through b alone.

@@ -37,7 +37,7 @@ class TotalVariation(Nonsmooth):
         return jnp.sum(scale * jnp.abs(jnp.diff(x, axis=self.axis)))
 
     def prox_of(self, v: jax.Array, t: jax.Array, scale: jax.Array) -> jax.Array:
-        """Total-variation denoising of each vector."""
+        """Denoise each vector by its total variation."""
         scale = jnp.moveaxis(t * scale, self.axis, -1)
         return along(denoised, self.axis, v, scale) if v.shape[self.axis] > 1 else v
 
@@ -75,7 +75,7 @@ class Message(NamedTuple):
 
 
 def _jumps(v: jax.Array, weights: jax.Array) -> jax.Array:
-    """The sign of each x_{i+1} - x_i at the solution, f[n - 1]: Johnson's algorithm, one knot dropped or set a turn.
+    """Find the sign of each x_{i+1} - x_i at the solution, f[n - 1], by Johnson's algorithm, a knot at a time.
 
     The slope of entry k's cost, (x - v_k) plus the message before, is cut off at -weight and weight, and so becomes
     the message to the next. Backwards, each entry is the next one clipped to where its own message was not cut.
@@ -124,7 +124,7 @@ def _jumps(v: jax.Array, weights: jax.Array) -> jax.Array:
 def _outer_line(v: jax.Array, weight: jax.Array, right: jax.Array) -> jax.Array:
     """Return the slope x - v of a new entry's own cost, with the message beyond the knots.
 
-    Of opposite sign from the right.
+    From the right its sign is the opposite.
     """
     sign = jnp.where(right, -1, 1).astype(v.dtype)
     return jnp.stack([sign, -sign * v - weight])

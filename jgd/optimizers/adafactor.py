@@ -57,7 +57,7 @@ class ScaleByFactoredRms(Rule):
         return tuple(filled(x, real=True) for x in (*means, none))
 
     def shared(self, t: Any) -> Any:
-        """1 - b, the weight of the present gradient."""
+        """Return 1 - b, the weight of the present gradient."""
         first = 1.0 + self.step_offset
         t = jnp.where(t > first, t - self.step_offset, 1.0)
         return t**-self.decay_rate if self.decay_rate_fn is None else 1 - self.decay_rate_fn(t - 1, self.decay_rate)

@@ -38,7 +38,7 @@ class ScaleByAdai(Pair):
 
     @abstracted
     def init(self, params: Params) -> State:
-        """Moments at zero and products at one."""
+        """Return moments at zero and products at one."""
         return AdaiState(full_like(params), full_like(params, real=True), full_like(params, 1.0, real=True))
 
     @explained

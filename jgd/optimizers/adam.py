@@ -81,7 +81,7 @@ class ScaleByAmsgrad(Rule):
         return zeros(p, self.mu_dtype), zeros(p, real=True), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, Any]:
-        """Return one division for each scalar and not for each entry."""
+        """Return both bias corrections as factors: a division for each scalar and none for an entry."""
         r1 = 1 / one_minus_pow(self.b1, t) if self.bias_correction_mu else 1.0
         return r1, 1 / one_minus_pow(self.b2, t) if self.bias_correction_nu else 1.0
 

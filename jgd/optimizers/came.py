@@ -69,7 +69,7 @@ def _averaged(b: Scalar, old: Any, x: jax.Array) -> Any:
 
 
 def _over_root(x: jax.Array, v: Any) -> jax.Array:
-    """The quotient x / sqrt(v), by reciprocals of roots: those of eps1 itself leave float32, in derivatives as well."""
+    """Compute x / sqrt(v) by reciprocals of roots: those of eps1 itself leave float32, in derivatives as well."""
     if not isinstance(v, tuple):
         return ratio(x, safe_sqrt(v))
     rows, columns = v

@@ -58,7 +58,7 @@ def _parts(value: Any) -> Iterator[Any]:
 
 
 def _sources(kind: type) -> list[str]:
-    """The first papers that a record's docstring names together, or one of an optimizer that its own file defines."""
+    """Return the first papers that a record's docstring names together, or that of an optimizer in its own file."""
     if found := re.search(rf"{SOURCE}(?:; {SOURCE})*", " ".join((kind.__doc__ or "").split())):
         return found[0].split("; ")
     own = (entry.source for entry in catalogue().values() if entry.make.__module__ == kind.__module__)

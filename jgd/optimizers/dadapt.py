@@ -51,7 +51,7 @@ class DAdaptAdamw(Pair):
     called = "dadapt_adamw"
 
     def init(self, params: Params) -> State:
-        """No moments, and d0."""
+        """Return no moments, and d0."""
         return optax.contrib.DAdaptAdamWState(
             exp_avg=full_like(params),
             exp_avg_sq=full_like(params, real=True),
@@ -107,7 +107,7 @@ class DAdaptSgd(Pair):
     called = "dadapt_sgd"
 
     def init(self, params: Params) -> State:
-        """No steps, the first parameters, and d0."""
+        """Return no steps, the first parameters, and d0."""
         slots = full_like(params), copied(params)
         return _begun(params, self.estim_lr0, slots)._replace(first_norm=scalar_of(params))
 
@@ -144,7 +144,7 @@ class DAdaptLion(Pair):
     called = "dadapt_lion"
 
     def init(self, params: Params) -> State:
-        """No momentum, no steps, and d0."""
+        """Return no momentum, no steps, and d0."""
         return _begun(params, self.estim_lr0, (full_like(params), full_like(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -183,7 +183,7 @@ class DAdaptAdagrad(Pair):
     called = "dadapt_adagrad"
 
     def init(self, params: Params) -> State:
-        """No gradients, squares of 1e-6, the first parameters, and d0."""
+        """Return no gradients, squares of 1e-6, the first parameters, and d0."""
         slots = full_like(params), full_like(params, 1e-6, real=True), copied(params)
         return _begun(params, self.estim_lr0, slots)
 

@@ -31,7 +31,7 @@ class ScaleByDiffgrad(Rule):
         return zeros(p), zeros(p, real=True), zeros(p)
 
     def shared(self, t: jax.Array) -> jax.Array:
-        """Both bias corrections, a factor of the step."""
+        """Return both bias corrections, a factor of the step."""
         return safe_sqrt(one_minus_pow(self.b2, t)) / one_minus_pow(self.b1, t)
 
     def step(self, correction: Any, g: jax.Array, m: jax.Array, v: jax.Array, old: jax.Array) -> tuple[jax.Array, ...]:

@@ -208,7 +208,7 @@ def _descent(rule: Any, learning_rate: Rate, weight_decay: Decay | None, mask: A
 
 
 def _travelled(place: str, grads: Grads, state: Any, params: Params) -> tuple[jax.Array, jax.Array]:
-    """||x - x0||^2 and ||g||^2 over all leaves."""
+    """Return ||x - x0||^2 and ||g||^2 over all leaves."""
     check_params(place, params)
     map_unzip(lambda g, x0, p: (g, x0), grads, state.init_params, place=place, read=(params,))  # checks that they fit
     away = jax.tree.map(lambda p, x0: widen(p) - widen(x0), params, state.init_params)

@@ -31,7 +31,7 @@ class ScaleByExadam(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """1 - b1^t and 1 - b2^t."""
+        """Return 1 - b1^t and 1 - b2^t."""
         return one_minus_pow(self.b1, t), one_minus_pow(self.b2, t)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:

@@ -45,7 +45,7 @@ class HypergradientDescent(Pair):
     called = "hypergradient_descent"
 
     def init(self, params: Params) -> State:
-        """No gradient, and no change of the rate."""
+        """Return no gradient, and no change of the rate."""
         return HypergradientDescentState(full_like(params), scalar_of(params), zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

@@ -48,7 +48,7 @@ class ScaleByKlShampoo(BlockRule):
     renews = ("mu", "bases")
 
     def cut(self, shape: tuple[int, ...]) -> Blocks:
-        """Blocks, in which a scalar is a vector of one."""
+        """Return blocks, in which a scalar is a vector of one."""
         return blocks(shape, self.block_size) if shape else replace(blocks((1,)), shape=())
 
     def slots(self, p: Any) -> tuple[Any, ...]:

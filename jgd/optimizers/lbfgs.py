@@ -52,7 +52,7 @@ class ScaleByLBFGS(Pair):
     curvature_rtol: Scalar | None = hyper(default=None, interval="(-inf, 1)")
 
     def init(self, params: Params) -> State:
-        """Nothing learned."""
+        """Return a state that has learned nothing."""
         check_inexact("ScaleByLBFGS.init", params)
         m = self.memory_size
 
@@ -96,7 +96,7 @@ class ScaleByLBFGS(Pair):
         return self._product(grads, new, newest), new
 
     def _weight(self, s: Any, y: Any) -> jax.Array:
-        """1 / y's, or 0 for a pair that is not to be learned."""
+        """Return 1 / y's, or 0 for a pair that is not to be learned."""
         ys, lengths = global_dot(y, s), global_norm(s) * global_norm(y)
         limits = jnp.finfo(ys.dtype)
         least = limits.eps if self.curvature_rtol is None else self.curvature_rtol
@@ -104,7 +104,7 @@ class ScaleByLBFGS(Pair):
         return jnp.where(fine, 1 / jnp.where(fine, ys, 1.0), 0.0)
 
     def _product(self, grads: Grads, state: Any, newest: jax.Array) -> Updates:
-        """H g by two loops over the pairs: back from the newest, and forth from the oldest."""
+        """Compute H g by two loops over the pairs: back from the newest, and forth from the oldest."""
         pairs = (state.diff_params_memory, state.diff_updates_memory)
         rhos = state.weights_memory
         order = (newest + 1 + jnp.arange(self.memory_size)) % self.memory_size
@@ -133,7 +133,7 @@ class ScaleByLBFGS(Pair):
         return cast_like(direction, grads)
 
     def _gamma(self, grads: Grads, rho: jax.Array, y: Any) -> jax.Array:
-        """The scale of the first H: y's / y'y of the newest pair, or without one such that the step is 1 at most."""
+        """Give the scale of the first H: y's / y'y of the newest pair, or without one so that the step is 1 at most."""
         norm, learned = global_norm(grads), rho != 0
         scaled = rho * global_dot(y, y)
         first = 1 / jnp.where(norm > 1, norm, 1.0)

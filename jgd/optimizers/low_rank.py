@@ -120,7 +120,7 @@ class ScaleByLowRankAdam(Rule):
         return correction * u, m, v, *rest
 
     def _adam(self, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
-        """Adam's step without bias correction, and its moments."""
+        """Return Adam's step without bias correction, and its moments."""
         m = self.b1 * m + (1 - self.b1) * g
         v = self.b2 * v + (1 - self.b2) * abs_sq(g)
         return m / (safe_sqrt(v) + self.eps), m, v

@@ -59,7 +59,7 @@ class Momo(Pair):
     called = "momo"
 
     def init(self, params: Params) -> State:
-        """No means, and the given bound."""
+        """Return no means, and the given bound."""
         scalars = scalar_of(params), scalar_of(params), scalar_of(params, self.lower_bound)
         return optax.contrib.MomoState(full_like(params), *scalars, zero_count())
 
@@ -106,7 +106,7 @@ class MomoAdam(Pair):
     called = "momo_adam"
 
     def init(self, params: Params) -> State:
-        """No means, and the given bound."""
+        """Return no means, and the given bound."""
         scalars = scalar_of(params), scalar_of(params), scalar_of(params, self.lower_bound)
         return MomoAdamState(full_like(params), full_like(params, real=True), *scalars, zero_count())
 

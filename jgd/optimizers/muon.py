@@ -77,7 +77,7 @@ class OrthogonalMomentum(MatrixRule):
         return look if of_g is None else look + of_g * g, b
 
     def orthogonal(self, x: jax.Array) -> jax.Array:
-        """O(x) for a matrix either way round."""
+        """Return O(x) for a matrix either way round."""
         tall = x.shape[-2] > x.shape[-1]
         settings = (self.ns_coeffs, self.ns_steps, self.eps, self.ns_dtype, self.preconditioning)
         u = newton_schulz(x.mT if tall else x, *settings)

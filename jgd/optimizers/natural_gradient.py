@@ -49,7 +49,7 @@ class NaturalGradient(Pair):
     called = "natural_gradient"
 
     def init(self, params: Params) -> State:
-        """No step yet."""
+        """Return a state that has seen no step."""
         return NaturalGradientState(zero_count(), full_like(params))
 
     def update(

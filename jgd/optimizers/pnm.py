@@ -27,7 +27,7 @@ class ScaleByPnm(Rule):
     layout = ("odd", "even")
 
     def shared(self, t: jax.Array) -> tuple[jax.Array, ...]:
-        """The gradient's share in each momentum, and the weight of each: the one whose turn it is counts positively."""
+        """Return the gradient's share in each momentum, and the weights: that of the one whose turn it is, positive."""
         odd = t % 2 == 1
         share, scale = 1 - self.b1**2, 1 / jnp.sqrt((1 + self.b2) ** 2 + self.b2**2)
         plus, minus = scale * (1 + self.b2), -scale * self.b2

@@ -34,7 +34,7 @@ class ScaleByPolyak(Pair):
     variant: str = static(default="sps", expect=VARIANTS)
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(

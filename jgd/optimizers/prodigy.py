@@ -51,7 +51,7 @@ class Prodigy(Pair):
     called = "prodigy"
 
     def init(self, params: Params) -> State:
-        """No moments, the first parameters, and d0."""
+        """Return no moments, the first parameters, and d0."""
         return optax.contrib.ProdigyState(
             exp_avg=full_like(params),
             exp_avg_sq=full_like(params, real=True),

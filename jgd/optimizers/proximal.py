@@ -133,7 +133,7 @@ class ProxAdam(Pair):
         return ScaleByAdam(*numbers, self.mu_dtype, nesterov=self.nesterov, nu_dtype=self.nu_dtype)
 
     def init(self, params: Params) -> State:
-        """Adam's state."""
+        """Return Adam's state."""
         return self.rule.init(params)
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

@@ -125,7 +125,7 @@ scale_by_kron = ScaleByKron
 
 
 def _usual_probability(n: jax.Array) -> jax.Array:
-    """1 for 500 steps, then less by a thousandth a step down to 0.03."""
+    """Return 1 for 500 steps, then less by a thousandth a step down to 0.03."""
     return jnp.clip(jnp.exp(-0.001 * (n - 500)), 0.03, 1.0)
 
 
@@ -154,7 +154,7 @@ def _balanced(factors: Any) -> Any:
 
 
 def _applied(factors: Any, x: jax.Array, *, turned: bool = False) -> jax.Array:
-    """Q x, or Q'x."""
+    """Compute Q x, or Q'x."""
     x = rotated(x, [q if q.ndim == 2 else None for q in factors], back=not turned)
     for axis, q in enumerate(factors):
         x = x * _along(axis, q, x) if q.ndim == 1 else x
@@ -162,7 +162,7 @@ def _applied(factors: Any, x: jax.Array, *, turned: bool = False) -> jax.Array:
 
 
 def _solved(factors: Any, x: jax.Array) -> jax.Array:
-    """Q^-T x."""
+    """Compute Q^-T x."""
     for axis, q in enumerate(factors):
         if q.ndim == 1:
             x = x / _along(axis, q, x)

@@ -40,7 +40,7 @@ class ScaleByRadam(Rule):
         return zeros(p), zeros(p, real=True)
 
     def shared(self, t: jax.Array) -> tuple[Any, ...]:
-        """Adam's corrections, whether steps are rectified, and the factor r."""
+        """Return Adam's corrections, whether steps are rectified, and the factor r."""
         return bias_corrections(self.b1, self.b2, t), *rectification(self.b2, t, self.threshold)
 
     def step(self, shared: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:

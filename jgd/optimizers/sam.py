@@ -40,7 +40,7 @@ class Normalize(Pair):
     """
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -181,7 +181,7 @@ class GradientThereState(NamedTuple):
 def _gradients_elsewhere(
     place: str, grads: Grads, params: Params, grad_fn: Callable[[Params, int], Grads] | None
 ) -> Callable[[Params, int], Grads]:
-    """`grad_fn`, or the error that it or the parameters are missing, or do not fit the gradients."""
+    """Return `grad_fn`, or raise the error that it or the parameters are missing, or do not fit the gradients."""
     check_params(place, params)
     check_fits(place, grads, params)
     check_extra(place, "grad_fn", grad_fn)
@@ -231,7 +231,7 @@ class Asam(Pair):
         return updates, GradientThereState(inner)
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """As `optimizer` means it to be evaluated."""
+        """Return the parameters that `optimizer` means to be evaluated."""
         return eval_params(self.optimizer, state.inner_state, params)
 
     def cost(self, params: Params) -> Cost:
@@ -276,11 +276,11 @@ class Extragradient(Pair):
         return updates, GradientThereState(inner)
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """As `inner` means it to be evaluated."""
+        """Return the parameters that `inner` means to be evaluated."""
         return eval_params(self.inner, state.inner_state, params)
 
     def cost(self, params: Params) -> Cost:
-        """Two steps of `inner`, of which one writes, and the point between them."""
+        """Count two steps of `inner`, of which one writes, and the point between them."""
         return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
 
 

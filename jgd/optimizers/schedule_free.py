@@ -63,7 +63,7 @@ class ScheduleFree(Pair):
     r: Scalar = hyper(default=0.0, interval="[0, inf)")
 
     def init(self, params: Params) -> State:
-        """Return all three sequences begin at the parameters."""
+        """Return z, which begins at the parameters as y and x do, the base's state, and no weights."""
         check_inexact("ScheduleFree.init", params)
         return optax.contrib.ScheduleFreeState(
             b1=scalar_of(params, self.b1),
@@ -233,6 +233,6 @@ def _warmed(rate: Scalar, steps: Scalar | None, from_zero: bool) -> Rate:
 
 
 def _power(rate: jax.Array, power: jax.Array) -> jax.Array:
-    """rate^power, with 0^0 = 1 and zero slopes at a rate of zero."""
+    """Compute rate^power, with 0^0 = 1 and zero slopes at a rate of zero."""
     positive = rate > 0
     return jnp.where(positive, jnp.where(positive, rate, 1.0) ** power, jnp.where(power == 0, 1.0, 0.0))

@@ -63,7 +63,7 @@ class ScaleByScion(OrthogonalMomentum):
         return self.radius / max(rows, 1) if self.norm == "sign" else self.radius
 
     def length(self, rows: int, columns: int) -> Any:
-        """Of entries of one size, where the gradient has rank 1."""
+        """Return the spectral norm of the step; for entries of one size, where the gradient has rank 1."""
         return self.radius * (columns * rows if self.norm == "col" else columns / max(rows, 1)) ** 0.5
 
     def flops(self, rows: int, columns: int) -> float:
@@ -140,7 +140,7 @@ def scion(
 
 @dataclass(frozen=True)
 class ScionLabels:
-    """Make a function of the parameters that names the norm of each leaf."""
+    """A function of the parameters that names the norm of each leaf."""
 
     norm: str
 

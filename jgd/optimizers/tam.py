@@ -46,7 +46,7 @@ scale_by_tam = ScaleByTam
 
 
 def _unit(x: jax.Array) -> jax.Array:
-    """`x` over its norm along the last axis."""
+    """Divide `x` by its norm along the last axis."""
     norm = safe_sqrt(jnp.sum(abs_sq(x), tuple(range(x.ndim))[-1:], keepdims=True))
     return x / jnp.maximum(norm, SHORTEST)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def count(number: int, what: str) -> str:
-    """As in `1 seed` and `1,000 steps`."""
+    """Write a number with what it counts, as in `1 seed` and `1,000 steps`."""
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
@@ -14,12 +14,12 @@ def label_of(metric: str) -> str:
 
 
 def capital(text: str) -> str:
-    """With a capital at its beginning."""
+    """Write a text with a capital at its beginning."""
     return text[:1].upper() + text[1:]
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Columns as wide as they need to be, the first `left` flush left and the others flush right."""
+    """Write columns as wide as they need to be, the first `left` flush left and the others flush right."""
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ CYCLES = Kind(ARGUMENTS.expected, lambda x: isinstance(x, Iterator) or admits(AR
 
 
 def _schedules(values: Any) -> tuple[Schedule, ...]:
-    """Records as they are, plain functions as `Function`."""
+    """Return records as they are, plain functions as `Function`."""
     return tuple(map(as_function, values))
 
 
@@ -151,7 +151,7 @@ class CosineRestarts(OfTime):
         return jnp.maximum(guess, 0.0)
 
     def _start(self, cycle: jax.Array) -> jax.Array:
-        """decay_steps (m^cycle - 1) / (m - 1), to first order in m - 1 where that is tiny."""
+        """Compute decay_steps (m^cycle - 1) / (m - 1), to first order in m - 1 where that is tiny."""
         growth = jnp.maximum(widen(self.cycle_multiplier) - 1, 0.0)
         grows = growth > 1e-6
         safe = jnp.where(grows, growth, 1.0)

@@ -107,5 +107,5 @@ def _is_real(x: Any) -> bool:
 
 
 def _is_number(x: Any) -> bool:
-    """Return a real number, known or traced, or an array of a batch of them."""
+    """Tell whether it is a real number, known or traced, or an array of a batch of them."""
     return _is_real(x) or getattr(getattr(x, "dtype", None), "kind", "b") not in "USOb"

@@ -168,7 +168,7 @@ class Hops(Once):
 
 @jax.jit
 def _hop_all(rule: HopRule, sizes: Params, key: jax.Array, chains: Any, rows: HopState, ended: Solution) -> Any:
-    """`_hop` of many chains, with keys of their own."""
+    """Move many chains as `_hop` does, with keys of their own."""
     keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, chains)
     return jax.vmap(_hop, in_axes=(None, None, 0, 0, 0))(rule, sizes, keys, rows, ended)
 
@@ -176,7 +176,7 @@ def _hop_all(rule: HopRule, sizes: Params, key: jax.Array, chains: Any, rows: Ho
 def _hop(
     rule: HopRule, sizes: Params, key: jax.Array, chain: HopState, ended: Solution
 ) -> tuple[HopState, Params, Any]:
-    """The chain after a search that has ended, its next start, and whether the search found its best point so far."""
+    """Return the chain after a search that has ended, its next start, and whether that found its best point so far."""
     dtype, first = chain.value.dtype, chain.hops == 0
     to_accept, to_draw = jax.random.split(jax.random.fold_in(key, chain.hops))
     value = jnp.where(jnp.isfinite(ended.value) & ended.is_feasible, ended.value, jnp.inf)

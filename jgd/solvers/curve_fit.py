@@ -136,9 +136,9 @@ def _fit(
 
 
 def _covariance(xp: Any, jacobian: Any, value: Any, absolute: bool) -> Any:
-    """(J'J)^-1, scaled by 2 value / (m - n) if not `absolute`; inf where J lacks rank, or the scale is not known.
+    """Compute (J'J)^-1, scaled by 2 value / (m - n) if not `absolute`; inf where J lacks rank or the scale is unknown.
 
-    By the SVD of J's triangular factor, with columns of length 1. `xp` is numpy or jax.numpy.
+    It is made by the SVD of J's triangular factor, with columns of length 1. `xp` is numpy or jax.numpy.
     """
     m, n = jacobian.shape
     if m < n or (m == n and not absolute):

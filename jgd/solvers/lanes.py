@@ -60,7 +60,7 @@ class LaneLayout(NamedTuple):
         return NamedSharding(self.mesh, SHARED)
 
     def spread(self, fn: Callable[..., Any], searches: Searches, args: tuple[Any, ...], *rows: Any) -> Any:
-        """`fn(layout, searches, args, *rows)`, which is of one search, for all of them."""
+        """Compute `fn(layout, searches, args, *rows)`, which is of one search, for all of them."""
         axes = tuple(0 if own else None for own in self.own)
         specs = tuple(ROWS if own else SHARED for own in self.own)
         on_device = jax.vmap(partial(fn, self), in_axes=(None, axes, *(0 for _ in rows)))
@@ -72,7 +72,7 @@ class LaneLayout(NamedTuple):
 
 @partial(jax.jit, static_argnums=0)
 def no_turns(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], starts: Params) -> Turn:
-    """Lanes that hold no search, and pause at once."""
+    """Return lanes that hold no search, and pause at once."""
     return layout.spread(_no_turn, searches, args, starts)
 
 
@@ -163,7 +163,7 @@ def _go(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turn: Tur
 
 
 def _end(layout: LaneLayout, searches: Searches, args: tuple[Any, ...], turn: Turn) -> Solution:
-    """The solution of a search, at the best point that it has accepted, or the last where there are constraints."""
+    """Return a search's solution, at the best point that it has accepted, or the last where there are constraints."""
     problem, form = searches.of(args, layout.form)
     given = searches.problem.with_args(args)
     last, best = turn.iterate, turn.best

@@ -93,7 +93,7 @@ class Residuals:
     has_aux: bool = static(default=False)
 
     def __call__(self, params: Params) -> tuple[jax.Array, Any]:
-        """Count a complex residual as two numbers."""
+        """Return (vector, (residuals, aux)); a complex residual counts as two numbers."""
         out = self.fn(params, *self.args)
         tree, aux = out if self.has_aux else (out, None)
         return Vector.like(tree).pack(tree), (tree, aux)

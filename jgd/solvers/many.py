@@ -173,7 +173,7 @@ def _count(place: str, starts: Params) -> int:
 
 
 def _axes(place: str, starts: Params, args: tuple[Any, ...], in_axes: Any) -> tuple[Any, ...]:
-    """0 or None for each of the arguments; those with 0 have as many rows as there are starts."""
+    """Return 0 or None for each of the arguments; those with 0 have as many rows as there are starts."""
     count = _count(place, starts)
     axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
     if len(axes) != len(args):

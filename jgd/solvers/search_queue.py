@@ -81,7 +81,7 @@ class SearchQueue:
         return self.restarts.finished(self.found)
 
     def _all(self, folder: Path | None, spec: dict[str, str], line: Progress) -> None:
-        """Segment after segment, until nothing waits and nothing is under way."""
+        """Go on, segment after segment, until nothing waits and nothing is under way."""
         written = time.monotonic()
         while self.waiting or (self.slots >= 0).any():
             begun = time.monotonic()
@@ -139,7 +139,7 @@ class SearchQueue:
         )
 
     def _fitting(self, width: int) -> int:
-        """At most so many lanes, as many as take their share of the memory that is free, all devices alike."""
+        """Return at most so many lanes, as many as take their share of the memory that is free, all devices alike."""
         while True:
             width = max(1, width // len(self.devices)) * len(self.devices)
             free = free_bytes(self.devices[0])
@@ -239,7 +239,7 @@ class SearchQueue:
 
 
 def _rounded(count: int, devices: int) -> int:
-    """Lanes for so many searches, an eighth more at most, so that calls of about as many share a program."""
+    """Return the lanes for so many searches, an eighth more at most, so that calls of about as many share a program."""
     each = -(-count // devices)
     step = 2 ** max(0, (each - 1).bit_length() - 3)
     return -(-each // step) * step * devices

@@ -27,7 +27,7 @@ class History(NamedTuple):
 
     @classmethod
     def empty(cls, length: int, dtype: Any) -> "History":
-        """Room for so many evaluations; further ones are not kept."""
+        """Return room for so many evaluations; further ones are not kept."""
         unknown = jnp.full(length, jnp.nan, dtype)
         return cls(unknown, unknown, jnp.zeros(length, bool))
 

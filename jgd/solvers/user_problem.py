@@ -52,7 +52,7 @@ class UserProblem:
         return dataclasses.replace(self, args=args)
 
     def as_returned(self, solution: Solution) -> Solution:
-        """The solution with the residuals and the aux that the user's function returned, and multipliers as it did."""
+        """Return the solution with residuals and aux as the user's function returned them, and multipliers likewise."""
         solution = self._with_multipliers(solution)
         if not self.shows_residuals:
             return solution
@@ -60,7 +60,7 @@ class UserProblem:
         return dataclasses.replace(solution, residual=residual, aux=aux)
 
     def _with_multipliers(self, solution: Solution) -> Solution:
-        """The solution with its multipliers in the constraints' structure and their violation, if there are any."""
+        """Return the solution with multipliers in the constraints' structure and their violation, if there are any."""
         if self.constraints is None:
             return dataclasses.replace(solution, multipliers=None)
         form = form_of(self.constraints, solution.params, self.args)
@@ -112,7 +112,7 @@ class _OnVectors:
         return self.of_tree.prox(x, step) if self.is_composed else self.prox_beyond(x, step)
 
     def linear(self, x: jax.Array) -> jax.Array:
-        """Return a x, f[m]: x itself where there is no A."""
+        """Return A x, f[m]: x itself where there is no A."""
         return self.beyond.pack(self.of_tree.at(self.form.unpack(x))) if self.is_composed else x
 
     def pushed(self, v: jax.Array) -> jax.Array:
@@ -120,7 +120,7 @@ class _OnVectors:
         return jax.jvp(self.linear, (jnp.zeros_like(v),), (v,))[1]
 
     def transposed(self, w: jax.Array) -> jax.Array:
-        """A'w, f[n]."""
+        """Return A'w, f[n]."""
         x = jax.ShapeDtypeStruct((sum(map(math.prod, self.form.shapes)),), self.form.dtype)
         return jax.linear_transpose(self.pushed, x)(w)[0] if self.is_composed else w
 
@@ -176,7 +176,7 @@ BOUNDS = Kind(
 
 
 def bounds_of(place: str, bounds: Any, params: Params) -> tuple[Params, Params] | None:
-    """`(lower, upper)` in the parameters' shapes. Each is None, a number, or a tree like the parameters."""
+    """Return `(lower, upper)` in the parameters' shapes. Each is None, a number, or a tree like the parameters."""
     if bounds is None:
         return None
     check_real(f"{place}(bounds=)", params, "complex ones have no order", "leave bounds out")

@@ -140,9 +140,7 @@ def with_health(task: Any, metrics: Any) -> Any:
 def _even_split(steps: int, every: int) -> int:
     """Return the divisor of `steps` and `every` that gives nearest to `POINTS` points, within a factor of two.
 
-    Else others.
-
-    A divisor of `every` comes first, so that what is decided then is decided on time.
+    Where there is none, it is a divisor of `every` alone, so that what is decided then is decided on time.
     """
     fitting = [d for d in range(1, steps + 1) if every % d == 0]
     wanted = [d for d in fitting if steps % d == 0 and POINTS / 2 <= steps / d <= POINTS * 2]

@@ -162,7 +162,7 @@ def _is_fixed(text: str) -> bool:
 
 
 def _whole(trials: Sequence[Trial], task: Any, spaces: Any) -> list[Trial]:
-    """Trials with what their tasks and optimizers are made from."""
+    """Return trials with what their tasks and optimizers are made from."""
     train, named = name_problem(task, spaces)
     origins = {name: Origin(with_grids(train), with_grids(space)) for name, space in named.items()}
     found = {name: tuple(axes(origin.task, origin.optimizer)) for name, origin in origins.items()}

@@ -19,7 +19,7 @@ class InitMlp:
     sizes: tuple[int, ...] = static(convert=tuple)
 
     def __call__(self, key: jax.Array) -> Layers:
-        """`{"hidden0": {"kernel": f32[inputs, outputs], "bias": f32[outputs]}, ..., "head": ...}`."""
+        """Return `{"hidden0": {"kernel": f32[inputs, outputs], "bias": f32[outputs]}, ..., "head": ...}`."""
         layers = {}
         keys = jax.random.split(key, len(self.sizes) - 1)
         for i, (inputs, outputs) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):

@@ -29,9 +29,9 @@ class Split(NamedTuple):
 
 
 def split(x: np.ndarray, y: np.ndarray) -> Split:
-    """Return the same random fifth held out each time.
+    """Hold out a random fifth of the rows, the same one each time.
 
-    Columns standardised by the mean and deviation of the training rows.
+    Columns are standardised by the mean and deviation of the training rows.
 
     A column that is constant in training becomes zero there.
     """
@@ -44,7 +44,7 @@ def split(x: np.ndarray, y: np.ndarray) -> Split:
 
 
 def classification(x: np.ndarray, y: np.ndarray, *, hidden: Hidden, batch_size: int, name: str) -> Task:
-    """Layers and a softmax, judged by `accuracy` and `validation_loss`, its cross-entropy in nats."""
+    """Train layers and a softmax, judged by `accuracy` and `validation_loss`, its cross-entropy in nats."""
     rows = split(x, np.asarray(y, np.int32))
     return Task(
         init=InitMlp((x.shape[1], *_widths(hidden), int(np.max(y)) + 1)),
@@ -57,7 +57,7 @@ def classification(x: np.ndarray, y: np.ndarray, *, hidden: Hidden, batch_size: 
 
 
 def regression(x: np.ndarray, y: np.ndarray, *, hidden: Hidden, batch_size: int, name: str) -> Task:
-    """Layers on a standardised target, judged by `rmse`, in the target's own unit."""
+    """Train layers on a standardised target, judged by `rmse`, in the target's own unit."""
     rows = split(x, np.asarray(y, np.float32))
     mean, std = rows.y.mean(), rows.y.std()
     valid = ((rows.y_valid - mean) / std)[:, None]

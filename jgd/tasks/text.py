@@ -37,7 +37,7 @@ def text(context: int = 64, width: int = 32, blocks: int = 1, batch_size: int = 
 
 
 def encode(characters: str) -> np.ndarray:
-    """Characters as u8 tokens below `VOCABULARY`."""
+    """Return characters as u8 tokens below `VOCABULARY`."""
     codes = np.array([ord(c) for c in characters])
     printable = (codes >= 32) & (codes < 127)
     return np.where(printable, codes - 32, np.where(codes == 10, 95, 96)).astype(np.uint8)

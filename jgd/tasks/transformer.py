@@ -21,7 +21,7 @@ class InitTransformer:
     blocks: int = static()
 
     def __call__(self, key: jax.Array) -> dict[str, Any]:
-        """Embeddings, `block0`, `block1`, ... and the `head`."""
+        """Return embeddings, `block0`, `block1`, ... and the `head`."""
         keys = jax.random.split(key, self.blocks + 3)
         return {
             "token_embedding": 0.02 * normal_draws(keys[0], (self.vocabulary, self.width)),
@@ -32,7 +32,7 @@ class InitTransformer:
 
 
 def apply_transformer(params: dict[str, Any], tokens: jax.Array) -> jax.Array:
-    """Logits f[batch, length, vocabulary] for the token after each of i[batch, length]."""
+    """Return the logits f[batch, length, vocabulary] for the token after each of i[batch, length]."""
     x = params["token_embedding"][tokens] + params["position_embedding"][None, : tokens.shape[1]]
     for name in sorted(name for name in params if name.startswith("block")):
         block = params[name]
@@ -42,7 +42,7 @@ def apply_transformer(params: dict[str, Any], tokens: jax.Array) -> jax.Array:
 
 
 def _attend(block: dict[str, jax.Array], x: jax.Array) -> jax.Array:
-    """Causal attention; the width is split among the heads."""
+    """Apply causal attention; the width is split among the heads."""
     batch, length, width = x.shape
     split = (batch, length, HEADS, width // HEADS)
     query, key, value = ((x @ block[name]).reshape(split) for name in ("query", "key", "value"))
@@ -50,7 +50,7 @@ def _attend(block: dict[str, jax.Array], x: jax.Array) -> jax.Array:
 
 
 def _normalize(x: jax.Array) -> jax.Array:
-    """To a root mean square of one (Zhang & Sennrich 2019, arXiv:1910.07467), without a learned scale."""
+    """Scale to a root mean square of one (Zhang & Sennrich 2019, arXiv:1910.07467), without a learned scale."""
     return x * jax.lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-6)
 
 

@@ -23,6 +23,7 @@ from jgd.train.segments import RunState
 from jgd.train.stream import Position
 
 FORMAT = 2  # of the files; jgd 0.1.0 wrote none
+FILE = "checkpoint.safetensors"  # in the folder of a run
 SEAL = 65536  # rows of curves after which they are put into a file that is never written again
 
 
@@ -40,6 +41,13 @@ class Progressed:
     beats: Curves = dataclasses.field(default_factory=Curves)
 
 
+def checkpoint_file(place: str, folder: Path) -> Path:
+    """Return the path of the checkpoint in a run's folder; refuse a folder without one, at `place`."""
+    if not (folder / FILE).is_file():
+        raise InputError(f"{place}: there is no {FILE} in it; name the dir of a fit.")
+    return folder / FILE
+
+
 class Checkpoint:
     """A folder whose `checkpoint.safetensors` is replaced whole at the end of every segment.
 
@@ -50,7 +58,7 @@ class Checkpoint:
     def __init__(self, dir: str | os.PathLike[str]) -> None:
         self._place = f"fit(dir={os.fspath(dir)!r})"
         self._folder = storage.folder_path("fit", dir)
-        self._path = self._folder / "checkpoint.safetensors"
+        self._path = self._folder / FILE
         self._spec: dict[str, str] = {}
         self._sealed: list[str] = []
         self._kept = 0, 0  # rows of metrics and of evaluations in sealed files
@@ -123,7 +131,7 @@ class Checkpoint:
     ) -> Progressed:
         """Return the run that a checkpoint holds.
 
-        Where `changed`, with what the new call asks for otherwise from here on.
+        Where `changed`, it has from here on what the new call asks for otherwise.
         """
         ours = self._spec
         differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]

@@ -22,7 +22,7 @@ REMAT = Kind(
 
 
 def computed(loss: Callable[..., Any], dtype: str | None, remat: Any) -> Callable[..., Any]:
-    """`loss(params, model_state, batch, key)`, in a dtype, and with a policy of `jax.checkpoint`, where they are given.
+    """Let `loss(params, model_state, batch, key)` compute in a dtype, and by a policy of `jax.checkpoint`, if given.
 
     The floats of the parameters and of the batch are cast, so that gradients are of the parameters' own dtypes.
     """
@@ -41,7 +41,7 @@ def computed(loss: Callable[..., Any], dtype: str | None, remat: Any) -> Callabl
 def in_dtypes_of(old: State, new: State) -> State:
     """Return a model's next state with floats of the dtypes that it had, where its structure is the same.
 
-    Else as it is.
+    Else it stays as it is.
     """
     if jax.tree.structure(old) != jax.tree.structure(new):
         return new

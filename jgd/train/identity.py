@@ -39,7 +39,7 @@ def run_spec(task: Task, optimizer: Transform, stop: Stop, batch: Any, given: An
 
 
 def comparable(theirs: Mapping[str, str], ours: Mapping[str, str], version: str, place: str) -> dict[str, str]:
-    """Their entries as far as they can be compared: programs only where the same JAX traced them."""
+    """Return their entries as far as they can be compared: programs only where the same JAX traced them."""
     if version == jax.__version__:
         return dict(theirs)
     warnings.warn(

@@ -158,7 +158,7 @@ def advance(
     watched: tuple[str, ...] = (),
     layout: Any = None,
 ) -> tuple[Carry, Step]:
-    """Return one step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
+    """Take one step on one batch. The optimizer also gets `value`, `grad` and `value_fn`, for line searches.
 
     Of a `loss_of_outputs` it gets the two parts as well, on the whole batch. Where its state holds a loss scale, the
     gradients are those of the scaled loss, divided by the scale in float32.
@@ -265,7 +265,7 @@ def batch_at(task: Task, rows: jax.Array | None) -> Any:
 
 
 def _subkey(key: jax.Array, use: str) -> jax.Array:
-    """Independent keys for the three uses of a run's key, made without a program where the key is known."""
+    """Return independent keys for the three uses of a run's key, made without a program where the key is known."""
     if isinstance(key, jax.core.Tracer):
         return jax.random.fold_in(key, np.uint32(USES.index(use)))
     return key_from_words(np.concatenate(fold_in(words_of(key), USES.index(use))))

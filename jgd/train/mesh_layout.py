@@ -51,12 +51,12 @@ class MeshLayout:
         return self.mesh.shape[self.axis]
 
     def split(self, tree: Any, axis: int = 0) -> Any:
-        """Within a program: the arrays of a batch, split along this axis of theirs over the mesh's."""
+        """Split the arrays of a batch along this axis of theirs over the mesh's, within a program."""
         where = self.over_axis(axis)
         return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, where), tree)
 
     def whole(self, tree: Any) -> Any:
-        """Within a program: arrays that every device, and every process, is to have whole."""
+        """Return arrays that every device, and every process, has whole, within a program."""
         everywhere = NamedSharding(self.mesh, PartitionSpec())
         return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, everywhere), tree)
 
@@ -78,7 +78,7 @@ class MeshLayout:
         return jax.tree.map(lambda x: jax.make_array_from_callback(x.shape, where, x.__getitem__), arrays)
 
     def kept(self, state: RunState) -> RunState:
-        """Within a program: the run's state, lying as it did, so that its memory can be used again."""
+        """Return the run's state, lying as it did, within a program, so that its memory can be used again."""
         return jax.tree.map(jax.lax.with_sharding_constraint, state, self.where(state))
 
     def where(self, state: RunState) -> Any:

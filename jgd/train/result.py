@@ -98,7 +98,7 @@ class Run:
         return pandas.concat([table, judged], axis=1)
 
     def plot(self) -> Any:
-        """Return a matplotlib figure: the metrics step by step, and beside them the evaluations."""
+        """Draw a matplotlib figure: the metrics step by step, and beside them the evaluations."""
         judged = {name: curve for name, curve in self.evaluations.items() if name != "step"}
         count = 2 if judged else 1
         figure = new_figure(5 * count, 3.5, "Run.plot()")

@@ -15,6 +15,7 @@ from jgd.core.status import Status
 from jgd.core.stop import Stop
 from jgd.core.tree import name_of
 from jgd.core.types import Params, State, Transform
+from jgd.train.checkpoint import checkpoint_file
 from jgd.train.loop import Carry, first_model
 from jgd.train.result import Run
 from jgd.train.segments import RunState, status_code
@@ -152,10 +153,7 @@ def _from_run(start: Any, task: Task, key: jax.Array) -> tuple[Params, State]:
     if isinstance(start, Run):
         return start.params, start.model_state
     place, folder = f"fit(start={os.fspath(start)!r})", storage.folder_path("fit", start, "start")
-    path = folder / "checkpoint.safetensors"
-    if not path.is_file():
-        raise InputError(f"{place}: there is no checkpoint.safetensors in it; name the dir of a fit.")
-    arrays, _ = storage.load_arrays(path)
+    arrays, _ = storage.load_arrays(checkpoint_file(place, folder))
     params, model_state = first_model(task, key)
     params = storage.fill(params, arrays, "state.carry.params", place=place)
     return params, storage.fill(model_state, arrays, "state.carry.model_state", place=place)

@@ -101,7 +101,7 @@ def num_examples(task: Task) -> int:
 
 
 def num_batches(task: Task) -> int:
-    """Steps in an epoch: whole batches only."""
+    """Count the steps in an epoch: whole batches only."""
     return num_examples(task) // (task.batch_size or num_examples(task))
 
 
@@ -143,7 +143,7 @@ def _numbers_inside(task: Task, field: str) -> Iterator[None]:
 def loss_and_metrics(
     task: Task, params: Params, model_state: State, batch: Any, key: jax.Array
 ) -> tuple[jax.Array, tuple[State, dict[str, jax.Array]]]:
-    """The loss, the model's next state and the scalars of `aux`, or an error that says what it returned instead."""
+    """Return the loss, the model's next state and the scalars of `aux`; refuse what else a loss may return."""
     call, place = loss_call(task.loss, _place(task, "loss")), _place(task, "loss")
     with _numbers_inside(task, "loss"):
         out = computed(partial(call, task.loss), task.compute_dtype, task.remat)(params, model_state, batch, key)
@@ -231,7 +231,7 @@ def check_task(task: Task) -> CurveNames:
 
 
 def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: Any) -> Any:
-    """`jax.eval_shape`, whose failure says which of the task's functions failed; the cause stays attached."""
+    """Call `jax.eval_shape`, whose failure says which of the task's functions failed; the cause stays attached."""
     try:
         return jax.eval_shape(fn, *args)
     except InputError:

@@ -81,7 +81,7 @@ def train(
     callback: Callable[[Snapshot], Any] | None,
     clock: Clock,
 ) -> tuple[Progressed, Told]:
-    """Segment after segment, until the steps are taken, a rule holds or somebody interrupts."""
+    """Train, segment after segment, until the steps are taken, a rule holds or somebody interrupts."""
     done, told = int(run.state.steps), Told()
     feed = Feed(plan.task.data, run.position) if is_stream(plan.task) else None
     judge = _judge(plan, run)
@@ -188,7 +188,7 @@ def _segment(plan: FitPlan, run: Progressed, size: int, feed: Feed | None, judge
 
 
 def _rows(plan: FitPlan, state: RunState, size: int) -> np.ndarray | None:
-    """The rows of the next batches, where the host draws them: a program of a small task compiles twice as fast so."""
+    """Return the rows of the next batches, where the host draws them: so a small task compiles twice as fast."""
     (where,) = {device.platform for device in state.steps.devices()}
     if not draws_on_host(where):
         return None

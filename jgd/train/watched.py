@@ -15,7 +15,7 @@ from jgd.transforms.in_effect import check_metrics, known_metrics
 def check_watched(
     place: str, metrics: Sequence[str], problems: Iterable[tuple[Task, Transform]], curves: Collection[str]
 ) -> tuple[str, ...]:
-    """The names of `metrics=`, or an error where one is that of a curve of a task, or none of these problems knows it.
+    """Return the names of `metrics=`; refuse that of a curve of a task, and one that none of these problems knows.
 
     No more problems are looked at than it takes to find all names.
     """
@@ -35,7 +35,7 @@ def check_watched(
 def watchable(task: Task, optimizer: Transform, of_groups: bool = False) -> tuple[str, ...]:
     """Return the names that `metrics=` may have where this optimizer trains this task.
 
-    In a sweep also of groups of leaves.
+    In a sweep they may be of groups of leaves, too.
     """
     params = jax.eval_shape(lambda: first_model(task, root_key(0))[0])
     return known_metrics(optimizer, params) + (group_names(params) if of_groups else ())

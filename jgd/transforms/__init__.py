@@ -30,7 +30,9 @@ lazy(
             "Clip ClipByBlockRms ClipByGlobalNorm ClipByNorm clip clip_by_block_rms clip_by_global_norm "
             "clip_by_norm shrink"
         ),
-        "jgd.transforms.compose": ("Chain Masked Partition Scheduled ScheduledState chain masked partition scheduled"),
+        "jgd.transforms.compose": (
+            "Chain Links Masked Partition Scheduled ScheduledState chain masked partition scheduled"
+        ),
         "jgd.transforms.conditional": (
             "ConditionallyMask ConditionallyTransform conditionally_mask conditionally_transform"
         ),

@@ -58,6 +58,7 @@ from jgd.transforms.clip import clip_by_global_norm as clip_by_global_norm
 from jgd.transforms.clip import clip_by_norm as clip_by_norm
 from jgd.transforms.clip import shrink as shrink
 from jgd.transforms.compose import Chain as Chain
+from jgd.transforms.compose import Links as Links
 from jgd.transforms.compose import Masked as Masked
 from jgd.transforms.compose import Partition as Partition
 from jgd.transforms.compose import Scheduled as Scheduled

@@ -39,7 +39,7 @@ EXPECTED = "be an axis of the gradients, or a list of axes"
 
 
 def _axes(axes: Any) -> int | tuple[int, ...]:
-    """Axes as a hashable value."""
+    """Return axes as a hashable value."""
     every = (axes,) if isinstance(axes, numbers.Integral) else axes
     whole = isinstance(every, Sequence) and all(
         isinstance(x, numbers.Integral) and not isinstance(x, bool) for x in every
@@ -107,7 +107,7 @@ class AveragePerElementUpdates(aggregating.Aggregator):
     per_elt_axis: Axes = static(default=0, convert=_axes, expect=AXES)
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -160,7 +160,7 @@ class GetPerElementMeanAndSumSqDiffGrads(aggregating.Aggregator):
     accumulation_steps: int = static(default=1, expect=STEPS)
 
     def init(self, params: Params) -> State:
-        """Empty sums."""
+        """Return empty sums."""
         if self.accumulation_steps == 1:
             return optax.EmptyState()
         sums = full_like(params, real=True)
@@ -208,7 +208,7 @@ class TrackPerElementMeanAndVarianceWithEma(Pair):
     ema_decay: Scalar = hyper(default=0.9, interval="[0, 1)")
 
     def init(self, params: Params) -> State:
-        """Both means at zero."""
+        """Return both means at zero."""
         means, variances = full_like(params), full_like(params, real=True)
         return aggregating.PerElementMeanAndVarianceEMAState(
             zero_count(), scalar_of(params, self.ema_decay), means, variances

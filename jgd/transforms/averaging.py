@@ -87,7 +87,7 @@ def inner_states(optimizer: Any, state: State) -> Iterator[tuple[Any, State]]:
 
 
 def _masked(inner: Any, state: State, params: Params) -> Params:
-    """Evaluated where the state has leaves; optax's placeholders, which have none, stand where others are in charge."""
+    """Evaluate where the state has leaves; optax's placeholders, which have none, stand where others are in charge."""
     kept = _placeholders(state, params)
     if kept is None:
         return params
@@ -96,7 +96,7 @@ def _masked(inner: Any, state: State, params: Params) -> Params:
 
 
 def _placeholders(state: State, params: Params) -> Params | None:
-    """`params` with the placeholders of a masked average in `state`; `None` where there is no such average."""
+    """Return `params` with the placeholders of a masked average in `state`; `None` where there is no such average."""
     averages: dict[type, str] = {
         ParameterAverageState: "average",
         LawaState: "window",

@@ -86,7 +86,7 @@ class Layerwise:
         return self.decay
 
     def _depth(self, path: str) -> int | None:
-        """0 for an embedding, i + 1 for layer i, None for what comes after the layers."""
+        """Return 0 for an embedding, i + 1 for layer i, None for what comes after the layers."""
         found = re.search(self.index, path)
         if EMBEDDING.search(path[: found.end()] if found else path):
             return 0
@@ -219,7 +219,7 @@ class ByPath(Pair):
         return [next((x for x in self.groups if fits(x, path)), DEFAULT) for path in leaf_paths(params)]
 
     def rate_factors(self, params: Params) -> list[tuple[Scalar, int] | None]:
-        """For each leaf the number and its power that multiply the default's rate; None where nothing does."""
+        """Return for each leaf the number and its power that multiply the default's rate; None where nothing does."""
         paths, labels = leaf_paths(params), self.labels(params)
         found: list[tuple[Scalar, int] | None] = [None] * len(paths)
         for pattern, group in self.groups.items():

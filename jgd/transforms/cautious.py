@@ -13,7 +13,7 @@ from jgd.core.pair import Pair
 from jgd.core.tree import map_unzip, tree_bytes
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.transforms.as_transform import as_transform
-from jgd.transforms.compose import Chain, Masked, Partition, chain, masked
+from jgd.transforms.compose import Chain, Links, Masked, Partition, chain, masked
 from jgd.transforms.decay import AddCautiousDecay, AddInitialDecay, DecayRule, agreement
 from jgd.transforms.rate_and_decay import ScaleThenDecay, ScaleWithCorrectedDecay
 from jgd.transforms.scale import Identity, Negate, Scale, ScaleByLearningRate, ScaleBySchedule, as_rule
@@ -117,9 +117,9 @@ def add_cautious_decayed_weights(weight_decay: Rate, mask: Any = None) -> AddCau
 
 def _flat(transform: Transform) -> tuple[Transform, ...]:
     """Return the links of a chain, those of chains in it taken apart."""
-    if not isinstance(transform, Chain):
+    if not isinstance(transform, Links):
         return (transform,)
-    return tuple(link for one in transform.transforms for link in _flat(one))
+    return tuple(link for one in transform.links for link in _flat(one))
 
 
 def _unmasked(link: Transform) -> Transform:

@@ -36,7 +36,7 @@ def in_chunks(
     updates, nodes = list(leaves), list(nodes)
 
     def call(part: Callable[[int, Any], Any], held: list[Any], kept: list[Any], first: Sequence[Any]) -> Any:
-        """The step on what `part(leaf, array)` leaves of each array, which begins at the entry `first` of its leaf."""
+        """Take the step on what `part(leaf, array)` leaves of each array, which begins at its leaf's entry `first`."""
         ours = [part(i, x) for i, x in enumerate(held)]
         state = [x if i is None else part(i, x) for i, x in zip(owners, kept, strict=True)]
         read = None if params is None else structure.unflatten([part(i, x) for i, x in enumerate(reads)])
@@ -80,7 +80,7 @@ class Chunks(NamedTuple):
     def first(self, row: Any, rows: int) -> Any:
         """Return the index of the first entry of `rows` from this one on.
 
-        Of several parts, what to add in each row to it.
+        Of several parts it is a number for each row: the index of its first entry less how many come before in `rows`.
         """
         size = math.prod(self.shape[1:])
         start = jnp.asarray(row).astype(jnp.uint32) * jnp.uint32(size % 2**32)
@@ -149,7 +149,7 @@ def _chunks(shape: tuple[int, ...], nodes: list[Any], chunk: int, devices: int) 
 
 
 def _slice(x: Any, k: Any, one: Chunks) -> Any:
-    """Chunk k of an array, or of codes and scales."""
+    """Return chunk k of an array, or of codes and scales."""
 
     def part(x: jax.Array) -> jax.Array:
         size = one.length(one.rows, x)
@@ -170,7 +170,7 @@ def _written(whole: Any, part: Any, k: Any, one: Chunks) -> Any:
 
 
 def _none_of(x: Any) -> Any:
-    """Nothing of an array; a scalar stays."""
+    """Return nothing of an array; a scalar stays."""
     return jax.tree.map(lambda x: jnp.zeros((0, *x.shape[1:]), x.dtype) if jnp.ndim(x) else x, x)
 
 

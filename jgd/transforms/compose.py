@@ -23,11 +23,42 @@ from jgd.core.without_matrices import warn_without_matrices
 from jgd.transforms.as_transform import as_transform
 
 
+class Links(Pair):
+    """Follow from the promises of `links`, one after another, what they promise together, with or without names."""
+
+    @property
+    def links(self) -> tuple[Transform, ...]:
+        """The transforms, in their order."""
+        raise NotImplementedError
+
+    def cost(self, params: Params) -> Cost:
+        """Add the costs of the links."""
+        return total(cost(link, params) for link in self.links)
+
+    def fixed(self, params: Params) -> Any:
+        """Tell where the last link's updates are zero, or those of one that only links follow which keep zeros zero."""
+        flags = jax.tree.map(lambda _: False, params)
+        for link in self.links:
+            own, kept = fixed_leaves(link, params), getattr(link, "keeps_zeros", False)
+            flags = jax.tree.map(lambda now, before, kept=kept: now or (kept and before), own, flags)
+        return flags
+
+    @property
+    def keeps_zeros(self) -> bool:
+        """Whether all links do."""
+        return all(getattr(link, "keeps_zeros", False) for link in self.links)
+
+
 @record
-class Chain(Pair):
+class Chain(Links):
     """Transforms one after another: the updates of each are the gradients of the next. State: a tuple of theirs."""
 
     transforms: tuple[Transform, ...] = part(convert=lambda links: tuple(map(as_transform, links)))
+
+    @property
+    def links(self) -> tuple[Transform, ...]:
+        """The transforms."""
+        return self.transforms
 
     def init(self, params: Params) -> State:
         """Return the states of the links."""
@@ -47,23 +78,6 @@ class Chain(Pair):
             grads, new = link.update(grads, link_state, params, **extra)
             states.append(new)
         return grads, tuple(states)
-
-    def cost(self, params: Params) -> Cost:
-        """Add the costs of the links."""
-        return total(cost(link, params) for link in self.transforms)
-
-    def fixed(self, params: Params) -> Any:
-        """Tell where the last link's updates are zero, or those of one that only links follow which keep zeros zero."""
-        flags = jax.tree.map(lambda _: False, params)
-        for link in self.transforms:
-            own, kept = fixed_leaves(link, params), getattr(link, "keeps_zeros", False)
-            flags = jax.tree.map(lambda now, before, kept=kept: now or (kept and before), own, flags)
-        return flags
-
-    @property
-    def keeps_zeros(self) -> bool:
-        """Whether all links do."""
-        return all(getattr(link, "keeps_zeros", False) for link in self.transforms)
 
     def __repr__(self) -> str:
         return f"chain({', '.join(map(repr, self.transforms))})"
@@ -89,7 +103,7 @@ class Masked(Pair):
         return optax.MaskedState(for_params(self.inner, params).init(self.kept(params)))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """Inner updates where the mask is true, the gradients elsewhere."""
+        """Return inner updates where the mask is true, the gradients elsewhere."""
         whole = grads if params is None else params
         flags = self._flags(whole)
         kept_params = None if params is None else _keep(flags, params)
@@ -242,7 +256,7 @@ def chain(*args: Any) -> Chain:
 
 
 def _at(count: Any, node: Any) -> Any:
-    """`node` with its schedules evaluated. What a record holds as a part, such as a function that skips, is none."""
+    """Evaluate the schedules in `node`. What a record holds as a part, such as a function that skips, is none."""
     if callable(node):
         return one_number("Scheduled.update", node, count)
     if jax.tree_util.all_leaves([node]):

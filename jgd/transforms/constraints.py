@@ -24,19 +24,19 @@ class SetToZero(Pair):
     keeps_zeros = True
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """Zeros."""
+        """Return zeros."""
         return jax.tree.map(jnp.zeros_like, grads), state
 
     def cost(self, params: Params) -> Cost:
-        """Nothing moves."""
+        """Count nothing: nothing moves."""
         return Cost()
 
     def fixed(self, params: Params) -> Any:
-        """Everywhere."""
+        """Tell that updates are zero everywhere."""
         return jax.tree.map(lambda _: True, params)
 
 

@@ -40,7 +40,7 @@ class FreezeUntil(Pair):
         return FreezeUntilState(zero_count())
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
-        """Zeros where leaves are held, the gradients elsewhere."""
+        """Return zeros where leaves are held, the gradients elsewhere."""
         is_held = state.count < self.steps
         held = leaf_flags(self.mask, grads if params is None else params)
         updates = jax.tree.map(lambda flag, g: jnp.where(is_held, jnp.zeros_like(g), g) if flag else g, held, grads)

@@ -41,7 +41,7 @@ class Graft(Pair):
     start: int = static(default=1, expect=WHOLE)
 
     def init(self, params: Params) -> State:
-        """Both states."""
+        """Return both states."""
         return GraftState(zero_count(), self.magnitude.init(params), self.direction.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

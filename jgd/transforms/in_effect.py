@@ -82,7 +82,7 @@ _Called = Mapping[tuple[int, str], _Argument]  # by the ids of the records that 
 
 
 def _in_effect(node: Any, state: State, called: _Called = MappingProxyType({})) -> Any:
-    """`node` as a tree of its numbers, each schedule replaced by its value at the count in `state`.
+    """Return `node` as a tree of its numbers, each schedule replaced by its value at the count in `state`.
 
     The tree has the numbers of a constructor's arguments under their names.
     """

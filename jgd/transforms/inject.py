@@ -203,7 +203,7 @@ def _number(x: Any, dtype: Any) -> jax.Array:
 
 
 def _moved(x: Any, dtype: Any) -> jax.Array:
-    """A schedule's value as the state keeps it: that of a count or another whole number may have a fraction later."""
+    """Return a schedule's value as the state keeps it: one that is whole now may have a fraction later."""
     return _number(x, dtype) if jnp.issubdtype(jnp.result_type(x), jnp.inexact) else jnp.asarray(x, dtype)
 
 

@@ -1,6 +1,6 @@
 """The transforms within a transform, each with the parameters that reach it."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from jgd.core import Transform
@@ -20,10 +20,13 @@ class InnerTransform(NamedTuple):
     label: Hashable = None  # that a partition has for it
 
 
-def inner_transforms(transform: Any, params: Params) -> list[InnerTransform]:
+def inner_transforms(
+    transform: Any, params: Params, parts: Callable[[Any], list[tuple[str, Any]]] = each_part
+) -> list[InnerTransform]:
     """List the transforms that one holds, with the parameters that its mask or its labels leave to each.
 
-    Below a mask, rules for matrices have the axes that were declared for the whole parameters.
+    Below a mask, rules for matrices have the axes that were declared for the whole parameters. `parts` lists those of
+    any other record that are to be looked at, with their paths.
     """
     if isinstance(transform, ByPath):
         transform = transform.partition(params)
@@ -34,5 +37,4 @@ def inner_transforms(transform: Any, params: Params) -> list[InnerTransform]:
         ]
     if isinstance(transform, Masked):
         return [InnerTransform(".inner", for_params(transform.inner, params), transform.kept(params))]
-    parts = each_part(transform)
-    return [InnerTransform(path, one, params) for path, one in parts if isinstance(one, Transform)]
+    return [InnerTransform(path, one, params) for path, one in parts(transform) if isinstance(one, Transform)]

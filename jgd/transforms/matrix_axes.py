@@ -180,7 +180,7 @@ def _leaves(rows: list[tuple[tuple[str, ...], tuple[int, ...]]], stacked: list[b
 
 
 def _bias(known: Container[tuple[str, ...]], names: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The bias beside a kernel, if any: `b1` for `w1`, `bias` for `kernel`, `in_proj_bias` for `in_proj_weight`."""
+    """Find a kernel's bias, if any: `b1` for `w1`, `bias` for `kernel`, `in_proj_bias` for `in_proj_weight`."""
     *layer, name = names or ("",)
     if re.search("kernel|weight", name):
         candidates = [re.sub("kernel|weight", "bias", name), "bias"]
@@ -249,7 +249,7 @@ def _without_bias(leaf: _Leaf, out_first: bool) -> MatrixAxes | None:
 
 
 def _readouts(leaves: list[_Leaf], guesses: list[MatrixAxes | None]) -> set[int]:
-    """The leaves that names, shapes and neighbours tell to be a readout, among the layers at the root of the tree."""
+    """Find the leaves that names, shapes and neighbours tell to be a readout, among the layers at the tree's root."""
     numbered: dict[str, list[tuple[int, int]]] = {}
     found, sized = set(), []
     tables = {leaf.shape for leaf in leaves if re.search("embed", "/".join(leaf.names), re.IGNORECASE)}

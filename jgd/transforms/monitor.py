@@ -64,7 +64,7 @@ class Measure(Pair):
     measure: Callable[..., Any] = part(convert=as_function, expect=MEASURE)
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -90,7 +90,7 @@ class Monitor(Pair):
     measures: Mapping[str, Any] = part(convert=_measures, expect=MEASURES)
 
     def init(self, params: Params) -> State:
-        """Zeros for the measures, and the states of their transforms."""
+        """Return zeros for the measures, and the states of their transforms."""
         states = tuple(one.init(params) for one in self.measures.values())
         shapes = jax.eval_shape(lambda: self.update(params, optax.MonitorState({}, states), params)[1].measurements)
         return optax.MonitorState(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes), states)

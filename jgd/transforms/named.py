@@ -6,10 +6,9 @@ from typing import Any
 
 from jgd.core import InputError, Transform, part, record
 from jgd.core.arguments import Kind
-from jgd.core.cost import Cost, cost, total
-from jgd.core.pair import Pair
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
+from jgd.transforms.compose import Links
 
 LINKS = Kind("be a mapping of names to transforms", lambda x: isinstance(x, Mapping) and all(map(_is_name, x)))
 
@@ -19,7 +18,7 @@ def _is_name(x: Any) -> bool:
 
 
 @record
-class NamedChain(Pair):
+class NamedChain(Links):
     """Transforms one after another, each with a name. State: an ordered dict of theirs, by name.
 
     `opt["clip"]` is the link of that name; `state["clip"]` is its state, and `hyperparams(opt)` has its numbers.
@@ -30,6 +29,11 @@ class NamedChain(Pair):
         convert=lambda links: OrderedDict((name, as_transform(link)) for name, link in links.items()), expect=LINKS
     )
     called = "named_chain"
+
+    @property
+    def links(self) -> tuple[Transform, ...]:
+        """The transforms without their names."""
+        return tuple(self.transforms.values())
 
     def init(self, params: Params) -> State:
         """Return the states of the links."""
@@ -47,10 +51,6 @@ class NamedChain(Pair):
         for name, link in self.transforms.items():
             grads, states[name] = link.update(grads, state[name], params, **extra)
         return grads, states
-
-    def cost(self, params: Params) -> Cost:
-        """Add the costs of the links."""
-        return total(cost(link, params) for link in self.transforms.values())
 
     def __getitem__(self, index: Any) -> Any:
         """Return the link of a name; by position, `init` and `update`, as optax's pairs have them."""

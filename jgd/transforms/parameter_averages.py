@@ -187,7 +187,7 @@ class Lawa(Pair):
     period: Scalar = hyper(interval="[1, inf)", whole=True)
 
     def init(self, params: Params) -> State:
-        """No checkpoints yet."""
+        """Return a state that has seen no checkpoints."""
         return LawaState(zero_count(), self._empty(params), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

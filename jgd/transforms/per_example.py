@@ -111,7 +111,7 @@ def _batch(place: str, grads: Grads) -> int:
 
 
 def _factors(grads: Grads, limit: Scalar) -> jax.Array:
-    """min(1, limit / norm) for each example, f[batch]."""
+    """Compute min(1, limit / norm) for each example, f[batch]."""
     squares = [jnp.sum(abs_sq(widen(g)), tuple(range(1, g.ndim))) for g in jax.tree.leaves(grads)]
     return shrink(safe_sqrt(sum(squares, start=jnp.zeros((), jnp.float32))), limit)
 
@@ -121,5 +121,5 @@ def _summed(factors: jax.Array, g: jax.Array) -> jax.Array:
 
 
 def _like(x: jax.Array, g: jax.Array) -> jax.Array:
-    """In the gradient's dtype, unless that is one of integers."""
+    """Cast to the gradient's dtype, unless that is one of integers."""
     return x.astype(g.dtype) if jnp.issubdtype(g.dtype, jnp.inexact) else x

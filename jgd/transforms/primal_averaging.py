@@ -38,7 +38,7 @@ class PrimalAveraging(Pair):
     mu_y: Scalar = hyper(default=0.8, interval="(0, 1]")
 
     def init(self, params: Params) -> State:
-        """Return all three sequences begin at the parameters."""
+        """Return z, which begins at the parameters as y and x do, and the state of `inner`."""
         return PrimalAveragingState(copied(params), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

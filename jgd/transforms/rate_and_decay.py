@@ -55,7 +55,7 @@ class ScaleWithCorrectedDecay(Pair):
         return updates, CorrectedDecayState(increment(state.count))
 
     def largest_rate(self) -> Scalar:
-        """`peak`, or else that of the schedule."""
+        """Return `peak`, or else that of the schedule."""
         peak = getattr(self.learning_rate, "peak_value", None) if self.peak is None else self.peak
         if peak is None:
             raise InputError(
@@ -119,7 +119,7 @@ class ScaleThenDecay(Pair):
         return 1.0
 
     def rate_factors(self, params: Params) -> list[tuple[Scalar, int] | None]:
-        """For each leaf its size and the power of it, 1; `None` where the size is 1."""
+        """Return for each leaf its size and the power of it, 1; `None` where the size is 1."""
         sizes = [self.rate_of_shape(jnp.shape(x)) for x in jax.tree.leaves(params)]
         return [None if isinstance(size, float) and size == 1 else (size, 1) for size in sizes]
 

@@ -127,7 +127,7 @@ class Kahan(Pair):
     inner: Transform = part(convert=as_transform, expect=TRANSFORM)
 
     def init(self, params: Params) -> State:
-        """Residues at zero, and the inner state of widened parameters."""
+        """Return residues at zero, and the inner state of widened parameters."""
         _check_acts("Kahan", params, False, "nothing is in bfloat16 or float16")
         residue = jax.tree.map(lambda p: jnp.zeros_like(p) if is_narrow(p) else optax.MaskedNode(), params)
         return KahanState(residue, self.inner.init(_wide(params)))
@@ -239,7 +239,7 @@ def _gap(end: jax.Array, start: jax.Array) -> jax.Array:
 
 
 def _at_random(x: jax.Array, dtype: Any, seed: jax.Array) -> jax.Array:
-    """Numbers of a narrow dtype, as f32, whose mean is x, with the derivative of x."""
+    """Return numbers of a narrow dtype, as f32, whose mean is x, with the derivative of x."""
     return straight_through(x, rounded(x, dtype, random_bits(seed, x.shape)))
 
 
@@ -256,7 +256,7 @@ def _inner_step(
 def _narrow_leaves(
     rule: Callable[..., tuple[Any, ...]], updates: Updates, params: Params, *slots: Any
 ) -> tuple[Any, ...]:
-    """`rule(i, update, parameter, *slots) -> (update, last slot)` of narrow leaves; all else passes.
+    """Apply `rule(i, update, parameter, *slots) -> (update, last slot)` to narrow leaves; all else passes.
 
     Returns the updates, and the last slot's tree where there is one.
     """

@@ -51,7 +51,7 @@ class Adagc(Pair):
     keeps_zeros = True
 
     def init(self, params: Params) -> State:
-        """No norms yet."""
+        """Return a state that has seen no norms."""
         check_inexact("Adagc.init", params)
         norms = jax.tree.map(lambda p: jnp.zeros((), moment_dtype(p, real=True)), params)
         return AdagcState(zero_count(), norms)
@@ -110,7 +110,7 @@ class Zclip(Pair):
     keeps_zeros = True
 
     def init(self, params: Params) -> State:
-        """No norms yet."""
+        """Return a state that has seen no norms."""
         check_inexact("Zclip.init", params)
         return ZclipState(zero_count(), scalar_of(params), scalar_of(params))
 

@@ -15,7 +15,7 @@ from jgd.core.tree import increment, map_unzip, map_updates, where_both, zero_co
 from jgd.core.types import Grads, Params, Rate, Scalar, State, Updates
 from jgd.core.values import at_count
 from jgd.transforms.as_transform import as_transform
-from jgd.transforms.compose import Chain
+from jgd.transforms.compose import Links
 
 
 @record
@@ -28,7 +28,7 @@ class Identity(Pair):
     keeps_zeros = True
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -166,8 +166,8 @@ def as_rule(value: Any) -> Transform:
         return not getattr(x, "keeps_sign", not hasattr(x, "learning_rate"))
 
     rule = last = as_transform(value)
-    while isinstance(last, Chain) and last.transforms:
-        last = last.transforms[-1]
+    while isinstance(last, Links) and last.links:
+        last = last.links[-1]
     turns = isinstance(last, Scale) and isinstance(last.step_size, numbers.Real) and last.step_size < 0
     if turns or isinstance(last, Negate) or any(map(is_rate, jax.tree.leaves(rule, is_leaf=is_rate))):
         raise ExpectationError(

@@ -40,5 +40,5 @@ class WrappedSchedule:
 
     @classmethod
     def tree_unflatten(cls, _: None, children: Any) -> "WrappedSchedule":
-        """Rebuilt by JAX."""
+        """Rebuild it as JAX does."""
         return cls(*children)

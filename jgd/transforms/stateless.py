@@ -23,7 +23,7 @@ class Stateless(Pair):
     f: Callable[..., Any] = part(convert=as_function, expect=function_of("(updates, params) -> updates", 2))
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -44,7 +44,7 @@ class StatelessWithTreeMap(Pair):
     f: Callable[..., Any] = part(convert=as_function, expect=function_of("(update, param) -> update", 2))
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

@@ -18,7 +18,7 @@ from jgd.core.values import each_part
 from jgd.transforms.as_transform import Foreign, as_transform
 from jgd.transforms.by_path import EMBEDDING, ByPath
 from jgd.transforms.clip import ClipByGlobalNorm
-from jgd.transforms.compose import Chain, Masked, Partition
+from jgd.transforms.compose import Links, Masked, Partition
 from jgd.transforms.decay import AddDecayedWeights
 from jgd.transforms.grafting import Graft
 from jgd.transforms.inner_transforms import inner_transforms
@@ -30,7 +30,7 @@ from jgd.transforms.scale import Identity, Scale, ScaleByLearningRate, ScaleBySc
 from jgd.transforms.wrappers import ApplyIfFinite, MultiSteps
 
 LINEAR = (AddDecayedWeights, ClipByGlobalNorm, Identity, Scale, ScaleByLearningRate, ScaleBySchedule, Trace, Zclip)
-WRAPPERS = (ApplyIfFinite, ByPath, Masked, MultiSteps, ParameterAverage, Partition)
+WRAPPERS = (ApplyIfFinite, ByPath, Graft, Links, Masked, MultiSteps, ParameterAverage, Partition)
 KIND = Kind("be 'adam', 'sgd' or 'muon', or None to look", lambda x: x is None or admits(one_of(*KINDS), x))
 KINDS = ("adam", "sgd", "muon")
 
@@ -67,7 +67,7 @@ class ByWidth:
         return cost(self.optimizer, params)
 
     def rate_factors(self, params: Params) -> list[tuple[float, int] | None]:
-        """For each leaf a number and its power, 1, that multiply the optimizer's rate; `None` where it is 1."""
+        """Return for each leaf a number and its power, 1, that multiply the optimizer's rate; `None` where it is 1."""
         optimizer = for_params(self.optimizer, params)
         rules, sizes = (_rules_with(method, optimizer, params) for method in ("length", "rate_of_shape"))
         if self.kind is None and _is_opaque(self.optimizer):
@@ -250,36 +250,32 @@ def _factor(kind: str, rule: Any, shape: tuple[int, ...], rows: int, columns: in
 
 
 def _rules_with(method: str, transform: Any, params: Params) -> dict[str, Any]:
-    """The record with this method that steps each leaf, by its path, with 1 for its numbers, which all leaves share."""
+    """Find the record with this method that steps each leaf, by path, with 1 for its numbers, which leaves share."""
     if hasattr(type(transform), method):
         return dict.fromkeys(leaf_paths(params), jax.tree.map(lambda _: 1.0, transform))
-    if isinstance(transform, Graft):  # whose steps are as long as those of one of its two
-        return _rules_with(method, transform.magnitude, params)
     found: dict[str, Any] = {}
-    for inner in inner_transforms(transform, params):
+    for inner in inner_transforms(transform, params, _parts):
         found |= _rules_with(method, inner.transform, inner.params)
     return found
 
 
 def _is_linear(transform: Any) -> bool:
     """Tell whether steps are sums of gradients and parameters with fixed weights."""
-    if isinstance(transform, Chain):
-        return all(map(_is_linear, transform.transforms))
-    if isinstance(transform, (*WRAPPERS, Graft)):
-        return all(map(_is_linear, _inner(transform)))
+    if isinstance(transform, WRAPPERS):
+        return all(_is_linear(one) for _, one in _parts(transform))
     return isinstance(transform, LINEAR)
 
 
 def _is_opaque(transform: Any) -> bool:
     """Tell whether a pair of functions is in it, of which nothing is known."""
-    return isinstance(transform, Foreign) or any(map(_is_opaque, _inner(transform)))
+    return isinstance(transform, Foreign) or any(_is_opaque(one) for _, one in _parts(transform))
 
 
-def _inner(transform: Any) -> list[Transform]:
-    """Return the transforms that a record holds; of a graft, the one whose steps are as long."""
+def _parts(transform: Any) -> list[tuple[str, Any]]:
+    """List the transforms in a record, with their paths; of a graft only the one whose steps are as long."""
     if isinstance(transform, Graft):
-        return [transform.magnitude]
-    return [one for _, one in each_part(transform) if isinstance(one, Transform)]
+        return [(".magnitude", transform.magnitude)]
+    return [(path, one) for path, one in each_part(transform) if isinstance(one, Transform)]
 
 
 def _times(factor: float, u: Any) -> jax.Array:

@@ -88,7 +88,7 @@ class MultiSteps(Pair):
         return self.opt
 
     def gradient_transformation(self) -> "MultiSteps":
-        """Itself; optax's class needs a conversion here."""
+        """Return itself; optax's class needs a conversion here."""
         return self
 
     def _skip(self, grads: Grads, step: jax.Array, params: Params) -> tuple[jax.Array, Any]:
@@ -109,7 +109,7 @@ class ApplyIfFinite(Pair):
     max_consecutive_errors: Scalar = hyper(interval="[0, inf]", whole=True)
 
     def init(self, params: Params) -> State:
-        """No errors yet."""
+        """Return a state that has seen no errors."""
         return optax.ApplyIfFiniteState(zero_count(), jnp.array(True), zero_count(), self.inner.init(params))
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:

@@ -7,6 +7,10 @@ import optax
 import pytest
 
 import jgd
+from jgd.core.leaves import fixed_leaves
+from jgd.health.check import chained_rates
+from jgd.health.sharpness import edge_of
+from jgd.transforms.scale import as_rule
 from tests import problems
 
 PARAMS = problems.params()
@@ -43,6 +47,49 @@ def test_links_states_and_hyperparameters_are_read_by_name():
 def test_links_that_are_none_are_refused(links, said):
     with pytest.raises(jgd.InputError, match=said):
         jgd.named_chain(*links)
+
+
+FREEZE = {"w": True, "rest": [False, False]}
+LINKS = {
+    "sgd": lambda: (jgd.trace(0.9), jgd.scale_by_learning_rate(0.1)),
+    "clipped": lambda: (jgd.clip_by_global_norm(1.0), jgd.trace(0.9), jgd.scale_by_learning_rate(0.1)),
+    "frozen first": lambda: (jgd.freeze(FREEZE), jgd.sgd(0.1)),
+    "frozen, then decay": lambda: (jgd.freeze(FREEZE), jgd.add_decayed_weights(0.1)),
+    "turned": lambda: (jgd.trace(0.9), jgd.scale(-1.0)),
+    "rule": lambda: (jgd.trace(0.9), jgd.scale_by_adam()),
+    "two rates": lambda: (jgd.sgd(0.1), jgd.sgd(0.1)),
+    "none": lambda: (),
+}
+
+
+def named(*links):
+    return jgd.named_chain(*((f"link {i}", link) for i, link in enumerate(links)))
+
+
+def refuses(function, argument):
+    """Tell whether a function refuses an argument."""
+    try:
+        function(argument)
+    except jgd.InputError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("links", LINKS.values(), ids=LINKS)
+def test_a_chain_with_names_promises_what_one_without_does(links):
+    plain, other = jgd.chain(*links()), named(*links())
+    for one in (lambda x: x, lambda x: jgd.chain(x, jgd.scale(0.5)), lambda x: jgd.masked(x, FREEZE)):
+        assert fixed_leaves(one(other), PARAMS) == fixed_leaves(one(plain), PARAMS)
+    assert other.keeps_zeros == plain.keeps_zeros
+    assert other.cost(PARAMS) == plain.cost(PARAMS)
+    assert chained_rates(other) == chained_rates(plain)
+    assert edge_of(other, other.init(PARAMS), PARAMS) == edge_of(plain, plain.init(PARAMS), PARAMS)
+    assert jgd.spectral_rates(other).rate_factors(PARAMS) == jgd.spectral_rates(plain).rate_factors(PARAMS)
+    assert refuses(as_rule, other) == refuses(as_rule, plain)
+    assert refuses(jgd.cautious, other) == refuses(jgd.cautious, plain)
+    if not refuses(jgd.cautious, plain):
+        steps = [problems.trajectory(jgd.cautious(x), PARAMS, GRADS) for x in (other, plain)]
+        problems.close(*steps, rtol=0)
 
 
 def test_frozen_leaves_stand_still_without_a_state():

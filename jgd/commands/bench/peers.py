@@ -27,7 +27,7 @@ class Peer(Protocol):
     """Another library, or this one."""
 
     def runner(self, params: Params) -> Runner:
-        """Steps on parameters of these shapes and one random gradient, to be timed."""
+        """Return steps on parameters of these shapes and one random gradient, to be timed."""
         ...
 
     def walk(self, start: Params, grads: Sequence[Params]) -> list[np.ndarray]:
@@ -65,7 +65,7 @@ class InTorch(NamedTuple):
     kernel: str  # fused or foreach
 
     def runner(self, params: Params) -> "TorchSteps":
-        """Eager steps."""
+        """Return eager steps."""
         return TorchSteps(self.spec, self.kernel, random_like(params, 0), random_like(params, 1))
 
     def walk(self, start: Params, grads: Sequence[Params]) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ SPREAD = 12  # between the slowest and the fastest step, above which times stand
 
 
 def who(rows: Sequence[Row]) -> list[str]:
-    """Who steps, ourselves first."""
+    """List who steps, ourselves first."""
     return list(dict.fromkeys(row.by for row in rows))
 
 
@@ -24,7 +24,7 @@ def color_of(rows: Sequence[Row], by: str) -> str:
 
 
 def roofline_figure(rows: Sequence[Row], bandwidth: float, peak: float) -> Any:
-    """Operations a second against operations for each of the least bytes, below what copy and products allow.
+    """Draw operations a second against operations for each of the least bytes, below what copy and products allow.
 
     A thin line goes from each optimizer's place on the roof down to what was achieved there.
     """
@@ -57,7 +57,7 @@ def roofline_figure(rows: Sequence[Row], bandwidth: float, peak: float) -> Any:
 
 
 def times_figure(rows: Sequence[Row]) -> Any:
-    """Return the time of a step, its quartiles over blocks, and the floor as a bar, an optimizer in each line."""
+    """Draw the time of a step, its quartiles over blocks, and the floor as a bar, an optimizer in each line."""
     names = list(dict.fromkeys(row.optimizer for row in rows))
     slowest, fastest = (pick(row.timing.median for row in rows) for pick in (max, min))
     scale, unit = (1e3, "ms") if slowest >= 1e-3 else (1e6, "µs")
@@ -92,7 +92,7 @@ def _axes(size: tuple[float, float]) -> tuple[Any, Any]:
 
 
 def _legend(figure: Any, axes: Any, rows: Sequence[Row]) -> None:
-    """Above the picture, where nothing is hidden."""
+    """Name who steps above the picture, where nothing is hidden."""
     if len(who(rows)) > 1:
         handles, names = axes.get_legend_handles_labels()
         style = {"frameon": False, "fontsize": 9, "labelcolor": INK}
@@ -104,7 +104,7 @@ def _beside(right: float, up: float) -> dict[str, Any]:
 
 
 def _spread(places: Sequence[tuple[str, float]], gap: float) -> list[tuple[str, float, float]]:
-    """Names with their places and where their labels stand: in order, at least `gap` apart in logarithms."""
+    """Return names with their places and where their labels stand: in order, at least `gap` apart in logarithms."""
     found, last = [], -np.inf
     for name, place in places:
         last = max(np.log(place), last + gap)

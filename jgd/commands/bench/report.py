@@ -53,7 +53,7 @@ ROOF = (
 
 
 def _verdict(rows: Sequence[Row]) -> str:
-    """Return the nearest to the floor and the farthest, and how often peers are slower."""
+    """Tell who is nearest to the floor and farthest from it, and how often peers are slower."""
     ours = {row.optimizer: row.share.percent for row in rows if row.by == "jgd" and row.share is not None}
     said = []
     if ours:
@@ -126,7 +126,7 @@ def _notes(document: Mapping[str, Any], rows: Sequence[Row], command: str) -> li
 
 
 def _level(rows: Sequence[Row]) -> str:
-    """Return the probability with which an interval over so many blocks holds the truth."""
+    """Write the probability with which an interval over so many blocks holds the truth."""
     return level_text(median_ranks(len(rows[0].timing.seconds))[1])
 
 

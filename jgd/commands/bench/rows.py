@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 def measure_case(name: str, case: Case, tree: Tree, names: Sequence[str], blocks: int, seconds: float) -> list[Row]:
-    """Return one optimizer by us and by those of the peers who have it, a block of each in turn, and a copy."""
+    """Measure one optimizer by us and by those of the peers who have it, a block of each in turn, and a copy."""
     ours, others = InJax(case.ours), peers_of(case, names)
     apart = {peer: difference(ours, found, tree.params) for peer, found in others.items()}
     for peer, found in apart.items():

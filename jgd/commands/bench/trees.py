@@ -34,7 +34,7 @@ class Tree(NamedTuple):
 
 
 def gpt2_small() -> Any:
-    """124 million float32 parameters in 148 leaves: GPT-2 small, its output tied to its embedding."""
+    """Make 124 million float32 parameters in 148 leaves: GPT-2 small, its output tied to its embedding."""
     width, norm = 768, lambda: {"scale": (768,), "bias": (768,)}
     blocks = {
         f"h{i}": {
@@ -49,7 +49,7 @@ def gpt2_small() -> Any:
 
 
 def resnet50() -> Any:
-    """25.6 million float32 parameters in 161 leaves: ResNet-50, whose kernels are (height, width, in, out)."""
+    """Make 25.6 million float32 parameters in 161 leaves: ResNet-50, whose kernels are (height, width, in, out)."""
 
     def conv(size: int, inputs: int, outputs: int) -> dict[str, Any]:
         return {"kernel": (size, size, inputs, outputs), "bn": {"scale": (outputs,), "bias": (outputs,)}}
@@ -65,7 +65,7 @@ def resnet50() -> Any:
 
 
 def mlp() -> Any:
-    """0.7 million float32 parameters in 6 leaves: 784-512-512-10, small enough for any cache."""
+    """Make 0.7 million float32 parameters in 6 leaves: 784-512-512-10, small enough for any cache."""
     return _shapes({"hidden0": _dense(784, 512), "hidden1": _dense(512, 512), "head": _dense(512, 10)})
 
 
@@ -73,7 +73,7 @@ KNOWN: dict[str, Callable[[], Any]] = {"gpt2-small": gpt2_small, "resnet50": res
 
 
 def load_tree(text: str) -> Tree:
-    """The tree that `--params` names: a known one, `1e8` parameters, `1e8x64` in 64 leaves, or `file.py:params`."""
+    """Make the tree that `--params` means: known, `1e8` parameters, `1e8x64` in 64 leaves, or `file.py:params`."""
     if text in KNOWN:
         return Tree(text, KNOWN[text]())
     if found := SIZE.fullmatch(text):

@@ -23,7 +23,7 @@ STEEPNESS = 30.0  # of the bowl, across over along
 
 
 def path_pictures(entries: Iterable[OptimizerEntry]) -> dict[str, str]:
-    """{name: SVG} of the optimizers that reach something finite on both landscapes; each is one small program."""
+    """Draw the optimizers that reach something finite on both landscapes, {name: SVG}; each is one small program."""
     entries = list(entries)
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore", NoMatrixWarning)  # a point of the plane is a matrix 1 x 2
@@ -34,7 +34,7 @@ def path_pictures(entries: Iterable[OptimizerEntry]) -> dict[str, str]:
 
 
 def _best_paths(entry: OptimizerEntry) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """f[2, STEPS + 1, 2], f[2], f[2]: the path to the lowest value on each landscape, that value, and its rate.
+    """Return f[2, STEPS + 1, 2], f[2], f[2]: the path to the lowest value on each landscape, that value, and its rate.
 
     The lanes of the program are the rates, from a tenth of the least that is searched to ten times the largest.
     """
@@ -54,7 +54,7 @@ def _best_paths(entry: OptimizerEntry) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def _path(optimizer: Any, landscape: Any) -> tuple[jax.Array, jax.Array]:
-    """f[STEPS, 2] points and f[STEPS] values: what the optimizer would be judged by after each step."""
+    """Return f[STEPS, 2] points and f[STEPS] values: what the optimizer would be judged by after each step."""
 
     def outputs_fn(params: Any) -> jax.Array:
         x, y = params["w"][0]

@@ -83,7 +83,7 @@ def reference() -> dict[str, ReferenceEntry]:
 
 
 def find_entry(topic: str, entries: Mapping[str, ReferenceEntry]) -> ReferenceEntry | None:
-    """The entry that a topic means: its name, with `jgd.` or not, another name of it, or the only one that ends so."""
+    """Find the entry that a topic means: its name, with `jgd.` or not, another of it, or the only one that ends so."""
     name = topic.removeprefix("jgd.")
     if name in entries:
         return entries[name]

@@ -121,7 +121,7 @@ def _curve_of(entry: ReferenceEntry) -> list[type]:
 
 
 def _fenced(lines: Sequence[str]) -> Iterable[str]:
-    """Examples of a Python prompt between fences."""
+    """Put examples of a Python prompt between fences."""
     inside = False
     for line in lines:
         example = line.lstrip().startswith((">>> ", "... ")) or (inside and bool(line.strip()))

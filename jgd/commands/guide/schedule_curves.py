@@ -50,7 +50,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 def curve_pictures() -> dict[str, str]:
-    """{name: SVG} of every schedule that has an example, over the first steps."""
+    """Draw every schedule that has an example, over the first steps: {name: SVG}."""
     return {name: _drawn(name, getattr(schedules, name)(**given)) for name, given in EXAMPLES.items()}
 
 

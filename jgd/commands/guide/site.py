@@ -71,7 +71,7 @@ def title_of(text: str) -> str:
 
 
 def llms_text(pages: Mapping[str, str], entries: Mapping[str, ReferenceEntry]) -> str:
-    """The pages with their addresses and what they are for, as programs that read text look for them (llmstxt.org)."""
+    """List the pages with their addresses and purposes, as programs that read text look for them (llmstxt.org)."""
     told = dict(re.findall(r"^\| \[([a-z-]+)\]\(.*?\) \| (.*) \|$", pages.get("index", ""), re.MULTILINE))
     lines = [f"# {TITLE}", "", "> A functional optimization toolkit for JAX.", "", "## Guide", ""]
     lines += [f"- [{title_of(text)}]({name}/): {told[name]}" for name, text in pages.items() if name in told]
@@ -112,7 +112,7 @@ def _of_entry(entry: ReferenceEntry, drawn: bool) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in which what a formula has in angle brackets, and stars and underscores, are read as they stand."""
+    """Return text in which what a formula has in angle brackets, and stars and underscores, are read as they stand."""
     parts = re.split(r"(```.*?```|`[^`\n]*`|\n    [^\n]*|^- `[^\n]*?`)", text, flags=re.DOTALL)
     parts[::2] = (re.sub(r"([*_|])", r"\\\1", part.replace("<", "&lt;")) for part in parts[::2])
     return "".join(parts)

@@ -108,7 +108,7 @@ def race(options: argparse.Namespace) -> int:
 
 
 def _budget(options: argparse.Namespace) -> list[int]:
-    """Trials, seeds and steps: the options', or else the task's own."""
+    """Return trials, seeds and steps: the options', or else the task's own."""
     entry = BUILTIN.get(options.task, BUILTIN["digits"])
     given = ((name, getattr(options, name)) for name in ("trials", "seeds", "steps"))
     return [getattr(entry, name) if value is None else value for name, value in given]

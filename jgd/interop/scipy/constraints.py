@@ -38,7 +38,7 @@ class _Linear:
 
 
 def constraints_of(place: str, constraints: Any, x: jax.Array) -> tuple[Constraint, ...]:
-    """Jgd's constraints of scipy's: one, or a list of them."""
+    """Return jgd's constraints of scipy's: one, or a list of them."""
     if constraints is None or (isinstance(constraints, Mapping) and not constraints):
         return ()
     several = constraints if isinstance(constraints, (list, tuple)) else [constraints]

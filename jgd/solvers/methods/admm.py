@@ -54,7 +54,7 @@ class Track(NamedTuple):
 
     @classmethod
     def begin(cls, point: jax.Array) -> "Track":
-        """Before the first step."""
+        """Return the track before the first step."""
         return cls(Mixing.none(MEMORY, point), point, jnp.full_like(point, jnp.inf), point)
 
     def after(self, point: jax.Array, onwards: jax.Array) -> tuple["Track", jax.Array, jax.Array]:
@@ -138,7 +138,7 @@ class Admm(Method):
         return where(fine, cast_like(moved, iterate), cast_like(tried, iterate))
 
     def _moved(self, problem: Objective, iterate: Iterate, at_new: Splitting) -> Iterate:
-        """From a new x: new z and u if it is near enough to the minimum in x."""
+        """Return new z and u, from a new x, if it is near enough to the minimum in x."""
         old: Splitting = iterate.memory
         at = problem.nonsmooth.linear(at_new.x.params)
         slope = jnp.linalg.norm(self._slope(problem, at_new, at))
@@ -177,7 +177,7 @@ class Admm(Method):
         return self._aimed(problem, where(done, cast_like(found, iterate), cast_like(inner, iterate)))
 
     def _aimed(self, problem: Objective, iterate: Iterate) -> Iterate:
-        """Newton's step in x."""
+        """Return Newton's step in x."""
         memory: Splitting = iterate.memory
         x, rho = memory.x, memory.rho
         slope = self._slope(problem, memory, problem.nonsmooth.linear(x.params))

@@ -189,7 +189,7 @@ class _Lagrangian:
 
 
 def _floor(value: jax.Array) -> jax.Array:
-    """Below which an augmented Lagrangian that began at this value has no minimum, and needs a larger penalty."""
+    """Tell below what an augmented Lagrangian that began at this value has no minimum, and needs a larger penalty."""
     return -1e10 * jnp.maximum(1.0, jnp.abs(value))
 
 

@@ -1,6 +1,6 @@
 """Steps whose length is found by backtracking: what proximal, mirror and conditional gradient methods share."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,8 @@ class StepProgress(NamedTuple):
     value: jax.Array  # f[], the least so far
     optimality: jax.Array  # f[], the least so far
     idle: jax.Array  # i32[], accepted steps in a row in which neither fell
+    here: Any  # the point in the method's own form, () for a method that needs none
+    there: Any  # the trial in that form
 
 
 @record
@@ -47,8 +49,16 @@ class Backtracking(Method):
         """Return the trial from a point, f[n]."""
         raise NotImplementedError
 
+    def form(self, point: Point) -> Any:
+        """Return the start in the method's own form; by default it has none, ()."""
+        return ()
+
+    def aim(self, problem: Objective, point: Point, here: Any, step: jax.Array) -> tuple[jax.Array, Any]:
+        """Return the trial from a point, f[n], and its form, given the point's; by default `move`'s, and none."""
+        return self.move(problem, point, step), ()
+
     def distance(self, problem: Objective, new: jax.Array, old: jax.Array) -> jax.Array:
-        """D(new, old): half the squared Euclidean distance, if nothing else is said."""
+        """Return D(new, old): half the squared Euclidean distance, if nothing else is said."""
         return jnp.sum((new - old) ** 2) / 2
 
     def residual(self, problem: Objective, point: Point, trial: jax.Array, step: jax.Array) -> jax.Array:
@@ -61,27 +71,30 @@ class Backtracking(Method):
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """Return the start, and a first step that is of length 1 along the gradient at most."""
+        here = self.form(point)
         step = 1 / jnp.maximum(1.0, jnp.linalg.norm(point.grad))
-        trial = self.move(problem, point, step)
+        trial, there = self.aim(problem, point, here, step)
         optimality = self.residual(problem, point, trial, step)
-        progress = StepProgress(step, jnp.array(False), point.value, optimality, jnp.zeros((), jnp.int32))
+        idle = jnp.zeros((), jnp.int32)
+        progress = StepProgress(step, jnp.array(False), point.value, optimality, idle, here, there)
         return Iterate(point, trial, jnp.array(True), optimality, status(Status.RUNNING), progress)
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
         """Return the step from the new point, or a shorter one from the old."""
-        share = self.share(problem, iterate.point, new, iterate.memory.step)
+        old: StepProgress = iterate.memory
+        share = self.share(problem, iterate.point, new, old.step)
         accepted = share <= 1
-        point = where(accepted, new, iterate.point)
-        progress = self.resized(iterate.memory, share)
-        trial = self.move(problem, point, progress.step)
+        point, here = where(accepted, (new, old.there), (iterate.point, old.here))
+        progress = self.resized(old, share)
+        trial, there = self.aim(problem, point, here, progress.step)
         residual = self.residual(problem, point, trial, progress.step)
         optimality = jnp.where(accepted, residual, iterate.optimality)
-        progress = noted(progress, accepted, new.value, optimality)
+        progress = noted(progress._replace(here=here, there=there), accepted, new.value, optimality)
         end = ended(progress, iterate.point, new, accepted, self.is_still(trial, point.params))
         return Iterate(point, trial, accepted, optimality, end, progress)
 
     def share(self, problem: Objective, old: Point, new: Point, step: jax.Array) -> jax.Array:
-        """By how much f exceeds its tangent at `old`, as a share of D / t, which is what the step allows."""
+        """Tell by how much f exceeds its tangent at `old`, as a share of D / t, which is what the step allows."""
         s = new.params - old.params
         allowed = self.distance(problem, new.params, old.params) / step
         before, after = smooth(old), smooth(new)

@@ -25,9 +25,9 @@ def longest_step(problem: Objective, params: jax.Array, direction: jax.Array) ->
 def first_step(problem: Objective, size: jax.Array, value: jax.Array, slope: jax.Array) -> jax.Array:
     """Tell how far to try first along steepest descent of this norm and slope, f[].
 
-    For a length of at most 1, or to where a parabola comes down to 0, if that is nearer (Fletcher 1987). All of it
-    where every parameter has two bounds, for then no more than the box, which gives the scale, is crossed (as
-    L-BFGS-B 3.0 does).
+    It is a step of length 1 at most, or to where a parabola comes down to 0, if that is nearer (Fletcher 1987); the
+    whole step where every parameter has two bounds, for then no more than the box, which gives the scale, is crossed
+    (as L-BFGS-B 3.0 does).
     """
     longest = 1 / jnp.maximum(1.0, size)
     short = jnp.clip(-2 * jnp.abs(value) / slope, longest / 100, longest)

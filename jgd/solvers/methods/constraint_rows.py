@@ -19,11 +19,11 @@ class ConstraintRows:
     upper: jax.Array  # f[m], inf for none
 
     def violation(self, c: jax.Array) -> jax.Array:
-        """By how much each is missed, f[m], at least 0."""
+        """Tell by how much each is missed, f[m], at least 0."""
         return jnp.maximum(jnp.maximum(self.lower - c, c - self.upper), 0.0)
 
     def is_feasible(self, c: jax.Array, allowed: jax.Array | float = 0.0) -> jax.Array:
-        """Whether none is missed by more than `allowed`, or sqrt(eps) of its bound's size and at least of 1, bool[]."""
+        """Tell whether none is missed by more than `allowed`, or sqrt(eps) of its bound's size or 1, bool[]."""
         bound = jnp.where(c > self.upper, self.upper, self.lower)
         size = jnp.maximum(1.0, jnp.where(jnp.isfinite(bound), jnp.abs(bound), 0.0))
         return jnp.all(self.violation(c) <= jnp.maximum(jnp.finfo(c.dtype).eps ** 0.5 * size, allowed))
@@ -37,7 +37,7 @@ class ConstraintRows:
         return jnp.where(self.lower == self.upper, c - self.lower, free)
 
     def with_jacobian(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The values and the Jacobian, f[m] and f[m, n], by forward mode where that is tall, by reverse where wide."""
+        """Return values and Jacobian, f[m] and f[m, n], by forward mode where that is tall, by reverse where wide."""
         c, forward = jax.linearize(self.fn, x)
         if x.size <= 2 * c.size:
             return c, jax.vmap(forward, out_axes=1)(jnp.eye(x.size, dtype=x.dtype))

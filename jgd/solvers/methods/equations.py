@@ -24,12 +24,12 @@ class LeastResidual(NamedTuple):
 
 
 def root_rtol(dtype: Any) -> float:
-    """eps^(3/4): the relative error of the parameters within which equations hold. 1.8e-12 in f64, 6.4e-6 in f32."""
+    """Return eps^(3/4), the relative error of x within which equations hold: 1.8e-12 in f64, 6.4e-6 in f32."""
     return float(jnp.finfo(dtype).eps) ** 0.75
 
 
 def is_root(point: Point) -> jax.Array:
-    """Whether |F_i| <= root_rtol (|J| |x|)_i for all i, bool[]: so much comes from x changed by root_rtol of itself.
+    """Tell whether |F_i| <= root_rtol (|J| |x|)_i for all i, bool[]: so much comes of changing x by root_rtol of it.
 
     At a minimum of |F| that is no root, |F| is larger. Where no Jacobian is known, it counts as 1.
     """
@@ -51,13 +51,13 @@ class Equations(Method):
     takes = needs = frozenset({"equations"})
 
     def before(self, problem: Objective, params: jax.Array) -> Iterate:
-        """As the method does."""
+        """Begin as the method does."""
         found = self.method.before(problem, params)
         least = jnp.full_like(found.optimality, jnp.inf)
         return found._replace(memory=LeastResidual(found.memory, least, jnp.zeros((), jnp.int32)))
 
     def evaluate(self, problem: Objective, iterate: Iterate) -> tuple[Point, jax.Array]:
-        """As the method does."""
+        """Evaluate as the method does."""
         return self.method.evaluate(problem, iterate._replace(memory=iterate.memory.inner))
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from jgd.core.arguments import WHOLE
 from jgd.core.record import record, static
 from jgd.core.tree import cast_like, ratio, where
-from jgd.solvers.methods.backtracking import Backtracking, StepProgress, ended, noted
-from jgd.solvers.methods.method import Iterate
+from jgd.solvers.methods.backtracking import Backtracking
 from jgd.solvers.methods.objective import Objective, Point
 
 
@@ -34,14 +33,6 @@ class Mixture(NamedTuple):
         return Mixture(atoms.at[i].set(atoms[-1])[:-1], weights.at[i].set(weights[-1])[:-1])
 
 
-class Corners(NamedTuple):
-    """The memory of the method."""
-
-    progress: StepProgress
-    here: Mixture  # of the point
-    there: Mixture  # of the trial
-
-
 @record
 class FrankWolfe(Backtracking):
     """Step towards the best corner of a set, or between corners that it has met, which needs no projection.
@@ -62,33 +53,16 @@ class FrankWolfe(Backtracking):
     takes: ClassVar[frozenset[str]] = frozenset({"nonsmooth"})
     needs: ClassVar[frozenset[str]] = takes
 
-    def begin(self, problem: Objective, point: Point) -> Iterate:
+    def form(self, point: Point) -> Mixture:
         """Return the start, which is its own atom."""
         size = min(self.atoms, point.params.size + 1)  # more are never needed (Caratheodory)
         none = Mixture(jnp.zeros((size, point.params.size), point.params.dtype), jnp.zeros(size, point.params.dtype))
-        here = Mixture(none.atoms.at[0].set(point.params), none.weights.at[0].set(1.0))
-        base = super().begin(problem, point)
-        there = self._mixed(problem, point, here, base.memory.step)
-        return base._replace(trial=there.mean, memory=Corners(base.memory, here, there))
+        return Mixture(none.atoms.at[0].set(point.params), none.weights.at[0].set(1.0))
 
-    def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """Return the step from the new point, or a shorter one from the old."""
-        memory: Corners = iterate.memory
-        share = self.share(problem, iterate.point, new, memory.progress.step)
-        accepted = share <= 1
-        point, here = where(accepted, (new, memory.there), (iterate.point, memory.here))
-        progress = self.resized(memory.progress, share)
-        there = cast_like(self._mixed(problem, point, here, progress.step), here)
-        trial = there.mean
-        optimality = jnp.where(accepted, self.residual(problem, point, trial, progress.step), iterate.optimality)
-        progress = noted(progress, accepted, new.value, optimality)
-        end = ended(progress, iterate.point, new, accepted, self.is_still(trial, point.params))
-        return Iterate(point, trial, accepted, optimality, end, Corners(progress, here, there))
-
-    def move(self, problem: Objective, point: Point, step: jax.Array) -> jax.Array:
-        """Return the step of the first kind."""
-        alone = Mixture(point.params[None], jnp.ones(1, point.params.dtype))
-        return self._mixed(problem, point, alone, step).mean
+    def aim(self, problem: Objective, point: Point, here: Mixture, step: jax.Array) -> tuple[jax.Array, Mixture]:
+        """Return the trial from a point, and the mixture that it is."""
+        there = cast_like(self._mixed(problem, point, here, step), here)
+        return there.mean, there
 
     def residual(self, problem: Objective, point: Point, trial: jax.Array, step: jax.Array) -> jax.Array:
         """Return the gap."""

@@ -40,13 +40,13 @@ class GaussNewton(Descent):
     knows_at_once = True
 
     def start(self, problem: Objective, point: Point) -> StepRegion:
-        """As far as the parameters' own size, or as any of them alone must go to undo the residual."""
+        """Reach as far as the parameters' own size, or as any of them alone must go to undo the residual."""
         columns = columns_of(point.jacobian)
         size = jnp.linalg.norm(columns * point.params)
         return StepRegion(columns, jnp.maximum(size, jnp.linalg.norm(point.residual)))
 
     def learn(self, problem: Objective, model: StepRegion, old: Point, new: Point) -> StepRegion:
-        """About as far as the last step went, by how well the linear model foretold it."""
+        """Reach about as far as the last step went, by how well the linear model foretold it."""
         s = new.params - old.params
         change = old.jacobian @ s
         share = (new.value - old.value) / (old.residual @ change + change @ change / 2)
@@ -56,7 +56,7 @@ class GaussNewton(Descent):
         )
 
     def direction(self, problem: Objective, model: StepRegion, point: Point) -> jax.Array:
-        """-J^+ r, or the best step inside the region."""
+        """Return -J^+ r, or the best step inside the region."""
         columns, radius = model
         found = LinearModel.of(1 / columns, point.jacobian / columns[None], point.residual)
         return found.scale * found.within(radius)[0]

@@ -34,15 +34,15 @@ class SteepestDescent(Descent):
     line_search: LineSearch = part(default=Armijo(), expect=LINE_SEARCH)
 
     def start(self, problem: Objective, point: Point) -> tuple[()]:
-        """Nothing to learn."""
+        """Return nothing: there is nothing to learn."""
         return ()
 
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> tuple[()]:
-        """Nothing."""
+        """Return nothing."""
         return ()
 
     def direction(self, problem: Objective, model: Any, point: Point) -> jax.Array:
-        """-g."""
+        """Return -g."""
         return -point.grad
 
     def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:

@@ -58,7 +58,7 @@ class HagerZhang(LineSearch):
     max_steps: Scalar = hyper(default=30, interval="[1, inf)", whole=True)
 
     def begin(self, start: RayPoint) -> SecantSearch:
-        """Nothing but the start."""
+        """Return a search that knows nothing but the start."""
         bare, no, zero = start._replace(aux=()), jnp.array(False), jnp.zeros_like(start.value)
         return SecantSearch(zero_count(), jnp.int32(GROW), zero, start, start, bare, bare, no, zero, no, no)
 

@@ -25,12 +25,12 @@ class Pairs(NamedTuple):
 
     @classmethod
     def none(cls, m: int, x: jax.Array) -> "Pairs":
-        """Nothing learned: the identity."""
+        """Return no pairs: the identity."""
         rows, square = jnp.zeros((m, x.size), x.dtype), jnp.zeros((m, m), x.dtype)
         return cls(rows, rows, square, square, square, jnp.ones((), x.dtype))
 
     def learned(self, s: jax.Array, y: jax.Array) -> "Pairs":
-        """With a pair more, and without the oldest; as it was where the curvature along s is not positive."""
+        """Return the pairs with this one for the oldest; as they were where the curvature along s is not positive."""
         ys, eps = y @ s, jnp.finfo(s.dtype).eps
         fine = ys > eps * jnp.linalg.norm(s) * jnp.linalg.norm(y)
         ys = jnp.where(fine, ys, 1.0)
@@ -79,7 +79,7 @@ class LBFGSB(Descent):
         return model.learned(new.params - old.params, new.grad - old.grad)
 
     def direction(self, problem: Objective, model: Pairs, point: Point) -> jax.Array:
-        """To the minimum of the model, as far as the bounds allow."""
+        """Return the way to the minimum of the model, as far as the bounds allow."""
         if problem.lower is None:
             return -_inverse_times(model, point.grad)
         return _to_minimum(problem, model, point)
@@ -89,7 +89,7 @@ lbfgsb = LBFGSB
 
 
 def _inverse_times(pairs: Pairs, g: jax.Array) -> jax.Array:
-    """H g, where R is the upper triangle of S Y', its diagonal 1 (Byrd, Nocedal & Schnabel 1994, 3.1)."""
+    """Compute H g, where R is the upper triangle of S Y', its diagonal 1 (Byrd, Nocedal & Schnabel 1994, 3.1)."""
     S, Y, gamma = pairs.S, pairs.Y, 1 / pairs.theta
     R = jnp.triu(pairs.SY, 1) + jnp.eye(len(S), dtype=S.dtype)
     p = solve_triangular(R, S @ g, unit_diagonal=True)

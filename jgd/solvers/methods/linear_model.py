@@ -44,7 +44,7 @@ class LinearModel(NamedTuple):
         return jnp.linalg.norm(self._coordinates(0.0))
 
     def within(self, radius: Float[Array, ""]) -> tuple[Float[Array, " n"], Float[Array, ""]]:
-        """The z that minimizes m(z) among |z| <= radius to a percent of it, and its damping (Moré 1978, section 5).
+        """Find the z that minimizes m(z) among |z| <= radius to a percent of it, and its damping (Moré 1978, sec. 5).
 
         Newton steps from 0 on 1 / |z| - 1 / radius, which is concave in the damping: they never go beyond its root
         (Conn, Gould & Toint 2000, section 7.3.3). One loop holds all of it, the last z too: what a small fit waits for
@@ -72,11 +72,11 @@ class LinearModel(NamedTuple):
         return (self.singular * (self.right @ z)) @ (self.singular * (self.right @ w))
 
     def change(self, z: Float[Array, " n"]) -> Float[Array, ""]:
-        """m(z) - m(0)."""
+        """Return m(z) - m(0)."""
         return self.slope(z) + self.product(z, z) / 2
 
     def most(self) -> Float[Array, ""]:
-        """By how much m can fall."""
+        """Tell by how much m can fall."""
         return self.along @ self.along / 2
 
     def size(self, x: Float[Array, " n"]) -> Float[Array, ""]:
@@ -84,11 +84,11 @@ class LinearModel(NamedTuple):
         return jnp.linalg.norm(jnp.where(self.scale > 0, x / self.scale, 0.0))
 
     def inverse(self, y: Float[Array, " n"], damping: Scalar) -> Float[Array, " n"]:
-        """(A'A + damping)^-1 y, along the singular values above 0."""
+        """Compute (A'A + damping)^-1 y, along the singular values above 0."""
         return (jnp.where(self.singular > 0, self.right @ y, 0.0) / self._squares(damping)) @ self.right
 
     def _coordinates(self, damping: Scalar) -> Float[Array, " k"]:
-        """-V'z of the least z that minimizes m(z) + damping |z|^2 / 2."""
+        """Return -V'z of the least z that minimizes m(z) + damping |z|^2 / 2."""
         return self.singular * self.along / self._squares(damping)
 
     def _squares(self, damping: Scalar) -> Float[Array, " k"]:
@@ -104,7 +104,7 @@ def columns_of(jacobian: Float[Array, "m n"]) -> Float[Array, " n"]:
 
 
 def scaled_gradient_norm(problem: Objective, point: Point, columns: Float[Array, " n"]) -> Float[Array, ""]:
-    """|g_j / |J_j||: the gradient where each parameter's unit moves the residuals by 1, inside the bounds.
+    """Compute |g_j / |J_j||: the gradient where each parameter's unit moves the residuals by 1, inside the bounds.
 
     `columns` are the norms of the Jacobian's, as `columns_of` has them. The result is free of the parameters' units, in
     those of the residuals, and 0 at a solution alone.

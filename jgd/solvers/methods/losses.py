@@ -54,11 +54,11 @@ class RobustLoss:
     scale: Scalar = hyper(default=1.0, interval="(0, inf)")
 
     def value(self, residual: jax.Array) -> jax.Array:
-        """Half the sum, f[]."""
+        """Return half the sum, f[]."""
         return self.scale**2 * jnp.sum(RHO[self.kind]((residual / self.scale) ** 2)[0]) / 2
 
     def weights(self, residual: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Weights of the residuals and of the Jacobian's rows, for which J'r and J'J are the loss's own (Triggs 2000).
+        """Weigh the residuals and the Jacobian's rows, so that J'r and J'J are the loss's own (Triggs 2000).
 
         sqrt(rho' + 2 z rho'') for the rows, with a floor above 0 where the loss is concave, rho' over it for the
         residuals.

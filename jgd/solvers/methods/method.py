@@ -41,7 +41,7 @@ class Method:
         return problem.evaluate(params)
 
     def before(self, problem: Objective, params: Params) -> Iterate:
-        """The iterate whose trial is the start, of which nothing is known: zeros in the form of the first iterate."""
+        """Return the iterate whose trial is the start, not evaluated yet: zeros in the form of the first iterate."""
         form = jax.eval_shape(lambda: self.begin(problem, self.evaluate_start(problem, params)))
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), form)
         return zeros._replace(point=zeros.point._replace(params=params), trial=params)

@@ -18,17 +18,17 @@ class Mixing(NamedTuple):
 
     @classmethod
     def none(cls, rows: int, like: jax.Array) -> "Mixing":
-        """Before the first change of a vector like this one."""
+        """Return the memory before the first change of a vector like this one."""
         empty = jnp.zeros((rows, like.size), like.dtype)
         return cls(empty, empty, jnp.zeros((), jnp.int32))
 
     def after(self, step: jax.Array, change: jax.Array) -> "Mixing":
-        """With the newest change in the place of the oldest."""
+        """Return the memory with the newest change in the place of the oldest."""
         slot = self.count % self.steps.shape[0]
         return Mixing(self.steps.at[slot].set(step), self.changes.at[slot].set(change), self.count + 1)
 
     def correction(self, residual: jax.Array, mixing: Scalar = 1.0) -> jax.Array:
-        """(S + b Y) c, c the least squares solution of Y c = r: what x + b r is to be lowered by (Walker & Ni 2011)."""
+        """Compute (S + b Y) c, c the least squares solution of Y c = r, which lowers x + b r (Walker & Ni 2011)."""
         columns = columns_of(self.changes.T)
         model = LinearModel.of(1 / columns, (self.changes / columns[:, None]).T, residual)
         return -model.scale * model.step() @ (self.steps + mixing * self.changes)

@@ -134,7 +134,7 @@ class NelderMead(Method):
         )
 
     def _trial(self, problem: Objective, simplex: Vertices) -> jax.Array:
-        """The point that the phase wants: a vertex, or one on the line from the highest through the others' centre."""
+        """Give the point that the phase wants: a vertex, or one on the line from the highest through the centre."""
         points, n = simplex.points, simplex.reflected.size
         centre, m = jnp.mean(points[:-1], 0), max(n, 2)
         shares = jnp.array([0.0, 1.0, 1 + 2 / m, 0.75 - 0.5 / m, 0.5 / m - 0.75, 0.0], points.dtype)

@@ -39,7 +39,7 @@ class _NewtonDescent(Method):
     line_search: LineSearch
 
     def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Where to go from a point, f[n], by how much that lowers the model, f[], and the point's optimality, f[]."""
+        """Tell where to go from a point, f[n], how much that lowers the model, f[], and the optimality there, f[]."""
         raise NotImplementedError
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
@@ -106,7 +106,7 @@ class Newton(_NewtonDescent):
     longest: Scalar = hyper(default=100.0, interval="(0, inf)")
 
     def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Newton's with absolute values, and the eigenvector of negative curvature at saddle points."""
+        """Return Newton's with absolute values, and the eigenvector of negative curvature at saddle points."""
         model = spectrum(problem.hessian(point.params), point.grad)
         sizes = jnp.abs(model.values)
         far = 1 + jnp.linalg.norm(point.params)
@@ -135,7 +135,7 @@ class NewtonCG(_NewtonDescent):
     forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
     def direction(self, problem: Objective, point: Point) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """By conjugate gradients."""
+        """Find it by conjugate gradients."""
         product, little = problem.curvature(point.params), unseen(point.value)
         return *truncated_cg(product, point.grad, self.forcing, little=little), jnp.linalg.norm(point.grad)
 

@@ -68,7 +68,7 @@ class NonlinearCG(Descent):
     def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
         """Return the minimum of a parabola that falls by as much as the value did.
 
-        By the slopes where that is rounding.
+        Where that is rounding, the slopes decide.
         """
         fall = last.start.value - start.value
         by_slopes = last.step * last.start.slope / start.slope

@@ -62,7 +62,7 @@ class Objective:
         return Point(params, smooth + self.nonsmooth.value(params), grad, aux, smooth)
 
     def _evaluate_residual(self, params: Params) -> Point:
-        """Half the sum of squares, its gradient J'r, r and J: by forward mode where J is tall, reverse where wide.
+        """Give half the sum of squares, its gradient J'r, r and J: by forward mode where J is tall, reverse where wide.
 
         The function is traced once, and its values are found once. Under a loss, r and J are weighted so that J'r is
         the gradient of the loss.
@@ -111,7 +111,7 @@ class Objective:
         return self.value(params) + (0.0 if self.nonsmooth is None else self.nonsmooth.value(params))
 
     def stationarity(self, params: Params) -> Params:
-        """The equations that hold at a solution, of the parameters' structure: their left side, which is then 0."""
+        """Give the left side of the equations that hold at a solution, where it is 0; of the parameters' structure."""
         if self.is_equations:
             return self.fn(params)[0]
         return self.projected(params, jax.tree.map(jnp.conj, jax.grad(self.value)(params)))
@@ -129,7 +129,7 @@ class Objective:
         return self.constraints is not None or getattr(self.nonsmooth, "is_composed", False)
 
     def optimality_conditions(self, params: jax.Array, multipliers: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The conditions of Karush, Kuhn & Tucker as equations: the projected gradient of f + y'c, and c's residual.
+        """Give the conditions of Karush, Kuhn & Tucker as equations: the projected gradient of f + y'c, c's residual.
 
         With a penalty h(A x): g + A'y, and A x - prox(A x + y), which says that y is a subgradient of h.
         """
@@ -158,7 +158,7 @@ class Objective:
         return self.constraints or ConstraintRows(lambda x: jnp.zeros(0, x.dtype), none, none)
 
     def curvature(self, params: Params) -> Callable[[Params], Params]:
-        """The map from a direction to the Hessian times it: the user's, or from one linearization of the gradient."""
+        """Return the map of a direction to the Hessian times it: the user's, or by linearizing the gradient once."""
         if self.hess is not None:
             matrix = self.hessian(params)
             return lambda direction: matrix @ direction

@@ -83,7 +83,7 @@ class Fista(ProxGradient):
         )
 
     def advance(self, problem: Objective, iterate: Iterate, new: Point) -> Iterate:
-        """From a new y the step to x+; from an accepted x+ to the next y; else a shorter step from y."""
+        """Go from a new y to x+, from an accepted x+ to the next y, else by a shorter step from y."""
         memory: Momentum = iterate.memory
         at_y, old, x = memory.extrapolated, memory.progress, iterate.point
         fine = jnp.isfinite(jnp.linalg.norm(new.grad)) & ~jnp.isnan(new.value)

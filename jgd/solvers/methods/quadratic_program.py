@@ -43,7 +43,7 @@ class _Central(NamedTuple):
 
 
 def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.Array]:
-    """The step d and the multipliers of the rows, f[n] and f[m]: positive where Jd is at `high`, negative at `low`.
+    """Find the step d and the rows' multipliers, f[n] and f[m]: positive where Jd is at `high`, negative at `low`.
 
     Predictor and corrector steps (Mehrotra 1992) with one length for all variables, each of which factorises a matrix
     f[n + m, n + m], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
@@ -103,19 +103,19 @@ class _Limits(NamedTuple):
         return jnp.isfinite(self.h)
 
     def sides(self, d: jax.Array) -> jax.Array:
-        """C d, f[N]."""
+        """Return C d, f[N]."""
         v = jnp.concatenate([self.J @ d, d])
         return jnp.concatenate([v, -v])
 
     def pull(self, z: jax.Array) -> jax.Array:
-        """C' z, f[n]."""
+        """Return C' z, f[n]."""
         above, below = jnp.split(z, 2)
         m = len(self.J)
         v = above - below
         return v[:m] @ self.J + v[m:]
 
     def residuals(self, at: _Central) -> tuple[jax.Array, jax.Array]:
-        """By how much the gradient is not 0, and the limits do not meet the room."""
+        """Tell by how much the gradient is not 0, and the limits do not meet the room."""
         room = jnp.where(self.known, self.h - self.sides(at.d) + at.p - at.s, 0.0)
         return self.B @ at.d + self.g + self.pull(at.z), room
 
@@ -133,50 +133,80 @@ class _Limits(NamedTuple):
 
     def newton(self, at: _Central) -> _Central:
         """Return the point after a predictor and a corrector step."""
-        known, elastic = self.known, self.elastic
-        grad, room = self.residuals(at)
-        give = jnp.where(elastic, at.p / at.w, 0.0)
+        steps, gap = _Steps.of(self, at), self.gap(at)
+        sz, pw = jnp.where(self.known, at.s * at.z, 0.0), jnp.where(self.elastic, at.p * at.w, 0.0)
+        predictor = steps.step(-sz, -pw)
+        ahead = _moved(at, predictor, jnp.minimum(1.0, _reach(at, predictor)))
+        target = gap * (self.gap(ahead) / jnp.where(gap > 0, gap, 1.0)) ** 3
+        corrector = steps.step(
+            jnp.where(self.known, target - sz - predictor.s * predictor.z, 0.0),
+            jnp.where(self.elastic, target - pw - predictor.p * predictor.w, 0.0),
+        )
+        return _moved(at, corrector, jnp.minimum(1.0, TO_BOUNDARY * _reach(at, corrector)))
+
+
+class _Steps(NamedTuple):
+    """The linear equations of the steps from a point, factorised.
+
+    J'DJ would drown B in the rounding of an active row's D, so that the change q = v Jd + off of its multipliers is an
+    unknown too.
+    """
+
+    limits: _Limits
+    at: _Central
+    grad: jax.Array  # f[n], the first residual
+    room: jax.Array  # f[N], the second
+    above: jax.Array  # f[m + n], D of the upper limits; v is its sum with the next
+    below: jax.Array  # f[m + n], D of the lower ones
+    more: jax.Array  # f[m], the upper limit's part of a row's v
+    less: jax.Array  # f[m], the lower limit's
+    factor: tuple[jax.Array, jax.Array]
+
+    @classmethod
+    def of(cls, limits: _Limits, at: _Central) -> "_Steps":
+        """Return the equations at a point."""
+        known, m = limits.known, len(limits.J)
+        grad, room = limits.residuals(at)
+        give = jnp.where(limits.elastic, at.p / at.w, 0.0)
         D = jnp.where(known, 1 / (jnp.where(known, at.s / jnp.where(known, at.z, 1.0), 1.0) + give), 0.0)
         above, below = jnp.split(D, 2)
-        v, m, n = above + below, len(self.J), len(grad)
-        # J'DJ would drown B in the rounding of an active row's D, so that the change q = v Jd + off of its multipliers
-        # is an unknown too. `more` and `less` are the parts of v that the two sides of a row have.
+        v = above + below
         rows = v[:m] > 0
         ease = jnp.where(rows, 1 / jnp.where(rows, v[:m], 1.0), 1.0)
         more, less = (jnp.where(rows, side[:m] * ease, 0.0) for side in (above, below))
-        H = self.B + jnp.diag(v[m:])
-        factor = lu_factor(jnp.block([[H, self.J.T], [jnp.where(rows[:, None], self.J, 0.0), -jnp.diag(ease)]]))
+        H = limits.B + jnp.diag(v[m:])
+        J = limits.J
+        factor = lu_factor(jnp.block([[H, J.T], [jnp.where(rows[:, None], J, 0.0), -jnp.diag(ease)]]))
+        return cls(limits, at, grad, room, above, below, more, less, factor)
 
-        def direction(r1: jax.Array, r2: jax.Array) -> _Central:
-            o = -room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
-            up, down = jnp.split(o, 2)
-            pull = above[m:] * up[m:] - below[m:] * down[m:]
-            both = lu_solve(factor, jnp.concatenate([-grad - pull, less * down[:m] - more * up[:m]]))
-            d, q = both[:n], both[n:]
-            gap = above[:m] * less * (up + down)[:m]
-            z_above = jnp.concatenate([more * q + gap, above[m:] * (d + up[m:])])
-            z_below = jnp.concatenate([gap - less * q, below[m:] * (down[m:] - d)])
-            z = jnp.concatenate([z_above, z_below])
-            s = jnp.where(known, (r1 - at.s * z) / jnp.where(known, at.z, 1.0), 0.0)
-            p = jnp.where(elastic, (r2 + at.p * z) / at.w, 0.0)
-            return _Central(d, p, s, z, jnp.where(elastic, -z, 0.0))
+    def step(self, r1: jax.Array, r2: jax.Array) -> _Central:
+        """Return the step that changes the products sz and pw by r1 and r2 to first order."""
+        at, known, elastic = self.at, self.limits.known, self.limits.elastic
+        above, below, more, less = self.above, self.below, self.more, self.less
+        m, n = len(more), len(self.grad)
+        o = -self.room - jnp.where(elastic, r2 / at.w, 0.0) + jnp.where(known, r1 / jnp.where(known, at.z, 1.0), 0.0)
+        up, down = jnp.split(o, 2)
+        pull = above[m:] * up[m:] - below[m:] * down[m:]
+        both = lu_solve(self.factor, jnp.concatenate([-self.grad - pull, less * down[:m] - more * up[:m]]))
+        d, q = both[:n], both[n:]
+        gap = above[:m] * less * (up + down)[:m]
+        z_above = jnp.concatenate([more * q + gap, above[m:] * (d + up[m:])])
+        z_below = jnp.concatenate([gap - less * q, below[m:] * (down[m:] - d)])
+        z = jnp.concatenate([z_above, z_below])
+        s = jnp.where(known, (r1 - at.s * z) / jnp.where(known, at.z, 1.0), 0.0)
+        p = jnp.where(elastic, (r2 + at.p * z) / at.w, 0.0)
+        return _Central(d, p, s, z, jnp.where(elastic, -z, 0.0))
 
-        def longest(step: _Central) -> jax.Array:
-            parts = [
-                jnp.min(jnp.where(change < 0, value / jnp.where(change < 0, -change, 1.0), jnp.inf), initial=jnp.inf)
-                for value, change in zip(at[1:], step[1:], strict=True)
-            ]
-            return jnp.min(jnp.stack(parts))
 
-        sz, pw = jnp.where(known, at.s * at.z, 0.0), jnp.where(elastic, at.p * at.w, 0.0)
-        predictor = direction(-sz, -pw)
-        reach = jnp.minimum(1.0, longest(predictor))
-        ahead = jax.tree.map(lambda x, dx: x + reach * dx, at, predictor)
-        gap = self.gap(at)
-        target = gap * (self.gap(ahead) / jnp.where(gap > 0, gap, 1.0)) ** 3
-        corrector = direction(
-            jnp.where(known, target - sz - predictor.s * predictor.z, 0.0),
-            jnp.where(elastic, target - pw - predictor.p * predictor.w, 0.0),
-        )
-        length = jnp.minimum(1.0, TO_BOUNDARY * longest(corrector))
-        return jax.tree.map(lambda x, dx: x + length * dx, at, corrector)
+def _reach(at: _Central, step: _Central) -> jax.Array:
+    """Return the multiple of a step at which the first of s, p, z and w is 0."""
+    parts = [
+        jnp.min(jnp.where(change < 0, value / jnp.where(change < 0, -change, 1.0), jnp.inf), initial=jnp.inf)
+        for value, change in zip(at[1:], step[1:], strict=True)
+    ]
+    return jnp.min(jnp.stack(parts))
+
+
+def _moved(at: _Central, step: _Central, length: jax.Array) -> _Central:
+    """Return the point after this multiple of a step."""
+    return jax.tree.map(lambda x, dx: x + length * dx, at, step)

@@ -34,7 +34,7 @@ class _OnSpectrum(TrustRegion):
         return model.optimality(point)
 
     def along(self, problem: Objective, model: Spectrum, point: Point, direction: jax.Array) -> jax.Array:
-        """By the eigenvalues."""
+        """Compute it by the eigenvalues."""
         return model.values @ (model.basis.T @ direction) ** 2
 
 
@@ -50,7 +50,7 @@ class TrustExact(_OnSpectrum):
     """
 
     def solve(self, problem: Objective, model: Spectrum, point: Point, radius: jax.Array) -> tuple[Any, Any]:
-        """By a secular equation."""
+        """Solve a secular equation."""
         h = within_radius(model, radius)
         return model.basis @ h, model.decrease(h)
 
@@ -72,7 +72,7 @@ class TrustKrylov(TrustExact):
     forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
     def model(self, problem: Objective, point: Point) -> Spectrum:
-        """Ritz values and vectors."""
+        """Return Ritz values and vectors."""
         return krylov_spectrum(problem.curvature(point.params), point.grad, self.krylov_size, self.forcing)
 
 
@@ -120,7 +120,7 @@ class CubicNewton(_OnSpectrum):
     """
 
     def first_radius(self, problem: Objective, model: Spectrum, point: Point) -> jax.Array:
-        """1 / sigma."""
+        """Return 1 / sigma."""
         norm = jnp.linalg.norm(point.grad)
         return super().first_radius(problem, model, point) ** 2 / jnp.where(norm > 0, norm, 1.0)
 
@@ -132,7 +132,7 @@ class CubicNewton(_OnSpectrum):
         return jnp.where(ratio < 0.25, less, jnp.where(ratio > 0.75, more, region.radius))
 
     def solve(self, problem: Objective, model: Spectrum, point: Point, radius: jax.Array) -> tuple[Any, Any]:
-        """By a secular equation."""
+        """Solve a secular equation."""
         h = with_cubic_term(model, 1 / radius)
         return model.basis @ h, model.decrease(h) - jnp.linalg.norm(h) ** 3 / radius / 3
 
@@ -154,11 +154,11 @@ class TrustNCG(TrustRegion):
     forcing: Scalar = hyper(default=0.01, interval="(0, 1)")
 
     def model(self, problem: Objective, point: Point) -> tuple[()]:
-        """Nothing: products are computed when they are needed."""
+        """Return nothing: products are computed when they are needed."""
         return ()
 
     def solve(self, problem: Objective, model: Any, point: Point, radius: jax.Array) -> tuple[Any, Any]:
-        """By conjugate gradients."""
+        """Solve it by conjugate gradients."""
         return truncated_cg(problem.curvature(point.params), point.grad, self.forcing, radius, unseen(point.value))
 
 

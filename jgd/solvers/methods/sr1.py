@@ -48,16 +48,16 @@ class SR1(TrustRegion):
         return LearnedHessian(scale * jnp.eye(n, dtype=point.grad.dtype), jnp.zeros((), jnp.int32))
 
     def first_radius(self, problem: Objective, model: Any, point: Point) -> Any:
-        """Nothing is known of the curvature."""
+        """Return 1, or the gradient's norm if that is less: nothing is known of the curvature."""
         norm = jnp.linalg.norm(point.grad)
         return jnp.where(norm > 0, jnp.minimum(1.0, norm), 1.0) if self.radius is None else self.radius
 
     def solve(self, problem: Objective, model: LearnedHessian, point: Point, radius: jax.Array) -> tuple[Any, Any]:
-        """By conjugate gradients."""
+        """Solve it by conjugate gradients."""
         return truncated_cg(lambda d: model.matrix @ d, point.grad, self.forcing, radius)
 
     def learn(self, problem: Objective, region: Region, old: Point, new: Point, accepted: jax.Array) -> LearnedHessian:
-        """B after the trial, taken or not; not where f rose by more than 4 |g's|, or s is x's rounding."""
+        """Return B after the trial, taken or not; not where f rose by more than 4 |g's|, or s is x's rounding."""
         B, pairs = region.model
         s, y = new.params - old.params, new.grad - old.grad
         ys, yy = y @ s, y @ y

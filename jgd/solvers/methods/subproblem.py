@@ -22,7 +22,7 @@ class Spectrum(NamedTuple):
     grad: jax.Array  # f[k], basis' g
 
     def decrease(self, h: jax.Array) -> jax.Array:
-        """m(0) - m(basis h), f[]."""
+        """Return m(0) - m(basis h), f[]."""
         return -(self.grad @ h + self.values @ (h * h) / 2)
 
     def optimality(self, point: Any) -> jax.Array:
@@ -37,7 +37,7 @@ def spectrum(matrix: jax.Array, grad: jax.Array) -> Spectrum:
 
 
 def without_noise(values: jax.Array) -> jax.Array:
-    """Eigenvalues where those that rounding has made are the largest that it makes."""
+    """Return eigenvalues where those that rounding has made are the largest that it makes."""
     noise = 4 * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
     return jnp.where(values >= -noise, jnp.maximum(values, 1e-3 * noise), values)
 
@@ -54,7 +54,7 @@ def within_radius(model: Spectrum, radius: jax.Array) -> jax.Array:
 
 
 def with_cubic_term(model: Spectrum, sigma: jax.Array) -> jax.Array:
-    """The h of least m + sigma |h|^3 / 3: (l + lam) h = -a with lam = sigma |h| (Cartis, Gould & Toint 2011), f[k]."""
+    """Find the h of least m + sigma |h|^3 / 3: (l + lam) h = -a lam = sigma |h| (Cartis, Gould & Toint 2011), f[k]."""
     values, pull = model.values, sigma * jnp.abs(model.grad)
     lowest, gaps = values[0], values - values[0]
     tiny = jnp.finfo(values.dtype).tiny
@@ -153,26 +153,47 @@ def to_boundary(d: jax.Array, p: jax.Array, radius: jax.Array) -> jax.Array:
     return jnp.where(dp > 0, left / (dp + root), (root - dp) / jnp.maximum(pp, jnp.finfo(d.dtype).tiny))
 
 
+class _Lanczos(NamedTuple):
+    """A basis of the space of g, Bg, BBg, ..., in which the model is T: orthonormal in its first `count` rows."""
+
+    basis: jax.Array  # f[size, n]
+    T: jax.Array  # f[size, size], tridiagonal
+    count: jax.Array  # i32[]
+    residual: jax.Array  # f[], |Bd + g| at the minimum in the space
+    pivot: jax.Array  # f[], of T's factors; with the next, what a further row makes the residual of
+    last: jax.Array  # f[], the last component of the solution y of T y = |g| e_1
+    beta: jax.Array  # f[], the length of the next row before it is normalised
+    ended: jax.Array  # bool[], whether that is rounding
+
+
 def krylov_spectrum(product: Product, grad: jax.Array, size: int, forcing: Scalar) -> Spectrum:
     """Return the model in the space of g, Bg, BBg, ... (Lanczos 1950), in at most `size` products.
 
     It is large enough where the unconstrained minimum in it has |Bd + g| <= min(forcing, sqrt|g|) |g|. A gradient of 0
     is replaced by a fixed random direction. Bases are orthogonalised against all earlier vectors, twice.
     """
-    n, norm = grad.size, jnp.linalg.norm(grad)
-    size, zero = min(size, n), jnp.zeros((), jnp.int32)
+    found = _lanczos(product, grad, min(size, grad.size), forcing)
+    unused = jnp.arange(len(found.basis)) >= found.count
+    kept = jnp.where(unused[:, None] | unused[None, :], 0.0, found.T)
+    largest = jnp.max(jnp.abs(jnp.diagonal(kept)))
+    values, turned = eigh(kept + jnp.diag(jnp.where(unused, largest, 0.0)))
+    basis = jnp.where(unused[:, None], 0.0, found.basis).T @ turned
+    return Spectrum(basis, without_noise(values), basis.T @ grad)
+
+
+def _lanczos(product: Product, grad: jax.Array, size: int, forcing: Scalar) -> _Lanczos:
+    """Return the basis that the spectrum is made in."""
+    norm = jnp.linalg.norm(grad)
     still = norm == 0
-    random = jax.random.normal(jax.random.key(0), (n,), grad.dtype)
-    first = jnp.where(still, random, grad)
+    first = jnp.where(still, jax.random.normal(jax.random.key(0), grad.shape, grad.dtype), grad)
     tol = jnp.minimum(forcing, jnp.sqrt(norm)) * norm
     eps = jnp.finfo(grad.dtype).eps
 
-    def going(carry: Any) -> jax.Array:
-        _, _, turns, residual, _, ended = carry
-        return (turns < size) & ~ended & ~(residual <= tol)
+    def going(now: _Lanczos) -> jax.Array:
+        return (now.count < size) & ~now.ended & ~(now.residual <= tol)
 
-    def turn(carry: Any) -> Any:
-        basis, T, j, _, (pivot, last, beta), _ = carry
+    def turn(now: _Lanczos) -> _Lanczos:
+        j, basis = now.count, now.basis
         q = basis[j]
         Bq = product(q)
         alpha = q @ Bq
@@ -184,20 +205,13 @@ def krylov_spectrum(product: Product, grad: jax.Array, size: int, forcing: Scala
         follows = (j + 1 < size) & ~ended
         basis = basis.at[after].add(jnp.where(follows, rest / jnp.where(ended, 1.0, length), 0.0))
         off = jnp.where(follows, length, 0.0)
-        T = T.at[j, j].set(alpha).at[j, after].add(off).at[after, j].add(off)
-        # The pivots of T's factors give the last component of the solution of T y = |g| e_1, and its residual.
-        pivot = alpha - jnp.where(j > 0, beta**2 / pivot, 0.0)
-        last = jnp.where(pivot > 0, jnp.where(j > 0, last * beta, norm) / pivot, jnp.inf)
+        T = now.T.at[j, j].set(alpha).at[j, after].add(off).at[after, j].add(off)
+        pivot = alpha - jnp.where(j > 0, now.beta**2 / now.pivot, 0.0)
+        last = jnp.where(pivot > 0, jnp.where(j > 0, now.last * now.beta, norm) / pivot, jnp.inf)
         residual = jnp.where(still, jnp.inf, length * last)
-        return basis, T, j + 1, residual, (pivot, last, length), ended
+        return _Lanczos(basis, T, j + 1, residual, pivot, last, length, ended)
 
     one, none = jnp.ones((), grad.dtype), jnp.full((), jnp.inf, grad.dtype)
-    basis = jnp.zeros((size, n), grad.dtype).at[0].set(first / jnp.linalg.norm(first))
-    start = (basis, jnp.zeros((size, size), grad.dtype), zero, none, (one, one, one), jnp.array(False))
-    basis, T, used, *_ = jax.lax.while_loop(going, turn, start)
-    unused = jnp.arange(size) >= used
-    kept = jnp.where(unused[:, None] | unused[None, :], 0.0, T)
-    largest = jnp.max(jnp.abs(jnp.diagonal(kept)))
-    values, turned = eigh(kept + jnp.diag(jnp.where(unused, largest, 0.0)))
-    basis = jnp.where(unused[:, None], 0.0, basis).T @ turned
-    return Spectrum(basis, without_noise(values), basis.T @ grad)
+    basis = jnp.zeros((size, grad.size), grad.dtype).at[0].set(first / jnp.linalg.norm(first))
+    T, count = jnp.zeros((size, size), grad.dtype), jnp.zeros((), jnp.int32)
+    return jax.lax.while_loop(going, turn, _Lanczos(basis, T, count, none, one, one, one, jnp.array(False)))

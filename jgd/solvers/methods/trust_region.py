@@ -114,7 +114,7 @@ class TrustRegion(Method):
         )
 
     def _rise(self, old: Point, new: Point, region: Region) -> jax.Array:
-        """By how much the value of a trial is higher, f[]."""
+        """Tell by how much the value of a trial is higher, f[]."""
         rise, by_slopes = new.value - old.value, region.step @ (old.grad + new.grad) / 2
         eps = float(jnp.finfo(rise.dtype).eps)
         short = jnp.linalg.norm(region.step) <= eps**0.5 * jnp.linalg.norm(old.params)

@@ -54,7 +54,7 @@ class Vector(NamedTuple):
         return jnp.concatenate(parts)
 
     def pack_matrix(self, tree: Any) -> jax.Array:
-        """The matrix f[n, n] of a tree of this structure whose leaves are such trees, as `jax.hessian` returns them.
+        """Return the matrix f[n, n] of a tree of this structure whose leaves are such trees, as of `jax.hessian`.
 
         The leaf at i of the tree at j has the shape of j and then that of i, or as many entries. Of real leaves alone.
         """

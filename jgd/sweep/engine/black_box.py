@@ -45,7 +45,7 @@ def is_black_box(task: Any) -> bool:
 
 
 def name_black_box(train: Any, spaces: Any) -> tuple[Any, dict[str, Any]]:
-    """The function as a value, and its spaces by name: a list or `Named` holds several, anything else is one `hp`."""
+    """Return the function as a value, and its spaces by name: a list or `Named` has several, all else is one `hp`."""
     several = isinstance(spaces, (list, tuple)) and not hasattr(spaces, "_fields")
     named = {f"space {i}": space for i, space in enumerate(spaces)} if several else {"hp": spaces}
     named = dict(spaces) if isinstance(spaces, Named) else named
@@ -94,7 +94,7 @@ class BlackBoxEngine:
         self._origins: dict[int, tuple[Any, Origin]] = {}  # by the ids of others, which are kept so that they stay
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
-        """Trials by structure: what is no number, such as a text or a flag, is structure."""
+        """Group trials by structure: what is no number, such as a text or a flag, is structure."""
         return group([dataclasses.replace(trial, origin=self._frozen(trial.origin)) for trial in trials], steady)
 
     def _frozen(self, origin: Any) -> Origin:
@@ -112,7 +112,7 @@ class BlackBoxEngine:
         return list(known)
 
     def layout(self, one: Group, trials: int) -> Layout:
-        """Return one by one on a CPU, else up to 64 side by side; and in about twenty calls."""
+        """Run lanes one by one on a CPU, else up to 64 side by side; and in about twenty calls."""
         devices, total = len(self.devices.list), trials * len(self._settings.seeds)
         widest = 1 if self.devices.list[0].platform == "cpu" else SIDE_BY_SIDE
         width = min(self.lanes or widest, math.ceil(total / devices))
@@ -148,7 +148,7 @@ class BlackBoxEngine:
         return Outcome(records, reports, self._compilations, compiling, running, cut, interrupt.requested)
 
     def _train(self, one: Group, layout: Layout, queue: WorkQueue, interrupt: Ending, line: Progress) -> np.ndarray:
-        """Return the lanes of a group that no other process has; returns the seconds of compiling and running."""
+        """Train the lanes of a group that no other process has; return the seconds of compiling and running."""
         clock, trials, key = time.perf_counter(), numbers_of(one), key_of(one)
         ready = self._compile(one, layout)
         compiled = time.perf_counter()
@@ -241,7 +241,7 @@ def _call(train: Any, hp: Any, key: jax.Array) -> dict[str, jax.Array]:
 
 
 def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared) -> Block:
-    """Return one call. A lane that only fills up costs nothing where lanes run one by one."""
+    """Make one call. A lane that only fills up costs nothing where lanes run one by one."""
 
     def train() -> Block:
         metrics = _call(*one.rebuild(shared.numbers, lane.numbers), root_key(lane.seed))
@@ -255,7 +255,7 @@ def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared)
 
 @contextmanager
 def _one_sentence() -> Iterator[None]:
-    """Turns what a function raises while it is traced into one sentence."""
+    """Turn what a function raises while it is traced into one sentence."""
     try:
         yield
     except InputError:

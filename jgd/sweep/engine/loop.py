@@ -98,7 +98,7 @@ class Loop:
         self.lane_steps = 0  # taken here
 
     def stage(self, groups: Sequence[Group], layouts: Sequence[Layout], until: int) -> None:
-        """All lanes to their first `until` points, those of rules that have decided until now side by side again."""
+        """Take all lanes to their first `until` points, those of rules that have decided by now side by side again."""
         start = max((count for count in self.settings.decisions if count < until), default=0)
         entered, waiting = self.records.entered(start), True
         while waiting and not self._lost(start):
@@ -131,7 +131,7 @@ class Loop:
             self._run_chunk(ready, chunk, until)
 
     def _run_within_memory(self, ready: Prepared, start: int, until: int) -> None:
-        """`run`, with half the lanes from where memory ran out."""
+        """Do what `run` does, with half the lanes from where memory ran out."""
         while True:
             try:
                 return self.run(ready, start, until)
@@ -161,7 +161,7 @@ class Loop:
         return self.records.lineage is not None and bool(np.any(self.records.going & (self.records.reached < start)))
 
     def _prepare(self, pairs: Sequence[tuple[Group, Layout]], until: int) -> Iterator[Prepared]:
-        """Groups in these layouts, to run to `until` points, each as soon as `Preparation.one_by_one` has it."""
+        """Yield groups in these layouts, to run to `until` points, each as soon as `Preparation.one_by_one` has it."""
         passed, compiling, left = self.passed(), CompilingLine(self._seconds_to(until)), list(pairs)
 
         def tell(done: int, total: int, seconds: float) -> None:
@@ -217,7 +217,7 @@ class Loop:
             yield Chunk(members_of(lanes, trials, seeds), self.queue.name(key))
 
     def _regrouped(self, key: int, size: int, parts: Sequence[Part]) -> Iterator[Chunk]:
-        """New chunks of lanes that have states."""
+        """Yield new chunks of lanes that have states."""
         members, state = regroup(parts, len(self.settings.seeds))
         for picked in pack(np.arange(len(members.row)), size, len(self.devices.list)):
             chosen = Members(members.row[picked], members.trial[picked], members.seed[picked], picked >= 0)
@@ -225,7 +225,7 @@ class Loop:
             yield Chunk(chosen, self.queue.name(key), parts[0].chunk.point, rows)
 
     def _run_chunk(self, ready: Prepared, chunk: Chunk, until: int) -> None:
-        """Segment after segment of these lanes to `until` points, or until all are done or dead."""
+        """Take these lanes, segment after segment, to `until` points, or until all are done or dead."""
         members, points, key = chunk.members, self.settings.points, key_of(ready.group)
         at, clock = (members.trial, members.seed), time.perf_counter() - chunk.seconds
         alive = members.real & self.records.going[at] & (self.records.reached[at] == chunk.point)
@@ -256,7 +256,7 @@ class Loop:
             self.line.update(passed, ", ".join(spaces_of(ready.group)))
 
     def passed(self) -> int:
-        """Steps on the progress line: taken, or spared by a lane's end."""
+        """Count the steps on the progress line: taken, or spared by a lane's end."""
         taken = np.where(self.records.reached > 0, self.settings.points[self.records.reached - 1], 0)
         return int(np.where(self.records.going, taken, self.settings.steps).sum())
 

@@ -149,12 +149,12 @@ def make_plan(proposals: Proposals, sizes: Sequence[int], settings: Settings, en
 
 
 def _possible(trials: Sequence[Trial]) -> int:
-    """Give the structures that the spaces of these trials hold, one for each way in which choices of parts can fall."""
+    """Count the structures that these trials' spaces hold, one for each way in which choices of parts can fall."""
     return sum(_structures(trial.axes) for trial in {trial.space: trial for trial in trials}.values())
 
 
 def _structures(axes: Sequence[Axis]) -> int:
-    """Give the ways in which choices of parts can fall, where a choice inside an option counts with that option alone.
+    """Count the ways in which choices of parts can fall, where a choice inside an option counts with that option alone.
 
     Beyond `COUNTED` combinations all count, so that it is an upper bound.
     """
@@ -193,7 +193,7 @@ def _planned(
 
 
 def duration(seconds: float | None) -> str:
-    """As in `412 ms`, `75.0 s`, `3.5 min` and `2.1 h`."""
+    """Write seconds as in `412 ms`, `75.0 s`, `3.5 min` and `2.1 h`."""
     if seconds is None:
         return "unknown time"
     unit, length = ("h", 3600) if seconds >= 7200 else ("min", 60)

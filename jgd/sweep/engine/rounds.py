@@ -36,7 +36,7 @@ class Engine(Protocol):
     limit: TimeLimit
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
-        """Trials by structure; see `jgd.sweep.lanes.group.group`."""
+        """Group trials by structure; see `jgd.sweep.lanes.group.group`."""
         ...
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
@@ -85,7 +85,7 @@ class TaskEngine:
         self._preparation, self.devices = Preparation(settings, devices), devices
 
     def group(self, trials: Sequence[Trial], steady: bool) -> list[Group]:
-        """Trials by structure. Those of a population may come to differ where they are alike now."""
+        """Group trials by structure. Those of a population may come to differ where they are alike now."""
         return group(trials, steady or self._settings.evolve is not None)
 
     def metrics(self, groups: Sequence[Group]) -> list[str]:
@@ -132,7 +132,7 @@ def train_in_rounds(
     progress: bool | None,
     store: Store | None = None,
 ) -> Outcomes:
-    """Rounds of so many trials of each space. A structure is compiled in the first round that has it.
+    """Train rounds of so many trials of each space. A structure is compiled in the first round that has it.
 
     What a later call has asked for is another part of rounds: those of one part share their programs, and what an
     earlier one has trained is as if there were no later one.
@@ -201,8 +201,8 @@ def together(a: GroupReport, b: GroupReport) -> GroupReport:
 def _became(result: Outcomes, trials: Sequence[int]) -> tuple[list[float], list[int | None]]:
     """Return what samplers are told of trials: losses, and for pruned ones the steps after which they had them.
 
-    Medians over seeds: of the final values, or of the last ones, by which rules have judged. What was ended and had no
-    value then has failed.
+    They are medians over seeds: of the final values, or of the last ones, by which rules have judged. What was ended
+    and had no value then has failed.
     """
     settings = result.settings
     final, last = (np.median(as_loss(x, settings.mode), axis=1) for x in (result.values, result.last(settings.metric)))

@@ -124,7 +124,7 @@ def _further(program: Any, states: int) -> int:
 
 
 def measured(preparation: Preparation, group: Group, rule: Layout, total: int) -> Layout:
-    """The layout that ran fastest, `rule` where the sweep of `total` lanes is too short, or others gain less than 10%.
+    """Find the layout that ran fastest, or `rule` where the sweep of `total` lanes is short or others gain below 10%.
 
     Every width runs one segment of the same lanes, so that what a call costs weighs alike. Memory bounds the widths:
     bytes are a line through those of two. What is measured is thrown away, so results depend on it by rounding alone.

@@ -29,7 +29,7 @@ class Chunk(NamedTuple):
 
 
 def pack(lanes: np.ndarray, size: int, devices: int) -> Iterator[np.ndarray]:
-    """Positions of lanes in chunks of `size`, -1 where a chunk is filled up.
+    """Yield the positions of lanes in chunks of `size`, -1 where a chunk is filled up.
 
     They are dealt out to the devices in turn: trials that diverge are often neighbours.
     """
@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 
 def part_of(chunk: Chunk, wanted: np.ndarray, numbers: np.ndarray, sources: np.ndarray) -> Part:
-    """The lanes among `wanted`, bool[T, S] of a group, whose states a chunk holds: those of the trials `sources`, i[T].
+    """Return the lanes among `wanted`, bool[T, S], whose states a chunk holds: those of the trials `sources`, i[T].
 
     `numbers` are those of the group's trials.
     """
@@ -69,7 +69,7 @@ def regroup(parts: Sequence[Part], seeds: int) -> tuple[Members, Arrays]:
 
 
 def members_of(lanes: np.ndarray, numbers: np.ndarray, seeds: int) -> Members:
-    """Who the lanes at these positions of a group are; `numbers` are those of the group's trials."""
+    """Tell who the lanes at these positions of a group are; `numbers` are those of the group's trials."""
     real = lanes >= 0
     lanes = np.where(real, lanes, 0)
     return Members(lanes // seeds, numbers[lanes // seeds], lanes % seeds, real)

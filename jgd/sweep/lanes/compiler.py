@@ -93,7 +93,7 @@ class Preparation:
         tell: Callable[[int, int, float], None] = lambda done, total, left: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> Iterator[Prepared]:
-        """`compile`, which yields each group in its turn as soon as it is ready, or ends when `stop()` says so.
+        """Do what `compile` does, but yield each group in turn as soon as it is ready, or end when `stop()` says so.
 
         So an accelerator runs while the host compiles. On a CPU both would share its cores, which gained nothing (8
         programs of digits took 18.2 s in all, and 18.8 s one after another) and told less of either's time: there all
@@ -128,7 +128,7 @@ class Preparation:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def begin(self, ready: Prepared, members: Members, alive: np.ndarray) -> tuple[Lane, LaneState]:
-        """Lanes and their first states, on the devices."""
+        """Return lanes and their first states, on the devices."""
         seeds = np.array(self.settings.seeds, np.uint32)[members.seed]
         rows = [row[members.row] for row in ready.rows]
         lanes = self.devices.split(Lane(rows, seeds, members.seed.astype(np.int32), alive))
@@ -268,7 +268,7 @@ def _nothing(*_: Any) -> None:
 
 
 def _shapes(tree: Any) -> Any:
-    """Shapes and dtypes, to compare."""
+    """Return shapes and dtypes, to compare."""
     return tuple((np.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(tree))
 
 

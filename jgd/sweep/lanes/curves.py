@@ -140,5 +140,5 @@ class Records:
 
 
 def _progress(reached: np.ndarray, diverged_at: np.ndarray) -> np.ndarray:
-    """Hold that a lane that diverged in a segment is further than one that has not begun it."""
+    """Rank how far lanes are: one that diverged in a segment is further than one that has not begun it."""
     return 2 * reached + (diverged_at >= 0)

@@ -39,7 +39,7 @@ class Devices:
         return [self.share(x, spec) for x, spec in zip(group.fixed, self.spread.of_numbers(group), strict=True)]
 
     def share(self, x: Any, spec: PartitionSpec = EVERYWHERE) -> jax.Array:
-        """A copy of an array on the devices, on every one unless `spec` says otherwise, made once for all groups."""
+        """Copy an array to the devices, to every one unless `spec` says otherwise, once for all groups."""
         if id(x) not in self._copies:
             # The original is kept beside the copy, so that nothing else can take its id.
             where = NamedSharding(self.mesh, spec)

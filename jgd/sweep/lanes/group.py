@@ -66,7 +66,7 @@ def _as_space(name: str, space: Any, *, alone: bool) -> Any:
 
 
 def group(trials: Sequence[Trial], steady: bool = False) -> list[Group]:
-    """Trials by structure, in the order of their first ones.
+    """Group trials by structure, in the order of their first ones.
 
     With `steady`, a group of other trials of the same spaces and structure has the same program.
     """

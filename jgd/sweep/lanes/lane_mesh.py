@@ -37,12 +37,12 @@ class LaneMesh:
         return self.mesh.shape[self.axis]
 
     def split(self, tree: Any, axis: int = 0) -> Any:
-        """Within a program: the arrays of a batch, split along this axis of theirs."""
+        """Split the arrays of a batch along this axis of theirs, within a program."""
         spec = PartitionSpec(*[None] * axis, self.axis)
         return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, spec), tree)
 
     def kept(self, optimizer: Transform, carry: Carry) -> Carry:
-        """Within a program: parameters and states, lying as the specs say."""
+        """Let parameters and states lie as the specs say, within a program."""
         return jax.tree.map(jax.lax.with_sharding_constraint, carry, self.places(optimizer, carry))
 
     def places(self, optimizer: Transform, carry: Carry) -> Carry:
@@ -50,7 +50,7 @@ class LaneMesh:
         return carry_specs(self.mesh, "run", optimizer, carry, self.specs, self.state_specs)[0]
 
     def of_numbers(self, group: Group) -> list[PartitionSpec]:
-        """A `PartitionSpec` for each of the leaves that a group's lanes share: of the data as `fit` places them."""
+        """Return a `PartitionSpec` for each leaf that a group's lanes share: of the data as `fit` places them."""
         task = group.trials[0].task
         of_data = zip(jax.tree.leaves(task.data), jax.tree.leaves(data_specs(task, self.mesh, self.axis)), strict=True)
         places = {id(x): spec for x, spec in of_data}

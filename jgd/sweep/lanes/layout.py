@@ -40,7 +40,7 @@ class GroupReport(NamedTuple):
 
 
 def layout(group: Group, seeds: int, devices: Sequence[Any], lanes: int | None, trials: int | None = None) -> Layout:
-    """Lanes side by side and lanes in a call, as if the group had `trials` trials if that is given.
+    """Choose how many lanes run side by side and in a call, as if the group had `trials` trials if that is given.
 
     On a CPU lanes run one by one: side by side their states outgrow the cache, and a small network then takes up to
     1.4 times as long, measured with 2 to 32 lanes; only steps so small that dispatch dominates gain. Elsewhere as many
@@ -54,7 +54,7 @@ def layout(group: Group, seeds: int, devices: Sequence[Any], lanes: int | None, 
 
 
 def in_calls(total: int, width: int, devices: int, room: int) -> Layout:
-    """So many lanes, `width` side by side, in as few calls as memory allows with `room` lanes on each device."""
+    """Lay out so many lanes, `width` side by side, in as few calls as memory allows with `room` on each device."""
     width = min(width, math.ceil(total / devices))
     unit = width * devices
     units = math.ceil(total / unit)
@@ -76,7 +76,7 @@ def narrow(layout: Layout, lanes: int, devices: int) -> Layout:
 
 
 def halve(layout: Layout, devices: int) -> Layout | None:
-    """Half as many lanes side by side, or in a call where they run one by one; None where there is one on each device.
+    """Halve the lanes side by side, or in a call where they run one by one; None where there is one on each device.
 
     The call shrinks as far as it must to hold the same lanes on every device.
     """
@@ -111,7 +111,7 @@ def fewer_lanes(error: Exception, layout: Layout, devices: int, spaces: str) -> 
 
 
 def spread(layout: Layout, lanes: int, devices: int, workers: int) -> Layout:
-    """The layout for these lanes on `workers` processes with so many devices each: one that runs alone is as it was."""
+    """Return the layout for these lanes on `workers` processes with so many devices each: alone, it is as it was."""
     if workers == 1:
         return layout
     width = min(layout.width, math.ceil(lanes / (devices * workers)))

@@ -59,7 +59,7 @@ def mesh_of(devices: Sequence[Any]) -> Mesh:
 
 
 def begin_program(group: Group, mesh: Mesh, width: int, places: Any = None, spread: LaneMesh | None = None) -> Any:
-    """A jitted `(lanes, shared) -> states`, of all lanes side by side where first parameters are there to be copied.
+    """Return a jitted `(lanes, shared) -> states`, all lanes side by side where first parameters need but be copied.
 
     `places` are the states' shardings, over lanes alone unless given, and `spread` says how a lane lies on several
     devices.
@@ -117,7 +117,7 @@ def pick_program(task: Task, mesh: Mesh, length: int) -> Any:
 
 
 def over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Callable[..., Any]:
-    """`fn(lane, shared)` for all lanes: split over devices, and on each `width` at a time."""
+    """Return `fn(lane, shared)` for all lanes: split over devices, and on each `width` at a time."""
 
     def local(lanes: Any, shared: Shared) -> Any:
         def one(lane: Any) -> Any:
@@ -131,7 +131,7 @@ def over_lanes(fn: Callable[[Any, Shared], Any], mesh: Mesh, width: int) -> Call
 
 
 def side_by_side(fn: Callable[[Any], Any], lanes: Any, width: int) -> Any:
-    """`jax.lax.map(fn, lanes, batch_size=width)`, which cannot return an array without elements (jax 0.10)."""
+    """Compute `jax.lax.map(fn, lanes, batch_size=width)`, which cannot return an array without elements (jax 0.10)."""
     count = len(jax.tree.leaves(lanes)[0])
     whole = count - count % width
     parts = []
@@ -165,7 +165,7 @@ def _train_lane(
     lane: Lane,
     shared: Shared,
 ) -> tuple[LaneState, Block]:
-    """Return a segment of one lane, as `jgd.train.loop.segment` with the batches drawn beforehand."""
+    """Train one lane for a segment, as `jgd.train.loop.segment` with the batches drawn beforehand."""
     task, optimizer = group.rebuild(shared.numbers, lane.numbers)
     picks = None if shared.picks is None else shared.picks[lane.slot]
     carry = Carry(state.params, state.opt_state, state.model_state, root_key(lane.seed))

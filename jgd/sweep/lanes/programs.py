@@ -97,6 +97,6 @@ def program_key(traced: Any, args: Any, where: Any = None) -> Any:
 
 
 def _settings() -> tuple[str, ...]:
-    """JAX's settings as they hold in this thread, but for those of its persistent cache."""
+    """Return JAX's settings as they hold in this thread, but for those of its persistent cache."""
     names = [name for name in sorted(jax.config.values) if "cache" not in name]
     return tuple(repr(getattr(jax.config, name, jax.config.values[name])) for name in names)

@@ -53,6 +53,6 @@ def watched_of(settings: Settings, task: Task, optimizer: Any) -> tuple[str, ...
 
 
 def as_loss(values: np.ndarray, mode: str) -> np.ndarray:
-    """Values as something to minimise: negated for "max", and infinity for what is not finite, which is worst."""
+    """Give values as something to minimise: negated for "max", and infinity for what is not finite, which is worst."""
     signed = values if mode == "min" else -values
     return np.where(np.isfinite(signed), signed, np.inf)

@@ -39,7 +39,7 @@ class Plots:
         return _sheet().html()
 
     def axis(self, *names: str, space: str | None = None) -> Any:
-        """Return all trials against one hyperparameter in each panel, on its own scale: those named, or all.
+        """Draw all trials against one hyperparameter in each panel, on its own scale: those named, or all.
 
         A cross is a trial of which a seed diverged, a hollow mark one that a rule ended, at the value it had then. A
         bar at an end of the axis tells that the best trial touches it, so that better may lie beyond.
@@ -47,18 +47,18 @@ class Plots:
         return axis_figure(self._result, names, space)
 
     def isolation(self, *names: str, space: str | None = None) -> Any:
-        """Return the best achievable as a function of one hyperparameter: of each part of its range the best trial.
+        """Draw the best achievable as a function of one hyperparameter: of each part of its range the best trial.
 
         A flat line is a hyperparameter that the others can make up for. The bars are the range of seeds.
         """
         return isolation_figure(self._result, names, space)
 
     def sensitivity(self, name: str = "learning_rate") -> Any:
-        """Return the same for one hyperparameter of several optimizers, beside each other on one scale."""
+        """Draw the same for one hyperparameter of several optimizers, beside each other on one scale."""
         return sensitivity_figure(self._result, name)
 
     def curves(self, space: str | None = None, best: int = 5) -> Any:
-        """Return the metric while training, its median and range over seeds: of the best few trials of one space.
+        """Draw the metric while training, its median and range over seeds: of the best few trials of one space.
 
         With several spaces and none named, of the best trial of each, in a panel of its own.
         """
@@ -67,11 +67,11 @@ class Plots:
         return best_curves_figure(self._result, space, best)
 
     def parallel(self, space: str | None = None) -> Any:
-        """Return each trial of a space, the best unless named, as a line over its hyperparameters to the metric."""
+        """Draw each trial of a space, the best unless named, as a line over its hyperparameters to the metric."""
         return parallel_figure(self._result, space)
 
     def best_so_far(self) -> Any:
-        """Return the best of the first 1, 2, ... trials, for samplers that learn where to look."""
+        """Draw the best of the first 1, 2, ... trials, for samplers that learn where to look."""
         return best_so_far_figure(self._result)
 
     def best_of_k(self) -> Any:
@@ -79,7 +79,7 @@ class Plots:
         return best_of_k_figure(self._result)
 
     def importance(self, space: str | None = None) -> Any:
-        """Tell how much of the trials' ranking each hyperparameter decides; see `Result.importance`."""
+        """Draw how much of the trials' ranking each hyperparameter decides; see `Result.importance`."""
         return importance_figure(self._result, space)
 
     def named(self, kind: str, name: str | None = None, space: str | None = None) -> Any:

@@ -88,7 +88,7 @@ class Swept(NamedTuple):
 
 
 def swept(result: Outcomes, names: Iterable[str], space: str | None) -> list[Swept]:
-    """Every hyperparameter of the spaces, or those of these names and this space, from the best space to the worst."""
+    """List every hyperparameter of the spaces, or those of these names and this space, the best space first."""
     names = list(names)
     if space is not None and space not in result.spaces:
         raise unknown("Result.plot(space=)", space, result.spaces)
@@ -117,5 +117,5 @@ def _position(result: Outcomes, row: Swept) -> int:
 
 
 def _at(distribution: Any, units: np.ndarray) -> np.ndarray:
-    """Values at these units; of a range without bounds, its outermost thousandths stand for the ends."""
+    """Return the values at these units; of a range without bounds, its outermost thousandths stand for the ends."""
     return np.array([distribution.at(unit) for unit in np.clip(units, 1e-3, 1 - 1e-3)], float)

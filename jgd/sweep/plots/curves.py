@@ -24,7 +24,7 @@ BEHIND = 120  # curves in grey
 
 
 def sensitivity_figure(result: Outcomes, name: str) -> Any:
-    """Return the best that each space reaches against one hyperparameter. See `Plots.sensitivity`."""
+    """Draw the best that each space reaches against one hyperparameter. See `Plots.sensitivity`."""
     found = swept(result, [name], None)
     # Where it chooses between schedules, it has no place on a scale of numbers.
     rows = {row.space: row for row in found if row.labels is None} or {row.space: row for row in found}
@@ -45,7 +45,7 @@ def sensitivity_figure(result: Outcomes, name: str) -> Any:
 
 
 def curves_figure(result: Outcomes) -> Any:
-    """Return the best trial of each space while it trains. See `Plots.curves`."""
+    """Draw the best trial of each space while it trains. See `Plots.curves`."""
     best = {row.space: row for row in result.standings()}
     curves = {space: result.curves[result.settings.metric][row.trial.number] for space, row in best.items()}
     curves = {space: curve for space, curve in curves.items() if np.isfinite(curve).any()}
@@ -70,7 +70,7 @@ def curves_figure(result: Outcomes) -> Any:
 
 
 def best_curves_figure(result: Outcomes, space: str | None, best: int) -> Any:
-    """Return the best few trials while they train, among all others. See `Plots.curves`."""
+    """Draw the best few trials while they train, among all others. See `Plots.curves`."""
     ranked = [trial.number for trial in result.ranking(space)]
     curves = result.curves[result.settings.metric]
     leaders = [i for i in ranked[:best] if np.isfinite(curves[i]).any()]
@@ -123,7 +123,7 @@ def _draw_sensitivity(panel: Any, result: Outcomes, row: Swept, x: np.ndarray, n
 
 
 def _look(result: Outcomes, row: Swept) -> dict[str, Any]:
-    """Points of a space as a line where it has a meaning: through a grid, or through the best of each part of a range.
+    """Show points of a space as a line where it has a meaning: through a grid, or the best of each part of a range.
 
     Trials at random differ in more than their place, so that a line through all of them is a zigzag.
     """
@@ -163,7 +163,7 @@ def _frame_steps(panel: Any, result: Outcomes) -> None:
 
 
 def _draw_target(panel: Any, result: Outcomes) -> bool:
-    """Return a dashed line where there is a target."""
+    """Draw a dashed line at the target, and tell whether there is one."""
     if result.settings.target is not None:
         panel.axhline(result.settings.target, color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1.5)
     return result.settings.target is not None

@@ -37,7 +37,7 @@ class _Scale(NamedTuple):
 
 
 def parallel_figure(result: Outcomes, space: str | None) -> Any:
-    """Return the lines of one space, the best unless named. See `Plots.parallel`."""
+    """Draw the lines of one space, the best unless named. See `Plots.parallel`."""
     space = result.ranking()[0].space if space is None else space
     rows = swept(result, (), space)
     if not rows:
@@ -59,7 +59,7 @@ def parallel_figure(result: Outcomes, space: str | None) -> Any:
 
 
 def _draw_lines(panel: Any, result: Outcomes, space: str, ranked: list[int], columns: np.ndarray) -> list[Any]:
-    """From the worst, below, to the best, above; the marks, for the legend."""
+    """Draw the lines from the worst, below, to the best, above; return the marks, for the legend."""
     chosen, color = set(thinned(result, ranked, LINES)), space_color(result, space)
     shown = [place for place, number in enumerate(ranked) if number in chosen]
     whole, handles = np.isfinite(result.medians[ranked]), []

@@ -25,7 +25,7 @@ from jgd.sweep.spaces.space import short
 
 
 def best_so_far_figure(result: Outcomes) -> Any:
-    """Return the best of the first 1, 2, ... trials of each space. See `Plots.best_so_far`."""
+    """Draw the best of the first 1, 2, ... trials of each space. See `Plots.best_so_far`."""
     mode, members = result.settings.mode, _members(result)
     best = {space: _running_best(result.medians[numbers], mode) for space, numbers in members.items()}
     figure, panels = space_panels(result, list(members))
@@ -50,7 +50,7 @@ def best_so_far_figure(result: Outcomes) -> Any:
 
 
 def best_of_k_figure(result: Outcomes) -> Any:
-    """Return the best of 1, 2, ... random trials, its median and quartiles. See `Plots.best_of_k`."""
+    """Draw the best of 1, 2, ... random trials, its median and quartiles. See `Plots.best_of_k`."""
     found = {space: result.best_of_k(space) for space in _members(result)}
     figure, panels = space_panels(result, list(found))
     if panels:
@@ -73,7 +73,7 @@ def best_of_k_figure(result: Outcomes) -> Any:
 
 
 def importance_figure(result: Outcomes, space: str | None) -> Any:
-    """Return the share of the ranking that each hyperparameter decides. See `Plots.importance`."""
+    """Draw the share of the ranking that each hyperparameter decides. See `Plots.importance`."""
     found, reason = {}, InputError("Result.plot.importance: there is no space.")
     for one in [row.space for row in result.standings()] if space is None else [space]:
         try:

@@ -29,12 +29,12 @@ CROSSES = 60  # in a panel; they are all at one height
 
 
 def axis_figure(result: Outcomes, names: Sequence[str], space: str | None) -> Any:
-    """Return every trial as a point: its median over seeds. See `Plots.axis`."""
+    """Draw every trial as a point: its median over seeds. See `Plots.axis`."""
     return _figure(result, names, space, isolate=False)
 
 
 def isolation_figure(result: Outcomes, names: Sequence[str], space: str | None) -> Any:
-    """Return the best trial of each part of a range, with the range of its seeds. See `Plots.isolation`."""
+    """Draw the best trial of each part of a range, with the range of its seeds. See `Plots.isolation`."""
     return _figure(result, names, space, isolate=True)
 
 
@@ -62,7 +62,7 @@ def _figure(result: Outcomes, names: Sequence[str], space: str | None, *, isolat
 
 
 def _draw_points(panel: Any, result: Outcomes, row: Swept, *, faint: bool) -> list[Any]:
-    """Return the trials by what became of them; the marks, for the legend."""
+    """Draw the trials by what became of them; return the marks, for the legend."""
     color, place = space_color(result, row.space), dict(zip(row.numbers, row.places, strict=True))
     ends, lasts, status = result.medians, last_medians(result), result.status
     whole = [i for i in row.numbers if np.isfinite(ends[i])]
@@ -90,7 +90,7 @@ def _draw_points(panel: Any, result: Outcomes, row: Swept, *, faint: bool) -> li
 
 
 def _draw_best_of_bins(panel: Any, result: Outcomes, row: Swept) -> list[Any]:
-    """Return the best of each bin where it lies, joined where the axis has an order."""
+    """Draw the best of each bin where it lies, joined where the axis has an order."""
     best = row.best_of_bins(result)
     if not best:
         return []
@@ -106,7 +106,7 @@ def _draw_best_of_bins(panel: Any, result: Outcomes, row: Swept) -> list[Any]:
 
 
 def _draw_best(panel: Any, result: Outcomes, row: Swept) -> list[Any]:
-    """Return a ring at the space's best trial, its value, and a mark where that touches an end of the range."""
+    """Draw a ring at the space's best trial, its value, and a mark where that touches an end of the range."""
     best = result.ranking(row.space)[0]
     if best.number not in row.numbers or not np.isfinite(result.medians[best.number]):
         return []

@@ -127,18 +127,18 @@ def metric_label(result: Outcomes) -> str:
 
 
 def over_seeds(reduce: Any, values: np.ndarray) -> np.ndarray:
-    """Over the finite seeds of f[seeds, n]; NaN where there are none."""
+    """Reduce the finite seeds of f[seeds, n]; NaN where there are none."""
     columns = [column[np.isfinite(column)] for column in values.T]
     return np.array([reduce(column) if column.size else np.nan for column in columns])
 
 
 def last_medians(result: Outcomes) -> np.ndarray:
-    """Over seeds, of the values that lanes had when a rule ended them, or the sweep; f[T], NaN where none has any."""
+    """Return medians over seeds of the lanes' values when a rule ended them, or the sweep; f[T], NaN for none."""
     return over_seeds(np.median, result.last(result.settings.metric).T)
 
 
 def thinned(result: Outcomes, numbers: Sequence[int], limit: int = SHOWN) -> list[int]:
-    """At most so many of these trials: half of them the best, the others evenly from the rest."""
+    """Keep at most so many of these trials: half of them the best, the others evenly from the rest."""
     if len(numbers) <= limit:
         return list(numbers)
     order = np.asarray(numbers)[np.argsort(as_loss(result.medians[list(numbers)], result.settings.mode), kind="stable")]
@@ -174,7 +174,7 @@ def set_scale(axes: Any, result: Outcomes, values: np.ndarray) -> None:
 
 
 def _fence(losses: np.ndarray) -> float:
-    """Beyond which values lie apart from the others (Tukey 1977), where nothing tells how training began."""
+    """Tell beyond what values lie apart from the others (Tukey 1977), where nothing tells how training began."""
     scaled = np.log(losses) if losses.min() > 0 else losses
     lower, upper = np.quantile(scaled, [0.25, 0.75])
     fence = upper + 1.5 * (upper - lower)
@@ -182,12 +182,12 @@ def _fence(losses: np.ndarray) -> float:
 
 
 def within(panel: Any, values: np.ndarray) -> np.ndarray:
-    """Values with those beyond the frame moved to its edge, where their marks are cut in half."""
+    """Return values with those beyond the frame moved to its edge, where their marks are cut in half."""
     return np.clip(values, *panel.get_ylim())
 
 
 def _stretch_towards_one(axes: Any, values: np.ndarray) -> None:
-    """A logarithmic scale of the errors, labelled with the shares that are right, so that 0.9, 0.98 and 0.99 differ."""
+    """Set a logarithmic scale of errors, labelled with the shares that are right, so that 0.9, 0.98 and 0.99 differ."""
     error = max(5e-4, 0.7 * (1 - values.max()))
     bottom = max(0.0, values.min() - 0.02)
     axes.set_yscale(

@@ -47,7 +47,7 @@ class Lineage:
         return found[::-1]
 
     def path(self, trial: int) -> list[Trial]:
-        """These trials, with the numbers that they had then."""
+        """Return these trials, with the numbers that they had then."""
         return [phase[i] for phase, i in zip(self.phases, self.ancestors(trial), strict=True)]
 
     def schedule(self, trial: int, name: str) -> Switch:
@@ -58,7 +58,7 @@ class Lineage:
         return _switch([params[name] for params in path], self.steps)
 
     def optimizer(self, trial: int) -> Transform:
-        """A trial's optimizer with these schedules in the places of its numbers: `jgd.fit` with it is the lineage."""
+        """Put these schedules in the places of a trial's numbers: `jgd.fit` with this optimizer is the lineage."""
         path = self.path(trial)
         if path[-1].optimizer is None:
             raise InputError(
@@ -94,7 +94,7 @@ class Lineage:
         return require("pandas", "Lineage.dataframe()").DataFrame(self.rows())
 
     def decide(self, step: int, losses: np.ndarray, able: np.ndarray, contestants: np.ndarray) -> np.ndarray:
-        """Return the next decision, after so many steps, by losses f[T]; returns the parents, i[T].
+        """Take the next decision, after so many steps, by losses f[T]; return the parents, i[T].
 
         A function of its arguments, the trials and the seed alone.
         """
@@ -119,7 +119,7 @@ class Lineage:
         self.steps, self.parents, self.phases = self.steps[:0], self.parents[:0], self.phases[:1]
 
     def _rng(self, step: int, trial: int, use: int) -> np.random.Generator:
-        """Draws of one trial at one decision, independent of all others: which parent (0), and where to (1)."""
+        """Return a trial's own generator at one decision, for one use: which parent (0), and where to (1)."""
         return np.random.default_rng((self._seed, step, trial, use))
 
 

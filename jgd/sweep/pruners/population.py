@@ -22,7 +22,7 @@ class Population:
     resample: float
 
     def decides(self, points: np.ndarray) -> list[int]:
-        """After how many points: those that complete another `every` steps."""
+        """Tell after how many points it decides: those that complete another `every` steps."""
         found = completing(points, self.every)
         if not found:
             raise InputError(
@@ -31,7 +31,7 @@ class Population:
         return found
 
     def parents(self, losses: np.ndarray, able: np.ndarray, rng: Callable[[int], np.random.Generator]) -> np.ndarray:
-        """Of each of T rivals, whose state it goes on from, i[T]: its own, or that of a random one of the best.
+        """Tell of each of T rivals, whose state it goes on from, i[T]: its own, or that of a random one of the best.
 
         `losses` are f[T], infinite where a trial has failed; `able` says of which every lane is alive.
         """

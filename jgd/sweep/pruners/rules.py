@@ -23,7 +23,7 @@ class Pruner(Protocol):
     across_rounds: ClassVar[bool] = False  # whether the trials of earlier rounds are rivals too
 
     def decides(self, points: np.ndarray) -> list[int]:
-        """After how many points it decides, given the steps i[P] of all; less than P."""
+        """Tell after how many points it decides, given the steps i[P] of all; less than P."""
         ...
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ class Halving(Pruner):
     eta: int
 
     def decides(self, points: np.ndarray) -> list[int]:
-        """At `min_steps` times powers of `eta`, or the first point after that."""
+        """Decide at `min_steps` times powers of `eta`, or the first point after that."""
         last, rungs = int(points[-1]), []
         while (rung := self.min_steps * self.eta ** len(rungs)) < last:
             rungs.append(rung)
@@ -88,7 +88,7 @@ class Hyperband(Pruner):
     eta: int
 
     def decides(self, points: np.ndarray) -> list[int]:
-        """Wherever one of the brackets does."""
+        """Decide wherever one of the brackets does."""
         return sorted({count for bracket in self._brackets(points) if bracket for count in bracket.decides(points)})
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ class Hyperband(Pruner):
         return lost
 
     def _brackets(self, points: np.ndarray) -> list[Halving | None]:
-        """From the one that halves first to the one that never does."""
+        """Return the brackets, from the one that halves first to the one that never does."""
         found: list[Halving | None] = []
         while (first := self.min_steps * self.eta ** len(found)) < points[-1]:
             found.append(Halving(first, self.eta))
@@ -122,7 +122,7 @@ class Median(Pruner):
     min_steps: int
 
     def decides(self, points: np.ndarray) -> list[int]:
-        """At the points that complete another `min_steps`."""
+        """Decide at the points that complete another `min_steps`."""
         found = completing(points, self.min_steps)
         if not found:
             raise InputError(f"{self!r}: no point of the curves lies between min_steps and the end; lower it.")
@@ -141,11 +141,11 @@ class AtTarget(Pruner):
     """See `at_target`. Lanes end one by one, wherever a segment ends."""
 
     def decides(self, points: np.ndarray) -> list[int]:
-        """Nowhere: no trial waits for others."""
+        """Decide nowhere: no trial waits for others."""
         return []
 
     def losers(self, losses: np.ndarray, candidates: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """None."""
+        """Let none lose."""
         return np.zeros(len(losses), bool)
 
 
@@ -183,7 +183,7 @@ def asha(min_steps: int, eta: int = 2) -> Pruner:
 def hyperband(min_steps: int, eta: int = 3) -> Pruner:
     """Halve trials in brackets, from `min_steps` on, from `eta * min_steps` on, and so on up to never.
 
-    For when early values may mislead (Li et al. 2016, arXiv:1603.06560; the brackets have its proportions).
+    It is for early values that may mislead (Li et al. 2016, arXiv:1603.06560; the brackets have its proportions).
     """
     return Hyperband(int(min_steps), int(eta))
 
@@ -213,7 +213,7 @@ def as_rules(stop: Any, target: float | None) -> tuple[Pruner, ...]:
 
 
 def completing(points: np.ndarray, steps: int) -> list[int]:
-    """After how many points, but all of them, another `steps` are complete."""
+    """Tell after how many points, but all of them, another `steps` are complete."""
     return (np.flatnonzero(np.diff(points // steps, prepend=0)[:-1]) + 1).tolist()
 
 

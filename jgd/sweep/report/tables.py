@@ -122,7 +122,7 @@ def programs_table(result: Outcomes) -> str:
 
 
 def _steps(result: Outcomes) -> list[int]:
-    """Taken by the lane of each trial that got furthest."""
+    """Return the steps taken by the lane of each trial that got furthest."""
     taken = np.where(result.reached > 0, result.steps[np.maximum(result.reached, 1) - 1], 0)
     return np.maximum(taken, result.diverged_at).max(axis=1).tolist()
 
@@ -136,7 +136,7 @@ def _status_cell(status: Sequence[str]) -> Cell:
 
 
 def _seeds_cell(values: np.ndarray) -> Cell:
-    """The values of all seeds, or of many the least and the greatest, with all of them at a touch of the pointer."""
+    """Show the values of all seeds, or of many the least and the greatest, with all at a touch of the pointer."""
     texts = [number_cell(value)[0] for value in values]
     finite = values[np.isfinite(values)]
     low, high = (float(f(finite)) if finite.size else math.nan for f in (np.min, np.max))

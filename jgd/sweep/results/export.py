@@ -26,7 +26,7 @@ def joined(head: Mapping[str, Any], params: Mapping[str, Any], tail: Mapping[str
 
 
 def write_csv(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Rows as comma-separated values, in UTF-8; what a row does not have is empty, and None that it has is "None".
+    """Write rows as comma-separated values, in UTF-8; what a row has not is empty, and None that it has is "None".
 
     A text that a spreadsheet would take for a formula, as one that begins with "=", has an apostrophe before it, as
     OWASP advises ("CSV Injection"); numbers stay as they are.
@@ -39,7 +39,7 @@ def write_csv(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> N
 
 
 def write_parquet(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Rows as a Parquet file; a column of numbers and names, or of numbers and flags, is one of texts."""
+    """Write rows as a Parquet file; a column of numbers and names, or of numbers and flags, is one of texts."""
     arrow = require("pyarrow", "Result.to_parquet()", "parquet")
     parquet = require("pyarrow.parquet", "Result.to_parquet()", "parquet")
     columns = {name: _alike([_plain(row.get(name)) for row in rows]) for name in _columns(rows)}

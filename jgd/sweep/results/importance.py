@@ -46,7 +46,7 @@ class _Tree(NamedTuple):
 
 
 def importance_of(trials: list[Trial], values: np.ndarray, mode: str) -> Importance:
-    """See `Result.importance`; the trials are of one space."""
+    """Return what `Result.importance` does; the trials are of one space."""
     axes = trials[0].axes
     finite = np.isfinite(np.median(as_loss(values, mode), axis=1)).sum()
     if not axes:
@@ -109,7 +109,7 @@ def _by_value(distribution: Distribution, units: np.ndarray) -> np.ndarray:
 
 
 def _ranks(losses: np.ndarray) -> np.ndarray:
-    """From 0 to 1; equal losses, such as failures, share the middle of their places."""
+    """Rank losses from 0 to 1; equal losses, such as failures, share the middle of their places."""
     _, inverse, counts = np.unique(losses, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return ((ends - counts + ends - 1) / 2)[inverse] / max(len(losses) - 1, 1)

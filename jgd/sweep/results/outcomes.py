@@ -119,7 +119,7 @@ class Outcomes:
         return ", ".join(f"{number:,} {name}" for name, number in zip(names, numbers, strict=True))
 
     def ranking(self, space: str | None = None) -> list[Trial]:
-        """Trials from best to worst by the median of their values over seeds, a seed that failed counting as worst."""
+        """Rank trials from best to worst by the median of values over seeds; a seed that failed counts as worst."""
         if space is not None and space not in self.spaces:
             raise unknown("Result.ranking(space=)", space, self.spaces)
         ranked = [self.trials[i] for i in rank(self.values, self.settings.mode)]
@@ -162,7 +162,7 @@ class Outcomes:
         return best.optimizer
 
     def best_schedule(self, space: str | None = None) -> Transform:
-        """The best trial of a population, ready to use: its optimizer with the schedule that its lineage followed."""
+        """Return a population's best trial, ready to use: its optimizer with the schedule that its lineage followed."""
         if self.lineage is None:
             raise InputError("Result.best_schedule: only run(evolve=) finds schedules; use best_optimizer.")
         return self.lineage.optimizer(self.best(space).number)
@@ -174,7 +174,7 @@ class Outcomes:
     def summary(self, trial: None = None, *, by: str) -> dict[str, Summary]: ...
 
     def summary(self, trial: Trial | int | None = None, *, by: str | None = None) -> Summary | dict[str, Summary]:
-        """Median, quartiles and interval of values over seeds, see `Summary`: of a trial, the best unless given.
+        """Return median, quartiles and interval of values over seeds, a `Summary`: of a trial, the best unless given.
 
         With `by`, of groups of trials: "trial", "space", or a hyperparameter, by its values or by quarters of them if
         they are many. Each seed then counts with the median of the group's trials, and those without the
@@ -185,7 +185,7 @@ class Outcomes:
         return summarize(self.values[self._number(self.best() if trial is None else trial)], self.settings.mode)
 
     def paired(self, a: Trial | int | str, b: Trial | int | str) -> Paired:
-        """Trial `a` against trial `b`, seed by seed; a space's name means its best trial.
+        """Compare trial `a` with trial `b`, seed by seed; a space's name means its best trial.
 
         The best trials were chosen by the same values, so of two that are as good, the one of the larger space seems
         better; run them under new seeds to be sure.
@@ -193,7 +193,7 @@ class Outcomes:
         return compare_pairs(self.values[self._number(a)], self.values[self._number(b)], self.settings.mode)
 
     def best_of_k(self, space: str | None = None) -> BestOfK:
-        """The best of 1, 2, ... random trials, by their medians over seeds, which tells whether enough were sampled.
+        """Give the best of 1, 2, ... random trials, by medians over seeds, which tells whether enough were sampled.
 
         It holds for the samplers "random", "sobol" and "halton"; those that learn have no random trials.
         """
@@ -232,7 +232,7 @@ class Outcomes:
         return [self._standing(trial) for trial in firsts.values()]
 
     def at_boundary(self) -> dict[str, dict[str, str]]:
-        """The spaces whose best trial touches an end of a range, with the names and ends: better may lie beyond."""
+        """Find the spaces whose best trial touches an end of a range, with names and ends: better may lie beyond."""
         found = {row.space: row.trial.at_edge for row in self.standings() if np.isfinite(row.summary.median)}
         return {space: edges for space, edges in found.items() if edges}
 

@@ -61,7 +61,7 @@ def performance_ratios(costs: ArrayLike) -> np.ndarray:
 
 
 def performance_profile(costs: ArrayLike, taus: ArrayLike) -> np.ndarray:
-    """The share of problems that each solver solves within `tau` times the best, f[solvers, taus] (Dolan & Moré 2002).
+    """Give the share of problems that each solver solves in `tau` times the best, f[solvers, taus] (Dolan & Moré 2002).
 
     A problem that no solver solves counts as one that all have missed.
     """
@@ -115,7 +115,7 @@ def scores(
 
 
 def _resampled(studies: np.ndarray, tau: float, resample_problems: bool) -> np.ndarray:
-    """Scores of resampled tables, f[RESAMPLES, solvers]."""
+    """Return the scores of resampled tables, f[RESAMPLES, solvers]."""
     rng, (_, problems, draws, seeds) = np.random.default_rng(0), studies.shape
     rows = []
     for _ in range(RESAMPLES):

@@ -79,7 +79,7 @@ class BestOfK(NamedTuple):
 
 
 def rank(values: Float[np.ndarray, "trials seeds"], mode: str) -> Int[np.ndarray, " trials"]:
-    """Trials from best to worst, by the median over seeds; ties by the mean, then by number."""
+    """Rank trials from best to worst, by the median over seeds; ties by the mean, then by number."""
     losses = as_loss(values, mode)
     return np.lexsort((np.arange(len(losses)), losses.mean(axis=1), np.median(losses, axis=1)))
 
@@ -94,7 +94,7 @@ def summarize(values: np.ndarray, mode: str, confidence: float = 0.95) -> Summar
 
 
 def compare_pairs(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> Paired:
-    """f[seeds] against f[seeds], each seed against itself; where both failed they tie."""
+    """Compare f[seeds] with f[seeds], each seed against itself; where both failed they tie."""
     ours, theirs = as_loss(np.asarray(a, float), mode), as_loss(np.asarray(b, float), mode)
     with np.errstate(invalid="ignore"):
         losses = np.where(ours == theirs, 0.0, ours - theirs)
@@ -102,7 +102,7 @@ def compare_pairs(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0
 
 
 def ahead(a: np.ndarray, b: np.ndarray, mode: str, confidence: float = 0.95) -> bool:
-    """Whether f[seeds] are better than f[seeds] in so many seeds that the interval of `compare` leaves out a tie."""
+    """Tell whether f[seeds] are better than f[seeds] in so many seeds that `compare`'s interval leaves out a tie."""
     ours, theirs = as_loss(np.asarray(a, float), mode), as_loss(np.asarray(b, float), mode)
     k, level = median_ranks(len(ours), confidence)
     return level > 0 and int(np.sum(ours < theirs)) >= len(ours) + 1 - k
@@ -159,7 +159,7 @@ def first_reached(
 def _best_of(
     losses: Float[np.ndarray, " trials"], k: Int[np.ndarray, "counts 1"], places: int
 ) -> Float[np.ndarray, "4 counts"]:
-    """Expected value and quartiles of the best of each k of sorted losses; it is among the first places."""
+    """Return expected value and quartiles of the best of each k of sorted losses; it is among the first places."""
     n, place = len(losses), np.arange(places)[None]
     # The chance that none of the k is among the best i + 1 is C(n - i - 1, k) / C(n, k).
     later = np.maximum(n - place - 1, 0)
@@ -198,7 +198,7 @@ def _texts(summary: Summary) -> dict[str, str]:
 
 
 def _line(value: Any, texts: dict[str, str]) -> str:
-    """As in `Summary(median 0.1, quartiles 0.09 .. 0.2)`, which lists and dicts of them can show."""
+    """Write a value as in `Summary(median 0.1, quartiles 0.09 .. 0.2)`, which lists and dicts of them can show."""
     return f"{type(value).__name__}({', '.join(f'{name} {text}' for name, text in texts.items())})"
 
 

@@ -14,7 +14,7 @@ BINS = 4  # of a hyperparameter that takes many values
 
 
 def summaries(trials: list[Trial], values: np.ndarray, mode: str, by: str) -> dict[str, Summary]:
-    """See `Result.summary`."""
+    """Return what `Result.summary` does."""
     keys, losses = _keys(trials, by), as_loss(values, mode)
     found = {}
     for _, name in sorted(set(keys.values())):
@@ -25,7 +25,7 @@ def summaries(trials: list[Trial], values: np.ndarray, mode: str, by: str) -> di
 
 
 def _keys(trials: list[Trial], by: str) -> dict[int, tuple[Any, str]]:
-    """Of each trial that has one, by its number: what groups sort by, and the group's name."""
+    """Return of each trial that has one, by its number: what groups sort by, and the group's name."""
     if by == "trial":
         return {trial.number: (trial.number, str(trial.number)) for trial in trials}
     if by == "space":

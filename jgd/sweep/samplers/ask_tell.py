@@ -51,7 +51,7 @@ class Proposals:
     def ask(self, num_trials: int) -> list[Trial]:
         """Return the next `num_trials` of each space, fewer where a sampler has no more.
 
-        Of a space without axes just one.
+        A space without axes has just one.
         """
         trials: list[Trial] = []
         for space in self._spaces:
@@ -169,7 +169,7 @@ class Proposals:
             _tell(space.sampler, heard)
 
     def _ask(self, space: "_Space", count: int, drawn: int) -> list[list[float]]:
-        """Points from the sampler, checked; none where it has no more."""
+        """Return points from the sampler, checked; none where it has no more."""
         assert space.sampler is not None
         answer, size = space.sampler.ask(count), len(space.axes)
         try:
@@ -259,7 +259,7 @@ def _tell(sampler: Sampler, heard: Sequence[tuple[int, float, int | None]]) -> N
 
 
 def _ends(found: Sequence[Axis], i: int) -> list[list[float]]:
-    """Points at the ends of an axis, or at every option of a choice, and in the middle of all others that matter."""
+    """Return points at the ends of an axis, or at every option of a choice, in the middle of all others that matter."""
     distribution = found[i].distribution
     units, points = distribution.grid(2), []
     if isinstance(distribution, Listed) and distribution.ordered:  # a list may be as long as the sweep

@@ -31,7 +31,7 @@ SAMPLER = Kind(
 
 
 def rounds_of(sampler: Any) -> int:
-    """In how many rounds a sampler likes to be asked: one, unless it says that it learns."""
+    """Tell in how many rounds a sampler likes to be asked: one, unless it says that it learns."""
     return getattr(SAMPLERS.get(sampler) if isinstance(sampler, str) else sampler, "rounds", 1)
 
 

@@ -129,7 +129,7 @@ def to_optuna(result: Any, storage: Any = None, name: str | None = None) -> Any:
 
 
 def _state(optuna: Any, status: np.ndarray) -> Any:
-    """That of a trial, of the statuses of its lanes: none may have diverged or be pending."""
+    """Return the state of a trial, of the statuses of its lanes: none may have diverged or be pending."""
     states = optuna.trial.TrialState
     if not np.isin(status, ("complete", "pruned")).all():
         return states.FAIL
@@ -172,7 +172,7 @@ def _distribution(optuna: Any, one: Distribution) -> Any:
 
 
 def _quantized(of: Any, one: Quantized) -> Any:
-    """Steps from the first multiple to the last; Optuna has none on a logarithmic scale."""
+    """Return steps from the first multiple to the last; Optuna has none on a logarithmic scale."""
     low, high = one.at(0.0), one.at(1.0)
     if isinstance(one.step, int):
         log = one.scale == "log"  # where Optuna has a step of one alone
@@ -186,7 +186,7 @@ def _quantized(of: Any, one: Quantized) -> Any:
 
 @contextmanager
 def _quiet(optuna: Any) -> Iterator[None]:
-    """Without the log line of a new study."""
+    """Leave out the log line of a new study."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

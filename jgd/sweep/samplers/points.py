@@ -37,7 +37,7 @@ class HearsOfPruned(Protocol):
     """A sampler that can use what was known of a trial when a rule ended it."""
 
     def tell_pruned(self, ids: Sequence[int], values: Sequence[float], steps: Sequence[int]) -> None:
-        """Finite values that points had after so many steps, at which they were ended; later ones may be lower."""
+        """Hear finite values that points had after so many steps, at which they were ended; later ones may be lower."""
         ...
 
 
@@ -46,7 +46,7 @@ class TakesPoints(Protocol):
     """A sampler that proposes given points itself, and so learns of what became of them."""
 
     def enqueue(self, points: Sequence[Sequence[float]]) -> None:
-        """Return these, f64[n, axes], from the next calls of `ask`, before any others."""
+        """Propose these, f64[n, axes], in the next calls of `ask`, before any others."""
         ...
 
 
@@ -61,7 +61,7 @@ class Random:
         return self._rng.random((count, self._size))
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """Nothing: the points do not depend on the values."""
+        """Do nothing: the points do not depend on the values."""
 
 
 class LowDiscrepancy:
@@ -81,7 +81,7 @@ class LowDiscrepancy:
             return self._points.random(count)[:, : self._size]
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """Nothing: the points do not depend on the values."""
+        """Do nothing: the points do not depend on the values."""
 
 
 class Sobol(LowDiscrepancy):
@@ -106,7 +106,7 @@ class Grid:
         self._axes, self._spent = list(axes), False
 
     def ask(self, count: int) -> np.ndarray:
-        """At most `count` points, ends included, the last axis fastest; none the second time."""
+        """Return at most `count` points, ends included, the last axis fastest; none the second time."""
         if self._spent:
             return np.empty((0, len(self._axes)))
         self._spent = True
@@ -128,7 +128,7 @@ class Grid:
         return np.array(sorted(points)).reshape(len(points), len(self._axes))
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """Nothing: the points do not depend on the values."""
+        """Do nothing: the points do not depend on the values."""
 
     def _levels(self, point: Sequence[float], active: Sequence[bool], steps: int) -> list[list[float]]:
         """Return the units of each axis at a combination of parts."""

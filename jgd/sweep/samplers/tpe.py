@@ -166,7 +166,7 @@ class _Kernels:
         return self._shrunk(count, (on * (x - mean) ** 2).sum(axis=0))[self._numbers]
 
     def draw(self, good: np.ndarray, width: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Points of the mixture of these kernels, f64[count, axes]."""
+        """Draw points of the mixture of these kernels, f64[count, axes]."""
         points, matters = self.points.array[good], self._matters.array[good]
         chosen = rng.integers(0, len(points) + 1, count)  # the last is the uniform one
         uniform, stay = rng.random((count, points.shape[1])), rng.random((count, points.shape[1])) >= STRAY
@@ -181,7 +181,7 @@ class _Kernels:
         return np.where((matters[rows] > 0) & (chosen < len(points))[:, None], near, uniform)
 
     def log_ratio(self, x: np.ndarray, good: np.ndarray, width: np.ndarray) -> np.ndarray:
-        """The logarithm of l / g at points, for the kernels `good` and all others, up to a constant, f64[count]."""
+        """Compute log l / g at points, for the kernels `good` and all others, up to a constant, f64[count]."""
         inside = self._logarithms(x, good, width)
         others = self._logarithms(x, slice(None), self._width_without(good))
         others[:, good] = -np.inf

@@ -59,7 +59,7 @@ class Uniform(Distribution):
     high: float
 
     def at(self, unit: float) -> float:
-        """Linear in `unit`."""
+        """Return the value linear in `unit`."""
         return min(max(self.low + unit * (self.high - self.low), self.low), self.high)
 
     def __repr__(self) -> str:
@@ -75,7 +75,7 @@ class LogUniform(Distribution):
     scale = "log"
 
     def at(self, unit: float) -> float:
-        """Exponential in `unit`."""
+        """Return the value exponential in `unit`."""
         return min(max(self.low * (self.high / self.low) ** unit, self.low), self.high)
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class Normal(Distribution):
         return (np.arange(count) + 0.5) / count
 
     def edge(self, unit: float) -> str | None:
-        """It has no ends."""
+        """Return `None`: it has no ends."""
         return None
 
     def __repr__(self) -> str:
@@ -137,7 +137,7 @@ class Listed(Distribution):
         return "log" if wide else "linear"
 
     def edge(self, unit: float) -> str | None:
-        """The smallest and the largest of ordered options with others between them, and of many those near them."""
+        """Name the smallest and the largest of ordered options with others between them; of many, those near them."""
         if not self.ordered or len(self.options) < 3:
             return None
         values = sorted(set(self.options))
@@ -192,11 +192,11 @@ class Parts(Distribution):
         return len(self.options)
 
     def edge(self, unit: float) -> str | None:
-        """They have no order."""
+        """Return `None`: options have no order."""
         return None
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
-        """Return an error: there is nothing to run before a trial has chosen."""
+        """Refuse: there is nothing to run before a trial has chosen."""
         raise InputError(
             f"choice({', '.join(self.labels)}): nothing is chosen yet; pass the space to jgd.sweep.run, or one of the "
             "options instead of the choice."
@@ -230,7 +230,7 @@ class Structural(Parts):
         return int(self.at(unit))
 
     def edge(self, unit: float) -> str | None:
-        """Return the smallest and the largest, where there are others between them."""
+        """Name the smallest and the largest, where there are others between them."""
         if len(self.options) < 3:
             return None
         return {min(self.options): "low", max(self.options): "high"}.get(self.at(unit))

@@ -19,7 +19,7 @@ def explore(
     resample: float,
     rng: np.random.Generator,
 ) -> tuple[float, ...]:
-    """A point near `units`: each number that matters there times one of `factors`, or drawn anew with a probability.
+    """Find a point near `units`: each number that matters times one of `factors`, or drawn anew with a probability.
 
     Chosen parts stay, because they are structure.
     """

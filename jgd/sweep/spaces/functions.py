@@ -184,7 +184,7 @@ def _part(option: Any) -> Any:
 
 
 def _labels(parts: Iterable[Any]) -> list[str]:
-    """Names that tell options apart, of constructors, types, functions or chains' first links; or their positions."""
+    """Name options apart, by constructors, types, functions or chains' first links; or by their positions."""
     names = [_name(part) for part in parts]
     return names if len(set(names)) == len(names) else [f"option {i}" for i in range(len(names))]
 

@@ -26,7 +26,7 @@ class Integer(Distribution):
         return _lattice_at(unit, self.low, self.high, self.log)
 
     def grid(self, count: int) -> np.ndarray:
-        """As many whole numbers as there are, at most `count`."""
+        """Return as many whole numbers as there are, at most `count`."""
         return _lattice_grid(count, self.low, self.high, self.log)
 
     @property
@@ -35,7 +35,7 @@ class Integer(Distribution):
         return self.high - self.low + 1
 
     def edge(self, unit: float) -> str | None:
-        """Return the first and the last of the whole numbers, and on a fine lattice those near them."""
+        """Name the first and the last of the whole numbers, and on a fine lattice those near them."""
         value = self.at(unit)
         if self.log:
             return end_of(math.log(value / self.low), math.log(self.high / self.low))
@@ -65,14 +65,14 @@ class Quantized(Distribution):
         return self.multiple(round(self.inner.at(unit) / self.step))
 
     def multiple(self, count: float) -> float:
-        """So many times the step, or the nearest multiple within the range."""
+        """Return so many times the step, or the nearest multiple within the range."""
         first, last = self.multiples
         value = min(max(count, first), last) * self.step
         # The product's last digits are noise: 3 * 0.1 is 0.30000000000000004.
         return value if isinstance(value, int) else float(f"{value:.12g}")
 
     def grid(self, count: int) -> np.ndarray:
-        """Different values only, at most `count`."""
+        """Return different values only, at most `count`."""
         if self._lattice:
             return _lattice_grid(count, *self._lattice)
         units = {self.at(unit): unit for unit in reversed(self.inner.grid(count).tolist())}
@@ -101,7 +101,7 @@ class Quantized(Distribution):
         return (int(first), int(last), self.scale == "log") if finite else None
 
     def edge(self, unit: float) -> str | None:
-        """Give the first and the last of the multiples, and on a fine lattice those near them on the range's scale."""
+        """Name the first and the last of the multiples, and on a fine lattice those near them on the range's scale."""
         first, last = self.multiples
         if not math.isfinite(first) or not math.isfinite(last):
             return None
@@ -126,7 +126,7 @@ def _lattice_at(unit: float, first: int, last: int, log: bool) -> int:
 
 
 def _lattice_grid(count: int, first: int, last: int, log: bool) -> np.ndarray:
-    """Units of at most `count` of the whole numbers, spread evenly on their scale, both ends included."""
+    """Return units of at most `count` of the whole numbers, spread evenly on their scale, both ends included."""
     size, low = last - first + 1, first - 0.5
     if count >= size:
         wanted = np.arange(first, last + 1)

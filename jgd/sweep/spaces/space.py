@@ -41,7 +41,7 @@ class Origin(NamedTuple):
     finish: Callable[[Any], Any] | None = None  # what becomes of either, once it is filled
 
     def at(self, units: dict[int, float]) -> tuple[Any, Any]:
-        """Task and optimizer with the values at these units, of distributions by their ids; others stay."""
+        """Return task and optimizer with the values at these units, of distributions by their ids; others stay."""
         made = _fill(self.task, units), _fill(self.optimizer, units)
         return made if self.finish is None else (self.finish(made[0]), self.finish(made[1]))
 
@@ -207,7 +207,7 @@ def _fill(node: Any, units: dict[int, float]) -> Any:
 def _over_children(node: Any, fn: Callable[[Any, str | None], Any]) -> Any:
     """Return a node with `fn(child, kind)` of its children, which are all but fixed structure.
 
-    Itself where none changes.
+    Where none changes, it is the node itself.
     """
     if dataclasses.is_dataclass(node) and not isinstance(node, (type, Distribution)):
         changes = {}

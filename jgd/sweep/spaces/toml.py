@@ -165,15 +165,15 @@ class _Reader:
         return _told(place, quantized, made, others["step"]) if "step" in others else made
 
     def grid(self, place: str, values: Any) -> Any:
-        """Numbers, all of them taken by the grid sampler."""
+        """Return numbers, all of them taken by the grid sampler."""
         return _told(place, grid, values)
 
     def structural(self, place: str, values: Any) -> Any:
-        """Whole numbers that shape the program."""
+        """Return whole numbers that shape the program."""
         return _told(place, structural, values)
 
     def choice(self, place: str, options: Any) -> Any:
-        """Numbers or parts, in a list or by their labels."""
+        """Return numbers or parts, in a list or by their labels."""
         if isinstance(options, Mapping):
             return _told(place, choice, {label: self.value(f"{place}.{label}", x) for label, x in options.items()})
         if not isinstance(options, list):
@@ -181,14 +181,14 @@ class _Reader:
         return _told(place, choice, [self.value(f"{place}[{i}]", x) for i, x in enumerate(options)])
 
     def chain(self, place: str, links: Any) -> Any:
-        """Transforms and optimizers one after the other."""
+        """Return transforms and optimizers one after the other."""
         if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
             raise InputError(f'{place}: expected a list of tables, such as [{{ optimizer = "adam", ... }}].')
         made = [self.value(f"{place}[{i}]", link) for i, link in enumerate(links)]
         return _told(place, jgd.transforms.chain, *made)
 
     def share(self, place: str, share: Any) -> int:
-        """So many of the sweep's steps."""
+        """Return so many of the sweep's steps."""
         if self.steps is None:
             raise InputError(f"{place}: how many steps the sweep has is not known here; write a number.")
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:

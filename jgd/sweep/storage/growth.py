@@ -88,7 +88,7 @@ class Refusal:
 def eval_every_of(dir: str | os.PathLike[str]) -> int | None:
     """Return the distance of a folder's points, which more steps keep, whatever it would be by default.
 
-    None of a new one.
+    A new folder has none.
     """
     path = Path(dir) / "sweep.json"
     return settings_of(read_known(path)["settings"]).eval_every if path.exists() else None

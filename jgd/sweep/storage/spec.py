@@ -75,7 +75,7 @@ def trials_of(listing: Json) -> list[Trial]:
 
 
 def distributions_of(listing: Json) -> list[Json]:
-    """The distributions of a listing's axes, to compare: with all fields, as those of an older version may be fewer."""
+    """Return the distributions of a listing's axes, to compare: with all fields, as an older version may have fewer."""
     return [_encode(_decode(row["distribution"])) for row in listing["axes"]]
 
 

@@ -117,7 +117,7 @@ class Store:
             return [row for number in first for row in read_chunks(self.folder, self._hash, number)]
 
     def end(self) -> None:
-        """Take down that no round follows."""
+        """Record that no round follows."""
         path = self.folder / "sweep.json"
         with self.turn():
             if not (known := read_known(path)).get("over"):
@@ -125,7 +125,7 @@ class Store:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """While it is held, no other process opens the folder or claims lanes in it."""
+        """Keep other processes from opening the folder, and from claiming lanes in it."""
         if self.peers is None:
             yield
         else:
@@ -133,7 +133,7 @@ class Store:
                 yield
 
     def news(self) -> list[Saved]:
-        """The chunks that other processes have written and brought to rest, or have died over, since the last call."""
+        """Return the chunks that other processes have written and left, or have died over, since the last call."""
         assert self.peers
         return [read_chunk(path, self._hash) for path in self.peers.changed()]
 

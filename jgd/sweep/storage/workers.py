@@ -39,7 +39,7 @@ class Peers:
         os.write(self._handle, f"{platform.node()} {os.getpid()}\n".encode())  # for people
 
     def turn(self) -> AbstractContextManager[None]:
-        """While it is held, no other process claims lanes."""
+        """Keep other processes from claiming lanes."""
         return turn(self._folder / "turn")
 
     def leave(self) -> None:

@@ -43,7 +43,7 @@ def from_equinox(
     call = loss_call(loss, "from_equinox(loss=)")
 
     def take_apart(made: Any) -> tuple[Any, Any, Any, Any]:
-        """Parameters, other arrays, what is no array, and the state."""
+        """Return parameters, other arrays, what is no array, and the state."""
         module, state = made if isinstance(made, tuple) else (made, None)
         params, rest = eqx.partition(module, eqx.is_inexact_array)
         arrays, static = eqx.partition(rest, eqx.is_array)

@@ -45,7 +45,7 @@ def task_of(
 
 
 def call_loss(loss: Callable[..., Any], model: Any, batch: Any, key: jax.Array) -> tuple[Any, Any]:
-    """The user's `loss(model, batch)` or `loss(model, batch, key)`: its value and its aux, `None` where it has none."""
+    """Call the user's `loss(model, batch)` or `loss(model, batch, key)`: value and aux, `None` where there is none."""
     out = loss_call(loss, "loss")(loss, model, None, batch, key)
     return out if isinstance(out, tuple) and len(out) == 2 else (out, None)
 

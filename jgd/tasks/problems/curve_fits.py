@@ -33,7 +33,7 @@ OSBORNE_2 = (
 
 
 def _bard(x: jax.Array) -> jax.Array:
-    """Far out, where the quotient vanishes, the sum of squares about the mean is a plateau."""
+    """Fit a quotient; far out, where it vanishes, the sum of squares about the mean is a plateau."""
     u = count_to(x, 15)
     v = 16 - u
     return data_of(x, BARD) - (x[0] + u / (v * x[1] + jnp.minimum(u, v) * x[2]))
@@ -50,7 +50,7 @@ def _meyer(x: jax.Array) -> jax.Array:
 
 
 def _gulf(x: jax.Array) -> jax.Array:
-    """Residuals in y_i - b: the paper prints y_i m i b. The hundredth, whose t is 1, would take log 0."""
+    """Return residuals in y_i - b: the paper prints y_i m i b. The hundredth, whose t is 1, would take log 0."""
     a, b, c = x
     t = np.arange(1, 100) / 100
     y = 25 + (-50 * np.log(t)) ** (2 / 3)

@@ -39,7 +39,7 @@ def _jennrich_sampson(x: jax.Array) -> jax.Array:
 
 
 def _helical_valley(x: jax.Array) -> jax.Array:
-    """Return the angle, in turns, is arctan(b/a), and half a turn more where a < 0."""
+    """Wind a valley around an axis: its angle, in turns, is arctan(b/a), and half a turn more where a < 0."""
     a, b, c = x
     turns = jnp.where(a < 0, jnp.pi + jnp.arctan2(-b, -a), jnp.arctan2(b, a)) / (2 * jnp.pi)
     return jnp.stack([10 * (c - 10 * turns), 10 * (jnp.hypot(a, b) - 1), c])

@@ -17,7 +17,7 @@ def _bdqrtic(x: jax.Array) -> jax.Array:
 
 
 def _dixmaana(x: jax.Array) -> jax.Array:
-    """Dixon and Maany's family with alpha 1, beta 0, gamma and delta 1/8, all exponents 0, in thirds of x."""
+    """Return Dixon and Maany's family with alpha 1, beta 0, gamma and delta 1/8, all exponents 0, in thirds of x."""
     third = x.size // 3
     pairs = jnp.sum(x[: 2 * third] ** 2 * x[third:] ** 4) + jnp.sum(x[:third] * x[2 * third :])
     return 1 + jnp.sum(x**2) + pairs / 8
@@ -28,7 +28,7 @@ def _dqdrtic(x: jax.Array) -> jax.Array:
 
 
 def _dqrtic(x: jax.Array) -> jax.Array:
-    """Return its Hessian vanishes at the minimum."""
+    """Sum fourth powers, so that the Hessian vanishes at the minimum."""
     return jnp.sum((x - count_to(x, x.size)) ** 4)
 
 
@@ -38,7 +38,7 @@ def _edensch(x: jax.Array) -> jax.Array:
 
 
 def _eigenals(x: jax.Array) -> jax.Array:
-    """Q'DQ = A and Q'Q = I on and above the diagonal, A = diag(1, ..., N): first D's diagonal, then Q's columns."""
+    """Ask that Q'DQ = A and Q'Q = I on and above the diagonal, A = diag(1, ..., N): D's diagonal, then Q's columns."""
     size = int((x.size + 0.25) ** 0.5)
     d, q = x[:size], x[size:].reshape(size, size).T
     upper = jnp.triu_indices(size)

@@ -17,53 +17,53 @@ PI = float(np.pi)
 
 
 def rosenbrock(x: jax.Array) -> jax.Array:
-    """sum_i 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2: a bent valley with a flat floor."""
+    """Return sum_i 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2: a bent valley with a flat floor."""
     return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
 def beale(x: jax.Array) -> jax.Array:
-    """sum_k (c_k - x (1 - y^k))^2 with c = 1.5, 2.25, 2.625."""
+    """Return sum_k (c_k - x (1 - y^k))^2 with c = 1.5, 2.25, 2.625."""
     a, b = x
     return (1.5 - a * (1 - b)) ** 2 + (2.25 - a * (1 - b**2)) ** 2 + (2.625 - a * (1 - b**3)) ** 2
 
 
 def himmelblau(x: jax.Array) -> jax.Array:
-    """(x^2 + y - 11)^2 + (x + y^2 - 7)^2, with four minima of 0."""
+    """Return (x^2 + y - 11)^2 + (x + y^2 - 7)^2, with four minima of 0."""
     a, b = x
     return (a**2 + b - 11) ** 2 + (a + b**2 - 7) ** 2
 
 
 def booth(x: jax.Array) -> jax.Array:
-    """(x + 2y - 7)^2 + (2x + y - 5)^2, a quadratic of condition 9."""
+    """Return (x + 2y - 7)^2 + (2x + y - 5)^2, a quadratic of condition 9."""
     a, b = x
     return (a + 2 * b - 7) ** 2 + (2 * a + b - 5) ** 2
 
 
 def styblinski_tang(x: jax.Array) -> jax.Array:
-    """sum_i (x_i^4 - 16 x_i^2 + 5 x_i) / 2, plus what makes its least value 0; each axis has a second minimum."""
+    """Give sum_i (x_i^4 - 16 x_i^2 + 5 x_i) / 2, plus what makes its least value 0; each axis has a second minimum."""
     return jnp.sum((x**4 - 16 * x**2 + 5 * x) / 2 + 39.16616570377142)
 
 
 def rastrigin(x: jax.Array) -> jax.Array:
-    """sum_i x_i^2 + 10 (1 - cos 2 pi x_i): a minimum near each integer point."""
+    """Return sum_i x_i^2 + 10 (1 - cos 2 pi x_i): a minimum near each integer point."""
     return jnp.sum(x**2 + 10 * (1 - jnp.cos(2 * PI * x)))
 
 
 def ackley(x: jax.Array) -> jax.Array:
-    """20 (1 - exp(-rms(x) / 5)) + e - exp(mean_i cos 2 pi x_i): its minimum is the tip of a cone."""
+    """Return 20 (1 - exp(-rms(x) / 5)) + e - exp(mean_i cos 2 pi x_i): its minimum is the tip of a cone."""
     square = jnp.mean(x**2)
     rms = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)  # whose slope at the tip is 0 here
     return 20 * (1 - jnp.exp(-rms / 5)) + np.e - jnp.exp(jnp.mean(jnp.cos(2 * PI * x)))
 
 
 def powell(x: jax.Array) -> jax.Array:
-    """(a + 10b)^2 + 5 (c - d)^2 + (b - 2c)^4 + 10 (a - d)^4, whose Hessian is singular at the minimum."""
+    """Return (a + 10b)^2 + 5 (c - d)^2 + (b - 2c)^4 + 10 (a - d)^4, whose Hessian is singular at the minimum."""
     a, b, c, d = x
     return (a + 10 * b) ** 2 + 5 * (c - d) ** 2 + (b - 2 * c) ** 4 + 10 * (a - d) ** 4
 
 
 def wood(x: jax.Array) -> jax.Array:
-    """Two bent valleys, coupled; a saddle near (-1, 1, -1, 1) holds many methods for long."""
+    """Return two bent valleys, coupled; a saddle near (-1, 1, -1, 1) holds many methods for long."""
     a, b, c, d = x
     valleys = 100 * (b - a**2) ** 2 + (1 - a) ** 2 + 90 * (d - c**2) ** 2 + (1 - c) ** 2
     return valleys + 10 * (b + d - 2) ** 2 + (b - d) ** 2 / 10
@@ -78,19 +78,19 @@ def goldstein_price(x: jax.Array) -> jax.Array:
 
 
 def branin(x: jax.Array) -> jax.Array:
-    """(y - 5.1 x^2 / 4 pi^2 + 5 x / pi - 6)^2 + 10 (1 - 1 / 8 pi) cos x + 10, with three minima of 5 / 4 pi."""
+    """Return (y - 5.1 x^2 / 4 pi^2 + 5 x / pi - 6)^2 + 10 (1 - 1 / 8 pi) cos x + 10, with three minima of 5 / 4 pi."""
     a, b = x
     return (b - 5.1 / (4 * PI**2) * a**2 + 5 / PI * a - 6) ** 2 + 10 * (1 - 1 / (8 * PI)) * jnp.cos(a) + 10
 
 
 def zakharov(x: jax.Array) -> jax.Array:
-    """|x|^2 + s^2 + s^4 with s = sum_i i x_i / 2: steep walls around a flat floor."""
+    """Return |x|^2 + s^2 + s^4 with s = sum_i i x_i / 2: steep walls around a flat floor."""
     s = jnp.sum(jnp.arange(1, len(x) + 1) * x) / 2
     return jnp.sum(x**2) + s**2 + s**4
 
 
 def easom(x: jax.Array) -> jax.Array:
-    """1 - cos x cos y exp(-|(x, y) - pi|^2): a hole in a plane."""
+    """Return 1 - cos x cos y exp(-|(x, y) - pi|^2): a hole in a plane."""
     return 1 - jnp.prod(jnp.cos(x)) * jnp.exp(-jnp.sum((x - PI) ** 2))
 
 
@@ -104,7 +104,7 @@ class AnalyticFunction(NamedTuple):
     spread: float = 0.1  # of the starts
 
     def task(self) -> Task:
-        """Descending on it."""
+        """Return the task of descending on it."""
         return descent(self.formula, near(self.start, self.spread), minimum=self.minimum)
 
 

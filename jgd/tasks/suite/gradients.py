@@ -26,7 +26,7 @@ def bowl(x: jax.Array) -> jax.Array:
 
 
 def in_bowl(loss: Callable[..., Any] | None = None) -> Task:
-    """Descending in the bowl from entries of about 3, by what the loss shows of it."""
+    """Descend in the bowl from entries of about 3, by what the loss shows of it."""
     return descent(bowl, near((3,) * SIZE, 0.3), loss=loss)
 
 
@@ -40,18 +40,18 @@ def noisy(noise: Callable[[jax.Array], jax.Array]) -> Task:
 
 
 def gaussian(key: jax.Array) -> jax.Array:
-    """Normal, of deviation 1/2."""
+    """Draw normal numbers of deviation 1/2."""
     return jax.random.normal(key, (SIZE,)) / 2
 
 
 def heavy_tailed(key: jax.Array) -> jax.Array:
-    """Return a quarter of Student's t with 2 degrees of freedom, whose variance is infinite, by its quantiles."""
+    """Draw a quarter of Student's t with 2 degrees of freedom, whose variance is infinite, by its quantiles."""
     u = jax.random.uniform(key, (SIZE,), minval=1e-6, maxval=1 - 1e-6)
     return (2 * u - 1) / jnp.sqrt(2 * u * (1 - u)) / 4
 
 
 def outliers(key: jax.Array) -> jax.Array:
-    """Nothing 49 times in 50, and then normal of deviation 100."""
+    """Draw nothing 49 times in 50, and then normal numbers of deviation 100."""
     rare, wild = jax.random.split(key)
     return jnp.where(jax.random.bernoulli(rare, 0.02), 100 * jax.random.normal(wild, (SIZE,)), 0.0)
 
@@ -62,7 +62,7 @@ def loud(x: jax.Array, batch: Any, key: jax.Array) -> jax.Array:
 
 
 def rare_words(words: int = 64) -> Task:
-    """Return a table of numbers of which each step sees some, number k with odds of 1 in k; all count the same."""
+    """Fit a table of numbers of which each step sees some, number k with odds of 1 in k; all count the same."""
     odds = jnp.asarray(1 / np.arange(1, words + 1), jnp.float32)
 
     def objective(table: jax.Array) -> jax.Array:
@@ -75,7 +75,7 @@ def rare_words(words: int = 64) -> Task:
 
 
 def scaled_regression(size: int = 16, examples: int = 256) -> Task:
-    """Linear regression without noise on columns whose scales span 30, in batches of 8."""
+    """Fit a linear regression without noise on columns whose scales span 30, in batches of 8."""
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(examples, size)) * np.geomspace(1 / 30, 1, size), jnp.float32)
     wanted = jnp.asarray(rng.choice([-1.0, 1.0], size), jnp.float32)
@@ -99,7 +99,7 @@ class Delay(Pair):
     steps: int = static()
 
     def init(self, params: Params) -> DelayState:
-        """Zeros."""
+        """Return zeros."""
         return DelayState(jax.tree.map(lambda p: jnp.zeros((self.steps, *p.shape), p.dtype), params))
 
     def update(self, grads: Grads, state: DelayState, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -116,7 +116,7 @@ class Drift(Pair):
     velocity: Scalar = hyper()
 
     def init(self, params: Params) -> State:
-        """Empty."""
+        """Return an empty state."""
         return optax.EmptyState()
 
     def update(self, grads: Grads, state: State, params: Params = None, **extra: Any) -> tuple[Updates, State]:
@@ -130,7 +130,7 @@ def with_late_gradients(optimizer: Transform) -> Transform:
 
 
 def drifting(optimizer: Transform) -> Transform:
-    """The optimizer, chasing a minimum that moves by 0.02 a step along each axis, in whose frame the parameters are."""
+    """Let the optimizer chase a minimum that moves by 0.02 a step along each axis, in whose frame parameters are."""
     return chain(optimizer, Drift(-0.02))
 
 

@@ -15,7 +15,7 @@ SIZE = 32
 
 
 def quadratic(condition: float = 1e4, size: int = SIZE, *, rotated: bool = False) -> Task:
-    """sum_i c_i y_i^2 / 2 with c evenly spaced in logarithm from 1 / condition to 1; y is x, or x rotated."""
+    """Descend on sum_i c_i y_i^2 / 2 with c even in logarithm from 1 / condition to 1; y is x, or x rotated."""
     curvature = jnp.asarray(np.geomspace(1 / condition, 1, size), jnp.float32)
     turn = jnp.asarray(orthogonal(size), jnp.float32)
 
@@ -27,12 +27,12 @@ def quadratic(condition: float = 1e4, size: int = SIZE, *, rotated: bool = False
 
 
 def saddle() -> Task:
-    """x^2 / 2 + (y^2 - 1)^2 / 4, from a thousandth beside the line that leads into its saddle point."""
+    """Descend on x^2 / 2 + (y^2 - 1)^2 / 4, from a thousandth beside the line that leads into its saddle point."""
     return descent(lambda x: x[0] ** 2 / 2 + (x[1] ** 2 - 1) ** 2 / 4, near((1, 1e-3), 1e-4))
 
 
 def monkey_saddle() -> Task:
-    """r^3 cos 3t + 3 r^4 / 4, from near the origin, where the Hessian vanishes; at least -1/4 in three places."""
+    """Descend on r^3 cos 3t + 3 r^4 / 4, from near 0, where the Hessian vanishes; at least -1/4 in three places."""
 
     def objective(x: jax.Array) -> jax.Array:
         a, b = x
@@ -42,22 +42,22 @@ def monkey_saddle() -> Task:
 
 
 def saturated(size: int = 8) -> Task:
-    """mean_i tanh(x_i)^2 from x = 3, where its slope is 0.02: a step that is too long ends on the other plateau."""
+    """Descend on mean_i tanh(x_i)^2 from x = 3, where its slope is 0.02: too long a step ends on the other plateau."""
     return descent(lambda x: jnp.mean(jnp.tanh(x) ** 2), near((3,) * size, 0.2))
 
 
 def cliff(depth: int = 16) -> Task:
-    """(x^depth - 1/2)^2: what a weight feels that is applied `depth` times: a wall on one side, a plain beside it."""
+    """Descend on (x^depth - 1/2)^2: as a weight applied `depth` times feels: a wall on one side, a plain beside it."""
     return descent(lambda x: jnp.sum((x**depth - 0.5) ** 2), near((1.3,), 0.02))
 
 
 def product(depth: int = 8) -> Task:
-    """(1 - prod_i x_i)^2 / 2 from x = 0.5: a deep linear network of one unit, beside the saddle at 0."""
+    """Descend on (1 - prod_i x_i)^2 / 2 from x = 0.5: a deep linear network of one unit, beside the saddle at 0."""
     return descent(lambda x: (1 - jnp.prod(x)) ** 2 / 2, near((0.5,) * depth, 0.05))
 
 
 def direction(size: int = SIZE) -> Task:
-    """1 - cos(x, 1), whose gradient shrinks as x grows and grows as x shrinks, from a random x of length 10."""
+    """Descend on 1 - cos(x, 1), whose gradient shrinks as x grows and the reverse, from a random x of length 10."""
 
     def objective(x: jax.Array) -> jax.Array:
         return 1 - jnp.sum(x) / (jnp.linalg.norm(x) * size**0.5)
@@ -70,7 +70,7 @@ def direction(size: int = SIZE) -> Task:
 
 
 def kinks(size: int = 16) -> Task:
-    """sum_i w_i |x_i| with weights from 0.01 to 1: gradients that never get small."""
+    """Descend on sum_i w_i |x_i| with weights from 0.01 to 1: gradients that never get small."""
     weights = jnp.asarray(np.geomspace(0.01, 1, size), jnp.float32)
     return descent(lambda x: jnp.sum(weights * jnp.abs(x)), near((1,) * size, 0.3))
 

@@ -15,7 +15,7 @@ from jgd.train.task import Task
 
 
 def network(x: np.ndarray, y: np.ndarray, hidden: int) -> Task:
-    """Return a tanh network with one hidden layer on all rows at once, judged by its mean squared error on them."""
+    """Train a tanh network with one hidden layer on all rows at once, judged by its mean squared error on them."""
     inputs, wanted = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
 
     def objective(p: dict[str, jax.Array]) -> jax.Array:
@@ -35,30 +35,30 @@ def network(x: np.ndarray, y: np.ndarray, hidden: int) -> Task:
 
 
 def xor() -> Task:
-    """Return the parity of 2 signs, with 8 hidden units."""
+    """Learn the parity of 2 signs, with 8 hidden units."""
     return parity(2, 8)
 
 
 def parity(signs: int = 4, hidden: int = 16) -> Task:
-    """Return the parity of signs over all their combinations."""
+    """Learn the parity of signs over all their combinations."""
     x = np.array(list(itertools.product((-1.0, 1.0), repeat=signs)))
     return network(x, x.prod(axis=1), hidden)
 
 
 def sine(points: int = 16) -> Task:
-    """Return a curve, sin 5x on [-1, 1], with 16 hidden units."""
+    """Learn a curve, sin 5x on [-1, 1], with 16 hidden units."""
     x = np.linspace(-1, 1, points)[:, None]
     return network(x, np.sin(5 * x[:, 0]), 16)
 
 
 def factorization(size: int = 16, rank: int = 4) -> Task:
-    """|U V - M|^2 for a matrix of singular values from 1 to 1/10, from near the saddle at 0."""
+    """Descend on |U V - M|^2 for a matrix of singular values from 1 to 1/10, from near the saddle at 0."""
     wanted = jnp.asarray(_low_rank(size, rank), jnp.float32)
     return descent(lambda p: jnp.sum((p["u"] @ p["v"] - wanted) ** 2), _small_factors(size, rank))
 
 
 def completion(size: int = 16, rank: int = 2) -> Task:
-    """|U V - M|^2 where only three in four entries of M are seen, judged on all of them."""
+    """Descend on |U V - M|^2 where only three in four entries of M are seen, judged on all of them."""
     wanted = jnp.asarray(_low_rank(size, rank), jnp.float32)
     seen = jnp.asarray(np.random.default_rng(1).random((size, size)) < 0.75, jnp.float32)
 
@@ -69,7 +69,7 @@ def completion(size: int = 16, rank: int = 2) -> Task:
 
 
 def two_sided(size: int = 16, condition: float = 30.0) -> Task:
-    """|A W B - C|^2 / 2 with A and B of this condition and rotated, so that curvature is a Kronecker product."""
+    """Descend on |A W B - C|^2 / 2 with rotated A and B of this condition: its curvature is a Kronecker product."""
     spectrum = np.diag(np.geomspace(1 / condition, 1, size))
     left, right = (jnp.asarray(spectrum @ orthogonal(size, seed), jnp.float32) for seed in (1, 2))
     wanted = jnp.asarray(orthogonal(size, 3), jnp.float32)
@@ -81,7 +81,7 @@ def two_sided(size: int = 16, condition: float = 30.0) -> Task:
 
 
 def deep_linear(size: int = 8, depth: int = 4) -> Task:
-    """|W_4 W_3 W_2 W_1 - M|^2 / 2 for a rotation M, from small random layers."""
+    """Descend on |W_4 W_3 W_2 W_1 - M|^2 / 2 for a rotation M, from small random layers."""
     wanted = jnp.asarray(orthogonal(size, 4), jnp.float32)
 
     def objective(layers: list[jax.Array]) -> jax.Array:
@@ -98,7 +98,7 @@ def deep_linear(size: int = 8, depth: int = 4) -> Task:
 
 
 def _low_rank(size: int, rank: int) -> np.ndarray:
-    """Singular values from 1 to 1/10."""
+    """Return a matrix f64[size, size] of this rank, with singular values from 1 to 1/10."""
     u, v = orthogonal(size, 5)[:, :rank], orthogonal(size, 6)[:, :rank]
     return u * np.geomspace(1, 0.1, rank) @ v.T
 

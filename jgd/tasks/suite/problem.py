@@ -71,7 +71,7 @@ def descent(
 
 
 def near(point: Sequence[float] | jax.Array, spread: float) -> Callable[[jax.Array], jax.Array]:
-    """Starts that are normal around a point, f[n]."""
+    """Return a function of a key that draws starts, normal around a point, f[n]."""
     center = tuple(float(x) for x in point)
 
     def start(key: jax.Array) -> jax.Array:

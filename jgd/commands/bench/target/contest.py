@@ -70,7 +70,7 @@ class Drawn:
         return self._points[:count]
 
     def tell(self, ids: Sequence[int], values: Sequence[float]) -> None:
-        """Nothing: the points do not depend on the values."""
+        """Do nothing: the points do not depend on the values."""
 
 
 def play(
@@ -107,7 +107,7 @@ def time_steps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the seconds of a step in a lone run, and of compiling it, f[optimizers] each.
 
-    Programs of `length` steps, in turn.
+    The programs take `length` steps each, in turn.
     """
     key, programs = root_key(0), {}
     for name, optimizer in enumerate(optimizers):
@@ -124,12 +124,12 @@ def standings(rounds: Sequence[Round], names: Sequence[str], measure: str) -> li
 
 
 def costs(rounds: Sequence[Round], names: Sequence[str], measure: str) -> dict[str, list[float]]:
-    """Cost of each optimizer on each goal: the median over its studies."""
+    """Return the cost of each optimizer on each goal: the median over its studies."""
     return dict(zip(names, typical(_table(rounds, measure)).tolist(), strict=True))
 
 
 def _table(rounds: Sequence[Round], measure: str) -> np.ndarray:
-    """f[optimizers, goals, studies, 1]: a study has one seed."""
+    """Return a table f[optimizers, goals, studies, 1]: a study has one seed."""
     return np.stack([getattr(one, MEASURES[measure]) for one in rounds], axis=1)[..., None]
 
 
