@@ -1,6 +1,7 @@
-"""The cost of a run's pulse: the bytes and the seconds of a step of `jgd.fit` with `health` and without.
+"""The cost of a run's pulse: bytes, operations and seconds of a step of `jgd.fit` with `health` and without.
 
-Bytes are those of the compiled loop, a figure that no other work on the machine changes; seconds are taken in turn.
+Bytes and operations are those of the compiled loops, figures that no other work on the machine changes; seconds are
+taken in turn, of so many steps that what a call costs by itself, some 20 ms, is no part of them.
 """
 
 from functools import partial
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jgd
-from bench.loop_bytes import loop_bytes
+from bench.loops import loop_bytes, loop_operations
 from bench.rows import Claim, Yields, alone, in_turn, timed
 from jgd.train.pulse import pulse_of
 from jgd.train.segments import run_segment
@@ -39,9 +40,9 @@ def perceptron() -> jgd.Task:
 
 def health(quick: bool = False, repeats: int = 9) -> Yields:
     """Adam on eight layers of 512 and on digits, without, with a measurement every twentieth step, and one at each."""
-    yield from _bytes(perceptron())
     asked = {"off": False, "every 20": jgd.Health(), "every 1": jgd.Health(every=1)}
-    for task, steps in ((perceptron(), 20 if quick else 60), (jgd.tasks.digits(), 20 if quick else 500)):
+    for task, steps in ((perceptron(), 20 if quick else 60), (jgd.tasks.digits(), 20 if quick else 2000)):
+        yield from _program(task)
         sides = {name: partial(_step_seconds, task, steps, health) for name, health in asked.items()}
         for side in sides.values():
             side()  # which compiles it
@@ -53,18 +54,23 @@ def health(quick: bool = False, repeats: int = 9) -> Yields:
         yield Claim(text, 100 * (rows["every 20"]["ratio"] - 1), 5.0, at_least=False, unit=" %")
 
 
-def _bytes(task: jgd.Task) -> Yields:
-    """Count the bytes that a step moves in the compiled loop, without and with the pulse."""
+def _program(task: jgd.Task) -> Yields:
+    """Count what a step moves and runs in the compiled loops, without the pulse and with it."""
     health = jgd.Health()
-    off, (measured, plain) = (loop_bytes(_loop(task, one))[:count] for one, count in ((None, 1), (health, 2)))
-    moved = plain + (measured - plain) / health.every
-    yield {"task": task.name, "off_bytes": off[0], "plain_bytes": plain, "measured_bytes": measured}
+    texts = [segment_text(task, one) for one in (None, health)]
+    (off, *_), (measured, plain, *_) = map(loop_bytes, texts)
+    yield {"task": task.name, "off_bytes": off, "plain_bytes": plain, "measured_bytes": measured}
+    (runs, *_), (measured_runs, plain_runs, *_) = map(loop_operations, texts)
+    yield {"task": task.name, "off_operations": runs, "plain": plain_runs, "measured": measured_runs}
+    moved = plain + 2 * (measured - plain) / health.every  # a step that is due, and the one before
     text = f"percent by which the pulse adds to the bytes that a step of {task.name} moves"
-    yield Claim(text, 100 * (moved / off[0] - 1), 5.0, at_least=False, unit=" %")
+    yield Claim(text, 100 * (moved / off - 1), 5.0, at_least=False, unit=" %")
+    text = f"operations that the pulse adds to a plain step of {task.name}"
+    yield Claim(text, plain_runs - runs, 0, at_least=False, unit="")
 
 
-def _loop(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:
-    """Return the compiler's text of a segment."""
+def segment_text(task: jgd.Task, health: jgd.Health | None, length: int = 60) -> str:
+    """Return the compiler's text of a segment of `jgd.fit`."""
     optimizer, stop = jgd.adam(1e-3), jgd.Stop()
     state = run_shapes(task, optimizer, stop, jax.random.key(0, impl="threefry2x32"))
     pulse = pulse_of(health, state.carry.params)

@@ -21,7 +21,6 @@ from jgd.sweep.pruners.rules import RULES, Pruner
 from jgd.sweep.samplers.by_name import SAMPLER
 from jgd.sweep.spaces.combinations import combinations
 from jgd.sweep.spaces.distributions import Distribution, Parts
-from jgd.train.loop import first_model, root_key
 from jgd.train.mesh_layout import DATA_AXIS, MESH
 from jgd.train.pulse import group_names
 from jgd.train.task import Task, check_task, is_stream
@@ -133,8 +132,7 @@ def with_health(task: Any, metrics: Any) -> Any:
         for option in task.options:
             metrics = with_health(option, metrics)
         return metrics
-    check_task(task)
-    return (*metrics, *group_names(jax.eval_shape(lambda: first_model(task, root_key(0))[0])))
+    return (*metrics, *group_names(check_task(task).params))
 
 
 def _even_split(steps: int, every: int) -> int:
@@ -177,7 +175,7 @@ def curve_names(groups: Sequence[Group], settings: Settings) -> list[str]:
     """
     known: dict[str, None] = {}
     for task in {id(one.trials[0].task): one.trials[0].task for one in groups}.values():
-        steps, judged = check_task(task)
+        steps, judged, _ = check_task(task)
         if both := set(steps) & set(judged):
             raise InputError(
                 f"Task(evaluate): it returns {min(both)!r}, which is also recorded at each step; "

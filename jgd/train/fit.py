@@ -22,7 +22,7 @@ from jgd.train.callback import Callback, caller
 from jgd.train.checkpoint import Checkpoint, Progressed
 from jgd.train.identity import run_spec
 from jgd.train.largest_microbatch import with_largest_microbatch
-from jgd.train.loop import first_model, root_key
+from jgd.train.loop import root_key
 from jgd.train.mesh_layout import DATA_AXIS, MESH, in_effect, mesh_layout, on_mesh
 from jgd.train.microbatch import MICROBATCH, Microbatch
 from jgd.train.pulse import Health, pulse_of
@@ -188,21 +188,18 @@ def _plan(
     _check_numbers("task", task)
     if microbatch is not None:
         task = dataclasses.replace(task, microbatch=None if microbatch == "auto" else microbatch)
-    curves = check_task(task)
-    watched = check_watched("fit", metrics, [(task, optimizer)], (*curves.steps, *curves.judged))
-    known = curves.judged
+    known = check_task(task)
+    watched = check_watched("fit", metrics, [(task, optimizer)], (*known.steps, *known.judged))
     for place, metric in (("Stop(metric=)", stop.metric), ("fit(keep_best=)", keep_best)):
         if metric is not None and task.evaluate is None:
             raise InputError(f"{place[:-1]}{metric!r}): the task has no evaluate; pass one that returns {metric!r}.")
-        if metric is not None and known and metric not in known:
-            raise unknown(place, metric, known)
+        if metric is not None and known.judged and metric not in known.judged:
+            raise unknown(place, metric, known.judged)
     if stop.metric is not None and stop.value is None and stop.patience is None:
         raise InputError(f"Stop(metric={stop.metric!r}): it needs a rule to act; give it a value or a patience.")
     stop, best = _directions(stop, keep_best, mode)
-    plan = FitPlan(task, optimizer, stop, steps, length, keep_best, best, watched)
-    if health:
-        plan = plan._replace(pulse=pulse_of(health, jax.eval_shape(lambda: first_model(task, root_key(0))[0])))
-    return plan
+    pulse = pulse_of(health, known.params)
+    return FitPlan(task, optimizer, stop, steps, length, keep_best, best, watched, pulse=pulse)
 
 
 def _directions(stop: Stop, keep_best: str | None, mode: str | None) -> tuple[Stop, str]:

@@ -121,8 +121,8 @@ def scan_steps(
     """Take the steps of these numbers on batches of these rows: the last carry, and the metrics f[steps] by name.
 
     `watched` names further ones: what `advance` knows, and quantities of groups of leaves, see
-    `jgd.train.pulse.group_names`, which are measured at the last step alone and NaN before. That step is then no pass
-    of the loop, for a branch within it would cost each pass more than the measurement.
+    `jgd.train.pulse.group_names`, which are those of the last step and NaN before. The last two steps are then a loop
+    of their own, the first of them for the samples of its gradients, so that no other step does more than without.
     """
     of_groups = tuple(name for name in watched if "/" in name)
     others = tuple(name for name in watched if "/" not in name)
@@ -132,21 +132,23 @@ def scan_steps(
         new, step = advance(task, optimizer, carry, number, batch_at(task, rows), others, layout)
         return new if layout is None else layout.kept(optimizer, new), step
 
-    def body(now: tuple[Carry, Any], x: Any) -> tuple[tuple[Carry, Any], dict[str, jax.Array]]:
-        new, step = take(now[0], x)
-        return (new, samples(step.grads) if of_groups else None), step.metrics
+    def plain(carry: Carry, x: Any) -> tuple[Carry, dict[str, jax.Array]]:
+        new, step = take(carry, x)
+        return new, step.metrics
 
-    plain = len(numbers) - bool(of_groups)
-    before = no_samples(carry.params) if of_groups else None
-    (carry, before), metrics = jax.lax.scan(body, (carry, before), jax.tree.map(lambda x: x[:plain], (numbers, rows)))
+    def measured(now: tuple[Carry, Any], x: Any) -> tuple[tuple[Carry, Any], dict[str, jax.Array]]:
+        (carry, before), (new, step) = now, take(now[0], x)
+        found = measure_groups(of_groups, carry.params, step.grads, step.updates, before)
+        return (new, samples(step.grads)), {**step.metrics, **found}
+
     if not of_groups:
-        return carry, metrics
-    last = jax.tree.map(lambda x: x[-1], (numbers, rows))
-    new, step = take(carry, last)
-    measured = measure_groups(of_groups, carry.params, step.grads, step.updates, before)
-    metrics = jax.tree.map(lambda x, end: jnp.append(x, end[None], axis=0), metrics, step.metrics)
+        return jax.lax.scan(plain, carry, (numbers, rows))
+    carry, early = jax.lax.scan(plain, carry, jax.tree.map(lambda x: x[:-2], (numbers, rows)))
+    last = jax.tree.map(lambda x: x[-2:], (numbers, rows))
+    (carry, _), late = jax.lax.scan(measured, (carry, no_samples(carry.params)), last)
     blank = jnp.full(len(numbers), jnp.nan, jnp.float32)
-    return new, {**metrics, **{name: blank.at[-1].set(x) for name, x in measured.items()}}
+    metrics = {name: jnp.append(x, late[name], axis=0) for name, x in early.items()}
+    return carry, {**metrics, **{name: blank.at[-1].set(late[name][-1]) for name in of_groups}}
 
 
 def advance(

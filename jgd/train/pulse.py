@@ -54,10 +54,11 @@ class Health:
             of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
             the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
 
-    A measured step passes over gradients, updates and parameters, and stands in a loop around plain ones, so that no
-    step has a branch; the step is compiled twice, and XLA may round it otherwise than without (`python -m bench health`
-    counts bytes and seconds). Cosines of successive gradients are
-    those of about 4,096 entries of each leaf, evenly spaced, of smaller leaves exact, and those entries are kept. A run
+    A measured step passes over gradients, updates and parameters. It and the one before, with whose gradient it takes
+    its cosine, stand in a loop of their own, and a step of the other loop does nothing that it would not do without a
+    pulse; so the step is compiled twice, and XLA may round it otherwise (`python -m bench health` counts bytes,
+    operations and seconds). Cosines of successive gradients are those of about 4,096 entries of each leaf, evenly
+    spaced, of smaller leaves exact, and NaN where the step before lies in another segment of `eval_every` steps. A run
     keeps at most 1,024 measurements: beyond that, every second one is dropped.
     """
 
@@ -85,14 +86,14 @@ class Pulse(NamedTuple):
         clipped = clipped_share(optimizer, grads, found[-1, 0])
         return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
 
-    def next_due(self, number: Any) -> Any:
-        """Return the first step from `number` on that is due: the run's first, and the last of each period."""
-        return (number + (self.every - 1 - number) % self.every) * (number != 0)
+    def is_due(self, number: Any) -> Any:
+        """Tell whether a step is due: the run's first, and the last of each period."""
+        return (number == 0) | ((number + 1) % self.every == 0)
 
     def rows(self, beats: Mapping[str, Any], first: int, taken: int, loss: np.ndarray) -> Arrays:
         """Name the columns of the measured steps among the first `taken` of a segment that began at step `first`."""
         steps = first + np.arange(taken)
-        due = np.flatnonzero((self.next_due(steps) == steps) | ~np.isfinite(loss[:taken]))
+        due = np.flatnonzero(self.is_due(steps) | ~np.isfinite(loss[:taken]))
         groups = np.asarray(beats["groups"])[due]
         names = (*(name for name, _ in self.groups), EVERYTHING)
         columns = {f"{q}/{name}": groups[:, i, j] for i, name in enumerate(names) for j, q in enumerate(QUANTITIES)}

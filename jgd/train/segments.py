@@ -85,10 +85,10 @@ class _Heard(NamedTuple):
     """Hold what the loops of a segment with a pulse hand on."""
 
     state: RunState
-    before: Any  # samples of the gradients of the step before
-    lost: jax.Array  # bool[], whether the loss of the step before was not finite and the step is to be measured
     at: jax.Array  # i32[], the steps of the segment that were taken
     curves: dict[str, Any]  # a row for each
+    before: Any  # samples of the gradients of the step before, zeros where that was not measured
+    lost: jax.Array  # bool[], whether that was not measured and its loss is not finite
 
 
 def _with_pulse(
@@ -100,45 +100,64 @@ def _with_pulse(
     draws: Any,
     end: Any,
 ) -> tuple[RunState, dict[str, Any]]:
-    """Take a segment's steps by a loop of plain ones within a loop of measured ones, so that no step has a branch.
+    """Take a segment's steps by a loop of plain ones and a loop of measured ones in turn, so that no step has a branch.
 
-    A plain step whose loss is not finite has left the parameters as they were: it is taken a second time, to be
-    measured, and what comes of that is dropped. The step's program is compiled twice, and reads its number from an
-    array, as in a scan, for the sake of the same rounding.
+    Measured are those that are due and each one before, for the samples of its gradients: a plain step does nothing
+    that it would not do without a pulse. One whose loss is not finite has left the parameters as they were: it is taken
+    a second time, to be measured, and what comes of that is dropped. The step's program is compiled twice, and reads
+    its number from an array, as in a scan, for the sake of the same rounding.
     """
-    length = len(numbers)
+    length, none = len(numbers), no_samples(state.carry.params)
 
     def step_at(now: _Heard, at: Any, wanted: Any) -> tuple[RunState, Step]:
-        number, draw = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, at, keepdims=False), (numbers, draws))
+        number, draw = jax.tree.map(lambda x: _row(x, at), (numbers, draws))
         return take(now.state, number, draw, wanted & (number < end))
-
-    def measured(now: _Heard, at: Any) -> tuple[RunState, Step, dict[str, Any]]:
-        before = where(now.lost, no_samples(now.state.carry.params), now.before)
-        new, step = step_at(now, at, ~now.lost)
-        beat = pulse.beat(optimizer, now.state.carry.params, step.grads, step.updates, before)
-        return new, step, {**step.metrics, HEALTH: beat}
 
     def plain(now: _Heard) -> _Heard:
         new, step = step_at(now, now.at, True)
-        curves = {**now.curves, **_put({name: now.curves[name] for name in step.metrics}, step.metrics, now.at)}
-        return _Heard(new, samples(step.grads), ~jnp.isfinite(step.metrics["loss"]), now.at + 1, curves)
+        return now._replace(state=new, at=now.at + 1, curves=_put(now.curves, step.metrics, now.at))
 
-    def period(now: _Heard) -> _Heard:
-        due = jnp.minimum(pulse.next_due(numbers[now.at]) - numbers[0], length - 1)
-        now = jax.lax.while_loop(lambda now: (now.at < due) & ~now.lost, plain, now)
+    def listen(now: _Heard) -> tuple[RunState, Any, dict[str, Any]]:
+        new, step = step_at(now, now.at - now.lost, ~now.lost)
+        beat = pulse.beat(optimizer, now.state.carry.params, step.grads, step.updates, now.before)
+        return new, samples(step.grads), {**step.metrics, HEALTH: beat}
+
+    def measured(now: _Heard) -> _Heard:
+        new, before, row = listen(now)
         at = now.at - now.lost
-        new, step, row = measured(now, at)
-        return _Heard(new, samples(step.grads), jnp.array(False), at + 1, _put(now.curves, row, at))
+        return _Heard(new, at + 1, _put(now.curves, row, at), before, jnp.array(False))
 
-    first = _Heard(state, no_samples(state.carry.params), jnp.array(False), jnp.int32(0), {})
-    row = jax.eval_shape(lambda now: measured(now, now.at)[2], first)
+    def is_near(now: _Heard) -> jax.Array:
+        number = numbers[0] + now.at
+        return (now.at < length) & (pulse.is_due(number) | pulse.is_due(number + 1))
+
+    def both(now: _Heard) -> _Heard:
+        def is_lost(x: _Heard) -> jax.Array:
+            return (x.at > now.at) & ~jnp.isfinite(_row(x.curves["loss"], x.at - 1))
+
+        then = jax.lax.while_loop(lambda x: (x.at < length) & ~is_near(x) & ~is_lost(x), plain, now)
+        then = then._replace(before=where(then.at > now.at, none, now.before), lost=is_lost(then))
+        return jax.lax.while_loop(lambda x: is_near(x) | x.lost, measured, then)
+
+    first = _Heard(state, jnp.int32(0), {}, none, jnp.array(False))
+    row = jax.eval_shape(lambda: listen(first)[2])
     blank = jax.tree.map(lambda x: jnp.zeros((length, *x.shape), x.dtype), row)
-    last = jax.lax.while_loop(lambda now: now.at < length, period, first._replace(curves=blank))
+    last = jax.lax.while_loop(lambda x: x.at < length, both, first._replace(curves=blank))
     return last.state, last.curves
 
 
-def _put(curves: Any, row: Any, at: Any) -> Any:
-    return jax.tree.map(lambda curve, x: curve.at[at].set(x), curves, row)
+def _row(rows: jax.Array, at: jax.Array) -> jax.Array:
+    """Return a row; that of -1 is the first."""
+    return jax.lax.dynamic_index_in_dim(rows, at, keepdims=False, allow_negative_indices=False)
+
+
+def _put(curves: dict[str, Any], row: dict[str, Any], at: jax.Array) -> dict[str, Any]:
+    """Set a row of those curves that it has values for."""
+
+    def put(curve: jax.Array, x: jax.Array) -> jax.Array:
+        return jax.lax.dynamic_update_index_in_dim(curve, x, at, 0, allow_negative_indices=False)
+
+    return {**curves, **jax.tree.map(put, {name: curves[name] for name in row}, row)}
 
 
 @jax.jit

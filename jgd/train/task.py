@@ -191,15 +191,16 @@ def check_evaluation(task: Task, values: Any) -> None:
         )
 
 
-class CurveNames(NamedTuple):
-    """The names of what training tells: at each step, and by the task's `evaluate`."""
+class CheckedTask(NamedTuple):
+    """Hold the names of what training tells, at each step and by the task's `evaluate`, and the parameters' shapes."""
 
     steps: tuple[str, ...]  # "loss" first
     judged: tuple[str, ...]  # none of an evaluation on the host, which only tells when it runs
+    params: Params  # shapes
 
 
 @checked(task=TASK)
-def check_task(task: Task) -> CurveNames:
+def check_task(task: Task) -> CheckedTask:
     """Refuse what cannot be trained on, before anything is compiled: one pass over the data, and shapes alone."""
     batch = batch_shapes(task)
     key = jax.eval_shape(partial(jax.random.key, 0, impl="threefry2x32"))
@@ -223,11 +224,11 @@ def check_task(task: Task) -> CurveNames:
             "state, as in loss(params, state, batch, key), or write evaluate(params)."
         )
     if task.evaluate is None or is_on_host(task):
-        return CurveNames(curves, ())
+        return CheckedTask(curves, (), params)
     call = "evaluate(params, state)" if takes_state(task.evaluate) else "evaluate(params)"
     values = _shapes(task, "evaluate", call, partial(judge_model, task), params, state)
     check_evaluation(task, values)
-    return CurveNames(curves, tuple(values))
+    return CheckedTask(curves, tuple(values), params)
 
 
 def _shapes(task: Task, field: str, call: str, fn: Callable[..., Any], *args: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.loop_bytes import loop_bytes
+from bench.loops import loop_bytes
 from bench.passes import likeness, passes
 
 PROGRAM = """HloModule jit_step, is_scheduled=true

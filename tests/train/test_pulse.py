@@ -103,9 +103,10 @@ def test_steps_whose_loss_is_not_finite_are_measured_whether_or_not_they_end_the
     task = jgd.Task(
         lambda key: {"w": jnp.ones(3)}, lambda p, x: jnp.sum(p["w"] ** 2) + 0 * x[0] * p["w"][0], x, 1, allow_nan=True
     )
-    ended, skipped = (
-        jgd.fit(task, optimizer, steps=24, eval_every=6, health=Health(every=5), progress=False)
-        for optimizer in (jgd.sgd(0.01), jgd.apply_if_finite(jgd.sgd(0.01), 9))
+    skips = jgd.apply_if_finite(jgd.sgd(0.01), 9)
+    ended, skipped, all_steps = (
+        jgd.fit(task, optimizer, steps=24, eval_every=6, health=Health(every=every), progress=False)
+        for optimizer, every in ((jgd.sgd(0.01), 5), (skips, 5), (skips, 1))
     )
     bad = np.flatnonzero(np.isnan(skipped.metrics["loss"]))
     np.testing.assert_array_equal(skipped.beats["step"], np.union1d([0, 4, 9, 14, 19], bad))
@@ -115,6 +116,8 @@ def test_steps_whose_loss_is_not_finite_are_measured_whether_or_not_they_end_the
         np.testing.assert_allclose(beats["nonfinite/w"], np.isin(beats["step"], bad) / 3)
         assert np.all(np.isnan(beats["successive_cosine/w"][np.isin(beats["step"], bad)]))
     assert np.all(np.diff(skipped.beats["params_norm/w"]) <= 0)
+    for name, column in skipped.beats.items():  # a measurement is that of its step, however many there are
+        np.testing.assert_allclose(column, all_steps.beats[name][skipped.beats["step"]], rtol=1e-6, err_msg=name)
 
 
 def test_a_resumed_run_has_the_pulse_of_an_uninterrupted_one(tmp_path):

@@ -1,10 +1,11 @@
-"""The bytes that a pass of each compiled loop moves, by the compiler's text."""
+"""The bytes that a pass of each compiled loop moves, and the operations that it runs, by the compiler's text."""
 
 import re
 
 from bench.passes import NO_PASS, Line, read_computations
 
 SLICES = ("slice", "dynamic-slice", "gather")
+IDLE = {"parameter", "constant", "bitcast", "tuple", "get-tuple-element"}  # what runs nothing
 LINE = 16  # entries of float32 in a line of the cache, below which nothing is read
 _STRIDE = re.compile(r"slice=\{[^}]*\[\d+:\d+:(\d+)\]\}")  # along the last axis
 _WITHIN = re.compile(r"(body|true_computation|false_computation|branch_computations)=(\{[^}]*\}|%?[\w.\-]+)")
@@ -16,9 +17,21 @@ def loop_bytes(text: str) -> list[int]:
     A condition counts as its dearer branch. Of an array of which a pass takes slices alone, those count, and what
     lies between their entries in a line of the cache.
     """
+    computations, bodies = _loops(text)
+    return sorted((_moved(computations, body) for body in bodies), reverse=True)
+
+
+def loop_operations(text: str) -> list[int]:
+    """Count what a pass of every loop runs, a fusion or a call as one and its condition left out, the most first."""
+    computations, bodies = _loops(text)
+    return sorted((sum(line.does not in IDLE for line in computations[body]) for body in bodies), reverse=True)
+
+
+def _loops(text: str) -> tuple[dict[str, list[Line]], list[str]]:
+    """Return a program's computations, and the names of those that are bodies of loops."""
     computations, _ = read_computations(text)
     loops = [line for lines in computations.values() for line in lines if line.does == "while"]
-    return sorted((_moved(computations, _called(line)[0]) for line in loops), reverse=True)
+    return computations, [_called(line)[0] for line in loops]
 
 
 def _called(line: Line) -> list[str]:
