@@ -67,11 +67,11 @@ def _optimizer(text: str) -> Any:
         found = look_up("--optimizer", text)
         made = hasattr(found, "update") and not isinstance(found, type)
         return found if made else attempt(f"--optimizer {text}: calling it", found)
-    name, _, rate = text.partition("=")
+    name, given, rate = text.partition("=")
     known = catalogue()
     if name not in known:
         raise unknown("--optimizer", name, known)
-    if not rate:
+    if not given:
         return known[name].default()
     try:
         return known[name].make(float(rate))

@@ -51,6 +51,7 @@ class Autopsy:
     batch: Any
     carry: Carry  # before the step
     note: str  # of a spike: how much the loss and the gradient have grown
+    name: str = ""  # of the lane, in a sweep
 
     def __repr__(self) -> str:
         return str(self.finding)
@@ -67,7 +68,8 @@ class Autopsy:
     @property
     def finding(self) -> Finding:
         """The same as a record of health."""
-        where = f"step {self.step}" + (f", lane {self.lane}" if self.lane is not None else "")
+        lane = self.name or (f"lane {self.lane}" if self.lane is not None else "")
+        where = f"step {self.step}" + (f", {lane}" if lane else "")
         if self.origin is None:
             return Finding(
                 SLOW, where, "the loss", self.value, self.note.partition(";")[0], self.note.partition("; ")[2],

@@ -13,6 +13,7 @@ from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import global_dot, global_norm, name_of
 from jgd.core.types import Params, Transform
 from jgd.health.checkup import Checkup
+from jgd.health.decay import decays_of
 from jgd.health.evaluating import look_at_evaluation
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, look
@@ -25,6 +26,7 @@ from jgd.health.trials import first_examples, one_step, run_trials
 from jgd.health.verdict import verdict
 from jgd.optimizers.proximal import RATES
 from jgd.train.loop import Carry, root_key
+from jgd.train.pulse import clipped_share
 from jgd.train.result import Run
 from jgd.train.task import TASK, Task, check_task, is_stream, loss_and_metrics, num_examples
 from jgd.transforms.as_transform import as_transform
@@ -56,8 +58,8 @@ def check(
 
     params      Parameters to look at, or a `Run`, whose parameters, optimizer state and step are gone on from; those
                 that the task's `init` makes unless given.
-    steps       Steps of each of the five short trainings that try the optimizer: with its updates times 0.01, 0.1, 1
-                and 10, and on data whose pairs were broken.
+    steps       Steps of each of the short trainings that try the optimizer: with its updates times 0.01, 0.1, 1 and
+                10, and on data whose pairs were broken.
     examples    Examples that are looked at together: memory is that of their activations.
     thresholds  The numbers beyond which a measurement becomes a finding.
 
@@ -65,9 +67,13 @@ def check(
     written in (`jgd.health.taps`), dead and saturated units, the largest logits of attention, the z-loss of a
     softmax's loss, leaves that the loss does not depend on, the noise of the gradient and the batch that it suggests,
     the sharpness against the optimizer's edge of stability, the longest useful step, the rank of updates, whether
-    training works at all, whether a few examples can be learnt by heart, and whether the task's evaluation draws random
-    numbers or reads statistics that nothing renews. Costs about `5 * steps + 200` gradients of a batch and 200 of eight
-    examples, and compiling eight programs; nothing of the arguments is changed or donated.
+    training works at all, whether a few examples can be learnt by heart, what weight decay takes away, whether the
+    rates of groups are far apart, and whether the task's evaluation draws random numbers or reads statistics that
+    nothing renews. Costs about `5 * steps + 200` gradients of a batch and 200 of eight examples, `2 * steps` more where
+    parameters are given, and compiling nine programs; nothing of the arguments is changed or donated.
+
+    Parameters that are given may have been trained on all examples: then the rate is judged by those that the trials
+    train on, and pairs by a training from the task's `init` too.
 
     Printed, it has a row for each layer: the deviation of its output, the share of zeros in it, the share of units that
     are zero on every example, the root mean squares of the signal (the derivative of the loss by the output) and of
@@ -90,24 +96,27 @@ def measure_health(
     batch = first_examples(task, examples)
     looked = look(task, carry.params, carry.model_state, batch, key)
     others = look(task, redrawn(carry.params), carry.model_state, batch, key).grads
-    trials = run_trials(task, optimizer, carry, taken, steps) if num_examples(task) >= 4 else None
+    trials = run_trials(task, optimizer, carry, taken, steps, params is None) if num_examples(task) >= 4 else None
     healthy = trials is not None and all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(trials.end.params))
     later = trials.end if trials is not None and healthy else carry
     now = taken + steps if healthy else taken
     size = task.batch_size or num_examples(task)
     one = first_examples(task, size)
     _, grads, updates = one_step(task, optimizer, later, now, one)
-    cosines = [_cosine(grads, updates), _cosine(*one_step(task, optimizer, carry, taken, one)[1:])]
+    _, first, begun = one_step(task, optimizer, carry, taken, one)
+    cosines = [_cosine(grads, updates), _cosine(first, begun)]
     leaves = measure_leaves(
-        carry.params, looked.grads, others, updates, trials.end.params if trials else carry.params,
-        fixed_leaves(optimizer, carry.params),
+        carry.params, looked.grads, others, (grads, updates), trials.end.params if trials else carry.params,
+        fixed_leaves(optimizer, carry.params), decays_of(optimizer, carry.params, first),
     )  # fmt: skip
     edge = edge_of(optimizer, later.opt_state, later.params)
     sharp, critical = _curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
         looked, leaves, _sizes(batch), _noise(task, carry, seed, is_stream(given)), float(sharp), edge, float(critical),
         max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
-        _linearity(task, carry, one, key), _classes(looked, batch), size, num_examples(task), steps, taken,
+        _linearity(task, carry, one, key), _classes(looked, batch), _misfit(looked, batch),
+        float(clipped_share(optimizer, first, global_norm(first))),
+        _memory(optimizer, carry, first, params, looked.loss), size, num_examples(task), steps, taken, params is None,
         look_at_evaluation(task, optimizer, carry, later, one),
     )  # fmt: skip
 
@@ -205,3 +214,29 @@ def _classes(looked: Looked, batch: Any) -> int:
         return 0
     count = int(np.prod([last.shape[i] for i in last.units]))
     return count if count > 1 and any(int(jnp.max(x)) < count for x in labels) else 0
+
+
+def _misfit(looked: Looked, batch: Any) -> tuple[str, int, int, int] | None:
+    """Find labels beyond the classes of the loss's softmax: counted from 1, or any where the loss is not finite."""
+    made = looked.logits[-1].tap if looked.logits else None
+    if made is None or made.units != (len(made.shape) - 1,):
+        return None
+    count, rows = made.shape[-1], jax.tree_util.tree_leaves_with_path(batch)
+    labels = [(path, x) for path, x in rows if jnp.issubdtype(x.dtype, jnp.integer) and x.shape == made.shape[:-1]]
+    ends = [(f"data{name_of(path) if path else ''}", int(jnp.min(x)), int(jnp.max(x)), count) for path, x in labels]
+    if len(ends) != 1 or ends[0][2] < count:
+        return None
+    from_one = ends[0][1] >= 1 and ends[0][2] == count
+    return ends[0] if from_one or not np.isfinite(looked.loss) else None
+
+
+def _memory(optimizer: Transform, carry: Carry, grads: Any, run: Any, loss: float) -> float:
+    """Return how large the gradients were that a run's second moment is of, as a multiple of this one.
+
+    Divided by the root of the loss's fall, as which the gradient of a quadratic falls.
+    """
+    edge = edge_of(optimizer, carry.opt_state, carry.params) if isinstance(run, Run) else None
+    if edge is None or edge.scale is None:
+        return float("nan")
+    fall = max(1.0, float(np.nanmax(run.metrics["loss"], initial=0.0)) / loss) if loss > 0 else 1.0
+    return float(global_norm(edge.scale) / global_norm(grads)) / fall**0.5

@@ -15,6 +15,7 @@ from jgd.health.taps import Tapped, tap_loss
 from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS, INK
 from jgd.pages.sheet import Sheet
+from jgd.pages.ticks import log_ticks
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.stream import Feed, Position
 from jgd.train.task import Task, is_stream, loss_and_metrics, num_examples
@@ -84,6 +85,7 @@ class CoordinateCheck:
             panel.set_title(title, loc="left", fontsize=9, color=INK)
             panel.set_xticks(self.widths, map(str, self.widths))
             panel.set_xticks([], minor=True)
+            log_ticks(panel.yaxis)
             panel.set_xlabel("width")
             style(panel)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8)

@@ -26,6 +26,8 @@ class Thresholds:
                     loss by 1.3 times as much.
     nonfinite       Largest share of entries that are NaN or infinite.
     successive      Smallest cosine of successive gradients of the full batch: below it the iterates bounce.
+    decay           Largest share of a leaf that weight decay takes away in a step.
+    apart           Largest ratio of the steps of two matrices, where that of steps over gradients is as large.
     clipped         Largest share of steps whose gradient was clipped.
     spike           Largest z-score of the loss or of the log of a gradient's norm, against moving mean and variance.
     loss_at_start   Largest first loss of a classifier, as a multiple of log(classes).
@@ -51,6 +53,8 @@ class Thresholds:
     timid: Scalar = hyper(default=2e-3, interval="[0, inf)")
     nonfinite: Scalar = hyper(default=0.0, interval="[0, inf]")
     successive: Scalar = hyper(default=-0.5, interval="[-inf, 1]")
+    decay: Scalar = hyper(default=0.03, interval="(0, inf]")
+    apart: Scalar = hyper(default=300.0, interval="(1, inf]")
     clipped: Scalar = hyper(default=0.5, interval="(0, inf]")
     spike: Scalar = hyper(default=6.0, interval="(0, inf]")
     loss_at_start: Scalar = hyper(default=4.0, interval="(0, inf]")

@@ -11,6 +11,7 @@ from jgd.core.tree import path_names
 from jgd.health.attention_findings import attention_findings
 from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, slope
+from jgd.health.taps import LOGITS
 
 OVERFLOW = 65504.0  # the largest number of float16
 COUNTS = math.log(100)  # of a fall or a growth over all layers
@@ -18,7 +19,7 @@ COUNTS = math.log(100)  # of a fall or a growth over all layers
 
 def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong with the layers alone, causes first."""
-    rules = nonfinite_findings, dead_findings, attention_findings, signal_findings
+    rules = nonfinite_findings, axis_findings, dead_findings, alike_findings, attention_findings, signal_findings
     return tuple(finding for rule in rules for finding in rule(looked, thresholds))
 
 
@@ -64,6 +65,34 @@ def dead_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
             )  # fmt: skip
             if whole:
                 return
+
+
+def axis_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find a loss whose softmax is taken over the examples, and not over the classes that its layer has."""
+    units = {f"{layer.tap.name} {LOGITS}": layer.tap for layer in looked.products()}
+    for logits in looked.logits:
+        made = units.get(logits.tap.name)
+        if made is None or made.shape != logits.tap.shape or made.stacked:
+            continue
+        if 0 in logits.tap.units and 0 not in made.units and all(made.shape[i] > 1 for i in made.units):
+            axis = made.units[-1]
+            yield Finding(
+                BROKEN, made.name, "axis of the softmax in the loss", 0.0, f"{axis}, that of its {made.shape[axis]} "
+                "units", "it sums over the examples of a batch, so that these compete and classes do not",
+                "take the softmax over the last axis",
+            )  # fmt: skip
+
+
+def alike_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find the first layer all of whose units are alike, and stay so."""
+    for layer in looked.layers:
+        if np.any(layer.alike):
+            yield Finding(
+                BROKEN, layer.tap.label, "difference between its units", 0.0, "other than zero",
+                "all of them start alike and get the same gradient, so that they are one unit for ever",
+                "draw its parameters at random",
+            )  # fmt: skip
+            return
 
 
 def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:

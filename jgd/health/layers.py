@@ -33,6 +33,7 @@ class Layer(NamedTuple):
     zero: np.ndarray  # share of entries
     dead: np.ndarray  # share of units that are zero on every example; 0 of products, whose zero weights have gradients
     saturated: np.ndarray  # share of entries of a tanh or a sigmoid near its ends
+    alike: np.ndarray  # whether all units are alike, not zero, and get the same signal
     nonfinite: np.ndarray  # share of entries
     z_loss: np.ndarray  # mean of (log sum exp)^2 of a loss's logits
     signal: np.ndarray  # RMS of the derivative of the loss by the output
@@ -123,6 +124,11 @@ def _look(task: Task, params: Params, model_state: State, batch: Any, key: jax.A
     return loss, jax.tree.map(jnp.conj, grads), finite, found
 
 
+def _same(x: jax.Array, units: tuple[int, ...]) -> jax.Array:
+    """Tell where all units of an example have one value."""
+    return jnp.max(x, units, keepdims=True) == jnp.min(x, units, keepdims=True)
+
+
 def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Array]:
     """Reduce a tapped value and its signal over all axes but those of scans."""
     x, signal = widen(x), widen(signal)
@@ -134,6 +140,8 @@ def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Arra
         centred = x if tap.operation == "tanh" else 2 * x - 1
         near = jnp.abs(centred) > NEAR
     dead = jnp.all(x == 0, examples) & (not (tap.is_layer or tap.is_attention))
+    several = all(x.shape[i] > 1 for i in tap.units) and tap.is_layer
+    alike = several & jnp.all(_same(x, tap.units) & _same(signal, tap.units), rest) & jnp.any(x != 0, rest)
     scale = jnp.maximum(jnp.max(jnp.abs(signal), rest, keepdims=True), jnp.finfo(signal.dtype).tiny)
     return {
         "mean": mean,
@@ -142,7 +150,10 @@ def _statistics(tap: Tap, x: jax.Array, signal: jax.Array) -> dict[str, jax.Arra
         "zero": jnp.mean(x == 0, rest, where=shown),
         "dead": jnp.mean(dead, tuple(range(tap.stacked, dead.ndim))),
         "saturated": jnp.mean(near, rest) if tap.operation in SQUASHING else jnp.zeros_like(mean),
+        "alike": alike,
         "nonfinite": jnp.mean(~jnp.isfinite(x), rest, where=shown),
-        "z_loss": jnp.mean(logsumexp(x, -1) ** 2, rest[:-1]) if tap.operation == LOGITS else jnp.zeros_like(mean),
+        "z_loss": jnp.mean(logsumexp(x, tap.units, keepdims=True) ** 2, rest)
+        if tap.operation == LOGITS
+        else jnp.zeros_like(mean),
         "signal": jnp.sqrt(jnp.mean((signal / scale) ** 2, rest)) * jnp.squeeze(scale, rest),
     }

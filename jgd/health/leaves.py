@@ -24,6 +24,8 @@ class MeasuredLeaf(NamedTuple):
     zero: float  # share of the gradient's entries
     ratio: float  # norm of a step over that of the leaf; NaN where the leaf is zero
     step: float  # root mean square of a step
+    per_gradient: float  # that over the root mean square of the gradient that the step was made of
+    decay: float  # share of it that weight decay takes away in a step; NaN without one
     rank: float  # effective rank of a step: exp of the entropy of its singular values; NaN unless it is a matrix
     connected: bool  # whether its gradient is other than zero, here or at random parameters
     moved: bool  # whether training changed it
@@ -31,12 +33,22 @@ class MeasuredLeaf(NamedTuple):
 
 
 def measure_leaves(
-    params: Params, grads: Params, others: Params, updates: Params, moved: Params, frozen: Any
+    params: Params,
+    grads: Params,
+    others: Params,
+    last: tuple[Params, Params],
+    moved: Params,
+    frozen: Any,
+    decays: Sequence[float] | None = None,
 ) -> tuple[MeasuredLeaf, ...]:
-    """Measure each leaf from its gradients, those at random parameters, an update, and where training has taken it."""
+    """Measure each leaf from its gradients, those at random parameters, and where training has taken it.
+
+    `last` is a gradient and the update that was made of it.
+    """
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-    found = jax.device_get(_measure(params, grads, others, updates, moved))
-    rows = zip(paths, jax.tree.leaves(params), found, jax.tree.leaves(frozen), strict=True)
+    found = jax.device_get(_measure(params, grads, others, *last, moved))
+    decays = decays if decays is not None else [math.nan] * len(paths)
+    rows = zip(paths, jax.tree.leaves(params), found, jax.tree.leaves(frozen), decays, strict=True)
     return tuple(
         MeasuredLeaf(
             "/".join(path_names(path)) or "params",
@@ -45,12 +57,14 @@ def measure_leaves(
             float(one["zero"]),
             float(one["step"] / one["size"]) if one["size"] > 0 else float("nan"),
             float(one["step"]),
+            float(one["step"] / one["made_of"]) if one["made_of"] > 0 else float("nan"),
+            float(decay),
             effective_rank(one["values"]),
             bool(one["connected"]),
             bool(one["moved"]),
             bool(still),
         )
-        for path, x, one, still in rows
+        for path, x, one, still, decay in rows
     )
 
 
@@ -75,17 +89,22 @@ def redrawn(params: Params, seed: int = 0) -> Params:
 
 
 @jax.jit
-def _measure(params: Params, grads: Params, others: Params, updates: Params, moved: Params) -> list[dict[str, Any]]:
-    columns = [jax.tree.leaves(tree) for tree in (params, grads, others, updates, moved)]
+def _measure(
+    params: Params, grads: Params, others: Params, made_of: Params, updates: Params, moved: Params
+) -> list[dict[str, Any]]:
+    columns = [jax.tree.leaves(tree) for tree in (params, grads, others, made_of, updates, moved)]
     return [_one(*row) for row in zip(*columns, strict=True)]
 
 
-def _one(p: jax.Array, g: jax.Array, other: jax.Array, u: jax.Array, moved: jax.Array) -> dict[str, Any]:
+def _one(
+    p: jax.Array, g: jax.Array, other: jax.Array, made_of: jax.Array, u: jax.Array, moved: jax.Array
+) -> dict[str, Any]:
     return {
         "gradient": _rms(g),
         "zero": jnp.mean(g == 0),
         "size": _rms(p),
         "step": _rms(u),
+        "made_of": _rms(made_of),
         "values": _singular_values(u),
         "connected": jnp.any(g != 0) | jnp.any(other != 0),
         "moved": jnp.any(p != moved),

@@ -26,8 +26,12 @@ class Measured(NamedTuple):
     chained: int  # learning rates that one chain applies one after another
     linearity: float  # relative difference of the loss of a batch and of the mean over its halves
     classes: int  # of a classifier, as far as its outputs and labels tell; 0 elsewhere
+    misfit: tuple[str, int, int, int] | None  # labels beyond the classes: their name, least, largest, number of classes
+    clipped: float  # share of the first gradient that is clipped; NaN without a clip
+    memory: float  # of a run: root of Adam's second moment over the gradient, less what the loss fell; NaN elsewhere
     batch_size: int
     examples: int
     steps: int  # that the trials took
     taken: int  # steps before the check-up
+    fresh: bool  # whether the parameters are those of the task's `init`
     evaluating: Evaluating

@@ -25,7 +25,7 @@ RESAMPLES = 2000
 MOST = 2**20  # examples of a batch
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class NoiseScale:
     """Hold tr(Sigma), |G|^2 and their ratio, the noise scale in examples, with an interval by bootstrap over batches.
 
@@ -54,10 +54,11 @@ class NoiseScale:
         """Whether the noise scale is larger than the largest batch that there can be."""
         return self.value > self.examples
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         spent = "spends twice the fewest steps and twice the fewest examples"
         return (
-            f"noise scale {self.value:.3g} examples, {100 * self.confidence:g} % interval {self.low:.3g} to "
+            f"noise scale {f'{self.value:.3g}' if math.isfinite(self.value) else 'above any number of'} examples, "
+            f"{100 * self.confidence:g} % interval {self.low:.3g} to "
             f"{self.high:.3g}; a batch of {self.suggested} {'is as large as there can be' if self.is_beyond else spent}"
         )
 
@@ -142,6 +143,8 @@ def _batches(task: Task, batch_size: int | None, count: int, seed: int) -> Any:
         return Feed(task.data, Position(0, 0)).take(count)
     n = num_examples(task)
     size = int(batch_size or task.batch_size or max(2, min(256, n // count)))
+    if n < 2:
+        raise InputError(f"noise_scale(task=): the task has {n} example, of which no noise can be seen; give it more.")
     if not 2 <= size <= n:
         raise InputError(f"noise_scale(batch_size={size}): the task has {n} examples; take a size from 2 to {n}.")
     rng, per_epoch = np.random.default_rng(seed), n // size

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from jgd.core.tree import widen
 from jgd.core.types import Params, Transform
 from jgd.optimizers.adam import ScaleByAdam
 from jgd.transforms.compose import Links
@@ -60,13 +61,17 @@ def largest_eigenvalue(
 def sharpness(loss: Callable[[Params], jax.Array], params: Params, scale: Params | None = None) -> jax.Array:
     """Find the largest eigenvalue of the Hessian of `loss` at `params`, of P^-1/2 H P^-1/2 where P = `scale` is given.
 
-    Ten Hessian-vector products, each two to three gradients.
+    Ten Hessian-vector products, each two to three gradients; vectors are in float32 at least.
     """
-    flat, unravel = ravel_pytree(params)
+    flat, unravel = ravel_pytree(jax.tree.map(widen, params))
+
+    def own_precision(x: jax.Array) -> Params:
+        return jax.tree.map(lambda part, p: part.astype(p.dtype), unravel(x), params)
+
     root = jnp.ones_like(flat) if scale is None else jax.lax.rsqrt(ravel_pytree(scale)[0].astype(flat.dtype))
 
     def matvec(v: jax.Array) -> jax.Array:
-        grad = lambda x: jax.grad(lambda y: loss(unravel(y)))(x)  # noqa: E731
+        grad = lambda x: jax.grad(lambda y: loss(own_precision(y)))(x)  # noqa: E731
         return root * jax.jvp(grad, (flat,), (root * v,))[1]
 
     start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)

@@ -19,13 +19,14 @@ class Softmax(NamedTuple):
 
     logits: Any
     is_loss: bool  # whether the logarithm of its sum is taken
+    axes: tuple[int, ...]  # that it sums over
 
 
 def softmaxed(jaxpr: Any) -> dict[Any, Softmax]:
     """Find the equations that take logits into a softmax, by the variable of their first result.
 
     A softmax is `exp(x - m)`, where m comes from a maximum, in the program itself or in a function with a derivative of
-    its own that it calls. Of losses only those over the last axis are found.
+    its own that it calls.
     """
     made = {out: eqn for eqn in jaxpr.eqns for out in eqn.outvars}
     losses = [x for eqn in jaxpr.eqns if eqn.primitive.name == "log" for x in _sources(eqn.invars[0], made, "exp")]
@@ -40,9 +41,10 @@ def softmaxed(jaxpr: Any) -> dict[Any, Softmax]:
             shift, is_loss = _maker(eqn.invars[0], made), any(eqn is x for x in losses)
             if shift is None or shift.primitive.name != "sub":
                 continue
-            maxima = _sources(shift.invars[1], made, "reduce_max")
-            if any(not is_loss or x.params["axes"] == (len(x.invars[0].aval.shape) - 1,) for x in maxima):
-                found[shift.outvars[0]] = Softmax(shift.invars[0], is_loss)
+            shape = shift.invars[0].aval.shape
+            maxima = [x for x in _sources(shift.invars[1], made, "reduce_max") if x.invars[0].aval.shape == shape]
+            if maxima:
+                found[shift.outvars[0]] = Softmax(shift.invars[0], is_loss, tuple(maxima[0].params["axes"]))
     return {result: x for result, x in found.items() if not isinstance(x.logits, Literal)}
 
 

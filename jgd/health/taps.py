@@ -175,7 +175,8 @@ class _Survey:
     def _logits(self, eqn: Any, softmax: Softmax, layer: str, stacked: int, stack: str, lengths: Any) -> Entering:
         aval, operation = softmax.logits.aval, LOGITS if softmax.is_loss else ATTENTION
         shape, name = (*lengths, *aval.shape), self._counted(f"{layer} {operation}".strip())
-        self.taps.append(Tap(name, operation, shape, aval.dtype, stacked, (len(shape) - 1,), stack))
+        units = tuple(stacked + axis for axis in softmax.axes)
+        self.taps.append(Tap(name, operation, shape, aval.dtype, stacked, units, stack))
         return Entering(next(i for i, x in enumerate(eqn.invars) if x is softmax.logits))
 
     def _named(self, leaf: int) -> str:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jgd.core.types import Transform
-from jgd.train.loop import Carry, advance, judged_params, root_key, segment
+from jgd.train.loop import Carry, advance, begin, judged_params, root_key, segment
 from jgd.train.task import Task, loss_and_metrics
 from jgd.transforms.compose import chain
 from jgd.transforms.scale import scale
@@ -22,7 +22,8 @@ JUDGED = 16  # parts of the examples that were held out, for a standard error
 class RateTrials(NamedTuple):
     """Hold how the loss went under each of `FACTORS`, from the same parameters over the same batches.
 
-    Losses are means over examples that were trained on, and over as many that were not.
+    Losses are means over examples that were trained on, and over as many that were not; parameters that training or the
+    user has made may have seen these before, so that the first ones stand for both.
     """
 
     before: float
@@ -41,17 +42,21 @@ class RateTrials(NamedTuple):
         return float(self.before - after) if np.isfinite(after) else float("-inf")
 
 
-def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps: int) -> RateTrials:
+def run_trials(
+    task: Task, optimizer: Transform, carry: Carry, start: int, steps: int, fresh: bool = True
+) -> RateTrials:
     """Train from `carry` on half of the data for `steps` steps under each factor, and judge on both halves.
 
     The optimizer is chained with a scale, so that a factor acts as one of the learning rate does. The test of pairs
     trains once more on data of which every array but the first is shuffled by itself: where that does as well on
     held-out examples, the arrays tell nothing about each other. Costs five runs of one program, and `REPEATS` steps on
-    a few examples.
+    a few examples. Where the parameters are not `fresh`, no example is known to be held out: the rate is judged by
+    those that were trained on, and pairs are tested from the parameters that `init` makes too, in two further runs.
     """
     mine, other = _halves(task, steps)
     seen = _parts(mine, JUDGED)
-    held = _parts(other, JUDGED)
+    unseen = _parts(other, JUDGED)
+    held = unseen if fresh else seen
     judge = lambda optimizer, carry, parts: np.asarray(_judge(task, optimizer, carry, parts), np.float64)  # noqa: E731
     half = _with_data(task, mine)
     scaled = [chain(optimizer, scale(factor)) for factor in FACTORS]
@@ -59,15 +64,22 @@ def run_trials(task: Task, optimizer: Transform, carry: Carry, start: int, steps
     before, held_before = (float(judge(scaled[0], first, parts).mean()) for parts in (seen, held))
     ends = [_segment(half, one, first, start, length=steps) for one in scaled]
     after = np.array([judge(one, end, seen).mean() for one, (end, _) in zip(scaled, ends, strict=True)])
-    held_losses = [judge(one, end, held) for one, (end, _) in zip(scaled, ends, strict=True)]
-    means = np.array([x.mean() for x in held_losses])
+    means = np.array([judge(one, end, held).mean() for one, (end, _) in zip(scaled, ends, strict=True)])
     best = int(np.argmin(np.where(np.isfinite(means), means, np.inf)))
+
+    def from_pairs(one: Any, first: Carry, start: int, paired: Carry) -> float:
+        broken, _ = _segment(_with_data(task, _unpaired(mine)), one, first, start, length=steps)
+        excess = judge(one, broken, unseen) - judge(one, paired, unseen)
+        spread = float(np.std(excess, ddof=1)) / len(excess) ** 0.5
+        return float(excess.mean() / spread) if spread > 0 else float("nan")
+
     unpaired = float("nan")
     if len(jax.tree.leaves(mine)) > 1:
-        broken, _ = _segment(_with_data(task, _unpaired(mine)), scaled[best], first, start, length=steps)
-        excess = judge(scaled[best], broken, held) - held_losses[best]
-        spread = float(np.std(excess, ddof=1)) / len(excess) ** 0.5
-        unpaired = float(excess.mean() / spread) if spread > 0 else float("nan")
+        unpaired = from_pairs(scaled[best], first, start, ends[best][0])
+        if not fresh:
+            own, made = scaled[FACTORS.index(1.0)], jax.jit(begin)(task, scaled[FACTORS.index(1.0)], carry.key)
+            of_made = from_pairs(own, made, 0, _segment(half, own, made, 0, length=steps)[0])
+            unpaired = float(np.fmax(unpaired, of_made))
     end, losses = ends[FACTORS.index(1.0)]
     by_heart = learn_by_heart(task, optimizer, carry) if start == 0 else float("nan")
     own = end._replace(opt_state=end.opt_state[0])

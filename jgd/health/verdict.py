@@ -3,26 +3,49 @@
 import math
 from collections.abc import Iterator, Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
 from jgd.health.attention_findings import attention_findings
 from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
-from jgd.health.layer_findings import dead_findings, nonfinite_findings, signal_findings
+from jgd.health.layer_findings import (
+    alike_findings,
+    axis_findings,
+    dead_findings,
+    nonfinite_findings,
+    signal_findings,
+)
 from jgd.health.layers import Layer
+from jgd.health.leaf_findings import (
+    apart_findings,
+    decay_findings,
+    is_scheduled,
+    short_findings,
+    still_findings,
+    unconnected_findings,
+)
 from jgd.health.leaves import MeasuredLeaf
 from jgd.health.measured import Measured
 from jgd.health.trials import FACTORS, REPEATS
+
+ROUNDINGS = 4  # units of the last layer's precision, in which a loss may be computed too
+HARDLY = 0.05  # of the loss: what another rate must gain for this one to be blamed that gains nothing
+STALE = 100.0  # times the gradient: a second moment so large is of other ones
+SUMS = 1e-3  # within which a sum's difference from the mean over its halves is 1/2
+FAR = 30.0  # times what it was below zero, and that with a tenth of the rate: a loss without bound
 
 
 def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
     m, t, looked = measured, thresholds, measured.looked
     rules = (
-        _data(m, t), nonfinite_findings(looked, t), dead_findings(looked, t), _unconnected(m, t), _still(m, t),
-        _direction(m, t), attention_findings(looked, t), signal_findings(looked, t), _pairs(m, t), _rate(m, t),
-        _heart(m, t), _start(m, t), evaluation_findings(m, t), _smaller(m, t),
+        _data(m, t), _labels(m, t), nonfinite_findings(looked, t), axis_findings(looked, t), dead_findings(looked, t),
+        alike_findings(looked, t), unconnected_findings(m, t), _ended(m, t), still_findings(m, t),
+        short_findings(m, t), _direction(m, t), attention_findings(looked, t), signal_findings(looked, t), _sum(m, t),
+        _start(m, t), _unbounded(m, t), apart_findings(m, t), decay_findings(m, t), _pairs(m, t), _rate(m, t),
+        _heart(m, t), evaluation_findings(m, t), _smaller(m, t),
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule)
 
@@ -38,24 +61,17 @@ def _data(m: Measured, t: Thresholds) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _unconnected(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    lost = [leaf for leaf in m.leaves if not leaf.connected and not leaf.frozen]
-    if len(lost) == len(m.leaves):
+def _labels(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.misfit is not None:
+        name, least, largest, count = m.misfit
         yield Finding(
-            BROKEN, "the loss", "gradient", 0.0, "other than zero for some leaf",
-            "it depends on no parameter: all examples are masked, or everything is behind a stop_gradient",
-            "look at what the loss is computed from",
-        )  # fmt: skip
-        return
-    for leaf in lost:
-        yield Finding(
-            SLOW, leaf.name, "gradient", 0.0, "other than zero",
-            "the loss does not depend on it, here nor at random parameters: it is unused, rounded, or behind a "
-            "stop_gradient", "connect it, or keep it out of the parameters",
+            BROKEN, name, "largest label", largest, f"below {count}, the number of classes",
+            f"labels run from {least} to {largest}, and one without a class makes NaN, or gives nothing to learn",
+            "count them from 0, or give the last layer a unit for each",
         )  # fmt: skip
 
 
-def _still(m: Measured, t: Thresholds) -> Iterator[Finding]:
+def _ended(m: Measured, t: Thresholds) -> Iterator[Finding]:
     for name, (first, now, later) in m.rates.items():
         top = max(first, now)
         if top > 0 and later <= 1e-3 * top:
@@ -64,24 +80,6 @@ def _still(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 f"the schedule has ended by step {m.taken + m.steps}", "make the schedule as long as the run",
             )  # fmt: skip
             return
-    meant = [leaf for leaf in m.leaves if not leaf.frozen]
-    still = [leaf for leaf in meant if leaf.connected and not leaf.moved]
-    if m.trials is None or not still:
-        return
-    if len(still) == len(meant):
-        yield Finding(
-            BROKEN, "the optimizer", "update", 0.0, "other than zero",
-            f"no leaf has moved in {m.steps} steps: a mask excludes all leaves, or the rate is zero or below the "
-            "parameters' precision", "look at its masks and groups, and at its rate",
-        )  # fmt: skip
-        return
-    for leaf in still:
-        if leaf.gradient > 0:
-            yield Finding(
-                SLOW, leaf.name, "update", 0.0, "other than zero",
-                f"it has a gradient and has not moved in {m.steps} steps: a mask excludes it, or its steps are below "
-                "its precision", "freeze it on purpose by jgd.by_path, or take it out of the mask",
-            )  # fmt: skip
 
 
 def _direction(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -100,29 +98,37 @@ def _direction(m: Measured, t: Thresholds) -> Iterator[Finding]:
 
 
 def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    if m.trials is None or m.uphill < float(t.uphill):
+    if m.trials is None or m.uphill < float(t.uphill) or not math.isfinite(m.trials.before):
         return
     gains, held = {f: m.trials.gain(f) for f in FACTORS}, m.trials.held_after
     best = FACTORS[int(np.argmin(np.where(np.isfinite(held), held, np.inf)))]
     rise = _rise(m)
     worse = held[FACTORS.index(1.0)] > 1.2 * m.trials.held_before
-    if best < 1 and (rise > float(t.overshoot) or gains[1.0] <= 0 or worse):
+    lost = gains[1.0] <= 0 and gains[best] > HARDLY * abs(m.trials.before)
+    if best < 1 and (rise > float(t.overshoot) or lost or worse):
         yield Finding(
             BROKEN, "the optimizer's rate", f"largest loss of {m.steps} steps over the first one",
             rise if math.isfinite(rise) else "not finite", "about 1",
             f"the rate is too high: with {best:g} times the steps the loss of held-out examples goes from "
-            f"{m.trials.held_before:.3g} to {held[FACTORS.index(best)]:.3g}{_evidence(m, t)}",
+            f"{m.trials.held_before:.3g} to {held[FACTORS.index(best)]:.3g}{_evidence(m, t)}{_raised(m)}",
             f"lower it {1 / best:g}x, or warm up",
         )  # fmt: skip
-    elif gains[1.0] <= 0:
+    elif gains[1.0] <= 0 and m.fresh:
         yield Finding(
             BROKEN, "the loss", f"fall in {m.steps} steps", gains[1.0] if math.isfinite(gains[1.0]) else "not finite",
             "above 0", "no rate from a hundredth to ten times this one lowers it", "look at the loss and its gradient "
             "with jgd.check_grads",
         )  # fmt: skip
+    if m.memory > STALE:
+        yield Finding(
+            SLOW, "the optimizer's state", "root of its second moment over the gradient's norm, less the loss's fall,",
+            m.memory, f"below {STALE:g}", "its steps are divided by gradients that were so much larger, of another "
+            "run or of a spike", "begin with a new state, or lower b2",
+        )  # fmt: skip
+        return
     ratio = gains[10.0] / gains[1.0] if gains[1.0] > 0 else 0.0
     limit = min(1.3, float(t.too_low)) if _share_of_edge(m) < float(t.timid) else float(t.too_low)
-    if ratio > limit and not _scheduled(m) and gains[10.0] > 0.01 * abs(m.trials.before):
+    if ratio > limit and not is_scheduled(m) and gains[10.0] > 0.01 * abs(m.trials.before):
         yield Finding(
             BROKEN, "the optimizer's rate", "fall of the loss with ten times the steps over that with these", ratio,
             f"below {limit:g}", f"the rate is too low: in {m.steps} steps the loss falls by "
@@ -130,14 +136,15 @@ def _rate(m: Measured, t: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _scheduled(m: Measured) -> bool:
-    """Tell whether a rate is warming up, or has fallen to less than half."""
-    return any(later > 2 * now or now < 0.5 * first for first, now, later in m.rates.values())
+def _raised(m: Measured) -> str:
+    """Add by how much a schedule raises the rate meanwhile."""
+    raised = [f"{now:.3g} to {later:.3g}" for _, now, later in m.rates.values() if later > 2 * now]
+    return f"; its schedule goes from {raised[0]} in these steps" if raised else ""
 
 
 def _heart(m: Measured, t: Thresholds) -> Iterator[Finding]:
     share = m.trials.by_heart if m.trials is not None else math.nan
-    if share > float(t.by_heart) and not _scheduled(m):
+    if share > float(t.by_heart) and not is_scheduled(m):
         yield Finding(
             SLOW, "the model", f"least loss of {REPEATS} steps on a few examples over the first", share,
             f"below {float(t.by_heart):g}", "it cannot learn even these by heart, as if its inputs did not reach its "
@@ -173,6 +180,41 @@ def _share_of_edge(m: Measured) -> float:
     return m.edge.rate * m.sharpness / m.edge.limit if m.edge is not None else math.nan
 
 
+def _is_sum(m: Measured) -> bool:
+    """Tell whether the loss of half a batch is half of it."""
+    return abs(m.linearity - 0.5) < float(SUMS)
+
+
+def _sum(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if _is_sum(m) and m.linearity > float(t.linearity):
+        yield Finding(
+            WATCH, "the loss", "difference of a batch's and of the mean over its halves", m.linearity,
+            f"below {float(t.linearity):g}, relative", "it is a sum over examples, so that gradients grow with the "
+            "batch", "return the mean, so that rates do not depend on the batch size",
+        )  # fmt: skip
+
+
+def _start(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.fresh and not _is_sum(m) and m.classes and m.looked.loss > float(t.loss_at_start) * math.log(m.classes):
+        yield Finding(
+            SLOW, "the loss", "first value", m.looked.loss, f"about {math.log(m.classes):.3g}, the logarithm of "
+            f"{m.classes} classes", "the outputs are large before anything was learnt", "draw the last layer's "
+            "parameters smaller, or normalise what enters it",
+        )  # fmt: skip
+
+
+def _unbounded(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.trials is None:
+        return
+    before, one, ten = abs(m.trials.before), *(float(m.trials.after[FACTORS.index(f)]) for f in (1.0, 10.0))
+    if one < 0 and math.isfinite(ten) and ten < -FAR * before and ten < FAR * one:
+        yield Finding(
+            BROKEN, "the loss", f"value after {m.steps} steps of ten times the rate", ten, f"above {-FAR * before:.3g}",
+            f"it falls without bound, from {m.trials.before:.3g} to {one:.3g} with the rate itself: a sign is wrong, "
+            "or it has no minimum", "let the loss be what is to fall, and bound it from below",
+        )  # fmt: skip
+
+
 def _pairs(m: Measured, t: Thresholds) -> Iterator[Finding]:
     z = m.trials.unpaired if m.trials is not None else math.nan
     if math.isfinite(z) and z < float(t.unpaired):
@@ -184,22 +226,16 @@ def _pairs(m: Measured, t: Thresholds) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _start(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    if m.taken == 0 and m.classes and m.looked.loss > float(t.loss_at_start) * math.log(m.classes):
-        yield Finding(
-            SLOW, "the loss", "first value", m.looked.loss, f"about {math.log(m.classes):.3g}, the logarithm of "
-            f"{m.classes} classes", "the outputs are large before anything was learnt", "draw the last layer's "
-            "parameters smaller, or normalise what enters it",
-        )  # fmt: skip
-
-
 def _smaller(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    # Batch normalisation makes the loss of a batch differ from that of its halves; a sum differs by a half.
-    if m.linearity > (max(float(t.linearity), 0.4) if m.evaluating.floats else float(t.linearity)):
+    # Batch normalisation makes the loss of a batch differ from that of its halves, and so does rounding.
+    rounding = ROUNDINGS * float(jnp.finfo(m.looked.layers[-1].tap.dtype).eps)
+    limit = max(float(t.linearity), rounding, 0.4 if m.evaluating.floats else 0.0)
+    if m.linearity > limit and not _is_sum(m):
         yield Finding(
             WATCH, "the loss", "difference of a batch's and of the mean over its halves", m.linearity,
-            f"below {float(t.linearity):g}, relative", "it is no mean over examples: a sum, or batch normalisation",
-            "return a mean, so that rates do not depend on the batch size, unless the statistics are meant",
+            f"below {limit:.2g}, relative", "it is no mean over examples: these meet in it, as in batch "
+            "normalisation, or half precision rounds their sum",
+            "return a mean, summed in float32, so that rates do not depend on the batch size, unless this is meant",
         )  # fmt: skip
     large = [leaf for leaf in m.leaves if len(leaf.shape) > 1 and leaf.ratio > float(t.update_ratio)]
     if large:

@@ -1,6 +1,7 @@
 """Power laws of the best hyperparameters and of the loss, fitted to sweeps at several sizes, with intervals."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from jgd.law.regression import Regression, of_loss, of_number
 from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS
 from jgd.pages.sheet import Sheet
-from jgd.sweep.plots.style import log_ticks
+from jgd.pages.ticks import log_ticks
 from jgd.sweep.results.outcomes import Outcomes
 
 STUDIES = Kind(
@@ -106,8 +107,8 @@ class Law:
     def plot(self) -> Any:
         """Draw a matplotlib figure: each number and the loss against each size, studies as dots, the law as a line.
 
-        Bars are two standard errors over seeds. Where there are several sizes, the others are those of each study, so
-        that a line has a kink at each.
+        Bars are two standard errors over seeds. Where there are several sizes, a line joins the studies whose others
+        are alike, in a colour of their own, which the legend names.
         """
         count = len(self.names) + 1
         figure = new_figure(3.6 * len(self.sizes), 2.8 * count, "Law.plot()")
@@ -117,20 +118,33 @@ class Law:
         for row, name, law, logs, error in zip(panels, (*self.names, "loss"), laws, found, errors, strict=True):
             fitted = np.array([law.at(one)[0] for one in x])
             for k, panel in enumerate(row):
-                order = np.argsort(x[:, k], kind="stable")
-                at, dots, bars = self.at_sizes[order, k], logs[order], 2 * error[order]
-                panel.plot(at, np.exp(fitted[order]), color=COLORS[1], linewidth=1.4)
-                panel.vlines(at, np.exp(dots - bars), np.exp(dots + bars), color=COLORS[0], linewidth=1)
-                panel.plot(at, np.exp(dots), "o", color=COLORS[0], markersize=4)
+                for color, (others, members) in zip(itertools.cycle(COLORS), self._beside(k).items(), strict=False):
+                    at, dots, bars = self.at_sizes[members, k], logs[members], 2 * error[members]
+                    panel.plot(at, np.exp(fitted[members]), color=color, linewidth=1.4, label=others)
+                    panel.vlines(at, np.exp(dots - bars), np.exp(dots + bars), color=color, linewidth=1)
+                    panel.plot(at, np.exp(dots), "o", color=color, markersize=4)
                 panel.set_xscale("log", base=2)
                 panel.set_yscale("log")
+                at = np.unique(self.at_sizes[:, k])
                 panel.set_xticks(at, [f"{size:g}" for size in at])
                 panel.set_xticks([], minor=True)
                 log_ticks(panel.yaxis)
                 panel.set_xlabel(literal(self.sizes[k]))
                 panel.set_ylabel(literal(name))
                 style(panel)
+                if len(self.sizes) > 1:
+                    panel.legend(fontsize=7, frameon=False)
         return figure
+
+    def _beside(self, k: int) -> dict[str, list[int]]:
+        """Return the studies whose sizes are alike but for one, by these sizes, each in the order of that one."""
+        found: dict[str, list[int]] = {}
+        for i in np.argsort(self.at_sizes[:, k], kind="stable"):
+            others = [
+                f"{name} {x:g}" for j, (name, x) in enumerate(zip(self.sizes, self.at_sizes[i], strict=True)) if j != k
+            ]
+            found.setdefault(literal(", ".join(others)), []).append(int(i))
+        return found
 
 
 @checked(studies=STUDIES, confidence=SHARE, resamples=whole_from(20))

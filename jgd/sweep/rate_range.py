@@ -15,7 +15,8 @@ from jgd.core.values import with_hyperparams
 from jgd.pages.figure import style
 from jgd.pages.palette import COLORS, FAINT, INK, WARN
 from jgd.pages.sheet import Sheet
-from jgd.sweep.plots.style import blank, log_ticks
+from jgd.pages.ticks import log_ticks
+from jgd.sweep.plots.style import blank
 from jgd.sweep.spaces.distributions import LogUniform
 from jgd.train.loop import advance, batch_at, begin, pick, root_key
 from jgd.train.stream import Feed, Position

@@ -64,6 +64,7 @@ def test_a_lane_that_diverged_is_read_and_opened(result):
     assert reading.findings[0].where == f"step {result.diverged_at[1, 0]}"
     assert "nan%" not in str(reading)
     found = result.autopsy()
+    assert re.match(rf"step {found.step}, trial \d+ under seed \d+: ", str(found))
     assert found.step <= result.diverged_at.max()
     assert found.origin is not None
 

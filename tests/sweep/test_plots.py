@@ -11,9 +11,10 @@ import jgd
 from jgd.core import InputError
 from jgd.pages.palette import WARN
 from jgd.pages.svg import to_svg
+from jgd.pages.ticks import log_marks
 from jgd.sweep import choice, grid, halving, integer, loguniform, normal, quantized, run, uniform
 from jgd.sweep.plots.accessor import KINDS
-from jgd.sweep.plots.style import SHOWN, log_marks, thinned
+from jgd.sweep.plots.style import SHOWN, thinned
 from tests.train import problems
 
 TASK = problems.task(5)

@@ -7,8 +7,8 @@ import numpy as np
 
 from jgd.core.errors import unknown
 from jgd.pages.figure import literal
+from jgd.pages.ticks import even_marks, log_ticks, plain
 from jgd.sweep.lanes.settings import as_loss
-from jgd.sweep.plots.style import even_marks, log_ticks, plain
 from jgd.sweep.results.outcomes import Outcomes
 from jgd.sweep.spaces.space import Axis, short
 

@@ -8,12 +8,11 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.pages.figure import literal
 from jgd.pages.palette import COLORS, FAINT, INK
+from jgd.pages.ticks import even_marks, log_marks
 from jgd.sweep.plots.axis import Swept, swept
 from jgd.sweep.plots.style import (
     blank,
-    even_marks,
     legend,
-    log_marks,
     metric_label,
     plain,
     set_scale,

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from jgd.core.optional import require
 from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS, INK
 from jgd.pages.text import label_of
+from jgd.pages.ticks import FEWEST_TICKS, even_marks, log_ticks, plain
 from jgd.sweep.lanes.settings import as_loss
 from jgd.sweep.results.outcomes import Outcomes
 
 WIDTHS = (6.4, 3.7, 3.1, 2.6)  # inches of a panel, where there are one, two, three or four in a row
 SHARES = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
-FEWEST_TICKS, MOST_TICKS = 3, 5  # labelled values of an axis
 SHOWN = 600  # trials in a panel; more are no more readable, and make a page slow
 DEADLINE = {"max": 0.04, "min": 0.96}  # the height at the bad end of a panel where diverged trials are marked
 
@@ -80,45 +79,6 @@ def legend(figure: Any, handles: Sequence[Any]) -> None:
     if kinds:
         place: dict[str, Any] = {"loc": "outside lower center", "ncols": len(kinds)}
         figure.legend(kinds.values(), kinds.keys(), **place, frameon=False, fontsize=8, labelcolor=INK)
-
-
-def log_ticks(axis: Any) -> None:
-    """Label a logarithmic axis between its present limits."""
-    low, high = sorted(axis.get_view_interval())
-    axis.set_ticks(*log_marks(low, high))
-    axis.set_ticks([], minor=True)
-
-
-def log_marks(low: float, high: float) -> tuple[list[float], list[str]]:
-    """Return at least three round numbers from low to high, even by their ratios, and their texts.
-
-    Powers of ten, at most five, as 1e-3; of fewer than three decades 1, 3, 10, or 1, 2, 5, 10, as plain numbers; where
-    that is too coarse, even steps.
-    """
-    decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
-    if len(decades) >= FEWEST_TICKS:
-        powers = [10.0**i for i in decades if i % math.ceil(len(decades) / MOST_TICKS) == 0]
-        return powers, [f"{power:.0e}".replace("e-0", "e-").replace("e+0", "e") for power in powers]
-    wider = range(decades.start - 1, decades.stop + 1)
-    for digits in ((1, 3), (1, 2, 5)):
-        found = [x for i in wider for d in digits if low <= (x := float(f"{d}e{i}")) <= high]
-        if len(found) >= FEWEST_TICKS:
-            return found, [plain(x) for x in found]
-    found = even_marks(low, high)
-    return found, [plain(x) for x in found]
-
-
-def even_marks(low: float, high: float, *, whole: bool = False) -> list[float]:
-    """Three to six round numbers in even steps from low to high, fewer where there are no more whole ones."""
-    ticks = require("matplotlib.ticker", "a picture of a sweep")
-    locator = ticks.MaxNLocator(MOST_TICKS, min_n_ticks=FEWEST_TICKS, steps=[1, 2, 2.5, 5, 10], integer=whole)
-    found = locator.tick_values(low, high)
-    return [float(x) for x in found if low <= x <= high and (not whole or float(x).is_integer())]
-
-
-def plain(value: float) -> str:
-    """Write a round number with all of its digits, as in 0.0125 and 3e-5."""
-    return f"{value:.12g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def metric_label(result: Outcomes) -> str:

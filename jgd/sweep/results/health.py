@@ -1,5 +1,6 @@
 """The health of a sweep's lanes: the pulse of each, read, and where one that diverged went wrong first."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -47,7 +48,7 @@ def lane_health(
         before = loss[-1] if len(loss) else 0.0
         loss = np.concatenate([loss, np.full(max(0, lost - len(loss)), before), [np.nan]])
     heard = Heard(beats, loss, groups, _wide(chosen, groups))
-    name = f"trial {chosen.number} under seed {result.settings.seeds[at]}"
+    name = _name(chosen, result.settings.seeds[at])
     return Reading(heard, Thresholds() if thresholds is None else thresholds, name)
 
 
@@ -67,7 +68,9 @@ def lane_autopsy(result: Outcomes, trial: Trial | int | None, seed: int | None, 
         )
     ended = int(result.diverged_at[chosen.number, at])
     steps = ended + 1 if ended >= 0 else int(result.settings.steps)
-    return autopsy(chosen.task, chosen.optimizer, seed=result.settings.seeds[at], steps=steps, spike=spike)
+    seed = result.settings.seeds[at]
+    found = autopsy(chosen.task, chosen.optimizer, seed=seed, steps=steps, spike=spike)
+    return dataclasses.replace(found, name=_name(chosen, seed))
 
 
 def _lane(result: Outcomes, method: str, trial: Trial | int | None, seed: int | None) -> tuple[Trial, int]:
@@ -79,6 +82,10 @@ def _lane(result: Outcomes, method: str, trial: Trial | int | None, seed: int | 
         raise InputError(f"Result.{method}(trial={number}): the sweep has trials 0 to {len(result.trials) - 1}.")
     chosen = result.best() if number is None else result.trials[number]
     return chosen, 0 if seed is None else seeds.index(seed)
+
+
+def _name(trial: Trial, seed: int) -> str:
+    return f"trial {trial.number} under seed {seed}"
 
 
 def _wide(trial: Trial, groups: tuple[str, ...]) -> tuple[str, ...]:
