@@ -46,7 +46,8 @@ def unknown(place: str, name: object, known: Iterable[object]) -> InputError:
 
 def suggestion(name: object, known: Sequence[str]) -> str:
     """Ask, with a space before it, whether the nearest of the known names was meant; nothing where none is near."""
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    by_lower = {k.lower(): k for k in known}
+    near = [by_lower[k] for k in difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.5)]
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 

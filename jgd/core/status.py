@@ -51,7 +51,7 @@ class Status(enum.IntEnum):
     CALLBACK = (
         8,
         "was ended by its callback",
-        'nothing to do; jgd.fit goes on from there with its dir and resume="changed"',
+        'nothing to do: it asked for that; a run of jgd.fit with a dir goes on from there by resume="changed"',
     )
     TIME = (
         9,

@@ -106,6 +106,8 @@ class LabelledGroupL2(Nonsmooth):
         rows, _ = self.rows(method, params)
         leaves = [x for x, _ in rows]
         given, place = self.groups.tree, f"LabelledGroupL2.{method}"
+        if isinstance(given, (list, tuple)) and jax.tree_util.all_leaves([params]):
+            given = np.array(given)  # labels written as a list, of one array's entries
         count = 1 + max((int(x.max()) for x in jax.tree.leaves(given) if x.size), default=-1)
         labels = []
         for i, (x, label) in enumerate(zip(leaves, for_each_leaf(place, "groups", given, params), strict=True)):
@@ -136,7 +138,8 @@ def group_l2(scale: Weights, groups: Any = None) -> GroupL2 | LabelledGroupL2:
 
     `groups` is None for each leaf whole; an axis for each slice at one of its indices, so that `groups=0` takes the
     rows of a kernel f[inputs, outputs] and drops inputs; or a tree of labels, whole numbers from 0 in arrays that
-    broadcast to the leaves, -1 for no penalty: entries of one label are one group, in whatever leaves they lie.
+    broadcast to the leaves, -1 for no penalty: entries of one label are one group, in whatever leaves they lie. A list
+    will do where the parameters are one array.
     (Yuan & Lin 2006.)
     """
     if groups is None or type(groups) is int:

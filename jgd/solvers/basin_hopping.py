@@ -18,7 +18,7 @@ from jgd.nonsmooth.nonsmooth import NONSMOOTH, broadcasts
 from jgd.solvers.constraints import CONSTRAINTS
 from jgd.solvers.derivatives import is_traced
 from jgd.solvers.many import DRAWN_FROM, WIDTH, SearchRequest, random_key, run_all
-from jgd.solvers.multistart import best_solutions
+from jgd.solvers.multistart import best_solutions, check_keep
 from jgd.solvers.names import METHOD
 from jgd.solvers.restarts import Once
 from jgd.solvers.search import TUPLE
@@ -85,9 +85,8 @@ def basin_hopping(
             "basin_hopping: it cannot act under jit, vmap or a derivative; call it outside, and then minimize from the "
             "point that it found."
         )
-    place, chains = "basin_hopping", {np.shape(x)[:1] for x in jax.tree.leaves(starts)}
-    if chains and max(chains) and keep > max(chains)[0]:
-        raise InputError(f"{place}(keep={keep}): there are {max(chains)[0]} chains; keep at most as many.")
+    place = "basin_hopping"
+    check_keep(place, keep, starts, "chains")
     rule = HopRule(
         np.float64(temperature), np.float64(target_accept_rate), np.float64(stepwise_factor), np.int32(interval)
     )

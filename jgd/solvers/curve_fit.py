@@ -125,14 +125,16 @@ def curve_fit(
 def _fit(
     given: UserProblem, method: Method, params: Params, stop: Stop, rule: Implicit | None
 ) -> tuple[Solution, jax.Array]:
-    """Return the solution, and the Jacobian there."""
+    """Return the solution, and the Jacobian there, its rows weighted as the loss is curved."""
     solution, point = search(given, method, params, stop, rule)
-    if point.jacobian is not None:
+    residuals, loss = (given.fn, given.loss) if given.is_residual else (given.fn.residuals, given.fn.loss)
+    if point.jacobian is not None and loss is None:
         return solution, point.jacobian
-    # The method knew of gradients alone.
-    form, residuals = Vector.like(params), given.fn.residuals
-    by_rows = UserProblem(residuals, loss=given.fn.loss, has_aux=True, is_residual=True).on_vectors(form)
-    return solution, by_rows.evaluate(form.pack(solution.params)).jacobian
+    # The method knew of gradients alone, or weighted the rows as suits its steps.
+    form = Vector.like(params)
+    plain = UserProblem(residuals, has_aux=True, is_residual=True).on_vectors(form)
+    point = plain.evaluate(form.pack(solution.params))
+    return solution, point.jacobian if loss is None else loss.rows(point.residual)[:, None] * point.jacobian
 
 
 def _covariance(xp: Any, jacobian: Any, value: Any, absolute: bool) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.core
+import jax.numpy as jnp
 
 from jgd.core.arguments import ARRAYS, checked, whole_from
 from jgd.core.errors import InputError
@@ -44,10 +45,15 @@ def multistart(
     noise from what has been found, `basin_hopping(temperature=0.0)`. `keywords` are those of `minimize_many`, which
     searches; `args` are shared by all starts, unless `in_axes` says otherwise.
     """
-    every = minimize_many(fn, optimizer, starts, stop, in_axes=in_axes, **keywords)
-    if keep > len(every.value):
-        raise InputError(f"multistart(keep={keep}): there are {len(every.value)} starts; keep at most as many.")
-    return best_solutions(every, keep)
+    check_keep("multistart", keep, starts, "starts")
+    return best_solutions(minimize_many(fn, optimizer, starts, stop, in_axes=in_axes, **keywords), keep)
+
+
+def check_keep(place: str, keep: int, starts: Params, called: str) -> None:
+    """Refuse to keep more solutions than there are starts, before anything is searched."""
+    most = min((len(x) for x in jax.tree.leaves(starts) if jnp.ndim(x)), default=keep)
+    if keep > most:
+        raise InputError(f"{place}(keep={keep}): there are {most} {called}; keep at most as many.")
 
 
 def best_solutions(every: Solution, keep: int) -> Solution:

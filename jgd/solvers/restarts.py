@@ -61,8 +61,9 @@ class Redraw(Once):
         self.draw, self.key = draw, key
 
     def begin(self, starts: Params, solutions: Solution) -> None:
-        """Count the draws of every search."""
+        """Count the draws of every search; refuse a sampler that does not draw starts before anything is searched."""
         super().begin(starts, solutions)
+        self._drawn(starts, 0, 0)
         self.state = np.zeros(self.count, np.int32)
 
     def after(self, slots: np.ndarray, over: np.ndarray, ended: Solution, starts: Params) -> tuple[Any, Any]:
@@ -70,7 +71,10 @@ class Redraw(Once):
         dead = over & (np.asarray(ended.status) == Status.NON_FINITE) & (np.asarray(ended.evaluations) == 1)
         dead &= self.state[slots] < DRAWS
         for search in slots[dead].tolist():
-            self._put(starts, search)
+            new = self._drawn(starts, search, int(self.state[search]))
+            for into, x in zip(jax.tree.leaves(starts), jax.tree.leaves(new), strict=True):
+                into[search] = x
+            self.state[search] += 1
         self.ended += int((over & ~dead).sum())
         return dead, over & ~dead
 
@@ -82,8 +86,9 @@ class Redraw(Once):
         """Return the sampler's code, and its key."""
         return {"redraw": code_fingerprint(self.draw)} | leaf_texts("key", jax.random.key_data(self.key))
 
-    def _put(self, starts: Params, search: int) -> None:
-        new = self.draw(jax.random.fold_in(jax.random.fold_in(self.key, search), int(self.state[search])))
+    def _drawn(self, starts: Params, search: int, draws: int) -> Params:
+        """Return a start, as a draw after so many others of a search."""
+        new = self.draw(jax.random.fold_in(jax.random.fold_in(self.key, search), draws))
         if jax.tree.structure(new) != jax.tree.structure(starts):
             raise InputError(
                 f"minimize_many(redraw=): it returned {jax.tree.structure(new)}, and a start is "
@@ -95,5 +100,4 @@ class Redraw(Once):
                     f"minimize_many(redraw=): it returned {np.shape(x)} at {name_of(path)}, and a start has "
                     f"{into.shape[1:]}; return a tree like one of the starts."
                 )
-            into[search] = x
-        self.state[search] += 1
+        return new

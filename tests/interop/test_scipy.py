@@ -10,6 +10,8 @@ import scipy.optimize
 
 import jgd
 from jgd.interop import scipy as ours
+from jgd.interop.scipy.arguments import callback_for, split_options, with_derivative_of
+from jgd.interop.scipy.minimize import COUNTERPARTS
 from tests.tiers import at_once
 
 T = np.linspace(0, 4, 30)
@@ -30,6 +32,10 @@ def rosenbrock_hessian(x):
     return jnp.array([[1200 * x[0] ** 2 - 400 * x[1] + 2, -400 * x[0]], [-400 * x[0], 200.0]])
 
 
+def rosenbrock_product(x, p):
+    return rosenbrock_hessian(x) @ p
+
+
 def both(x):
     return rosenbrock(x), rosenbrock_slope(x)
 
@@ -38,8 +44,12 @@ def shifted(x, a):
     return jnp.sum((x - a) ** 4 + (x - a) ** 2)
 
 
-def decay(x, t, y):
+def decay(x, t, y, kind="plain"):
     return x[0] * jnp.exp(-x[1] * t) + x[2] - y
+
+
+def decay_slope(x, t):
+    return jnp.stack([jnp.exp(-x[1] * t), -x[0] * t * jnp.exp(-x[1] * t), jnp.ones_like(t)], 1)
 
 
 def curve(t, a, b, c):
@@ -62,6 +72,7 @@ MINIMIZED = {
     "slope beside": (both, START, {"jac": True, "options": {"gtol": 1e-6, "maxiter": 100}}),
     "cg": (rosenbrock, START, {"method": "CG"}),
     "newton-cg": (rosenbrock, START, {"method": "Newton-CG", **SLOPES}),
+    "products": (rosenbrock, START, {"method": "Newton-CG", "jac": rosenbrock_slope, "hessp": rosenbrock_product}),
     "trust-exact": (rosenbrock, START, {"method": "trust-exact", **SLOPES, "options": {"gtol": 1e-6}}),
     "bounds": (rosenbrock, [0.0, 0.0], {"bounds": [(None, 0.5), (0.0, None)]}),
     "Bounds": (
@@ -93,6 +104,38 @@ def test_minimize_answers_as_scipy_does(fun, x0, keywords, x64):
         np.testing.assert_allclose(mine.hess_inv, np.linalg.inv(rosenbrock_hessian(mine.x)), rtol=1e-8)
 
 
+def test_products_of_the_hessian_act():
+    x, p = jnp.array([1.0, 2.0]), jnp.array([0.5, -1.0])
+    for slope in (None, lambda x: 2 * x):
+        fn = with_derivative_of(lambda x: x @ x, slope, lambda x, p: 7 * p)
+        value, product = jax.jvp(jax.grad(fn), (x,), (p,))
+        np.testing.assert_allclose(value, 2 * x)
+        np.testing.assert_allclose(product, 7 * p)
+
+
+def test_a_value_may_be_an_array_of_one_number(x64):
+    found = ours.minimize(lambda x: (x - 2) ** 2, 0.0)
+    np.testing.assert_allclose(found.x, [2.0], atol=1e-5)  # gtol, over the curvature 2
+    assert isinstance(found.fun, float)
+
+
+def test_options_of_the_line_search_and_of_printing_act():
+    method, _, told = split_options(
+        "", COUNTERPARTS["l-bfgs-b"], None, {"maxls": 40, "maxcor": 3, "iprint": 1, "return_all": False}, {}
+    )
+    assert (method.line_search.max_steps, method.memory_size, told) == (40, 3, True)
+    method, _, told = split_options("", COUNTERPARTS["cg"], None, {"c1": 1e-3, "c2": 0.3, "iprint": -1}, {})
+    assert (method.line_search.slope_rtol, method.line_search.curv_rtol, told) == (1e-3, 0.3, False)
+
+
+def test_a_callback_of_two_arguments_ends_the_search_by_true():
+    see = callback_for(lambda x, state: state.fun < x[0], lambda found: ours.OptimizeResult(fun=2.0))
+    solution = jgd.Solution(params=np.array([3.0]), value=2.0, gradient_norm=0.0, steps=1, status=0)
+    assert see is not None
+    assert see(solution) is True
+    assert callback_for(lambda x, kept=(): True, lambda found: None)(solution) is None  # pyright: ignore
+
+
 def test_both_kinds_of_callback_and_the_end_by_one(x64):
     plain, named = [], []
 
@@ -114,13 +157,16 @@ LEAST_SQUARES = {
     "bounds": {"bounds": ([0, 0, 0.6], [2.0, np.inf, np.inf])},
     "loss": {"loss": "soft_l1", "f_scale": 0.05, "ftol": 1e-12, "xtol": 1e-12},
     "limit": {"max_nfev": 2},
+    "keywords": {"args": (T,), "kwargs": {"y": Y, "kind": "plain"}, "jac": lambda x, t, **_: decay_slope(x, t)},
 }
 
 
 @pytest.mark.parametrize("keywords", LEAST_SQUARES.values(), ids=list(LEAST_SQUARES))
 def test_least_squares_answers_as_scipy_does(keywords, x64):
-    theirs = scipy.optimize.least_squares(decay, [1.0, 1.0, 1.0], args=(T, Y), **keywords)
-    mine = ours.least_squares(decay, [1.0, 1.0, 1.0], args=(T, Y), **keywords)
+    keywords = {"args": (T, Y)} | keywords
+    theirs = scipy.optimize.least_squares(decay, [1.0, 1.0, 1.0], **keywords)
+    mine = ours.least_squares(decay, [1.0, 1.0, 1.0], **keywords)
+    assert (mine.status > 0, mine.status == 0) == (theirs.status > 0, theirs.status == 0)
     assert mine.success == theirs.success == ("max_nfev" not in keywords)
     assert mine.jac.shape == theirs.jac.shape
     if mine.success:
@@ -182,7 +228,30 @@ def test_curve_fit_answers_as_scipy_does(keywords, x64):
     np.testing.assert_allclose(p, their_p, atol=1e-4)
     np.testing.assert_allclose(covariance, theirs, rtol=1e-2, atol=1e-8)  # by the Jacobian at points 1e-4 apart
     *_, told, message, ier = ours.curve_fit(curve, T, Y, full_output=True)
-    assert (told.success, ier, message) == (True, 1, told.message)
+    assert (told.success, ier, message) == (True, told.status, told.message)
+    assert ier in (1, 2, 3, 4)
+
+
+def test_curve_fit_takes_a_jacobian_and_leaves_out_what_is_nan(x64):
+    called = []
+
+    def slope(t, a, b, c):
+        called.append(t)
+        return decay_slope(jnp.stack([a, b, c]), t)
+
+    y = np.where(T < 0.5, np.nan, Y)
+    given: Any = {
+        "p0": [1, 1, 1],
+        "jac": slope,
+        "nan_policy": "omit",
+        "sigma": np.diag(0.1 + T),
+        "absolute_sigma": True,
+    }
+    p, covariance = ours.curve_fit(curve, T, y, **given)
+    their_p, theirs = scipy.optimize.curve_fit(curve, T, y, **given)
+    np.testing.assert_allclose(p, their_p, rtol=1e-3)  # both stop by 1e-8 of the cost, in a flat valley
+    np.testing.assert_allclose(covariance, theirs, rtol=1e-2)
+    assert called
 
 
 @pytest.mark.parametrize("method", ["hybr", "lm", "broyden1", "anderson"])
@@ -192,6 +261,7 @@ def test_root_answers_as_scipy_does(method, x64):
     mine = ours.root(equations, [0.0, 0.0], 1.0, method, jac)
     assert mine.success
     assert theirs.success
+    assert mine.status == 1  # theirs is 1 to 4
     np.testing.assert_allclose(mine.x, theirs.x, atol=1e-5)  # their Broyden stops at 6e-6
     np.testing.assert_allclose(mine.fun, 0, atol=2e-12)
 
@@ -209,7 +279,7 @@ REFUSED = [
         "minimize(method='BFGSS'): jgd has no such method; the nearest is 'bfgs'.",
     ),
     (lambda: ours.minimize(rosenbrock, START, options={"eps": 1e-8}), "minimize(options={'eps': 1e-08}): it would"),
-    (lambda: ours.minimize(rosenbrock, START, hessp=print), "minimize(hessp=): products with the Hessian are derived"),
+    (lambda: ours.minimize(rosenbrock, START, hessp=3), "minimize(hessp=3): pass a function (x, p, *args) -> vector"),
     (lambda: ours.minimize(rosenbrock, START, constraints={"type": "eq"}), "minimize: constraint 0: there is no 'fun'"),
     (lambda: ours.minimize(rosenbrock, START, constraints={"fun": sum}), "minimize: constraint 0(type=None): type"),
     (lambda: ours.minimize(rosenbrock, START, constraints=[3]), "minimize: constraint 0: it is 3; pass scipy's"),

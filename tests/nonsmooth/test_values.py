@@ -84,6 +84,7 @@ def test_groups_vanish_together():
     found = ns.group_l2(1.0, labels).prox(x, 1.0)
     np.testing.assert_array_equal(found["bias"], [0, 0])
     np.testing.assert_array_equal(found["kernel"], x["kernel"] * jnp.array([[0.0], [1.0]]))
+    np.testing.assert_allclose(ns.group_l2(1.0, [0, 0, -1]).value(jnp.array([3.0, 4.0, 9.0])), 5.0)
     found = ns.group_l2(1.0, {"kernel": 0, "bias": 1})  # a label for each leaf
     np.testing.assert_allclose(found.value(x), ns.group_l2(1.0).value(x), rtol=1e-6)
 

@@ -31,6 +31,12 @@ BAD = [
     (lambda: jgd.minimize(square, SGD, {"x": PARAMS}), "minimize(fn=square): fn(params, *args) failed with TypeError"),
     (lambda: jgd.minimize(nothing, SGD, PARAMS), "minimize(fn=nothing): fn(params, *args) failed with TypeError"),
     (lambda: jgd.minimize(square, "l-bfgs-b", PARAMS, bounds=(jnp.ones(7), None)), "minimize(bounds=): lower: at "),
+    (
+        lambda: jgd.minimize(square, "SLSQP", PARAMS),
+        "minimize(optimizer=): unknown name 'SLSQP'. Did you mean sqp",
+    ),
+    (lambda: jgd.minimize(square, "LBFGS", PARAMS), "minimize(optimizer=): unknown name 'LBFGS'. Did you mean l-bfgs"),
+    (lambda: jgd.multistart(square, SGD, jnp.ones((3, 2)), keep=5), "multistart(keep=5): there are 3 starts; keep at"),
     (lambda: jgd.multistart(3, SGD, PARAMS), "multistart(fn=3): fn must be a function"),
     (lambda: jgd.multistart(square, 3, PARAMS), "multistart(optimizer=3): optimizer must be"),
     (lambda: jgd.masked(3, None), "Masked(inner=3): inner must be a gradient transformation"),

@@ -83,6 +83,20 @@ def test_losses_give_scipy_s_answer(loss, method, x64):
     np.testing.assert_allclose(found.residual, theirs.fun, atol=1e-6)
 
 
+def test_a_loss_far_from_the_data_takes_no_more_evaluations_than_scipy(x64):
+    x = np.linspace(0, 10, 30)
+    y = 2 * x + 1 + np.where(np.arange(30) % 6 == 0, 20.0, 0.1 * np.cos(9 * x))
+
+    def line(p):
+        return p[0] * x + p[1] - y
+
+    found = jgd.least_squares(line, "trf", jnp.zeros(2), loss="huber", loss_scale=0.1)
+    theirs = scipy.optimize.least_squares(line, np.zeros(2), loss="huber", f_scale=0.1)
+    assert found.success
+    np.testing.assert_allclose(found.value, theirs.cost, rtol=1e-6)  # both stop by 1e-8 of it, or so
+    assert found.evaluations <= theirs.nfev
+
+
 def test_bounds_give_scipy_s_answer_and_are_never_left(x64):
     lower, upper = jnp.array([0.0, 0.0, 0.7]), jnp.array([2.0, jnp.inf, jnp.inf])
 

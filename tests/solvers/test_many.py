@@ -196,8 +196,8 @@ BAD = {
     ),
     "lanes": (lambda: search(lanes=0), "lanes must be a whole number, at least 1, or None"),
     "seconds": (lambda: search(stop=Stop(seconds=1.0)), "only jgd.minimize looks at seconds"),
-    "another tree": (
-        lambda: jgd.minimize_many(logarithm, SGD, HALF_DEAD, STOP, redraw=lambda key: jnp.zeros(())),
+    "another tree, though no start is dead": (
+        lambda: jgd.minimize_many(logarithm, SGD, {"x": jnp.ones(2)}, STOP, redraw=lambda key: jnp.zeros(())),
         r"minimize_many\(redraw=\): it returned",
     ),
     "another shape": (

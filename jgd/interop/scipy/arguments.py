@@ -4,7 +4,7 @@ import inspect
 import numbers
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any, NamedTuple
 
 import jax
@@ -13,9 +13,12 @@ import numpy as np
 
 from jgd.core.errors import InputError
 from jgd.core.stop import Stop
+from jgd.core.values import with_hyperparams
 
 DIFFERENCES = (None, False, "2-point", "3-point", "cs")
 """Values of `jac` that leave the derivatives to the solver."""
+PRINTING = ("disp", "verbose", "iprint")
+"""Options that ask for a message, where they are above 0."""
 
 
 class Counterpart(NamedTuple):
@@ -24,6 +27,7 @@ class Counterpart(NamedTuple):
     make: Callable[..., Any]
     rules: Mapping[str, str]  # options that are rules of Stop
     settings: Mapping[str, str] = {}  # options that are arguments of the method
+    numbers: Mapping[str, str] = {}  # options that are hyperparameters of its line search
     tol: tuple[str, ...] = ()  # options that `tol` sets
     defaults: Mapping[str, Any] = {}  # of those options
 
@@ -32,20 +36,22 @@ def split_options(
     place: str, counterpart: Counterpart, tol: Any, options: Mapping[str, Any] | None, defaults: Mapping[str, Any]
 ) -> tuple[Any, Stop, bool]:
     """Return the method, the rules and `disp`, by the options; refuse those that could not act. None is the default."""
-    rules, settings = counterpart.rules, counterpart.settings
+    rules, settings, numbers = counterpart.rules, counterpart.settings, counterpart.numbers
     given = {name: value for name, value in (options or {}).items() if value is not None}
-    disp = bool(given.pop("disp", False))
+    disp = max(given.pop(name, 0) for name in PRINTING) > 0
+    if given.get("return_all") is False:
+        del given["return_all"]
     for name in given:
-        if name not in rules and name not in settings:
+        if name not in {*rules, *settings, *numbers}:
             raise InputError(
                 f"{place}(options={{{name!r}: {given[name]!r}}}): it would have no effect; leave it out, known are "
-                f"{', '.join([*rules, *settings, 'disp'])}."
+                f"{', '.join([*rules, *settings, *numbers, *PRINTING])}."
             )
     by_tol = {} if tol is None else dict.fromkeys(counterpart.tol, tol)
     chosen = {**defaults, **counterpart.defaults, **by_tol, **given}
     stop = Stop(**{rule: chosen[name] for name, rule in rules.items() if name in chosen})
     method = counterpart.make(**{setting: chosen[name] for name, setting in settings.items() if name in chosen})
-    return method, stop, disp
+    return with_hyperparams(method, {numbers[name]: given[name] for name in numbers if name in given}), stop, disp
 
 
 def counterpart_of(
@@ -80,7 +86,9 @@ def as_tuple(place: str, args: Any) -> tuple[Any, ...]:
     return args
 
 
-def function_for(place: str, fun: Any, jac: Any, x: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
+def function_for(
+    place: str, fun: Any, jac: Any, x: Any, args: tuple[Any, ...], hessp: Any = None
+) -> Callable[..., Any]:
     """Return the function with its derivatives, JAX's or the user's; refuse one that JAX cannot trace."""
     if not callable(fun):
         raise InputError(f"{place}(fun={fun!r}): fun must be a function (x, *args).")
@@ -95,19 +103,22 @@ def function_for(place: str, fun: Any, jac: Any, x: Any, args: tuple[Any, ...]) 
                 f"{place}({name}={shown}): it must be traceable by JAX, and raised {type(error).__name__}; write it "
                 "with jax.numpy in place of numpy, and with jnp.where in place of `if` on values."
             ) from error
-    return with_derivative_of(fun, jac if callable(jac) or jac is True else None)
+    return with_derivative_of(fun, jac if callable(jac) or jac is True else None, hessp)
 
 
 @lru_cache(maxsize=256)
-def with_derivative_of(fun: Callable[..., Any], jac: Any) -> Callable[..., Any]:
-    """The function alone, where `jac` is True the first of the two that it returns, with the derivative `jac` if given.
+def with_derivative_of(fun: Callable[..., Any], jac: Any, hessp: Any = None) -> Callable[..., Any]:
+    """The function, where `jac` is True the first of the two that it returns, with the derivatives that are given.
 
-    One object for one function, so that it is compiled once.
+    `hessp(x, p, *args)` is the product of the second one with a vector. One object for one function, so that it is
+    compiled once.
     """
+    if jac is True:
+        return with_derivative_of(_part(fun, 0), _part(fun, 1), hessp)
+    if hessp is not None:
+        return with_derivative_of(fun, _with_product(jax.grad(fun) if jac is None else jac, hessp))
     if jac is None:
         return fun
-    if jac is True:
-        return with_derivative_of(_part(fun, 0), _part(fun, 1))
 
     @jax.custom_jvp
     def known(x: jax.Array, *args: Any) -> Any:
@@ -123,6 +134,36 @@ def with_derivative_of(fun: Callable[..., Any], jac: Any) -> Callable[..., Any]:
         return value, along + by_args
 
     return known
+
+
+def _with_product(slope: Callable[..., Any], hessp: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the gradient whose own derivative with respect to x is the user's product."""
+
+    @jax.custom_jvp
+    def known(x: jax.Array, *args: Any) -> jax.Array:
+        return jnp.asarray(slope(x, *args))
+
+    @known.defjvp
+    def _(primals: Any, tangents: Any) -> tuple[Any, Any]:
+        x, *args = primals
+        dx, *others = tangents
+        at_x = jnp.asarray(slope(x, *args))
+        by_args = jax.jvp(lambda *args: slope(x, *args), tuple(args), tuple(others))[1] if args else 0.0
+        return at_x, jnp.asarray(hessp(x, dx, *args)) + by_args
+
+    return known
+
+
+@lru_cache(maxsize=256)
+def as_scalar(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function whose value, where it is an array of one number, is that number."""
+
+    @wraps(fun)
+    def scalar(x: jax.Array, *args: Any) -> Any:
+        value = fun(x, *args)
+        return jnp.reshape(value, ()) if jnp.size(value) == 1 else value
+
+    return scalar
 
 
 @lru_cache(maxsize=256)
@@ -144,16 +185,26 @@ def bounds_of_pairs(place: str, bounds: Any, n: int) -> tuple[np.ndarray, np.nda
     return np.array(lower, float), np.array(upper, float)
 
 
-def callback_for(callback: Any, intermediate: Callable[[Any], Any]) -> Callable[[Any], None] | None:
-    """Jgd's callback, which calls scipy's: with `intermediate_result` where it has that name, else with x alone."""
+def callback_for(callback: Any, intermediate: Callable[[Any], Any]) -> Callable[[Any], Any] | None:
+    """Jgd's callback, which calls scipy's: with `intermediate_result` where it has that name alone, else with x.
+
+    One of two arguments is that of "trust-constr": it gets both, and True ends the search.
+    """
     if callback is None:
         return None
-    by_name = "intermediate_result" in inspect.signature(callback).parameters
+    arguments = inspect.signature(callback).parameters
+    by_name = set(arguments) == {"intermediate_result"}
+    takes_both = (
+        sum(one.default is one.empty and one.kind <= one.POSITIONAL_OR_KEYWORD for one in arguments.values()) == 2
+    )
 
-    def see(solution: Any) -> None:
+    def see(solution: Any) -> Any:
+        if takes_both:
+            return bool(callback(np.asarray(solution.params), intermediate(solution)))
         if by_name:
             callback(intermediate_result=intermediate(solution))
         else:
             callback(np.asarray(solution.params))
+        return None
 
     return see

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache, wraps
 from typing import Any
 
 import jax
@@ -17,8 +17,9 @@ from jgd.interop.scipy.arguments import (
     counterpart_of,
     function_for,
     vector_of,
+    with_derivative_of,
 )
-from jgd.interop.scipy.result import OptimizeResult, result_of
+from jgd.interop.scipy.result import SQUARES, OptimizeResult, result_of
 from jgd.solvers.curve_fit import curve_fit as fitted
 from jgd.solvers.least_squares import least_squares as solved
 from jgd.solvers.methods.levenberg_marquardt import levenberg_marquardt
@@ -28,6 +29,8 @@ from jgd.solvers.methods.trf import trf
 RULES = {"ftol": "value_change", "xtol": "relative_step_norm", "gtol": "gradient_norm", "max_nfev": "max_evaluations"}
 COUNTERPARTS = {"trf": Counterpart(trf, RULES), "lm": Counterpart(levenberg_marquardt, RULES)}
 NEAREST = {"dogbox": "trf"}
+FIXED = (bool, int, float, str, type(None))
+"""Types of keywords that belong to the program; arrays are its arguments."""
 LOSSES = ("linear", "soft_l1", "huber", "cauchy", "arctan")
 
 
@@ -56,10 +59,10 @@ def least_squares(
 ) -> OptimizeResult:
     """Minimize half the sum of squares of `fun(x, *args, **kwargs)`, as `scipy.optimize.least_squares` does.
 
-    `fun` must be traceable by JAX. `jac` may be a function, also traceable; otherwise derivatives are JAX's, exact,
-    whichever difference formula it names. `gtol` is compared with the vector of J_j'r / |J_j|, free of the parameters'
-    units, since columns are always scaled. "dogbox", other scales, losses of one's own and what belongs to differences,
-    sparse Jacobians and scipy's linear solvers are refused.
+    `fun` must be traceable by JAX. `jac` may be a function (x, *args, **kwargs), also traceable; otherwise derivatives
+    are JAX's, exact, whichever difference formula it names. `gtol` is compared with the vector of J_j'r / |J_j|, free
+    of the parameters' units, since columns are always scaled. "dogbox", other scales, losses of one's own and what
+    belongs to differences, sparse Jacobians and scipy's linear solvers are refused.
     """
     place = "least_squares"
     x, args = vector_of(place, x0), as_tuple(place, args)
@@ -74,7 +77,11 @@ def least_squares(
     chosen = counterpart.make()
     given = {"ftol": ftol, "xtol": xtol, "gtol": gtol, "max_nfev": max_nfev}
     stop = Stop(**{RULES[name]: value for name, value in given.items() if value is not None})
-    fun = fun if not kwargs else _with_keywords(fun, tuple(sorted(kwargs.items())))
+    if kwargs:
+        fixed = tuple((name, value) for name, value in kwargs.items() if isinstance(value, FIXED) or callable(value))
+        own = {name: value for name, value in kwargs.items() if name not in dict(fixed)}
+        fun, jac = (_with_keywords(one, tuple(own), fixed) if callable(one) else one for one in (fun, jac))
+        args = args + as_tuple(place, tuple(own.values()))
     fn = function_for(place, fun, jac, x, args)
     see = callback_for(callback, lambda found: OptimizeResult(x=np.asarray(found.params), cost=float(found.value)))
     found = solved(fn, chosen, x, stop, args=args, bounds=box, loss=loss, loss_scale=f_scale, callback=see)
@@ -83,7 +90,9 @@ def least_squares(
     lower, upper = (np.full(x.size, -np.inf), np.full(x.size, np.inf)) if box is None else box
     return result_of(
         found,
-        verbose,
+        SQUARES,
+        -1,
+        verbose > 0,
         cost=float(found.value),
         fun=np.asarray(found.residual),
         jac=np.asarray(slope),
@@ -112,15 +121,14 @@ def curve_fit(
     """Fit `f(xdata, *params)` to `ydata`, as `scipy.optimize.curve_fit` does: "lm", or "trf" with bounds.
 
     Returns the parameters and their covariance, f[n] and f[n, n]; with `full_output` also the answer as a dict, its
-    message and 1. `f` must be traceable by JAX. Without `p0` every parameter begins at 1, or in the middle of its
-    bounds. RuntimeError where no solution is found. Keywords are `ftol`, `xtol`, `gtol`, `maxfev` or `max_nfev`, `loss`
-    and `f_scale`. Data that are not finite are refused, and so is a `jac` of one's own.
+    message and its status. `f` must be traceable by JAX. Without `p0` all parameters begin at 1, or amid their bounds.
+    RuntimeError where no solution is found. Keywords are `ftol`, `xtol`, `gtol`, `maxfev` or `max_nfev`, `loss`
+    and `f_scale`. `jac(xdata, *params)`, f[m, n], may be the curve's Jacobian, traceable as well. Data that are not
+    finite are refused; `nan_policy="omit"` leaves out those where a number is NaN.
     """
     place = "curve_fit"
-    if callable(jac):
-        raise InputError(f"{place}(jac=): the derivatives of f are JAX's; leave jac out.")
     if nan_policy == "omit":
-        raise InputError(f"{place}(nan_policy='omit'): leave those data out of xdata and ydata before the call.")
+        xdata, ydata, sigma = _without_nan(xdata, ydata, sigma)
     p = vector_of(place, np.ones(_count(place, f)) if p0 is None else p0)
     box = _box(place, bounds, p.size)
     if p0 is None and box is not None:
@@ -134,7 +142,7 @@ def curve_fit(
     x = np.asarray(xdata, float) if isinstance(xdata, (list, tuple)) else xdata
     function_for(place, f, None, x, tuple(p))
     fit = fitted(
-        _of_vector(f), x, ydata, p, chosen.make(), stop,
+        _of_vector(f, jac if callable(jac) else None), x, ydata, p, chosen.make(), stop,
         sigma=sigma, absolute_sigma=absolute_sigma, bounds=box, loss=loss, loss_scale=scale,
     )  # fmt: skip
     if not fit.solution.success:
@@ -142,8 +150,17 @@ def curve_fit(
     answer = np.asarray(fit.params), np.asarray(fit.covariance)
     if not full_output:
         return answer
-    told = result_of(fit.solution, fvec=np.asarray(fit.solution.residual))
-    return *answer, told, told.message, 1
+    told = result_of(fit.solution, SQUARES, -1, fvec=np.asarray(fit.solution.residual))
+    return *answer, told, told.message, told.status
+
+
+def _without_nan(x: Any, y: Any, sigma: Any) -> tuple[Any, Any, Any]:
+    """Return the data without those where a number is NaN; the last axis of x runs over data, as that of y does."""
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    kept = ~(np.isnan(y) | np.isnan(x).reshape(-1, x.shape[-1]).any(0))
+    if sigma is not None and np.ndim(sigma):
+        sigma = np.asarray(sigma)[np.ix_(*[kept] * np.ndim(sigma))]
+    return x[..., kept], y[kept], sigma
 
 
 def _refuse(place: str, **given: Any) -> None:
@@ -180,14 +197,25 @@ def _count(place: str, f: Callable[..., Any]) -> int:
 
 
 @lru_cache(maxsize=256)
-def _of_vector(f: Callable[..., Any]) -> Callable[..., Any]:
+def _of_vector(f: Callable[..., Any], jac: Callable[..., Any] | None) -> Callable[..., Any]:
     """Return the curve as a function of its data and of one vector; one object for one curve."""
-    return lambda x, p: f(x, *p)
+    slope = None if jac is None else lambda p, x: jac(x, *p)
+    known = with_derivative_of(lambda p, x: f(x, *p), slope)
+    return lambda x, p: known(p, x)
 
 
 @lru_cache(maxsize=256)
-def _with_keywords(fun: Callable[..., Any], keywords: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-    return partial(fun, **dict(keywords))
+def _with_keywords(
+    fun: Callable[..., Any], names: tuple[str, ...], fixed: tuple[tuple[str, Any], ...]
+) -> Callable[..., Any]:
+    """Return the function whose last arguments are those of these names, with others fixed."""
+
+    @wraps(fun)
+    def of_arguments(x: Any, *args: Any) -> Any:
+        first = len(args) - len(names)
+        return fun(x, *args[:first], **dict(zip(names, args[first:], strict=True)), **dict(fixed))
+
+    return of_arguments
 
 
 @lru_cache(maxsize=256)

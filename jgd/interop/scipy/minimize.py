@@ -10,6 +10,7 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.interop.scipy.arguments import (
     Counterpart,
+    as_scalar,
     as_tuple,
     bounds_of_pairs,
     callback_for,
@@ -19,7 +20,7 @@ from jgd.interop.scipy.arguments import (
     vector_of,
 )
 from jgd.interop.scipy.constraints import constraints_of
-from jgd.interop.scipy.result import OptimizeResult, result_of
+from jgd.interop.scipy.result import MINIMIZED, TRUST_CONSTR, OptimizeResult, result_of
 from jgd.solvers.methods.limited_memory import lbfgsb
 from jgd.solvers.methods.nelder_mead import nelder_mead
 from jgd.solvers.methods.newton import newton_cg
@@ -28,8 +29,10 @@ from jgd.solvers.methods.quasi_newton import bfgs
 from jgd.solvers.methods.second_order import dogleg, trust_exact, trust_krylov, trust_ncg
 from jgd.solvers.methods.sqp import sqp
 from jgd.solvers.minimize import minimize as solved
+from jgd.solvers.solution import Solution
 
 BY_GRADIENT = {"gtol": "gradient_norm", "maxiter": "max_steps"}
+SLOPES = {"c1": "slope_rtol", "c2": "curv_rtol"}
 REGION = partial(
     Counterpart,
     rules=BY_GRADIENT,
@@ -38,24 +41,26 @@ REGION = partial(
     defaults={"gtol": 1e-4},
 )
 COUNTERPARTS: dict[str, Counterpart] = {
-    "bfgs": Counterpart(bfgs, BY_GRADIENT | {"xrtol": "relative_step_norm"}, {}, ("gtol",), {"gtol": 1e-5}),
-    "cg": Counterpart(nonlinear_cg, BY_GRADIENT, {}, ("gtol",), {"gtol": 1e-5}),
+    "bfgs": Counterpart(bfgs, BY_GRADIENT | {"xrtol": "relative_step_norm"}, {}, SLOPES, ("gtol",), {"gtol": 1e-5}),
+    "cg": Counterpart(nonlinear_cg, BY_GRADIENT, {}, SLOPES, ("gtol",), {"gtol": 1e-5}),
     "l-bfgs-b": Counterpart(
         lbfgsb,
         BY_GRADIENT | {"ftol": "value_change", "maxfun": "max_evaluations"},
         {"maxcor": "memory_size"},
+        {"maxls": "max_steps"},
         ("ftol", "gtol"),
         {"gtol": 1e-5, "ftol": 2.220446049250313e-9, "maxiter": 15000, "maxfun": 15000},
     ),
-    "newton-cg": Counterpart(newton_cg, {"xtol": "step_norm", "maxiter": "max_steps"}, {}, ("xtol",), {"xtol": 1e-5}),
+    "newton-cg": Counterpart(
+        newton_cg, {"xtol": "step_norm", "maxiter": "max_steps"}, {}, SLOPES, ("xtol",), {"xtol": 1e-5}
+    ),
     "slsqp": Counterpart(
         sqp,
         {"ftol": "gradient_norm", "maxiter": "max_steps"},
-        {},
-        ("ftol",),
-        {"ftol": 1e-6, "maxiter": 100},
+        tol=("ftol",),
+        defaults={"ftol": 1e-6, "maxiter": 100},
     ),
-    "trust-constr": Counterpart(sqp, BY_GRADIENT, {}, ("gtol",), {"gtol": 1e-8, "maxiter": 1000}),
+    "trust-constr": Counterpart(sqp, BY_GRADIENT, tol=("gtol",), defaults={"gtol": 1e-8, "maxiter": 1000}),
     "dogleg": REGION(dogleg),
     "trust-ncg": REGION(trust_ncg),
     "trust-krylov": REGION(trust_krylov),
@@ -64,8 +69,8 @@ COUNTERPARTS: dict[str, Counterpart] = {
         nelder_mead,
         {"maxiter": "max_steps", "maxfev": "max_evaluations"},
         {"xatol": "x_tol", "fatol": "f_tol"},
-        ("xatol", "fatol"),
-        {"xatol": 1e-4, "fatol": 1e-4},
+        tol=("xatol", "fatol"),
+        defaults={"xatol": 1e-4, "fatol": 1e-4},
     ),
 }
 NEAREST = {
@@ -93,19 +98,21 @@ def minimize(
     """Minimize `fun(x, *args)` from `x0`, as scipy's does: BFGS, L-BFGS-B with bounds, SLSQP with constraints.
 
     `fun` must be traceable by JAX. `jac` may be a function, also traceable, or True where `fun` returns (f, g);
-    otherwise derivatives are JAX's. `hess(x, *args)` goes to the methods that take one. `bounds` are scipy's `Bounds`
-    or pairs with None. `callback(xk)` or `callback(intermediate_result=)` is called after every step; StopIteration
-    ends the search. `constraints` are scipy's dicts, `LinearConstraint`, `NonlinearConstraint`, or a list of them, for
-    "SLSQP" and "trust-constr", which are both `jgd.sqp`: `ftol` of the one and `gtol` of the other are thresholds for
-    the norm of the conditions of Karush, Kuhn & Tucker. `maxcv` is then the largest violation and `v` a list of
-    multipliers, those of f + v'c. `options` are those of scipy's method that a counterpart has; others and `hessp` are
-    refused. The answer's `nfev` and `njev` are equal: value and gradient are found together. `hess_inv`, of BFGS, is
-    the inverse of the exact Hessian at the solution.
+    otherwise derivatives are JAX's. `hess(x, *args)` goes to the methods that take one; without it products with the
+    Hessian are `hessp(x, p, *args)`, where that is given. `bounds` are scipy's `Bounds` or pairs with None.
+    `callback(xk)` or `callback(intermediate_result=)` is called after every step; StopIteration ends the search, and so
+    does True from one that takes both, as that of "trust-constr" does. `constraints` are scipy's dicts,
+    `LinearConstraint`, `NonlinearConstraint`, or a list of them, for "SLSQP" and "trust-constr", which are both
+    `jgd.sqp`: `ftol` of the one and `gtol` of the other are thresholds for the norm of the conditions of Karush, Kuhn &
+    Tucker. `maxcv` is then the largest violation and `v` a list of multipliers, those of f + v'c. `options` are those
+    of scipy's method that a counterpart has; others are refused. Nelder-Mead's simplex begins anew where it has shrunk,
+    so that 500 n evaluations are allowed in place of scipy's 200 n. The answer's `nfev` and `njev` are equal: value and
+    gradient are found together. `hess_inv`, of BFGS, is the inverse of the exact Hessian at the solution.
     """
     place = "minimize"
     x, args = vector_of(place, x0), as_tuple(place, args)
-    if hessp is not None:
-        raise InputError(f"{place}(hessp=): products with the Hessian are derived by JAX; leave hessp out.")
+    if hessp is not None and not callable(hessp):
+        raise InputError(f"{place}(hessp={hessp!r}): pass a function (x, p, *args) -> vector, or leave it to JAX.")
     if hess is not None and not callable(hess):
         raise InputError(f"{place}(hess={hess!r}): pass a function (x, *args) -> matrix, or leave it to JAX.")
     asked = constraints_of(place, constraints, x)
@@ -113,19 +120,28 @@ def minimize(
     usual = "SLSQP" if asked else "BFGS" if box is None else "L-BFGS-B"
     name = usual if method is None else method
     counterpart = counterpart_of(place, name, COUNTERPARTS, NEAREST)
-    limits = {"maxiter": 200 * x.size, "maxfev": 200 * x.size}
+    limits = {"maxiter": 200 * x.size, "maxfev": 500 * x.size}
     chosen, stop, disp = split_options(place, counterpart, tol, options, limits)
-    fn = function_for(place, fun, jac, x, args)
-    see = callback_for(callback, lambda found: OptimizeResult(x=np.asarray(found.params), fun=float(found.value)))
+    fn = as_scalar(function_for(place, fun, jac, x, args, None if hess is not None else hessp))
+    see = callback_for(callback, _so_far)
     found = solved(fn, chosen, x, stop, args=args, bounds=box, constraints=asked, hess=hess, callback=see)
-    more: dict[str, Any] = {"fun": float(found.value)}
-    if name.lower() != "nelder-mead":
-        more["jac"] = np.asarray(_gradient(fn)(found.params, *args))
+    codes, otherwise = (TRUST_CONSTR, 4) if name.lower() == "trust-constr" else (MINIMIZED, 0 if found.success else 6)
+    answer = result_of(found, codes, otherwise, disp, fun=float(found.value))
+    if name.lower() == "nelder-mead":
+        del answer["njev"]
+    else:
+        answer["jac"] = np.asarray(_gradient(fn)(found.params, *args))
     if name.lower() == "bfgs":
-        more["hess_inv"] = _inverse(_hessian(fn)(found.params, *args))
+        answer["hess_inv"] = _inverse(_hessian(fn)(found.params, *args))
     if asked:
-        more |= {"maxcv": float(found.violation), "v": [np.asarray(y) for y in found.multipliers]}
-    return result_of(found, disp, **more)
+        answer |= {"maxcv": float(found.violation), "v": [np.asarray(y) for y in found.multipliers]}
+    return answer
+
+
+def _so_far(found: Solution) -> OptimizeResult:
+    """Return what a callback sees."""
+    at, value = np.asarray(found.params), float(found.value)
+    return OptimizeResult(x=at, fun=value, nit=int(found.steps), nfev=int(found.evaluations))
 
 
 @lru_cache(maxsize=256)

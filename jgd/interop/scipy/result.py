@@ -1,5 +1,6 @@
 """Answers with scipy's names."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from jgd.core.status import Status
 from jgd.solvers.solution import Solution
 
-CODES = {
+MINIMIZED = {
     Status.MAX_STEPS: 1,
     Status.MAX_EVALUATIONS: 1,
     Status.LINE_SEARCH: 2,
@@ -15,10 +16,26 @@ CODES = {
     Status.NON_FINITE: 3,
     Status.UNBOUNDED: 4,
     Status.INFEASIBLE: 4,
-    Status.NO_ROOT: 5,
     Status.CALLBACK: 99,
 }
-"""scipy's numbers where it has them; 0 is success."""
+"""scipy's numbers for the ends of `minimize`, where it has them; any success is 0."""
+TRUST_CONSTR = {
+    **dict.fromkeys((Status.GRADIENT_NORM, Status.PRECISION), 1),
+    **dict.fromkeys((Status.MAX_STEPS, Status.MAX_EVALUATIONS), 0),
+    Status.CALLBACK: 3,
+}
+"""Those of its method "trust-constr", which are others."""
+SQUARES = {
+    Status.GRADIENT_NORM: 1,
+    Status.VALUE_CHANGE: 2,
+    Status.PRECISION: 2,
+    Status.STEP_NORM: 3,
+    Status.MAX_EVALUATIONS: 0,
+    Status.CALLBACK: -2,
+}
+"""Those of `least_squares`: any success is above 0, any other end below but for spent evaluations."""
+ROOTS = {Status.GRADIENT_NORM: 1, Status.PRECISION: 1, Status.MAX_STEPS: 2, Status.MAX_EVALUATIONS: 2}
+"""Those of `root`."""
 
 
 class OptimizeResult(dict[str, Any]):
@@ -37,16 +54,17 @@ class OptimizeResult(dict[str, Any]):
         return "\n".join(f"{name:>{width}}: {value}" for name, value in self.items())
 
 
-def result_of(solution: Solution, disp: Any = False, **more: Any) -> OptimizeResult:
-    """Return the answer that tells of a solution; `disp` prints its message."""
-    success = bool(solution.success)
+def result_of(
+    solution: Solution, codes: Mapping[Status, int], otherwise: int, disp: bool = False, **more: Any
+) -> OptimizeResult:
+    """Return the answer that tells of a solution, its status by `codes`; `disp` prints its message."""
     if disp:
         print(solution.message)
     evaluations = int(solution.evaluations)
     return OptimizeResult(
         x=np.asarray(solution.params),
-        success=success,
-        status=0 if success else CODES.get(solution.status, 6),
+        success=bool(solution.success),
+        status=codes.get(solution.status, otherwise),
         message=solution.message,
         nit=int(solution.steps),
         nfev=evaluations,

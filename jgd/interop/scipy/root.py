@@ -14,7 +14,7 @@ from jgd.interop.scipy.arguments import (
     split_options,
     vector_of,
 )
-from jgd.interop.scipy.result import OptimizeResult, result_of
+from jgd.interop.scipy.result import ROOTS, OptimizeResult, result_of
 from jgd.solvers.methods.anderson import anderson
 from jgd.solvers.methods.broyden import broyden
 from jgd.solvers.methods.gauss_newton import gauss_newton
@@ -23,10 +23,10 @@ from jgd.solvers.root import root as solved
 
 BY_STEPS = {"fatol": "gradient_norm", "maxiter": "max_steps"}
 COUNTERPARTS: dict[str, Counterpart] = {
-    "hybr": Counterpart(gauss_newton, {"fatol": "gradient_norm", "maxfev": "max_evaluations"}, {}, ("fatol",)),
-    "lm": Counterpart(levenberg_marquardt, {"fatol": "gradient_norm", "maxiter": "max_evaluations"}, {}, ("fatol",)),
-    "broyden1": Counterpart(broyden, BY_STEPS, {}, ("fatol",)),
-    "anderson": Counterpart(anderson, BY_STEPS, {}, ("fatol",)),
+    "hybr": Counterpart(gauss_newton, {"xtol": "gradient_norm", "maxfev": "max_evaluations"}, tol=("xtol",)),
+    "lm": Counterpart(levenberg_marquardt, {"xtol": "gradient_norm", "maxiter": "max_evaluations"}, tol=("xtol",)),
+    "broyden1": Counterpart(broyden, BY_STEPS, tol=("fatol",)),
+    "anderson": Counterpart(anderson, BY_STEPS, tol=("fatol",)),
 }
 NEAREST = {
     "broyden2": "broyden1",
@@ -50,11 +50,11 @@ def root(
 ) -> OptimizeResult:
     """Find x with `fun(x, *args) = 0`, as `scipy.optimize.root` does, from `x0`, of any shape.
 
-    "hybr" is Newton's method with a line search, "lm" Levenberg-Marquardt, "broyden1" and "anderson" are
-    themselves; the others are refused. `tol` and the option `fatol` are a threshold for |fun|, by default 1.8e-12
-    in float64 and 6.4e-6 in float32. `fun` must be traceable by JAX, and so must `jac`, where it is a function;
-    True where `fun` returns (values, Jacobian). `callback(x, f)` is called after every step; StopIteration ends the
-    search.
+    "hybr" is Newton's method with a line search, "lm" Levenberg-Marquardt, "broyden1" and "anderson" are themselves;
+    the others are refused. `tol`, `xtol` of "hybr" and "lm" and `fatol` of the others are a threshold for |fun|, by
+    default 1.8e-12 in float64 and 6.4e-6 in float32, since a short step alone is no root. `fun` must be traceable by
+    JAX, and so must `jac`, where it is a function; True where `fun` returns (values, Jacobian). `callback(x, f)` is
+    called after every step; StopIteration ends the search.
     """
     place = "root"
     x, args = vector_of(place, x0, None), as_tuple(place, args)
@@ -70,4 +70,4 @@ def root(
 
     rules = stop if stop.has_rule else None
     found = solved(fn, chosen, x, rules, args=args, callback=None if callback is None else see)
-    return result_of(found, disp, fun=np.asarray(found.residual))
+    return result_of(found, ROOTS, 5, disp, fun=np.asarray(found.residual))

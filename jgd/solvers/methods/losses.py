@@ -58,15 +58,24 @@ class RobustLoss:
         return self.scale**2 * jnp.sum(RHO[self.kind]((residual / self.scale) ** 2)[0]) / 2
 
     def weights(self, residual: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Weigh the residuals and the Jacobian's rows, so that J'r and J'J are the loss's own (Triggs 2000).
+        """Weigh the residuals and the Jacobian's rows, so that J'r is the loss's gradient.
 
-        sqrt(rho' + 2 z rho'') for the rows, with a floor above 0 where the loss is concave, rho' over it for the
-        residuals.
+        The rows' are `rows`, but for a floor of a quarter of rho', which is the weight of reweighted least squares:
+        far from the data the loss is hardly curved, and J'J alone would ask for steps of any length.
+        """
+        z = (residual / self.scale) ** 2
+        _, first, _ = RHO[self.kind](z)
+        rows = jnp.maximum(self.rows(residual), jnp.sqrt(first / 4))
+        return first / rows, rows
+
+    def rows(self, residual: jax.Array) -> jax.Array:
+        """Return the weights of the Jacobian's rows for which J'J is the loss's own curvature (Triggs 2000).
+
+        sqrt(rho' + 2 z rho''), with a floor above 0 where the loss is concave.
         """
         z = (residual / self.scale) ** 2
         _, first, second = RHO[self.kind](z)
-        rows = jnp.sqrt(jnp.maximum(first + 2 * z * second, jnp.finfo(z.dtype).eps))
-        return first / rows, rows
+        return jnp.sqrt(jnp.maximum(first + 2 * z * second, jnp.finfo(z.dtype).eps))
 
 
 def robust_loss(kind: str, scale: Scalar) -> RobustLoss | None:
