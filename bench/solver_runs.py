@@ -44,7 +44,8 @@ class Ran(NamedTuple):
 
         That is ten rounding units of the value, or what values are off by around the point: there, and where every
         parameter is moved by as much as one rounding unit, at random, 8 times. What is left is the gap to a known
-        minimum, or without bounds what Newton's step promises, by the absolute values of the Hessian's eigenvalues.
+        minimum, or what Newton's step promises over the parameters that no bound holds, by the absolute values of the
+        Hessian's eigenvalues.
         """
         eps = float(np.finfo(self.dtype).eps)
         if np.dtype(self.dtype) == np.float64:
@@ -58,14 +59,17 @@ class Ran(NamedTuple):
         return min(left, self._newton_gain()) <= max(off, 10 * eps * abs(value))
 
     def _newton_gain(self) -> float:
-        """Return by how much Newton's step at the point lowers the quadratic model; infinity with bounds."""
-        if self.problem.lower:
-            return math.inf
+        """Return by how much Newton's step at the point lowers the quadratic model, where bounds may cut nothing off.
+
+        A parameter at a bound that the gradient points at stays there.
+        """
         x = jnp.asarray(self.x, np.float64)
-        values, basis = np.linalg.eigh(np.asarray(compiled(self.problem, "hessian")(x)))
-        along = basis.T @ np.asarray(compiled(self.problem, "value_and_grad")(x)[1])
-        sizes = np.maximum(np.abs(values), float(np.finfo(float).eps) * np.abs(values).max())
-        return float(np.sum(along**2 / sizes) / 2)
+        grad = np.asarray(compiled(self.problem, "value_and_grad")(x)[1])
+        lower, upper = bounds_of(self.problem, self.dtype)
+        free = ~(((self.x <= lower) & (grad > 0)) | ((self.x >= upper) & (grad < 0)))
+        values, basis = np.linalg.eigh(np.asarray(compiled(self.problem, "hessian")(x))[np.ix_(free, free)])
+        sizes = np.maximum(np.abs(values), float(np.finfo(float).eps) * np.abs(values).max(initial=0.0))
+        return float(np.sum((basis.T @ grad[free]) ** 2 / sizes) / 2)
 
     def passes(self) -> float:
         """Return the passes until a value is a known minimum to 1e-7 of it; infinity where none is."""
@@ -160,19 +164,24 @@ def counted_run(counted: Counted, call: Callable[[], tuple[np.ndarray, bool]]) -
 
 def start_of(problem: SmoothProblem) -> np.ndarray:
     """Return the start, moved into the bounds."""
-    low, high = (problem.lower, problem.upper) if problem.lower else (-np.inf, np.inf)
-    return np.clip(np.array(problem.start), low, high)
+    return np.clip(np.array(problem.start), *bounds_of(problem))
+
+
+def bounds_of(problem: SmoothProblem, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bounds as a method in `dtype` sees them, infinite where there are none."""
+    low, high = (problem.lower, problem.upper) if problem.lower else ([-np.inf], [np.inf])
+    return np.asarray(low, dtype).astype(float), np.asarray(high, dtype).astype(float)
 
 
 def at_point(problem: SmoothProblem, x: np.ndarray, dtype: Any = np.float64) -> tuple[float, float]:
     """Return the value and the largest entry of the gradient, projected on the bounds; NaN outside the bounds.
 
-    Bounds are rounded to the `dtype` that the point was found in, as its method saw them.
+    Bounds are those that the method saw, in the `dtype` that it found the point in.
     """
     value, grad = compiled(problem, "value_and_grad")(jnp.asarray(x, np.float64))
     x, slope = np.asarray(x, np.float64), np.asarray(grad)
     if problem.lower:
-        lower, upper = (np.asarray(ends, dtype).astype(float) for ends in (problem.lower, problem.upper))
+        lower, upper = bounds_of(problem, dtype)
         if np.any(x < lower) or np.any(x > upper):
             return math.nan, math.nan
         slope = np.clip(x - slope, lower, upper) - x

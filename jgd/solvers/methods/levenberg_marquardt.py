@@ -1,6 +1,6 @@
 """Least squares by damped Gauss-Newton steps: Levenberg and Marquardt's method in Moré's form."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,15 +9,17 @@ from jgd.core.record import hyper, record, static
 from jgd.core.status import Status
 from jgd.core.tree import cast_like
 from jgd.core.types import Scalar
+from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.line_searches import rounding
 from jgd.solvers.methods.linear_model import LinearModel, columns_of, scaled_gradient_norm
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
+from jgd.solvers.methods.precision import UNKNOWN
 
 LEAST_RATIO = 1e-4
 """Of the model's decrease, for a step to be accepted."""
 NEAR = 100
-"""A model that can lower the value by so many roundings of it is about a solution, if no step lowers it."""
+"""Within how many roundings, of the value or of the parameters, a solution is near, if no step lowers the value."""
 
 
 class TrustedModel(NamedTuple):
@@ -40,8 +42,9 @@ class DampedGaussNewton(Method):
     too high.
 
     The optimality is |J_j'r| / |J_j| over the parameters. It ends with PRECISION where the model can lower the value by
-    no more than rounding, or where steps no longer change the parameters and either the full step or the optimality is
-    of the order of rounding's root; with TRUST_REGION where neither is.
+    no more than a unit of rounding, or where a step changes no parameter beyond its own rounding and a hundred
+    roundings are all that is left: of the parameters in the full step, or of the value in one along each parameter,
+    |g_j d_j|; with TRUST_REGION where more is.
     """
 
     takes = needs = frozenset({"residual"})
@@ -84,20 +87,26 @@ class DampedGaussNewton(Method):
         size = model.size(point.params)
         radius = jnp.where(first, self.factor * jnp.where(size > 0, size, 1.0), radius)
         step, damping = self.choose(problem, point, model, radius, optimality)
-        trial = problem.inside(point.params + model.scale * step)
+        trial = self.placed(problem, point, problem.inside(point.params + model.scale * step))
         region = TrustedModel(model, columns, radius, step, damping)
-        return Iterate(point, trial, accepted, optimality, self._status(point, model, step, size, optimality), region)
+        return Iterate(point, trial, accepted, optimality, self._status(problem, point, model, trial), region)
 
     def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:
         """Return the radius after a good step of this length."""
         return 2 * length
 
-    def _status(self, point: Point, model: LinearModel, step: Any, size: jax.Array, optimality: Any) -> jax.Array:
-        """Why it ends with this step, if it does."""
-        eps = jnp.finfo(step.dtype).eps
-        stuck = jnp.linalg.norm(step) <= eps * size
-        flat = model.most() <= rounding(point.value)
-        near = (model.step_norm() <= eps**0.5 * size) | (optimality**2 <= NEAR * rounding(point.value))
+    def placed(self, problem: Objective, point: Point, trial: jax.Array) -> jax.Array:
+        """Return the trial, or what is better than that within rounding."""
+        return trial
+
+    def _status(self, problem: Objective, point: Point, model: LinearModel, trial: jax.Array) -> jax.Array:
+        """Why it ends with this trial, if it does."""
+        x, size, eps = point.params, model.size(point.params), float(jnp.finfo(trial.dtype).eps)
+        smallest = jnp.maximum(jnp.abs(x), eps * size * model.scale)  # where a parameter is 0, its unit is the model's
+        stuck = jnp.all(jnp.abs(trial - x) <= eps / 2 * smallest)
+        along = jnp.abs(point.grad) @ jnp.abs(steepest(problem, point, 1 / columns_of(point.jacobian) ** 2))
+        near = (model.step_norm() <= NEAR * eps * size) | (along <= NEAR * rounding(point.value))
+        flat = UNKNOWN * model.most() <= rounding(point.value)
         why = jnp.where(stuck, status(Status.TRUST_REGION), status(Status.RUNNING))
         return jnp.where(flat | (stuck & near), status(Status.PRECISION), why)
 

@@ -11,6 +11,8 @@ from jgd.solvers.methods.objective import Objective, Point
 
 BACK = 0.995
 """The least share of the way to a bound that a step may go."""
+CLOSE = 4
+"""Within how many rounding units of a bound a step may end, and not on it."""
 
 
 @record
@@ -22,7 +24,7 @@ class TRF(DampedGaussNewton):
     D = diag(sqrt(v) / |J_j|), where v is |J_j| times the distance to the bound that -g points at, and 1 where it points
     at none; the model has |g| / |J_j| on its diagonal besides, for the bounds' sake. Of the step cut short at the
     bound, the same reflected there, and the gradient's, the one is taken that the model likes most. Iterates stay
-    strictly inside as they go, and reach a bound in the limit. `factor` is the first radius in units of |D^-1 x|.
+    strictly inside until four rounding units are left to the bound that -g points at, and then lie on it. `factor` is the first radius in units of |D^-1 x|.
     Without bounds it is `levenberg_marquardt` with another first radius. A turn costs 2 (m + n) n^2 + 20 n^3
     operations.
     """
@@ -73,6 +75,14 @@ class TRF(DampedGaussNewton):
         steps = jnp.stack([theta * edge, reflected, steepest])
         best = steps[jnp.argmin(jax.vmap(model.change)(steps))]
         return jnp.where(longest > 1, z, best), jnp.where(longest > 1, damping, 1.0)
+
+    def placed(self, problem: Objective, point: Point, trial: jax.Array) -> jax.Array:
+        """Return the trial on the bounds that only rounding parts it from."""
+        if problem.lower is None:
+            return trial
+        bound = jnp.where(point.grad < 0, problem.upper, problem.lower)
+        left = jnp.abs(bound - trial) <= CLOSE * jnp.finfo(trial.dtype).eps * jnp.abs(bound)
+        return jnp.where(left & jnp.isfinite(bound), bound, trial)
 
     def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:
         """Never smaller, since a bound may have cut the step short."""
