@@ -140,7 +140,7 @@ def scion(
 
 @dataclass(frozen=True)
 class ScionLabels:
-    """A function of the parameters that names the norm of each leaf."""
+    """Name the norm of each leaf: as labels, a function of the parameters."""
 
     norm: str
 
