@@ -12,6 +12,7 @@ import jgd
 from jgd import Status, Stop
 from jgd.solvers.methods.linear_model import LinearModel
 from jgd.solvers.names import METHODS
+from tests.refusal import refused
 
 wrong: Any = jgd  # for arguments of a wrong type
 
@@ -224,10 +225,7 @@ BAD = [
 
 @pytest.mark.parametrize(("call", "message"), BAD)
 def test_bad_arguments_are_one_sentence(call, message):
-    with pytest.raises(jgd.InputError) as error:
-        call()
-    assert str(error.value).startswith(message)
-    assert "\n" not in str(error.value)
+    refused(call, message)
 
 
 def test_the_solution_has_the_derivative_of_the_closed_form_and_a_callback_sees_the_residuals(x64):
