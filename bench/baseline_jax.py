@@ -13,7 +13,7 @@ from bench.workload import Ran, Tree, Work
 
 
 def scan(work: Work, batches: Sequence[np.ndarray]) -> Callable[[], Ran]:
-    """A jitted scan from evaluation to evaluation, compiled once, on one device: runs queue up behind each other."""
+    """Make a jitted scan from evaluation to evaluation, compiled once, on one device: runs queue up."""
     train = pieces(work)
 
     def segment(optimizer: jgd.Transform, carry: Tree, data: Tree, rows: jax.Array) -> tuple[Tree, jax.Array]:

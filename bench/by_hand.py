@@ -61,7 +61,7 @@ def agreed(name: str) -> list[dict[str, Any]]:
 
 
 def lines(name: str) -> tuple[int, int]:
-    """Lines of code of an example and of its plain version, without what they share."""
+    """Count lines of code of an example and of its plain version, without what they share."""
     example, plain = (ast.parse((ROOT / part / f"{name}.py").read_text()) for part in ("examples", "bench/plain"))
     return counted(example, shared(example, plain, name) | STAGED.get(name, set())), counted(plain, set())
 
@@ -93,7 +93,7 @@ def named(node: ast.stmt) -> Iterator[str]:
 
 
 def counted(module: ast.Module, left_out: set[str]) -> int:
-    """Lines of a module that hold code, without the statements that make the names that are left out."""
+    """Count lines of a module that hold code, without the statements that make the names that are left out."""
     found: set[int] = set()
     for node in module.body:
         if not (left_out & set(named(node))) and not _is_main(node):

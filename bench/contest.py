@@ -74,7 +74,7 @@ def solve_all(
 
 
 def document(solved: list[Solved], names: list[str], machine: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Everything that the page shows, as JSON has it; a miss is null."""
+    """Return everything that the page shows, as JSON has it; a miss is null."""
     reached = np.stack([one.reached for one in solved], axis=1)  # [optimizers, problems, trials, seeds]
     trials = reached.shape[2]
     studies = np.array([[performance_profiles.studies_of(x, trials) for x in row] for row in reached])
@@ -140,7 +140,7 @@ def has_matrices(problem: suite.Problem) -> bool:
 
 
 def _best(row: Solved, name: str, medians: np.ndarray) -> dict[str, Any] | None:
-    """The setting that needs fewest steps, by its median over seeds, and whether its rate is an end of the range."""
+    """Find the setting of fewest steps, by its median over seeds, and whether its rate is an end of its range."""
     i = int(medians.argmin())
     if not np.isfinite(medians[i]):
         return None

@@ -100,7 +100,7 @@ class Rounds:
         self.seconds, self.writing = end - clock, end - began  # of these, it has written for so many
 
     def run(self, folder: Path, killed: bool) -> tuple[list[int], bool]:
-        """The exit statuses of the processes, negative if one was killed, and whether that was after new writes."""
+        """Return the exit statuses of processes, negative if one was killed, and whether that was after new writes."""
         command = [*self.command, "--workers", str(self.workers), str(folder)]
         processes = [subprocess.Popen(command, env=self.environment) for _ in range(self.workers)]
         process, *others = self.rng.sample(processes, self.workers)

@@ -27,7 +27,7 @@ class Kind(NamedTuple):
 
 
 def init(key: jax.Array) -> dict[str, jax.Array]:
-    """Parameters of a regression."""
+    """Make parameters of a regression."""
     return {"w": jax.random.normal(key, (8,))}
 
 
@@ -37,7 +37,7 @@ def loss(params: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array
 
 
 def task() -> jgd.Task:
-    """64 examples with noise, so that the loss does not end at zero."""
+    """Make 64 examples with noise, so that the loss does not end at zero."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 8)).astype(np.float32)
     return jgd.Task(init, loss, {"x": x, "y": x.sum(axis=1) + rng.normal(size=64).astype(np.float32)}, batch_size=8)

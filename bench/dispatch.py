@@ -62,7 +62,7 @@ class Loop:
         self._carry = params, jax.jit(optimizer.init)(params)
 
     def run(self, calls: int) -> Any:
-        """So many steps; returns when the last is done."""
+        """Take so many steps; return when the last is done."""
         step, first, carry = self._step, self._first, self._carry
         for _ in range(calls):
             carry = step(*first, *carry)

@@ -44,21 +44,21 @@ def cell(column: str, row: dict[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits, or all of a whole number."""
+    """Write three digits, or all of a whole number."""
     if isinstance(value, int) or (math.isfinite(value) and abs(value) >= 999.5):
         return f"{value:,.0f}"
     return f"{value:.2f}" if 0.995 <= abs(value) < 9.995 else f"{value:.3g}"
 
 
 def claim_text(claim: dict[str, Any]) -> str:
-    """As in `1.95x, goal at least 1.8x: met`."""
+    """Write a claim as in `1.95x, goal at least 1.8x: met`."""
     bound, unit = "at least" if claim["at_least"] else "at most", claim["unit"]
     said = f"{number(claim['value'])}{unit}, goal {bound} {number(claim['goal'])}{unit}"
     return f"{said}: {'met' if claim['met'] else 'missed'}"
 
 
 def table(rows: Sequence[dict[str, Any]], claims: Sequence[dict[str, Any]]) -> str:
-    """Rows as a text table, claims below it."""
+    """Write rows as a text table, claims below it."""
     names = columns(rows)
     cells = [[heading(name) for name in names], *([cell(name, row) for name in names] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

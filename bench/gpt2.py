@@ -32,7 +32,7 @@ TINY = Size(1, 2, 2, 32)
 
 
 def parameters(size: Size) -> Any:
-    """Shapes: GPT-2 small's; of another number of blocks, the same tree with few and narrow ones."""
+    """Return shapes: GPT-2 small's; of another number of blocks, the same tree with few and narrow ones."""
     whole = gpt2_small()
     if size[:2] == SMALL[:2]:  # whatever its batch
         return whole
@@ -41,7 +41,7 @@ def parameters(size: Size) -> Any:
 
 
 def stacked(size: Size) -> Any:
-    """Shapes of the same parameters as the model takes them: under `h`, those of all blocks behind a leading axis."""
+    """Return the shapes of these as the model takes them: under `h`, those of all blocks behind a leading axis."""
     whole = parameters(size)
     blocks = [whole.pop(f"h{i}") for i in range(size.blocks)]
     return {**whole, "h": jax.tree.map(lambda x: jax.ShapeDtypeStruct((size.blocks, *x.shape), x.dtype), blocks[0])}
@@ -55,7 +55,7 @@ def hidden(params: Any) -> Any:
 
 
 def first_parameters(size: Size) -> Any:
-    """Random ones of a model's size, stacked: weights about 0.02, scales about one."""
+    """Draw random ones of a model's size, stacked: weights about 0.02, scales about one."""
     return jax.tree_util.tree_map_with_path(
         lambda path, x: 1.0 + 0 * x if "scale" in jax.tree_util.keystr(path) else 0.02 * x,
         random_like(stacked(size), 0),
@@ -84,7 +84,7 @@ def gradient(size: Size, attention: Attention = None) -> Callable[[Any, jax.Arra
 
 
 def operations(size: Size) -> float:
-    """Of a forward and a backward pass: six a parameter and token, and those of the attention."""
+    """Count those of a forward and a backward pass: six a parameter and token, and those of the attention."""
     shapes = parameters(size)
     count = sum(x.size for x in jax.tree.leaves(shapes)) - shapes["wpe"].size
     width, examples = shapes["wpe"].shape[1], size.batch * size.context

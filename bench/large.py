@@ -32,7 +32,7 @@ def stream(quick: bool = False) -> Yields:
 
 
 def _growing(sizes: Sequence[int], most: int, *, toy: bool) -> Generator[Row | Claim, None, list[Row]]:
-    """Rows of more and more trials, and the claim that the peak grows by `most` MiB at most; returns the rows."""
+    """Yield rows of more and more trials, and the claim that the peak grows by `most` MiB at most; returns the rows."""
     rows = []
     for trials in sizes:
         rows.append(fresh("train", trials=trials, toy=toy))
@@ -69,7 +69,7 @@ def train(trials: int = 256, steps: int = 20, toy: bool = False) -> Yields:
 
 
 def line() -> jgd.Task:
-    """Two numbers to fit to 16 points."""
+    """Make a task of two numbers to fit to 16 points."""
     x = np.linspace(-1, 1, 16, dtype=np.float32)
     return jgd.Task(
         init=lambda key: jax.random.normal(key, (2,)),

@@ -32,7 +32,7 @@ INPUTS, TEACHER, EXAMPLES, HELD_OUT = 8, 256, 163840, 4096
 
 @functools.cache
 def examples() -> tuple[np.ndarray, np.ndarray]:
-    """Inputs, and what a teacher of 256 tanh says of them with noise of variance 0.09."""
+    """Draw inputs, and what a teacher of 256 tanh says of them with noise of variance 0.09."""
     draw = np.random.default_rng(0)
     x = draw.normal(size=(EXAMPLES + HELD_OUT, INPUTS)).astype(np.float32)
     inner, outer = (1.5 * draw.normal(size=shape) / shape[0] ** 0.5 for shape in ((INPUTS, TEACHER), (TEACHER, 1)))
@@ -99,7 +99,7 @@ FAMILIES = {
 
 
 def study(family: Family, size: int, count: int) -> Result:
-    """A sweep at one size of first rates that fall to zero, so that the last loss is not that of a noisy iterate."""
+    """Sweep at one size of first rates that fall to zero, so that the last loss is not that of a noisy iterate."""
     width, steps = (size, family.steps) if family.size == "width" else (32, size)
     rates = jgd.linear_schedule(grid(np.geomspace(*family.rates, count).tolist()), 0.0, steps)
     return run(
@@ -109,7 +109,7 @@ def study(family: Family, size: int, count: int) -> Result:
 
 
 def law(quick: bool = False, family: str = "", count: int = 9) -> Yields:
-    """Students of widths 8 to 64 or of 100 to 800 steps, small transformers of 8 to 32, and the law's word beyond."""
+    """Fit laws to students of widths 8 to 64 or 100 to 800 steps, and to small transformers; judge them beyond."""
     for name, one in FAMILIES.items():
         if family not in ("", name) or (quick and one.optimizer is jgd.adam):
             continue

@@ -50,7 +50,7 @@ def leaderboard(quick: bool = False, whole: bool = False) -> Yields:
 
 
 def tell(solved: Solved) -> None:
-    """That a problem is done."""
+    """Tell that a problem is done."""
     print(f"{solved.problem.name}: {solved.seconds:.1f} s", file=sys.stderr, flush=True)
 
 
@@ -63,7 +63,7 @@ def compile_quickly() -> None:
 
 
 def claims(found: Document) -> Sequence[Claim]:
-    """That every problem was won by somebody."""
+    """Claim that every problem was won by somebody."""
     lost = [row["name"] for row in found["problems"] if all(cost is None for cost in row["costs"].values())]
     return [
         Claim("problems that no optimizer solves", len(lost), 0, at_least=False, unit="", why=", ".join(lost)),

@@ -97,7 +97,7 @@ def _told(score: Document) -> tuple[str, float]:
 
 
 def _grid(problems: list[Document], names: list[str]) -> str:
-    """Steps of each optimizer on each problem; the fewer in comparison, the stronger the green."""
+    """Show the steps of each optimizer on each problem; the fewer in comparison, the stronger the green."""
     least = {row["name"]: min((_number(x) for x in row["costs"].values()), default=math.inf) for row in problems}
     lines = []
     for rank, name in enumerate(names, 1):

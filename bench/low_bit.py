@@ -70,7 +70,7 @@ def _longer(task: jgd.Task, starts: Any, steps: int) -> Yields:
 
 
 def _along(task: jgd.Task, opt: Any, few: Any, starts: Any) -> float:
-    """The length along the steps of `opt` of those of `few` at the same gradients, in the mean over steps and seeds."""
+    """Tell how long steps of `few` are along those of `opt` at the same gradients, in the mean over steps and seeds."""
 
     def one(params: Any, picks: Any) -> Any:
         def step(carry: Any, picked: Any) -> tuple[Any, Any]:
@@ -108,7 +108,7 @@ def _losses(task: jgd.Task, opt: Any, starts: Any, steps: int) -> np.ndarray:
 
 
 def _starts(task: jgd.Task, seeds: int, steps: int) -> Any:
-    """First parameters for each seed, and the rows of each of its batches."""
+    """Return first parameters for each seed, and the rows of each of its batches."""
     params = jgd.stack([task.init(jax.random.key(seed)) for seed in range(seeds)])
     count = len(jax.tree.leaves(task.data)[0])
     return params, jnp.asarray(np.random.default_rng(0).integers(0, count, (seeds, steps, BATCH)))

@@ -48,7 +48,7 @@ def describe() -> dict[str, Any]:
 
 
 def file_name(machine: dict[str, Any]) -> str:
-    """As in `cpu2-2026-11-22.json`."""
+    """Name the file as in `cpu2-2026-11-22.json`."""
     kind = "cpu" if machine["platform"] == "cpu" else f"{machine['device'].lower()} "
     return re.sub(r"[^a-z0-9]+", "-", f"{kind}{machine['devices']} {machine['date'][:10]}") + ".json"
 

@@ -21,7 +21,7 @@ SOLVED = 1e-8  # of Rosenbrock's function, whose least value is 0
 
 
 def rosenbrock(x: jax.Array) -> jax.Array:
-    """sum_i 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2."""
+    """Return sum_i 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2."""
     return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 

@@ -21,7 +21,7 @@ Layers = dict[str, jax.Array]
 
 
 def conv(quick: bool = False, trials: int = 16, steps: int = 40, repeats: int = 4) -> Yields:
-    """Two strided 3x3 convolutions and a head of 10 on 28x28 images of MNIST-5k, batches of 64."""
+    """Make two strided 3x3 convolutions and a head of 10 on 28x28 images of MNIST-5k, batches of 64."""
     yield from _against_scan(convolution(jgd.tasks.mnist5k(), 28), *((4, 10, 2) if quick else (trials, steps, repeats)))
 
 

@@ -48,7 +48,7 @@ def _head(title: str, results: dict[str, Any], claims: list[Any]) -> str:
 
 
 def _sections(results: dict[str, Any]) -> str:
-    """Of a run on a device: what is unmeasured, and its sections with their time; nothing of other results."""
+    """Return of a run on a device what is unmeasured, and its sections with their time; nothing of other results."""
     if "sections" not in results:
         return ""
     rows = []
@@ -123,7 +123,7 @@ def _picture(name: str, case: dict[str, Any]) -> str:
 
 
 def _chart(name: str, chart: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Lines on logarithmic axes, with one legend for all panels; a line keeps its colour."""
+    """Draw lines on logarithmic axes, with one legend for all panels; a line keeps its colour."""
     from matplotlib.figure import Figure
 
     x, ys, by, per = chart["x"], chart["ys"], chart["by"], chart["per"] or ""
@@ -162,7 +162,7 @@ def _axis(column: str) -> str:
 
 
 def _dress(axes: Any) -> None:
-    """Scales, grid and colours of a panel."""
+    """Set the scales, the grid and the colours of a panel."""
     from matplotlib.ticker import MaxNLocator, NullLocator
 
     axes.set(xscale="log", yscale="log")

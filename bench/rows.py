@@ -67,7 +67,7 @@ def in_turn(sides: Mapping[str, Callable[[], T]], repeats: int, seldom: Iterable
 
 
 def timed(seconds: Iterable[float], ours: Iterable[float]) -> Row:
-    """Median and quartiles, and how many times as long as ours, with an interval where both have several repeats.
+    """Give median and quartiles, and how many times as long as ours, with an interval where both have several repeats.
 
     Paired where there are as many repeats of both, which then ran in turn.
     """

@@ -193,7 +193,7 @@ def tpes(seed: int) -> dict[str, Any]:
 def asked_best(
     sampler: Any, fn: Callable[..., Any], size: int, seed: int, trials: int, batch: int
 ) -> tuple[float, float]:
-    """The best value that a sampler finds, asked for so many points at a time, and the seconds that it takes itself."""
+    """Return the best value that a sampler finds, asked for so many points at a time, and its own seconds."""
     space = axes({"x": tuple(uniform(0, 1) for _ in range(size))}, None)
     made, value, best, seconds = make_sampler(sampler, space, seed), jitted(fn), float("inf"), 0.0
     for start in range(0, trials, batch):

@@ -124,7 +124,7 @@ def at_size(
     block_seconds: float = BLOCK_SECONDS,
     together: int = 0,
 ) -> Iterator[Row]:
-    """Rows of a copy, and of steps at one place in memory, all in turn; torch's have a place of their own.
+    """Yield rows of a copy, and of steps at one place in memory, all in turn; torch's have a place of their own.
 
     jgd's optimizer is closed over, as optax's is; where a step takes microseconds, there is one more row with it as an
     argument, whose numbers cost some to pass. With `together` there are rows of so many steps in a call, and of steps
@@ -174,7 +174,7 @@ def at_size(
 
 
 def _by_others(name: str, case: Case, params: Any, peers: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Runners of torch's kernels that have led where ours lead, and of those without one, why."""
+    """Return runners of torch's kernels that have led where ours lead, and of those without one, why."""
     runners, missing = {}, {}
     for side, peer in peers_of(case, peers).items():
         try:
@@ -247,13 +247,13 @@ class InTorch:
         self._optimizer = torch.optim.AdamW(params, lr=1e-3, weight_decay=1e-4, fused=True)
 
     def run(self, calls: int) -> None:
-        """So many steps."""
+        """Take so many steps."""
         for _ in range(calls):
             self._optimizer.step()
 
 
 def _rows(sides: dict[str, Any], count: int) -> Iterator[Row]:
-    """Sides in turn, and how many times as long as the first they take; torch compiles nothing."""
+    """Measure sides in turn, and how many times as long as the first they take; torch compiles nothing."""
     times = interleave(sides, blocks=8, block_seconds=BLOCK_SECONDS)
     first, *_ = times.values()
     for name, timing in times.items():

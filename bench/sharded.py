@@ -50,7 +50,7 @@ def optimizers() -> dict[str, Any]:
 
 
 def labels(params: Any) -> Any:
-    """Matrices for Muon, biases for AdamW."""
+    """Label matrices for Muon, biases for AdamW."""
     return jax.tree.map(lambda p: "muon" if p.ndim == 2 else "adam", params)
 
 
@@ -99,7 +99,7 @@ def counted(optimizer: Any, mesh: Mesh, layout: str, layers: int, width: int, ba
 
 
 def placed(shapes: Any, specs: Any, mesh: Mesh) -> Any:
-    """Shapes with their places."""
+    """Return shapes with their places."""
     return jax.tree.map(
         lambda x, spec: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, spec)), shapes, specs
     )

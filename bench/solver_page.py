@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from jgd.pages.figure import new_figure, style
 from jgd.pages.page import facts, figure, notes, page, table
-from jgd.pages.palette import COLORS, FAINT, GRID, INK, VARIABLES
+from jgd.pages.palette import COLORS, INK, VARIABLES
 from jgd.pages.svg import to_svg
 from jgd.sweep import profile_figure
 
@@ -79,15 +80,24 @@ def standings(title: str, runs: Document) -> str:
     """Return the table of a kind's methods."""
     lines = []
     for name, some in runs.items():
-        passes = [count for count in some["passes"] if count is not None]
-        median = float(np.median(passes)) if passes else math.inf
-        wrong = sum(said and not solved for said, solved in zip(some["said"], some["solved"], strict=True))
+        median, wrong = median_passes(some), times_wrong(some)
         cells = [(html.escape(name), name), (f"{sum(some['solved'])} of {len(some['solved'])}", sum(some["solved"]))]
         cells += [(str(sum(some["strict"])), sum(some["strict"])), (f"{median:g}", median), (str(wrong), wrong)]
         missed = [p for p, solved in zip(some["problems"], some["solved"], strict=True) if not solved]
         lines.append([*cells, (html.escape(", ".join(missed)), len(missed))])
     head = ["method", "solved", "strict", "passes", "wrong", "not solved"]
     return f"<section><h2>{html.escape(title)}</h2>{table(head, lines, '', ranked=False)}</section>"
+
+
+def median_passes(some: Document) -> float:
+    """Return the median of the passes of a method where it reached the minimum; infinity where it never did."""
+    passes = [count for count in some["passes"] if count is not None]
+    return float(np.median(passes)) if passes else math.inf
+
+
+def times_wrong(some: Document) -> int:
+    """Count how often a method says that it has converged where it is not solved."""
+    return sum(said and not solved for said, solved in zip(some["said"], some["solved"], strict=True))
 
 
 def costs_of(some: Document, column: str) -> list[float]:
@@ -97,9 +107,7 @@ def costs_of(some: Document, column: str) -> list[float]:
 
 def data_figure(runs: Document, sizes: list[int]) -> Any:
     """Draw the share of problems solved within k (n + 1) passes (Moré & Wild 2009), to 1e-3 and to 1e-7."""
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(9.0, 4.2), layout="constrained")
+    drawn = new_figure(9.0, 4.2, "the page of the solvers")
     panels = drawn.subplots(1, 2, sharey=True)
     simplices = np.array(sizes) + 1.0
     for panel, (column, title) in zip(panels, TO.items(), strict=True):
@@ -107,18 +115,13 @@ def data_figure(runs: Document, sizes: list[int]) -> Any:
             spent = np.sort(np.array(costs_of(some, column)) / simplices)
             spent = spent[np.isfinite(spent)]
             share = 100 * np.arange(1, len(spent) + 1) / len(sizes)
-            style = ("-", "--", ":")[i // len(COLORS) % 3]
-            panel.step(spent, share, where="post", color=COLORS[i % len(COLORS)], linestyle=style, label=name)
+            stroke = ("-", "--", ":")[i // len(COLORS) % 3]
+            panel.step(spent, share, where="post", color=COLORS[i % len(COLORS)], linestyle=stroke, label=name)
         panel.set(xscale="log", ylim=(0, 102))
-        panel.set_xlabel("passes / (n + 1)", color=INK)
+        panel.set_xlabel("passes / (n + 1)")
         panel.set_title(title, color=INK, loc="left", fontsize=10, fontweight="bold")
-        panel.grid(color=GRID)
-        panel.tick_params(colors=INK, which="both")
-        for side, spine in panel.spines.items():
-            spine.set_visible(side in ("left", "bottom"))
-            spine.set_color(FAINT)
-        panel.patch.set_alpha(0)
-    panels[0].set_ylabel("problems, %", color=INK)
+        style(panel)
+    panels[0].set_ylabel("problems, %")
     drawn.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8,
         labelcolor=INK,

@@ -44,10 +44,10 @@ def minimized(method: str, options: Mapping[str, Any], counted: Counted) -> Ran:
 
     def call() -> tuple[np.ndarray, bool]:
         found = minimize(
-            counted.value if method == "Nelder-Mead" else counted.value_and_grad,
+            counted.value_and_grad,
             counted.start,
             method=method,
-            jac=None if method == "Nelder-Mead" else True,
+            jac=True,
             hess=hess,
             bounds=bounds,
             options=dict(options),
@@ -62,7 +62,6 @@ def fitted(method: str, counted: Counted) -> Ran:
     from scipy.optimize import least_squares
 
     least = 3e-16
-
     jacobian: Any = counted.jacobian  # scipy's stubs know names of differences alone
 
     def call() -> tuple[np.ndarray, bool]:

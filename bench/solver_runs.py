@@ -117,12 +117,6 @@ class Counted:
         self._note(float(value), x)
         return float(value), np.asarray(grad, np.float64)
 
-    def value(self, x: np.ndarray) -> float:
-        """Return f."""
-        value = float(compiled(self.problem, "value")(self._given(x)))
-        self._note(value, x)
-        return value
-
     def hessian(self, x: np.ndarray) -> np.ndarray:
         """Return the Hessian."""
         self._note(math.nan, x)

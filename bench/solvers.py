@@ -36,7 +36,7 @@ from bench.leaderboard import compile_quickly
 from bench.machine import describe
 from bench.rows import Claim, Row, Yields, alone
 from bench.solver_methods import jaxopt_methods, jgd_methods, optimistix_methods
-from bench.solver_page import render
+from bench.solver_page import median_passes, render, times_wrong
 from bench.solver_peers import scipy_methods
 from bench.solver_runs import STRICT, Counted, Ran
 from jgd.tasks import SmoothProblem
@@ -176,21 +176,20 @@ def entry(run: Ran) -> dict[str, Any]:
 
 
 def none_if_infinite(passes: float) -> float | None:
-    """JSON has no infinity."""
+    """Return None in place of infinity, which JSON has not."""
     return passes if np.isfinite(passes) else None
 
 
 def row(kind: str, name: str, kept: Entry) -> Row:
     """Return the row of a method."""
-    passes = [count for count in kept["passes"] if count is not None]
     return {
         "problems": kind,
         "method": name,
         "of": len(kept["problems"]),
         "solved": sum(kept["solved"]),
         "strict": sum(kept["strict"]),
-        "passes": float(np.median(passes)) if passes else float("nan"),
-        "wrong": sum(said and not solved for said, solved in zip(kept["said"], kept["solved"], strict=True)),
+        "passes": median_passes(kept),
+        "wrong": times_wrong(kept),
     }
 
 

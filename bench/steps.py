@@ -28,7 +28,7 @@ def step(opt: Any, params: Any, grad: Callable[[Any], Any] | None = None) -> Pro
 
 
 def _started(opt: Any, values: Any) -> tuple[Any, Any]:
-    """Parameters and the first state, copied: optax's may hold the parameters, which cannot be donated twice."""
+    """Return parameters and the first state, copied: optax's may hold the parameters, which cannot be donated twice."""
     return values, jax.tree.map(jnp.copy, opt.init(values))
 
 
@@ -38,7 +38,7 @@ def on_one_place(
     sides: Sequence[str] = ("jgd", "optax"),
     steps: Mapping[str, int] = MappingProxyType({}),
 ) -> "dict[str, Turn]":
-    """Steps of `jgd`, `jgd, closed over` and `optax` on the same gradients and, in turn, on the same parameters.
+    """Make steps of `jgd`, `jgd, closed over` and `optax` on the same gradients and, in turn, on the same parameters.
 
     A call of a side takes one step, or as many as `steps` says. A side whose state has other leaves has parameters of
     its own.
@@ -69,7 +69,7 @@ class Turn:
         return self.program.compilation
 
     def run(self, calls: int) -> Any:
-        """As `Program.run`."""
+        """Do what `Program.run` does."""
         if self._last[0] is not self.program:
             self.program.take_over(self._last[0])
             self._last[0] = self.program
@@ -114,7 +114,7 @@ def _program(
     closed: bool = False,
     steps: int = 1,
 ) -> Program:
-    """Of parameters and state, or of their shapes."""
+    """Compile a step of parameters and state, or of their shapes."""
     apply = optax.apply_updates if type(opt) in OPTAX else jgd.apply_updates
 
     def one(params: Any, state: Any, grads: Any, opt: Any) -> Any:

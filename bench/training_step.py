@@ -85,7 +85,7 @@ def per_leaf(quick: bool = False, blocks: int = 3, block_seconds: float = 0.05) 
 
 
 def leaf_by_leaf(params: Any, dtype: str | None) -> Any:
-    """Muon by jgd with a transform of its own for each matrix, so that no two are one batch."""
+    """Make Muon by jgd with a transform of its own for each matrix, so that no two are one batch."""
     kinds, structure = jax.tree.flatten(jgd.muon_labels(params))
     labels = [f"muon {i}" if kind == "muon" else "adam" for i, kind in enumerate(kinds)]
 

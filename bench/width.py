@@ -20,7 +20,7 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {"adam": jgd.adam, "muon": jgd.muo
 
 
 def perceptron(width: int) -> jgd.Task:
-    """Three layers on digits."""
+    """Make three layers on digits."""
     return jgd.tasks.digits(hidden=(width, width))
 
 

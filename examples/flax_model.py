@@ -41,7 +41,7 @@ def accuracy(model, held_out):
 
 
 def bars(seed, n):
-    """Noisy pictures of a horizontal bar (label 0) or a vertical one (label 1), far from mean 0 and deviation 1."""
+    """Draw noisy pictures of a horizontal bar (label 0) or a vertical one (label 1), far from mean 0, deviation 1."""
     rng, image = np.random.default_rng(seed), np.zeros((n, 8, 8))
     image[np.arange(n), rng.integers(0, 8, n)] = 1
     image[1::2] = image[1::2].swapaxes(1, 2)

@@ -31,7 +31,7 @@ def loss(params, batch):
 
 
 def sentences(seed, rule):
-    """Eight words each; the label is what `rule` says of them."""
+    """Draw eight words each; the label is what `rule` says of them."""
     words = jax.random.randint(jax.random.key(seed), (512, 8), 0, WORDS)
     return {"words": words, "label": rule(words).astype(jnp.float32)}
 

@@ -30,7 +30,7 @@ def train(optimizer, data):
 
 
 def problem():
-    """Data to train and to validate on: ill-conditioned, so that momentum pays."""
+    """Draw data to train and to validate on: ill-conditioned, so that momentum pays."""
     keys = jax.random.split(jax.random.key(0), 5)
     truth = jax.random.normal(keys[0], (8,))
     scales = jnp.geomspace(0.2, 2.0, 8)

@@ -19,7 +19,7 @@ def loss(theta, x, y):
 
 
 def chain_rule(theta, x, y):
-    """dL/dtheta = mean(dL/da * da/dz * dz/dtheta) with z = theta x and a = relu(z)."""
+    """Compute dL/dtheta = mean(dL/da * da/dz * dz/dtheta) with z = theta x and a = relu(z)."""
     error, slope = forward(theta, x) - y, jnp.where(theta * x > 0, 1.0, 0.0)
     return jnp.mean(error * slope * x)
 

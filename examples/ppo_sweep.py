@@ -19,7 +19,7 @@ def network(params, env):
 
 
 def act(params, env, random):
-    """One step of a cart-pole (position, speed, angle, its speed, time), which begins anew where an episode ends."""
+    """Step a cart-pole (position, speed, angle, its speed, time), which begins anew when an episode ends."""
     log_p, value = network(params, env)
     action = (random[5] >= jnp.exp(log_p[0])).astype(int)
     x, v, angle, spin, time = env

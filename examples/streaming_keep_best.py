@@ -17,7 +17,7 @@ SHARDS, ROWS, BATCH = 4, 32, 16
 
 
 def write_shards(folder):
-    """Files of noisy measurements, the last one kept for validation; few enough for a network to learn their noise."""
+    """Write files of noisy measurements, the last one for validation; few enough for a network to learn their noise."""
     rng = np.random.default_rng(3)
     for i in range(SHARDS + 1):
         x = rng.uniform(-2, 2, (ROWS if i < SHARDS else 16 * ROWS, 1)).astype(np.float32)
@@ -25,7 +25,7 @@ def write_shards(folder):
 
 
 def batches(path, seed=None):
-    """Batches of one file, which is mapped and not read; in an order of the seed's."""
+    """Yield batches of one file, which is mapped and not read; in an order of the seed's."""
     rows = np.load(path, mmap_mode="r")
     order = np.arange(len(rows)) if seed is None else np.random.default_rng(seed).permutation(len(rows))
     for rows_of_batch in order.reshape(-1, BATCH):

@@ -17,7 +17,7 @@ STEPS = 160
 
 
 def two_moons():
-    """Two half circles, one inside the other's arm, and a small network."""
+    """Draw two half circles, one inside the other's arm; make a small network."""
     keys = jax.random.split(jax.random.key(0), 2)
     angle = jax.random.uniform(keys[0], (200,), maxval=jnp.pi)
     label = jnp.arange(200) % 2

@@ -20,7 +20,7 @@ X = np.random.default_rng(0).normal(size=(64, WIDTH)).astype(np.float32)
 
 
 def first(gain, key):
-    """Weights of standard deviation gain / sqrt(width)."""
+    """Draw weights of standard deviation gain / sqrt(width)."""
     weights = gain * jax.random.normal(key, (DEPTH, WIDTH, WIDTH)) / jnp.sqrt(WIDTH)
     return {"layers": weights, "head": jax.random.normal(key, (WIDTH, WIDTH)) / jnp.sqrt(WIDTH)}
 

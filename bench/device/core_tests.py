@@ -76,7 +76,7 @@ def _by_file(found: Mapping[str, str]) -> Iterator[Row]:
 def outcomes(
     arguments: Sequence[str], environment: dict[str, str], said: list[str] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Tests and what came of them, one by one while pytest runs; its other lines are added to `said`."""
+    """Yield tests and what came of them, one by one while pytest runs; its other lines are added to `said`."""
     command = [sys.executable, "-m", "pytest", "-v", "--no-header", "--tb=line", "--continue-on-collection-errors"]
     environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", **environment}
     with subprocess.Popen(
@@ -95,7 +95,7 @@ def outcomes(
 
 
 def _here_only(failed: Sequence[str]) -> Iterator[Row]:
-    """Of tests that failed, those that a CPU passes."""
+    """Return those of the tests that failed that a CPU passes."""
     if failed and jax.default_backend() != "cpu":
         for test, outcome in outcomes(failed, {"JAX_PLATFORMS": "cpu"}):
             if outcome == "passed":

@@ -115,7 +115,7 @@ class Run:
         return os.environ | {"PYTHONPATH": path} | own
 
     def _listen(self, process: subprocess.Popen[bytes], events: Path) -> bool:
-        """Record its events until it ends; whether it was too late for that."""
+        """Record its events until it ends; tell whether it was too late for that."""
         with events.open() as file:
             torn = ""
             while True:

@@ -13,7 +13,7 @@ from examples.cnn_batch_norm_sweep import Net
 
 
 def points(count: int) -> np.ndarray:
-    """Learning rates from 1e-4 to 0.1."""
+    """Draw learning rates from 1e-4 to 0.1."""
     return 1e-4 * 1000 ** qmc.Sobol(1, rng=0).random(count)[:, 0]
 
 

@@ -16,7 +16,7 @@ def placed(x: Any, like: jax.Array) -> Any:
 
 
 def train(folder: str, until: int = STEPS, start: Any = None) -> tuple[Any, Any, list[float], int]:
-    """Parameters, moments, losses and the steps taken here; from the folder's checkpoint where there is one."""
+    """Return parameters, moments, losses and the steps taken here; from the folder's checkpoint where there is one."""
     problem = task()
     tx = optax.adam(0.01)
     params = problem.init(jax.random.key(0)) if start is None else start

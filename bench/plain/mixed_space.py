@@ -43,7 +43,7 @@ def programs() -> Any:
 
 
 def study(num_trials: int = 8, steps: int = 160, eval_every: int = 40) -> Any:
-    """Optuna's study."""
+    """Make Optuna's study."""
     compiled, accuracy = programs(), jax.jit(lambda params: evaluate(params)["accuracy"])
 
     def objective(trial: Any) -> float:

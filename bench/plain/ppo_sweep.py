@@ -13,7 +13,7 @@ SPACE = {"learning_rate": (1e-4, 3e-2, True), "clip": (0.05, 0.4, False), "entro
 
 
 def points(count: int) -> dict[str, jax.Array]:
-    """Settings by name, f[count]."""
+    """Draw settings by name, f[count]."""
     unit = qmc.Sobol(len(SPACE), rng=0).random(count)
     found = {}
     for u, (name, (low, high, is_log)) in zip(unit.T, SPACE.items(), strict=True):
