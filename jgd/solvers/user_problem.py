@@ -278,8 +278,8 @@ def check_value(place: str, given: UserProblem, params: Params) -> None:
     out: Any = attempt(f"{place}: fn(params, *args)", lambda: jax.eval_shape(given.fn, params, *given.args))
     value: Any = without_aux(place, "scalar", out, given.has_aux)
     if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
-        shown = f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else f"a {type(value).__name__}"
+        found = f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else f"a {type(value).__name__}"
         raise InputError(
-            f"{place}: it must return a real floating scalar, not {shown}; reduce it, for example with .sum(), or pass "
+            f"{place}: it must return a real floating scalar, not {found}; reduce it, for example with .sum(), or pass "
             "has_aux=True if it returns (scalar, aux)."
         )
