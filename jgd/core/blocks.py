@@ -50,7 +50,7 @@ class Blocks:
         return found
 
     def join(self, blocks: Sequence[jax.Array]) -> jax.Array:
-        """Return the inverse of `split`."""
+        """Undo `split`."""
         # Not written into zeros, which jaxlib 0.10 does wrongly where a block crosses from one device to another.
         parts = [self._part(piece, part) for piece, part in zip(self.pieces, blocks, strict=True)]
         if not parts:

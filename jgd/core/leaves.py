@@ -93,7 +93,7 @@ def flags_of(mask: Any, params: Params) -> Any:
 
 
 def leaf_flags(mask: Any, params: Params) -> Any:
-    """Return the same with a flag for each leaf, where the mask's tree is a prefix; True everywhere if it is `None`."""
+    """Return the flags that a mask means, one for each leaf also where its tree is a prefix; True if it is `None`."""
     flags = True if mask is None else flags_of(mask, params)
     return jax.tree.map(lambda keep, below: jax.tree.map(lambda _: bool(keep), below), flags, params)
 

@@ -75,7 +75,7 @@ class Cut:
         return x.reshape(*self._lengths(self.batch), *self.sizes[1:])
 
     def array(self, matrices: jax.Array) -> jax.Array:
-        """Return the inverse of `matrices`."""
+        """Undo `matrices`."""
         x = matrices.reshape(self._lengths(self._order))
         return x if self._is_sorted else x.transpose(tuple(self._order.index(i) for i in range(len(self.shape))))
 
@@ -91,7 +91,7 @@ class Cut:
         return jnp.split(whole, list(itertools.accumulate(self.parts[:-1])), axis=-1) if self.parts else [whole]
 
     def joined(self, pieces: list[jax.Array]) -> jax.Array:
-        """Return the inverse of `split`."""
+        """Undo `split`."""
         return self.array(pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces, axis=-1))
 
     def __str__(self) -> str:

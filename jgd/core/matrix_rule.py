@@ -134,7 +134,7 @@ class MatrixRule(Rule):
         return structure.unflatten(updates), self._packed(t, [*kept, *new])
 
     def cost(self, params: Params) -> Cost:
-        """Return the state in and out, and the operations of the products for every matrix."""
+        """Count the state in and out, and the operations of the products for every matrix."""
         work = sum(count * self.flops(*sides) for one in self.cuts(params) for count, *sides in one.pieces)
         dtype = getattr(self, "ns_dtype", None) or jnp.result_type(jnp.float32, *jax.tree.leaves(params))
         return Cost(2 * tree_bytes(jax.eval_shape(self.init, params)), {jnp.dtype(dtype).name: float(work)})

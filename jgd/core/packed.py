@@ -84,7 +84,7 @@ def _parts(x: jax.Array, devices: int) -> jax.Array:
 
 
 def _joined(parts: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Return the inverse of `_parts`, for members of a shape."""
+    """Undo `_parts`, for members of a shape."""
     n, devices, _ = parts.shape
     axis = _axis(shape, devices)
     if devices == 1 or axis is None:

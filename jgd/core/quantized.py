@@ -107,7 +107,7 @@ def _blocks(x: jax.Array, scales: tuple[int, ...]) -> jax.Array:
 
 
 def _unblocked(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Return the inverse of `_blocks`."""
+    """Undo `_blocks`."""
     lead = x.shape[:-2]
     entries = math.prod(shape[len(lead) :])
     return x.reshape(*lead, x.shape[-2] * x.shape[-1])[..., :entries].reshape(shape)

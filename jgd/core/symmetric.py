@@ -22,7 +22,7 @@ def fold(x: Float[Array, "n n"]) -> Float[Array, "2*(n//2)+1 n-n//2"]:
 
 
 def unfold(folded: Float[Array, "rows columns"]) -> Float[Array, "n n"]:
-    """Return the inverse of `fold`."""
+    """Undo `fold`."""
     h, k = folded.shape[0] // 2, folded.shape[1]
     b, triangles = folded[:h], folded[h:]
     lower, upper = triangles[1:, :h], triangles[:k]

@@ -19,7 +19,7 @@ from jgd.transforms.scale import apply_updates
 
 
 class StreamingDilocoState(NamedTuple):
-    """Count the steps of each fragment, and hold the states of inner and outer optimizers and the points of meeting."""
+    """Hold the steps of each fragment, the states of inner and outer optimizers, and the points of meeting."""
 
     steps_since_sync: jax.Array  # i32[fragments]
     steps_to_merge: jax.Array  # i32[fragments], below 0: nothing is under way

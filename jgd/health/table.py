@@ -53,7 +53,7 @@ def layer_rows(layers: Sequence[Layer], leaves: Sequence[MeasuredLeaf], threshol
 
 
 def _owner(leaf: str, names: Sequence[str]) -> str | None:
-    """Return the first layer that a leaf belongs to, by its path."""
+    """Return the innermost layer that a leaf belongs to, by its path."""
     known = [name for name in names if leaf == name or leaf.startswith(f"{name}/")]
     return max(known, key=len) if known else None
 

@@ -25,7 +25,7 @@ class Compilation(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """All of it."""
+        """The seconds of all stages."""
         return self.trace + self.lower + self.compile
 
     def as_json(self) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Mechanize(Pair):
         return updates, optax.contrib.MechanicState(base_state, increment(state.count), r, m, v, s, x0)
 
     def cost(self, params: Params) -> Cost:
-        """Return the gradients and the parameters once more for the bets, x0 read, the scales, and the base's cost."""
+        """Count the gradients and the parameters once more for the bets, x0 read, the scales, and the base's cost."""
         scales = 4 * self.num_betas * tree_bytes(jax.eval_shape(scalar_of, params))
         return total([Cost(3 * tree_bytes(params) + 2 * scales), cost(self.base_optimizer, params)])
 

@@ -116,7 +116,7 @@ class Sam(Pair):
         return self._all_steps(grads, state, params, grad_fn, extra)
 
     def eval_params(self, state: State, params: Params) -> Params:
-        """Tell where the climb began, as `optimizer` means it to be evaluated."""
+        """Return where the climb began, as `optimizer` means it to be evaluated."""
         if not self.opaque_mode:
             params = where(state.steps_since_sync == 0, params, state.cache)
         return eval_params(self.optimizer, state.opt_state, params)

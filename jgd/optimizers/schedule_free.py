@@ -101,7 +101,7 @@ class ScheduleFree(Pair):
         )
 
     def cost(self, params: Params) -> Cost:
-        """Return the sequence z in and out, and the base's cost."""
+        """Count the sequence z in and out, and the base's cost."""
         z = jax.eval_shape(lambda p: jax.tree.map(self._copy, p), params)
         return total([Cost(2 * tree_bytes(z)), cost(self.base_optimizer, params)])
 

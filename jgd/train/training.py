@@ -62,7 +62,7 @@ class Clock(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """Since the call began."""
+        """The seconds since the call began."""
         return time.perf_counter() - self.began
 
 

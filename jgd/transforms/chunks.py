@@ -159,7 +159,7 @@ def _slice(x: Any, k: Any, one: Chunks) -> Any:
 
 
 def _written(whole: Any, part: Any, k: Any, one: Chunks) -> Any:
-    """Return the inverse of `_slice`: an array with its chunk k replaced."""
+    """Undo `_slice`: put another chunk k into an array."""
 
     def put(x: jax.Array, new: jax.Array) -> jax.Array:
         split = one.split(x)

@@ -93,7 +93,7 @@ def _vector(tree: Any) -> jax.Array:
 
 
 def _parted(vector: jax.Array, like: Any) -> Any:
-    """Return the inverse of `_vector`, in the dtypes of the leaves of `like`."""
+    """Undo `_vector`, in the dtypes of the leaves of `like`."""
     leaves, structure = jax.tree.flatten(like)
     rows, start = [], 0
     for leaf in leaves:

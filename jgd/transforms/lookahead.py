@@ -83,7 +83,7 @@ class Lookahead(Pair):
         return self._split(state, params)[1]
 
     def cost(self, params: Params) -> Cost:
-        """Return the slow parameters read and written, beside the fast optimizer's cost."""
+        """Count the slow parameters read and written, beside the fast optimizer's cost."""
         fast = params.fast if isinstance(params, optax.LookaheadParams) else params
         return total([Cost(2 * tree_bytes(fast)), cost(self.fast_optimizer, fast)])
 

@@ -63,7 +63,7 @@ class PrimalAveraging(Pair):
         return jax.tree.map(average, params, state.z)
 
     def cost(self, params: Params) -> Cost:
-        """Return the sequence z in and out, and the cost of `inner`."""
+        """Count the sequence z in and out, and the cost of `inner`."""
         return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
 
 

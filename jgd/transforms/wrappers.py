@@ -68,7 +68,7 @@ class MultiSteps(Pair):
         )
 
     def cost(self, params: Params) -> Cost:
-        """Return the sums each time, and the inner transform's cost once a round; a schedule's first round counts."""
+        """Count the sums each time, and the inner transform's cost once a round; a schedule's first round counts."""
         moving = moving_leaves(self.opt, params, params)
         sums = jax.eval_shape(lambda: full_like(moving, dtype=self.accumulator_dtype))
         every = float(jnp.asarray(at_count(self, "every_k_schedule", zero_count())))

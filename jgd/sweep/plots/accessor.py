@@ -54,7 +54,7 @@ class Plots:
         return isolation_figure(self._result, names, space)
 
     def sensitivity(self, name: str = "learning_rate") -> Any:
-        """Draw the same for one hyperparameter of several optimizers, beside each other on one scale."""
+        """Draw the best achievable by one hyperparameter of several optimizers, beside each other on one scale."""
         return sensitivity_figure(self._result, name)
 
     def curves(self, space: str | None = None, best: int = 5) -> Any:

@@ -76,7 +76,7 @@ class Outcomes:
 
     @property
     def status(self) -> np.ndarray:
-        """Of each lane, str[T, S]."""
+        """The status of each lane, str[T, S]."""
         complete = (self.reached == len(self.steps)) | (self.ended == AT_TARGET)
         conditions = [self.diverged_at >= 0, self.ended == PRUNED, complete]
         return np.select(conditions, ["diverged", "pruned", "complete"], "pending")
@@ -88,7 +88,7 @@ class Outcomes:
 
     @property
     def medians(self) -> Float[np.ndarray, " T"]:
-        """Of each trial over seeds, by which trials are ranked; NaN where too many seeds have failed."""
+        """The median of each trial over seeds, by which trials are ranked; NaN where too many seeds have failed."""
         losses = np.median(as_loss(self.values, self.settings.mode), axis=1)
         return np.where(np.isfinite(losses), losses if self.settings.mode == "min" else -losses, np.nan)
 
@@ -237,7 +237,7 @@ class Outcomes:
         return {space: edges for space, edges in found.items() if edges}
 
     def trials_rows(self) -> list[dict[str, Any]]:
-        """Return the rows of that table."""
+        """Return the rows of `trials_dataframe`."""
         status, reached = self.status, self.steps_to_target()
         final = {name: self.last(name) for name in self.curves}
         rows = []

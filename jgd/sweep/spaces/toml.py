@@ -101,7 +101,7 @@ class _Reader:
         self.kinds = (*self.known, "chain", "choice", "grid", "structural", *RANGES, "steps")
 
     def space(self, place: str, name: str, table: dict[str, Any]) -> Any:
-        """Return a table of the first level, which is an optimizer."""
+        """Return the optimizer that a table of the first level is."""
         if not any(kind in table for kind in self.kinds):
             if name not in self.known["optimizer"]:
                 error = unknown(place, name, self.known["optimizer"])
@@ -204,7 +204,7 @@ def _functions(module: Any, ending: str) -> dict[str, Callable[..., Any]]:
 
 
 def _told(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return a call whose errors begin with the place."""
+    """Call a function, whose errors begin with the place."""
     try:
         return function(*arguments)
     except (InputError, TypeError, ValueError) as error:

@@ -41,12 +41,12 @@ class Round(NamedTuple):
 
     @property
     def seconds(self) -> np.ndarray:
-        """Of each study's best trial, f[optimizers, studies], without compiling."""
+        """The seconds of each study's best trial, f[optimizers, studies], without compiling."""
         return self.steps * self.step_seconds[:, None]
 
     @property
     def seconds_in_all(self) -> np.ndarray:
-        """With compiling, once."""
+        """The same with compiling, once."""
         return self.seconds + self.compile_seconds[:, None]
 
 
