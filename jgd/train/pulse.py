@@ -16,7 +16,7 @@ from jgd.core.tree import abs_sq, safe_sqrt, widen
 from jgd.core.types import Grads, Params, Updates
 from jgd.train.curves import Arrays, Curves
 from jgd.transforms.clip import Clip, ClipByBlockRms, ClipByGlobalNorm, ClipByNorm
-from jgd.transforms.compose import Chain
+from jgd.transforms.compose import Links
 
 QUANTITIES = (
     *("gradient_norm", "params_norm", "update_ratio", "successive_cosine"),
@@ -165,8 +165,8 @@ def clipped_share(optimizer: Any, grads: Grads, norm: jax.Array) -> Any:
     `norm` is the global norm. Only a clip that sees the gradients themselves is known, and one whose limit is a number.
     """
     link = optimizer
-    while isinstance(link, Chain) and link.transforms:
-        link = link.transforms[0]
+    while isinstance(link, Links) and link.links:
+        link = link.links[0]
     limit = getattr(link, "max_norm", getattr(link, "max_delta", getattr(link, "threshold", None)))
     leaves = [widen(g) for g in jax.tree.leaves(grads)]
     if limit is None or callable(limit) or not leaves:
