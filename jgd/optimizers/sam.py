@@ -280,7 +280,7 @@ class Extragradient(Pair):
         return eval_params(self.inner, state.inner_state, params)
 
     def cost(self, params: Params) -> Cost:
-        """Count two steps of `inner`, of which one writes, and the point between them."""
+        """Count the point between both steps, written and read, and the cost of `inner`, whose state is read once."""
         return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
 
 
