@@ -16,6 +16,7 @@ from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.page import facts, figure, notes, page, table
 from jgd.pages.palette import COLORS, FAINT, INK, VARIABLES
 from jgd.pages.svg import to_svg
+from jgd.pages.ticks import log_ticks
 
 SEVERITIES = {BROKEN: "Broken", SLOW: "Slow"}
 SHARES = ("zero", "dead")
@@ -132,6 +133,7 @@ def _depth(m: Measured) -> Any:
         flat[~(flat > 0) | ~np.isfinite(flat)] = np.nan
         axes.plot(range(len(flat)), flat, marker="o", color=color, label=name)
     axes.set_yscale("log")
+    log_ticks(axes.yaxis)
     if len(labels) <= NAMED:
         long = max(map(len, labels)) > 12 or len(labels) > 10
         axes.set_xticks(
@@ -163,6 +165,8 @@ def _rates(m: Measured) -> Any:
     finite = m.trials.after[np.isfinite(m.trials.after)]
     if len(finite) and finite.min() > 0 and max(finite.max(), m.trials.before) > 20 * finite.min():
         axes.set_yscale("log")
+        log_ticks(axes.yaxis)
+    log_ticks(axes.xaxis)
     axes.set_xlabel("updates times")
     axes.set_ylabel("loss")
     _quiet(axes)

@@ -9,6 +9,7 @@ from jgd.core.finding import Finding
 from jgd.health.pulse_findings import Heard
 from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS, INK
+from jgd.pages.ticks import log_ticks
 from jgd.train.pulse import EVERYTHING
 
 PANELS = (
@@ -30,6 +31,7 @@ def pulse_figure(heard: Heard, findings: Sequence[Finding]) -> Any:
         panel.plot(heard.steps, heard.of(quantity), color=INK, linewidth=1.8, linestyle=(0, (4, 1.5)))
         if logs and np.any(heard.of(quantity) > 0):
             panel.set_yscale("log")
+            log_ticks(panel.yaxis)
         if not logs:
             panel.set_ylim(-1.05, 1.05)
         _style(panel, title)
@@ -50,6 +52,7 @@ def _loss(panel: Any, heard: Heard) -> None:
     finite = heard.loss[np.isfinite(heard.loss)]
     if len(finite) and finite.min() > 0 and finite.max() > 20 * finite.min():
         panel.set_yscale("log")
+        log_ticks(panel.yaxis)
     _style(panel, "loss")
 
 

@@ -1,4 +1,4 @@
-"""Ticks: round numbers for the axes of pictures, and their texts."""
+"""The labelled values of an axis: round numbers, few enough to be read."""
 
 import math
 from typing import Any

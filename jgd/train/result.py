@@ -13,6 +13,7 @@ from jgd.pages.figure import literal, new_figure, style
 from jgd.pages.palette import COLORS, INK
 from jgd.pages.sheet import Sheet
 from jgd.pages.text import count
+from jgd.pages.ticks import log_ticks
 from jgd.train.judging import Best
 from jgd.train.pulse import Pulse
 
@@ -116,6 +117,7 @@ def _draw(axes: Any, steps: np.ndarray, curves: dict[str, np.ndarray]) -> None:
     finite = [curve[np.isfinite(curve)] for curve in curves.values()]
     if all(curve.size and curve.min() > 0 and curve.max() > 100 * curve.min() for curve in finite):
         axes.set_yscale("log")
+        log_ticks(axes.yaxis)
     axes.set_xlabel("step")
     style(axes)
     axes.legend(frameon=False, fontsize=8, labelcolor=INK)

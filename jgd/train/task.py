@@ -213,9 +213,8 @@ def check_task(task: Task) -> CheckedTask:
             )
     if not jax.tree.leaves(params):
         raise InputError(f"{_place(task, 'init')}: init(key) returned no parameters; return a pytree of arrays.")
-    loss = partial(loss_and_metrics, task)
     call = f"the loss on a batch of {outline(batch)}"
-    _, (next_state, metrics) = _shapes(task, "loss", call, loss, params, state, batch, key)
+    _, (next_state, metrics) = _shapes(task, "loss", call, partial(loss_and_metrics, task), params, state, batch, key)
     _check_state(_place(task, "loss"), state, next_state)
     curves = ("loss", *metrics) if task.microbatch is None else ("loss", *task.microbatch.curves(metrics))
     if task.evaluate is not None and takes_state(task.evaluate) and not has_state(task):

@@ -1,4 +1,4 @@
-"""What the pulse of a run adds to a step of it, by the compiler's text."""
+"""Count by the compiler's text what the pulse of a run adds to its steps."""
 
 import jax.numpy as jnp
 

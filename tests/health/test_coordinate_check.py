@@ -42,7 +42,12 @@ def test_hidden_layers_of_adam_move_with_the_width():
     assert not found.holds
     assert found.change_slopes[1] > 0.2  # theory: the sum of `width` steps of one sign, between 1/2 and 1
     assert "jgd.mup" in str(found)
-    assert found.plot().axes[1].get_title("left") == "RMS change of h"
+    panel = found.plot().axes[1]
+    assert panel.get_title("left") == "RMS change of h"
+    for axis in (panel.xaxis, panel.yaxis):  # three to five plain numbers, and none between them
+        assert 3 <= len(axis.get_majorticklabels()) <= 5
+        assert not len(axis.get_minorticklocs())
+        assert not any("10^" in label.get_text() for label in axis.get_majorticklabels())
 
 
 def test_with_the_multipliers_of_mup_they_do_not():

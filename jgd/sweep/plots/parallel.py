@@ -8,13 +8,12 @@ import numpy as np
 from jgd.core.errors import InputError
 from jgd.pages.figure import literal
 from jgd.pages.palette import COLORS, FAINT, INK
-from jgd.pages.ticks import even_marks, log_marks
+from jgd.pages.ticks import even_marks, log_marks, plain
 from jgd.sweep.plots.axis import Swept, swept
 from jgd.sweep.plots.style import (
     blank,
     legend,
     metric_label,
-    plain,
     set_scale,
     space_color,
     thinned,
