@@ -12,7 +12,7 @@ from jgd.core.finding import Finding
 from jgd.core.optional import require
 from jgd.core.types import Params, State
 from jgd.health.finding import Thresholds, verdict_sentence
-from jgd.health.layer_findings import is_steep, layer_findings
+from jgd.health.layer_findings import layer_findings, severity_of_slope
 from jgd.health.layers import Layer, Looked, look, slope, unrolled
 from jgd.health.starting import EXAMPLES, STARTING, model_of, without_stream
 from jgd.health.table import LayerRow, layer_cells, layer_rows
@@ -89,7 +89,7 @@ class LayerCheck:
         fall, count = slope(self.looked.products())
         if not math.isfinite(fall):
             return "Fewer than four layers have a signal, so it has no slope over the depth."
-        steep = ("vanishes" if fall > 0 else "explodes") if is_steep(fall, count, self.thresholds) else ""
+        steep = ("vanishes" if fall > 0 else "explodes") if severity_of_slope(fall, count, self.thresholds) else ""
         return (
             f"On its way back over {count} layers the signal {'falls' if fall > 0 else 'grows'} by a factor of "
             f"{math.exp(abs(fall)):.3g} a layer (slope {fall:+.2f}): it {steep or 'neither vanishes nor explodes'}."

@@ -16,7 +16,9 @@ class Thresholds:
                     arXiv:1708.03888).
     still           Smallest |u|/|theta|: below it nothing is learnt in any number of steps that is waited for.
     slope           Largest |slope| per layer of log RMS of the signals that come back, over the depth: vanishing where
-                    it is positive, exploding where it is negative. 0.3 is a factor of 400 over 20 layers.
+                    it is positive, exploding where it is negative. 0.3 is a factor of 400 over 20 layers. Below a
+                    factor of 100 over all layers no slope is a finding.
+    watched_slope   |slope| from which on it is to be watched; 0.1 is a factor of 400 over 60 layers.
     dead            Largest share of a layer's units that are zero on every example.
     saturated       Largest share of the values of tanh or sigmoid within 3 % of their ends.
     attention       Largest modulus of what enters a softmax of attention, masked entries left out: above 50 it is to be
@@ -46,6 +48,7 @@ class Thresholds:
     update_ratio: Scalar = hyper(default=0.1, interval="(0, inf]")
     still: Scalar = hyper(default=1e-7, interval="[0, inf)")
     slope: Scalar = hyper(default=0.3, interval="(0, inf]")
+    watched_slope: Scalar = hyper(default=0.1, interval="(0, inf]")
     dead: Scalar = hyper(default=0.5, interval="(0, inf]")
     saturated: Scalar = hyper(default=0.25, interval="(0, inf]")
     attention: Scalar = hyper(default=50.0, interval="(0, inf]")

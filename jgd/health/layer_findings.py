@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from jgd.core.finding import BROKEN, SLOW, Finding
+from jgd.core.finding import BROKEN, SLOW, WATCH, Finding, worst_first
 from jgd.core.tree import path_names
 from jgd.health.attention_findings import attention_findings
 from jgd.health.finding import Thresholds
@@ -18,9 +18,9 @@ COUNTS = math.log(100)  # of a fall or a growth over all layers
 
 
 def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
-    """Find what is wrong with the layers alone, causes first."""
+    """Find what is wrong with the layers alone, the worst first, and of one severity causes first."""
     rules = nonfinite_findings, axis_findings, dead_findings, alike_findings, attention_findings, signal_findings
-    return tuple(finding for rule in rules for finding in rule(looked, thresholds))
+    return worst_first(finding for rule in rules for finding in rule(looked, thresholds))
 
 
 def nonfinite_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
@@ -98,11 +98,11 @@ def alike_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
 def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     """Find a signal that vanishes or explodes on its way back, and the first layer that is saturated."""
     fall, count = slope(looked.products())
-    if is_steep(fall, count, t):
-        vanishing = fall > 0
+    if severity := severity_of_slope(fall, count, t):
+        vanishing, usual = fall > 0, t.slope if severity == BROKEN else t.watched_slope
         yield Finding(
-            BROKEN, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
-            f"within {float(t.slope):g} of 0",
+            severity, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
+            f"within {float(usual):g} of 0",
             f"over {count} layers the signal that comes back {'vanishes' if vanishing else 'explodes'} by a factor of "
             f"{_large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
             "connections or normalisation" if vanishing else "lower the gain of the initialisation, normalise, or "
@@ -119,9 +119,11 @@ def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
             return
 
 
-def is_steep(fall: float, count: int, t: Thresholds) -> bool:
-    """Tell whether a slope is beyond its threshold, and a factor of 100 at least over all layers."""
-    return abs(fall) > float(t.slope) and abs(fall) * (count - 1) > COUNTS
+def severity_of_slope(fall: float, count: int, t: Thresholds) -> int:
+    """Return how severe a slope is: 0 below its thresholds, and where it is a factor below 100 over all layers."""
+    if not abs(fall) * (count - 1) > COUNTS:
+        return 0
+    return BROKEN if abs(fall) > float(t.slope) else WATCH if abs(fall) > float(t.watched_slope) else 0
 
 
 def _large(log: float) -> str:

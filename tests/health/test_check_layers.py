@@ -9,6 +9,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
+from jgd.core.finding import WATCH
 
 X = np.random.default_rng(0).normal(size=(32, 8)).astype(np.float32)
 
@@ -43,6 +44,16 @@ def test_a_linear_chain_has_the_slope_of_its_scale(scale, verb, rest):
     np.testing.assert_allclose(table["signal"], sizes[-1] / X.size * scale ** np.arange(11.0, -1, -1), rtol=1e-4)
     assert "<td" in found._repr_html_()
     assert str(finding) in str(found)
+
+
+@pytest.mark.parametrize(
+    ("scale", "depth", "severity"), [(0.85, 45, WATCH), (1.2, 45, WATCH), (0.85, 12, None), (0.95, 100, None)]
+)
+def test_a_lesser_slope_is_to_be_watched_from_a_tenth_and_a_factor_of_100_on(scale, depth, severity):
+    found = jgd.health.check_layers(chain_of(scale, depth))
+    assert [finding.severity for finding in found.findings] == ([] if severity is None else [severity])
+    assert ("within 0.1 of 0" in str(found)) == (severity is not None)
+    assert ("it neither" in str(found)) == (severity is None)
 
 
 def test_many_passes_are_one_row_and_a_level_chain_is_healthy():
