@@ -62,7 +62,7 @@ def _program(task: jgd.Task) -> Yields:
     yield {"task": task.name, "off_bytes": off, "plain_bytes": plain, "measured_bytes": measured}
     (runs, *_), (measured_runs, plain_runs, *_) = map(loop_operations, texts)
     yield {"task": task.name, "off_operations": runs, "plain": plain_runs, "measured": measured_runs}
-    moved = plain + 2 * (measured - plain) / health.every  # a step that is due, and the one before
+    moved = plain + 2 * (measured - plain) / health.every  # at most: a step that is due, and samples of the one before
     text = f"percent by which the pulse adds to the bytes that a step of {task.name} moves"
     yield Claim(text, 100 * (moved / off - 1), 5.0, at_least=False, unit=" %")
     text = f"operations that the pulse adds to a plain step of {task.name}"

@@ -22,7 +22,7 @@ def loop_bytes(text: str) -> list[int]:
 
 
 def loop_operations(text: str) -> list[int]:
-    """Count what a pass of every loop runs, a fusion or a call as one and its condition left out, the most first."""
+    """Count what a pass of every loop runs, a fusion or a branch as one, its condition left out, the most first."""
     computations, bodies = _loops(text)
     return sorted((sum(line.does not in IDLE for line in computations[body]) for body in bodies), reverse=True)
 

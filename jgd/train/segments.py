@@ -1,7 +1,7 @@
 """The compiled pieces of `fit`: the first carry, and segments of steps that a stopping rule can freeze."""
 
-import functools
 from collections.abc import Callable, Mapping
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -34,7 +34,7 @@ def status_code(status: Status) -> jax.Array:
     return jnp.array(int(status), jnp.int32)
 
 
-@functools.partial(jax.jit, static_argnames=("length", "watched", "layout", "pulse"), donate_argnames="state")
+@partial(jax.jit, static_argnames=("length", "watched", "layout", "pulse"), donate_argnames="state")
 def run_segment(
     task: Task,
     optimizer: Transform,
@@ -60,7 +60,7 @@ def run_segment(
     """
     start = state.steps
     draws = rows if rows is not None else pick(task, state.carry.key, start, length)
-    batch_of = functools.partial(batch_at, task)
+    batch_of = partial(batch_at, task)
     if batches is not None:
         draws, batch_of = batches, lambda x: x
 
@@ -87,8 +87,8 @@ class _Heard(NamedTuple):
     state: RunState
     at: jax.Array  # i32[], the steps of the segment that were taken
     curves: dict[str, Any]  # a row for each
-    before: Any  # samples of the gradients of the step before, zeros where that was not measured
-    lost: jax.Array  # bool[], whether that was not measured and its loss is not finite
+    before: Any  # samples of the gradients of the step before, zeros where that was a plain one
+    lost: jax.Array  # bool[], whether that was a plain one whose loss is not finite
 
 
 def _with_pulse(
@@ -100,12 +100,12 @@ def _with_pulse(
     draws: Any,
     end: Any,
 ) -> tuple[RunState, dict[str, Any]]:
-    """Take a segment's steps by a loop of plain ones and a loop of measured ones in turn, so that no step has a branch.
+    """Take a segment's steps by a loop of plain ones and a loop of others in turn, so that no plain step has a branch.
 
-    Measured are those that are due and each one before, for the samples of its gradients: a plain step does nothing
-    that it would not do without a pulse. One whose loss is not finite has left the parameters as they were: it is taken
-    a second time, to be measured, and what comes of that is dropped. The step's program is compiled twice, and reads
-    its number from an array, as in a scan, for the sake of the same rounding.
+    The others are those that are due, which are measured, and each one before, of which samples of its gradients are
+    kept: a plain step does nothing that it would not do without a pulse. One whose loss is not finite has left the
+    parameters as they were: it is taken a second time, to be measured, and what comes of that is dropped. The step's
+    program is compiled twice, and reads its number from an array, as in a scan, for the sake of the same rounding.
     """
     length, none = len(numbers), no_samples(state.carry.params)
 
@@ -118,11 +118,14 @@ def _with_pulse(
         return now._replace(state=new, at=now.at + 1, curves=_put(now.curves, step.metrics, now.at))
 
     def listen(now: _Heard) -> tuple[RunState, Any, dict[str, Any]]:
-        new, step = step_at(now, now.at - now.lost, ~now.lost)
-        beat = pulse.beat(optimizer, now.state.carry.params, step.grads, step.updates, now.before)
-        return new, samples(step.grads), {**step.metrics, HEALTH: beat}
+        at = now.at - now.lost
+        new, step = step_at(now, at, ~now.lost)
+        beat = partial(pulse.beat, optimizer, now.state.carry.params, step.grads, step.updates, now.before)
+        blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(beat))
+        kept = pulse.is_due(numbers[0] + at) | ~jnp.isfinite(step.metrics["loss"])
+        return new, samples(step.grads), {**step.metrics, HEALTH: jax.lax.cond(kept, beat, lambda: blank)}
 
-    def measured(now: _Heard) -> _Heard:
+    def heard(now: _Heard) -> _Heard:
         new, before, row = listen(now)
         at = now.at - now.lost
         return _Heard(new, at + 1, _put(now.curves, row, at), before, jnp.array(False))
@@ -137,7 +140,7 @@ def _with_pulse(
 
         then = jax.lax.while_loop(lambda x: (x.at < length) & ~is_near(x) & ~is_lost(x), plain, now)
         then = then._replace(before=where(then.at > now.at, none, now.before), lost=is_lost(then))
-        return jax.lax.while_loop(lambda x: is_near(x) | x.lost, measured, then)
+        return jax.lax.while_loop(lambda x: is_near(x) | x.lost, heard, then)
 
     first = _Heard(state, jnp.int32(0), {}, none, jnp.array(False))
     row = jax.eval_shape(lambda: listen(first)[2])
@@ -187,7 +190,7 @@ def _guarded(
     gradient_norm = None if stop.gradient_norm is None else global_norm(step.grads)
     step_norm = None if stop.step_norm is None and not skips else global_norm(step.updates)
     judged = [x for x in ((step_norm,) if skips else (loss, gradient_norm, step_norm)) if x is not None]
-    finite = functools.reduce(jnp.logical_and, map(jnp.isfinite, judged))
+    finite = reduce(jnp.logical_and, map(jnp.isfinite, judged))
     watch, code = stop.check(state.watch, value=loss, gradient_norm=gradient_norm, step_norm=step_norm, finite=finite)
     live = wanted & (state.status == Status.RUNNING)
     taken = live & (code == Status.RUNNING)
