@@ -18,7 +18,7 @@ from jgd.core.tree import path_names
 from jgd.core.types import Transform
 from jgd.health.origin import FailedOperation, find_origin
 from jgd.health.remedies import because_of, remedy_of
-from jgd.health.replayed import STAGES, Replayed, batch_of, replay_steps
+from jgd.health.replayed import STAGES, Replayed, batch_of, jump_before, replay_steps
 from jgd.train.checkpoint import checkpoint_file
 from jgd.train.loop import Carry, advance, begin, root_key
 from jgd.train.result import Run
@@ -50,7 +50,7 @@ class Autopsy:
     rows: np.ndarray | None  # of the data, that the batch is made of; None of a stream or a full batch
     batch: Any
     carry: Carry  # before the step
-    note: str  # of a spike: how much the loss and the gradient have grown
+    note: str  # of a spike: how much the loss and the gradient have grown; else a jump of the loss before, if any
     name: str = ""  # of the lane, in a sweep
 
     def __repr__(self) -> str:
@@ -82,6 +82,7 @@ class Autopsy:
         cause = because_of(self.origin) + (
             f", for example {self.example} of the data" if self.example is not None else ""
         )
+        cause += f"; {self.note}" if self.note else ""
         return Finding(BROKEN, where, quantity, value, "a finite number", cause, remedy_of(self.origin, self.stage))
 
 
@@ -118,6 +119,7 @@ def autopsy(
     if ended is not None and ended.carry is not None:
         found = replay_steps(task, [optimizers[0]], [ended.carry], ended.step, 1)
         if found.first is not None:
+            found = dataclasses.replace(found, note=jump_before(ended.losses, ended.step - len(ended.losses)))
             return _examine(task, optimizers, found, False)
     count = steps if steps is not None else ended.step + 1 if ended is not None else None
     if count is None:
@@ -138,6 +140,7 @@ class _Ended(NamedTuple):
     step: int  # the last that was evaluated
     seed: int
     carry: Carry | None  # in front of that step, where it is finite
+    losses: np.ndarray  # f[steps] before it, as many as are known
 
 
 def _listed(optimizer: Any) -> Sequence[Any]:
@@ -162,7 +165,8 @@ def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
     """Return the last step of a run, and the carry in front of it."""
     if isinstance(run, Run):
         carry = Carry(run.params, run.opt_state, run.model_state, root_key(seed))
-        return _Ended(max(run.steps - 1, 0), seed, carry if _is_finite(carry) else None)
+        step = max(run.steps - 1, 0)
+        return _Ended(step, seed, carry if _is_finite(carry) else None, run.metrics["loss"][:step])
     place, folder = f"autopsy(run={os.fspath(run)!r})", storage.folder_path("autopsy", run, "run")
     path = checkpoint_file(place, folder)
     arrays, meta = storage.load_arrays(path)
@@ -172,7 +176,8 @@ def _ended(task: Task, run: Any, optimizer: Any, seed: int) -> _Ended:
     like = jax.eval_shape(begin, task, optimizer, root_key(seed))
     like = jax.tree.map(lambda x: x if storage.is_key(x) else jax.ShapeDtypeStruct(x.shape, x.dtype), like)
     carry = storage.fill(like._replace(key=root_key(seed)), arrays, "state.carry", place=place)
-    return _Ended(step, seed, carry if _is_finite(carry) else None)
+    losses = arrays.get("metrics/loss", np.zeros(0))  # of a long run the last ones
+    return _Ended(step, seed, carry if _is_finite(carry) else None, losses[: len(losses) - 1])
 
 
 def _is_finite(carry: Carry) -> bool:

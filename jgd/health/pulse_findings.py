@@ -65,17 +65,24 @@ def heard_findings(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     yield from _clipped(heard, at)
 
 
-def z_scores(values: np.ndarray) -> np.ndarray:
-    """Tell how many standard deviations each value lies above the moving mean of those before it, zero in the warm-up.
+def z_scores(values: np.ndarray, rise: float = np.inf) -> np.ndarray:
+    """Tell how many standard deviations each value lies above the moving mean of those before it.
 
-    Mean and variance decay by 0.97; a value above 2.5 deviations enters them as if it were there. NaN is passed over.
+    Mean and variance begin as the median and the median deviation of 25 values, of which a spike may be one, and decay
+    by 0.97; a value above 2.5 deviations enters them as if it were there. The 25 get zero themselves, but for those
+    that lie by `rise` above all but two before them. NaN is passed over.
     """
     found = np.zeros(len(values))
     finite = np.flatnonzero(np.isfinite(values))
+    begin = values[finite[:WARM_UP]]
+    for n in range(3, len(begin)):
+        if begin[n] - np.sort(begin[:n])[-3] > rise:
+            mean, spread = _middle_and_spread(begin[:n])
+            found[finite[n]] = (begin[n] - mean) / max(spread, 1e-6 * abs(mean), 1e-30)
     if len(finite) <= WARM_UP:
         return found
-    begin = values[finite[:WARM_UP]]
-    mean, variance = float(begin.mean()), float(begin.var())
+    mean, spread = _middle_and_spread(begin)
+    variance = spread**2
     for i in finite[WARM_UP:]:
         spread = max(variance**0.5, 1e-6 * abs(mean), 1e-30)
         found[i] = (values[i] - mean) / spread
@@ -83,6 +90,18 @@ def z_scores(values: np.ndarray) -> np.ndarray:
         variance = DECAY * variance + (1 - DECAY) * step**2
         mean += (1 - DECAY) * step
     return found
+
+
+def loss_scores(losses: np.ndarray) -> np.ndarray:
+    """Return these scores of the logs of losses, above the least where some are negative."""
+    finite = losses[np.isfinite(losses)]
+    return z_scores(np.log(np.maximum(losses - finite.min(initial=0.0), 1e-30)), float(np.log(TALL)))
+
+
+def _middle_and_spread(values: np.ndarray) -> tuple[float, float]:
+    """Return the median, and the deviation of a normal distribution of that median deviation."""
+    middle = float(np.median(values))
+    return middle, 1.4826 * float(np.median(np.abs(values - middle)))
 
 
 def _not_finite(heard: Heard, at: Thresholds) -> Iterator[Finding]:
@@ -145,11 +164,10 @@ def _spikes(heard: Heard, at: Thresholds) -> Iterator[Finding]:
         ("the loss", np.arange(heard.taken), heard.loss),
         ("the gradient", heard.steps, np.where(norm > 0, norm, np.nan)),
     ):
-        logs = where == "the gradient"
-        scores = z_scores(np.log(values) if logs else values)
+        of_loss, scores = where == "the loss", loss_scores(values)
         usual = _usual(values)
         tall = TALL * np.abs(usual)
-        if not logs:  # a jump of the loss is none beside what it began with
+        if of_loss:  # a jump of the loss is none beside what it began with
             tall = np.maximum(tall, usual + JUMP * np.abs(heard.loss[:1]))
         high = (scores > float(at.spike)) & (values > tall)
         if high.any():

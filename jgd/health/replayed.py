@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jgd.core.tree import all_finite, global_norm
-from jgd.health.pulse_findings import WARM_UP, z_scores
+from jgd.health.pulse_findings import WARM_UP, loss_scores
 from jgd.train.loop import Carry, advance, batch_at, pick
 from jgd.train.stream import Feed, Position
 from jgd.train.task import Task, is_stream
 
 STAGES = ("loss", "gradient", "update", "parameters")  # in the order in which a step computes them
+JUMP = 6.0  # deviations of a jump that is told of
 SEGMENT = 50  # steps between two carries that are kept
 
 
@@ -40,17 +41,30 @@ def replay_steps(
     for at in range(start, start + count, SEGMENT):
         length = min(SEGMENT, start + count - at)
         kept.append((at, carry if spike is not None else None))
-        before = carry
+        front = carry
         carry, seen = _segment(task, optimizer, carry, at, _batches(task, at, length), length=length)
         loss, good = np.asarray(seen[0]), np.asarray(seen[1])
         losses.append(loss)
         if not good.all():
             step, lane, stage = (int(x[0]) for x in np.nonzero(~good.transpose(1, 0, 2)))
-            mine = _until(task, optimizer, before, at, at + step, lane)
-            return Replayed((lane, at + step, STAGES[stage]), mine, float(loss[lane, step]))
+            mine = _until(task, optimizer, front, at, at + step, lane)
+            before = np.concatenate(losses, axis=1)[lane, : at - start + step]
+            return Replayed((lane, at + step, STAGES[stage]), mine, float(loss[lane, step]), jump_before(before, start))
     if spike is None:
         return Replayed(None)
     return _spiked(task, optimizer, kept, np.concatenate(losses, axis=1), start, spike)
+
+
+def jump_before(losses: np.ndarray, start: int = 0) -> str:
+    """Tell of the first jump of these losses, which may be the cause of what is not finite after them."""
+    over = np.flatnonzero(loss_scores(losses) > JUMP)
+    if not len(over):
+        return ""
+    step = int(over[0])
+    usual = float(np.median(losses[max(0, step - WARM_UP) : step]))
+    return (
+        f"the loss had jumped from {usual:.3g} to {losses[step]:.3g} at step {start + step}, so look at that one first"
+    )
 
 
 def batch_of(task: Task, key: jax.Array, step: int) -> tuple[Any, np.ndarray | None]:
@@ -64,7 +78,7 @@ def batch_of(task: Task, key: jax.Array, step: int) -> tuple[Any, np.ndarray | N
 def _spiked(
     task: Task, optimizer: Any, kept: Sequence[tuple[int, Any]], losses: np.ndarray, start: int, spike: float
 ) -> Replayed:
-    scores = np.stack([z_scores(np.log(np.maximum(one - min(float(np.min(one)), 0.0), 1e-30))) for one in losses])
+    scores = np.stack([loss_scores(one) for one in losses])
     over = np.argwhere(np.greater(scores.T, spike))
     if not len(over):
         return Replayed(None)

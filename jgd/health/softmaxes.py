@@ -26,7 +26,7 @@ def softmaxed(jaxpr: Any) -> dict[Any, Softmax]:
     """Find the equations that take logits into a softmax, by the variable of their first result.
 
     A softmax is `exp(x - m)`, where m comes from a maximum, in the program itself or in a function with a derivative of
-    its own that it calls.
+    its own that it calls. Of losses only those over one axis are found.
     """
     made = {out: eqn for eqn in jaxpr.eqns for out in eqn.outvars}
     losses = [x for eqn in jaxpr.eqns if eqn.primitive.name == "log" for x in _sources(eqn.invars[0], made, "exp")]
@@ -43,8 +43,9 @@ def softmaxed(jaxpr: Any) -> dict[Any, Softmax]:
                 continue
             shape = shift.invars[0].aval.shape
             maxima = [x for x in _sources(shift.invars[1], made, "reduce_max") if x.invars[0].aval.shape == shape]
-            if maxima:
-                found[shift.outvars[0]] = Softmax(shift.invars[0], is_loss, tuple(maxima[0].params["axes"]))
+            axes = tuple(maxima[0].params["axes"]) if maxima else ()
+            if len(axes) == 1 or (axes and not is_loss):
+                found[shift.outvars[0]] = Softmax(shift.invars[0], is_loss, axes)
     return {result: x for result, x in found.items() if not isinstance(x.logits, Literal)}
 
 
