@@ -165,6 +165,7 @@ def _spikes(heard: Heard, at: Thresholds) -> Iterator[Finding]:
         ("the gradient", heard.steps, np.where(norm > 0, norm, np.nan)),
     ):
         of_loss, scores = where == "the loss", loss_scores(values)
+        scores = np.maximum(scores, z_scores(values)) if of_loss else scores
         usual = _usual(values)
         tall = TALL * np.abs(usual)
         if of_loss:  # a jump of the loss is none beside what it began with

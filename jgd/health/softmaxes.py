@@ -42,9 +42,10 @@ def softmaxed(jaxpr: Any) -> dict[Any, Softmax]:
             if shift is None or shift.primitive.name != "sub":
                 continue
             shape = shift.invars[0].aval.shape
-            maxima = [x for x in _sources(shift.invars[1], made, "reduce_max") if x.invars[0].aval.shape == shape]
-            axes = tuple(maxima[0].params["axes"]) if maxima else ()
-            if len(axes) == 1 or (axes and not is_loss):
+            maxima = list(_sources(shift.invars[1], made, "reduce_max"))
+            own = [tuple(x.params["axes"]) for x in maxima if x.invars[0].aval.shape == shape]
+            axes = own[0] if own else (len(shape) - 1,)
+            if maxima and (len(axes) == 1 or not is_loss):
                 found[shift.outvars[0]] = Softmax(shift.invars[0], is_loss, axes)
     return {result: x for result, x in found.items() if not isinstance(x.logits, Literal)}
 

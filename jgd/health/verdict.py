@@ -40,12 +40,15 @@ FAR = 30.0  # times what it was below zero, and that with a tenth of the rate: a
 def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong; the first finding is what to mend first, for it may be the cause of those below it."""
     m, t, looked = measured, thresholds, measured.looked
+    pairs, rate, heart = (tuple(rule(m, t)) for rule in (_pairs, _rate, _heart))
+    # With a rate that is well, what cannot be learnt by heart is no matter of the labels.
+    trials = (heart, pairs) if heart and not rate else (pairs, rate, heart)
     rules = (
         _data(m, t), _labels(m, t), nonfinite_findings(looked, t), axis_findings(looked, t), dead_findings(looked, t),
         alike_findings(looked, t), unconnected_findings(m, t), _ended(m, t), still_findings(m, t),
         short_findings(m, t), _direction(m, t), attention_findings(looked, t), signal_findings(looked, t), _sum(m, t),
-        _start(m, t), _unbounded(m, t), apart_findings(m, t), decay_findings(m, t), _pairs(m, t), _rate(m, t),
-        _heart(m, t), evaluation_findings(m, t), _smaller(m, t),
+        _start(m, t), _unbounded(m, t), apart_findings(m, t), decay_findings(m, t), *trials, evaluation_findings(m, t),
+        _smaller(m, t),
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule)
 
@@ -59,6 +62,11 @@ def _data(m: Measured, t: Thresholds) -> Iterator[Finding]:
                 "numbers of this size drive every layer after them out of its range", "subtract the mean of each "
                 "column, and divide by its deviation",
             )  # fmt: skip
+    if m.data and not any(m.data.values()):
+        yield Finding(
+            BROKEN, next(iter(m.data)), "root mean square", 0.0, "above 0", "all of its numbers are zero, so that "
+            "nothing can be learnt from them", "look at how the data are read",
+        )  # fmt: skip
 
 
 def _labels(m: Measured, t: Thresholds) -> Iterator[Finding]:

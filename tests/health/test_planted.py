@@ -74,6 +74,10 @@ def first_of(trained, **changes):
 
 def test_measurements_of_which_causes_are_said(trained):
     assert "it is a sum over examples" in first_of(trained, linearity=0.5)
+    assert "all of its numbers are zero" in first_of(trained, data={"data['x']": 0.0})
+    unlearnt = trained.measured.trials._replace(unpaired=0.0, by_heart=0.5)
+    assert first_of(trained, trials=unlearnt).startswith("the model: ")
+    assert first_of(trained, trials=unlearnt._replace(by_heart=0.0)).startswith("the data: ")
     assert "half precision rounds their sum" in first_of(trained, linearity=0.34)
     labels = first_of(trained, misfit=("data['y']", 1, 3, 3))
     assert labels.startswith(
@@ -120,6 +124,7 @@ def test_units_that_start_alike_stay_so():
 def test_the_share_that_weight_decay_takes_away(optimizer, share):
     params = {"w": 0.1 * jnp.ones((4, 3)), "b": jnp.zeros(3)}
     found = decays_of(optimizer, params, jax.tree.map(lambda p: p + 1.0, params))
+    assert found is not None
     np.testing.assert_allclose(found, share, atol=2e-3)  # of a root's derivative, for the normalised one
     assert decays_of(jgd.sgd(0.01), params, params) is None
 

@@ -1,6 +1,7 @@
 """The pulse, read: each finding from a run or from curves that have it, and none from healthy ones."""
 
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +11,9 @@ import pytest
 import jgd
 from jgd.core import InputError
 from jgd.health.finding import Thresholds
-from jgd.health.pulse_findings import Heard, heard_findings, z_scores
+from jgd.health.pulse_findings import Heard, heard_findings, loss_scores, z_scores
 from jgd.health.reading import read_pulse, sparkline
+from jgd.health.replayed import jump_before
 from jgd.train.pulse import QUANTITIES, Health
 
 X = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
@@ -111,6 +113,19 @@ def test_one_spike_does_not_blind_the_next():
     assert scores[105] > 6
     assert np.sum(scores > 6) == 2
     assert not z_scores(values[:20]).any()
+
+
+def test_a_jump_in_the_warm_up_is_seen():
+    """Of a loss that falls, and of one row of its data that is far too large."""
+    values = 0.3 + 2 * np.exp(-np.arange(120) / 20) + 0.05 * np.random.default_rng(1).normal(size=120)
+    assert not np.any(loss_scores(values) > 6)
+    values[3] *= 15
+    values[4:12] *= 5  # which the first one leaves behind
+    assert np.flatnonzero(loss_scores(values) > 6)[0] == 3
+    (finding,) = heard_findings(Heard({}, values, (), ()), Thresholds())
+    assert re.match(r"the loss at step 3: z-score is", str(finding))
+    assert jump_before(values[:20]).startswith("the loss had jumped from 2.2")
+    assert jump_before(values[:3]) == ""
 
 
 def test_the_table_the_page_and_the_picture_show_every_group():
