@@ -28,6 +28,8 @@ SHARE = 0.5
 """Of the memory that is free, what the searches may take."""
 LONG = 0.5
 """Seconds of a segment that are worth compiling a program of fewer lanes."""
+CODE = "code of the function and its method"
+"""The entry of a folder's description that holds the traced program."""
 EVERY = 10.0
 """Seconds between two writes of what has ended."""
 FILE = "searches.safetensors"
@@ -204,7 +206,7 @@ class SearchQueue:
         """Return the texts by which a folder knows whether it answers for this call."""
         args = tuple(self._row(arg) if mine else arg for arg, mine in zip(self.args, self.layout.own, strict=True))
         one = partial(one_search, self.layout)
-        spec = {"program": program_fingerprint(one, self.searches, args, self._row(self.starts))}
+        spec = {CODE: program_fingerprint(one, self.searches, args, self._row(self.starts))}
         spec |= {"method": structure_text(self.searches.method), "stop": structure_text(self.searches.stop)}
         spec |= self.restarts.spec()
         values = {"searches": self.searches, "starts": self.starts, "args": self.args}
@@ -223,7 +225,7 @@ class SearchQueue:
         place = f"{self.place}(dir={str(path.parent)!r})"
         theirs = meta.get("spec", {})
         if meta.get("jax") != jax.__version__:  # which may trace another program
-            theirs = {**theirs, "program": spec["program"]}
+            theirs = {**theirs, CODE: spec[CODE]}
         if differing := differences(theirs, spec):
             raise InputError(
                 f"{place}: it holds another call's searches: {differing}; pass another folder, or the arguments of "

@@ -40,7 +40,7 @@ def test_a_folder_of_another_call_is_refused(tmp_path):
         return 2 * valley(params, target, shape)
 
     others = {
-        "program": lambda: jgd.minimize_many(
+        "code of the function and its method is another program": lambda: jgd.minimize_many(
             ravine, SGD, STARTS, STOP, args=(TARGETS, SHARED), in_axes=(0, None), dir=tmp_path
         ),
         "learning_rate": lambda: search(jgd.sgd(0.1), lanes=2, dir=tmp_path),
