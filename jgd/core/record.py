@@ -103,7 +103,8 @@ def _constructor(cls: Any) -> Callable[..., None]:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{cls.__name__}: {error}; it is called as {cls.__name__}{signature}") from None
+            plain = inspect.Signature([one.replace(annotation=one.empty) for one in signature.parameters.values()])
+            raise TypeError(f"{cls.__name__}: {error}; it is called as {cls.__name__}{plain}") from None
         bound.apply_defaults()
         self.__dict__.update(bound.arguments, **{GIVEN: UNNAMED})
         for field in fields:

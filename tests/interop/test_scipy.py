@@ -271,8 +271,16 @@ def on_numpy(x):
     return np.sum(np.asarray(x) ** 2)
 
 
+class Unhashable:
+    __hash__ = None  # pyright: ignore  as a dataclass with eq has it
+
+    def __call__(self, x):
+        return x @ x
+
+
 REFUSED = [
     (lambda: ours.minimize(on_numpy, [1.0]), "minimize(fun=on_numpy): it must be traceable by JAX, and raised Tracer"),
+    (lambda: ours.minimize(Unhashable(), [1.0]), "minimize(fun=Unhashable): it has no hash, by which"),
     (lambda: ours.minimize(rosenbrock, START, method="COBYLA"), "minimize(method='COBYLA'): jgd has no such method"),
     (lambda: ours.minimize(rosenbrock, START, method="Powell"), "minimize(method='Powell'): jgd has no such method"),
     (

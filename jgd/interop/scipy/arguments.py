@@ -2,7 +2,7 @@
 
 import inspect
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache, wraps
 from typing import Any, NamedTuple
@@ -95,6 +95,11 @@ def function_for(
     if isinstance(jac, str) and jac not in DIFFERENCES:
         raise InputError(f"{place}(jac={jac!r}): pass a function, True, or None.")
     for name, function in {"fun": fun, **({"jac": jac} if callable(jac) else {})}.items():
+        if not isinstance(function, Hashable):
+            raise InputError(
+                f"{place}({name}={type(function).__name__}): it has no hash, by which its program is found again; "
+                "pass its __call__, or declare its dataclass with eq=False."
+            )
         try:
             jax.eval_shape(function, x, *args)
         except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, jax.errors.ConcretizationTypeError) as error:
