@@ -67,12 +67,14 @@ class Status(enum.IntEnum):
     LINE_SEARCH = (
         11,
         "no step along the gradient lowers the value",
-        "check the gradient with jgd.check_grads, compute in float64, or smooth the function if it has kinks",
+        "in float32 this may be the solution: compute in float64, from here, to see whether the value still falls; "
+        "else check the gradient with jgd.check_grads, or smooth the function if it has kinks",
     )
     TRUST_REGION = (
         12,
         "the trust region shrank to nothing",
-        "check the derivatives with jgd.check_grads, compute in float64, or smooth the function if it has kinks",
+        "in float32 this may be the solution: compute in float64, from here, to see whether the value still falls; "
+        "else check the derivatives with jgd.check_grads, or smooth the function if it has kinks",
     )
     UNBOUNDED = 13, "the value fell below -1e20", "bound the parameters, or check the sign of the function"
     MAX_EVALUATIONS = (

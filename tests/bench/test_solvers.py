@@ -57,6 +57,14 @@ def test_a_gap_within_the_rounding_of_the_dtype_is_solved_in_that_dtype(x64):
     assert not single[0].solved(STRICT)
 
 
+def test_newtons_step_judges_inside_bounds_too(x64):
+    # Wood's saddle point to seven digits: the slope is 1e-5, which promises 1e-10 where values are 7.9.
+    hs_38 = next(problem for problem in bounded_problems() if problem.name == "hs_38")
+    near, far = (-0.9679740, 0.9471391, -0.9695163, 0.9512476), (-0.96, 0.94, -0.96, 0.95)
+    assert not ran([], near, problem=hs_38).solved()
+    assert [ran([], x, problem=hs_38)._replace(dtype=np.float32).solved() for x in (near, far)] == [True, False]
+
+
 def test_every_question_is_a_pass_and_the_last_ends_the_method(x64):
     counted = Counted(ROSENBROCK)
     asked = (counted.value_and_grad, counted.hessian, counted.residual, counted.jacobian)

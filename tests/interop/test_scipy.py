@@ -12,7 +12,6 @@ import jgd
 from jgd.interop import scipy as ours
 from jgd.interop.scipy.arguments import callback_for, split_options, with_derivative_of
 from jgd.interop.scipy.minimize import COUNTERPARTS
-from tests.refusal import refused
 from tests.tiers import at_once
 
 T = np.linspace(0, 4, 30)

@@ -70,3 +70,24 @@ def test_it_says_that_it_has_converged_only_where_float64_agrees(name):
         (value, gain), (first, _) = left_to_gain(problem, x), left_to_gain(problem, np.asarray(start, float))
         says = Status.of(end).converged or Status.of(end) is Status.PRECISION
         assert not says or gain <= max(100 * EPS * value, (100 * EPS) ** 2 * first), (problem, Status.of(end))
+
+
+def scales(x):
+    """Brown's badly scaled problem (Moré, Garbow & Hillstrom 1981, 4): its root is (1e6, 2e-6)."""
+    return jnp.stack([x[0] - 1e6, x[1] - 2e-6, x[0] * x[1] - 2])
+
+
+@pytest.mark.parametrize("name", ["lm", "trf"])
+def test_a_large_parameter_hides_no_step_of_a_small_one(name):
+    """The value was 1e-5 with PRECISION: a change of 1e-3 of the second parameter, 1e-13 of the first, was no step."""
+    found = jgd.least_squares(scales, name, jnp.ones(2, jnp.float32), jgd.Stop(gradient_norm=1e-12))
+    assert found.success
+    assert np.sum(np.square(scales(np.asarray(found.params, float)))) < 1e-12  # float32 has (1e6, 2e-6) to 1e-7 of it
+
+
+def test_trf_lies_on_a_bound_that_only_rounding_parts_it_from():
+    """It came within two rounding units, where a step was no longer one; at the bound the value is (3e-5 1e6 - 2)^2."""
+    box = (np.float32([0, 3e-5]), np.float32([1e6, 100]))
+    found = jgd.least_squares(scales, "trf", jnp.ones(2, jnp.float32), jgd.Stop(gradient_norm=1e-12), bounds=box)
+    assert found.success
+    assert found.params.tolist() == [box[1][0], box[0][1]]
