@@ -168,22 +168,52 @@ NO_VERBS = {
     "A",
     "All",
     "An",
+    "As",
+    "At",
+    "Before",
+    "Below",
+    "Both",
+    "By",
+    "Done",
     "Each",
+    "Empty",
     "Every",
+    "Everywhere",
+    "For",
+    "From",
+    "Half",
     "How",
+    "In",
     "It",
     "Its",
     "No",
+    "Nothing",
+    "Of",
+    "On",
     "One",
+    "Only",
+    "Over",
     "See",
+    "So",
+    "That",
     "The",
+    "There",
     "These",
+    "They",
     "Those",
+    "Three",
     "Two",
     "What",
+    "When",
     "Where",
     "Whether",
     "Which",
+    "Who",
+    "Why",
+    "With",
+    "Within",
+    "Without",
+    "Zeros",
 }
 
 
@@ -197,6 +227,18 @@ def test_functions_and_transforms_say_with_a_verb_what_they_do():
                 first = (inspect.getdoc(value) or "The").split()[0]
                 found += [f"{name}: {first}"] if first in NO_VERBS or not first[0].isupper() else []
     assert sorted(set(found)) == []
+
+
+def test_every_function_says_with_a_verb_what_it_does():
+    """But for properties, which are things."""
+    found = []
+    for path in FILES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.FunctionDef) and (text := ast.get_docstring(node)):
+                first, decorators = text.split()[0].rstrip(",.:;"), " ".join(map(ast.unparse, node.decorator_list))
+                if "property" not in decorators and (first in NO_VERBS or not first[0].isupper()):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {first}")
+    assert found == []
 
 
 def test_no_docstring_begins_with_what():

@@ -193,7 +193,7 @@ def all_finite(tree: Any) -> jax.Array:
 
 
 def where(condition: jax.Array, a: Any, b: Any) -> Any:
-    """`a` where the scalar `condition` holds, else `b`, leaf by leaf: a select, so a NaN in the other has no effect."""
+    """Take `a` where the scalar `condition` holds, else `b`, leaf by leaf, so that a NaN in the other has no effect."""
     return jax.tree.map(lambda x, y: jnp.where(condition, x, y), a, b)
 
 

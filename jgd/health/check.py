@@ -19,7 +19,7 @@ from jgd.health.finding import Thresholds
 from jgd.health.layers import Looked, look
 from jgd.health.leaves import measure_leaves, redrawn
 from jgd.health.measured import Measured
-from jgd.health.noise_scale import MOST, NoiseScale, noise_scale
+from jgd.health.noise_scale import NoiseScale, largest_batch, noise_scale
 from jgd.health.sharpness import critical_step, edge_of, sharpness
 from jgd.health.starting import EXAMPLES, STARTING, model_of, without_stream
 from jgd.health.trials import first_examples, one_step, run_trials
@@ -28,7 +28,7 @@ from jgd.optimizers.proximal import RATES
 from jgd.train.loop import Carry, root_key
 from jgd.train.pulse import clipped_share
 from jgd.train.result import Run
-from jgd.train.task import TASK, Task, check_task, is_stream, loss_and_metrics, num_examples
+from jgd.train.task import TASK, Task, check_task, loss_and_metrics, num_examples
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.compose import Links
 from jgd.transforms.in_effect import current_hyperparams
@@ -90,7 +90,7 @@ def measure_health(
 ) -> Measured:
     """Measure all that a verdict asks for."""
     check_task(task)
-    given, task = task, without_stream(task)
+    most, task = largest_batch(task), without_stream(task)  # of which only the first batches are looked at
     carry, taken = _begin(task, optimizer, params, seed)
     key = jax.random.fold_in(root_key(seed), 1)
     batch = first_examples(task, examples)
@@ -112,7 +112,7 @@ def measure_health(
     edge = edge_of(optimizer, later.opt_state, later.params)
     sharp, critical = _curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
-        looked, leaves, _sizes(batch), _noise(task, carry, seed, is_stream(given)), float(sharp), edge, float(critical),
+        looked, leaves, _sizes(batch), _noise(task, carry, seed, most), float(sharp), edge, float(critical),
         max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         _linearity(task, carry, one, key), _classes(looked, batch), _misfit(looked, batch),
         float(clipped_share(optimizer, first, global_norm(first))),
@@ -135,13 +135,13 @@ def _sizes(batch: Any) -> dict[str, float]:
     return {f"data{name_of(path) if path else ''}": float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
 
 
-def _noise(task: Task, carry: Carry, seed: int, streams: bool) -> NoiseScale | None:
+def _noise(task: Task, carry: Carry, seed: int, most: int) -> NoiseScale | None:
+    """Estimate the noise scale, for batches of `most` examples at most; `None` where it cannot be seen."""
     if num_examples(task) < 2:
         return None
     size = min(32, num_examples(task)) if task.batch_size == 1 else None
     found = noise_scale(task, carry.params, model_state=carry.model_state, batch_size=size, seed=seed, confidence=0.9)
-    found = dataclasses.replace(found, examples=MOST) if streams else found
-    return found if np.isfinite(found.trace) else None
+    return dataclasses.replace(found, examples=most) if np.isfinite(found.trace) else None
 
 
 @jax.jit

@@ -104,8 +104,13 @@ def noise_scale(
     value = _scale(trace.mean(), signal.mean())
     return NoiseScale(
         float(value), float(low), float(high), float(trace.mean()), float(signal.mean()), size, part, confidence,
-        MOST if is_stream(task) else min(MOST, num_examples(task)),
+        largest_batch(task),
     )  # fmt: skip
+
+
+def largest_batch(task: Task) -> int:
+    """Return the most examples that a batch of the task can have: those of its data, or 2^20 of a stream."""
+    return MOST if is_stream(task) else min(MOST, num_examples(task))
 
 
 @partial(jax.jit, static_argnames="part")

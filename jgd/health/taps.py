@@ -92,7 +92,7 @@ def tap_loss(loss: Callable[..., jax.Array], params: Any, *rest: Any) -> Tapped:
     survey = _Survey(paths)
     own = [Known(frozenset([i])) for i in range(len(paths))]
     others = [Known()] * (len(closed.jaxpr.invars) - len(paths))
-    plan, _ = survey.walk(closed.jaxpr, [*own, *others], 0, "")
+    plan, _ = survey.walk(closed.jaxpr, [*own, *others])
 
     def values(args: Any, zeros: Sequence[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
         outs, seen = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(args), plan, iter(zeros))
@@ -109,9 +109,12 @@ class _Survey:
         self.taps: list[Tap] = []
 
     def walk(
-        self, jaxpr: Any, given: Sequence[Known], stacked: int, stack: str, lengths: tuple[int, ...] = ()
+        self, jaxpr: Any, given: Sequence[Known], stack: str = "", lengths: tuple[int, ...] = ()
     ) -> tuple[tuple[Any, ...], list[Known]]:
-        """Make the plan of a program whose arguments are `given`, and tell what is known of its results."""
+        """Make the plan of a program whose arguments are `given`, and tell what is known of its results.
+
+        `stack` are the names under which it is traced, and `lengths` those of the scans that it lies in.
+        """
         known = dict(zip(jaxpr.invars, given, strict=True))
         known |= {x: Known(frozenset()) for x in jaxpr.constvars}
         gates, softmaxes = _gates(jaxpr), softmaxed(jaxpr)
@@ -123,29 +126,29 @@ class _Survey:
             activation = None if gates.intersection(eqn.outvars) else _activation(eqn)
             before = len(self.taps)
             if program is not None and activation is None and name in CALLS:
-                inner, results = self.walk(program, mine, stacked, names, lengths)
+                inner, results = self.walk(program, mine, names, lengths)
                 plan.append(Inside(inner, len(self.taps) - before))
             elif program is not None and name == "scan":
-                inner, results = self._scan(eqn, program, mine, stacked, names, lengths)
+                inner, results = self._scan(eqn, program, mine, names, lengths)
                 plan.append(Inside(inner, len(self.taps) - before))
             else:
                 results, step = follow(eqn, mine), None
                 softmax = softmaxes.get(eqn.outvars[0]) if results else None
                 if softmax is not None and (softmax.is_loss or known[softmax.logits].scores):
-                    step = self._logits(eqn, softmax, known[softmax.logits].layer, stacked, names, lengths)
+                    step = self._logits(eqn, softmax, known[softmax.logits].layer, names, lengths)
                 elif results:
-                    step = self._tap(eqn, mine, results[0], activation, stacked, names, lengths)
+                    step = self._tap(eqn, mine, results[0], activation, names, lengths)
                 if isinstance(step, Tap) and step.is_layer:
                     results[0] = results[0]._replace(layer=step.name)
                 plan.append(step)
             known.update(zip(eqn.outvars, results, strict=True))
         return tuple(plan), [Known(frozenset()) if isinstance(x, Literal) else known[x] for x in jaxpr.outvars]
 
-    def _scan(self, eqn: Any, program: Any, mine: Sequence[Known], stacked: int, names: str, lengths: Any) -> Any:
+    def _scan(self, eqn: Any, program: Any, mine: Sequence[Known], names: str, lengths: Any) -> Any:
         fixed, carried = carried_by(eqn, program)
         fixed += carried
         within = [*mine[:fixed], *(shifted(x, -1) for x in mine[fixed:])]
-        inner, results = self.walk(program, within, stacked + 1, names, (*lengths, eqn.params["length"]))
+        inner, results = self.walk(program, within, names, (*lengths, eqn.params["length"]))
         return inner, [*results[:carried], *(shifted(x, 1) for x in results[carried:])]
 
     def _tap(
@@ -154,7 +157,6 @@ class _Survey:
         mine: Sequence[Known],
         result: Known,
         activation: str | None,
-        stacked: int,
         stack: str,
         lengths: Any,
     ) -> Tap | None:
@@ -168,15 +170,15 @@ class _Survey:
                 return None
             self._layer = self._named(max(owners[0], key=lambda i: len(self._paths[i])))
         units = result.units if result.units is not None else (len(aval.shape) - 1,)
-        shape, units = (*lengths, *aval.shape), tuple(stacked + i for i in units)
-        self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, stacked, units, stack))
+        shape, units = (*lengths, *aval.shape), tuple(len(lengths) + i for i in units)
+        self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, len(lengths), units, stack))
         return self.taps[-1]
 
-    def _logits(self, eqn: Any, softmax: Softmax, layer: str, stacked: int, stack: str, lengths: Any) -> Entering:
+    def _logits(self, eqn: Any, softmax: Softmax, layer: str, stack: str, lengths: Any) -> Entering:
         aval, operation = softmax.logits.aval, LOGITS if softmax.is_loss else ATTENTION
         shape, name = (*lengths, *aval.shape), self._counted(f"{layer} {operation}".strip())
-        units = tuple(stacked + axis for axis in softmax.axes)
-        self.taps.append(Tap(name, operation, shape, aval.dtype, stacked, units, stack))
+        units = tuple(len(lengths) + axis for axis in softmax.axes)
+        self.taps.append(Tap(name, operation, shape, aval.dtype, len(lengths), units, stack))
         return Entering(next(i for i, x in enumerate(eqn.invars) if x is softmax.logits))
 
     def _named(self, leaf: int) -> str:

@@ -35,7 +35,7 @@ def log_marks(low: float, high: float) -> tuple[list[float], list[str]]:
 
 
 def even_marks(low: float, high: float, *, whole: bool = False) -> list[float]:
-    """Three to six round numbers in even steps from low to high, fewer where there are no more whole ones."""
+    """List three to six round numbers in even steps from low to high, fewer where there are no more whole ones."""
     ticks = require("matplotlib.ticker", "a picture")
     locator = ticks.MaxNLocator(MOST_TICKS, min_n_ticks=FEWEST_TICKS, steps=[1, 2, 2.5, 5, 10], integer=whole)
     found = locator.tick_values(low, high)

@@ -52,7 +52,7 @@ class Turn(NamedTuple):
 def first_turn(
     method: Method, problem: Objective, params: Params, stop: Stop, recorded: int = 0, keep_best: bool = False
 ) -> Turn:
-    """Before the start, inside the bounds, is evaluated. `recorded` is how many evaluations the history holds, or 0."""
+    """Begin, with the start moved inside the bounds. `recorded` is how many evaluations the history holds, or 0."""
     iterate, zero = method.before(problem, problem.inside(params)), jnp.zeros((), jnp.int32)
     history = History.empty(recorded, iterate.point.value.dtype) if recorded else None
     best = iterate.point if keep_best else None

@@ -139,7 +139,7 @@ def groups_of(params: Params, asked: Health | None = None) -> dict[str, tuple[in
 
 
 def short_names(paths: Sequence[str], most: int) -> list[str]:
-    """Names of at most `most` groups for these paths: numbers become `*`, then last names are dropped."""
+    """Return names of at most `most` groups for these paths: numbers become `*`, then last names are dropped."""
     names = [path or "params" for path in paths]
     if len(set(names)) > most:
         names = [re.sub(r"\d+(?=/|$)", "*", name) for name in names]
@@ -152,7 +152,7 @@ def short_names(paths: Sequence[str], most: int) -> list[str]:
 
 
 def bounded(curves: Curves) -> Curves:
-    """The same curves with at most `MOST_ROWS` rows: every second is dropped while there are more, the last never."""
+    """Return curves with at most `MOST_ROWS` rows: every second is dropped while there are more, the last never."""
     while curves.length > MOST_ROWS:
         keep = np.arange(curves.length) % 2 == (curves.length - 1) % 2
         curves = Curves({name: column[keep] for name, column in curves.rows().items()})
@@ -183,7 +183,7 @@ def clipped_share(optimizer: Any, grads: Grads, norm: jax.Array) -> Any:
 
 
 def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list[jax.Array]:
-    """For each leaf, f32[10], sums of squares and products and counts of entries, in the order of `_quantities`."""
+    """Give each leaf's sums of squares and products and counts of entries, f32[10], in the order of `_quantities`."""
     trees = [[widen(x) for x in jax.tree.leaves(tree)] for tree in (params, grads, updates, samples(grads), before)]
     found = []
     for p, g, u, now, b in zip(*trees, strict=True):
@@ -197,7 +197,7 @@ def _sums(params: Params, grads: Grads, updates: Updates, before: Grads) -> list
 
 
 def _totals(arrays: Sequence[jax.Array]) -> list[jax.Array]:
-    """The sum of each of some arrays of one shape, in one pass over all: along the last axis, then along the others.
+    """Sum each of some arrays of one shape, in one pass over all: along the last axis, then along the others.
 
     A reduction by itself is a program of its own on the CPU, which a small leaf feels. In float32 a sum along one axis
     is more exact than one along all.
@@ -216,7 +216,7 @@ def samples(grads: Grads) -> Grads:
 
 
 def no_samples(params: Params) -> Grads:
-    """Samples of the gradients before a first step: zeros, with which no cosine is formed."""
+    """Return samples of the gradients before a first step: zeros, with which no cosine is formed."""
     return jax.tree.map(jnp.zeros_like, samples(params))
 
 

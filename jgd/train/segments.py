@@ -205,7 +205,7 @@ def _guarded(
 
 
 def _skips_bad_batches(opt_state: Any) -> bool:
-    """Whether the optimizer deals with a bad loss itself, by taking no step: then only a bad update stops the run."""
+    """Tell whether it deals with a bad loss itself, by taking no step: then only a bad update stops the run."""
     if isinstance(opt_state, (optax.ApplyIfFiniteState, LossScaleState)):
         return True
     if isinstance(opt_state, optax.MultiStepsState) and jax.tree.leaves(opt_state.skip_state):

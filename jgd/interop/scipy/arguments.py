@@ -75,7 +75,7 @@ def vector_of(place: str, x0: Any, most_axes: int | None = 1) -> jax.Array:
 
 
 def as_tuple(place: str, args: Any) -> tuple[Any, ...]:
-    """Further arguments, also a single one that is no tuple; refuse what is no number and no array."""
+    """Return further arguments, also a single one that is no tuple; refuse what is no number and no array."""
     args = args if isinstance(args, tuple) else (args,)
     for one in jax.tree.leaves(args):
         if not isinstance(one, (numbers.Number, np.ndarray, jax.Array)):
@@ -113,7 +113,7 @@ def function_for(
 
 @lru_cache(maxsize=256)
 def with_derivative_of(fun: Callable[..., Any], jac: Any, hessp: Any = None) -> Callable[..., Any]:
-    """The function, where `jac` is True the first of the two that it returns, with the derivatives that are given.
+    """Give the function, where `jac` is True the first of the two that it returns, with the derivatives that are given.
 
     `hessp(x, p, *args)` is the product of the second one with a vector. One object for one function, so that it is
     compiled once.
@@ -177,7 +177,7 @@ def _part(fun: Callable[..., Any], index: int) -> Callable[..., Any]:
 
 
 def bounds_of_pairs(place: str, bounds: Any, n: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """`(lower, upper)`, f[n] each, from scipy's `Bounds` or from n pairs (least, largest) with None for no bound."""
+    """Give `(lower, upper)`, f[n] each, of scipy's `Bounds` or of n pairs (least, largest) with None for no bound."""
     if bounds is None:
         return None
     if hasattr(bounds, "lb"):
@@ -191,7 +191,7 @@ def bounds_of_pairs(place: str, bounds: Any, n: int) -> tuple[np.ndarray, np.nda
 
 
 def callback_for(callback: Any, intermediate: Callable[[Any], Any]) -> Callable[[Any], Any] | None:
-    """Jgd's callback, which calls scipy's: with `intermediate_result` where it has that name alone, else with x.
+    """Return jgd's callback, which calls scipy's: with `intermediate_result` where it has that name alone, else with x.
 
     One of two arguments is that of "trust-constr": it gets both, and True ends the search.
     """

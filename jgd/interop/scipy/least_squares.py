@@ -171,7 +171,7 @@ def _refuse(place: str, **given: Any) -> None:
 
 
 def _box(place: str, bounds: Any, n: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """`(lower, upper)`, f[n] each, from scipy's `Bounds` or such a pair; None where all are infinite."""
+    """Return `(lower, upper)`, f[n] each, from scipy's `Bounds` or such a pair; None where all are infinite."""
     pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else tuple(bounds)
     if len(pair) != 2:
         raise InputError(f"{place}(bounds): pass (lower, upper), each a number or {n} numbers, or scipy's Bounds.")
@@ -220,7 +220,7 @@ def _with_keywords(
 
 @lru_cache(maxsize=256)
 def _derivatives(fn: Callable[..., Any], loss: str) -> Callable[..., Any]:
-    """The Jacobian of the residuals, and the gradient of the cost, as a compiled function (x, loss scale, *args)."""
+    """Compile the residuals' Jacobian and the cost's gradient as a function (x, loss scale, *args)."""
 
     def both(x: jax.Array, scale: Any, *args: Any) -> tuple[jax.Array, jax.Array]:
         residual, back = jax.vjp(lambda x: fn(x, *args), x)

@@ -46,7 +46,7 @@ class SteepestDescent(Descent):
         return -point.grad
 
     def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
-        """Twice the last."""
+        """Return twice the last step."""
         return 2 * last.step
 
 

@@ -100,7 +100,7 @@ class DampedGaussNewton(Method):
         return trial
 
     def _status(self, problem: Objective, point: Point, model: LinearModel, trial: jax.Array) -> jax.Array:
-        """Why it ends with this trial, if it does."""
+        """Tell why it ends with this trial, if it does."""
         x, size, eps = point.params, model.size(point.params), float(jnp.finfo(trial.dtype).eps)
         smallest = jnp.maximum(jnp.abs(x), eps * size * model.scale)  # where a parameter is 0, its unit is the model's
         stuck = jnp.all(jnp.abs(trial - x) <= eps / 2 * smallest)

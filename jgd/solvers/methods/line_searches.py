@@ -23,12 +23,12 @@ def equal_rtol(value: jax.Array) -> float:
 
 
 def rounding(value: jax.Array) -> jax.Array:
-    """By how much values near this one differ through rounding alone."""
+    """Tell by how much values near this one differ through rounding alone."""
     return equal_rtol(value) * jnp.abs(value)
 
 
 def contradiction(start: RayPoint, trial: RayPoint) -> jax.Array:
-    """By how much a trial is higher though the slopes at both ends say that it is lower, f[]; 0 where they do not.
+    """Tell how much a trial is higher though the slopes at both ends say that it is lower, f[]; 0 where they do not.
 
     It is the noise of the value, as sums that cancel have it, or the derivatives are wrong.
     """
@@ -107,7 +107,7 @@ class StrongWolfe(LineSearch):
     approx_dec_rtol: Scalar | None = hyper(default=None, interval="[0, inf)")
 
     def begin(self, start: RayPoint) -> WolfeSearch:
-        """Nothing but the start."""
+        """Return a search that knows nothing but the start."""
         zero, no = jnp.zeros_like(start.value), jnp.array(False)
         end, infinite = RayPoint(zero, zero, start.slope), jnp.full_like(zero, jnp.inf)
         noise = self._rtol(start.value) * jnp.abs(start.value)
@@ -120,7 +120,7 @@ class StrongWolfe(LineSearch):
         return jnp.minimum(search.next, longest).astype(search.next.dtype)
 
     def receive(self, search: WolfeSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> WolfeSearch:
-        """Done where both conditions hold, or where the longest step is too short; else the next interval and step."""
+        """End where both conditions hold, or where the longest step is too short; else the next interval and step."""
         old, t, goal = search, new.step, self.slope_rtol * start.slope
         finite = jnp.isfinite(new.value) & jnp.isfinite(new.slope)
         rise, seen = new.value - start.value, contradiction(start, new)
@@ -189,7 +189,7 @@ class Armijo(LineSearch):
         return next_step(search, 0.0, longest, 1.0).astype(search.trial.step.dtype)
 
     def receive(self, search: StepSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> StepSearch:
-        """Done where the value has fallen enough."""
+        """End where the value has fallen enough."""
         decrease, _ = wolfe_errors(new, start, self.slope_rtol, jnp.inf, equal_rtol(start.value))
         return receive(search, new, decrease, jnp.where(jnp.isfinite(decrease), 0.0, jnp.inf), max_steps=self.max_steps)
 

@@ -54,7 +54,7 @@ class RobustLoss:
     scale: Scalar = hyper(default=1.0, interval="(0, inf)")
 
     def value(self, residual: jax.Array) -> jax.Array:
-        """Half the sum, f[]."""
+        """Return half the sum, f[]."""
         return self.scale**2 * jnp.sum(RHO[self.kind]((residual / self.scale) ** 2)[0]) / 2
 
     def weights(self, residual: jax.Array) -> tuple[jax.Array, jax.Array]:

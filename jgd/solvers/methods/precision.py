@@ -27,12 +27,12 @@ class Stalls(NamedTuple):
 
     @classmethod
     def none(cls, value: jax.Array, optimality: jax.Array) -> "Stalls":
-        """Before the first step."""
+        """Return the record before the first step."""
         zero, none = jnp.zeros_like(value), jnp.zeros((), jnp.int32)
         return cls(jnp.abs(value), value, optimality.astype(value.dtype), zero, none, none)
 
     def after(self, value: jax.Array, optimality: jax.Array, last: jax.Array | None = None) -> "Stalls":
-        """With a step more; where values may rise on the way, it counts by how much they fell from the `last`."""
+        """Add a step; where values may rise on the way, it counts by how much they fell from the `last`."""
         old = self.lowest if last is None else last
         falls = (old - value > rounding(old)) | (optimality < FALLS * self.least)
         return Stalls(
@@ -45,11 +45,11 @@ class Stalls(NamedTuple):
         )
 
     def along(self, promised: jax.Array) -> "Stalls":
-        """With a direction more, which promises to lower the value by so much."""
+        """Add a direction, which promises to lower the value by so much."""
         return self._replace(promised=jnp.maximum(self.promised, promised))
 
     def status(self, value: jax.Array, noise: Any = 0.0, otherwise: Status = Status.LINE_SEARCH) -> jax.Array:
-        """Why no step is found: PRECISION where all that was promised since is what values are off by.
+        """Tell why no step is found: PRECISION where all that was promised since is what values are off by.
 
         That is their rounding here, ten units of it, or what trials have contradicted the derivatives by,
         `noise`; where this is too much, the values say nothing. A value is 0 to rounding, and has nothing left to fall,
@@ -62,5 +62,5 @@ class Stalls(NamedTuple):
 
 
 def unseen(value: jax.Array) -> jax.Array:
-    """Below how much a promise to lower the value must be solved for to rounding: eps^(2/3) |f|."""
+    """Tell below how much a promise to lower the value must be solved for to rounding: eps^(2/3) |f|."""
     return float(jnp.finfo(value.dtype).eps) ** (2 / 3) * jnp.abs(value)

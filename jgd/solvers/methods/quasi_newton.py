@@ -33,11 +33,11 @@ class QuasiNewton(Descent):
         return InverseHessian(jnp.eye(point.params.size, dtype=point.grad.dtype), jnp.zeros((), jnp.int32))
 
     def direction(self, problem: Objective, model: InverseHessian, point: Point) -> jax.Array:
-        """-H g."""
+        """Return -H g."""
         return -(model.matrix @ point.grad)
 
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> InverseHessian:
-        """H after a pair, or as it was where the curvature along it is not positive."""
+        """Return H after a pair, or as it was where the curvature along it is not positive."""
         s, y = new.params - old.params, new.grad - old.grad
         ys, eps = y @ s, jnp.finfo(s.dtype).eps
         fine = ys > eps * jnp.linalg.norm(s) * jnp.linalg.norm(y)

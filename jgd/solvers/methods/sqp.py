@@ -150,7 +150,7 @@ sqp = SequentialQuadratic
 
 
 def _tried_again(problem: Objective, iterate: Iterate, correct: jax.Array, d: jax.Array, curve: jax.Array) -> Iterate:
-    """The iterate with its corrected trial, or a shorter one: by a parabola of this curvature, or half after that."""
+    """Correct the iterate's trial, or shorten it: by a parabola of this curvature, or half after that."""
     model, promised = iterate.memory, iterate.memory.step * iterate.memory.slope
     best = jnp.where(curve > 0, -promised / (2 * jnp.where(curve > 0, curve, 1.0)), 0.5)
     part = jnp.clip(jnp.where(jnp.isfinite(best), best, 0.1), 0.1, 0.5)
@@ -186,7 +186,7 @@ def _solved(
 
 
 def _exact(problem: Objective, x: jax.Array, multipliers: jax.Array) -> jax.Array:
-    """The Hessian of the Lagrangian, positive definite: its eigenvalues' absolute values, the least ones raised."""
+    """Make the Lagrangian's Hessian positive definite: its eigenvalues' absolute values, the least ones raised."""
 
     def pulled(x: jax.Array) -> jax.Array:
         return multipliers @ problem.rows.fn(x)
@@ -204,7 +204,7 @@ def _merit(problem: Objective, point: Point, penalties: jax.Array) -> jax.Array:
 
 
 def _learned(problem: Objective, model: Model, old: Point, new: Point) -> tuple[jax.Array, jax.Array]:
-    """B after a step, by the Lagrangian's gradient along it, damped so that it stays positive, and its pairs."""
+    """Return B after a step, by the Lagrangian's gradient along it, damped so that it stays positive, and its pairs."""
     y, s = old.multipliers, new.params - old.params
     change = new.grad + y @ new.jacobian - old.grad - y @ old.jacobian
     curvature = s @ change

@@ -24,9 +24,9 @@ class TRF(DampedGaussNewton):
     D = diag(sqrt(v) / |J_j|), where v is |J_j| times the distance to the bound that -g points at, and 1 where it points
     at none; the model has |g| / |J_j| on its diagonal besides, for the bounds' sake. Of the step cut short at the
     bound, the same reflected there, and the gradient's, the one is taken that the model likes most. Iterates stay
-    strictly inside until four rounding units are left to the bound that -g points at, and then lie on it. `factor` is the first radius in units of |D^-1 x|.
-    Without bounds it is `levenberg_marquardt` with another first radius. A turn costs 2 (m + n) n^2 + 20 n^3
-    operations.
+    strictly inside until four rounding units are left to the bound that -g points at, and then lie on it. `factor` is
+    the first radius in units of |D^-1 x|. Without bounds it is `levenberg_marquardt` with another first radius. A turn
+    costs 2 (m + n) n^2 + 20 n^3 operations.
     """
 
     factor: Scalar = hyper(default=1.0, interval="(0, inf)")
@@ -85,7 +85,7 @@ class TRF(DampedGaussNewton):
         return jnp.where(left & jnp.isfinite(bound), bound, trial)
 
     def widened(self, radius: jax.Array, length: jax.Array) -> jax.Array:
-        """Never smaller, since a bound may have cut the step short."""
+        """Return one that is never smaller, since a bound may have cut the step short."""
         return jnp.maximum(radius, 2 * length)
 
 
