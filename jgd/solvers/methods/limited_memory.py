@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
+from jax.scipy.linalg import cho_factor, cho_solve
 
 from jgd.core.arguments import whole_from
 from jgd.core.record import part, record, static
+from jgd.core.tree import where
 from jgd.solvers.methods.descent import Descent
 from jgd.solvers.methods.line_searches import LINE_SEARCH, LineSearch, StrongWolfe
 from jgd.solvers.methods.objective import Objective, Point
@@ -31,25 +32,19 @@ class Pairs(NamedTuple):
 
     def learned(self, s: jax.Array, y: jax.Array) -> "Pairs":
         """Return the pairs with this one for the oldest; as they were where the curvature along s is not positive."""
-        ys, eps = y @ s, jnp.finfo(s.dtype).eps
-        fine = ys > eps * jnp.linalg.norm(s) * jnp.linalg.norm(y)
-        ys = jnp.where(fine, ys, 1.0)
+        ys, yy = y @ s, y @ y
+        fine = ys > jnp.finfo(s.dtype).eps * jnp.linalg.norm(s) * jnp.sqrt(yy)
         s, y = s / jnp.sqrt(ys), y / jnp.sqrt(ys)
-        S, Y = (jnp.roll(rows, -1, 0).at[-1].set(row) for rows, row in ((self.S, s), (self.Y, y)))
-        new = Pairs(
-            S,
-            Y,
-            _bordered(self.SS, S @ s, S @ s),
-            _bordered(self.SY, Y @ s, S @ y),
-            _bordered(self.YY, Y @ y, Y @ y),
-            y @ y,
-        )
-        return jax.tree.map(lambda a, b: jnp.where(fine, a, b), new, self)
+        S, Y = (jnp.concatenate([rows[1:], row[None]]) for rows, row in ((self.S, s), (self.Y, y)))
+        Ss, Yy = S @ s, Y @ y
+        SS, SY, YY = _bordered(self.SS, Ss, Ss), _bordered(self.SY, Y @ s, S @ y), _bordered(self.YY, Yy, Yy)
+        return where(fine, Pairs(S, Y, SS, SY, YY, yy / ys), self)
 
 
 def _bordered(products: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
     """Move the products up by one pair, and set those with the newest."""
-    return jnp.roll(products, (-1, -1), (0, 1)).at[-1].set(row).at[:, -1].set(column)
+    above = jnp.concatenate([products[1:, 1:], column[:-1, None]], 1)
+    return jnp.concatenate([above, row[None]])
 
 
 @record
@@ -91,10 +86,19 @@ lbfgsb = LBFGSB
 def _inverse_times(pairs: Pairs, g: jax.Array) -> jax.Array:
     """Compute H g, where R is the upper triangle of S Y', its diagonal 1 (Byrd, Nocedal & Schnabel 1994, 3.1)."""
     S, Y, gamma = pairs.S, pairs.Y, 1 / pairs.theta
-    R = jnp.triu(pairs.SY, 1) + jnp.eye(len(S), dtype=S.dtype)
-    p = solve_triangular(R, S @ g, unit_diagonal=True)
-    q = solve_triangular(R, p + gamma * (pairs.YY @ p - Y @ g), trans=1, unit_diagonal=True)
+    N = jnp.triu(pairs.SY, 1)
+    p = _unit_solved(N, S @ g, reverse=True)
+    q = _unit_solved(N.T, p + gamma * (pairs.YY @ p - Y @ g))
     return gamma * (g - p @ Y) + q @ S
+
+
+def _unit_solved(N: jax.Array, b: jax.Array, reverse: bool = False) -> jax.Array:
+    """Return the x with (I + N) x = b, row by row, where N is strictly lower triangular; in `reverse` for an upper one.
+
+    A loop, and no call of LAPACK: XLA compiles a search as one function, much faster, only where it calls none.
+    """
+    rows = N, jnp.eye(len(b), dtype=b.dtype)
+    return jax.lax.scan(lambda x, row: (x - row[1] * (row[0] @ x), None), b, rows, reverse=reverse)[0]
 
 
 def _to_minimum(problem: Objective, pairs: Pairs, point: Point) -> jax.Array:
