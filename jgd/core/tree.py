@@ -194,7 +194,7 @@ def all_finite(tree: Any) -> jax.Array:
 
 def where(condition: jax.Array, a: Any, b: Any) -> Any:
     """Take `a` where the scalar `condition` holds, else `b`, leaf by leaf, so that a NaN in the other has no effect."""
-    return jax.tree.map(lambda x, y: jnp.where(condition, x, y), a, b)
+    return jax.tree.map(lambda x, y: x if x is y else jnp.where(condition, x, y), a, b)
 
 
 def increment(count: jax.Array) -> jax.Array:

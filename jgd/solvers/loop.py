@@ -78,8 +78,7 @@ def next_turn(method: Method, problem: Objective, stop: Stop, turn: Turn) -> Tur
         evaluations=turn.evaluations + cost,
         history=history,
     )
-    moved = jax.tree.map(jnp.subtract, iterate.point.params, old.point.params)
-    return _judge(problem, stop, turn, old.point, jnp.where(first, jnp.inf, global_norm(moved)))
+    return _judge(problem, stop, turn, old.point)
 
 
 def solve(method: Method, problem: Objective, stop: Stop, turn: Turn, until: Any = None) -> Turn:
@@ -92,31 +91,44 @@ def solve(method: Method, problem: Objective, stop: Stop, turn: Turn, until: Any
     return jax.lax.while_loop(going, lambda turn: cast_like(next_turn(method, problem, stop, turn), turn), turn)
 
 
-def _judge(problem: Objective, stop: Stop, turn: Turn, last: Point, step_norm: Any) -> Turn:
+def _judge(problem: Objective, stop: Stop, turn: Turn, last: Point) -> Turn:
     """Return the rules at the point of a turn. Those that look at steps see accepted ones alone.
 
     Where constraints are missed, by more than rounding and the threshold for the gradient, nothing has converged.
     """
     iterate, point = turn.iterate, turn.iterate.point
-    finite, size = is_finite(point), jnp.maximum(jnp.abs(point.value), jnp.abs(last.value))
+    finite, running = is_finite(point), status(Status.RUNNING)
     watch, code = stop.check(
         turn.watch,
         value=point.value,
         gradient_norm=iterate.optimality,
-        step_norm=step_norm,
         finite=finite,
         first_norm=turn.first_norm,
-        change=jnp.where(turn.steps > 0, ratio(jnp.abs(point.value - last.value), size), jnp.inf),
-        params_norm=global_norm(point.params),
+        **_sizes_of_step(stop, turn, last),
     )
-    running, allowed = status(Status.RUNNING), 0.0 if stop.gradient_norm is None else stop.gradient_norm
-    feasible = problem.is_feasible(point, allowed)
-    code = jnp.where(feasible | ~finite | (code == Status.PLATEAU), code, running)
-    code = jnp.where(iterate.accepted | ~finite, code, running)
-    code = jnp.where((code == running) & (point.value < UNBOUNDED) & feasible, status(Status.UNBOUNDED), code)
-    code = jnp.where(code == running, iterate.status, code)
+    unbounded = point.value < UNBOUNDED
+    if problem.constraints is not None:
+        feasible = problem.is_feasible(point, 0.0 if stop.gradient_norm is None else stop.gradient_norm)
+        code = jnp.where(feasible | ~finite | (code == Status.PLATEAU), code, running)
+        unbounded = unbounded & feasible
+    # Where several hold, the last of these says why it ends.
     spent = turn.evaluations >= (stop.max_evaluations or MAX_EVALUATIONS)
-    code = jnp.where((code == running) & spent, status(Status.MAX_EVALUATIONS), code)
-    out = turn.steps >= (stop.max_steps or MAX_STEPS)
-    code = jnp.where((code == running) & out, status(Status.MAX_STEPS), code)
-    return turn._replace(watch=where(iterate.accepted, watch, turn.watch), status=code)
+    why = jnp.where(turn.steps >= (stop.max_steps or MAX_STEPS), status(Status.MAX_STEPS), running)
+    why = jnp.where(spent, status(Status.MAX_EVALUATIONS), why)
+    why = jnp.where(iterate.status == running, why, iterate.status)
+    why = jnp.where(unbounded, status(Status.UNBOUNDED), why)
+    why = jnp.where((iterate.accepted & (code != running)) | ~finite, code, why)
+    return turn._replace(watch=where(iterate.accepted, watch, turn.watch), status=why)
+
+
+def _sizes_of_step(stop: Stop, turn: Turn, last: Point) -> dict[str, jax.Array]:
+    """Return how far the step from the last point went, and by how much the value changed, where `stop` asks for it."""
+    point, sizes = turn.iterate.point, {}
+    if stop.step_norm is not None or stop.relative_step_norm is not None:
+        step = global_norm(jax.tree.map(jnp.subtract, point.params, last.params))
+        sizes["step_norm"] = jnp.where(turn.steps > 0, step, jnp.inf)
+        sizes["params_norm"] = global_norm(point.params)
+    if stop.value_change is not None:
+        size = jnp.maximum(jnp.abs(point.value), jnp.abs(last.value))
+        sizes["change"] = jnp.where(turn.steps > 0, ratio(jnp.abs(point.value - last.value), size), jnp.inf)
+    return sizes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jgd.solvers.methods.hager_zhang import hager_zhang
-from jgd.solvers.methods.line_searches import armijo, strong_wolfe
+from jgd.solvers.methods.line_searches import armijo, contradiction, strong_wolfe
 from jgd.transforms.line_search import RayPoint
 
 SEARCHES = {"strong_wolfe": strong_wolfe(curv_rtol=0.4), "armijo": armijo(), "hager_zhang": hager_zhang()}
@@ -111,9 +111,10 @@ def test_noise_of_the_value_is_told_from_a_rise(size, accepted, x64):
     """Trials that are higher where slopes say lower tell the noise; where it is too much they are not believed."""
     search, at = strong_wolfe(curv_rtol=0.4), noisy(size)
     start = at(jnp.zeros(()))
-    state, step = search.begin(start), jnp.array(0.3)
+    state, step, noise = search.begin(start), jnp.array(0.3), 0.0
     while not (state.done or state.failed):
-        state = search.receive(state, start, at(step), jnp.inf)
+        noise = jnp.maximum(noise, contradiction(start, at(step)))
+        state = search.receive(state, start, at(step), jnp.inf, noise)
         step = search.next(state, jnp.inf)
     assert bool(state.done) is accepted
     if accepted:

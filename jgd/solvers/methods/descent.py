@@ -22,8 +22,7 @@ class Ray(NamedTuple):
     model: Any
     fresh: jax.Array  # bool[], the model has learned nothing, so that its direction is steepest descent
     direction: jax.Array  # f[n]
-    start: RayPoint
-    longest: jax.Array  # f[], the step that reaches the bounds
+    slope: jax.Array  # f[], at its start, which is the point of the iterate
     step: jax.Array  # f[], the step that is being tried
     search: Any
     noise: jax.Array  # f[], by how much a trial of this search was higher where the slopes say lower
@@ -59,73 +58,65 @@ class Descent(Method):
         """Return the model that has learned nothing."""
         raise NotImplementedError
 
-    def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
-        """Return the first step to try on a ray that starts so, given the last ray and its step; 1 by default."""
+    def first_step(self, model: Any, last: RayPoint, start: RayPoint) -> Scalar:
+        """Return the first step to try on a ray that starts so, given the last one's start and step; 1 by default."""
         return 1.0
 
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """Return the form of the first iterate."""
-        zero, model, fresh = jnp.zeros_like(point.value), self.start(problem, point), jnp.array(True)
-        start = RayPoint(zero, point.value, zero, point)
-        ray = Ray(
-            model, fresh, point.grad, start, zero, zero, self.line_search.begin(start), zero, Stalls.none(zero, zero)
-        )
+        zero, direction = jnp.zeros_like(point.value), jnp.zeros_like(point.params)
+        search = self.line_search.begin(RayPoint(zero, point.value, zero, point))
+        stalls = Stalls.none(zero, zero)
+        ray = Ray(self.start(problem, point), jnp.array(True), direction, zero, zero, search, zero, stalls)
         return at_start(point, point.params, ray)
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Go on with the search, or, where it is over and at the start, along the next direction."""
-        ray: Ray = iterate.memory
-        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
-        search = self.line_search.receive(ray.search, ray.start, trial, ray.longest)
-        step = self.line_search.next(search, ray.longest)
-        ray = ray._replace(noise=jnp.maximum(ray.noise, contradiction(ray.start, trial)))
-        tried = iterate._replace(
-            trial=problem.inside(iterate.point.params + step * ray.direction),
-            accepted=jnp.array(False),
-            memory=ray._replace(step=step, search=search),
-        )
+        ray, old = iterate.memory, iterate.point
+        start = RayPoint(jnp.zeros_like(old.value), old.value, ray.slope, old)
+        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), start)
+        longest = longest_step(problem, old.params, ray.direction)
+        noise = jnp.maximum(ray.noise, contradiction(start, trial))
+        ray = ray._replace(noise=noise)
+        search = self.line_search.receive(ray.search, start, trial, longest, noise)
+
+        def further() -> Iterate:
+            step = self.line_search.next(search, longest)
+            tried = iterate._replace(accepted=jnp.array(False), memory=ray._replace(step=step, search=search))
+            return tried._replace(trial=problem.inside(old.params + step * ray.direction))
+
         return jax.lax.cond(
             search.done | search.failed | first,
             lambda: cast_like(self._move(problem, iterate._replace(memory=ray), trial, search, first), iterate),
-            lambda: cast_like(tried, iterate),
+            lambda: cast_like(further(), iterate),
         )
 
     def _move(self, problem: Objective, iterate: Iterate, trial: RayPoint, search: Any, first: jax.Array) -> Iterate:
         """Return the first trial from the end of a search, or from the start."""
-        ray, old, end = iterate.memory, iterate.point, search.point
+        ray, old, end = iterate.memory, iterate.point, where(first, trial, search.point)
         moved = (end.step > 0) & (search.done | (end.value < old.value)) & ~first
-        grew = moved & search.failed & (end.step >= trial.step)  # and would have gone on: as far at once next time
-        point = where(moved, end.aux, where(first, trial.aux, old))
-        fresh_model = self.start(problem, point)
-        model = where(moved, self.learn(problem, ray.model, old, point), fresh_model)
+        point = where(moved | first, end.aux, old)
+        model, fresh_model = self.learn(problem, ray.model, old, point), self.start(problem, point)
+        model = where(moved, model, fresh_model) if self.knows_at_once else model
         down = steepest(problem, point)
         size = jnp.linalg.norm(down)
-        stalls = where(
-            moved, ray.stalls.after(point.value, size), ray.stalls._replace(unsure=jnp.int32(old.params.size))
-        )
+        unsure = ray.stalls._replace(unsure=jnp.int32(old.params.size))
+        stalls = where(moved, ray.stalls.after(point.value, size), unsure)
         stalls = where(first, Stalls.none(point.value, size), stalls)
         over = ((~moved & ray.fresh) | (stalls.count >= MOST_STALLS)) & ~first
         why = jnp.where(over, stalls.status(point.value, ray.noise), status(Status.RUNNING))
-        last = ray._replace(step=end.step, stalls=stalls)
-        iterate = Iterate(point, iterate.trial, moved | first, size, why, last)
         direction = self.direction(problem, model, point)
         fresh = (~moved & ~first if self.knows_at_once else ~moved) | ~(direction @ point.grad < 0)
         direction, model = jnp.where(fresh, down, direction), where(fresh, fresh_model, model)
-        return self._aim(problem, iterate, model, fresh, direction, jnp.where(grew, end.step, 0.0))
-
-    def _aim(
-        self, problem: Objective, iterate: Iterate, model: Any, fresh: jax.Array, direction: jax.Array, at_least: Any
-    ) -> Iterate:
-        """Return the ray from the point of the iterate, and its first trial."""
-        point, last = iterate.point, iterate.memory
         slope = direction @ point.grad
         start = RayPoint(jnp.zeros_like(point.value), point.value, slope, point)
-        longest = longest_step(problem, point.params, direction)
-        first = first_step(problem, iterate.optimality, point.value, slope)
-        first = jnp.where(fresh, first, self.first_step(model, last, start))
-        unknown = fresh & (last.stalls.promised > 0)  # a model's promise, which it did not keep, says more
-        stalls = last.stalls.along(jnp.where(unknown, 0.0, -UNKNOWN * first * slope / 2))
-        step = jnp.minimum(jnp.maximum(first, at_least), longest).astype(last.step.dtype)
-        search = self.line_search.begin(start)
-        ray = Ray(model, fresh, direction, start, longest, step, search, jnp.zeros_like(slope), stalls)
-        return iterate._replace(trial=problem.inside(point.params + step * direction), memory=ray)
+        step = first_step(problem, size, point.value, slope)
+        step = jnp.where(fresh, step, self.first_step(model, RayPoint(end.step, old.value, ray.slope), start))
+        unknown = fresh & (stalls.promised > 0)  # a model's promise, which it did not keep, says more
+        stalls = stalls.along(jnp.where(unknown, 0.0, -UNKNOWN * step * slope / 2))
+        grew = moved & search.failed & (end.step >= trial.step)  # and would have gone on: as far at once next time
+        step = jnp.maximum(step, jnp.where(grew, end.step, 0.0))
+        step = jnp.minimum(step, longest_step(problem, point.params, direction)).astype(ray.step.dtype)
+        begun = self.line_search.begin(start)
+        ray = Ray(model, fresh, direction, slope, step, begun, jnp.zeros_like(slope), stalls)
+        return Iterate(point, problem.inside(point.params + step * direction), moved | first, size, why, ray)

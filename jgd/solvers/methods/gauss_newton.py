@@ -66,7 +66,7 @@ class GaussNewton(Descent):
         iterate = super().turn(problem, iterate, new, first)
         ray, point = iterate.memory, iterate.point
         whole = jnp.linalg.norm(ray.model.columns * ray.direction) < 0.9 * ray.model.radius
-        flat = ~ray.fresh & whole & (-ray.start.slope / 2 <= rounding(point.value))
+        flat = ~ray.fresh & whole & (-ray.slope / 2 <= rounding(point.value))
         why = jnp.where(flat, status(Status.PRECISION), iterate.status)
         return iterate._replace(optimality=scaled_gradient_norm(problem, point, columns_of(point.jacobian)), status=why)
 

@@ -11,7 +11,7 @@ from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import steepest
-from jgd.solvers.methods.descent import Descent, Ray
+from jgd.solvers.methods.descent import Descent
 from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, contradiction, rounding
 from jgd.solvers.methods.method import Iterate, Method, at_start, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
@@ -45,7 +45,7 @@ class SteepestDescent(Descent):
         """Return -g."""
         return -point.grad
 
-    def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
+    def first_step(self, model: Any, last: RayPoint, start: RayPoint) -> Scalar:
         """Return twice the last step."""
         return 2 * last.step
 

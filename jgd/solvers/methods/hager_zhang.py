@@ -66,7 +66,9 @@ class HagerZhang(LineSearch):
         """Return the step that the phase wants."""
         return jnp.minimum(search.next, longest).astype(search.next.dtype)
 
-    def receive(self, search: SecantSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> SecantSearch:
+    def receive(
+        self, search: SecantSearch, start: RayPoint, new: RayPoint, longest: Scalar, noise: Scalar = 0.0
+    ) -> SecantSearch:
         """Return the interval after a trial, and the next phase."""
         old, bare = search, new._replace(aux=())
         finite = jnp.isfinite(new.value) & jnp.isfinite(new.slope)

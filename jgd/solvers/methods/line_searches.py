@@ -52,8 +52,8 @@ class LineSearch:
         """Return the step to try next, after the first, at most `longest`."""
         raise NotImplementedError
 
-    def receive(self, search: Any, start: RayPoint, new: RayPoint, longest: Scalar) -> Any:
-        """Return the search after the evaluation of that step."""
+    def receive(self, search: Any, start: RayPoint, new: RayPoint, longest: Scalar, noise: Scalar = 0.0) -> Any:
+        """Return the search after the evaluation of that step; `noise` is the largest `contradiction` so far."""
         raise NotImplementedError
 
 
@@ -68,13 +68,10 @@ class WolfeSearch(NamedTuple):
     trial: RayPoint  # the newest
     kept: RayPoint  # the lowest so far, the start at first
     low: RayPoint  # the end of the interval with the lower value, of f or of psi
-    high: RayPoint
-    bracketed: jax.Array  # bool[], whether there is an interval; else the steps grow from `low`
+    high: RayPoint  # the other; its step is infinite as long as there is none, while the steps grow from `low`
     modified: jax.Array  # bool[], whether no step has yet had sufficient decrease and a slope upwards
-    width: jax.Array  # f[], of the interval
-    last_width: jax.Array  # f[], one trial before
+    last_width: jax.Array  # f[], of the interval one trial before
     wall: jax.Array  # f[], the shortest step that was not finite
-    noise: jax.Array  # f[], values that differ by at most this count for nothing; negative where slopes do
     done: jax.Array  # bool[]
     failed: jax.Array  # bool[]
 
@@ -109,64 +106,57 @@ class StrongWolfe(LineSearch):
     def begin(self, start: RayPoint) -> WolfeSearch:
         """Return a search that knows nothing but the start."""
         zero, no = jnp.zeros_like(start.value), jnp.array(False)
-        end, infinite = RayPoint(zero, zero, start.slope), jnp.full_like(zero, jnp.inf)
-        noise = self._rtol(start.value) * jnp.abs(start.value)
-        return WolfeSearch(
-            zero_count(), zero, start, start, end, end, no, ~no, infinite, infinite, infinite, noise, no, no
-        )
+        low, infinite = RayPoint(zero, zero, start.slope), jnp.full_like(zero, jnp.inf)
+        high = low._replace(step=infinite)
+        return WolfeSearch(zero_count(), zero, start, start, low, high, ~no, infinite, infinite, no, no)
 
     def next(self, search: WolfeSearch, longest: Scalar) -> jax.Array:
         """Return the step of the model."""
         return jnp.minimum(search.next, longest).astype(search.next.dtype)
 
-    def receive(self, search: WolfeSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> WolfeSearch:
+    def receive(
+        self, search: WolfeSearch, start: RayPoint, new: RayPoint, longest: Scalar, noise: Scalar = 0.0
+    ) -> WolfeSearch:
         """End where both conditions hold, or where the longest step is too short; else the next interval and step."""
         old, t, goal = search, new.step, self.slope_rtol * start.slope
         finite = jnp.isfinite(new.value) & jnp.isfinite(new.slope)
-        rise, seen = new.value - start.value, contradiction(start, new)
-        most = NOISIEST * self._rtol(start.value) * jnp.abs(start.value)
-        noise = jnp.where((old.noise < 0) | (seen > most), -1.0, jnp.maximum(old.noise, 2 * seen))
-        rise = jnp.where(jnp.abs(rise) <= noise, t * (start.slope + new.slope) / 2, rise)
+        least = (equal_rtol(t) if self.approx_dec_rtol is None else self.approx_dec_rtol) * jnp.abs(start.value)
+        equal = jnp.where(noise > NOISIEST * least, -1.0, jnp.maximum(least, 2 * noise))
+        rise = new.value - start.value
+        rise = jnp.where(jnp.abs(rise) <= equal, t * (start.slope + new.slope) / 2, rise)
         decreases = finite & (rise <= t * goal)
-        done = decreases & (jnp.abs(new.slope) <= self.curv_rtol * jnp.abs(start.slope))
-        done = done | (decreases & ~old.bracketed & (new.slope < 0) & (t >= longest))
+        flat = jnp.abs(new.slope) <= self.curv_rtol * jnp.abs(start.slope)
+        longer = jnp.isinf(old.high.step) & (new.slope < 0)
         modified = old.modified & ~(decreases & (new.slope >= 0))
         psi = jnp.where(modified & (rise <= old.low.value) & ~decreases, goal, 0.0)
-        low, high, trial = (_tilted(end, psi) for end in (old.low, old.high, RayPoint(t, rise, new.slope)))
-        span = t - old.low.step
-        least = jnp.where(old.count == 0, 0.0, t + 1.1 * span)
-        grown = least, t + self.increase_factor * span
-        low, high, bracketed, step = _safeguarded(low, high, trial, old.bracketed, grown)
-        low, high = _tilted(low, -psi), _tilted(high, -psi)
+        span, trial = t - old.low.step, RayPoint(t, rise, new.slope)
+        grown = jnp.where(old.count == 0, 0.0, t + 1.1 * span), t + self.increase_factor * span
+        higher, turned, step = _safeguarded(_tilted(old.low, psi), _tilted(old.high, psi), _tilted(trial, psi), grown)
+        higher, lower = finite & higher, finite & ~higher
+        low = where(lower, trial, old.low)
+        high = where(higher, trial, where(lower & turned, old.low, old.high))
         width = jnp.abs(high.step - low.step)
-        halves = bracketed & (width >= 0.66 * old.last_width)
-        step = jnp.where(halves, (low.step + high.step) / 2, step)
-        step = jnp.where(bracketed, step, jnp.minimum(step, (t + old.wall) / 2))
-        short = finite & bracketed & (width <= jnp.finfo(t.dtype).eps * jnp.maximum(low.step, high.step))
-        low, high = where(finite, (low, high), (old.low, old.high))
-        newer = finite & bracketed
+        is_inside = jnp.sign(step - low.step) * jnp.sign(high.step - step) > 0
+        halves = ~is_inside | (width >= 0.66 * old.last_width)
+        inside = jnp.where(halves, (low.step + high.step) / 2, step)
+        step = jnp.where(jnp.isfinite(high.step), inside, jnp.minimum(step, (t + old.wall) / 2))
+        short = finite & (width <= jnp.finfo(t.dtype).eps * low.step)
         count = increment(old.count)
-        better = finite & (new.value < old.kept.value)
+        done = decreases & (flat | (longer & (t >= longest)))
         state = WolfeSearch(
             count,
             jnp.where(finite, step, old.low.step + (t - old.low.step) / 4),
             new,
-            where(better, new, old.kept),
+            where(finite & (new.value < old.kept.value), new, old.kept),
             low,
             high,
-            jnp.where(finite, bracketed, old.bracketed),
             modified,
-            jnp.where(newer, width, old.width),
-            jnp.where(newer, old.width, old.last_width),
+            jnp.where(finite, jnp.abs(old.high.step - old.low.step), old.last_width),
             jnp.where(finite, old.wall, jnp.minimum(old.wall, t)),
-            jnp.where(finite, noise, old.noise),
             done,
             ~done & ((count >= self.max_steps) | short),
         )
         return cast_like(state, old)
-
-    def _rtol(self, value: jax.Array) -> Scalar:
-        return equal_rtol(value) if self.approx_dec_rtol is None else self.approx_dec_rtol
 
 
 strong_wolfe = StrongWolfe
@@ -188,7 +178,9 @@ class Armijo(LineSearch):
         """Return the lowest point of a cubic or a parabola."""
         return next_step(search, 0.0, longest, 1.0).astype(search.trial.step.dtype)
 
-    def receive(self, search: StepSearch, start: RayPoint, new: RayPoint, longest: Scalar) -> StepSearch:
+    def receive(
+        self, search: StepSearch, start: RayPoint, new: RayPoint, longest: Scalar, noise: Scalar = 0.0
+    ) -> StepSearch:
         """End where the value has fallen enough."""
         decrease, _ = wolfe_errors(new, start, self.slope_rtol, jnp.inf, equal_rtol(start.value))
         return receive(search, new, decrease, jnp.where(jnp.isfinite(decrease), 0.0, jnp.inf), max_steps=self.max_steps)
@@ -197,44 +189,37 @@ class Armijo(LineSearch):
 armijo = Armijo
 
 
-def _tilted(end: RayPoint, slope: jax.Array) -> RayPoint:
-    """Return the point of f(t) - slope t."""
-    return end._replace(value=end.value - slope * end.step, slope=end.slope - slope)
-
-
 def _safeguarded(
-    low: RayPoint, high: RayPoint, new: RayPoint, bracketed: jax.Array, grown: tuple[jax.Array, jax.Array]
-) -> tuple[RayPoint, RayPoint, jax.Array, jax.Array]:
-    """Return the interval with a trial, whether there is one, and the next step (Moré & Thuente 1994, section 4).
+    low: RayPoint, high: RayPoint, new: RayPoint, grown: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Tell whether a trial is higher than the low end and whether its slope has turned, and give the next step.
 
-    `grown` are the least and the longest step that may follow while there is no interval.
+    By Moré & Thuente (1994, section 4). `grown` are the least and the longest step that may follow while there is no
+    interval.
     """
     x, y, t = low.step, high.step, new.step
     higher, turned = new.value > low.value, new.slope * low.slope < 0
-    flatter = jnp.abs(new.slope) < jnp.abs(low.slope)
-    cubic, line = _cubic(low, new), t - new.slope * (t - x) / (new.slope - low.slope)
+    flatter, bracketed = jnp.abs(new.slope) < jnp.abs(low.slope), jnp.isfinite(y)
     # Where the trial is higher, both minima are measured from the lower end, and lie between.
-    near, parabola = _cubic(new, low), x + (t - x) / (2 * (1 + (low.value - new.value) / ((t - x) * low.slope)))
-    between = jnp.where(jnp.abs(near - x) <= jnp.abs(parabola - x), near, (near + parabola) / 2)
-    is_nearer = jnp.abs(cubic - t) < jnp.abs(line - t)
-    across = jnp.where(is_nearer, line, cubic)
+    far, near = where(higher, (new, low), (where(turned | flatter, low, high), new))
+    cubic, line = _cubic(far, near), t - new.slope * (t - x) / (new.slope - low.slope)
+    parabola = x + (t - x) / (2 * (1 + (low.value - new.value) / ((t - x) * low.slope)))
+    between = jnp.where(jnp.abs(cubic - x) <= jnp.abs(parabola - x), cubic, (cubic + parabola) / 2)
     # Where it is lower and its slope flatter, the cubic may have its minimum on the wrong side, or none.
     beyond = (cubic - t) * (t - x) > 0
-    outer = jnp.where(t > x, grown[1], grown[0])
-    extrapolated = jnp.where(beyond, cubic, outer)
-    is_nearer = jnp.abs(extrapolated - t) < jnp.abs(line - t)
-    inner = jnp.where(is_nearer & beyond, extrapolated, line)
+    minimum = jnp.where(beyond | turned, cubic, grown[1])
+    is_nearer = jnp.abs(minimum - t) < jnp.abs(line - t)
+    farther, nearer = jnp.where(is_nearer, line, minimum), jnp.where(is_nearer & beyond, minimum, line)
     limit = t + 0.66 * (y - t)
-    inner = jnp.where(t > x, jnp.minimum(inner, limit), jnp.maximum(inner, limit))
-    outside = jnp.clip(jnp.where(is_nearer, line, extrapolated), grown[0], grown[1])
-    further = jnp.where(bracketed, inner, outside)
-    last = jnp.where(bracketed, _cubic(high, new), outer)
-    step = jnp.where(higher, between, jnp.where(turned, across, jnp.where(flatter, further, last)))
-    lower, upper = where(higher, low, new), where(higher, new, where(turned, low, high))
-    bracketed = bracketed | higher | turned
-    left, right = jnp.minimum(lower.step, upper.step), jnp.maximum(lower.step, upper.step)
-    is_inside = (step > left) & (step < right)
-    return lower, upper, bracketed, jnp.where(bracketed & ~is_inside, (left + right) / 2, step)
+    inner = jnp.where(t > x, jnp.minimum(nearer, limit), jnp.maximum(nearer, limit))
+    further = jnp.where(bracketed, inner, jnp.clip(farther, *grown))
+    last = jnp.where(bracketed, cubic, grown[1])
+    return higher, turned, jnp.where(higher, between, jnp.where(turned, farther, jnp.where(flatter, further, last)))
+
+
+def _tilted(end: RayPoint, slope: jax.Array) -> RayPoint:
+    """Return the point of f(t) - slope t."""
+    return end._replace(value=end.value - slope * end.step, slope=end.slope - slope)
 
 
 def _cubic(a: RayPoint, b: RayPoint) -> jax.Array:

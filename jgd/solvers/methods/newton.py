@@ -9,7 +9,7 @@ from jgd.core.record import hyper, part, record
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, StrongWolfe
+from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, StrongWolfe, contradiction
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.precision import Stalls, unseen
@@ -21,9 +21,10 @@ class SearchedRay(NamedTuple):
     """A direction that is being searched."""
 
     direction: jax.Array  # f[n]
-    start: RayPoint
+    slope: jax.Array  # f[], at its start, which is the point of the iterate
     step: jax.Array  # f[], the step that is being tried
     search: Any
+    noise: jax.Array  # f[], by how much a trial of this search was higher where the slopes say lower
     stalls: Stalls
 
 
@@ -45,23 +46,22 @@ class _NewtonDescent(Method):
     def begin(self, problem: Objective, point: Point) -> Iterate:
         """Return the form of the first iterate."""
         zero = jnp.zeros_like(point.value)
-        start = RayPoint(zero, point.value, zero, point)
-        return at_start(
-            point,
-            point.params,
-            SearchedRay(point.grad, start, zero, self.line_search.begin(start), Stalls.none(zero, zero)),
-        )
+        search = self.line_search.begin(RayPoint(zero, point.value, zero, point))
+        ray = SearchedRay(point.grad, zero, zero, search, zero, Stalls.none(zero, zero))
+        return at_start(point, point.params, ray)
 
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Go on with the search, or, where it is over and at the start, along the next direction."""
         ray, old = iterate.memory, iterate.point
-        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), ray.start)
-        search = self.line_search.receive(ray.search, ray.start, trial, jnp.inf)
+        start = RayPoint(jnp.zeros_like(old.value), old.value, ray.slope, old)
+        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), start)
+        noise = jnp.maximum(ray.noise, contradiction(start, trial))
+        search = self.line_search.receive(ray.search, start, trial, jnp.inf, noise)
         step = self.line_search.next(search, jnp.inf)
         tried = iterate._replace(
             trial=old.params + step * ray.direction,
             accepted=jnp.array(False),
-            memory=ray._replace(step=step, search=search),
+            memory=ray._replace(step=step, search=search, noise=noise),
         )
 
         def move() -> Iterate:
@@ -83,9 +83,9 @@ class _NewtonDescent(Method):
         direction, promised, optimality = self.direction(problem, point)
         uphill = ~(direction @ point.grad < 0) & jnp.any(point.grad != 0)
         direction = jnp.where(uphill, -point.grad, direction)
-        start = RayPoint(jnp.zeros_like(point.value), point.value, direction @ point.grad, point)
-        search = self.line_search.begin(start)
-        ray = SearchedRay(direction, start, jnp.ones_like(point.value), search, stalls.along(promised))
+        zero, slope = jnp.zeros_like(point.value), direction @ point.grad
+        search = self.line_search.begin(RayPoint(zero, point.value, slope, point))
+        ray = SearchedRay(direction, slope, jnp.ones_like(point.value), search, zero, stalls.along(promised))
         return iterate._replace(trial=point.params + direction, optimality=optimality, memory=ray)
 
 

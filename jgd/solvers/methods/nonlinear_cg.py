@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jgd.core.arguments import one_of
 from jgd.core.record import hyper, part, record, static
 from jgd.core.types import Scalar
-from jgd.solvers.methods.descent import Descent, Ray
+from jgd.solvers.methods.descent import Descent
 from jgd.solvers.methods.line_searches import LINE_SEARCH, LineSearch, StrongWolfe, rounding
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.transforms.line_search import RayPoint
@@ -65,13 +65,13 @@ class NonlinearCG(Descent):
         norm = jnp.linalg.norm
         return jnp.maximum((y @ new - 2 * (y @ y) * (d @ new) / dy) / dy, -1 / (norm(d) * jnp.minimum(0.01, norm(g))))
 
-    def first_step(self, model: Any, last: Ray, start: RayPoint) -> Scalar:
+    def first_step(self, model: Any, last: RayPoint, start: RayPoint) -> Scalar:
         """Return the minimum of a parabola that falls by as much as the value did.
 
         Where that is rounding, the slopes decide.
         """
-        fall = last.start.value - start.value
-        by_slopes = last.step * last.start.slope / start.slope
+        fall = last.value - start.value
+        by_slopes = last.step * last.slope / start.slope
         return jnp.where(fall > rounding(start.value), -2 * fall / start.slope, by_slopes)
 
 

@@ -39,10 +39,9 @@ class QuasiNewton(Descent):
     def learn(self, problem: Objective, model: Any, old: Point, new: Point) -> InverseHessian:
         """Return H after a pair, or as it was where the curvature along it is not positive."""
         s, y = new.params - old.params, new.grad - old.grad
-        ys, eps = y @ s, jnp.finfo(s.dtype).eps
-        fine = ys > eps * jnp.linalg.norm(s) * jnp.linalg.norm(y)
-        ys = jnp.where(fine, ys, 1.0)
-        scale = jnp.where(model.pairs == 0, ys / jnp.where(fine, y @ y, 1.0), 1.0)
+        ys, yy = y @ s, y @ y
+        fine = ys > jnp.finfo(s.dtype).eps * jnp.linalg.norm(s) * jnp.sqrt(yy)
+        scale = jnp.where(model.pairs == 0, ys / yy, 1.0)
         H = self.update(scale * model.matrix, s, y, ys)
         return InverseHessian(jnp.where(fine, H, model.matrix), model.pairs + fine)
 
