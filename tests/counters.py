@@ -30,7 +30,7 @@ def counters(row):
     compiled: Any = traced.lower().compile()
     passes, copies = _passes(compiled.as_text())
     return {
-        "equations": _equations(traced.jaxpr.jaxpr),
+        "equations": equations(traced.jaxpr.jaxpr),
         "passes": passes,
         "copies": copies,
         "temporary_leaves": round(compiled.memory_analysis().temp_size_in_bytes / LARGE, 1),
@@ -48,10 +48,10 @@ def _step(row, opt, params, state, grads):
     return jgd.apply_updates(params, updates), state
 
 
-def _equations(jaxpr):
+def equations(jaxpr):
     """Equations of a jaxpr and of those inside its own: what tracing and lowering cost."""
     inner = [x for eqn in jaxpr.eqns for x in jax.tree.leaves(tuple(eqn.params.values())) if hasattr(x, "eqns")]
-    return len(jaxpr.eqns) + sum(_equations(getattr(x, "jaxpr", x)) for x in inner)
+    return len(jaxpr.eqns) + sum(equations(getattr(x, "jaxpr", x)) for x in inner)
 
 
 def _passes(text):

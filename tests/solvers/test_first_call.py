@@ -8,6 +8,10 @@ import pytest
 
 from jgd.core.status import Status
 from jgd.solvers import curve_fit, least_squares, minimize
+from tests.counters import equations
+
+# A few more than there are; 735, 821, 698 and 745 before the line search held one cubic and each number once.
+MOST_EQUATIONS = {"bfgs": 580, "l-bfgs": 650, "cg": 560, "newton-cg": 590}
 
 
 def marked(x):
@@ -24,6 +28,20 @@ def test_the_function_stands_once_in_the_program(name):
 def test_residuals_stand_once_in_the_program(name):
     program = jax.make_jaxpr(lambda x: least_squares(jax.lax.erf_inv, name, x, derivative="through").params)
     assert str(program(jnp.array([0.1, 0.2]))).count(" erf_inv ") == 1
+
+
+@pytest.mark.parametrize(("name", "most"), MOST_EQUATIONS.items())
+def test_a_search_is_a_small_program_that_xla_compiles_as_one_function(name, most):
+    """Equations are what tracing and compiling cost; LAPACK's calls keep XLA from compiling a loop as one function."""
+    program = jax.make_jaxpr(lambda x: minimize(marked, name, x, derivative="through").params)(jnp.array([0.1, 0.2]))
+    assert equations(program.jaxpr) <= most
+    assert not {"triangular_solve", "cholesky", "custom_linear_solve", "scatter"} & primitives(program.jaxpr)
+
+
+def primitives(jaxpr):
+    """Return the names of the primitives of a jaxpr and of those inside its own."""
+    inner = [x for eqn in jaxpr.eqns for x in jax.tree.leaves(tuple(eqn.params.values())) if hasattr(x, "eqns")]
+    return {eqn.primitive.name for eqn in jaxpr.eqns}.union(*(primitives(getattr(x, "jaxpr", x)) for x in inner))
 
 
 def test_a_first_fit_compiles_one_program_and_traces_the_curve_thrice():

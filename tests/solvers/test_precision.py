@@ -87,7 +87,7 @@ def test_a_large_parameter_hides_no_step_of_a_small_one(name):
 
 def test_trf_lies_on_a_bound_that_only_rounding_parts_it_from():
     """It came within two rounding units, where a step was no longer one; at the bound the value is (3e-5 1e6 - 2)^2."""
-    box = (np.float32([0, 3e-5]), np.float32([1e6, 100]))
+    box = (np.array([0, 3e-5], np.float32), np.array([1e6, 100], np.float32))
     found = jgd.least_squares(scales, "trf", jnp.ones(2, jnp.float32), jgd.Stop(gradient_norm=1e-12), bounds=box)
     assert found.success
     assert found.params.tolist() == [box[1][0], box[0][1]]

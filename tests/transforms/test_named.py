@@ -84,7 +84,8 @@ def test_a_chain_with_names_promises_what_one_without_does(links):
     assert other.keeps_zeros == plain.keeps_zeros
     assert other.cost(PARAMS) == plain.cost(PARAMS)
     assert chained_rates(other) == chained_rates(plain)
-    np.testing.assert_equal(*(np.asarray(clipped_share(one, GRADS[0], jnp.array(2.0))) for one in (other, plain)))
+    theirs, ours = (np.asarray(clipped_share(one, GRADS[0], jnp.array(2.0))) for one in (plain, other))
+    np.testing.assert_equal(ours, theirs)
     assert edge_of(other, other.init(PARAMS), PARAMS) == edge_of(plain, plain.init(PARAMS), PARAMS)
     assert jgd.spectral_rates(other).rate_factors(PARAMS) == jgd.spectral_rates(plain).rate_factors(PARAMS)
     assert refuses(as_rule, other) == refuses(as_rule, plain)
