@@ -161,6 +161,11 @@ def _parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
 
 def _frozen(self: Any, name: str, *value: Any) -> None:
     """Refuse to set or to delete a field: in place of `__setattr__` and `__delattr__`."""
+    if isinstance(getattr(type(self), name, None), property):
+        raise dataclasses.FrozenInstanceError(
+            f"{call_name(type(self))}.{name} is made of its fields and cannot be set; set those in a value of your own "
+            "with dataclasses.replace."
+        )
     kinds = {field.name: field.metadata.get("kind") for field in dataclasses.fields(self)}
     another = "jgd.with_hyperparams" if kinds.get(name, "hyper") in ("hyper", "hypers") else "dataclasses.replace"
     raise dataclasses.FrozenInstanceError(

@@ -23,8 +23,8 @@ from jgd.solvers.methods.losses import LOSS, LOSS_SCALE, robust_loss
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.vector import Vector
 from jgd.solvers.names import METHOD, method_of
-from jgd.solvers.search import check_stop, finished, rule_of, search
-from jgd.solvers.solution import Solution
+from jgd.solvers.search import check_stop, rule_of, search
+from jgd.solvers.solution import Solution, finished
 from jgd.solvers.user_problem import BOUNDS, UserProblem, bounds_of, start_of
 
 

@@ -61,7 +61,7 @@ def is_traced() -> bool:
 
 
 def with_derivative(rule: Implicit, problem: Objective, start: Params, search: Callable[[Params], Turn]) -> Turn:
-    """Return the turn that `search(start)` ends with, whose point and value have the derivatives of the rule.
+    """Return the turn that `search(start)` ends with, whose point, value and aux have the derivatives of the rule.
 
     Those of the value are its partial ones (the envelope theorem). Those of everything else in the turn are 0, and so
     are those with respect to the start and to the method's hyperparameters, on which a solution does not depend.
@@ -71,29 +71,35 @@ def with_derivative(rule: Implicit, problem: Objective, start: Params, search: C
     point = turn.iterate.point
 
     def equations(unknown: Any) -> Any:
-        params, value = unknown
-        if not problem.has_multipliers:
-            return problem.stationarity(params), value - problem.total(params)
-        return problem.optimality_conditions(*params), value - problem.total(params[0])
+        params, outcome = unknown
+        conditions = problem.optimality_conditions(*params) if constrained else problem.stationarity(params)
+        there = problem.outcome(params[0] if constrained else params)
+        return conditions, jax.tree.map(jnp.subtract, outcome, _floating(there))
 
     def tangent_solve(linear: Callable[[Any], Any], right: Any) -> Any:
-        form, (b, b_value) = Vector.like(right[0]), right
-        zero = jnp.zeros_like(b_value)
+        form, (b, b_outcome) = Vector.like(right[0]), right
+        zero = jax.tree.map(jnp.zeros_like, b_outcome)
         how = rule.solve
         if how == "auto":
             plain = problem.lower is None and problem.nonsmooth is None and not problem.is_equations
             plain = plain and not problem.has_multipliers
             how = "dense" if form.pack(b).size <= DENSE else "cg" if plain else "gmres"
         x = form.unpack(_solved(how, lambda x: form.pack(linear((form.unpack(x), zero))[0]), form.pack(b)))
-        return x, b_value - linear((x, zero))[1]
+        return x, jax.tree.map(jnp.subtract, b_outcome, linear((x, zero))[1])
 
-    constrained = problem.has_multipliers
-    found = ((point.params, point.multipliers) if constrained else point.params, point.value)
-    params, value = jax.lax.custom_root(equations, found, lambda _, known: known, tangent_solve)
+    constrained, outcome = problem.has_multipliers, (point.value, point.aux)
+    found = ((point.params, point.multipliers) if constrained else point.params, _floating(outcome))
+    params, floating = jax.lax.custom_root(equations, found, lambda _, known: known, tangent_solve)
     if constrained:
         params, multipliers = params
         point = point._replace(multipliers=multipliers)
-    return turn._replace(iterate=turn.iterate._replace(point=point._replace(params=params, value=value)))
+    value, aux = jax.tree.map(lambda x, y: x if y is None else y, outcome, floating)
+    return turn._replace(iterate=turn.iterate._replace(point=point._replace(params=params, value=value, aux=aux)))
+
+
+def _floating(tree: Any) -> Any:
+    """Return the tree with None in place of what has no derivative."""
+    return jax.tree.map(lambda x: x if jnp.issubdtype(jnp.result_type(x), jnp.inexact) else None, tree)
 
 
 def _solved(how: str | Solve, matvec: Callable[[jax.Array], jax.Array], b: jax.Array) -> jax.Array:

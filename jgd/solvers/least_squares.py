@@ -64,7 +64,7 @@ def least_squares(
                 z for "linear", 2 (sqrt(1 + z) - 1) for "soft_l1", z up to 1 and 2 sqrt(z) - 1 beyond for "huber",
                 ln(1 + z) for "cauchy", arctan(z) for "arctan".
     loss_scale  residuals far above it are outliers; in the residuals' unit.
-    derivative  of the solution's parameters and value, as in `minimize`.
+    derivative  of the solution's params, value, residual and aux, as in `minimize`.
     history     keep the value of every evaluation.
     callback    `callback(solution)` after every step; `True` or StopIteration ends it.
 

@@ -122,8 +122,9 @@ def run_all(
     stop = check_stop(place, DEFAULT_STOP if given.stop is None else given.stop)
     stop.refuse(("seconds",), "jgd.minimize")
     axes = _axes(place, given.starts, given.args, given.in_axes)
-    check_inexact(f"{place}(starts)", given.starts)
-    method, starts = method_of(given.optimizer, place), _on_host(given.starts)
+    check_inexact(f"{place}(starts)", given.starts, integers=True)
+    method = method_of(given.optimizer, place)
+    starts = jax.tree.map(lambda x: np.asarray(x, jnp.result_type(x, float)), given.starts)
     first, own = select(starts, 0), tuple(axis == 0 for axis in axes)
     args = tuple(
         _on_host(arg) if mine else jax.tree.map(jnp.asarray, arg) for arg, mine in zip(given.args, own, strict=True)

@@ -51,12 +51,13 @@ def minimize(
     history: bool = False,
     callback: Callable[[Solution], Any] | None = None,
 ) -> Solution:
-    """Minimize `fn(params, *args) -> scalar` (with `has_aux`, `(scalar, aux)`) from `params`.
+    """Minimize `fn(params, *args) -> scalar` (with `has_aux`, `(scalar, aux)`) from `params`, a tree of numbers.
 
     `optimizer` is a method such as `jgd.bfgs()`, its name, or any optimizer. The rules of `stop` are checked at the
     start and after every step. The default is `Stop(gradient_norm=1e-5, patience=500)`; where `stop` sets no
     `max_steps`, 10,000 are allowed, and 100,000 evaluations. An optimizer's step to a point whose value or gradient is
-    not finite is undone and ends the search; a method tries a shorter one instead.
+    not finite is undone and ends the search; a method tries a shorter one instead. Whole numbers in the start are
+    taken as floats.
 
     args       what every evaluation gets beside the parameters, data or a model's state: `args=(state, batch)` for a
                loss that returns `(loss, (state, aux))` with `has_aux`; that of the solution is in `Solution.aux`. None
@@ -74,9 +75,10 @@ def minimize(
                inside and infinite outside; a start outside begins at its prox.
     hess       `hess(params, *args)`, the Hessian of the function as `jax.hessian` returns it, for the methods of second
                order, which otherwise derive it, and for "sqp", which otherwise learns one.
-    derivative "implicit": forward and reverse derivatives with respect to `args` and all that `fn` closes over, by one
-               linear solve, which `jgd.implicit(solve=...)` chooses. Those with respect to the start and to the
-               optimizer's numbers are then exactly 0. "through": forward ones of the steps themselves, by `jax.jvp`.
+    derivative "implicit": forward and reverse derivatives of params, value, aux and multipliers with respect to
+               `args` and all that `fn` closes over, by one linear solve, which `jgd.implicit(solve=...)` chooses.
+               Those with respect to the start and to the optimizer's numbers are then exactly 0. "through": forward
+               ones of the steps themselves, by `jax.jvp`.
     history    keep the value of every evaluation.
     callback   `callback(solution)` after every step, with the `Solution` so far; `True` or StopIteration ends it.
 

@@ -1,24 +1,21 @@
 """One search from a start to a solution: what `minimize`, `least_squares`, `curve_fit` and `root` share."""
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
-import jax.core
 
 from jgd.core.arguments import Kind, instance_of
 from jgd.core.errors import InputError
 from jgd.core.forward_mode import forward_mode_only
-from jgd.core.status import Status
 from jgd.core.stop import FIT_ALONE, Stop
 from jgd.core.types import Params
 from jgd.solvers.derivatives import Implicit, is_traced, with_derivative
 from jgd.solvers.loop import MAX_EVALUATIONS, Turn, first_turn, solve
 from jgd.solvers.methods.method import Method
 from jgd.solvers.methods.objective import Point
-from jgd.solvers.solution import Solution
+from jgd.solvers.solution import Solution, finished
 from jgd.solvers.user_problem import UserProblem
 from jgd.solvers.watched import is_watched, watched_search
 
@@ -39,7 +36,7 @@ def searched(
     """Return the solution from `params`, by one program, or in segments where somebody watches."""
     recorded = (stop.max_evaluations or MAX_EVALUATIONS) if history else 0
     if is_watched(place, stop, callback):
-        return finished(watched_search(place, problem, method, params, stop, recorded, callback))
+        return watched_search(place, problem, method, params, stop, recorded, callback)
     found = _search(problem, method, params, stop, rule_of(derivative), recorded)
     if derivative == "through":
         found = forward_mode_only(f"{place}(derivative='through')", found, "ask for 'implicit' ones")
@@ -72,16 +69,6 @@ def rule_of(derivative: str | Implicit) -> Implicit | None:
     if derivative == "through" or not is_traced():
         return None
     return Implicit() if isinstance(derivative, str) else derivative
-
-
-def finished(solution: Solution) -> Solution:
-    """Return the solution with its `Status`, and with the history that there is, where it is no tracer."""
-    if isinstance(solution.status, jax.core.Tracer):
-        return solution
-    history = solution.history
-    if history is not None:
-        history = jax.tree.map(lambda x: x[: int(solution.evaluations)], history)
-    return dataclasses.replace(solution, status=Status.of(solution.status), history=history)
 
 
 def check_stop(place: str, stop: Stop) -> Stop:

@@ -14,8 +14,8 @@ from jgd.core.record import part, record
 from jgd.core.status import Status
 from jgd.core.types import Params
 
-FEASIBLE = tuple(code for code in Status if code.converged or code is Status.PRECISION)
-"""How searches end that have obeyed their constraints."""
+SUCCESSFUL = np.array([code for code in Status if code.converged or code is Status.PRECISION], np.int32)
+"""How searches end that have found what they looked for."""
 
 
 class History(NamedTuple):
@@ -83,12 +83,14 @@ class Solution:
 
     @property
     def success(self) -> Any:
-        """Whether a threshold was reached, or all that the dtype allows; bool, with the leading axes of `status`."""
-        codes = np.asarray(self.status)
-        found = np.vectorize(lambda code: Status(code).converged or Status(code) is Status.PRECISION, otypes=[bool])(
-            codes
-        )
-        return found if codes.ndim else bool(found)
+        """Whether a threshold was reached, or all that the dtype allows; bool, with the leading axes of `status`.
+
+        Under `jit` and `vmap` a traced one.
+        """
+        if isinstance(self.status, jax.core.Tracer):
+            return jnp.isin(self.status, SUCCESSFUL)
+        found = np.isin(np.asarray(self.status), SUCCESSFUL)
+        return found if found.ndim else bool(found)
 
     @property
     def is_feasible(self) -> Any:
@@ -98,8 +100,7 @@ class Solution:
         """
         if self.violation is None:
             return jnp.ones(jnp.shape(self.value), bool)
-        ended = jnp.isin(jnp.asarray(self.status), jnp.array([int(code) for code in FEASIBLE]))
-        return ended | (self.violation <= jnp.finfo(self.violation.dtype).eps ** 0.5)
+        return self.success | (self.violation <= jnp.finfo(self.violation.dtype).eps ** 0.5)
 
     @property
     def best_first(self) -> jax.Array:
@@ -146,3 +147,14 @@ class Solution:
         )
 
     _repr_html_ = text_html
+
+
+def finished(solution: Solution) -> Solution:
+    """Return the solution with its `Status`, and with the history that there is, where it is no tracer."""
+    if isinstance(solution.status, jax.core.Tracer):
+        return solution
+    history = solution.history
+    if history is not None:
+        # NumPy compiles nothing.
+        history = jax.tree.map(lambda x: jax.device_put(np.asarray(x)[: int(solution.evaluations)]), history)
+    return dataclasses.replace(solution, status=Status.of(solution.status), history=history)

@@ -156,13 +156,9 @@ class _OnVectors:
 
 
 def start_of(place: str, params: Params) -> Params:
-    """Return the parameters as arrays that are at least float32, refused if there are none.
-
-    Whole numbers of Python's are meant as floats, as in `{"a": 1, "b": 0.5}`; an array of integers is refused.
-    """
-    params = jax.tree.map(lambda x: float(x) if type(x) is int else x, params)
-    check_inexact(f"{place}(params)", params)
-    params = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), params)
+    """Return the parameters as arrays, whole numbers as floats; refused if there are none."""
+    check_inexact(f"{place}(params)", params, integers=True)
+    params = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x, float)), params)
     if not jax.tree.leaves(params):
         raise InputError(f"{place}(params): there are no arrays in it; pass the point to start from.")
     return params

@@ -17,7 +17,7 @@ from jgd.core.types import Params
 from jgd.solvers.derivatives import is_traced
 from jgd.solvers.loop import Turn, first_turn, next_turn, solve
 from jgd.solvers.methods.method import Method
-from jgd.solvers.solution import Solution
+from jgd.solvers.solution import Solution, finished
 from jgd.solvers.user_problem import UserProblem
 
 SHORT = 0.1
@@ -61,12 +61,12 @@ def watched_search(
         if (
             callback is not None
             and stepped
-            and _asks_to_stop(place, callback, _solution(problem, method, params, turn))
+            and _asks_to_stop(place, callback, finished(_solution(problem, method, params, turn)))
         ):
             turn = _ended(turn, Status.CALLBACK)
         elif now - begun > limit:
             turn = _ended(turn, Status.TIME)
-    return _solution(problem, method, params, turn)
+    return finished(_solution(problem, method, params, turn))
 
 
 def _asks_to_stop(place: str, callback: Callable[[Solution], Any], solution: Solution) -> bool:

@@ -100,6 +100,22 @@ def test_the_value_has_the_slope_of_the_envelope_theorem(x64):
     np.testing.assert_allclose(value, ridge({"w": w}, 0.3), rtol=1e-12)
 
 
+def test_what_the_function_returns_besides_has_its_total_slope(x64):
+    """At w = a, 2 a w is 2 a^2; at x = (a + 4) / 5 the residuals (x - a, 2 (x - 1)) are (4 (1 - a), 2 (a - 1)) / 5."""
+
+    def aux(a):
+        def fn(w, a):
+            return (w - a) ** 2, {"twice": 2 * a * w, "count": 3}
+
+        return minimize(fn, DESCENT, 1.0, STOP, args=(a,), has_aux=True).aux["twice"]
+
+    def residual(a):
+        return jgd.least_squares(lambda x, a: jnp.stack([x - a, 2 * (x - 1)]), "lm", 0.0, args=(a,)).residual
+
+    np.testing.assert_allclose(jax.grad(aux)(0.3), 4 * 0.3, rtol=1e-8)  # the solution's 1e-11 and the solve's
+    np.testing.assert_allclose(jax.jacfwd(residual)(0.3), [-0.8, 0.4], rtol=1e-8)
+
+
 def test_start_and_hyperparameters_have_no_slope(x64):
     def of_start(start):
         return jnp.sum(point(0.3, start={"w": start}))

@@ -41,6 +41,12 @@ def test_it_ends_at_the_closed_form():
     np.testing.assert_allclose(found.gradient_norm, jnp.linalg.norm(jax.grad(bowl)(found.params)), rtol=1e-6)
 
 
+def test_whole_numbers_as_start_are_floats():
+    found = minimize(bowl, jgd.sgd(0.2), np.zeros(3, int))
+    assert found.params.dtype == jnp.float32
+    np.testing.assert_array_equal(found.params, minimize(bowl, jgd.sgd(0.2), START).params)
+
+
 def by_hand(steps, rate=0.1):
     points = [START]
     for _ in range(steps):
@@ -172,10 +178,10 @@ BAD = {
     "integer value": ((lambda p: jnp.sum(p > 0), jgd.sgd(0.1), START), {}, "not int32[]"),
     "forgotten has_aux": ((lambda p: (bowl(p), p), jgd.sgd(0.1), START), {}, "pass has_aux=True"),
     "no aux": ((bowl, jgd.sgd(0.1), START), {"has_aux": True}, "with has_aux=True it must return (scalar, aux)"),
-    "integer params": (
-        (bowl, jgd.sgd(0.1), jnp.arange(3)),
+    "flags as params": (
+        (bowl, jgd.sgd(0.1), jnp.ones(3, bool)),
         {},
-        "minimize(params): the leaf at the root has dtype int32",
+        "minimize(params): the leaf at the root has dtype bool",
     ),
     "no params": ((bowl, jgd.sgd(0.1), {}), {}, "there are no arrays in it"),
     "no rule": ((bowl, jgd.sgd(0.1), START, Stop()), {}, "it holds no rule, so nothing would stop the search"),

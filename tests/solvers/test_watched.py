@@ -33,11 +33,13 @@ def by_hand(steps):
 
 def test_a_callback_sees_every_step_and_changes_nothing():
     seen = []
-    found = minimize(bowl, SGD, START, STOP, callback=seen.append)
+    found = minimize(bowl, SGD, START, STOP, callback=seen.append, history=True)
     plain = minimize(bowl, SGD, START, STOP)
     np.testing.assert_allclose(found.params, plain.params, rtol=1e-6)  # the same steps in another program
     assert (found.status, int(found.steps)) == (Status.GRADIENT_NORM, int(plain.steps))
     assert [int(one.steps) for one in seen] == list(range(1, int(found.steps) + 1))
+    assert [one.status for one in seen] == [Status.RUNNING] * (len(seen) - 1) + [found.status]
+    assert [one.history.value.size for one in seen] == [int(one.evaluations) for one in seen]
     for k in (1, 5):
         np.testing.assert_allclose(seen[k - 1].params, by_hand(k), rtol=1e-5)  # five steps of float32
         assert seen[k - 1].value == bowl(seen[k - 1].params)

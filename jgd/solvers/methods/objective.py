@@ -101,14 +101,22 @@ class Objective:
 
     def value(self, params: Params) -> jax.Array:
         """Return the smooth part alone."""
-        if not self.is_residual:
-            return self.fn(params)[0]
-        residual = self.fn(params)[0]
-        return (residual @ residual) / 2 if self.loss is None else self.loss.value(residual)
+        return self._smooth(self.fn(params)[0])
 
     def total(self, params: Params) -> jax.Array:
         """Return the whole objective."""
-        return self.value(params) + (0.0 if self.nonsmooth is None else self.nonsmooth.value(params))
+        return self.outcome(params)[0]
+
+    def outcome(self, params: Params) -> tuple[jax.Array, Any]:
+        """Return the whole objective, and what the user's function returns besides."""
+        out, aux = self.fn(params)
+        return self._smooth(out) + (0.0 if self.nonsmooth is None else self.nonsmooth.value(params)), aux
+
+    def _smooth(self, out: jax.Array) -> jax.Array:
+        """Return the smooth part of what the function returned: itself, or half the squares of its residual."""
+        if not self.is_residual:
+            return out
+        return (out @ out) / 2 if self.loss is None else self.loss.value(out)
 
     def stationarity(self, params: Params) -> Params:
         """Give the left side of the equations that hold at a solution, where it is 0; of the parameters' structure."""

@@ -26,8 +26,8 @@ class Spectrum(NamedTuple):
         return -(self.grad @ h + self.values @ (h * h) / 2)
 
     def optimality(self, point: Any) -> jax.Array:
-        """Return the larger of |g| and -min(0, l_1): a saddle point is no solution."""
-        return jnp.maximum(jnp.linalg.norm(point.grad), -self.values[0])
+        """Return the larger of |g| and -min(0, l_1): a saddle point is no solution. A Hessian of NaN tells nothing."""
+        return jnp.fmax(jnp.linalg.norm(point.grad), -self.values[0])
 
 
 def spectrum(matrix: jax.Array, grad: jax.Array) -> Spectrum:
