@@ -3,7 +3,7 @@
 jaxopt is no longer developed. Its public names, and what to use in their place:
 
     BFGS                        jgd.bfgs
-    LBFGS                       jgd.lbfgs
+    LBFGS                       jgd.lbfgsb, without bounds
     LBFGSB                      jgd.lbfgsb
     NonlinearCG                 jgd.nonlinear_cg
     GradientDescent             jgd.steepest_descent
@@ -12,7 +12,7 @@ jaxopt is no longer developed. Its public names, and what to use in their place:
     MirrorDescent               jgd.mirror_descent
     BlockCoordinateDescent      none; jgd.fista solves the same problems
     PolyakSGD                   jgd.polyak_sgd, in jgd.fit
-    ArmijoSGD                   jgd.scale_by_backtracking_linesearch, in jgd.fit
+    ArmijoSGD                   jgd.scale_by_backtracking_linesearch after jgd.sgd, in jgd.fit
     OptaxSolver                 jgd.minimize, which takes any optimizer
     OptStep                     jgd.Solution
     GaussNewton                 jgd.gauss_newton, in jgd.least_squares

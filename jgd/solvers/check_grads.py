@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.arguments import checked
+from jgd.core.arguments import FLAG, checked
 from jgd.core.errors import InputError
 from jgd.core.record import as_function
 from jgd.core.tree import name_of
@@ -35,16 +35,19 @@ class GradCheck(NamedTuple):
         )
 
 
-@checked(params=None, fn=FUNCTION, args=TUPLE)
-def check_grads(fn: Callable[..., Any], params: Params, *, args: tuple[Any, ...] = ()) -> GradCheck:
+@checked(params=None, fn=FUNCTION, args=TUPLE, has_aux=FLAG)
+def check_grads(
+    fn: Callable[..., Any], params: Params, *, args: tuple[Any, ...] = (), has_aux: bool = False
+) -> GradCheck:
     """Compare `jax.grad(fn)` at `params` with central differences; raise where they differ, naming the worst entry.
 
     (f(x + h e) - f(x - h e)) / 2h with h = eps^(1/3) max(1, |x|), and again with 2h: their difference and the rounding
     of f bound the error of the quotient. Four evaluations for each entry, of at most 256 entries of each leaf. Use
     float64 where you can: float32 has two or three digits here. Points of no slope, such as kinks, are reported too.
+    With `has_aux` the function returns `(scalar, aux)`.
     """
     params = start_of("check_grads", params)
-    problem, form = UserProblem(as_function(fn), args), Vector.like(params)
+    problem, form = UserProblem(as_function(fn), args, has_aux=has_aux), Vector.like(params)
     check_value("check_grads", problem, params)
     names, chosen = _entries(params)
     gradient, difference, allowed = map(np.asarray, _compare(problem, form.pack(params), jnp.asarray(chosen), form))

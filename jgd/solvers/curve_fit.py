@@ -85,8 +85,8 @@ def curve_fit(
 
     The covariance is (J'J)^-1 at the solution, scaled so, and inf, with a warning, where J lacks rank, or where m <= n
     and the scale is not known. It is linear theory: it knows nothing of active bounds or of other minima. Runs under
-    `jit` and `vmap`, there without the warning; one function object is compiled once. The parameters have derivatives
-    with respect to the data, by the implicit function theorem; the covariance has none.
+    `jit` and `vmap`, there without the warning; one function object is compiled once. The parameters and their
+    covariance have derivatives with respect to the data, by the implicit function theorem.
 
     A batch of curves, `ys` with a leading axis, is one call, each fit as it is alone, to rounding, and until the last
     has ended: `jax.jit(jax.vmap(lambda y: jgd.curve_fit(f, x, y, params)))(ys)`.
@@ -128,9 +128,9 @@ def _fit(
     """Return the solution, and the Jacobian there, its rows weighted as the loss is curved."""
     solution, point = search(given, method, params, stop, rule)
     residuals, loss = (given.fn, given.loss) if given.is_residual else (given.fn.residuals, given.fn.loss)
-    if point.jacobian is not None and loss is None:
+    if point.jacobian is not None and loss is None and rule is None:
         return solution, point.jacobian
-    # The method knew of gradients alone, or weighted the rows as suits its steps.
+    # The method knew of gradients alone, or weighted the rows as suits its steps, or the Jacobian has a derivative.
     form = Vector.like(params)
     plain = UserProblem(residuals, has_aux=True, is_residual=True).on_vectors(form)
     point = plain.evaluate(form.pack(solution.params))
@@ -146,12 +146,16 @@ def _covariance(xp: Any, jacobian: Any, value: Any, absolute: bool) -> Any:
     if m < n or (m == n and not absolute):
         return xp.full((n, n), xp.inf, jacobian.dtype)
     jacobian = xp.where(xp.isfinite(jacobian).all(), jacobian, 0)
+    given, jacobian = jacobian, jax.lax.stop_gradient(jacobian) if xp is jnp else jacobian
     columns = xp.linalg.norm(jacobian, axis=0)
     columns = xp.where(columns > 0, columns, 1)
     _, singular, right = xp.linalg.svd(xp.linalg.qr(jacobian / columns[None], mode="r"))
     full = singular[-1] > m * xp.finfo(jacobian.dtype).eps * singular[0]
     rows = right / xp.where(full, singular, 1)[:, None] / columns[None]
-    covariance = rows.T @ rows * (1 if absolute else 2 * value / (m - n))
+    inverse = rows.T @ rows
+    if xp is jnp:  # d(J'J)^-1 = -(J'J)^-1 d(J'J) (J'J)^-1, also where singular values are equal
+        inverse = inverse - inverse @ (given.T @ given - jacobian.T @ jacobian) @ inverse
+    covariance = inverse * (1 if absolute else 2 * value / (m - n))
     return xp.where(full, covariance, xp.asarray(xp.inf, jacobian.dtype))
 
 

@@ -51,6 +51,10 @@ def test_a_wrong_gradient_names_its_worst_entry(x64):
     assert "\n" not in message
 
 
+def test_what_comes_beside_the_value_is_left_out():
+    assert jgd.check_grads(lambda x: (x**2, x), 3.0, has_aux=True).gradient == 6.0
+
+
 def test_a_wrong_gradient_is_seen_in_float32():
     params = jax.tree.map(lambda x: x.astype(np.float32), PARAMS)
     with pytest.raises(InputError, match=r"\[1, 2\]"):

@@ -59,6 +59,13 @@ def test_bounds_and_losses_choose_trf_and_give_scipy_s_covariance(x64):
     np.testing.assert_allclose(fit.covariance, pcov, rtol=1e-4)
 
 
+def test_the_covariance_has_its_slope(x64):
+    """Of p x with x = a X it is the residuals' squares over (m - 1) a^2 |X|^2, and those do not depend on a."""
+    value, slope = jax.value_and_grad(lambda a: jgd.curve_fit(lambda x, p: p * x, a * X, Y, 1.0).covariance[0, 0])(2.0)
+    np.testing.assert_allclose(value, np.sum((Y - X @ Y / (X @ X) * X) ** 2) / 29 / 4 / (X @ X), rtol=1e-10)
+    np.testing.assert_allclose(slope, -value, rtol=1e-8)  # the parameter's error
+
+
 def test_whole_numbers_to_start_from_are_floats():
     whole = {"rate": 1, "scale": 1, "floor": 1}
     np.testing.assert_array_equal(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jgd
-from jgd.core import InputError
+from jgd.core import InputError, Status
 from jgd.solvers.methods.vector import Vector
 
 START = {"a": jnp.array([[1.0, -2.0]]), "b": jnp.float32(0.5)}
@@ -35,6 +35,11 @@ def test_a_method_takes_the_hessian_of_a_tree():
     assert asked
     assert given.evaluations == derived.evaluations
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5), given.params, derived.params)
+
+
+def test_a_hessian_that_is_not_finite_hides_no_stationary_point():
+    found = jgd.minimize(lambda p: jnp.sum(p**2), "newton", jnp.zeros(1), hess=lambda p: jnp.full((1, 1), jnp.nan))
+    assert (found.status, found.gradient_norm) == (Status.GRADIENT_NORM, 0)
 
 
 def rows(p):

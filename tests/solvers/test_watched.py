@@ -1,5 +1,6 @@
 """A search that its caller watches: callbacks, seconds, the history, and what a Solution says in scipy's words."""
 
+import dataclasses
 import time
 
 import jax
@@ -140,6 +141,10 @@ def test_a_solution_speaks_scipys_words():
     assert found.fun is found.value
     assert (found.nit, found.nfev) == (found.steps, found.evaluations)
     assert found.success is True
+    assert jax.jit(lambda start: minimize(bowl, SGD, start, STOP).success)(START)
+    for word in ("x", "fun", "nit", "nfev", "success", "message"):
+        with pytest.raises(dataclasses.FrozenInstanceError, match=f"Solution.{word} is made of its fields"):
+            setattr(found, word, 1.0)
     assert found.message == str(Status.GRADIENT_NORM)
     assert minimize(bowl, SGD, START, Stop(max_steps=2)).success is False
     both = jax.vmap(lambda least: minimize(bowl, SGD, START, Stop(gradient_norm=least, max_steps=40)))(

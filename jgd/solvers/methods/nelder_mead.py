@@ -34,7 +34,7 @@ class NelderMead(Method):
     """Replace the highest of n + 1 points by its image in the others (Nelder & Mead 1965; Lagarias et al. 1998).
 
     The image is the reflection, twice as far or half as far, or, where none is lower, all shrink towards the lowest;
-    with more than two parameters by factors that depend on n (Gao & Han 2012). At first the points lie 5% of each
+    with more than five parameters by factors that depend on n (Gao & Han 2012). At first the points lie 5% of each
     parameter from the start, and 0.00025 where it is 0. Bounds cut points off. The others are then within `x_tol` of
     the lowest in each parameter and within `f_tol` of its value, both absolute. As the points may have come to lie in a
     plane, or in a bound, a new simplex begins there, of at least 100 `x_tol` (Press et al. 2007, 10.5), until one ends
@@ -118,7 +118,7 @@ class NelderMead(Method):
         replaces = ~filling & ~expands & ~outside & ~inside & ~failed
         points = old.points.at[-1].set(jnp.where(replaces, jnp.where(worse, old.reflected, x), old.points[-1]))
         values = old.values.at[-1].set(jnp.where(replaces, jnp.where(worse, old.reflected_value, value), highest))
-        shrunk = points[:1] + (1 - 1 / max(n, 2)) * (points - points[:1])
+        shrunk = points[:1] + (1 - 1 / _adapted(n)) * (points - points[:1])
         points, values = jnp.where(failed, shrunk, points), jnp.where(filling, filled, values)
         filling_on = failed | (filling & (old.index < n))
         order = jnp.where(filling_on, jnp.arange(n + 1), jnp.argsort(values))
@@ -136,11 +136,16 @@ class NelderMead(Method):
     def _trial(self, problem: Objective, simplex: Vertices) -> jax.Array:
         """Give the point that the phase wants: a vertex, or one on the line from the highest through the centre."""
         points, n = simplex.points, simplex.reflected.size
-        centre, m = jnp.mean(points[:-1], 0), max(n, 2)
+        centre, m = jnp.mean(points[:-1], 0), _adapted(n)
         shares = jnp.array([0.0, 1.0, 1 + 2 / m, 0.75 - 0.5 / m, 0.5 / m - 0.75, 0.0], points.dtype)
         line = problem.inside(centre + shares[simplex.phase] * (centre - points[-1]))
         filling = (simplex.phase == BUILD) | (simplex.phase == SHRINK)
         return jnp.where(filling, points[jnp.minimum(simplex.index, n)], line)
+
+
+def _adapted(n: int) -> int:
+    """Return the n of Gao & Han's factors, 2 for Nelder and Mead's own: up to five parameters those need less."""
+    return n if n > 5 else 2
 
 
 nelder_mead = NelderMead
