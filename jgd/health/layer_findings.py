@@ -10,7 +10,7 @@ from jgd.core.finding import BROKEN, SLOW, WATCH, Finding, worst_first
 from jgd.core.tree import path_names
 from jgd.health.attention_findings import attention_findings
 from jgd.health.finding import Thresholds
-from jgd.health.layers import Looked, slope
+from jgd.health.layers import Looked, slope, slope_of_parameters
 from jgd.health.taps import LOGITS
 
 OVERFLOW = 65504.0  # the largest number of float16
@@ -100,13 +100,17 @@ def signal_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
     fall, count = slope(looked.products())
     if severity := severity_of_slope(fall, count, t):
         vanishing, usual = fall > 0, t.slope if severity == BROKEN else t.watched_slope
+        # A layer that is passed many times learns from the passes near the loss, whatever comes back to the others.
+        shared = vanishing and not severity_of_slope(*slope_of_parameters(looked.products()), t)
         yield Finding(
-            severity, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
+            WATCH if shared else severity, "the layers' signals", "slope of log RMS over the depth, per layer,", fall,
             f"within {float(usual):g} of 0",
             f"over {count} layers the signal that comes back {'vanishes' if vanishing else 'explodes'} by a factor of "
-            f"{_large(abs(fall) * (count - 1))}", "use He's or orthogonal initialisation, residual "
-            "connections or normalisation" if vanishing else "lower the gain of the initialisation, normalise, or "
-            "clip the gradient",
+            f"{_large(abs(fall) * (count - 1))}" + (", in passes of the same layers: they learn little from the first "
+            "ones" if shared else ""),
+            "where those matter, use gates, as in an LSTM, or an orthogonal recurrent matrix" if shared else
+            "use He's or orthogonal initialisation, residual connections or normalisation" if vanishing else
+            "lower the gain of the initialisation, normalise, or clip the gradient",
         )  # fmt: skip
     for layer in looked.layers:
         share = float(np.max(layer.saturated))

@@ -95,7 +95,22 @@ def slope(layers: Iterable[Layer]) -> tuple[float, int]:
     Positive where the signal vanishes towards the input. Layers where it is zero or not finite are left out; NaN where
     fewer than four remain.
     """
-    signals = np.array([float(layer.signal) for layer in unrolled(layers)])
+    return _fitted([float(layer.signal) for layer in unrolled(layers)])
+
+
+def slope_of_parameters(layers: Iterable[Layer]) -> tuple[float, int]:
+    """Fit the same over layers with parameters of their own: of one that is passed several times, the largest signal.
+
+    As in a recurrent network, whose layer is passed at each time, and gets what it learns by from the last ones.
+    """
+    largest: dict[tuple[int, ...], float] = {}
+    for layer in unrolled(layers):
+        largest[layer.tap.weights] = max(float(layer.signal), largest.get(layer.tap.weights, 0.0))
+    return _fitted(list(largest.values()))
+
+
+def _fitted(each: list[float]) -> tuple[float, int]:
+    signals = np.array(each)
     depth = np.flatnonzero(np.isfinite(signals) & (signals > 0))
     return (float(np.polyfit(depth, np.log(signals[depth]), 1)[0]) if len(depth) >= 4 else float("nan")), len(signals)
 
@@ -103,7 +118,9 @@ def slope(layers: Iterable[Layer]) -> tuple[float, int]:
 def _pass(layer: Layer, number: int) -> Layer:
     """Return one pass of the outermost scan that a layer lies in."""
     tap, *statistics = layer
-    return Layer(tap._replace(name=f"{tap.name}[{number}]"), *(x[number] for x in statistics))
+    weights = (*tap.weights, number) if tap.own[:1] == (True,) else tap.weights
+    tap = tap._replace(name=f"{tap.name}[{number}]", weights=weights, own=tap.own[1:])
+    return Layer(tap, *(x[number] for x in statistics))
 
 
 def _loss(params: Params, task: Task, model_state: State, batch: Any, key: jax.Array) -> jax.Array:

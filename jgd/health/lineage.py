@@ -17,6 +17,12 @@ class Known(NamedTuple):
     units: tuple[int, ...] | None = None  # axes
     layer: str = ""  # that it comes from
     scores: bool = False  # whether it is a product of data with data, scaled or masked
+    sliced: tuple[int, ...] = ()  # depths of the scans each pass of which has its own part of it
+
+    def joined(self, other: "Known") -> "Known":
+        """Know of a variable that is now this and now the other what it is made of."""
+        one, two = self.leaves, other.leaves
+        return self._replace(leaves=None if one is None or two is None else one | two)
 
 
 def follow(eqn: Any, mine: Sequence[Known]) -> list[Known]:
@@ -28,7 +34,8 @@ def follow(eqn: Any, mine: Sequence[Known]) -> list[Known]:
     layer = max((x.layer for x in products or mine[::-1]), key=bool, default="")
     if eqn.primitive.name == "dot_general" and all(x.leaves is None for x in mine):
         products, layer = list(mine), commonpath(x.layer for x in mine)  # the module that both layers are in
-    return [Known(leaves, _units(eqn, mine, out), layer, bool(products)) for out in eqn.outvars]
+    sliced = max((x.sliced for x in mine), key=len, default=())
+    return [Known(leaves, _units(eqn, mine, out), layer, bool(products), sliced) for out in eqn.outvars]
 
 
 def shifted(known: Known, by: int) -> Known:

@@ -34,6 +34,8 @@ class Tap(NamedTuple):
     stacked: int  # leading axes that count the passes of scans
     units: tuple[int, ...]  # axes that count units; all others but the stacked ones count examples
     stack: str  # the names under which a framework traced it
+    weights: tuple[int, ...] = ()  # of a product: the leaf of the parameters, and the pass whose own part of it it uses
+    own: tuple[bool, ...] = ()  # of each stacked axis, whether its passes have parts of the leaf of their own
 
     @property
     def is_layer(self) -> bool:
@@ -147,7 +149,14 @@ class _Survey:
     def _scan(self, eqn: Any, program: Any, mine: Sequence[Known], names: str, lengths: Any) -> Any:
         fixed, carried = carried_by(eqn, program)
         fixed += carried
-        within = [*mine[:fixed], *(shifted(x, -1) for x in mine[fixed:])]
+        depth = len(lengths)
+        along = [shifted(x, -1)._replace(sliced=(*x.sliced, depth)) for x in mine[fixed:]]
+        first, ends = None, mine[fixed - carried : fixed]
+        while first != ends:  # what is made of data in one pass is so in the next: a state of zeros at first
+            first = ends
+            within = [*mine[: fixed - carried], *first, *along]
+            _, ends = _Survey(self._paths).walk(program, within)
+            ends = [x.joined(y) for x, y in zip(first, ends[:carried], strict=True)]
         inner, results = self.walk(program, within, names, (*lengths, eqn.params["length"]))
         return inner, [*results[:carried], *(shifted(x, 1) for x in results[carried:])]
 
@@ -164,14 +173,17 @@ class _Survey:
         if result.leaves is not None or not aval.shape or not jnp.issubdtype(aval.dtype, jnp.floating):
             return None
         operation = activation or eqn.primitive.name
+        weights, own = (), ()
         if activation is None:
-            owners = [x.leaves for x in mine if x.leaves]
+            owners = [x for x in mine if x.leaves]
             if operation not in PRODUCTS or not owners:
                 return None
-            self._layer = self._named(max(owners[0], key=lambda i: len(self._paths[i])))
+            leaf = max(owners[0].leaves or (), key=lambda i: len(self._paths[i]))
+            weights, own = (leaf,), tuple(i in owners[0].sliced for i in range(len(lengths)))
+            self._layer = self._named(leaf)
         units = result.units if result.units is not None else (len(aval.shape) - 1,)
         shape, units = (*lengths, *aval.shape), tuple(len(lengths) + i for i in units)
-        self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, len(lengths), units, stack))
+        self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, len(lengths), units, stack, weights, own))
         return self.taps[-1]
 
     def _logits(self, eqn: Any, softmax: Softmax, layer: str, stack: str, lengths: Any) -> Entering:

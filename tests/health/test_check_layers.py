@@ -9,7 +9,7 @@ import pytest
 
 import jgd
 from jgd.core import InputError
-from jgd.core.finding import WATCH
+from jgd.core.finding import BROKEN, WATCH
 
 X = np.random.default_rng(0).normal(size=(32, 8)).astype(np.float32)
 
@@ -121,3 +121,26 @@ def test_a_loss_without_layers_is_refused():
     task = jgd.Task(lambda key: jnp.ones(2), lambda p, b: jnp.sum(p**2) + jnp.mean(b), X)
     with pytest.raises(InputError, match=r"the loss has no layers to look at: .* with jgd\.minimize"):
         jgd.health.check_layers(task)
+
+
+@pytest.mark.parametrize(("gain", "length", "severity"), [(0.5, 12, WATCH), (1.0, 12, None), (2.0, 12, BROKEN)])
+@pytest.mark.parametrize("scanned", [True, False])
+def test_passes_of_one_layer_that_begin_with_zeros_are_layers_to_be_watched(gain, length, severity, scanned):
+    """A recurrent layer whose signal vanishes still learns from the last times; one whose signal explodes is broken."""
+
+    def init(key):
+        return {"in": jnp.eye(8), "rec": orthogonal(gain, 1, key)[0], "out": jnp.eye(8)}
+
+    def loss(params, batch):
+        h = jnp.zeros_like(batch)
+        if scanned:
+            h, _ = jax.lax.scan(lambda h, _: (h @ params["rec"] + batch @ params["in"], None), h, length=length)
+        else:
+            for _ in range(length):
+                h = (h + 0 * batch) @ params["rec"] + batch @ params["in"]
+        return jnp.mean((h @ params["out"]) ** 2)
+
+    found = jgd.health.check_layers(jgd.Task(init, loss, X))
+    assert len(found.layers) == 2 * length + 1  # the products with `in` and `rec` of each time, and that with `out`
+    assert [finding.severity for finding in found.findings] == ([] if severity is None else [severity])
+    assert ("gates, as in an LSTM" in str(found)) == (severity == WATCH)
