@@ -19,7 +19,7 @@ COUNTS = math.log(100)  # of a fall or a growth over all layers
 
 def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong with the layers alone, the worst first, and of one severity causes first."""
-    rules = nonfinite_findings, axis_findings, dead_findings, alike_findings, attention_findings, signal_findings
+    rules = nonfinite_findings, broadcast_findings, axis_findings, dead_findings, alike_findings, attention_findings, signal_findings
     return worst_first(finding for rule in rules for finding in rule(looked, thresholds))
 
 
@@ -48,6 +48,16 @@ def nonfinite_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
             "its sum overflows float16" if half else "the loss is finite, but its derivative is not: the root or the "
             "norm of a zero, or a branch of where that is not chosen", "scale the loss, and compute sums in float32"
             if half else "write the root as jnp.sqrt(jnp.where(x > 0, x, 1)), or add an epsilon within it",
+        )  # fmt: skip
+
+
+def broadcast_findings(looked: Looked, t: Thresholds) -> Iterator[Finding]:
+    """Find a loss in which the output of each example meets the label of each other one."""
+    if n := looked.crossed:
+        yield Finding(
+            BROKEN, "the loss", "numbers in which outputs meet the data", n * n, f"{n}, one for each example",
+            f"shapes ({n}, 1) and ({n},) broadcast to ({n}, {n}), so that each output is compared with all labels",
+            "give outputs and labels one shape: squeeze the outputs, or add an axis to the labels",
         )  # fmt: skip
 
 

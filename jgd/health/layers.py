@@ -47,6 +47,7 @@ class Looked(NamedTuple):
     finite: Params  # whether each leaf's gradient is finite
     layers: tuple[Layer, ...]
     logits: tuple[Layer, ...]  # that enter the softmaxes of the loss
+    crossed: int = 0  # examples, where the outputs of all meet the data of all; else 0
 
     def products(self) -> list[Layer]:
         """Return the layers that count for the depth."""
@@ -63,7 +64,7 @@ class Looked(NamedTuple):
 
 def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Array) -> Looked:
     """Evaluate the loss of a batch with its taps: two to three times a gradient in time, all activations in memory."""
-    taps = tap_loss(_loss, params, task, model_state, batch, key).taps
+    taps, _, crossed = tap_loss(_loss, params, task, model_state, batch, key)
     if all(tap.operation == LOGITS for tap in taps):
         raise InputError(
             f"{task.name or 'the task'}: the loss has no layers to look at: no product of an input with parameters and "
@@ -73,7 +74,8 @@ def look(task: Task, params: Params, model_state: State, batch: Any, key: jax.Ar
     seen = [Layer(tap, **jax.tree.map(np.asarray, one)) for tap, one in zip(taps, found, strict=True)]
     layers = tuple(layer for layer in seen if layer.tap.operation != LOGITS)
     logits = tuple(layer for layer in seen if layer.tap.operation == LOGITS)
-    return Looked(float(loss), grads, jax.device_get(finite), layers, logits)
+    rows = jax.tree.leaves(batch)[0].shape[0]
+    return Looked(float(loss), grads, jax.device_get(finite), layers, logits, rows if rows in crossed else 0)
 
 
 def unrolled(layers: Iterable[Layer], depth: int = 0) -> Iterator[Layer]:

@@ -17,12 +17,14 @@ class Known(NamedTuple):
     units: tuple[int, ...] | None = None  # axes
     layer: str = ""  # that it comes from
     scores: bool = False  # whether it is a product of data with data, scaled or masked
+    learnt: bool = False  # whether a parameter is among what it comes from
     sliced: tuple[int, ...] = ()  # depths of the scans each pass of which has its own part of it
 
     def joined(self, other: "Known") -> "Known":
         """Know of a variable that is now this and now the other what it is made of."""
         one, two = self.leaves, other.leaves
-        return self._replace(leaves=None if one is None or two is None else one | two)
+        leaves = None if one is None or two is None else one | two
+        return self._replace(leaves=leaves, learnt=self.learnt or other.learnt)
 
 
 def follow(eqn: Any, mine: Sequence[Known]) -> list[Known]:
@@ -35,7 +37,8 @@ def follow(eqn: Any, mine: Sequence[Known]) -> list[Known]:
     if eqn.primitive.name == "dot_general" and all(x.leaves is None for x in mine):
         products, layer = list(mine), commonpath(x.layer for x in mine)  # the module that both layers are in
     sliced = max((x.sliced for x in mine), key=len, default=())
-    return [Known(leaves, _units(eqn, mine, out), layer, bool(products), sliced) for out in eqn.outvars]
+    learnt = any(x.learnt for x in mine)
+    return [Known(leaves, _units(eqn, mine, out), layer, bool(products), learnt, sliced) for out in eqn.outvars]
 
 
 def shifted(known: Known, by: int) -> Known:

@@ -10,6 +10,7 @@ from jax.extend.core import Literal
 
 from jgd.core.subprograms import constants_of, program_of
 from jgd.core.tree import path_names
+from jgd.health.broadcasts import crossing
 from jgd.health.lineage import Known, follow, shifted
 from jgd.health.programs import carried_by, run_equation
 from jgd.health.softmaxes import Softmax, softmaxed
@@ -73,6 +74,7 @@ class Tapped(NamedTuple):
 
     taps: tuple[Tap, ...]
     values: Callable[[Any, Sequence[jax.Array]], tuple[jax.Array, list[jax.Array]]]
+    crossed: frozenset[int]  # numbers of outputs that meet as many numbers of data, each with each
 
     def zeros(self) -> list[jax.Array]:
         """Return the zeros to be added; the loss's gradient with respect to them is what comes back to each tap."""
@@ -92,7 +94,7 @@ def tap_loss(loss: Callable[..., jax.Array], params: Any, *rest: Any) -> Tapped:
     closed = jax.make_jaxpr(loss)(params, *rest)
     paths = [path_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     survey = _Survey(paths)
-    own = [Known(frozenset([i])) for i in range(len(paths))]
+    own = [Known(frozenset([i]), learnt=True) for i in range(len(paths))]
     others = [Known()] * (len(closed.jaxpr.invars) - len(paths))
     plan, _ = survey.walk(closed.jaxpr, [*own, *others])
 
@@ -100,7 +102,7 @@ def tap_loss(loss: Callable[..., jax.Array], params: Any, *rest: Any) -> Tapped:
         outs, seen = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(args), plan, iter(zeros))
         return outs[0], seen
 
-    return Tapped(tuple(survey.taps), values)
+    return Tapped(tuple(survey.taps), values, frozenset(survey.crossed))
 
 
 class _Survey:
@@ -109,6 +111,7 @@ class _Survey:
     def __init__(self, paths: Sequence[tuple[str, ...]]) -> None:
         self._paths, self._layer, self._names = paths, "", {}
         self.taps: list[Tap] = []
+        self.crossed = set[int]()
 
     def walk(
         self, jaxpr: Any, given: Sequence[Known], stack: str = "", lengths: tuple[int, ...] = ()
@@ -135,6 +138,7 @@ class _Survey:
                 plan.append(Inside(inner, len(self.taps) - before))
             else:
                 results, step = follow(eqn, mine), None
+                self.crossed |= {crossing(eqn, mine)}
                 softmax = softmaxes.get(eqn.outvars[0]) if results else None
                 if softmax is not None and (softmax.is_loss or known[softmax.logits].scores):
                     step = self._logits(eqn, softmax, known[softmax.logits].layer, names, lengths)

@@ -13,6 +13,7 @@ from jgd.health.finding import Thresholds
 from jgd.health.layer_findings import (
     alike_findings,
     axis_findings,
+    broadcast_findings,
     dead_findings,
     nonfinite_findings,
     signal_findings,
@@ -44,7 +45,8 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     # With a rate that is well, what cannot be learnt by heart is no matter of the labels.
     trials = (heart, pairs) if heart and not rate else (pairs, rate, heart)
     rules = (
-        _data(m, t), _labels(m, t), nonfinite_findings(looked, t), axis_findings(looked, t), dead_findings(looked, t),
+        _data(m, t), _labels(m, t), nonfinite_findings(looked, t), broadcast_findings(looked, t),
+        axis_findings(looked, t), dead_findings(looked, t),
         alike_findings(looked, t), unconnected_findings(m, t), _ended(m, t), still_findings(m, t),
         short_findings(m, t), _direction(m, t), attention_findings(looked, t), signal_findings(looked, t), _sum(m, t),
         _start(m, t), _unbounded(m, t), apart_findings(m, t), decay_findings(m, t), *trials, evaluation_findings(m, t),

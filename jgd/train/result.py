@@ -32,6 +32,7 @@ class Run:
 
     Row k of a metric belongs to the parameters after k steps, before the step that it led to. The step at which a rule
     stopped the run was evaluated and not taken, so then `params` are those that the last row belongs to.
+    Where a segment ended with a parameter that had become infinite or NaN, they are those after the last row.
     """
 
     params: Params

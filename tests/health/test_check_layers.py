@@ -123,10 +123,13 @@ def test_a_loss_without_layers_is_refused():
         jgd.health.check_layers(task)
 
 
-@pytest.mark.parametrize(("gain", "length", "severity"), [(0.5, 12, WATCH), (1.0, 12, None), (2.0, 12, BROKEN)])
-@pytest.mark.parametrize("scanned", [True, False])
-def test_passes_of_one_layer_that_begin_with_zeros_are_layers_to_be_watched(gain, length, severity, scanned):
+@pytest.mark.parametrize(
+    ("gain", "scanned", "severity"), [(0.5, True, WATCH), (1.0, True, None), (2.0, True, BROKEN), (0.5, False, WATCH)]
+)
+def test_passes_of_one_layer_that_begin_with_zeros_are_layers_to_be_watched(gain, scanned, severity):
     """A recurrent layer whose signal vanishes still learns from the last times; one whose signal explodes is broken."""
+
+    length = 8
 
     def init(key):
         return {"in": jnp.eye(8), "rec": orthogonal(gain, 1, key)[0], "out": jnp.eye(8)}
@@ -144,3 +147,20 @@ def test_passes_of_one_layer_that_begin_with_zeros_are_layers_to_be_watched(gain
     assert len(found.layers) == 2 * length + 1  # the products with `in` and `rec` of each time, and that with `out`
     assert [finding.severity for finding in found.findings] == ([] if severity is None else [severity])
     assert ("gates, as in an LSTM" in str(found)) == (severity == WATCH)
+
+
+@pytest.mark.parametrize(("shape", "pairs"), [((32,), False), ((32, 1), False), ((32,), True)])
+def test_outputs_that_meet_the_labels_of_all_examples(shape, pairs):
+    """Differences of all pairs of outputs, as in losses of rankings, are no fault."""
+
+    def loss(params, batch):
+        outputs, labels = batch["x"] @ params["w"], batch["y"]
+        if pairs:
+            outputs, labels = outputs - outputs[:, 0], labels[:, None] - labels
+        return jnp.mean(jax.jit(jnp.subtract)(outputs, labels) ** 2)
+
+    data = {"x": X, "y": jnp.ones(shape)}
+    with jax.numpy_rank_promotion("allow"):  # as users have it
+        found = jgd.health.check_layers(jgd.Task(lambda key: {"w": jnp.ones((8, 1)) / 8}, loss, data)).findings
+    crossed = len(shape) == 1 and not pairs
+    assert [str(x).startswith("the loss: numbers in which outputs meet the data is ") for x in found] == [True] * crossed

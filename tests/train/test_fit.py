@@ -147,6 +147,20 @@ def test_a_nan_gradient_of_a_finite_loss_stops_too():
     assert (at_once.status, at_once.steps, at_once.params) == (Status.NON_FINITE, 1, 1.0)
 
 
+@pytest.mark.parametrize(("hidden", "status", "steps"), [(False, Status.NON_FINITE, 4), (True, Status.MAX_STEPS, 8)])
+def test_a_parameter_that_no_loss_shows_to_be_nan_stops_at_the_end_of_a_segment(hidden, status, steps):
+    """One that was infinite from the start, as a mask may be, does not."""
+
+    def loss(p, b):
+        return jnp.where(jnp.isfinite(p), jnp.where(hidden, p, jnp.sqrt(jnp.maximum(p - 1, 0))), 1.0) + b[0]
+
+    task = Task(lambda key: jnp.where(hidden, -jnp.inf, jnp.ones(())), loss, jnp.zeros((1,)))
+    run = fit(task, jgd.sgd(0.1), steps=8, eval_every=4)
+    assert (run.status, run.steps) == (status, steps)
+    assert np.isfinite(run.metrics["loss"]).all()
+    assert not np.isfinite(run.params)
+
+
 def test_no_step_is_not_a_small_step():
     run = fit(FULL, jgd.multi_steps(jgd.sgd(0.1), 4), steps=20, stop=Stop(step_norm=1e-9))
     assert run.status is Status.MAX_STEPS
