@@ -12,6 +12,7 @@ from jgd.core.arguments import checked, instance_of, whole_from
 from jgd.core.leaves import fixed_leaves
 from jgd.core.tree import global_dot, global_norm, name_of
 from jgd.core.types import Params, Transform
+from jgd.health.averaged import share_in_average
 from jgd.health.checkup import Checkup
 from jgd.health.decay import decays_of
 from jgd.health.evaluating import look_at_evaluation
@@ -65,7 +66,8 @@ def check(
 
     It looks at activations and the signals that come back to them layer by layer, whichever library the model is
     written in (`jgd.health.taps`), dead and saturated units, the largest logits of attention, the z-loss of a
-    softmax's loss, leaves that the loss does not depend on, the noise of the gradient and the batch that it suggests,
+    softmax's loss, outputs that broadcast against the labels, examples that repeat each other, averages of parameters
+    in the loss, leaves that the loss does not depend on, the noise of the gradient and the batch that it suggests,
     the sharpness against the optimizer's edge of stability, the longest useful step, the rank of updates, whether
     training works at all, whether a few examples can be learnt by heart, what weight decay takes away, whether the
     rates of groups are far apart, and whether the task's evaluation draws random numbers or reads statistics that
@@ -112,11 +114,13 @@ def measure_health(
     edge = edge_of(optimizer, later.opt_state, later.params)
     sharp, critical = _curvature(task, later, batch, one, updates, edge and edge.scale, key)
     return Measured(
-        looked, leaves, _sizes(batch), _noise(task, carry, seed, most), float(sharp), edge, float(critical),
-        max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
+        looked, leaves, _sizes(batch), count_distinct(batch), _noise(task, carry, seed, most), float(sharp), edge,
+        float(critical), max(cosines), trials, _rates(optimizer, carry, later), chained_rates(optimizer),
         _linearity(task, carry, one, key), _classes(looked, batch), _misfit(looked, batch),
         float(clipped_share(optimizer, first, global_norm(first))),
-        _memory(optimizer, carry, first, params, looked.loss), size, num_examples(task), steps, taken, params is None,
+        _memory(optimizer, carry, first, params, looked.loss),
+        share_in_average(task, carry.params, carry.model_state, later.model_state, batch, key),
+        size, num_examples(task), steps, taken, params is None,
         look_at_evaluation(task, optimizer, carry, later, one),
     )  # fmt: skip
 
@@ -133,6 +137,13 @@ def _sizes(batch: Any) -> dict[str, float]:
     rows = jax.tree_util.tree_leaves_with_path(batch)
     floating = [(path, np.asarray(x, np.float64)) for path, x in rows if jnp.issubdtype(x.dtype, jnp.floating)]
     return {f"data{name_of(path) if path else ''}": float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
+
+
+def count_distinct(batch: Any) -> tuple[int, int]:
+    """Count the examples of a batch, and those that differ."""
+    count = jax.tree.leaves(batch)[0].shape[0]
+    columns = [np.ascontiguousarray(x).reshape(count, -1).view(np.uint8) for x in jax.tree.leaves(batch)]
+    return count, len({row.tobytes() for row in np.concatenate(columns, axis=1)})
 
 
 def _noise(task: Task, carry: Carry, seed: int, most: int) -> NoiseScale | None:

@@ -19,7 +19,15 @@ COUNTS = math.log(100)  # of a fall or a growth over all layers
 
 def layer_findings(looked: Looked, thresholds: Thresholds) -> tuple[Finding, ...]:
     """Find what is wrong with the layers alone, the worst first, and of one severity causes first."""
-    rules = nonfinite_findings, broadcast_findings, axis_findings, dead_findings, alike_findings, attention_findings, signal_findings
+    rules = (
+        nonfinite_findings,
+        broadcast_findings,
+        axis_findings,
+        dead_findings,
+        alike_findings,
+        attention_findings,
+        signal_findings,
+    )
     return worst_first(finding for rule in rules for finding in rule(looked, thresholds))
 
 

@@ -16,6 +16,7 @@ class Measured(NamedTuple):
     looked: Looked
     leaves: tuple[MeasuredLeaf, ...]
     data: dict[str, float]  # root mean square of each floating array of the data
+    seen: tuple[int, int]  # examples that were looked at together, and different ones among them
     noise: NoiseScale | None  # None where there are too few examples, or a gradient is not finite
     sharpness: float  # of the loss, preconditioned where `edge` says so; NaN where it was not measured
     edge: Edge | None
@@ -29,6 +30,7 @@ class Measured(NamedTuple):
     misfit: tuple[str, int, int, int] | None  # labels beyond the classes: their name, least, largest, number of classes
     clipped: float  # share of the first gradient that is clipped; NaN without a clip
     memory: float  # of a run: root of Adam's second moment over the gradient, less what the loss fell; NaN elsewhere
+    averaged: float  # share of the parameters in the weights of the loss, where their average is the rest; else 1
     batch_size: int
     examples: int
     steps: int  # that the trials took

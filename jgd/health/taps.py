@@ -187,7 +187,9 @@ class _Survey:
             self._layer = self._named(leaf)
         units = result.units if result.units is not None else (len(aval.shape) - 1,)
         shape, units = (*lengths, *aval.shape), tuple(len(lengths) + i for i in units)
-        self.taps.append(Tap(self._layer or stack, operation, shape, aval.dtype, len(lengths), units, stack, weights, own))
+        self.taps.append(
+            Tap(self._layer or stack, operation, shape, aval.dtype, len(lengths), units, stack, weights, own)
+        )
         return self.taps[-1]
 
     def _logits(self, eqn: Any, softmax: Softmax, layer: str, stack: str, lengths: Any) -> Entering:

@@ -8,6 +8,7 @@ import numpy as np
 
 from jgd.core.finding import BROKEN, SLOW, WATCH, Finding
 from jgd.health.attention_findings import attention_findings
+from jgd.health.data_findings import label_findings, repeated_findings, scale_findings
 from jgd.health.evaluation_findings import evaluation_findings
 from jgd.health.finding import Thresholds
 from jgd.health.layer_findings import (
@@ -45,40 +46,14 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     # With a rate that is well, what cannot be learnt by heart is no matter of the labels.
     trials = (heart, pairs) if heart and not rate else (pairs, rate, heart)
     rules = (
-        _data(m, t), _labels(m, t), nonfinite_findings(looked, t), broadcast_findings(looked, t),
+        scale_findings(m, t), label_findings(m, t), nonfinite_findings(looked, t), broadcast_findings(looked, t),
         axis_findings(looked, t), dead_findings(looked, t),
         alike_findings(looked, t), unconnected_findings(m, t), _ended(m, t), still_findings(m, t),
-        short_findings(m, t), _direction(m, t), attention_findings(looked, t), signal_findings(looked, t), _sum(m, t),
-        _start(m, t), _unbounded(m, t), apart_findings(m, t), decay_findings(m, t), *trials, evaluation_findings(m, t),
-        _smaller(m, t),
+        short_findings(m, t), _direction(m, t), _averaged(m, t), attention_findings(looked, t),
+        signal_findings(looked, t), _sum(m, t), _start(m, t), _unbounded(m, t), apart_findings(m, t), decay_findings(m, t), *trials,
+        evaluation_findings(m, t), repeated_findings(m, t), _smaller(m, t),
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule)
-
-
-def _data(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    limit = float(t.data_scale)
-    for name, size in m.data.items():
-        if size > limit:
-            yield Finding(
-                BROKEN, name, "root mean square", size, f"below {limit:g}",
-                "numbers of this size drive every layer after them out of its range", "subtract the mean of each "
-                "column, and divide by its deviation",
-            )  # fmt: skip
-    if m.data and not any(m.data.values()):
-        yield Finding(
-            BROKEN, next(iter(m.data)), "root mean square", 0.0, "above 0", "all of its numbers are zero, so that "
-            "nothing can be learnt from them", "look at how the data are read",
-        )  # fmt: skip
-
-
-def _labels(m: Measured, t: Thresholds) -> Iterator[Finding]:
-    if m.misfit is not None:
-        name, least, largest, count = m.misfit
-        yield Finding(
-            BROKEN, name, "largest label", largest, f"below {count}, the number of classes",
-            f"labels run from {least} to {largest}, and one without a class makes NaN, or gives nothing to learn",
-            "count them from 0, or give the last layer a unit for each",
-        )  # fmt: skip
 
 
 def _ended(m: Measured, t: Thresholds) -> Iterator[Finding]:
@@ -104,6 +79,16 @@ def _direction(m: Measured, t: Thresholds) -> Iterator[Finding]:
             BROKEN, "the optimizer", "cosine of the update and the direction of descent", m.uphill, "above 0",
             "it goes uphill: a sign is wrong", "end the chain with jgd.scale_by_learning_rate, which turns the "
             "sign, and let the loss be what is to fall",
+        )  # fmt: skip
+
+
+def _averaged(m: Measured, t: Thresholds) -> Iterator[Finding]:
+    if m.averaged < 0.5:
+        yield Finding(
+            BROKEN, "the loss", "share of the parameters in the weights that it is computed with", m.averaged, "1",
+            "the rest is an average of earlier ones, from the model state, so that steps hardly change the loss",
+            "compute the loss with the parameters themselves, and use their average to evaluate, as by "
+            "jgd.ema_params",
         )  # fmt: skip
 
 

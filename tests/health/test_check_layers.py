@@ -163,4 +163,5 @@ def test_outputs_that_meet_the_labels_of_all_examples(shape, pairs):
     with jax.numpy_rank_promotion("allow"):  # as users have it
         found = jgd.health.check_layers(jgd.Task(lambda key: {"w": jnp.ones((8, 1)) / 8}, loss, data)).findings
     crossed = len(shape) == 1 and not pairs
-    assert [str(x).startswith("the loss: numbers in which outputs meet the data is ") for x in found] == [True] * crossed
+    said = [str(x).startswith("the loss: numbers in which outputs meet the data is ") for x in found]
+    assert said == [True] * crossed

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 import jgd
+from jgd.core.finding import WATCH
+from jgd.health.averaged import share_in_average
+from jgd.health.check import count_distinct
 from jgd.health.decay import decays_of
 from jgd.health.finding import Thresholds
 from jgd.health.leaf_findings import apart_findings, short_findings
@@ -157,3 +160,33 @@ def test_a_clip_that_leaves_nothing():
     short: Any = SimpleNamespace(leaves=[leaf("a", 1e-9, 1e-8)], fresh=True, rates={}, clipped=1.0)
     (found,) = short_findings(short, Thresholds())
     assert "its clip cuts the gradient: raise the limit" in str(found)
+
+
+def test_examples_that_occur_again_and_again(trained):
+    assert trained.measured.seen == (256, 256)
+    assert count_distinct({"x": jnp.tile(DATA["x"][:32], (4, 1)), "y": jnp.tile(DATA["y"][:32], 4)}) == (128, 32)
+    (found,) = verdict(trained.measured._replace(seen=(128, 32)), trained.thresholds)
+    assert str(found).startswith("the data: number of different ones among 128 examples is 32, expected about 128")
+    assert found.severity == WATCH
+
+
+@pytest.mark.parametrize(
+    ("share", "moves", "expected"), [(0.01, True, 0.01), (0.01, False, 1.0), (None, True, 1.0)], ids=str
+)
+def test_a_loss_of_averaged_parameters(trained, share, moves, expected):
+    """Not one with frozen weights in the model state, nor one with other matrices there."""
+
+    def loss(params, state, batch):
+        if share is None:
+            weights = {"a": params["a"], "b": jnp.tanh(params["b"] + state["b"])}
+        else:
+            weights = jax.tree.map(lambda p, s: share * p + (1 - share) * s, params, state)
+        return entropy(weights, batch), (weights, None)
+
+    params = first(jax.random.key(0))
+    state = jax.tree.map(lambda x: x + 0.01, params)
+    task = jgd.Task(lambda key: (params, state), loss, DATA)
+    found = share_in_average(task, params, state, params if moves else state, DATA, jax.random.key(0))
+    assert found == pytest.approx(expected, rel=1e-5)  # of f32
+    said = verdict(trained.measured._replace(averaged=found), trained.thresholds)
+    assert [x.quantity.startswith("share of the parameters") for x in said] == [True] * (found < 1)
