@@ -17,7 +17,8 @@ class Thresholds:
     still           Smallest |u|/|theta|: below it nothing is learnt in any number of steps that is waited for.
     slope           Largest |slope| per layer of log RMS of the signals that come back, over the depth: vanishing where
                     it is positive, exploding where it is negative. 0.3 is a factor of 400 over 20 layers. Below a
-                    factor of 100 over all layers no slope is a finding.
+                    factor of 100 over all layers no slope is a finding. Where it vanishes only through passes of the
+                    same layers, as in a recurrent network, it is to be watched.
     watched_slope   |slope| from which on it is to be watched; 0.1 is a factor of 400 over 60 layers.
     dead            Largest share of a layer's units that are zero on every example.
     saturated       Largest share of the values of tanh or sigmoid within 3 % of their ends.

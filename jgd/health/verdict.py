@@ -47,11 +47,11 @@ def verdict(measured: Measured, thresholds: Thresholds) -> tuple[Finding, ...]:
     trials = (heart, pairs) if heart and not rate else (pairs, rate, heart)
     rules = (
         scale_findings(m, t), label_findings(m, t), nonfinite_findings(looked, t), broadcast_findings(looked, t),
-        axis_findings(looked, t), dead_findings(looked, t),
-        alike_findings(looked, t), unconnected_findings(m, t), _ended(m, t), still_findings(m, t),
-        short_findings(m, t), _direction(m, t), _averaged(m, t), attention_findings(looked, t),
-        signal_findings(looked, t), _sum(m, t), _start(m, t), _unbounded(m, t), apart_findings(m, t), decay_findings(m, t), *trials,
-        evaluation_findings(m, t), repeated_findings(m, t), _smaller(m, t),
+        axis_findings(looked, t), dead_findings(looked, t), alike_findings(looked, t), unconnected_findings(m, t),
+        _ended(m, t), still_findings(m, t), short_findings(m, t), _direction(m, t), _averaged(m, t),
+        attention_findings(looked, t), signal_findings(looked, t), _sum(m, t), _start(m, t), _unbounded(m, t),
+        apart_findings(m, t), decay_findings(m, t), *trials, evaluation_findings(m, t), repeated_findings(m, t),
+        _smaller(m, t),
     )  # fmt: skip
     return tuple(finding for rule in rules for finding in rule)
 
