@@ -52,7 +52,7 @@ def multistart(
 def check_keep(place: str, keep: int, starts: Params, called: str) -> None:
     """Refuse to keep more solutions than there are starts, before anything is searched."""
     most = min((len(x) for x in jax.tree.leaves(starts) if jnp.ndim(x)), default=keep)
-    if keep > most:
+    if most and keep > most:
         raise InputError(f"{place}(keep={keep}): there are {most} {called}; keep at most as many.")
 
 

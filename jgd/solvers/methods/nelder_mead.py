@@ -38,7 +38,9 @@ class NelderMead(Method):
     parameter from the start, and 0.00025 where it is 0. Bounds cut points off. The others are then within `x_tol` of
     the lowest in each parameter and within `f_tol` of its value, both absolute. As the points may have come to lie in a
     plane, or in a bound, a new simplex begins there, of at least 100 `x_tol` (Press et al. 2007, 10.5), until one ends
-    no lower by `f_tol` than it began, with Status.STEP_NORM.
+    no lower by `f_tol` than it began: with Status.STEP_NORM, or Status.PRECISION where it is larger than `x_tol` only
+    by rounding of the largest parameter. A new simplex whose values differ by rounding alone, ten units of it, tells
+    nothing: another, ten times as large, takes its place, until it is 1/eps of the parameters.
 
     For functions of up to about ten parameters without derivatives: none is taken, so that any function that JAX can
     call will do, and `gradient_norm` is NaN. Memory: n + 1 vectors. A shrinkage costs n evaluations.
@@ -82,16 +84,18 @@ class NelderMead(Method):
         simplex = self._received(problem, iterate.memory, iterate.trial, value)
         points, values = simplex.points, simplex.values
         spread = jnp.max(jnp.abs(points[1:] - points[:1]))
-        whole = simplex.phase == REFLECT
-        small = whole & (spread <= self.x_tol) & (jnp.max(jnp.abs(values[1:] - values[:1])) <= self.f_tol)
-        least = 4 * jnp.finfo(spread.dtype).eps * jnp.max(jnp.abs(points[0]))
-        tiny = whole & (spread <= least)
+        eps, size = float(jnp.finfo(spread.dtype).eps), jnp.max(jnp.abs(points[0]))
+        apart, whole = jnp.max(jnp.abs(values[1:] - values[:1])), simplex.phase == REFLECT
+        blind = whole & (iterate.memory.phase == BUILD) & (apart <= rounding(values[0]))
+        blind = blind & (10 * eps * spread <= jnp.maximum(size, 1.0))
+        small = whole & (spread <= self.x_tol) & (apart <= self.f_tol)
+        tiny = whole & (spread <= 4 * eps * size)
         fell = simplex.begun - values[0] > jnp.maximum(self.f_tol, rounding(values[0]))
-        again = (small | tiny) & fell
+        again = blind | ((small | tiny) & fell)
         why = jnp.where(tiny & ~again, status(Status.PRECISION), status(Status.RUNNING))
-        simplex = where(
-            again, cast_like(self._built(problem, points[0], values[0], 100 * self.x_tol), simplex), simplex
-        )
+        edge, begun = jnp.where(blind, 10 * spread, 100 * self.x_tol), jnp.where(blind, simplex.begun, values[0])
+        built = self._built(problem, points[0], values[0], edge)._replace(begun=begun)
+        simplex = where(again, cast_like(built, simplex), simplex)
         found = Iterate(
             where(lower, new, iterate.point),
             self._trial(problem, simplex),

@@ -47,6 +47,7 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
 
     Predictor and corrector steps (Mehrotra 1992) with one length for all variables, each of which factorises a matrix
     f[n + m, n + m], to residuals and products of 100 eps of the numbers in the program, or as near as rounding allows.
+    A bound is met exactly where it is nearer than sqrt(eps) of its multiplier, and the model falls all the way to it.
     """
     free = program.upper > program.lower
     eps = jnp.finfo(program.g.dtype).eps
@@ -85,7 +86,11 @@ def solve_quadratic_program(program: QuadraticProgram) -> tuple[jax.Array, jax.A
     at, *_ = jax.lax.while_loop(going, turn, (start, none, none, limits.error(start)))
     above, below = jnp.split(at.z, 2)
     multipliers = (above - below)[:m] / lengths * unit
-    return jnp.clip(jnp.where(free, at.d, 0.0), program.lower, program.upper), multipliers
+    d = jnp.clip(jnp.where(free, at.d, 0.0), program.lower, program.upper)
+    steep = jnp.maximum(jnp.diag(B), float(eps) ** -0.5)
+    at_upper, at_lower = (z[m:] >= steep * s[m:] for s, z in zip(jnp.split(at.s, 2), (above, below), strict=True))
+    d = jnp.where(at_upper & (program.upper < jnp.inf), program.upper, d)
+    return jnp.where(at_lower & (program.lower > -jnp.inf), program.lower, d), multipliers
 
 
 class _Limits(NamedTuple):

@@ -11,15 +11,15 @@ from jgd.core.record import hyper, record
 from jgd.core.status import Status
 from jgd.core.tree import where
 from jgd.core.types import Scalar
+from jgd.solvers.methods.bounds import steepest
 from jgd.solvers.methods.line_searches import rounding
-from jgd.solvers.methods.method import Iterate, Method, is_finite, status
+from jgd.solvers.methods.method import FALLS, Iterate, Method, is_finite, status
 from jgd.solvers.methods.objective import Objective, Point
-from jgd.solvers.methods.precision import Stalls
+from jgd.solvers.methods.precision import MOST_STALLS, UNKNOWN, Stalls
 from jgd.solvers.methods.quadratic_program import QuadraticProgram, solve_quadratic_program
 
 DAMPED = 0.2  # of the curvature along a step is kept at least (Powell 1978)
 FLOOR = 1e-4  # of the largest eigenvalue of an exact Hessian, which no other falls below
-MOST_STALLS = 5
 WHOLE_STEP, CORRECTED, SHORTER = range(3)
 
 
@@ -50,9 +50,15 @@ class SequentialQuadratic(Method):
     order correction (Nocedal & Wright 2006, Alg. 18.3), and shorter steps, that lowers f + sum mu_i |missed c_i| by
     `slope_rtol` of what the model promises; mu_i = max(|y_i|, (mu_i + |y_i|) / 2). The optimality is the norm of
     x - P(x - g - J'y) and c - P(c + y), where P clips to the bounds and to the limits: stationarity, feasibility and
-    complementarity. It ends with INFEASIBLE where no step lowers what the constraints are missed by. Bounds are
-    never left. For up to a few hundred parameters: a step factorises about fifteen matrices f[n + m, n + m]. Memory:
-    8 (n + m) (n + 4 m) bytes in float64.
+    complementarity. Where values cannot show what is promised and B is the identity, a step must lower that by a tenth.
+
+    It ends with INFEASIBLE where no step lowers what the constraints are missed by; else where ten steps in a row
+    together lower neither the merit function nor the optimality, or where no step is found with B the identity again:
+    with PRECISION where ten times what the program, or a parameter alone, promised since then is rounding of the merit
+    function, with LINE_SEARCH where it is more. The latter may be a solution, too: the identity may promise much.
+
+    Bounds are never left, and an active one is met exactly. For up to a few hundred parameters: a step factorises about
+    fifteen matrices f[n + m, n + m]. Memory: 8 (n + m) (n + 4 m) bytes in float64.
     """
 
     takes = frozenset({"bounds", "constraints", "hess"})
@@ -87,10 +93,13 @@ class SequentialQuadratic(Method):
         promised = model.step * model.slope
         unseen = -promised <= rounding(before)
         lower = jnp.where(unseen, after <= before + rounding(before), after <= before + self.slope_rtol * promised)
-        accepted = lower & is_finite(new) & (model.slope < 0)
+        x, eps = old.params, float(jnp.finfo(old.params.dtype).eps)
+        moves = (model.slope < 0) & jnp.any(jnp.abs(model.step * model.direction) > eps / 2 * jnp.abs(x))
+        nearer = _optimality(problem, new._replace(multipliers=old.multipliers)) < FALLS * iterate.optimality
+        accepted = lower & is_finite(new) & moves & (~unseen | (model.pairs > 0) | nearer)
         missed = jnp.any(problem.rows.violation(new.constraint) > 0)
         correct = ~accepted & (model.phase == WHOLE_STEP) & is_finite(new) & missed
-        spent = ~accepted & ((model.trials >= self.max_trials) | ~(model.slope < 0))
+        spent = ~accepted & ((model.trials >= self.max_trials) | ~moves)
         restart = spent & (model.pairs > 0)
         if problem.hess is None:
             learned, pairs = _learned(problem, model, old, new)
@@ -113,8 +122,7 @@ class SequentialQuadratic(Method):
         tried = _tried_again(problem, iterate, correct, d, after - before - promised)
         found = where(accepted | restart, aimed, tried)
         over = (spent & ~restart) | (stalls.count >= MOST_STALLS)
-        flat = jnp.minimum(jnp.abs(after - before), jnp.abs(promised)) <= rounding(before)
-        why = jnp.where(flat | accepted, status(Status.PRECISION), status(Status.LINE_SEARCH))
+        why = found.memory.stalls.status(jnp.where(accepted, after, before))
         why = jnp.where(problem.rows.is_feasible(found.point.constraint), why, status(Status.INFEASIBLE))
         return found._replace(status=jnp.where(over, why, found.status))
 
@@ -124,24 +132,23 @@ class SequentialQuadratic(Method):
         penalties = jnp.maximum(jnp.abs(y), (jnp.abs(y) + model.penalties) / 2)
         now, then = rows.violation(point.constraint), rows.violation(point.constraint + point.jacobian @ d)
         slope = point.grad @ d - penalties @ (now - then)
-        grad = problem.projected(point.params, point.grad + y @ point.jacobian)
-        optimality = jnp.linalg.norm(jnp.concatenate([grad, rows.residual(point.constraint, y)]))
+        pull = point.grad + y @ point.jacobian
+        # A program is solved to rounding of its largest numbers: what a parameter alone promises counts, too.
+        alone = steepest(problem, point._replace(grad=pull), 1 / jnp.diag(model.B))
+        stalls = model.stalls.along(UNKNOWN * jnp.maximum(-slope, jnp.max(-pull * alone)) / 2)
         lengths = jnp.linalg.norm(point.jacobian, axis=1)
         lengths = jnp.where(lengths > 0, lengths, 1.0)
         stuck = jnp.sum(then / lengths) > (1 - 1e-6) * jnp.sum(now / lengths)
         infeasible = ~rows.is_feasible(point.constraint) & stuck
-        eps = jnp.finfo(d.dtype).eps
-        still = jnp.linalg.norm(d) <= eps * jnp.linalg.norm(point.params)
-        end = jnp.where(still & rows.is_feasible(point.constraint), status(Status.PRECISION), status(Status.RUNNING))
         one = jnp.ones_like(model.step)
         return iterate._replace(
             point=point,
             trial=problem.inside(point.params + d),
-            optimality=optimality,
-            status=jnp.where(infeasible, status(Status.INFEASIBLE), end),
+            optimality=_optimality(problem, point),
+            status=jnp.where(infeasible, status(Status.INFEASIBLE), status(Status.RUNNING)),
             memory=model._replace(
                 pairs=pairs, direction=d, penalties=penalties, slope=slope, phase=jnp.int32(WHOLE_STEP), step=one,
-                trials=jnp.zeros((), jnp.int32),
+                trials=jnp.zeros((), jnp.int32), stalls=stalls,
             ),
         )  # fmt: skip
 
@@ -201,6 +208,12 @@ def _exact(problem: Objective, x: jax.Array, multipliers: jax.Array) -> jax.Arra
 def _merit(problem: Objective, point: Point, penalties: jax.Array) -> jax.Array:
     """Return the l1 merit function, f + sum mu_i |missed c_i|."""
     return point.value + penalties @ problem.rows.violation(point.constraint)
+
+
+def _optimality(problem: Objective, point: Point) -> jax.Array:
+    """Return the norm of what stationarity, feasibility and complementarity lack at a point with its multipliers."""
+    grad = problem.projected(point.params, point.grad + point.multipliers @ point.jacobian)
+    return jnp.linalg.norm(jnp.concatenate([grad, problem.rows.residual(point.constraint, point.multipliers)]))
 
 
 def _learned(problem: Objective, model: Model, old: Point, new: Point) -> tuple[jax.Array, jax.Array]:
