@@ -142,7 +142,8 @@ def _sizes(batch: Any) -> dict[str, float]:
 def count_distinct(batch: Any) -> tuple[int, int]:
     """Count the examples of a batch, and those that differ."""
     count = jax.tree.leaves(batch)[0].shape[0]
-    columns = [np.ascontiguousarray(x).reshape(count, -1).view(np.uint8) for x in jax.tree.leaves(batch)]
+    plain = [x for x in jax.tree.leaves(batch) if x.size and not jnp.issubdtype(x.dtype, jax.dtypes.extended)]
+    columns = [np.ascontiguousarray(x).reshape(count, -1).view(np.uint8) for x in plain]
     return count, len({row.tobytes() for row in np.concatenate(columns, axis=1)})
 
 
