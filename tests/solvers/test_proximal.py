@@ -168,16 +168,13 @@ def test_a_lane_is_the_solo_run(x64):
         np.testing.assert_allclose(lanes.params[i], alone.params, atol=1e-12)  # sums in another order
 
 
-def test_fista_needs_fewer_evaluations_where_the_condition_is_bad(x64):
+def test_momentum_and_spectral_steps_need_few_evaluations_where_the_condition_is_bad(x64):
     def valley(x):
         return jnp.sum(jnp.logspace(0, -4, N) * (x - 1) ** 2) / 2
 
-    stop = Stop(gradient_norm=1e-9)
-    slow, fast = (
-        int(minimize(valley, method, jnp.zeros(N), stop, nonsmooth=ns.l1(1e-6)).evaluations)
-        for method in ("prox-gradient", "fista")
-    )
-    assert fast < slow / 4  # the root of a condition of 1e4 against itself, and two evaluations a step
+    for method in ("prox-gradient", "fista"):
+        found = minimize(valley, method, jnp.zeros(N), Stop(gradient_norm=1e-9), nonsmooth=ns.l1(1e-6))
+        assert found.evaluations < 4000  # 1,224 and 2,035; steps that grow by 1.5 alone took 62,128
 
 
 def test_complex_parameters_and_many_starts(x64):

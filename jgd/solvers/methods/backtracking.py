@@ -83,9 +83,9 @@ class Backtracking(Method):
         """Return the step from the new point, or a shorter one from the old."""
         old: StepProgress = iterate.memory
         share = self.share(problem, iterate.point, new, old.step)
-        accepted = share <= 1
+        accepted = share <= self.most(problem, iterate, new)
         point, here = where(accepted, (new, old.there), (iterate.point, old.here))
-        progress = self.resized(old, share)
+        progress = self.resized(old, share, accepted, iterate.point, new)
         trial, there = self.aim(problem, point, here, progress.step)
         residual = self.residual(problem, point, trial, progress.step)
         optimality = jnp.where(accepted, residual, iterate.optimality)
@@ -103,9 +103,14 @@ class Backtracking(Method):
         share = jnp.where(allowed > 0, excess / jnp.where(allowed > 0, allowed, 1.0), 0.0)
         return jnp.where(is_finite(new) & ~jnp.isnan(share), share, jnp.inf)
 
-    def resized(self, progress: StepProgress, share: jax.Array) -> StepProgress:
+    def most(self, problem: Objective, iterate: Iterate, new: Point) -> Any:
+        """Tell which share of D / t is accepted; by default 1."""
+        return 1.0
+
+    def resized(
+        self, progress: StepProgress, share: jax.Array, accepted: jax.Array, old: Point, new: Point
+    ) -> StepProgress:
         """Return the progress with the length of the next trial, after one that took a share of what it was allowed."""
-        accepted = share <= 1
         fitting = jnp.where(share > 0, 0.9 / jnp.where(share > 0, share, 1.0), jnp.inf)
         settled = progress.settled | ~accepted
         longer = jnp.clip(fitting, 1.0, jnp.where(settled, self.increase_factor, 10.0))

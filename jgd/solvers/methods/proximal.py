@@ -1,6 +1,6 @@
 """Proximal gradient methods: a gradient step on the smooth part, then the prox of the other."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,20 +8,17 @@ import jax.numpy as jnp
 from jgd.core.record import hyper, record
 from jgd.core.tree import where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.backtracking import Backtracking, StepProgress, ended, noted
+from jgd.solvers.methods.backtracking import LONGEST, Backtracking, StepProgress, ended, noted
 from jgd.solvers.methods.method import Iterate
 from jgd.solvers.methods.objective import Objective, Point
 
+WINDOW, FALL = 5, 0.01
+"""Below the largest of so many values a step ends, by this share of |s|^2 / t (Wright, Nowak & Figueiredo 2009)."""
+
 
 @record
-class ProxGradient(Backtracking):
-    """Descend on the smooth part, and take the prox of the other.
-
-    x+ = prox(x - t g, t) of the non-smooth part h, with backtracking (Beck & Teboulle 2009, ISTA).
-
-    Its optimality is the prox residual |x - prox(x - t g, t)| / t. One evaluation and one prox a turn, and the value
-    never rises. `fista` needs fewer evaluations where f is badly conditioned.
-    """
+class ProxSteps(Backtracking):
+    """x+ = prox(x - t g, t) of the non-smooth part h."""
 
     takes: ClassVar[frozenset[str]] = frozenset({"nonsmooth"})
     needs: ClassVar[frozenset[str]] = takes
@@ -31,6 +28,45 @@ class ProxGradient(Backtracking):
         return problem.nearest(point.params - step * point.grad, step)
 
 
+@record
+class ProxGradient(ProxSteps):
+    """Descend on the smooth part, and take the prox of the other.
+
+    x+ = prox(x - t g, t) of the non-smooth part h, with spectral steps (Wright, Nowak & Figueiredo 2009, SpaRSA).
+
+    The first t that is tried after a step s = x+ - x is s's / s'y with y = g+ - g (Barzilai & Borwein 1988); where s'y
+    is not positive, t grows by `increase_factor` at most. A trial is accepted where f + h is at least 0.01 |s|^2 / t
+    below the largest of its last five values, so that it may rise on the way; that is their test, written as what f may
+    exceed its tangent by, and no stricter where h is convex. Its optimality is the prox residual
+    |x - prox(x - t g, t)| / t. One evaluation and one prox a turn.
+    """
+
+    def form(self, point: Point) -> jax.Array:
+        """Return the values before the start, f[4]: none."""
+        return jnp.full(WINDOW - 1, -jnp.inf, point.value.dtype)
+
+    def aim(self, problem: Objective, point: Point, here: jax.Array, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return the trial from a point, f[n], and the values before it."""
+        return self.move(problem, point, step), jnp.roll(here, 1).at[0].set(point.value)
+
+    def most(self, problem: Objective, iterate: Iterate, new: Point) -> Any:
+        """Tell which share of D / t is accepted: the tangent and h fall by 2 D / t, and f + h may rise to the last."""
+        value, memory = iterate.point.value, iterate.memory
+        allowed = self.distance(problem, new.params, iterate.point.params) / memory.step
+        room = jnp.maximum(jnp.max(memory.here) - value, 0.0)
+        return 2 - 2 * FALL + jnp.where(allowed > 0, room / jnp.where(allowed > 0, allowed, 1.0), 0.0)
+
+    def resized(
+        self, progress: StepProgress, share: jax.Array, accepted: jax.Array, old: Point, new: Point
+    ) -> StepProgress:
+        """Return the progress with the spectral step after an accepted trial, if the curvature along it is positive."""
+        s, y = new.params - old.params, new.grad - old.grad
+        spectral = accepted & (s @ y > 0)
+        step = jnp.minimum(s @ s / jnp.where(spectral, s @ y, 1.0), LONGEST)
+        resized = super().resized(progress, share, accepted, old, new)
+        return resized._replace(step=jnp.where(spectral, step, resized.step))
+
+
 prox_gradient = ProxGradient
 
 
@@ -38,7 +74,7 @@ prox_gradient = ProxGradient
 class ProjectedGradient(ProxGradient):
     """Descend, and project each step on a set.
 
-    x+ = P(x - t g), the projection on the bounds or on a set of `jgd.nonsmooth`, with backtracking (Goldstein 1964).
+    x+ = P(x - t g), the projection on the bounds or on a set of `jgd.nonsmooth` (Goldstein 1964), with spectral steps.
 
     The proximal gradient method under the name that it has with sets. Without either it is gradient descent.
     """
@@ -60,7 +96,7 @@ class Momentum(NamedTuple):
 
 
 @record
-class Fista(ProxGradient):
+class Fista(ProxSteps):
     """Take proximal gradient steps from an extrapolated point.
 
     x+ = prox(y - t g(y), t), y+ = x+ + (theta - 1) / theta+ (x+ - x) (Beck & Teboulle 2009).
@@ -89,7 +125,7 @@ class Fista(ProxGradient):
         fine = jnp.isfinite(jnp.linalg.norm(new.grad)) & ~jnp.isnan(new.value)
         share = self.share(problem, memory.base, new, old.step)
         accepted = ~at_y & (share <= 1)
-        progress = where(at_y, old, self.resized(old, share))
+        progress = where(at_y, old, self.resized(old, share, accepted, memory.base, new))
         t = progress.step
 
         restart = (memory.base.params - new.params) @ (new.params - x.params) > 0
