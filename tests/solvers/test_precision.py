@@ -111,3 +111,13 @@ def test_a_simplex_that_sees_no_difference_grows_only_so_far():
     found = jgd.minimize(lambda x: 1 + 0 * jnp.sum(x), "nelder-mead", jnp.ones(2, jnp.float32))
     assert found.success
     assert found.evaluations < 400
+
+
+def test_a_step_that_is_lost_in_rounding_is_no_sign_of_a_solution():
+    """Barzilai-Borwein said PRECISION at a value of 0.14: ten steps of 1e-10 of the gradient left x as it was."""
+    powell = next(p for p in jgd.tasks.more_garbow_hillstrom() if p.name == "powell_badly_scaled")
+    found = jgd.minimize(
+        powell.fn, "barzilai-borwein", jnp.array(powell.start, jnp.float32), jgd.Stop(gradient_norm=0.0)
+    )
+    assert found.value > 0.1  # the minimum is 0
+    assert not found.success

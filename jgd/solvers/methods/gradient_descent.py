@@ -75,7 +75,8 @@ class BarzilaiBorwein(Method):
     rise on the way. With bounds every evaluated point obeys them, and the optimality is the norm of P(x - g) - x.
     Where the curvature along s is not positive, a is such that the step is twice as long as s. Where `window` steps in
     a row lower neither f nor |g|, or none is short enough, it ends: with PRECISION where ten times what they promised,
-    -g'd / 2, is rounding of f, else with LINE_SEARCH. Memory: two vectors.
+    -g'd / 2, is rounding of f, else with LINE_SEARCH; a step that is lost in the rounding of x promises what the first
+    one of a search from there would. Memory: two vectors.
     """
 
     takes = frozenset({"bounds"})
@@ -113,7 +114,9 @@ class BarzilaiBorwein(Method):
         noise = jnp.maximum(memory.noise, contradiction(start, found))
         fell = taken & (old.value - new.value > rounding(old.value))
         over = (share < SHORTEST) | (stalls.count >= self.window)
-        stalls = stalls.along(jnp.where(taken, -UNKNOWN * (direction @ point.grad) / 2, 0.0))
+        lost = taken & jnp.all(new.params == old.params)  # in rounding: the next length means nothing
+        hoped = jnp.where(lost, steepest(problem, point, 1 / jnp.maximum(1.0, size)), direction)
+        stalls = stalls.along(jnp.where(taken, -UNKNOWN * (hoped @ point.grad) / 2, 0.0))
         why = jnp.where(over, stalls.status(old.value, noise), status(Status.RUNNING))
         trial = problem.inside(point.params + share * direction)
         memory = Spectral(values, direction, share, steps, jnp.where(fell, 0.0, noise), stalls)
