@@ -87,8 +87,7 @@ def solvers(
                 for key, value in kept.items():
                     entries[key].append(value)
             if methods and done == len(problems):
-                written = earlier()[kind]
-                write(kind, {**written, "runs": {**written["runs"], **runs}})
+                write(kind, with_rows(earlier()[kind], about["machine"], runs))
             elif not quick and not methods:
                 write(kind, {**about, "done": done, "seconds": time.perf_counter() - clock, "runs": runs})
         yield from (row(kind, name, kept) for name, kept in runs.items())
@@ -210,6 +209,13 @@ def claims(kind: str, runs: dict[str, Entry]) -> Yields:
 def earlier() -> dict[str, Any]:
     """Return what earlier runs have written."""
     return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
+def with_rows(written: dict[str, Any], machine: dict[str, Any], runs: dict[str, Entry]) -> dict[str, Any]:
+    """Return a kind's document with these rows, and the versions that they were measured with beside those of peers."""
+    versions, runs = written["machine"]["versions"] | machine["versions"], written["runs"] | runs
+    only = [one for one in written["only"] if one != "float64" or not any(name.endswith("float32") for name in runs)]
+    return {**written, "machine": {**machine, "versions": versions}, "only": only, "runs": runs}
 
 
 def write(kind: str, found: dict[str, Any]) -> None:

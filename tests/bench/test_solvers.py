@@ -120,6 +120,17 @@ def test_a_page_shows_every_method_and_what_it_missed(x64):
     assert [isinstance(claim, Claim) and claim.met for claim in claims] == [False, False, False]
 
 
+def test_rows_that_are_measured_anew_say_by_which_version():
+    """A page said jgd 0.7 and float64 alone, of rows of 0.10 in float32."""
+    written = {"machine": {"date": "old", "versions": {"jgd": "0.7.0", "jaxopt": "0.8.5"}}, "only": ["float64"]}
+    runs = {"scipy BFGS": {}, "jgd bfgs": {"solved": [False]}}
+    new = {"jgd bfgs": {"solved": [True]}, "jgd bfgs, float32": {"solved": [True]}}
+    found = solvers.with_rows({**written, "runs": runs}, {"date": "new", "versions": {"jgd": "0.11.0"}}, new)
+    assert found["machine"] == {"date": "new", "versions": {"jgd": "0.11.0", "jaxopt": "0.8.5"}}
+    assert found["only"] == []
+    assert found["runs"] == {"scipy BFGS": {}, **new}
+
+
 @pytest.mark.parametrize("case", [many, starts])
 def test_many_problems_are_solved_on_all_sides(case):
     *rows, claim = case(quick=True)
