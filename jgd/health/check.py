@@ -136,7 +136,11 @@ def _begin(task: Task, optimizer: Transform, params: Any, seed: int) -> tuple[Ca
 def _sizes(batch: Any) -> dict[str, float]:
     rows = jax.tree_util.tree_leaves_with_path(batch)
     floating = [(path, np.asarray(x, np.float64)) for path, x in rows if jnp.issubdtype(x.dtype, jnp.floating)]
-    return {f"data{name_of(path) if path else ''}": float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
+    return {_data_name(path): float(np.sqrt(np.nanmean(x**2))) for path, x in floating}
+
+
+def _data_name(path: Any) -> str:
+    return f"data{name_of(path) if path else ''}"
 
 
 def count_distinct(batch: Any) -> tuple[int, int]:
@@ -235,7 +239,7 @@ def _misfit(looked: Looked, batch: Any) -> tuple[str, int, int, int] | None:
         return None
     count, rows = made.shape[-1], jax.tree_util.tree_leaves_with_path(batch)
     labels = [(path, x) for path, x in rows if jnp.issubdtype(x.dtype, jnp.integer) and x.shape == made.shape[:-1]]
-    ends = [(f"data{name_of(path) if path else ''}", int(jnp.min(x)), int(jnp.max(x)), count) for path, x in labels]
+    ends = [(_data_name(path), int(jnp.min(x)), int(jnp.max(x)), count) for path, x in labels]
     if len(ends) != 1 or ends[0][2] < count:
         return None
     from_one = ends[0][1] >= 1 and ends[0][2] == count

@@ -77,7 +77,8 @@ def run_trials(
     if len(jax.tree.leaves(mine)) > 1:
         unpaired = from_pairs(scaled[best], first, start, ends[best][0])
         if not fresh:
-            own, made = scaled[FACTORS.index(1.0)], jax.jit(begin)(task, scaled[FACTORS.index(1.0)], carry.key)
+            own = scaled[FACTORS.index(1.0)]
+            made = jax.jit(begin)(task, own, carry.key)
             of_made = from_pairs(own, made, 0, _segment(half, own, made, 0, length=steps)[0])
             unpaired = float(np.fmax(unpaired, of_made))
     end, losses = ends[FACTORS.index(1.0)]

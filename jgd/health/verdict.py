@@ -177,7 +177,7 @@ def _share_of_edge(m: Measured) -> float:
 
 def _is_sum(m: Measured) -> bool:
     """Tell whether the loss of half a batch is half of it."""
-    return abs(m.linearity - 0.5) < float(SUMS)
+    return abs(m.linearity - 0.5) < SUMS
 
 
 def _sum(m: Measured, t: Thresholds) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
 from jgd.solvers.methods.bounds import first_step, longest_step, steepest
-from jgd.solvers.methods.line_searches import LineSearch, contradiction
+from jgd.solvers.methods.line_searches import LineSearch, contradiction, start_and_trial
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.precision import MOST_STALLS, UNKNOWN, Stalls
@@ -73,8 +73,7 @@ class Descent(Method):
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Go on with the search, or, where it is over and at the start, along the next direction."""
         ray, old = iterate.memory, iterate.point
-        start = RayPoint(jnp.zeros_like(old.value), old.value, ray.slope, old)
-        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), start)
+        start, trial = start_and_trial(ray, old, new)
         longest = longest_step(problem, old.params, ray.direction)
         noise = jnp.maximum(ray.noise, contradiction(start, trial))
         ray = ray._replace(noise=noise)

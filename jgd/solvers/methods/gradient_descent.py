@@ -87,7 +87,7 @@ class BarzilaiBorwein(Method):
         """Return a step along the gradient, of length at most 1."""
         size = jnp.linalg.norm(steepest(problem, point))
         values = jnp.full(self.window, -jnp.inf, point.value.dtype).at[0].set(point.value)
-        direction = steepest(problem, point, 1 / jnp.maximum(1.0, size))
+        direction = _first_direction(problem, point, size)
         zero, none = jnp.zeros((), jnp.int32), jnp.zeros_like(size)
         memory = Spectral(values, direction, jnp.ones_like(size), zero, none, Stalls.none(point.value, size))
         trial = problem.inside(point.params + direction)
@@ -115,7 +115,7 @@ class BarzilaiBorwein(Method):
         fell = taken & (old.value - new.value > rounding(old.value))
         over = (share < SHORTEST) | (stalls.count >= self.window)
         lost = taken & jnp.all(new.params == old.params)  # in rounding: the next length means nothing
-        hoped = jnp.where(lost, steepest(problem, point, 1 / jnp.maximum(1.0, size)), direction)
+        hoped = jnp.where(lost, _first_direction(problem, point, size), direction)
         stalls = stalls.along(jnp.where(taken, -UNKNOWN * (hoped @ point.grad) / 2, 0.0))
         why = jnp.where(over, stalls.status(old.value, noise), status(Status.RUNNING))
         trial = problem.inside(point.params + share * direction)
@@ -131,3 +131,8 @@ class BarzilaiBorwein(Method):
 
 
 barzilai_borwein = BarzilaiBorwein
+
+
+def _first_direction(problem: Objective, point: Point, size: jax.Array) -> jax.Array:
+    """Return the direction of a search that knows nothing: steepest descent, of this size, by a length of at most 1."""
+    return steepest(problem, point, 1 / jnp.maximum(1.0, size))

@@ -27,6 +27,12 @@ def rounding(value: jax.Array) -> jax.Array:
     return equal_rtol(value) * jnp.abs(value)
 
 
+def start_and_trial(ray: Any, old: Any, new: Any) -> tuple[RayPoint, RayPoint]:
+    """Return the start of a ray, at the point `old`, and the trial on it, at the point `new`."""
+    start = RayPoint(jnp.zeros_like(old.value), old.value, ray.slope, old)
+    return start, cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), start)
+
+
 def contradiction(start: RayPoint, trial: RayPoint) -> jax.Array:
     """Tell how much a trial is higher though the slopes at both ends say that it is lower, f[]; 0 where they do not.
 

@@ -9,7 +9,14 @@ from jgd.core.record import hyper, part, record
 from jgd.core.status import Status
 from jgd.core.tree import cast_like, where
 from jgd.core.types import Scalar
-from jgd.solvers.methods.line_searches import LINE_SEARCH, Armijo, LineSearch, StrongWolfe, contradiction
+from jgd.solvers.methods.line_searches import (
+    LINE_SEARCH,
+    Armijo,
+    LineSearch,
+    StrongWolfe,
+    contradiction,
+    start_and_trial,
+)
 from jgd.solvers.methods.method import Iterate, Method, at_start, status
 from jgd.solvers.methods.objective import Objective, Point
 from jgd.solvers.methods.precision import Stalls, unseen
@@ -53,8 +60,7 @@ class _NewtonDescent(Method):
     def turn(self, problem: Objective, iterate: Iterate, new: Point, first: jax.Array) -> Iterate:
         """Go on with the search, or, where it is over and at the start, along the next direction."""
         ray, old = iterate.memory, iterate.point
-        start = RayPoint(jnp.zeros_like(old.value), old.value, ray.slope, old)
-        trial = cast_like(RayPoint(ray.step, new.value, new.grad @ ray.direction, new), start)
+        start, trial = start_and_trial(ray, old, new)
         noise = jnp.maximum(ray.noise, contradiction(start, trial))
         search = self.line_search.receive(ray.search, start, trial, jnp.inf, noise)
         step = self.line_search.next(search, jnp.inf)
