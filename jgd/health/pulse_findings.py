@@ -274,10 +274,12 @@ def _cosines(heard: Heard, at: Thresholds) -> Iterator[Finding]:
 def _clipped(heard: Heard, at: Thresholds) -> Iterator[Finding]:
     """Find a clip that acts at most steps."""
     clipped = heard.beats.get("clipped", np.zeros(0))
-    clipped = clipped[np.isfinite(clipped)]
-    if len(clipped) >= 3 and clipped.mean() > float(at.clipped):
+    known = np.isfinite(clipped)
+    stand_for = np.diff(heard.steps, prepend=-1)[known]  # each for the steps since the one before it
+    share = float(np.average(clipped[known], weights=stand_for)) if known.sum() >= 3 else 0.0
+    if share > float(at.clipped):
         yield Finding(
-            WATCH, "the optimizer", "share of steps whose gradient is clipped", float(clipped.mean()),
+            WATCH, "the optimizer", "share of steps whose gradient is clipped", share,
             f"below {float(at.clipped):g}", "the limit lies below the usual norm and sets the length of the steps",
             "raise it above the usual norm, or normalise on purpose",
         )  # fmt: skip

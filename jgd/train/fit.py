@@ -120,10 +120,10 @@ def fit(
                 `callback(step, metrics)`. `True` ends the run there with `Status.CALLBACK`; an optimizer of the same
                 structure, such as `jgd.with_hyperparams(snapshot.optimizer, ...)`, is gone on with. Its answer
                 is written with the segment; after a kill in between it is called again for that segment.
-    health      Record the run's pulse, with other settings by a `jgd.Health`: at every twentieth step norms of
-                gradients, ratios of updates to parameters, shares of zeros and of what is not finite, and cosines of
-                successive gradients, for groups of leaves. `run.health` shows it and says what is wrong. Training is
-                unchanged.
+    health      Record the run's pulse, with other settings by a `jgd.Health`: at every fiftieth step, and at some of
+                the first, norms of gradients, ratios of updates to parameters, shares of zeros and of what is not
+                finite, and cosines of successive gradients, for groups of leaves. `run.health` shows it and says what
+                is wrong. Training is unchanged.
 
     Leaves that the optimizer keeps frozen, see `jgd.by_path`, are not differentiated: their gradients are zeros, in
     norms and clips too.

@@ -49,7 +49,8 @@ def _frozen_groups(x: Any) -> Any:
 class Health:
     """Ask `fit` for the pulse of its run: what it measures for each group of leaves, `run.health` shows and judges.
 
-    every   Steps between measurements. The first step, and one whose loss is not finite, are always measured.
+    every   Steps between measurements. Steps 1, 2, 4, 8, ... before the first of them are measured too, for most goes
+            wrong there, and so is any whose loss is not finite.
     groups  The largest number of groups. As long as there are more leaves, numbers in their paths are taken for those
             of layers, which come together (`layers/*/w`), and then the paths lose their last names. Or patterns over
             the paths, by the groups' names; a leaf belongs to the first that fits, and to none if none does.
@@ -62,7 +63,7 @@ class Health:
     keeps at most 1,024 measurements: beyond that, every second one is dropped.
     """
 
-    every: int = static(default=20, expect=WHOLE)
+    every: int = static(default=50, expect=WHOLE)
     groups: Any = static(default=12, convert=_frozen_groups, expect=GROUPS)
 
 
@@ -87,8 +88,9 @@ class Pulse(NamedTuple):
         return {"groups": found, "clipped": jnp.asarray(clipped, jnp.float32)}
 
     def is_due(self, number: Any) -> Any:
-        """Tell whether a step is due: the run's first, and the last of each period."""
-        return (number == 0) | ((number + 1) % self.every == 0)
+        """Tell whether a step is due: the last of each period, and in the first the run's 1st, 2nd, 4th, 8th, ..."""
+        taken = number + 1
+        return (taken % self.every == 0) | ((taken < self.every) & (taken & number == 0))
 
     def rows(self, beats: Mapping[str, Any], first: int, taken: int, loss: np.ndarray) -> Arrays:
         """Name the columns of the measured steps among the first `taken` of a segment that began at step `first`."""

@@ -116,6 +116,7 @@ def _with_pulse(
     program is compiled twice, and reads its number from an array, as in a scan, for the sake of the same rounding.
     """
     length, none = len(numbers), no_samples(state.carry.params)
+    near = jnp.append(pulse.is_due(numbers) | pulse.is_due(numbers + 1), True)  # for each step, and for the end
 
     def step_at(now: _Heard, at: Any, wanted: Any) -> tuple[RunState, Step]:
         number, draw = jax.tree.map(lambda x: _row(x, at), (numbers, draws))
@@ -138,17 +139,13 @@ def _with_pulse(
         at = now.at - now.lost
         return _Heard(new, at + 1, _put(now.curves, row, at), before, jnp.array(False))
 
-    def is_near(now: _Heard) -> jax.Array:
-        number = numbers[0] + now.at
-        return (now.at < length) & (pulse.is_due(number) | pulse.is_due(number + 1))
-
     def both(now: _Heard) -> _Heard:
         def is_lost(x: _Heard) -> jax.Array:
             return (x.at > now.at) & ~jnp.isfinite(_row(x.curves["loss"], x.at - 1))
 
-        then = jax.lax.while_loop(lambda x: (x.at < length) & ~is_near(x) & ~is_lost(x), plain, now)
+        then = jax.lax.while_loop(lambda x: ~_row(near, x.at) & ~is_lost(x), plain, now)
         then = then._replace(before=where(then.at > now.at, none, now.before), lost=is_lost(then))
-        return jax.lax.while_loop(lambda x: is_near(x) | x.lost, heard, then)
+        return jax.lax.while_loop(lambda x: (x.at < length) & _row(near, x.at) | x.lost, heard, then)
 
     first = _Heard(state, jnp.int32(0), {}, none, jnp.array(False))
     row = jax.eval_shape(lambda: listen(first)[2])

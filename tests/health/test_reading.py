@@ -98,6 +98,13 @@ def test_each_fault_in_the_curves_is_the_first_finding(changes, quantity):
         assert str(finding).endswith(".")
 
 
+def test_the_share_of_clipped_steps_weighs_each_measurement_by_the_steps_that_it_stands_for():
+    """The first 61 steps are measured and clipped, and none of the 39 measurements among the next 1,560."""
+    heard = curves(clipped=np.where(np.arange(100) < 61, 1.0, 0.0))
+    heard.beats["step"][:] = np.concatenate([np.arange(61), np.arange(100, 1660, 40)])
+    assert list(heard_findings(heard, Thresholds())) == []
+
+
 def test_thresholds_are_arguments():
     heard = curves(update_ratio=0.3)
     assert list(heard_findings(heard, dataclasses.replace(Thresholds(), update_ratio=0.5))) == []

@@ -92,7 +92,7 @@ def test_health_changes_training_by_rounding_alone(optimizer):
     )
     close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)  # 23 steps of float32
     jax.tree.map(close, (plain.params, plain.metrics), (heard.params, heard.metrics))
-    np.testing.assert_array_equal(heard.beats["step"], [0, 3, 7, 11, 15, 19])
+    np.testing.assert_array_equal(heard.beats["step"], [0, 1, 3, 7, 11, 15, 19])
     assert np.isnan(heard.beats["successive_cosine/all"][0])
     assert np.all(np.abs(heard.beats["successive_cosine/all"][1:]) <= 1 + 1e-6)
 
@@ -109,7 +109,7 @@ def test_steps_whose_loss_is_not_finite_are_measured_whether_or_not_they_end_the
         for optimizer, every in ((jgd.sgd(0.01), 5), (skips, 5), (skips, 1))
     )
     bad = np.flatnonzero(np.isnan(skipped.metrics["loss"]))
-    np.testing.assert_array_equal(skipped.beats["step"], np.union1d([0, 4, 9, 14, 19], bad))
+    np.testing.assert_array_equal(skipped.beats["step"], np.union1d([0, 1, 3, 4, 9, 14, 19], bad))
     assert ended.steps == bad[0] + 1
     assert ended.beats["step"][-1] == bad[0]
     for beats in (ended.beats, skipped.beats):
@@ -118,6 +118,12 @@ def test_steps_whose_loss_is_not_finite_are_measured_whether_or_not_they_end_the
     assert np.all(np.diff(skipped.beats["params_norm/w"]) <= 0)
     for name, column in skipped.beats.items():  # a measurement is that of its step, however many there are
         np.testing.assert_allclose(column, all_steps.beats[name][skipped.beats["step"]], rtol=1e-6, err_msg=name)
+
+
+def test_the_first_period_is_measured_at_powers_of_two():
+    pulse = pulse_of(True, PARAMS)
+    assert pulse is not None
+    np.testing.assert_array_equal(np.flatnonzero(pulse.is_due(np.arange(130))), [0, 1, 3, 7, 15, 31, 49, 99])
 
 
 def test_a_resumed_run_has_the_pulse_of_an_uninterrupted_one(tmp_path):
