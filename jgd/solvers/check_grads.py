@@ -1,5 +1,6 @@
 """Compare the gradient of a function with finite differences, and name the entry where they differ most."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -44,13 +45,15 @@ def check_grads(
     (f(x + h e) - f(x - h e)) / 2h with h = eps^(1/3) max(1, |x|), and again with 2h: their difference and the rounding
     of f bound the error of the quotient. Four evaluations for each entry, of at most 256 entries of each leaf. Use
     float64 where you can: float32 has two or three digits here. Points of no slope, such as kinks, are reported too.
+    It warns where the rounding of a large value hides every slope, so that nothing is checked.
     With `has_aux` the function returns `(scalar, aux)`.
     """
     params = start_of("check_grads", params)
     problem, form = UserProblem(as_function(fn), args, has_aux=has_aux), Vector.like(params)
     check_value("check_grads", problem, params)
     names, chosen = _entries(params)
-    gradient, difference, allowed = map(np.asarray, _compare(problem, form.pack(params), jnp.asarray(chosen), form))
+    compared = _compare(problem, form.pack(params), jnp.asarray(chosen), form)
+    value, gradient, difference, allowed, slope = map(np.asarray, compared)
     excess = np.abs(gradient - difference) / allowed
     worst = int(np.argmax(np.where(np.isnan(excess), np.inf, excess)))
     found = GradCheck(names[worst], *(float(x[worst]) for x in (gradient, difference, allowed)))
@@ -58,6 +61,12 @@ def check_grads(
         raise InputError(
             f"check_grads: {found}; check the function's own derivative rules, stop_gradient, and whether it has a "
             "kink or is not finite nearby."
+        )
+    if np.all(np.maximum(np.abs(gradient), slope) <= allowed):
+        warnings.warn(
+            f"check_grads: {found}, so that nothing was checked: the rounding of a value of {value:.6g} in "
+            f"{value.dtype} hides every slope; compute in float64, or subtract a constant from the value.",
+            stacklevel=3,
         )
     return found
 
@@ -76,26 +85,32 @@ def _entries(params: Params) -> tuple[list[str], np.ndarray]:
     return names, np.concatenate(chosen)
 
 
-def _compare(problem: UserProblem, x: jax.Array, chosen: jax.Array, form: Vector) -> tuple[Any, Any, Any]:
-    """Return the gradient, the difference and what they may differ by, each f[entries]."""
+def _compare(problem: UserProblem, x: jax.Array, chosen: jax.Array, form: Vector) -> tuple[jax.Array, ...]:
+    """Return the value, f[], and the gradient, the difference, what they may differ by and the slope, each f[entries].
+
+    The slope is the larger one of both sides, so that a minimum whose curvature is seen has one.
+    """
 
     @jax.jit
-    def compared(problem: UserProblem, x: jax.Array) -> tuple[Any, Any, Any]:
+    def compared(problem: UserProblem, x: jax.Array) -> tuple[jax.Array, ...]:
         objective = problem.on_vectors(form)
         value, grad = jax.value_and_grad(objective.value)(x)
         eps = jnp.finfo(x.dtype).eps
 
-        def quotients(i: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def quotients(i: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
             h = eps ** (1 / 3) * jnp.maximum(1.0, jnp.abs(x[i]))
 
-            def central(h: jax.Array) -> jax.Array:
+            def central(h: jax.Array) -> tuple[jax.Array, jax.Array]:
                 up, down = x.at[i].add(h), x.at[i].add(-h)
-                return (objective.value(up) - objective.value(down)) / (up[i] - down[i])
+                above, below = objective.value(up), objective.value(down)
+                slope = jnp.maximum(jnp.abs(above - value), jnp.abs(value - below)) / h
+                return (above - below) / (up[i] - down[i]), slope
 
-            fine, coarse = central(h), central(2 * h)
-            return fine, jnp.abs(fine - coarse) + 8 * eps * jnp.abs(value) / h
+            (fine, _), (coarse, slope) = central(h), central(2 * h)
+            return fine, jnp.abs(fine - coarse) + 8 * eps * jnp.abs(value) / h, slope
 
-        difference, error = jax.lax.map(quotients, chosen, batch_size=32)
-        return grad[chosen], difference, 2 * error + 64 * eps * jnp.abs(grad[chosen]) + jnp.finfo(x.dtype).tiny
+        difference, error, slope = jax.lax.map(quotients, chosen, batch_size=32)
+        allowed = 2 * error + 64 * eps * jnp.abs(grad[chosen]) + jnp.finfo(x.dtype).tiny
+        return value, grad[chosen], difference, allowed, slope
 
     return compared(problem, x)

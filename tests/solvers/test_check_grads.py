@@ -1,5 +1,7 @@
 """check_grads passes right gradients of every dtype, and names the worst entry of wrong ones."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,3 +81,22 @@ def test_of_a_large_leaf_a_choice_is_compared():
     x = jnp.linspace(0.0, 1.0, 5000)
     found = jgd.check_grads(lambda x: jnp.sum(x**2) / 5000, x)
     assert abs(found.gradient - found.difference) <= found.allowed
+
+
+def test_a_value_whose_rounding_hides_every_slope_is_told_of(x64):
+    """Values of 1e6 in float32 are off by 0.06, and quotients by 390: the wrong gradient passes there."""
+
+    def wrong(x):
+        return 1e6 + jnp.sum(jax.lax.stop_gradient(x) ** 2)
+
+    with pytest.warns(UserWarning, match="nothing was checked.* float64"):
+        jgd.check_grads(wrong, np.ones(3, np.float32))
+    with pytest.raises(InputError):
+        jgd.check_grads(wrong, np.ones(3))
+
+
+def test_a_minimum_whose_curvature_is_seen_is_checked():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jgd.check_grads(lambda x: 1 + jnp.sum(x**2), jnp.zeros(3, np.float32))
+        jgd.check_grads(lambda x: jnp.sum(x**2), jnp.zeros(3, np.float32))
