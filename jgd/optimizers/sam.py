@@ -280,8 +280,10 @@ class Extragradient(Pair):
         return eval_params(self.inner, state.inner_state, params)
 
     def cost(self, params: Params) -> Cost:
-        """Count the point between both steps, written and read, and the cost of `inner`, whose state is read once."""
-        return total([Cost(2 * tree_bytes(params)), cost(self.inner, params)])
+        """Count the point between both steps, written and read, and `inner` twice, whose state is written once."""
+        kept, state = cost(self.inner, params), tree_bytes(jax.eval_shape(self.inner.init, params))
+        thrown_away = kept._replace(bytes=max(kept.bytes - state, kept.bytes / 2))
+        return total([Cost(2 * tree_bytes(params)), thrown_away, kept])
 
 
 extragradient = Extragradient

@@ -52,6 +52,7 @@ def test_the_floor_is_gradients_parameters_state_and_what_is_declared(row):
         (jgd.partition({"a": jgd.clip_by_global_norm(1.0), "b": jgd.adam(0.1)}, {"w": "a", "rest": "b"}), 22),
         (jgd.masked(jgd.clip_by_global_norm(1.0), {"w": True, "rest": False}), 14),
         (jgd.multi_steps(jgd.adam(0.1), jgd.constant_schedule(4)), 12 + 8 + 16 / 4),
+        (jgd.extragradient(jgd.adam(0.1)), 12 + 8 + 24),  # the state is read twice, and written once
         (optax.adam(0.1), 28),
         (optax.sgd(0.1, 0.9), 20),
     ],
