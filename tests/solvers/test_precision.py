@@ -121,3 +121,13 @@ def test_a_step_that_is_lost_in_rounding_is_no_sign_of_a_solution():
     )
     assert found.value > 0.1  # the minimum is 0
     assert not found.success
+
+
+def test_a_sequence_of_quadratic_programs_ends_by_what_its_last_model_promised():
+    """It said LINE_SEARCH two rounding units above the minimum: the identity promised 97, and rounding is 0.1."""
+    dennis = next(p for p in jgd.tasks.bounded_problems() if p.name == "brown_dennis_bounded")
+    bounds = tuple(jnp.array(side, jnp.float32) for side in (dennis.lower, dennis.upper))
+    start = jnp.clip(jnp.array(dennis.start, jnp.float32), *bounds)
+    found = jgd.minimize(dennis.fn, "sqp", start, jgd.Stop(gradient_norm=0.0), bounds=bounds)
+    assert found.success
+    assert float(found.value) == pytest.approx(dennis.minima[0], rel=1e-6)  # ten rounding units

@@ -55,7 +55,7 @@ class SequentialQuadratic(Method):
     It ends with INFEASIBLE where no step lowers what the constraints are missed by; else where ten steps in a row
     together lower neither the merit function nor the optimality, or where no step is found with B the identity again:
     with PRECISION where ten times what the program, or a parameter alone, promised since then is rounding of the merit
-    function, with LINE_SEARCH where it is more. The latter may be a solution, too: the identity may promise much.
+    function, with LINE_SEARCH where it is more. What the identity promises counts only where no B has promised since.
 
     Bounds are never left, and an active one is met exactly. For up to a few hundred parameters: a step factorises about
     fifteen matrices f[n + m, n + m]. Memory: 8 (n + m) (n + 4 m) bytes in float64.
@@ -135,7 +135,9 @@ class SequentialQuadratic(Method):
         pull = point.grad + y @ point.jacobian
         # A program is solved to rounding of its largest numbers: what a parameter alone promises counts, too.
         alone = steepest(problem, point._replace(grad=pull), 1 / jnp.diag(model.B))
-        stalls = model.stalls.along(UNKNOWN * jnp.maximum(-slope, jnp.max(-pull * alone)) / 2)
+        unknown = (pairs == 0) & (model.stalls.promised > 0)  # a model's promise, which it did not keep, says more
+        promised = UNKNOWN * jnp.maximum(-slope, jnp.max(-pull * alone)) / 2
+        stalls = model.stalls.along(jnp.where(unknown, 0.0, promised))
         lengths = jnp.linalg.norm(point.jacobian, axis=1)
         lengths = jnp.where(lengths > 0, lengths, 1.0)
         stuck = jnp.sum(then / lengths) > (1 - 1e-6) * jnp.sum(now / lengths)
