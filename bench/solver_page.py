@@ -10,6 +10,7 @@ from jgd.pages.figure import new_figure, style
 from jgd.pages.page import facts, figure, notes, page, table
 from jgd.pages.palette import COLORS, INK, VARIABLES
 from jgd.pages.svg import to_svg
+from jgd.pages.ticks import log_ticks
 from jgd.sweep import profile_figure
 
 Document = dict[str, Any]
@@ -48,9 +49,10 @@ NOTES = (
     "Passes: the median to a known minimum to 1e-7 of it, over the problems where the method comes there. Data "
     "profiles ask for f - f* of at most so much of f_0 - f*.",
     "Wrong: the method says that it has converged at a point that is not solved. In rows of float32 a "
-    "point is solved, too, where its gap to a known minimum, or without bounds what Newton's step promises, is no more "
-    "than ten rounding units of the value (1.2e-6 of it) or than values of float32 around it are off by: 1e-7 is below "
-    "the rounding of that dtype, and sums that cancel round to less. Points and values are judged in float64.",
+    "point is solved, too, where its gap to a known minimum, or what Newton's step over the parameters that no bound "
+    "holds promises, is no more than ten rounding units of the value (1.2e-6 of it) or than values of float32 around "
+    "it are off by: 1e-7 is below the rounding of that dtype, and sums that cancel round to less. Points and values "
+    "are judged in float64.",
 )
 
 
@@ -118,6 +120,7 @@ def data_figure(runs: Document, sizes: list[int]) -> Any:
             stroke = ("-", "--", ":")[i // len(COLORS) % 3]
             panel.step(spent, share, where="post", color=COLORS[i % len(COLORS)], linestyle=stroke, label=name)
         panel.set(xscale="log", ylim=(0, 102))
+        log_ticks(panel.xaxis)
         panel.set_xlabel("passes / (n + 1)")
         panel.set_title(title, color=INK, loc="left", fontsize=10, fontweight="bold")
         style(panel)

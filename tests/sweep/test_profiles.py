@@ -1,5 +1,7 @@
 """Studies, performance profiles and scores, against tables worked out by hand."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,13 @@ def test_the_picture_ranks_and_steps_where_profiles_do():
     np.testing.assert_allclose(own.get_ydata(), [100 / 3, 200 / 3, 200 / 3])
     (panel,) = profile_figure(dict(zip(["careful", "bold", "slow"], COSTS, strict=True)), shown=1).axes
     assert panel.get_title("right") == "0.63"  # of the least that any needed, not of those that are shown
+
+
+def test_long_names_leave_room_for_the_score():
+    names = [f"jgd augmented-lagrangian, float32 {mark}" for mark in "ab$d"]
+    figure = profile_figure({name: [1.0, 2.0] for name in names})
+    figure.savefig(io.BytesIO())  # lays it out
+    for panel in figure.axes:
+        text = panel.get_title("left"), panel.get_title("right")
+        name, score = (panel.findobj(lambda x, t=t: getattr(x, "get_text", str)() == t)[0] for t in text)
+        assert name.get_window_extent().x1 < score.get_window_extent().x0

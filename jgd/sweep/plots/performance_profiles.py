@@ -8,7 +8,7 @@ import numpy as np
 
 from jgd.core.arguments import FINITE, WHOLE, Kind, admits, checked, listed
 from jgd.pages.palette import COLORS, FAINT
-from jgd.sweep.plots.style import label, panel_note, panels
+from jgd.sweep.plots.style import label, panel_note, panel_title, panels
 from jgd.sweep.results.performance_profiles import TAU, integrated_scores, performance_profile, performance_ratios
 
 COST = Kind("be a number", lambda x: isinstance(x, numbers.Real))
@@ -41,7 +41,7 @@ def profile_figure(costs: Mapping[str, Sequence[float]], tau: float = TAU, shown
         for other in order[order != i]:
             panel.plot(*_steps(taus, profiles[other]), color=FAINT, linewidth=0.6, drawstyle="steps-post", zorder=1)
         color = COLORS[i % len(COLORS)]
-        panel.set_title(f"{rank}  {names[i]}", color=color, fontweight="bold", loc="left", fontsize=10)
+        panel_title(panel, f"{rank}  {names[i]}", color)
         panel.fill_between(*_steps(taus, profiles[i]), color=color, alpha=0.15, linewidth=0, step="post", zorder=2)
         panel.plot(*_steps(taus, profiles[i]), color=color, linewidth=1.8, drawstyle="steps-post", zorder=3)
         panel_note(panel, f"{scores[i]:.2f}")

@@ -49,7 +49,7 @@ def space_panels(result: Outcomes, spaces: Sequence[str], **options: Any) -> tup
     ranks = [row.space for row in result.standings()]
     for panel, space in zip(found, spaces, strict=True):
         title = f"{ranks.index(space) + 1}  {space}" if len(ranks) > 1 else space
-        panel.set_title(literal(title), color=space_color(result, space), fontweight="bold", loc="left", fontsize=10)
+        panel_title(panel, title, space_color(result, space))
     if not spaces:
         say(figure, "No trial has a value.")
     return figure, found
@@ -59,6 +59,13 @@ def label(figure: Any, x: str, y: str) -> None:
     """Name the axes of all panels."""
     figure.supxlabel(literal(x), fontsize=9, color=INK)
     figure.supylabel(literal(y), fontsize=9, color=INK)
+
+
+def panel_title(panel: Any, text: str, color: str) -> None:
+    """Write a title in bold, a long one so small that a number fits beside it."""
+    inches = panel.figure.get_figwidth() / panel.get_gridspec().ncols
+    size = min(10.0, 130 * (inches - 0.7) / len(text))  # a bold letter is 1/130 inch wide by point; 0.7 for the number
+    panel.set_title(literal(text), color=color, fontweight="bold", loc="left", fontsize=size)
 
 
 def panel_note(panel: Any, text: str, color: str = INK) -> None:
