@@ -64,7 +64,7 @@ scale_by_rms = ScaleByRms
 
 
 @record
-class ScaleByStddev(Rule):
+class ScaleByStddev(ScaleByRms):
     """Scale by the running standard deviation of the gradients.
 
     m, v = means of g and |g|^2; u = g / sqrt(v - |m|^2 + eps), eps outside the root without `eps_in_sqrt`.
@@ -73,21 +73,12 @@ class ScaleByStddev(Rule):
     negative and optax and torch give NaN.
     """
 
-    decay: Scalar = hyper(default=0.9, interval="[0, 1)")
-    eps: Scalar = hyper(default=1e-8, interval="[0, inf)")
-    initial_scale: Scalar = hyper(default=0.0, interval="[0, inf)")
-    eps_in_sqrt: bool = static(default=True)
-    bias_correction: bool = static(default=False)
-
     @property
     def layout(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return ScaleByStddevWithCountState if self.bias_correction else optax.ScaleByRStdDevState
 
     def slots(self, p: Any) -> tuple[jax.Array, ...]:
         return zeros(p), filled(p, self.initial_scale, real=True)
-
-    def shared(self, t: Any) -> Any:
-        return one_minus_pow(self.decay, t) if self.bias_correction else 1.0
 
     def step(self, weight: Any, g: jax.Array, m: jax.Array, v: jax.Array) -> tuple[jax.Array, ...]:
         m = self.decay * m + (1 - self.decay) * g
