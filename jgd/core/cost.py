@@ -34,6 +34,16 @@ def cost(transform: Any, params: Params) -> Cost:
     return Cost(2 * tree_bytes(jax.eval_shape(transform.init, params)))
 
 
+def with_other_state(wrapper: Any, params: Params) -> Cost:
+    """Return the cost of `wrapper.inner`, with the wrapper's state, read and written once, in the place of the inner's.
+
+    It is for a wrapper that keeps the inner state in another form, or more beside it.
+    """
+    own, inner = (tree_bytes(jax.eval_shape(one.init, params)) for one in (wrapper, wrapper.inner))
+    moved = cost(wrapper.inner, params)
+    return moved._replace(bytes=moved.bytes + 2 * (own - inner))
+
+
 def total(costs: Iterable[Cost], share: float = 1.0) -> Cost:
     """Return the sum, times the share of updates in which it is due."""
     moved, flops = 0.0, {}

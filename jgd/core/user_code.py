@@ -20,8 +20,8 @@ def look_up(what: str, name: str) -> Any:
     return getattr(module, attribute)
 
 
-def attempt(place: str, call: Callable[[], Any]) -> Any:
-    """Run the user's code, whose failure is one sentence; the cause stays attached."""
+def attempt(place: str, call: Callable[[], Any], remedy: str = "") -> Any:
+    """Run the user's code, whose failure is one sentence, with a remedy at its end; the cause stays attached."""
     try:
         return call()
     except InputError:
@@ -31,8 +31,9 @@ def attempt(place: str, call: Callable[[], Any]) -> Any:
             f"{place} ended with exit status {error.code}; move what ends a process below if __name__ == '__main__'."
         ) from error
     except Exception as error:
-        reason = str(error).strip().splitlines() or ["no message"]
-        raise InputError(f"{place} failed with {type(error).__name__}: {reason[0].rstrip('.')}.") from error
+        reason = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+        told = f"{reason}; {remedy}" if remedy else reason
+        raise InputError(f"{place} failed with {type(error).__name__}: {told}.") from error
 
 
 def _import(title: str, place: str) -> ModuleType:

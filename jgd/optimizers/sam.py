@@ -281,9 +281,9 @@ class Extragradient(Pair):
 
     def cost(self, params: Params) -> Cost:
         """Count the point between both steps, written and read, and `inner` twice, whose state is written once."""
-        kept, state = cost(self.inner, params), tree_bytes(jax.eval_shape(self.inner.init, params))
-        thrown_away = kept._replace(bytes=max(kept.bytes - state, kept.bytes / 2))
-        return total([Cost(2 * tree_bytes(params)), thrown_away, kept])
+        inner, state = cost(self.inner, params), tree_bytes(jax.eval_shape(self.inner.init, params))
+        first = inner._replace(bytes=max(inner.bytes - state, inner.bytes / 2))
+        return total([Cost(2 * tree_bytes(params)), first, inner])
 
 
 extragradient = Extragradient

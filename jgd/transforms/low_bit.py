@@ -11,14 +11,14 @@ import jax.numpy as jnp
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import COUNT, TRANSFORM, WHOLE, Kind, function_of, one_of
 from jgd.core.batches import unfolded
-from jgd.core.cost import Cost, cost
+from jgd.core.cost import Cost, with_other_state
 from jgd.core.counter_hash import mixed
 from jgd.core.entrywise import acts_entrywise
 from jgd.core.leaves import fixed_leaves
 from jgd.core.mesh import devices_in_use, laid_like
 from jgd.core.pair import Pair
 from jgd.core.quantized import Coding, can_encode, dequantize, is_quantized, quantize
-from jgd.core.tree import increment, name_of, path_names, tree_bytes, zero_count
+from jgd.core.tree import increment, name_of, path_names, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.chunks import in_chunks, shorter
@@ -139,9 +139,7 @@ class LowBit(Pair):
 
     def cost(self, params: Params) -> Cost:
         """Give the inner cost with the bytes of this state, read and written once, in the place of the inner one's."""
-        own, inner = (tree_bytes(jax.eval_shape(one.init, params)) for one in (self, self.inner))
-        moved = cost(self.inner, params)
-        return Cost(moved.bytes + 2 * (own - inner), moved.flops)
+        return with_other_state(self, params)
 
     def fixed(self, params: Params) -> Any:
         """Tell where the inner updates are zero."""

@@ -9,12 +9,12 @@ import optax
 
 from jgd.core import InputError, Transform, part, record, static
 from jgd.core.arguments import TRANSFORM, Kind
-from jgd.core.cost import Cost, cost
+from jgd.core.cost import Cost, with_other_state
 from jgd.core.counter_hash import mixed, random_bits
 from jgd.core.leaves import fixed_leaves, is_whole
 from jgd.core.pair import Pair
 from jgd.core.rounding import in_24_bits, is_narrow, remainder, rounded, straight_through, upper_half, with_remainder
-from jgd.core.tree import check_fits, check_params, increment, name_of, tree_bytes, widen, zero_count
+from jgd.core.tree import check_fits, check_params, increment, name_of, widen, zero_count
 from jgd.core.types import Grads, Params, State, Updates
 from jgd.transforms.as_transform import as_transform
 from jgd.transforms.moments import state_arrays
@@ -98,7 +98,7 @@ class StochasticRounding(Pair):
 
     def cost(self, params: Params) -> Cost:
         """Return the inner cost with the bytes of this state in the place of the inner one's."""
-        return _cost(self, params)
+        return with_other_state(self, params)
 
     def fixed(self, params: Params) -> Any:
         """Tell where the inner updates are zero."""
@@ -148,7 +148,7 @@ class Kahan(Pair):
 
     def cost(self, params: Params) -> Cost:
         """Return the inner cost, and the residues read and written once."""
-        return _cost(self, params)
+        return with_other_state(self, params)
 
     def fixed(self, params: Params) -> Any:
         """Tell where the inner updates are zero."""
@@ -211,7 +211,7 @@ class MasterWeights(Pair):
 
     def cost(self, params: Params) -> Cost:
         """Return the inner cost, and the remainders read and written once."""
-        return _cost(self, params)
+        return with_other_state(self, params)
 
     def fixed(self, params: Params) -> Any:
         """Tell where the inner updates are zero."""
@@ -267,13 +267,6 @@ def _narrow_leaves(
         for i, (p, u, *rest) in enumerate(zip(leaves, *columns, strict=True))
     ]
     return tuple(structure.unflatten([row[i] for row in rows]) for i in range(1 + bool(slots)))
-
-
-def _cost(wrapper: Any, params: Params) -> Cost:
-    """Return the inner cost, with what the wrapper's state has more or fewer bytes moved twice."""
-    own, inner = (tree_bytes(jax.eval_shape(one.init, params)) for one in (wrapper, wrapper.inner))
-    moved = cost(wrapper.inner, params)
-    return Cost(moved.bytes + 2 * (own - inner), moved.flops)
 
 
 def _check_acts(place: str, params: Params, acts: bool, lack: str) -> None:

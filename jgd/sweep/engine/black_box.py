@@ -4,7 +4,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from jgd.core.errors import InputError, unknown
 from jgd.core.fingerprint import program_fingerprint
 from jgd.core.progress import Progress
 from jgd.core.record import as_function
+from jgd.core.user_code import attempt
 from jgd.sweep.engine.loop import Outcome
 from jgd.sweep.engine.static_leaves import static_origin, with_values
 from jgd.sweep.engine.time_limit import Ending, TimeLimit
@@ -69,8 +69,7 @@ def metrics_of(train: Any, spaces: Any) -> list[str]:
 def program_text(trial: Trial) -> str:
     """Fingerprint what a trial's function computes; see `jgd.core.fingerprint.program_fingerprint`."""
     trial = dataclasses.replace(trial, origin=static_origin(trial.origin))
-    with _one_sentence():
-        return program_fingerprint(_call, trial.task, trial.optimizer, root_key(0))
+    return _attempt(lambda: program_fingerprint(_call, trial.task, trial.optimizer, root_key(0)))
 
 
 def refuse_inside(**given: Any) -> None:
@@ -195,8 +194,8 @@ class BlackBoxEngine:
                 lambda x: jax.ShapeDtypeStruct((layout.chunk, *x.shape), x.dtype, sharding=split), lane
             )
             train = partial(_train_lane, one, self._settings.metric, layout.width)
-            with _one_sentence():
-                traced = jax.jit(over_lanes(train, self.devices.mesh, layout.width)).trace(lanes, shared)
+            program = jax.jit(over_lanes(train, self.devices.mesh, layout.width))
+            traced = _attempt(lambda: program.trace(lanes, shared))
             self._programs[key], new = compiled(traced, (lanes, shared))
             self._compilations += new
         return _Ready(self._programs[key], rows, shared)
@@ -232,8 +231,7 @@ def call(train: Callable[[Any, jax.Array], Any], hp: Any, key: jax.Array) -> dic
 
 def _shapes(trial: Trial) -> dict[str, Any]:
     """Return the shapes of what a trial's function returns."""
-    with _one_sentence():
-        return jax.eval_shape(partial(_call, trial.task), trial.optimizer, root_key(0))
+    return _attempt(lambda: jax.eval_shape(partial(_call, trial.task), trial.optimizer, root_key(0)))
 
 
 def _call(train: Any, hp: Any, key: jax.Array) -> dict[str, jax.Array]:
@@ -253,17 +251,11 @@ def _train_lane(one: Group, metric: str, width: int, lane: Lane, shared: Shared)
     return jax.lax.cond(lane.alive, train, lambda: blank)
 
 
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Turn what a function raises while it is traced into one sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().splitlines() or ["no message"]
-        raise InputError(
-            f"run: train(hp, key) failed with {type(error).__name__}: {reason[0].rstrip('.')}; a number of hp "
-            "is traced, and must not decide shapes or branches; list whole numbers that do as "
-            "sweep.structural([16, 32]), or [16] for a single one."
-        ) from error
+def _attempt(trace: Callable[[], Any]) -> Any:
+    """Trace the function, whose failure is one sentence."""
+    return attempt(
+        "run: train(hp, key)",
+        trace,
+        "a number of hp is traced, and must not decide shapes or branches; list whole numbers that do as "
+        "sweep.structural([16, 32]), or [16] for a single one",
+    )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jgd.core.errors import InputError
+from jgd.core.user_code import attempt
 from jgd.measure.device import cores
 from jgd.sweep.lanes.chunk import Members
 from jgd.sweep.lanes.devices import Devices
@@ -136,18 +136,13 @@ class Preparation:
 
     def _trace(self, group: Group, layout: Layout) -> "_Pending":
         """Trace a group's programs, or say that they cannot be."""
-        try:
-            with self.devices.in_effect():
-                return self._submit(group, layout)
-        except InputError:
-            raise
-        except Exception as error:
-            reason = str(error).strip().splitlines() or ["no message"]
-            raise InputError(
-                f"run: the program of {group.trials[0].space!r} failed with {type(error).__name__}: "
-                f"{reason[0].rstrip('.')}; a number that a distribution stands for must not decide shapes or branches; "
-                "list whole numbers that do as sweep.structural([16, 32])."
-            ) from error
+        with self.devices.in_effect():
+            return attempt(
+                f"run: the program of {group.trials[0].space!r}",
+                lambda: self._submit(group, layout),
+                "a number that a distribution stands for must not decide shapes or branches; list whole numbers that "
+                "do as sweep.structural([16, 32])",
+            )
 
     def _submit(self, group: Group, layout: Layout) -> "_Pending":
         """Trace what a group needs, and leave the compiling to the pool."""
